@@ -1,0 +1,56 @@
+/* Volumes: intensities on a grid, from NIfTI, NRRD, MetaImage, PNG/JPEG and DICOM. */
+#ifndef SGIO_VOLUME_H
+#define SGIO_VOLUME_H
+
+#include "sgio/geometry.h"
+#include "sgio/status.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum sgio_type {
+    SGIO_U8, SGIO_I8, SGIO_U16, SGIO_I16, SGIO_U32, SGIO_I32, SGIO_F32, SGIO_F64
+} sgio_type;
+
+typedef struct sgio_volume {
+    sgio_geometry geometry;
+    sgio_type type;
+    int channels;  /* 1, or 3 for RGB pictures (interleaved) */
+    void *data;    /* size[0]*size[1]*size[2]*channels values, i fastest; owned by the volume */
+    char modality[17];  /* DICOM Modality ("CT", "MR", "US", ...), "" when the file does not say */
+    int rescaled;       /* 1 when values are already real-world values (Hounsfield for CT) */
+    int has_padding;    /* DICOM PixelPaddingValue, after rescale; windowing ignores such voxels */
+    double padding;
+    int sheared;        /* 1 for a gantry tilt kept as a sheared matrix */
+    int resampled;      /* 1 when gaps were filled by --allowGaps */
+    char *series_uid;   /* NULL when not DICOM; owned */
+    char **files;       /* DICOM: one file per slice in k order, else NULL; owned */
+    size_t file_count;
+} sgio_volume;
+
+typedef struct sgio_read_options {
+    const char *series;   /* UID, or 1-based number in the listing; NULL: there must be just one */
+    int allow_gaps;       /* resample uneven or missing slices to even spacing */
+    sgio_warning_fn warn; /* may be NULL */
+    void *warn_user;
+} sgio_read_options;
+
+/* Reads the volume at `path`: a file, or a DICOM directory or one of its files. `options` may be
+ * NULL. On success *out is to be released with sgio_volume_clear. Errors: SGIO_UNREADABLE with a
+ * sentence that names the file, SGIO_OUT_OF_MEMORY. Several DICOM volumes and no choice:
+ * SGIO_UNREADABLE, the message holds the listing. */
+sgio_status sgio_volume_read(const char *path, const sgio_read_options *options,
+                             sgio_volume *out);
+
+/* Frees what the volume owns and zeroes it; a zeroed volume is fine. */
+void sgio_volume_clear(sgio_volume *volume);
+
+/* The DICOM volumes found at `path`, one line each (number, UID, modality, size, spacing,
+ * description); *text is malloc'ed, the caller frees it. */
+sgio_status sgio_list_series(const char *path, char **text);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
