@@ -1,0 +1,85 @@
+/* What a device must be able to do. graph/plan.c turns a graph into steps with resolved memory;
+ * a backend executes single steps, forward and backward.
+ *
+ * The same steps run on `ref` (plain loops, double accumulation: the oracle every other backend is
+ * compared with), `cpu` and `cuda`. */
+#ifndef SEGMODEL_BACKEND_BACKEND_H
+#define SEGMODEL_BACKEND_BACKEND_H
+
+#include "graph/graph.h"
+
+typedef struct sgm_tensor {
+    void *data; /* device memory of the backend; NULL: absent */
+    sgm_dtype dtype;
+    sgm_shape shape;
+} sgm_tensor;
+
+/* One op with its memory. Fusion: `act` and `residual` belong to LINEAR, CONV2D and CONV_TRANSPOSE:
+ * out = act(op(in)) + residual. */
+typedef struct sgm_step {
+    const sgm_node *node; /* op and its numbers (node->u) */
+    sgm_tensor in[SGM_MAX_INPUTS];
+    int input_count;
+    sgm_tensor out;
+    sgm_act act;
+    sgm_tensor residual;
+    void *packed;         /* what `prepare` made of the constant weight, or NULL */
+    void *scratch;        /* scratch_size bytes, 64-byte aligned */
+    size_t scratch_size;
+    /* Backward only. grad_in[i].data is NULL where nothing is asked for; `accumulate[i]` says
+     * whether to add to what is there or to overwrite it. Gradients are always F32. */
+    sgm_tensor grad_out;
+    sgm_tensor grad_in[SGM_MAX_INPUTS];
+    bool accumulate[SGM_MAX_INPUTS];
+} sgm_step;
+
+typedef struct sgm_backend sgm_backend;
+
+typedef struct sgm_backend_ops {
+    const char *name; /* "ref", "cpu", "cuda" */
+
+    /* Device memory, 64-byte aligned. alloc returns NULL when there is none. */
+    void *(*alloc)(sgm_backend *backend, size_t size);
+    void (*free)(sgm_backend *backend, void *memory);
+    sgm_status (*upload)(sgm_backend *backend, void *to, const void *from, size_t size);
+    sgm_status (*download)(sgm_backend *backend, void *to, const void *from, size_t size);
+
+    /* May values of this node be stored as BF16 / may input `index` be read as BF16? */
+    bool (*stores_bf16)(sgm_backend *backend, const sgm_node *node);
+    bool (*reads_bf16)(sgm_backend *backend, const sgm_node *node, int index);
+
+    /* May this node's output take a fused activation / residual? */
+    bool (*fuses)(sgm_backend *backend, const sgm_node *node, sgm_act act, bool residual);
+
+    /* Bytes of scratch a step wants, forward or backward. Shapes and dtypes are set, data is not. */
+    size_t (*scratch)(sgm_backend *backend, const sgm_step *step, bool backward);
+
+    /* Makes the packed form of a constant weight (in[1].data is valid and F32); NULL when the step
+     * needs none. `size` receives its bytes for the memory account. */
+    sgm_status (*prepare)(sgm_backend *backend, const sgm_step *step, bool bf16, void **packed,
+                          size_t *size);
+    void (*release)(sgm_backend *backend, void *packed);
+
+    sgm_status (*forward)(sgm_backend *backend, const sgm_step *step);
+    sgm_status (*backward)(sgm_backend *backend, const sgm_step *step);
+
+    /* Waits for everything submitted; errors of asynchronous work surface here. */
+    sgm_status (*synchronize)(sgm_backend *backend);
+    void (*destroy)(sgm_backend *backend);
+} sgm_backend_ops;
+
+struct sgm_backend {
+    const sgm_backend_ops *ops;
+    int threads;
+};
+
+/* threads <= 0: one per available core. */
+sgm_status sgm_ref_create(sgm_backend **out);
+sgm_status sgm_cpu_create(int threads, sgm_backend **out);
+/* SGM_DEVICE with the reason when this build or machine has no CUDA. */
+sgm_status sgm_cuda_create(int index, sgm_backend **out);
+
+/* True when the CPU multiplies BF16 in hardware (AMX), the condition for the fast mode. */
+bool sgm_cpu_has_bf16(void);
+
+#endif
