@@ -1,0 +1,87 @@
+#include "sgio/geometry.h"
+
+#include <math.h>
+#include <string.h>
+
+static double column_length(const sgio_geometry *geometry, int axis)
+{
+    double sum = 0;
+    for (int r = 0; r < 3; r++)
+        sum += geometry->matrix[r][axis] * geometry->matrix[r][axis];
+    return sqrt(sum);
+}
+
+void sgio_geometry_spacing(const sgio_geometry *geometry, double spacing[3])
+{
+    for (int axis = 0; axis < 3; axis++)
+        spacing[axis] = column_length(geometry, axis);
+}
+
+void sgio_geometry_direction(const sgio_geometry *geometry, double direction[3][3])
+{
+    for (int axis = 0; axis < 3; axis++) {
+        double length = column_length(geometry, axis);
+        for (int r = 0; r < 3; r++)
+            direction[r][axis] = geometry->matrix[r][axis] / length;
+    }
+}
+
+void sgio_geometry_index_to_lps(const sgio_geometry *geometry, const double index[3], double lps[3])
+{
+    double p[3]; /* `index` and `lps` may be the same array */
+    for (int r = 0; r < 3; r++) {
+        const double *row = geometry->matrix[r];
+        p[r] = row[0] * index[0] + row[1] * index[1] + row[2] * index[2] + row[3];
+    }
+    memcpy(lps, p, sizeof p);
+}
+
+static void cross(const double a[3], const double b[3], double out[3])
+{
+    out[0] = a[1] * b[2] - a[2] * b[1];
+    out[1] = a[2] * b[0] - a[0] * b[2];
+    out[2] = a[0] * b[1] - a[1] * b[0];
+}
+
+static double dot(const double a[3], const double b[3])
+{
+    return a[0] * b[0] + a[1] * b[1] + a[2] * b[2];
+}
+
+/* Cramer's rule on the columns: index_i = dot(p - origin, normal_i) / det, where normal_i is the
+ * cross product of the other two columns. */
+int sgio_geometry_lps_to_index(const sgio_geometry *geometry, const double lps[3], double index[3])
+{
+    double column[3][3], normal[3][3], offset[3];
+    for (int axis = 0; axis < 3; axis++)
+        for (int r = 0; r < 3; r++)
+            column[axis][r] = geometry->matrix[r][axis];
+    for (int r = 0; r < 3; r++)
+        offset[r] = lps[r] - geometry->matrix[r][3];
+    for (int axis = 0; axis < 3; axis++)
+        cross(column[(axis + 1) % 3], column[(axis + 2) % 3], normal[axis]);
+    double det = dot(column[0], normal[0]);
+    double volume = column_length(geometry, 0) * column_length(geometry, 1) *
+                    column_length(geometry, 2);
+    /* Relative: spacings of micrometres and of metres are both legal. NaN fails too. */
+    if (!(fabs(det) > 1e-9 * volume)) return -1;
+    for (int axis = 0; axis < 3; axis++)
+        index[axis] = dot(offset, normal[axis]) / det;
+    return 0;
+}
+
+int sgio_geometry_equal(const sgio_geometry *a, const sgio_geometry *b, double tolerance_mm)
+{
+    if (memcmp(a->size, b->size, sizeof a->size) != 0) return 0;
+    for (int corner = 0; corner < 8; corner++) {
+        double index[3], pa[3], pb[3], squares = 0;
+        for (int axis = 0; axis < 3; axis++)
+            index[axis] = (corner >> axis & 1) ? (double)(a->size[axis] - 1) : 0;
+        sgio_geometry_index_to_lps(a, index, pa);
+        sgio_geometry_index_to_lps(b, index, pb);
+        for (int r = 0; r < 3; r++)
+            squares += (pa[r] - pb[r]) * (pa[r] - pb[r]);
+        if (!(sqrt(squares) <= tolerance_mm)) return 0;
+    }
+    return 1;
+}

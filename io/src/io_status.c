@@ -1,0 +1,39 @@
+#include "io_status.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+/* Long enough for the listing of a few dozen series; longer text is cut. */
+enum { MESSAGE_BYTES = 8192 };
+
+static _Thread_local char message[MESSAGE_BYTES];
+
+const char *sgio_last_message(void)
+{
+    return message;
+}
+
+sgio_status sgio_fail(sgio_status status, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(message, sizeof message, format, arguments);
+    va_end(arguments);
+    return status;
+}
+
+sgio_status sgio_fail_memory(size_t bytes, const char *what)
+{
+    return sgio_fail(SGIO_OUT_OF_MEMORY, "out of memory: %.1f MiB for %s", bytes / 1048576.0, what);
+}
+
+void sgio_warn(sgio_warning_fn warn, void *user, const char *format, ...)
+{
+    char sentence[1024];
+    va_list arguments;
+    if (!warn) return;
+    va_start(arguments, format);
+    vsnprintf(sentence, sizeof sentence, format, arguments);
+    va_end(arguments);
+    warn(user, sentence);
+}

@@ -1,0 +1,26 @@
+/* The calling thread's message: who detects an error writes it, who forwards adds nothing. */
+#ifndef SGIO_IO_STATUS_H
+#define SGIO_IO_STATUS_H
+
+#include "sgio/status.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Stores the formatted sentence as the thread's message and returns `status`, so that a detecting
+ * function ends in `return sgio_fail(SGIO_UNREADABLE, "%s: ...", path)`. */
+sgio_status sgio_fail(sgio_status status, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* sgio_fail for a failed allocation of `bytes` needed for `what`. */
+sgio_status sgio_fail_memory(size_t bytes, const char *what);
+
+/* Passes the formatted sentence to `warn`; does nothing when warn is NULL. */
+void sgio_warn(sgio_warning_fn warn, void *user, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+#ifdef __cplusplus
+}
+#endif
+#endif
