@@ -23,8 +23,8 @@ typedef struct sgm_step {
     sgm_tensor out;
     sgm_act act;
     sgm_tensor residual;
-    void *packed;         /* what `prepare` made of the constant weight, or NULL */
-    void *scratch;        /* scratch_size bytes, 64-byte aligned */
+    void *packed;  /* what `prepare` made of the constant weight, or NULL */
+    void *scratch; /* scratch_size bytes, 64-byte aligned */
     size_t scratch_size;
     /* Backward only. grad_in[i].data is NULL where nothing is asked for; `accumulate[i]` says
      * whether to add to what is there or to overwrite it. Gradients are always F32. */
@@ -51,7 +51,8 @@ typedef struct sgm_backend_ops {
     /* May this node's output take a fused activation / residual? */
     bool (*fuses)(sgm_backend *backend, const sgm_node *node, sgm_act act, bool residual);
 
-    /* Bytes of scratch a step wants, forward or backward. Shapes and dtypes are set, data is not. */
+    /* Bytes of scratch a step wants, forward or backward. Shapes and dtypes are set, data is not.
+     */
     size_t (*scratch)(sgm_backend *backend, const sgm_step *step, bool backward);
 
     /* Makes the packed form of a constant weight (in[1].data is valid and F32); NULL when the step

@@ -39,16 +39,26 @@ const char *sgm_last_message(void)
 const char *sgm_status_name(sgm_status status)
 {
     switch (status) {
-    case SGM_OK: return "ok";
-    case SGM_INVALID_ARGUMENT: return "invalid argument";
-    case SGM_UNREADABLE: return "input cannot be read";
-    case SGM_BAD_PROMPT: return "invalid prompt";
-    case SGM_BAD_MODEL: return "model or checkpoint";
-    case SGM_OUT_OF_MEMORY: return "out of memory";
-    case SGM_DEVICE: return "device failure";
-    case SGM_UNWRITABLE: return "output cannot be written";
-    case SGM_CANCELLED: return "cancelled";
-    case SGM_INTERNAL: return "internal error";
+    case SGM_OK:
+        return "ok";
+    case SGM_INVALID_ARGUMENT:
+        return "invalid argument";
+    case SGM_UNREADABLE:
+        return "input cannot be read";
+    case SGM_BAD_PROMPT:
+        return "invalid prompt";
+    case SGM_BAD_MODEL:
+        return "model or checkpoint";
+    case SGM_OUT_OF_MEMORY:
+        return "out of memory";
+    case SGM_DEVICE:
+        return "device failure";
+    case SGM_UNWRITABLE:
+        return "output cannot be written";
+    case SGM_CANCELLED:
+        return "cancelled";
+    case SGM_INTERNAL:
+        return "internal error";
     }
     return "unknown status";
 }

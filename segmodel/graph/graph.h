@@ -56,13 +56,13 @@ typedef enum sgm_op {
     SGM_OP_CONCAT,         /* up to 8 values along one axis */
     SGM_OP_SLICE,          /* start, count along one axis */
     SGM_OP_PERMUTE,
-    SGM_OP_GATHER,   /* table[R, C], index[..] int32 -> [.., C] */
-    SGM_OP_RESIZE,   /* bilinear, x[B,H,W,C] */
-    SGM_OP_MAXPOOL,  /* 2 x 2, stride 2, x[B,H,W,C] */
-    SGM_OP_FOURIER,  /* coordinates[.., 2] in [-1, 1], gaussian[2, F] -> [.., 2F]: sin, cos */
-    SGM_OP_SOFTMAX,  /* over the last axis */
-    SGM_OP_SUM,      /* over all but the first `keep` axes */
-    SGM_OP_LOSS,     /* a training loss, scalar; kinds in train/loss.h */
+    SGM_OP_GATHER,  /* table[R, C], index[..] int32 -> [.., C] */
+    SGM_OP_RESIZE,  /* bilinear, x[B,H,W,C] */
+    SGM_OP_MAXPOOL, /* 2 x 2, stride 2, x[B,H,W,C] */
+    SGM_OP_FOURIER, /* coordinates[.., 2] in [-1, 1], gaussian[2, F] -> [.., 2F]: sin, cos */
+    SGM_OP_SOFTMAX, /* over the last axis */
+    SGM_OP_SUM,     /* over all but the first `keep` axes */
+    SGM_OP_LOSS,    /* a training loss, scalar; kinds in train/loss.h */
     SGM_OP_COUNT
 } sgm_op;
 
@@ -99,10 +99,10 @@ struct sgm_node {
     int input_count;
     sgm_node *in[SGM_MAX_INPUTS]; /* optional inputs may be NULL */
     sgm_shape shape;
-    sgm_dtype dtype;  /* SGM_F32, or SGM_I32 for indices; a plan may store F32 values as BF16 */
-    bool constant;    /* depends on parameters and data only */
-    uint64_t key;     /* structural hash of a constant node: same key, same value in a model */
-    const char *name; /* parameter or input name, "" otherwise; owned by the graph */
+    sgm_dtype dtype;   /* SGM_F32, or SGM_I32 for indices; a plan may store F32 values as BF16 */
+    bool constant;     /* depends on parameters and data only */
+    uint64_t key;      /* structural hash of a constant node: same key, same value in a model */
+    const char *name;  /* parameter or input name, "" otherwise; owned by the graph */
     const float *data; /* SGM_OP_DATA only; owned by the graph */
     union {
         struct {
@@ -177,8 +177,7 @@ sgm_node *sgm_conv2d(sgm_graph *g, sgm_node *x, sgm_node *weight, sgm_node *bias
 sgm_node *sgm_conv_transpose(sgm_graph *g, sgm_node *x, sgm_node *weight, sgm_node *bias);
 sgm_node *sgm_layernorm(sgm_graph *g, sgm_node *x, sgm_node *gamma, sgm_node *beta, float eps);
 sgm_node *sgm_act_node(sgm_graph *g, sgm_node *x, sgm_act act);
-sgm_node *sgm_resize(sgm_graph *g, sgm_node *x, int64_t height, int64_t width,
-                     bool align_corners);
+sgm_node *sgm_resize(sgm_graph *g, sgm_node *x, int64_t height, int64_t width, bool align_corners);
 sgm_node *sgm_maxpool(sgm_graph *g, sgm_node *x);
 sgm_node *sgm_fourier(sgm_graph *g, sgm_node *coordinates, sgm_node *gaussian);
 sgm_node *sgm_softmax(sgm_graph *g, sgm_node *x);

@@ -10,7 +10,8 @@
  *     sgm_point point = {320, 240, SGM_FOREGROUND};
  *     sgm_prompt prompt = {.points = &point, .point_count = 1};
  *     sgm_mask mask;
- *     sgm_session_predict(session, &prompt, NULL, &mask);  // runs the decoder, as often as you like
+ *     sgm_session_predict(session, &prompt, NULL, &mask);  // runs the decoder, as often as you
+ * like
  *     ... mask.data[y * mask.width + x] is 0 or 1 ...
  *
  * Three handles. A context holds a device, its threads and the callbacks; a model holds immutable
@@ -54,15 +55,16 @@ SGM_API const char *sgm_version(void);
 
 typedef enum sgm_status {
     SGM_OK = 0,
-    SGM_INVALID_ARGUMENT = 1, /* the caller's mistake: NULL, a size that cannot be, order of calls */
-    SGM_UNREADABLE = 2,       /* an image or volume that cannot be read or is not supported */
-    SGM_BAD_PROMPT = 3,       /* a prompt outside the image, not a number, or none at all */
-    SGM_BAD_MODEL = 4,        /* a checkpoint that is damaged, incomplete or of an unknown kind */
-    SGM_OUT_OF_MEMORY = 5,    /* memory or the context's memory limit */
-    SGM_DEVICE = 6,           /* no such device, or it failed */
-    SGM_UNWRITABLE = 7,       /* an output that cannot be written */
-    SGM_CANCELLED = 8,        /* the cancel callback said so */
-    SGM_INTERNAL = 9          /* a defect of this library */
+    SGM_INVALID_ARGUMENT =
+        1,                 /* the caller's mistake: NULL, a size that cannot be, order of calls */
+    SGM_UNREADABLE = 2,    /* an image or volume that cannot be read or is not supported */
+    SGM_BAD_PROMPT = 3,    /* a prompt outside the image, not a number, or none at all */
+    SGM_BAD_MODEL = 4,     /* a checkpoint that is damaged, incomplete or of an unknown kind */
+    SGM_OUT_OF_MEMORY = 5, /* memory or the context's memory limit */
+    SGM_DEVICE = 6,        /* no such device, or it failed */
+    SGM_UNWRITABLE = 7,    /* an output that cannot be written */
+    SGM_CANCELLED = 8,     /* the cancel callback said so */
+    SGM_INTERNAL = 9       /* a defect of this library */
 } sgm_status;
 
 /* The calling thread's message of its last failing call; valid until its next one. */
@@ -70,6 +72,153 @@ SGM_API const char *sgm_last_message(void);
 
 /* A short English name for logs; static storage. */
 SGM_API const char *sgm_status_name(sgm_status status);
+
+/* ------------------------------------------------------------------------------------ context */
+
+typedef struct sgm_context sgm_context;
+
+typedef enum sgm_device {
+    SGM_DEVICE_AUTO, /* CUDA when there is one, else CPU */
+    SGM_DEVICE_CPU,
+    SGM_DEVICE_CUDA,
+    SGM_DEVICE_REFERENCE /* plain loops in double: slow, the oracle of the tests */
+} sgm_device;
+
+typedef enum sgm_precision {
+    SGM_PRECISION_AUTO, /* BF16 where the device multiplies it in hardware, else FP32 */
+    SGM_PRECISION_FP32, /* the exact mode */
+    SGM_PRECISION_BF16  /* the fast mode; SGM_DEVICE when the device cannot */
+} sgm_precision;
+
+/* Called with a sentence worth logging (what was assumed, what was chosen). */
+typedef void (*sgm_log_fn)(void *user, const char *sentence);
+/* Polled between steps of long work; non-zero cancels. */
+typedef int (*sgm_cancel_fn)(void *user);
+
+/* Zero-initialise, then set what matters. */
+typedef struct sgm_context_options {
+    sgm_device device;
+    sgm_precision precision;
+    int threads;         /* 0: one per available core */
+    size_t memory_limit; /* bytes for working memory; 0: none */
+    sgm_log_fn log;
+    void *log_user;
+    sgm_cancel_fn cancel;
+    void *cancel_user;
+} sgm_context_options;
+
+/* `options` may be NULL. SGM_DEVICE when the device is missing, with the reason. */
+SGM_API sgm_status sgm_context_create(const sgm_context_options *options, sgm_context **out);
+SGM_API void sgm_context_destroy(sgm_context *context);
+/* "cpu, 2 threads, bf16 (AMX)"; valid as long as the context. */
+SGM_API const char *sgm_context_device(const sgm_context *context);
+
+/* -------------------------------------------------------------------------------------- model */
+
+typedef struct sgm_model sgm_model;
+
+typedef struct sgm_model_info {
+    const char *variant;    /* "sam_vit_b", "medsam", "mobile_sam", ...; valid with the model */
+    const char *assumption; /* what was taken for granted about the variant, "" if nothing */
+    int image_size;         /* side of the encoder's square input, pixels */
+    int embedding_shape[3]; /* channels, rows, columns */
+    int mask_tokens;        /* masks the decoder makes: 4 for SAM */
+    int low_res_shape[2];   /* rows, columns of the low-res logits */
+    int64_t parameters;
+    uint64_t hash;           /* of the weights: key of embedding caches */
+    sgm_precision precision; /* FP32 or BF16, never AUTO */
+} sgm_model_info;
+
+/* Loads a .safetensors or PyTorch .pth checkpoint (memory-mapped; nothing in it is executed).
+ * variant: NULL or "auto", else a name of `segmodel info`. SGM_BAD_MODEL names the tensor, the
+ * wanted and the found shape. The file must not change while the model lives. */
+SGM_API sgm_status sgm_model_load(sgm_context *context, const char *path, const char *variant,
+                                  sgm_model **out);
+SGM_API void sgm_model_destroy(sgm_model *model);
+SGM_API void sgm_model_get_info(const sgm_model *model, sgm_model_info *info);
+
+/* -------------------------------------------------------------------------------------- image */
+
+/* 8-bit image, borrowed. The whole 0..255 range is used as it is: windowing is the caller's (or
+ * sgm_volume_predict's) business. */
+typedef struct sgm_image {
+    const uint8_t *data; /* channels interleaved */
+    int width, height;   /* at least 1, at most 32768 */
+    int channels;        /* 1 (grey) or 3 (RGB) */
+    ptrdiff_t stride;    /* bytes from row to row; 0: width * channels */
+} sgm_image;
+
+/* ------------------------------------------------------------------------------------ session */
+
+typedef struct sgm_session sgm_session;
+
+SGM_API sgm_status sgm_session_create(sgm_model *model, sgm_session **out);
+SGM_API void sgm_session_destroy(sgm_session *session);
+
+/* Runs the preprocessing and the encoder; the embedding stays until the next call. */
+SGM_API sgm_status sgm_session_set_image(sgm_session *session, const sgm_image *image);
+
+/* The embedding as embedding_shape FP32 values (channel-major like the official code), and back:
+ * what caches store. `width`, `height`: the original image's, needed to place prompts. */
+SGM_API sgm_status sgm_session_get_embedding(sgm_session *session, float *values);
+SGM_API sgm_status sgm_session_set_embedding(sgm_session *session, const float *values, int width,
+                                             int height);
+/* Hash of the exact encoder input this image would give, without encoding: a cache's key together
+ * with sgm_model_info.hash and .precision. */
+SGM_API sgm_status sgm_session_input_hash(sgm_session *session, const sgm_image *image,
+                                          uint64_t *hash);
+
+#define SGM_BACKGROUND 0
+#define SGM_FOREGROUND 1
+
+typedef struct sgm_point {
+    double x, y;
+    int label; /* SGM_FOREGROUND or SGM_BACKGROUND */
+} sgm_point;
+
+typedef struct sgm_box {
+    double x0, y0, x1, y1; /* corners, pixels */
+} sgm_box;
+
+/* Any mix; all parts together describe one object. */
+typedef struct sgm_prompt {
+    const sgm_point *points;
+    size_t point_count; /* at most 4096 */
+    const sgm_box *box; /* or NULL */
+    const float *mask;  /* low-res logits of an earlier prediction, low_res_shape, or NULL */
+} sgm_prompt;
+
+/* Which mask: one point and nothing else gives the one of highest predicted IoU among masks 1..3,
+ * any other prompt gives mask 0; SGM_CHOOSE_MULTI forces the former, SGM_CHOOSE_SINGLE the latter.
+ */
+typedef enum sgm_choice { SGM_CHOOSE_AUTO, SGM_CHOOSE_MULTI, SGM_CHOOSE_SINGLE } sgm_choice;
+
+typedef struct sgm_predict_options {
+    sgm_choice choice;
+    int want_logits; /* also fill sgm_mask.low_res with every mask token's logits */
+} sgm_predict_options;
+
+/* Owned by the session, valid until its next call. */
+typedef struct sgm_mask {
+    const uint8_t *data;  /* width * height, 0 or 1 */
+    int width, height;    /* the image's */
+    int chosen;           /* index of the mask token */
+    float predicted_iou;  /* of the chosen one */
+    const float *low_res; /* mask_tokens x low_res_shape logits */
+    const float *iou;     /* mask_tokens predictions */
+    int mask_tokens;
+    int low_res_shape[2];
+} sgm_mask;
+
+/* Needs an embedding (SGM_INVALID_ARGUMENT else). SGM_BAD_PROMPT names a point outside the image or
+ * not a number, an empty box, or that there is no prompt. `options` may be NULL. */
+SGM_API sgm_status sgm_session_predict(sgm_session *session, const sgm_prompt *prompt,
+                                       const sgm_predict_options *options, sgm_mask *out);
+/* `count` objects on the same embedding in batches; masks[i] as above, together valid until the
+ * session's next call. */
+SGM_API sgm_status sgm_session_predict_many(sgm_session *session, const sgm_prompt *prompts,
+                                            size_t count, const sgm_predict_options *options,
+                                            sgm_mask *masks);
 
 #ifdef __cplusplus
 }
