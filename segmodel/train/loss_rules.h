@@ -1,0 +1,43 @@
+/* The single losses behind loss.c. Each returns the loss and, where call->grad[i] is not NULL, adds
+ * call->scale * gradient to it. */
+#ifndef SEGMODEL_TRAIN_LOSS_RULES_H
+#define SEGMODEL_TRAIN_LOSS_RULES_H
+
+#include "train/loss.h"
+
+typedef struct sgm_loss_call {
+    const float *value;
+    const float *in[SGM_MAX_INPUTS];
+    sgm_shape shape[SGM_MAX_INPUTS];
+    float *grad[SGM_MAX_INPUTS];
+    double scale;
+} sgm_loss_call;
+
+double sgm_rule_bce(const sgm_loss_call *call);
+double sgm_rule_dice(const sgm_loss_call *call);
+double sgm_rule_focal(const sgm_loss_call *call);
+double sgm_rule_boundary(const sgm_loss_call *call);
+double sgm_rule_cross_entropy(const sgm_loss_call *call);
+double sgm_rule_dice_softmax(const sgm_loss_call *call);
+double sgm_rule_mse(const sgm_loss_call *call);
+double sgm_rule_sam(const sgm_loss_call *call);
+double sgm_rule_prototype(const sgm_loss_call *call);
+
+/* Parts for other rules: n logits with their targets, gradient (or NULL) scaled and added. */
+double sgm_part_dice(const float *logits, const float *target, int64_t n, const float value[3],
+                     double scale, float *grad);
+double sgm_part_focal(const float *logits, const float *target, int64_t n, double alpha,
+                      double gamma, double scale, float *grad);
+
+static inline double sgm_sigmoid(double x)
+{
+    return x >= 0 ? 1 / (1 + __builtin_exp(-x)) : 1 - 1 / (1 + __builtin_exp(x));
+}
+
+/* log(1 + exp(-x)) without overflow. */
+static inline double sgm_softplus_neg(double x)
+{
+    return (x < 0 ? -x : 0) + __builtin_log1p(__builtin_exp(x < 0 ? x : -x));
+}
+
+#endif
