@@ -1,0 +1,180 @@
+/* SAM's mask decoder: a two-way transformer between output tokens and image tokens, then each mask
+ * token's own linear classifier over the upscaled image embedding.
+ * Follows facebookresearch/segment-anything, modeling/mask_decoder.py and transformer.py. */
+#include "models/models.h"
+
+#include <stdio.h>
+
+#define DECODER_EPS 1e-5f
+#define TRANSFORMER "mask_decoder.transformer"
+
+/* What the transformer passes from layer to layer. The image side may have batch 1 as long as it is
+ * the same for all prompts: it is then projected once. */
+typedef struct two_way {
+    sgm_node *queries;  /* [B, T, dim]: output tokens and prompt tokens */
+    sgm_node *keys;     /* [B | 1, grid * grid, dim]: image tokens */
+    sgm_node *query_pe; /* [B, T, dim]: the tokens as they came in */
+    sgm_node *key_pe;   /* [1, grid * grid, dim] */
+    int dim, heads, mlp_dim;
+    int64_t batch;
+} two_way;
+
+/* q, k, v projections to `internal` channels, attention, projection back. */
+static sgm_node *attention(sgm_net *net, const two_way *t, sgm_node *q, sgm_node *k, sgm_node *v,
+                           int internal, const char *prefix)
+{
+    q = sgm_net_linear(net, q, internal, "%s.q_proj", prefix);
+    k = sgm_net_linear(net, k, internal, "%s.k_proj", prefix);
+    v = sgm_net_linear(net, v, internal, "%s.v_proj", prefix);
+    q = sgm_net_repeat(net, q, t->batch);
+    sgm_node *x = sgm_attention(net->graph, q, k, v, t->heads);
+    return sgm_net_linear(net, x, t->dim, "%s.out_proj", prefix);
+}
+
+/* The first layer has neither positions nor a shortcut here, as the official code has it. */
+static void self_attention(sgm_net *net, two_way *t, int layer, const char *prefix)
+{
+    char p[96];
+    snprintf(p, sizeof p, "%s.self_attn", prefix);
+    if (layer == 0) {
+        t->queries = attention(net, t, t->queries, t->queries, t->queries, t->dim, p);
+    } else {
+        sgm_node *q = sgm_add(net->graph, t->queries, t->query_pe);
+        t->queries =
+            sgm_add(net->graph, t->queries, attention(net, t, q, q, t->queries, t->dim, p));
+    }
+    t->queries = sgm_net_norm(net, t->queries, DECODER_EPS, "%s.norm1", prefix);
+}
+
+/* Queries look at the image. `norm` closes it. */
+static void tokens_to_image(sgm_net *net, two_way *t, const char *attention_name, const char *norm)
+{
+    sgm_node *q = sgm_add(net->graph, t->queries, t->query_pe);
+    sgm_node *k = sgm_add(net->graph, t->keys, t->key_pe);
+    sgm_node *x = attention(net, t, q, k, t->keys, t->dim / 2, attention_name);
+    t->queries = sgm_net_norm(net, sgm_add(net->graph, t->queries, x), DECODER_EPS, "%s", norm);
+}
+
+static void token_mlp(sgm_net *net, two_way *t, const char *prefix)
+{
+    sgm_node *x = sgm_net_linear(net, t->queries, t->mlp_dim, "%s.mlp.lin1", prefix);
+    x = sgm_act_node(net->graph, x, SGM_ACT_RELU);
+    x = sgm_net_linear(net, x, t->dim, "%s.mlp.lin2", prefix);
+    t->queries =
+        sgm_net_norm(net, sgm_add(net->graph, t->queries, x), DECODER_EPS, "%s.norm3", prefix);
+}
+
+/* The image looks at the tokens; from here on it differs from prompt to prompt. */
+static void image_to_tokens(sgm_net *net, two_way *t, const char *prefix)
+{
+    char p[96];
+    snprintf(p, sizeof p, "%s.cross_attn_image_to_token", prefix);
+    sgm_node *q = sgm_add(net->graph, t->keys, t->key_pe);
+    sgm_node *k = sgm_add(net->graph, t->queries, t->query_pe);
+    sgm_node *x = attention(net, t, q, k, t->queries, t->dim / 2, p);
+    t->keys = sgm_net_norm(net, sgm_add(net->graph, t->keys, x), DECODER_EPS, "%s.norm4", prefix);
+}
+
+static void two_way_layer(sgm_net *net, two_way *t, int layer)
+{
+    char p[64], cross[96], norm2[96];
+    snprintf(p, sizeof p, TRANSFORMER ".layers.%d", layer);
+    snprintf(cross, sizeof cross, "%s.cross_attn_token_to_image", p);
+    snprintf(norm2, sizeof norm2, "%s.norm2", p);
+    self_attention(net, t, layer, p);
+    tokens_to_image(net, t, cross, norm2);
+    token_mlp(net, t, p);
+    image_to_tokens(net, t, p);
+}
+
+/* IoU token, mask tokens, prompt tokens: [B, 1 + mask_tokens + N, dim]. */
+static sgm_node *all_tokens(sgm_net *net, const sgm_decoder_config *decoder, sgm_node *sparse,
+                            int64_t batch)
+{
+    sgm_graph *g = net->graph;
+    sgm_node *own[2] = {sgm_param(g, SGM_SHAPE(1, decoder->dim), "mask_decoder.iou_token.weight"),
+                        sgm_param(g, SGM_SHAPE(decoder->mask_tokens, decoder->dim),
+                                  "mask_decoder.mask_tokens.weight")};
+    sgm_node *tokens = sgm_concat(g, 0, 2, own);
+    tokens = sgm_reshape(g, tokens, SGM_SHAPE(1, decoder->mask_tokens + 1, decoder->dim));
+    tokens = sgm_net_repeat(net, tokens, batch);
+    if (!sparse) return tokens;
+    return sgm_concat(g, 1, 2, (sgm_node *[]){tokens, sparse});
+}
+
+/* Image tokens[B, grid * grid, dim] -> [B, (4 grid)^2, dim / 8]. */
+static sgm_node *upscale(sgm_net *net, const sgm_model_config *config, sgm_node *x)
+{
+    if (!x) return NULL;
+    sgm_graph *g = net->graph;
+    const char *p = "mask_decoder.output_upscaling";
+    int64_t dim = config->decoder.dim, batch = x->shape.dim[0], side = config->grid;
+    sgm_node *w0 = sgm_param(g, SGM_SHAPE(dim, dim / 4, 2, 2), "%s.0.weight", p);
+    sgm_node *b0 = sgm_param(g, SGM_SHAPE(dim / 4), "%s.0.bias", p);
+    sgm_node *w3 = sgm_param(g, SGM_SHAPE(dim / 4, dim / 8, 2, 2), "%s.3.weight", p);
+    sgm_node *b3 = sgm_param(g, SGM_SHAPE(dim / 8), "%s.3.bias", p);
+    x = sgm_reshape(g, x, SGM_SHAPE(batch, side, side, dim));
+    x = sgm_net_norm(net, sgm_conv_transpose(g, x, w0, b0), 1e-6f, "%s.1", p);
+    x = sgm_conv_transpose(g, sgm_act_node(g, x, SGM_ACT_GELU), w3, b3);
+    x = sgm_act_node(g, x, SGM_ACT_GELU);
+    return sgm_reshape(g, x, SGM_SHAPE(batch, 16 * side * side, dim / 8));
+}
+
+/* Token `index` of queries[B, T, dim] as [B, dim]. */
+static sgm_node *token(sgm_net *net, sgm_node *queries, int64_t index)
+{
+    if (!queries) return NULL;
+    sgm_node *x = sgm_slice(net->graph, queries, 1, index, 1);
+    return sgm_reshape(net->graph, x, SGM_SHAPE(queries->shape.dim[0], sgm_net_channels(queries)));
+}
+
+/* Every mask token through its hypernetwork: [B, mask_tokens, dim / 8]. */
+static sgm_node *classifiers(sgm_net *net, const sgm_decoder_config *decoder, sgm_node *queries,
+                             int64_t batch)
+{
+    sgm_node *all = NULL;
+    for (int i = 0; i < decoder->mask_tokens; i++) {
+        char p[64];
+        snprintf(p, sizeof p, "mask_decoder.output_hypernetworks_mlps.%d", i);
+        sgm_node *x = token(net, queries, 1 + i);
+        x = sgm_net_mlp(net, x, decoder->dim, decoder->dim / 8, 3, p);
+        x = sgm_reshape(net->graph, x, SGM_SHAPE(batch, 1, decoder->dim / 8));
+        all = i ? sgm_concat(net->graph, 1, 2, (sgm_node *[]){all, x}) : x;
+    }
+    return all;
+}
+
+/* Image tokens with the mask prompt: [B | 1, grid * grid, dim]. */
+static sgm_node *image_tokens(sgm_net *net, const sgm_model_config *config, sgm_node *embedding,
+                              sgm_node *dense)
+{
+    sgm_node *x = sgm_add(net->graph, embedding, dense);
+    if (!x) return NULL;
+    int64_t places = (int64_t)config->grid * config->grid;
+    return sgm_reshape(net->graph, x, SGM_SHAPE(x->shape.dim[0], places, config->decoder.dim));
+}
+
+sgm_decoder_output sgm_mask_decoder(sgm_net *net, const sgm_model_config *config,
+                                    sgm_node *embedding, const sgm_prompt_embedding *prompt,
+                                    int64_t batch)
+{
+    const sgm_decoder_config *decoder = &config->decoder;
+    sgm_graph *g = net->graph;
+    int64_t places = (int64_t)config->grid * config->grid, side = 4 * config->grid;
+    two_way t = {
+        .dim = decoder->dim, .heads = decoder->heads, .mlp_dim = decoder->mlp_dim, .batch = batch};
+    t.queries = t.query_pe = all_tokens(net, decoder, prompt->sparse, batch);
+    t.keys = image_tokens(net, config, embedding, prompt->dense);
+    t.key_pe = sgm_reshape(g, prompt->position, SGM_SHAPE(1, places, decoder->dim));
+    for (int layer = 0; layer < decoder->depth; layer++)
+        two_way_layer(net, &t, layer);
+    tokens_to_image(net, &t, TRANSFORMER ".final_attn_token_to_image",
+                    TRANSFORMER ".norm_final_attn");
+    sgm_node *masks =
+        sgm_matmul(g, classifiers(net, decoder, t.queries, batch), upscale(net, config, t.keys));
+    sgm_decoder_output out = {
+        .low_res = sgm_reshape(g, masks, SGM_SHAPE(batch, decoder->mask_tokens, side, side)),
+        .iou = sgm_net_mlp(net, token(net, t.queries, 0), decoder->dim, decoder->mask_tokens, 3,
+                           "mask_decoder.iou_prediction_head")};
+    return out;
+}

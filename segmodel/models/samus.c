@@ -1,0 +1,128 @@
+/* SAMUS (Lin et al. 2023): SAM's ViT-B at 256 for ultrasound, with a CNN branch, attention from the
+ * ViT to the branch, and adapters for positions and features. "b h w c" below is channels last.
+ * Follows xianlin7/SAMUS, models/segment_anything_samus/modeling/image_encoder.py. */
+#include "models/vit_blocks.h"
+
+#include <stdio.h>
+
+/* conv 3x3, LayerNorm2d, GELU. `first` is the index of the convolution in its nn.Sequential. */
+static sgm_node *conv_norm_gelu(sgm_net *net, sgm_node *x, int64_t out, int first,
+                                const char *prefix)
+{
+    sgm_conv_spec spec = {.out = out, .kernel = 3, .stride = 1, .pad = 1};
+    x = sgm_net_conv(net, x, spec, "%s.%d", prefix, first);
+    x = sgm_net_norm(net, x, SGM_VIT_EPS, "%s.%d", prefix, first + 1);
+    return sgm_act_node(net->graph, x, SGM_ACT_GELU);
+}
+
+/* Image[B, 256, 256, 3] -> [B, 32, 32, C] at the ViT's resolution. */
+static sgm_node *cnn_branch(sgm_net *net, const sgm_vit_config *vit, sgm_node *x)
+{
+    static const int middle[2] = {128, 256};
+    char p[96];
+    x = conv_norm_gelu(net, x, 64, 0, "image_encoder.cnn_embed.inc.conv");
+    sgm_net_tap(net, x, "cnn_embed.inc");
+    for (int i = 0; i < 3; i++) {
+        snprintf(p, sizeof p, "image_encoder.cnn_embed.downs.%d.maxpool_conv", i);
+        x = conv_norm_gelu(net, sgm_maxpool(net->graph, x), i < 2 ? middle[i] : vit->embed_dim, 1,
+                           p);
+        sgm_net_tap(net, x, "cnn_embed.down%d", i);
+    }
+    return sgm_net_tap(net, x, "cnn_embed");
+}
+
+/* Patches of 16 at stride 8, so the image is enlarged by 8 pixels first (264 in the official
+ * code). */
+static sgm_node *patch_embed(sgm_net *net, const sgm_model_config *config, sgm_node *image)
+{
+    int64_t side = config->image_size + 8;
+    sgm_conv_spec spec = {.out = config->vit.embed_dim, .kernel = 16, .stride = 8, .bias = true};
+    sgm_node *x = sgm_resize(net->graph, image, side, side, false);
+    return sgm_net_tap(net, sgm_net_conv(net, x, spec, "image_encoder.patch_embed.proj"),
+                       "patch_embed");
+}
+
+/* SAM's positions at 64 x 64, brought to 32 x 32 by a learned down-sampling. */
+static sgm_node *positions(sgm_net *net, const sgm_vit_config *vit)
+{
+    sgm_node *pos = sgm_vit_pos_embed(net, vit, vit->pos_side);
+    pos = conv_norm_gelu(net, sgm_maxpool(net->graph, pos), vit->embed_dim, 1,
+                         "image_encoder.post_pos_embed.downs.0.maxpool_conv");
+    return sgm_net_tap(net, pos, "post_pos_embed");
+}
+
+/* Bottleneck of a quarter of the channels, without shortcut. */
+static sgm_node *adapter(sgm_net *net, sgm_node *x, const char *prefix)
+{
+    int64_t dim = sgm_net_channels(x);
+    sgm_node *y = sgm_net_linear(net, x, dim / 4, "%s.D_fc1", prefix);
+    y = sgm_act_node(net->graph, y, SGM_ACT_GELU);
+    return sgm_net_linear(net, y, dim, "%s.D_fc2", prefix);
+}
+
+/* Cross-branch attention: the ViT's tokens ask the CNN branch. */
+static sgm_node *space_adapter(sgm_net *net, const sgm_vit_config *vit, int block, sgm_node *x,
+                               sgm_node *cnn)
+{
+    if (!x || !cnn) return NULL;
+    char p[96];
+    snprintf(p, sizeof p, "image_encoder.blocks.%d.Space_Adapter", block);
+    sgm_graph *g = net->graph;
+    int64_t dim = vit->embed_dim;
+    sgm_shape grid = x->shape, tokens = SGM_SHAPE(grid.dim[0], grid.dim[1] * grid.dim[2], dim);
+    sgm_node *q = sgm_reshape(g, sgm_net_linear(net, x, dim, "%s.q", p), tokens);
+    sgm_node *k = sgm_reshape(g, sgm_net_linear(net, cnn, dim, "%s.k", p), tokens);
+    sgm_node *v = sgm_reshape(g, sgm_net_linear(net, cnn, dim, "%s.v", p), tokens);
+    sgm_node *y = sgm_reshape(g, sgm_attention(g, q, k, v, vit->heads), grid);
+    return sgm_net_tap(net, sgm_net_linear(net, y, dim, "%s.proj", p), "block%d.Space_Adapter",
+                       block);
+}
+
+static sgm_node *refine_adapter(sgm_net *net, const sgm_vit_config *vit, int block, sgm_node *cnn)
+{
+    char p[96];
+    snprintf(p, sizeof p, "image_encoder.blocks.%d.refine_Adapter.conv", block);
+    cnn = conv_norm_gelu(net, cnn, vit->embed_dim, 0, p);
+    sgm_net_tap(net, cnn, "block%d.refine_Adapter", block);
+    return sgm_net_tap(net, cnn, "block%d.cnnx", block);
+}
+
+/* A block of SAM; global ones also exchange with the CNN branch and have a parallel adapter. */
+static sgm_node *samus_block(sgm_net *net, const sgm_vit_config *vit, int i, sgm_node *x,
+                             sgm_node **cnn)
+{
+    sgm_graph *g = net->graph;
+    bool global = sgm_vit_is_global(vit, i);
+    sgm_node *shortcut = x;
+    x = sgm_net_norm(net, x, SGM_VIT_EPS, "image_encoder.blocks.%d.norm1", i);
+    if (global) {
+        x = sgm_add(g, x, space_adapter(net, vit, i, x, *cnn));
+        *cnn = refine_adapter(net, vit, i, *cnn);
+    }
+    x = sgm_net_tap(net, sgm_vit_attention(net, vit, i, x, NULL), "block%d.attn", i);
+    x = sgm_add(g, shortcut, x);
+    sgm_node *normed = sgm_net_norm(net, x, SGM_VIT_EPS, "image_encoder.blocks.%d.norm2", i);
+    x = sgm_add(g, x, sgm_vit_mlp(net, vit, i, normed));
+    if (global) {
+        char p[96];
+        snprintf(p, sizeof p, "image_encoder.blocks.%d.MLP_Adapter", i);
+        sgm_node *parallel = sgm_net_tap(net, adapter(net, normed, p), "block%d.MLP_Adapter", i);
+        x = sgm_add(g, x, sgm_affine(g, parallel, 0.5f, 0));
+    }
+    return sgm_net_tap(net, x, "block%d", i);
+}
+
+sgm_node *sgm_samus(sgm_net *net, const sgm_model_config *config, sgm_node *image)
+{
+    const sgm_vit_config *vit = &config->vit;
+    sgm_graph *g = net->graph;
+    sgm_node *cnn = cnn_branch(net, vit, image);
+    sgm_node *x = patch_embed(net, config, image);
+    x = sgm_add(g, x, adapter(net, x, "image_encoder.input_Adapter"));
+    sgm_net_tap(net, x, "input_Adapter");
+    x = sgm_net_tap(net, sgm_add(g, x, positions(net, vit)), "pos_added");
+    for (int i = 0; i < vit->depth; i++)
+        x = samus_block(net, vit, i, x, &cnn);
+    x = sgm_net_tap(net, sgm_add(g, x, sgm_affine(g, cnn, 0.5f, 0)), "before_neck_nchw");
+    return sgm_sam_neck(net, config->decoder.dim, x);
+}
