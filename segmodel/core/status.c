@@ -6,7 +6,7 @@
 
 static _Thread_local char message[1024];
 
-sgm_status sgm_fail(sgm_status code, const char *format, ...)
+sgm_status(sgm_fail)(sgm_status code, const char *format, ...)
 {
     va_list args;
     va_start(args, format);

@@ -12,6 +12,10 @@
 sgm_status sgm_fail(sgm_status code, const char *format, ...)
     __attribute__((format(printf, 2, 3), cold));
 
+/* Shows the compiler that the status is the code, so that it can tell that what a failing call did
+ * not set is not used. */
+#define sgm_fail(code, ...) ((void)sgm_fail((code), __VA_ARGS__), (code))
+
 /* Puts "prefix: " before the calling thread's message: for the one place that knows the file when
  * the detecting place could not. Returns `code`. */
 sgm_status sgm_fail_in(sgm_status code, const char *prefix);

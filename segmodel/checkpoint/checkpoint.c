@@ -1,0 +1,318 @@
+#include "checkpoint/checkpoint.h"
+
+#include "checkpoint/checkpoint_build.h"
+#include "core/status.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ------------------------------------------------------------------------------------ opening */
+
+static bool begins_with(const sgm_checkpoint *c, const char *magic, size_t length)
+{
+    return c->size >= length && memcmp(c->bytes, magic, length) == 0;
+}
+
+/* What people hand over by mistake gets a message of its own. */
+static sgm_status fail_unknown_format(const sgm_checkpoint *c)
+{
+    if (c->size == 0) return sgm_fail(SGM_BAD_MODEL, "the file is empty");
+    if (begins_with(c, "version https://git-lfs", 23))
+        return sgm_fail(SGM_BAD_MODEL, "a Git LFS pointer, not the weights: run 'git lfs pull'");
+    if (begins_with(c, "\x93NUMPY", 6))
+        return sgm_fail(SGM_BAD_MODEL, "a .npy array, not a checkpoint");
+    if (begins_with(c, "\x80", 1) || (c->size > 262 && !memcmp(c->bytes + 257, "ustar", 5)))
+        return sgm_fail(SGM_BAD_MODEL,
+                        "written by PyTorch's format before 1.6 (or a bare pickle), which is not "
+                        "read; in Python: torch.save(torch.load(\"old.pth\", map_location=\"cpu\")"
+                        ", \"new.pth\"), or for a whole module "
+                        "torch.save(model.state_dict(), \"new.pth\")");
+    return sgm_fail(SGM_BAD_MODEL,
+                    "neither a .safetensors nor a PyTorch zip file (%zu bytes, first byte 0x%02x)",
+                    c->size, c->bytes[0]);
+}
+
+static sgm_status parse(sgm_checkpoint *c)
+{
+    if (begins_with(c, "PK", 2)) {
+        SGM_TRY(sgm_torch_file_parse(c));
+    } else if (c->size > 8 && c->bytes[8] == '{') {
+        SGM_TRY(sgm_safetensors_parse(c));
+    } else {
+        return fail_unknown_format(c);
+    }
+    SGM_TRY(sgm_checkpoint_build_index(c)); /* names as the file has them must be unique */
+    return sgm_checkpoint_strip_prefix(c);
+}
+
+static sgm_status open_parts(sgm_checkpoint *c, const char *label)
+{
+    c->path = sgm_parse_arena_text(&c->arena, label, strlen(label));
+    if (!c->path) return sgm_fail(SGM_OUT_OF_MEMORY, "%s: out of memory", label);
+    c->prefix = c->wrapper = c->format = "";
+    sgm_status status = parse(c);
+    return status == SGM_OK ? SGM_OK : sgm_fail_in(status, label);
+}
+
+sgm_status sgm_checkpoint_open_memory(const void *bytes, size_t size, const char *label,
+                                      sgm_checkpoint **out)
+{
+    if (!out || !label || (!bytes && size > 0))
+        return sgm_fail(SGM_INVALID_ARGUMENT, "sgm_checkpoint_open_memory: NULL argument");
+    *out = NULL;
+    sgm_checkpoint *c = calloc(1, sizeof *c);
+    if (!c) return sgm_fail(SGM_OUT_OF_MEMORY, "%s: out of memory", label);
+    c->bytes = bytes;
+    c->size = size;
+    sgm_status status = open_parts(c, label);
+    if (status == SGM_OK)
+        *out = c;
+    else
+        sgm_checkpoint_close(c);
+    return status;
+}
+
+sgm_status sgm_checkpoint_open(const char *path, sgm_checkpoint **out)
+{
+    if (!out || !path)
+        return sgm_fail(SGM_INVALID_ARGUMENT, "sgm_checkpoint_open: NULL argument");
+    *out = NULL;
+    sgm_mapped_file file;
+    SGM_TRY(sgm_mapped_file_open(path, SGM_BAD_MODEL, &file));
+    sgm_status status = sgm_checkpoint_open_memory(file.bytes, file.size, path, out);
+    if (status == SGM_OK)
+        (*out)->file = file;
+    else
+        sgm_mapped_file_close(&file);
+    return status;
+}
+
+void sgm_checkpoint_close(sgm_checkpoint *c)
+{
+    if (!c) return;
+    free(c->tensors);
+    free(c->metadata);
+    free(c->by_name);
+    sgm_parse_arena_free(&c->arena);
+    sgm_mapped_file_close(&c->file);
+    free(c);
+}
+
+/* ----------------------------------------------------------------------------------- building */
+
+sgm_status sgm_checkpoint_check_name(const char *name)
+{
+    char text[96];
+    size_t length = strlen(name);
+    if (length == 0) return sgm_fail(SGM_BAD_MODEL, "a tensor has an empty name");
+    if (length > SGM_CHECKPOINT_MAX_NAME)
+        return sgm_fail(SGM_BAD_MODEL, "tensor name '%s' has %zu bytes, at most %d are accepted",
+                        sgm_printable(name, length, text), length, SGM_CHECKPOINT_MAX_NAME);
+    for (const char *s = name; *s; s++)
+        if ((unsigned char)*s < 0x20 || *s == 0x7f)
+            return sgm_fail(SGM_BAD_MODEL, "tensor name '%s' holds a control character",
+                            sgm_printable(name, length, text));
+    return SGM_OK;
+}
+
+/* Makes room for one more element; false when memory is out. */
+static bool grow(void *array, size_t count, size_t *capacity, size_t size)
+{
+    if (count < *capacity) return true;
+    size_t wanted = *capacity ? 2 * *capacity : 512;
+    void *memory = realloc(*(void **)array, wanted * size);
+    if (!memory) return false;
+    *(void **)array = memory;
+    *capacity = wanted;
+    return true;
+}
+
+sgm_status sgm_checkpoint_add_tensor(sgm_checkpoint *c, const sgm_stored_tensor *tensor)
+{
+    SGM_TRY(sgm_checkpoint_check_name(tensor->name));
+    if (c->count == SGM_CHECKPOINT_MAX_TENSORS)
+        return sgm_fail(SGM_BAD_MODEL, "more than %d tensors", SGM_CHECKPOINT_MAX_TENSORS);
+    if (!grow(&c->tensors, c->count, &c->capacity, sizeof *c->tensors))
+        return sgm_fail(SGM_OUT_OF_MEMORY, "out of memory for %zu tensors", c->count + 1);
+    c->tensors[c->count++] = *tensor;
+    return SGM_OK;
+}
+
+sgm_status sgm_checkpoint_add_metadata(sgm_checkpoint *c, sgm_metadata_entry entry)
+{
+    if (!grow(&c->metadata, c->metadata_count, &c->metadata_capacity, sizeof *c->metadata))
+        return sgm_fail(SGM_OUT_OF_MEMORY, "out of memory for metadata");
+    c->metadata[c->metadata_count++] = entry;
+    return SGM_OK;
+}
+
+/* ------------------------------------------------------------------------------------- index */
+
+static int compare_names(const void *a, const void *b)
+{
+    const sgm_stored_tensor *const *x = a, *const *y = b;
+    return strcmp((*x)->name, (*y)->name);
+}
+
+static int compare_keys(const void *a, const void *b)
+{
+    const sgm_metadata_entry *x = a, *y = b;
+    return strcmp(x->key, y->key);
+}
+
+static sgm_status sort_names(sgm_checkpoint *c)
+{
+    if (!c->by_name) c->by_name = malloc((c->count + 1) * sizeof *c->by_name);
+    if (!c->by_name) return sgm_fail(SGM_OUT_OF_MEMORY, "out of memory for %zu names", c->count);
+    for (size_t i = 0; i < c->count; i++)
+        c->by_name[i] = &c->tensors[i];
+    qsort(c->by_name, c->count, sizeof *c->by_name, compare_names);
+    return SGM_OK;
+}
+
+static const char *first_duplicate(const sgm_checkpoint *c)
+{
+    for (size_t i = 1; i < c->count; i++)
+        if (strcmp(c->by_name[i - 1]->name, c->by_name[i]->name) == 0) return c->by_name[i]->name;
+    return NULL;
+}
+
+sgm_status sgm_checkpoint_build_index(sgm_checkpoint *c)
+{
+    char text[96];
+    SGM_TRY(sort_names(c));
+    const char *twice = first_duplicate(c);
+    if (twice)
+        return sgm_fail(SGM_BAD_MODEL, "tensor '%s' occurs twice",
+                        sgm_printable(twice, strlen(twice), text));
+    if (c->metadata_count > 0)
+        qsort(c->metadata, c->metadata_count, sizeof *c->metadata, compare_keys);
+    for (size_t i = 1; i < c->metadata_count; i++) {
+        const char *key = c->metadata[i].key;
+        if (strcmp(key, c->metadata[i - 1].key) == 0)
+            return sgm_fail(SGM_BAD_MODEL, "metadata key '%s' occurs twice",
+                            sgm_printable(key, strlen(key), text));
+    }
+    return SGM_OK;
+}
+
+/* ------------------------------------------------------------------------------------ prefixes */
+
+/* DistributedDataParallel, Lightning and other wrappers, torch.compile, LoRA and adapter shells. */
+static const char *const wrapper_prefixes[] = {"module.", "model.", "_orig_mod.", "sam.", "net."};
+
+static const char *without_prefix(const char *name, const char *prefix)
+{
+    size_t length = strlen(prefix);
+    return strncmp(name, prefix, length) == 0 && name[length] ? name + length : NULL;
+}
+
+/* True if at least nine in ten names carry the prefix (a loss's own buffers may stand beside it)
+ * and none would clash with a name that lacks it. */
+static bool is_common_prefix(const sgm_checkpoint *c, const char *prefix)
+{
+    size_t carriers = 0;
+    for (size_t i = 0; i < c->count; i++) {
+        const char *rest = without_prefix(c->tensors[i].name, prefix);
+        if (rest && sgm_checkpoint_find(c, rest)) return false;
+        carriers += rest != NULL;
+    }
+    return carriers > 0 && carriers * 10 >= c->count * 9;
+}
+
+static const char *find_common_prefix(const sgm_checkpoint *c)
+{
+    for (size_t i = 0; i < sizeof wrapper_prefixes / sizeof *wrapper_prefixes; i++)
+        if (is_common_prefix(c, wrapper_prefixes[i])) return wrapper_prefixes[i];
+    return NULL;
+}
+
+static sgm_status strip(sgm_checkpoint *c, const char *prefix)
+{
+    size_t old = strlen(c->prefix), length = strlen(prefix);
+    char *joined = sgm_parse_arena_alloc(&c->arena, old + length + 1);
+    if (!joined) return sgm_fail(SGM_OUT_OF_MEMORY, "out of memory for a prefix");
+    memcpy(joined, c->prefix, old);
+    memcpy(joined + old, prefix, length + 1);
+    c->prefix = joined;
+    for (size_t i = 0; i < c->count; i++) {
+        const char *rest = without_prefix(c->tensors[i].name, prefix);
+        if (rest) c->tensors[i].name = rest;
+    }
+    return sort_names(c);
+}
+
+sgm_status sgm_checkpoint_strip_prefix(sgm_checkpoint *c)
+{
+    enum { MAX_WRAPPERS = 8 }; /* bounds the work on names like "module.module.module..." */
+    for (int i = 0; i < MAX_WRAPPERS; i++) {
+        const char *prefix = find_common_prefix(c);
+        if (!prefix) break;
+        SGM_TRY(strip(c, prefix));
+    }
+    return SGM_OK;
+}
+
+/* ------------------------------------------------------------------------------------- look-up */
+
+size_t sgm_checkpoint_count(const sgm_checkpoint *c)
+{
+    return c->count;
+}
+
+const sgm_stored_tensor *sgm_checkpoint_tensor(const sgm_checkpoint *c, size_t index)
+{
+    return index < c->count ? &c->tensors[index] : NULL;
+}
+
+const sgm_stored_tensor *sgm_checkpoint_find(const sgm_checkpoint *c, const char *name)
+{
+    size_t low = 0, high = c->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        int order = strcmp(name, c->by_name[middle]->name);
+        if (order == 0) return c->by_name[middle];
+        if (order < 0)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return NULL;
+}
+
+const char *sgm_checkpoint_metadata(const sgm_checkpoint *c, const char *key)
+{
+    for (size_t i = 0; i < c->metadata_count; i++)
+        if (strcmp(c->metadata[i].key, key) == 0) return c->metadata[i].value;
+    return NULL;
+}
+
+size_t sgm_checkpoint_metadata_count(const sgm_checkpoint *c)
+{
+    return c->metadata_count;
+}
+
+sgm_metadata_entry sgm_checkpoint_metadata_at(const sgm_checkpoint *c, size_t index)
+{
+    return index < c->metadata_count ? c->metadata[index] : (sgm_metadata_entry){NULL, NULL};
+}
+
+const char *sgm_checkpoint_path(const sgm_checkpoint *c)
+{
+    return c->path;
+}
+
+const char *sgm_checkpoint_format(const sgm_checkpoint *c)
+{
+    return c->format;
+}
+
+const char *sgm_checkpoint_prefix(const sgm_checkpoint *c)
+{
+    return c->prefix;
+}
+
+const char *sgm_checkpoint_wrapper(const sgm_checkpoint *c)
+{
+    return c->wrapper;
+}
