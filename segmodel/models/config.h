@@ -59,4 +59,13 @@ typedef struct sgm_model_config {
     sgm_decoder_config decoder;
 } sgm_model_config;
 
+/* Are the numbers a network that can be built, within sane bounds? SGM_BAD_MODEL says which one is
+ * not. Also derives `grid`. Numbers may come from a file, so nothing is taken for granted. */
+sgm_status sgm_config_check(sgm_model_config *config);
+
+/* Architectures outside the table of registry.h (models trained here) as text for the metadata:
+ * "tiny_vit protocol=sam image=256 dims=48,96,128,192 ...". Both directions; parsing checks. */
+sgm_status sgm_config_parse(const char *text, sgm_model_config *config);
+void sgm_config_text(const sgm_model_config *config, char text[512]);
+
 #endif

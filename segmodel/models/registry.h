@@ -1,0 +1,26 @@
+/* The table of known networks, and telling from a checkpoint which one it is. */
+#ifndef SEGMODEL_MODELS_REGISTRY_H
+#define SEGMODEL_MODELS_REGISTRY_H
+
+#include "checkpoint/checkpoint.h"
+#include "models/config.h"
+
+/* Keys of a .safetensors `__metadata__` that this library writes and understands. */
+#define SGM_METADATA_VARIANT "variant"
+#define SGM_METADATA_ARCHITECTURE "architecture"
+
+/* Names and one-line descriptions of the table, in order; NULL past the end. */
+const char *sgm_variant_name(int index);
+const char *sgm_variant_description(int index);
+
+/* The numbers of a named network; false if there is none of that name. */
+bool sgm_variant_config(const char *name, sgm_model_config *config);
+
+/* Which network is this? In this order: `variant` (NULL or "auto": not given), metadata, names and
+ * shapes of the tensors; where several fit, the plain SAM layout unless the file's name contains
+ * another's. `assumption` receives a sentence about what was taken for granted, or "".
+ * SGM_BAD_MODEL names the file and what is missing or unknown. */
+sgm_status sgm_registry_detect(const sgm_checkpoint *checkpoint, const char *variant,
+                               sgm_model_config *config, char assumption[256]);
+
+#endif
