@@ -7,7 +7,7 @@
 #include "checkpoint/parse_arena.h"
 
 enum {
-    SGM_CHECKPOINT_MAX_TENSORS = 1 << 17,
+    SGM_CHECKPOINT_MAX_TENSORS = 1 << 16,
     SGM_CHECKPOINT_MAX_NAME = 1024,
 };
 
