@@ -1,0 +1,219 @@
+/* PromptSegPack manifest.csv out.pack: images and label maps become one training pack. */
+#include <libgen.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli_embed.h"
+#include "cli_program.h"
+#include "pack_manifest.h"
+#include "pack_slices.h"
+#include "train/pack.h"
+
+CLI_DECLARE_EMBEDDED(PromptSegPack_xml);
+
+typedef struct pack_job {
+    cli_program *program;
+    char *root;
+    int max_side, max_slices;
+    sgm_pack_writer *writer;
+    const char *sets[SGM_PACK_MAX_SETS];
+    int set_count;
+    int slices;
+} pack_job;
+
+static int from_model(sgm_status status)
+{
+    return status == SGM_OK
+               ? 0
+               : cli_fail(cli_exit_from_model_status((int)status), "%s", sgm_last_message());
+}
+
+static int read_volume(const pack_job *job, const char *path, sgio_volume *out)
+{
+    char full[4096];
+    int size = snprintf(full, sizeof full, "%s%s%s", path[0] == '/' ? "" : job->root,
+                        path[0] == '/' ? "" : "/", path);
+    if (size < 0 || (size_t)size >= sizeof full)
+        return cli_fail(CLI_EXIT_INPUT, "%s: the path is too long", path);
+    sgio_status status = sgio_volume_read(full, NULL, out);
+    return status == SGIO_OK
+               ? 0
+               : cli_fail(cli_exit_from_io_status((int)status), "%s", sgio_last_message());
+}
+
+/* Data sets in the order of their first row. */
+static int find_set(pack_job *job, const pack_row *row, int *index)
+{
+    for (int i = 0; i < job->set_count; i++)
+        if (strcmp(job->sets[i], row->dataset) == 0) {
+            *index = i;
+            return 0;
+        }
+    sgm_pack_set set = {row->dataset,   row->modality, row->anatomy,
+                        row->instances, row->held_out, row->thin};
+    int code = from_model(sgm_pack_writer_set(job->writer, &set, index));
+    if (code == 0) job->sets[job->set_count++] = row->dataset;
+    return code;
+}
+
+/* Into the pack's bytes, in place: one byte where the values fit, else two, little endian. */
+static void narrow_labels(pack_slice *slice)
+{
+    size_t pixels = (size_t)slice->width * (size_t)slice->height;
+    uint8_t *bytes = (uint8_t *)slice->label;
+    for (size_t i = 0; i < pixels; i++) {
+        uint16_t value = slice->label[i];
+        if (slice->most < 256) {
+            bytes[i] = (uint8_t)value;
+        } else {
+            bytes[2 * i] = (uint8_t)value;
+            bytes[2 * i + 1] = (uint8_t)(value >> 8);
+        }
+    }
+}
+
+/* A name from the image's file name, without folders and extension. */
+static void item_name(const pack_row *row, int64_t slice, int64_t slices, char name[SGM_PACK_TEXT])
+{
+    const char *base = strrchr(row->image, '/');
+    base = base ? base + 1 : row->image;
+    int length = (int)strcspn(base, ".");
+    /* distorted_0.01_...: dots inside names are no extensions */
+    const char *dot = strrchr(base, '.');
+    if (slices == 1 && dot) length = (int)(dot - base);
+    int room = SGM_PACK_TEXT - 1 - (slices > 1 ? 6 : 0);
+    if (length > room) {
+        base += length - room;
+        length = room;
+    }
+    if (slices > 1)
+        snprintf(name, SGM_PACK_TEXT, "%.*s_%05d", length, base, (int)(slice % 100000));
+    else
+        snprintf(name, SGM_PACK_TEXT, "%.*s", length, base);
+}
+
+static int add_slice(pack_job *job, const pack_row *row, const pack_slicing *slicing, int64_t index,
+                     int set)
+{
+    pack_slice slice;
+    char name[SGM_PACK_TEXT];
+    int code = pack_slicing_make(slicing, index, &slice);
+    if (code != 0) return code;
+    narrow_labels(&slice);
+    item_name(row, index, pack_slicing_count(slicing), name);
+    sgm_pack_item item = {.id = name,
+                          .set = set,
+                          .split = row->validation ? SGM_SPLIT_VALIDATION : SGM_SPLIT_TRAIN,
+                          .width = slice.width,
+                          .height = slice.height,
+                          .channels = slice.channels,
+                          .label_bytes = slice.most < 256 ? 1 : 2,
+                          .image = slice.image,
+                          .label = (const uint8_t *)slice.label};
+    code = from_model(sgm_pack_writer_item(job->writer, &item));
+    pack_slice_clear(&slice);
+    job->slices++;
+    return code;
+}
+
+static void warn_empty(pack_job *job, const pack_row *row)
+{
+    char sentence[512];
+    snprintf(sentence, sizeof sentence, "%s holds no label and is left out", row->label);
+    cli_warn(&job->program->warnings, sentence);
+}
+
+static int add_slices(pack_job *job, const pack_row *row, const pack_slicing *slicing)
+{
+    int64_t count = pack_slicing_count(slicing), labelled = 0, seen = 0;
+    int set, code = find_set(job, row, &set);
+    if (code != 0) return code;
+    for (int64_t i = 0; i < count; i++)
+        labelled += pack_slicing_has_label(slicing, i);
+    if (!labelled) warn_empty(job, row);
+    int64_t wanted = labelled < job->max_slices ? labelled : job->max_slices;
+    for (int64_t i = 0; i < count && code == 0; i++) {
+        if (!pack_slicing_has_label(slicing, i)) continue;
+        /* the slice is wanted when its turn among `wanted` of `labelled` comes */
+        if (seen * wanted / labelled != (seen + 1) * wanted / labelled)
+            code = add_slice(job, row, slicing, i, set);
+        seen++;
+    }
+    return code;
+}
+
+static int add_row(pack_job *job, const pack_row *row)
+{
+    sgio_volume image = {0}, label = {0};
+    pack_slicing slicing;
+    int code = read_volume(job, row->image, &image);
+    if (code == 0) code = read_volume(job, row->label, &label);
+    if (code == 0) {
+        code = pack_slicing_begin(&image, &label, row->modality, job->max_side, &slicing);
+        if (code == 0) code = add_slices(job, row, &slicing);
+        if (code != 0 && !strstr(cli_last_message(), row->label)) {
+            char reason[512];
+            snprintf(reason, sizeof reason, "%s", cli_last_message());
+            code = cli_fail(code, "%s with %s: %s", row->image, row->label, reason);
+        }
+    }
+    sgio_volume_clear(&image);
+    sgio_volume_clear(&label);
+    return code;
+}
+
+static int add_all(pack_job *job, const pack_manifest *manifest)
+{
+    cli_progress progress;
+    int code = 0;
+    cli_progress_start(&progress, cli_progress_choose(0), stderr, "PromptSegPack", "reading");
+    for (size_t i = 0; i < manifest->count && code == 0; i++) {
+        code = add_row(job, &manifest->rows[i]);
+        cli_progress_update(&progress, (double)(i + 1) / (double)manifest->count, NULL);
+        if (code == 0 && cli_cancelled(NULL)) code = cli_fail(CLI_EXIT_CANCELLED, "cancelled");
+    }
+    cli_progress_end(&progress);
+    return code;
+}
+
+static int make_pack(pack_job *job, const char *manifest_path, const char *pack_path)
+{
+    pack_manifest manifest;
+    int code = pack_manifest_read(manifest_path, &manifest);
+    if (code != 0) return code;
+    int quality = (int)cli_integer(job->program->options, "compact");
+    code = from_model(sgm_pack_writer_open(pack_path, quality, &job->writer));
+    if (code == 0) {
+        code = add_all(job, &manifest);
+        if (code == 0)
+            code = from_model(sgm_pack_writer_finish(job->writer));
+        else
+            sgm_pack_writer_discard(job->writer);
+    }
+    if (code == 0)
+        printf("%s: %d images of %d data sets\n", pack_path, job->slices, job->set_count);
+    pack_manifest_clear(&manifest);
+    return code;
+}
+
+int main(int argc, char **argv)
+{
+    static cli_program program;
+    static pack_job job;
+    int code;
+    if (!cli_program_begin(&program, "PromptSegPack", PromptSegPack_xml, PromptSegPack_xml_size,
+                           argc, argv, NULL, &code))
+        return code;
+    const char *manifest = cli_text(program.options, "manifest");
+    const char *root = cli_text(program.options, "root");
+    char *copy = strdup(manifest);
+    job.program = &program;
+    job.root = copy ? strdup(root[0] ? root : dirname(copy)) : NULL;
+    job.max_side = (int)cli_integer(program.options, "maxSide");
+    job.max_slices = (int)cli_integer(program.options, "maxSlices");
+    code = job.root ? make_pack(&job, manifest, cli_text(program.options, "pack"))
+                    : cli_fail(CLI_EXIT_MEMORY, "no memory");
+    free(copy);
+    free(job.root);
+    return cli_program_end(&program, code, NULL);
+}
