@@ -14,8 +14,8 @@ typedef struct sgm_tensor {
     sgm_shape shape;
 } sgm_tensor;
 
-/* One op with its memory. Fusion: `act` and `residual` belong to LINEAR, CONV2D and CONV_TRANSPOSE:
- * out = act(op(in)) + residual. */
+/* One op with its memory. Fusion: `act` and `residual` belong to LINEAR, CONV2D, CONV_TRANSPOSE
+ * and LAYERNORM: out = act(op(in)) + residual. */
 typedef struct sgm_step {
     const sgm_node *node; /* op and its numbers (node->u) */
     sgm_tensor in[SGM_MAX_INPUTS];
@@ -23,6 +23,7 @@ typedef struct sgm_step {
     sgm_tensor out;
     sgm_act act;
     sgm_tensor residual;
+    bool bf16;     /* multiply in BF16 (sums stay F32) */
     void *packed;  /* what `prepare` made of the constant weight, or NULL */
     void *scratch; /* scratch_size bytes, 64-byte aligned */
     size_t scratch_size;
@@ -37,6 +38,7 @@ typedef struct sgm_backend sgm_backend;
 
 typedef struct sgm_backend_ops {
     const char *name; /* "ref", "cpu", "cuda" */
+    bool host_memory; /* tensors may point into ordinary memory, e.g. a mapped checkpoint */
 
     /* Device memory, 64-byte aligned. alloc returns NULL when there is none. */
     void *(*alloc)(sgm_backend *backend, size_t size);

@@ -47,7 +47,7 @@ sgm_graph *sgm_graph_create(sgm_param_check_fn check, void *user)
 {
     sgm_graph *graph = calloc(1, sizeof *graph);
     if (!graph) {
-        sgm_fail(SGM_OUT_OF_MEMORY, "no memory for a graph");
+        (void)sgm_fail(SGM_OUT_OF_MEMORY, "no memory for a graph");
         return NULL;
     }
     graph->check = check;

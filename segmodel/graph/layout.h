@@ -1,0 +1,20 @@
+/* Memory layout: where values live in one block, given when each is needed. */
+#ifndef SEGMODEL_GRAPH_LAYOUT_H
+#define SEGMODEL_GRAPH_LAYOUT_H
+
+#include <stddef.h>
+
+#include "segmodel/segmodel.h"
+
+/* A piece of memory that is needed from time `first` to time `last`, both included. */
+typedef struct sgm_interval {
+    size_t size; /* bytes; 0 is legal and gets offset 0 */
+    int first, last;
+    size_t offset; /* result, a multiple of 64 */
+} sgm_interval;
+
+/* Chooses offsets so that pieces needed at the same time do not overlap; *total is the size of the
+ * block. Greedy, largest first, each at the lowest place where it fits. */
+sgm_status sgm_layout(sgm_interval *pieces, int count, size_t *total);
+
+#endif
