@@ -1,0 +1,128 @@
+/* Segmentations: named, coloured segments over a grid, as Slicer's .seg.nrrd holds them. Voxels
+ * live in layers; segments that overlap are in different layers, all others share one. */
+#ifndef SGIO_LABELMAP_H
+#define SGIO_LABELMAP_H
+
+#include "sgio/geometry.h"
+#include "sgio/status.h"
+#include "sgio/volume.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum { SGIO_MAX_SEGMENTS = 4096, SGIO_MAX_LAYERS = 256, SGIO_MAX_LABEL = 65535 };
+
+typedef struct sgio_segment {
+    char *id;          /* unique, "Segment_1" */
+    char *name;        /* UTF-8 */
+    double colour[3];  /* 0-1 */
+    char *terminology; /* Slicer's TerminologyEntry, seven parts joined by '~' */
+    char *tags;        /* further tags as read, "key:value|key:value|"; NULL when none */
+    int layer;         /* -1 while the segment is empty and was never placed */
+    int label;         /* voxel value in its layer */
+    int64_t extent[6]; /* i0 i1 j0 j1 k0 k1, inclusive; 0 -1 0 -1 0 -1 when empty */
+    int64_t voxels;
+} sgio_segment;
+
+typedef struct sgio_layer {
+    int bytes;  /* per voxel: 1 or 2, unsigned, this machine's byte order */
+    void *data; /* size[0]*size[1]*size[2] values, i fastest */
+} sgio_layer;
+
+typedef struct sgio_segmentation {
+    sgio_geometry geometry;
+    sgio_layer *layers;
+    size_t layer_count;
+    sgio_segment *segments;
+    size_t segment_count, segment_capacity;
+} sgio_segmentation;
+
+/* An empty segmentation on that grid. Release with sgio_segmentation_clear. */
+sgio_status sgio_segmentation_init(sgio_segmentation *segmentation,
+                                   const sgio_geometry *geometry);
+void sgio_segmentation_clear(sgio_segmentation *segmentation);
+
+/* Index of the first segment of that name, or -1. */
+int sgio_segmentation_find(const sgio_segmentation *segmentation, const char *name);
+
+/* Appends an empty segment. `colour` NULL: the colour usual for that name ("liver"), else the next
+ * of the palette. Its terminology follows the name where it is known, else "Tissue". */
+sgio_status sgio_segmentation_add(sgio_segmentation *segmentation, const char *name,
+                                  const double colour[3], size_t *index);
+
+/* Replaces the voxels of a segment by those where mask (u8, the grid's size, i fastest) is not 0.
+ * It goes to the first layer where it covers no other segment's voxels, or to a new one. */
+sgio_status sgio_segmentation_set_mask(sgio_segmentation *segmentation, size_t index,
+                                       const uint8_t *mask);
+
+/* Writes the segment as 0/1 into mask (u8, the grid's size). */
+void sgio_segmentation_get_mask(const sgio_segmentation *segmentation, size_t index,
+                                uint8_t *mask);
+
+/* Millilitres of a segment: voxels times the determinant of the index-to-LPS matrix. */
+double sgio_segmentation_ml(const sgio_segmentation *segmentation, size_t index);
+
+/* Label of each segment in a plain label map (values[segment_count], caller's): the layer values
+ * where all differ, else 1, 2, ... in order. */
+void sgio_segmentation_flat_labels(const sgio_segmentation *segmentation, int *values);
+
+typedef struct sgio_segmentation_read_options {
+    /* The grid wanted. A file cropped from it, as Slicer writes them, is put back in place;
+     * another grid is an error. NULL: the file's own. */
+    const sgio_geometry *grid;
+    sgio_warning_fn warn; /* may be NULL */
+    void *warn_user;
+} sgio_segmentation_read_options;
+
+/* Reads .seg.nrrd or a label map: .nrrd by the library's own parser (gzip or raw, 3D or Slicer's
+ * 4D with the list axis first), all else through sgio_volume_read. Labels without a name become
+ * "Segment_<label>". `options` may be NULL. Errors: SGIO_UNREADABLE, SGIO_OUT_OF_MEMORY. */
+sgio_status sgio_segmentation_read(const char *path,
+                                   const sgio_segmentation_read_options *options,
+                                   sgio_segmentation *out);
+
+/* As above from a volume in memory; `name` is used in messages. */
+sgio_status sgio_segmentation_from_volume(const sgio_volume *volume, const char *name,
+                                          const sgio_segmentation_read_options *options,
+                                          sgio_segmentation *out);
+
+typedef struct sgio_overlap {
+    int64_t voxels;       /* segment voxels lost to a later segment */
+    size_t first, second; /* one such pair: the lost and the kept segment */
+} sgio_overlap;
+
+/* 1 when the extension of `path` is one sgio_segmentation_write knows. */
+int sgio_segmentation_can_write(const char *path);
+
+/* Writes by extension: .seg.nrrd (all layers, names, colours, terminology), .nrrd, .nii.gz, .nii
+ * and .mha (plain label maps; later segments win and *overlap, which may be NULL, says how much
+ * was lost). The grid is written with 17 digits, NIfTI's in float. The file appears complete or
+ * not at all. Errors: SGIO_USAGE (extension), SGIO_UNWRITABLE with the reason, SGIO_OUT_OF_MEMORY.
+ */
+sgio_status sgio_segmentation_write(const sgio_segmentation *segmentation, const char *path,
+                                    sgio_overlap *overlap);
+
+/* Colours. parse: "r,g,b" in 0-1 (SGIO_USAGE otherwise). palette: well separated, repeats after
+ * 24. named: 1 and the colour when the name is a known structure's. */
+sgio_status sgio_colour_parse(const char *text, double colour[3]);
+void sgio_colour_palette(size_t index, double colour[3]);
+int sgio_colour_named(const char *name, double colour[3]);
+
+/* A code of the terminology; any part may be empty. Strings point into the parsed entry's copy. */
+typedef struct sgio_code {
+    char scheme[24], value[32], meaning[96];
+} sgio_code;
+
+typedef struct sgio_terminology {
+    sgio_code category, type, type_modifier, region, region_modifier;
+} sgio_terminology;
+
+/* Parses a TerminologyEntry as segments carry it; returns 0, or -1 when it has another form or a
+ * part that is too long. For writers of DICOM SEG. */
+int sgio_terminology_parse(const char *entry, sgio_terminology *out);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

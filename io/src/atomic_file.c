@@ -1,0 +1,133 @@
+/* realpath belongs to X/Open. */
+#define _XOPEN_SOURCE 700
+
+#include "atomic_file.h"
+
+#include "io_status.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { NAME_ATTEMPTS = 100, STREAM_BUFFER = 1 << 16 };
+
+static sgio_status cannot_write(const char *path, const char *reason)
+{
+    return sgio_fail(SGIO_UNWRITABLE, "cannot write %s: %s", path, reason);
+}
+
+/* A link is followed so that it stays a link; a target that does not exist yet is taken as is. */
+static sgio_status resolve_target(sgio_atomic_file *file, const char *path)
+{
+    struct stat info;
+    if (stat(path, &info) == 0) {
+        if (!S_ISREG(info.st_mode)) {
+            return cannot_write(path, S_ISDIR(info.st_mode) ? "it is a directory"
+                                                            : "it is not a regular file");
+        }
+        file->target = realpath(path, NULL);
+        if (!file->target) return cannot_write(path, strerror(errno));
+        return SGIO_OK;
+    }
+    file->target = strdup(path);
+    return file->target ? SGIO_OK : sgio_fail_memory(strlen(path) + 1, "a file name");
+}
+
+/* Hidden, and with no extension that another program would pick up half-written. */
+static int create_beside(sgio_atomic_file *file)
+{
+    const char *slash = strrchr(file->target, '/');
+    int folder = slash ? (int)(slash - file->target) + 1 : 0;
+    size_t bytes = strlen(file->target) + 48;
+    file->temporary = malloc(bytes);
+    if (!file->temporary) return -1;
+    for (int attempt = 0; attempt < NAME_ATTEMPTS; attempt++) {
+        snprintf(file->temporary, bytes, "%.*s.sgio-%ld-%d.partial", folder, file->target,
+                 (long)getpid(), attempt);
+        int descriptor = open(file->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        if (descriptor >= 0 || errno != EEXIST) return descriptor;
+    }
+    return -1;
+}
+
+static void forget(sgio_atomic_file *file)
+{
+    free(file->target);
+    free(file->temporary);
+    memset(file, 0, sizeof *file);
+}
+
+sgio_status sgio_atomic_open(sgio_atomic_file *file, const char *path)
+{
+    memset(file, 0, sizeof *file);
+    sgio_status status = resolve_target(file, path);
+    if (status != SGIO_OK) return status;
+    int descriptor = create_beside(file);
+    if (descriptor < 0) {
+        status = cannot_write(path, strerror(errno));
+        forget(file);
+        return status;
+    }
+    file->stream = fdopen(descriptor, "wb");
+    if (!file->stream) {
+        status = cannot_write(path, strerror(errno));
+        close(descriptor);
+        unlink(file->temporary);
+        forget(file);
+        return status;
+    }
+    setvbuf(file->stream, NULL, _IOFBF, STREAM_BUFFER);
+    return SGIO_OK;
+}
+
+static sgio_status abandon(sgio_atomic_file *file)
+{
+    sgio_status status = cannot_write(file->target, strerror(errno));
+    sgio_atomic_discard(file);
+    return status;
+}
+
+sgio_status sgio_atomic_write(sgio_atomic_file *file, const void *bytes, size_t count)
+{
+    if (!file->stream) return SGIO_UNWRITABLE;
+    if (fwrite(bytes, 1, count, file->stream) != count) return abandon(file);
+    return SGIO_OK;
+}
+
+/* The rename itself must reach the disk too; a directory that cannot be synced is no error. */
+static void sync_folder(const char *path)
+{
+    char *folder = strdup(path);
+    if (!folder) return;
+    char *slash = strrchr(folder, '/');
+    if (slash) slash[slash == folder] = '\0';
+    int descriptor = open(slash ? folder : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (descriptor >= 0) {
+        fsync(descriptor);
+        close(descriptor);
+    }
+    free(folder);
+}
+
+sgio_status sgio_atomic_commit(sgio_atomic_file *file)
+{
+    if (!file->stream) return SGIO_UNWRITABLE;
+    if (fflush(file->stream) != 0 || fsync(fileno(file->stream)) != 0) return abandon(file);
+    int closed = fclose(file->stream);
+    file->stream = NULL;
+    if (closed != 0 || rename(file->temporary, file->target) != 0) return abandon(file);
+    sync_folder(file->target);
+    forget(file);
+    return SGIO_OK;
+}
+
+void sgio_atomic_discard(sgio_atomic_file *file)
+{
+    if (file->stream) fclose(file->stream);
+    if (file->temporary) unlink(file->temporary);
+    forget(file);
+}

@@ -1,0 +1,29 @@
+/* One writer per format. Each sends header and voxels to an open file; the caller commits. */
+#ifndef SGIO_LABELMAP_FORMATS_H
+#define SGIO_LABELMAP_FORMATS_H
+
+#include "atomic_file.h"
+#include "sgio/labelmap.h"
+
+#include <stdarg.h>
+
+/* A header being put together; zero-initialise. `failed` is set when memory runs out. */
+typedef struct sgio_text {
+    char *data;
+    size_t length, capacity;
+    int failed;
+} sgio_text;
+
+void sgio_text_add(sgio_text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Writes the text and frees it. */
+sgio_status sgio_text_send(sgio_text *text, sgio_atomic_file *file);
+
+sgio_status sgio_write_seg_nrrd(const sgio_segmentation *segmentation, sgio_atomic_file *file);
+sgio_status sgio_write_nrrd(const sgio_segmentation *segmentation, sgio_atomic_file *file,
+                            sgio_overlap *overlap);
+sgio_status sgio_write_nifti(const sgio_segmentation *segmentation, sgio_atomic_file *file,
+                             int gzip, sgio_overlap *overlap);
+sgio_status sgio_write_mha(const sgio_segmentation *segmentation, sgio_atomic_file *file,
+                           sgio_overlap *overlap);
+
+#endif

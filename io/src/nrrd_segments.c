@@ -1,0 +1,125 @@
+/* Slicer's keys of a .seg.nrrd: SegmentN_ID, _Name, _Color, _Layer, _LabelValue, _Tags. */
+#include "nrrd_header.h"
+
+#include "io_status.h"
+#include "segmentation_parts.h"
+
+#include <ctype.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct segment_keys {
+    const char *id, *name, *colour, *layer, *label, *tags;
+} segment_keys;
+
+/* The number of "Segment<number>_<field>", with *field behind the underscore; -1 for other keys. */
+static int segment_number(const char *key, const char **field)
+{
+    char *end;
+    if (strncmp(key, "Segment", 7) != 0 || !isdigit((unsigned char)key[7])) return -1;
+    unsigned long number = strtoul(key + 7, &end, 10);
+    if (*end != '_' || number >= SGIO_MAX_SEGMENTS) return -1;
+    *field = end + 1;
+    return (int)number;
+}
+
+static void collect(const sgio_nrrd *nrrd, segment_keys *all)
+{
+    for (size_t i = 0; i < nrrd->key_count; i++) {
+        const char *field, *value = nrrd->keys[i].value;
+        int number = segment_number(nrrd->keys[i].name, &field);
+        if (number < 0) continue;
+        segment_keys *k = &all[number];
+        if (strcmp(field, "ID") == 0) k->id = value;
+        else if (strcmp(field, "Name") == 0) k->name = value;
+        else if (strcmp(field, "Color") == 0) k->colour = value;
+        else if (strcmp(field, "Layer") == 0) k->layer = value;
+        else if (strcmp(field, "LabelValue") == 0) k->label = value;
+        else if (strcmp(field, "Tags") == 0) k->tags = value;
+    }
+}
+
+static void parse_colour(const char *text, size_t index, double colour[3])
+{
+    char extra;
+    sgio_colour_palette(index, colour);
+    double found[3];
+    if (!text || sscanf(text, "%lf %lf %lf %c", &found[0], &found[1], &found[2], &extra) != 3)
+        return;
+    for (int c = 0; c < 3; c++)
+        if (!(found[c] >= 0 && found[c] <= 1)) return;
+    memcpy(colour, found, sizeof found);
+}
+
+/* A whole number in [low, high], `absent` when there is no text; -1 for anything else. */
+static long parse_integer(const char *text, long low, long high, long absent)
+{
+    char *end;
+    if (!text) return absent;
+    long value = strtol(text, &end, 10);
+    return end == text || *end || value < low || value > high ? -1 : value;
+}
+
+/* "key:value|key:value|": the terminology goes to its own field, all else is kept as it is. */
+static sgio_status parse_tags(const char *tags, sgio_segment *segment)
+{
+    static const char key[] = "TerminologyEntry:";
+    size_t kept = 0;
+    char *rest = malloc(strlen(tags) + 2);
+    if (!rest) return sgio_fail_memory(strlen(tags), "segment tags");
+    while (*tags) {
+        size_t n = strcspn(tags, "|");
+        if (strncmp(tags, key, sizeof key - 1) == 0 && n >= sizeof key - 1) {
+            char *entry = strndup(tags + sizeof key - 1, n - (sizeof key - 1));
+            if (entry) {
+                free(segment->terminology);
+                segment->terminology = entry;
+            }
+        } else if (n > 0) {
+            memcpy(rest + kept, tags, n);
+            kept += n;
+            rest[kept++] = '|';
+        }
+        tags += n + (tags[n] == '|');
+    }
+    rest[kept] = '\0';
+    if (kept) segment->tags = rest;
+    else free(rest);
+    return SGIO_OK;
+}
+
+static sgio_status add_segment(const segment_keys *k, size_t number, const sgio_nrrd *nrrd,
+                               const char *file, sgio_segmentation *out)
+{
+    double colour[3];
+    long layer = parse_integer(k->layer, 0, (long)nrrd->layers - 1, (long)number);
+    long label = parse_integer(k->label, 1, SGIO_MAX_LABEL, 1);
+    if (layer < 0 || layer >= nrrd->layers || label < 0)
+        return sgio_fail(SGIO_UNREADABLE,
+                         "%s: segment %zu: layer '%.20s' of %lld or label value '%.20s' of 1 to %d "
+                         "is wrong",
+                         file, number, k->layer ? k->layer : "", (long long)nrrd->layers,
+                         k->label ? k->label : "", SGIO_MAX_LABEL);
+    parse_colour(k->colour, number, colour);
+    sgio_status status =
+        sgio_segmentation_append(out, k->id, k->name && *k->name ? k->name : k->id, colour,
+                                 (int)label);
+    if (status != SGIO_OK) return status;
+    sgio_segment *segment = &out->segments[out->segment_count - 1];
+    segment->layer = (int)layer;
+    return k->tags ? parse_tags(k->tags, segment) : SGIO_OK;
+}
+
+sgio_status sgio_nrrd_read_segments(const sgio_nrrd *nrrd, const char *file, sgio_segmentation *out)
+{
+    sgio_status status = SGIO_OK;
+    segment_keys *all = calloc(SGIO_MAX_SEGMENTS, sizeof *all);
+    if (!all) return sgio_fail_memory(SGIO_MAX_SEGMENTS * sizeof *all, file);
+    collect(nrrd, all);
+    for (size_t s = 0; s < SGIO_MAX_SEGMENTS && status == SGIO_OK; s++)
+        if (all[s].id) status = add_segment(&all[s], s, nrrd, file, out);
+    free(all);
+    return status;
+}

@@ -1,0 +1,88 @@
+#include "prompts_parse.h"
+
+#include "io_status.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+
+static sgio_status cannot_read(const char *path, const char *reason)
+{
+    return sgio_fail(SGIO_BAD_PROMPT, "cannot read prompts from %s: %s", path, reason);
+}
+
+/* The whole file, zero-terminated; the caller frees. */
+static sgio_status slurp(const char *path, char **text, size_t *bytes)
+{
+    struct stat info;
+    FILE *stream = fopen(path, "rb");
+    sgio_status status = SGIO_OK;
+    if (!stream) return cannot_read(path, strerror(errno));
+    *text = NULL;
+    if (fstat(fileno(stream), &info) != 0 || !S_ISREG(info.st_mode))
+        status = cannot_read(path, "not a regular file");
+    else if (info.st_size > SGIO_MAX_PROMPT_FILE)
+        status = cannot_read(path, "larger than 64 MiB");
+    else if (!(*text = malloc((size_t)info.st_size + 1)))
+        status = sgio_fail_memory((size_t)info.st_size, path);
+    if (status == SGIO_OK) {
+        *bytes = fread(*text, 1, (size_t)info.st_size, stream);
+        (*text)[*bytes] = '\0';
+        if (ferror(stream)) status = cannot_read(path, strerror(errno));
+    }
+    fclose(stream);
+    if (status != SGIO_OK) free(*text);
+    return status;
+}
+
+static int ends_with(const char *path, const char *suffix)
+{
+    size_t n = strlen(path), s = strlen(suffix);
+    return n >= s && strcasecmp(path + n - s, suffix) == 0;
+}
+
+/* File name without folder and markups extension; the caller frees. */
+static char *base_name(const char *path)
+{
+    static const char *const suffixes[] = {".mrk.json", ".json", ".fcsv", ".csv"};
+    const char *slash = strrchr(path, '/');
+    char *name = strdup(slash ? slash + 1 : path);
+    for (int i = 0; name && i < 4; i++) {
+        if (ends_with(name, suffixes[i]) && strlen(name) > strlen(suffixes[i])) {
+            name[strlen(name) - strlen(suffixes[i])] = '\0';
+            break;
+        }
+    }
+    return name;
+}
+
+static sgio_status parse(const sgio_prompt_source *source, sgio_prompts *prompts)
+{
+    if (ends_with(source->file, ".json")) return sgio_prompts_parse_json(source, prompts);
+    if (ends_with(source->file, ".fcsv")) return sgio_prompts_parse_fcsv(source, prompts);
+    if (ends_with(source->file, ".csv")) return sgio_prompts_parse_csv(source, prompts);
+    return cannot_read(source->file, "prompt files are .mrk.json, .fcsv or .csv");
+}
+
+sgio_status sgio_prompts_read(const char *path, const sgio_prompts_options *options,
+                              sgio_prompts *prompts)
+{
+    char *text = NULL;
+    size_t bytes = 0;
+    sgio_status status = slurp(path, &text, &bytes);
+    if (status != SGIO_OK) return status;
+    char *name = base_name(path);
+    sgio_prompt_source source = {path, name, text, bytes, NULL, NULL};
+    if (options) {
+        if (options->unnamed) source.segment = options->unnamed;
+        source.warn = options->warn;
+        source.warn_user = options->warn_user;
+    }
+    status = name ? parse(&source, prompts) : sgio_fail_memory(strlen(path) + 1, "a file name");
+    free(name);
+    free(text);
+    return status;
+}

@@ -1,0 +1,158 @@
+/* Label maps without names, and label maps on a part of the wanted grid. */
+#include "segmentation_parts.h"
+
+#include "io_status.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Files keep 6 to 17 digits; a thousandth of a millimetre at the corner is rounding. */
+static const double SAME_GRID_MM = 1e-2;
+
+static void mark_values(const sgio_layer *layer, size_t voxels, uint8_t *seen)
+{
+    for (size_t v = 0; v < voxels; v++)
+        seen[sgio_layer_value(layer, v)] = 1;
+}
+
+sgio_status sgio_segmentation_name_values(sgio_segmentation *segmentation, const char *name)
+{
+    if (segmentation->layer_count == 0) return SGIO_OK;
+    sgio_status status = SGIO_OK;
+    uint8_t *seen = calloc(SGIO_MAX_LABEL + 1, 1);
+    if (!seen) return sgio_fail_memory(SGIO_MAX_LABEL + 1, name);
+    mark_values(&segmentation->layers[0], sgio_voxel_count(&segmentation->geometry), seen);
+    for (int value = 1, found = 0; value <= SGIO_MAX_LABEL && status == SGIO_OK; value++) {
+        char text[32];
+        double colour[3];
+        if (!seen[value]) continue;
+        if (++found > SGIO_MAX_SEGMENTS) {
+            status = sgio_fail(SGIO_UNREADABLE,
+                               "%s: more than %d different values: an image, not a label map", name,
+                               SGIO_MAX_SEGMENTS);
+            break;
+        }
+        snprintf(text, sizeof text, "Segment_%d", value);
+        sgio_colour_palette(segmentation->segment_count, colour);
+        status = sgio_segmentation_append(segmentation, text, text, colour, value);
+        if (status == SGIO_OK)
+            segmentation->segments[segmentation->segment_count - 1].layer = 0;
+    }
+    free(seen);
+    return status;
+}
+
+static int fits_byte(const sgio_segmentation *segmentation, size_t layer)
+{
+    for (size_t s = 0; s < segmentation->segment_count; s++)
+        if (segmentation->segments[s].layer == (int)layer &&
+            segmentation->segments[s].label > UINT8_MAX)
+            return 0;
+    return segmentation->layers[layer].bytes == 2;
+}
+
+void sgio_segmentation_shrink(sgio_segmentation *segmentation)
+{
+    size_t voxels = sgio_voxel_count(&segmentation->geometry);
+    for (size_t l = 0; l < segmentation->layer_count; l++) {
+        sgio_layer *layer = &segmentation->layers[l];
+        if (!fits_byte(segmentation, l)) continue;
+        uint8_t *narrow = layer->data;
+        const uint16_t *wide = layer->data;
+        for (size_t v = 0; v < voxels; v++)
+            narrow[v] = (uint8_t)wide[v];
+        void *less = realloc(layer->data, voxels);
+        if (less) layer->data = less;
+        layer->bytes = 1;
+    }
+}
+
+/* Whole voxels from the wanted grid's origin to this one's, or -1. */
+static int find_offset(const sgio_geometry *from, const sgio_geometry *grid, int64_t offset[3])
+{
+    sgio_geometry moved = *from, wanted = *grid;
+    const double origin[3] = {from->matrix[0][3], from->matrix[1][3], from->matrix[2][3]};
+    double index[3], lps[3];
+    if (sgio_geometry_lps_to_index(grid, origin, index) != 0) return -1;
+    for (int a = 0; a < 3; a++) {
+        if (!(fabs(index[a]) < 1e9)) return -1;
+        index[a] = round(index[a]);
+        offset[a] = (int64_t)index[a];
+    }
+    sgio_geometry_index_to_lps(grid, index, lps);
+    for (int r = 0; r < 3; r++)
+        wanted.matrix[r][3] = lps[r];
+    memcpy(wanted.size, moved.size, sizeof wanted.size);
+    return sgio_geometry_equal(&moved, &wanted, SAME_GRID_MM) ? 0 : -1;
+}
+
+/* Copies the common part of one layer. */
+static void paste(const sgio_layer *from, const int64_t size[3], const int64_t offset[3],
+                  sgio_layer *to, const int64_t grid[3])
+{
+    int64_t first = offset[0] < 0 ? -offset[0] : 0;
+    int64_t end = size[0] + offset[0] > grid[0] ? grid[0] - offset[0] : size[0];
+    if (end <= first) return;
+    for (int64_t k = 0; k < size[2]; k++) {
+        for (int64_t j = 0; j < size[1]; j++) {
+            int64_t row = j + offset[1], slice = k + offset[2];
+            if (row < 0 || row >= grid[1] || slice < 0 || slice >= grid[2]) continue;
+            size_t source = (size_t)((k * size[1] + j) * size[0] + first);
+            size_t target = (size_t)((slice * grid[1] + row) * grid[0] + first + offset[0]);
+            memcpy((char *)to->data + target * (size_t)to->bytes,
+                   (const char *)from->data + source * (size_t)from->bytes,
+                   (size_t)(end - first) * (size_t)to->bytes);
+        }
+    }
+}
+
+static int64_t total_voxels(const sgio_segmentation *segmentation)
+{
+    int64_t total = 0;
+    for (size_t s = 0; s < segmentation->segment_count; s++)
+        total += segmentation->segments[s].voxels;
+    return total;
+}
+
+static sgio_status move_layers(sgio_segmentation *segmentation, const sgio_geometry *grid,
+                               const int64_t offset[3])
+{
+    size_t voxels = sgio_voxel_count(grid);
+    for (size_t l = 0; l < segmentation->layer_count; l++) {
+        sgio_layer *old = &segmentation->layers[l];
+        sgio_layer moved = {old->bytes, calloc(voxels, (size_t)old->bytes)};
+        if (!moved.data) return sgio_fail_memory(voxels * (size_t)old->bytes, "a label map");
+        paste(old, segmentation->geometry.size, offset, &moved, grid->size);
+        free(old->data);
+        *old = moved;
+    }
+    return SGIO_OK;
+}
+
+sgio_status sgio_segmentation_fit(sgio_segmentation *segmentation, const sgio_geometry *grid,
+                                  const char *name, sgio_warning_fn warn, void *user)
+{
+    int64_t offset[3], before = total_voxels(segmentation);
+    if (sgio_geometry_equal(&segmentation->geometry, grid, SAME_GRID_MM)) {
+        segmentation->geometry = *grid;
+        return SGIO_OK;
+    }
+    if (before > 0 && find_offset(&segmentation->geometry, grid, offset) != 0)
+        return sgio_fail(SGIO_UNREADABLE,
+                         "%s: its grid (%lld x %lld x %lld voxels) is neither the volume's (%lld x "
+                         "%lld x %lld) nor a cut-out of it",
+                         name, (long long)segmentation->geometry.size[0],
+                         (long long)segmentation->geometry.size[1],
+                         (long long)segmentation->geometry.size[2], (long long)grid->size[0],
+                         (long long)grid->size[1], (long long)grid->size[2]);
+    sgio_status status = before > 0 ? move_layers(segmentation, grid, offset) : SGIO_OK;
+    if (status != SGIO_OK) return status;
+    segmentation->geometry = *grid;
+    sgio_segmentation_measure(segmentation);
+    if (total_voxels(segmentation) < before)
+        sgio_warn(warn, user, "%s: %lld voxels lie outside the volume and are dropped", name,
+                  (long long)(before - total_voxels(segmentation)));
+    return SGIO_OK;
+}

@@ -1,0 +1,54 @@
+/* What the readers and writers of segmentations share. */
+#ifndef SGIO_SEGMENTATION_PARTS_H
+#define SGIO_SEGMENTATION_PARTS_H
+
+#include "sgio/labelmap.h"
+
+/* Voxels of the grid; it fits size_t because sgio_segmentation_init checked it. */
+size_t sgio_voxel_count(const sgio_geometry *geometry);
+
+/* 0 when the sizes are positive and their product times `bytes` stays below 2^40. */
+int sgio_check_voxels(const int64_t size[3], size_t bytes);
+
+/* A new zeroed layer; its index in *layer. */
+sgio_status sgio_segmentation_add_layer(sgio_segmentation *segmentation, int bytes, int *layer);
+
+/* Sets extent and voxel count of every segment from the layers; segments found empty get layer -1.
+ * Values that belong to no segment are zeroed; returns how many voxels held one. */
+int64_t sgio_segmentation_measure(sgio_segmentation *segmentation);
+
+/* A segment for every value that occurs in layer 0 and has none, named "Segment_<value>".
+ * `name` is the file, for messages. */
+sgio_status sgio_segmentation_name_values(sgio_segmentation *segmentation, const char *name);
+
+/* Stores two-byte layers whose labels all fit one byte in one byte. */
+void sgio_segmentation_shrink(sgio_segmentation *segmentation);
+
+/* Moves a segmentation onto `grid`, which differs by a whole number of voxels at most; voxels
+ * beyond it are dropped with a warning. SGIO_UNREADABLE for any other grid. */
+sgio_status sgio_segmentation_fit(sgio_segmentation *segmentation, const sgio_geometry *grid,
+                                  const char *name, sgio_warning_fn warn, void *user);
+
+/* Appends a segment with that label and without deciding a name-based colour; takes copies. */
+sgio_status sgio_segmentation_append(sgio_segmentation *segmentation, const char *id,
+                                     const char *name, const double colour[3], int label);
+
+/* The default TerminologyEntry for a name; the caller frees, NULL when out of memory. */
+char *sgio_terminology_entry(const char *name);
+
+static inline int sgio_layer_value(const sgio_layer *layer, size_t voxel)
+{
+    return layer->bytes == 1 ? ((const uint8_t *)layer->data)[voxel]
+                             : ((const uint16_t *)layer->data)[voxel];
+}
+
+static inline void sgio_layer_set(sgio_layer *layer, size_t voxel, int value)
+{
+    if (layer->bytes == 1) ((uint8_t *)layer->data)[voxel] = (uint8_t)value;
+    else ((uint16_t *)layer->data)[voxel] = (uint16_t)value;
+}
+
+/* 1 when `count` bytes are all zero. */
+int sgio_all_zero(const void *bytes, size_t count);
+
+#endif
