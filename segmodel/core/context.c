@@ -1,0 +1,134 @@
+#include "core/context.h"
+
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct sgm_context {
+    atomic_int references;
+    sgm_backend *backend;
+    sgm_context_options options;
+    sgm_precision precision;
+    char device[128];
+};
+
+static sgm_status create_backend(const sgm_context_options *options, sgm_backend **out)
+{
+    switch (options->device) {
+    case SGM_DEVICE_AUTO:
+        if (sgm_cuda_create(0, out) == SGM_OK) return SGM_OK;
+        return sgm_cpu_create(options->threads, out);
+    case SGM_DEVICE_CPU:
+        return sgm_cpu_create(options->threads, out);
+    case SGM_DEVICE_CUDA:
+        return sgm_cuda_create(0, out);
+    case SGM_DEVICE_REFERENCE:
+        return sgm_ref_create(out);
+    }
+    return sgm_fail(SGM_INVALID_ARGUMENT, "no device of number %d", (int)options->device);
+}
+
+/* CUDA devices multiply BF16 by tensor cores, CPUs with AMX; the reference never does. */
+static bool multiplies_bf16(const sgm_backend *backend)
+{
+    if (!strcmp(backend->ops->name, "cuda")) return true;
+    return !strcmp(backend->ops->name, "cpu") && sgm_cpu_has_bf16();
+}
+
+static sgm_status choose_precision(sgm_context *context)
+{
+    bool fast = multiplies_bf16(context->backend);
+    context->precision = context->options.precision;
+    if (context->precision == SGM_PRECISION_AUTO)
+        context->precision = fast ? SGM_PRECISION_BF16 : SGM_PRECISION_FP32;
+    if (context->precision == SGM_PRECISION_BF16 && !fast)
+        return sgm_fail(SGM_DEVICE, "precision bf16 needs a device that multiplies it in hardware "
+                                    "(AMX or tensor cores); use fp32 here");
+    return SGM_OK;
+}
+
+static void describe(sgm_context *context)
+{
+    const sgm_backend *b = context->backend;
+    int used = snprintf(context->device, sizeof context->device, "%s", b->ops->name);
+    if (b->threads > 0)
+        used += snprintf(context->device + used, sizeof context->device - (size_t)used,
+                         ", %d thread%s", b->threads, b->threads == 1 ? "" : "s");
+    const char *precision = context->precision == SGM_PRECISION_FP32 ? "fp32"
+                            : strcmp(b->ops->name, "cpu") == 0       ? "bf16 (AMX)"
+                                                                     : "bf16";
+    snprintf(context->device + used, sizeof context->device - (size_t)used, ", %s", precision);
+}
+
+sgm_status sgm_context_create(const sgm_context_options *options, sgm_context **out)
+{
+    if (!out) return sgm_fail(SGM_INVALID_ARGUMENT, "sgm_context_create: out is NULL");
+    *out = NULL;
+    sgm_context *context = calloc(1, sizeof *context);
+    if (!context) return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for a context");
+    atomic_init(&context->references, 1);
+    if (options) context->options = *options;
+    sgm_status status = create_backend(&context->options, &context->backend);
+    if (status == SGM_OK) status = choose_precision(context);
+    if (status != SGM_OK) {
+        sgm_context_destroy(context);
+        return status;
+    }
+    describe(context);
+    *out = context;
+    return SGM_OK;
+}
+
+sgm_context *sgm_context_retain(sgm_context *context)
+{
+    atomic_fetch_add(&context->references, 1);
+    return context;
+}
+
+void sgm_context_destroy(sgm_context *context)
+{
+    if (!context || atomic_fetch_sub(&context->references, 1) != 1) return;
+    if (context->backend) context->backend->ops->destroy(context->backend);
+    free(context);
+}
+
+const char *sgm_context_device(const sgm_context *context)
+{
+    return context ? context->device : "";
+}
+
+sgm_backend *sgm_context_backend(const sgm_context *context)
+{
+    return context->backend;
+}
+
+sgm_precision sgm_context_precision(const sgm_context *context)
+{
+    return context->precision;
+}
+
+size_t sgm_context_memory_limit(const sgm_context *context)
+{
+    return context->options.memory_limit;
+}
+
+void sgm_context_log(const sgm_context *context, const char *format, ...)
+{
+    if (!context->options.log) return;
+    char sentence[512];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(sentence, sizeof sentence, format, args);
+    va_end(args);
+    context->options.log(context->options.log_user, sentence);
+}
+
+sgm_status sgm_context_cancelled(void *user)
+{
+    const sgm_context *context = user;
+    if (context->options.cancel && context->options.cancel(context->options.cancel_user))
+        return sgm_fail(SGM_CANCELLED, "cancelled");
+    return SGM_OK;
+}

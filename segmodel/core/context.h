@@ -1,0 +1,25 @@
+/* The context behind segmodel.h: device, precision, callbacks. Counted, so that models and sessions
+ * keep it alive. */
+#ifndef SEGMODEL_CORE_CONTEXT_H
+#define SEGMODEL_CORE_CONTEXT_H
+
+#include "backend/backend.h"
+#include "core/status.h"
+
+sgm_context *sgm_context_retain(sgm_context *context);
+/* sgm_context_destroy gives a reference back. */
+
+sgm_backend *sgm_context_backend(const sgm_context *context);
+/* FP32 or BF16. */
+sgm_precision sgm_context_precision(const sgm_context *context);
+size_t sgm_context_memory_limit(const sgm_context *context);
+
+/* Hands a sentence to the log callback, if there is one. */
+void sgm_context_log(const sgm_context *context, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* SGM_CANCELLED with a message when the cancel callback says so, else SGM_OK. The signature is that
+ * of sgm_plan_options.cancelled, with the context as its argument. */
+sgm_status sgm_context_cancelled(void *context);
+
+#endif
