@@ -1,8 +1,26 @@
 /* Segmenting a volume from seeds and boxes, on plain arrays: no file formats here.
  *
- * Coordinates are continuous voxel indices (i fastest, voxel centres at integers). Slices are taken
- * along one of the three index axes. See predict/volume.c for how a mask travels from slice to
- * slice. */
+ * Coordinates are continuous voxel indices (i fastest, voxel centres at integers); a voxel's cell
+ * reaches half an index around its centre, so that the volume spans -0.5 .. size - 0.5.
+ *
+ * Slices are taken along one of the three index axes and shown to the network as pictures in the
+ * radiologist's orientation, whatever the order and signs of the stored axes: x runs to the
+ * patient's left (sagittal: to posterior), y to posterior (coronal and sagittal: to inferior). So
+ * the same anatomy gives the same masks however it was stored. Pixels are made square by
+ * interpolating the coarser in-plane axis to the finer spacing; masks are mapped back to voxels.
+ *
+ * From prompts to 3D, for each object:
+ *  - Prompted slices are decoded from what lies on them: seeds (in the slice nearest to them), the
+ *    bounding box of the ROIs' cross-section (rotated ROIs too, several are united), the initial
+ *    mask. ROIs without foreground seed or mask prompt every slice they cross; beside seeds or a
+ *    mask, they are the box on prompted slices and bound everything else.
+ *  - From there outward slice by slice: the neighbour's mask becomes the next prompt (its box with
+ *    a margin, its innermost points, its logits, and the background seeds of the slice).
+ *  - A walk stops at an empty mask, at a drop of the predicted quality, at a jump of the area, when
+ *    the mask leaves its neighbour's place, at max_slices and at the end of the ROI.
+ *  - Between two prompted slices, each slice is taken from the nearer one; the one in the middle is
+ *    decoded from the mean of both neighbours. If one walk stops early, the other one goes on.
+ *  - Nothing is marked outside the bounding box of the ROIs' cross-section, if there is a ROI. */
 #ifndef SEGMODEL_VOLUME_H
 #define SEGMODEL_VOLUME_H
 
@@ -58,8 +76,9 @@ typedef struct sgm_object {
 } sgm_object;
 
 typedef enum sgm_axis {
-    SGM_AXIS_AUTO, /* the coarsest spacing; isotropic: the one the prompts suggest */
-    SGM_AXIS_AXIAL,
+    SGM_AXIS_AUTO,  /* an axis of one voxel; else one at least 10 % coarser than the others; else
+                       the one along which the prompts lie on clearly fewer slices, else axial */
+    SGM_AXIS_AXIAL, /* the index axis nearest to it; the three anatomical ones never coincide */
     SGM_AXIS_CORONAL,
     SGM_AXIS_SAGITTAL,
     SGM_AXIS_I,
@@ -67,19 +86,29 @@ typedef enum sgm_axis {
     SGM_AXIS_K
 } sgm_axis;
 
+/* Level/width of the presets in Hounsfield units as radiologists use them. RGB is never windowed.
+ */
 typedef enum sgm_window {
-    SGM_WINDOW_AUTO, /* CT: soft tissue preset; else percentiles */
-    SGM_WINDOW_NONE, /* whole range of the data */
-    SGM_WINDOW_PERCENTILE,
-    SGM_WINDOW_BRAIN,
-    SGM_WINDOW_LUNG,
-    SGM_WINDOW_ABDOMEN,
-    SGM_WINDOW_BONE,
-    SGM_WINDOW_MEDIASTINUM,
+    SGM_WINDOW_AUTO,       /* CT: abdomen; other 8-bit data: as they are; else percentiles */
+    SGM_WINDOW_NONE,       /* whole range of the data */
+    SGM_WINDOW_PERCENTILE, /* 0.5 % to 99.5 % of the voxels that are not padding */
+    SGM_WINDOW_BRAIN,      /* 40/80 */
+    SGM_WINDOW_LUNG,       /* -600/1500 */
+    SGM_WINDOW_ABDOMEN,    /* 40/400 */
+    SGM_WINDOW_BONE,       /* 400/1800 */
+    SGM_WINDOW_MEDIASTINUM, /* 50/350 */
     SGM_WINDOW_MANUAL
 } sgm_window;
 
-/* done and total count slices decoded; `message` is a short phrase. */
+/* Whether the network sees the whole slice or a crop around the prompt (see segmodel/zoom.h). */
+typedef enum sgm_zoom_mode {
+    SGM_ZOOM_AUTO, /* crops for models of small input that were trained on crops */
+    SGM_ZOOM_OFF,
+    SGM_ZOOM_ON
+} sgm_zoom_mode;
+
+/* `fraction` of the slices that may still be reached, never decreasing, 1 at the end; `message` is
+ * a short phrase, valid for the call. */
 typedef void (*sgm_progress_fn)(void *user, double fraction, const char *message);
 
 /* An embedding cache. Both may be NULL. get returns 1 and fills `values` when the key is there. */
@@ -94,10 +123,12 @@ typedef struct sgm_volume_options {
     sgm_axis axis;
     sgm_window window;
     double window_low, window_high; /* SGM_WINDOW_MANUAL */
-    int no_propagation;             /* decode prompted slices only */
-    int max_slices;                 /* per direction from a prompted slice; 0: no limit */
-    int keep_largest;               /* largest 3D component only */
-    int fill_holes;                 /* in each slice */
+    sgm_zoom_mode zoom;
+    int no_propagation;      /* decode prompted slices only */
+    int max_slices;          /* per direction from a prompted slice; 0: no limit */
+    int keep_largest;        /* largest 3D component only; voxels sharing a corner are connected */
+    int fill_holes;          /* in each slice; holes are 4-connected */
+    size_t embedding_memory; /* bytes of embeddings kept in memory; 0: 256 MiB. At least two are */
     sgm_embedding_store store;
     sgm_progress_fn progress;
     void *progress_user;
@@ -111,9 +142,10 @@ typedef struct sgm_slice_report {
 } sgm_slice_report;
 
 typedef struct sgm_object_result {
-    uint8_t *mask; /* size[0]*size[1]*size[2], 0 or 1 */
+    uint8_t *mask; /* size[0]*size[1]*size[2], 0 or 1; pages never marked cost no memory */
     int64_t voxels;
-    sgm_slice_report *slices;
+    int64_t first[3], last[3]; /* inclusive bounding box of the mask; last < first when empty */
+    sgm_slice_report *slices;  /* ascending; every slice taken, also those now without voxels */
     size_t slice_count;
 } sgm_object_result;
 
@@ -126,15 +158,22 @@ typedef struct sgm_volume_result {
 } sgm_volume_result;
 
 /* Segments all objects; slices' embeddings are shared between them and computed only where needed.
- * Release *out with sgm_volume_result_clear. Errors: SGM_BAD_PROMPT names object and prompt,
- * SGM_CANCELLED from the context's callback. `options` may be NULL. */
+ * An object's mask does not depend on which other objects are asked for. Memory: the volume is not
+ * copied; beside the masks, a few slices and `embedding_memory`, whatever the number of slices.
+ * Release *out with sgm_volume_result_clear (also after a failure: it is empty then). Errors:
+ * SGM_BAD_PROMPT names the object, the prompt and the volume's bounds; SGM_UNREADABLE for sizes and
+ * matrices that cannot be; SGM_CANCELLED from the context's callback. `options` may be NULL. */
 SGM_API sgm_status sgm_volume_predict(sgm_model *model, const sgm_volume *volume,
                                       const sgm_object *objects, size_t object_count,
                                       const sgm_volume_options *options, sgm_volume_result *out);
 SGM_API void sgm_volume_result_clear(sgm_volume_result *result);
 
-/* Embedding cache in a folder: one file per embedding, written beside and renamed, the oldest
- * removed when the folder outgrows limit_bytes (0: none). Fills *store; close when done. */
+/* Embedding cache in a folder (made if missing, its parents are not): one file per embedding,
+ * written beside and renamed; those used longest ago are removed when the folder outgrows
+ * limit_bytes (0: no limit). Several processes may share it. Files are exact, so that results do
+ * not depend on the cache: FP32, or two bytes per value where all values are BF16 numbers. A file
+ * that is damaged or not ours counts as missing; a full disk only means that nothing is kept.
+ * SGM_UNWRITABLE when the folder cannot be made or written. Fills *store; close when done. */
 SGM_API sgm_status sgm_store_open(const char *folder, uint64_t limit_bytes,
                                   sgm_embedding_store *store);
 SGM_API void sgm_store_close(sgm_embedding_store *store);

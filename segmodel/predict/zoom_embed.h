@@ -1,0 +1,41 @@
+/* Embeddings of pictures and their frames: a fixed number in memory, the rest in a store, each
+ * computed only when it is in neither. */
+#ifndef SEGMODEL_PREDICT_ZOOM_EMBED_H
+#define SEGMODEL_PREDICT_ZOOM_EMBED_H
+
+#include "predict/predictor.h"
+#include "predict/zoom_frame.h"
+#include "segmodel/volume.h"
+
+#define SGM_EMBEDDING_MEMORY ((size_t)256 << 20)
+
+typedef struct sgm_embedding_slot {
+    int64_t picture;
+    sgm_frame frame; /* width 0: free */
+    uint64_t used;   /* tick of the last use */
+    float *values;
+} sgm_embedding_slot;
+
+typedef struct sgm_embedder {
+    const sgm_predictor *predictor;
+    sgm_embedding_store store;
+    sgm_embedding_slot *slots;
+    size_t slot_count;
+    sgm_embedding_slot *current; /* the predictor's, or NULL */
+    uint64_t tick;
+    int64_t encoded, cached;
+} sgm_embedder;
+
+/* `predictor` is borrowed; `store` may be NULL; `memory` in bytes, 0: SGM_EMBEDDING_MEMORY. */
+sgm_status sgm_embedder_init(sgm_embedder *embedder, const sgm_predictor *predictor,
+                             const sgm_embedding_store *store, size_t memory);
+void sgm_embedder_clear(sgm_embedder *embedder);
+
+/* Makes the embedding of this part of a picture the predictor's current one. `picture` numbers
+ * pictures: the same number means the same pixels until sgm_embedder_forget. */
+sgm_status sgm_embedder_select(sgm_embedder *embedder, int64_t picture, const sgm_image *image,
+                               sgm_frame frame);
+/* Drops what is in memory: pictures change. */
+void sgm_embedder_forget(sgm_embedder *embedder);
+
+#endif

@@ -1,0 +1,281 @@
+#include "predict/zoom_look.h"
+
+#include "core/status.h"
+#include "predict/zoom_logits.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MAX_SCALES = 4, MAX_RECENTRES = 3 };
+
+/* A look that is this much worse in the network's own eyes than the one it should refine is not
+ * taken. */
+static const float allowed_loss = 0.05f;
+
+/* Smallest side of a first look at a point: what a point means needs some surroundings. */
+static const double min_first_side = 64;
+
+static size_t low_res_count(const sgm_predictor *predictor)
+{
+    return (size_t)predictor->low_res_shape[0] * (size_t)predictor->low_res_shape[1];
+}
+
+sgm_status sgm_looker_init(sgm_looker *looker, const sgm_predictor *predictor,
+                           sgm_embedder *embedder, int zoom)
+{
+    size_t count = low_res_count(predictor);
+    *looker = (sgm_looker){.predictor = predictor, .embedder = embedder, .zoom = zoom};
+    looker->moved = malloc(sizeof(float) * (count ? count : 1));
+    looker->low_res = malloc(sizeof(float) * (count ? count : 1));
+    if (looker->moved && looker->low_res) return SGM_OK;
+    sgm_looker_clear(looker);
+    return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for low-res logits");
+}
+
+void sgm_looker_clear(sgm_looker *looker)
+{
+    free(looker->mask);
+    free(looker->points);
+    free(looker->moved);
+    free(looker->low_res);
+    *looker = (sgm_looker){0};
+}
+
+int64_t sgm_mask_measure(const uint8_t *mask, int width, int height, sgm_box *extent)
+{
+    int64_t area = 0;
+    int left = width, right = -1, top = height, bottom = -1;
+    for (int y = 0; y < height; y++) {
+        const uint8_t *row = mask + (size_t)y * (size_t)width;
+        const uint8_t *first = memchr(row, 1, (size_t)width);
+        if (!first) continue;
+        int x = (int)(first - row);
+        if (x < left) left = x;
+        for (; x < width; x++) {
+            area += row[x];
+            if (row[x] && x > right) right = x;
+        }
+        if (top == height) top = y;
+        bottom = y;
+    }
+    if (area) *extent = (sgm_box){left, top, right, bottom};
+    return area;
+}
+
+static sgm_status reserve(sgm_looker *looker, const sgm_question *question)
+{
+    size_t pixels = (size_t)question->image->width * (size_t)question->image->height;
+    if (pixels > looker->mask_size) {
+        free(looker->mask);
+        looker->mask = malloc(pixels);
+        looker->mask_size = looker->mask ? pixels : 0;
+        if (!looker->mask) return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for a mask");
+    }
+    if (question->point_count > looker->point_room) {
+        free(looker->points);
+        looker->points = malloc(sizeof *looker->points * question->point_count);
+        looker->point_room = looker->points ? question->point_count : 0;
+        if (!looker->points) return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for points");
+    }
+    return SGM_OK;
+}
+
+/* ------------------------------------------------------------------- one decode in one frame */
+
+static int is_whole(sgm_frame frame, const sgm_image *image)
+{
+    return sgm_frame_equal(frame, sgm_frame_whole(image->width, image->height));
+}
+
+/* Points in the frame's coordinates. Background points outside say nothing about the frame and are
+ * left out; a point outside the picture stays, for the network to refuse. */
+static size_t move_points(const sgm_looker *looker, const sgm_question *question, sgm_frame frame)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < question->point_count; i++) {
+        sgm_point point = question->points[i];
+        point.x -= frame.x;
+        point.y -= frame.y;
+        int is_inside = point.x >= -0.5 && point.y >= -0.5 && point.x <= frame.width - 0.5 &&
+                        point.y <= frame.height - 0.5;
+        if (is_inside || point.label != SGM_BACKGROUND || is_whole(frame, question->image))
+            looker->points[count++] = point;
+    }
+    return count;
+}
+
+static sgm_box move_box(const sgm_box *box, sgm_frame frame, const sgm_image *image)
+{
+    sgm_box moved = {box->x0 - frame.x, box->y0 - frame.y, box->x1 - frame.x, box->y1 - frame.y};
+    if (is_whole(frame, image)) return moved;
+    moved.x0 = fmax(moved.x0, 0);
+    moved.y0 = fmax(moved.y0, 0);
+    moved.x1 = fmin(moved.x1, frame.width - 1);
+    moved.y1 = fmin(moved.y1, frame.height - 1);
+    return moved;
+}
+
+static void paste(sgm_looker *looker, const sgm_image *image, sgm_frame frame, const sgm_mask *raw)
+{
+    size_t width = (size_t)image->width, part = (size_t)frame.width;
+    if (!is_whole(frame, image)) memset(looker->mask, 0, width * (size_t)image->height);
+    for (int y = 0; y < frame.height; y++)
+        memcpy(looker->mask + (size_t)(frame.y + y) * width + (size_t)frame.x,
+               raw->data + (size_t)y * part, part);
+}
+
+static sgm_status check_answer(const sgm_predictor *predictor, sgm_frame frame, const sgm_mask *raw)
+{
+    if (raw->width == frame.width && raw->height == frame.height && raw->low_res &&
+        raw->chosen >= 0 && raw->chosen < raw->mask_tokens &&
+        raw->low_res_shape[0] == predictor->low_res_shape[0] &&
+        raw->low_res_shape[1] == predictor->low_res_shape[1])
+        return SGM_OK;
+    return sgm_fail(SGM_INTERNAL, "the network answered with a mask of another shape");
+}
+
+static sgm_status look_in(sgm_looker *looker, const sgm_question *question, sgm_frame frame,
+                          sgm_look *out)
+{
+    const sgm_predictor *predictor = looker->predictor;
+    SGM_TRY(sgm_embedder_select(looker->embedder, question->picture, question->image, frame));
+    sgm_prompt prompt = {.points = looker->points};
+    sgm_box box;
+    prompt.point_count = move_points(looker, question, frame);
+    if (question->box) {
+        box = move_box(question->box, frame, question->image);
+        prompt.box = &box;
+    }
+    if (question->logits) {
+        sgm_logits_move(predictor, question->logits, question->logits_frame, looker->moved, frame);
+        prompt.mask = looker->moved;
+    }
+    sgm_predict_options options = {.choice = question->choice, .want_logits = 1};
+    SGM_TRY(predictor->decode(predictor->self, &prompt, &options, &out->raw));
+    SGM_TRY(check_answer(predictor, frame, &out->raw));
+    paste(looker, question->image, frame, &out->raw);
+    memcpy(looker->low_res, out->raw.low_res + (size_t)out->raw.chosen * low_res_count(predictor),
+           sizeof(float) * low_res_count(predictor));
+    out->mask = looker->mask;
+    out->low_res = looker->low_res;
+    out->width = question->image->width;
+    out->height = question->image->height;
+    out->frame = frame;
+    out->area = sgm_mask_measure(out->mask, out->width, out->height, &out->extent);
+    return SGM_OK;
+}
+
+/* ------------------------------------------------------------------------ where to look */
+
+/* Bounding box of box, foreground points and previous mask. 0: there is none. */
+static int prompt_extent(const sgm_question *question, sgm_box *extent)
+{
+    int known = 0;
+    if (question->box) *extent = *question->box, known = 1;
+    if (question->extent) {
+        *extent = known ? sgm_box_union(extent, question->extent) : *question->extent;
+        known = 1;
+    }
+    for (size_t i = 0; i < question->point_count; i++) {
+        const sgm_point *point = &question->points[i];
+        if (point->label == SGM_BACKGROUND || !isfinite(point->x) || !isfinite(point->y)) continue;
+        sgm_box dot = {point->x, point->y, point->x, point->y};
+        *extent = known ? sgm_box_union(extent, &dot) : dot;
+        known = 1;
+    }
+    return known && isfinite(extent->x0) && isfinite(extent->y0) && isfinite(extent->x1) &&
+           isfinite(extent->y1);
+}
+
+/* Looks around `extent`, and wider as long as the answer touches the frame. */
+static sgm_status look_around(sgm_looker *looker, const sgm_question *question, sgm_box extent,
+                              sgm_look *out)
+{
+    int width = question->image->width, height = question->image->height;
+    sgm_frame frame = question->stay;
+    if (!sgm_frame_serves(frame, &extent, width, height))
+        frame = sgm_frame_around(&extent, width, height);
+    for (int i = 0;; i++) {
+        SGM_TRY(look_in(looker, question, frame, out));
+        if (i == MAX_RECENTRES || !out->area ||
+            !sgm_frame_is_touched(frame, &out->extent, width, height))
+            return SGM_OK;
+        extent = sgm_box_union(&extent, &out->extent);
+        sgm_frame wider = sgm_frame_around(&extent, width, height);
+        if (sgm_frame_equal(wider, frame)) return SGM_OK;
+        frame = wider;
+    }
+}
+
+/* Frames of falling size around the foreground points: whole picture, half, quarter, eighth. */
+static int first_frames(const sgm_question *question, const sgm_box *extent, sgm_frame *frames)
+{
+    int width = question->image->width, height = question->image->height, count = 0;
+    double x = (extent->x0 + extent->x1) / 2, y = (extent->y0 + extent->y1) / 2;
+    double size = fmax(extent->x1 - extent->x0, extent->y1 - extent->y0) + 1;
+    double side = width > height ? width : height;
+    for (int i = 0; i < MAX_SCALES; i++, side /= 2) {
+        if (i && side < fmax(min_first_side, SGM_FRAME_MARGIN * size)) break;
+        frames[count++] = sgm_frame_at(x, y, side, width, height);
+    }
+    return count;
+}
+
+/* What the network thinks of its answer; an empty one or one that leaves the frame comes last. */
+static float rating(const sgm_question *question, const sgm_look *look)
+{
+    float iou = look->raw.predicted_iou;
+    if (!look->area || !isfinite(iou)) return -INFINITY;
+    int is_cut = sgm_frame_is_touched(look->frame, &look->extent, question->image->width,
+                                      question->image->height);
+    return is_cut ? iou - 1000 : iou;
+}
+
+static sgm_status look_at_scales(sgm_looker *looker, const sgm_question *question,
+                                 const sgm_box *extent, sgm_look *out)
+{
+    sgm_frame frames[MAX_SCALES];
+    int count = first_frames(question, extent, frames), best = 0;
+    float best_rating = -INFINITY;
+    for (int i = 0; i < count; i++) {
+        SGM_TRY(look_in(looker, question, frames[i], out));
+        float current = rating(question, out);
+        if (current > best_rating) {
+            best_rating = current;
+            best = i;
+        }
+    }
+    return best == count - 1 ? SGM_OK : look_in(looker, question, frames[best], out);
+}
+
+/* The same points again in a frame around the first answer: the object at its full resolution. */
+static sgm_status look_again(sgm_looker *looker, const sgm_question *question,
+                             const sgm_box *points, sgm_look *out)
+{
+    if (!out->area) return SGM_OK;
+    sgm_box extent = sgm_box_union(points, &out->extent);
+    sgm_frame first = out->frame;
+    float first_rating = rating(question, out);
+    if (sgm_frame_serves(first, &extent, question->image->width, question->image->height))
+        return SGM_OK;
+    SGM_TRY(look_around(looker, question, extent, out));
+    if (rating(question, out) >= first_rating - allowed_loss) return SGM_OK;
+    return look_in(looker, question, first, out);
+}
+
+sgm_status sgm_look_at(sgm_looker *looker, const sgm_question *question, sgm_look *out)
+{
+    const sgm_image *image = question->image;
+    sgm_box extent;
+    *out = (sgm_look){0};
+    SGM_TRY(reserve(looker, question));
+    if (!looker->zoom || !prompt_extent(question, &extent))
+        return look_in(looker, question, sgm_frame_whole(image->width, image->height), out);
+    int stays = question->point_count > 1 &&
+                sgm_frame_serves(question->stay, &extent, image->width, image->height);
+    if (question->box || question->extent || stays)
+        return look_around(looker, question, extent, out);
+    SGM_TRY(look_at_scales(looker, question, &extent, out));
+    return look_again(looker, question, &extent, out);
+}
