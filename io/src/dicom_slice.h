@@ -1,0 +1,67 @@
+/* What the header of one single-frame DICOM image says, as far as volumes need it. */
+#ifndef SGIO_DICOM_SLICE_H
+#define SGIO_DICOM_SLICE_H
+
+#include "sgio/status.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Attributes that tell volumes of one series apart; NaN when the file has none. */
+enum {
+    SGIO_DICOM_ECHO_TIME,
+    SGIO_DICOM_TEMPORAL_POSITION,
+    SGIO_DICOM_B_VALUE,
+    SGIO_DICOM_TRIGGER_TIME,
+    SGIO_DICOM_ACQUISITION_NUMBER,
+    SGIO_DICOM_ACQUISITION_TIME,
+    SGIO_DICOM_CONTENT_TIME,
+    SGIO_DICOM_ATTRIBUTES
+};
+
+typedef struct sgio_dicom_slice {
+    char *path; /* owned */
+    char series_uid[65], instance_uid[65], transfer_syntax[65];
+    char modality[17], photometric[17], image_type[128], description[65];
+    int series_number, instance_number;
+    int rows, columns, samples;
+    int bits_allocated, bits_stored, high_bit, is_signed;
+    int has_plane;                           /* position and orientation are there */
+    double position[3], row[3], column[3];   /* LPS mm; unit vectors along a row, down a column */
+    int has_spacing;
+    double row_spacing, column_spacing;      /* between rows, between columns */
+    double thickness;                        /* 0 when the file does not say */
+    int has_rescale;
+    double slope, intercept;
+    int has_modality_lut;
+    int has_padding;
+    double padding; /* as stored */
+    double attributes[SGIO_DICOM_ATTRIBUTES];
+} sgio_dicom_slice;
+
+typedef struct sgio_dicom_slices {
+    sgio_dicom_slice *items;
+    size_t count;
+} sgio_dicom_slices;
+
+/* Reads the header up to the pixels. SGIO_UNREADABLE names the reason: not DICOM, no image (with
+ * the object's kind), multi-frame, transfer syntax without decoder, values that make no sense.
+ * On success slice->path is a copy to be freed by sgio_dicom_slice_clear. */
+sgio_status sgio_dicom_read_header(const char *path, sgio_dicom_slice *slice);
+
+void sgio_dicom_slice_clear(sgio_dicom_slice *slice);
+void sgio_dicom_slices_clear(sgio_dicom_slices *slices);
+
+/* Bytes of the stored pixels: samples * rows * columns * bits_allocated / 8. */
+size_t sgio_dicom_pixel_bytes(const sgio_dicom_slice *slice);
+
+/* Reads and decodes the stored pixels (native byte order, colours interleaved as RGB, values
+ * reduced to the stored bits and sign-extended) into a buffer of sgio_dicom_pixel_bytes. Palettes
+ * are not expanded. */
+sgio_status sgio_dicom_read_pixels(const sgio_dicom_slice *slice, void *pixels);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

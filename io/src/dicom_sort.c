@@ -1,0 +1,396 @@
+#include "dicom_sort.h"
+
+#include "io_status.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A group being split: indices into slices->items. */
+typedef struct group {
+    size_t *index;
+    size_t count;
+} group;
+
+/* qsort has no user pointer: keys travel with the indices. */
+typedef struct keyed {
+    double key;
+    int number;
+    const char *path;
+    size_t index;
+} keyed;
+
+void sgio_dicom_normal(const sgio_dicom_slice *slice, double normal[3])
+{
+    const double *a = slice->row, *b = slice->column;
+    normal[0] = a[1] * b[2] - a[2] * b[1];
+    normal[1] = a[2] * b[0] - a[0] * b[2];
+    normal[2] = a[0] * b[1] - a[1] * b[0];
+    double length = sqrt(normal[0] * normal[0] + normal[1] * normal[1] + normal[2] * normal[2]);
+    for (int r = 0; r < 3; r++)
+        normal[r] /= length;
+}
+
+double sgio_dicom_distance(const sgio_dicom_slice *slice, const double normal[3])
+{
+    return slice->position[0] * normal[0] + slice->position[1] * normal[1] +
+           slice->position[2] * normal[2];
+}
+
+double sgio_dicom_unevenness(const sgio_dicom_slices *slices, const size_t *order, size_t count,
+                             double *spacing)
+{
+    const double *first = slices->items[order[0]].position;
+    const double *last = slices->items[order[count - 1]].position;
+    double worst = 0, step[3];
+    *spacing = 0;
+    if (count < 2) return 0;
+    for (int r = 0; r < 3; r++)
+        step[r] = (last[r] - first[r]) / (double)(count - 1);
+    *spacing = sqrt(step[0] * step[0] + step[1] * step[1] + step[2] * step[2]);
+    for (size_t k = 0; k < count; k++) {
+        const double *p = slices->items[order[k]].position;
+        double squares = 0;
+        for (int r = 0; r < 3; r++) {
+            double d = p[r] - first[r] - step[r] * (double)k;
+            squares += d * d;
+        }
+        worst = fmax(worst, sqrt(squares));
+    }
+    return worst;
+}
+
+/* Positions are written with one to six decimals: 0.1 mm covers the coarsest rounding, as long as
+ * it is small against the spacing. */
+int sgio_dicom_is_even(double deviation, double spacing)
+{
+    return deviation <= fmax(0.01, fmin(0.1 * spacing, 0.1));
+}
+
+static int close_to(double a, double b, double tolerance)
+{
+    return fabs(a - b) <= tolerance;
+}
+
+/* 1e-4 in a cosine moves a voxel 200 mm away by 0.02 mm. */
+static int same_plane_directions(const sgio_dicom_slice *a, const sgio_dicom_slice *b)
+{
+    for (int r = 0; r < 3; r++)
+        if (!close_to(a->row[r], b->row[r], 1e-4) || !close_to(a->column[r], b->column[r], 1e-4))
+            return 0;
+    return 1;
+}
+
+static int can_share_volume(const sgio_dicom_slice *a, const sgio_dicom_slice *b)
+{
+    return a->has_plane && b->has_plane && strcmp(a->series_uid, b->series_uid) == 0 &&
+           a->rows == b->rows && a->columns == b->columns && a->samples == b->samples &&
+           a->bits_allocated == b->bits_allocated && strcmp(a->photometric, b->photometric) == 0 &&
+           strcmp(a->image_type, b->image_type) == 0 && strcmp(a->modality, b->modality) == 0 &&
+           close_to(a->row_spacing, b->row_spacing, 1e-4 * a->row_spacing) &&
+           close_to(a->column_spacing, b->column_spacing, 1e-4 * a->column_spacing) &&
+           same_plane_directions(a, b);
+}
+
+static int compare_keyed(const void *left, const void *right)
+{
+    const keyed *a = left, *b = right;
+    if (a->key != b->key) return a->key < b->key ? -1 : 1;
+    if (a->number != b->number) return a->number < b->number ? -1 : 1;
+    return strcmp(a->path, b->path);
+}
+
+/* Orders the group by `key` (one value per member), then instance number, then path. */
+static int sort_group(const sgio_dicom_slices *slices, const group *members, const double *key)
+{
+    keyed *work = malloc(members->count * sizeof *work);
+    if (!work) return -1;
+    for (size_t i = 0; i < members->count; i++) {
+        const sgio_dicom_slice *slice = &slices->items[members->index[i]];
+        work[i] = (keyed){key[i], slice->instance_number, slice->path, members->index[i]};
+    }
+    qsort(work, members->count, sizeof *work, compare_keyed);
+    for (size_t i = 0; i < members->count; i++)
+        members->index[i] = work[i].index;
+    free(work);
+    return 0;
+}
+
+/* Positions along the group's normal, snapped so that equal positions compare equal. */
+static double snapped_distance(const sgio_dicom_slice *slice, const double normal[3])
+{
+    return rint(sgio_dicom_distance(slice, normal) / SGIO_DICOM_SAME_POSITION) *
+           SGIO_DICOM_SAME_POSITION;
+}
+
+static int sort_by_position(const sgio_dicom_slices *slices, const group *members)
+{
+    double normal[3];
+    double *key = malloc(members->count * sizeof *key);
+    if (!key) return -1;
+    sgio_dicom_normal(&slices->items[members->index[0]], normal);
+    for (size_t i = 0; i < members->count; i++)
+        key[i] = snapped_distance(&slices->items[members->index[i]], normal);
+    int failed = sort_group(slices, members, key);
+    free(key);
+    return failed;
+}
+
+static int same_position(const sgio_dicom_slices *slices, size_t a, size_t b)
+{
+    double normal[3];
+    sgio_dicom_normal(&slices->items[a], normal);
+    return close_to(sgio_dicom_distance(&slices->items[a], normal),
+                    sgio_dicom_distance(&slices->items[b], normal), 2 * SGIO_DICOM_SAME_POSITION);
+}
+
+/* The most slices that share one position; the group is sorted. */
+static size_t multiplicity(const sgio_dicom_slices *slices, const group *members)
+{
+    size_t most = 1, run = 1;
+    for (size_t i = 1; i < members->count; i++) {
+        run = same_position(slices, members->index[i - 1], members->index[i]) ? run + 1 : 1;
+        if (run > most) most = run;
+    }
+    return most;
+}
+
+static int is_even_stack(const sgio_dicom_slices *slices, const group *members)
+{
+    double spacing;
+    double deviation = sgio_dicom_unevenness(slices, members->index, members->count, &spacing);
+    return multiplicity(slices, members) == 1 && sgio_dicom_is_even(deviation, spacing);
+}
+
+/* Absent attributes sort first and form a part of their own. */
+static double attribute_of(const sgio_dicom_slices *slices, size_t index, int attribute)
+{
+    double value = slices->items[index].attributes[attribute];
+    return isnan(value) ? -HUGE_VAL : value;
+}
+
+static int sort_by_attribute(const sgio_dicom_slices *slices, const group *members, int attribute)
+{
+    double *key = malloc(members->count * sizeof *key);
+    if (!key) return -1;
+    for (size_t i = 0; i < members->count; i++)
+        key[i] = attribute_of(slices, members->index[i], attribute);
+    int failed = sort_group(slices, members, key);
+    free(key);
+    return failed;
+}
+
+/* The part of equal attribute values that begins at `start` of a group sorted by attribute. */
+static group part_at(const sgio_dicom_slices *slices, const group *members, size_t start,
+                     int attribute)
+{
+    size_t end = start;
+    double value = attribute_of(slices, members->index[start], attribute);
+    while (end < members->count && attribute_of(slices, members->index[end], attribute) == value)
+        end++;
+    return (group){members->index + start, end - start};
+}
+
+/* Whether the parts make more sense than the whole: fewer slices at one position without
+ * shattering the group, or parts that are all even stacks. Leaves every part sorted by position.
+ * 1 yes, 0 no, -1 out of memory. */
+static int split_helps(const sgio_dicom_slices *slices, const group *members, int attribute,
+                       size_t whole_multiplicity)
+{
+    size_t parts = 0, worst = 0;
+    int all_even = 1;
+    for (size_t start = 0; start < members->count; parts++) {
+        group part = part_at(slices, members, start, attribute);
+        if (sort_by_position(slices, &part) != 0) return -1;
+        size_t most = multiplicity(slices, &part);
+        if (most > worst) worst = most;
+        if (part.count < 3 || !is_even_stack(slices, &part)) all_even = 0;
+        start += part.count;
+    }
+    if (parts < 2) return 0;
+    return all_even || (worst < whole_multiplicity && parts <= whole_multiplicity);
+}
+
+static sgio_status emit(const group *members, sgio_dicom_volumes *volumes)
+{
+    sgio_dicom_volume *grown = realloc(volumes->items, (volumes->count + 1) * sizeof *grown);
+    if (grown) volumes->items = grown;
+    size_t *copy = grown ? malloc(members->count * sizeof *copy) : NULL;
+    if (!copy) return sgio_fail_memory(members->count * sizeof *copy, "the list of DICOM volumes");
+    memcpy(copy, members->index, members->count * sizeof *copy);
+    volumes->items[volumes->count++] = (sgio_dicom_volume){copy, members->count};
+    return SGIO_OK;
+}
+
+/* The n-th slice of every position goes to volume n; the group is sorted by position. */
+static sgio_status deal_out(const sgio_dicom_slices *slices, const group *members, size_t layers,
+                            sgio_dicom_volumes *volumes)
+{
+    size_t *layer = malloc(members->count * sizeof *layer);
+    sgio_status status = layer ? SGIO_OK : sgio_fail_memory(members->count * sizeof *layer,
+                                                            "the list of DICOM slices");
+    for (size_t n = 0; n < layers && status == SGIO_OK; n++) {
+        group picked = {layer, 0};
+        size_t run = 0;
+        for (size_t i = 0; i < members->count; i++) {
+            int repeats = i > 0 && same_position(slices, members->index[i - 1], members->index[i]);
+            run = repeats ? run + 1 : 0;
+            if (run == n) layer[picked.count++] = members->index[i];
+        }
+        status = emit(&picked, volumes);
+    }
+    free(layer);
+    return status;
+}
+
+static sgio_status split(const sgio_dicom_slices *slices, const group *members, int attribute,
+                         sgio_dicom_volumes *volumes);
+
+static sgio_status split_parts(const sgio_dicom_slices *slices, const group *members, int attribute,
+                               sgio_dicom_volumes *volumes)
+{
+    for (size_t start = 0; start < members->count;) {
+        group part = part_at(slices, members, start, attribute);
+        sgio_status status = split(slices, &part, attribute + 1, volumes);
+        if (status != SGIO_OK) return status;
+        start += part.count;
+    }
+    return SGIO_OK;
+}
+
+static sgio_status split(const sgio_dicom_slices *slices, const group *members, int attribute,
+                         sgio_dicom_volumes *volumes)
+{
+    int failed = sort_by_position(slices, members);
+    size_t layers = multiplicity(slices, members);
+    int settled = !failed && is_even_stack(slices, members);
+    for (; !settled && !failed && attribute < SGIO_DICOM_ATTRIBUTES; attribute++) {
+        failed = sort_by_attribute(slices, members, attribute);
+        int helps = failed ? -1 : split_helps(slices, members, attribute, layers);
+        if (helps > 0) return split_parts(slices, members, attribute, volumes);
+        failed = helps < 0;
+    }
+    if (!failed) failed = sort_by_position(slices, members);
+    if (failed) return sgio_fail_memory(members->count * sizeof(keyed), "sorting DICOM slices");
+    return layers > 1 ? deal_out(slices, members, layers, volumes) : emit(members, volumes);
+}
+
+/* Moves all that can share a volume with the first of `rest` to its front; returns how many. */
+static size_t gather(const sgio_dicom_slices *slices, size_t *rest, size_t count)
+{
+    size_t front = 1;
+    for (size_t i = 1; i < count; i++) {
+        if (!can_share_volume(&slices->items[rest[0]], &slices->items[rest[i]])) continue;
+        size_t moved = rest[i];
+        rest[i] = rest[front];
+        rest[front++] = moved;
+    }
+    return front;
+}
+
+static int compare_instances(const void *left, const void *right)
+{
+    const keyed *a = left, *b = right; /* path holds the instance UID here */
+    int order = strcmp(a->path, b->path);
+    return order ? order : (a->index > b->index) - (a->index < b->index);
+}
+
+/* All indices but those of instances seen before (by file order). */
+static sgio_status list_distinct(const sgio_dicom_slices *slices, size_t *index, size_t *count,
+                                 size_t *copies)
+{
+    keyed *work = malloc((slices->count + 1) * sizeof *work);
+    char *copy = calloc(slices->count + 1, 1);
+    if (!work || !copy) {
+        free(work);
+        free(copy);
+        return sgio_fail_memory(slices->count * sizeof *work, "sorting DICOM slices");
+    }
+    for (size_t i = 0; i < slices->count; i++)
+        work[i] = (keyed){0, 0, slices->items[i].instance_uid, i};
+    qsort(work, slices->count, sizeof *work, compare_instances);
+    for (size_t i = 1; i < slices->count; i++)
+        if (*work[i].path && strcmp(work[i - 1].path, work[i].path) == 0) copy[work[i].index] = 1;
+    *count = 0;
+    for (size_t i = 0; i < slices->count; i++)
+        if (!copy[i]) index[(*count)++] = i;
+    *copies = slices->count - *count;
+    free(work);
+    free(copy);
+    return SGIO_OK;
+}
+
+/* Listing order, with the slices at hand through the first one of each volume. */
+typedef struct listed {
+    const sgio_dicom_slice *first;
+    sgio_dicom_volume volume;
+} listed;
+
+static int compare_listed(const void *left, const void *right)
+{
+    const sgio_dicom_slice *a = ((const listed *)left)->first, *b = ((const listed *)right)->first;
+    if (a->series_number != b->series_number) return a->series_number < b->series_number ? -1 : 1;
+    int order = strcmp(a->series_uid, b->series_uid);
+    if (order) return order;
+    if (a->instance_number != b->instance_number)
+        return a->instance_number < b->instance_number ? -1 : 1;
+    return strcmp(a->path, b->path);
+}
+
+static const sgio_dicom_slice *lowest_instance(const sgio_dicom_slices *slices,
+                                               const sgio_dicom_volume *volume)
+{
+    const sgio_dicom_slice *lowest = &slices->items[volume->slices[0]];
+    for (size_t i = 1; i < volume->count; i++) {
+        const sgio_dicom_slice *other = &slices->items[volume->slices[i]];
+        if (other->instance_number < lowest->instance_number) lowest = other;
+    }
+    return lowest;
+}
+
+static sgio_status order_volumes(const sgio_dicom_slices *slices, sgio_dicom_volumes *volumes)
+{
+    listed *work = malloc((volumes->count + 1) * sizeof *work);
+    if (!work) return sgio_fail_memory(volumes->count * sizeof *work, "sorting DICOM volumes");
+    for (size_t i = 0; i < volumes->count; i++)
+        work[i] = (listed){lowest_instance(slices, &volumes->items[i]), volumes->items[i]};
+    qsort(work, volumes->count, sizeof *work, compare_listed);
+    for (size_t i = 0; i < volumes->count; i++)
+        volumes->items[i] = work[i].volume;
+    free(work);
+    return SGIO_OK;
+}
+
+static sgio_status sort_all(const sgio_dicom_slices *slices, size_t *index,
+                            sgio_dicom_volumes *volumes)
+{
+    size_t count = 0;
+    sgio_status status = list_distinct(slices, index, &count, &volumes->copies);
+    for (size_t start = 0; start < count && status == SGIO_OK;) {
+        group members = {index + start, gather(slices, index + start, count - start)};
+        start += members.count;
+        if (slices->items[members.index[0]].has_plane)
+            status = split(slices, &members, 0, volumes);
+        else
+            status = emit(&members, volumes);
+    }
+    return status == SGIO_OK ? order_volumes(slices, volumes) : status;
+}
+
+sgio_status sgio_dicom_sort(const sgio_dicom_slices *slices, sgio_dicom_volumes *volumes)
+{
+    memset(volumes, 0, sizeof *volumes);
+    size_t *index = malloc((slices->count + 1) * sizeof *index);
+    if (!index) return sgio_fail_memory(slices->count * sizeof *index, "sorting DICOM slices");
+    sgio_status status = sort_all(slices, index, volumes);
+    free(index);
+    return status;
+}
+
+void sgio_dicom_volumes_clear(sgio_dicom_volumes *volumes)
+{
+    for (size_t i = 0; i < volumes->count; i++)
+        free(volumes->items[i].slices);
+    free(volumes->items);
+    memset(volumes, 0, sizeof *volumes);
+}

@@ -1,0 +1,54 @@
+/* Which DICOM slices form one volume: decided from their headers alone. */
+#ifndef SGIO_DICOM_SORT_H
+#define SGIO_DICOM_SORT_H
+
+#include "dicom_slice.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Slices of one volume in the order of their positions along the normal; indices into
+ * sgio_dicom_slices. */
+typedef struct sgio_dicom_volume {
+    size_t *slices;
+    size_t count;
+} sgio_dicom_volume;
+
+typedef struct sgio_dicom_volumes {
+    sgio_dicom_volume *items; /* by series number, series UID, instance number */
+    size_t count;
+    size_t copies; /* slices left out because another file holds the same instance */
+} sgio_dicom_volumes;
+
+/* Groups all slices. Slices of one volume agree in series, size, pixel format, spacing,
+ * orientation and image type. What then lies evenly spaced at distinct positions is one volume,
+ * whatever else differs (scanners number acquisitions per slice). Otherwise the attributes of
+ * dicom_slice.h are tried in turn: one that separates slices at equal positions, or even stacks of
+ * different spacing, splits the group. Equal positions that nothing separates are dealt out in the
+ * order of their instance numbers. Slices without position are volumes of their own.
+ *
+ * Release with sgio_dicom_volumes_clear, also after failure (out of memory). */
+sgio_status sgio_dicom_sort(const sgio_dicom_slices *slices, sgio_dicom_volumes *volumes);
+
+void sgio_dicom_volumes_clear(sgio_dicom_volumes *volumes);
+
+/* Unit normal of a slice's plane (row x column) and its position along that normal in mm. */
+void sgio_dicom_normal(const sgio_dicom_slice *slice, double normal[3]);
+double sgio_dicom_distance(const sgio_dicom_slice *slice, const double normal[3]);
+
+/* Positions closer than this are the same position (mm). */
+#define SGIO_DICOM_SAME_POSITION 0.005
+
+/* The largest deviation (mm) of the slices' positions, in the order given, from an even stack
+ * between the first and the last; *spacing is that stack's step length. */
+double sgio_dicom_unevenness(const sgio_dicom_slices *slices, const size_t *order, size_t count,
+                             double *spacing);
+
+/* 1 when a deviation is no more than what decimal positions in files cause. */
+int sgio_dicom_is_even(double deviation, double spacing);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,254 @@
+#include "nifti_header.h"
+
+#include "io_status.h"
+#include "volume_formats.h"
+
+#include <math.h>
+#include <string.h>
+
+/* Byte offsets of the fields used, by version; widths differ, see `number`. */
+typedef struct layout {
+    int magic, dim, datatype, pixdim, vox_offset, slope, intercept;
+    int qform_code, sform_code, quatern, qoffset, srow;
+    char dim_kind, real_kind, code_kind, offset_kind;
+} layout;
+
+/* Kinds: s int16, i int32, l int64, f float, d double. */
+static const layout layouts[2] = {
+    {344, 40, 70, 76, 108, 112, 116, 252, 254, 256, 268, 280, 's', 'f', 's', 'f'},
+    {4, 16, 12, 104, 168, 176, 184, 344, 348, 352, 376, 400, 'l', 'd', 'i', 'l'},
+};
+
+typedef struct raw_header {
+    const unsigned char *bytes;
+    const layout *at;
+    int swap;
+} raw_header;
+
+static size_t kind_bytes(char kind)
+{
+    return kind == 's' ? 2 : kind == 'i' || kind == 'f' ? 4 : 8;
+}
+
+static double number(const raw_header *raw, char kind, int offset, int index)
+{
+    unsigned char bytes[8];
+    size_t width = kind_bytes(kind);
+    const unsigned char *from = raw->bytes + offset + (size_t)index * width;
+    for (size_t i = 0; i < width; i++)
+        bytes[i] = from[raw->swap ? width - 1 - i : i];
+    int16_t s;
+    int32_t i;
+    int64_t l;
+    float f;
+    double d;
+    switch (kind) {
+    case 's': return memcpy(&s, bytes, 2), s;
+    case 'i': return memcpy(&i, bytes, 4), i;
+    case 'l': return memcpy(&l, bytes, 8), (double)l;
+    case 'f': return memcpy(&f, bytes, 4), f;
+    default: return memcpy(&d, bytes, 8), d;
+    }
+}
+
+static double real(const raw_header *raw, int offset, int index)
+{
+    return number(raw, raw->at->real_kind, offset, index);
+}
+
+/* sizeof_hdr tells version and byte order; the magic string tells NIfTI from ANALYZE 7.5. */
+static sgio_status find_layout(const char *path, const unsigned char *bytes, size_t size,
+                               raw_header *raw)
+{
+    int native = sgio_little_endian();
+    if (size < SGIO_NIFTI_1_BYTES)
+        return sgio_fail(SGIO_UNREADABLE, "%s: too short for a NIfTI header: %zu bytes", path,
+                         size);
+    uint32_t little = (uint32_t)bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 |
+                      (uint32_t)bytes[3] << 24;
+    uint32_t big = (uint32_t)bytes[3] | (uint32_t)bytes[2] << 8 | (uint32_t)bytes[1] << 16 |
+                   (uint32_t)bytes[0] << 24;
+    int is_little = little == SGIO_NIFTI_1_BYTES || little == SGIO_NIFTI_2_BYTES;
+    uint32_t declared = is_little ? little : big;
+    if (declared != SGIO_NIFTI_1_BYTES && declared != SGIO_NIFTI_2_BYTES)
+        return sgio_fail(SGIO_UNREADABLE, "%s: not a NIfTI file (it does not begin with 348 or 540)",
+                         path);
+    if (size < declared)
+        return sgio_fail(SGIO_UNREADABLE, "%s: truncated NIfTI-2 header: %zu bytes", path, size);
+    raw->bytes = bytes;
+    raw->at = &layouts[declared == SGIO_NIFTI_2_BYTES];
+    raw->swap = is_little != native;
+    return SGIO_OK;
+}
+
+static sgio_status read_magic(const char *path, const raw_header *raw, int *single_file)
+{
+    const unsigned char *magic = raw->bytes + raw->at->magic;
+    char version = raw->at == &layouts[1] ? '2' : '1';
+    if (magic[0] == 'n' && (magic[1] == '+' || magic[1] == 'i') && magic[2] == version &&
+        magic[3] == 0) {
+        *single_file = magic[1] == '+';
+        return SGIO_OK;
+    }
+    return sgio_fail(SGIO_UNREADABLE,
+                     "%s: ANALYZE 7.5 header without orientation; convert it to NIfTI", path);
+}
+
+static sgio_status read_size(const char *path, const raw_header *raw, int64_t size[3])
+{
+    double count = number(raw, raw->at->dim_kind, raw->at->dim, 0);
+    if (!(count >= 1 && count <= 7))
+        return sgio_fail(SGIO_UNREADABLE, "%s: %g dimensions, wanted 1 to 7", path, count);
+    for (int axis = 0; axis < 7; axis++) {
+        double length = axis < (int)count ? number(raw, raw->at->dim_kind, raw->at->dim, axis + 1)
+                                          : 1;
+        if (!(length >= 1 && length <= 9e15))
+            return sgio_fail(SGIO_UNREADABLE, "%s: size %g along axis %d", path, length, axis);
+        if (axis < 3)
+            size[axis] = (int64_t)length;
+        else if (length > 1)
+            return sgio_fail(SGIO_UNREADABLE,
+                             "%s: has %d dimensions (%.0f volumes along dimension %d), wanted one "
+                             "3-D volume; extract the wanted one first",
+                             path, (int)count, length, axis + 1);
+    }
+    return SGIO_OK;
+}
+
+static sgio_status read_datatype(const char *path, const raw_header *raw, sgio_voxel_format *format)
+{
+    static const struct {
+        int code, raw;
+        const char *refused;
+    } datatypes[] = {
+        {2, SGIO_U8, NULL},          {4, SGIO_I16, NULL},
+        {8, SGIO_I32, NULL},         {16, SGIO_F32, NULL},
+        {64, SGIO_F64, NULL},        {256, SGIO_I8, NULL},
+        {512, SGIO_U16, NULL},       {768, SGIO_U32, NULL},
+        {1024, SGIO_RAW_I64, NULL},  {1280, SGIO_RAW_U64, NULL},
+        {1, 0, "1-bit"},             {32, 0, "complex64"},
+        {128, 0, "RGB colour"},      {1536, 0, "float128"},
+        {1792, 0, "complex128"},     {2048, 0, "complex256"},
+        {2304, 0, "RGBA colour"},
+    };
+    int code = (int)number(raw, 's', raw->at->datatype, 0);
+    for (size_t i = 0; i < sizeof datatypes / sizeof *datatypes; i++) {
+        if (datatypes[i].code != code) continue;
+        if (datatypes[i].refused)
+            return sgio_fail(SGIO_UNREADABLE, "%s: %s voxels are not supported", path,
+                             datatypes[i].refused);
+        format->raw = datatypes[i].raw;
+        return SGIO_OK;
+    }
+    return sgio_fail(SGIO_UNREADABLE, "%s: unknown NIfTI datatype %d", path, code);
+}
+
+/* A slope of 0 means "not scaled"; NaN or infinity is read the same way, as nibabel does. */
+static void read_scaling(const raw_header *raw, sgio_voxel_format *format)
+{
+    format->slope = real(raw, raw->at->slope, 0);
+    format->intercept = real(raw, raw->at->intercept, 0);
+    if (isfinite(format->slope) && format->slope != 0 && isfinite(format->intercept)) return;
+    format->slope = 1;
+    format->intercept = 0;
+}
+
+static void read_sform(const raw_header *raw, double ras[3][4])
+{
+    for (int r = 0; r < 3; r++)
+        for (int c = 0; c < 4; c++)
+            ras[r][c] = real(raw, raw->at->srow, 4 * r + c);
+}
+
+/* Method 2 of nifti1.h: quaternion, offset, and pixdim[0] for the handedness. */
+static void read_qform(const raw_header *raw, double ras[3][4])
+{
+    double b = real(raw, raw->at->quatern, 0);
+    double c = real(raw, raw->at->quatern, 1);
+    double d = real(raw, raw->at->quatern, 2);
+    double square = 1 - (b * b + c * c + d * d);
+    double scale = 1;
+    if (square < 1e-7) { /* a rounded half turn: normalise, a = 0 */
+        scale = 1 / sqrt(b * b + c * c + d * d);
+        square = 0;
+    }
+    double a = sqrt(square);
+    b *= scale, c *= scale, d *= scale;
+    const double rotation[3][3] = {
+        {a * a + b * b - c * c - d * d, 2 * (b * c - a * d), 2 * (b * d + a * c)},
+        {2 * (b * c + a * d), a * a + c * c - b * b - d * d, 2 * (c * d - a * b)},
+        {2 * (b * d - a * c), 2 * (c * d + a * b), a * a + d * d - b * b - c * c},
+    };
+    double handed = real(raw, raw->at->pixdim, 0) < 0 ? -1 : 1;
+    for (int r = 0; r < 3; r++) {
+        for (int axis = 0; axis < 3; axis++) {
+            double spacing = fabs(real(raw, raw->at->pixdim, 1 + axis));
+            ras[r][axis] = rotation[r][axis] * spacing * (axis == 2 ? handed : 1);
+        }
+        ras[r][3] = real(raw, raw->at->qoffset, r);
+    }
+}
+
+/* Neither form coded: the file does not say where its axes point. Like nibabel (and SPM) the voxels
+ * are taken as stored right to left, and the middle of the volume as the origin. */
+static void assume_axes(const raw_header *raw, const int64_t size[3], double ras[3][4])
+{
+    memset(ras, 0, 12 * sizeof(double));
+    for (int axis = 0; axis < 3; axis++) {
+        double spacing = fabs(real(raw, raw->at->pixdim, 1 + axis));
+        ras[axis][axis] = axis == 0 ? -spacing : spacing;
+        ras[axis][3] = -ras[axis][axis] * (double)(size[axis] - 1) / 2;
+    }
+}
+
+static void read_transform(const raw_header *raw, sgio_nifti_header *header)
+{
+    double ras[3][4];
+    if (number(raw, raw->at->code_kind, raw->at->sform_code, 0) > 0) {
+        header->transform = SGIO_NIFTI_SFORM;
+        read_sform(raw, ras);
+    } else if (number(raw, raw->at->code_kind, raw->at->qform_code, 0) > 0) {
+        header->transform = SGIO_NIFTI_QFORM;
+        read_qform(raw, ras);
+    } else {
+        header->transform = SGIO_NIFTI_NONE;
+        assume_axes(raw, header->geometry.size, ras);
+    }
+    for (int c = 0; c < 4; c++) { /* RAS -> LPS */
+        header->geometry.matrix[0][c] = -ras[0][c];
+        header->geometry.matrix[1][c] = -ras[1][c];
+        header->geometry.matrix[2][c] = ras[2][c];
+    }
+    sgio_complete_geometry(&header->geometry); /* axes of length 1 may have a pixdim of 0 */
+}
+
+static sgio_status read_offset(const char *path, const raw_header *raw, sgio_nifti_header *header)
+{
+    double offset = number(raw, raw->at->offset_kind, raw->at->vox_offset, 0);
+    double least = 0;
+    if (header->single_file)
+        least = raw->at == &layouts[1] ? SGIO_NIFTI_2_BYTES : SGIO_NIFTI_1_BYTES;
+    if (header->single_file && offset == 0) offset = least + 4; /* as nifti1_io does */
+    if (!(offset >= least && offset <= 1e12))
+        return sgio_fail(SGIO_UNREADABLE, "%s: voxels at byte %g, wanted %g or later", path, offset,
+                         least);
+    header->data_offset = (uint64_t)offset;
+    return SGIO_OK;
+}
+
+sgio_status sgio_nifti_parse(const char *path, const unsigned char *bytes, size_t size,
+                             sgio_nifti_header *header)
+{
+    raw_header raw;
+    memset(header, 0, sizeof *header);
+    sgio_status status = find_layout(path, bytes, size, &raw);
+    if (status == SGIO_OK) status = read_magic(path, &raw, &header->single_file);
+    if (status == SGIO_OK) status = read_size(path, &raw, header->geometry.size);
+    if (status == SGIO_OK) status = read_datatype(path, &raw, &header->format);
+    if (status == SGIO_OK) status = read_offset(path, &raw, header);
+    if (status != SGIO_OK) return status;
+    header->format.swap = raw.swap;
+    read_scaling(&raw, &header->format);
+    read_transform(&raw, header);
+    return SGIO_OK;
+}

@@ -1,0 +1,39 @@
+/* NIfTI-1 and NIfTI-2 headers, of .nii files and of .hdr/.img pairs.
+ *
+ * Read here rather than by ITK because ITK 5.2 drops the shear of an sform. Layout and meaning
+ * after the headers nifti1.h and nifti2.h (NIfTI Data Format Working Group). */
+#ifndef SGIO_NIFTI_HEADER_H
+#define SGIO_NIFTI_HEADER_H
+
+#include "sgio/geometry.h"
+#include "voxels.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum { SGIO_NIFTI_1_BYTES = 348, SGIO_NIFTI_2_BYTES = 540 };
+
+typedef enum sgio_nifti_transform {
+    SGIO_NIFTI_SFORM,
+    SGIO_NIFTI_QFORM,
+    SGIO_NIFTI_NONE /* neither is coded: axes assumed, see nifti_header.c */
+} sgio_nifti_transform;
+
+typedef struct sgio_nifti_header {
+    sgio_geometry geometry;
+    sgio_voxel_format format;
+    sgio_nifti_transform transform;
+    int single_file;      /* 1: voxels at data_offset of the same file, 0: in the .img */
+    uint64_t data_offset; /* in the uncompressed file */
+} sgio_nifti_header;
+
+/* Parses `size` bytes (SGIO_NIFTI_2_BYTES, fewer only if the file is shorter). Errors name `path`.
+ * Refused by name: ANALYZE 7.5, more than three dimensions, complex and colour voxels. */
+sgio_status sgio_nifti_parse(const char *path, const unsigned char *bytes, size_t size,
+                             sgio_nifti_header *header);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

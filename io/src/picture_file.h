@@ -1,0 +1,24 @@
+/* One PNG or JPEG picture; volume_pictures.c makes volumes of them. */
+#ifndef SGIO_PICTURE_FILE_H
+#define SGIO_PICTURE_FILE_H
+
+#include "sgio/volume.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct sgio_picture {
+    int64_t size[2]; /* columns, rows */
+    int channels;    /* 1 or 3; palettes are expanded, alpha is dropped */
+    sgio_type type;  /* SGIO_U8 or SGIO_U16 */
+} sgio_picture;
+
+/* Describes the picture and, when `pixels` is not NULL, reads it (row by row, colours interleaved)
+ * into that buffer of size[0]*size[1]*channels values. */
+sgio_status sgio_picture_read(const char *path, sgio_picture *picture, void *pixels);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

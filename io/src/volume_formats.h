@@ -1,0 +1,46 @@
+/* One reader per format; volume.c chooses. Each fills *out, which comes zeroed; on failure the
+ * caller clears it. */
+#ifndef SGIO_VOLUME_FORMATS_H
+#define SGIO_VOLUME_FORMATS_H
+
+#include "sgio/volume.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+sgio_status sgio_read_nifti(const char *path, const sgio_read_options *options, sgio_volume *out);
+sgio_status sgio_read_nrrd(const char *path, const sgio_read_options *options, sgio_volume *out);
+sgio_status sgio_read_meta(const char *path, const sgio_read_options *options, sgio_volume *out);
+sgio_status sgio_read_dicom(const char *path, const sgio_read_options *options, sgio_volume *out);
+
+/* One PNG or JPEG file. */
+sgio_status sgio_read_picture(const char *path, const sgio_read_options *options, sgio_volume *out);
+
+/* A numbered series: `path` is a directory, or a pattern such as dir/frame_%03d.png. */
+sgio_status sgio_read_pictures(const char *path, const sgio_read_options *options,
+                               sgio_volume *out);
+
+/* SGIO_UNREADABLE when the matrix has NaN, a zero column, or parallel columns. */
+sgio_status sgio_check_geometry(const char *path, const sgio_geometry *geometry);
+
+/* Gives an axis of one voxel that came without a direction (2-D pictures) the unit normal of the
+ * other two, or its own unit vector when these are missing too. */
+void sgio_complete_geometry(sgio_geometry *geometry);
+
+/* 1 when `path` ends in `suffix`, whatever the case of the letters. */
+int sgio_has_suffix(const char *path, const char *suffix);
+
+/* "dir/a.nhdr" + "a.raw" -> "dir/a.raw", an absolute name stays; malloc'ed. */
+char *sgio_path_beside(const char *path, const char *name);
+
+/* Whether a directory (subdirectories included) holds a DICOM file. */
+sgio_status sgio_holds_dicom(const char *directory, int *holds);
+
+/* 1 when the bytes at the start of a file look like DICOM, with or without preamble. */
+int sgio_looks_like_dicom(const unsigned char *bytes, size_t size);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

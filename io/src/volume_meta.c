@@ -1,0 +1,68 @@
+#include "io_status.h"
+#include "meta_header.h"
+#include "volume_formats.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static sgio_status read_header(const char *path, sgio_meta_header *header)
+{
+    char *bytes;
+    size_t size = 0;
+    sgio_status status = sgio_read_prefix(path, SGIO_META_HEADER_LIMIT, &bytes, &size);
+    if (status != SGIO_OK) return status;
+    status = sgio_meta_parse(path, bytes, size, header);
+    free(bytes);
+    return status;
+}
+
+static sgio_status data_offset(const char *path, const sgio_meta_header *header, uint64_t *offset)
+{
+    uint64_t bytes, file_bytes;
+    *offset = header->header_size > 0 ? (uint64_t)header->header_size : 0;
+    if (header->header_size != -1) return SGIO_OK;
+    sgio_status status = sgio_voxels_bytes(path, header->geometry.size, header->channels,
+                                           header->format.raw, &bytes);
+    if (status == SGIO_OK) status = sgio_file_bytes(path, &file_bytes);
+    if (status != SGIO_OK) return status;
+    if (bytes > file_bytes)
+        return sgio_fail(SGIO_UNREADABLE, "%s: truncated: wanted %llu bytes of voxels", path,
+                         (unsigned long long)bytes);
+    *offset = file_bytes - bytes;
+    return SGIO_OK;
+}
+
+static sgio_status read_voxels(const char *path, const sgio_meta_header *header, uint64_t offset,
+                               sgio_volume *out)
+{
+    sgio_source *source;
+    sgio_status status = sgio_source_open(
+        path, offset, header->compressed ? SGIO_SOURCE_COMPRESSED : SGIO_SOURCE_PLAIN, &source);
+    if (status == SGIO_OK) status = sgio_voxels_read(source, path, &header->format, out);
+    sgio_source_close(source);
+    return status;
+}
+
+static sgio_status read_detached(const char *path, const sgio_meta_header *header, sgio_volume *out)
+{
+    uint64_t offset = 0;
+    char *data_path = sgio_path_beside(path, header->data_file);
+    if (!data_path) return sgio_fail_memory(strlen(path), path);
+    sgio_status status = data_offset(data_path, header, &offset);
+    if (status == SGIO_OK) status = read_voxels(data_path, header, offset, out);
+    free(data_path);
+    return status;
+}
+
+sgio_status sgio_read_meta(const char *path, const sgio_read_options *options, sgio_volume *out)
+{
+    sgio_meta_header header;
+    (void)options;
+    sgio_status status = read_header(path, &header);
+    if (status != SGIO_OK) return status;
+    out->geometry = header.geometry;
+    out->channels = header.channels;
+    if (strcmp(header.data_file, "LOCAL") == 0 || strcmp(header.data_file, "Local") == 0)
+        return read_voxels(path, &header, header.header_bytes, out);
+    return read_detached(path, &header, out);
+}

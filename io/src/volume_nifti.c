@@ -1,0 +1,86 @@
+#include "io_status.h"
+#include "nifti_header.h"
+#include "volume_formats.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static sgio_status read_header(const char *path, sgio_nifti_header *header)
+{
+    unsigned char bytes[SGIO_NIFTI_2_BYTES];
+    size_t size = 0;
+    sgio_source *source;
+    sgio_status status = sgio_source_open(path, 0, SGIO_SOURCE_BY_MAGIC, &source);
+    if (status != SGIO_OK) return status;
+    status = sgio_source_read_some(source, bytes, sizeof bytes, &size);
+    if (status == SGIO_OK) status = sgio_nifti_parse(path, bytes, size, header);
+    sgio_source_close(source);
+    return status;
+}
+
+/* "x.hdr.gz" <-> "x.img.gz": replaces the three letters, keeping their case. */
+static char *with_letters(const char *path, const char *lower, const char *upper)
+{
+    char *copy = strdup(path);
+    if (!copy) return NULL;
+    size_t end = strlen(copy);
+    if (sgio_has_suffix(copy, ".gz")) end -= 3;
+    memcpy(copy + end - 3, copy[end - 1] >= 'a' ? lower : upper, 3);
+    return copy;
+}
+
+static int is_pair_member(const char *path, const char *plain, const char *gzipped)
+{
+    return sgio_has_suffix(path, plain) || sgio_has_suffix(path, gzipped);
+}
+
+static sgio_status read_voxels(const char *path, const sgio_nifti_header *header, sgio_volume *out)
+{
+    sgio_source *source;
+    sgio_status status = sgio_source_open(path, 0, SGIO_SOURCE_BY_MAGIC, &source);
+    if (status == SGIO_OK) status = sgio_source_skip(source, header->data_offset);
+    if (status == SGIO_OK) status = sgio_voxels_read(source, path, &header->format, out);
+    sgio_source_close(source);
+    return status;
+}
+
+/* The .img of a pair may be compressed while its .hdr is not, and the other way round. */
+static sgio_status read_pair(const char *header_path, const sgio_nifti_header *header,
+                             sgio_volume *out)
+{
+    char *path = with_letters(header_path, "img", "IMG");
+    if (!path) return sgio_fail_memory(strlen(header_path), header_path);
+    sgio_status status = read_voxels(path, header, out);
+    free(path);
+    return status;
+}
+
+static sgio_status read_files(const char *path, const sgio_read_options *options, sgio_volume *out)
+{
+    sgio_nifti_header header;
+    sgio_status status = read_header(path, &header);
+    if (status == SGIO_OK) status = sgio_check_geometry(path, &header.geometry);
+    if (status != SGIO_OK) return status;
+    if (header.transform == SGIO_NIFTI_NONE)
+        sgio_warn(options->warn, options->warn_user,
+                  "%s does not say how it lies in the patient (no sform, no qform): axes R to L, "
+                  "P to A, I to S are assumed",
+                  path);
+    out->geometry = header.geometry;
+    out->channels = 1;
+    out->rescaled = header.format.slope != 1 || header.format.intercept != 0;
+    if (header.single_file) return read_voxels(path, &header, out);
+    if (is_pair_member(path, ".hdr", ".hdr.gz")) return read_pair(path, &header, out);
+    return sgio_fail(SGIO_UNREADABLE, "%s: header of a .hdr/.img pair in a file named otherwise",
+                     path);
+}
+
+sgio_status sgio_read_nifti(const char *path, const sgio_read_options *options, sgio_volume *out)
+{
+    if (!is_pair_member(path, ".img", ".img.gz")) return read_files(path, options, out);
+    char *header_path = with_letters(path, "hdr", "HDR");
+    if (!header_path) return sgio_fail_memory(strlen(path), path);
+    sgio_status status = read_files(header_path, options, out);
+    free(header_path);
+    return status;
+}

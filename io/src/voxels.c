@@ -1,0 +1,246 @@
+#include "voxels.h"
+
+#include "io_status.h"
+
+#include <float.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { CHUNK = 4096 }; /* values converted at a time: 32 KiB of doubles stay in the L1 cache */
+
+static const struct {
+    size_t bytes;
+    double low, high; /* both 0 for floating point */
+    const char *name;
+} types[] = {
+    [SGIO_U8] = {1, 0, UINT8_MAX, "uint8"},
+    [SGIO_I8] = {1, INT8_MIN, INT8_MAX, "int8"},
+    [SGIO_U16] = {2, 0, UINT16_MAX, "uint16"},
+    [SGIO_I16] = {2, INT16_MIN, INT16_MAX, "int16"},
+    [SGIO_U32] = {4, 0, UINT32_MAX, "uint32"},
+    [SGIO_I32] = {4, INT32_MIN, INT32_MAX, "int32"},
+    [SGIO_F32] = {4, 0, 0, "float32"},
+    [SGIO_F64] = {8, 0, 0, "float64"},
+    [SGIO_RAW_I64] = {8, (double)INT64_MIN, (double)INT64_MAX, "int64"},
+    [SGIO_RAW_U64] = {8, 0, (double)UINT64_MAX, "uint64"},
+};
+
+size_t sgio_raw_bytes(int raw)
+{
+    return types[raw].bytes;
+}
+
+const char *sgio_type_name(sgio_type type)
+{
+    return types[type].name;
+}
+
+void sgio_raw_range(int raw, double *low, double *high)
+{
+    *low = types[raw].low;
+    *high = types[raw].high;
+}
+
+int sgio_little_endian(void)
+{
+    const uint16_t one = 1;
+    unsigned char first;
+    memcpy(&first, &one, 1);
+    return first == 1;
+}
+
+sgio_status sgio_voxels_bytes(const char *path, const int64_t size[3], int channels, int raw,
+                              uint64_t *bytes)
+{
+    uint64_t total = types[raw].bytes * (uint64_t)channels;
+    for (int axis = 0; axis < 3; axis++) {
+        if (size[axis] < 1)
+            return sgio_fail(SGIO_UNREADABLE, "%s: size %lld along axis %d, wanted at least 1", path,
+                             (long long)size[axis], axis);
+        /* INT64_MAX / 8 leaves room for the widest converted type. */
+        if ((uint64_t)size[axis] > (uint64_t)(INT64_MAX / 8) / total)
+            return sgio_fail(SGIO_UNREADABLE, "%s: size %lld x %lld x %lld is not credible", path,
+                             (long long)size[0], (long long)size[1], (long long)size[2]);
+        total *= (uint64_t)size[axis];
+    }
+    *bytes = total;
+    return SGIO_OK;
+}
+
+static int is_integer_type(int raw)
+{
+    return raw != SGIO_F32 && raw != SGIO_F64;
+}
+
+static int is_unscaled(const sgio_voxel_format *format)
+{
+    return format->slope == 1 && format->intercept == 0;
+}
+
+static sgio_type smallest_integer(double low, double high)
+{
+    static const sgio_type order[] = {SGIO_U8, SGIO_I8, SGIO_I16, SGIO_U16, SGIO_I32, SGIO_U32};
+    for (size_t i = 0; i < sizeof order / sizeof *order; i++)
+        if (low >= types[order[i]].low && high <= types[order[i]].high) return order[i];
+    return SGIO_F64;
+}
+
+sgio_type sgio_voxels_type(const sgio_voxel_format *format, double low, double high)
+{
+    int wide = format->raw > SGIO_F32 || format->raw == SGIO_U32 || format->raw == SGIO_I32;
+    if (is_unscaled(format)) return format->raw > SGIO_F64 ? SGIO_I32 : (sgio_type)format->raw;
+    if (is_integer_type(format->raw) && rint(format->slope) == format->slope &&
+        rint(format->intercept) == format->intercept) {
+        double a = format->slope * low + format->intercept;
+        double b = format->slope * high + format->intercept;
+        return smallest_integer(fmin(a, b), fmax(a, b));
+    }
+    return wide ? SGIO_F64 : SGIO_F32;
+}
+
+static void swap_bytes(void *data, size_t count, size_t width)
+{
+    unsigned char *p = data;
+    for (size_t i = 0; i < count; i++, p += width)
+        for (size_t b = 0; b < width / 2; b++) {
+            unsigned char t = p[b];
+            p[b] = p[width - 1 - b];
+            p[width - 1 - b] = t;
+        }
+}
+
+#define LOAD(T)                                                                                    \
+    for (size_t i = 0; i < count; i++) {                                                           \
+        T value;                                                                                   \
+        memcpy(&value, (const char *)stored + i * sizeof value, sizeof value);                     \
+        out[i] = (double)value;                                                                    \
+    }                                                                                              \
+    break
+
+static void load_doubles(int raw, const void *stored, size_t count, double *out)
+{
+    switch (raw) {
+    case SGIO_U8: LOAD(uint8_t);
+    case SGIO_I8: LOAD(int8_t);
+    case SGIO_U16: LOAD(uint16_t);
+    case SGIO_I16: LOAD(int16_t);
+    case SGIO_U32: LOAD(uint32_t);
+    case SGIO_I32: LOAD(int32_t);
+    case SGIO_F32: LOAD(float);
+    case SGIO_F64: LOAD(double);
+    case SGIO_RAW_I64: LOAD(int64_t);
+    case SGIO_RAW_U64: LOAD(uint64_t);
+    }
+}
+
+#define STORE(T)                                                                                   \
+    for (size_t i = 0; i < count; i++)                                                             \
+        ((T *)dst)[i] = (T)values[i];                                                              \
+    break
+
+static void store_doubles(sgio_type type, const double *values, size_t count, void *dst)
+{
+    switch (type) {
+    case SGIO_U8: STORE(uint8_t);
+    case SGIO_I8: STORE(int8_t);
+    case SGIO_U16: STORE(uint16_t);
+    case SGIO_I16: STORE(int16_t);
+    case SGIO_U32: STORE(uint32_t);
+    case SGIO_I32: STORE(int32_t);
+    case SGIO_F32: STORE(float);
+    case SGIO_F64: STORE(double);
+    }
+}
+
+static int all_fit(sgio_type type, const double *values, size_t count)
+{
+    if (!is_integer_type(type)) return 1;
+    for (size_t i = 0; i < count; i++)
+        if (!(values[i] >= types[type].low && values[i] <= types[type].high)) return 0;
+    return 1;
+}
+
+/* One chunk, in doubles: every integer of up to 32 bits and every float passes exactly. */
+static int convert_chunk(const sgio_voxel_format *format, const void *stored, size_t count,
+                         sgio_type type, void *dst)
+{
+    double values[CHUNK];
+    unsigned char swapped[CHUNK * sizeof(double)];
+    size_t width = types[format->raw].bytes;
+    if (format->swap && width > 1) {
+        memcpy(swapped, stored, count * width);
+        swap_bytes(swapped, count, width);
+        stored = swapped;
+    }
+    load_doubles(format->raw, stored, count, values);
+    if (!is_unscaled(format))
+        for (size_t i = 0; i < count; i++)
+            values[i] = format->slope * values[i] + format->intercept;
+    if (!all_fit(type, values, count)) return -1;
+    store_doubles(type, values, count, dst);
+    return 0;
+}
+
+int sgio_voxels_convert(const sgio_voxel_format *format, const void *stored, size_t count,
+                        sgio_type type, void *dst)
+{
+    const char *from = stored;
+    char *to = dst;
+    for (size_t done = 0; done < count; done += CHUNK) {
+        size_t n = count - done < CHUNK ? count - done : CHUNK;
+        if (convert_chunk(format, from, n, type, to) != 0) return -1;
+        from += n * types[format->raw].bytes;
+        to += n * types[type].bytes;
+    }
+    return 0;
+}
+
+sgio_status sgio_volume_allocate(sgio_volume *volume, const char *path)
+{
+    uint64_t bytes = 0;
+    sgio_status status = sgio_voxels_bytes(path, volume->geometry.size, volume->channels,
+                                           (int)volume->type, &bytes);
+    if (status != SGIO_OK) return status;
+    volume->data = malloc((size_t)bytes);
+    return volume->data ? SGIO_OK : sgio_fail_memory((size_t)bytes, path);
+}
+
+static sgio_status read_converted(sgio_source *source, const char *path,
+                                  const sgio_voxel_format *format, size_t count,
+                                  const sgio_volume *volume)
+{
+    unsigned char stored[CHUNK * sizeof(double)];
+    char *to = volume->data;
+    for (size_t done = 0; done < count; done += CHUNK) {
+        size_t n = count - done < CHUNK ? count - done : CHUNK;
+        sgio_status status = sgio_source_read(source, stored, n * types[format->raw].bytes);
+        if (status != SGIO_OK) return status;
+        if (convert_chunk(format, stored, n, volume->type, to) != 0)
+            return sgio_fail(SGIO_UNREADABLE, "%s: %s voxels hold values that do not fit into %s",
+                             path, types[format->raw].name, types[volume->type].name);
+        to += n * types[volume->type].bytes;
+    }
+    return SGIO_OK;
+}
+
+sgio_status sgio_voxels_read(sgio_source *source, const char *path, const sgio_voxel_format *format,
+                             sgio_volume *volume)
+{
+    uint64_t bytes = 0;
+    sgio_status status = sgio_voxels_bytes(path, volume->geometry.size, volume->channels,
+                                           format->raw, &bytes);
+    if (status == SGIO_OK) status = sgio_source_expect(source, bytes);
+    volume->type = sgio_voxels_type(format, types[format->raw].low, types[format->raw].high);
+    if (status == SGIO_OK) status = sgio_volume_allocate(volume, path);
+    if (status != SGIO_OK) return status;
+    size_t count = (size_t)bytes / types[format->raw].bytes;
+    if ((int)volume->type == format->raw && is_unscaled(format)) {
+        status = sgio_source_read(source, volume->data, (size_t)bytes);
+        if (status == SGIO_OK && format->swap)
+            swap_bytes(volume->data, count, types[format->raw].bytes);
+    } else {
+        status = read_converted(source, path, format, count, volume);
+    }
+    return status == SGIO_OK ? sgio_source_finish(source) : status;
+}
