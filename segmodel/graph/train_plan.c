@@ -1,0 +1,450 @@
+#include "graph/train_plan.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "graph/graph_internal.h"
+#include "graph/layout.h"
+#include "graph/plan_internal.h"
+
+sgm_status sgm_params_of_node(sgm_params *params, const sgm_node *node, sgm_parameter **out);
+sgm_backend *sgm_params_backend(const sgm_params *params);
+
+/* Per node of the graph. Gradients belong to bases: a view's gradient is its base's. */
+typedef struct train_value {
+    bool needed;   /* by the loss or an output */
+    bool on_path;  /* lies between a trainable parameter and the loss */
+    bool has_grad; /* a later node contributes to its gradient */
+    sgm_parameter *param;
+    void *fixed; /* DATA: device copy (owned unless the graph's) */
+    size_t offset, grad_offset;
+    int forward_time, backward_time; /* of the node's step; -1: none */
+} train_value;
+
+typedef struct train_step {
+    const sgm_node *node;
+    bool backward;
+    bool accumulate[SGM_MAX_INPUTS];
+    size_t scratch, scratch_offset, back_scratch, back_scratch_offset;
+} train_step;
+
+struct sgm_train_plan {
+    const sgm_graph *graph;
+    sgm_params *params;
+    sgm_backend *backend;
+    const sgm_node *loss;
+    sgm_node **outputs;
+    int output_count;
+    bool bf16;
+    int node_count, step_count;
+    train_value *values;
+    train_step *steps;
+    char *memory;
+    size_t bytes;
+    double forward_seconds[SGM_OP_COUNT], backward_seconds[SGM_OP_COUNT];
+};
+
+/* What the backward rule of an op reads besides the gradient of its output. */
+static bool reads_inputs(sgm_op op)
+{
+    switch (op) {
+    case SGM_OP_ADD:
+    case SGM_OP_AFFINE:
+    case SGM_OP_CONCAT:
+    case SGM_OP_SLICE:
+    case SGM_OP_PERMUTE:
+    case SGM_OP_RESIZE:
+    case SGM_OP_SOFTMAX:
+    case SGM_OP_SUM:
+        return false;
+    default:
+        return true;
+    }
+}
+
+static bool reads_output(sgm_op op)
+{
+    return op == SGM_OP_SOFTMAX || op == SGM_OP_ATTENTION || op == SGM_OP_ATTENTION_GRID;
+}
+
+static bool is_leaf(const sgm_node *node)
+{
+    return node->op == SGM_OP_INPUT || node->op == SGM_OP_PARAM || node->op == SGM_OP_DATA;
+}
+
+static bool makes_step(const sgm_node *node)
+{
+    return !is_leaf(node) && node->op != SGM_OP_RESHAPE;
+}
+
+static train_value *value_of(sgm_train_plan *plan, const sgm_node *node)
+{
+    return &plan->values[sgm_base_of(node)->id];
+}
+
+/* ------------------------------------------------------------------------------ what is needed */
+
+static void mark_needed(sgm_train_plan *plan)
+{
+    if (plan->loss) plan->values[plan->loss->id].needed = true;
+    for (int i = 0; i < plan->output_count; i++)
+        plan->values[plan->outputs[i]->id].needed = true;
+    for (int id = plan->node_count - 1; id >= 0; id--) {
+        const sgm_node *node = sgm_graph_node(plan->graph, id);
+        for (int i = 0; plan->values[id].needed && i < node->input_count; i++)
+            if (node->in[i]) plan->values[node->in[i]->id].needed = true;
+    }
+}
+
+/* A node gets a gradient when it depends on something trainable and the loss depends on it. */
+static void mark_path(sgm_train_plan *plan)
+{
+    for (int id = 0; id < plan->node_count; id++) {
+        const sgm_node *node = sgm_graph_node(plan->graph, id);
+        train_value *v = &plan->values[id];
+        v->on_path = v->param && v->param->grad;
+        for (int i = 0; v->needed && i < node->input_count; i++)
+            if (node->in[i] && plan->values[node->in[i]->id].on_path) v->on_path = true;
+        if (node->op == SGM_OP_FOURIER) v->on_path = false; /* SAM's matrix is a buffer */
+    }
+    if (!plan->loss) return;
+    plan->values[plan->loss->id].has_grad = true;
+    for (int id = plan->loss->id; id >= 0; id--) {
+        const sgm_node *node = sgm_graph_node(plan->graph, id);
+        if (!plan->values[id].has_grad || !plan->values[id].on_path) continue;
+        for (int i = 0; i < node->input_count; i++)
+            if (node->in[i] && plan->values[node->in[i]->id].on_path)
+                plan->values[node->in[i]->id].has_grad = true;
+    }
+    for (int id = 0; id < plan->node_count; id++)
+        if (plan->values[id].has_grad && plan->values[id].param)
+            plan->values[id].param->used = true;
+}
+
+static sgm_status bind_leaves(sgm_train_plan *plan)
+{
+    for (int id = 0; id < plan->node_count; id++) {
+        const sgm_node *node = sgm_graph_node(plan->graph, id);
+        train_value *v = &plan->values[id];
+        if (!v->needed) continue;
+        if (node->op == SGM_OP_PARAM) SGM_TRY(sgm_params_of_node(plan->params, node, &v->param));
+        if (node->op != SGM_OP_DATA) continue;
+        size_t bytes = (size_t)sgm_shape_count(node->shape) * sizeof(float);
+        v->fixed = plan->backend->ops->alloc(plan->backend, bytes);
+        if (!v->fixed) return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for constant data");
+        SGM_TRY(plan->backend->ops->upload(plan->backend, v->fixed, node->data, bytes));
+    }
+    return SGM_OK;
+}
+
+/* ------------------------------------------------------------------------------------- steps */
+
+/* The gradient this node's backward rule is asked for at input i, NULL if none. */
+static train_value *wanted_grad(sgm_train_plan *plan, const sgm_node *node, int i)
+{
+    const sgm_node *input = node->in[i];
+    if (!input || !plan->values[input->id].on_path) return NULL;
+    return value_of(plan, input);
+}
+
+/* The first contribution to a gradient overwrites, later ones add; a parameter's gradient is only
+ * ever added to, because it sums up over micro-batches. */
+static void choose_accumulation(sgm_train_plan *plan)
+{
+    bool *started = calloc((size_t)plan->node_count + 1, sizeof *started);
+    for (int t = plan->step_count - 1; started && t >= 0; t--) {
+        train_step *step = &plan->steps[t];
+        for (int i = 0; step->backward && i < step->node->input_count; i++) {
+            train_value *v = wanted_grad(plan, step->node, i);
+            if (!v) continue;
+            int base = sgm_base_of(step->node->in[i])->id;
+            step->accumulate[i] = v->param || started[base];
+            started[base] = true;
+        }
+    }
+    free(started);
+}
+
+static sgm_status make_steps(sgm_train_plan *plan)
+{
+    plan->steps = calloc((size_t)plan->node_count + 1, sizeof *plan->steps);
+    if (!plan->steps) return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for a training plan");
+    for (int id = 0; id < plan->node_count; id++) {
+        const sgm_node *node = sgm_graph_node(plan->graph, id);
+        if (!plan->values[id].needed || !makes_step(node)) continue;
+        train_step *step = &plan->steps[plan->step_count];
+        step->node = node;
+        step->backward = plan->values[id].has_grad && plan->values[id].on_path;
+        /* A view of this node may carry the gradient instead of the node itself. */
+        plan->values[id].forward_time = plan->step_count++;
+    }
+    for (int id = 0; id < plan->node_count; id++) {
+        train_value *v = &plan->values[id];
+        v->backward_time = v->forward_time < 0 ? -1 : 2 * plan->step_count - v->forward_time;
+    }
+    choose_accumulation(plan);
+    return SGM_OK;
+}
+
+/* ---------------------------------------------------------------------------- resolved steps */
+
+static void *value_memory(sgm_train_plan *plan, const sgm_node *node)
+{
+    train_value *v = value_of(plan, node);
+    if (v->param) return v->param->value;
+    if (v->fixed) return v->fixed;
+    return plan->memory ? plan->memory + v->offset : NULL;
+}
+
+static void *grad_memory(sgm_train_plan *plan, const sgm_node *node)
+{
+    train_value *v = value_of(plan, node);
+    if (v->param) return v->param->grad;
+    return plan->memory ? plan->memory + v->grad_offset : NULL;
+}
+
+static sgm_step resolve(sgm_train_plan *plan, const train_step *planned, bool backward)
+{
+    const sgm_node *node = planned->node;
+    sgm_step step = {.node = node, .input_count = node->input_count, .bf16 = plan->bf16};
+    for (int i = 0; i < node->input_count; i++) {
+        if (!node->in[i]) continue;
+        step.in[i] =
+            (sgm_tensor){value_memory(plan, node->in[i]), node->in[i]->dtype, node->in[i]->shape};
+        if (backward && wanted_grad(plan, node, i))
+            step.grad_in[i] =
+                (sgm_tensor){grad_memory(plan, node->in[i]), SGM_F32, node->in[i]->shape};
+        step.accumulate[i] = planned->accumulate[i];
+    }
+    step.out = (sgm_tensor){value_memory(plan, node), SGM_F32, node->shape};
+    if (backward) step.grad_out = (sgm_tensor){grad_memory(plan, node), SGM_F32, node->shape};
+    step.scratch_size = backward ? planned->back_scratch : planned->scratch;
+    step.scratch = plan->memory ? plan->memory + (backward ? planned->back_scratch_offset
+                                                           : planned->scratch_offset)
+                                : NULL;
+    return step;
+}
+
+/* ------------------------------------------------------------------------------------- memory */
+
+static void until(sgm_interval *piece, int time)
+{
+    if (time > piece->last) piece->last = time;
+}
+
+/* Pieces: value of node id at [id], its gradient at [n + id], scratch of step t at [2n + 2t] and
+ * [2n + 2t + 1]. Time 0 .. steps - 1 is forward, steps is the loss, later is backward. */
+static void lifetimes(sgm_train_plan *plan, sgm_interval *pieces)
+{
+    int n = plan->node_count, end = 2 * plan->step_count + 1;
+    for (int id = 0; id < n; id++) {
+        const sgm_node *node = sgm_graph_node(plan->graph, id);
+        size_t bytes = (size_t)sgm_shape_count(node->shape) * sizeof(float);
+        if (plan->values[id].needed && node->op == SGM_OP_INPUT)
+            pieces[id] = (sgm_interval){bytes, -1, end, 0};
+    }
+    for (int t = 0; t < plan->step_count; t++) {
+        train_step *step = &plan->steps[t];
+        const sgm_node *node = step->node;
+        size_t bytes = (size_t)sgm_shape_count(node->shape) * sizeof(float);
+        int back = plan->values[node->id].backward_time;
+        pieces[node->id] = (sgm_interval){bytes, t, t, 0};
+        if (step->backward) {
+            pieces[n + node->id] = (sgm_interval){bytes, back, back, 0};
+            if (reads_output(node->op)) until(&pieces[node->id], back);
+        }
+        for (int i = 0; i < node->input_count; i++) {
+            if (!node->in[i]) continue;
+            sgm_interval *piece = &pieces[sgm_base_of(node->in[i])->id];
+            until(piece, step->backward && reads_inputs(node->op) ? back : t);
+        }
+        pieces[2 * n + 2 * t] = (sgm_interval){step->scratch, t, t, 0};
+        pieces[2 * n + 2 * t + 1] = (sgm_interval){step->back_scratch, back, back, 0};
+    }
+}
+
+/* A gradient lives from its first contribution (the latest consumer's backward step) on. */
+static void gradient_starts(sgm_train_plan *plan, sgm_interval *pieces)
+{
+    int n = plan->node_count;
+    for (int t = 0; t < plan->step_count; t++) {
+        const train_step *step = &plan->steps[t];
+        int back = plan->values[step->node->id].backward_time;
+        for (int i = 0; step->backward && i < step->node->input_count; i++) {
+            if (!wanted_grad(plan, step->node, i)) continue;
+            sgm_interval *piece = &pieces[n + sgm_base_of(step->node->in[i])->id];
+            if (piece->size && back < piece->first) piece->first = back;
+        }
+    }
+    if (plan->loss) pieces[n + plan->loss->id].first = plan->step_count;
+}
+
+static void keep_outputs(sgm_train_plan *plan, sgm_interval *pieces)
+{
+    int end = 2 * plan->step_count + 1;
+    for (int i = 0; i < plan->output_count; i++)
+        until(&pieces[sgm_base_of(plan->outputs[i])->id], end);
+    if (plan->loss) until(&pieces[plan->loss->id], end);
+}
+
+static sgm_status lay_out(sgm_train_plan *plan)
+{
+    int n = plan->node_count, count = 2 * n + 2 * plan->step_count;
+    sgm_interval *pieces = calloc((size_t)count + 1, sizeof *pieces);
+    if (!pieces) return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for a training plan");
+    for (int t = 0; t < plan->step_count; t++) {
+        sgm_step step = resolve(plan, &plan->steps[t], false);
+        plan->steps[t].scratch = plan->backend->ops->scratch(plan->backend, &step, false);
+        if (plan->steps[t].backward)
+            plan->steps[t].back_scratch = plan->backend->ops->scratch(plan->backend, &step, true);
+    }
+    lifetimes(plan, pieces);
+    gradient_starts(plan, pieces);
+    keep_outputs(plan, pieces);
+    sgm_status status = sgm_layout(pieces, count, &plan->bytes);
+    for (int id = 0; id < n; id++) {
+        plan->values[id].offset = pieces[id].offset;
+        plan->values[id].grad_offset = pieces[n + id].offset;
+    }
+    for (int t = 0; t < plan->step_count; t++) {
+        plan->steps[t].scratch_offset = pieces[2 * n + 2 * t].offset;
+        plan->steps[t].back_scratch_offset = pieces[2 * n + 2 * t + 1].offset;
+    }
+    free(pieces);
+    return status;
+}
+
+/* ----------------------------------------------------------------------------------- the plan */
+
+static sgm_status build(sgm_train_plan *plan, sgm_node *const outputs[])
+{
+    plan->values = calloc((size_t)plan->node_count + 1, sizeof *plan->values);
+    plan->outputs = calloc((size_t)plan->output_count + 1, sizeof *plan->outputs);
+    if (!plan->values || !plan->outputs)
+        return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for a training plan");
+    for (int i = 0; i < plan->output_count; i++)
+        plan->outputs[i] = outputs[i];
+    for (int id = 0; id < plan->node_count; id++)
+        plan->values[id].forward_time = -1;
+    mark_needed(plan);
+    SGM_TRY(bind_leaves(plan));
+    mark_path(plan);
+    SGM_TRY(make_steps(plan));
+    SGM_TRY(lay_out(plan));
+    plan->memory = plan->backend->ops->alloc(plan->backend, plan->bytes ? plan->bytes : 64);
+    if (!plan->memory)
+        return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for a training step (%zu MiB)",
+                        plan->bytes >> 20);
+    return SGM_OK;
+}
+
+sgm_status sgm_train_plan_create(const sgm_graph *graph, sgm_params *params, sgm_node *loss,
+                                 int output_count, sgm_node *const outputs[], bool bf16,
+                                 sgm_train_plan **out)
+{
+    SGM_TRY(sgm_graph_status(graph));
+    if (loss && sgm_shape_count(loss->shape) != 1)
+        return sgm_fail(SGM_INTERNAL, "a loss must be a scalar");
+    sgm_train_plan *plan = calloc(1, sizeof *plan);
+    if (!plan) return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for a training plan");
+    plan->graph = graph;
+    plan->params = params;
+    plan->backend = sgm_params_backend(params);
+    plan->loss = loss;
+    plan->output_count = output_count;
+    plan->bf16 = bf16;
+    plan->node_count = sgm_graph_size(graph);
+    sgm_status status = build(plan, outputs);
+    if (status != SGM_OK) {
+        sgm_train_plan_destroy(plan);
+        return status;
+    }
+    *out = plan;
+    return SGM_OK;
+}
+
+void sgm_train_plan_destroy(sgm_train_plan *plan)
+{
+    if (!plan) return;
+    for (int id = 0; plan->values && id < plan->node_count; id++)
+        if (plan->values[id].fixed) plan->backend->ops->free(plan->backend, plan->values[id].fixed);
+    if (plan->memory) plan->backend->ops->free(plan->backend, plan->memory);
+    free(plan->values);
+    free(plan->outputs);
+    free(plan->steps);
+    free(plan);
+}
+
+size_t sgm_train_plan_bytes(const sgm_train_plan *plan)
+{
+    return plan->bytes;
+}
+
+sgm_status sgm_train_plan_set(sgm_train_plan *plan, const sgm_node *input, const void *values)
+{
+    if (input->op != SGM_OP_INPUT) return sgm_fail(SGM_INTERNAL, "node %d is no input", input->id);
+    if (!plan->values[input->id].needed) return SGM_OK;
+    return plan->backend->ops->upload(plan->backend, value_memory(plan, input), values,
+                                      (size_t)sgm_shape_count(input->shape) * 4);
+}
+
+sgm_status sgm_train_plan_get(sgm_train_plan *plan, const sgm_node *node, float *values)
+{
+    return plan->backend->ops->download(plan->backend, values, value_memory(plan, node),
+                                        (size_t)sgm_shape_count(node->shape) * sizeof(float));
+}
+
+void *sgm_train_plan_memory(sgm_train_plan *plan, const sgm_node *node)
+{
+    return value_memory(plan, node);
+}
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+sgm_status sgm_train_plan_forward(sgm_train_plan *plan)
+{
+    for (int t = 0; t < plan->step_count; t++) {
+        double start = now();
+        sgm_step step = resolve(plan, &plan->steps[t], false);
+        SGM_TRY(plan->backend->ops->forward(plan->backend, &step));
+        plan->forward_seconds[step.node->op] += now() - start;
+    }
+    return plan->backend->ops->synchronize(plan->backend);
+}
+
+sgm_status sgm_train_plan_step(sgm_train_plan *plan, float grad_scale)
+{
+    SGM_TRY(sgm_train_plan_forward(plan));
+    if (!plan->loss) return sgm_fail(SGM_INTERNAL, "this plan has no loss");
+    SGM_TRY(plan->backend->ops->upload(plan->backend, grad_memory(plan, plan->loss), &grad_scale,
+                                       sizeof grad_scale));
+    for (int t = plan->step_count - 1; t >= 0; t--) {
+        if (!plan->steps[t].backward) continue;
+        double start = now();
+        sgm_step step = resolve(plan, &plan->steps[t], true);
+        SGM_TRY(plan->backend->ops->backward(plan->backend, &step));
+        plan->backward_seconds[step.node->op] += now() - start;
+    }
+    return plan->backend->ops->synchronize(plan->backend);
+}
+
+char *sgm_train_plan_profile(const sgm_train_plan *plan)
+{
+    size_t room = SGM_OP_COUNT * 80 + 1, used = 0;
+    char *text = malloc(room);
+    if (!text) return NULL;
+    text[0] = 0;
+    for (int op = 0; op < SGM_OP_COUNT; op++)
+        if (plan->forward_seconds[op] > 0)
+            used += (size_t)snprintf(
+                text + used, room - used, "%-14s forward %8.3f s, backward %8.3f s\n",
+                sgm_op_name((sgm_op)op), plan->forward_seconds[op], plan->backward_seconds[op]);
+    return text;
+}

@@ -1,0 +1,64 @@
+/* A graph with gradients: forward in order, backward in reverse, all in one block of memory.
+ *
+ * The gradient rule of an op is its backend's `backward`; this file only decides which are needed,
+ * in which order, where gradients live, and whether a contribution overwrites or adds. Values stay
+ * alive for as long as some backward rule reads them. Nothing is folded or fused: parameters change
+ * from step to step. */
+#ifndef SEGMODEL_GRAPH_TRAIN_PLAN_H
+#define SEGMODEL_GRAPH_TRAIN_PLAN_H
+
+#include "backend/backend.h"
+#include "graph/plan.h"
+
+/* The parameters of a training run, by name: FP32 values and, where trainable, gradients, on the
+ * device. Shared by the plans of one run (the encoder with the decoder, the decoder alone).
+ * One thread at a time. */
+typedef struct sgm_params sgm_params;
+
+typedef struct sgm_parameter {
+    char *name;
+    sgm_shape shape;
+    int64_t count;
+    float *value; /* device memory */
+    float *grad;  /* device memory, sums up until sgm_params_clear_grads; NULL: frozen */
+    bool used;    /* read by a plan's loss: `grad` receives something */
+} sgm_parameter;
+
+/* Says whether a parameter is to be trained; NULL trains all. */
+typedef bool (*sgm_trainable_fn)(void *user, const char *name);
+
+/* Parameters are read (read, read_user as in plan.h) when a plan first needs them. */
+sgm_status sgm_params_create(sgm_backend *backend, sgm_weights_read_fn read, void *read_user,
+                             sgm_trainable_fn trainable, void *trainable_user, sgm_params **out);
+void sgm_params_destroy(sgm_params *params);
+/* In order of first use; the pointers stay valid until destroy. */
+int sgm_params_count(const sgm_params *params);
+sgm_parameter *sgm_params_get(sgm_params *params, int index);
+sgm_parameter *sgm_params_find(sgm_params *params, const char *name);
+sgm_status sgm_params_clear_grads(sgm_params *params);
+
+typedef struct sgm_train_plan sgm_train_plan;
+
+/* loss: a scalar node, or NULL for a plan that only runs forward. outputs: nodes that can be read
+ * after a run besides the loss. bf16: multiply in BF16 (values, sums and gradients stay FP32).
+ * The graph must outlive the plan. */
+sgm_status sgm_train_plan_create(const sgm_graph *graph, sgm_params *params, sgm_node *loss,
+                                 int output_count, sgm_node *const outputs[], bool bf16,
+                                 sgm_train_plan **out);
+void sgm_train_plan_destroy(sgm_train_plan *plan);
+size_t sgm_train_plan_bytes(const sgm_train_plan *plan);
+
+/* Host values of an input (F32, or I32 for indices); they stay until set again. */
+sgm_status sgm_train_plan_set(sgm_train_plan *plan, const sgm_node *input, const void *values);
+/* Forward only. */
+sgm_status sgm_train_plan_forward(sgm_train_plan *plan);
+/* Forward and backward; adds grad_scale * d loss / d parameter to the gradients. */
+sgm_status sgm_train_plan_step(sgm_train_plan *plan, float grad_scale);
+/* An output or the loss, as F32. */
+sgm_status sgm_train_plan_get(sgm_train_plan *plan, const sgm_node *node, float *values);
+/* Device memory of an output, e.g. to hand one plan's output to another plan's input. */
+void *sgm_train_plan_memory(sgm_train_plan *plan, const sgm_node *node);
+/* Seconds spent per op, forward and backward, since the plan was made. malloc'ed text. */
+char *sgm_train_plan_profile(const sgm_train_plan *plan);
+
+#endif
