@@ -9,7 +9,7 @@
 
 /* Fixed parts of the records, without names and comments. */
 enum { LOCAL_SIZE = 30, CENTRAL_SIZE = 46, END_SIZE = 22, LOCATOR_SIZE = 20, END64_SIZE = 56 };
-enum { MAX_COMMENT = 65535, MAX_ENTRIES = 1 << 20 };
+enum { MAX_COMMENT = 65535, MAX_ENTRIES = 1 << 20, ENCRYPTION_FLAGS = 0x2041 };
 
 typedef struct {
     uint64_t count, size, offset;
@@ -132,13 +132,10 @@ static sgm_status fail_entry(const sgm_zip_entry *entry, const char *what)
 static sgm_status check_entry(const sgm_zip *z, const unsigned char *p, const extents *e,
                               const sgm_zip_entry *entry)
 {
-    if (u16(p + 8) & 0x2041) return fail_entry(entry, "is encrypted");
-    if (u16(p + 10) != 0)
-        return fail_entry(entry, "is compressed; PyTorch stores entries uncompressed, save the "
-                                 "checkpoint again with torch.save");
     if (u16(p + 34) != 0) return fail_entry(entry, "lies in another part of a split archive");
-    if (e->size != e->packed_size) return fail_entry(entry, "has two different sizes");
-    if (e->offset > z->data_end || e->size > z->data_end - e->offset)
+    if (entry->stored && e->size != e->packed_size)
+        return fail_entry(entry, "has two different sizes");
+    if (e->offset > z->data_end || e->packed_size > z->data_end - e->offset)
         return fail_entry(entry, "reaches beyond the file");
     return SGM_OK;
 }
@@ -155,6 +152,8 @@ static sgm_status read_entry(const sgm_zip *z, size_t *at, size_t end, sgm_zip_e
         return sgm_fail(SGM_BAD_MODEL, "zip: the directory entry at byte %zu is cut off", *at);
     extents e = {u32(p + 24), u32(p + 20), u32(p + 42)};
     *entry = (sgm_zip_entry){.name = (const char *)p + CENTRAL_SIZE, .name_length = name_length};
+    entry->encrypted = (u16(p + 8) & ENCRYPTION_FLAGS) != 0;
+    entry->stored = u16(p + 10) == 0;
     if (!read_extra64(p + CENTRAL_SIZE + name_length, extra_length, &e))
         return fail_entry(entry, "has a damaged ZIP64 field");
     SGM_TRY(check_entry(z, p, &e, entry));
@@ -222,6 +221,10 @@ const sgm_zip_entry *sgm_zip_find(const sgm_zip *z, const char *name, size_t nam
 
 sgm_status sgm_zip_data(const sgm_zip *z, const sgm_zip_entry *entry, const unsigned char **data)
 {
+    if (entry->encrypted) return fail_entry(entry, "is encrypted");
+    if (!entry->stored)
+        return fail_entry(entry, "is compressed; PyTorch stores entries uncompressed, save the "
+                                 "checkpoint again with torch.save");
     size_t room = z->data_end - entry->local_offset;
     const unsigned char *p = z->bytes + entry->local_offset;
     if (room < LOCAL_SIZE || !is_record(p, 3, 4))

@@ -1,0 +1,89 @@
+"""Writes the .pth samples beside this file and those in tests/reject.
+
+Made once with PyTorch 1.13.1 (CPU); tests only read them.
+
+Values are formulas of the flat index, so that test_torch_file.c knows them without PyTorch."""
+
+import collections
+import pathlib
+
+import torch
+
+HERE = pathlib.Path(__file__).parent
+
+
+def ramp(*shape, step=0.25, start=-3.0, dtype=torch.float32):
+    count = 1
+    for size in shape:
+        count *= size
+    return (torch.arange(count, dtype=torch.float64) * step + start).reshape(shape).to(dtype)
+
+
+def save(value, name, **options):
+    torch.save(value, HERE / name, **options)
+
+
+def state_dict():
+    """What a module's state_dict() is: an ordered dict with attributes, floats and a counter."""
+    module = torch.nn.Sequential(torch.nn.Linear(4, 3), torch.nn.BatchNorm1d(3))
+    values = module.state_dict()
+    for tensor in values.values():
+        tensor.copy_(ramp(*tensor.shape) if tensor.is_floating_point() else torch.tensor(7))
+    return values
+
+
+def training_checkpoint():
+    """DistributedDataParallel inside a dict with an optimiser that has state."""
+    weight = torch.nn.Parameter(ramp(2, 3))
+    bias = torch.nn.Parameter(ramp(3))
+    optimizer = torch.optim.Adam([weight, bias], lr=1e-3)
+    (weight.sum() + bias.sum()).backward()
+    optimizer.step()
+    model = collections.OrderedDict()
+    model["module.head.weight"] = ramp(2, 3)
+    model["module.head.bias"] = ramp(3)
+    scheduler = torch.optim.lr_scheduler.MultiStepLR(optimizer, [3, 5])
+    return {"epoch": 12, "best": 0.875, "note": "caf\u00e9", "done": True, "nothing": None,
+            "big": 2**40, "huge": 2**90, "history": [1.5, (2, 3)], "model": model,
+            "optimizer": optimizer.state_dict(), "lr_scheduler": scheduler.state_dict(),
+            "device": torch.device("cpu"), "dtype": torch.float16}
+
+
+def views():
+    """Transposed, sliced, shared, repeated, scalar and empty tensors; a Parameter and a Size."""
+    base = ramp(2, 3, 4)
+    return {"base": base, "permuted": base.permute(2, 0, 1), "slice": base[1, :, 1:3],
+            "column": base[:, 2, 3], "expanded": base[0, 0].expand(3, 4), "scalar": base[1, 2, 3],
+            "empty": torch.zeros(0, 3), "parameter": torch.nn.Parameter(base), "size": base.shape}
+
+
+def types():
+    return {"f32": ramp(5), "f16": ramp(5, dtype=torch.float16), "bf16": ramp(5, dtype=torch.bfloat16),
+            "f64": ramp(5, dtype=torch.float64), "i64": ramp(5, step=1, dtype=torch.int64),
+            "i32": ramp(5, step=1, dtype=torch.int32), "i16": ramp(5, step=1, dtype=torch.int16),
+            "i8": ramp(5, step=1, dtype=torch.int8), "u8": ramp(5, step=1, start=0, dtype=torch.uint8),
+            "bool": torch.tensor([True, False, True])}
+
+
+def two_dicts():
+    """SurgicalSAM's layout: several state dicts side by side."""
+    return {"decoder_state_dict": collections.OrderedDict(weight=ramp(2)),
+            "prototypes_state_dict": collections.OrderedDict(weight=ramp(3)),
+            "optimizer": collections.OrderedDict(weight=ramp(4))}
+
+
+def main():
+    save(state_dict(), "state_dict.pth")
+    save(state_dict(), "state_dict_protocol4.pth", pickle_protocol=4)
+    save(training_checkpoint(), "training_checkpoint.pth")
+    save(views(), "views.pth")
+    save(types(), "types.pth")
+    save(two_dicts(), "two_dicts.pth")
+    save(torch.nn.Linear(2, 2), "../../../reject/checkpoint/whole_module.pth")
+    save(state_dict(), "../../../reject/checkpoint/old_format.pth",
+         _use_new_zipfile_serialization=False)
+    torch.jit.script(torch.nn.ReLU()).save(
+        str(HERE / "../../../reject/checkpoint/torchscript.pth"))
+
+
+main()
