@@ -10,8 +10,8 @@ enum { MAX_TEMPORARIES = 16, MAX_PATH = 4096 };
 
 volatile sig_atomic_t cli_cancel_flag;
 
-/* A path counts only while its flag is set, and the flag is set last, so that the handler never sees
- * half a path. */
+/* A path counts only while its flag is set, and the flag is set last, so that the handler never
+ * sees half a path. */
 static char paths[MAX_TEMPORARIES][MAX_PATH];
 static volatile sig_atomic_t in_use[MAX_TEMPORARIES];
 

@@ -160,7 +160,8 @@ static int clean_flag(const xmlNode *node, char *flag)
 {
     const size_t dashes = strspn(flag, "-");
     memmove(flag, flag + dashes, strlen(flag + dashes) + 1);
-    const size_t good = strspn(flag, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_");
+    const size_t good =
+        strspn(flag, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_");
     if (good == 0 || flag[good]) return fail_at(node, "not a flag:", flag);
     return 0;
 }
@@ -269,7 +270,8 @@ static int parse_parameter_child(const xmlNode *node, cli_parameter *p)
 static int is_identifier(const char *text)
 {
     if (isdigit((unsigned char)*text)) return 0;
-    const size_t good = strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_");
+    const size_t good =
+        strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_");
     return good > 0 && text[good] == '\0';
 }
 
@@ -285,10 +287,12 @@ static int finish_parameter(const xmlNode *node, cli_parameter *p)
     if (!p->name || !is_identifier(p->name))
         return fail_at(node, "wanted an identifier as name, found", p->name ? p->name : "");
     const int has_flag = p->flag || p->long_flag;
-    if (has_flag && p->index >= 0) return fail_at(node, "flag and index exclude one another:", p->name);
+    if (has_flag && p->index >= 0)
+        return fail_at(node, "flag and index exclude one another:", p->name);
     p->is_return = !has_flag && p->index < 0;
     if (p->is_return && !(p->is_output && is_simple(p->kind)))
-        return fail_at(node, "needs a flag, an index, or a simple type and channel output:", p->name);
+        return fail_at(node,
+                       "needs a flag, an index, or a simple type and channel output:", p->name);
     if (p->kind == CLI_BOOLEAN && p->index >= 0)
         return fail_at(node, "a switch cannot be positional:", p->name);
     if (strstr(p->element, "enumeration") && p->choice_count == 0)
@@ -316,8 +320,7 @@ static int parse_parameter(const xmlNode *node, const element_rule *rule, cli_pa
 static cli_parameter *add_parameter(cli_tool *tool)
 {
     if (tool->parameter_count >= MAX_PARAMETERS) return NULL;
-    cli_parameter *grown =
-        realloc(tool->parameters, (tool->parameter_count + 1) * sizeof *grown);
+    cli_parameter *grown = realloc(tool->parameters, (tool->parameter_count + 1) * sizeof *grown);
     if (!grown) return NULL;
     tool->parameters = grown;
     cli_parameter *added = &grown[tool->parameter_count++];

@@ -1,8 +1,9 @@
 /* A program's description: the Slicer execution model's XML, read into plain structs.
  *
  * The XML is the only place where options are written down; parsing, --help, Slicer's panel and the
- * tests all use it. The accepted language is that of SlicerExecutionModel's parser (the elements and
- * attributes it knows, nothing else), reduced to the parameter types listed in cli_description.c. */
+ * tests all use it. The accepted language is that of SlicerExecutionModel's parser (the elements
+ * and attributes it knows, nothing else), reduced to the parameter types listed in
+ * cli_description.c. */
 #ifndef PROMPTSEG_CLI_DESCRIPTION_H
 #define PROMPTSEG_CLI_DESCRIPTION_H
 

@@ -10,9 +10,9 @@ int cli_exit_from_model_status(int sgm_status_value)
 {
     /* Order of sgm_status: ok, argument, unreadable, prompt, model, memory, device, unwritable,
      * cancelled, internal. */
-    static const int codes[] = {CLI_EXIT_DONE,   CLI_EXIT_USAGE,     CLI_EXIT_INPUT, CLI_EXIT_PROMPT,
-                                CLI_EXIT_MODEL,  CLI_EXIT_MEMORY,    CLI_EXIT_MEMORY,
-                                CLI_EXIT_OUTPUT, CLI_EXIT_CANCELLED, CLI_EXIT_MEMORY};
+    static const int codes[] = {
+        CLI_EXIT_DONE,   CLI_EXIT_USAGE,  CLI_EXIT_INPUT,  CLI_EXIT_PROMPT,    CLI_EXIT_MODEL,
+        CLI_EXIT_MEMORY, CLI_EXIT_MEMORY, CLI_EXIT_OUTPUT, CLI_EXIT_CANCELLED, CLI_EXIT_MEMORY};
     const int count = (int)(sizeof(codes) / sizeof(codes[0]));
     if (sgm_status_value < 0 || sgm_status_value >= count) return CLI_EXIT_MEMORY;
     return codes[sgm_status_value];

@@ -20,8 +20,8 @@ static void start_line(FILE *stream, int indent)
     fprintf(stream, "\n%*s", indent, "");
 }
 
-/* Writes `text` from column `at` on, continuing lines at `indent`; '\n' starts a paragraph. Returns
- * the column reached. */
+/* Writes `text` from column `at` on, continuing lines at `indent`; '\n' starts a paragraph after an
+ * empty line. Returns the column reached. */
 static int wrap(FILE *stream, const char *text, int at, int indent, int width)
 {
     while (*text) {
@@ -38,6 +38,7 @@ static int wrap(FILE *stream, const char *text, int at, int indent, int width)
         at += length;
         text += length;
         if (*text == '\n') {
+            fputc('\n', stream);
             start_line(stream, indent);
             at = indent;
         }
@@ -152,6 +153,7 @@ static void print_group(const cli_tool *tool, size_t group, int width, FILE *str
     if (tool->groups[group].description[0]) {
         start_line(stream, 2);
         wrap(stream, tool->groups[group].description, 2, 2, width);
+        fputc('\n', stream);
     }
     for (size_t i = 0; i < tool->parameter_count; i++)
         if (tool->parameters[i].group == group && !tool->parameters[i].is_return)
@@ -165,9 +167,9 @@ static void print_standard(int width, FILE *stream)
         {"--version", "Show the version."},
         {"--xml", "Show the description that 3D Slicer reads."},
         {"--echo", "Print the value of every option before the work begins."},
-        {"--returnparameterfile <file>",
-         "Write the return values there as name = value lines, and the progress as 3D Slicer's tags "
-         "on stdout."},
+        {"--returnparameterfile <file>", "Write the return values there as name = value lines, and "
+                                         "the progress as 3D Slicer's tags "
+                                         "on stdout."},
         {"--processinformationaddress <address>", "Accepted and ignored."},
     };
     fputs("\n\nEvery program", stream);
@@ -197,8 +199,11 @@ void cli_help_print(const cli_tool *tool, const char *program, int width, FILE *
         print_group(tool, i, width, stream);
     print_standard(width, stream);
     print_returns(tool, width, stream);
-    fputs("\n\nExit codes: 0 done, 1 usage, 2 input, 3 prompt, 4 model, 5 memory or device, 6 output,\n"
-          "7 done with failures, 130 cancelled.\n",
-          stream);
+    fputs("\n\n", stream);
+    wrap(stream,
+         "Exit codes: 0 done, 1 usage, 2 input, 3 prompt, 4 model, 5 memory or device, 6 output, "
+         "7 done with failures, 130 cancelled.",
+         0, 0, width);
+    fputc('\n', stream);
     if (tool->documentation_url[0]) fprintf(stream, "Documentation: %s\n", tool->documentation_url);
 }

@@ -9,8 +9,8 @@
 extern "C" {
 #endif
 
-/* A finite decimal number such as -12, .5, 3e-05. Returns 0, or -1 for anything else: empty, blanks,
- * trailing characters, NaN, infinity, hexadecimal, out of double's range. */
+/* A finite decimal number such as -12, .5, 3e-05. Returns 0, or -1 for anything else: empty,
+ * blanks, trailing characters, NaN, infinity, hexadecimal, out of double's range. */
 int cli_parse_real(const char *text, double *value);
 
 /* A decimal integer that fits; "3.0" is not one. Returns 0 or -1. */

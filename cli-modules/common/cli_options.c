@@ -129,8 +129,8 @@ static int missing_value(const char *shown_as)
 static int take_standard(cli_options *o, cursor *c, const char *flag, size_t length)
 {
     const char *shown_as = c->argv[c->at];
-    const int wants_value =
-        same(flag, length, "returnparameterfile") || same(flag, length, "processinformationaddress");
+    const int wants_value = same(flag, length, "returnparameterfile") ||
+                            same(flag, length, "processinformationaddress");
     if (!wants_value && flag[length] == '=')
         return cli_fail(CLI_EXIT_USAGE, "--%.*s takes no value", (int)length, flag);
     if (same(flag, length, "help") || same(flag, length, "h")) o->request = CLI_SHOW_HELP;
@@ -296,7 +296,8 @@ size_t cli_given(const cli_options *options, const char *name)
 {
     size_t count = 0;
     for (size_t i = 0; i < options->count; i++)
-        count += strcmp(options->tool->parameters[options->occurrences[i].parameter].name, name) == 0;
+        count +=
+            strcmp(options->tool->parameters[options->occurrences[i].parameter].name, name) == 0;
     return count;
 }
 

@@ -24,8 +24,8 @@ typedef struct cli_options cli_options;
 typedef enum cli_request { CLI_RUN, CLI_SHOW_HELP, CLI_SHOW_XML, CLI_SHOW_VERSION } cli_request;
 
 /* Reads argv[1..argc-1]. `tool` and argv are borrowed until cli_options_free(). Stops at --help,
- * --xml or --version. Returns 0, or CLI_EXIT_USAGE / CLI_EXIT_MEMORY with cli_last_message(). Whether
- * positional arguments are missing is asked separately. */
+ * --xml or --version. Returns 0, or CLI_EXIT_USAGE / CLI_EXIT_MEMORY with cli_last_message().
+ * Whether positional arguments are missing is asked separately. */
 int cli_options_parse(const cli_tool *tool, int argc, char *const argv[], cli_options **out);
 
 void cli_options_free(cli_options *options);

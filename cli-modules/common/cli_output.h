@@ -10,8 +10,8 @@
 extern "C" {
 #endif
 
-/* Writes into a file beside `path` and renames it; a path that is not a regular file (/dev/stdout, a
- * pipe) is written directly, a symbolic link's target is replaced and not the link. Returns 0, or
+/* Writes into a file beside `path` and renames it; a path that is not a regular file (/dev/stdout,
+ * a pipe) is written directly, a symbolic link's target is replaced and not the link. Returns 0, or
  * CLI_EXIT_OUTPUT with a message that names the path and the reason. */
 int cli_write_file(const char *path, const char *text, size_t size);
 

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 enum {
-    STEPS = 120,                          /* updates for the fraction alone */
+    STEPS = 120,                            /* updates for the fraction alone */
     LAST_UPDATE = CLI_PROGRESS_UPDATES - 2, /* start and end are groups too */
     BAR_WIDTH = 30
 };
@@ -64,8 +64,7 @@ void cli_progress_start(cli_progress *progress, cli_progress_mode mode, FILE *st
 
 static void write_tags(cli_progress *p, double fraction, int new_comment)
 {
-    if (new_comment)
-        fprintf(p->stream, "<filter-comment> \"%s\" </filter-comment>\n", p->comment);
+    if (new_comment) fprintf(p->stream, "<filter-comment> \"%s\" </filter-comment>\n", p->comment);
     fputs("<filter-progress>", p->stream);
     write_number(p->stream, fraction);
     fputs("</filter-progress>\n", p->stream);
@@ -92,8 +91,8 @@ void cli_progress_update(cli_progress *progress, double fraction, const char *co
     if (fraction < progress->shown) fraction = progress->shown;
     copy_text(text, sizeof text, comment ? comment : progress->comment);
     const int new_comment = strcmp(text, progress->comment) != 0;
-    const int advanced = fraction >= progress->shown + 1.0 / STEPS ||
-                         (fraction >= 1 && progress->shown < 1);
+    const int advanced =
+        fraction >= progress->shown + 1.0 / STEPS || (fraction >= 1 && progress->shown < 1);
     if (!advanced && !new_comment) return;
     if (progress->mode == CLI_PROGRESS_SLICER) {
         /* The last group before the end is kept for 1.0. */

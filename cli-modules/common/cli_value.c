@@ -22,8 +22,8 @@ static int check_range(const cli_parameter *p, const char *shown_as, double valu
         return cli_fail(CLI_EXIT_USAGE, "%s wants a number from %g to %g, found '%.200s'", shown_as,
                         p->minimum, p->maximum, text);
     if (p->has_minimum)
-        return cli_fail(CLI_EXIT_USAGE, "%s wants a number of at least %g, found '%.200s'", shown_as,
-                        p->minimum, text);
+        return cli_fail(CLI_EXIT_USAGE, "%s wants a number of at least %g, found '%.200s'",
+                        shown_as, p->minimum, text);
     return cli_fail(CLI_EXIT_USAGE, "%s wants a number of at most %g, found '%.200s'", shown_as,
                     p->maximum, text);
 }
@@ -78,10 +78,11 @@ static int check_region(const char *shown_as, const char *text)
     double values[15];
     const long count = cli_parse_reals(text, values, 15);
     if (count == 6 || count == 15) return 0;
-    return refuse(shown_as,
-                  "a box cx,cy,cz,rx,ry,rz (centre and half sizes, LPS millimetres), with nine more "
-                  "numbers when it is rotated",
-                  text);
+    return refuse(
+        shown_as,
+        "a box cx,cy,cz,rx,ry,rz (centre and half sizes, LPS millimetres), with nine more "
+        "numbers when it is rotated",
+        text);
 }
 
 static int check_path(const cli_parameter *p, const char *shown_as, const char *text)

@@ -120,8 +120,8 @@ static void summarise(const surface *r, const surface *p, double tolerance, cli_
 {
     const double points = (double)(r->count + p->count);
     out->hd_mm = fmax(r->distances[r->count - 1], p->distances[p->count - 1]);
-    out->hd95_mm = fmax(percentile(r->distances, r->count, 0.95),
-                        percentile(p->distances, p->count, 0.95));
+    out->hd95_mm =
+        fmax(percentile(r->distances, r->count, 0.95), percentile(p->distances, p->count, 0.95));
     out->assd_mm = (sum(r) + sum(p)) / points;
     out->surface_dice = (double)(count_within(r, tolerance) + count_within(p, tolerance)) / points;
 }

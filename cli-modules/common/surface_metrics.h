@@ -15,8 +15,8 @@
  *   surface Dice at tolerance t: the share of the surface points of both with d <= t
  *
  * Surfaces are voxel centres, without the area weights of DeepMind's surface-distance package: the
- * values differ from that package's by less than a voxel, and agree with MedPy's and MONAI's surface
- * points.
+ * values differ from that package's by less than a voxel, and agree with MedPy's and MONAI's
+ * surface points.
  *
  * One mask empty: Dice, IoU, surface Dice 0; distances infinite. Both empty: all of them NaN. */
 #ifndef PROMPTSEG_SURFACE_METRICS_H

@@ -1,0 +1,195 @@
+/* PromptSegEvaluate: how well a segmentation agrees with a reference, label by label. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli_embed.h"
+#include "cli_program.h"
+#include "evaluate_pairs.h"
+#include "evaluate_report.h"
+
+CLI_DECLARE_EMBEDDED(PromptSegEvaluate_xml);
+
+typedef struct inputs {
+    const char *reference_path, *prediction_path;
+    sgio_segmentation reference, prediction;
+} inputs;
+
+/* Messages of the io library are handed on as they are. */
+static int from_io(sgio_status status)
+{
+    return status == SGIO_OK ? 0
+                             : cli_fail(cli_exit_from_io_status(status), "%s", sgio_last_message());
+}
+
+static int read_segmentation(cli_program *program, const char *path, const sgio_geometry *grid,
+                             sgio_segmentation *out)
+{
+    const sgio_segmentation_read_options options = {
+        .grid = grid, .warn = cli_warn, .warn_user = &program->warnings};
+    return from_io(sgio_segmentation_read(path, &options, out));
+}
+
+/* Grids are the same when no voxel is off by more than 2 % of the smallest spacing: NIfTI stores
+ * floats, and headers are often written with few digits. */
+static int same_grid(const sgio_geometry *a, const sgio_geometry *b)
+{
+    double spacing[3];
+    sgio_geometry_spacing(a, spacing);
+    return sgio_geometry_equal(a, b, 0.02 * fmin(spacing[0], fmin(spacing[1], spacing[2])));
+}
+
+static void describe_grid(const sgio_geometry *g, char *out, size_t size)
+{
+    double spacing[3];
+    sgio_geometry_spacing(g, spacing);
+    snprintf(out, size,
+             "%lld x %lld x %lld voxels of %.4g x %.4g x %.4g mm, first at %.6g,%.6g,%.6g",
+             (long long)g->size[0], (long long)g->size[1], (long long)g->size[2], spacing[0],
+             spacing[1], spacing[2], g->matrix[0][3], g->matrix[1][3], g->matrix[2][3]);
+}
+
+static int different_grids(const inputs *in)
+{
+    char reference[256], prediction[256];
+    describe_grid(&in->reference.geometry, reference, sizeof reference);
+    describe_grid(&in->prediction.geometry, prediction, sizeof prediction);
+    return cli_fail(
+        CLI_EXIT_INPUT,
+        "the grids differ: %s has %s; %s has %s. Resample one of them to the other first",
+        in->reference_path, reference, in->prediction_path, prediction);
+}
+
+/* Slicer crops the segmentations it saves; the smaller file is put back into the larger one's grid
+ * if it was cut out of it. */
+static int bring_to_one_grid(cli_program *program, inputs *in)
+{
+    if (same_grid(&in->reference.geometry, &in->prediction.geometry)) return 0;
+    sgio_segmentation replaced;
+    const int mismatch = different_grids(in);
+    char message[1024];
+    snprintf(message, sizeof message, "%s", cli_last_message());
+    if (read_segmentation(program, in->prediction_path, &in->reference.geometry, &replaced) == 0) {
+        sgio_segmentation_clear(&in->prediction);
+        in->prediction = replaced;
+        return 0;
+    }
+    if (read_segmentation(program, in->reference_path, &in->prediction.geometry, &replaced) == 0) {
+        sgio_segmentation_clear(&in->reference);
+        in->reference = replaced;
+        return 0;
+    }
+    return cli_fail(mismatch, "%s", message);
+}
+
+static int read_inputs(cli_program *program, inputs *in)
+{
+    memset(in, 0, sizeof *in);
+    in->reference_path = cli_text(program->options, "reference");
+    in->prediction_path = cli_text(program->options, "prediction");
+    int failed = read_segmentation(program, in->reference_path, NULL, &in->reference);
+    if (!failed) failed = read_segmentation(program, in->prediction_path, NULL, &in->prediction);
+    if (!failed) failed = bring_to_one_grid(program, in);
+    return failed;
+}
+
+static void warn_missing(cli_program *program, const inputs *in, const evaluate_pairs *pairs)
+{
+    char sentence[1024];
+    for (size_t i = 0; i < pairs->count; i++) {
+        const evaluate_pair *p = &pairs->items[i];
+        if (p->reference >= 0 && p->prediction >= 0) continue;
+        snprintf(sentence, sizeof sentence, "label %d (%.200s) is missing in %.600s", p->label,
+                 p->name, p->reference < 0 ? in->reference_path : in->prediction_path);
+        cli_warn(&program->warnings, sentence);
+    }
+    if (pairs->count == 0) cli_warn(&program->warnings, "neither file has a label");
+}
+
+static int compare_all(cli_program *program, const inputs *in, evaluate_pairs *pairs)
+{
+    const double tolerance = cli_real(program->options, "tolerance");
+    const cli_progress_mode mode = cli_progress_choose(program->slicer);
+    cli_progress progress;
+    int failed = 0;
+    cli_progress_start(&progress, mode, mode == CLI_PROGRESS_SLICER ? stdout : stderr,
+                       "PromptSegEvaluate", "Comparing labels");
+    for (size_t i = 0; i < pairs->count && !failed; i++) {
+        cli_progress_update(&progress, (double)i / (double)pairs->count, pairs->items[i].name);
+        failed = cli_cancel_flag ? cli_fail(CLI_EXIT_CANCELLED, "cancelled")
+                                 : evaluate_compare(&in->reference, &in->prediction, tolerance,
+                                                    &pairs->items[i]);
+    }
+    cli_progress_end(&progress);
+    return failed;
+}
+
+static void set_returns(cli_program *program, const evaluate_report *report)
+{
+    char *warnings = cli_warnings_join(&program->warnings);
+    cli_return_integer(&program->returns, "labels", (long long)report->pairs->count);
+    cli_return_real(&program->returns, "meanDice", report->means.dice);
+    cli_return_real(&program->returns, "meanHD95", report->means.hd95_mm);
+    cli_return_real(&program->returns, "meanSurfaceDice", report->means.surface_dice);
+    cli_return_text(&program->returns, "warnings", warnings ? warnings : "");
+    free(warnings);
+}
+
+static int publish(cli_program *program, const inputs *in, const evaluate_pairs *pairs)
+{
+    const evaluate_report report = {.version = program->tool->version,
+                                    .reference = in->reference_path,
+                                    .prediction = in->prediction_path,
+                                    .tolerance_mm = cli_real(program->options, "tolerance"),
+                                    .pairs = pairs,
+                                    .means = evaluate_average(pairs),
+                                    .warnings = &program->warnings};
+    int failed = 0;
+    evaluate_print_table(&report, stdout);
+    if (cli_given(program->options, "csv"))
+        failed = evaluate_write_csv(&report, cli_text(program->options, "csv"));
+    if (!failed && cli_given(program->options, "json"))
+        failed = evaluate_write_json(&report, cli_text(program->options, "json"));
+    set_returns(program, &report);
+    return failed;
+}
+
+static int evaluate(cli_program *program, const inputs *in)
+{
+    evaluate_pairs pairs;
+    const int label = (int)cli_integer(program->options, "label");
+    int failed = evaluate_match(&in->reference, &in->prediction, label, &pairs);
+    if (!failed && label > 0 && pairs.count == 0)
+        failed = cli_fail(CLI_EXIT_INPUT, "neither %s nor %s has label %d", in->reference_path,
+                          in->prediction_path, label);
+    if (!failed) warn_missing(program, in, &pairs);
+    if (!failed) failed = compare_all(program, in, &pairs);
+    if (!failed) failed = publish(program, in, &pairs);
+    free(pairs.items);
+    return failed;
+}
+
+static int check_required(const cli_options *options)
+{
+    static const char *const required[] = {"reference", "prediction"};
+    for (size_t i = 0; i < 2; i++)
+        if (!cli_given(options, required[i]))
+            return cli_fail(CLI_EXIT_USAGE, "--%s is missing; --help shows the usage", required[i]);
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    cli_program program;
+    inputs in = {0};
+    int code;
+    if (!cli_program_begin(&program, "PromptSegEvaluate", PromptSegEvaluate_xml,
+                           PromptSegEvaluate_xml_size, argc, argv, NULL, &code))
+        return code;
+    code = check_required(program.options);
+    if (!code) code = read_inputs(&program, &in);
+    if (!code) code = evaluate(&program, &in);
+    sgio_segmentation_clear(&in.reference);
+    sgio_segmentation_clear(&in.prediction);
+    return cli_program_end(&program, code, NULL);
+}

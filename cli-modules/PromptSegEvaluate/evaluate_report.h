@@ -1,0 +1,30 @@
+/* The comparison as a table on the screen, as CSV and as JSON. */
+#ifndef PROMPTSEG_EVALUATE_REPORT_H
+#define PROMPTSEG_EVALUATE_REPORT_H
+
+#include "cli_output.h"
+#include "cli_warnings.h"
+#include "evaluate_pairs.h"
+
+/* Means over the pairs whose value is finite; NaN when there is none. */
+typedef struct evaluate_means {
+    double dice, iou, hd_mm, hd95_mm, assd_mm, surface_dice;
+} evaluate_means;
+
+typedef struct evaluate_report {
+    const char *version, *reference, *prediction;
+    double tolerance_mm;
+    const evaluate_pairs *pairs;
+    evaluate_means means;
+    const cli_warnings *warnings;
+} evaluate_report;
+
+evaluate_means evaluate_average(const evaluate_pairs *pairs);
+
+void evaluate_print_table(const evaluate_report *report, FILE *stream);
+
+/* Both return 0 or an exit code with cli_last_message(). */
+int evaluate_write_csv(const evaluate_report *report, const char *path);
+int evaluate_write_json(const evaluate_report *report, const char *path);
+
+#endif
