@@ -1,0 +1,25 @@
+/* The look of a training sample: a square window, turned and mirrored, on an item of a pack. */
+#ifndef SEGMODEL_TRAIN_CROP_H
+#define SEGMODEL_TRAIN_CROP_H
+
+#include "train/objects.h"
+#include "train/rng.h"
+
+typedef struct sgm_crop {
+    double cx, cy;       /* centre in the item's pixels */
+    double side;         /* of the window, in the item's pixels */
+    double angle;        /* radians */
+    double stretch;      /* x is this much wider than y */
+    bool flip_x, flip_y; /* after the rotation */
+} sgm_crop;
+
+/* image: size * size * 3 floats in [0, 255]; grey items repeat their channel, places outside the
+ * item are `outside`. Averages 2 x 2 places when the window is much larger than the output. */
+void sgm_crop_image(const sgm_crop *crop, const sgm_pack_item *item, int size, float outside,
+                    float *image);
+
+/* mask: size * size, 0 or 1; object_mask as sgm_object_mask gives it. */
+void sgm_crop_mask(const sgm_crop *crop, const sgm_object *object, const uint8_t *object_mask,
+                   int size, uint8_t *mask);
+
+#endif

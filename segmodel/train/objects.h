@@ -1,0 +1,38 @@
+/* What a user could mean in a label map: the objects that prompts are made for.
+ *
+ * In sets of instances every label value is one object. In sets of classes the objects are the
+ * connected components of each class, a class with several components as a whole (both kidneys),
+ * and touching components of different classes together (nested or layered structures). */
+#ifndef SEGMODEL_TRAIN_OBJECTS_H
+#define SEGMODEL_TRAIN_OBJECTS_H
+
+#include "train/pack.h"
+
+typedef enum sgm_object_kind {
+    SGM_OBJECT_COMPONENT, /* pixels of `label` connected (8 neighbours) with the seed */
+    SGM_OBJECT_VALUE,     /* all pixels of `label` */
+    SGM_OBJECT_MERGED     /* pixels of any label connected with the seed */
+} sgm_object_kind;
+
+typedef struct sgm_object {
+    int item;
+    sgm_object_kind kind;
+    int label;
+    int seed_x, seed_y;
+    int x0, y0, x1, y1; /* bounding box, inclusive */
+    int area;           /* pixels */
+} sgm_object;
+
+typedef struct sgm_object_list {
+    sgm_object *objects;
+    size_t count, capacity;
+} sgm_object_list;
+
+/* Appends the objects of one item that have at least `min_area` pixels. */
+sgm_status sgm_objects_find(const sgm_pack *pack, int item, int min_area, sgm_object_list *list);
+void sgm_object_list_clear(sgm_object_list *list);
+
+/* 1 where the object is, over its bounding box, row-major; malloc'ed, NULL without memory. */
+uint8_t *sgm_object_mask(const sgm_pack *pack, const sgm_object *object);
+
+#endif
