@@ -71,7 +71,7 @@ sgm_status sgm_config_check(sgm_model_config *config)
     WITHIN("decoder_mlp", decoder->mlp_dim, 1, 65536);
     WITHIN("mask_tokens", decoder->mask_tokens, 1, 256);
     SGM_TRY(config->encoder == SGM_ENCODER_TINY_VIT ? check_tiny(config) : check_vit(config));
-    WITHIN("grid", config->grid, 2, 512);
+    WITHIN("grid", config->grid, 2, config->image_size / 4);
     return SGM_OK;
 }
 

@@ -1,0 +1,20 @@
+/* From low-res logits to a mask of the image's size. */
+#ifndef SEGMODEL_PREDICT_POSTPROCESS_H
+#define SEGMODEL_PREDICT_POSTPROCESS_H
+
+#include "predict/preprocess.h"
+
+typedef struct sgm_upscaler sgm_upscaler;
+
+/* Precomputes the way from a low_side x low_side map to frame->original. It may be used for any
+ * number of masks; nothing is allocated then. */
+sgm_status sgm_upscaler_create(const sgm_model_config *config, const sgm_frame *frame,
+                               sgm_upscaler **out);
+void sgm_upscaler_destroy(sgm_upscaler *upscaler);
+
+/* low: low_side x low_side logits; mask: original.width * original.height, 0 or 1. */
+void sgm_upscaler_mask(sgm_upscaler *upscaler, const float *low, uint8_t *mask);
+/* The values before the threshold: logits, probabilities for MedSAM. */
+void sgm_upscaler_values(sgm_upscaler *upscaler, const float *low, float *values);
+
+#endif
