@@ -1,0 +1,129 @@
+/* Writes the small label maps that the tests of PromptSegEvaluate compare. argv[1]: folder.
+ *
+ * Every grid is 16 x 14 x 10 voxels. The files are NRRD written here by hand, so that nothing of
+ * the library under test is used. */
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { NX = 16, NY = 14, NZ = 10, VOXELS = NX * NY * NZ };
+
+static const char plain[] = "(0.5,0,0) (0,0.5,0) (0,0,2)";
+static const char tilted[] = "(0.5,0,0) (0,0.5,0.8) (0,0,2)";
+static const char origin[] = "(-10,20,30)";
+
+static void box(uint8_t *voxels, uint8_t label, int i0, int i1, int j0, int j1, int k0, int k1)
+{
+    for (int k = k0; k <= k1; k++)
+        for (int j = j0; j <= j1; j++)
+            memset(voxels + (k * NY + j) * NX + i0, label, (size_t)(i1 - i0 + 1));
+}
+
+static FILE *create(const char *folder, const char *name)
+{
+    char path[4096];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    FILE *stream = fopen(path, "wb");
+    if (!stream) {
+        perror(path);
+        exit(1);
+    }
+    return stream;
+}
+
+static void finish(FILE *stream, const void *data, size_t size)
+{
+    fwrite(data, 1, size, stream);
+    if (fclose(stream) != 0) exit(1);
+}
+
+static void write_map(const char *folder, const char *name, const char *directions, const char *at,
+                      const char *keys, const uint8_t *voxels)
+{
+    FILE *stream = create(folder, name);
+    fprintf(stream,
+            "NRRD0004\ntype: unsigned char\ndimension: 3\nspace: left-posterior-superior\n"
+            "sizes: %d %d %d\nspace directions: %s\nkinds: domain domain domain\nencoding: raw\n"
+            "space origin: %s\n%s\n",
+            NX, NY, NZ, directions, at, keys);
+    finish(stream, voxels, VOXELS);
+}
+
+/* Slicer's form for overlapping segments: list axis first, so that a voxel's layers are adjacent.
+ */
+static void write_layers(const char *folder, const char *name, const char *keys,
+                         const uint8_t *first, const uint8_t *second)
+{
+    static uint8_t both[2 * VOXELS];
+    for (int i = 0; i < VOXELS; i++) {
+        both[2 * i] = first[i];
+        both[2 * i + 1] = second[i];
+    }
+    FILE *stream = create(folder, name);
+    fprintf(stream,
+            "NRRD0004\ntype: unsigned char\ndimension: 4\nspace: left-posterior-superior\n"
+            "sizes: 2 %d %d %d\nspace directions: none %s\nkinds: list domain domain domain\n"
+            "encoding: raw\nspace origin: %s\n%s\n",
+            NX, NY, NZ, plain, origin, keys);
+    finish(stream, both, sizeof both);
+}
+
+static void write_float(const char *folder)
+{
+    static float values[VOXELS];
+    for (int i = 0; i < VOXELS; i++)
+        values[i] = (float)i * 0.37f;
+    FILE *stream = create(folder, "intensities.nrrd");
+    fprintf(stream,
+            "NRRD0004\ntype: float\ndimension: 3\nspace: left-posterior-superior\n"
+            "sizes: %d %d %d\nspace directions: %s\nkinds: domain domain domain\n"
+            "endian: little\nencoding: raw\nspace origin: %s\n\n",
+            NX, NY, NZ, plain, origin);
+    finish(stream, values, sizeof values);
+}
+
+static void write_broken(const char *folder, const uint8_t *voxels)
+{
+    finish(create(folder, "empty.nrrd"), "", 0);
+    finish(create(folder, "text.nrrd"), "this is no image\n", 17);
+    FILE *stream = create(folder, "truncated.nrrd");
+    fprintf(stream,
+            "NRRD0004\ntype: unsigned char\ndimension: 3\nspace: left-posterior-superior\n"
+            "sizes: %d %d %d\nspace directions: %s\nkinds: domain domain domain\nencoding: raw\n"
+            "space origin: %s\n\n",
+            NX, NY, NZ, plain, origin);
+    finish(stream, voxels, VOXELS / 2);
+}
+
+int main(int argc, char **argv)
+{
+    static uint8_t reference[VOXELS], moved[VOXELS], second[VOXELS], none[VOXELS];
+    if (argc != 2) return 1;
+    const char *folder = argv[1];
+    box(reference, 1, 3, 6, 4, 7, 2, 5);
+    box(reference, 2, 10, 13, 4, 7, 2, 5);
+    box(moved, 1, 4, 7, 4, 7, 2, 5); /* one voxel along i: 0.5 mm */
+    box(moved, 3, 1, 1, 1, 1, 1, 1);
+    box(second, 5, 5, 8, 4, 7, 2, 5); /* overlaps label 1 of `reference` */
+    write_map(folder, "reference.nrrd", plain, origin, "", reference);
+    write_map(folder, "moved.nrrd", plain, origin, "", moved);
+    write_map(folder, "shifted_grid.nrrd", plain, "(-10,20,31)", "", moved);
+    write_map(folder, "reference_tilted.nrrd", tilted, origin, "", reference);
+    write_map(folder, "moved_tilted.nrrd", tilted, origin, "", moved);
+    write_map(folder, "nothing.nrrd", plain, origin, "", none);
+    write_layers(folder, "layers.seg.nrrd",
+                 "Segment0_ID:=Segment_1\nSegment0_Name:=liver\nSegment0_Layer:=0\n"
+                 "Segment0_LabelValue:=1\nSegment1_ID:=Segment_2\nSegment1_Name:=tumour, \"left\"\n"
+                 "Segment1_Layer:=1\nSegment1_LabelValue:=5\n",
+                 reference, second);
+    /* The same names, other values: must be matched by name. */
+    for (int i = 0; i < VOXELS; i++)
+        none[i] = moved[i] == 1 ? 9 : 0;
+    write_map(folder, "named.seg.nrrd", plain, origin,
+              "Segment0_ID:=a\nSegment0_Name:=liver\nSegment0_LabelValue:=9\nSegment0_Layer:=0\n",
+              none);
+    write_float(folder);
+    write_broken(folder, reference);
+    return 0;
+}
