@@ -1,0 +1,60 @@
+/* The JSON report of a run. The caller fills the struct; nothing in it is owned. Strings are UTF-8;
+ * NULL strings, negative counts and numbers that are not finite become null. */
+#ifndef SGIO_REPORT_H
+#define SGIO_REPORT_H
+
+#include "sgio/status.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct sgio_report_slice {
+    int64_t index;         /* along the slice axis, 0-based */
+    double quality;        /* predicted IoU, 0-1 */
+    int64_t voxels;        /* of the segment in this slice */
+    int prompted;          /* decoded from the user's prompts, not propagated */
+} sgio_report_slice;
+
+typedef struct sgio_report_segment {
+    const char *name;
+    int label;             /* in the written file */
+    int64_t voxels;
+    double ml;
+    double quality;        /* mean over its slices */
+    const char *stopped;   /* why propagation ended, "low quality", or NULL */
+    const sgio_report_slice *slices;
+    size_t slice_count;
+} sgio_report_segment;
+
+typedef struct sgio_report {
+    const char *program, *version;
+    const char *input, *output;
+    int64_t size[3];
+    double spacing[3];
+    const char *modality;
+    const char *axis;      /* "k" or "axial", as chosen */
+    double window[2];      /* intensities mapped to black and white */
+    const char *model, *variant, *device, *precision;
+    int threads;
+    double seconds_total, seconds_read, seconds_load, seconds_embed, seconds_decode,
+        seconds_write;
+    int64_t peak_memory;   /* bytes */
+    int64_t embeddings_encoded, embeddings_cached;
+    const sgio_report_segment *segments;
+    size_t segment_count;
+    const char *const *warnings;
+    size_t warning_count;
+} sgio_report;
+
+/* Writes the report; the file appears complete or not at all. Text that is not UTF-8 is written
+ * with the bytes replaced. Errors: SGIO_UNWRITABLE, SGIO_OUT_OF_MEMORY. */
+sgio_status sgio_report_write(const sgio_report *report, const char *path);
+
+/* The largest resident size of this process so far in bytes, or -1. */
+int64_t sgio_peak_memory(void);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
