@@ -209,24 +209,37 @@ sgm_status sgm_session_input_hash(sgm_session *session, const sgm_image *image, 
 
 /* ------------------------------------------------------------------------------------ decoding */
 
-/* Tokens and mask prompts of `batch` prompt sets into the decoder's inputs. */
-static sgm_status set_prompts(sgm_session *session, const runner *r, const sgm_prompt *prompts)
+/* Mask prompts are copied first: they may be the logits of the last prediction, whose memory this
+ * one reuses. */
+static sgm_status copy_masks(sgm_session *session, const sgm_prompt *prompts, size_t count)
+{
+    size_t low = low_count(session->config);
+    for (size_t i = 0; i < count; i++) {
+        if (!prompts[i].mask) continue;
+        SGM_TRY(reserve(&session->prompt_masks, count, low * sizeof(float)));
+        memcpy((float *)session->prompt_masks.data + low * i, prompts[i].mask, low * sizeof(float));
+    }
+    return SGM_OK;
+}
+
+/* Tokens and mask prompts of the sets from `first` on into the decoder's inputs. */
+static sgm_status set_prompts(sgm_session *session, const runner *r, const sgm_prompt *prompts,
+                              size_t first)
 {
     const sgm_program *p = r->program;
-    size_t batch = (size_t)p->key.batch, tokens = (size_t)p->key.tokens;
-    size_t low = low_count(session->config);
-    float *coordinates = session->coordinates.data, *masks = session->prompt_masks.data;
+    size_t tokens = (size_t)p->key.tokens, low = low_count(session->config);
+    float *coordinates = session->coordinates.data;
     int32_t *labels = session->labels.data;
-    for (size_t i = 0; i < batch; i++) {
-        sgm_prompt_tokens(session->config, &session->frame, &prompts[i],
+    for (size_t i = 0; tokens && i < (size_t)p->key.batch; i++)
+        sgm_prompt_tokens(session->config, &session->frame, &prompts[first + i],
                           coordinates + 2 * tokens * i, labels + tokens * i);
-        if (p->key.mask) memcpy(masks + low * i, prompts[i].mask, low * sizeof *masks);
-    }
     if (tokens) {
         SGM_TRY(sgm_workspace_set(r->workspace, p->coordinates, coordinates));
         SGM_TRY(sgm_workspace_set(r->workspace, p->labels, labels));
     }
-    if (p->key.mask) SGM_TRY(sgm_workspace_set(r->workspace, p->mask, masks));
+    if (p->key.mask)
+        SGM_TRY(sgm_workspace_set(r->workspace, p->mask,
+                                  (float *)session->prompt_masks.data + first * low));
     return sgm_workspace_set(r->workspace, p->in_embedding, session->embedding);
 }
 
@@ -239,9 +252,8 @@ static sgm_status decode(sgm_session *session, sgm_program_key key, const sgm_pr
     size_t low = low_count(session->config);
     SGM_TRY(reserve(&session->coordinates, 2 * batch * (size_t)key.tokens + 1, sizeof(float)));
     SGM_TRY(reserve(&session->labels, batch * (size_t)key.tokens + 1, sizeof(int32_t)));
-    if (key.mask) SGM_TRY(reserve(&session->prompt_masks, batch * low, sizeof(float)));
     SGM_TRY(find_decoder(session, key, &r));
-    SGM_TRY(set_prompts(session, r, prompts));
+    SGM_TRY(set_prompts(session, r, prompts, first));
     SGM_TRY(sgm_plan_run(r->program->plan, r->workspace));
     SGM_TRY(sgm_workspace_get(r->workspace, r->program->low_res,
                               (float *)session->low_res.data + first * masks * low));
@@ -328,10 +340,11 @@ sgm_status sgm_session_predict_many(sgm_session *session, const sgm_prompt *prom
         return sgm_fail(SGM_INVALID_ARGUMENT, "set an image or an embedding before predicting");
     for (size_t i = 0; i < count; i++)
         SGM_TRY(sgm_prompt_check(session->config, &session->frame, &prompts[i]));
+    SGM_TRY(copy_masks(session, prompts, count));
     SGM_TRY(reserve_results(session, count));
     for (size_t first = 0; first < count;) {
         sgm_program_key key = next_batch(prompts, first, count);
-        SGM_TRY(decode(session, key, prompts + first, first));
+        SGM_TRY(decode(session, key, prompts, first));
         first += (size_t)key.batch;
     }
     for (size_t i = 0; i < count; i++)
