@@ -6,6 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* What stays the same while groups are split. */
+typedef struct sorter {
+    const sgio_dicom_slices *slices;
+    int join;
+    sgio_dicom_volumes *volumes;
+} sorter;
+
 /* A group being split: indices into slices->items. */
 typedef struct group {
     size_t *index;
@@ -194,9 +201,10 @@ static group part_at(const sgio_dicom_slices *slices, const group *members, size
 /* Whether the parts make more sense than the whole: fewer slices at one position without
  * shattering the group, or parts that are all even stacks. Leaves every part sorted by position.
  * 1 yes, 0 no, -1 out of memory. */
-static int split_helps(const sgio_dicom_slices *slices, const group *members, int attribute,
+static int split_helps(const sorter *sorter, const group *members, int attribute,
                        size_t whole_multiplicity)
 {
+    const sgio_dicom_slices *slices = sorter->slices;
     size_t parts = 0, worst = 0;
     int all_even = 1;
     for (size_t start = 0; start < members->count; parts++) {
@@ -208,7 +216,7 @@ static int split_helps(const sgio_dicom_slices *slices, const group *members, in
         start += part.count;
     }
     if (parts < 2) return 0;
-    return all_even || (worst < whole_multiplicity && parts <= whole_multiplicity);
+    return (all_even && !sorter->join) || (worst < whole_multiplicity && parts <= whole_multiplicity);
 }
 
 static sgio_status emit(const group *members, sgio_dicom_volumes *volumes)
@@ -223,9 +231,9 @@ static sgio_status emit(const group *members, sgio_dicom_volumes *volumes)
 }
 
 /* The n-th slice of every position goes to volume n; the group is sorted by position. */
-static sgio_status deal_out(const sgio_dicom_slices *slices, const group *members, size_t layers,
-                            sgio_dicom_volumes *volumes)
+static sgio_status deal_out(const sorter *sorter, const group *members, size_t layers)
 {
+    const sgio_dicom_slices *slices = sorter->slices;
     size_t *layer = malloc(members->count * sizeof *layer);
     sgio_status status = layer ? SGIO_OK : sgio_fail_memory(members->count * sizeof *layer,
                                                             "the list of DICOM slices");
@@ -237,42 +245,40 @@ static sgio_status deal_out(const sgio_dicom_slices *slices, const group *member
             run = repeats ? run + 1 : 0;
             if (run == n) layer[picked.count++] = members->index[i];
         }
-        status = emit(&picked, volumes);
+        status = emit(&picked, sorter->volumes);
     }
     free(layer);
     return status;
 }
 
-static sgio_status split(const sgio_dicom_slices *slices, const group *members, int attribute,
-                         sgio_dicom_volumes *volumes);
+static sgio_status split(const sorter *sorter, const group *members, int attribute);
 
-static sgio_status split_parts(const sgio_dicom_slices *slices, const group *members, int attribute,
-                               sgio_dicom_volumes *volumes)
+static sgio_status split_parts(const sorter *sorter, const group *members, int attribute)
 {
     for (size_t start = 0; start < members->count;) {
-        group part = part_at(slices, members, start, attribute);
-        sgio_status status = split(slices, &part, attribute + 1, volumes);
+        group part = part_at(sorter->slices, members, start, attribute);
+        sgio_status status = split(sorter, &part, attribute + 1);
         if (status != SGIO_OK) return status;
         start += part.count;
     }
     return SGIO_OK;
 }
 
-static sgio_status split(const sgio_dicom_slices *slices, const group *members, int attribute,
-                         sgio_dicom_volumes *volumes)
+static sgio_status split(const sorter *sorter, const group *members, int attribute)
 {
+    const sgio_dicom_slices *slices = sorter->slices;
     int failed = sort_by_position(slices, members);
     size_t layers = multiplicity(slices, members);
     int settled = !failed && is_even_stack(slices, members);
     for (; !settled && !failed && attribute < SGIO_DICOM_ATTRIBUTES; attribute++) {
         failed = sort_by_attribute(slices, members, attribute);
-        int helps = failed ? -1 : split_helps(slices, members, attribute, layers);
-        if (helps > 0) return split_parts(slices, members, attribute, volumes);
+        int helps = failed ? -1 : split_helps(sorter, members, attribute, layers);
+        if (helps > 0) return split_parts(sorter, members, attribute);
         failed = helps < 0;
     }
     if (!failed) failed = sort_by_position(slices, members);
     if (failed) return sgio_fail_memory(members->count * sizeof(keyed), "sorting DICOM slices");
-    return layers > 1 ? deal_out(slices, members, layers, volumes) : emit(members, volumes);
+    return layers > 1 ? deal_out(sorter, members, layers) : emit(members, sorter->volumes);
 }
 
 /* Moves all that can share a volume with the first of `rest` to its front; returns how many. */
@@ -361,28 +367,30 @@ static sgio_status order_volumes(const sgio_dicom_slices *slices, sgio_dicom_vol
     return SGIO_OK;
 }
 
-static sgio_status sort_all(const sgio_dicom_slices *slices, size_t *index,
-                            sgio_dicom_volumes *volumes)
+static sgio_status sort_all(const sorter *sorter, size_t *index)
 {
+    const sgio_dicom_slices *slices = sorter->slices;
+    sgio_dicom_volumes *volumes = sorter->volumes;
     size_t count = 0;
     sgio_status status = list_distinct(slices, index, &count, &volumes->copies);
     for (size_t start = 0; start < count && status == SGIO_OK;) {
         group members = {index + start, gather(slices, index + start, count - start)};
         start += members.count;
         if (slices->items[members.index[0]].has_plane)
-            status = split(slices, &members, 0, volumes);
+            status = split(sorter, &members, 0);
         else
             status = emit(&members, volumes);
     }
     return status == SGIO_OK ? order_volumes(slices, volumes) : status;
 }
 
-sgio_status sgio_dicom_sort(const sgio_dicom_slices *slices, sgio_dicom_volumes *volumes)
+sgio_status sgio_dicom_sort(const sgio_dicom_slices *slices, int join, sgio_dicom_volumes *volumes)
 {
+    const sorter sorter = {slices, join, volumes};
     memset(volumes, 0, sizeof *volumes);
     size_t *index = malloc((slices->count + 1) * sizeof *index);
     if (!index) return sgio_fail_memory(slices->count * sizeof *index, "sorting DICOM slices");
-    sgio_status status = sort_all(slices, index, volumes);
+    sgio_status status = sort_all(&sorter, index);
     free(index);
     return status;
 }

@@ -28,8 +28,12 @@ typedef struct sgio_dicom_volumes {
  * different spacing, splits the group. Equal positions that nothing separates are dealt out in the
  * order of their instance numbers. Slices without position are volumes of their own.
  *
+ * `join` keeps stacks of different spacing together as one uneven volume (for a caller who fills
+ * gaps); only slices at equal positions are then separated.
+ *
  * Release with sgio_dicom_volumes_clear, also after failure (out of memory). */
-sgio_status sgio_dicom_sort(const sgio_dicom_slices *slices, sgio_dicom_volumes *volumes);
+sgio_status sgio_dicom_sort(const sgio_dicom_slices *slices, int join,
+                            sgio_dicom_volumes *volumes);
 
 void sgio_dicom_volumes_clear(sgio_dicom_volumes *volumes);
 

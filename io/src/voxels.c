@@ -99,6 +99,18 @@ sgio_type sgio_voxels_type(const sgio_voxel_format *format, double low, double h
     return wide ? SGIO_F64 : SGIO_F32;
 }
 
+sgio_type sgio_common_type(sgio_type a, sgio_type b)
+{
+    if (a == b) return a;
+    if (is_integer_type((int)a) && is_integer_type((int)b))
+        return smallest_integer(fmin(types[a].low, types[b].low),
+                                fmax(types[a].high, types[b].high));
+    int needs_double = types[a].bytes == 8 || types[b].bytes == 8 ||
+                       (is_integer_type((int)a) && types[a].bytes == 4) ||
+                       (is_integer_type((int)b) && types[b].bytes == 4);
+    return needs_double ? SGIO_F64 : SGIO_F32;
+}
+
 static void swap_bytes(void *data, size_t count, size_t width)
 {
     unsigned char *p = data;

@@ -36,6 +36,9 @@ sgio_status sgio_voxels_bytes(const char *path, const int64_t size[3], int chann
  * (sgio_voxels_convert then refuses values that do not fit). */
 sgio_type sgio_voxels_type(const sgio_voxel_format *format, double low, double high);
 
+/* The smallest type that holds the values of both. */
+sgio_type sgio_common_type(sgio_type a, sgio_type b);
+
 /* Lowest and highest value of an integer type; 0, 0 for the others. */
 void sgio_raw_range(int raw, double *low, double *high);
 

@@ -1,0 +1,21 @@
+/* The DICOM image headers found at a path. */
+#ifndef SGIO_DICOM_SCAN_H
+#define SGIO_DICOM_SCAN_H
+
+#include "dicom_slice.h"
+#include "sgio/volume.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* A directory: all images in it and in its subdirectories (what a DICOMDIR lies beside), whatever
+ * their names; objects that are not readable images are left out with one warning. A file: the
+ * images of its series in its directory. SGIO_UNREADABLE when there is none. */
+sgio_status sgio_dicom_scan(const char *path, const sgio_read_options *options,
+                            sgio_dicom_slices *slices);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

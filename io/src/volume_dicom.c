@@ -1,0 +1,271 @@
+/* DICOM volumes: scan, sort, choose, and read slice by slice. */
+#include "dicom_listing.h"
+#include "dicom_scan.h"
+#include "dicom_sort.h"
+#include "dicom_stack.h"
+#include "io_status.h"
+#include "volume_formats.h"
+#include "voxels.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What reading one volume needs at every slice. */
+typedef struct job {
+    const sgio_dicom_slices *slices;
+    const sgio_dicom_volume *volume;
+    const sgio_dicom_stack *stack;
+    sgio_volume *out;
+    size_t values; /* per slice, colours counted */
+    void *stored;  /* one slice as in its file */
+} job;
+
+static const sgio_dicom_slice *slice_at(const job *job, size_t k)
+{
+    return &job->slices->items[job->volume->slices[k]];
+}
+
+static sgio_voxel_format format_of(const sgio_dicom_slice *slice)
+{
+    static const int raw[3][2] = {
+        {SGIO_U8, SGIO_I8}, {SGIO_U16, SGIO_I16}, {SGIO_U32, SGIO_I32}};
+    int width = slice->bits_allocated == 8 ? 0 : slice->bits_allocated == 16 ? 1 : 2;
+    sgio_voxel_format format = {raw[width][slice->is_signed], 0, slice->slope, slice->intercept};
+    if (slice->samples == 3) { /* colours have no modality transform */
+        format.raw = raw[width][0];
+        format.slope = 1;
+        format.intercept = 0;
+    }
+    return format;
+}
+
+static sgio_type type_of(const sgio_dicom_slice *slice)
+{
+    sgio_voxel_format format = format_of(slice);
+    double span = ldexp(1, slice->bits_stored), low = slice->is_signed ? -span / 2 : 0;
+    return sgio_voxels_type(&format, low, low + span - 1);
+}
+
+/* Slope and intercept may differ from slice to slice (PET). */
+static sgio_type widest_type(const job *job)
+{
+    sgio_type type = type_of(slice_at(job, 0));
+    for (size_t k = 1; k < job->volume->count; k++)
+        type = sgio_common_type(type, type_of(slice_at(job, k)));
+    return type;
+}
+
+static sgio_status does_not_fit(const sgio_dicom_slice *slice, sgio_type type)
+{
+    return sgio_fail(SGIO_UNREADABLE, "%s: values do not fit into %s", slice->path,
+                     sgio_type_name(type));
+}
+
+/* One source slice, converted to `type`. */
+static sgio_status read_slice(const job *job, size_t k, sgio_type type, void *to)
+{
+    const sgio_dicom_slice *slice = slice_at(job, k);
+    sgio_voxel_format format = format_of(slice);
+    sgio_status status = sgio_dicom_read_pixels(slice, job->stored);
+    if (status != SGIO_OK) return status;
+    if (sgio_voxels_convert(&format, job->stored, job->values, type, to) != 0)
+        return does_not_fit(slice, type);
+    return SGIO_OK;
+}
+
+static sgio_status read_even(const job *job)
+{
+    size_t bytes = job->values * sgio_raw_bytes((int)job->out->type);
+    sgio_status status = SGIO_OK;
+    for (size_t k = 0; k < job->volume->count && status == SGIO_OK; k++)
+        status = read_slice(job, k, job->out->type, (char *)job->out->data + k * bytes);
+    return status;
+}
+
+/* Between padding and tissue nothing is mixed: the nearer value is taken. */
+static void mix(const job *job, const double *a, const double *b, double share, double *out)
+{
+    const sgio_volume *volume = job->out;
+    int whole = volume->type != SGIO_F32 && volume->type != SGIO_F64;
+    for (size_t i = 0; i < job->values; i++) {
+        int padded = volume->has_padding && (a[i] == volume->padding || b[i] == volume->padding);
+        double value = (1 - share) * a[i] + share * b[i];
+        if (padded) value = share < 0.5 ? a[i] : b[i];
+        out[i] = whole ? rint(value) : value;
+    }
+}
+
+/* Linear interpolation along k; two source slices are in memory at a time. */
+static sgio_status read_between(const job *job, double *buffers[3])
+{
+    const sgio_voxel_format from = {SGIO_F64, 0, 1, 0};
+    size_t bytes = job->values * sgio_raw_bytes((int)job->out->type), left = 0;
+    sgio_status status = read_slice(job, 0, SGIO_F64, buffers[0]);
+    if (status == SGIO_OK) status = read_slice(job, 1, SGIO_F64, buffers[1]);
+    for (int64_t k = 0; k < job->out->geometry.size[2] && status == SGIO_OK; k++) {
+        const double *place = job->stack->place;
+        while (status == SGIO_OK && left + 2 < job->volume->count && place[left + 1] <= (double)k) {
+            double *swap = buffers[0];
+            buffers[0] = buffers[1];
+            buffers[1] = swap;
+            left++;
+            status = read_slice(job, left + 1, SGIO_F64, buffers[1]);
+        }
+        if (status != SGIO_OK) break;
+        double share = ((double)k - place[left]) / (place[left + 1] - place[left]);
+        mix(job, buffers[0], buffers[1], fmin(fmax(share, 0), 1), buffers[2]);
+        if (sgio_voxels_convert(&from, buffers[2], job->values, job->out->type,
+                                (char *)job->out->data + (size_t)k * bytes) != 0)
+            status = does_not_fit(slice_at(job, left), job->out->type);
+    }
+    return status;
+}
+
+static sgio_status read_resampled(const job *job)
+{
+    double *buffers[3] = {NULL, NULL, NULL};
+    size_t bytes = job->values * sizeof(double);
+    sgio_status status = SGIO_OK;
+    for (int i = 0; i < 3 && status == SGIO_OK; i++) {
+        buffers[i] = malloc(bytes);
+        if (!buffers[i]) status = sgio_fail_memory(bytes, slice_at(job, 0)->path);
+    }
+    if (status == SGIO_OK) status = read_between(job, buffers);
+    for (int i = 0; i < 3; i++)
+        free(buffers[i]);
+    return status;
+}
+
+/* Range by header is a worst case: 16 stored bits and an intercept of -1024 claim 32-bit values
+ * that CT never has. int16 is tried first and costs a second pass only when it fails. */
+static sgio_status read_voxels(job *job, const char *path)
+{
+    sgio_type widest = widest_type(job);
+    int try_narrow = widest == SGIO_I32 && slice_at(job, 0)->bits_allocated == 16;
+    for (;; try_narrow = 0) {
+        job->out->type = try_narrow ? SGIO_I16 : widest;
+        sgio_status status = sgio_volume_allocate(job->out, path);
+        if (status == SGIO_OK)
+            status = job->stack->place ? read_resampled(job) : read_even(job);
+        if (status == SGIO_OK || !try_narrow || status == SGIO_OUT_OF_MEMORY) return status;
+        free(job->out->data);
+        job->out->data = NULL;
+    }
+}
+
+static sgio_status refuse_pixels(const job *job)
+{
+    const sgio_dicom_slice *slice = slice_at(job, 0);
+    if (strcmp(slice->photometric, "PALETTE COLOR") == 0)
+        return sgio_fail(SGIO_UNREADABLE, "%s: palette colour is not supported", slice->path);
+    if (slice->samples == 1 || strcmp(slice->photometric, "RGB") == 0 ||
+        strncmp(slice->photometric, "YBR_", 4) == 0)
+        return SGIO_OK;
+    return sgio_fail(SGIO_UNREADABLE, "%s: colour model \"%s\" is not supported", slice->path,
+                     slice->photometric);
+}
+
+static void describe(const job *job)
+{
+    const sgio_dicom_slice *first = slice_at(job, 0);
+    sgio_volume *out = job->out;
+    out->geometry = job->stack->geometry;
+    out->channels = first->samples;
+    out->sheared = job->stack->sheared;
+    out->resampled = job->stack->place != NULL;
+    memcpy(out->modality, first->modality, sizeof out->modality);
+    out->rescaled = first->samples == 1 && !first->has_modality_lut;
+    for (size_t k = 0; k < job->volume->count; k++) {
+        const sgio_dicom_slice *slice = slice_at(job, k);
+        if (!slice->has_rescale) out->rescaled = 0;
+        if (!slice->has_padding || out->has_padding || first->samples != 1) continue;
+        out->has_padding = 1;
+        out->padding = slice->slope * slice->padding + slice->intercept;
+    }
+}
+
+/* The source slice nearest to slice k of the grid. */
+static size_t nearest_source(const job *job, size_t k)
+{
+    const double *place = job->stack->place;
+    size_t nearest = 0;
+    if (!place) return k;
+    while (nearest + 1 < job->volume->count &&
+           fabs(place[nearest + 1] - (double)k) <= fabs(place[nearest] - (double)k))
+        nearest++;
+    return nearest;
+}
+
+static sgio_status name_sources(const job *job)
+{
+    sgio_volume *out = job->out;
+    size_t count = (size_t)job->stack->geometry.size[2];
+    out->series_uid = strdup(slice_at(job, 0)->series_uid);
+    out->files = calloc(count, sizeof *out->files);
+    if (!out->series_uid || !out->files) return sgio_fail_memory(count, slice_at(job, 0)->path);
+    for (out->file_count = 0; out->file_count < count; out->file_count++) {
+        const char *path = slice_at(job, nearest_source(job, out->file_count))->path;
+        out->files[out->file_count] = strdup(path);
+        if (!out->files[out->file_count]) return sgio_fail_memory(strlen(path), path);
+    }
+    return SGIO_OK;
+}
+
+static sgio_status run_job(const char *path, const sgio_read_options *options, job *job)
+{
+    size_t most = 0;
+    sgio_status status = refuse_pixels(job);
+    if (status != SGIO_OK) return status;
+    describe(job);
+    if (slice_at(job, 0)->has_modality_lut)
+        sgio_warn(options->warn, options->warn_user,
+                  "%s: its Modality LUT is not applied, values are as stored", path);
+    for (size_t k = 0; k < job->volume->count; k++) {
+        size_t bytes = sgio_dicom_pixel_bytes(slice_at(job, k));
+        if (bytes > most) most = bytes;
+    }
+    job->values = most / (size_t)(slice_at(job, 0)->bits_allocated / 8);
+    job->stored = malloc(most);
+    if (!job->stored) return sgio_fail_memory(most, path);
+    status = read_voxels(job, path);
+    if (status == SGIO_OK) status = name_sources(job);
+    free(job->stored);
+    return status;
+}
+
+static sgio_status read_volume(const char *path, const sgio_dicom_slices *slices,
+                               const sgio_dicom_volume *volume, const sgio_read_options *options,
+                               sgio_volume *out)
+{
+    sgio_dicom_stack stack;
+    sgio_status status = sgio_dicom_stack_plan(path, slices, volume, options, &stack);
+    if (status != SGIO_OK) return status;
+    job job = {slices, volume, &stack, out, 0, NULL};
+    status = run_job(path, options, &job);
+    sgio_dicom_stack_clear(&stack);
+    return status;
+}
+
+sgio_status sgio_read_dicom(const char *path, const sgio_read_options *options, sgio_volume *out)
+{
+    sgio_dicom_slices slices;
+    sgio_dicom_volumes volumes;
+    size_t chosen = 0;
+    sgio_status status = sgio_dicom_scan(path, options, &slices);
+    if (status != SGIO_OK) return status;
+    /* A number counts in the listing, where stacks of different spacing are apart. */
+    int join = options->allow_gaps && !sgio_is_volume_number(options->series);
+    status = sgio_dicom_sort(&slices, join, &volumes);
+    if (status == SGIO_OK && volumes.copies > 0)
+        sgio_warn(options->warn, options->warn_user,
+                  "%s: %zu file(s) hold instances that other files hold too and were left out", path,
+                  volumes.copies);
+    if (status == SGIO_OK)
+        status = sgio_dicom_choose(path, &slices, &volumes, options->series, &chosen);
+    if (status == SGIO_OK)
+        status = read_volume(path, &slices, &volumes.items[chosen], options, out);
+    sgio_dicom_volumes_clear(&volumes);
+    sgio_dicom_slices_clear(&slices);
+    return status;
+}
