@@ -1,0 +1,16 @@
+# Fuzz targets. promptseg_fuzz_target(<name> <libraries>...): tests/fuzz/fuzz_<name>.c becomes
+#   - a libFuzzer program when PROMPTSEG_FUZZ is on (clang), and always
+#   - a replay of its corpus tests/fuzz/corpus/<name> as a test, with any compiler.
+option(PROMPTSEG_FUZZ "Build libFuzzer programs (needs clang)" OFF)
+
+function(promptseg_fuzz_target name)
+    set(dir "${CMAKE_SOURCE_DIR}/tests/fuzz")
+    if(PROMPTSEG_FUZZ)
+        add_executable(fuzz_${name} "${dir}/fuzz_${name}.c")
+        target_link_libraries(fuzz_${name} PRIVATE ${ARGN} -fsanitize=fuzzer)
+    endif()
+    add_executable(replay_${name} "${dir}/fuzz_${name}.c" "${dir}/replay.c")
+    target_link_libraries(replay_${name} PRIVATE ${ARGN})
+    add_test(NAME fuzz.replay.${name} COMMAND replay_${name} "${dir}/corpus/${name}")
+    set_tests_properties(fuzz.replay.${name} PROPERTIES LABELS "fuzz")
+endfunction()

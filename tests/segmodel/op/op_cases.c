@@ -1,0 +1,366 @@
+#include "op_cases.h"
+
+/* Parameters are named p0, p1, ...; the name decides the values (op_test.c). */
+static sgm_node *p(sgm_graph *g, int i, sgm_shape shape)
+{
+    return sgm_param(g, shape, "p%d", i);
+}
+
+static sgm_node *linear(sgm_graph *g)
+{
+    return sgm_linear(g, p(g, 0, SGM_SHAPE(3, 7, 19)), p(g, 1, SGM_SHAPE(33, 19)),
+                      p(g, 2, SGM_SHAPE(33)));
+}
+
+static sgm_node *linear_one(sgm_graph *g)
+{
+    return sgm_linear(g, p(g, 0, SGM_SHAPE(1, 1)), p(g, 1, SGM_SHAPE(1, 1)), NULL);
+}
+
+static sgm_node *linear_wide(sgm_graph *g)
+{
+    return sgm_linear(g, p(g, 0, SGM_SHAPE(70, 130)), p(g, 1, SGM_SHAPE(97, 130)),
+                      p(g, 2, SGM_SHAPE(97)));
+}
+
+/* layer, activation, residual: what the plan fuses */
+static sgm_node *mlp(sgm_graph *g)
+{
+    sgm_node *x = p(g, 0, SGM_SHAPE(37, 24));
+    sgm_node *h = sgm_act_node(
+        g, sgm_linear(g, x, p(g, 1, SGM_SHAPE(50, 24)), p(g, 2, SGM_SHAPE(50))), SGM_ACT_GELU);
+    return sgm_add(g, x, sgm_linear(g, h, p(g, 3, SGM_SHAPE(24, 50)), p(g, 4, SGM_SHAPE(24))));
+}
+
+static sgm_node *conv3(sgm_graph *g)
+{
+    return sgm_conv2d(g, p(g, 0, SGM_SHAPE(2, 7, 9, 5)), p(g, 1, SGM_SHAPE(11, 5, 3, 3)),
+                      p(g, 2, SGM_SHAPE(11)), 1, 1, 1);
+}
+
+static sgm_node *conv3_stride(sgm_graph *g)
+{
+    return sgm_conv2d(g, p(g, 0, SGM_SHAPE(1, 9, 8, 3)), p(g, 1, SGM_SHAPE(17, 3, 3, 3)), NULL, 2,
+                      1, 1);
+}
+
+static sgm_node *conv1(sgm_graph *g)
+{
+    return sgm_conv2d(g, p(g, 0, SGM_SHAPE(2, 5, 3, 18)), p(g, 1, SGM_SHAPE(7, 18, 1, 1)),
+                      p(g, 2, SGM_SHAPE(7)), 1, 0, 1);
+}
+
+static sgm_node *conv_patch(sgm_graph *g)
+{
+    return sgm_conv2d(g, p(g, 0, SGM_SHAPE(1, 16, 24, 3)), p(g, 1, SGM_SHAPE(20, 3, 8, 8)),
+                      p(g, 2, SGM_SHAPE(20)), 8, 0, 1);
+}
+
+/* SAMUS: kernel larger than stride */
+static sgm_node *conv_overlap(sgm_graph *g)
+{
+    return sgm_conv2d(g, p(g, 0, SGM_SHAPE(1, 24, 24, 3)), p(g, 1, SGM_SHAPE(6, 3, 16, 16)), NULL,
+                      8, 0, 1);
+}
+
+static sgm_node *depthwise(sgm_graph *g)
+{
+    return sgm_act_node(g,
+                        sgm_conv2d(g, p(g, 0, SGM_SHAPE(2, 6, 9, 21)),
+                                   p(g, 1, SGM_SHAPE(21, 1, 3, 3)), p(g, 2, SGM_SHAPE(21)), 1, 1,
+                                   21),
+                        SGM_ACT_GELU);
+}
+
+static sgm_node *depthwise_stride(sgm_graph *g)
+{
+    return sgm_conv2d(g, p(g, 0, SGM_SHAPE(1, 7, 10, 16)), p(g, 1, SGM_SHAPE(16, 1, 3, 3)), NULL, 2,
+                      1, 16);
+}
+
+static sgm_node *conv_groups(sgm_graph *g)
+{
+    return sgm_conv2d(g, p(g, 0, SGM_SHAPE(1, 5, 5, 8)), p(g, 1, SGM_SHAPE(6, 4, 3, 3)),
+                      p(g, 2, SGM_SHAPE(6)), 1, 1, 2);
+}
+
+static sgm_node *conv_transpose(sgm_graph *g)
+{
+    return sgm_conv_transpose(g, p(g, 0, SGM_SHAPE(2, 3, 5, 13)), p(g, 1, SGM_SHAPE(13, 9, 2, 2)),
+                              p(g, 2, SGM_SHAPE(9)));
+}
+
+static sgm_node *conv_transpose_gelu(sgm_graph *g)
+{
+    return sgm_act_node(g, conv_transpose(g), SGM_ACT_GELU);
+}
+
+static sgm_node *layernorm(sgm_graph *g)
+{
+    return sgm_layernorm(g, p(g, 0, SGM_SHAPE(5, 3, 37)), p(g, 1, SGM_SHAPE(37)),
+                         p(g, 2, SGM_SHAPE(37)), 1e-6f);
+}
+
+static sgm_node *layernorm_gelu(sgm_graph *g)
+{
+    return sgm_act_node(g, layernorm(g), SGM_ACT_GELU);
+}
+
+static sgm_node *attention(sgm_graph *g)
+{
+    return sgm_attention(g, p(g, 0, SGM_SHAPE(2, 7, 32)), p(g, 1, SGM_SHAPE(2, 45, 32)),
+                         p(g, 2, SGM_SHAPE(2, 45, 32)), 4);
+}
+
+static sgm_node *attention_shared(sgm_graph *g)
+{
+    return sgm_attention(g, p(g, 0, SGM_SHAPE(3, 70, 16)), p(g, 1, SGM_SHAPE(1, 6, 16)),
+                         p(g, 2, SGM_SHAPE(1, 6, 16)), 2);
+}
+
+static sgm_node *grid(sgm_graph *g, int64_t h, int64_t w, int heads, int hd, int window,
+                      sgm_grid_bias bias, sgm_qkv_layout layout, bool pad)
+{
+    int64_t C = heads * hd, sh = window ? window : h, sw = window ? window : w;
+    sgm_node *b0 = NULL, *b1 = NULL;
+    if (bias == SGM_BIAS_TABLE) b0 = p(g, 2, SGM_SHAPE(heads, sh * sw));
+    if (bias == SGM_BIAS_REL_POS) {
+        b0 = p(g, 2, SGM_SHAPE(2 * sh - 1, hd));
+        b1 = p(g, 3, SGM_SHAPE(2 * sw - 1, hd));
+    }
+    return sgm_attention_grid(g, p(g, 0, SGM_SHAPE(2, h, w, 3 * C)),
+                              pad ? p(g, 1, SGM_SHAPE(3 * C)) : NULL, b0, b1, bias, layout, heads,
+                              window);
+}
+
+static sgm_node *grid_global(sgm_graph *g)
+{
+    return grid(g, 6, 9, 2, 16, 0, SGM_BIAS_REL_POS, SGM_QKV_SAM, false);
+}
+
+static sgm_node *grid_window(sgm_graph *g)
+{
+    return grid(g, 8, 11, 2, 16, 5, SGM_BIAS_REL_POS, SGM_QKV_SAM, true);
+}
+
+static sgm_node *grid_window_fits(sgm_graph *g)
+{
+    return grid(g, 8, 4, 1, 64, 4, SGM_BIAS_REL_POS, SGM_QKV_SAM, true);
+}
+
+static sgm_node *grid_head80(sgm_graph *g)
+{
+    return grid(g, 7, 7, 2, 80, 0, SGM_BIAS_REL_POS, SGM_QKV_SAM, false);
+}
+
+static sgm_node *grid_tinyvit(sgm_graph *g)
+{
+    return grid(g, 8, 8, 3, 32, 7, SGM_BIAS_TABLE, SGM_QKV_TINYVIT, true);
+}
+
+static sgm_node *grid_plain(sgm_graph *g)
+{
+    return grid(g, 5, 4, 2, 8, 0, SGM_BIAS_NONE, SGM_QKV_SAM, false);
+}
+
+static sgm_node *grid_no_pad(sgm_graph *g)
+{
+    return grid(g, 5, 6, 1, 16, 4, SGM_BIAS_TABLE, SGM_QKV_TINYVIT, false);
+}
+
+static sgm_node *matmul(sgm_graph *g)
+{
+    return sgm_matmul(g, p(g, 0, SGM_SHAPE(3, 4, 32)), p(g, 1, SGM_SHAPE(3, 65, 32)));
+}
+
+static sgm_node *matmul_shared(sgm_graph *g)
+{
+    return sgm_matmul(g, p(g, 0, SGM_SHAPE(3, 4, 10)), p(g, 1, SGM_SHAPE(1, 31, 10)));
+}
+
+static sgm_node *add(sgm_graph *g)
+{
+    return sgm_add(g, p(g, 0, SGM_SHAPE(2, 3, 4, 5)), p(g, 1, SGM_SHAPE(2, 3, 4, 5)));
+}
+
+static sgm_node *add_batch(sgm_graph *g)
+{
+    return sgm_add(g, p(g, 0, SGM_SHAPE(3, 4, 4, 6)), p(g, 1, SGM_SHAPE(1, 4, 4, 6)));
+}
+
+static sgm_node *add_row(sgm_graph *g)
+{
+    return sgm_add(g, p(g, 0, SGM_SHAPE(9)), p(g, 1, SGM_SHAPE(5, 9)));
+}
+
+static sgm_node *add_inner(sgm_graph *g)
+{
+    return sgm_add(g, p(g, 0, SGM_SHAPE(2, 1, 5)), p(g, 1, SGM_SHAPE(1, 3, 1)));
+}
+
+/* the same value twice, and used again: gradients must add up */
+static sgm_node *reuse(sgm_graph *g)
+{
+    sgm_node *x = p(g, 0, SGM_SHAPE(4, 6));
+    sgm_node *y = sgm_affine(g, sgm_add(g, x, x), 0.5f, 0.25f);
+    return sgm_mul(g, sgm_add(g, y, x), y);
+}
+
+static sgm_node *mul(sgm_graph *g)
+{
+    return sgm_mul(g, p(g, 0, SGM_SHAPE(2, 3, 4, 5)), p(g, 1, SGM_SHAPE(2, 1, 1, 5)));
+}
+
+static sgm_node *mul_row(sgm_graph *g)
+{
+    return sgm_mul(g, p(g, 0, SGM_SHAPE(6, 5)), p(g, 1, SGM_SHAPE(5)));
+}
+
+static sgm_node *gelu(sgm_graph *g)
+{
+    return sgm_act_node(g, p(g, 0, SGM_SHAPE(67)), SGM_ACT_GELU);
+}
+static sgm_node *relu(sgm_graph *g)
+{
+    return sgm_act_node(g, p(g, 0, SGM_SHAPE(67)), SGM_ACT_RELU);
+}
+static sgm_node *sigmoid(sgm_graph *g)
+{
+    return sgm_act_node(g, p(g, 0, SGM_SHAPE(67)), SGM_ACT_SIGMOID);
+}
+static sgm_node *tanh_act(sgm_graph *g)
+{
+    return sgm_act_node(g, p(g, 0, SGM_SHAPE(67)), SGM_ACT_TANH);
+}
+static sgm_node *leaky(sgm_graph *g)
+{
+    return sgm_act_node(g, p(g, 0, SGM_SHAPE(67)), SGM_ACT_LEAKY_RELU);
+}
+static sgm_node *exponential(sgm_graph *g)
+{
+    return sgm_act_node(g, p(g, 0, SGM_SHAPE(67)), SGM_ACT_EXP);
+}
+
+/* positive inputs only */
+static sgm_node *logarithm(sgm_graph *g)
+{
+    return sgm_act_node(g, sgm_affine(g, p(g, 0, SGM_SHAPE(67)), 0.5f, 2), SGM_ACT_LOG);
+}
+
+static sgm_node *rsqrt(sgm_graph *g)
+{
+    return sgm_act_node(g, sgm_affine(g, p(g, 0, SGM_SHAPE(67)), 0.5f, 2), SGM_ACT_RSQRT);
+}
+
+static sgm_node *concat(sgm_graph *g)
+{
+    sgm_node *parts[] = {p(g, 0, SGM_SHAPE(2, 3, 5)), p(g, 1, SGM_SHAPE(2, 1, 5)),
+                         p(g, 2, SGM_SHAPE(2, 4, 5))};
+    return sgm_concat(g, 1, 3, parts);
+}
+
+static sgm_node *slice(sgm_graph *g)
+{
+    return sgm_slice(g, p(g, 0, SGM_SHAPE(2, 7, 5)), 1, 2, 3);
+}
+
+static sgm_node *permute(sgm_graph *g)
+{
+    return sgm_permute(g, p(g, 0, SGM_SHAPE(2, 3, 4, 5)), (int[]){0, 3, 1, 2});
+}
+
+/* a view between two ops: its gradient is its base's */
+static sgm_node *reshape(sgm_graph *g)
+{
+    sgm_node *x = sgm_act_node(g, p(g, 0, SGM_SHAPE(2, 3, 8)), SGM_ACT_GELU);
+    sgm_node *y = sgm_reshape(g, x, SGM_SHAPE(6, -1));
+    return sgm_add(g, sgm_linear(g, y, p(g, 1, SGM_SHAPE(8, 8)), NULL), y);
+}
+
+static sgm_node *resize_up(sgm_graph *g)
+{
+    return sgm_resize(g, p(g, 0, SGM_SHAPE(2, 5, 4, 3)), 11, 9, false);
+}
+static sgm_node *resize_down(sgm_graph *g)
+{
+    return sgm_resize(g, p(g, 0, SGM_SHAPE(1, 9, 13, 2)), 4, 5, false);
+}
+static sgm_node *resize_corners(sgm_graph *g)
+{
+    return sgm_resize(g, p(g, 0, SGM_SHAPE(1, 4, 5, 3)), 7, 1, true);
+}
+static sgm_node *maxpool(sgm_graph *g)
+{
+    return sgm_maxpool(g, p(g, 0, SGM_SHAPE(2, 5, 6, 3)));
+}
+static sgm_node *softmax(sgm_graph *g)
+{
+    return sgm_softmax(g, p(g, 0, SGM_SHAPE(4, 11)));
+}
+static sgm_node *sum(sgm_graph *g)
+{
+    return sgm_sum(g, p(g, 0, SGM_SHAPE(2, 3, 4, 5)), 2);
+}
+
+static sgm_node *fourier(sgm_graph *g)
+{
+    return sgm_fourier(g, p(g, 0, SGM_SHAPE(3, 5, 2)), p(g, 1, SGM_SHAPE(2, 8)));
+}
+
+const op_case op_cases[] = {
+    {"linear", linear, 0, 0, false},
+    {"linear 1x1", linear_one, 0, 0, false},
+    {"linear wide", linear_wide, 0, 0, false},
+    {"mlp with residual", mlp, 0, 0, false},
+    {"conv 3x3", conv3, 0, 0, false},
+    {"conv 3x3 stride 2", conv3_stride, 0, 0, false},
+    {"conv 1x1", conv1, 0, 0, false},
+    {"conv patch", conv_patch, 0, 0, false},
+    {"conv kernel over stride", conv_overlap, 0, 0, false},
+    {"conv depthwise gelu", depthwise, 0, 0, false},
+    {"conv depthwise stride 2", depthwise_stride, 0, 0, false},
+    {"conv two groups", conv_groups, 0, 0, false},
+    {"conv transpose", conv_transpose, 0, 0, false},
+    {"conv transpose gelu", conv_transpose_gelu, 0, 0, false},
+    {"layernorm", layernorm, 0, 0, false},
+    {"layernorm gelu", layernorm_gelu, 0, 0, false},
+    {"attention", attention, 0, 0, false},
+    {"attention shared keys", attention_shared, 0, 0, false},
+    {"grid global rel-pos", grid_global, 0, 0, false},
+    {"grid windows rel-pos", grid_window, 0, 0, false},
+    {"grid windows without padding", grid_window_fits, 0, 0, false},
+    {"grid head size 80", grid_head80, 0, 0, false},
+    {"grid TinyViT", grid_tinyvit, 0, 0, false},
+    {"grid no bias", grid_plain, 0, 0, false},
+    {"grid padded with zeros", grid_no_pad, 0, 0, false},
+    {"matmul", matmul, 0, 0, false},
+    {"matmul shared", matmul_shared, 0, 0, false},
+    {"add", add, 0, 0, false},
+    {"add over the batch", add_batch, 0, 0, false},
+    {"add a row", add_row, 0, 0, false},
+    {"add inner", add_inner, 0, 0, false},
+    {"a value used twice", reuse, 0, 0, false},
+    {"mul", mul, 0, 0, false},
+    {"mul a row", mul_row, 0, 0, false},
+    {"gelu", gelu, 0, 0, false},
+    {"relu", relu, 0, 0, false},
+    {"sigmoid", sigmoid, 0, 0, false},
+    {"tanh", tanh_act, 0, 0, false},
+    {"leaky relu", leaky, 0, 0, false},
+    {"exp", exponential, 0, 0, false},
+    {"log", logarithm, 0, 0, false},
+    {"rsqrt", rsqrt, 0, 0, false},
+    {"concat", concat, 0, 0, false},
+    {"slice", slice, 0, 0, false},
+    {"permute", permute, 0, 0, false},
+    {"reshape", reshape, 0, 0, false},
+    {"resize up", resize_up, 0, 0, false},
+    {"resize down", resize_down, 0, 0, false},
+    {"resize corners", resize_corners, 0, 0, false},
+    {"maxpool", maxpool, 0, 0, false},
+    {"softmax", softmax, 0, 0, false},
+    {"sum", sum, 0, 0, false},
+    {"fourier", fourier, 0, 0, true},
+};
+
+const int op_case_count = (int)(sizeof op_cases / sizeof *op_cases);

@@ -1,0 +1,216 @@
+/* Every op on every host backend.
+ *
+ *   forward   cpu in F32, fused as a plan fuses, against the reference loops
+ *   bf16      cpu in BF16 against the reference loops (skipped where the CPU has none)
+ *   gradient  reference gradients against finite differences, then cpu gradients against them
+ *
+ * The graph's parameters are the inputs: values are uniform in [-1, 1) by a hash of name and index.
+ * The scalar that is differentiated is the sum of the output times fixed random weights. */
+#include <stdlib.h>
+
+#include "backend/ref/ref_ops.h"
+#include "check.h"
+#include "graph/plan.h"
+#include "graph/train_plan.h"
+#include "op_cases.h"
+
+static double uniform(uint64_t key, uint64_t index)
+{
+    uint64_t z = key * 0x9E3779B97F4A7C15u + index * 0xBF58476D1CE4E5B9u;
+    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
+    z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
+    return (double)((z ^ (z >> 31)) >> 40) * 0x1p-23 - 1;
+}
+
+static float *random_values(uint64_t key, int64_t count)
+{
+    float *values = malloc((size_t)count * sizeof *values);
+    for (int64_t i = 0; values && i < count; i++)
+        values[i] = (float)uniform(key, (uint64_t)i);
+    return values;
+}
+
+static sgm_status read_param(void *user, const char *name, sgm_shape shape, const float **values,
+                             bool *owned)
+{
+    (void)user;
+    *values = random_values((uint64_t)name[1] * 77 + 5, sgm_shape_count(shape));
+    *owned = true;
+    return *values ? SGM_OK : SGM_OUT_OF_MEMORY;
+}
+
+/* Makes the op's parameters ordinary values, so that a plan neither folds nor packs them: x + zero
+ * with a zero that is an input. */
+typedef struct outcome {
+    float *values;
+    int64_t count;
+} outcome;
+
+/* Runs a case as inference; `folded` lets weights be constants. Parameters used as activations are
+ * constants too, so a trailing input (zero) keeps the op itself from being folded away. */
+static outcome run(const op_case *c, sgm_backend *backend, bool bf16)
+{
+    outcome result = {0};
+    sgm_graph *g = sgm_graph_create(NULL, NULL);
+    sgm_params *params = NULL;
+    sgm_train_plan *plan = NULL;
+    sgm_node *out = c->build(g);
+    CHECK_OK(sgm_graph_status(g));
+    CHECK_OK(sgm_params_create(backend, read_param, NULL, NULL, NULL, &params));
+    if (!CHECK_OK(sgm_train_plan_create(g, params, NULL, 1, &out, bf16, &plan))) goto done;
+    CHECK_OK(sgm_train_plan_forward(plan));
+    result.count = sgm_shape_count(out->shape);
+    result.values = malloc((size_t)result.count * sizeof(float));
+    CHECK_OK(sgm_train_plan_get(plan, out, result.values));
+done:
+    sgm_train_plan_destroy(plan);
+    sgm_params_destroy(params);
+    sgm_graph_destroy(g);
+    return result;
+}
+
+/* Error against the reference relative to its RMS value; NaN propagates. */
+static double relative_error(const float *got, const float *want, int64_t count)
+{
+    double error = 0, norm = 0;
+    for (int64_t i = 0; i < count; i++) {
+        error += ((double)got[i] - want[i]) * ((double)got[i] - want[i]);
+        norm += (double)want[i] * want[i];
+    }
+    return error == 0 ? 0 : sqrt(error / (norm > 0 ? norm : 1));
+}
+
+static void compare(const op_case *c, sgm_backend *ref, sgm_backend *cpu, bool bf16, double limit)
+{
+    outcome want = run(c, ref, false), got = run(c, cpu, bf16);
+    char what[128];
+    double error =
+        want.values && got.values ? relative_error(got.values, want.values, want.count) : NAN;
+    snprintf(what, sizeof what, "%s: relative error %.3g, allowed %.3g", c->name, error, limit);
+    check_that(error <= limit, what, __FILE__, __LINE__);
+    free(want.values);
+    free(got.values);
+}
+
+/* F32: sums of up to a few hundred products of values below 1, each rounded at 6e-8; exp, erf and
+ * tanh by polynomials good to 2e-7. */
+static void test_forward(sgm_backend *ref, sgm_backend *cpu)
+{
+    for (int i = 0; i < op_case_count; i++)
+        compare(&op_cases[i], ref, cpu, false, op_cases[i].forward ? op_cases[i].forward : 5e-7);
+}
+
+/* BF16 has 8 bits: each factor is off by up to 2^-9, probabilities too; sums average it out. */
+static void test_bf16(sgm_backend *ref, sgm_backend *cpu)
+{
+    if (!sgm_cpu_has_bf16()) {
+        printf("skipped: this CPU does not multiply BF16\n");
+        exit(77);
+    }
+    for (int i = 0; i < op_case_count; i++)
+        compare(&op_cases[i], ref, cpu, true, op_cases[i].bf16 ? op_cases[i].bf16 : 6e-3);
+}
+
+/* ---------------------------------------------------------------------------------- gradients */
+
+typedef struct differentiated {
+    sgm_graph *graph;
+    sgm_params *params;
+    sgm_train_plan *plan;
+    sgm_node *loss;
+} differentiated;
+
+static bool differentiate(const op_case *c, sgm_backend *backend, differentiated *d)
+{
+    d->graph = sgm_graph_create(NULL, NULL);
+    sgm_node *out = c->build(d->graph);
+    float *weights = out ? random_values(99, sgm_shape_count(out->shape)) : NULL;
+    if (out)
+        d->loss =
+            sgm_sum(d->graph, sgm_mul(d->graph, out, sgm_data(d->graph, out->shape, weights)), 0);
+    free(weights);
+    CHECK_OK(sgm_params_create(backend, read_param, NULL, NULL, NULL, &d->params));
+    return CHECK_OK(sgm_train_plan_create(d->graph, d->params, d->loss, 0, NULL, false, &d->plan));
+}
+
+static void forget(differentiated *d)
+{
+    sgm_train_plan_destroy(d->plan);
+    sgm_params_destroy(d->params);
+    sgm_graph_destroy(d->graph);
+}
+
+static double loss_at(differentiated *d)
+{
+    float loss = NAN;
+    CHECK_OK(sgm_train_plan_forward(d->plan));
+    CHECK_OK(sgm_train_plan_get(d->plan, d->loss, &loss));
+    return loss;
+}
+
+/* Central difference along a random direction of one parameter: <gradient, direction>. Values are
+ * moved by 2^-7; the curvature of these ops leaves an error of about 1e-4 of the gradient's size,
+ * and F32 losses of size ~10 a noise of 1e-6 / 2^-7. */
+static void check_parameter(const op_case *c, differentiated *d, sgm_parameter *p, int which)
+{
+    const double h = 0x1p-7;
+    float *direction = random_values(1000 + (uint64_t)which, p->count), *saved;
+    double along = 0, size = 0, up, down;
+    saved = malloc((size_t)p->count * sizeof *saved);
+    memcpy(saved, p->value, (size_t)p->count * sizeof *saved);
+    for (int64_t i = 0; i < p->count; i++) {
+        along += (double)p->grad[i] * direction[i];
+        size += fabs((double)p->grad[i] * direction[i]);
+    }
+    for (int64_t i = 0; i < p->count; i++)
+        p->value[i] = (float)(saved[i] + h * direction[i]);
+    up = loss_at(d);
+    for (int64_t i = 0; i < p->count; i++)
+        p->value[i] = (float)(saved[i] - h * direction[i]);
+    down = loss_at(d);
+    memcpy(p->value, saved, (size_t)p->count * sizeof *saved);
+    double numeric = (up - down) / (2 * h), limit = 2e-3 * size + 2e-3;
+    char what[160];
+    snprintf(what, sizeof what, "%s, parameter %s: gradient %.6g, finite difference %.6g", c->name,
+             p->name, along, numeric);
+    check_that(fabs(along - numeric) <= limit, what, __FILE__, __LINE__);
+    free(direction);
+    free(saved);
+}
+
+static void test_gradient(sgm_backend *ref, sgm_backend *cpu)
+{
+    for (int i = 0; i < op_case_count; i++) {
+        const op_case *c = &op_cases[i];
+        if (c->no_gradient) continue;
+        differentiated a = {0}, b = {0};
+        if (!differentiate(c, ref, &a) || !differentiate(c, cpu, &b)) exit(1);
+        CHECK_OK(sgm_train_plan_step(a.plan, 1));
+        CHECK_OK(sgm_train_plan_step(b.plan, 1));
+        for (int k = 0; k < sgm_params_count(a.params); k++) {
+            sgm_parameter *x = sgm_params_get(a.params, k), *y = sgm_params_get(b.params, k);
+            double error = relative_error(y->grad, x->grad, x->count);
+            char what[128];
+            snprintf(what, sizeof what, "%s, gradient of %s on cpu: relative error %.3g", c->name,
+                     x->name, error);
+            check_that(error <= 2e-6, what, __FILE__, __LINE__);
+        }
+        for (int k = 0; k < sgm_params_count(a.params); k++)
+            check_parameter(c, &a, sgm_params_get(a.params, k), k);
+        forget(&a);
+        forget(&b);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    sgm_backend *ref = NULL, *cpu = NULL;
+    const char *mode = argc > 1 ? argv[1] : "forward";
+    if (!CHECK_OK(sgm_ref_create(&ref)) || !CHECK_OK(sgm_cpu_create(2, &cpu))) return 1;
+    if (!strcmp(mode, "forward")) test_forward(ref, cpu);
+    if (!strcmp(mode, "bf16")) test_bf16(ref, cpu);
+    if (!strcmp(mode, "gradient")) test_gradient(ref, cpu);
+    ref->ops->destroy(ref);
+    cpu->ops->destroy(cpu);
+    return check_report();
+}
