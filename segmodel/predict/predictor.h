@@ -23,8 +23,8 @@ typedef struct sgm_predictor {
     /* As sgm_session_predict on the current embedding. */
     sgm_status (*decode)(void *self, const sgm_prompt *prompt, const sgm_predict_options *options,
                          sgm_mask *out);
-    /* Non-zero when the user wants to stop; may be NULL. */
-    int (*cancelled)(void *self);
+    /* SGM_CANCELLED when the user wants to stop, else SGM_OK; may be NULL. */
+    sgm_status (*cancelled)(void *self);
 } sgm_predictor;
 
 #endif

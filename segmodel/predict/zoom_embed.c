@@ -32,16 +32,16 @@ void sgm_embedder_forget(sgm_embedder *embedder)
 {
     embedder->current = NULL;
     for (size_t i = 0; i < embedder->slot_count; i++) {
-        embedder->slots[i].frame.width = 0;
+        embedder->slots[i].view.width = 0;
         embedder->slots[i].used = 0;
     }
 }
 
-static sgm_embedding_slot *find(sgm_embedder *embedder, int64_t picture, sgm_frame frame)
+static sgm_embedding_slot *find(sgm_embedder *embedder, int64_t picture, sgm_view view)
 {
     for (size_t i = 0; i < embedder->slot_count; i++) {
         sgm_embedding_slot *slot = &embedder->slots[i];
-        if (slot->frame.width && slot->picture == picture && sgm_frame_equal(slot->frame, frame))
+        if (slot->view.width && slot->picture == picture && sgm_view_equal(slot->view, view))
             return slot;
     }
     return NULL;
@@ -55,7 +55,7 @@ static sgm_embedding_slot *evict(sgm_embedder *embedder)
         if (embedder->slots[i].used < oldest->used) oldest = &embedder->slots[i];
     if (!oldest->values)
         oldest->values = malloc(sizeof(float) * embedder->predictor->embedding_count);
-    oldest->frame.width = 0;
+    oldest->view.width = 0;
     if (embedder->current == oldest) embedder->current = NULL;
     return oldest->values ? oldest : NULL;
 }
@@ -80,25 +80,25 @@ static sgm_status compute(sgm_embedder *embedder, const sgm_image *part, float *
     return SGM_OK;
 }
 
-static sgm_image view(const sgm_image *image, sgm_frame frame)
+static sgm_image part_of(const sgm_image *image, sgm_view view)
 {
     sgm_image part = *image;
     if (!part.stride) part.stride = (ptrdiff_t)image->width * image->channels;
-    part.data += frame.y * part.stride + (ptrdiff_t)frame.x * image->channels;
-    part.width = frame.width;
-    part.height = frame.height;
+    part.data += view.y * part.stride + (ptrdiff_t)view.x * image->channels;
+    part.width = view.width;
+    part.height = view.height;
     return part;
 }
 
 static sgm_status fill(sgm_embedder *embedder, int64_t picture, const sgm_image *image,
-                       sgm_frame frame, sgm_embedding_slot **out)
+                       sgm_view view, sgm_embedding_slot **out)
 {
     sgm_embedding_slot *slot = evict(embedder);
     if (!slot) return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for an embedding");
-    sgm_image part = view(image, frame);
+    sgm_image part = part_of(image, view);
     SGM_TRY(compute(embedder, &part, slot->values));
     slot->picture = picture;
-    slot->frame = frame;
+    slot->view = view;
     *out = slot;
     return SGM_OK;
 }
@@ -106,17 +106,16 @@ static sgm_status fill(sgm_embedder *embedder, int64_t picture, const sgm_image 
 /* A computed embedding goes through select() like a kept one, so that a mask cannot depend on
  * where its embedding came from. */
 sgm_status sgm_embedder_select(sgm_embedder *embedder, int64_t picture, const sgm_image *image,
-                               sgm_frame frame)
+                               sgm_view view)
 {
     const sgm_predictor *predictor = embedder->predictor;
-    if (predictor->cancelled && predictor->cancelled(predictor->self))
-        return sgm_fail(SGM_CANCELLED, "cancelled");
-    sgm_embedding_slot *slot = find(embedder, picture, frame);
-    if (!slot) SGM_TRY(fill(embedder, picture, image, frame, &slot));
+    if (predictor->cancelled) SGM_TRY(predictor->cancelled(predictor->self));
+    sgm_embedding_slot *slot = find(embedder, picture, view);
+    if (!slot) SGM_TRY(fill(embedder, picture, image, view, &slot));
     slot->used = ++embedder->tick;
     if (embedder->current == slot) return SGM_OK;
     embedder->current = NULL;
-    SGM_TRY(predictor->select(predictor->self, slot->values, frame.width, frame.height));
+    SGM_TRY(predictor->select(predictor->self, slot->values, view.width, view.height));
     embedder->current = slot;
     return SGM_OK;
 }

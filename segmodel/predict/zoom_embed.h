@@ -1,17 +1,17 @@
-/* Embeddings of pictures and their frames: a fixed number in memory, the rest in a store, each
+/* Embeddings of pictures and their views: a fixed number in memory, the rest in a store, each
  * computed only when it is in neither. */
 #ifndef SEGMODEL_PREDICT_ZOOM_EMBED_H
 #define SEGMODEL_PREDICT_ZOOM_EMBED_H
 
 #include "predict/predictor.h"
-#include "predict/zoom_frame.h"
+#include "predict/zoom_view.h"
 #include "segmodel/volume.h"
 
 #define SGM_EMBEDDING_MEMORY ((size_t)256 << 20)
 
 typedef struct sgm_embedding_slot {
     int64_t picture;
-    sgm_frame frame; /* width 0: free */
+    sgm_view view; /* width 0: free */
     uint64_t used;   /* tick of the last use */
     float *values;
 } sgm_embedding_slot;
@@ -34,7 +34,7 @@ void sgm_embedder_clear(sgm_embedder *embedder);
 /* Makes the embedding of this part of a picture the predictor's current one. `picture` numbers
  * pictures: the same number means the same pixels until sgm_embedder_forget. */
 sgm_status sgm_embedder_select(sgm_embedder *embedder, int64_t picture, const sgm_image *image,
-                               sgm_frame frame);
+                               sgm_view view);
 /* Drops what is in memory: pictures change. */
 void sgm_embedder_forget(sgm_embedder *embedder);
 

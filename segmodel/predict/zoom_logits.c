@@ -3,20 +3,20 @@
 #include <math.h>
 #include <string.h>
 
-/* Low-res pixels per picture pixel. The picture's pixel x of a frame lies at
- * (x - frame.x + 0.5) * scale - 0.5 in the low-res grid. */
-static void low_res_scale(const sgm_predictor *predictor, sgm_frame frame, double *sx, double *sy)
+/* Low-res pixels per picture pixel. The picture's pixel x of a view lies at
+ * (x - view.x + 0.5) * scale - 0.5 in the low-res grid. */
+static void low_res_scale(const sgm_predictor *predictor, sgm_view view, double *sx, double *sy)
 {
-    int longest = frame.width > frame.height ? frame.width : frame.height;
-    *sx = (double)predictor->low_res_shape[1] / (predictor->stretches ? frame.width : longest);
-    *sy = (double)predictor->low_res_shape[0] / (predictor->stretches ? frame.height : longest);
+    int longest = view.width > view.height ? view.width : view.height;
+    *sx = (double)predictor->low_res_shape[1] / (predictor->stretches ? view.width : longest);
+    *sy = (double)predictor->low_res_shape[0] / (predictor->stretches ? view.height : longest);
 }
 
-static int is_padding(const sgm_predictor *predictor, sgm_frame frame, int row, int column)
+static int is_padding(const sgm_predictor *predictor, sgm_view view, int row, int column)
 {
     double sx, sy;
-    low_res_scale(predictor, frame, &sx, &sy);
-    return (column + 0.5) / sx > frame.width || (row + 0.5) / sy > frame.height;
+    low_res_scale(predictor, view, &sx, &sy);
+    return (column + 0.5) / sx > view.width || (row + 0.5) / sy > view.height;
 }
 
 static float at_or_background(const float *logits, int rows, int columns, int row, int column)
@@ -37,11 +37,11 @@ static float interpolate(const float *logits, int rows, int columns, double y, d
     return (1 - fy) * top + fy * bottom;
 }
 
-void sgm_logits_move(const sgm_predictor *predictor, const float *source, sgm_frame from,
-                     float *result, sgm_frame to)
+void sgm_logits_move(const sgm_predictor *predictor, const float *source, sgm_view from,
+                     float *result, sgm_view to)
 {
     int rows = predictor->low_res_shape[0], columns = predictor->low_res_shape[1];
-    if (sgm_frame_equal(from, to)) {
+    if (sgm_view_equal(from, to)) {
         memcpy(result, source, sizeof *result * (size_t)rows * (size_t)columns);
         return;
     }
@@ -85,15 +85,15 @@ static double coverage(const uint8_t *mask, int width, int height, double x0, do
 }
 
 void sgm_logits_from_mask(const sgm_predictor *predictor, const uint8_t *mask, int width,
-                          int height, sgm_frame frame, float *result)
+                          int height, sgm_view view, float *result)
 {
     double sx, sy;
-    low_res_scale(predictor, frame, &sx, &sy);
+    low_res_scale(predictor, view, &sx, &sy);
     for (int row = 0; row < predictor->low_res_shape[0]; row++) {
-        double y0 = frame.y + row / sy, y1 = frame.y + (row + 1) / sy;
+        double y0 = view.y + row / sy, y1 = view.y + (row + 1) / sy;
         for (int column = 0; column < predictor->low_res_shape[1]; column++) {
-            double x0 = frame.x + column / sx, x1 = frame.x + (column + 1) / sx;
-            double share = is_padding(predictor, frame, row, column)
+            double x0 = view.x + column / sx, x1 = view.x + (column + 1) / sx;
+            double share = is_padding(predictor, view, row, column)
                                ? 0
                                : coverage(mask, width, height, x0, x1, y0, y1);
             *result++ = (float)(2 * share - 1) * SGM_SURE_LOGIT;

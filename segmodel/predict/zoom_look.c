@@ -81,53 +81,53 @@ static sgm_status reserve(sgm_looker *looker, const sgm_question *question)
     return SGM_OK;
 }
 
-/* ------------------------------------------------------------------- one decode in one frame */
+/* ------------------------------------------------------------------- one decode in one view */
 
-static int is_whole(sgm_frame frame, const sgm_image *image)
+static int is_whole(sgm_view view, const sgm_image *image)
 {
-    return sgm_frame_equal(frame, sgm_frame_whole(image->width, image->height));
+    return sgm_view_equal(view, sgm_view_whole(image->width, image->height));
 }
 
-/* Points in the frame's coordinates. Background points outside say nothing about the frame and are
+/* Points in the view's coordinates. Background points outside say nothing about the view and are
  * left out; a point outside the picture stays, for the network to refuse. */
-static size_t move_points(const sgm_looker *looker, const sgm_question *question, sgm_frame frame)
+static size_t move_points(const sgm_looker *looker, const sgm_question *question, sgm_view view)
 {
     size_t count = 0;
     for (size_t i = 0; i < question->point_count; i++) {
         sgm_point point = question->points[i];
-        point.x -= frame.x;
-        point.y -= frame.y;
-        int is_inside = point.x >= -0.5 && point.y >= -0.5 && point.x <= frame.width - 0.5 &&
-                        point.y <= frame.height - 0.5;
-        if (is_inside || point.label != SGM_BACKGROUND || is_whole(frame, question->image))
+        point.x -= view.x;
+        point.y -= view.y;
+        int is_inside = point.x >= -0.5 && point.y >= -0.5 && point.x <= view.width - 0.5 &&
+                        point.y <= view.height - 0.5;
+        if (is_inside || point.label != SGM_BACKGROUND || is_whole(view, question->image))
             looker->points[count++] = point;
     }
     return count;
 }
 
-static sgm_box move_box(const sgm_box *box, sgm_frame frame, const sgm_image *image)
+static sgm_box move_box(const sgm_box *box, sgm_view view, const sgm_image *image)
 {
-    sgm_box moved = {box->x0 - frame.x, box->y0 - frame.y, box->x1 - frame.x, box->y1 - frame.y};
-    if (is_whole(frame, image)) return moved;
+    sgm_box moved = {box->x0 - view.x, box->y0 - view.y, box->x1 - view.x, box->y1 - view.y};
+    if (is_whole(view, image)) return moved;
     moved.x0 = fmax(moved.x0, 0);
     moved.y0 = fmax(moved.y0, 0);
-    moved.x1 = fmin(moved.x1, frame.width - 1);
-    moved.y1 = fmin(moved.y1, frame.height - 1);
+    moved.x1 = fmin(moved.x1, view.width - 1);
+    moved.y1 = fmin(moved.y1, view.height - 1);
     return moved;
 }
 
-static void paste(sgm_looker *looker, const sgm_image *image, sgm_frame frame, const sgm_mask *raw)
+static void paste(sgm_looker *looker, const sgm_image *image, sgm_view view, const sgm_mask *raw)
 {
-    size_t width = (size_t)image->width, part = (size_t)frame.width;
-    if (!is_whole(frame, image)) memset(looker->mask, 0, width * (size_t)image->height);
-    for (int y = 0; y < frame.height; y++)
-        memcpy(looker->mask + (size_t)(frame.y + y) * width + (size_t)frame.x,
+    size_t width = (size_t)image->width, part = (size_t)view.width;
+    if (!is_whole(view, image)) memset(looker->mask, 0, width * (size_t)image->height);
+    for (int y = 0; y < view.height; y++)
+        memcpy(looker->mask + (size_t)(view.y + y) * width + (size_t)view.x,
                raw->data + (size_t)y * part, part);
 }
 
-static sgm_status check_answer(const sgm_predictor *predictor, sgm_frame frame, const sgm_mask *raw)
+static sgm_status check_answer(const sgm_predictor *predictor, sgm_view view, const sgm_mask *raw)
 {
-    if (raw->width == frame.width && raw->height == frame.height && raw->low_res &&
+    if (raw->width == view.width && raw->height == view.height && raw->low_res &&
         raw->chosen >= 0 && raw->chosen < raw->mask_tokens &&
         raw->low_res_shape[0] == predictor->low_res_shape[0] &&
         raw->low_res_shape[1] == predictor->low_res_shape[1])
@@ -135,33 +135,33 @@ static sgm_status check_answer(const sgm_predictor *predictor, sgm_frame frame, 
     return sgm_fail(SGM_INTERNAL, "the network answered with a mask of another shape");
 }
 
-static sgm_status look_in(sgm_looker *looker, const sgm_question *question, sgm_frame frame,
+static sgm_status look_in(sgm_looker *looker, const sgm_question *question, sgm_view view,
                           sgm_look *out)
 {
     const sgm_predictor *predictor = looker->predictor;
-    SGM_TRY(sgm_embedder_select(looker->embedder, question->picture, question->image, frame));
+    SGM_TRY(sgm_embedder_select(looker->embedder, question->picture, question->image, view));
     sgm_prompt prompt = {.points = looker->points};
     sgm_box box;
-    prompt.point_count = move_points(looker, question, frame);
+    prompt.point_count = move_points(looker, question, view);
     if (question->box) {
-        box = move_box(question->box, frame, question->image);
+        box = move_box(question->box, view, question->image);
         prompt.box = &box;
     }
     if (question->logits) {
-        sgm_logits_move(predictor, question->logits, question->logits_frame, looker->moved, frame);
+        sgm_logits_move(predictor, question->logits, question->logits_view, looker->moved, view);
         prompt.mask = looker->moved;
     }
     sgm_predict_options options = {.choice = question->choice, .want_logits = 1};
     SGM_TRY(predictor->decode(predictor->self, &prompt, &options, &out->raw));
-    SGM_TRY(check_answer(predictor, frame, &out->raw));
-    paste(looker, question->image, frame, &out->raw);
+    SGM_TRY(check_answer(predictor, view, &out->raw));
+    paste(looker, question->image, view, &out->raw);
     memcpy(looker->low_res, out->raw.low_res + (size_t)out->raw.chosen * low_res_count(predictor),
            sizeof(float) * low_res_count(predictor));
     out->mask = looker->mask;
     out->low_res = looker->low_res;
     out->width = question->image->width;
     out->height = question->image->height;
-    out->frame = frame;
+    out->view = view;
     out->area = sgm_mask_measure(out->mask, out->width, out->height, &out->extent);
     return SGM_OK;
 }
@@ -188,46 +188,46 @@ static int prompt_extent(const sgm_question *question, sgm_box *extent)
            isfinite(extent->y1);
 }
 
-/* Looks around `extent`, and wider as long as the answer touches the frame. */
+/* Looks around `extent`, and wider as long as the answer touches the view. */
 static sgm_status look_around(sgm_looker *looker, const sgm_question *question, sgm_box extent,
                               sgm_look *out)
 {
     int width = question->image->width, height = question->image->height;
-    sgm_frame frame = question->stay;
-    if (!sgm_frame_serves(frame, &extent, width, height))
-        frame = sgm_frame_around(&extent, width, height);
+    sgm_view view = question->stay;
+    if (!sgm_view_serves(view, &extent, width, height))
+        view = sgm_view_around(&extent, width, height);
     for (int i = 0;; i++) {
-        SGM_TRY(look_in(looker, question, frame, out));
+        SGM_TRY(look_in(looker, question, view, out));
         if (i == MAX_RECENTRES || !out->area ||
-            !sgm_frame_is_touched(frame, &out->extent, width, height))
+            !sgm_view_is_touched(view, &out->extent, width, height))
             return SGM_OK;
         extent = sgm_box_union(&extent, &out->extent);
-        sgm_frame wider = sgm_frame_around(&extent, width, height);
-        if (sgm_frame_equal(wider, frame)) return SGM_OK;
-        frame = wider;
+        sgm_view wider = sgm_view_around(&extent, width, height);
+        if (sgm_view_equal(wider, view)) return SGM_OK;
+        view = wider;
     }
 }
 
-/* Frames of falling size around the foreground points: whole picture, half, quarter, eighth. */
-static int first_frames(const sgm_question *question, const sgm_box *extent, sgm_frame *frames)
+/* Views of falling size around the foreground points: whole picture, half, quarter, eighth. */
+static int first_views(const sgm_question *question, const sgm_box *extent, sgm_view *views)
 {
     int width = question->image->width, height = question->image->height, count = 0;
     double x = (extent->x0 + extent->x1) / 2, y = (extent->y0 + extent->y1) / 2;
     double size = fmax(extent->x1 - extent->x0, extent->y1 - extent->y0) + 1;
     double side = width > height ? width : height;
     for (int i = 0; i < MAX_SCALES; i++, side /= 2) {
-        if (i && side < fmax(min_first_side, SGM_FRAME_MARGIN * size)) break;
-        frames[count++] = sgm_frame_at(x, y, side, width, height);
+        if (i && side < fmax(min_first_side, SGM_VIEW_MARGIN * size)) break;
+        views[count++] = sgm_view_at(x, y, side, width, height);
     }
     return count;
 }
 
-/* What the network thinks of its answer; an empty one or one that leaves the frame comes last. */
+/* What the network thinks of its answer; an empty one or one that leaves the view comes last. */
 static float rating(const sgm_question *question, const sgm_look *look)
 {
     float iou = look->raw.predicted_iou;
     if (!look->area || !isfinite(iou)) return -INFINITY;
-    int is_cut = sgm_frame_is_touched(look->frame, &look->extent, question->image->width,
+    int is_cut = sgm_view_is_touched(look->view, &look->extent, question->image->width,
                                       question->image->height);
     return is_cut ? iou - 1000 : iou;
 }
@@ -235,29 +235,29 @@ static float rating(const sgm_question *question, const sgm_look *look)
 static sgm_status look_at_scales(sgm_looker *looker, const sgm_question *question,
                                  const sgm_box *extent, sgm_look *out)
 {
-    sgm_frame frames[MAX_SCALES];
-    int count = first_frames(question, extent, frames), best = 0;
+    sgm_view views[MAX_SCALES];
+    int count = first_views(question, extent, views), best = 0;
     float best_rating = -INFINITY;
     for (int i = 0; i < count; i++) {
-        SGM_TRY(look_in(looker, question, frames[i], out));
+        SGM_TRY(look_in(looker, question, views[i], out));
         float current = rating(question, out);
         if (current > best_rating) {
             best_rating = current;
             best = i;
         }
     }
-    return best == count - 1 ? SGM_OK : look_in(looker, question, frames[best], out);
+    return best == count - 1 ? SGM_OK : look_in(looker, question, views[best], out);
 }
 
-/* The same points again in a frame around the first answer: the object at its full resolution. */
+/* The same points again in a view around the first answer: the object at its full resolution. */
 static sgm_status look_again(sgm_looker *looker, const sgm_question *question,
                              const sgm_box *points, sgm_look *out)
 {
     if (!out->area) return SGM_OK;
     sgm_box extent = sgm_box_union(points, &out->extent);
-    sgm_frame first = out->frame;
+    sgm_view first = out->view;
     float first_rating = rating(question, out);
-    if (sgm_frame_serves(first, &extent, question->image->width, question->image->height))
+    if (sgm_view_serves(first, &extent, question->image->width, question->image->height))
         return SGM_OK;
     SGM_TRY(look_around(looker, question, extent, out));
     if (rating(question, out) >= first_rating - allowed_loss) return SGM_OK;
@@ -271,9 +271,9 @@ sgm_status sgm_look_at(sgm_looker *looker, const sgm_question *question, sgm_loo
     *out = (sgm_look){0};
     SGM_TRY(reserve(looker, question));
     if (!looker->zoom || !prompt_extent(question, &extent))
-        return look_in(looker, question, sgm_frame_whole(image->width, image->height), out);
+        return look_in(looker, question, sgm_view_whole(image->width, image->height), out);
     int stays = question->point_count > 1 &&
-                sgm_frame_serves(question->stay, &extent, image->width, image->height);
+                sgm_view_serves(question->stay, &extent, image->width, image->height);
     if (question->box || question->extent || stays)
         return look_around(looker, question, extent, out);
     SGM_TRY(look_at_scales(looker, question, &extent, out));

@@ -12,10 +12,10 @@ typedef struct sgm_question {
     const sgm_point *points;
     size_t point_count;
     const sgm_box *box;
-    const float *logits; /* low-res logits of `logits_frame`, or NULL */
-    sgm_frame logits_frame;
-    const sgm_box *extent; /* of the mask that `logits` show, to choose a frame by; may be NULL */
-    sgm_frame stay;        /* an earlier frame to stay in while it serves; width 0: none */
+    const float *logits; /* low-res logits of `logits_view`, or NULL */
+    sgm_view logits_view;
+    const sgm_box *extent; /* of the mask that `logits` show, to choose a view by; may be NULL */
+    sgm_view stay;        /* an earlier view to stay in while it serves; width 0: none */
     sgm_choice choice;
 } sgm_question;
 
@@ -25,9 +25,9 @@ typedef struct sgm_look {
     int width, height;
     int64_t area;   /* pixels of the mask */
     sgm_box extent; /* its bounding box, pixel centres; undefined when area is 0 */
-    sgm_frame frame;
-    float *low_res; /* of the chosen mask in `frame` */
-    sgm_mask raw;   /* as the network gave it: in `frame`, valid as long as the look */
+    sgm_view view;
+    float *low_res; /* of the chosen mask in `view` */
+    sgm_mask raw;   /* as the network gave it: in `view`, valid as long as the look */
 } sgm_look;
 
 typedef struct sgm_looker {
@@ -47,10 +47,10 @@ void sgm_looker_clear(sgm_looker *looker);
 
 /* Answers a question.
  *
- * Zoomed: with a box or a mask, the frame is `stay` if it serves, else one around them; when the
- * answer touches a side of the frame, it is asked again in a frame around prompt and answer.
+ * Zoomed: with a box or a mask, the view is `stay` if it serves, else one around them; when the
+ * answer touches a side of the view, it is asked again in a view around prompt and answer.
  * With points alone: looks at several scales around the foreground points, takes the one whose
- * answer the network rates best (not touching the frame), then looks again at a frame around that
+ * answer the network rates best (not touching the view), then looks again at a view around that
  * answer; several points stay in `stay` if it serves, so that a correcting click is one decode.
  *
  * SGM_BAD_PROMPT as sgm_session_predict. */

@@ -1,0 +1,341 @@
+/* Embeddings in a folder. See segmodel/volume.h for what is promised.
+ *
+ * A file is a header and its values in the machine's byte order; a file from a machine of another
+ * order does not have our magic and counts as missing. Values are exact: rounding them (to FP16,
+ * say, which a bf16 network's accuracy would allow) would make a second run differ from the first,
+ * and break the exact mode's parity; where the device's embeddings are BF16 numbers anyway, two
+ * bytes hold them. The time of the last use is the file's modification time, because access times
+ * are often switched off. */
+#include "segmodel/volume.h"
+
+#include "core/status.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { NAME_LENGTH = 20, STALE_SECONDS = 3600 };
+
+typedef struct file_header {
+    char magic[8];
+    uint32_t order;  /* 0x01020304 */
+    uint32_t width;  /* bytes per value: 4 (FP32) or 2 (BF16) */
+    uint64_t key;
+    uint64_t count;
+    uint64_t checksum; /* of the values as stored */
+} file_header;
+
+static const char magic[8] = {'s', 'g', 'm', 'e', 'm', 'b', '0', '1'};
+
+typedef struct folder {
+    int descriptor;
+    uint64_t limit;
+    uint64_t size; /* bytes in it, as of the last count plus what was written since */
+} folder;
+
+/* ----------------------------------------------------------------------------------- contents */
+
+static uint64_t checksum(const void *data, size_t size)
+{
+    const unsigned char *bytes = data;
+    uint64_t sum = 0x9e3779b97f4a7c15u ^ size, word;
+    for (; size >= 8; size -= 8, bytes += 8) {
+        memcpy(&word, bytes, 8);
+        sum = (sum ^ word) * 0xff51afd7ed558ccdu;
+        sum ^= sum >> 32;
+    }
+    for (; size; size--)
+        sum = (sum ^ *bytes++) * 0xff51afd7ed558ccdu;
+    return sum ^ sum >> 29;
+}
+
+static uint32_t bits_of(float value)
+{
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return bits;
+}
+
+static int are_bf16(const float *values, size_t count)
+{
+    uint32_t low = 0;
+    for (size_t i = 0; i < count; i++)
+        low |= bits_of(values[i]) & 0xffff;
+    return low == 0;
+}
+
+static void narrow(const float *values, size_t count, uint16_t *halves)
+{
+    for (size_t i = 0; i < count; i++)
+        halves[i] = (uint16_t)(bits_of(values[i]) >> 16);
+}
+
+static void widen(const uint16_t *halves, size_t count, float *values)
+{
+    for (size_t i = 0; i < count; i++) {
+        uint32_t bits = (uint32_t)halves[i] << 16;
+        memcpy(&values[i], &bits, sizeof bits);
+    }
+}
+
+/* -------------------------------------------------------------------------------------- files */
+
+static void name_of(uint64_t key, char name[NAME_LENGTH + 1])
+{
+    snprintf(name, NAME_LENGTH + 1, "%016llx.emb", (unsigned long long)key);
+}
+
+static int is_our_name(const char *name)
+{
+    return strlen(name) == NAME_LENGTH && strspn(name, "0123456789abcdef") == 16 &&
+           strcmp(name + 16, ".emb") == 0;
+}
+
+static int read_all(int file, void *data, size_t size)
+{
+    char *to = data;
+    while (size) {
+        ssize_t got = read(file, to, size);
+        if (got < 0 && errno == EINTR) continue;
+        if (got <= 0) return 0;
+        to += got;
+        size -= (size_t)got;
+    }
+    return 1;
+}
+
+static int write_all(int file, const void *data, size_t size)
+{
+    const char *from = data;
+    while (size) {
+        ssize_t put = write(file, from, size);
+        if (put < 0 && errno == EINTR) continue;
+        if (put <= 0) return 0;
+        from += put;
+        size -= (size_t)put;
+    }
+    return 1;
+}
+
+static int fits(const file_header *header, uint64_t key, size_t count)
+{
+    return memcmp(header->magic, magic, sizeof magic) == 0 && header->order == 0x01020304 &&
+           (header->width == 2 || header->width == 4) && header->key == key &&
+           header->count == count;
+}
+
+static int read_values(int file, const file_header *header, float *values)
+{
+    size_t count = (size_t)header->count;
+    if (header->width == 4)
+        return read_all(file, values, count * 4) && checksum(values, count * 4) == header->checksum;
+    uint16_t *halves = malloc(count * 2);
+    int ok = halves && read_all(file, halves, count * 2) &&
+             checksum(halves, count * 2) == header->checksum;
+    if (ok) widen(halves, count, values);
+    free(halves);
+    return ok;
+}
+
+/* An entry as it stands in the folder; it may be anything. */
+static int read_entry(int file, uint64_t key, float *values, size_t count)
+{
+    struct stat state;
+    file_header header;
+    if (fstat(file, &state) != 0 || !S_ISREG(state.st_mode)) return 0;
+    if (!read_all(file, &header, sizeof header) || !fits(&header, key, count)) return 0;
+    if ((uint64_t)state.st_size != sizeof header + (uint64_t)count * header.width) return 0;
+    if (!read_values(file, &header, values)) return 0;
+    futimens(file, NULL); /* used now; a failure only ages the entry */
+    return 1;
+}
+
+static int store_get(void *user, uint64_t key, float *values, size_t count)
+{
+    folder *f = user;
+    char name[NAME_LENGTH + 1];
+    name_of(key, name);
+    int file = openat(f->descriptor, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    if (file < 0) return 0;
+    int ok = read_entry(file, key, values, count);
+    close(file);
+    return ok;
+}
+
+/* ----------------------------------------------------------------------------------- eviction */
+
+typedef struct entry {
+    char name[NAME_LENGTH + 1];
+    struct timespec used;
+    uint64_t size;
+} entry;
+
+typedef struct listing {
+    entry *entries;
+    size_t count, room;
+    uint64_t size;
+} listing;
+
+static int add_entry(listing *list, const char *name, const struct stat *state)
+{
+    if (list->count == list->room) {
+        size_t room = list->room ? 2 * list->room : 64;
+        entry *grown = realloc(list->entries, room * sizeof *grown);
+        if (!grown) return 0;
+        list->entries = grown;
+        list->room = room;
+    }
+    entry *e = &list->entries[list->count++];
+    memcpy(e->name, name, NAME_LENGTH + 1);
+    e->used = state->st_mtim;
+    e->size = (uint64_t)state->st_size;
+    list->size += e->size;
+    return 1;
+}
+
+/* Half-written files of processes that died. */
+static void remove_if_stale(const folder *f, const char *name, const struct stat *state)
+{
+    if (strncmp(name, ".sgmemb-", 8) == 0 && time(NULL) - state->st_mtim.tv_sec > STALE_SECONDS)
+        unlinkat(f->descriptor, name, 0);
+}
+
+/* Our entries; what else lies in the folder is none of our business. 0: cannot be listed. */
+static int list_entries(const folder *f, listing *list)
+{
+    *list = (listing){0};
+    int copy = openat(f->descriptor, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *directory = copy < 0 ? NULL : fdopendir(copy);
+    if (!directory) {
+        if (copy >= 0) close(copy);
+        return 0;
+    }
+    int ok = 1;
+    for (struct dirent *e; ok && (e = readdir(directory));) {
+        struct stat state;
+        if (fstatat(f->descriptor, e->d_name, &state, AT_SYMLINK_NOFOLLOW) != 0 ||
+            !S_ISREG(state.st_mode))
+            continue;
+        remove_if_stale(f, e->d_name, &state);
+        if (is_our_name(e->d_name)) ok = add_entry(list, e->d_name, &state);
+    }
+    closedir(directory);
+    return ok;
+}
+
+static int compare_use(const void *a, const void *b)
+{
+    const entry *x = a, *y = b;
+    if (x->used.tv_sec != y->used.tv_sec) return x->used.tv_sec < y->used.tv_sec ? -1 : 1;
+    if (x->used.tv_nsec != y->used.tv_nsec) return x->used.tv_nsec < y->used.tv_nsec ? -1 : 1;
+    return strcmp(x->name, y->name);
+}
+
+/* Counts the folder and removes what was used longest ago until it is within the limit. */
+static void shrink(folder *f)
+{
+    listing list;
+    if (list_entries(f, &list)) {
+        if (list.count) qsort(list.entries, list.count, sizeof *list.entries, compare_use);
+        for (size_t i = 0; i < list.count && f->limit && list.size > f->limit; i++)
+            if (unlinkat(f->descriptor, list.entries[i].name, 0) == 0)
+                list.size -= list.entries[i].size;
+        f->size = list.size;
+    }
+    free(list.entries);
+}
+
+/* ------------------------------------------------------------------------------------ writing */
+
+static int write_entry(int file, uint64_t key, const float *values, size_t count)
+{
+    file_header header = {.order = 0x01020304, .width = are_bf16(values, count) ? 2 : 4,
+                          .key = key, .count = count};
+    memcpy(header.magic, magic, sizeof magic);
+    uint16_t *halves = NULL;
+    const void *data = values;
+    if (header.width == 2) {
+        data = halves = malloc(count * 2);
+        if (!halves) return 0;
+        narrow(values, count, halves);
+    }
+    header.checksum = checksum(data, count * header.width);
+    int ok = write_all(file, &header, sizeof header) && write_all(file, data, count * header.width);
+    free(halves);
+    return ok;
+}
+
+static void store_put(void *user, uint64_t key, const float *values, size_t count)
+{
+    static atomic_uint serial;
+    folder *f = user;
+    char name[NAME_LENGTH + 1], beside[64];
+    uint64_t size = sizeof(file_header) + (uint64_t)count * 4;
+    if (!count || (f->limit && size > f->limit)) return;
+    name_of(key, name);
+    snprintf(beside, sizeof beside, ".sgmemb-%ld-%u", (long)getpid(),
+             atomic_fetch_add(&serial, 1));
+    int file = openat(f->descriptor, beside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (file < 0) return;
+    int ok = write_entry(file, key, values, count);
+    ok = close(file) == 0 && ok;
+    if (!ok || renameat(f->descriptor, beside, f->descriptor, name) != 0) {
+        unlinkat(f->descriptor, beside, 0);
+        return;
+    }
+    f->size += size;
+    if (f->limit && f->size > f->limit) shrink(f);
+}
+
+/* ------------------------------------------------------------------------------ open and close */
+
+static sgm_status cannot(const char *what, const char *path)
+{
+    return sgm_fail(SGM_UNWRITABLE, "%s: the embedding cache's folder cannot be %s: %s", path, what,
+                    strerror(errno));
+}
+
+static sgm_status open_folder(const char *path, int *descriptor)
+{
+    if (mkdir(path, 0777) != 0 && errno != EEXIST) return cannot("made", path);
+    *descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (*descriptor < 0) return cannot("opened", path);
+    if (faccessat(*descriptor, ".", W_OK | X_OK, 0) == 0) return SGM_OK;
+    close(*descriptor);
+    return cannot("written", path);
+}
+
+sgm_status sgm_store_open(const char *path, uint64_t limit_bytes, sgm_embedding_store *store)
+{
+    if (!path || !*path || !store)
+        return sgm_fail(SGM_INVALID_ARGUMENT, "sgm_store_open: no folder or no store");
+    *store = (sgm_embedding_store){0};
+    int descriptor;
+    SGM_TRY(open_folder(path, &descriptor));
+    folder *f = calloc(1, sizeof *f);
+    if (!f) {
+        close(descriptor);
+        return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for the embedding cache");
+    }
+    f->descriptor = descriptor;
+    f->limit = limit_bytes;
+    shrink(f);
+    *store = (sgm_embedding_store){store_get, store_put, f};
+    return SGM_OK;
+}
+
+void sgm_store_close(sgm_embedding_store *store)
+{
+    if (!store || !store->user) return;
+    folder *f = store->user;
+    close(f->descriptor);
+    free(f);
+    *store = (sgm_embedding_store){0};
+}

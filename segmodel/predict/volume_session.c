@@ -1,0 +1,97 @@
+#include "predict/volume_session.h"
+
+#include "predict/model.h"
+#include "predict/volume_segment.h"
+
+enum { LARGEST_ZOOMED_INPUT = 512 };
+
+static sgm_status bound_input_hash(void *self, const sgm_image *image, uint64_t *hash)
+{
+    sgm_session_predictor *binding = self;
+    return sgm_session_input_hash(binding->session, image, hash);
+}
+
+static sgm_status bound_encode(void *self, const sgm_image *image, float *embedding)
+{
+    sgm_session_predictor *binding = self;
+    SGM_TRY(sgm_session_set_image(binding->session, image));
+    return sgm_session_get_embedding(binding->session, embedding);
+}
+
+static sgm_status bound_select(void *self, const float *embedding, int width, int height)
+{
+    sgm_session_predictor *binding = self;
+    return sgm_session_set_embedding(binding->session, embedding, width, height);
+}
+
+static sgm_status bound_decode(void *self, const sgm_prompt *prompt,
+                               const sgm_predict_options *options, sgm_mask *out)
+{
+    sgm_session_predictor *binding = self;
+    return sgm_session_predict(binding->session, prompt, options, out);
+}
+
+static sgm_status bound_cancelled(void *self)
+{
+    sgm_session_predictor *binding = self;
+    return sgm_context_cancelled(sgm_model_context(binding->model));
+}
+
+static int stretches(sgm_protocol protocol)
+{
+    return protocol != SGM_PROTOCOL_SAM && protocol != SGM_PROTOCOL_LITE_MEDSAM;
+}
+
+int sgm_model_wants_zoom(const sgm_model *model)
+{
+    const sgm_model_config *config = sgm_model_get_config(model);
+    return config->image_size <= LARGEST_ZOOMED_INPUT && config->protocol == SGM_PROTOCOL_SAM;
+}
+
+sgm_status sgm_session_predictor_init(sgm_session_predictor *binding, sgm_model *model)
+{
+    sgm_model_info info;
+    *binding = (sgm_session_predictor){.model = model};
+    SGM_TRY(sgm_session_create(model, &binding->session));
+    sgm_model_get_info(model, &info);
+    binding->predictor = (sgm_predictor){
+        .self = binding,
+        .image_size = info.image_size,
+        .low_res_shape = {info.low_res_shape[0], info.low_res_shape[1]},
+        .stretches = stretches(sgm_model_get_config(model)->protocol),
+        .embedding_count = (size_t)info.embedding_shape[0] * (size_t)info.embedding_shape[1] *
+                           (size_t)info.embedding_shape[2],
+        /* an odd multiplier spreads the precision over the key */
+        .key = info.hash ^ ((uint64_t)info.precision * 0x9e3779b97f4a7c15u),
+        .input_hash = bound_input_hash,
+        .encode = bound_encode,
+        .select = bound_select,
+        .decode = bound_decode,
+        .cancelled = bound_cancelled,
+    };
+    return SGM_OK;
+}
+
+void sgm_session_predictor_clear(sgm_session_predictor *binding)
+{
+    sgm_session_destroy(binding->session);
+    *binding = (sgm_session_predictor){0};
+}
+
+sgm_status sgm_volume_predict(sgm_model *model, const sgm_volume *volume,
+                              const sgm_object *objects, size_t object_count,
+                              const sgm_volume_options *options, sgm_volume_result *out)
+{
+    sgm_session_predictor binding;
+    if (!out) return sgm_fail(SGM_INVALID_ARGUMENT, "sgm_volume_predict: out is NULL");
+    *out = (sgm_volume_result){0};
+    if (!model || !volume)
+        return sgm_fail(SGM_INVALID_ARGUMENT, "sgm_volume_predict: model or volume is NULL");
+    sgm_zoom_mode mode = options ? options->zoom : SGM_ZOOM_AUTO;
+    int zoom = mode == SGM_ZOOM_ON || (mode == SGM_ZOOM_AUTO && sgm_model_wants_zoom(model));
+    SGM_TRY(sgm_session_predictor_init(&binding, model));
+    sgm_status status = sgm_volume_segment(&binding.predictor, zoom, volume, objects, object_count,
+                                           options, out);
+    sgm_session_predictor_clear(&binding);
+    return status;
+}
