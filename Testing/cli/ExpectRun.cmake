@@ -5,7 +5,6 @@
 #   -DSTDOUT=<regex>  -DSTDERR=<regex>   must match
 #   -DFILE=<path> -DHOLDS=<regex>        the file exists and matches
 #   -DABSENT=<path;...>                  must not exist afterwards (removed beforehand)
-#   -DINPUT_OF=<path>                    file given to the program's standard input
 #
 # Always checked: on success standard error is empty; on failure it holds one message that begins
 # with the program's name, and no temporary file (<ABSENT>.*) is left.

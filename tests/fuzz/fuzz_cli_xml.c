@@ -17,8 +17,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         cli_help_print(tool, "tool", 80, nowhere);
         if (cli_options_parse(tool, 5, argv, &options) == 0)
             cli_options_print(options, nowhere);
-        else
-            options = NULL;
         cli_options_free(options);
         fclose(nowhere);
     }
