@@ -119,7 +119,7 @@ static void worse_mask(const sim *s, uint8_t *guess)
 {
     int n = s->size;
     sgm_mask_box b = sgm_mask_bounds(s->mask, n, n);
-    double w = b.x1 - b.x0 + 1, h = b.y1 - b.y0 + 1, reach = 0.12 * (w + h) / 2;
+    double w = b.x1 - b.x0 + 1, h = b.y1 - b.y0 + 1, reach = 0.06 * (w + h) / 2;
     double px = sgm_rng_range(s->rng, 0, 6.28), py = sgm_rng_range(s->rng, 0, 6.28);
     double fx = sgm_rng_range(s->rng, 1, 2.5) * 6.28 / (w + 4), sx = sgm_rng_normal(s->rng) * reach;
     double fy = sgm_rng_range(s->rng, 1, 2.5) * 6.28 / (h + 4), sy = sgm_rng_normal(s->rng) * reach;

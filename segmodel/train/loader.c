@@ -1,0 +1,168 @@
+#include "train/loader.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum { MAX_THREADS = 64, AHEAD = 2 };
+
+typedef struct loader_slot {
+    sgm_batch batch;
+    uint64_t number;
+    bool ready;
+} loader_slot;
+
+struct sgm_loader {
+    const sgm_sampler *sampler;
+    sgm_sampler_options options;
+    int batch_size, thread_count, slot_count;
+    pthread_t threads[MAX_THREADS];
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    loader_slot *slots;
+    uint64_t next_made, next_given; /* numbers of batches */
+    bool stop, holding;
+    sgm_status status;
+    char message[1024];
+    double waited;
+};
+
+static sgm_status fill(const sgm_loader *loader, const sgm_sampler_scratch *scratch,
+                       uint64_t number, sgm_batch *batch)
+{
+    batch->first = number * (uint64_t)loader->batch_size;
+    for (int i = 0; i < loader->batch_size; i++)
+        SGM_TRY(sgm_sampler_draw(loader->sampler, batch->first + (uint64_t)i, i, scratch, batch));
+    return SGM_OK;
+}
+
+/* Lock held: the slot of the next batch to make, once it is free. NULL to stop. */
+static loader_slot *claim(sgm_loader *loader)
+{
+    for (;;) {
+        if (loader->stop || loader->status != SGM_OK) return NULL;
+        if (loader->next_made <
+            loader->next_given + (uint64_t)loader->slot_count - (loader->holding ? 1 : 0))
+            break;
+        pthread_cond_wait(&loader->changed, &loader->lock);
+    }
+    loader_slot *slot = &loader->slots[loader->next_made % (uint64_t)loader->slot_count];
+    slot->number = loader->next_made++;
+    slot->ready = false;
+    return slot;
+}
+
+static void *work(void *argument)
+{
+    sgm_loader *loader = argument;
+    sgm_sampler_scratch scratch = {0};
+    sgm_status status = sgm_sampler_scratch_create(&loader->options, &scratch);
+    pthread_mutex_lock(&loader->lock);
+    loader_slot *slot;
+    while (status == SGM_OK && (slot = claim(loader))) {
+        pthread_mutex_unlock(&loader->lock);
+        status = fill(loader, &scratch, slot->number, &slot->batch);
+        pthread_mutex_lock(&loader->lock);
+        slot->ready = status == SGM_OK;
+        pthread_cond_broadcast(&loader->changed);
+    }
+    if (status != SGM_OK && loader->status == SGM_OK) {
+        loader->status = status;
+        strncpy(loader->message, sgm_last_message(), sizeof loader->message - 1);
+        pthread_cond_broadcast(&loader->changed);
+    }
+    pthread_mutex_unlock(&loader->lock);
+    sgm_sampler_scratch_clear(&scratch);
+    return NULL;
+}
+
+static sgm_status start(sgm_loader *loader, int threads)
+{
+    loader->slots = calloc((size_t)loader->slot_count, sizeof *loader->slots);
+    if (!loader->slots) return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for batches");
+    for (int i = 0; i < loader->slot_count; i++)
+        SGM_TRY(sgm_batch_create(&loader->options, loader->batch_size, &loader->slots[i].batch));
+    for (int i = 0; i < threads; i++) {
+        if (pthread_create(&loader->threads[i], NULL, work, loader) != 0)
+            return sgm_fail(SGM_OUT_OF_MEMORY, "a thread to prepare batches cannot be started");
+        loader->thread_count++;
+    }
+    return SGM_OK;
+}
+
+sgm_status sgm_loader_create(const sgm_sampler *sampler, const sgm_sampler_options *options,
+                             int batch_size, uint64_t first_batch, int threads, sgm_loader **out)
+{
+    *out = NULL;
+    if (batch_size < 1 || threads < 1 || threads > MAX_THREADS)
+        return sgm_fail(SGM_INVALID_ARGUMENT, "a loader needs a batch and 1..%d threads",
+                        MAX_THREADS);
+    sgm_loader *loader = calloc(1, sizeof *loader);
+    if (!loader) return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for the loader");
+    loader->sampler = sampler;
+    loader->options = *options;
+    loader->batch_size = batch_size;
+    loader->slot_count = threads + AHEAD;
+    loader->next_made = loader->next_given = first_batch;
+    pthread_mutex_init(&loader->lock, NULL);
+    pthread_cond_init(&loader->changed, NULL);
+    sgm_status status = start(loader, threads);
+    if (status != SGM_OK)
+        sgm_loader_destroy(loader);
+    else
+        *out = loader;
+    return status;
+}
+
+void sgm_loader_destroy(sgm_loader *loader)
+{
+    if (!loader) return;
+    pthread_mutex_lock(&loader->lock);
+    loader->stop = true;
+    pthread_cond_broadcast(&loader->changed);
+    pthread_mutex_unlock(&loader->lock);
+    for (int i = 0; i < loader->thread_count; i++)
+        pthread_join(loader->threads[i], NULL);
+    for (int i = 0; loader->slots && i < loader->slot_count; i++)
+        sgm_batch_clear(&loader->slots[i].batch);
+    pthread_mutex_destroy(&loader->lock);
+    pthread_cond_destroy(&loader->changed);
+    free(loader->slots);
+    free(loader);
+}
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+sgm_status sgm_loader_next(sgm_loader *loader, const sgm_batch **batch)
+{
+    double before = now();
+    pthread_mutex_lock(&loader->lock);
+    loader->holding = false; /* the batch given last is free again */
+    pthread_cond_broadcast(&loader->changed);
+    loader_slot *slot = &loader->slots[loader->next_given % (uint64_t)loader->slot_count];
+    while (loader->status == SGM_OK && !(slot->ready && slot->number == loader->next_given))
+        pthread_cond_wait(&loader->changed, &loader->lock);
+    sgm_status status = loader->status;
+    if (status == SGM_OK) {
+        slot->ready = false;
+        loader->next_given++;
+        loader->holding = true;
+        *batch = &slot->batch;
+    } else {
+        sgm_set_message(loader->message);
+    }
+    loader->waited += now() - before;
+    pthread_mutex_unlock(&loader->lock);
+    return status;
+}
+
+double sgm_loader_waited(const sgm_loader *loader)
+{
+    return loader->waited;
+}

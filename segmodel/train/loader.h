@@ -1,0 +1,20 @@
+/* Batches prepared ahead by worker threads, delivered in order. */
+#ifndef SEGMODEL_TRAIN_LOADER_H
+#define SEGMODEL_TRAIN_LOADER_H
+
+#include "train/sampler.h"
+
+typedef struct sgm_loader sgm_loader;
+
+/* Batch k holds samples k * batch_size ...; the first delivered is `first_batch`. threads >= 1. */
+sgm_status sgm_loader_create(const sgm_sampler *sampler, const sgm_sampler_options *options,
+                             int batch_size, uint64_t first_batch, int threads, sgm_loader **out);
+/* Stops the workers and waits for them. */
+void sgm_loader_destroy(sgm_loader *loader);
+
+/* The next batch; valid until the following call. A worker's error comes with its message. */
+sgm_status sgm_loader_next(sgm_loader *loader, const sgm_batch **batch);
+/* Seconds the caller has waited so far: near zero when there are enough threads. */
+double sgm_loader_waited(const sgm_loader *loader);
+
+#endif

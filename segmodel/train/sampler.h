@@ -1,0 +1,64 @@
+/* Draws training samples: which data set, which object, which window, which prompts. */
+#ifndef SEGMODEL_TRAIN_SAMPLER_H
+#define SEGMODEL_TRAIN_SAMPLER_H
+
+#include "train/objects.h"
+#include "train/prompt_sim.h"
+
+typedef struct sgm_sampler_options {
+    uint64_t seed;
+    int size;               /* side of the image, pixels */
+    int target_side;        /* side of the target and mask prompts; divides size */
+    double synthetic_share; /* of samples from synth.h, 0..1; the pack may be absent at 1 */
+    double tight_share;     /* of windows a predictor would choose for a box; others are wider */
+    double augmentation;    /* strength, 0: only the window moves */
+    sgm_split split;
+    bool held_out; /* take whole sets kept aside instead of leaving them out */
+    int limit;     /* only the first so many items with objects; 0: all (overfitting tests) */
+    sgm_sim_options sim;
+} sgm_sampler_options;
+
+typedef struct sgm_sampler sgm_sampler;
+
+/* Data sets are drawn evenly, thin ones a third as often, then items, then objects by the root of
+ * their area. SGM_UNREADABLE when the pack has nothing to draw. The pack must outlive it. */
+sgm_status sgm_sampler_create(const sgm_pack *pack, const sgm_sampler_options *options,
+                              sgm_sampler **out);
+void sgm_sampler_destroy(sgm_sampler *sampler);
+/* Multiplies a data set's weight. False if the pack has no such set. */
+bool sgm_sampler_weight(sgm_sampler *sampler, const char *set, double factor);
+size_t sgm_sampler_object_count(const sgm_sampler *sampler);
+
+/* Where sample `slot` of a batch of `count` is written. Rounds 0 and 1 share the arrays of two
+ * tokens, rounds 2 and 3 those of four: first all samples' earlier round, then the later. */
+typedef struct sgm_batch {
+    int count;
+    uint64_t first; /* index of the first sample */
+    float *image;   /* [count, size, size, 3] in [0, 1] */
+    float *target;  /* [count, side, side]: share of the pixel that is object */
+    float *coords[2];
+    int32_t *labels[2]; /* [2 count, 2 or 4] */
+    float *masks[2];    /* [2 count, side, side] */
+    int *item;          /* [count] in the pack, -1 synthetic: to name a sample in messages */
+    void *memory;
+} sgm_batch;
+
+sgm_status sgm_batch_create(const sgm_sampler_options *options, int count, sgm_batch *batch);
+void sgm_batch_clear(sgm_batch *batch);
+
+/* Working memory of one thread. */
+typedef struct sgm_sampler_scratch {
+    float *floats;
+    uint8_t *bytes;
+    int32_t *ints;
+} sgm_sampler_scratch;
+
+sgm_status sgm_sampler_scratch_create(const sgm_sampler_options *options,
+                                      sgm_sampler_scratch *scratch);
+void sgm_sampler_scratch_clear(sgm_sampler_scratch *scratch);
+
+/* Makes sample `index`: the same whatever thread, order or batch. */
+sgm_status sgm_sampler_draw(const sgm_sampler *sampler, uint64_t index, int slot,
+                            const sgm_sampler_scratch *scratch, sgm_batch *batch);
+
+#endif

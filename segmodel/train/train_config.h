@@ -1,0 +1,60 @@
+/* The settings of a training run: `key = value` lines, '#' begins a comment. Strict: an unknown
+ * key, a key given twice, a value out of range is an error that names file and line. The meaning of
+ * every key: resources/train/README.md. */
+#ifndef SEGMODEL_TRAIN_TRAIN_CONFIG_H
+#define SEGMODEL_TRAIN_TRAIN_CONFIG_H
+
+#include "models/config.h"
+#include "train/optim.h"
+#include "train/sampler.h"
+
+enum { SGM_CONFIG_TEXT = 1024, SGM_CONFIG_WEIGHTS = 64 };
+
+typedef enum sgm_train_loss {
+    SGM_TRAIN_LOSS_SAM,   /* focal + dice + IoU; best of several masks for one point */
+    SGM_TRAIN_LOSS_SAMUS, /* the others train mask 0 for every prompt */
+    SGM_TRAIN_LOSS_SAMIHS,
+    SGM_TRAIN_LOSS_MEDSAM
+} sgm_train_loss;
+
+typedef struct sgm_train_config {
+    char path[256];                     /* of the file, for messages */
+    char architecture[SGM_CONFIG_TEXT]; /* models/config.h's text or a variant's name */
+    char init[SGM_CONFIG_TEXT];         /* checkpoint for a warm start; "" from scratch */
+    char variant[32];                   /* name written into the checkpoint */
+    sgm_model_config model;             /* parsed from architecture, or from init */
+
+    uint64_t seed;
+    int64_t steps;  /* updates */
+    double minutes; /* stops (with a finished schedule) after this time; 0: no limit */
+    int batch, accumulate;
+    int loader_threads;
+    bool bf16;
+
+    sgm_optim_options optim;
+    sgm_schedule schedule;
+    double clip, ema;
+    char freeze[SGM_CONFIG_TEXT]; /* comma-separated patterns with '*' */
+
+    sgm_train_loss loss;
+    sgm_sampler_options sampler; /* size and target_side are derived from the model */
+    struct {
+        char set[SGM_PACK_TEXT];
+        double factor;
+    } weights[SGM_CONFIG_WEIGHTS];
+    int weight_count;
+
+    int64_t validate_every, save_every; /* updates; 0: only at the end */
+    int validate_objects;               /* per validation */
+    int patience;                       /* validations without progress; 0: never stop early */
+} sgm_train_config;
+
+/* Reads and checks. SGM_UNREADABLE names file and line. */
+sgm_status sgm_train_config_read(const char *path, sgm_train_config *config);
+/* The same from text; `path` stands in messages. */
+sgm_status sgm_train_config_parse(const char *text, const char *path, sgm_train_config *config);
+
+/* 1 if `name` matches one of the comma-separated patterns; '*' stands for any characters. */
+bool sgm_name_matches(const char *patterns, const char *name);
+
+#endif
