@@ -29,7 +29,7 @@ static void add_reference_geometry(sgio_text *text, const sgio_geometry *g)
     sgio_text_add(text, "Segmentation_ConversionParameters:=Reference image geometry|");
     for (int r = 0; r < 3; r++)
         for (int c = 0; c < 4; c++)
-            sgio_text_add(text, "%.17g;", to_ras[r] * g->matrix[r][c]);
+            sgio_text_add(text, "%.17g;", to_ras[r] * g->matrix[r][c] + 0.0); /* no -0 */
     sgio_text_add(text, "0;0;0;1;0;%lld;0;%lld;0;%lld;|Grid of the segmented volume (RAS)&\n",
                   (long long)g->size[0] - 1, (long long)g->size[1] - 1, (long long)g->size[2] - 1);
 }

@@ -167,9 +167,12 @@ int sgio_terminology_parse(const char *entry, sgio_terminology *out)
     sgio_code *const codes[7] = {NULL, &out->category, &out->type, &out->type_modifier, NULL,
                                  &out->region, &out->region_modifier};
     char part[256];
+    int separators = 0;
     memset(out, 0, sizeof *out);
+    for (const char *c = entry; *c; c++)
+        separators += *c == '~';
+    if (separators != 6) return -1;
     for (int i = 0; i < 7; i++) {
-        if (i > 0 && entry[-1] != '~') return -1;
         entry = take(entry, "~", part, sizeof part);
         if (!entry || (codes[i] && parse_code(part, codes[i]) != 0)) return -1;
     }

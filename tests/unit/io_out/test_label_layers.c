@@ -1,0 +1,187 @@
+/* Segments in layers: packing, replacing, labels. */
+#include "io_out_support.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { VOXELS = 5 * 4 * 3 };
+
+static void fill(uint8_t mask[VOXELS], int i0, int i1, int j0, int j1, int k0, int k1)
+{
+    memset(mask, 0, VOXELS);
+    for (int k = k0; k <= k1; k++)
+        for (int j = j0; j <= j1; j++)
+            for (int i = i0; i <= i1; i++)
+                mask[(k * 4 + j) * 5 + i] = 255; /* any value but 0 */
+}
+
+static size_t add(sgio_segmentation *s, const char *name, const uint8_t mask[VOXELS])
+{
+    size_t index;
+    assert_int_equal(sgio_segmentation_add(s, name, NULL, &index), SGIO_OK);
+    assert_int_equal(sgio_segmentation_set_mask(s, index, mask), SGIO_OK);
+    return index;
+}
+
+static void assert_mask(const sgio_segmentation *s, size_t index, const uint8_t mask[VOXELS])
+{
+    uint8_t found[VOXELS];
+    sgio_segmentation_get_mask(s, index, found);
+    for (int v = 0; v < VOXELS; v++)
+        assert_int_equal(found[v], mask[v] != 0);
+}
+
+static void only_overlapping_segments_take_a_layer_more(void **state)
+{
+    sgio_geometry grid = make_grid(1);
+    sgio_segmentation s;
+    uint8_t a[VOXELS], b[VOXELS], c[VOXELS], none[VOXELS] = {0};
+    (void)state;
+    assert_int_equal(sgio_segmentation_init(&s, &grid), SGIO_OK);
+    fill(a, 0, 1, 0, 3, 0, 2);
+    fill(b, 2, 4, 0, 3, 0, 2);
+    fill(c, 1, 2, 1, 2, 1, 2);
+    add(&s, "a", a);
+    add(&s, "b", b);
+    assert_int_equal(s.layer_count, 1);
+    add(&s, "c", c);
+    assert_int_equal(s.layer_count, 2);
+    add(&s, "empty", none);
+    assert_int_equal(s.layer_count, 2);
+    assert_int_equal(s.segments[3].layer, -1);
+    assert_mask(&s, 0, a);
+    assert_mask(&s, 1, b);
+    assert_mask(&s, 2, c);
+    assert_mask(&s, 3, none);
+    const int64_t extent[6] = {1, 2, 1, 2, 1, 2};
+    assert_memory_equal(s.segments[2].extent, extent, sizeof extent);
+    assert_int_equal(s.segments[2].voxels, 8);
+    assert_near(sgio_segmentation_ml(&s, 2), 8 * 0.7 * 0.7 * 5 / 1000, 1e-12);
+    assert_int_equal(sgio_segmentation_find(&s, "c"), 2);
+    assert_int_equal(sgio_segmentation_find(&s, "d"), -1);
+    sgio_segmentation_clear(&s);
+}
+
+static void replacing_a_mask_leaves_the_others_alone(void **state)
+{
+    sgio_geometry grid = make_grid(0);
+    sgio_segmentation s;
+    uint8_t a[VOXELS], b[VOXELS], wide[VOXELS], none[VOXELS] = {0};
+    (void)state;
+    assert_int_equal(sgio_segmentation_init(&s, &grid), SGIO_OK);
+    fill(a, 0, 1, 0, 3, 0, 2);
+    fill(b, 3, 4, 0, 3, 0, 2);
+    fill(wide, 0, 3, 0, 3, 0, 0);
+    add(&s, "a", a);
+    add(&s, "b", b);
+    assert_int_equal(sgio_segmentation_set_mask(&s, 0, wide), SGIO_OK); /* now covers b */
+    assert_int_equal(s.layer_count, 2);
+    assert_mask(&s, 0, wide);
+    assert_mask(&s, 1, b);
+    assert_int_equal(sgio_segmentation_set_mask(&s, 0, a), SGIO_OK); /* and back: no layer left */
+    assert_int_equal(s.layer_count, 1);
+    assert_mask(&s, 0, a);
+    assert_mask(&s, 1, b);
+    assert_int_equal(sgio_segmentation_set_mask(&s, 1, none), SGIO_OK);
+    assert_int_equal(s.segments[1].voxels, 0);
+    assert_int_equal(s.segments[1].extent[1], -1);
+    assert_mask(&s, 0, a);
+    sgio_segmentation_clear(&s);
+}
+
+static void more_than_255_segments_use_two_bytes(void **state)
+{
+    sgio_geometry grid = {.size = {300, 1, 1}, .matrix = {{1, 0, 0, 0}, {0, 1, 0, 0}, {0, 0, 1, 0}}};
+    sgio_segmentation s;
+    uint8_t mask[300] = {0};
+    (void)state;
+    assert_int_equal(sgio_segmentation_init(&s, &grid), SGIO_OK);
+    for (int n = 0; n < 300; n++) {
+        size_t index;
+        mask[n] = 1;
+        if (n > 0) mask[n - 1] = 0;
+        assert_int_equal(sgio_segmentation_add(&s, "x", NULL, &index), SGIO_OK);
+        assert_int_equal(sgio_segmentation_set_mask(&s, index, mask), SGIO_OK);
+    }
+    assert_int_equal(s.segments[299].label, 300);
+    for (size_t n = 0; n < 300; n++) {
+        sgio_segmentation_get_mask(&s, n, mask);
+        for (size_t v = 0; v < 300; v++)
+            assert_int_equal(mask[v], v == n);
+    }
+    sgio_segmentation_clear(&s);
+}
+
+static void ids_and_labels_of_new_segments_are_unused(void **state)
+{
+    sgio_geometry grid = make_grid(0);
+    sgio_segmentation s;
+    size_t index;
+    (void)state;
+    assert_int_equal(sgio_segmentation_init(&s, &grid), SGIO_OK);
+    assert_int_equal(sgio_segmentation_add(&s, "a", NULL, &index), SGIO_OK);
+    free(s.segments[0].id);
+    s.segments[0].id = strdup("Segment_2");
+    s.segments[0].label = 2;
+    assert_int_equal(sgio_segmentation_add(&s, "b", NULL, &index), SGIO_OK);
+    assert_int_equal(s.segments[1].label, 1);
+    assert_string_not_equal(s.segments[1].id, "Segment_2");
+    sgio_segmentation_clear(&s);
+}
+
+static void known_names_bring_their_code_and_colour(void **state)
+{
+    sgio_geometry grid = make_grid(0);
+    sgio_segmentation s;
+    sgio_terminology t;
+    size_t index;
+    (void)state;
+    assert_int_equal(sgio_segmentation_init(&s, &grid), SGIO_OK);
+    assert_int_equal(sgio_segmentation_add(&s, "Left_Kidney", NULL, &index), SGIO_OK);
+    assert_int_equal(sgio_terminology_parse(s.segments[0].terminology, &t), 0);
+    assert_string_equal(t.category.value, "123037004");
+    assert_string_equal(t.type.value, "64033007");
+    assert_string_equal(t.type_modifier.meaning, "Left");
+    assert_near(s.segments[0].colour[0], 185 / 255.0, 1e-12);
+    assert_int_equal(sgio_segmentation_add(&s, "Segment_1", NULL, &index), SGIO_OK);
+    assert_int_equal(sgio_terminology_parse(s.segments[1].terminology, &t), 0);
+    assert_string_equal(t.type.scheme, "SCT");
+    assert_string_equal(t.type.value, "85756007");
+    assert_string_equal(t.type_modifier.value, "");
+    assert_int_equal(sgio_terminology_parse("a~b", &t), -1);
+    assert_int_equal(sgio_terminology_parse("", &t), -1);
+    sgio_segmentation_clear(&s);
+}
+
+static void colours_are_parsed_and_differ(void **state)
+{
+    static const char *const bad[] = {"", "1,0", "1,0,2", "-1,0,0", "a,b,c", "0,0,0,0", "nan,0,0"};
+    double colour[3], other[3];
+    (void)state;
+    assert_int_equal(sgio_colour_parse("0.25,1,0", colour), SGIO_OK);
+    assert_near(colour[0], 0.25, 0);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_int_equal(sgio_colour_parse(bad[i], colour), SGIO_USAGE);
+    for (size_t a = 0; a < 24; a++) {
+        for (size_t b = 0; b < a; b++) {
+            sgio_colour_palette(a, colour);
+            sgio_colour_palette(b, other);
+            double d = 0;
+            for (int c = 0; c < 3; c++)
+                d += (colour[c] - other[c]) * (colour[c] - other[c]);
+            if (!(d > 0.01)) fail_msg("colours %zu and %zu look the same", a, b);
+        }
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(only_overlapping_segments_take_a_layer_more),
+        cmocka_unit_test(replacing_a_mask_leaves_the_others_alone),
+        cmocka_unit_test(more_than_255_segments_use_two_bytes),
+        cmocka_unit_test(ids_and_labels_of_new_segments_are_unused),
+        cmocka_unit_test(known_names_bring_their_code_and_colour),
+        cmocka_unit_test(colours_are_parsed_and_differ)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,281 @@
+/* Label maps of others: Slicer's layouts and grids, and files that must be refused. */
+#include "io_out_support.h"
+
+#include "nrrd_header.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define HEAD "NRRD0004\nspace: left-posterior-superior\nencoding: raw\n"
+#define U8_3D HEAD "type: uchar\ndimension: 3\n"
+#define DIRECTIONS "space directions: (1,0,0) (0,1,0) (0,0,2)\nspace origin: (10,20,30)\n"
+
+static sgio_status read_bytes(const char *header, const void *data, size_t bytes,
+                              const sgio_segmentation_read_options *options, sgio_segmentation *out)
+{
+    size_t n = strlen(header);
+    char *file = malloc(n + 1 + bytes);
+    assert_non_null(file);
+    memcpy(file, header, n);
+    file[n] = '\n';
+    memcpy(file + n + 1, data, bytes);
+    write_file(scratch("x.nrrd"), file, n + 1 + bytes);
+    free(file);
+    sgio_status status = sgio_segmentation_read(scratch("x.nrrd"), options, out);
+    remove_scratch("x.nrrd");
+    return status;
+}
+
+/* As Slicer writes overlapping segments: labels count from 1 in each layer, tags of its own, and
+ * an extent that need not be tight. */
+static void slicers_layers_are_read(void **state)
+{
+    static const char header[] =
+        HEAD "type: unsigned char\ndimension: 4\nsizes: 2 2 1 2\n"
+        "space directions: none (1,0,0) (0,1,0) (0,0,2)\nkinds: list domain domain domain\n"
+        "space origin: (10,20,30)\nSegment0_ID:=Segment_7\nSegment0_Name:=two\\nlines\\\\\n"
+        "Segment0_Color:=1 0.5 0.25\nSegment0_Layer:=0\nSegment0_LabelValue:=1\n"
+        "Segment0_Extent:=0 1 0 0 0 1\n"
+        "Segment0_Tags:=Segmentation.Status:completed|TerminologyEntry:C~SCT^1^x~SCT^2^y~^^~R~^^~^^|\n"
+        "Segment1_ID:=Segment_8\nSegment1_Layer:=1\nSegment1_LabelValue:=1\n"
+        "Segment2_ID:=Segment_9\nSegment2_Name:=none\nSegment2_Layer:=1\nSegment2_LabelValue:=9\n";
+    static const uint8_t data[] = {1, 1, 1, 0, 0, 1, 0, 0};
+    sgio_segmentation s;
+    uint8_t mask[4];
+    (void)state;
+    assert_int_equal(read_bytes(header, data, sizeof data, NULL, &s), SGIO_OK);
+    assert_int_equal(s.segment_count, 3);
+    assert_int_equal(s.layer_count, 2);
+    assert_string_equal(s.segments[0].name, "two\nlines\\");
+    assert_string_equal(s.segments[0].tags, "Segmentation.Status:completed|");
+    assert_string_equal(s.segments[0].terminology, "C~SCT^1^x~SCT^2^y~^^~R~^^~^^");
+    assert_near(s.segments[0].colour[2], 0.25, 0);
+    assert_string_equal(s.segments[1].name, "Segment_8"); /* no name: the id */
+    sgio_segmentation_get_mask(&s, 0, mask);
+    assert_memory_equal(mask, ((uint8_t[]){1, 1, 0, 0}), 4);
+    sgio_segmentation_get_mask(&s, 1, mask);
+    assert_memory_equal(mask, ((uint8_t[]){1, 0, 1, 0}), 4);
+    assert_int_equal(s.segments[2].voxels, 0);
+    int labels[3];
+    sgio_segmentation_flat_labels(&s, labels); /* 1, 1, 9 are not unique */
+    assert_int_equal(labels[0], 1);
+    assert_int_equal(labels[1], 2);
+    assert_int_equal(labels[2], 3);
+    sgio_segmentation_clear(&s);
+}
+
+/* Slicer crops to the segments; the origin says where. */
+static void a_cropped_file_is_put_back(void **state)
+{
+    sgio_geometry grid = {.size = {5, 4, 3}, .matrix = {{1, 0, 0, 8}, {0, 1, 0, 19}, {0, 0, 2, 30}}};
+    sgio_segmentation_read_options options = {.grid = &grid};
+    static const uint8_t data[] = {0, 7, 7, 7};
+    sgio_segmentation s;
+    uint8_t mask[60], wanted[60] = {0};
+    (void)state;
+    assert_int_equal(read_bytes(U8_3D DIRECTIONS "sizes: 2 2 1\n", data, 4, &options, &s), SGIO_OK);
+    wanted[5 + 3] = wanted[10 + 2] = wanted[10 + 3] = 1; /* 2 columns and 1 row further */
+    sgio_segmentation_get_mask(&s, 0, mask);
+    assert_memory_equal(mask, wanted, sizeof mask);
+    assert_string_equal(s.segments[0].name, "Segment_7");
+    assert_memory_equal(&s.geometry, &grid, sizeof grid);
+    sgio_segmentation_clear(&s);
+}
+
+static void voxels_outside_the_volume_are_dropped_with_a_warning(void **state)
+{
+    sgio_geometry grid = {.size = {2, 2, 1}, .matrix = {{1, 0, 0, 11}, {0, 1, 0, 20}, {0, 0, 2, 30}}};
+    warnings seen = {0};
+    sgio_segmentation_read_options options = {&grid, count_warning, &seen};
+    static const uint8_t data[] = {1, 1, 1, 1};
+    sgio_segmentation s;
+    (void)state;
+    assert_int_equal(read_bytes(U8_3D DIRECTIONS "sizes: 2 2 1\n", data, 4, &options, &s), SGIO_OK);
+    assert_int_equal(s.segments[0].voxels, 2);
+    assert_int_equal(seen.count, 1);
+    assert_non_null(strstr(seen.last, "2 voxels"));
+    sgio_segmentation_clear(&s);
+}
+
+static void another_grid_is_refused(void **state)
+{
+    static const double changes[][3] = {{1.1, 0, 0}, {1, 0.3, 0}, {1, 0, 0.5}};
+    static const uint8_t data[] = {1, 1, 1, 1};
+    (void)state;
+    for (int n = 0; n < 3; n++) { /* spacing, direction, half a voxel of offset */
+        sgio_geometry grid = {.size = {2, 2, 1},
+                              .matrix = {{changes[n][0], changes[n][1], 0, 10 + changes[n][2]},
+                                         {0, 1, 0, 20},
+                                         {0, 0, 2, 30}}};
+        sgio_segmentation_read_options options = {.grid = &grid};
+        sgio_segmentation s;
+        assert_int_equal(read_bytes(U8_3D DIRECTIONS "sizes: 2 2 1\n", data, 4, &options, &s),
+                         SGIO_UNREADABLE);
+        assert_message("grid");
+    }
+}
+
+/* 1 x 1 x 1 without a label is how Slicer says "no data"; it fits every volume. */
+static void an_empty_segmentation_fits_every_volume(void **state)
+{
+    sgio_geometry grid = make_grid(4);
+    sgio_segmentation_read_options options = {.grid = &grid};
+    sgio_segmentation s;
+    (void)state;
+    assert_int_equal(read_bytes(U8_3D DIRECTIONS "sizes: 1 1 1\nSegment0_ID:=Segment_1\n"
+                                                 "Segment0_Layer:=0\nSegment0_LabelValue:=1\n",
+                                "", 1, &options, &s),
+                     SGIO_OK);
+    assert_int_equal(s.segment_count, 1);
+    assert_int_equal(s.segments[0].voxels, 0);
+    assert_memory_equal(s.geometry.size, grid.size, sizeof grid.size);
+    sgio_segmentation_clear(&s);
+}
+
+static void value_types_and_spaces_are_understood(void **state)
+{
+    static const float floats[] = {0, 300, 5};
+    static const double doubles[] = {0, 300, 5};
+    static const int64_t longs[] = {0, 300, 5};
+    static const uint16_t swapped[] = {0, 0x2C01, 0x0500};
+    const struct { const char *fields; const void *data; size_t bytes; } cases[] = {
+        {"type: float\nendian: little\n", floats, sizeof floats},
+        {"type: double\nendian: little\n", doubles, sizeof doubles},
+        {"type: int64\nendian: little\n", longs, sizeof longs},
+        {"type: short\nendian: big\n", swapped, sizeof swapped}};
+    (void)state;
+    for (int n = 0; n < 4; n++) {
+        char header[512];
+        sgio_segmentation s;
+        snprintf(header, sizeof header,
+                 "NRRD0005\r\n# comment\r\n%sdimension: 3\r\nsizes: 3 1 1\nencoding: raw\n"
+                 "space: RAS\nspace directions: (-1,0,0) (0,0,2) (0,3,0)\nspace origin: (1,2,3)\n"
+                 "unknown field: x\n",
+                 cases[n].fields);
+        assert_int_equal(read_bytes(header, cases[n].data, cases[n].bytes, NULL, &s), SGIO_OK);
+        assert_int_equal(s.segment_count, 2);
+        assert_int_equal(s.segments[0].label, 5);
+        assert_int_equal(s.segments[1].label, 300);
+        const double wanted[3][4] = {{1, 0, 0, -1}, {0, 0, -3, -2}, {0, 2, 0, 3}};
+        for (int r = 0; r < 3; r++)
+            for (int c = 0; c < 4; c++)
+                assert_near(s.geometry.matrix[r][c], wanted[r][c], 0);
+        sgio_segmentation_clear(&s);
+    }
+}
+
+static void bad_files_are_refused_with_the_reason(void **state)
+{
+    static const struct { const char *header, *reason; } cases[] = {
+        {"", "NRRD"},
+        {"P5 2 2 255", "NRRD"},
+        {"NRRD0004\nno colon here\n", "colon"},
+        {U8_3D "sizes: 2 2\n", "sizes"},
+        {U8_3D "sizes: 2 2 0\n", "sizes"},
+        {U8_3D "sizes: 2 2 -1\n", "sizes"},
+        {U8_3D "sizes: 2 2 1.5\n", "sizes"},
+        {U8_3D "sizes: 2 2 99\n", "truncated"},
+        {U8_3D "sizes: 999999999 999999999 999999999\n", "too large"},
+        {U8_3D "sizes: 2 2 1\nspace directions: (1,0,0) (2,0,0) (0,0,1)\n", "volume"},
+        {U8_3D "sizes: 2 2 1\nspace directions: (0,0,0) (0,1,0) (0,0,1)\n", "volume"},
+        {U8_3D "sizes: 2 2 1\nspace directions: (nan,0,0) (0,1,0) (0,0,1)\n", "directions"},
+        {U8_3D "sizes: 2 2 1\nspace directions: (1,0,0) none (0,0,1)\n", "direction"},
+        {U8_3D "sizes: 2 2 1\nspace origin: (1,2)\n", "origin"},
+        {U8_3D "sizes: 2 2 1\nspace: sideways\n", "sideways"},
+        {U8_3D "sizes: 2 2 1\nencoding: bzip2\n", "bzip2"},
+        {U8_3D "sizes: 2 2 1\ndata file: other.raw\n", "another file"},
+        {U8_3D "sizes: 2 2 1\nbyte skip: 7\n", "byte skip"},
+        {HEAD "type: block\n", "block"},
+        {HEAD "type: short\ndimension: 3\nsizes: 2 1 1\n", "endian"},
+        {HEAD "type: uchar\ndimension: 5\n", "dimension"},
+        {HEAD "sizes: 2 2 1\n", "sizes"},
+        {HEAD "type: uchar\ndimension: 3\n", "sizes"},
+        {HEAD "type: uchar\ndimension: 4\nsizes: 2 2 1 1\n"
+              "space directions: (1,0,0) (0,1,0) (0,0,1) none\n", "list"},
+        {HEAD "type: uchar\ndimension: 4\nsizes: 2 2 1 1\n"
+              "space directions: none (1,0,0) (0,1,0) (0,0,1)\n", "no segments"},
+        {U8_3D "sizes: 2 2 1\nSegment0_ID:=a\nSegment0_Layer:=1\n", "layer"},
+        {U8_3D "sizes: 2 2 1\nSegment0_ID:=a\nSegment0_LabelValue:=0\n", "label"},
+        {U8_3D "sizes: 2 2 1\nSegment0_ID:=a\nSegment0_LabelValue:=70000\n", "label"},
+        {HEAD "type: float\nendian: little\ndimension: 3\nsizes: 1 1 1\n", "not a label map"},
+        {HEAD "type: char\ndimension: 3\nsizes: 2 1 1\n", "type"},
+        {HEAD "type: int8\ndimension: 3\nsizes: 1 1 1\n", "not a label map"}};
+    static const uint8_t data[4] = {255, 255, 255, 127};
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        sgio_segmentation s;
+        if (read_bytes(cases[i].header, data, sizeof data, NULL, &s) != SGIO_UNREADABLE)
+            fail_msg("accepted: %s", cases[i].header);
+        assert_message("x.nrrd");
+        assert_message(cases[i].reason);
+    }
+}
+
+static void damaged_gzip_data_are_refused(void **state)
+{
+    static const uint8_t noise[64] = {0x1f, 0x8b, 8, 0, 1, 2, 3};
+    sgio_segmentation s;
+    (void)state;
+    assert_int_equal(read_bytes("NRRD0004\ntype: uchar\ndimension: 3\nsizes: 9 9 9\nencoding: gzip\n",
+                                noise, sizeof noise, NULL, &s),
+                     SGIO_UNREADABLE);
+    assert_message("damaged");
+}
+
+static void values_without_a_segment_are_dropped_with_a_warning(void **state)
+{
+    warnings seen = {0};
+    sgio_segmentation_read_options options = {NULL, count_warning, &seen};
+    sgio_segmentation s;
+    (void)state;
+    assert_int_equal(read_bytes(U8_3D DIRECTIONS "sizes: 2 2 1\nSegment0_ID:=a\nSegment0_Layer:=0\n"
+                                                 "Segment0_LabelValue:=2\n",
+                                "\2\3\0\2", 4, &options, &s),
+                     SGIO_OK);
+    assert_int_equal(s.segments[0].voxels, 2);
+    assert_int_equal(seen.count, 1);
+    sgio_segmentation_clear(&s);
+}
+
+static void a_volume_of_labels_becomes_segments(void **state)
+{
+    static int32_t labels[] = {0, 3, 3, 52};
+    static float fractions[] = {0, 0.5f, 1, 2};
+    sgio_volume volume = {.geometry = {.size = {4, 1, 1},
+                                       .matrix = {{1, 0, 0, 0}, {0, 1, 0, 0}, {0, 0, 1, 0}}},
+                          .type = SGIO_I32, .channels = 1, .data = labels};
+    sgio_segmentation s;
+    (void)state;
+    assert_int_equal(sgio_segmentation_from_volume(&volume, "l.nii", NULL, &s), SGIO_OK);
+    assert_int_equal(s.segment_count, 2);
+    assert_string_equal(s.segments[1].name, "Segment_52");
+    assert_int_equal(s.segments[1].label, 52);
+    assert_int_equal(s.layers[0].bytes, 1);
+    sgio_segmentation_clear(&s);
+    labels[0] = -1;
+    assert_int_equal(sgio_segmentation_from_volume(&volume, "l.nii", NULL, &s), SGIO_UNREADABLE);
+    volume.type = SGIO_F32;
+    volume.data = fractions;
+    assert_int_equal(sgio_segmentation_from_volume(&volume, "l.nii", NULL, &s), SGIO_UNREADABLE);
+    assert_message("l.nii");
+    volume.channels = 3;
+    assert_int_equal(sgio_segmentation_from_volume(&volume, "l.nii", NULL, &s), SGIO_UNREADABLE);
+    assert_message("colour");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(slicers_layers_are_read),
+        cmocka_unit_test(a_cropped_file_is_put_back),
+        cmocka_unit_test(voxels_outside_the_volume_are_dropped_with_a_warning),
+        cmocka_unit_test(another_grid_is_refused),
+        cmocka_unit_test(an_empty_segmentation_fits_every_volume),
+        cmocka_unit_test(value_types_and_spaces_are_understood),
+        cmocka_unit_test(bad_files_are_refused_with_the_reason),
+        cmocka_unit_test(damaged_gzip_data_are_refused),
+        cmocka_unit_test(values_without_a_segment_are_dropped_with_a_warning),
+        cmocka_unit_test(a_volume_of_labels_becomes_segments)};
+    return cmocka_run_group_tests(tests, scratch_group_setup, scratch_group_teardown);
+}
