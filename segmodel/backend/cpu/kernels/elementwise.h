@@ -40,9 +40,10 @@ void sgm_softmax_rows(sgm_threads *pool, const void *x, sgm_dtype x_dtype, void 
 
 /* Bilinear, PyTorch's interpolate without antialias: x[B, H, W, C] -> out[B, OH, OW, C]. Planar
  * images are C = 1 with B planes. */
-void sgm_resize_bilinear(sgm_threads *pool, const void *x, sgm_dtype x_dtype, int64_t batch,
-                         int64_t height, int64_t width, int64_t channels, int64_t out_height,
-                         int64_t out_width, bool align_corners, void *out, sgm_dtype out_dtype);
+sgm_status sgm_resize_bilinear(sgm_threads *pool, const void *x, sgm_dtype x_dtype, int64_t batch,
+                               int64_t height, int64_t width, int64_t channels, int64_t out_height,
+                               int64_t out_width, bool align_corners, void *out,
+                               sgm_dtype out_dtype);
 /* dx[B, H, W, C] (+)= transpose of the above on dout[B, OH, OW, C]. */
 sgm_status sgm_resize_bilinear_backward(sgm_threads *pool, const float *dout, int64_t batch,
                                         int64_t height, int64_t width, int64_t channels,

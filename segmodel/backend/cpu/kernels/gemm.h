@@ -65,7 +65,7 @@ typedef struct sgm_matmul_args {
     sgm_dtype a_dtype, b_dtype;
     int64_t lda, ldb; /* of the stored matrices */
     void *c;
-    sgm_dtype c_dtype; /* SGM_BF16 only with accumulate false and k <= 2048 */
+    sgm_dtype c_dtype; /* SGM_BF16 only with accumulate false and k <= 1024 */
     int64_t ldc;
     float alpha;
     bool accumulate;

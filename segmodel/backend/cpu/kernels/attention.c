@@ -1,0 +1,78 @@
+#include "backend/cpu/kernels/attention.h"
+
+#include "backend/cpu/kernels/attention_core.h"
+
+typedef struct job {
+    const sgm_attention_args *args;
+    const sgm_micro *micro;
+    sgm_threads *pool;
+    int64_t parts, part; /* pieces of the queries of one head, and their length */
+} job;
+
+static sgm_tokens tokens(const void *data, sgm_dtype dtype, int64_t at, int64_t ld, int64_t n)
+{
+    return (sgm_tokens){data, dtype, at, n, 0, ld};
+}
+
+static void items(void *context, int64_t begin, int64_t end, int thread)
+{
+    const job *j = context;
+    const sgm_attention_args *a = j->args;
+    for (int64_t item = begin; item < end; item++) {
+        int64_t part = item % j->parts, head = item / j->parts % a->heads;
+        int64_t b = item / j->parts / a->heads, at = head * a->head_dim, first = part * j->part;
+        sgm_attention_task task = {
+            .q = tokens(a->q, a->q_dtype, b * a->q_batch + at, a->q_ld, a->nq),
+            .k = tokens(a->k, a->k_dtype, b * a->k_batch + at, a->k_ld, a->nk),
+            .v = tokens(a->v, a->v_dtype, b * a->v_batch + at, a->v_ld, a->nk),
+            .out = tokens(a->out, a->out_dtype, b * a->out_batch + at, a->out_ld, a->nq),
+            .first = first,
+            .nq = a->nq - first < j->part ? a->nq - first : j->part,
+            .nk = a->nk,
+            .head_dim = a->head_dim,
+            .scale = a->scale,
+            .compute = a->compute};
+        sgm_attention_task_run(&task, j->micro, sgm_threads_scratch(j->pool, thread));
+    }
+}
+
+static sgm_status check(const sgm_attention_args *a)
+{
+    if (a->nq < 0 || a->nk < 1 || a->heads < 1 || a->head_dim < 1 || a->head_dim > SGM_MAX_HEAD_DIM)
+        return sgm_fail(SGM_INVALID_ARGUMENT,
+                        "attention: %lld queries, %lld keys, %d heads of %d channels (at most %d)",
+                        (long long)a->nq, (long long)a->nk, a->heads, a->head_dim,
+                        SGM_MAX_HEAD_DIM);
+    if (!sgm_micro_for(a->compute))
+        return sgm_fail(SGM_DEVICE, "attention: no BF16 products on this processor");
+    return SGM_OK;
+}
+
+/* Packing the keys costs about as much as 8 queries: pieces of at least 64 when there are few
+ * heads for the threads. */
+static void split_queries(job *j)
+{
+    const sgm_attention_args *a = j->args;
+    int64_t heads = a->batch * a->heads, wanted = 4 * sgm_threads_count(j->pool);
+    j->parts = heads > 0 ? sgm_div_up(wanted, heads) : 1;
+    if (j->parts > sgm_div_up(a->nq, 128)) j->parts = sgm_div_up(a->nq, 128);
+    if (j->parts < 1 || sgm_threads_count(j->pool) == 1) j->parts = 1;
+    j->part = sgm_div_up(a->nq, j->parts);
+    if (j->part > 0) j->parts = sgm_div_up(a->nq, j->part);
+}
+
+sgm_status sgm_attention_forward(sgm_threads *pool, const sgm_attention_args *a)
+{
+    SGM_TRY(check(a));
+    if (a->nq == 0 || a->batch == 0) return SGM_OK;
+    job j = {.args = a, .micro = sgm_micro_for(a->compute), .pool = pool};
+    split_queries(&j);
+    int64_t count = a->batch * a->heads * j.parts;
+    bool serial = 4.0 * (double)a->batch * a->heads * a->head_dim * a->nq * a->nk < 4e5;
+    sgm_threads_lock(pool);
+    sgm_status status =
+        sgm_threads_reserve(pool, sgm_attention_memory(a->nk, a->head_dim, 0, 0, a->compute), 0);
+    if (status == SGM_OK) sgm_parallel_for(pool, count, serial ? count : 1, items, &j);
+    sgm_threads_unlock(pool);
+    return status;
+}

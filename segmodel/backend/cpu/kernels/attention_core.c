@@ -1,0 +1,347 @@
+#include "backend/cpu/kernels/attention_core.h"
+
+#include <math.h>
+
+#define TILE 256      /* keys whose scores exist at one time */
+#define BLOCK_STEPS 4 /* micro-kernel steps of queries that share the keys of a tile */
+#define LANES 16      /* padding of bias rows */
+
+typedef struct work {
+    const sgm_attention_task *t;
+    const sgm_micro *micro;
+    const sgm_isa_table *loops;
+    int64_t d_chunks, d_panels, key_chunks, key_panels; /* of the head, of all keys */
+    int64_t d_padded, sh_padded, sw_padded;
+    int64_t strip_bytes;   /* of packed queries */
+    int64_t p_strip_bytes; /* of packed probabilities of a tile */
+    char *keys, *values, *packed_q, *probabilities;
+    char *gathered; /* [max(nk, block)][head_dim] */
+    float *q;       /* [block rows][d_padded], unscaled */
+    float *scaled;  /* [block rows][d_padded] */
+    float *scores;  /* [TILE / 16][step][16] */
+    float *pad_scores;
+    float *sums;    /* [block rows][d_padded]: output before division */
+    float *bh, *bw; /* [block rows][sh_padded], [..][sw_padded] */
+    float *line;
+    float *max, *mass, *rescale; /* [block rows] */
+} work;
+
+static int64_t round_up(int64_t n, int64_t to)
+{
+    return sgm_div_up(n, to) * to;
+}
+
+static void *carve(char *memory, size_t *used, int64_t bytes)
+{
+    void *p = memory ? memory + *used : NULL;
+    *used += (size_t)round_up(bytes, 64);
+    return p;
+}
+
+/* Lays the work space out from `memory` (NULL: only measures); returns its size. */
+static size_t lay_out(work *w, int64_t nk, int head_dim, int64_t sh, int64_t sw, sgm_dtype compute,
+                      char *memory)
+{
+    size_t used = 0;
+    int64_t rows = BLOCK_STEPS * SGM_MAX_STEP, tile = TILE, area = round_up(sh * sw, 64);
+    w->d_chunks = sgm_chunks(head_dim, compute);
+    w->d_panels = sgm_div_up(head_dim, SGM_PANEL);
+    w->key_chunks = sgm_chunks(nk, SGM_BF16) * (compute == SGM_F32 ? 2 : 1);
+    w->key_panels = sgm_div_up(nk, SGM_PANEL);
+    w->d_padded = w->d_panels * SGM_PANEL;
+    w->sh_padded = round_up(sh, LANES) + LANES;
+    w->sw_padded = round_up(sw, LANES) + LANES;
+    w->keys = carve(memory, &used, w->key_panels * w->d_chunks * SGM_B_CHUNK);
+    w->values = carve(memory, &used, w->d_panels * w->key_chunks * SGM_B_CHUNK);
+    w->packed_q = carve(memory, &used, rows * w->d_chunks * SGM_CHUNK);
+    w->probabilities = carve(memory, &used, SGM_MAX_STEP * tile * 2);
+    w->gathered = carve(memory, &used, nk * head_dim * 4);
+    w->q = carve(memory, &used, rows * w->d_padded * 4);
+    w->scaled = carve(memory, &used, rows * w->d_padded * 4);
+    w->scores = carve(memory, &used, SGM_MAX_STEP * tile * 4);
+    w->pad_scores = carve(memory, &used, (area + 32) * 4);
+    w->sums = carve(memory, &used, rows * w->d_padded * 4);
+    w->bh = carve(memory, &used, rows * w->sh_padded * 4);
+    w->bw = carve(memory, &used, rows * w->sw_padded * 4);
+    w->line = carve(memory, &used, (2 * w->sw_padded + tile + 64) * 4);
+    w->max = carve(memory, &used, rows * 4);
+    w->mass = carve(memory, &used, rows * 4);
+    w->rescale = carve(memory, &used, rows * 4);
+    return used;
+}
+
+size_t sgm_attention_memory(int64_t nk, int head_dim, int64_t sh, int64_t sw, sgm_dtype compute)
+{
+    work w;
+    return lay_out(&w, nk, head_dim, sh, sw, compute, NULL);
+}
+
+void sgm_gather_tokens(const sgm_tokens *t, int64_t first, int64_t n, int head_dim,
+                       sgm_dtype to_dtype, void *to, int64_t ld)
+{
+    const sgm_isa_table *loops = sgm_loops();
+    for (int64_t i = 0; i < n; i++)
+        loops->convert(t->data, sgm_token_offset(t, first + i), t->dtype, to, i * ld, to_dtype,
+                       head_dim);
+}
+
+void sgm_relative_parts(const sgm_position_bias *b, const float *q, int head_dim, int64_t qy,
+                        int64_t qx, float *bh, float *bw)
+{
+    const sgm_isa_table *loops = sgm_loops();
+    loops->row_times(q, b->rel_h + b->sh - 1 - qy, b->ld_h, head_dim, bh,
+                     (int)round_up(b->sh, LANES));
+    loops->row_times(q, b->rel_w + b->sw - 1 - qx, b->ld_w, head_dim, bw,
+                     (int)round_up(b->sw, LANES));
+}
+
+/* ---------------------------------------------------------------------------- keys and values */
+
+static void pack_keys(work *w)
+{
+    const sgm_attention_task *t = w->t;
+    int d = t->head_dim;
+    sgm_gather_tokens(&t->k, 0, t->nk, d, t->compute, w->gathered, d);
+    for (int64_t p = 0; p < w->key_panels; p++) {
+        int64_t n = p * SGM_PANEL;
+        int cols = (int)(t->nk - n < SGM_PANEL ? t->nk - n : SGM_PANEL);
+        sgm_pack_panel_rows(w->gathered, t->compute, n * d, d, cols, d, t->compute,
+                            w->keys + p * w->d_chunks * SGM_B_CHUNK);
+    }
+}
+
+static void pack_values(work *w)
+{
+    const sgm_attention_task *t = w->t;
+    int d = t->head_dim;
+    int64_t used = sgm_chunks(t->nk, t->compute);
+    sgm_gather_tokens(&t->v, 0, t->nk, d, t->compute, w->gathered, d);
+    for (int64_t p = 0; p < w->d_panels; p++) {
+        int64_t n = p * SGM_PANEL;
+        int cols = (int)(d - n < SGM_PANEL ? d - n : SGM_PANEL);
+        char *panel = w->values + p * w->key_chunks * SGM_B_CHUNK;
+        sgm_pack_panel_columns(w->gathered, t->compute, n, d, cols, t->nk, t->compute, panel);
+        memset(panel + used * SGM_B_CHUNK, 0, (size_t)((w->key_chunks - used) * SGM_B_CHUNK));
+    }
+}
+
+/* -------------------------------------------------------------------------------------- queries */
+
+/* Position of query `row` of a block that starts at query `first`. */
+static int64_t query_y(const sgm_attention_task *t, int64_t i)
+{
+    return (t->first + i) / t->q.run;
+}
+
+static int64_t query_x(const sgm_attention_task *t, int64_t i)
+{
+    return (t->first + i) % t->q.run;
+}
+
+static void load_queries(work *w, int64_t first, int rows)
+{
+    const sgm_attention_task *t = w->t;
+    int d = t->head_dim;
+    sgm_gather_tokens(&t->q, t->first + first, rows, d, SGM_F32, w->q, w->d_padded);
+    for (int i = 0; i < rows; i++) {
+        float *scaled = w->scaled + i * w->d_padded;
+        memcpy(scaled, w->q + i * w->d_padded, sizeof(float) * (size_t)d);
+        w->loops->scale(scaled, t->scale * SGM_LOG2E, d);
+        w->max[i] = -INFINITY;
+        w->mass[i] = 0;
+        if (t->bias.kind == SGM_BIAS_REL_POS)
+            sgm_relative_parts(&t->bias, w->q + i * w->d_padded, d, query_y(t, first + i),
+                               query_x(t, first + i), w->bh + i * w->sh_padded,
+                               w->bw + i * w->sw_padded);
+    }
+    sgm_rows_source source = {{w->scaled, SGM_F32, w->d_padded, NULL}, d};
+    w->loops->pack_rows(&source, 0, rows, w->d_chunks, t->compute, w->micro->strip, w->packed_q);
+    memset(w->sums, 0, sizeof(float) * (size_t)(rows * w->d_padded));
+}
+
+/* The bias along x of a query and its step from row to row. */
+static const float *bias_along_x(const work *w, int row, int64_t qx, int64_t *ld)
+{
+    const sgm_position_bias *b = &w->t->bias;
+    *ld = b->kind == SGM_BIAS_TABLE ? b->ld_w : 0;
+    return b->kind == SGM_BIAS_TABLE ? b->table + b->sw - 1 - qx : w->bw + row * w->sw_padded;
+}
+
+static const float *bias_along_y(const work *w, int row)
+{
+    return w->t->bias.kind == SGM_BIAS_REL_POS ? w->bh + row * w->sh_padded : NULL;
+}
+
+/* --------------------------------------------------------------------------------------- scores */
+
+static void fill_bias(const work *w, int64_t first, int step_row, int rows, int64_t key, int64_t n)
+{
+    const sgm_attention_task *t = w->t;
+    int64_t run = t->k.run, stride = w->micro->step * 16;
+    for (int i = 0; i < rows; i++) {
+        int64_t ld, query = first + step_row + i;
+        const float *bw = bias_along_x(w, step_row + i, query_x(t, query), &ld);
+        w->loops->bias_row(bias_along_y(w, step_row + i), bw, ld, query_y(t, query), run,
+                           t->nk / run, key, n, w->line, w->scores + i * 16, stride);
+    }
+}
+
+/* Columns from n on take no part. */
+static void mask_columns(const work *w, int rows, int64_t n, int64_t columns)
+{
+    int64_t stride = w->micro->step * 16;
+    for (int64_t c = n; c < columns; c++)
+        for (int i = 0; i < rows; i++)
+            w->scores[c / 16 * stride + i * 16 + c % 16] = -INFINITY;
+}
+
+static void tile_scores(const work *w, int64_t first, int step_row, int rows, int64_t key,
+                        int64_t n)
+{
+    const sgm_micro *m = w->micro;
+    int64_t columns = round_up(n, SGM_PANEL);
+    bool biased = w->t->bias.kind != SGM_BIAS_NONE;
+    if (biased) fill_bias(w, first, step_row, rows, key, columns);
+    const char *a = w->packed_q + step_row / m->strip * w->strip_bytes;
+    for (int64_t p = 0; p * SGM_PANEL < columns; p++)
+        m->run(a, (size_t)w->strip_bytes,
+               w->keys + (key / SGM_PANEL + p) * w->d_chunks * SGM_B_CHUNK, w->d_chunks,
+               w->scores + 2 * p * m->step * 16, 16, m->step * 16, rows, biased);
+    mask_columns(w, rows, n, columns);
+}
+
+/* -------------------------------------------------------------------------- softmax and values */
+
+static void step_softmax(const work *w, int step_row, int rows, int64_t columns)
+{
+    const sgm_micro *m = w->micro;
+    for (int i = 0; i < rows; i += m->strip) {
+        int at = step_row + i;
+        sgm_softmax_strip s = {
+            .scores = w->scores + i * 16,
+            .bf16 = w->t->compute == SGM_F32
+                        ? NULL
+                        : (uint16_t *)(w->probabilities + i / m->strip * w->p_strip_bytes),
+            .score_strip = m->step,
+            .strip = m->strip,
+            .rows = rows - i < m->strip ? rows - i : m->strip,
+            .chunks = columns / 16,
+            .max = w->max + at,
+            .sum = w->mass + at,
+            .rescale = w->rescale + at};
+        w->loops->softmax_strip(&s);
+    }
+}
+
+static void rescale_sums(const work *w, int step_row, int rows)
+{
+    for (int i = step_row; i < step_row + rows; i++)
+        if (w->rescale[i] != 1.0f)
+            w->loops->scale(w->sums + i * w->d_padded, w->rescale[i], w->d_padded);
+}
+
+static void tile_values(const work *w, int step_row, int rows, int64_t key, int64_t columns)
+{
+    const sgm_micro *m = w->micro;
+    int64_t elements = w->t->compute == SGM_F32 ? 16 : 32;
+    const void *a = w->t->compute == SGM_F32 ? (const void *)w->scores : w->probabilities;
+    for (int64_t p = 0; p < w->d_panels; p++) {
+        const char *b = w->values + (p * w->key_chunks + key / elements) * SGM_B_CHUNK;
+        m->run(a, (size_t)w->p_strip_bytes, b, columns / elements,
+               w->sums + step_row * w->d_padded + p * SGM_PANEL, w->d_padded, 16, rows, true);
+    }
+}
+
+/* ----------------------------------------------------------------------------------- padding keys
+ */
+
+/* All padding keys are alike: one product q.pad_k, then only their biases differ. */
+static int64_t pad_scores_of(const work *w, int64_t first, int row, float *scores, int64_t stride)
+{
+    const sgm_attention_task *t = w->t;
+    int64_t ld, n = 0, qy = query_y(t, first + row), run = t->k.run, real_rows = t->nk / run;
+    const float *bw = bias_along_x(w, row, query_x(t, first + row), &ld);
+    const float *bh = bias_along_y(w, row);
+    bool biased = t->bias.kind != SGM_BIAS_NONE;
+    float base =
+        t->pad_k ? w->loops->dot(w->scaled + row * w->d_padded, t->pad_k, t->head_dim) : 0.0f;
+    for (int64_t y = 0; y < t->bias.sh; y++) {
+        float along_y = base + (bh ? bh[y] : 0.0f);
+        const float *x_bias = bw + (y > qy ? y - qy : qy - y) * ld;
+        for (int64_t x = y < real_rows ? run : 0; x < t->bias.sw; x++, n++)
+            scores[n / 16 * stride + n % 16] = along_y + (biased ? x_bias[x] : 0.0f);
+    }
+    for (int64_t i = n; i < round_up(n, 16); i++)
+        scores[i / 16 * stride + i % 16] = -INFINITY;
+    return round_up(n, 16);
+}
+
+static void add_padding(const work *w, int64_t first, int row)
+{
+    const sgm_attention_task *t = w->t;
+    float mass = 0;
+    int64_t columns = pad_scores_of(w, first, row, w->pad_scores, 16);
+    sgm_softmax_strip s = {.scores = w->pad_scores,
+                           .score_strip = 1,
+                           .strip = 1,
+                           .rows = 1,
+                           .chunks = columns / 16,
+                           .max = w->max + row,
+                           .sum = &mass,
+                           .rescale = w->rescale + row};
+    w->loops->softmax_strip(&s);
+    w->mass[row] = w->mass[row] * w->rescale[row] + mass;
+    rescale_sums(w, row, 1);
+    if (t->pad_v) w->loops->axpy(w->sums + row * w->d_padded, mass, t->pad_v, t->head_dim);
+}
+
+/* ----------------------------------------------------------------------------------------- whole
+ */
+
+static void store_outputs(const work *w, int64_t first, int rows)
+{
+    const sgm_attention_task *t = w->t;
+    for (int i = 0; i < rows; i++) {
+        float *sums = w->sums + i * w->d_padded;
+        w->loops->scale(sums, 1.0f / w->mass[i], t->head_dim);
+        w->loops->convert(sums, 0, SGM_F32, (void *)t->out.data,
+                          sgm_token_offset(&t->out, t->first + first + i), t->out.dtype,
+                          t->head_dim);
+    }
+}
+
+static void run_block(work *w, int64_t first, int rows)
+{
+    const sgm_attention_task *t = w->t;
+    int step = w->micro->step;
+    load_queries(w, first, rows);
+    for (int64_t key = 0; key < t->nk; key += TILE) {
+        int64_t n = t->nk - key < TILE ? t->nk - key : TILE, columns = round_up(n, SGM_PANEL);
+        w->p_strip_bytes =
+            columns / (t->compute == SGM_F32 ? 16 : 32) * w->micro->strip * SGM_CHUNK;
+        for (int i = 0; i < rows; i += step) {
+            int count = rows - i < step ? rows - i : step;
+            tile_scores(w, first, i, count, key, n);
+            step_softmax(w, i, count, columns);
+            rescale_sums(w, i, count);
+            tile_values(w, i, count, key, columns);
+        }
+    }
+    for (int i = 0; t->pads > 0 && i < rows; i++)
+        add_padding(w, first, i);
+    store_outputs(w, first, rows);
+}
+
+void sgm_attention_task_run(const sgm_attention_task *t, const sgm_micro *micro, void *memory)
+{
+    work w = {.t = t, .micro = micro, .loops = sgm_loops()};
+    lay_out(&w, t->nk, t->head_dim, t->bias.sh, t->bias.sw, t->compute, memory);
+    w.strip_bytes = w.d_chunks * micro->strip * SGM_CHUNK;
+    pack_keys(&w);
+    pack_values(&w);
+    if (micro->begin) micro->begin();
+    int block = BLOCK_STEPS * micro->step;
+    for (int64_t i = 0; i < t->nq; i += block)
+        run_block(&w, i, (int)(t->nq - i < block ? t->nq - i : block));
+    if (micro->end) micro->end();
+}

@@ -1,0 +1,142 @@
+/* Row operations of attention: online softmax and its gradient, position biases. */
+#include "backend/cpu/kernels/vec_math.h"
+
+INLINE void write_probabilities(const sgm_softmax_strip *s, int row, int64_t chunk, int v, vf p)
+{
+    if (!s->bf16)
+        v_store(s->scores + (chunk * s->score_strip + row) * 16 + v * VL, p);
+    else
+        v_store_bf16(s->bf16 + (chunk / 2 * s->strip + row) * 32 + chunk % 2 * 16 + v * VL, p);
+}
+
+static void softmax_strip(const sgm_softmax_strip *s)
+{
+    for (int row = 0; row < s->rows; row++) {
+        float *scores = s->scores + row * 16;
+        int64_t next = s->score_strip * 16;
+        vf m[16 / VL], sum[16 / VL];
+        UNROLL for (int v = 0; v < 16 / VL; v++)
+        {
+            m[v] = v_set(s->max[row]);
+            sum[v] = v_set(0.0f);
+        }
+        for (int64_t c = 0; c < s->chunks; c++)
+            UNROLL for (int v = 0; v < 16 / VL; v++) m[v] =
+                v_max(m[v], v_load(scores + c * next + v * VL));
+        UNROLL for (int v = 1; v < 16 / VL; v++) m[0] = v_max(m[0], m[v]);
+        float top = v_hmax(m[0]), old = s->max[row];
+        for (int64_t c = 0; c < s->chunks; c++)
+            UNROLL for (int v = 0; v < 16 / VL; v++)
+            {
+                vf p = v_exp2_softmax(v_load(scores + c * next + v * VL) - v_set(top));
+                sum[v] += p;
+                write_probabilities(s, row, c, v, p);
+            }
+        UNROLL for (int v = 1; v < 16 / VL; v++) sum[0] += sum[v];
+        s->rescale[row] = old == top ? 1.0f : exp2f(old - top);
+        s->max[row] = top;
+        s->sum[row] = s->sum[row] * s->rescale[row] + v_sum(sum[0]);
+    }
+}
+
+static void axpy(float *y, float a, const float *x, int64_t n)
+{
+    int64_t i = 0;
+    for (; i + VL <= n; i += VL)
+        v_store(y + i, v_fma(v_set(a), v_load(x + i), v_load(y + i)));
+    for (; i < n; i++)
+        y[i] += a * x[i];
+}
+
+static void scale_run(float *y, float a, int64_t n)
+{
+    int64_t i = 0;
+    for (; i + VL <= n; i += VL)
+        v_store(y + i, v_set(a) * v_load(y + i));
+    for (; i < n; i++)
+        y[i] *= a;
+}
+
+static float dot_run(const float *x, const float *y, int64_t n)
+{
+    vf s = v_set(0.0f);
+    int64_t i = 0;
+    for (; i + VL <= n; i += VL)
+        s = v_fma(v_load(x + i), v_load(y + i), s);
+    float sum = v_sum(s);
+    for (; i < n; i++)
+        sum += x[i] * y[i];
+    return sum;
+}
+
+INLINE void times_block(const int vectors, const float *q, const float *table, int64_t ld,
+                        int depth, float *c)
+{
+    vf s[8];
+    UNROLL for (int v = 0; v < vectors; v++) s[v] = v_set(0.0f);
+    for (int d = 0; d < depth; d++) {
+        vf x = v_set(q[d]);
+        UNROLL for (int v = 0; v < vectors; v++) s[v] =
+            v_fma(x, v_load(table + d * ld + v * VL), s[v]);
+    }
+    UNROLL for (int v = 0; v < vectors; v++) v_store(c + v * VL, s[v]);
+}
+
+static void row_times(const float *q, const float *table, int64_t ld, int depth, float *c, int n)
+{
+    int j = 0;
+    for (; j + 4 * VL <= n; j += 4 * VL)
+        times_block(4, q, table + j, ld, depth, c + j);
+    for (; j < n; j += VL)
+        times_block(1, q, table + j, ld, depth, c + j);
+}
+
+static void bias_row(const float *bh, const float *bw, int64_t bw_ld, int64_t qy, int64_t run,
+                     int64_t rows, int64_t first, int64_t n, float *line, float *scores,
+                     int64_t stride)
+{
+    float *row0 = line + run - first % run; /* where the row that `first` lies in begins */
+    int64_t ky = first / run, end = first + n;
+    for (float *to = row0 - run; ky < rows && ky * run < end; ky++) {
+        vf h = v_set(bh ? bh[ky] : 0.0f);
+        const float *w = bw + (ky > qy ? ky - qy : qy - ky) * bw_ld;
+        to += run;
+        for (int64_t x = 0; x < run; x += VL)
+            v_store(to + x, v_load(w + x) + h);
+    }
+    for (int64_t c = 0; c < n; c += VL)
+        v_store(scores + c / 16 * stride + c % 16, v_load(line + run + c));
+}
+
+static void prob_grad(float *s, float *dp, float lse, float delta, int64_t n)
+{
+    for (int64_t i = 0; i < n; i += VL) {
+        vf p = v_exp2(v_load(s + i) - v_set(lse));
+        v_store(s + i, p);
+        v_store(dp + i, p * (v_load(dp + i) - v_set(delta)));
+    }
+}
+
+static void softmax_row(const void *x, int64_t at, sgm_dtype from, void *out, sgm_dtype to,
+                        int64_t c)
+{
+    float top = -INFINITY, sum = 0;
+    vf m = v_set(-INFINITY);
+    int64_t i = 0;
+    for (; i + VL <= c; i += VL)
+        m = v_max(m, v_load_as(x, at + i, from));
+    top = v_hmax(m);
+    for (; i < c; i++)
+        top = load_as(x, at + i, from) > top ? load_as(x, at + i, from) : top;
+    vf total = v_set(0.0f);
+    for (i = 0; i + VL <= c; i += VL)
+        total += v_exp(v_load_as(x, at + i, from) - v_set(top));
+    sum = v_sum(total);
+    for (; i < c; i++)
+        sum += expf(load_as(x, at + i, from) - top);
+    for (i = 0; i + VL <= c; i += VL)
+        v_store_as(out, at + i, to,
+                   v_exp(v_load_as(x, at + i, from) - v_set(top)) * v_set(1.0f / sum));
+    for (; i < c; i++)
+        store_as(out, at + i, to, expf(load_as(x, at + i, from) - top) / sum);
+}

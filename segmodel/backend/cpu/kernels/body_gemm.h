@@ -1,0 +1,325 @@
+/* Micro-kernel, packing and epilogue of the matrix product; see isa.h for the packed form. */
+#include "backend/cpu/kernels/vec_math.h"
+
+#if VL == 16
+#define STRIP 14 /* 28 sums, 2 columns of B, 1 spare */
+#elif VL == 8
+#define STRIP 6
+#else
+#define STRIP 4
+#endif
+
+#define PASS_COLUMNS (2 * VL)
+
+/* Columns [column, column + 2 VL) of `rows` rows. `rows` is a constant after inlining. */
+INLINE void micro_pass(const int rows, const float *a, const float *b, int64_t chunks, float *c0,
+                       float *c1, int64_t ld, bool accumulate, int64_t b_half)
+{
+    vf s0[STRIP], s1[STRIP];
+    UNROLL for (int i = 0; i < rows; i++)
+    {
+        s0[i] = accumulate ? v_load(c0 + i * ld) : v_set(0.0f);
+        s1[i] = accumulate ? v_load(c1 + i * ld) : v_set(0.0f);
+    }
+    for (int64_t chunk = 0; chunk < chunks; chunk++) {
+        for (int k = 0; k < 16; k++) {
+            vf b0 = v_load(b + k * 16), b1 = v_load(b + k * 16 + b_half);
+            UNROLL for (int i = 0; i < rows; i++)
+            {
+                vf x = v_set(a[i * 16 + k]);
+                s0[i] = v_fma(x, b0, s0[i]);
+                s1[i] = v_fma(x, b1, s1[i]);
+            }
+        }
+        a += STRIP * 16;
+        b += SGM_B_CHUNK / 4;
+    }
+    UNROLL for (int i = 0; i < rows; i++)
+    {
+        v_store(c0 + i * ld, s0[i]);
+        v_store(c1 + i * ld, s1[i]);
+    }
+}
+
+INLINE void micro_rows(const int rows, const float *a, const float *b, int64_t chunks, float *c,
+                       int64_t ld, int64_t half, bool accumulate)
+{
+#if VL == 16
+    micro_pass(rows, a, b, chunks, c, c + half, ld, accumulate, 256);
+#else
+    for (int column = 0; column < SGM_PANEL; column += PASS_COLUMNS) {
+        int at = column % 16;
+        float *to = c + column / 16 * half + at;
+        micro_pass(rows, a, b + column / 16 * 256 + at, chunks, to, to + VL, ld, accumulate, VL);
+    }
+#endif
+}
+
+#define MICRO(rows)                                                                                \
+    static __attribute__((noinline)) void micro_##rows(const float *a, const float *b,             \
+                                                       int64_t chunks, float *c, int64_t ld,       \
+                                                       int64_t half, bool accumulate)              \
+    {                                                                                              \
+        micro_rows(rows, a, b, chunks, c, ld, half, accumulate);                                   \
+    }
+
+MICRO(1)
+MICRO(2)
+MICRO(3)
+MICRO(4)
+#if STRIP > 4
+MICRO(5)
+MICRO(6)
+#endif
+#if STRIP > 6
+MICRO(7)
+MICRO(8)
+MICRO(9)
+MICRO(10)
+MICRO(11)
+MICRO(12)
+MICRO(13)
+MICRO(14)
+#endif
+
+static void micro_f32(const void *a, size_t strip_bytes, const void *b, int64_t chunks, float *c,
+                      int64_t ld, int64_t half, int rows, bool accumulate)
+{
+    typedef void (*rows_fn)(const float *, const float *, int64_t, float *, int64_t, int64_t, bool);
+    static const rows_fn by_rows[] = {
+        NULL,
+        micro_1,
+        micro_2,
+        micro_3,
+        micro_4,
+#if STRIP > 4
+        micro_5,
+        micro_6,
+#endif
+#if STRIP > 6
+        micro_7,
+        micro_8,
+        micro_9,
+        micro_10,
+        micro_11,
+        micro_12,
+        micro_13,
+        micro_14,
+#endif
+    };
+    (void)strip_bytes;
+    by_rows[rows](a, b, chunks, c, ld, half, accumulate);
+}
+
+/* ------------------------------------------------------------------------------------ packing */
+
+static void convert_run(const void *x, int64_t x_at, sgm_dtype from, void *out, int64_t out_at,
+                        sgm_dtype to, int64_t n)
+{
+    if (from == to) {
+        size_t size = from == SGM_F32 ? 4 : 2;
+        memcpy((char *)out + (size_t)out_at * size, (const char *)x + (size_t)x_at * size,
+               (size_t)n * size);
+        return;
+    }
+    int64_t i = 0;
+    for (; i + VL <= n; i += VL)
+        v_store_as(out, out_at + i, to, v_load_as(x, x_at + i, from));
+    for (; i < n; i++)
+        store_as(out, out_at + i, to, load_as(x, x_at + i, from));
+}
+
+/* One row of a packed A operand: where its chunks lie. */
+typedef struct packed_row {
+    char *first;
+    int64_t stride; /* bytes between its chunks */
+    sgm_dtype dtype;
+    int64_t k; /* elements written so far */
+} packed_row;
+
+INLINE int64_t chunk_elements(sgm_dtype dtype)
+{
+    return dtype == SGM_F32 ? 16 : 32;
+}
+
+/* Appends n elements of x from x_at on; zeros when x is NULL. */
+INLINE void append(packed_row *row, const void *x, int64_t x_at, sgm_dtype from, int64_t n)
+{
+    int64_t whole = chunk_elements(row->dtype), size = SGM_CHUNK / whole;
+    while (n > 0) {
+        int64_t at = row->k % whole, take = n < whole - at ? n : whole - at;
+        char *to = row->first + row->k / whole * row->stride + at * size;
+        if (!x)
+            memset(to, 0, (size_t)(take * size));
+        else if (take == whole && from == row->dtype)
+            memcpy(to, (const char *)x + x_at * size, SGM_CHUNK);
+        else
+            convert_run(x, x_at, from, to, 0, row->dtype, take);
+        row->k += take;
+        x_at += take;
+        n -= take;
+    }
+}
+
+INLINE packed_row row_of_strip(void *packed, int i, int64_t chunks, int strip, sgm_dtype to)
+{
+    char *base = (char *)packed + (int64_t)(i / strip) * chunks * strip * SGM_CHUNK;
+    return (packed_row){base + i % strip * SGM_CHUNK, (int64_t)strip * SGM_CHUNK, to, 0};
+}
+
+/* Fills up the row to whole chunks. */
+INLINE void finish_row(packed_row *row, int64_t chunks)
+{
+    append(row, NULL, 0, row->dtype, chunks * chunk_elements(row->dtype) - row->k);
+}
+
+static void pack_rows(const void *source, int64_t first, int rows, int64_t chunks, sgm_dtype to,
+                      int strip, void *packed)
+{
+    const sgm_rows_source *a = source;
+    int whole = (rows + strip - 1) / strip * strip;
+    for (int i = 0; i < whole; i++) {
+        packed_row row = row_of_strip(packed, i, chunks, strip, to);
+        int64_t r = first + i;
+        if (i < rows && a->rows.index) r = a->rows.index[r];
+        if (i < rows && r >= 0) append(&row, a->rows.data, r * a->rows.ld, a->rows.dtype, a->k);
+        finish_row(&row, chunks);
+    }
+}
+
+/* The taps (ky, kx, c) that output pixel (b, oy, ox) reads, zeros outside the image. */
+INLINE void append_patch(packed_row *row, const sgm_patches *p, int64_t b, int64_t oy, int64_t ox)
+{
+    const sgm_conv_shape *s = &p->shape;
+    int64_t x0 = ox * s->stride - s->pad, y0 = oy * s->stride - s->pad, c = s->channels;
+    int64_t left = x0 < 0 ? -x0 : 0;
+    int64_t end = s->width - x0 < s->kernel_w ? s->width - x0 : s->kernel_w;
+    if (left > s->kernel_w) left = s->kernel_w;
+    if (end < left) end = left;
+    for (int64_t ky = 0; ky < s->kernel_h; ky++) {
+        int64_t y = y0 + ky;
+        if (y < 0 || y >= s->height) {
+            append(row, NULL, 0, p->dtype, s->kernel_w * c);
+            continue;
+        }
+        append(row, NULL, 0, p->dtype, left * c);
+        append(row, p->x, ((b * s->height + y) * s->width + x0 + left) * c, p->dtype,
+               (end - left) * c);
+        append(row, NULL, 0, p->dtype, (s->kernel_w - end) * c);
+    }
+}
+
+static void pack_patches(const void *source, int64_t first, int rows, int64_t chunks, sgm_dtype to,
+                         int strip, void *packed)
+{
+    const sgm_patches *p = source;
+    int whole = (rows + strip - 1) / strip * strip;
+    int64_t ox = first % p->out_width, oy = first / p->out_width % p->out_height;
+    int64_t b = first / p->out_width / p->out_height;
+    for (int i = 0; i < whole; i++) {
+        packed_row row = row_of_strip(packed, i, chunks, strip, to);
+        if (i < rows) append_patch(&row, p, b, oy, ox);
+        finish_row(&row, chunks);
+        if (++ox == p->out_width) {
+            ox = 0;
+            if (++oy == p->out_height) {
+                oy = 0;
+                b++;
+            }
+        }
+    }
+}
+
+/* ----------------------------------------------------------------------------------- transpose */
+
+#if VL == 16
+/* 16 x 16 words: four rounds of interleaving 32-, 64-, 128- and 256-bit pieces. */
+static void transpose_words(const uint32_t *src, int64_t ld, uint32_t *dst, int64_t dst_ld)
+{
+    __m512i r[16], t[16];
+    UNROLL for (int i = 0; i < 16; i++) r[i] = _mm512_loadu_si512(src + i * ld);
+    UNROLL for (int i = 0; i < 8; i++)
+    {
+        t[2 * i] = _mm512_unpacklo_epi32(r[2 * i], r[2 * i + 1]);
+        t[2 * i + 1] = _mm512_unpackhi_epi32(r[2 * i], r[2 * i + 1]);
+    }
+    UNROLL for (int i = 0; i < 4; i++)
+    {
+        r[4 * i] = _mm512_unpacklo_epi64(t[4 * i], t[4 * i + 2]);
+        r[4 * i + 1] = _mm512_unpackhi_epi64(t[4 * i], t[4 * i + 2]);
+        r[4 * i + 2] = _mm512_unpacklo_epi64(t[4 * i + 1], t[4 * i + 3]);
+        r[4 * i + 3] = _mm512_unpackhi_epi64(t[4 * i + 1], t[4 * i + 3]);
+    }
+    UNROLL for (int i = 0; i < 4; i++)
+    {
+        t[i] = _mm512_shuffle_i32x4(r[i], r[4 + i], 0x88);
+        t[4 + i] = _mm512_shuffle_i32x4(r[i], r[4 + i], 0xdd);
+        t[8 + i] = _mm512_shuffle_i32x4(r[8 + i], r[12 + i], 0x88);
+        t[12 + i] = _mm512_shuffle_i32x4(r[8 + i], r[12 + i], 0xdd);
+    }
+    UNROLL for (int i = 0; i < 4; i++)
+    {
+        _mm512_storeu_si512(dst + i * dst_ld, _mm512_shuffle_i32x4(t[i], t[8 + i], 0x88));
+        _mm512_storeu_si512(dst + (8 + i) * dst_ld, _mm512_shuffle_i32x4(t[i], t[8 + i], 0xdd));
+        _mm512_storeu_si512(dst + (4 + i) * dst_ld,
+                            _mm512_shuffle_i32x4(t[4 + i], t[12 + i], 0x88));
+        _mm512_storeu_si512(dst + (12 + i) * dst_ld,
+                            _mm512_shuffle_i32x4(t[4 + i], t[12 + i], 0xdd));
+    }
+}
+#else
+static void transpose_words(const uint32_t *src, int64_t ld, uint32_t *dst, int64_t dst_ld)
+{
+    for (int i = 0; i < 16; i++)
+        for (int j = 0; j < 16; j++)
+            dst[j * dst_ld + i] = src[i * ld + j];
+}
+#endif
+
+/* ------------------------------------------------------------------------------------ epilogue */
+
+INLINE int64_t row_offset(const sgm_epilogue *e, int64_t row, int64_t ld)
+{
+    return e->group > 0 ? row / e->group * e->group_ld + row % e->group * ld : row * ld;
+}
+
+INLINE void epilogue_rows(const sgm_act act, const float *tile, int rows, int cols, int64_t m,
+                          int64_t n, const sgm_epilogue *e)
+{
+    for (int i = 0; i < rows; i++) {
+        int64_t out = row_offset(e, m + i, e->out_ld) + n;
+        int64_t residual = row_offset(e, m + i, e->residual_ld) + n;
+        for (int j = 0; j < cols; j += VL) {
+            vf x = v_load(tile + i * SGM_PANEL + j);
+            if (e->bias) x += v_load_upto(e->bias, n + j, SGM_F32, cols - j);
+            x = v_act(act, x);
+            if (e->residual)
+                x += v_load_upto(e->residual, residual + j, e->residual_dtype, cols - j);
+            v_store_upto(e->out, out + j, e->out_dtype, x, cols - j);
+        }
+    }
+}
+
+static void epilogue(const float *tile, int rows, int cols, int64_t m, int64_t n,
+                     const sgm_epilogue *e)
+{
+    if (e->act == SGM_ACT_NONE)
+        epilogue_rows(SGM_ACT_NONE, tile, rows, cols, m, n, e);
+    else if (e->act == SGM_ACT_GELU)
+        epilogue_rows(SGM_ACT_GELU, tile, rows, cols, m, n, e);
+    else
+        epilogue_rows(e->act, tile, rows, cols, m, n, e);
+}
+
+static void store_scaled(const float *tile, int rows, int cols, float alpha, bool accumulate,
+                         void *c, sgm_dtype dtype, int64_t offset, int64_t ld)
+{
+    for (int i = 0; i < rows; i++) {
+        for (int j = 0; j < cols; j += VL) {
+            int64_t at = offset + i * ld + j;
+            vf x = v_set(alpha) * v_load(tile + i * SGM_PANEL + j);
+            if (accumulate) x += v_load_upto(c, at, dtype, cols - j);
+            v_store_upto(c, at, dtype, x, cols - j);
+        }
+    }
+}

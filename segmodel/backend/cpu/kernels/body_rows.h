@@ -1,0 +1,183 @@
+/* Layer normalisation and elementwise loops. */
+#include "backend/cpu/kernels/vec_math.h"
+
+/* --------------------------------------------------------------------------- layer normalisation
+ */
+
+/* x (+ add) of element at; after the first pass over a row, from `sum` where there is one. */
+INLINE vf norm_input(const sgm_layernorm_args *a, int64_t at, int64_t n, bool summed)
+{
+    if (summed && a->sum) return v_load_upto(a->sum, at, a->x_dtype, n);
+    vf x = v_load_upto(a->x, at, a->x_dtype, n);
+    if (a->add) x += v_load_upto(a->add, at, a->add_dtype, n);
+    return x;
+}
+
+INLINE vf lanes_below(int64_t n, vf x)
+{
+    if (n >= VL) return x;
+    float lane[VL];
+    v_store(lane, x);
+    for (int64_t i = n; i < VL; i++)
+        lane[i] = 0;
+    return v_load(lane);
+}
+
+static void layernorm_row(const sgm_layernorm_args *a, int64_t row)
+{
+    int64_t c = a->c, base = row * c;
+    vf total = v_set(0.0f), squares = v_set(0.0f);
+    for (int64_t i = 0; i < c; i += VL) {
+        vf x = norm_input(a, base + i, c - i, false);
+        if (a->sum) v_store_upto(a->sum, base + i, a->x_dtype, x, c - i);
+        total += x;
+    }
+    vf mean = v_set(v_sum(total) / (float)c);
+    for (int64_t i = 0; i < c; i += VL) {
+        vf d = lanes_below(c - i, norm_input(a, base + i, c - i, true) - mean);
+        squares = v_fma(d, d, squares);
+    }
+    vf scale = v_set(1.0f / sqrtf(v_sum(squares) / (float)c + a->eps));
+    for (int64_t i = 0; i < c; i += VL) {
+        vf y = (norm_input(a, base + i, c - i, true) - mean) * scale;
+        if (a->gamma) y *= v_load_upto(a->gamma, i, SGM_F32, c - i);
+        if (a->beta) y += v_load_upto(a->beta, i, SGM_F32, c - i);
+        v_store_upto(a->out, base + i, a->out_dtype, v_act(a->act, y), c - i);
+    }
+}
+
+static void layernorm(const sgm_layernorm_args *a, int64_t begin, int64_t end)
+{
+    for (int64_t row = begin; row < end; row++)
+        layernorm_row(a, row);
+}
+
+typedef struct row_moments {
+    vf mean, scale;
+} row_moments;
+
+static row_moments moments(const void *x, sgm_dtype dtype, int64_t base, int64_t c, float eps)
+{
+    vf total = v_set(0.0f), squares = v_set(0.0f);
+    for (int64_t i = 0; i < c; i += VL)
+        total += v_load_upto(x, base + i, dtype, c - i);
+    vf mean = v_set(v_sum(total) / (float)c);
+    for (int64_t i = 0; i < c; i += VL) {
+        vf d = lanes_below(c - i, v_load_upto(x, base + i, dtype, c - i) - mean);
+        squares = v_fma(d, d, squares);
+    }
+    return (row_moments){mean, v_set(1.0f / sqrtf(v_sum(squares) / (float)c + eps))};
+}
+
+/* dx = scale (g - mean(g) - xhat mean(g xhat)), g = dout gamma. */
+static void layernorm_grad_row(const sgm_norm_grad_job *j, int64_t row, float *dgamma, float *dbeta)
+{
+    int64_t c = j->c, base = row * c;
+    row_moments m = moments(j->x, j->x_dtype, base, c, j->eps);
+    vf sum_g = v_set(0.0f), sum_gx = v_set(0.0f);
+    for (int64_t i = 0; i < c; i += VL) {
+        int64_t n = c - i;
+        vf d = v_load_upto(j->dout, base + i, SGM_F32, n);
+        vf xhat = (v_load_upto(j->x, base + i, j->x_dtype, n) - m.mean) * m.scale;
+        vf g = j->gamma ? d * v_load_upto(j->gamma, i, SGM_F32, n) : d;
+        sum_g += g;
+        sum_gx = v_fma(g, xhat, sum_gx);
+        if (dgamma) {
+            v_store_upto(dgamma, i, SGM_F32, v_load_upto(dgamma, i, SGM_F32, n) + d * xhat, n);
+            v_store_upto(dbeta, i, SGM_F32, v_load_upto(dbeta, i, SGM_F32, n) + d, n);
+        }
+    }
+    if (!j->dx) return;
+    vf mean_g = v_set(v_sum(sum_g) / (float)c), mean_gx = v_set(v_sum(sum_gx) / (float)c);
+    for (int64_t i = 0; i < c; i += VL) {
+        int64_t n = c - i;
+        vf g = v_load_upto(j->dout, base + i, SGM_F32, n);
+        if (j->gamma) g *= v_load_upto(j->gamma, i, SGM_F32, n);
+        vf xhat = (v_load_upto(j->x, base + i, j->x_dtype, n) - m.mean) * m.scale;
+        vf dx = m.scale * (g - mean_g - xhat * mean_gx);
+        if (j->accumulate_dx) dx += v_load_upto(j->dx, base + i, SGM_F32, n);
+        v_store_upto(j->dx, base + i, SGM_F32, dx, n);
+    }
+}
+
+/* Blocks [begin, end) of rows. */
+static void layernorm_grad(const sgm_norm_grad_job *j, int64_t begin, int64_t end)
+{
+    for (int64_t b = begin; b < end; b++) {
+        float *dgamma = j->partial ? j->partial + b * 2 * j->c : NULL;
+        if (dgamma) memset(dgamma, 0, sizeof(float) * 2 * (size_t)j->c);
+        int64_t last = (b + 1) * j->block < j->m ? (b + 1) * j->block : j->m;
+        for (int64_t row = b * j->block; row < last; row++)
+            layernorm_grad_row(j, row, dgamma, dgamma ? dgamma + j->c : NULL);
+    }
+}
+
+/* ----------------------------------------------------------------------------------- elementwise
+ */
+
+INLINE void act_body(const sgm_act act, const void *x, sgm_dtype from, void *out, sgm_dtype to,
+                     int64_t begin, int64_t end)
+{
+    for (int64_t i = begin; i < end; i += VL)
+        v_store_upto(out, i, to, v_act(act, v_load_upto(x, i, from, end - i)), end - i);
+}
+
+static void act_run(sgm_act act, const void *x, sgm_dtype from, void *out, sgm_dtype to,
+                    int64_t begin, int64_t end)
+{
+    if (act == SGM_ACT_GELU)
+        act_body(SGM_ACT_GELU, x, from, out, to, begin, end);
+    else if (act == SGM_ACT_RELU)
+        act_body(SGM_ACT_RELU, x, from, out, to, begin, end);
+    else
+        act_body(act, x, from, out, to, begin, end);
+}
+
+static void act_grad_run(sgm_act act, const void *x, sgm_dtype from, const float *dout, float *dx,
+                         bool accumulate, int64_t begin, int64_t end)
+{
+    for (int64_t i = begin; i < end; i += VL) {
+        int64_t n = end - i;
+        vf g = v_load_upto(dout, i, SGM_F32, n) * v_act_slope(act, v_load_upto(x, i, from, n));
+        if (accumulate) g += v_load_upto(dx, i, SGM_F32, n);
+        v_store_upto(dx, i, SGM_F32, g, n);
+    }
+}
+
+static void binary_run(sgm_binary op, const void *x, int64_t x_at, sgm_dtype x_dtype, const void *y,
+                       int64_t y_at, sgm_dtype y_dtype, void *out, int64_t out_at,
+                       sgm_dtype out_dtype, int64_t n)
+{
+    for (int64_t i = 0; i < n; i += VL) {
+        vf a = v_load_upto(x, x_at + i, x_dtype, n - i);
+        vf b = v_load_upto(y, y_at + i, y_dtype, n - i);
+        v_store_upto(out, out_at + i, out_dtype, op == SGM_BINARY_ADD ? a + b : a * b, n - i);
+    }
+}
+
+static void affine_run(const void *x, sgm_dtype from, float scale, float shift, void *out,
+                       sgm_dtype to, int64_t begin, int64_t end)
+{
+    for (int64_t i = begin; i < end; i += VL)
+        v_store_upto(out, i, to,
+                     v_fma(v_set(scale), v_load_upto(x, i, from, end - i), v_set(shift)), end - i);
+}
+
+static void add_to(float *sum, const void *x, int64_t at, sgm_dtype dtype, int64_t n)
+{
+    for (int64_t i = 0; i < n; i += VL)
+        v_store_upto(sum, i, SGM_F32,
+                     v_load_upto(sum, i, SGM_F32, n - i) + v_load_upto(x, at + i, dtype, n - i),
+                     n - i);
+}
+
+static void max4(const void *x, const int64_t at[4], sgm_dtype from, void *out, int64_t out_at,
+                 sgm_dtype to, int64_t n)
+{
+    for (int64_t i = 0; i < n; i += VL) {
+        vf m = v_load_upto(x, at[0] + i, from, n - i);
+        for (int j = 1; j < 4; j++)
+            m = v_max(m, v_load_upto(x, at[j] + i, from, n - i));
+        v_store_upto(out, out_at + i, to, m, n - i);
+    }
+}

@@ -1,0 +1,13 @@
+#ifndef SEGMODEL_CPU_KERNELS_CONVOLUTION_INTERNAL_H
+#define SEGMODEL_CPU_KERNELS_CONVOLUTION_INTERNAL_H
+
+#include "backend/cpu/kernels/gemm_internal.h"
+
+sgm_status sgm_conv_check(const sgm_conv_shape *shape);
+
+/* w[outputs, channels, taps] -> to[outputs, taps, channels] */
+void sgm_conv_reorder(const float *w, int64_t outputs, int64_t channels, int64_t taps, float *to);
+
+sgm_patches sgm_patches_of(const sgm_conv_shape *shape, const void *x, sgm_dtype dtype);
+
+#endif

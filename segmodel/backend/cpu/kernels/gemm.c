@@ -1,0 +1,109 @@
+#include "backend/cpu/kernels/gemm.h"
+
+#include "backend/cpu/kernels/gemm_internal.h"
+
+#define SERIAL_FLOPS 4e5 /* below this, waking a worker costs more than it brings */
+
+typedef struct gemm_job {
+    const sgm_pack *w;
+    const sgm_micro *micro;
+    const sgm_isa_table *loops;
+    sgm_pack_a_fn pack_a;
+    const void *source;
+    const sgm_epilogue *epilogues;
+    sgm_threads *pool;
+    int64_t m;
+    int64_t block;  /* rows per block of A */
+    int64_t splits; /* parts the panels are split into, for few rows */
+    int64_t strip_bytes;
+} gemm_job;
+
+static void multiply_panel(const gemm_job *j, int64_t panel, int64_t row, int64_t rows,
+                           const char *a)
+{
+    _Alignas(64) float tile[SGM_MAX_STEP * SGM_PANEL];
+    const sgm_pack *w = j->w;
+    int64_t n = panel % w->panels * SGM_PANEL;
+    int cols = (int)(w->n - n < SGM_PANEL ? w->n - n : SGM_PANEL);
+    const char *b = w->data + panel * w->chunks * SGM_B_CHUNK;
+    const sgm_epilogue *e = &j->epilogues[panel / w->panels];
+    for (int64_t i = 0; i < rows; i += j->micro->step) {
+        int count = (int)(rows - i < j->micro->step ? rows - i : j->micro->step);
+        j->micro->run(a + i / j->micro->strip * j->strip_bytes, (size_t)j->strip_bytes, b,
+                      w->chunks, tile, SGM_PANEL, 16, count, false);
+        j->loops->epilogue(tile, count, cols, row + i, n, e);
+    }
+}
+
+static void gemm_items(void *context, int64_t begin, int64_t end, int thread)
+{
+    const gemm_job *j = context;
+    char *a = sgm_threads_scratch(j->pool, thread);
+    int64_t panels = j->w->panels * j->w->segments, packed = -1;
+    if (j->micro->begin) j->micro->begin();
+    for (int64_t item = begin; item < end; item++) {
+        int64_t block = item / j->splits, part = item % j->splits;
+        int64_t row = block * j->block;
+        int64_t rows = j->m - row < j->block ? j->m - row : j->block;
+        if (block != packed)
+            j->pack_a(j->source, row, (int)rows, j->w->chunks, j->w->dtype, j->micro->strip, a);
+        packed = block;
+        int64_t last = panels * (part + 1) / j->splits;
+        for (int64_t p = panels * part / j->splits; p < last; p++)
+            multiply_panel(j, p, row, rows, a);
+    }
+    if (j->micro->end) j->micro->end();
+}
+
+/* Rows per block: half of L2 holds them; an equal share for each thread. */
+static int64_t block_rows(int64_t m, int64_t row_bytes, const sgm_micro *micro, int threads)
+{
+    int64_t fit = sgm_cpu()->l2_bytes / 2 / row_bytes;
+    if (fit < micro->step) fit = micro->step;
+    if (fit > 1024) fit = 1024;
+    int64_t blocks = sgm_div_up(sgm_div_up(m, fit), threads) * threads;
+    int64_t rows = sgm_div_up(sgm_div_up(m, blocks), micro->step) * micro->step;
+    int64_t least = 2 * micro->step;
+    return rows < least ? least : rows;
+}
+
+sgm_status sgm_gemm_run(sgm_threads *pool, const sgm_pack *w, sgm_pack_a_fn pack_a,
+                        const void *source, int64_t m, const sgm_epilogue *epilogues)
+{
+    if (m <= 0) return SGM_OK;
+    const sgm_micro *micro = sgm_micro_for(w->dtype);
+    if (!micro) return sgm_fail(SGM_DEVICE, "weight packed as BF16, but no BF16 products here");
+    int threads = sgm_threads_count(pool);
+    double flops = 2.0 * (double)m * (double)w->n * (double)w->k * w->segments;
+    gemm_job job = {.w = w,
+                    .micro = micro,
+                    .loops = sgm_loops(),
+                    .pack_a = pack_a,
+                    .source = source,
+                    .epilogues = epilogues,
+                    .pool = pool,
+                    .m = m,
+                    .block = block_rows(m, w->chunks * SGM_CHUNK, micro, threads),
+                    .splits = 1,
+                    .strip_bytes = w->chunks * micro->strip * SGM_CHUNK};
+    int64_t blocks = sgm_div_up(m, job.block), panels = w->panels * w->segments;
+    if (blocks < 2 * threads && threads > 1 && flops > SERIAL_FLOPS) {
+        job.splits = sgm_div_up(2 * threads, blocks);
+        if (job.splits > panels) job.splits = panels;
+    }
+    int64_t items = blocks * job.splits;
+    int64_t block_strips = sgm_div_up(job.block, micro->step) * micro->step / micro->strip;
+    sgm_threads_lock(pool);
+    sgm_status status = sgm_threads_reserve(pool, (size_t)(block_strips * job.strip_bytes), 0);
+    if (status == SGM_OK)
+        sgm_parallel_for(pool, items, flops > SERIAL_FLOPS ? 1 : items, gemm_items, &job);
+    sgm_threads_unlock(pool);
+    return status;
+}
+
+sgm_status sgm_gemm(sgm_threads *pool, const sgm_pack *w, const sgm_rows *a, int64_t m,
+                    const sgm_epilogue *epilogue)
+{
+    sgm_rows_source source = {*a, w->k};
+    return sgm_gemm_run(pool, w, sgm_loops()->pack_rows, &source, m, epilogue);
+}

@@ -1,0 +1,191 @@
+#include "backend/cpu/kernels/gemm_internal.h"
+
+#include <stdlib.h>
+
+#define HEADER 128 /* of a packed weight; keeps the data on a cache line */
+
+/* 16 rows of w, one chunk of K each, as 16 x 16 words; missing rows and columns are zeros. */
+static void load_block(const void *x, sgm_dtype from, int64_t at, int64_t ld, int rows, int64_t n,
+                       sgm_dtype to, void *block)
+{
+    const sgm_isa_table *loops = sgm_loops();
+    int64_t elements = to == SGM_F32 ? 16 : 32;
+    if (rows < 16 || n < elements) memset(block, 0, 16 * SGM_CHUNK);
+    for (int i = 0; i < rows; i++)
+        loops->convert(x, at + i * ld, from, block, i * elements, to, n < elements ? n : elements);
+}
+
+void sgm_pack_panel_rows(const void *x, sgm_dtype from, int64_t at, int64_t ld, int cols, int64_t k,
+                         sgm_dtype dtype, void *panel)
+{
+    const sgm_isa_table *loops = sgm_loops();
+    _Alignas(64) uint32_t block[256];
+    int64_t elements = dtype == SGM_F32 ? 16 : 32;
+    uint32_t *to = panel;
+    for (int64_t k0 = 0; k0 < k; k0 += elements, to += SGM_B_CHUNK / 4) {
+        for (int h = 0; h < 2; h++) {
+            int rows = cols - 16 * h < 0 ? 0 : cols - 16 * h > 16 ? 16 : cols - 16 * h;
+            int64_t first = at + 16 * h * ld + k0;
+            if (from == SGM_F32 && dtype == SGM_F32 && rows == 16 && k - k0 >= 16) {
+                loops->transpose((const uint32_t *)x + first, ld, to + h * 256, 16);
+                continue;
+            }
+            load_block(x, from, first, ld, rows, k - k0, dtype, block);
+            loops->transpose(block, 16, to + h * 256, 16);
+        }
+    }
+}
+
+/* Two rows of 16 columns side by side: lane j = row0[j] | row1[j] << 16. */
+static void interleave(const uint16_t *row0, const uint16_t *row1, uint32_t *to)
+{
+    for (int j = 0; j < 16; j++)
+        to[j] = row0[j] | (uint32_t)row1[j] << 16;
+}
+
+/* Row i of a half panel as 16 elements of `to`, zeros beyond. */
+static void load_row(const void *x, sgm_dtype from, int64_t at, int cols, bool present,
+                     sgm_dtype to, void *row)
+{
+    size_t size = to == SGM_F32 ? 4 : 2;
+    int n = present ? cols : 0;
+    if (n < 16) memset(row, 0, 16 * size);
+    if (n > 0) sgm_loops()->convert(x, at, from, row, 0, to, n < 16 ? n : 16);
+}
+
+void sgm_pack_panel_columns(const void *x, sgm_dtype from, int64_t at, int64_t ld, int cols,
+                            int64_t k, sgm_dtype dtype, void *panel)
+{
+    int64_t steps = sgm_chunks(k, dtype) * 16;
+    uint32_t *to = panel;
+    for (int64_t s = 0; s < steps; s++) {
+        uint32_t *step = to + s / 16 * (SGM_B_CHUNK / 4) + s % 16 * 16;
+        for (int h = 0; h < 2; h++) {
+            int n = cols - 16 * h;
+            int64_t first = at + 16 * h;
+            if (dtype == SGM_F32) {
+                load_row(x, from, first + s * ld, n, s < k, SGM_F32, step + h * 256);
+                continue;
+            }
+            uint16_t rows[2][16];
+            load_row(x, from, first + 2 * s * ld, n, 2 * s < k, SGM_BF16, rows[0]);
+            load_row(x, from, first + (2 * s + 1) * ld, n, 2 * s + 1 < k, SGM_BF16, rows[1]);
+            interleave(rows[0], rows[1], step + h * 256);
+        }
+    }
+}
+
+/* One chunk (16 words per row) of up to 16 rows of a transposed A: stored rows are K. */
+static void transposed_block(const void *x, sgm_dtype from, int64_t at, int64_t ld, int rows,
+                             int64_t k, sgm_dtype to, uint32_t *block)
+{
+    const sgm_isa_table *loops = sgm_loops();
+    _Alignas(64) uint32_t words[256];
+    int pairs = to == SGM_F32 ? 1 : 2;
+    uint16_t half[2][16];
+    memset(words, 0, sizeof words);
+    memset(half, 0, sizeof half);
+    for (int64_t s = 0; s < 16 && s * pairs < k; s++) {
+        int64_t first = at + s * pairs * ld;
+        if (to == SGM_F32) {
+            loops->convert(x, first, from, words + s * 16, 0, SGM_F32, rows);
+            continue;
+        }
+        loops->convert(x, first, from, half[0], 0, SGM_BF16, rows);
+        if (2 * s + 1 < k)
+            loops->convert(x, first + ld, from, half[1], 0, SGM_BF16, rows);
+        else
+            memset(half[1], 0, sizeof half[1]);
+        for (int j = 0; j < 16; j++)
+            words[s * 16 + j] = half[0][j] | (uint32_t)half[1][j] << 16;
+    }
+    loops->transpose(words, 16, block, 16);
+}
+
+void sgm_pack_transposed(const void *x, sgm_dtype from, int64_t at, int64_t ld, int rows, int64_t k,
+                         sgm_dtype to, int strip, void *packed)
+{
+    _Alignas(64) uint32_t block[256];
+    int64_t chunks = sgm_chunks(k, to), elements = to == SGM_F32 ? 16 : 32;
+    for (int i = 0; i < rows; i += strip) {
+        int n = rows - i < strip ? rows - i : strip;
+        char *to_strip = (char *)packed + (int64_t)(i / strip) * chunks * strip * SGM_CHUNK;
+        for (int64_t c = 0; c < chunks; c++) {
+            transposed_block(x, from, at + i + c * elements * ld, ld, n, k - c * elements, to,
+                             block);
+            memcpy(to_strip + c * strip * SGM_CHUNK, block, (size_t)strip * SGM_CHUNK);
+        }
+    }
+}
+
+size_t sgm_pack_bytes(int64_t n, int64_t k, int segments, sgm_dtype dtype)
+{
+    return HEADER + (size_t)segments * (size_t)sgm_packed_b_bytes(n, k, dtype);
+}
+
+size_t sgm_pack_size(int64_t n, int64_t k, sgm_dtype dtype)
+{
+    return sgm_pack_bytes(n, k, 1, dtype);
+}
+
+sgm_status sgm_pack_allocate(int64_t n, int64_t k, int segments, sgm_dtype dtype, void *buffer,
+                             sgm_pack **out)
+{
+    _Static_assert(sizeof(sgm_pack) <= HEADER, "header");
+    *out = NULL;
+    if (n <= 0 || k <= 0)
+        return sgm_fail(SGM_INVALID_ARGUMENT, "weight: %lld x %lld cannot be packed", (long long)n,
+                        (long long)k);
+    if (dtype != SGM_F32 && !sgm_micro_for(dtype))
+        return sgm_fail(SGM_DEVICE, "this processor has no BF16 products (%s)", sgm_cpu_summary());
+    size_t size = sgm_pack_bytes(n, k, segments, dtype);
+    sgm_pack *pack = buffer ? buffer : aligned_alloc(64, (size + 63) & ~(size_t)63);
+    if (!pack) return sgm_fail(SGM_OUT_OF_MEMORY, "weight: no %zu bytes to pack it", size);
+    *pack = (sgm_pack){.n = n,
+                       .k = k,
+                       .chunks = sgm_chunks(k, dtype),
+                       .panels = sgm_div_up(n, SGM_PANEL),
+                       .segments = segments,
+                       .dtype = dtype,
+                       .owned = !buffer,
+                       .data = (char *)pack + HEADER};
+    *out = pack;
+    return SGM_OK;
+}
+
+void sgm_pack_fill(sgm_pack *pack, int segment, const float *w, int64_t ld, bool transposed)
+{
+    int64_t panel_bytes = pack->chunks * SGM_B_CHUNK;
+    for (int64_t p = 0; p < pack->panels; p++) {
+        char *panel = pack->data + (segment * pack->panels + p) * panel_bytes;
+        int64_t n = p * SGM_PANEL;
+        int cols = (int)(pack->n - n < SGM_PANEL ? pack->n - n : SGM_PANEL);
+        if (transposed)
+            sgm_pack_panel_columns(w, SGM_F32, n, ld, cols, pack->k, pack->dtype, panel);
+        else
+            sgm_pack_panel_rows(w, SGM_F32, n * ld, ld, cols, pack->k, pack->dtype, panel);
+    }
+}
+
+sgm_status sgm_pack_create(const float *w, int64_t n, int64_t k, int64_t ld, bool transposed,
+                           sgm_dtype dtype, void *buffer, sgm_pack **out)
+{
+    SGM_TRY(sgm_pack_allocate(n, k, 1, dtype, buffer, out));
+    sgm_pack_fill(*out, 0, w, ld, transposed);
+    return SGM_OK;
+}
+
+void sgm_pack_destroy(sgm_pack *pack)
+{
+    if (pack && pack->owned) free(pack);
+}
+
+int64_t sgm_pack_rows(const sgm_pack *pack)
+{
+    return pack->n;
+}
+
+int64_t sgm_pack_columns(const sgm_pack *pack)
+{
+    return pack->k;
+}

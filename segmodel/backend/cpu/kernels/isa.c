@@ -1,0 +1,26 @@
+#include "backend/cpu/kernels/isa.h"
+
+const sgm_isa_table *sgm_loops(void)
+{
+#if defined(__x86_64__)
+    switch (sgm_cpu()->isa) {
+    case SGM_ISA_AVX512:
+        return &sgm_isa_avx512;
+    case SGM_ISA_AVX2:
+        return &sgm_isa_avx2;
+    case SGM_ISA_BASE:
+        break;
+    }
+#endif
+    return &sgm_isa_base;
+}
+
+const sgm_micro *sgm_micro_for(sgm_dtype dtype)
+{
+    if (dtype == SGM_F32) return &sgm_loops()->f32;
+#if defined(__x86_64__)
+    if (sgm_cpu()->bf16 == SGM_BF16_AMX) return &sgm_micro_amx;
+    if (sgm_cpu()->bf16 == SGM_BF16_DOT) return &sgm_micro_dot;
+#endif
+    return NULL;
+}

@@ -1,0 +1,166 @@
+/* The inner loops, compiled once per instruction set, behind one table each.
+ *
+ * Packed form, shared by all micro-kernels. A chunk is 64 bytes along K: 16 floats or 32 BF16.
+ *   A: strips of `strip` rows:  [chunk][row in strip][64 bytes]
+ *   B: panels of 32 columns:    [chunk][2 halves][16 steps][16 columns][4 bytes]
+ * where a step is one float, or a pair of BF16 next to each other (what AMX and vdpbf16ps read).
+ * K is padded with zeros to whole chunks, columns to whole panels. */
+#ifndef SEGMODEL_CPU_KERNELS_ISA_H
+#define SEGMODEL_CPU_KERNELS_ISA_H
+
+#include "backend/cpu/kernels/attention_grid.h"
+#include "backend/cpu/kernels/convolution.h"
+#include "backend/cpu/kernels/layernorm.h"
+#include "core/cpu_features.h"
+
+#include <string.h>
+
+#define SGM_PANEL 32                        /* columns of B per panel */
+#define SGM_CHUNK 64                        /* bytes along K per packed chunk */
+#define SGM_B_CHUNK (SGM_PANEL * SGM_CHUNK) /* bytes of B per chunk and panel */
+#define SGM_MAX_STEP 32                     /* rows a micro-kernel makes per call, at most */
+
+/* c[rows, 32] = (accumulate ? c : 0) + A strip(s) * B panel. Column j of row i is
+ * c[i * ld + (j / 16) * half + j % 16]. */
+typedef void (*sgm_micro_fn)(const void *a, size_t strip_bytes, const void *b, int64_t chunks,
+                             float *c, int64_t ld, int64_t half, int rows, bool accumulate);
+
+typedef struct sgm_micro {
+    int strip; /* rows per packed strip of A */
+    int step;  /* rows per call, a multiple of strip */
+    sgm_micro_fn run;
+    void (*begin)(void); /* before / after a series of calls on a thread; may be NULL */
+    void (*end)(void);
+} sgm_micro;
+
+/* Writes rows [row, row + rows) of an A operand, `chunks` chunks each, into strips. */
+typedef void (*sgm_pack_a_fn)(const void *source, int64_t row, int rows, int64_t chunks,
+                              sgm_dtype to, int strip, void *packed);
+
+typedef struct sgm_rows_source {
+    sgm_rows rows;
+    int64_t k;
+} sgm_rows_source;
+
+/* Patches of an image as rows of A: K runs over (ky, kx, c). */
+typedef struct sgm_patches {
+    sgm_conv_shape shape; /* of the walk: output pixels are the rows */
+    const void *x;
+    sgm_dtype dtype;
+    int64_t out_height, out_width;
+} sgm_patches;
+
+typedef struct sgm_resize_plan {
+    const void *x;
+    void *out;
+    sgm_dtype x_dtype, out_dtype;
+    int64_t height, width, channels, out_height, out_width;
+    bool align_corners;
+} sgm_resize_plan;
+
+typedef struct sgm_depthwise_job {
+    sgm_conv_shape shape;
+    const float *w; /* [kh * kw, C] */
+    const float *bias;
+    sgm_act act;
+    const void *x;
+    void *out;
+    sgm_dtype x_dtype, out_dtype;
+} sgm_depthwise_job;
+
+typedef struct sgm_depthwise_grad {
+    sgm_conv_shape shape;
+    const float *w; /* [kh * kw, C] */
+    const float *dout;
+    const void *x;
+    sgm_dtype x_dtype;
+    float *dx;
+    bool accumulate;
+} sgm_depthwise_grad;
+
+typedef struct sgm_norm_grad_job {
+    int64_t m, c, block;
+    const void *x;
+    sgm_dtype x_dtype;
+    const float *gamma, *dout;
+    float eps;
+    float *dx;
+    bool accumulate_dx;
+    float *partial; /* [blocks][2][c] or NULL */
+} sgm_norm_grad_job;
+
+/* One strip of an online softmax, scores in the packed layout of A (chunks of 16 floats). */
+typedef struct sgm_softmax_strip {
+    float *scores;  /* [chunks16][score_strip][16]; replaced by probabilities when FP32 */
+    uint16_t *bf16; /* [chunks32][strip][32] or NULL: probabilities for a BF16 product */
+    int score_strip, strip, rows;
+    int64_t chunks;   /* of 16 */
+    float *max, *sum; /* [rows] running; max starts at -inf, sum at 0 */
+    float *rescale;   /* [rows] out: factor for what was accumulated before */
+} sgm_softmax_strip;
+
+typedef enum sgm_binary { SGM_BINARY_ADD, SGM_BINARY_MUL } sgm_binary;
+
+typedef struct sgm_isa_table {
+    sgm_micro f32;
+    /* dst[j][i] = src[i][j] for 16 x 16 words; ld in words. */
+    void (*transpose)(const uint32_t *src, int64_t ld, uint32_t *dst, int64_t dst_ld);
+    sgm_pack_a_fn pack_rows;    /* source: sgm_rows_source */
+    sgm_pack_a_fn pack_patches; /* source: sgm_patches */
+    void (*epilogue)(const float *tile, int rows, int cols, int64_t m, int64_t n,
+                     const sgm_epilogue *e);
+    /* c[i * ld + j] (+)= alpha * tile[i * 32 + j] */
+    void (*store_scaled)(const float *tile, int rows, int cols, float alpha, bool accumulate,
+                         void *c, sgm_dtype dtype, int64_t offset, int64_t ld);
+    void (*convert)(const void *x, int64_t x_at, sgm_dtype from, void *out, int64_t out_at,
+                    sgm_dtype to, int64_t n);
+    void (*softmax_strip)(const sgm_softmax_strip *s);
+    /* y[i] (+)= a * x[i] */
+    void (*axpy)(float *y, float a, const float *x, int64_t n);
+    void (*scale)(float *y, float a, int64_t n);
+    float (*dot)(const float *x, const float *y, int64_t n);
+    /* c[j] = sum over d of q[d] * table[d * ld + j], j < n (n rounded up to 16 readable) */
+    void (*row_times)(const float *q, const float *table, int64_t ld, int depth, float *c, int n);
+    /* One query's position bias for key columns [first, first + n), n a multiple of 16, keys in
+     * rows of `run`: scores[c / 16 * stride + c % 16] = bh[ky] + bw[|ky - qy| * bw_ld + kx].
+     * bh may be NULL. `line` is scratch of run + n + 32 floats. */
+    void (*bias_row)(const float *bh, const float *bw, int64_t bw_ld, int64_t qy, int64_t run,
+                     int64_t rows, int64_t first, int64_t n, float *line, float *scores,
+                     int64_t stride);
+    /* p[i] = 2^(s[i] - lse) ; ds[i] = p[i] * (dp[i] - delta) */
+    void (*prob_grad)(float *s, float *dp, float lse, float delta, int64_t n);
+    void (*layernorm)(const sgm_layernorm_args *args, int64_t begin, int64_t end);
+    void (*layernorm_grad)(const sgm_norm_grad_job *job, int64_t begin, int64_t end);
+    void (*act)(sgm_act act, const void *x, sgm_dtype from, void *out, sgm_dtype to, int64_t begin,
+                int64_t end);
+    void (*act_grad)(sgm_act act, const void *x, sgm_dtype from, const float *dout, float *dx,
+                     bool accumulate, int64_t begin, int64_t end);
+    void (*binary)(sgm_binary op, const void *x, int64_t x_at, sgm_dtype x_dtype, const void *y,
+                   int64_t y_at, sgm_dtype y_dtype, void *out, int64_t out_at, sgm_dtype out_dtype,
+                   int64_t n);
+    void (*affine)(const void *x, sgm_dtype from, float scale, float shift, void *out, sgm_dtype to,
+                   int64_t begin, int64_t end);
+    void (*add_to)(float *sum, const void *x, int64_t at, sgm_dtype dtype, int64_t n);
+    void (*softmax_row)(const void *x, int64_t at, sgm_dtype from, void *out, sgm_dtype to,
+                        int64_t c);
+    /* temp: width * channels + 64 floats */
+    void (*resize_row)(const sgm_resize_plan *plan, int64_t row, float *temp);
+    void (*depthwise_row)(const sgm_depthwise_job *job, int64_t row);
+    void (*depthwise_grad_row)(const sgm_depthwise_grad *job, int64_t row); /* of dx */
+    /* dw[kh * kw, C] += output rows [begin, end) */
+    void (*depthwise_weight_grad)(const sgm_depthwise_grad *job, int64_t begin, int64_t end,
+                                  float *dw);
+    void (*max4)(const void *x, const int64_t at[4], sgm_dtype from, void *out, int64_t out_at,
+                 sgm_dtype to, int64_t n);
+} sgm_isa_table;
+
+extern const sgm_isa_table sgm_isa_base, sgm_isa_avx2, sgm_isa_avx512;
+
+/* The table for sgm_cpu()->isa. */
+const sgm_isa_table *sgm_loops(void);
+
+/* The micro-kernel for a compute type; NULL when the processor has none (BF16 only). */
+const sgm_micro *sgm_micro_for(sgm_dtype dtype);
+extern const sgm_micro sgm_micro_dot, sgm_micro_amx;
+
+#endif

@@ -1,0 +1,37 @@
+/* Included by isa_*.c after defining ISA_TABLE: the table of this instruction set. */
+#include "backend/cpu/kernels/isa.h"
+
+#include "backend/cpu/kernels/body_attention.h"
+#include "backend/cpu/kernels/body_gemm.h"
+#include "backend/cpu/kernels/body_image.h"
+#include "backend/cpu/kernels/body_rows.h"
+
+const sgm_isa_table ISA_TABLE = {
+    .f32 = {.strip = STRIP, .step = STRIP, .run = micro_f32},
+    .transpose = transpose_words,
+    .pack_rows = pack_rows,
+    .pack_patches = pack_patches,
+    .epilogue = epilogue,
+    .store_scaled = store_scaled,
+    .convert = convert_run,
+    .softmax_strip = softmax_strip,
+    .axpy = axpy,
+    .scale = scale_run,
+    .dot = dot_run,
+    .row_times = row_times,
+    .bias_row = bias_row,
+    .prob_grad = prob_grad,
+    .layernorm = layernorm,
+    .layernorm_grad = layernorm_grad,
+    .act = act_run,
+    .act_grad = act_grad_run,
+    .binary = binary_run,
+    .affine = affine_run,
+    .add_to = add_to,
+    .softmax_row = softmax_row,
+    .resize_row = resize_row,
+    .depthwise_row = depthwise_row,
+    .depthwise_grad_row = depthwise_grad_row,
+    .depthwise_weight_grad = depthwise_weight_grad,
+    .max4 = max4,
+};

@@ -1,0 +1,177 @@
+/* Elementary functions on vectors. Polynomials are minimax fits made for this file; the errors
+ * stated were measured against double precision over the whole range (test_vec_math). */
+#ifndef SEGMODEL_CPU_KERNELS_VEC_MATH_H
+#define SEGMODEL_CPU_KERNELS_VEC_MATH_H
+
+#include <math.h>
+
+#include "backend/cpu/kernels/vec.h"
+
+/* 1.5 * 2^23: adding it rounds to an integer that then sits in the low bits. */
+#define ROUND_MAGIC 12582912.0f
+
+INLINE vf v_exp2_of(vf x, vf fraction, vf integer_bits)
+{
+    vf f = fraction;
+    vf p = v_fma(v_set(1.5461444699e-4f), f, v_set(1.3400428178e-3f));
+    p = v_fma(p, f, v_set(9.6180566785e-3f));
+    p = v_fma(p, f, v_set(5.5503272267e-2f));
+    p = v_fma(p, f, v_set(2.4022650922e-1f));
+    p = v_fma(p, f, v_set(6.9314720670e-1f));
+    p = v_fma(p, f, v_set(1.0f));
+    vf r = (vf)((vi)p + ((vi)integer_bits << 23));
+    return (vf)((vi)r & (vi) ~(x < v_set(-126.0f)));
+}
+
+/* 2^x: relative error below 1.2e-7; 0 below -126, saturates at 2^127; NaN stays NaN. */
+INLINE vf v_exp2(vf x)
+{
+    vf y = v_min(v_set(127.0f), v_max(v_set(-126.0f), x));
+    vf t = y + v_set(ROUND_MAGIC);
+    return v_exp2_of(x, y - (t - v_set(ROUND_MAGIC)), t);
+}
+
+/* 2^x for x <= 0, as softmax needs it: relative error below 2e-7; -inf gives 0, NaN stays NaN. */
+INLINE vf v_exp2_softmax(vf x)
+{
+    vf y = v_max(v_set(-126.0f), x);
+    vf t = y + v_set(ROUND_MAGIC);
+    vf f = y - (t - v_set(ROUND_MAGIC));
+    vf p = v_fma(v_set(1.3390863365e-3f), f, v_set(9.6760319183e-3f));
+    p = v_fma(p, f, v_set(5.5503571142e-2f));
+    p = v_fma(p, f, v_set(2.4022107485e-1f));
+    p = v_fma(p, f, v_set(6.9314718803e-1f));
+    p = v_fma(p, f, v_set(1.0000000755f));
+    vf r = (vf)((vi)p + ((vi)t << 23));
+    return (vf)((vi)r & (vi) ~(x < v_set(-126.0f)));
+}
+
+/* e^x: relative error below 2e-7 (Cody-Waite reduction in two steps). */
+INLINE vf v_exp(vf x)
+{
+    vf y = v_min(v_set(88.0f), v_max(v_set(-87.3f), x));
+    vf t = v_fma(y, v_set(1.44269504f), v_set(ROUND_MAGIC));
+    vf n = t - v_set(ROUND_MAGIC);
+    vf r = v_fma(n, v_set(-0.693145752f), y);
+    r = v_fma(n, v_set(-1.42860677e-6f), r);
+    vf e = v_exp2_of(v_set(0.0f), r * v_set(1.44269504f), t);
+    return (vf)((vi)e & (vi) ~(x < v_set(-87.3f)));
+}
+
+INLINE vf v_abs(vf x)
+{
+    return (vf)((vi)x & 0x7fffffff);
+}
+
+/* erfc(|x| / sqrt 2) = 2^(-a p(a)), a = |x|: one polynomial and one exponential over the whole
+ * range, so that GELU keeps its relative accuracy in the negative tail. */
+INLINE vf v_erfc_half(vf x)
+{
+    vf a = v_min(v_set(13.0f), v_abs(x));
+    vf p = v_fma(v_set(1.462302190e-8f), a, v_set(-5.214507723e-7f));
+    p = v_fma(p, a, v_set(7.689529411e-6f));
+    p = v_fma(p, a, v_set(-5.947084355e-5f));
+    p = v_fma(p, a, v_set(2.283081849e-4f));
+    p = v_fma(p, a, v_set(9.285724809e-5f));
+    p = v_fma(p, a, v_set(-7.045419421e-3f));
+    p = v_fma(p, a, v_set(5.249870569e-2f));
+    p = v_fma(p, a, v_set(4.592048824e-1f));
+    p = v_fma(p, a, v_set(1.151105642f));
+    return v_exp2(v_set(0.0f) - a * p);
+}
+
+/* x * Phi(x), the exact GELU: absolute error below 2e-7 max(1, |x|). */
+INLINE vf v_gelu(vf x)
+{
+    vf tail = v_set(0.5f) * x * v_erfc_half(x);
+    return v_select(x > v_set(0.0f), x - tail, tail);
+}
+
+INLINE vf v_gelu_slope(vf x)
+{
+    vf half = v_set(0.5f) * v_erfc_half(x);
+    vf phi = v_select(x > v_set(0.0f), v_set(1.0f) - half, half);
+    vf density = v_set(0.398942280f) * v_exp2(v_set(-0.721347520f) * x * x);
+    return v_fma(x, density, phi);
+}
+
+INLINE vf v_sigmoid(vf x)
+{
+    return v_set(1.0f) / (v_set(1.0f) + v_exp(v_set(0.0f) - x));
+}
+
+INLINE vf v_relu(vf x)
+{
+    return v_max(v_set(0.0f), x);
+}
+
+/* For the functions too rare to deserve a polynomial. */
+INLINE vf v_each(vf x, float (*f)(float))
+{
+    float lane[VL];
+    v_store(lane, x);
+    for (int i = 0; i < VL; i++)
+        lane[i] = f(lane[i]);
+    return v_load(lane);
+}
+
+INLINE vf v_rsqrt(vf x)
+{
+    return v_set(1.0f) / v_each(x, sqrtf);
+}
+
+INLINE vf v_act(sgm_act act, vf x)
+{
+    switch (act) {
+    case SGM_ACT_NONE:
+        return x;
+    case SGM_ACT_RELU:
+        return v_relu(x);
+    case SGM_ACT_GELU:
+        return v_gelu(x);
+    case SGM_ACT_SIGMOID:
+        return v_sigmoid(x);
+    case SGM_ACT_TANH:
+        return v_each(x, tanhf);
+    case SGM_ACT_LEAKY_RELU:
+        return v_select(x > v_set(0.0f), x, v_set(0.01f) * x);
+    case SGM_ACT_EXP:
+        return v_exp(x);
+    case SGM_ACT_LOG:
+        return v_each(x, logf);
+    case SGM_ACT_RSQRT:
+        return v_rsqrt(x);
+    }
+    return x;
+}
+
+/* d act(x) / dx */
+INLINE vf v_act_slope(sgm_act act, vf x)
+{
+    vf one = v_set(1.0f), zero = v_set(0.0f), y;
+    switch (act) {
+    case SGM_ACT_NONE:
+        return one;
+    case SGM_ACT_RELU:
+        return v_select(x > zero, one, zero);
+    case SGM_ACT_GELU:
+        return v_gelu_slope(x);
+    case SGM_ACT_SIGMOID:
+        y = v_sigmoid(x);
+        return y * (one - y);
+    case SGM_ACT_TANH:
+        y = v_each(x, tanhf);
+        return one - y * y;
+    case SGM_ACT_LEAKY_RELU:
+        return v_select(x > zero, one, v_set(0.01f));
+    case SGM_ACT_EXP:
+        return v_exp(x);
+    case SGM_ACT_LOG:
+        return one / x;
+    case SGM_ACT_RSQRT:
+        return v_set(-0.5f) * v_rsqrt(x) / x;
+    }
+    return one;
+}
+
+#endif

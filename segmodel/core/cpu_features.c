@@ -1,0 +1,115 @@
+#define _GNU_SOURCE
+#include "core/cpu_features.h"
+
+#include <pthread.h>
+#include <stdint.h>
+#include <string.h>
+#include <unistd.h>
+
+#if defined(__x86_64__)
+#include <cpuid.h>
+#ifdef __linux__
+#include <sys/syscall.h>
+#endif
+
+#define ARCH_REQ_XCOMP_PERM 0x1023
+#define XFEATURE_TILEDATA 18
+#endif
+
+static sgm_cpu_features detected, current;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+#if defined(__x86_64__)
+
+static uint64_t enabled_state(void)
+{
+    uint32_t eax, edx;
+    __asm__ volatile("xgetbv" : "=a"(eax), "=d"(edx) : "c"(0));
+    return (uint64_t)edx << 32 | eax;
+}
+
+/* Tile registers exist, the system saves them, and lets this process use them. */
+static bool has_amx(void)
+{
+    uint32_t a, b, c, d;
+    if (!__get_cpuid_count(7, 0, &a, &b, &c, &d)) return false;
+    bool tile = d >> 24 & 1, bf16 = d >> 22 & 1;
+    if (!tile || !bf16 || (enabled_state() >> 17 & 3) != 3) return false;
+#if defined(__linux__) && defined(SYS_arch_prctl)
+    return syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, XFEATURE_TILEDATA) == 0;
+#else
+    return false;
+#endif
+}
+
+/* AMD's vdpbf16ps makes as many instructions per clock as its FMA, so twice the products. */
+static bool has_fast_dot(void)
+{
+    uint32_t a, b, c, d;
+    char vendor[13] = "";
+    if (!__get_cpuid(0, &a, &b, &c, &d)) return false;
+    memcpy(vendor, &b, 4);
+    memcpy(vendor + 4, &d, 4);
+    memcpy(vendor + 8, &c, 4);
+    if (strcmp(vendor, "AuthenticAMD") != 0) return false;
+    return __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a >> 5 & 1);
+}
+
+static void detect_processor(sgm_cpu_features *f)
+{
+    __builtin_cpu_init();
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) f->isa = SGM_ISA_AVX2;
+    if (f->isa == SGM_ISA_AVX2 && __builtin_cpu_supports("avx512f") &&
+        __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
+        __builtin_cpu_supports("avx512vl"))
+        f->isa = SGM_ISA_AVX512;
+    if (f->isa != SGM_ISA_AVX512) return;
+    f->bf16 = has_amx() ? SGM_BF16_AMX : has_fast_dot() ? SGM_BF16_DOT : SGM_BF16_NONE;
+}
+
+#else
+
+static void detect_processor(sgm_cpu_features *f)
+{
+    (void)f;
+}
+
+#endif
+
+static void detect(void)
+{
+    detect_processor(&detected);
+    detected.l2_bytes = 1 << 20;
+#ifdef _SC_LEVEL2_CACHE_SIZE
+    long l2 = sysconf(_SC_LEVEL2_CACHE_SIZE);
+    if (l2 >= 256 << 10 && l2 <= 64 << 20) detected.l2_bytes = l2;
+#endif
+    current = detected;
+}
+
+const sgm_cpu_features *sgm_cpu(void)
+{
+    pthread_once(&once, detect);
+    return &current;
+}
+
+const char *sgm_cpu_summary(void)
+{
+    static const char *const names[3][3] = {
+        {"portable code", "portable code", "portable code"},
+        {"AVX2", "AVX2", "AVX2"},
+        {"AVX-512", "AVX-512, bf16 by vdpbf16ps", "AVX-512, bf16 by AMX"},
+    };
+    const sgm_cpu_features *f = sgm_cpu();
+    return names[f->isa][f->bf16];
+}
+
+void sgm_cpu_limit(sgm_isa isa, sgm_bf16_unit bf16)
+{
+    pthread_once(&once, detect);
+    current = detected;
+    if (current.isa > isa) current.isa = isa;
+    if (current.isa < SGM_ISA_AVX512) current.bf16 = SGM_BF16_NONE;
+    if (bf16 < current.bf16) current.bf16 = bf16;
+    if (current.bf16 == SGM_BF16_DOT && detected.bf16 != SGM_BF16_DOT) current.bf16 = SGM_BF16_NONE;
+}

@@ -1,0 +1,296 @@
+#define _GNU_SOURCE
+#include "core/threads.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define MAX_THREADS 256
+#define SPIN_ROUNDS 2000 /* tens of microseconds: about the gap between two kernels */
+
+/* `state` counts loops and who is in the current one: generation << 17 | OPEN | workers inside.
+ * A worker may enter only while the loop is OPEN, so the caller never waits for one that wakes up
+ * too late to help. */
+#define OPEN ((uint64_t)1 << 16)
+#define ACTIVE_MASK (OPEN - 1)
+#define GENERATION(state) ((state) >> 17)
+
+typedef struct block {
+    void *memory;
+    size_t size;
+} block;
+
+typedef struct worker {
+    sgm_threads *pool;
+    int index;
+} worker;
+
+struct sgm_threads {
+    int count;
+    int started;
+    pthread_mutex_t owner; /* recursive: who may run loops and use the scratch memory */
+    pthread_mutex_t sleep_mutex;
+    pthread_cond_t wake;
+    _Atomic uint64_t state;
+    _Atomic int sleepers;
+    _Atomic bool stop;
+    /* The loop in progress; written by the caller while nobody is inside. */
+    sgm_parallel_fn fn;
+    void *context;
+    int64_t n_items, chunk;
+    _Alignas(64) _Atomic int64_t next;
+    block *scratch; /* [count] */
+    block shared;
+    worker *workers;
+    pthread_t *handles;
+};
+
+/* >= 0 inside a loop's body: this thread's number. */
+static _Thread_local int inside = -1;
+
+static inline void relax(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#endif
+}
+
+int sgm_available_cores(void)
+{
+#ifdef __linux__
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof set, &set) == 0 && CPU_COUNT(&set) > 0) return CPU_COUNT(&set);
+#endif
+    long n = sysconf(_SC_NPROCESSORS_ONLN);
+    return n > 0 ? (int)n : 1;
+}
+
+static void take_items(sgm_threads *pool, int thread)
+{
+    int64_t n = pool->n_items, chunk = pool->chunk;
+    inside = thread;
+    for (;;) {
+        int64_t begin = atomic_fetch_add_explicit(&pool->next, chunk, memory_order_relaxed);
+        if (begin >= n) break;
+        pool->fn(pool->context, begin, begin + chunk < n ? begin + chunk : n, thread);
+    }
+    inside = -1;
+}
+
+/* Enters the open loop if it is newer than *seen. */
+static bool try_enter(sgm_threads *pool, uint64_t *seen)
+{
+    uint64_t state = atomic_load_explicit(&pool->state, memory_order_acquire);
+    while (GENERATION(state) != *seen && (state & OPEN)) {
+        if (atomic_compare_exchange_weak_explicit(&pool->state, &state, state + 1,
+                                                  memory_order_acq_rel, memory_order_acquire)) {
+            *seen = GENERATION(state);
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool nothing_to_do(sgm_threads *pool, uint64_t seen)
+{
+    uint64_t state = atomic_load(&pool->state);
+    return !atomic_load(&pool->stop) && (GENERATION(state) == seen || !(state & OPEN));
+}
+
+static void sleep_until_called(sgm_threads *pool, uint64_t seen)
+{
+    pthread_mutex_lock(&pool->sleep_mutex);
+    atomic_fetch_add(&pool->sleepers, 1);
+    while (nothing_to_do(pool, seen))
+        pthread_cond_wait(&pool->wake, &pool->sleep_mutex);
+    atomic_fetch_sub(&pool->sleepers, 1);
+    pthread_mutex_unlock(&pool->sleep_mutex);
+}
+
+static void *worker_main(void *argument)
+{
+    worker *self = argument;
+    sgm_threads *pool = self->pool;
+    uint64_t seen = 0;
+    int spins = 0;
+    while (!atomic_load_explicit(&pool->stop, memory_order_acquire)) {
+        if (try_enter(pool, &seen)) {
+            take_items(pool, self->index);
+            atomic_fetch_sub_explicit(&pool->state, 1, memory_order_release);
+            spins = 0;
+        } else if (++spins < SPIN_ROUNDS) {
+            relax();
+        } else {
+            sleep_until_called(pool, seen);
+            spins = 0;
+        }
+    }
+    return NULL;
+}
+
+static void wake_sleepers(sgm_threads *pool)
+{
+    if (atomic_load(&pool->sleepers) == 0) return;
+    pthread_mutex_lock(&pool->sleep_mutex);
+    pthread_cond_broadcast(&pool->wake);
+    pthread_mutex_unlock(&pool->sleep_mutex);
+}
+
+static void wait_for_workers(sgm_threads *pool)
+{
+    int spins = 0;
+    while (atomic_load_explicit(&pool->state, memory_order_acquire) & ACTIVE_MASK) {
+        if (++spins < SPIN_ROUNDS)
+            relax();
+        else
+            sched_yield();
+    }
+}
+
+void sgm_parallel_for(sgm_threads *pool, int64_t n_items, int64_t chunk, sgm_parallel_fn fn,
+                      void *context)
+{
+    if (n_items <= 0) return;
+    if (inside >= 0) {
+        fn(context, 0, n_items, inside);
+        return;
+    }
+    if (chunk <= 0) chunk = n_items / (8 * (int64_t)pool->count);
+    if (chunk <= 0) chunk = 1;
+    pthread_mutex_lock(&pool->owner);
+    pool->fn = fn;
+    pool->context = context;
+    pool->n_items = n_items;
+    pool->chunk = chunk;
+    atomic_store_explicit(&pool->next, 0, memory_order_relaxed);
+    bool share = pool->started > 0 && n_items > chunk;
+    if (share) {
+        uint64_t generation = GENERATION(atomic_load(&pool->state)) + 1;
+        atomic_store(&pool->state, generation << 17 | OPEN);
+        wake_sleepers(pool);
+    }
+    take_items(pool, 0);
+    if (share) {
+        atomic_fetch_and(&pool->state, ~OPEN);
+        wait_for_workers(pool);
+    }
+    pthread_mutex_unlock(&pool->owner);
+}
+
+void sgm_threads_lock(sgm_threads *pool)
+{
+    if (inside < 0) pthread_mutex_lock(&pool->owner);
+}
+
+void sgm_threads_unlock(sgm_threads *pool)
+{
+    if (inside < 0) pthread_mutex_unlock(&pool->owner);
+}
+
+static sgm_status grow(block *b, size_t bytes)
+{
+    if (bytes <= b->size) return SGM_OK;
+    size_t size = (bytes + 4095) & ~(size_t)4095;
+    void *memory = size >= bytes ? aligned_alloc(4096, size) : NULL;
+    if (!memory)
+        return sgm_fail(SGM_OUT_OF_MEMORY, "working memory: no %zu bytes for a kernel", bytes);
+    free(b->memory);
+    b->memory = memory;
+    b->size = size;
+    return SGM_OK;
+}
+
+sgm_status sgm_threads_reserve(sgm_threads *pool, size_t bytes_per_thread, size_t bytes_shared)
+{
+    for (int i = 0; i < pool->count; i++)
+        SGM_TRY(grow(&pool->scratch[i], bytes_per_thread));
+    return grow(&pool->shared, bytes_shared);
+}
+
+void *sgm_threads_scratch(sgm_threads *pool, int thread)
+{
+    return pool->scratch[thread].memory;
+}
+
+void *sgm_threads_shared(sgm_threads *pool)
+{
+    return pool->shared.memory;
+}
+
+int sgm_threads_count(const sgm_threads *pool)
+{
+    return pool->count;
+}
+
+static sgm_status start_workers(sgm_threads *pool)
+{
+    for (int i = 1; i < pool->count; i++) {
+        pool->workers[i] = (worker){pool, i};
+        if (pthread_create(&pool->handles[i], NULL, worker_main, &pool->workers[i]) != 0)
+            return sgm_fail(SGM_OUT_OF_MEMORY, "threads: wanted %d, the system gave %d",
+                            pool->count, i);
+        pool->started++;
+    }
+    return SGM_OK;
+}
+
+static sgm_threads *new_pool(int n)
+{
+    sgm_threads *pool = aligned_alloc(64, (sizeof *pool + 63) & ~(size_t)63);
+    if (!pool) return NULL;
+    *pool = (sgm_threads){.count = n};
+    pool->scratch = calloc((size_t)n, sizeof *pool->scratch);
+    pool->workers = calloc((size_t)n, sizeof *pool->workers);
+    pool->handles = calloc((size_t)n, sizeof *pool->handles);
+    pthread_mutexattr_t recursive;
+    pthread_mutexattr_init(&recursive);
+    pthread_mutexattr_settype(&recursive, PTHREAD_MUTEX_RECURSIVE);
+    pthread_mutex_init(&pool->owner, &recursive);
+    pthread_mutexattr_destroy(&recursive);
+    pthread_mutex_init(&pool->sleep_mutex, NULL);
+    pthread_cond_init(&pool->wake, NULL);
+    return pool;
+}
+
+sgm_status sgm_threads_create(int n, sgm_threads **out)
+{
+    *out = NULL;
+    if (n <= 0) n = sgm_available_cores();
+    if (n > MAX_THREADS) n = MAX_THREADS;
+    sgm_threads *pool = new_pool(n);
+    if (!pool || !pool->scratch || !pool->workers || !pool->handles) {
+        sgm_threads_destroy(pool);
+        return sgm_fail(SGM_OUT_OF_MEMORY, "threads: no memory for a pool of %d", n);
+    }
+    sgm_status status = start_workers(pool);
+    if (status != SGM_OK) {
+        sgm_threads_destroy(pool);
+        return status;
+    }
+    *out = pool;
+    return SGM_OK;
+}
+
+void sgm_threads_destroy(sgm_threads *pool)
+{
+    if (!pool) return;
+    pthread_mutex_lock(&pool->sleep_mutex);
+    atomic_store(&pool->stop, true);
+    pthread_cond_broadcast(&pool->wake);
+    pthread_mutex_unlock(&pool->sleep_mutex);
+    for (int i = 1; i <= pool->started; i++)
+        pthread_join(pool->handles[i], NULL);
+    for (int i = 0; pool->scratch && i < pool->count; i++)
+        free(pool->scratch[i].memory);
+    free(pool->shared.memory);
+    pthread_cond_destroy(&pool->wake);
+    pthread_mutex_destroy(&pool->sleep_mutex);
+    pthread_mutex_destroy(&pool->owner);
+    free(pool->scratch);
+    free(pool->workers);
+    free(pool->handles);
+    free(pool);
+}
