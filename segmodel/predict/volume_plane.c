@@ -38,9 +38,9 @@ sgm_status sgm_volume_check(const sgm_volume *volume)
 {
     const int64_t *size = volume->size;
     if (!volume->data) return sgm_fail(SGM_INVALID_ARGUMENT, "the volume has no data");
-    if ((int)volume->type < SGM_U8 || (int)volume->type > SGM_VF64)
+    if ((int)volume->type < SGM_VOXEL_U8 || (int)volume->type > SGM_VOXEL_F64)
         return sgm_fail(SGM_INVALID_ARGUMENT, "unknown voxel type %d", (int)volume->type);
-    if (volume->channels != 1 && (volume->channels != 3 || volume->type != SGM_U8))
+    if (volume->channels != 1 && (volume->channels != 3 || volume->type != SGM_VOXEL_U8))
         return sgm_fail(SGM_UNREADABLE,
                         "a volume has one channel, or three of 8 bits; this one has %d",
                         volume->channels);

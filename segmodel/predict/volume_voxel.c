@@ -12,21 +12,21 @@ void sgm_voxel_read(const sgm_volume *volume, int64_t start, int64_t stride, int
                     double *values)
 {
     switch (volume->type) {
-    case SGM_U8:
+    case SGM_VOXEL_U8:
         READ(uint8_t);
-    case SGM_I8:
+    case SGM_VOXEL_I8:
         READ(int8_t);
-    case SGM_U16:
+    case SGM_VOXEL_U16:
         READ(uint16_t);
-    case SGM_I16:
+    case SGM_VOXEL_I16:
         READ(int16_t);
-    case SGM_U32:
+    case SGM_VOXEL_U32:
         READ(uint32_t);
-    case SGM_I32:
+    case SGM_VOXEL_I32:
         READ(int32_t);
-    case SGM_VF32:
+    case SGM_VOXEL_F32:
         READ(float);
-    case SGM_VF64:
+    case SGM_VOXEL_F64:
         READ(double);
     }
 }

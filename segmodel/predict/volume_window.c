@@ -63,7 +63,7 @@ static void count_between(const sgm_volume *volume, double low, double high, his
 
 static int is_integer(const sgm_volume *volume)
 {
-    return volume->type != SGM_VF32 && volume->type != SGM_VF64;
+    return volume->type != SGM_VOXEL_F32 && volume->type != SGM_VOXEL_F64;
 }
 
 /* The bin that holds the value of this rank. */
@@ -91,11 +91,11 @@ static double bin_edge(const histogram *h, int bin)
  * pass, else as found. */
 static void count_all(const sgm_volume *volume, histogram *h)
 {
-    static const double range[][2] = {[SGM_U8] = {-0.5, 255.5},
-                                      [SGM_I8] = {-128.5, 127.5},
-                                      [SGM_U16] = {-0.5, 65535.5},
-                                      [SGM_I16] = {-32768.5, 32767.5}};
-    if (volume->type <= SGM_I16) {
+    static const double range[][2] = {[SGM_VOXEL_U8] = {-0.5, 255.5},
+                                      [SGM_VOXEL_I8] = {-128.5, 127.5},
+                                      [SGM_VOXEL_U16] = {-0.5, 65535.5},
+                                      [SGM_VOXEL_I16] = {-32768.5, 32767.5}};
+    if (volume->type <= SGM_VOXEL_I16) {
         count_between(volume, range[volume->type][0], range[volume->type][1], h);
         return;
     }
@@ -175,7 +175,7 @@ sgm_status sgm_window_choose(const sgm_volume *volume, const sgm_volume_options 
     switch (options->window) {
     case SGM_WINDOW_AUTO:
         if (volume->is_hounsfield) return set(40, 400, low, high);
-        if (volume->type == SGM_U8) return set(127.5, 255, low, high);
+        if (volume->type == SGM_VOXEL_U8) return set(127.5, 255, low, high);
         return of_quantiles(volume, 0.005, 0.995, low, high);
     case SGM_WINDOW_NONE:
         return of_quantiles(volume, 0, 1, low, high);

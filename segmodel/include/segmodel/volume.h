@@ -31,14 +31,14 @@ extern "C" {
 #endif
 
 typedef enum sgm_voxel {
-    SGM_U8,
-    SGM_I8,
-    SGM_U16,
-    SGM_I16,
-    SGM_U32,
-    SGM_I32,
-    SGM_VF32,
-    SGM_VF64
+    SGM_VOXEL_U8,
+    SGM_VOXEL_I8,
+    SGM_VOXEL_U16,
+    SGM_VOXEL_I16,
+    SGM_VOXEL_U32,
+    SGM_VOXEL_I32,
+    SGM_VOXEL_F32,
+    SGM_VOXEL_F64
 } sgm_voxel;
 
 /* Borrowed. */
