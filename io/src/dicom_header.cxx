@@ -12,6 +12,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <limits>
+#include <zlib.h>
 
 namespace
 {
@@ -250,16 +251,19 @@ void read_identity(DcmItem &item, sgio_dicom_slice *slice)
     copy_text(item, DCM_SeriesInstanceUID, slice->series_uid, sizeof slice->series_uid);
     copy_text(item, DCM_SOPInstanceUID, slice->instance_uid, sizeof slice->instance_uid);
     copy_text(item, DCM_Modality, slice->modality, sizeof slice->modality);
-    copy_text(item, DCM_ImageType, slice->image_type, sizeof slice->image_type);
     copy_text(item, DCM_SeriesDescription, slice->description, sizeof slice->description);
     slice->series_number = integer_value(item, DCM_SeriesNumber, 0);
     slice->instance_number = integer_value(item, DCM_InstanceNumber, 0);
-    static const DcmTagKey tags[SGIO_DICOM_ATTRIBUTES] = {
+    char image_type[128];
+    copy_text(item, DCM_ImageType, image_type, sizeof image_type);
+    slice->attributes[SGIO_DICOM_IMAGE_TYPE] = static_cast<double>(
+        crc32(0, reinterpret_cast<const Bytef *>(image_type), std::strlen(image_type)));
+    static const DcmTagKey tags[SGIO_DICOM_ATTRIBUTES - 1] = { // in the order of the enumeration
         DCM_EchoTime,          DCM_TemporalPositionIdentifier, DCM_DiffusionBValue, DCM_TriggerTime,
         DCM_AcquisitionNumber, DCM_AcquisitionTime,            DCM_ContentTime,
     };
-    for (int i = 0; i < SGIO_DICOM_ATTRIBUTES; i++)
-        slice->attributes[i] = real_value(item, tags[i]);
+    for (int i = 1; i < SGIO_DICOM_ATTRIBUTES; i++)
+        slice->attributes[i] = real_value(item, tags[i - 1]);
 }
 
 sgio_status read_dataset(DcmFileFormat &file, sgio_dicom_slice *slice)

@@ -49,22 +49,11 @@ static sgio_status refuse_choice(const char *path, const char *problem,
     return status;
 }
 
-static int contains_file(const sgio_dicom_slices *slices, const sgio_dicom_volume *volume,
-                         const char *path)
+static int contains_first(const sgio_dicom_volume *volume)
 {
     for (size_t i = 0; i < volume->count; i++)
-        if (strcmp(slices->items[volume->slices[i]].path, path) == 0) return 1;
+        if (volume->slices[i] == 0) return 1;
     return 0;
-}
-
-/* The scan joins directory and name, so "a.dcm" was listed as "./a.dcm". */
-static int names_file(const sgio_dicom_slices *slices, const sgio_dicom_volume *volume,
-                      const char *path)
-{
-    char joined[4096];
-    if (contains_file(slices, volume, path)) return 1;
-    snprintf(joined, sizeof joined, "./%s", path);
-    return !strchr(path, '/') && contains_file(slices, volume, joined);
 }
 
 static sgio_status choose_by_path(const char *path, const sgio_dicom_slices *slices,
@@ -73,8 +62,8 @@ static sgio_status choose_by_path(const char *path, const sgio_dicom_slices *sli
     char problem[64];
     *chosen = 0;
     if (volumes->count == 1) return SGIO_OK;
-    for (size_t i = 0; i < volumes->count; i++)
-        if (names_file(slices, &volumes->items[i], path)) {
+    for (size_t i = 0; i < volumes->count && slices->named; i++)
+        if (contains_first(&volumes->items[i])) {
             *chosen = i;
             return SGIO_OK;
         }

@@ -151,6 +151,17 @@ static sgio_status read_one(const char *path, const char *series, sgio_dicom_sli
     return status;
 }
 
+static const char *last_part(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+static int is_named(const sgio_dicom_slices *slices, const char *path)
+{
+    return slices->named && strcmp(last_part(slices->items[0].path), last_part(path)) == 0;
+}
+
 static sgio_status read_headers(const char *directory, int depth, const char *series,
                                 sgio_dicom_slices *slices, rejects *left_out)
 {
@@ -158,7 +169,7 @@ static sgio_status read_headers(const char *directory, int depth, const char *se
     sgio_status status = list_files(directory, depth, &list);
     if (list.count) qsort(list.items, list.count, sizeof *list.items, compare_paths);
     for (size_t i = 0; i < list.count && status == SGIO_OK; i++)
-        if (file_looks_like_dicom(list.items[i]))
+        if (!is_named(slices, list.items[i]) && file_looks_like_dicom(list.items[i]))
             status = read_one(list.items[i], series, slices, left_out);
     free_paths(&list);
     return status;
@@ -197,19 +208,19 @@ static sgio_status scan_series(const char *path, const char *series, sgio_dicom_
     return status;
 }
 
+/* The named file comes first, so that it wins over copies of its instance. */
 static sgio_status scan_file(const char *path, sgio_dicom_slices *slices)
 {
     sgio_dicom_slice slice;
+    char series[sizeof slice.series_uid];
     sgio_status status = sgio_dicom_read_header(path, &slice);
     if (status != SGIO_OK) return status;
-    if (!slice.has_plane || !slice.series_uid[0]) {
-        status = add_slice(slices, &slice);
-        if (status != SGIO_OK) sgio_dicom_slice_clear(&slice);
-        return status;
-    }
-    status = scan_series(path, slice.series_uid, slices);
-    sgio_dicom_slice_clear(&slice);
-    return status;
+    int alone = !slice.has_plane || !slice.series_uid[0];
+    memcpy(series, slice.series_uid, sizeof series);
+    status = add_slice(slices, &slice);
+    if (status != SGIO_OK) sgio_dicom_slice_clear(&slice);
+    slices->named = status == SGIO_OK;
+    return status == SGIO_OK && !alone ? scan_series(path, series, slices) : status;
 }
 
 sgio_status sgio_dicom_scan(const char *path, const sgio_read_options *options,

@@ -10,6 +10,7 @@ extern "C" {
 
 /* Attributes that tell volumes of one series apart; NaN when the file has none. */
 enum {
+    SGIO_DICOM_IMAGE_TYPE, /* checksum of the text */
     SGIO_DICOM_ECHO_TIME,
     SGIO_DICOM_TEMPORAL_POSITION,
     SGIO_DICOM_B_VALUE,
@@ -23,7 +24,7 @@ enum {
 typedef struct sgio_dicom_slice {
     char *path; /* owned */
     char series_uid[65], instance_uid[65], transfer_syntax[65];
-    char modality[17], photometric[17], image_type[128], description[65];
+    char modality[17], photometric[17], description[65];
     int series_number, instance_number;
     int rows, columns, samples;
     int bits_allocated, bits_stored, high_bit, is_signed;
@@ -43,6 +44,7 @@ typedef struct sgio_dicom_slice {
 typedef struct sgio_dicom_slices {
     sgio_dicom_slice *items;
     size_t count;
+    int named; /* items[0] is the file that the user named */
 } sgio_dicom_slices;
 
 /* Reads the header up to the pixels. SGIO_UNREADABLE names the reason: not DICOM, no image (with

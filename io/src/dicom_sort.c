@@ -93,7 +93,7 @@ static int can_share_volume(const sgio_dicom_slice *a, const sgio_dicom_slice *b
     return a->has_plane && b->has_plane && strcmp(a->series_uid, b->series_uid) == 0 &&
            a->rows == b->rows && a->columns == b->columns && a->samples == b->samples &&
            a->bits_allocated == b->bits_allocated && strcmp(a->photometric, b->photometric) == 0 &&
-           strcmp(a->image_type, b->image_type) == 0 && strcmp(a->modality, b->modality) == 0 &&
+           strcmp(a->modality, b->modality) == 0 &&
            close_to(a->row_spacing, b->row_spacing, 1e-4 * a->row_spacing) &&
            close_to(a->column_spacing, b->column_spacing, 1e-4 * a->column_spacing) &&
            same_plane_directions(a, b);

@@ -22,8 +22,8 @@ typedef struct sgio_dicom_volumes {
 } sgio_dicom_volumes;
 
 /* Groups all slices. Slices of one volume agree in series, size, pixel format, spacing,
- * orientation and image type. What then lies evenly spaced at distinct positions is one volume,
- * whatever else differs (scanners number acquisitions per slice). Otherwise the attributes of
+ * orientation. What then lies evenly spaced at distinct positions is one volume, whatever else
+ * differs (scanners number acquisitions per slice, and mark image types within a head CT). Otherwise the attributes of
  * dicom_slice.h are tried in turn: one that separates slices at equal positions, or even stacks of
  * different spacing, splits the group. Equal positions that nothing separates are dealt out in the
  * order of their instance numbers. Slices without position are volumes of their own.
