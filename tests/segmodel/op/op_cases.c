@@ -1,8 +1,11 @@
 #include "op_cases.h"
 
+bool op_case_first_is_input;
+
 /* Parameters are named p0, p1, ...; the name decides the values (op_test.c). */
 static sgm_node *p(sgm_graph *g, int i, sgm_shape shape)
 {
+    if (i == 0 && op_case_first_is_input) return sgm_input(g, "p0", SGM_F32, shape);
     return sgm_param(g, shape, "p%d", i);
 }
 
@@ -220,9 +223,10 @@ static sgm_node *gelu(sgm_graph *g)
 {
     return sgm_act_node(g, p(g, 0, SGM_SHAPE(67)), SGM_ACT_GELU);
 }
+/* Few values at kinks: none lies so near that a finite difference would step over it. */
 static sgm_node *relu(sgm_graph *g)
 {
-    return sgm_act_node(g, p(g, 0, SGM_SHAPE(67)), SGM_ACT_RELU);
+    return sgm_act_node(g, p(g, 0, SGM_SHAPE(13)), SGM_ACT_RELU);
 }
 static sgm_node *sigmoid(sgm_graph *g)
 {
@@ -234,7 +238,7 @@ static sgm_node *tanh_act(sgm_graph *g)
 }
 static sgm_node *leaky(sgm_graph *g)
 {
-    return sgm_act_node(g, p(g, 0, SGM_SHAPE(67)), SGM_ACT_LEAKY_RELU);
+    return sgm_act_node(g, p(g, 0, SGM_SHAPE(13)), SGM_ACT_LEAKY_RELU);
 }
 static sgm_node *exponential(sgm_graph *g)
 {
@@ -291,7 +295,7 @@ static sgm_node *resize_corners(sgm_graph *g)
 }
 static sgm_node *maxpool(sgm_graph *g)
 {
-    return sgm_maxpool(g, p(g, 0, SGM_SHAPE(2, 5, 6, 3)));
+    return sgm_maxpool(g, p(g, 0, SGM_SHAPE(1, 5, 4, 2)));
 }
 static sgm_node *softmax(sgm_graph *g)
 {

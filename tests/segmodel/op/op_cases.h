@@ -13,6 +13,10 @@ typedef struct op_case {
     bool no_gradient;
 } op_case;
 
+/* When set, p0 is an input and the others stay parameters, which an inference plan folds, packs and
+ * fuses; otherwise all are parameters of a training plan. */
+extern bool op_case_first_is_input;
+
 extern const op_case op_cases[];
 extern const int op_case_count;
 

@@ -1,6 +1,6 @@
 /* Every op on every host backend.
  *
- *   forward   cpu in F32, fused as a plan fuses, against the reference loops
+ *   forward   cpu in F32 against the reference loops
  *   bf16      cpu in BF16 against the reference loops (skipped where the CPU has none)
  *   gradient  reference gradients against finite differences, then cpu gradients against them
  *
@@ -39,32 +39,76 @@ static sgm_status read_param(void *user, const char *name, sgm_shape shape, cons
     return *values ? SGM_OK : SGM_OUT_OF_MEMORY;
 }
 
-/* Makes the op's parameters ordinary values, so that a plan neither folds nor packs them: x + zero
- * with a zero that is an input. */
 typedef struct outcome {
     float *values;
     int64_t count;
 } outcome;
 
-/* Runs a case as inference; `folded` lets weights be constants. Parameters used as activations are
- * constants too, so a trailing input (zero) keeps the op itself from being folded away. */
-static outcome run(const op_case *c, sgm_backend *backend, bool bf16)
+static outcome outcome_of(const sgm_node *out)
+{
+    int64_t count = sgm_shape_count(out->shape);
+    return (outcome){malloc((size_t)count * sizeof(float)), count};
+}
+
+/* One forward run of a training plan: weights packed on the fly, nothing fused. */
+static outcome run_plain(const op_case *c, sgm_backend *backend, bool bf16)
 {
     outcome result = {0};
     sgm_graph *g = sgm_graph_create(NULL, NULL);
     sgm_params *params = NULL;
     sgm_train_plan *plan = NULL;
+    op_case_first_is_input = false;
     sgm_node *out = c->build(g);
     CHECK_OK(sgm_graph_status(g));
     CHECK_OK(sgm_params_create(backend, read_param, NULL, NULL, NULL, &params));
-    if (!CHECK_OK(sgm_train_plan_create(g, params, NULL, 1, &out, bf16, &plan))) goto done;
-    CHECK_OK(sgm_train_plan_forward(plan));
-    result.count = sgm_shape_count(out->shape);
-    result.values = malloc((size_t)result.count * sizeof(float));
-    CHECK_OK(sgm_train_plan_get(plan, out, result.values));
-done:
+    if (CHECK_OK(sgm_train_plan_create(g, params, NULL, 1, &out, bf16, &plan))) {
+        CHECK_OK(sgm_train_plan_forward(plan));
+        result = outcome_of(out);
+        CHECK_OK(sgm_train_plan_get(plan, out, result.values));
+    }
     sgm_train_plan_destroy(plan);
     sgm_params_destroy(params);
+    sgm_graph_destroy(g);
+    return result;
+}
+
+/* The input named p0 gets the values the parameter would have. */
+static void set_input(sgm_graph *g, sgm_workspace *space)
+{
+    for (int i = 0; i < sgm_graph_size(g); i++) {
+        const sgm_node *node = sgm_graph_node(g, i);
+        const float *values = NULL;
+        bool owned;
+        if (node->op != SGM_OP_INPUT) continue;
+        CHECK_OK(read_param(NULL, "p0", node->shape, &values, &owned));
+        CHECK_OK(sgm_workspace_set(space, node, values));
+        free((void *)values);
+    }
+}
+
+/* An inference plan: constants folded, weights packed, epilogues fused, values stored as BF16. */
+static outcome run_planned(const op_case *c, sgm_backend *backend, bool bf16)
+{
+    outcome result = {0};
+    sgm_graph *g = sgm_graph_create(NULL, NULL);
+    sgm_weights *weights = NULL;
+    sgm_plan *plan = NULL;
+    sgm_workspace *space = NULL;
+    sgm_plan_options options = {.bf16 = bf16};
+    op_case_first_is_input = true;
+    sgm_node *out = c->build(g);
+    CHECK_OK(sgm_graph_status(g));
+    CHECK_OK(sgm_weights_create(backend, read_param, NULL, &weights));
+    if (CHECK_OK(sgm_plan_create(g, weights, 1, &out, &options, &plan)) &&
+        CHECK_OK(sgm_workspace_create(plan, &space))) {
+        set_input(g, space);
+        CHECK_OK(sgm_plan_run(plan, space));
+        result = outcome_of(out);
+        CHECK_OK(sgm_workspace_get(space, out, result.values));
+    }
+    sgm_workspace_destroy(space);
+    sgm_plan_destroy(plan);
+    sgm_weights_destroy(weights);
     sgm_graph_destroy(g);
     return result;
 }
@@ -80,24 +124,32 @@ static double relative_error(const float *got, const float *want, int64_t count)
     return error == 0 ? 0 : sqrt(error / (norm > 0 ? norm : 1));
 }
 
-static void compare(const op_case *c, sgm_backend *ref, sgm_backend *cpu, bool bf16, double limit)
+static void judge(const op_case *c, const char *how, outcome want, outcome got, double limit)
 {
-    outcome want = run(c, ref, false), got = run(c, cpu, bf16);
-    char what[128];
+    char what[160];
     double error =
         want.values && got.values ? relative_error(got.values, want.values, want.count) : NAN;
-    snprintf(what, sizeof what, "%s: relative error %.3g, allowed %.3g", c->name, error, limit);
+    snprintf(what, sizeof what, "%s (%s): relative error %.3g, allowed %.3g", c->name, how, error,
+             limit);
     check_that(error <= limit, what, __FILE__, __LINE__);
-    free(want.values);
     free(got.values);
 }
 
-/* F32: sums of up to a few hundred products of values below 1, each rounded at 6e-8; exp, erf and
- * tanh by polynomials good to 2e-7. */
+static void compare(const op_case *c, sgm_backend *ref, sgm_backend *cpu, bool bf16, double limit)
+{
+    outcome want = run_plain(c, ref, false);
+    judge(c, "plain", want, run_plain(c, cpu, bf16), limit);
+    judge(c, "planned", want, run_planned(c, cpu, bf16), limit);
+    judge(c, "reference, planned", want, run_planned(c, ref, false), 1e-7);
+    free(want.values);
+}
+
+/* F32: sums of up to 768 products, each rounded at 6e-8, err by sqrt(768) 6e-8 = 1.7e-6 of their
+ * size at worst; exp, erf and tanh by polynomials good to 2e-7. */
 static void test_forward(sgm_backend *ref, sgm_backend *cpu)
 {
     for (int i = 0; i < op_case_count; i++)
-        compare(&op_cases[i], ref, cpu, false, op_cases[i].forward ? op_cases[i].forward : 5e-7);
+        compare(&op_cases[i], ref, cpu, false, op_cases[i].forward ? op_cases[i].forward : 1.7e-6);
 }
 
 /* BF16 has 8 bits: each factor is off by up to 2^-9, probabilities too; sums average it out. */
@@ -123,6 +175,7 @@ typedef struct differentiated {
 static bool differentiate(const op_case *c, sgm_backend *backend, differentiated *d)
 {
     d->graph = sgm_graph_create(NULL, NULL);
+    op_case_first_is_input = false;
     sgm_node *out = c->build(d->graph);
     float *weights = out ? random_values(99, sgm_shape_count(out->shape)) : NULL;
     if (out)
