@@ -47,7 +47,7 @@ static sgm_node *attention(sgm_net *net, const sgm_vit_config *vit, int i, sgm_n
     sgm_node *pad = adapt(net, &adapter, sgm_reshape(g, beta, SGM_SHAPE(1, vit->embed_dim)));
     x = adapt(net, &adapter, sgm_layernorm(g, x, gamma, beta, SGM_VIT_EPS));
     sgm_net_tap(net, x, "block%d.attn_adapter", i);
-    return sgm_vit_attention(net, vit, i, x, pad);
+    return sgm_net_tap(net, sgm_vit_attention(net, vit, i, x, pad), "block%d.attn", i);
 }
 
 static sgm_node *samihs_block(sgm_net *net, const sgm_vit_config *vit, int i, sgm_node *x,

@@ -104,7 +104,8 @@ static sgm_node *attention(sgm_net *net, const sgm_tiny_vit_config *tiny, int st
     x = sgm_linear(g, sgm_layernorm(g, x, gamma, beta, TINY_EPS), weight, bias);
     x = sgm_attention_grid(g, x, pad, offsets, NULL, SGM_BIAS_TABLE, SGM_QKV_TINYVIT,
                            tiny->heads[stage], (int)window);
-    return sgm_net_linear(net, x, dim, "%s.proj", p);
+    x = sgm_net_linear(net, x, dim, "%s.proj", p);
+    return sgm_net_tap(net, x, "layer%d.block%d.attn", stage, block);
 }
 
 static sgm_node *mlp(sgm_net *net, const sgm_tiny_vit_config *tiny, int stage, int block,

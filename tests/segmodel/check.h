@@ -19,7 +19,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#ifdef CHECK_EXTERN /* a test of several files: one of them defines the counters */
+extern int check_count, check_failures;
+#else
 static int check_count, check_failures;
+#endif
 
 static inline int check_that(int ok, const char *what, const char *file, int line)
 {
