@@ -25,44 +25,48 @@ static int has_own_names(const sgio_segmentation *s, const int *labels)
     return 0;
 }
 
-static int is_taken(const evaluate_pairs *pairs, int prediction)
-{
-    for (size_t i = 0; i < pairs->count; i++)
-        if (pairs->items[i].prediction == prediction) return 1;
-    return 0;
-}
+/* One side of the comparison. `taken` tells which segments have found a partner. */
+typedef struct side {
+    const sgio_segmentation *segmentation;
+    int *labels;
+    int *taken;
+} side;
 
-/* First free segment of the prediction with this name (name != NULL) or label; -1: none. */
-static int find_partner(const evaluate_pairs *pairs, const sgio_segmentation *prediction,
-                        const int *labels, const char *name, int label)
+/* First free segment with this name (name != NULL) or label; -1: none. */
+static int take_partner(side *s, const char *name, int label)
 {
-    for (size_t i = 0; i < prediction->segment_count; i++) {
+    for (size_t i = 0; i < s->segmentation->segment_count; i++) {
+        if (s->taken[i]) continue;
         const int fits =
-            name ? strcmp(prediction->segments[i].name, name) == 0 : labels[i] == label;
-        if (fits && !is_taken(pairs, (int)i)) return (int)i;
+            name ? strcmp(s->segmentation->segments[i].name, name) == 0 : s->labels[i] == label;
+        if (!fits) continue;
+        s->taken[i] = 1;
+        return (int)i;
     }
     return -1;
 }
 
-static void match_all(const sgio_segmentation *reference, const sgio_segmentation *prediction,
-                      const int *reference_labels, const int *prediction_labels,
-                      evaluate_pairs *pairs)
+static void match_all(side *reference, side *prediction, evaluate_pairs *pairs)
 {
-    const int by_name =
-        has_own_names(reference, reference_labels) && has_own_names(prediction, prediction_labels);
-    for (size_t i = 0; i < reference->segment_count; i++) {
-        const char *name = reference->segments[i].name;
-        evaluate_pair pair = {.reference = (int)i, .label = reference_labels[i], .name = name};
-        pair.prediction =
-            find_partner(pairs, prediction, prediction_labels, by_name ? name : NULL, pair.label);
-        pairs->items[pairs->count++] = pair;
+    const sgio_segment *wanted = reference->segmentation->segments;
+    const sgio_segment *found = prediction->segmentation->segments;
+    const int by_name = has_own_names(reference->segmentation, reference->labels) &&
+                        has_own_names(prediction->segmentation, prediction->labels);
+    for (size_t i = 0; i < reference->segmentation->segment_count; i++) {
+        const char *name = wanted[i].name;
+        const int label = reference->labels[i];
+        pairs->items[pairs->count++] =
+            (evaluate_pair){.reference = (int)i,
+                            .prediction = take_partner(prediction, by_name ? name : NULL, label),
+                            .label = label,
+                            .name = name};
     }
-    for (size_t i = 0; i < prediction->segment_count; i++)
-        if (!is_taken(pairs, (int)i))
+    for (size_t i = 0; i < prediction->segmentation->segment_count; i++)
+        if (!prediction->taken[i])
             pairs->items[pairs->count++] = (evaluate_pair){.reference = -1,
                                                            .prediction = (int)i,
-                                                           .label = prediction_labels[i],
-                                                           .name = prediction->segments[i].name};
+                                                           .label = prediction->labels[i],
+                                                           .name = found[i].name};
 }
 
 static void keep_label(evaluate_pairs *pairs, int label)
@@ -77,21 +81,22 @@ int evaluate_match(const sgio_segmentation *reference, const sgio_segmentation *
                    int only_label, evaluate_pairs *pairs)
 {
     const size_t total = reference->segment_count + prediction->segment_count;
-    int *labels = calloc(total + 1, sizeof *labels);
+    int *numbers = calloc(2 * total + 1, sizeof *numbers);
     memset(pairs, 0, sizeof *pairs);
     pairs->items = calloc(total + 1, sizeof *pairs->items);
-    if (!labels || !pairs->items) {
-        free(labels);
+    if (!numbers || !pairs->items) {
+        free(numbers);
         free(pairs->items);
         pairs->items = NULL;
         return no_memory();
     }
-    int *prediction_labels = labels + reference->segment_count;
-    sgio_segmentation_flat_labels(reference, labels);
-    sgio_segmentation_flat_labels(prediction, prediction_labels);
-    match_all(reference, prediction, labels, prediction_labels, pairs);
+    side r = {reference, numbers, numbers + total};
+    side p = {prediction, r.labels + reference->segment_count, r.taken + reference->segment_count};
+    sgio_segmentation_flat_labels(reference, r.labels);
+    sgio_segmentation_flat_labels(prediction, p.labels);
+    match_all(&r, &p, pairs);
     if (only_label > 0) keep_label(pairs, only_label);
-    free(labels);
+    free(numbers);
     return 0;
 }
 
