@@ -74,8 +74,7 @@ sgm_status sgm_checkpoint_open_memory(const void *bytes, size_t size, const char
 
 sgm_status sgm_checkpoint_open(const char *path, sgm_checkpoint **out)
 {
-    if (!out || !path)
-        return sgm_fail(SGM_INVALID_ARGUMENT, "sgm_checkpoint_open: NULL argument");
+    if (!out || !path) return sgm_fail(SGM_INVALID_ARGUMENT, "sgm_checkpoint_open: NULL argument");
     *out = NULL;
     sgm_mapped_file file;
     SGM_TRY(sgm_mapped_file_open(path, SGM_BAD_MODEL, &file));

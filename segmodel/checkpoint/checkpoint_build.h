@@ -29,8 +29,8 @@ struct sgm_checkpoint {
 sgm_status sgm_safetensors_parse(sgm_checkpoint *checkpoint);
 sgm_status sgm_torch_file_parse(sgm_checkpoint *checkpoint);
 
-/* Refuses names that are empty, too long or hold control characters. Call it before a message prints
- * a name. */
+/* Refuses names that are empty, too long or hold control characters. Call it before a message
+ * prints a name. */
 sgm_status sgm_checkpoint_check_name(const char *name);
 
 /* Appends; `tensor->name` and the texts must live in the arena. Refuses bad names and more tensors

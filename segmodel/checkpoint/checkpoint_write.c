@@ -48,7 +48,7 @@ void sgm_checkpoint_writer_destroy(sgm_checkpoint_writer *w)
     free(w);
 }
 
-/* ----------------------------------------------------------------------------------------- adding */
+/* --------------------------------------------------------------------------------------- adding */
 
 static bool grow(void *array, size_t count, size_t *capacity, size_t size)
 {
@@ -156,7 +156,7 @@ sgm_status sgm_checkpoint_writer_add_all(sgm_checkpoint_writer *w, const sgm_che
     return SGM_OK;
 }
 
-/* ----------------------------------------------------------------------------------------- header */
+/* --------------------------------------------------------------------------------------- header */
 
 static int compare_entries(const void *a, const void *b)
 {
@@ -257,7 +257,7 @@ static sgm_status make_header(const sgm_checkpoint_writer *w, char **text, size_
     return fail_memory();
 }
 
-/* ------------------------------------------------------------------------------------------- data */
+/* ----------------------------------------------------------------------------------------- data */
 
 /* One chunk before and after conversion. */
 typedef struct {

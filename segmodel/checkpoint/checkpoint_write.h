@@ -30,8 +30,8 @@ sgm_status sgm_checkpoint_writer_metadata(sgm_checkpoint_writer *writer, const c
 
 /* Adds a tensor under its own name (copied); data are borrowed. If it holds floats they are stored
  * as `type` (F32, F16, BF16, F64 only if it is F64 already); other types are stored as they are. */
-sgm_status sgm_checkpoint_writer_add(sgm_checkpoint_writer *writer,
-                                     const sgm_stored_tensor *tensor, sgm_stored_type type);
+sgm_status sgm_checkpoint_writer_add(sgm_checkpoint_writer *writer, const sgm_stored_tensor *tensor,
+                                     sgm_stored_type type);
 
 /* Row-major floats, stored as F32, F16 or BF16. */
 sgm_status sgm_checkpoint_writer_add_f32(sgm_checkpoint_writer *writer, const char *name, int rank,

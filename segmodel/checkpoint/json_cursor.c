@@ -125,14 +125,19 @@ static bool copy_utf8(sgm_json_cursor *c, char **out)
 {
     static const uint32_t smallest[] = {0, 0x80, 0x800, 0x10000};
     unsigned char lead = *c->at;
-    int more = lead < 0x80 ? 0 : lead >> 5 == 6 ? 1 : lead >> 4 == 14 ? 2 : lead >> 3 == 30 ? 3 : -1;
+    int more = lead < 0x80       ? 0
+               : lead >> 5 == 6  ? 1
+               : lead >> 4 == 14 ? 2
+               : lead >> 3 == 30 ? 3
+                                 : -1;
     if (more < 0 || c->end - c->at <= more) return false;
     uint32_t code = more == 0 ? lead : lead & (0x3fu >> more);
     for (int i = 1; i <= more; i++) {
         if (c->at[i] >> 6 != 2) return false;
         code = code << 6 | (c->at[i] & 0x3f);
     }
-    if (code < smallest[more] || code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff)) return false;
+    if (code < smallest[more] || code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff))
+        return false;
     memcpy(*out, c->at, (size_t)more + 1);
     *out += more + 1;
     c->at += more + 1;

@@ -76,8 +76,9 @@ static sgm_status read_type(cursor *c)
             return SGM_OK;
         }
     }
-    return sgm_fail(SGM_UNREADABLE, ".npy type '%s' is not supported (little-endian u1-u8, i1-i8, "
-                                    "f2-f8 and b1 are)",
+    return sgm_fail(SGM_UNREADABLE,
+                    ".npy type '%s' is not supported (little-endian u1-u8, i1-i8, "
+                    "f2-f8 and b1 are)",
                     sgm_printable(text, length, printable));
 }
 
@@ -126,10 +127,10 @@ static sgm_status read_item(cursor *c, int *seen)
     const char *key;
     size_t length;
     if (!take_text(c, &key, &length) || !take(c, ':')) return fail_header();
-    int bit = length == 5 && memcmp(key, "descr", 5) == 0            ? SAW_TYPE
+    int bit = length == 5 && memcmp(key, "descr", 5) == 0             ? SAW_TYPE
               : length == 13 && memcmp(key, "fortran_order", 13) == 0 ? SAW_ORDER
-              : length == 5 && memcmp(key, "shape", 5) == 0          ? SAW_SHAPE
-                                                                     : 0;
+              : length == 5 && memcmp(key, "shape", 5) == 0           ? SAW_SHAPE
+                                                                      : 0;
     if (bit == 0 || *seen & bit) return fail_header();
     *seen |= bit;
     return bit == SAW_TYPE ? read_type(c) : bit == SAW_ORDER ? read_order(c) : read_shape(c);
@@ -150,7 +151,7 @@ static sgm_status read_header(cursor *c)
     return seen == SAW_ALL && c->at == c->end ? SGM_OK : fail_header();
 }
 
-/* ---------------------------------------------------------------------------------------- reading */
+/* -------------------------------------------------------------------------------------- reading */
 
 /* Where the header's text begins and how long it is. */
 static sgm_status find_header(const unsigned char *bytes, size_t size, size_t *start,
@@ -217,7 +218,7 @@ void sgm_npy_close(sgm_npy *npy)
     *npy = (sgm_npy){0};
 }
 
-/* ---------------------------------------------------------------------------------------- writing */
+/* -------------------------------------------------------------------------------------- writing */
 
 static const char *type_name(sgm_stored_type type)
 {
@@ -232,7 +233,10 @@ static size_t make_header(const sgm_stored_tensor *t, const char *type, char hea
     int n = snprintf(header + 10, 400, "{'descr': '%c%s', 'fortran_order': False, 'shape': (",
                      sgm_stored_type_size(t->type) == 1 ? '|' : '<', type);
     for (int i = 0; i < t->rank; i++)
-        n += snprintf(header + 10 + n, 32, t->rank == 1 ? "%lld," : i ? ", %lld" : "%lld",
+        n += snprintf(header + 10 + n, 32,
+                      t->rank == 1 ? "%lld,"
+                      : i          ? ", %lld"
+                                   : "%lld",
                       (long long)t->shape[i]);
     n += snprintf(header + 10 + n, 8, "), }");
     while ((10 + n + 1) % DATA_ALIGNMENT != 0)

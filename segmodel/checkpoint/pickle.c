@@ -48,8 +48,8 @@ sgm_status sgm_pickle_new(machine *m, sgm_pickle_value value, sgm_pickle_ref *ou
 
 sgm_status sgm_pickle_push(machine *m, sgm_pickle_ref ref)
 {
-    SGM_TRY(sgm_pickle_reserve(m, &m->stack, m->stack_count + 1, &m->stack_capacity,
-                               sizeof *m->stack));
+    SGM_TRY(
+        sgm_pickle_reserve(m, &m->stack, m->stack_count + 1, &m->stack_capacity, sizeof *m->stack));
     m->stack[m->stack_count++] = ref;
     return SGM_OK;
 }
@@ -89,8 +89,8 @@ sgm_status sgm_pickle_append(machine *m, sgm_pickle_ref container, sgm_pickle_re
 {
     sgm_pickle *p = &m->result;
     if (p->cell_count == 0) p->cell_count = 1; /* cell 0 means none */
-    SGM_TRY(sgm_pickle_reserve(m, &p->cells, p->cell_count + 1, &m->cell_capacity,
-                               sizeof *p->cells));
+    SGM_TRY(
+        sgm_pickle_reserve(m, &p->cells, p->cell_count + 1, &m->cell_capacity, sizeof *p->cells));
     uint32_t cell = (uint32_t)p->cell_count++;
     p->cells[cell] = (sgm_pickle_cell){item, 0};
     sgm_pickle_value *v = value_at(m, container);
@@ -116,7 +116,7 @@ bool sgm_pickle_items(const machine *m, sgm_pickle_ref ref, uint32_t least, uint
     return true;
 }
 
-/* -------------------------------------------------------------------------------------- operands */
+/* ------------------------------------------------------------------------------------- operands */
 
 static sgm_status take(machine *m, size_t n, const unsigned char **out)
 {
@@ -159,7 +159,7 @@ static sgm_status take_line(machine *m, const char **text, size_t *length)
     return SGM_OK;
 }
 
-/* ---------------------------------------------------------------------------------- plain values */
+/* --------------------------------------------------------------------------------- plain values */
 
 static sgm_status push_kind(machine *m, sgm_pickle_kind kind)
 {
@@ -219,12 +219,12 @@ static sgm_status push_float(machine *m)
     return sgm_pickle_push_new(m, v);
 }
 
-/* ------------------------------------------------------------------------------------ containers */
+/* ----------------------------------------------------------------------------------- containers */
 
 static sgm_status push_mark(machine *m)
 {
-    SGM_TRY(sgm_pickle_reserve(m, &m->marks, m->mark_count + 1, &m->mark_capacity,
-                               sizeof *m->marks));
+    SGM_TRY(
+        sgm_pickle_reserve(m, &m->marks, m->mark_count + 1, &m->mark_capacity, sizeof *m->marks));
     m->marks[m->mark_count++] = (uint32_t)m->stack_count;
     return SGM_OK;
 }
@@ -304,7 +304,7 @@ static sgm_status add_popped(machine *m, sgm_pickle_kind kind, size_t count)
     return append_all(m, container, items, count);
 }
 
-/* ------------------------------------------------------------------------------------------ memo */
+/* ----------------------------------------------------------------------------------------- memo */
 
 static sgm_status memo_put(machine *m, uint64_t id)
 {
@@ -385,7 +385,7 @@ static sgm_status push_persistent(machine *m)
     return sgm_pickle_push_storage(m, id);
 }
 
-/* --------------------------------------------------------------------------------------- opcodes */
+/* -------------------------------------------------------------------------------------- opcodes */
 
 static sgm_status check_protocol(machine *m)
 {
@@ -431,70 +431,122 @@ static sgm_status run_structure(machine *m, unsigned char opcode)
 {
     uint64_t ignored;
     switch (opcode) {
-    case 0x80: return check_protocol(m);                      /* PROTO */
-    case 0x95: return take_unsigned(m, 8, &ignored);          /* FRAME */
-    case '(': return push_mark(m);                            /* MARK */
-    case '0': return pop_one(m);                              /* POP */
-    case '1': return pop_mark(m);                             /* POP_MARK */
-    case '2': return duplicate_top(m);                        /* DUP */
-    case 'q': return memo_put_operand(m, 1);                  /* BINPUT */
-    case 'r': return memo_put_operand(m, 4);                  /* LONG_BINPUT */
-    case 'h': return memo_get(m, 1);                          /* BINGET */
-    case 'j': return memo_get(m, 4);                          /* LONG_BINGET */
-    case 'c': return push_global_lines(m);                    /* GLOBAL */
-    case 0x93: return push_global_from_stack(m);              /* STACK_GLOBAL */
-    case 'R': return reduce(m);                               /* REDUCE */
-    case 0x81: return reduce(m);                              /* NEWOBJ */
-    case 'b': return build(m);                                /* BUILD */
-    case 'Q': return push_persistent(m);                      /* BINPERSID */
-    default: return fail_opcode(m, opcode);
+    case 0x80:
+        return check_protocol(m); /* PROTO */
+    case 0x95:
+        return take_unsigned(m, 8, &ignored); /* FRAME */
+    case '(':
+        return push_mark(m); /* MARK */
+    case '0':
+        return pop_one(m); /* POP */
+    case '1':
+        return pop_mark(m); /* POP_MARK */
+    case '2':
+        return duplicate_top(m); /* DUP */
+    case 'q':
+        return memo_put_operand(m, 1); /* BINPUT */
+    case 'r':
+        return memo_put_operand(m, 4); /* LONG_BINPUT */
+    case 'h':
+        return memo_get(m, 1); /* BINGET */
+    case 'j':
+        return memo_get(m, 4); /* LONG_BINGET */
+    case 'c':
+        return push_global_lines(m); /* GLOBAL */
+    case 0x93:
+        return push_global_from_stack(m); /* STACK_GLOBAL */
+    case 'R':
+        return reduce(m); /* REDUCE */
+    case 0x81:
+        return reduce(m); /* NEWOBJ */
+    case 'b':
+        return build(m); /* BUILD */
+    case 'Q':
+        return push_persistent(m); /* BINPERSID */
+    default:
+        return fail_opcode(m, opcode);
     }
 }
 
 static sgm_status run_container(machine *m, unsigned char opcode)
 {
     switch (opcode) {
-    case ']': return push_kind(m, SGM_PICKLE_LIST);           /* EMPTY_LIST */
-    case 0x8f: return push_kind(m, SGM_PICKLE_LIST);          /* EMPTY_SET */
-    case '}': return push_kind(m, SGM_PICKLE_DICT);           /* EMPTY_DICT */
-    case ')': return push_kind(m, SGM_PICKLE_TUPLE);          /* EMPTY_TUPLE */
-    case 'l': return push_from_mark(m, SGM_PICKLE_LIST);      /* LIST */
-    case 0x91: return push_from_mark(m, SGM_PICKLE_LIST);     /* FROZENSET */
-    case 'd': return push_from_mark(m, SGM_PICKLE_DICT);      /* DICT */
-    case 't': return push_from_mark(m, SGM_PICKLE_TUPLE);     /* TUPLE */
-    case 0x85: return push_short_tuple(m, 1);                 /* TUPLE1 */
-    case 0x86: return push_short_tuple(m, 2);                 /* TUPLE2 */
-    case 0x87: return push_short_tuple(m, 3);                 /* TUPLE3 */
-    case 'a': return add_popped(m, SGM_PICKLE_LIST, 1);       /* APPEND */
-    case 'e': return add_from_mark(m, SGM_PICKLE_LIST);       /* APPENDS */
-    case 0x90: return add_from_mark(m, SGM_PICKLE_LIST);      /* ADDITEMS */
-    case 's': return add_popped(m, SGM_PICKLE_DICT, 2);       /* SETITEM */
-    case 'u': return add_from_mark(m, SGM_PICKLE_DICT);       /* SETITEMS */
-    default: return run_structure(m, opcode);
+    case ']':
+        return push_kind(m, SGM_PICKLE_LIST); /* EMPTY_LIST */
+    case 0x8f:
+        return push_kind(m, SGM_PICKLE_LIST); /* EMPTY_SET */
+    case '}':
+        return push_kind(m, SGM_PICKLE_DICT); /* EMPTY_DICT */
+    case ')':
+        return push_kind(m, SGM_PICKLE_TUPLE); /* EMPTY_TUPLE */
+    case 'l':
+        return push_from_mark(m, SGM_PICKLE_LIST); /* LIST */
+    case 0x91:
+        return push_from_mark(m, SGM_PICKLE_LIST); /* FROZENSET */
+    case 'd':
+        return push_from_mark(m, SGM_PICKLE_DICT); /* DICT */
+    case 't':
+        return push_from_mark(m, SGM_PICKLE_TUPLE); /* TUPLE */
+    case 0x85:
+        return push_short_tuple(m, 1); /* TUPLE1 */
+    case 0x86:
+        return push_short_tuple(m, 2); /* TUPLE2 */
+    case 0x87:
+        return push_short_tuple(m, 3); /* TUPLE3 */
+    case 'a':
+        return add_popped(m, SGM_PICKLE_LIST, 1); /* APPEND */
+    case 'e':
+        return add_from_mark(m, SGM_PICKLE_LIST); /* APPENDS */
+    case 0x90:
+        return add_from_mark(m, SGM_PICKLE_LIST); /* ADDITEMS */
+    case 's':
+        return add_popped(m, SGM_PICKLE_DICT, 2); /* SETITEM */
+    case 'u':
+        return add_from_mark(m, SGM_PICKLE_DICT); /* SETITEMS */
+    default:
+        return run_structure(m, opcode);
     }
 }
 
 static sgm_status run_opcode(machine *m, unsigned char opcode)
 {
     switch (opcode) {
-    case 'N': return sgm_pickle_push(m, 0);                   /* NONE */
-    case 0x88: return push_integer(m, SGM_PICKLE_BOOL, 1);    /* NEWTRUE */
-    case 0x89: return push_integer(m, SGM_PICKLE_BOOL, 0);    /* NEWFALSE */
-    case 'K': return push_unsigned(m, 1);                     /* BININT1 */
-    case 'M': return push_unsigned(m, 2);                     /* BININT2 */
-    case 'J': return push_int32(m);                           /* BININT */
-    case 0x8a: return push_long(m, 1);                        /* LONG1 */
-    case 'G': return push_float(m);                           /* BINFLOAT */
-    case 0x8c: return push_text(m, SGM_PICKLE_STRING, 1);     /* SHORT_BINUNICODE */
-    case 'X': return push_text(m, SGM_PICKLE_STRING, 4);      /* BINUNICODE */
-    case 0x8d: return push_text(m, SGM_PICKLE_STRING, 8);     /* BINUNICODE8 */
-    case 'U': return push_text(m, SGM_PICKLE_STRING, 1);      /* SHORT_BINSTRING (Python 2) */
-    case 'T': return push_text(m, SGM_PICKLE_STRING, 4);      /* BINSTRING (Python 2) */
-    case 'C': return push_text(m, SGM_PICKLE_BYTES, 1);       /* SHORT_BINBYTES */
-    case 'B': return push_text(m, SGM_PICKLE_BYTES, 4);       /* BINBYTES */
-    case 0x8e: return push_text(m, SGM_PICKLE_BYTES, 8);      /* BINBYTES8 */
-    case 0x96: return push_text(m, SGM_PICKLE_BYTES, 8);      /* BYTEARRAY8 */
-    default: return run_container(m, opcode);
+    case 'N':
+        return sgm_pickle_push(m, 0); /* NONE */
+    case 0x88:
+        return push_integer(m, SGM_PICKLE_BOOL, 1); /* NEWTRUE */
+    case 0x89:
+        return push_integer(m, SGM_PICKLE_BOOL, 0); /* NEWFALSE */
+    case 'K':
+        return push_unsigned(m, 1); /* BININT1 */
+    case 'M':
+        return push_unsigned(m, 2); /* BININT2 */
+    case 'J':
+        return push_int32(m); /* BININT */
+    case 0x8a:
+        return push_long(m, 1); /* LONG1 */
+    case 'G':
+        return push_float(m); /* BINFLOAT */
+    case 0x8c:
+        return push_text(m, SGM_PICKLE_STRING, 1); /* SHORT_BINUNICODE */
+    case 'X':
+        return push_text(m, SGM_PICKLE_STRING, 4); /* BINUNICODE */
+    case 0x8d:
+        return push_text(m, SGM_PICKLE_STRING, 8); /* BINUNICODE8 */
+    case 'U':
+        return push_text(m, SGM_PICKLE_STRING, 1); /* SHORT_BINSTRING (Python 2) */
+    case 'T':
+        return push_text(m, SGM_PICKLE_STRING, 4); /* BINSTRING (Python 2) */
+    case 'C':
+        return push_text(m, SGM_PICKLE_BYTES, 1); /* SHORT_BINBYTES */
+    case 'B':
+        return push_text(m, SGM_PICKLE_BYTES, 4); /* BINBYTES */
+    case 0x8e:
+        return push_text(m, SGM_PICKLE_BYTES, 8); /* BINBYTES8 */
+    case 0x96:
+        return push_text(m, SGM_PICKLE_BYTES, 8); /* BYTEARRAY8 */
+    default:
+        return run_container(m, opcode);
     }
 }
 

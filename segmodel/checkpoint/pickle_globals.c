@@ -70,7 +70,7 @@ sgm_status sgm_pickle_push_global(machine *m, const char *module, size_t module_
                            sgm_printable(name, name_length, name_text));
 }
 
-/* ---------------------------------------------------------------------------------------- storage */
+/* -------------------------------------------------------------------------------------- storage */
 
 static bool storage_type(const machine *m, sgm_pickle_ref ref, sgm_stored_type *type)
 {
@@ -84,8 +84,7 @@ sgm_status sgm_pickle_push_storage(machine *m, sgm_pickle_ref id)
 {
     sgm_pickle_ref part[5];
     sgm_pickle_value storage = {.kind = SGM_PICKLE_STORAGE};
-    if (!sgm_pickle_items(m, id, 5, 5, part) ||
-        value_at(m, part[0])->kind != SGM_PICKLE_STRING ||
+    if (!sgm_pickle_items(m, id, 5, 5, part) || value_at(m, part[0])->kind != SGM_PICKLE_STRING ||
         !is_text(value_at(m, part[0])->text.bytes, value_at(m, part[0])->text.length, "storage") ||
         !storage_type(m, part[1], &storage.storage.type) ||
         value_at(m, part[2])->kind != SGM_PICKLE_STRING ||
@@ -97,7 +96,7 @@ sgm_status sgm_pickle_push_storage(machine *m, sgm_pickle_ref id)
     return sgm_pickle_push_new(m, storage);
 }
 
-/* ------------------------------------------------------------------------------------------ calls */
+/* ---------------------------------------------------------------------------------------- calls */
 
 /* A tuple of non-negative integers; -1 if it is not one. */
 static int read_sizes(const machine *m, sgm_pickle_ref ref, int64_t out[SGM_STORED_MAX_RANK])
@@ -124,8 +123,9 @@ static sgm_status rebuild_tensor(machine *m, sgm_pickle_ref arguments)
     t.offset = value_at(m, part[1])->kind == SGM_PICKLE_INT ? value_at(m, part[1])->integer : -1;
     t.rank = read_sizes(m, part[2], t.shape);
     if (t.offset < 0 || t.rank < 0 || read_sizes(m, part[3], t.strides) != t.rank)
-        return sgm_pickle_fail(m, "a tensor whose offset, shape or strides are no tuples of at "
-                                  "most %d non-negative integers",
+        return sgm_pickle_fail(m,
+                               "a tensor whose offset, shape or strides are no tuples of at "
+                               "most %d non-negative integers",
                                SGM_STORED_MAX_RANK);
     sgm_pickle *p = &m->result;
     SGM_TRY(sgm_pickle_reserve(m, &p->tensors, p->tensor_count + 1, &m->tensor_capacity,
@@ -149,8 +149,7 @@ static sgm_status fill_dict(machine *m, sgm_pickle_ref dict, sgm_pickle_ref pair
 {
     if (value_at(m, pairs)->kind != SGM_PICKLE_LIST)
         return sgm_pickle_fail(m, "OrderedDict of something that is no list of pairs");
-    for (uint32_t cell = value_at(m, pairs)->items.first; cell;
-         cell = m->result.cells[cell].next) {
+    for (uint32_t cell = value_at(m, pairs)->items.first; cell; cell = m->result.cells[cell].next) {
         sgm_pickle_ref pair[2];
         if (!sgm_pickle_items(m, m->result.cells[cell].value, 2, 2, pair))
             return sgm_pickle_fail(m, "OrderedDict of something that is no list of pairs");
@@ -185,12 +184,18 @@ sgm_status sgm_pickle_call(machine *m, sgm_pickle_ref callable, sgm_pickle_ref a
     if (f->kind != SGM_PICKLE_GLOBAL || value_at(m, arguments)->kind != SGM_PICKLE_TUPLE)
         return sgm_pickle_fail(m, "a call of something that is no function");
     switch (allowed[f->global].rule) {
-    case RULE_TENSOR: return rebuild_tensor(m, arguments);
-    case RULE_PARAMETER: return rebuild_parameter(m, arguments);
-    case RULE_ORDERED_DICT: return ordered_dict(m, arguments);
-    case RULE_SIZE: return size(m, arguments);
-    case RULE_OPAQUE: return sgm_pickle_push_new(m, (sgm_pickle_value){.kind = SGM_PICKLE_OPAQUE});
-    case RULE_STORAGE: break;
+    case RULE_TENSOR:
+        return rebuild_tensor(m, arguments);
+    case RULE_PARAMETER:
+        return rebuild_parameter(m, arguments);
+    case RULE_ORDERED_DICT:
+        return ordered_dict(m, arguments);
+    case RULE_SIZE:
+        return size(m, arguments);
+    case RULE_OPAQUE:
+        return sgm_pickle_push_new(m, (sgm_pickle_value){.kind = SGM_PICKLE_OPAQUE});
+    case RULE_STORAGE:
+        break;
     }
     return sgm_pickle_fail(m, "a call of the storage class %s", allowed[f->global].name);
 }

@@ -183,8 +183,7 @@ static sgm_status check_tiling(const reader *r, const sgm_stored_tensor **sorted
         expected += t->byte_size;
     }
     size_t left = (size_t)(r->data + r->data_size - expected);
-    if (left != 0)
-        return sgm_fail(SGM_BAD_MODEL, "%zu bytes at the end belong to no tensor", left);
+    if (left != 0) return sgm_fail(SGM_BAD_MODEL, "%zu bytes at the end belong to no tensor", left);
     return SGM_OK;
 }
 

@@ -8,12 +8,12 @@ static const struct {
     unsigned char size;
     bool is_float;
 } types[SGM_STORED_TYPE_COUNT] = {
-    [SGM_STORED_F32] = {"F32", 4, true},  [SGM_STORED_F16] = {"F16", 2, true},
-    [SGM_STORED_BF16] = {"BF16", 2, true}, [SGM_STORED_F64] = {"F64", 8, true},
-    [SGM_STORED_I64] = {"I64", 8, false}, [SGM_STORED_I32] = {"I32", 4, false},
-    [SGM_STORED_I16] = {"I16", 2, false}, [SGM_STORED_I8] = {"I8", 1, false},
-    [SGM_STORED_U64] = {"U64", 8, false}, [SGM_STORED_U32] = {"U32", 4, false},
-    [SGM_STORED_U16] = {"U16", 2, false}, [SGM_STORED_U8] = {"U8", 1, false},
+    [SGM_STORED_F32] = {"F32", 4, true},    [SGM_STORED_F16] = {"F16", 2, true},
+    [SGM_STORED_BF16] = {"BF16", 2, true},  [SGM_STORED_F64] = {"F64", 8, true},
+    [SGM_STORED_I64] = {"I64", 8, false},   [SGM_STORED_I32] = {"I32", 4, false},
+    [SGM_STORED_I16] = {"I16", 2, false},   [SGM_STORED_I8] = {"I8", 1, false},
+    [SGM_STORED_U64] = {"U64", 8, false},   [SGM_STORED_U32] = {"U32", 4, false},
+    [SGM_STORED_U16] = {"U16", 2, false},   [SGM_STORED_U8] = {"U8", 1, false},
     [SGM_STORED_BOOL] = {"BOOL", 1, false},
 };
 
@@ -58,8 +58,8 @@ const char *sgm_stored_tensor_shape_text(const sgm_stored_tensor *t, char text[9
 {
     size_t used = (size_t)snprintf(text, 96, "(");
     for (int i = 0; i < t->rank && used < 90; i++)
-        used += (size_t)snprintf(text + used, 96 - used, i ? ", %lld" : "%lld",
-                                 (long long)t->shape[i]);
+        used +=
+            (size_t)snprintf(text + used, 96 - used, i ? ", %lld" : "%lld", (long long)t->shape[i]);
     if (used < 95) snprintf(text + used, 96 - used, ")");
     return text;
 }
@@ -104,7 +104,7 @@ float sgm_f16_to_f32(uint16_t half)
 uint16_t sgm_f32_to_f16(float value)
 {
     uint32_t bits = bits_of(value), sign = bits >> 16 & 0x8000, magnitude = bits & 0x7fffffff;
-    if (magnitude > 0x7f800000) return (uint16_t)(sign | 0x7e00); /* NaN */
+    if (magnitude > 0x7f800000) return (uint16_t)(sign | 0x7e00);  /* NaN */
     if (magnitude >= 0x477ff000) return (uint16_t)(sign | 0x7c00); /* 65520 and up round away */
     if (magnitude < 0x38800000) {
         /* Below 2^-14 a half counts multiples of 2^-24: adding 0.5 makes the sum's last bit
@@ -165,20 +165,35 @@ void sgm_stored_tensor_read_raw(const sgm_stored_tensor *t, size_t first, size_t
 static void convert_to_f32(sgm_stored_type type, const char *bytes, size_t count, float *out)
 {
     switch (type) {
-    case SGM_STORED_F32: memcpy(out, bytes, count * sizeof *out); break;
-    case SGM_STORED_F16: CONVERT(uint16_t, sgm_f16_to_f32(v));
-    case SGM_STORED_BF16: CONVERT(uint16_t, sgm_bf16_to_f32(v));
-    case SGM_STORED_F64: CONVERT(double, (float)v);
-    case SGM_STORED_I64: CONVERT(int64_t, (float)v);
-    case SGM_STORED_I32: CONVERT(int32_t, (float)v);
-    case SGM_STORED_I16: CONVERT(int16_t, (float)v);
-    case SGM_STORED_I8: CONVERT(int8_t, (float)v);
-    case SGM_STORED_U64: CONVERT(uint64_t, (float)v);
-    case SGM_STORED_U32: CONVERT(uint32_t, (float)v);
-    case SGM_STORED_U16: CONVERT(uint16_t, (float)v);
-    case SGM_STORED_U8: CONVERT(uint8_t, (float)v);
-    case SGM_STORED_BOOL: CONVERT(uint8_t, v ? 1.0f : 0.0f);
-    case SGM_STORED_TYPE_COUNT: break;
+    case SGM_STORED_F32:
+        memcpy(out, bytes, count * sizeof *out);
+        break;
+    case SGM_STORED_F16:
+        CONVERT(uint16_t, sgm_f16_to_f32(v));
+    case SGM_STORED_BF16:
+        CONVERT(uint16_t, sgm_bf16_to_f32(v));
+    case SGM_STORED_F64:
+        CONVERT(double, (float)v);
+    case SGM_STORED_I64:
+        CONVERT(int64_t, (float)v);
+    case SGM_STORED_I32:
+        CONVERT(int32_t, (float)v);
+    case SGM_STORED_I16:
+        CONVERT(int16_t, (float)v);
+    case SGM_STORED_I8:
+        CONVERT(int8_t, (float)v);
+    case SGM_STORED_U64:
+        CONVERT(uint64_t, (float)v);
+    case SGM_STORED_U32:
+        CONVERT(uint32_t, (float)v);
+    case SGM_STORED_U16:
+        CONVERT(uint16_t, (float)v);
+    case SGM_STORED_U8:
+        CONVERT(uint8_t, (float)v);
+    case SGM_STORED_BOOL:
+        CONVERT(uint8_t, v ? 1.0f : 0.0f);
+    case SGM_STORED_TYPE_COUNT:
+        break;
     }
 }
 
@@ -206,7 +221,7 @@ void sgm_stored_tensor_read_f32(const sgm_stored_tensor *t, float *out)
 
 const float *sgm_stored_tensor_f32(const sgm_stored_tensor *t)
 {
-    bool direct = t->type == SGM_STORED_F32 && t->contiguous &&
-                  (uintptr_t)t->data % _Alignof(float) == 0;
+    bool direct =
+        t->type == SGM_STORED_F32 && t->contiguous && (uintptr_t)t->data % _Alignof(float) == 0;
     return direct ? (const float *)t->data : NULL;
 }

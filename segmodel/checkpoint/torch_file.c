@@ -36,13 +36,12 @@ static bool is_text(const sgm_pickle_value *v, const char *wanted)
            memcmp(v->text.bytes, wanted, v->text.length) == 0;
 }
 
-/* ---------------------------------------------------------------------------------------- archive */
+/* -------------------------------------------------------------------------------------- archive */
 
 static bool ends_with(const sgm_zip_entry *entry, const char *ending)
 {
     size_t n = strlen(ending);
-    return entry->name_length >= n &&
-           memcmp(entry->name + entry->name_length - n, ending, n) == 0;
+    return entry->name_length >= n && memcmp(entry->name + entry->name_length - n, ending, n) == 0;
 }
 
 static const sgm_zip_entry *find_pickle(const torch_file *f)
@@ -93,7 +92,7 @@ static sgm_status open_archive(torch_file *f)
     return sgm_pickle_parse(bytes, entry->size, &f->pickle);
 }
 
-/* ----------------------------------------------------------------------------------------- choice */
+/* --------------------------------------------------------------------------------------- choice */
 
 /* Keys and values of a dict in turn. */
 typedef struct {
@@ -166,7 +165,7 @@ static sgm_status unwrap(torch_file *f, const sgm_pickle_value **dict)
     return SGM_OK;
 }
 
-/* ---------------------------------------------------------------------------------------- tensors */
+/* -------------------------------------------------------------------------------------- tensors */
 
 /* The last element's index in the storage must be below `limit`. */
 static bool view_fits(const sgm_stored_tensor *t, int64_t offset, int64_t limit)

@@ -1,7 +1,8 @@
 /* Reads the directory of a ZIP archive whose entries are stored uncompressed, as PyTorch writes
  * them, so that an entry is simply a piece of the mapping. ZIP64 included; split archives are
- * refused, compressed or encrypted entries when they are asked for. Follows PKWARE's APPNOTE 6.3. Checksums are not verified: that
- * would read every weight at the open, and PyTorch can be told not to compute them. */
+ * refused, compressed or encrypted entries when they are asked for. Follows PKWARE's APPNOTE 6.3.
+ * Checksums are not verified: that would read every weight at the open, and PyTorch can be told not
+ * to compute them. */
 #ifndef SEGMODEL_CHECKPOINT_ZIP_DIRECTORY_H
 #define SEGMODEL_CHECKPOINT_ZIP_DIRECTORY_H
 
@@ -34,7 +35,6 @@ const sgm_zip_entry *sgm_zip_find(const sgm_zip *zip, const char *name, size_t n
 
 /* Checks that the entry is stored plainly and its local header; gives its bytes, entry->size of
  * them. */
-sgm_status sgm_zip_data(const sgm_zip *zip, const sgm_zip_entry *entry,
-                        const unsigned char **data);
+sgm_status sgm_zip_data(const sgm_zip *zip, const sgm_zip_entry *entry, const unsigned char **data);
 
 #endif

@@ -26,7 +26,7 @@ static void put(archive *a, const void *bytes, size_t size)
 static void put_number(archive *a, uint64_t value, int n)
 {
     for (int i = 0; i < n; i++)
-        a->bytes[a->size++] = (unsigned char)(value >> 8 * i);
+        a->bytes[a->size++] = i < 8 ? (unsigned char)(value >> 8 * i) : 0;
 }
 
 static void add(archive *a, const char *name, const void *bytes, size_t size)

@@ -29,7 +29,7 @@ static double uniform(uint64_t key, uint64_t i)
     return (double)(split_mix(key, i) >> 40) * 0x1p-23 - 1.0;
 }
 
-/* ------------------------------------------------------------------------------------------ rules */
+/* ---------------------------------------------------------------------------------------- rules */
 
 static bool ends(const char *name, const char *ending)
 {
@@ -106,7 +106,7 @@ void hash_uniform(const char *text, size_t count, float *out)
     hash_fill(text, (hash_rule){0, 1}, 0, count, out);
 }
 
-/* --------------------------------------------------------------------------------------- pictures */
+/* ------------------------------------------------------------------------------------- pictures */
 
 static bool in_disc(int x, int y, int cx, int cy, int radius)
 {

@@ -2,8 +2,8 @@
  * index, so that weights of any size need not be stored. The goldens were computed with the same
  * functions by the official PyTorch code.
  *
- * w[i] = float(u(fnv1a64(name) ^ 1, i) * scale + base), u in [-1, 1) from SplitMix64; base and scale
- * follow from name and shape, so that activations stay of order 1. */
+ * w[i] = float(u(fnv1a64(name) ^ 1, i) * scale + base), u in [-1, 1) from SplitMix64; base and
+ * scale follow from name and shape, so that activations stay of order 1. */
 #ifndef SEGMODEL_TESTS_HASH_WEIGHTS_H
 #define SEGMODEL_TESTS_HASH_WEIGHTS_H
 

@@ -23,11 +23,11 @@ static inline void put(byte_builder *b, const void *bytes, size_t size)
     b->size += size;
 }
 
-/* Little-endian, `n` bytes. */
+/* Little-endian, `n` bytes, zeros beyond eight. */
 static inline void put_number(byte_builder *b, uint64_t value, int n)
 {
     for (int i = 0; i < n; i++)
-        put(b, &(unsigned char){(unsigned char)(value >> 8 * i)}, 1);
+        put(b, &(unsigned char){i < 8 ? (unsigned char)(value >> 8 * i) : 0}, 1);
 }
 
 static inline void put_text(byte_builder *b, const char *text)
@@ -44,7 +44,7 @@ static inline void put_safetensors(byte_builder *b, const char *json, size_t dat
         put_number(b, i, 1);
 }
 
-/* ------------------------------------------------------------------------------------------- zip */
+/* ------------------------------------------------------------------------------------------ zip */
 
 typedef struct zip_builder {
     byte_builder file, directory;

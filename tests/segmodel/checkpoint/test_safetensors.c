@@ -69,11 +69,12 @@ static const struct {
     {"size mismatch", "{" TENSOR("w", "F32", "[2,3]", "[0,20]") "}", 20, "(2, 3) takes 24 bytes"},
     {"shape overflow", "{" TENSOR("w", "F32", "[4294967296,4294967296]", "[0,0]") "}", 0,
      "overflows"},
-    {"hidden overflow",
-     "{" TENSOR("w", "F32", "[0,4294967296,4294967296]", "[0,0]") "}", 0, "overflows"},
-    {"number overflow", "{" TENSOR("w", "F32", "[99999999999999999999]", "[0,0]") "}", 0, "64 bits"},
-    {"offset overflow", "{" TENSOR("w", "U8", "[0]", "[9223372036854775807,9223372036854775807]") "}",
-     0, "'w'"},
+    {"hidden overflow", "{" TENSOR("w", "F32", "[0,4294967296,4294967296]", "[0,0]") "}", 0,
+     "overflows"},
+    {"number overflow", "{" TENSOR("w", "F32", "[99999999999999999999]", "[0,0]") "}", 0,
+     "64 bits"},
+    {"offset overflow",
+     "{" TENSOR("w", "U8", "[0]", "[9223372036854775807,9223372036854775807]") "}", 0, "'w'"},
     {"negative size", "{" TENSOR("w", "U8", "[-1]", "[0,0]") "}", 0, "non-negative integer"},
     {"fraction", "{" TENSOR("w", "U8", "[1.0]", "[0,1]") "}", 1, "wanted ']'"},
     {"exponent", "{" TENSOR("w", "U8", "[1e0]", "[0,1]") "}", 1, "wanted ']'"},
@@ -82,14 +83,16 @@ static const struct {
      "more than 8 dimensions"},
     {"recursive shape", "{" TENSOR("w", "U8", "[[[[[[1]]]]]]", "[0,1]") "}", 1, "integer"},
     {"recursive value", "{\"w\":{\"dtype\":{\"dtype\":{\"dtype\":\"U8\"}}}}", 0, "wanted '\"'"},
-    {"unknown dtype", "{" TENSOR("w", "F8_E4M3", "[1]", "[0,1]") "}", 1, "'F8_E4M3' is not supported"},
+    {"unknown dtype", "{" TENSOR("w", "F8_E4M3", "[1]", "[0,1]") "}", 1,
+     "'F8_E4M3' is not supported"},
     {"unknown key", "{\"w\":{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0],\"x\":1}}", 0,
      "unknown key 'x'"},
     {"repeated key", "{\"w\":{\"dtype\":\"U8\",\"dtype\":\"F32\"}}", 0, "repeated key 'dtype'"},
     {"missing shape", "{\"w\":{\"dtype\":\"U8\",\"data_offsets\":[0,0]}}", 0, "lacks its shape"},
     {"empty object", "{\"w\":{}}", 0, "JSON"},
-    {"duplicate name", "{" TENSOR("w", "U8", "[0]", "[0,0]") "," TENSOR("w", "U8", "[0]", "[0,0]") "}",
-     0, "'w' occurs twice"},
+    {"duplicate name",
+     "{" TENSOR("w", "U8", "[0]", "[0,0]") "," TENSOR("w", "U8", "[0]", "[0,0]") "}", 0,
+     "'w' occurs twice"},
     {"duplicate metadata", "{\"__metadata__\":{\"a\":\"1\",\"a\":\"2\"}}", 0, "'a' occurs twice"},
     {"two metadata", "{\"__metadata__\":{},\"__metadata__\":{}}", 0, "__metadata__ occurs twice"},
     {"metadata number", "{\"__metadata__\":{\"a\":1}}", 0, "wanted '\"'"},
@@ -123,8 +126,8 @@ static void long_names_are_refused(void)
 {
     char json[4096];
     sgm_checkpoint *c;
-    snprintf(json, sizeof json, "{\"%0*d\":{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0]}}",
-             2000, 7);
+    snprintf(json, sizeof json,
+             "{\"%0*d\":{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0]}}", 2000, 7);
     CHECK_STATUS(open_json(json, 0, &c), SGM_BAD_MODEL, "2000 bytes");
 }
 
@@ -158,7 +161,8 @@ static void every_truncation_is_refused(void)
 {
     static byte_builder b;
     b.size = 0;
-    put_safetensors(&b, "{" TENSOR("w", "F32", "[2]", "[0,8]") ",\"__metadata__\":{\"k\":\"v\"}}", 8);
+    put_safetensors(&b, "{" TENSOR("w", "F32", "[2]", "[0,8]") ",\"__metadata__\":{\"k\":\"v\"}}",
+                    8);
     CHECK_OK(open_bytes((const char *)b.bytes, b.size));
     for (size_t size = 0; size < b.size; size++) {
         char *cut = malloc(size + 1);

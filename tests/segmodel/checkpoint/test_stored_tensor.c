@@ -20,7 +20,8 @@ static void every_half_converts_exactly_and_back(void)
     for (unsigned h = 0; h < 0x10000; h++) {
         float got = sgm_f16_to_f32((uint16_t)h);
         double want = half_value(h);
-        wrong_value += isnan(want) ? !isnan(got) : !(got == want && !signbit(got) == !signbit(want));
+        wrong_value +=
+            isnan(want) ? !isnan(got) : !(got == want && !signbit(got) == !signbit(want));
         uint16_t back = sgm_f32_to_f16(got);
         wrong_back += isnan(want) ? !isnan(half_value(back)) : back != h;
     }
