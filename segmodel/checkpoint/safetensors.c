@@ -77,6 +77,14 @@ static sgm_status read_field(reader *r, sgm_stored_tensor *t, int64_t offsets[2]
     return read_offsets(r, offsets);
 }
 
+/* What can be used in place must lie aligned in the data. Counters and statistics of 8 bytes are
+ * always copied, and writers that do not sort by size put them after floats. */
+static size_t required_alignment(sgm_stored_type type)
+{
+    size_t size = sgm_stored_type_size(type);
+    return size < 4 ? size : 4;
+}
+
 static sgm_status check_extent(const reader *r, sgm_stored_tensor *t, const int64_t offsets[2])
 {
     char shape[96];
@@ -94,7 +102,7 @@ static sgm_status check_extent(const reader *r, sgm_stored_tensor *t, const int6
                         t->name, sgm_stored_type_name(t->type),
                         sgm_stored_tensor_shape_text(t, shape), t->byte_size,
                         (unsigned long long)(end - begin));
-    if (begin % sgm_stored_type_size(t->type) != 0)
+    if (begin % required_alignment(t->type) != 0)
         return sgm_fail(SGM_BAD_MODEL, "tensor '%s': misaligned, %s data at byte %llu", t->name,
                         sgm_stored_type_name(t->type), (unsigned long long)begin);
     t->data = r->data + begin;
