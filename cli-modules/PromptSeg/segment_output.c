@@ -1,0 +1,240 @@
+/* What a run leaves behind: segmentation, picture, report, return values, lines on stdout. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "segment_run.h"
+
+/* ------------------------------------------------------------------------------------- checks */
+
+/* Fails before the work when a file can never be written. */
+static int check_writable(const char *path)
+{
+    struct stat info;
+    char folder[4096];
+    const char *slash = strrchr(path, '/');
+    if (strlen(path) >= sizeof folder)
+        return cli_fail(CLI_EXIT_OUTPUT, "%.80s...: the path is too long", path);
+    if (stat(path, &info) == 0 && S_ISDIR(info.st_mode))
+        return cli_fail(CLI_EXIT_OUTPUT, "%s is a folder, wanted the name of a file", path);
+    if (!slash)
+        strcpy(folder, ".");
+    else if (slash == path)
+        strcpy(folder, "/");
+    else
+        snprintf(folder, sizeof folder, "%.*s", (int)(slash - path), path);
+    if (stat(folder, &info) != 0 || !S_ISDIR(info.st_mode))
+        return cli_fail(CLI_EXIT_OUTPUT, "%s cannot be written: there is no folder %s", path,
+                        folder);
+    if (access(folder, W_OK) != 0)
+        return cli_fail(CLI_EXIT_OUTPUT, "%s cannot be written: %s", path, strerror(errno));
+    return 0;
+}
+
+int segment_check_outputs(const segment_run *run)
+{
+    const cli_options *options = run->program->options;
+    int failed = check_writable(run->output);
+    if (!failed && cli_given(options, "report"))
+        failed = check_writable(cli_text(options, "report"));
+    if (!failed && cli_given(options, "picture"))
+        failed = check_writable(cli_text(options, "picture"));
+    return failed;
+}
+
+/* ------------------------------------------------------------------------------- segmentation */
+
+int segment_collect(segment_run *run)
+{
+    for (size_t i = 0; i < run->prompts.segment_count; i++) {
+        const sgio_prompt_segment *prompt = &run->prompts.segments[i];
+        int found = sgio_segmentation_find(&run->segmentation, prompt->name);
+        size_t index = (size_t)found;
+        sgio_status status = SGIO_OK;
+        if (found < 0)
+            status = sgio_segmentation_add(&run->segmentation, prompt->name,
+                                           prompt->has_colour ? prompt->colour : NULL, &index);
+        if (status == SGIO_OK)
+            status =
+                sgio_segmentation_set_mask(&run->segmentation, index, run->result.objects[i].mask);
+        if (status != SGIO_OK) return segment_from_io(status);
+        if (run->result.objects[i].voxels == 0) {
+            char sentence[256];
+            snprintf(sentence, sizeof sentence, "segment %.180s is empty", prompt->name);
+            cli_warn(&run->program->warnings, sentence);
+        }
+    }
+    return 0;
+}
+
+static void warn_overlap(segment_run *run, const sgio_overlap *overlap)
+{
+    char sentence[512];
+    if (overlap->voxels == 0) return;
+    snprintf(sentence, sizeof sentence,
+             "segments overlap in %lld voxels (%.100s and %.100s, for instance): a plain label map "
+             "keeps the later one; .seg.nrrd keeps both",
+             (long long)overlap->voxels, run->segmentation.segments[overlap->first].name,
+             run->segmentation.segments[overlap->second].name);
+    cli_warn(&run->program->warnings, sentence);
+}
+
+static int write_segmentation(segment_run *run)
+{
+    sgio_overlap overlap = {0};
+    double start = segment_clock();
+    int failed =
+        segment_from_io(sgio_segmentation_write(&run->segmentation, run->output, &overlap));
+    run->times.write = segment_clock() - start;
+    if (!failed) warn_overlap(run, &overlap);
+    return failed;
+}
+
+static int write_picture(segment_run *run)
+{
+    const cli_options *options = run->program->options;
+    const sgio_picture_options how = {.axis = run->result.axis,
+                                      .window = {run->result.window[0], run->result.window[1]}};
+    if (!cli_given(options, "picture")) return 0;
+    return segment_from_io(sgio_picture_write(cli_text(options, "picture"), &run->volume,
+                                              &run->segmentation, &run->prompts, &how));
+}
+
+/* ------------------------------------------------------------------------------------- report */
+
+static double mean_quality(const sgm_object_result *object)
+{
+    double sum = 0;
+    for (size_t i = 0; i < object->slice_count; i++)
+        sum += object->slices[i].predicted_iou;
+    return object->slice_count ? sum / (double)object->slice_count : 0;
+}
+
+static sgio_report_slice *report_slices(const sgm_object_result *object)
+{
+    sgio_report_slice *slices = calloc(object->slice_count + 1, sizeof *slices);
+    for (size_t i = 0; slices && i < object->slice_count; i++) {
+        const sgm_slice_report *s = &object->slices[i];
+        slices[i] = (sgio_report_slice){s->slice, s->predicted_iou, s->voxels, s->prompted};
+    }
+    return slices;
+}
+
+static void report_segment(const segment_run *run, size_t i, const int *labels,
+                           sgio_report_segment *out)
+{
+    const sgm_object_result *object = &run->result.objects[i];
+    size_t index =
+        (size_t)sgio_segmentation_find(&run->segmentation, run->prompts.segments[i].name);
+    out->name = run->prompts.segments[i].name;
+    out->label = labels[index];
+    out->voxels = object->voxels;
+    out->ml = sgio_segmentation_ml(&run->segmentation, index);
+    out->quality = mean_quality(object);
+    out->slices = report_slices(object);
+    out->slice_count = out->slices ? object->slice_count : 0;
+}
+
+static sgio_report describe_run(const segment_run *run)
+{
+    static const char *const axis_names[] = {"i", "j", "k"};
+    sgio_report report = {.program = "PromptSeg",
+                          .version = run->program->tool->version,
+                          .input = run->input,
+                          .output = run->output,
+                          .modality = run->volume.modality[0] ? run->volume.modality : NULL,
+                          .axis = axis_names[run->result.axis],
+                          .window = {run->result.window[0], run->result.window[1]},
+                          .model = run->model_path,
+                          .variant = run->info.variant,
+                          .device = sgm_context_device(run->context),
+                          .precision = run->info.precision == SGM_PRECISION_BF16 ? "bf16" : "fp32",
+                          .threads = (int)cli_integer(run->program->options, "threads"),
+                          .seconds_total = segment_clock() - run->times.start,
+                          .seconds_read = run->times.read,
+                          .seconds_load = run->times.load,
+                          .seconds_embed = -1,
+                          .seconds_decode = run->times.predict,
+                          .seconds_write = run->times.write,
+                          .peak_memory = sgio_peak_memory(),
+                          .embeddings_encoded = run->result.encoded,
+                          .embeddings_cached = run->result.cached,
+                          .warnings = (const char *const *)run->program->warnings.sentences,
+                          .warning_count = run->program->warnings.count};
+    for (int i = 0; i < 3; i++)
+        report.size[i] = run->volume.geometry.size[i];
+    sgio_geometry_spacing(&run->volume.geometry, report.spacing);
+    return report;
+}
+
+static int write_report(segment_run *run)
+{
+    const cli_options *options = run->program->options;
+    size_t count = run->prompts.segment_count;
+    if (!cli_given(options, "report")) return 0;
+    sgio_report report = describe_run(run);
+    sgio_report_segment *segments = calloc(count + 1, sizeof *segments);
+    int *labels = calloc(run->segmentation.segment_count + 1, sizeof *labels);
+    int failed = segments && labels ? 0 : cli_fail(CLI_EXIT_MEMORY, "no memory for the report");
+    if (!failed) {
+        sgio_segmentation_flat_labels(&run->segmentation, labels);
+        for (size_t i = 0; i < count; i++)
+            report_segment(run, i, labels, &segments[i]);
+        report.segments = segments;
+        report.segment_count = count;
+        failed = segment_from_io(sgio_report_write(&report, cli_text(options, "report")));
+    }
+    for (size_t i = 0; segments && i < count; i++)
+        free((void *)segments[i].slices);
+    free(segments);
+    free(labels);
+    return failed;
+}
+
+/* ------------------------------------------------------------------------------ what is said */
+
+static void say(const segment_run *run)
+{
+    for (size_t i = 0; i < run->prompts.segment_count; i++) {
+        const sgm_object_result *object = &run->result.objects[i];
+        const char *name = run->prompts.segments[i].name;
+        int index = sgio_segmentation_find(&run->segmentation, name);
+        printf("%s: %lld voxels, %.4g ml, %zu slices, predicted quality %.2f\n", name,
+               (long long)object->voxels, sgio_segmentation_ml(&run->segmentation, (size_t)index),
+               object->slice_count, mean_quality(object));
+    }
+    printf("%s: %.2f s on %s\n", run->output, segment_clock() - run->times.start,
+           sgm_context_device(run->context));
+}
+
+static void set_returns(segment_run *run)
+{
+    cli_buffer *returns = &run->program->returns;
+    char *warnings = cli_warnings_join(&run->program->warnings);
+    double ml = 0;
+    for (size_t i = 0; i < run->prompts.segment_count; i++) {
+        int index = sgio_segmentation_find(&run->segmentation, run->prompts.segments[i].name);
+        ml += sgio_segmentation_ml(&run->segmentation, (size_t)index);
+    }
+    cli_return_integer(returns, "segments", (long long)run->segmentation.segment_count);
+    cli_return_real(returns, "volumeInMl", ml);
+    cli_return_real(returns, "seconds", segment_clock() - run->times.start);
+    cli_return_text(returns, "deviceUsed", sgm_context_device(run->context));
+    cli_return_text(returns, "warnings", warnings ? warnings : "");
+    free(warnings);
+}
+
+/* The segmentation last: when it is there, everything asked for is. The report names what writing
+ * it cost, so it follows; a full disk is most likely met by the larger file before. */
+int segment_write(segment_run *run)
+{
+    int failed = write_picture(run);
+    if (!failed) failed = write_segmentation(run);
+    if (!failed) failed = write_report(run);
+    if (failed) return failed;
+    say(run);
+    set_returns(run);
+    return 0;
+}
