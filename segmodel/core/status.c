@@ -17,11 +17,11 @@ sgm_status(sgm_fail)(sgm_status code, const char *format, ...)
 
 sgm_status sgm_fail_in(sgm_status code, const char *prefix)
 {
-    char joined[sizeof message];
-    int n = snprintf(joined, sizeof joined, "%s: ", prefix);
-    if (n > 0 && (size_t)n < sizeof joined)
-        snprintf(joined + n, sizeof joined - (size_t)n, "%s", message);
-    memcpy(message, joined, sizeof message);
+    char old[sizeof message];
+    memcpy(old, message, sizeof old);
+    snprintf(message, sizeof message, "%s: ", prefix);
+    size_t used = strlen(message);
+    memcpy(message + used, old, sizeof message - used);
     message[sizeof message - 1] = 0;
     return code;
 }
