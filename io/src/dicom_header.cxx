@@ -283,7 +283,7 @@ sgio_status read_dataset(DcmFileFormat &file, sgio_dicom_slice *slice)
 sgio_status read_file(const char *path, sgio_dicom_slice *slice)
 {
     DcmFileFormat file;
-    sgio_quiet_toolkits();
+    sgio_prepare_dcmtk();
     const OFCondition result = file.loadFileUntilTag(path, EXS_Unknown, EGL_noChange, longest_value,
                                                      ERM_autoDetect, DCM_PixelData);
     if (result.bad())

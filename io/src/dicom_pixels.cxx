@@ -1,13 +1,14 @@
-// Pixels of one DICOM image: uncompressed ones through DCMTK, encapsulated ones through GDCM, whose
-// codecs (JPEG, JPEG-LS, JPEG 2000, RLE) are complete in Debian's build.
+// Pixels of one DICOM image: DCMTK reads uncompressed ones and decodes RLE, JPEG and JPEG-LS,
+// OpenJPEG decodes JPEG 2000. (GDCM would do all, but its codecs print to stderr.)
+#include "dicom_jpeg2000.h"
 #include "dicom_slice.h"
 #include "dicom_toolkit.h"
 #include "io_status.h"
 
 #include <dcmtk/config/osconfig.h>
 #include <dcmtk/dcmdata/dctk.h>
-#include <gdcmImage.h>
-#include <gdcmImageReader.h>
+#include <dcmtk/dcmdata/dcpixseq.h>
+#include <dcmtk/dcmdata/dcpxitem.h>
 
 #include <algorithm>
 #include <cstdint>
@@ -28,14 +29,15 @@ std::size_t pixel_count(const sgio_dicom_slice *slice)
 }
 
 // YBR_FULL_422 stores two pixels as Y Y Cb Cr.
-bool is_subsampled(const sgio_dicom_slice *slice)
+bool is_subsampled_native(const sgio_dicom_slice *slice)
 {
-    return std::strcmp(slice->photometric, "YBR_FULL_422") == 0 && slice->bits_allocated == 8;
+    return !is_encapsulated(slice) && std::strcmp(slice->photometric, "YBR_FULL_422") == 0 &&
+           slice->bits_allocated == 8;
 }
 
 std::size_t stored_bytes(const sgio_dicom_slice *slice)
 {
-    if (is_subsampled(slice)) return 2 * pixel_count(slice);
+    if (is_subsampled_native(slice)) return 2 * pixel_count(slice);
     return sgio_dicom_pixel_bytes(slice);
 }
 
@@ -74,46 +76,45 @@ sgio_status copy_native(const sgio_dicom_slice *slice, DcmFileFormat &file, void
     return SGIO_OK;
 }
 
-sgio_status read_native(const sgio_dicom_slice *slice, void *pixels, int *planar)
+bool is_jpeg2000(const sgio_dicom_slice *slice)
 {
-    DcmFileFormat file;
-    const OFCondition result = file.loadFile(slice->path);
-    if (result.bad())
-        return sgio_fail(SGIO_UNREADABLE, "%s: not readable as DICOM: %s", slice->path,
-                         result.text());
-    Uint16 configuration = 0;
-    file.getDataset()->findAndGetUint16(DCM_PlanarConfiguration, configuration);
-    *planar = configuration == 1;
-    return copy_native(slice, file, pixels);
+    return std::strcmp(slice->transfer_syntax, UID_JPEG2000LosslessOnlyTransferSyntax) == 0 ||
+           std::strcmp(slice->transfer_syntax, UID_JPEG2000TransferSyntax) == 0;
 }
 
-// What GDCM decoded must be what the header announced; its buffer is as long as *it* computes.
-bool matches(const sgio_dicom_slice *slice, const gdcm::Image &image)
+sgio_status cannot_decode(const sgio_dicom_slice *slice, const char *why)
 {
-    return image.GetDimension(0) == static_cast<unsigned>(slice->columns) &&
-           image.GetDimension(1) == static_cast<unsigned>(slice->rows) &&
-           image.GetPixelFormat().GetBitsAllocated() == slice->bits_allocated &&
-           image.GetPixelFormat().GetSamplesPerPixel() == slice->samples &&
-           image.GetBufferLength() == sgio_dicom_pixel_bytes(slice);
+    return sgio_fail(SGIO_UNREADABLE, "%s: compressed pixels (%s) cannot be decoded: %s",
+                     slice->path, dcmFindNameOfUID(slice->transfer_syntax), why);
 }
 
-sgio_status read_encapsulated(const sgio_dicom_slice *slice, void *pixels, bool *is_ybr, int *planar)
+// The fragments of the only frame, joined; the first item is the offset table.
+bool join_fragments(DcmDataset &dataset, std::vector<unsigned char> &stream)
 {
-    gdcm::ImageReader reader;
-    reader.SetFileName(slice->path);
-    if (!reader.Read())
-        return sgio_fail(SGIO_UNREADABLE, "%s: compressed pixels (%s) cannot be decoded",
-                         slice->path, dcmFindNameOfUID(slice->transfer_syntax));
-    const gdcm::Image &image = reader.GetImage();
-    if (!matches(slice, image) || !image.GetBuffer(static_cast<char *>(pixels)))
-        return sgio_fail(SGIO_UNREADABLE,
-                         "%s: compressed pixels (%s) cannot be decoded or do not match the header",
-                         slice->path, dcmFindNameOfUID(slice->transfer_syntax));
-    const gdcm::PhotometricInterpretation::PIType colour = image.GetPhotometricInterpretation();
-    *is_ybr = colour == gdcm::PhotometricInterpretation::YBR_FULL ||
-              colour == gdcm::PhotometricInterpretation::YBR_FULL_422;
-    *planar = image.GetPlanarConfiguration() == 1;
-    return SGIO_OK;
+    DcmElement *element = nullptr;
+    DcmPixelSequence *sequence = nullptr;
+    E_TransferSyntax syntax = EXS_Unknown;
+    const DcmRepresentationParameter *parameter = nullptr;
+    if (dataset.findAndGetElement(DCM_PixelData, element).bad()) return false;
+    DcmPixelData *pixels = dynamic_cast<DcmPixelData *>(element);
+    if (!pixels) return false;
+    pixels->getOriginalRepresentationKey(syntax, parameter);
+    if (pixels->getEncapsulatedRepresentation(syntax, parameter, sequence).bad()) return false;
+    for (unsigned long i = 1; i < sequence->card(); i++) {
+        DcmPixelItem *item = nullptr;
+        Uint8 *bytes = nullptr;
+        if (sequence->getItem(item, i).bad() || item->getLength() == 0) continue;
+        if (item->getUint8Array(bytes).bad() || !bytes) return false;
+        stream.insert(stream.end(), bytes, bytes + item->getLength());
+    }
+    return !stream.empty();
+}
+
+sgio_status read_jpeg2000(const sgio_dicom_slice *slice, DcmDataset &dataset, void *pixels)
+{
+    std::vector<unsigned char> stream;
+    if (!join_fragments(dataset, stream)) return cannot_decode(slice, "no code stream");
+    return sgio_jpeg2000_decode(slice, stream.data(), stream.size(), pixels);
 }
 
 template <typename T>
@@ -153,18 +154,24 @@ void ybr_to_rgb(std::size_t count, std::uint8_t *pixels)
     }
 }
 
-sgio_status finish_colour(const sgio_dicom_slice *slice, bool is_ybr, int planar, void *pixels)
+// How colours lie in the buffer once a decoder is done with them.
+struct layout {
+    bool is_ybr, is_subsampled, is_planar;
+};
+
+sgio_status finish_colour(const sgio_dicom_slice *slice, const layout &layout, void *pixels)
 {
     if (slice->bits_allocated == 16) {
-        if (is_ybr)
+        if (layout.is_ybr)
             return sgio_fail(SGIO_UNREADABLE, "%s: 16-bit YBR colour is not supported",
                              slice->path);
-        if (planar) interleave(slice, static_cast<std::uint16_t *>(pixels));
+        if (layout.is_planar) interleave(slice, static_cast<std::uint16_t *>(pixels));
         return SGIO_OK;
     }
     std::uint8_t *bytes = static_cast<std::uint8_t *>(pixels);
-    if (planar) interleave(slice, bytes);
-    if (is_ybr) ybr_to_rgb(pixel_count(slice), bytes);
+    if (layout.is_subsampled) expand_422(slice, bytes);
+    if (layout.is_planar) interleave(slice, bytes);
+    if (layout.is_ybr) ybr_to_rgb(pixel_count(slice), bytes);
     return SGIO_OK;
 }
 
@@ -193,25 +200,42 @@ void reduce_bits(const sgio_dicom_slice *slice, void *pixels)
     }
 }
 
+layout layout_of(const sgio_dicom_slice *slice, DcmDataset &dataset)
+{
+    OFString colours;
+    Uint16 configuration = 0;
+    dataset.findAndGetOFString(DCM_PhotometricInterpretation, colours);
+    dataset.findAndGetUint16(DCM_PlanarConfiguration, configuration);
+    const bool is_subsampled = is_subsampled_native(slice);
+    return {colours.compare(0, 8, "YBR_FULL") == 0, is_subsampled,
+            configuration == 1 && !is_subsampled && !is_jpeg2000(slice)};
+}
+
+sgio_status decode(const sgio_dicom_slice *slice, DcmFileFormat &file, void *pixels)
+{
+    DcmDataset &dataset = *file.getDataset();
+    if (is_jpeg2000(slice)) return read_jpeg2000(slice, dataset, pixels);
+    if (is_encapsulated(slice)) {
+        const OFCondition result = dataset.chooseRepresentation(EXS_LittleEndianExplicit, nullptr);
+        if (result.bad()) return cannot_decode(slice, result.text());
+    }
+    return copy_native(slice, file, pixels);
+}
+
 sgio_status read_pixels(const sgio_dicom_slice *slice, void *pixels)
 {
-    bool is_ybr = std::strncmp(slice->photometric, "YBR_FULL", 8) == 0;
-    int planar = 0;
-    sgio_status status;
-    sgio_quiet_toolkits();
-    if (is_encapsulated(slice)) {
-        status = read_encapsulated(slice, pixels, &is_ybr, &planar);
-    } else {
-        status = read_native(slice, pixels, &planar);
-        if (status == SGIO_OK && is_subsampled(slice)) {
-            expand_422(slice, static_cast<std::uint8_t *>(pixels));
-            planar = 0;
-        }
-    }
-    if (status == SGIO_OK && slice->samples == 3)
-        return finish_colour(slice, is_ybr, planar, pixels);
-    if (status == SGIO_OK) reduce_bits(slice, pixels);
-    return status;
+    DcmFileFormat file;
+    sgio_prepare_dcmtk();
+    const OFCondition result = file.loadFile(slice->path);
+    if (result.bad())
+        return sgio_fail(SGIO_UNREADABLE, "%s: not readable as DICOM: %s", slice->path,
+                         result.text());
+    const sgio_status status = decode(slice, file, pixels);
+    if (status != SGIO_OK) return status;
+    if (slice->samples == 3)
+        return finish_colour(slice, layout_of(slice, *file.getDataset()), pixels);
+    reduce_bits(slice, pixels);
+    return SGIO_OK;
 }
 
 } // namespace

@@ -2,9 +2,10 @@
 
 #include <dcmtk/config/osconfig.h>
 #include <dcmtk/dcmdata/dctk.h>
+#include <dcmtk/dcmdata/dcrledrg.h>
+#include <dcmtk/dcmjpeg/djdecode.h>
+#include <dcmtk/dcmjpls/djdecode.h>
 #include <dcmtk/oflog/oflog.h>
-#include <gdcmTrace.h>
-#include <itkObject.h>
 
 #include <mutex>
 
@@ -71,16 +72,15 @@ void complete_dictionary()
 void configure()
 {
     OFLog::configure(OFLogger::OFF_LOG_LEVEL);
-    gdcm::Trace::DebugOff();
-    gdcm::Trace::WarningOff();
-    gdcm::Trace::ErrorOff();
-    itk::Object::SetGlobalWarningDisplay(false);
     complete_dictionary();
+    DJDecoderRegistration::registerCodecs(EDC_photometricInterpretation);
+    DJLSDecoderRegistration::registerCodecs();
+    DcmRLEDecoderRegistration::registerCodecs();
 }
 
 } // namespace
 
-void sgio_quiet_toolkits(void)
+void sgio_prepare_dcmtk(void)
 {
     static std::once_flag once;
     std::call_once(once, configure);

@@ -1,4 +1,4 @@
-/* Process-wide settings of DCMTK and GDCM. */
+/* Process-wide settings of DCMTK. */
 #ifndef SGIO_DICOM_TOOLKIT_H
 #define SGIO_DICOM_TOOLKIT_H
 
@@ -6,11 +6,12 @@
 extern "C" {
 #endif
 
-/* Keeps both toolkits from printing: their findings come back as status and message. Adds the tags
- * that reading needs to DCMTK's dictionary when that could not be loaded (its file is looked up by
+/* Keeps DCMTK from printing: its findings come back as status and message. Registers its decoders
+ * (JPEG, JPEG-LS, RLE). Adds the tags
+ * that reading needs to its dictionary when that could not be loaded (its file is looked up by
  * absolute path, which a relocated installation does not have). Cheap after the first call, safe
  * from any thread. */
-void sgio_quiet_toolkits(void);
+void sgio_prepare_dcmtk(void);
 
 #ifdef __cplusplus
 }

@@ -85,6 +85,7 @@ sgio_status describe(const char *path, itk::ImageIOBase *io, sgio_picture *pictu
 
 sgio_status sgio_picture_read(const char *path, sgio_picture *picture, void *pixels)
 {
+    itk::Object::SetGlobalWarningDisplay(false);
     try {
         const itk::ImageIOBase::Pointer io = make_io(path);
         if (!io) return SGIO_UNREADABLE;
