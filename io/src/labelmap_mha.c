@@ -18,8 +18,9 @@ static void add_header(sgio_text *text, const sgio_segmentation *segmentation, s
     double spacing[3], d[3][3];
     sgio_geometry_spacing(g, spacing);
     sgio_geometry_direction(g, d);
-    sgio_text_add(text, "ObjectType = Image\nNDims = 3\nBinaryData = True\n"
-                        "BinaryDataByteOrderMSB = %s\nCompressedData = True\nCompressedDataSize = ",
+    sgio_text_add(text,
+                  "ObjectType = Image\nNDims = 3\nBinaryData = True\n"
+                  "BinaryDataByteOrderMSB = %s\nCompressedData = True\nCompressedDataSize = ",
                   __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? "True" : "False");
     *size_at = text->length;
     sgio_text_add(text, "%0*d\nTransformMatrix =", SIZE_DIGITS, 0);
@@ -28,8 +29,8 @@ static void add_header(sgio_text *text, const sgio_segmentation *segmentation, s
     sgio_text_add(text, "\nOffset = %.17g %.17g %.17g\nCenterOfRotation = 0 0 0\n", m[0][3],
                   m[1][3], m[2][3]);
     sgio_text_add(text, "ElementSpacing = %.17g %.17g %.17g\nDimSize = %lld %lld %lld\n",
-                  spacing[0], spacing[1], spacing[2], (long long)g->size[0],
-                  (long long)g->size[1], (long long)g->size[2]);
+                  spacing[0], spacing[1], spacing[2], (long long)g->size[0], (long long)g->size[1],
+                  (long long)g->size[2]);
     sgio_text_add(text, "ElementType = %s\nElementDataFile = LOCAL\n",
                   sgio_flat_bytes(segmentation) == 1 ? "MET_UCHAR" : "MET_USHORT");
 }

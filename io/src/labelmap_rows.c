@@ -69,8 +69,10 @@ static void rank_voxels(flattener *f, size_t first, size_t count, uint16_t *rank
         for (size_t v = 0; v < count; v++) {
             int rank = of_value[sgio_layer_value(layer, first + v)];
             if (rank == 0) continue;
-            if (ranks[v] && ranks[v] < rank) note_overlap(f, ranks[v], rank);
-            else if (ranks[v] > rank) note_overlap(f, rank, ranks[v]);
+            if (ranks[v] && ranks[v] < rank)
+                note_overlap(f, ranks[v], rank);
+            else if (ranks[v] > rank)
+                note_overlap(f, rank, ranks[v]);
             if (rank > ranks[v]) ranks[v] = (uint16_t)rank;
         }
     }
@@ -81,8 +83,10 @@ static void store_labels(const flattener *f, const uint16_t *ranks, size_t count
 {
     for (size_t v = 0; v < count; v++) {
         int label = f->labels[ranks[v]];
-        if (bytes == 1) ((uint8_t *)out)[v] = (uint8_t)label;
-        else ((uint16_t *)out)[v] = (uint16_t)label;
+        if (bytes == 1)
+            ((uint8_t *)out)[v] = (uint8_t)label;
+        else
+            ((uint16_t *)out)[v] = (uint16_t)label;
     }
 }
 
@@ -137,8 +141,10 @@ static void interleave(const sgio_segmentation *from, size_t first, size_t count
         if (sgio_all_zero(start, count * (size_t)layer->bytes)) continue;
         for (size_t v = 0; v < count; v++) {
             int value = sgio_layer_value(layer, first + v);
-            if (bytes == 1) ((uint8_t *)out)[v * layers + l] = (uint8_t)value;
-            else ((uint16_t *)out)[v * layers + l] = (uint16_t)value;
+            if (bytes == 1)
+                ((uint8_t *)out)[v * layers + l] = (uint8_t)value;
+            else
+                ((uint16_t *)out)[v * layers + l] = (uint16_t)value;
         }
     }
 }

@@ -12,12 +12,12 @@ typedef enum sgio_encoding { SGIO_RAW, SGIO_GZIP, SGIO_ZLIB } sgio_encoding;
 typedef struct sgio_sink {
     sgio_atomic_file *file; /* borrowed */
     sgio_encoding encoding;
-    z_stream deflater;      /* raw deflate: header and trailer are the sink's own */
-    int at_boundary;        /* nothing pending since the last full flush */
-    uLong checksum;         /* of what was written: CRC-32 or Adler-32 */
-    uint64_t plain_bytes;   /* given to the sink */
-    uint64_t coded_bytes;   /* written, header and trailer included */
-    uint8_t *zero_block;    /* SGIO_SINK_BLOCK zeros, deflated */
+    z_stream deflater;    /* raw deflate: header and trailer are the sink's own */
+    int at_boundary;      /* nothing pending since the last full flush */
+    uLong checksum;       /* of what was written: CRC-32 or Adler-32 */
+    uint64_t plain_bytes; /* given to the sink */
+    uint64_t coded_bytes; /* written, header and trailer included */
+    uint8_t *zero_block;  /* SGIO_SINK_BLOCK zeros, deflated */
     size_t zero_bytes;
     uLong zero_checksum;
     uint8_t *output;

@@ -58,10 +58,17 @@ static int64_t unsigned_value(const uint8_t *at, int bytes)
     uint32_t u32;
     uint64_t u64;
     switch (bytes) {
-    case 1: return *at;
-    case 2: memcpy(&u16, at, sizeof u16); return u16;
-    case 4: memcpy(&u32, at, sizeof u32); return u32;
-    default: memcpy(&u64, at, sizeof u64); return u64 > SGIO_MAX_LABEL ? -1 : (int64_t)u64;
+    case 1:
+        return *at;
+    case 2:
+        memcpy(&u16, at, sizeof u16);
+        return u16;
+    case 4:
+        memcpy(&u32, at, sizeof u32);
+        return u32;
+    default:
+        memcpy(&u64, at, sizeof u64);
+        return u64 > SGIO_MAX_LABEL ? -1 : (int64_t)u64;
     }
 }
 

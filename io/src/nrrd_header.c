@@ -55,26 +55,46 @@ typedef struct type_name {
 } type_name;
 
 static const type_name type_names[] = {
-    {"signed char", 'i', 1},        {"int8", 'i', 1},
-    {"int8_t", 'i', 1},             {"uchar", 'u', 1},
-    {"unsigned char", 'u', 1},      {"uint8", 'u', 1},
-    {"uint8_t", 'u', 1},            {"short", 'i', 2},
-    {"short int", 'i', 2},          {"signed short", 'i', 2},
-    {"signed short int", 'i', 2},   {"int16", 'i', 2},
-    {"int16_t", 'i', 2},            {"ushort", 'u', 2},
-    {"unsigned short", 'u', 2},     {"unsigned short int", 'u', 2},
-    {"uint16", 'u', 2},             {"uint16_t", 'u', 2},
-    {"int", 'i', 4},                {"signed int", 'i', 4},
-    {"int32", 'i', 4},              {"int32_t", 'i', 4},
-    {"uint", 'u', 4},               {"unsigned int", 'u', 4},
-    {"uint32", 'u', 4},             {"uint32_t", 'u', 4},
-    {"longlong", 'i', 8},           {"long long", 'i', 8},
-    {"long long int", 'i', 8},      {"signed long long", 'i', 8},
-    {"signed long long int", 'i', 8}, {"int64", 'i', 8},
-    {"int64_t", 'i', 8},            {"ulonglong", 'u', 8},
-    {"unsigned long long", 'u', 8}, {"unsigned long long int", 'u', 8},
-    {"uint64", 'u', 8},             {"uint64_t", 'u', 8},
-    {"float", 'f', 4},              {"double", 'f', 8},
+    {"signed char", 'i', 1},
+    {"int8", 'i', 1},
+    {"int8_t", 'i', 1},
+    {"uchar", 'u', 1},
+    {"unsigned char", 'u', 1},
+    {"uint8", 'u', 1},
+    {"uint8_t", 'u', 1},
+    {"short", 'i', 2},
+    {"short int", 'i', 2},
+    {"signed short", 'i', 2},
+    {"signed short int", 'i', 2},
+    {"int16", 'i', 2},
+    {"int16_t", 'i', 2},
+    {"ushort", 'u', 2},
+    {"unsigned short", 'u', 2},
+    {"unsigned short int", 'u', 2},
+    {"uint16", 'u', 2},
+    {"uint16_t", 'u', 2},
+    {"int", 'i', 4},
+    {"signed int", 'i', 4},
+    {"int32", 'i', 4},
+    {"int32_t", 'i', 4},
+    {"uint", 'u', 4},
+    {"unsigned int", 'u', 4},
+    {"uint32", 'u', 4},
+    {"uint32_t", 'u', 4},
+    {"longlong", 'i', 8},
+    {"long long", 'i', 8},
+    {"long long int", 'i', 8},
+    {"signed long long", 'i', 8},
+    {"signed long long int", 'i', 8},
+    {"int64", 'i', 8},
+    {"int64_t", 'i', 8},
+    {"ulonglong", 'u', 8},
+    {"unsigned long long", 'u', 8},
+    {"unsigned long long int", 'u', 8},
+    {"uint64", 'u', 8},
+    {"uint64_t", 'u', 8},
+    {"float", 'f', 4},
+    {"double", 'f', 8},
 };
 
 static sgio_status set_type(const fields *f, const char *value, sgio_nrrd *out)
@@ -91,8 +111,9 @@ static sgio_status set_type(const fields *f, const char *value, sgio_nrrd *out)
 static sgio_status set_dimension(fields *f, const char *value)
 {
     if (strcmp(value, "3") != 0 && strcmp(value, "4") != 0)
-        return sgio_fail(SGIO_UNREADABLE, "%s: dimension %.20s; a label map has 3, or 4 with a list",
-                         f->file, value);
+        return sgio_fail(SGIO_UNREADABLE,
+                         "%s: dimension %.20s; a label map has 3, or 4 with a list", f->file,
+                         value);
     f->dimension = value[0] - '0';
     return SGIO_OK;
 }
@@ -106,8 +127,10 @@ static sgio_status take_per_axis(const fields *f, const char *field, const char 
         const char *word = skip_blanks(next);
         numbers[a] = 1;
         /* An axis without spacing, such as a list, holds nan. */
-        if (strcmp(field, "spacings") == 0 && strncasecmp(word, "nan", 3) == 0) next = word + 3;
-        else next = take_number(next, &numbers[a]);
+        if (strcmp(field, "spacings") == 0 && strncasecmp(word, "nan", 3) == 0)
+            next = word + 3;
+        else
+            next = take_number(next, &numbers[a]);
     }
     if (f->dimension == 0 || !next || *skip_blanks(next)) return bad_field(f, field, value);
     return SGIO_OK;
@@ -129,7 +152,10 @@ static sgio_status set_sizes(fields *f, const char *value)
 
 static sgio_status set_space(fields *f, const char *value)
 {
-    static const struct { const char *name, *code; double sign[3]; } spaces[] = {
+    static const struct {
+        const char *name, *code;
+        double sign[3];
+    } spaces[] = {
         {"left-posterior-superior", "LPS", {1, 1, 1}},
         {"right-anterior-superior", "RAS", {-1, -1, 1}},
         {"left-anterior-superior", "LAS", {1, -1, 1}},
@@ -191,7 +217,7 @@ static sgio_status set_endian(fields *f, const char *value, sgio_nrrd *out)
     f->has_endian = 1;
     out->big_endian = strcasecmp(value, "big") == 0;
     return out->big_endian || strcasecmp(value, "little") == 0 ? SGIO_OK
-                                                                : bad_field(f, "endian", value);
+                                                               : bad_field(f, "endian", value);
 }
 
 static sgio_status set_field(fields *f, const char *field, const char *value, sgio_nrrd *out)
@@ -211,8 +237,8 @@ static sgio_status set_field(fields *f, const char *field, const char *value, sg
     if (strcasecmp(field, "space dimension") == 0)
         return strcmp(value, "3") == 0 ? SGIO_OK : bad_field(f, field, value);
     if (strcasecmp(field, "data file") == 0 || strcasecmp(field, "datafile") == 0)
-        return sgio_fail(SGIO_UNREADABLE, "%s: its data are in another file, which is not supported",
-                         f->file);
+        return sgio_fail(SGIO_UNREADABLE,
+                         "%s: its data are in another file, which is not supported", f->file);
     if (strcasecmp(field, "line skip") == 0 || strcasecmp(field, "lineskip") == 0 ||
         strcasecmp(field, "byte skip") == 0 || strcasecmp(field, "byteskip") == 0)
         return strcmp(value, "0") == 0 ? SGIO_OK : bad_field(f, field, value);
@@ -224,8 +250,10 @@ static void unescape(char *text)
 {
     char *out = text;
     for (char *in = text; *in; in++) {
-        if (in[0] == '\\' && (in[1] == 'n' || in[1] == '\\')) *out++ = *++in == 'n' ? '\n' : '\\';
-        else *out++ = *in;
+        if (in[0] == '\\' && (in[1] == 'n' || in[1] == '\\'))
+            *out++ = *++in == 'n' ? '\n' : '\\';
+        else
+            *out++ = *in;
     }
     *out = '\0';
 }
@@ -293,9 +321,12 @@ static sgio_status check_fields(const fields *f, sgio_nrrd *out)
 {
     const double origin[3] = {0, 0, 0};
     double index[3];
-    const char *missing = !out->kind ? "type" : !f->dimension ? "dimension"
-                        : !f->has_sizes ? "sizes" : !f->has_encoding ? "encoding"
-                        : out->bytes > 1 && !f->has_endian ? "endian" : NULL;
+    const char *missing = !out->kind                         ? "type"
+                          : !f->dimension                    ? "dimension"
+                          : !f->has_sizes                    ? "sizes"
+                          : !f->has_encoding                 ? "encoding"
+                          : out->bytes > 1 && !f->has_endian ? "endian"
+                                                             : NULL;
     if (missing)
         return sgio_fail(SGIO_UNREADABLE, "%s: NRRD field '%s' is missing", f->file, missing);
     sgio_status status = set_geometry(f, out);

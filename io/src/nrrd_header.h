@@ -14,11 +14,11 @@ typedef struct sgio_nrrd_key {
 } sgio_nrrd_key;
 
 typedef struct sgio_nrrd {
-    char *text;          /* owned copy of the header that the keys point into */
-    char kind;           /* of the values: 'u'nsigned, 'i'nteger, 'f'loat */
-    int bytes;           /* per value: 1, 2, 4 or 8 */
+    char *text; /* owned copy of the header that the keys point into */
+    char kind;  /* of the values: 'u'nsigned, 'i'nteger, 'f'loat */
+    int bytes;  /* per value: 1, 2, 4 or 8 */
     int big_endian, gzip;
-    int64_t layers;      /* length of the list axis, 1 without */
+    int64_t layers; /* length of the list axis, 1 without */
     sgio_geometry geometry;
     sgio_nrrd_key *keys;
     size_t key_count;
@@ -45,7 +45,6 @@ sgio_status sgio_nrrd_read_segments(const sgio_nrrd *nrrd, const char *file,
 
 /* Labels from `count` values in this machine's byte order; -1 when one is no whole number between
  * 0 and 65535. `bytes` and `kind` as above. */
-int sgio_values_to_labels(const void *values, char kind, int bytes, size_t count,
-                          uint16_t *labels);
+int sgio_values_to_labels(const void *values, char kind, int bytes, size_t count, uint16_t *labels);
 
 #endif

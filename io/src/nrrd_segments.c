@@ -32,12 +32,18 @@ static void collect(const sgio_nrrd *nrrd, segment_keys *all)
         int number = segment_number(nrrd->keys[i].name, &field);
         if (number < 0) continue;
         segment_keys *k = &all[number];
-        if (strcmp(field, "ID") == 0) k->id = value;
-        else if (strcmp(field, "Name") == 0) k->name = value;
-        else if (strcmp(field, "Color") == 0) k->colour = value;
-        else if (strcmp(field, "Layer") == 0) k->layer = value;
-        else if (strcmp(field, "LabelValue") == 0) k->label = value;
-        else if (strcmp(field, "Tags") == 0) k->tags = value;
+        if (strcmp(field, "ID") == 0)
+            k->id = value;
+        else if (strcmp(field, "Name") == 0)
+            k->name = value;
+        else if (strcmp(field, "Color") == 0)
+            k->colour = value;
+        else if (strcmp(field, "Layer") == 0)
+            k->layer = value;
+        else if (strcmp(field, "LabelValue") == 0)
+            k->label = value;
+        else if (strcmp(field, "Tags") == 0)
+            k->tags = value;
     }
 }
 
@@ -85,8 +91,10 @@ static sgio_status parse_tags(const char *tags, sgio_segment *segment)
         tags += n + (tags[n] == '|');
     }
     rest[kept] = '\0';
-    if (kept) segment->tags = rest;
-    else free(rest);
+    if (kept)
+        segment->tags = rest;
+    else
+        free(rest);
     return SGIO_OK;
 }
 
@@ -103,9 +111,8 @@ static sgio_status add_segment(const segment_keys *k, size_t number, const sgio_
                          file, number, k->layer ? k->layer : "", (long long)nrrd->layers,
                          k->label ? k->label : "", SGIO_MAX_LABEL);
     parse_colour(k->colour, number, colour);
-    sgio_status status =
-        sgio_segmentation_append(out, k->id, k->name && *k->name ? k->name : k->id, colour,
-                                 (int)label);
+    sgio_status status = sgio_segmentation_append(out, k->id, k->name && *k->name ? k->name : k->id,
+                                                  colour, (int)label);
     if (status != SGIO_OK) return status;
     sgio_segment *segment = &out->segments[out->segment_count - 1];
     segment->layer = (int)layer;

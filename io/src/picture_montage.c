@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { DEFAULT_TILES = 12, DEFAULT_PIXELS = 320, MOST_TILES = 400, GAP = 6, DASH = 6 };
+enum { DEFAULT_TILES = 12, DEFAULT_PIXELS = 320, MOST_TILES = 400, GAP = 6 };
 
 static const sgio_rgb BACKGROUND = {22, 24, 28}, INK = {235, 235, 235};
 static const sgio_rgb FOREGROUND = {70, 235, 90}, BACKGROUND_POINT = {250, 70, 60};
@@ -44,8 +44,9 @@ static int64_t nearest(double index, int64_t size)
 static int mark_segment(montage *m, const sgio_segment *segment, int64_t slice)
 {
     const sgio_geometry *g = &m->segmentation->geometry;
+    const int64_t *range = segment->extent + 2 * m->view.axis;
     int any = 0;
-    if (segment->layer < 0) return 0;
+    if (segment->layer < 0 || slice < range[0] || slice > range[1]) return 0;
     const sgio_layer *layer = &m->segmentation->layers[segment->layer];
     for (int y = 0; y < m->view.height; y++) {
         for (int x = 0; x < m->view.width; x++) {
@@ -93,12 +94,12 @@ static int on_outline(const montage *m, int x, int y, int line)
     return 0;
 }
 
-static void draw_region(montage *m, int left, int top, sgio_rgb colour, double fill, int dashed)
+static void draw_region(montage *m, int left, int top, sgio_rgb colour, double fill)
 {
     for (int y = 0; y < m->view.height; y++) {
         for (int x = 0; x < m->view.width; x++) {
             if (!m->inside[y * m->view.width + x]) continue;
-            int line = on_outline(m, x, y, m->line) && !(dashed && (x + y) / DASH % 2);
+            int line = on_outline(m, x, y, m->line);
             if (line || fill > 0)
                 sgio_canvas_blend(&m->canvas, left + x, top + y, colour, line ? 1 : fill);
         }
@@ -147,7 +148,7 @@ static void draw_prompts(montage *m, int left, int top, int64_t slice)
         const sgio_prompt_segment *segment = &m->prompts->segments[s];
         for (size_t b = 0; b < segment->box_count; b++) {
             sgio_box box = visible_box(&segment->boxes[b], m->view.geometry, m->view.axis);
-            if (mark_box(m, &box, slice)) draw_region(m, left, top, BOX, 0, 1);
+            if (mark_box(m, &box, slice)) draw_region(m, left, top, BOX, 0);
         }
         for (size_t p = 0; p < segment->point_count; p++) {
             double index[3], x, y;
@@ -170,10 +171,10 @@ static void draw_tile(montage *m, size_t tile)
     for (size_t s = 0; s < m->segmentation->segment_count; s++) {
         const sgio_segment *segment = &m->segmentation->segments[s];
         if (mark_segment(m, segment, m->slices[tile]))
-            draw_region(m, left, top, to_rgb(segment->colour), FILL_ALPHA, 0);
+            draw_region(m, left, top, to_rgb(segment->colour), FILL_ALPHA);
     }
     draw_prompts(m, left, top, m->slices[tile]);
-    snprintf(caption, sizeof caption, "%c=%lld", "ijk"[m->view.axis], (long long)m->slices[tile]);
+    snprintf(caption, sizeof caption, "%c=%lld", "ijk"[m->view.axis], (long long)m -> slices[tile]);
     sgio_canvas_text(&m->canvas, left + 4, top + 4, caption, m->text_scale, INK);
 }
 

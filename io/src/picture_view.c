@@ -28,8 +28,8 @@ void sgio_view_make(sgio_view *view, const sgio_geometry *geometry, int axis, in
     view->across = fabs(d[right][a]) >= fabs(d[right][b]) ? a : b;
     view->down = view->across == a ? b : a;
     view->flip_across = d[right][view->across] < 0;
-    view->flip_down = vertical == SUPERIOR ? d[SUPERIOR][view->down] > 0
-                                           : d[POSTERIOR][view->down] < 0;
+    view->flip_down =
+        vertical == SUPERIOR ? d[SUPERIOR][view->down] > 0 : d[POSTERIOR][view->down] < 0;
     double width = spacing[view->across] * (double)geometry->size[view->across];
     double height = spacing[view->down] * (double)geometry->size[view->down];
     double scale = pixels / fmax(width, height);
@@ -64,14 +64,22 @@ void sgio_view_pixel(const sgio_view *view, const double index[3], double *x, do
 static double value_at(const sgio_volume *volume, size_t at)
 {
     switch (volume->type) {
-    case SGIO_U8: return ((const uint8_t *)volume->data)[at];
-    case SGIO_I8: return ((const int8_t *)volume->data)[at];
-    case SGIO_U16: return ((const uint16_t *)volume->data)[at];
-    case SGIO_I16: return ((const int16_t *)volume->data)[at];
-    case SGIO_U32: return ((const uint32_t *)volume->data)[at];
-    case SGIO_I32: return ((const int32_t *)volume->data)[at];
-    case SGIO_F32: return ((const float *)volume->data)[at];
-    default: return ((const double *)volume->data)[at];
+    case SGIO_U8:
+        return ((const uint8_t *)volume->data)[at];
+    case SGIO_I8:
+        return ((const int8_t *)volume->data)[at];
+    case SGIO_U16:
+        return ((const uint16_t *)volume->data)[at];
+    case SGIO_I16:
+        return ((const int16_t *)volume->data)[at];
+    case SGIO_U32:
+        return ((const uint32_t *)volume->data)[at];
+    case SGIO_I32:
+        return ((const int32_t *)volume->data)[at];
+    case SGIO_F32:
+        return ((const float *)volume->data)[at];
+    default:
+        return ((const double *)volume->data)[at];
     }
 }
 
@@ -100,8 +108,8 @@ static double sample(const sgio_volume *volume, const sgio_view *view, const dou
         at[a] = clamp(first[a] + (corner & 1), g->size[a]);
         at[d] = clamp(first[d] + (corner >> 1), g->size[d]);
         double weight = (corner & 1 ? fa : 1 - fa) * (corner >> 1 ? fd : 1 - fd);
-        sum += weight * value_at(volume, voxel_at(g, at) * (size_t)volume->channels +
-                                             (size_t)channel);
+        sum +=
+            weight * value_at(volume, voxel_at(g, at) * (size_t)volume->channels + (size_t)channel);
     }
     return sum;
 }
@@ -122,11 +130,11 @@ void sgio_draw_slice(sgio_canvas *canvas, int left, int top, const sgio_view *vi
             uint8_t level[3];
             sgio_view_index(view, x, y, slice, index);
             for (int c = 0; c < 3; c++) {
-                level[c] = c < volume->channels ? grey(sample(volume, view, index, c), window)
-                                                : level[0];
+                level[c] =
+                    c < volume->channels ? grey(sample(volume, view, index, c), window) : level[0];
             }
-            sgio_canvas_blend(canvas, left + x, top + y,
-                              (sgio_rgb){level[0], level[1], level[2]}, 1);
+            sgio_canvas_blend(canvas, left + x, top + y, (sgio_rgb){level[0], level[1], level[2]},
+                              1);
         }
     }
 }

@@ -7,10 +7,10 @@
 
 typedef struct sgio_view {
     const sgio_geometry *geometry;
-    int axis;                /* of the slices */
-    int across, down;        /* grid axes along x and y of the page */
+    int axis;         /* of the slices */
+    int across, down; /* grid axes along x and y of the page */
     int flip_across, flip_down;
-    int width, height;       /* of a tile in pixels; square in millimetres */
+    int width, height; /* of a tile in pixels; square in millimetres */
 } sgio_view;
 
 /* Patient left at the right and anterior or superior up, as radiologists look at images; sagittal

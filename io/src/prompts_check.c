@@ -46,10 +46,9 @@ static sgio_status point_outside(const sgio_prompt_segment *segment, size_t p,
     const sgio_point *point = &segment->points[p];
     char bounds[256];
     describe_bounds(geometry, bounds, sizeof bounds);
-    return sgio_fail(SGIO_BAD_PROMPT,
-                     "point %zu ('%s') of segment '%s' at %g,%g,%g lies outside the volume: %s",
-                     p + 1, point->label, segment->name, point->lps[0], point->lps[1],
-                     point->lps[2], bounds);
+    return sgio_fail(
+        SGIO_BAD_PROMPT, "point %zu ('%s') of segment '%s' at %g,%g,%g lies outside the volume: %s",
+        p + 1, point->label, segment->name, point->lps[0], point->lps[1], point->lps[2], bounds);
 }
 
 static sgio_status box_outside(const sgio_prompt_segment *segment, size_t b,
@@ -124,8 +123,7 @@ static int bodies_meet(const double offset[3], const double half[3][3], const do
     double axis[3];
     for (int a = 0; a < 3; a++) {
         cross(half[a], half[(a + 1) % 3], axis);
-        if (separates(unit[a], offset, half, cube) || separates(axis, offset, half, cube))
-            return 0;
+        if (separates(unit[a], offset, half, cube) || separates(axis, offset, half, cube)) return 0;
         for (int b = 0; b < 3; b++) {
             cross(half[a], unit[b], axis);
             if (separates(axis, offset, half, cube)) return 0;

@@ -84,8 +84,7 @@ static sgio_status read_row(const table *t, char *const fields[], int count)
     if (is_skipped(t, fields, count)) return SGIO_OK;
     for (int r = 0; r < 3; r++) {
         const char *text = field(fields, count, xyz[r]);
-        if (!text)
-            return bad_line(t, "no coordinates for control point", label ? label : "");
+        if (!text) return bad_line(t, "no coordinates for control point", label ? label : "");
         if (sgio_parse_numbers(text, &lps[r], 1) != 1)
             return sgio_fail(SGIO_BAD_PROMPT,
                              "%s: line %zu: '%.60s' is not a finite coordinate of control point "
@@ -132,9 +131,12 @@ static int column_of(char *const names[], int count, const char *name)
 /* After "# CoordinateSystem =": a name, or a number in old files. */
 static sgio_status set_system(table *t, const char *value)
 {
-    if (strcmp(value, "RAS") == 0 || strcmp(value, "0") == 0) t->ras = 1;
-    else if (strcmp(value, "LPS") == 0 || strcmp(value, "1") == 0) t->ras = 0;
-    else return bad_line(t, "coordinate system must be LPS or RAS, not", value);
+    if (strcmp(value, "RAS") == 0 || strcmp(value, "0") == 0)
+        t->ras = 1;
+    else if (strcmp(value, "LPS") == 0 || strcmp(value, "1") == 0)
+        t->ras = 0;
+    else
+        return bad_line(t, "coordinate system must be LPS or RAS, not", value);
     return SGIO_OK;
 }
 
@@ -142,10 +144,14 @@ static sgio_status set_fcsv_columns(table *t, char *text)
 {
     char *names[MAX_FIELDS];
     int count = split(text, names);
-    columns at = {column_of(names, count, "label"), column_of(names, count, "x"),
-                  column_of(names, count, "y"),     column_of(names, count, "z"),
-                  column_of(names, count, "sel"),   column_of(names, count, "desc"),
-                  column_of(names, count, "positionStatus"), 0};
+    columns at = {column_of(names, count, "label"),
+                  column_of(names, count, "x"),
+                  column_of(names, count, "y"),
+                  column_of(names, count, "z"),
+                  column_of(names, count, "sel"),
+                  column_of(names, count, "desc"),
+                  column_of(names, count, "positionStatus"),
+                  0};
     if (at.x < 0 || at.y < 0 || at.z < 0) return bad_line(t, "no columns x, y and z among", text);
     /* Files with 14 names in the header and 16 values in the rows exist. */
     if (at.status < 0 && count == 14) at.status = 14;

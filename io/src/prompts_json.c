@@ -18,7 +18,7 @@ typedef struct frame {
     const char *segment; /* the markup's */
     double unit;         /* millimetres */
     int ras;
-    size_t number;       /* of the markup, from 1 */
+    size_t number; /* of the markup, from 1 */
 } frame;
 
 static sgio_status bad(const frame *f, const char *wrong)
@@ -35,8 +35,10 @@ static sgio_status check_size(const sgio_prompt_source *source)
     for (size_t i = 0; i < source->bytes; i++) {
         char c = source->text[i];
         if (in_string) {
-            if (c == '\\') i++;
-            else if (c == '"') in_string = 0;
+            if (c == '\\')
+                i++;
+            else if (c == '"')
+                in_string = 0;
         } else if (c == '"') {
             in_string = 1;
         } else if (c == '[' || c == '{') {
@@ -251,8 +253,8 @@ sgio_status sgio_prompts_parse_json(const sgio_prompt_source *source, sgio_promp
     sgio_status status = check_size(source);
     if (status != SGIO_OK) return status;
     size_t mark = source->bytes >= 3 && memcmp(source->text, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0;
-    json_t *root = json_loadb(source->text + mark, source->bytes - mark, JSON_REJECT_DUPLICATES,
-                              &error);
+    json_t *root =
+        json_loadb(source->text + mark, source->bytes - mark, JSON_REJECT_DUPLICATES, &error);
     if (!root) {
         if (json_error_code(&error) == json_error_out_of_memory)
             return sgio_fail_memory(source->bytes, source->file);

@@ -74,15 +74,15 @@ static void copy_label(char out[SGIO_POINT_LABEL], const char *label)
     out[n] = '\0';
 }
 
-sgio_status sgio_prompts_add_point(sgio_prompts *prompts, const char *segment,
-                                   const double lps[3], int foreground, const char *label)
+sgio_status sgio_prompts_add_point(sgio_prompts *prompts, const char *segment, const double lps[3],
+                                   int foreground, const char *label)
 {
     sgio_prompt_segment *target;
     sgio_status status = check_room(prompts);
     if (status == SGIO_OK) status = find_or_add(prompts, segment, &target);
     if (status != SGIO_OK) return status;
-    sgio_point *points = grow(target->points, target->point_count, &target->point_capacity,
-                              sizeof *points);
+    sgio_point *points =
+        grow(target->points, target->point_count, &target->point_capacity, sizeof *points);
     if (!points) return sgio_fail_memory(sizeof *points, "prompts");
     target->points = points;
     sgio_point *point = &points[target->point_count++];

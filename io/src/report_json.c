@@ -100,9 +100,8 @@ static json_t *seconds_object(const sgio_report *report)
 {
     return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "total", number(report->seconds_total),
                      "read", number(report->seconds_read), "load_model",
-                     number(report->seconds_load), "embed", number(report->seconds_embed),
-                     "decode", number(report->seconds_decode), "write",
-                     number(report->seconds_write));
+                     number(report->seconds_load), "embed", number(report->seconds_embed), "decode",
+                     number(report->seconds_decode), "write", number(report->seconds_write));
 }
 
 static json_t *model_object(const sgio_report *report)
@@ -114,8 +113,8 @@ static json_t *model_object(const sgio_report *report)
 
 static json_t *report_object(const sgio_report *report)
 {
-    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:{s:o, s:o}, s:o, s:o}",
-                     "program", text(report->program), "version", text(report->version), "input",
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:{s:o, s:o}, s:o, s:o}", "program",
+                     text(report->program), "version", text(report->version), "input",
                      text(report->input), "output", text(report->output), "volume",
                      volume_object(report), "model", model_object(report), "seconds",
                      seconds_object(report), "peak_memory_bytes", count(report->peak_memory),

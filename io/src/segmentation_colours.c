@@ -164,8 +164,8 @@ static int parse_code(const char *text, sgio_code *code)
 
 int sgio_terminology_parse(const char *entry, sgio_terminology *out)
 {
-    sgio_code *const codes[7] = {NULL, &out->category, &out->type, &out->type_modifier, NULL,
-                                 &out->region, &out->region_modifier};
+    sgio_code *const codes[7] = {NULL, &out->category, &out->type,           &out->type_modifier,
+                                 NULL, &out->region,   &out->region_modifier};
     char part[256];
     int separators = 0;
     memset(out, 0, sizeof *out);

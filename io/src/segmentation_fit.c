@@ -8,6 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* More different values than any atlas in use has labels: somebody passed the image itself. */
+enum { MAX_UNNAMED = 1024 };
+
 /* Files keep 6 to 17 digits; a thousandth of a millimetre at the corner is rounding. */
 static const double SAME_GRID_MM = 1e-2;
 
@@ -28,17 +31,16 @@ sgio_status sgio_segmentation_name_values(sgio_segmentation *segmentation, const
         char text[32];
         double colour[3];
         if (!seen[value]) continue;
-        if (++found > SGIO_MAX_SEGMENTS) {
+        if (++found > MAX_UNNAMED) {
             status = sgio_fail(SGIO_UNREADABLE,
                                "%s: more than %d different values: an image, not a label map", name,
-                               SGIO_MAX_SEGMENTS);
+                               MAX_UNNAMED);
             break;
         }
         snprintf(text, sizeof text, "Segment_%d", value);
         sgio_colour_palette(segmentation->segment_count, colour);
         status = sgio_segmentation_append(segmentation, text, text, colour, value);
-        if (status == SGIO_OK)
-            segmentation->segments[segmentation->segment_count - 1].layer = 0;
+        if (status == SGIO_OK) segmentation->segments[segmentation->segment_count - 1].layer = 0;
     }
     free(seen);
     return status;

@@ -50,21 +50,17 @@ static size_t row_start(const sgio_geometry *geometry, const int64_t extent[6], 
     return (size_t)((k * geometry->size[1] + j) * geometry->size[0] + extent[0]);
 }
 
-/* Rows of an extent, with `start` the first voxel and `width` the columns of each. */
-#define FOR_EACH_ROW(geometry, extent, start, width)                                               \
-    for (int64_t k_ = (extent)[4]; k_ <= (extent)[5]; k_++)                                        \
-        for (int64_t j_ = (extent)[2]; j_ <= (extent)[3]; j_++)                                    \
-            for (size_t start = row_start(geometry, extent, j_, k_),                               \
-                        width = (size_t)((extent)[1] - (extent)[0] + 1), once_ = 1;                \
-                 once_; once_ = 0)
-
 static void erase(sgio_segmentation *segmentation, const sgio_segment *segment)
 {
     sgio_layer *layer = &segmentation->layers[segment->layer];
-    FOR_EACH_ROW(&segmentation->geometry, segment->extent, start, width)
-    {
-        for (size_t v = start; v < start + width; v++)
-            if (sgio_layer_value(layer, v) == segment->label) sgio_layer_set(layer, v, 0);
+    const int64_t *e = segment->extent;
+    for (int64_t k = e[4]; k <= e[5]; k++) {
+        for (int64_t j = e[2]; j <= e[3]; j++) {
+            size_t start = row_start(&segmentation->geometry, e, j, k),
+                   end = start + (size_t)(e[1] - e[0] + 1);
+            for (size_t v = start; v < end; v++)
+                if (sgio_layer_value(layer, v) == segment->label) sgio_layer_set(layer, v, 0);
+        }
     }
 }
 
@@ -83,10 +79,14 @@ static void drop_layer_if_unused(sgio_segmentation *segmentation, int layer)
 static int is_free(const sgio_segmentation *segmentation, const sgio_layer *layer,
                    const sgio_segment *segment, const uint8_t *mask)
 {
-    FOR_EACH_ROW(&segmentation->geometry, segment->extent, start, width)
-    {
-        for (size_t v = start; v < start + width; v++)
-            if (mask[v] && sgio_layer_value(layer, v)) return 0;
+    const int64_t *e = segment->extent;
+    for (int64_t k = e[4]; k <= e[5]; k++) {
+        for (int64_t j = e[2]; j <= e[3]; j++) {
+            size_t start = row_start(&segmentation->geometry, e, j, k),
+                   end = start + (size_t)(e[1] - e[0] + 1);
+            for (size_t v = start; v < end; v++)
+                if (mask[v] && sgio_layer_value(layer, v)) return 0;
+        }
     }
     return 1;
 }
@@ -138,10 +138,14 @@ sgio_status sgio_segmentation_set_mask(sgio_segmentation *segmentation, size_t i
     }
     segment->layer = layer;
     sgio_layer *target = &segmentation->layers[layer];
-    FOR_EACH_ROW(&segmentation->geometry, segment->extent, start, width)
-    {
-        for (size_t v = start; v < start + width; v++)
-            if (mask[v]) sgio_layer_set(target, v, segment->label);
+    const int64_t *e = segment->extent;
+    for (int64_t k = e[4]; k <= e[5]; k++) {
+        for (int64_t j = e[2]; j <= e[3]; j++) {
+            size_t start = row_start(&segmentation->geometry, e, j, k),
+                   end = start + (size_t)(e[1] - e[0] + 1);
+            for (size_t v = start; v < end; v++)
+                if (mask[v]) sgio_layer_set(target, v, segment->label);
+        }
     }
     return SGIO_OK;
 }
@@ -152,10 +156,14 @@ void sgio_segmentation_get_mask(const sgio_segmentation *segmentation, size_t in
     memset(mask, 0, sgio_voxel_count(&segmentation->geometry));
     if (segment->layer < 0) return;
     const sgio_layer *layer = &segmentation->layers[segment->layer];
-    FOR_EACH_ROW(&segmentation->geometry, segment->extent, start, width)
-    {
-        for (size_t v = start; v < start + width; v++)
-            mask[v] = sgio_layer_value(layer, v) == segment->label;
+    const int64_t *e = segment->extent;
+    for (int64_t k = e[4]; k <= e[5]; k++) {
+        for (int64_t j = e[2]; j <= e[3]; j++) {
+            size_t start = row_start(&segmentation->geometry, e, j, k),
+                   end = start + (size_t)(e[1] - e[0] + 1);
+            for (size_t v = start; v < end; v++)
+                mask[v] = sgio_layer_value(layer, v) == segment->label;
+        }
     }
 }
 
@@ -200,7 +208,8 @@ static int64_t measure_layer(sgio_segmentation *segmentation, sgio_layer *layer,
     int64_t strangers = 0;
     for (int64_t k = 0; k < g->size[2]; k++)
         for (int64_t j = 0; j < g->size[1]; j++, row += row_bytes)
-            if (!sgio_all_zero(row, row_bytes)) strangers += measure_row(segmentation, layer, o, j, k);
+            if (!sgio_all_zero(row, row_bytes))
+                strangers += measure_row(segmentation, layer, o, j, k);
     return strangers;
 }
 

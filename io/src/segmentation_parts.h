@@ -44,8 +44,10 @@ static inline int sgio_layer_value(const sgio_layer *layer, size_t voxel)
 
 static inline void sgio_layer_set(sgio_layer *layer, size_t voxel, int value)
 {
-    if (layer->bytes == 1) ((uint8_t *)layer->data)[voxel] = (uint8_t)value;
-    else ((uint16_t *)layer->data)[voxel] = (uint16_t)value;
+    if (layer->bytes == 1)
+        ((uint8_t *)layer->data)[voxel] = (uint8_t)value;
+    else
+        ((uint16_t *)layer->data)[voxel] = (uint16_t)value;
 }
 
 /* 1 when `count` bytes are all zero. */

@@ -19,8 +19,7 @@ static sgio_status read_header_text(FILE *stream, const char *file, char **text,
     while (*text && (c = getc(stream)) != EOF) {
         if (*bytes == capacity) {
             char *more = capacity < SGIO_NRRD_MAX_HEADER ? realloc(*text, capacity *= 2) : NULL;
-            if (!more)
-                return sgio_fail(SGIO_UNREADABLE, "%s: its NRRD header does not end", file);
+            if (!more) return sgio_fail(SGIO_UNREADABLE, "%s: its NRRD header does not end", file);
             *text = more;
         }
         (*text)[(*bytes)++] = (char)c;
@@ -96,7 +95,10 @@ static sgio_status read_nrrd_file(const char *path, sgio_warning_fn warn, void *
 /* Kind and bytes of a volume's values, as NRRD header fields have them. */
 static void describe_type(sgio_type type, char *kind, int *bytes)
 {
-    static const struct { char kind; int bytes; } table[] = {
+    static const struct {
+        char kind;
+        int bytes;
+    } table[] = {
         [SGIO_U8] = {'u', 1},  [SGIO_I8] = {'i', 1},  [SGIO_U16] = {'u', 2}, [SGIO_I16] = {'i', 2},
         [SGIO_U32] = {'u', 4}, [SGIO_I32] = {'i', 4}, [SGIO_F32] = {'f', 4}, [SGIO_F64] = {'f', 8}};
     *kind = table[type].kind;

@@ -9,8 +9,14 @@ typedef enum format { NONE, SEG_NRRD, NRRD, NII_GZ, NII, MHA } format;
 
 static format format_of(const char *path)
 {
-    static const struct { const char *suffix; format is; } formats[] = {
-        {".seg.nrrd", SEG_NRRD}, {".nrrd", NRRD}, {".nii.gz", NII_GZ}, {".nii", NII}, {".mha", MHA}};
+    static const struct {
+        const char *suffix;
+        format is;
+    } formats[] = {{".seg.nrrd", SEG_NRRD},
+                   {".nrrd", NRRD},
+                   {".nii.gz", NII_GZ},
+                   {".nii", NII},
+                   {".mha", MHA}};
     size_t n = strlen(path);
     for (size_t i = 0; i < sizeof formats / sizeof *formats; i++) {
         size_t s = strlen(formats[i].suffix);
@@ -28,11 +34,16 @@ static sgio_status write_as(format is, const sgio_segmentation *segmentation,
                             sgio_atomic_file *file, sgio_overlap *overlap)
 {
     switch (is) {
-    case SEG_NRRD: return sgio_write_seg_nrrd(segmentation, file);
-    case NRRD: return sgio_write_nrrd(segmentation, file, overlap);
-    case NII_GZ: return sgio_write_nifti(segmentation, file, 1, overlap);
-    case NII: return sgio_write_nifti(segmentation, file, 0, overlap);
-    default: return sgio_write_mha(segmentation, file, overlap);
+    case SEG_NRRD:
+        return sgio_write_seg_nrrd(segmentation, file);
+    case NRRD:
+        return sgio_write_nrrd(segmentation, file, overlap);
+    case NII_GZ:
+        return sgio_write_nifti(segmentation, file, 1, overlap);
+    case NII:
+        return sgio_write_nifti(segmentation, file, 0, overlap);
+    default:
+        return sgio_write_mha(segmentation, file, overlap);
     }
 }
 

@@ -39,8 +39,7 @@ typedef struct sgio_segmentation {
 } sgio_segmentation;
 
 /* An empty segmentation on that grid. Release with sgio_segmentation_clear. */
-sgio_status sgio_segmentation_init(sgio_segmentation *segmentation,
-                                   const sgio_geometry *geometry);
+sgio_status sgio_segmentation_init(sgio_segmentation *segmentation, const sgio_geometry *geometry);
 void sgio_segmentation_clear(sgio_segmentation *segmentation);
 
 /* Index of the first segment of that name, or -1. */
@@ -57,8 +56,7 @@ sgio_status sgio_segmentation_set_mask(sgio_segmentation *segmentation, size_t i
                                        const uint8_t *mask);
 
 /* Writes the segment as 0/1 into mask (u8, the grid's size). */
-void sgio_segmentation_get_mask(const sgio_segmentation *segmentation, size_t index,
-                                uint8_t *mask);
+void sgio_segmentation_get_mask(const sgio_segmentation *segmentation, size_t index, uint8_t *mask);
 
 /* Millilitres of a segment: voxels times the determinant of the index-to-LPS matrix. */
 double sgio_segmentation_ml(const sgio_segmentation *segmentation, size_t index);
@@ -78,8 +76,7 @@ typedef struct sgio_segmentation_read_options {
 /* Reads .seg.nrrd or a label map: .nrrd by the library's own parser (gzip or raw, 3D or Slicer's
  * 4D with the list axis first), all else through sgio_volume_read. Labels without a name become
  * "Segment_<label>". `options` may be NULL. Errors: SGIO_UNREADABLE, SGIO_OUT_OF_MEMORY. */
-sgio_status sgio_segmentation_read(const char *path,
-                                   const sgio_segmentation_read_options *options,
+sgio_status sgio_segmentation_read(const char *path, const sgio_segmentation_read_options *options,
                                    sgio_segmentation *out);
 
 /* As above from a volume in memory; `name` is used in messages. */

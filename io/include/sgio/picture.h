@@ -14,10 +14,10 @@ extern "C" {
 sgio_status sgio_png_write_rgb(const char *path, const uint8_t *rgb, int width, int height);
 
 typedef struct sgio_picture_options {
-    int axis;          /* of the slices: 0, 1 or 2 = i, j, k */
-    double window[2];  /* intensities shown black and white; equal: the slices' own range */
-    int max_tiles;     /* 0: 12 */
-    int tile_pixels;   /* longer side of a slice, 0: 320 */
+    int axis;              /* of the slices: 0, 1 or 2 = i, j, k */
+    double window[2];      /* intensities shown black and white; equal: the slices' own range */
+    int max_tiles;         /* 0: 12 */
+    int tile_pixels;       /* longer side of a slice, 0: 320 */
     const int64_t *slices; /* those to show; NULL: prompted slices and an even choice between */
     size_t slice_count;
 } sgio_picture_options;
@@ -27,8 +27,8 @@ typedef struct sgio_picture_options {
  * superior is up. `prompts` and `options` may be NULL. The grids must be the same.
  * Errors: SGIO_USAGE, SGIO_UNWRITABLE, SGIO_OUT_OF_MEMORY. */
 sgio_status sgio_picture_write(const char *path, const sgio_volume *volume,
-                               const sgio_segmentation *segmentation,
-                               const sgio_prompts *prompts, const sgio_picture_options *options);
+                               const sgio_segmentation *segmentation, const sgio_prompts *prompts,
+                               const sgio_picture_options *options);
 
 #ifdef __cplusplus
 }

@@ -66,8 +66,8 @@ sgio_status sgio_prompts_read(const char *path, const sgio_prompts_options *opti
                               sgio_prompts *prompts);
 
 /* Appends a point or a box to the segment of that name, which is created when new. */
-sgio_status sgio_prompts_add_point(sgio_prompts *prompts, const char *segment,
-                                   const double lps[3], int foreground, const char *label);
+sgio_status sgio_prompts_add_point(sgio_prompts *prompts, const char *segment, const double lps[3],
+                                   int foreground, const char *label);
 sgio_status sgio_prompts_add_box(sgio_prompts *prompts, const char *segment, const sgio_box *box);
 
 /* Command-line forms, LPS: "x,y,z", and "cx,cy,cz,rx,ry,rz" with r the radius (half the size),
@@ -76,8 +76,7 @@ sgio_status sgio_prompts_add_box(sgio_prompts *prompts, const char *segment, con
  * sense. */
 sgio_status sgio_prompts_add_point_text(sgio_prompts *prompts, const char *segment,
                                         const char *text, int foreground);
-sgio_status sgio_prompts_add_roi_text(sgio_prompts *prompts, const char *segment,
-                                      const char *text);
+sgio_status sgio_prompts_add_roi_text(sgio_prompts *prompts, const char *segment, const char *text);
 
 /* Colours the segment of that name when it exists; else does nothing. */
 void sgio_prompts_set_colour(sgio_prompts *prompts, const char *segment, const double colour[3]);

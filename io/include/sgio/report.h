@@ -10,19 +10,19 @@ extern "C" {
 #endif
 
 typedef struct sgio_report_slice {
-    int64_t index;         /* along the slice axis, 0-based */
-    double quality;        /* predicted IoU, 0-1 */
-    int64_t voxels;        /* of the segment in this slice */
-    int prompted;          /* decoded from the user's prompts, not propagated */
+    int64_t index;  /* along the slice axis, 0-based */
+    double quality; /* predicted IoU, 0-1 */
+    int64_t voxels; /* of the segment in this slice */
+    int prompted;   /* decoded from the user's prompts, not propagated */
 } sgio_report_slice;
 
 typedef struct sgio_report_segment {
     const char *name;
-    int label;             /* in the written file */
+    int label; /* in the written file */
     int64_t voxels;
     double ml;
-    double quality;        /* mean over its slices */
-    const char *stopped;   /* why propagation ended, "low quality", or NULL */
+    double quality;      /* mean over its slices */
+    const char *stopped; /* why propagation ended, "low quality", or NULL */
     const sgio_report_slice *slices;
     size_t slice_count;
 } sgio_report_segment;
@@ -33,13 +33,12 @@ typedef struct sgio_report {
     int64_t size[3];
     double spacing[3];
     const char *modality;
-    const char *axis;      /* "k" or "axial", as chosen */
-    double window[2];      /* intensities mapped to black and white */
+    const char *axis; /* "k" or "axial", as chosen */
+    double window[2]; /* intensities mapped to black and white */
     const char *model, *variant, *device, *precision;
     int threads;
-    double seconds_total, seconds_read, seconds_load, seconds_embed, seconds_decode,
-        seconds_write;
-    int64_t peak_memory;   /* bytes */
+    double seconds_total, seconds_read, seconds_load, seconds_embed, seconds_decode, seconds_write;
+    int64_t peak_memory; /* bytes */
     int64_t embeddings_encoded, embeddings_cached;
     const sgio_report_segment *segments;
     size_t segment_count;

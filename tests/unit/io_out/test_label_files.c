@@ -97,9 +97,10 @@ static void seg_nrrd_has_every_key_slicer_reads(void **state)
     assert_header(file, "Segment0_LabelValue:=", "1");
     assert_header(file, "Segment0_Extent:=", "0 2 0 3 0 2");
     header_value(file, "Segment0_Tags:=", value);
-    assert_string_equal(value, "TerminologyEntry:Segmentation category and type - 3D Slicer General "
-                               "Anatomy list~SCT^123037004^Anatomical Structure~SCT^10200004^Liver~"
-                               "^^~Anatomic codes - DICOM master list~^^~^^|");
+    assert_string_equal(value,
+                        "TerminologyEntry:Segmentation category and type - 3D Slicer General "
+                        "Anatomy list~SCT^123037004^Anatomical Structure~SCT^10200004^Liver~"
+                        "^^~Anatomic codes - DICOM master list~^^~^^|");
     assert_header(file, "Segment1_Name:=", "a\\\\b\\nc");
     assert_header(file, "Segment1_Color:=", "0.25 0.5 1");
     assert_header(file, "Segment1_Layer:=", "0");
@@ -189,14 +190,16 @@ static int short_at(const char *file, int offset)
     return value;
 }
 
-/* Rotation of the header's quaternion, times pixdim, third axis times qfac: method 2 of nifti1.h. */
+/* Rotation of the header's quaternion, times pixdim, third axis times qfac: method 2 of nifti1.h.
+ */
 static void matrix_of_quaternion(const char *file, double m[3][4])
 {
     double b = float_at(file, 256), c = float_at(file, 260), d = float_at(file, 264);
     double a = sqrt(fmax(0, 1 - b * b - c * c - d * d)), qfac = float_at(file, 76) < 0 ? -1 : 1;
-    const double r[3][3] = {{a * a + b * b - c * c - d * d, 2 * (b * c - a * d), 2 * (b * d + a * c)},
-                            {2 * (b * c + a * d), a * a + c * c - b * b - d * d, 2 * (c * d - a * b)},
-                            {2 * (b * d - a * c), 2 * (c * d + a * b), a * a + d * d - b * b - c * c}};
+    const double r[3][3] = {
+        {a * a + b * b - c * c - d * d, 2 * (b * c - a * d), 2 * (b * d + a * c)},
+        {2 * (b * c + a * d), a * a + c * c - b * b - d * d, 2 * (c * d - a * b)},
+        {2 * (b * d - a * c), 2 * (c * d + a * b), a * a + d * d - b * b - c * c}};
     for (int i = 0; i < 3; i++) {
         for (int j = 0; j < 3; j++)
             m[i][j] = r[i][j] * float_at(file, 80 + 4 * j) * (j == 2 ? qfac : 1);
@@ -265,8 +268,9 @@ static void metaimage_lists_one_axis_after_the_other(void **state)
         write_segmentation(which, 0, "a.mha", NULL);
         char *file = read_file(scratch("a.mha"), &bytes), value[512];
         header_value(file, "TransformMatrix = ", value);
-        assert_int_equal(sscanf(value, "%lf %lf %lf %lf %lf %lf %lf %lf %lf", m, m + 1, m + 2, m + 3,
-                                m + 4, m + 5, m + 6, m + 7, m + 8), 9);
+        assert_int_equal(sscanf(value, "%lf %lf %lf %lf %lf %lf %lf %lf %lf", m, m + 1, m + 2,
+                                m + 3, m + 4, m + 5, m + 6, m + 7, m + 8),
+                         9);
         header_value(file, "ElementSpacing = ", value);
         assert_int_equal(sscanf(value, "%lf %lf %lf", spacing, spacing + 1, spacing + 2), 3);
         header_value(file, "Offset = ", value);
@@ -306,8 +310,11 @@ static void in_a_plain_map_the_later_segment_wins(void **state)
         size_t bytes;
         char *file = read_file(scratch(names[n]), &bytes);
         uint8_t voxels[VOXELS];
-        if (n == 0) memcpy(voxels, file + 352, VOXELS);
-        else inflate_exactly(nrrd_data(file), bytes - (size_t)(nrrd_data(file) - file), voxels, VOXELS);
+        if (n == 0)
+            memcpy(voxels, file + 352, VOXELS);
+        else
+            inflate_exactly(nrrd_data(file), bytes - (size_t)(nrrd_data(file) - file), voxels,
+                            VOXELS);
         for (int v = 0; v < VOXELS; v++)
             assert_int_equal(voxels[v], v % 5 >= 2 && v >= 40 ? 2 : v % 5 <= 2 ? 1 : 0);
         free(file);
@@ -320,7 +327,8 @@ static void long_runs_of_zeros_inflate_to_the_same(void **state)
 {
     static const char *const names[] = {"z.nii.gz", "z.mha", "z.seg.nrrd"};
     enum { N = 1 << 20 };
-    sgio_geometry grid = {.size = {1024, 1024, 2}, .matrix = {{1, 0, 0, 0}, {0, 1, 0, 0}, {0, 0, 1, 0}}};
+    sgio_geometry grid = {.size = {1024, 1024, 2},
+                          .matrix = {{1, 0, 0, 0}, {0, 1, 0, 0}, {0, 0, 1, 0}}};
     sgio_segmentation s;
     size_t index, total = 2 * N;
     (void)state;
@@ -465,7 +473,8 @@ static void writing_through_a_link_keeps_the_link(void **state)
 
 static void nifti_refuses_sizes_it_cannot_hold(void **state)
 {
-    sgio_geometry grid = {.size = {32768, 1, 1}, .matrix = {{1, 0, 0, 0}, {0, 1, 0, 0}, {0, 0, 1, 0}}};
+    sgio_geometry grid = {.size = {32768, 1, 1},
+                          .matrix = {{1, 0, 0, 0}, {0, 1, 0, 0}, {0, 0, 1, 0}}};
     sgio_segmentation s;
     (void)state;
     assert_int_equal(sgio_segmentation_init(&s, &grid), SGIO_OK);

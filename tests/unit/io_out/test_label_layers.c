@@ -91,7 +91,8 @@ static void replacing_a_mask_leaves_the_others_alone(void **state)
 
 static void more_than_255_segments_use_two_bytes(void **state)
 {
-    sgio_geometry grid = {.size = {300, 1, 1}, .matrix = {{1, 0, 0, 0}, {0, 1, 0, 0}, {0, 0, 1, 0}}};
+    sgio_geometry grid = {.size = {300, 1, 1},
+                          .matrix = {{1, 0, 0, 0}, {0, 1, 0, 0}, {0, 0, 1, 0}}};
     sgio_segmentation s;
     uint8_t mask[300] = {0};
     (void)state;

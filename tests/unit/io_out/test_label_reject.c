@@ -31,13 +31,14 @@ static sgio_status read_bytes(const char *header, const void *data, size_t bytes
  * an extent that need not be tight. */
 static void slicers_layers_are_read(void **state)
 {
-    static const char header[] =
-        HEAD "type: unsigned char\ndimension: 4\nsizes: 2 2 1 2\n"
+    static const char header[] = HEAD
+        "type: unsigned char\ndimension: 4\nsizes: 2 2 1 2\n"
         "space directions: none (1,0,0) (0,1,0) (0,0,2)\nkinds: list domain domain domain\n"
         "space origin: (10,20,30)\nSegment0_ID:=Segment_7\nSegment0_Name:=two\\nlines\\\\\n"
         "Segment0_Color:=1 0.5 0.25\nSegment0_Layer:=0\nSegment0_LabelValue:=1\n"
         "Segment0_Extent:=0 1 0 0 0 1\n"
-        "Segment0_Tags:=Segmentation.Status:completed|TerminologyEntry:C~SCT^1^x~SCT^2^y~^^~R~^^~^^|\n"
+        "Segment0_Tags:=Segmentation.Status:completed|TerminologyEntry:C~SCT^1^x~SCT^2^y~^^~R~^^~^^"
+        "|\n"
         "Segment1_ID:=Segment_8\nSegment1_Layer:=1\nSegment1_LabelValue:=1\n"
         "Segment2_ID:=Segment_9\nSegment2_Name:=none\nSegment2_Layer:=1\nSegment2_LabelValue:=9\n";
     static const uint8_t data[] = {1, 1, 1, 0, 0, 1, 0, 0};
@@ -68,7 +69,8 @@ static void slicers_layers_are_read(void **state)
 /* Slicer crops to the segments; the origin says where. */
 static void a_cropped_file_is_put_back(void **state)
 {
-    sgio_geometry grid = {.size = {5, 4, 3}, .matrix = {{1, 0, 0, 8}, {0, 1, 0, 19}, {0, 0, 2, 30}}};
+    sgio_geometry grid = {.size = {5, 4, 3},
+                          .matrix = {{1, 0, 0, 8}, {0, 1, 0, 19}, {0, 0, 2, 30}}};
     sgio_segmentation_read_options options = {.grid = &grid};
     static const uint8_t data[] = {0, 7, 7, 7};
     sgio_segmentation s;
@@ -85,7 +87,8 @@ static void a_cropped_file_is_put_back(void **state)
 
 static void voxels_outside_the_volume_are_dropped_with_a_warning(void **state)
 {
-    sgio_geometry grid = {.size = {2, 2, 1}, .matrix = {{1, 0, 0, 11}, {0, 1, 0, 20}, {0, 0, 2, 30}}};
+    sgio_geometry grid = {.size = {2, 2, 1},
+                          .matrix = {{1, 0, 0, 11}, {0, 1, 0, 20}, {0, 0, 2, 30}}};
     warnings seen = {0};
     sgio_segmentation_read_options options = {&grid, count_warning, &seen};
     static const uint8_t data[] = {1, 1, 1, 1};
@@ -139,11 +142,14 @@ static void value_types_and_spaces_are_understood(void **state)
     static const double doubles[] = {0, 300, 5};
     static const int64_t longs[] = {0, 300, 5};
     static const uint16_t swapped[] = {0, 0x2C01, 0x0500};
-    const struct { const char *fields; const void *data; size_t bytes; } cases[] = {
-        {"type: float\nendian: little\n", floats, sizeof floats},
-        {"type: double\nendian: little\n", doubles, sizeof doubles},
-        {"type: int64\nendian: little\n", longs, sizeof longs},
-        {"type: short\nendian: big\n", swapped, sizeof swapped}};
+    const struct {
+        const char *fields;
+        const void *data;
+        size_t bytes;
+    } cases[] = {{"type: float\nendian: little\n", floats, sizeof floats},
+                 {"type: double\nendian: little\n", doubles, sizeof doubles},
+                 {"type: int64\nendian: little\n", longs, sizeof longs},
+                 {"type: short\nendian: big\n", swapped, sizeof swapped}};
     (void)state;
     for (int n = 0; n < 4; n++) {
         char header[512];
@@ -167,7 +173,9 @@ static void value_types_and_spaces_are_understood(void **state)
 
 static void bad_files_are_refused_with_the_reason(void **state)
 {
-    static const struct { const char *header, *reason; } cases[] = {
+    static const struct {
+        const char *header, *reason;
+    } cases[] = {
         {"", "NRRD"},
         {"P5 2 2 255", "NRRD"},
         {"NRRD0004\nno colon here\n", "colon"},
@@ -192,9 +200,11 @@ static void bad_files_are_refused_with_the_reason(void **state)
         {HEAD "sizes: 2 2 1\n", "sizes"},
         {HEAD "type: uchar\ndimension: 3\n", "sizes"},
         {HEAD "type: uchar\ndimension: 4\nsizes: 2 2 1 1\n"
-              "space directions: (1,0,0) (0,1,0) (0,0,1) none\n", "list"},
+              "space directions: (1,0,0) (0,1,0) (0,0,1) none\n",
+         "list"},
         {HEAD "type: uchar\ndimension: 4\nsizes: 2 2 1 1\n"
-              "space directions: none (1,0,0) (0,1,0) (0,0,1)\n", "no segments"},
+              "space directions: none (1,0,0) (0,1,0) (0,0,1)\n",
+         "no segments"},
         {U8_3D "sizes: 2 2 1\nSegment0_ID:=a\nSegment0_Layer:=1\n", "layer"},
         {U8_3D "sizes: 2 2 1\nSegment0_ID:=a\nSegment0_LabelValue:=0\n", "label"},
         {U8_3D "sizes: 2 2 1\nSegment0_ID:=a\nSegment0_LabelValue:=70000\n", "label"},
@@ -217,9 +227,10 @@ static void damaged_gzip_data_are_refused(void **state)
     static const uint8_t noise[64] = {0x1f, 0x8b, 8, 0, 1, 2, 3};
     sgio_segmentation s;
     (void)state;
-    assert_int_equal(read_bytes("NRRD0004\ntype: uchar\ndimension: 3\nsizes: 9 9 9\nencoding: gzip\n",
-                                noise, sizeof noise, NULL, &s),
-                     SGIO_UNREADABLE);
+    assert_int_equal(
+        read_bytes("NRRD0004\ntype: uchar\ndimension: 3\nsizes: 9 9 9\nencoding: gzip\n", noise,
+                   sizeof noise, NULL, &s),
+        SGIO_UNREADABLE);
     assert_message("damaged");
 }
 
@@ -242,9 +253,11 @@ static void a_volume_of_labels_becomes_segments(void **state)
 {
     static int32_t labels[] = {0, 3, 3, 52};
     static float fractions[] = {0, 0.5f, 1, 2};
-    sgio_volume volume = {.geometry = {.size = {4, 1, 1},
-                                       .matrix = {{1, 0, 0, 0}, {0, 1, 0, 0}, {0, 0, 1, 0}}},
-                          .type = SGIO_I32, .channels = 1, .data = labels};
+    sgio_volume volume = {
+        .geometry = {.size = {4, 1, 1}, .matrix = {{1, 0, 0, 0}, {0, 1, 0, 0}, {0, 0, 1, 0}}},
+        .type = SGIO_I32,
+        .channels = 1,
+        .data = labels};
     sgio_segmentation s;
     (void)state;
     assert_int_equal(sgio_segmentation_from_volume(&volume, "l.nii", NULL, &s), SGIO_OK);

@@ -89,14 +89,17 @@ static void the_index_range_is_clipped(void **state)
 static void a_box_contains_what_is_between_its_faces(void **state)
 {
     /* axes (0.6, 0.8, 0) and (-0.8, 0.6, 0) */
-    static const struct { const char *text; double p[3]; int inside; } cases[] = {
-        {"0,0,0,10,5,2,.6,-.8,0,.8,.6,0,0,0,1", {6, 8, 2}, 1},
-        {"0,0,0,10,5,2,.6,-.8,0,.8,.6,0,0,0,1", {6.1, 8.1, 0}, 0},
-        {"0,0,0,10,5,2,.6,-.8,0,.8,.6,0,0,0,1", {-4, 3, -2}, 1},
-        {"0,0,0,10,5,2,.6,-.8,0,.8,.6,0,0,0,1", {8, -6, 0}, 0},
-        {"0,0,0,10,5,0", {9, 4, 0}, 1},
-        {"0,0,0,10,5,0", {9, 6, 0}, 0},
-        {"0,0,0,10,5,0", {9, 4, 0.01}, 0}};
+    static const struct {
+        const char *text;
+        double p[3];
+        int inside;
+    } cases[] = {{"0,0,0,10,5,2,.6,-.8,0,.8,.6,0,0,0,1", {6, 8, 2}, 1},
+                 {"0,0,0,10,5,2,.6,-.8,0,.8,.6,0,0,0,1", {6.1, 8.1, 0}, 0},
+                 {"0,0,0,10,5,2,.6,-.8,0,.8,.6,0,0,0,1", {-4, 3, -2}, 1},
+                 {"0,0,0,10,5,2,.6,-.8,0,.8,.6,0,0,0,1", {8, -6, 0}, 0},
+                 {"0,0,0,10,5,0", {9, 4, 0}, 1},
+                 {"0,0,0,10,5,0", {9, 6, 0}, 0},
+                 {"0,0,0,10,5,0", {9, 4, 0.01}, 0}};
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         sgio_prompts prompts = {0};
@@ -133,12 +136,11 @@ static void each_segment_needs_something_to_find(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(points_may_lie_anywhere_in_a_voxel),
-        cmocka_unit_test(a_point_outside_is_named_with_the_bounds),
-        cmocka_unit_test(an_roi_has_to_meet_the_volume),
-        cmocka_unit_test(the_index_range_is_clipped),
-        cmocka_unit_test(a_box_contains_what_is_between_its_faces),
-        cmocka_unit_test(each_segment_needs_something_to_find)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(points_may_lie_anywhere_in_a_voxel),
+                                       cmocka_unit_test(a_point_outside_is_named_with_the_bounds),
+                                       cmocka_unit_test(an_roi_has_to_meet_the_volume),
+                                       cmocka_unit_test(the_index_range_is_clipped),
+                                       cmocka_unit_test(a_box_contains_what_is_between_its_faces),
+                                       cmocka_unit_test(each_segment_needs_something_to_find)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -32,7 +32,10 @@ static void assert_point(const sgio_prompt_segment *segment, size_t p, double x,
 
 static void lps_is_the_default_and_ras_flips_x_and_y(void **state)
 {
-    static const struct { const char *head; double sign; } cases[] = {
+    static const struct {
+        const char *head;
+        double sign;
+    } cases[] = {
         {"", 1}, {"\"coordinateSystem\": \"LPS\", ", 1}, {"\"coordinateSystem\": \"RAS\", ", -1}};
     (void)state;
     for (int i = 0; i < 3; i++) {
@@ -49,10 +52,13 @@ static void lps_is_the_default_and_ras_flips_x_and_y(void **state)
 
 static void labels_and_descriptions_decide_polarity(void **state)
 {
-    static const struct { const char *label, *description; int foreground; } cases[] = {
-        {"F-1", "", 1},   {"-", "", 0},     {"-1", "", 0},     {"bg", "", 0},   {"bg:1", "", 0},
-        {"bg-1", "", 1},  {"bgx", "", 1},   {"BG", "", 1},     {" -", "", 1},   {"x", "-", 0},
-        {"x", "bg", 0},   {"x", "bg: fat", 0}, {"x", "- fat", 0}, {"x", "big", 1}, {"x", "a -", 1}};
+    static const struct {
+        const char *label, *description;
+        int foreground;
+    } cases[] = {{"F-1", "", 1},    {"-", "", 0},    {"-1", "", 0},  {"bg", "", 0},
+                 {"bg:1", "", 0},   {"bg-1", "", 1}, {"bgx", "", 1}, {"BG", "", 1},
+                 {" -", "", 1},     {"x", "-", 0},   {"x", "bg", 0}, {"x", "bg: fat", 0},
+                 {"x", "- fat", 0}, {"x", "big", 1}, {"x", "a -", 1}};
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char text[512];
@@ -71,12 +77,12 @@ static void points_not_selected_or_not_placed_are_skipped(void **state)
 {
     sgio_prompts prompts;
     (void)state;
-    const char *text = MARKUP(
-        "", "{\"label\": \"a\", \"position\": [1,1,1], \"selected\": false},"
-            "{\"label\": \"b\", \"position\": \"\", \"positionStatus\": \"undefined\"},"
-            "{\"label\": \"c\", \"position\": \"\"},"
-            "{\"label\": \"d\", \"position\": [0,0,0], \"positionStatus\": \"preview\"},"
-            "{\"label\": \"e\", \"position\": [4,5,6], \"positionStatus\": \"defined\"}");
+    const char *text =
+        MARKUP("", "{\"label\": \"a\", \"position\": [1,1,1], \"selected\": false},"
+                   "{\"label\": \"b\", \"position\": \"\", \"positionStatus\": \"undefined\"},"
+                   "{\"label\": \"c\", \"position\": \"\"},"
+                   "{\"label\": \"d\", \"position\": [0,0,0], \"positionStatus\": \"preview\"},"
+                   "{\"label\": \"e\", \"position\": [4,5,6], \"positionStatus\": \"defined\"}");
     assert_int_equal(read_text("p.mrk.json", text, &prompts), SGIO_OK);
     assert_int_equal(prompts.segments[0].point_count, 1);
     assert_string_equal(prompts.segments[0].points[0].label, "e");
@@ -89,10 +95,13 @@ static void same_names_merge_and_an_roi_joins_its_fiducials(void **state)
     (void)state;
     const char *text =
         "{\"markups\": ["
-        "{\"type\": \"Fiducial\", \"name\": \"A\", \"controlPoints\": [" POINT("", "1,2,3") "]},"
-        "{\"type\": \"ROI\", \"name\": \"B\", \"center\": [0,0,0], \"size\": [2,4,6]},"
-        "{\"type\": \"ROI\", \"name\": \"A\", \"center\": [0,0,0], \"size\": [2,2,2]},"
-        "{\"type\": \"Fiducial\", \"name\": \"A\", \"controlPoints\": [" POINT("-", "7,8,9") "]}]}";
+        "{\"type\": \"Fiducial\", \"name\": \"A\", \"controlPoints\": [" POINT(
+            "",
+            "1,2,3") "]},"
+                     "{\"type\": \"ROI\", \"name\": \"B\", \"center\": [0,0,0], \"size\": [2,4,6]},"
+                     "{\"type\": \"ROI\", \"name\": \"A\", \"center\": [0,0,0], \"size\": [2,2,2]},"
+                     "{\"type\": \"Fiducial\", \"name\": \"A\", \"controlPoints\": [" POINT(
+                         "-", "7,8,9") "]}]}";
     assert_int_equal(read_text("p.mrk.json", text, &prompts), SGIO_OK);
     assert_int_equal(prompts.segment_count, 2);
     const sgio_prompt_segment *a = sgio_prompts_find(&prompts, "A");
@@ -166,7 +175,9 @@ static void other_markups_are_ignored_with_a_warning(void **state)
 
 static void bad_markups_are_refused_with_the_reason(void **state)
 {
-    static const struct { const char *text, *reason; } cases[] = {
+    static const struct {
+        const char *text, *reason;
+    } cases[] = {
         {"", "line"},
         {"[]", "markups"},
         {"{\"markups\": 3}", "markups"},
@@ -184,17 +195,22 @@ static void bad_markups_are_refused_with_the_reason(void **state)
         {MARKUP("\"coordinateSystem\": 7, ", ""), "LPS or RAS"},
         {MARKUP("\"coordinateUnits\": \"inch\", ", ""), "inch"},
         {MARKUP("\"coordinateUnits\": 1, ", ""), "mm or um"},
-        {"{\"markups\": [{\"type\": \"ROI\", \"center\": [0,0,0], \"size\": [1,-1,1]}]}", "negative"},
+        {"{\"markups\": [{\"type\": \"ROI\", \"center\": [0,0,0], \"size\": [1,-1,1]}]}",
+         "negative"},
         {"{\"markups\": [{\"type\": \"ROI\", \"center\": [0,0,0], \"size\": [1,0,0]}]}", "zero"},
         {"{\"markups\": [{\"type\": \"ROI\", \"center\": [0,0,0]}]}", "size"},
         {"{\"markups\": [{\"type\": \"ROI\", \"center\": [0,0,0], \"size\": [1,1,1], "
-         "\"insideOut\": true}]}", "inside-out"},
+         "\"insideOut\": true}]}",
+         "inside-out"},
         {"{\"markups\": [{\"type\": \"ROI\", \"center\": [0,0,0], \"size\": [1,1,1], "
-         "\"roiType\": \"Sphere\"}]}", "roiType"},
+         "\"roiType\": \"Sphere\"}]}",
+         "roiType"},
         {"{\"markups\": [{\"type\": \"ROI\", \"center\": [0,0,0], \"size\": [1,1,1], "
-         "\"orientation\": [1,1,0, 0,0,0, 0,0,1]}]}", "plane"},
+         "\"orientation\": [1,1,0, 0,0,0, 0,0,1]}]}",
+         "plane"},
         {"{\"markups\": [{\"type\": \"ROI\", \"center\": [0,0,0], \"size\": [1,1,1], "
-         "\"orientation\": [2,0,0, 0,1,0, 0,0,1]}]}", "unit vector"},
+         "\"orientation\": [2,0,0, 0,1,0, 0,0,1]}]}",
+         "unit vector"},
         {"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[", "nested"}};
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -221,13 +237,13 @@ static void every_fcsv_version_gives_the_same_points(void **state)
         "-1,-2,3,0,0,0,1,1,1,0,F-1,,\n" ROW "-4,-5,6,0,0,0,1,1,1,0,-,,\n" ROW
         "9,9,9,0,0,0,1,1,0,0,F-3,,\n",
         FCSV_4 "# CoordinateSystem = RAS\n" COLUMNS ROW "-1,-2,3,0,0,0,1,1,1,0,F-1,,\n" ROW
-        "-4,-5,6,0,0,0,1,1,1,0,x,bg,\n",
+               "-4,-5,6,0,0,0,1,1,1,0,x,bg,\n",
         FCSV_4 "# CoordinateSystem = 1\n" ROW "1,2,3,0,0,0,1,1,1,0,F-1,,\n" ROW
-        "4,5,6,0,0,0,1,1,1,0,-,,\n",
+               "4,5,6,0,0,0,1,1,1,0,-,,\n",
         /* newest: LPS, two values more than names, quotes, carriage returns */
         FCSV_4 "# CoordinateSystem = LPS\r\n" COLUMNS ROW
-        "1,2,3,0,0,0,1,1,1,0,\"F, \"\"1\"\"\",,,2,0\r\n" ROW "4,5,6,0,0,0,1,1,1,0,-,,,2,0\r\n" ROW
-        "7,7,7,0,0,0,1,1,1,0,F-3,,,0,0\r\n"};
+               "1,2,3,0,0,0,1,1,1,0,\"F, \"\"1\"\"\",,,2,0\r\n" ROW
+               "4,5,6,0,0,0,1,1,1,0,-,,,2,0\r\n" ROW "7,7,7,0,0,0,1,1,1,0,F-3,,,0,0\r\n"};
     (void)state;
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
         sgio_prompts prompts;
@@ -262,18 +278,19 @@ static void markups_csv_is_read(void **state)
 
 static void bad_point_lists_are_refused_with_the_line(void **state)
 {
-    static const struct { const char *name, *text, *reason; } cases[] = {
-        {"b.fcsv", FCSV_4 ROW "1,2\n", "line 2"},
-        {"b.fcsv", FCSV_4 ROW "1,x,3,0,0,0,1,1,1,0,F-1,,\n", "F-1"},
-        {"b.fcsv", FCSV_4 ROW "1,nan,3,0,0,0,1,1,1,0,F-1,,\n", "nan"},
-        {"b.fcsv", FCSV_4 ROW "1,1e400,3,0,0,0,1,1,1,0,F-1,,\n", "1e400"},
-        {"b.fcsv", FCSV_4 ROW "1,0x10,3,0,0,0,1,1,1,0,F-1,,\n", "0x10"},
-        {"b.fcsv", FCSV_4 ROW "1,2,3,0,0,0,1,1,1,0,\"open,,\n", "quotes"},
-        {"b.fcsv", "# CoordinateSystem = XYZ\n", "XYZ"},
-        {"b.fcsv", "# columns = id,a,b\n", "columns"},
-        {"b.csv", "", "empty"},
-        {"b.csv", "a,b,c\n1,2,3\n", "columns"},
-        {"b.txt", "1,2,3", ".mrk.json"}};
+    static const struct {
+        const char *name, *text, *reason;
+    } cases[] = {{"b.fcsv", FCSV_4 ROW "1,2\n", "line 2"},
+                 {"b.fcsv", FCSV_4 ROW "1,x,3,0,0,0,1,1,1,0,F-1,,\n", "F-1"},
+                 {"b.fcsv", FCSV_4 ROW "1,nan,3,0,0,0,1,1,1,0,F-1,,\n", "nan"},
+                 {"b.fcsv", FCSV_4 ROW "1,1e400,3,0,0,0,1,1,1,0,F-1,,\n", "1e400"},
+                 {"b.fcsv", FCSV_4 ROW "1,0x10,3,0,0,0,1,1,1,0,F-1,,\n", "0x10"},
+                 {"b.fcsv", FCSV_4 ROW "1,2,3,0,0,0,1,1,1,0,\"open,,\n", "quotes"},
+                 {"b.fcsv", "# CoordinateSystem = XYZ\n", "XYZ"},
+                 {"b.fcsv", "# columns = id,a,b\n", "columns"},
+                 {"b.csv", "", "empty"},
+                 {"b.csv", "a,b,c\n1,2,3\n", "columns"},
+                 {"b.txt", "1,2,3", ".mrk.json"}};
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         sgio_prompts prompts;
@@ -307,13 +324,15 @@ static void flags_give_the_same_prompts_as_files(void **state)
     (void)state;
     assert_int_equal(sgio_prompts_add_point_text(&flags, "S", "1.5,-2,3", 1), SGIO_OK);
     assert_int_equal(sgio_prompts_add_point_text(&flags, "S", "-4, 5 ,6e0", 0), SGIO_OK);
-    assert_int_equal(sgio_prompts_add_roi_text(&flags, "S", "10,20,30,10,5,2,.6,-.8,0,.8,.6,0,0,0,1"),
-                     SGIO_OK);
+    assert_int_equal(
+        sgio_prompts_add_roi_text(&flags, "S", "10,20,30,10,5,2,.6,-.8,0,.8,.6,0,0,0,1"), SGIO_OK);
     const char *text =
         "{\"markups\": [{\"type\": \"Fiducial\", \"name\": \"S\", \"coordinateSystem\": \"RAS\", "
-        "\"controlPoints\": [" POINT("a", "-1.5,2,3") "," POINT("-", "4,-5,6") "]},"
-        "{\"type\": \"ROI\", \"name\": \"S\", \"center\": [10,20,30], \"size\": [20,10,4], "
-        "\"orientation\": [0.6,-0.8,0,0.8,0.6,0,0,0,1]}]}";
+        "\"controlPoints\": [" POINT("a", "-1.5,2,3") "," POINT(
+            "-", "4,-5,6") "]},"
+                           "{\"type\": \"ROI\", \"name\": \"S\", \"center\": [10,20,30], \"size\": "
+                           "[20,10,4], "
+                           "\"orientation\": [0.6,-0.8,0,0.8,0.6,0,0,0,1]}]}";
     assert_int_equal(read_text("s.mrk.json", text, &file), SGIO_OK);
     assert_int_equal(file.segment_count, flags.segment_count);
     for (int p = 0; p < 2; p++) {
@@ -328,8 +347,9 @@ static void flags_give_the_same_prompts_as_files(void **state)
 
 static void bad_flags_are_usage_errors(void **state)
 {
-    static const char *const points[] = {"", "1,2", "1,2,3,4", "1,2,x", "1,,3", "nan,1,1",
-                                         "inf,1,1", "1,2,3 4", "1,2,3,", "0x1,2,3", "1;2;3"};
+    static const char *const points[] = {"",       "1,2",     "1,2,3,4", "1,2,x",
+                                         "1,,3",   "nan,1,1", "inf,1,1", "1,2,3 4",
+                                         "1,2,3,", "0x1,2,3", "1;2;3"};
     static const char *const rois[] = {"1,2,3,4,5", "1,2,3,4,5,6,7", ""};
     static const char *const senseless[] = {"0,0,0,-1,1,1", "0,0,0,0,0,1",
                                             "0,0,0,1,1,1,1,0,0,1,0,0,0,0,1"};

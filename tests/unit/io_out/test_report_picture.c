@@ -17,13 +17,28 @@ static void the_report_holds_what_it_was_given(void **state)
         {"L\xC3\xA4sion", 1, 60, 0.125, 0.625, "low quality", slices, 2},
         {"empty", 2, 0, 0, NAN, NULL, NULL, 0}};
     static const char *const notes[] = {"slices overlap"};
-    const sgio_report report = {
-        .program = "PromptSeg", .version = "0.1", .input = "in\xFF.nii", .output = "out.nrrd",
-        .size = {5, 4, 3}, .spacing = {0.5, 0.5, 2}, .modality = "CT", .axis = "k",
-        .window = {-160, 240}, .model = "m.safetensors", .device = "cpu", .precision = "bf16",
-        .threads = 2, .seconds_total = 0.25, .seconds_read = INFINITY, .peak_memory = sgio_peak_memory(),
-        .embeddings_encoded = 5, .embeddings_cached = -1, .segments = segments, .segment_count = 2,
-        .warnings = notes, .warning_count = 1};
+    const sgio_report report = {.program = "PromptSeg",
+                                .version = "0.1",
+                                .input = "in\xFF.nii",
+                                .output = "out.nrrd",
+                                .size = {5, 4, 3},
+                                .spacing = {0.5, 0.5, 2},
+                                .modality = "CT",
+                                .axis = "k",
+                                .window = {-160, 240},
+                                .model = "m.safetensors",
+                                .device = "cpu",
+                                .precision = "bf16",
+                                .threads = 2,
+                                .seconds_total = 0.25,
+                                .seconds_read = INFINITY,
+                                .peak_memory = sgio_peak_memory(),
+                                .embeddings_encoded = 5,
+                                .embeddings_cached = -1,
+                                .segments = segments,
+                                .segment_count = 2,
+                                .warnings = notes,
+                                .warning_count = 1};
     size_t bytes;
     (void)state;
     assert_int_equal(sgio_report_write(&report, scratch("r.json")), SGIO_OK);
@@ -110,7 +125,8 @@ static void patient_left_is_right_and_anterior_is_up(void **state)
         sgio_segmentation s;
         sgio_picture_options options = {.axis = 2, .window = {0, 255}, .tile_pixels = TILE};
         assert_int_equal(sgio_segmentation_init(&s, &grid), SGIO_OK);
-        assert_int_equal(sgio_picture_write(scratch("p.png"), &volume, &s, NULL, &options), SGIO_OK);
+        assert_int_equal(sgio_picture_write(scratch("p.png"), &volume, &s, NULL, &options),
+                         SGIO_OK);
         picture p = load_png(scratch("p.png"));
         assert_int_equal(p.width, TILE + 2 * GAP);
         assert_int_equal(pixel(&p, GAP + TILE - 2, GAP + 2)[0], 255);
@@ -127,16 +143,21 @@ static void superior_is_up_in_coronal_and_sagittal_slices(void **state)
     enum { N = 8, TILE = 80, GAP = 6 };
     (void)state;
     for (int axis = 0; axis < 2; axis++) {
-        sgio_geometry grid = {.size = {N, N, N}, .matrix = {{1, 0, 0, 0}, {0, 1, 0, 0}, {0, 0, 1, 0}}};
+        sgio_geometry grid = {.size = {N, N, N},
+                              .matrix = {{1, 0, 0, 0}, {0, 1, 0, 0}, {0, 0, 1, 0}}};
         uint8_t *data = calloc(N * N * N, 1);
         memset(data + (N - 1) * N * N, 255, N * N); /* the topmost slice */
         sgio_volume volume = {.geometry = grid, .type = SGIO_U8, .channels = 1, .data = data};
         sgio_segmentation s;
         int64_t middle = N / 2;
-        sgio_picture_options options = {.axis = axis, .window = {0, 255}, .tile_pixels = TILE,
-                                        .slices = &middle, .slice_count = 1};
+        sgio_picture_options options = {.axis = axis,
+                                        .window = {0, 255},
+                                        .tile_pixels = TILE,
+                                        .slices = &middle,
+                                        .slice_count = 1};
         assert_int_equal(sgio_segmentation_init(&s, &grid), SGIO_OK);
-        assert_int_equal(sgio_picture_write(scratch("p.png"), &volume, &s, NULL, &options), SGIO_OK);
+        assert_int_equal(sgio_picture_write(scratch("p.png"), &volume, &s, NULL, &options),
+                         SGIO_OK);
         picture p = load_png(scratch("p.png"));
         assert_int_equal(pixel(&p, GAP + TILE - 3, GAP + 1)[0], 255);
         assert_int_equal(pixel(&p, GAP + TILE - 3, GAP + TILE - 3)[0], 0);
@@ -152,7 +173,8 @@ static void superior_is_up_in_coronal_and_sagittal_slices(void **state)
 static void outlines_and_points_are_where_they_belong(void **state)
 {
     enum { GAP = 6, SCALE = 10 };
-    sgio_geometry grid = {.size = {30, 10, 2}, .matrix = {{1, 0, 0, 0}, {0, 3, 0, 0}, {0, 0, 1, 0}}};
+    sgio_geometry grid = {.size = {30, 10, 2},
+                          .matrix = {{1, 0, 0, 0}, {0, 3, 0, 0}, {0, 0, 1, 0}}};
     uint8_t data[600] = {0}, mask[600] = {0};
     const double magenta[3] = {1, 0, 1}, plus[3] = {15, 15, 1}, minus[3] = {2, 3, 1};
     int64_t slice = 1;
@@ -169,9 +191,10 @@ static void outlines_and_points_are_where_they_belong(void **state)
     assert_int_equal(sgio_prompts_add_point(&prompts, "x", plus, 1, ""), SGIO_OK);
     assert_int_equal(sgio_prompts_add_point(&prompts, "x", minus, 0, ""), SGIO_OK);
     sgio_volume volume = {.geometry = grid, .type = SGIO_U8, .channels = 1, .data = data};
-    sgio_picture_options options = {.axis = 2, .window = {0, 255}, .tile_pixels = 300,
-                                    .slices = &slice, .slice_count = 1};
-    assert_int_equal(sgio_picture_write(scratch("p.png"), &volume, &s, &prompts, &options), SGIO_OK);
+    sgio_picture_options options = {
+        .axis = 2, .window = {0, 255}, .tile_pixels = 300, .slices = &slice, .slice_count = 1};
+    assert_int_equal(sgio_picture_write(scratch("p.png"), &volume, &s, &prompts, &options),
+                     SGIO_OK);
     picture p = load_png(scratch("p.png"));
     assert_int_equal(p.width, 300 + 2 * GAP);
     assert_true(p.height > 300 + 2 * GAP); /* a legend below */
