@@ -1,0 +1,217 @@
+/* golden_small sam|medsam|samus|samihs WEIGHTS.safetensors GOLDEN.safetensors [cpu|ref]
+ *
+ * Networks of two or three narrow blocks against the official code: quick enough for the reference
+ * backend and for sanitizers. Pictures are encoded as a batch, which the large goldens do not do.
+ * The files are those of the training goldens; here only the first forward pass is of interest. */
+#include "golden_file.h"
+
+#include "../check.h"
+#include "../hash_weights.h"
+
+#include "predict/model.h"
+#include "predict/postprocess.h"
+#include "predict/prompts.h"
+
+#include <stdlib.h>
+
+int check_count, check_failures;
+
+/* One of the four cases: its pictures (variants of hash_image) and prompts. */
+typedef struct small_case {
+    const char *name, *low_res; /* the golden's name for the logits */
+    const char *upsampled;      /* and for the logits at image size, or NULL */
+    int images, first_mask, masks;
+    sgm_prompt prompt[2];
+} small_case;
+
+static const sgm_point sam_points[2] = {{100, 140, 1}, {20, 30, 0}};
+static const sgm_point samus_points[2] = {{100, 140, 1}, {100, 180, 1}};
+static const sgm_point samihs_point = {400, 560, 1};
+static const sgm_box medsam_boxes[2] = {{48, 88, 152, 192}, {55, 130, 150, 230}};
+
+static const small_case cases[] = {
+    {"sam", "out.low", NULL, 1, 1, 3, {{.points = sam_points, .point_count = 2}}},
+    {"medsam",
+     "out.low",
+     "out.ori",
+     2,
+     0,
+     1,
+     {{.box = &medsam_boxes[0]}, {.box = &medsam_boxes[1]}}},
+    {"samus",
+     "out.low_res_logits",
+     "out.masks",
+     2,
+     0,
+     1,
+     {{.points = &samus_points[0], .point_count = 1},
+      {.points = &samus_points[1], .point_count = 1}}},
+    {"samihs", "out.low_res_logits", NULL, 1, 0, 1, {{.points = &samihs_point, .point_count = 1}}},
+};
+
+typedef struct small_run {
+    const small_case *c;
+    sgm_model *model;
+    const sgm_model_config *config;
+    sgm_plan_options options;
+    golden_file file;
+    sgm_frame frame;
+    float *input, *embedding, *low_res, *iou;
+} small_run;
+
+/* Picture `index` in grey and colour as the case wants it. MedSAM's and SAMIHS's own resampling has
+ * nothing to do here; SAMIHS's percentiles are left out by the golden. */
+static void make_input(small_run *r, int index)
+{
+    int side = r->config->image_size;
+    size_t pixels = (size_t)side * (size_t)side;
+    float *to = r->input + (size_t)index * pixels * 3;
+    uint8_t *rgb = malloc(pixels * 3), low = 255, high = 0;
+    hash_image(side, side, index ? 3 : 0, rgb);
+    sgm_image image = {.data = rgb, .width = side, .height = side, .channels = 3};
+    if (r->config->protocol == SGM_PROTOCOL_SAMUS) {
+        for (size_t i = 0; i < pixels; i++)
+            rgb[i] = rgb[3 * i];
+        image.channels = 1;
+    }
+    if (r->config->protocol == SGM_PROTOCOL_SAMIHS) {
+        for (size_t i = 0; i < pixels; i++) {
+            low = rgb[3 * i] < low ? rgb[3 * i] : low;
+            high = rgb[3 * i] > high ? rgb[3 * i] : high;
+        }
+        for (size_t i = 0; i < pixels; i++)
+            to[3 * i] = to[3 * i + 1] = to[3 * i + 2] =
+                (float)(rgb[3 * i] - low) / (float)(high - low);
+        CHECK_OK(sgm_frame_make(r->config, side, side, &r->frame));
+    } else {
+        CHECK_OK(sgm_preprocess(r->config, &image, to, &r->frame));
+    }
+    free(rgb);
+}
+
+/* Runs a program; outputs are fetched by the caller while the workspace lives. */
+static bool start(small_run *r, sgm_program_key key, sgm_program **p, sgm_workspace **workspace)
+{
+    return CHECK_OK(sgm_program_build(r->config, key, NULL, NULL, NULL, p)) &&
+           CHECK_OK(sgm_program_plan(*p, sgm_model_weights(r->model), &r->options)) &&
+           CHECK_OK(sgm_workspace_create((*p)->plan, workspace));
+}
+
+static void encode(small_run *r)
+{
+    sgm_program *p = NULL;
+    sgm_workspace *workspace = NULL;
+    for (int i = 0; i < r->c->images; i++)
+        make_input(r, i);
+    if (start(r, (sgm_program_key){.batch = r->c->images}, &p, &workspace) &&
+        CHECK_OK(sgm_workspace_set(workspace, p->image, r->input)) &&
+        CHECK_OK(sgm_plan_run(p->plan, workspace)))
+        CHECK_OK(sgm_workspace_get(workspace, p->embedding, r->embedding));
+    sgm_workspace_destroy(workspace);
+    sgm_program_destroy(p);
+}
+
+static void decode(small_run *r, int index, float *low_res, float *iou)
+{
+    const sgm_prompt *prompt = &r->c->prompt[index];
+    float coordinates[16];
+    int32_t labels[8];
+    size_t grid = (size_t)r->config->grid, dim = (size_t)r->config->decoder.dim;
+    sgm_program *p = NULL;
+    sgm_workspace *workspace = NULL;
+    sgm_program_key key = {.decoder = true, .batch = 1, .tokens = sgm_prompt_token_count(prompt)};
+    sgm_prompt_tokens(r->config, &r->frame, prompt, coordinates, labels);
+    if (start(r, key, &p, &workspace) &&
+        CHECK_OK(sgm_workspace_set(workspace, p->in_embedding,
+                                   r->embedding + (size_t)index * grid * grid * dim)) &&
+        CHECK_OK(sgm_workspace_set(workspace, p->coordinates, coordinates)) &&
+        CHECK_OK(sgm_workspace_set(workspace, p->labels, labels)) &&
+        CHECK_OK(sgm_plan_run(p->plan, workspace)) &&
+        CHECK_OK(sgm_workspace_get(workspace, p->low_res, low_res)))
+        CHECK_OK(sgm_workspace_get(workspace, p->iou, iou));
+    sgm_workspace_destroy(workspace);
+    sgm_program_destroy(p);
+}
+
+static void check_upsampled(small_run *r, const float *low, size_t low_count)
+{
+    if (!r->c->upsampled) return;
+    int64_t side = r->config->image_size;
+    sgm_shape shape = SGM_SHAPE(r->c->images, 1, side, side);
+    float *values = malloc((size_t)sgm_shape_count(shape) * sizeof *values);
+    sgm_model_config plain = *r->config; /* these goldens upsample logits, MedSAM's too */
+    sgm_upscaler *upscaler = NULL;
+    plain.protocol = SGM_PROTOCOL_SAM;
+    if (CHECK_OK(sgm_upscaler_create(&plain, &r->frame, &upscaler))) {
+        for (int64_t i = 0; i < r->c->images; i++)
+            sgm_upscaler_values(upscaler, low + (size_t)i * low_count, values + i * side * side);
+        golden_check(&r->file, r->c->upsampled, shape, values, 5e-4);
+    }
+    sgm_upscaler_destroy(upscaler);
+    free(values);
+}
+
+static void check_outputs(small_run *r)
+{
+    int64_t grid = r->config->grid, side = 4 * grid, dim = r->config->decoder.dim;
+    size_t low = (size_t)(side * side), tokens = (size_t)r->config->decoder.mask_tokens;
+    size_t masks = (size_t)r->c->masks;
+    float *kept = malloc((size_t)r->c->images * masks * low * sizeof *kept);
+    for (int i = 0; i < r->c->images; i++) {
+        decode(r, i, r->low_res, r->iou);
+        memcpy(kept + (size_t)i * masks * low, r->low_res + (size_t)r->c->first_mask * low,
+               masks * low * sizeof *kept);
+    }
+    if (golden_has(&r->file, "out.embedding.val"))
+        golden_check(&r->file, "out.embedding", SGM_SHAPE(1, grid, grid, dim), r->embedding, 1e-4);
+    golden_check(&r->file, r->c->low_res, SGM_SHAPE(r->c->images, r->c->masks, side, side), kept,
+                 5e-4);
+    if (golden_has(&r->file, "out.iou.val"))
+        golden_check(&r->file, "out.iou", SGM_SHAPE(1, (int64_t)tokens - 1), r->iou + 1, 1e-3);
+    check_upsampled(r, kept, low);
+    free(kept);
+}
+
+static void run(small_run *r, sgm_context *context, const char *weights, const char *golden)
+{
+    char variant[32];
+    snprintf(variant, sizeof variant, "%s",
+             strcmp(r->c->name, "sam") == 0 ? "sam_vit" : r->c->name);
+    if (!CHECK_OK(sgm_model_load(context, weights, variant, &r->model))) return;
+    snprintf(r->file.label, sizeof r->file.label, "%s_small", r->c->name);
+    if (!CHECK_OK(sgm_checkpoint_open(golden, &r->file.checkpoint))) return;
+    r->config = sgm_model_get_config(r->model);
+    r->options = sgm_model_plan_options(r->model);
+    size_t images = (size_t)r->c->images, side = (size_t)r->config->image_size;
+    size_t places = (size_t)r->config->grid * (size_t)r->config->grid;
+    r->input = malloc(images * side * side * 3 * sizeof(float));
+    r->embedding = calloc(images * places * (size_t)r->config->decoder.dim, sizeof(float));
+    r->low_res = calloc(16 * places * (size_t)r->config->decoder.mask_tokens, sizeof(float));
+    r->iou = calloc((size_t)r->config->decoder.mask_tokens, sizeof(float));
+    encode(r);
+    check_outputs(r);
+}
+
+int main(int argc, char **argv)
+{
+    small_run r = {0};
+    for (size_t i = 0; argc >= 4 && i < sizeof cases / sizeof *cases; i++)
+        if (!strcmp(cases[i].name, argv[1])) r.c = &cases[i];
+    if (!r.c) {
+        fprintf(stderr, "usage: golden_small sam|medsam|samus|samihs WEIGHTS GOLDEN [cpu|ref]\n");
+        return 1;
+    }
+    bool reference = argc > 4 && !strcmp(argv[4], "ref");
+    sgm_context_options options = {.precision = SGM_PRECISION_FP32,
+                                   .device = reference ? SGM_DEVICE_REFERENCE : SGM_DEVICE_CPU};
+    sgm_context *context = NULL;
+    if (CHECK_OK(sgm_context_create(&options, &context))) run(&r, context, argv[2], argv[3]);
+    sgm_model_destroy(r.model);
+    sgm_context_destroy(context);
+    golden_close(&r.file);
+    free(r.input);
+    free(r.embedding);
+    free(r.low_res);
+    free(r.iou);
+    return check_report();
+}
