@@ -10,6 +10,8 @@
 
 CLI_DECLARE_EMBEDDED(PromptSegEvaluate_xml);
 
+enum { MANY_LABELS = 512 }; /* anatomical atlases stay below */
+
 typedef struct inputs {
     const char *reference_path, *prediction_path;
     sgio_segmentation reference, prediction;
@@ -93,7 +95,7 @@ static int read_inputs(cli_program *program, inputs *in)
     return failed;
 }
 
-static void warn_missing(cli_program *program, const inputs *in, const evaluate_pairs *pairs)
+static void warn_about_labels(cli_program *program, const inputs *in, const evaluate_pairs *pairs)
 {
     char sentence[1024];
     for (size_t i = 0; i < pairs->count; i++) {
@@ -104,6 +106,9 @@ static void warn_missing(cli_program *program, const inputs *in, const evaluate_
         cli_warn(&program->warnings, sentence);
     }
     if (pairs->count == 0) cli_warn(&program->warnings, "neither file has a label");
+    if (pairs->count > MANY_LABELS)
+        cli_warn(&program->warnings,
+                 "very many labels: is one of the files an image, not a label map?");
 }
 
 static int compare_all(cli_program *program, const inputs *in, evaluate_pairs *pairs)
@@ -162,7 +167,7 @@ static int evaluate(cli_program *program, const inputs *in)
     if (!failed && label > 0 && pairs.count == 0)
         failed = cli_fail(CLI_EXIT_INPUT, "neither %s nor %s has label %d", in->reference_path,
                           in->prediction_path, label);
-    if (!failed) warn_missing(program, in, &pairs);
+    if (!failed) warn_about_labels(program, in, &pairs);
     if (!failed) failed = compare_all(program, in, &pairs);
     if (!failed) failed = publish(program, in, &pairs);
     free(pairs.items);

@@ -1,6 +1,9 @@
+#define _POSIX_C_SOURCE 200809L
 #include "cli_program.h"
 
+#include <poll.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli_help.h"
 
@@ -13,10 +16,17 @@ static void release(cli_program *program)
     memset(program, 0, sizeof *program);
 }
 
-/* Output that did not arrive (a full disk behind stdout) is an error too. */
+/* 1 when standard output is a pipe whose reader has gone, as after "| head". */
+static int reader_has_left(void)
+{
+    struct pollfd output = {.fd = STDOUT_FILENO, .events = POLLOUT};
+    return poll(&output, 1, 0) == 1 && (output.revents & POLLERR);
+}
+
+/* Output that did not arrive (a full disk behind stdout) is an error, unless nobody wants it. */
 static int flush_stdout(const char *name)
 {
-    if (fflush(stdout) == 0 && !ferror(stdout)) return CLI_EXIT_DONE;
+    if ((fflush(stdout) == 0 && !ferror(stdout)) || reader_has_left()) return CLI_EXIT_DONE;
     return cli_report_failure(name, CLI_EXIT_OUTPUT, "cannot write to standard output");
 }
 

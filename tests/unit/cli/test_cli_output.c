@@ -159,6 +159,21 @@ static int version(void)
     return begin(&program, argv, 2);
 }
 
+static int version_on_a_full_disk(void)
+{
+    return freopen("/dev/full", "w", stdout) ? version() : 99;
+}
+
+/* "tool --version | head -0" */
+static int version_nobody_reads(void)
+{
+    int ends[2];
+    if (pipe(ends) != 0 || dup2(ends[1], STDOUT_FILENO) < 0) return 99;
+    close(ends[0]);
+    signal(SIGPIPE, SIG_IGN);
+    return version();
+}
+
 static int failing_run(void)
 {
     cli_program program;
@@ -179,6 +194,10 @@ static void failures_say_one_line(void **state)
     assert_int_equal(run_child(unknown_return_value, errors, sizeof errors), 1);
     assert_string_equal(errors, "tool: 'typo' is not a return value of this program\n");
     assert_int_equal(run_child(version, errors, sizeof errors), 0);
+    assert_string_equal(errors, "");
+    assert_int_equal(run_child(version_on_a_full_disk, errors, sizeof errors), 6);
+    assert_string_equal(errors, "tool: cannot write to standard output\n");
+    assert_int_equal(run_child(version_nobody_reads, errors, sizeof errors), 0);
     assert_string_equal(errors, "");
     assert_int_equal(count_files(0), 0);
 }
