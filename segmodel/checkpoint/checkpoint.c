@@ -114,24 +114,12 @@ sgm_status sgm_checkpoint_check_name(const char *name)
     return SGM_OK;
 }
 
-/* Makes room for one more element; false when memory is out. */
-static bool grow(void *array, size_t count, size_t *capacity, size_t size)
-{
-    if (count < *capacity) return true;
-    size_t wanted = *capacity ? 2 * *capacity : 512;
-    void *memory = realloc(*(void **)array, wanted * size);
-    if (!memory) return false;
-    *(void **)array = memory;
-    *capacity = wanted;
-    return true;
-}
-
 sgm_status sgm_checkpoint_add_tensor(sgm_checkpoint *c, const sgm_stored_tensor *tensor)
 {
     SGM_TRY(sgm_checkpoint_check_name(tensor->name));
     if (c->count == SGM_CHECKPOINT_MAX_TENSORS)
         return sgm_fail(SGM_BAD_MODEL, "more than %d tensors", SGM_CHECKPOINT_MAX_TENSORS);
-    if (!grow(&c->tensors, c->count, &c->capacity, sizeof *c->tensors))
+    if (!sgm_array_grow(&c->tensors, c->count + 1, &c->capacity, sizeof *c->tensors))
         return sgm_fail(SGM_OUT_OF_MEMORY, "out of memory for %zu tensors", c->count + 1);
     c->tensors[c->count++] = *tensor;
     return SGM_OK;
@@ -139,7 +127,8 @@ sgm_status sgm_checkpoint_add_tensor(sgm_checkpoint *c, const sgm_stored_tensor 
 
 sgm_status sgm_checkpoint_add_metadata(sgm_checkpoint *c, sgm_metadata_entry entry)
 {
-    if (!grow(&c->metadata, c->metadata_count, &c->metadata_capacity, sizeof *c->metadata))
+    if (!sgm_array_grow(&c->metadata, c->metadata_count + 1, &c->metadata_capacity,
+                        sizeof *c->metadata))
         return sgm_fail(SGM_OUT_OF_MEMORY, "out of memory for metadata");
     c->metadata[c->metadata_count++] = entry;
     return SGM_OK;

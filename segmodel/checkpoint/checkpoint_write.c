@@ -50,17 +50,6 @@ void sgm_checkpoint_writer_destroy(sgm_checkpoint_writer *w)
 
 /* --------------------------------------------------------------------------------------- adding */
 
-static bool grow(void *array, size_t count, size_t *capacity, size_t size)
-{
-    if (count < *capacity) return true;
-    size_t wanted = *capacity ? 2 * *capacity : 64;
-    void *memory = realloc(*(void **)array, wanted * size);
-    if (!memory) return false;
-    *(void **)array = memory;
-    *capacity = wanted;
-    return true;
-}
-
 sgm_status sgm_checkpoint_writer_metadata(sgm_checkpoint_writer *w, const char *key,
                                           const char *value)
 {
@@ -73,7 +62,8 @@ sgm_status sgm_checkpoint_writer_metadata(sgm_checkpoint_writer *w, const char *
             return SGM_OK;
         }
     }
-    if (!grow(&w->metadata, w->metadata_count, &w->metadata_capacity, sizeof *w->metadata))
+    if (!sgm_array_grow(&w->metadata, w->metadata_count + 1, &w->metadata_capacity,
+                        sizeof *w->metadata))
         return fail_memory();
     w->metadata[w->metadata_count++] = e;
     return SGM_OK;
@@ -94,7 +84,8 @@ static sgm_status add_entry(sgm_checkpoint_writer *w, entry e)
         return sgm_fail(SGM_INVALID_ARGUMENT, "tensor '%s': %s cannot be stored as %s", name,
                         sgm_stored_type_name(e.from.type), sgm_stored_type_name(e.type));
     e.from.name = sgm_parse_arena_text(&w->arena, name, strlen(name));
-    if (!e.from.name || !grow(&w->entries, w->count, &w->capacity, sizeof *w->entries))
+    if (!e.from.name ||
+        !sgm_array_grow(&w->entries, w->count + 1, &w->capacity, sizeof *w->entries))
         return fail_memory();
     w->entries[w->count++] = e;
     return SGM_OK;

@@ -52,6 +52,19 @@ void sgm_parse_arena_free(sgm_parse_arena *arena)
     }
 }
 
+bool sgm_array_grow(void *array, size_t count, size_t *capacity, size_t element_size)
+{
+    void *old, *memory;
+    if (count <= *capacity) return true;
+    size_t wanted = count < 64 ? 64 : count + count / 2;
+    memcpy(&old, array, sizeof old); /* `array` is a T **, which must not be read as a void ** */
+    memory = wanted <= SIZE_MAX / element_size ? realloc(old, wanted * element_size) : NULL;
+    if (!memory) return false;
+    memcpy(array, &memory, sizeof memory);
+    *capacity = wanted;
+    return true;
+}
+
 const char *sgm_printable(const void *text, size_t length, char out[96])
 {
     const unsigned char *from = text;

@@ -1,7 +1,9 @@
-/* Memory of one parse: allocated piece by piece, freed at once; and text made fit for messages. */
+/* Memory of one parse: allocated piece by piece, freed at once; growing arrays; text made fit for
+ * messages. */
 #ifndef SEGMODEL_CHECKPOINT_PARSE_ARENA_H
 #define SEGMODEL_CHECKPOINT_PARSE_ARENA_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 typedef struct sgm_parse_block sgm_parse_block;
@@ -17,6 +19,10 @@ void *sgm_parse_arena_alloc(sgm_parse_arena *arena, size_t size);
 char *sgm_parse_arena_text(sgm_parse_arena *arena, const void *bytes, size_t length);
 
 void sgm_parse_arena_free(sgm_parse_arena *arena);
+
+/* Makes room for `count` elements, and then some, in the heap array whose pointer `array` points
+ * to. False when memory is out; the array is then as it was. */
+bool sgm_array_grow(void *array, size_t count, size_t *capacity, size_t element_size);
 
 /* Text of a file for a message: cut to fit, control and non-ASCII bytes as '?', because a message
  * may reach a terminal. Returns `out`. */

@@ -3,117 +3,14 @@
 #include "checkpoint/pickle_machine.h"
 #include "core/status.h"
 
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 typedef sgm_pickle_machine machine;
 
-/* --------------------------------------------------------------------------- machine primitives */
-
-void sgm_pickle_set_message(const machine *m, const char *format, ...)
-{
-    char what[512];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(what, sizeof what, format, args);
-    va_end(args);
-    (void)sgm_fail(SGM_BAD_MODEL, "pickle, byte %zu: %s", m->position, what);
-}
-
-sgm_status sgm_pickle_reserve(const machine *m, void *array, size_t count, size_t *capacity,
-                              size_t size)
-{
-    if (count <= *capacity) return SGM_OK;
-    if (count > SGM_PICKLE_MAX_VALUES)
-        return sgm_pickle_fail(m, "more than %d values", SGM_PICKLE_MAX_VALUES);
-    size_t wanted = count < 64 ? 64 : count + count / 2;
-    void *memory = realloc(*(void **)array, wanted * size);
-    if (!memory) return sgm_fail(SGM_OUT_OF_MEMORY, "out of memory for a pickle's values");
-    *(void **)array = memory;
-    *capacity = wanted;
-    return SGM_OK;
-}
-
-sgm_status sgm_pickle_new(machine *m, sgm_pickle_value value, sgm_pickle_ref *out)
-{
-    sgm_pickle *p = &m->result;
-    SGM_TRY(sgm_pickle_reserve(m, &p->values, p->value_count + 1, &m->value_capacity,
-                               sizeof *p->values));
-    *out = (sgm_pickle_ref)p->value_count;
-    p->values[p->value_count++] = value;
-    return SGM_OK;
-}
-
-sgm_status sgm_pickle_push(machine *m, sgm_pickle_ref ref)
-{
-    SGM_TRY(
-        sgm_pickle_reserve(m, &m->stack, m->stack_count + 1, &m->stack_capacity, sizeof *m->stack));
-    m->stack[m->stack_count++] = ref;
-    return SGM_OK;
-}
-
-sgm_status sgm_pickle_push_new(machine *m, sgm_pickle_value value)
-{
-    sgm_pickle_ref ref;
-    SGM_TRY(sgm_pickle_new(m, value, &ref));
-    return sgm_pickle_push(m, ref);
-}
-
-static size_t stack_floor(const machine *m)
-{
-    return m->mark_count > 0 ? m->marks[m->mark_count - 1] : 0;
-}
-
-sgm_status sgm_pickle_pop(machine *m, sgm_pickle_ref *out)
-{
-    if (m->stack_count <= stack_floor(m)) return sgm_pickle_fail(m, "the stack is empty");
-    *out = m->stack[--m->stack_count];
-    return SGM_OK;
-}
-
-static sgm_status top(const machine *m, sgm_pickle_ref *out)
-{
-    if (m->stack_count <= stack_floor(m)) return sgm_pickle_fail(m, "the stack is empty");
-    *out = m->stack[m->stack_count - 1];
-    return SGM_OK;
-}
-
 static sgm_pickle_value *value_at(const machine *m, sgm_pickle_ref ref)
 {
     return &m->result.values[ref];
-}
-
-sgm_status sgm_pickle_append(machine *m, sgm_pickle_ref container, sgm_pickle_ref item)
-{
-    sgm_pickle *p = &m->result;
-    if (p->cell_count == 0) p->cell_count = 1; /* cell 0 means none */
-    SGM_TRY(
-        sgm_pickle_reserve(m, &p->cells, p->cell_count + 1, &m->cell_capacity, sizeof *p->cells));
-    uint32_t cell = (uint32_t)p->cell_count++;
-    p->cells[cell] = (sgm_pickle_cell){item, 0};
-    sgm_pickle_value *v = value_at(m, container);
-    if (v->items.count++ == 0)
-        v->items.first = cell;
-    else
-        p->cells[v->items.last].next = cell;
-    v->items.last = cell;
-    return SGM_OK;
-}
-
-bool sgm_pickle_items(const machine *m, sgm_pickle_ref ref, uint32_t least, uint32_t most,
-                      sgm_pickle_ref *out)
-{
-    const sgm_pickle_value *v = value_at(m, ref);
-    if (v->kind != SGM_PICKLE_TUPLE && v->kind != SGM_PICKLE_LIST) return false;
-    if (v->items.count < least || v->items.count > most) return false;
-    uint32_t cell = v->items.first;
-    for (uint32_t i = 0; i < most; i++) {
-        out[i] = i < v->items.count ? m->result.cells[cell].value : 0;
-        if (i < v->items.count) cell = m->result.cells[cell].next;
-    }
-    return true;
 }
 
 /* ------------------------------------------------------------------------------------- operands */
@@ -289,7 +186,7 @@ static sgm_status add_from_mark(machine *m, sgm_pickle_kind kind)
     size_t count;
     sgm_pickle_ref container;
     SGM_TRY(pop_to_mark(m, &items, &count));
-    SGM_TRY(top(m, &container));
+    SGM_TRY(sgm_pickle_top(m, &container));
     SGM_TRY(check_container(m, container, kind));
     return append_all(m, container, items, count);
 }
@@ -299,7 +196,7 @@ static sgm_status add_popped(machine *m, sgm_pickle_kind kind, size_t count)
     sgm_pickle_ref items[2], container;
     for (size_t i = count; i-- > 0;)
         SGM_TRY(sgm_pickle_pop(m, &items[i]));
-    SGM_TRY(top(m, &container));
+    SGM_TRY(sgm_pickle_top(m, &container));
     SGM_TRY(check_container(m, container, kind));
     return append_all(m, container, items, count);
 }
@@ -309,7 +206,7 @@ static sgm_status add_popped(machine *m, sgm_pickle_kind kind, size_t count)
 static sgm_status memo_put(machine *m, uint64_t id)
 {
     sgm_pickle_ref ref;
-    SGM_TRY(top(m, &ref));
+    SGM_TRY(sgm_pickle_top(m, &ref));
     if (id >= SGM_PICKLE_MAX_VALUES)
         return sgm_pickle_fail(m, "memo number %llu", (unsigned long long)id);
     size_t capacity = m->memo_count;
@@ -372,7 +269,7 @@ static sgm_status build(machine *m)
 {
     sgm_pickle_ref state, object;
     SGM_TRY(sgm_pickle_pop(m, &state));
-    SGM_TRY(top(m, &object));
+    SGM_TRY(sgm_pickle_top(m, &object));
     sgm_pickle_kind kind = value_at(m, object)->kind;
     if (kind == SGM_PICKLE_DICT || kind == SGM_PICKLE_OPAQUE) return SGM_OK;
     return sgm_pickle_fail(m, "BUILD on something that is no ordered dict");
@@ -408,7 +305,7 @@ static sgm_status pop_one(machine *m)
 static sgm_status duplicate_top(machine *m)
 {
     sgm_pickle_ref ref;
-    SGM_TRY(top(m, &ref));
+    SGM_TRY(sgm_pickle_top(m, &ref));
     return sgm_pickle_push(m, ref);
 }
 
@@ -427,128 +324,78 @@ static sgm_status fail_opcode(const machine *m, unsigned char opcode)
                            opcode);
 }
 
+/* clang-format off */
 static sgm_status run_structure(machine *m, unsigned char opcode)
 {
     uint64_t ignored;
     switch (opcode) {
-    case 0x80:
-        return check_protocol(m); /* PROTO */
-    case 0x95:
-        return take_unsigned(m, 8, &ignored); /* FRAME */
-    case '(':
-        return push_mark(m); /* MARK */
-    case '0':
-        return pop_one(m); /* POP */
-    case '1':
-        return pop_mark(m); /* POP_MARK */
-    case '2':
-        return duplicate_top(m); /* DUP */
-    case 'q':
-        return memo_put_operand(m, 1); /* BINPUT */
-    case 'r':
-        return memo_put_operand(m, 4); /* LONG_BINPUT */
-    case 'h':
-        return memo_get(m, 1); /* BINGET */
-    case 'j':
-        return memo_get(m, 4); /* LONG_BINGET */
-    case 'c':
-        return push_global_lines(m); /* GLOBAL */
-    case 0x93:
-        return push_global_from_stack(m); /* STACK_GLOBAL */
-    case 'R':
-        return reduce(m); /* REDUCE */
-    case 0x81:
-        return reduce(m); /* NEWOBJ */
-    case 'b':
-        return build(m); /* BUILD */
-    case 'Q':
-        return push_persistent(m); /* BINPERSID */
-    default:
-        return fail_opcode(m, opcode);
+    case 0x80: return check_protocol(m);                          /* PROTO */
+    case 0x95: return take_unsigned(m, 8, &ignored);              /* FRAME */
+    case '(': return push_mark(m);                                /* MARK */
+    case '0': return pop_one(m);                                  /* POP */
+    case '1': return pop_mark(m);                                 /* POP_MARK */
+    case '2': return duplicate_top(m);                            /* DUP */
+    case 'q': return memo_put_operand(m, 1);                      /* BINPUT */
+    case 'r': return memo_put_operand(m, 4);                      /* LONG_BINPUT */
+    case 'h': return memo_get(m, 1);                              /* BINGET */
+    case 'j': return memo_get(m, 4);                              /* LONG_BINGET */
+    case 'c': return push_global_lines(m);                        /* GLOBAL */
+    case 0x93: return push_global_from_stack(m);                  /* STACK_GLOBAL */
+    case 'R': return reduce(m);                                   /* REDUCE */
+    case 0x81: return reduce(m);                                  /* NEWOBJ */
+    case 'b': return build(m);                                    /* BUILD */
+    case 'Q': return push_persistent(m);                          /* BINPERSID */
+    default: return fail_opcode(m, opcode);
     }
 }
 
 static sgm_status run_container(machine *m, unsigned char opcode)
 {
     switch (opcode) {
-    case ']':
-        return push_kind(m, SGM_PICKLE_LIST); /* EMPTY_LIST */
-    case 0x8f:
-        return push_kind(m, SGM_PICKLE_LIST); /* EMPTY_SET */
-    case '}':
-        return push_kind(m, SGM_PICKLE_DICT); /* EMPTY_DICT */
-    case ')':
-        return push_kind(m, SGM_PICKLE_TUPLE); /* EMPTY_TUPLE */
-    case 'l':
-        return push_from_mark(m, SGM_PICKLE_LIST); /* LIST */
-    case 0x91:
-        return push_from_mark(m, SGM_PICKLE_LIST); /* FROZENSET */
-    case 'd':
-        return push_from_mark(m, SGM_PICKLE_DICT); /* DICT */
-    case 't':
-        return push_from_mark(m, SGM_PICKLE_TUPLE); /* TUPLE */
-    case 0x85:
-        return push_short_tuple(m, 1); /* TUPLE1 */
-    case 0x86:
-        return push_short_tuple(m, 2); /* TUPLE2 */
-    case 0x87:
-        return push_short_tuple(m, 3); /* TUPLE3 */
-    case 'a':
-        return add_popped(m, SGM_PICKLE_LIST, 1); /* APPEND */
-    case 'e':
-        return add_from_mark(m, SGM_PICKLE_LIST); /* APPENDS */
-    case 0x90:
-        return add_from_mark(m, SGM_PICKLE_LIST); /* ADDITEMS */
-    case 's':
-        return add_popped(m, SGM_PICKLE_DICT, 2); /* SETITEM */
-    case 'u':
-        return add_from_mark(m, SGM_PICKLE_DICT); /* SETITEMS */
-    default:
-        return run_structure(m, opcode);
+    case ']': return push_kind(m, SGM_PICKLE_LIST);               /* EMPTY_LIST */
+    case 0x8f: return push_kind(m, SGM_PICKLE_LIST);              /* EMPTY_SET */
+    case '}': return push_kind(m, SGM_PICKLE_DICT);               /* EMPTY_DICT */
+    case ')': return push_kind(m, SGM_PICKLE_TUPLE);              /* EMPTY_TUPLE */
+    case 'l': return push_from_mark(m, SGM_PICKLE_LIST);          /* LIST */
+    case 0x91: return push_from_mark(m, SGM_PICKLE_LIST);         /* FROZENSET */
+    case 'd': return push_from_mark(m, SGM_PICKLE_DICT);          /* DICT */
+    case 't': return push_from_mark(m, SGM_PICKLE_TUPLE);         /* TUPLE */
+    case 0x85: return push_short_tuple(m, 1);                     /* TUPLE1 */
+    case 0x86: return push_short_tuple(m, 2);                     /* TUPLE2 */
+    case 0x87: return push_short_tuple(m, 3);                     /* TUPLE3 */
+    case 'a': return add_popped(m, SGM_PICKLE_LIST, 1);           /* APPEND */
+    case 'e': return add_from_mark(m, SGM_PICKLE_LIST);           /* APPENDS */
+    case 0x90: return add_from_mark(m, SGM_PICKLE_LIST);          /* ADDITEMS */
+    case 's': return add_popped(m, SGM_PICKLE_DICT, 2);           /* SETITEM */
+    case 'u': return add_from_mark(m, SGM_PICKLE_DICT);           /* SETITEMS */
+    default: return run_structure(m, opcode);
     }
 }
 
 static sgm_status run_opcode(machine *m, unsigned char opcode)
 {
     switch (opcode) {
-    case 'N':
-        return sgm_pickle_push(m, 0); /* NONE */
-    case 0x88:
-        return push_integer(m, SGM_PICKLE_BOOL, 1); /* NEWTRUE */
-    case 0x89:
-        return push_integer(m, SGM_PICKLE_BOOL, 0); /* NEWFALSE */
-    case 'K':
-        return push_unsigned(m, 1); /* BININT1 */
-    case 'M':
-        return push_unsigned(m, 2); /* BININT2 */
-    case 'J':
-        return push_int32(m); /* BININT */
-    case 0x8a:
-        return push_long(m, 1); /* LONG1 */
-    case 'G':
-        return push_float(m); /* BINFLOAT */
-    case 0x8c:
-        return push_text(m, SGM_PICKLE_STRING, 1); /* SHORT_BINUNICODE */
-    case 'X':
-        return push_text(m, SGM_PICKLE_STRING, 4); /* BINUNICODE */
-    case 0x8d:
-        return push_text(m, SGM_PICKLE_STRING, 8); /* BINUNICODE8 */
-    case 'U':
-        return push_text(m, SGM_PICKLE_STRING, 1); /* SHORT_BINSTRING (Python 2) */
-    case 'T':
-        return push_text(m, SGM_PICKLE_STRING, 4); /* BINSTRING (Python 2) */
-    case 'C':
-        return push_text(m, SGM_PICKLE_BYTES, 1); /* SHORT_BINBYTES */
-    case 'B':
-        return push_text(m, SGM_PICKLE_BYTES, 4); /* BINBYTES */
-    case 0x8e:
-        return push_text(m, SGM_PICKLE_BYTES, 8); /* BINBYTES8 */
-    case 0x96:
-        return push_text(m, SGM_PICKLE_BYTES, 8); /* BYTEARRAY8 */
-    default:
-        return run_container(m, opcode);
+    case 'N': return sgm_pickle_push(m, 0);                       /* NONE */
+    case 0x88: return push_integer(m, SGM_PICKLE_BOOL, 1);        /* NEWTRUE */
+    case 0x89: return push_integer(m, SGM_PICKLE_BOOL, 0);        /* NEWFALSE */
+    case 'K': return push_unsigned(m, 1);                         /* BININT1 */
+    case 'M': return push_unsigned(m, 2);                         /* BININT2 */
+    case 'J': return push_int32(m);                               /* BININT */
+    case 0x8a: return push_long(m, 1);                            /* LONG1 */
+    case 'G': return push_float(m);                               /* BINFLOAT */
+    case 0x8c: return push_text(m, SGM_PICKLE_STRING, 1);         /* SHORT_BINUNICODE */
+    case 'X': return push_text(m, SGM_PICKLE_STRING, 4);          /* BINUNICODE */
+    case 0x8d: return push_text(m, SGM_PICKLE_STRING, 8);         /* BINUNICODE8 */
+    case 'U': return push_text(m, SGM_PICKLE_STRING, 1);          /* SHORT_BINSTRING (Python 2) */
+    case 'T': return push_text(m, SGM_PICKLE_STRING, 4);          /* BINSTRING (Python 2) */
+    case 'C': return push_text(m, SGM_PICKLE_BYTES, 1);           /* SHORT_BINBYTES */
+    case 'B': return push_text(m, SGM_PICKLE_BYTES, 4);           /* BINBYTES */
+    case 0x8e: return push_text(m, SGM_PICKLE_BYTES, 8);          /* BINBYTES8 */
+    case 0x96: return push_text(m, SGM_PICKLE_BYTES, 8);          /* BYTEARRAY8 */
+    default: return run_container(m, opcode);
     }
 }
+/* clang-format on */
 
 enum { OPCODE_STOP = '.', OPCODE_MEMOIZE = 0x94 };
 

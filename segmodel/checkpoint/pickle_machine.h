@@ -1,5 +1,5 @@
-/* The stack machine inside the pickle reader, shared by its opcodes (pickle.c) and its rules for
- * callables (pickle_globals.c). */
+/* The stack machine inside the pickle reader, shared by its opcodes (pickle.c), its rules for
+ * callables (pickle_globals.c) and what both stand on (pickle_machine.c). */
 #ifndef SEGMODEL_CHECKPOINT_PICKLE_MACHINE_H
 #define SEGMODEL_CHECKPOINT_PICKLE_MACHINE_H
 
@@ -38,6 +38,9 @@ sgm_status sgm_pickle_push_new(sgm_pickle_machine *m, sgm_pickle_value value);
 
 /* Fails on an empty stack and at a mark. */
 sgm_status sgm_pickle_pop(sgm_pickle_machine *m, sgm_pickle_ref *out);
+
+/* The same without taking it off. */
+sgm_status sgm_pickle_top(const sgm_pickle_machine *m, sgm_pickle_ref *out);
 
 /* Appends to a TUPLE, LIST or DICT. */
 sgm_status sgm_pickle_append(sgm_pickle_machine *m, sgm_pickle_ref container, sgm_pickle_ref item);
