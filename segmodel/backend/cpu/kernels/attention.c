@@ -1,6 +1,6 @@
 #include "backend/cpu/kernels/attention.h"
 
-#include "backend/cpu/kernels/attention_core.h"
+#include "backend/cpu/kernels/attention_grad.h"
 
 typedef struct job {
     const sgm_attention_args *args;
@@ -73,6 +73,75 @@ sgm_status sgm_attention_forward(sgm_threads *pool, const sgm_attention_args *a)
     sgm_status status =
         sgm_threads_reserve(pool, sgm_attention_memory(a->nk, a->head_dim, 0, 0, a->compute), 0);
     if (status == SGM_OK) sgm_parallel_for(pool, count, serial ? count : 1, items, &j);
+    sgm_threads_unlock(pool);
+    return status;
+}
+
+/* -------------------------------------------------------------------------------------- backward
+ */
+
+typedef struct grad_job {
+    const sgm_attention_args *args;
+    const sgm_attention_grads *grads;
+    sgm_threads *pool;
+    int64_t sharing; /* batch items that share one set of keys */
+} grad_job;
+
+/* The result may be NULL even where the tensor is not: nothing is wanted then. */
+static sgm_tokens dense(const float *data, int64_t b, int64_t n, int64_t head, int64_t d, int64_t c)
+{
+    return tokens(data, SGM_F32, b * n * c + head * d, c, n);
+}
+
+static sgm_attention_grad_task grad_task(const grad_job *j, int64_t b, int64_t head, bool first)
+{
+    const sgm_attention_args *a = j->args;
+    const sgm_attention_grads *g = j->grads;
+    int64_t d = a->head_dim, c = d * a->heads, at = head * d, keys = j->sharing > 1 ? 0 : b;
+    return (sgm_attention_grad_task){
+        .forward = {.q = tokens(a->q, a->q_dtype, b * a->q_batch + at, a->q_ld, a->nq),
+                    .k = tokens(a->k, a->k_dtype, b * a->k_batch + at, a->k_ld, a->nk),
+                    .v = tokens(a->v, a->v_dtype, b * a->v_batch + at, a->v_ld, a->nk),
+                    .out = tokens(a->out, a->out_dtype, b * a->out_batch + at, a->out_ld, a->nq),
+                    .nq = a->nq,
+                    .nk = a->nk,
+                    .head_dim = a->head_dim,
+                    .scale = a->scale},
+        .dout = dense(g->dout, b, a->nq, head, d, c),
+        .dq = dense(g->dq, b, a->nq, head, d, c),
+        .dk = dense(g->dk, keys, a->nk, head, d, c),
+        .dv = dense(g->dv, keys, a->nk, head, d, c),
+        .accumulate_q = g->accumulate_q,
+        .accumulate_k = g->accumulate_k || !first,
+        .accumulate_v = g->accumulate_v || !first};
+}
+
+static void grad_items(void *context, int64_t begin, int64_t end, int thread)
+{
+    const grad_job *j = context;
+    for (int64_t item = begin; item < end; item++) {
+        int64_t head = item % j->args->heads, b = item / j->args->heads * j->sharing;
+        for (int64_t i = 0; i < j->sharing; i++) {
+            sgm_attention_grad_task task = grad_task(j, b + i, head, i == 0);
+            sgm_attention_grad_run(&task, sgm_threads_scratch(j->pool, thread));
+        }
+    }
+}
+
+sgm_status sgm_attention_backward(sgm_threads *pool, const sgm_attention_args *a,
+                                  const sgm_attention_grads *g)
+{
+    SGM_TRY(check(a));
+    bool shared = a->k_batch == 0 || a->v_batch == 0;
+    if (shared && a->batch > 1 && (a->k_batch != 0 || a->v_batch != 0))
+        return sgm_fail(SGM_INVALID_ARGUMENT,
+                        "attention: keys and values must both be shared by the batch, or neither");
+    grad_job j = {a, g, pool, shared && a->batch > 0 ? a->batch : 1};
+    sgm_threads_lock(pool);
+    sgm_status status =
+        sgm_threads_reserve(pool, sgm_attention_grad_memory(a->nk, a->head_dim, 0, 0), 0);
+    if (status == SGM_OK)
+        sgm_parallel_for(pool, a->batch / j.sharing * a->heads, 1, grad_items, &j);
     sgm_threads_unlock(pool);
     return status;
 }

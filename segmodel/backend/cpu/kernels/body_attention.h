@@ -108,12 +108,48 @@ static void bias_row(const float *bh, const float *bw, int64_t bw_ld, int64_t qy
         v_store(scores + c / 16 * stride + c % 16, v_load(line + run + c));
 }
 
-static void prob_grad(float *s, float *dp, float lse, float delta, int64_t n)
+static void column_stats(const float *scores, int strip, int rows, int chunks, float *max,
+                         float *sum)
 {
-    for (int64_t i = 0; i < n; i += VL) {
-        vf p = v_exp2(v_load(s + i) - v_set(lse));
-        v_store(s + i, p);
-        v_store(dp + i, p * (v_load(dp + i) - v_set(delta)));
+    for (int c = 0; c < chunks * 16; c += VL) {
+        const float *s = scores + c / 16 * strip * 16 + c % 16;
+        vf old = v_load(max + c), top = old;
+        for (int i = 0; i < rows; i++)
+            top = v_max(top, v_load(s + i * 16));
+        vf total = v_load(sum + c) * v_exp2(old - top); /* exactly 1 for 0: it is applied often */
+        for (int i = 0; i < rows; i++)
+            total += v_exp2_softmax(v_load(s + i * 16) - top);
+        v_store(max + c, top);
+        v_store(sum + c, total);
+    }
+}
+
+static void column_grad(float *scores, float *dp, int strip, int rows, int chunks, const float *lse,
+                        const float *delta)
+{
+    for (int c = 0; c < chunks * 16; c += VL) {
+        int64_t at = c / 16 * strip * 16 + c % 16;
+        vf l = v_load(lse + c), d = v_load(delta + c);
+        for (int i = 0; i < rows; i++, at += 16) {
+            vf p = v_exp2_softmax(v_load(scores + at) - l);
+            v_store(scores + at, p);
+            v_store(dp + at, p * (v_load(dp + at) - d));
+        }
+    }
+}
+
+static void add_chunks(float *y, const float *x, int64_t stride, int chunks)
+{
+    for (int c = 0; c < chunks * 16; c += VL)
+        v_store(y + c, v_load(y + c) + v_load(x + c / 16 * stride + c % 16));
+}
+
+static void put_chunks(float *x, int64_t stride, int chunks, const float *y, const float *add)
+{
+    for (int c = 0; c < chunks * 16; c += VL) {
+        vf v = v_load(y + c);
+        if (add) v += v_load(add + c);
+        v_store(x + c / 16 * stride + c % 16, v);
     }
 }
 

@@ -127,8 +127,16 @@ typedef struct sgm_isa_table {
     void (*bias_row)(const float *bh, const float *bw, int64_t bw_ld, int64_t qy, int64_t run,
                      int64_t rows, int64_t first, int64_t n, float *line, float *scores,
                      int64_t stride);
-    /* p[i] = 2^(s[i] - lse) ; ds[i] = p[i] * (dp[i] - delta) */
-    void (*prob_grad)(float *s, float *dp, float lse, float delta, int64_t n);
+    /* Scores transposed, [chunk of 16 queries][strip keys][16]: running maximum and sum of 2^score
+     * of each query over `rows` more keys. */
+    void (*column_stats)(const float *scores, int strip, int rows, int chunks, float *max,
+                         float *sum);
+    /* s becomes p = 2^(s - lse), dp becomes p (dp - delta), for each query (column). */
+    void (*column_grad)(float *s, float *dp, int strip, int rows, int chunks, const float *lse,
+                        const float *delta);
+    /* y[16 c + i] (+)= x[c * stride + i] (+ add[16 c + i]): a strided row of chunks, contiguous. */
+    void (*add_chunks)(float *y, const float *x, int64_t stride, int chunks);
+    void (*put_chunks)(float *x, int64_t stride, int chunks, const float *y, const float *add);
     void (*layernorm)(const sgm_layernorm_args *args, int64_t begin, int64_t end);
     void (*layernorm_grad)(const sgm_norm_grad_job *job, int64_t begin, int64_t end);
     void (*act)(sgm_act act, const void *x, sgm_dtype from, void *out, sgm_dtype to, int64_t begin,

@@ -7,8 +7,9 @@
 #define INLINE static inline __attribute__((always_inline))
 #define UNROLL _Pragma("GCC unroll 32")
 #define STRIP 16
-#define HALF_STRIP 8 /* 8 rows x 32 columns: 16 sums hide the latency, and 2 + 8 loads feed them   \
-                      */
+#define HALF_STRIP                                                                                 \
+    8 /* 8 rows x 32 columns: 16 sums hide the latency, and 2 + 8 loads feed them                  \
+       */
 
 INLINE void eight_rows(const int rows, const uint16_t *a, const uint16_t *b, int64_t chunks,
                        float *c, int64_t ld, int64_t half, bool accumulate)

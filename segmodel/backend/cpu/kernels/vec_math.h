@@ -83,7 +83,8 @@ INLINE vf v_erfc_half(vf x)
 /* x * Phi(x), the exact GELU: absolute error below 2e-7 max(1, |x|). */
 INLINE vf v_gelu(vf x)
 {
-    vf tail = v_set(0.5f) * x * v_erfc_half(x);
+    vf bounded = v_min(v_set(13.0f), v_max(v_set(-13.0f), x)); /* infinity times 0 is not 0 */
+    vf tail = v_set(0.5f) * bounded * v_erfc_half(x);
     return v_select(x > v_set(0.0f), x - tail, tail);
 }
 
