@@ -25,8 +25,8 @@ enum { NAME_LENGTH = 20, STALE_SECONDS = 3600 };
 
 typedef struct file_header {
     char magic[8];
-    uint32_t order;  /* 0x01020304 */
-    uint32_t width;  /* bytes per value: 4 (FP32) or 2 (BF16) */
+    uint32_t order; /* 0x01020304 */
+    uint32_t width; /* bytes per value: 4 (FP32) or 2 (BF16) */
     uint64_t key;
     uint64_t count;
     uint64_t checksum; /* of the values as stored */
@@ -256,8 +256,8 @@ static void shrink(folder *f)
 
 static int write_entry(int file, uint64_t key, const float *values, size_t count)
 {
-    file_header header = {.order = 0x01020304, .width = are_bf16(values, count) ? 2 : 4,
-                          .key = key, .count = count};
+    file_header header = {
+        .order = 0x01020304, .width = are_bf16(values, count) ? 2 : 4, .key = key, .count = count};
     memcpy(header.magic, magic, sizeof magic);
     uint16_t *halves = NULL;
     const void *data = values;
@@ -280,8 +280,7 @@ static void store_put(void *user, uint64_t key, const float *values, size_t coun
     uint64_t size = sizeof(file_header) + (uint64_t)count * 4;
     if (!count || (f->limit && size > f->limit)) return;
     name_of(key, name);
-    snprintf(beside, sizeof beside, ".sgmemb-%ld-%u", (long)getpid(),
-             atomic_fetch_add(&serial, 1));
+    snprintf(beside, sizeof beside, ".sgmemb-%ld-%u", (long)getpid(), atomic_fetch_add(&serial, 1));
     int file = openat(f->descriptor, beside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (file < 0) return;
     int ok = write_entry(file, key, values, count);

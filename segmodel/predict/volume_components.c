@@ -6,7 +6,7 @@
 #include <string.h>
 
 typedef struct run {
-    int64_t offset; /* of its first voxel */
+    int64_t offset;     /* of its first voxel */
     int32_t start, end; /* along i, inclusive */
     size_t parent;
     int64_t voxels; /* of the component, at its root */
@@ -47,8 +47,8 @@ static sgm_status append(run_list *list, int64_t offset, int64_t start, int64_t 
         list->runs = grown;
         list->room = room;
     }
-    list->runs[list->count] = (run){offset, (int32_t)start, (int32_t)end, list->count,
-                                    end - start + 1};
+    list->runs[list->count] =
+        (run){offset, (int32_t)start, (int32_t)end, list->count, end - start + 1};
     list->count++;
     return SGM_OK;
 }

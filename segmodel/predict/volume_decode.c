@@ -34,8 +34,8 @@ static sgm_status add_report(sgm_target *target, const sgm_slice_report *report)
 sgm_status sgm_run_take(sgm_run *run, sgm_target *target, const sgm_look *look, int prompted,
                         int64_t *voxels)
 {
-    *voxels = sgm_slice_store(&run->plane, run->volume->size, run->loaded, look->mask,
-                              target->mask);
+    *voxels =
+        sgm_slice_store(&run->plane, run->volume->size, run->loaded, look->mask, target->mask);
     if (!*voxels && !prompted) return SGM_OK;
     sgm_slice_report report = {run->loaded, look->raw.predicted_iou, *voxels, prompted};
     return add_report(target, &report);
@@ -55,8 +55,8 @@ static void ask_with_mask(sgm_run *run, const sgm_object *object, sgm_question *
     }
     if (box->x1 - box->x0 < 1) box->x0 -= 0.5, box->x1 += 0.5;
     if (box->y1 - box->y0 < 1) box->y0 -= 0.5, box->y1 += 0.5;
-    question->logits_view = run->looker.zoom ? sgm_view_around(box, width, height)
-                                              : sgm_view_whole(width, height);
+    question->logits_view =
+        run->looker.zoom ? sgm_view_around(box, width, height) : sgm_view_whole(width, height);
     sgm_logits_from_mask(run->predictor, run->neighbour, width, height, question->logits_view,
                          run->logits);
     question->logits = run->logits;
@@ -84,12 +84,14 @@ sgm_status sgm_run_task(sgm_run *run, sgm_task *task)
     task->done = 1;
     sgm_run_show(run, task->slice);
     sgm_slice_prompt_of(&run->plane, object, task->slice, &prompt);
-    sgm_question question = {.picture = task->slice, .image = &run->picture,
-                             .points = prompt.points, .point_count = prompt.point_count};
+    sgm_question question = {.picture = task->slice,
+                             .image = &run->picture,
+                             .points = prompt.points,
+                             .point_count = prompt.point_count};
     if (prompt.has_roi) question.box = &prompt.roi;
     if (object->mask) ask_with_mask(run, object, &question, &box);
     SGM_TRY(sgm_look_at(&run->looker, &question, &look));
-    if (prompt.has_roi) sgm_mask_clip(look.mask, look.width, look.height, &prompt.roi);
+    if (prompt.has_roi) sgm_look_clip(&look, &prompt.roi);
     SGM_TRY(sgm_run_take(run, target, &look, 1, &voxels));
     SGM_TRY(start_front(run, task->up, &look, voxels));
     return start_front(run, task->down, &look, voxels);

@@ -144,16 +144,6 @@ void sgm_mask_centre(const uint8_t *mask, int width, int height, double *x, doub
     *y = sum_y / count;
 }
 
-void sgm_mask_clip(uint8_t *mask, int width, int height, const sgm_box *box)
-{
-    for (int y = 0; y < height; y++) {
-        int is_row_inside = y >= box->y0 - 0.5 && y <= box->y1 + 0.5;
-        for (int x = 0; x < width; x++)
-            if (!is_row_inside || x < box->x0 - 0.5 || x > box->x1 + 0.5)
-                mask[(size_t)y * (size_t)width + (size_t)x] = 0;
-    }
-}
-
 enum { OUTSIDE = 2 };
 
 /* Marks the background 4-connected to the border of the picture. */

@@ -14,9 +14,6 @@ size_t sgm_mask_inner_points(const uint8_t *mask, int width, int height, size_t 
 /* Centre of gravity of a mask that is not empty. */
 void sgm_mask_centre(const uint8_t *mask, int width, int height, double *x, double *y);
 
-/* Clears what lies outside the box (pixel centres, half a pixel of grace). */
-void sgm_mask_clip(uint8_t *mask, int width, int height, const sgm_box *box);
-
 /* Sets background that is not 4-connected to the mask's surroundings. SGM_OUT_OF_MEMORY. */
 sgm_status sgm_mask_fill_holes(uint8_t *mask, int width, int height);
 

@@ -33,8 +33,8 @@ static ptrdiff_t add_front(sgm_run *run, const sgm_task *task, int direction, in
 {
     sgm_front *front = &run->fronts[run->front_count];
     const sgm_object *object = run->targets[task->target].object;
-    *front = (sgm_front){.target = task->target, .direction = direction, .at = task->slice,
-                         .opposite = -1};
+    *front = (sgm_front){
+        .target = task->target, .direction = direction, .at = task->slice, .opposite = -1};
     front->reach = reach_of(run, object, task->slice, direction);
     front->limit = direction * (half - front->reach) < 0 ? half : front->reach;
     return (ptrdiff_t)run->front_count++;
@@ -130,8 +130,7 @@ static sgm_status make_targets(sgm_run *run, const sgm_object *objects, size_t c
         run->targets[i].object = &objects[i];
         run->targets[i].mask = calloc((size_t)(size[0] * size[1]), (size_t)size[2]);
         if (!run->targets[i].mask)
-            return sgm_fail(SGM_OUT_OF_MEMORY,
-                            "no memory for a mask of %lld x %lld x %lld voxels",
+            return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for a mask of %lld x %lld x %lld voxels",
                             (long long)size[0], (long long)size[1], (long long)size[2]);
     }
     return SGM_OK;
@@ -151,10 +150,12 @@ static sgm_status make_room(sgm_run *run, const sgm_object *objects, size_t coun
     run->other_logits = malloc(low_res * sizeof *run->other_logits);
     run->points = malloc(most * sizeof *run->points);
     run->loaded = -1;
-    run->picture = (sgm_image){.data = run->pixels, .width = run->plane.width,
-                               .height = run->plane.height, .channels = run->volume->channels};
-    if (run->pixels && run->neighbour && run->other_neighbour && run->logits &&
-        run->other_logits && run->points)
+    run->picture = (sgm_image){.data = run->pixels,
+                               .width = run->plane.width,
+                               .height = run->plane.height,
+                               .channels = run->volume->channels};
+    if (run->pixels && run->neighbour && run->other_neighbour && run->logits && run->other_logits &&
+        run->points)
         return SGM_OK;
     return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for slices of %d x %d pixels", run->plane.width,
                     run->plane.height);

@@ -2,6 +2,7 @@
  * micro-sam and MedSAM's 3D front ends, with a stop rule. */
 #include "predict/volume_mask.h"
 #include "predict/volume_run.h"
+#include "predict/volume_stop.h"
 #include "predict/zoom_logits.h"
 
 #include "core/status.h"
@@ -9,32 +10,21 @@
 #include <math.h>
 #include <stdlib.h>
 
-/* The stop rule. Shapes shrink fast where an object ends (the last slices of a sphere have a third
- * of their neighbour's area), but grow fast only where a mask leaks. */
-static const float least_quality = 0.6f; /* of the prompted slice's predicted IoU */
-static const double most_growth = 2.5, least_share = 0.1;
-static const double grace = 16; /* pixels; below, areas jump by rounding */
-
 /* The next prompt's box: the neighbour's, wider by this share of its sides on each side. */
 static const double box_margin = 0.05;
 /* Inner points nearer than this to a background seed would contradict it; pixels. */
 static const double seed_distance = 3;
 
-typedef struct neighbour {
-    int64_t area;
-    sgm_box extent;
-    double x, y; /* centre of gravity */
-} neighbour;
-
 /* ------------------------------------------------------------------------------------- prompt */
 
-static void load_neighbour(sgm_run *run, const sgm_front *front, uint8_t *mask, neighbour *out)
+static void load_neighbour(sgm_run *run, const sgm_front *front, uint8_t *mask, sgm_neighbour *out)
 {
     int width = run->plane.width, height = run->plane.height;
     sgm_slice_load(&run->plane, run->volume->size, front->at, run->targets[front->target].mask,
                    mask);
+    out->quality = front->quality;
+    out->shades = front->shades;
     out->area = sgm_mask_measure(mask, width, height, &out->extent);
-    if (out->area) sgm_mask_centre(mask, width, height, &out->x, &out->y);
 }
 
 static void add_margin(double *low, double *high, int length)
@@ -77,8 +67,8 @@ static size_t add_inner_points(sgm_run *run, const uint8_t *mask, const sgm_box 
 {
     sgm_point inner[SGM_INNER_POINTS];
     size_t count = own->point_count;
-    size_t found = sgm_mask_inner_points(mask, run->plane.width, run->plane.height,
-                                         SGM_INNER_POINTS, inner);
+    size_t found =
+        sgm_mask_inner_points(mask, run->plane.width, run->plane.height, SGM_INNER_POINTS, inner);
     for (size_t i = 0; i < found; i++)
         if (is_usable(&inner[i], box, own)) run->points[count++] = inner[i];
     return count;
@@ -139,32 +129,12 @@ sgm_status sgm_front_go_on(sgm_run *run, sgm_front *front, const sgm_look *look,
     if (!front->logits) front->logits = malloc(count ? count : 1);
     if (!front->logits) return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for low-res logits");
     sgm_logits_pack(look->low_res, count, front->logits);
+    front->shades = sgm_shades_of(&run->picture, look->mask, &look->extent);
     front->view = look->view;
     front->at = at;
     front->state = SGM_FRONT_RUNNING;
     if (!has_more(front)) arrive(run, front);
     return SGM_OK;
-}
-
-/* --------------------------------------------------------------------------------- stop rule */
-
-static int is_next_to(const sgm_look *look, const neighbour *from)
-{
-    double x, y;
-    sgm_mask_centre(look->mask, look->width, look->height, &x, &y);
-    double mx = fmax(2, 0.1 * (from->extent.x1 - from->extent.x0));
-    double my = fmax(2, 0.1 * (from->extent.y1 - from->extent.y0));
-    return x >= from->extent.x0 - mx && x <= from->extent.x1 + mx && y >= from->extent.y0 - my &&
-           y <= from->extent.y1 + my;
-}
-
-static int goes_on(const sgm_look *look, const neighbour *from, float quality)
-{
-    double area = (double)look->area, before = (double)from->area;
-    if (!look->area || isnan(look->raw.predicted_iou)) return 0;
-    if (quality > 0 && look->raw.predicted_iou < least_quality * quality) return 0;
-    if (area > most_growth * before + grace || area < least_share * before - grace) return 0;
-    return is_next_to(look, from);
 }
 
 /* -------------------------------------------------------------------------------------- steps */
@@ -181,22 +151,23 @@ static sgm_status ask(sgm_run *run, const sgm_front *front, const uint8_t *mask,
     sgm_slice_prompt_of(&run->plane, object, run->loaded, &own);
     if (object->roi_count && !own.has_roi) return SGM_OK;
     if (!next_box(run, extent, &own, &box)) return SGM_OK;
-    sgm_question question = {.picture = run->loaded, .image = &run->picture,
-                             .points = run->points, .box = &box, .logits = run->logits,
-                             .logits_view = front->view, .stay = front->view};
+    sgm_question question = {.picture = run->loaded,
+                             .image = &run->picture,
+                             .points = run->points,
+                             .box = &box,
+                             .logits = run->logits,
+                             .logits_view = front->view,
+                             .stay = front->view};
     question.point_count = add_inner_points(run, mask, &box, &own);
     SGM_TRY(sgm_look_at(&run->looker, &question, look));
-    if (own.has_roi) {
-        sgm_mask_clip(look->mask, look->width, look->height, &own.roi);
-        look->area = sgm_mask_measure(look->mask, look->width, look->height, &look->extent);
-    }
+    if (own.has_roi) sgm_look_clip(look, &own.roi);
     *answered = 1;
     return SGM_OK;
 }
 
 static sgm_status step_alone(sgm_run *run, sgm_front *front)
 {
-    neighbour from;
+    sgm_neighbour from;
     sgm_look look;
     int answered;
     int64_t next = front->at + front->direction, voxels = 0;
@@ -204,7 +175,7 @@ static sgm_status step_alone(sgm_run *run, sgm_front *front)
     load_neighbour(run, front, run->neighbour, &from);
     sgm_logits_unpack(front->logits, sgm_run_low_res_count(run), run->logits);
     SGM_TRY(ask(run, front, run->neighbour, &from.extent, &look, &answered));
-    if (answered && goes_on(&look, &from, front->quality))
+    if (answered && sgm_propagation_goes_on(&run->picture, &look, &from))
         SGM_TRY(sgm_run_take(run, &run->targets[front->target], &look, 0, &voxels));
     if (voxels) return sgm_front_go_on(run, front, &look, next);
     sgm_front_stop(run, front);
@@ -235,7 +206,7 @@ static void blend_logits(sgm_run *run, const sgm_front *up, const sgm_front *dow
  * what both masks share. Masks that share nothing are branches: the upward one goes on alone. */
 static sgm_status step_meeting(sgm_run *run, sgm_front *up, sgm_front *down)
 {
-    neighbour below, above;
+    sgm_neighbour below, above;
     sgm_look look;
     int answered;
     int64_t voxels = 0;
@@ -250,11 +221,12 @@ static sgm_status step_meeting(sgm_run *run, sgm_front *up, sgm_front *down)
         return step_alone(run, up);
     }
     blend_logits(run, up, down);
-    sgm_box mean = {(below.extent.x0 + above.extent.x0) / 2, (below.extent.y0 + above.extent.y0) / 2,
-                    (below.extent.x1 + above.extent.x1) / 2,
-                    (below.extent.y1 + above.extent.y1) / 2};
+    sgm_box mean = {
+        (below.extent.x0 + above.extent.x0) / 2, (below.extent.y0 + above.extent.y0) / 2,
+        (below.extent.x1 + above.extent.x1) / 2, (below.extent.y1 + above.extent.y1) / 2};
     SGM_TRY(ask(run, up, run->neighbour, &mean, &look, &answered));
-    if (answered && (goes_on(&look, &below, up->quality) || goes_on(&look, &above, down->quality)))
+    if (answered && (sgm_propagation_goes_on(&run->picture, &look, &below) ||
+                     sgm_propagation_goes_on(&run->picture, &look, &above)))
         SGM_TRY(sgm_run_take(run, &run->targets[up->target], &look, 0, &voxels));
     end_front(up);
     end_front(down);

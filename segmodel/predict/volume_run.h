@@ -9,6 +9,7 @@
 #include "predict/volume_plane.h"
 #include "predict/volume_prompts.h"
 #include "predict/volume_slice.h"
+#include "predict/volume_stop.h"
 #include "predict/zoom_look.h"
 
 typedef struct sgm_target {
@@ -41,9 +42,10 @@ typedef struct sgm_front {
     int64_t reach;      /* the last slice it may ever take: max_slices, ROI, volume */
     ptrdiff_t opposite; /* the front that comes towards this one, or -1 */
     sgm_front_state state;
-    float quality;   /* predicted IoU of the prompted slice */
-    sgm_view view; /* of the last look */
-    int8_t *logits;  /* of the last look, packed; NULL before the first and after the last */
+    float quality;     /* predicted IoU of the prompted slice */
+    sgm_shades shades; /* of the last look */
+    sgm_view view;     /* of the last look */
+    int8_t *logits;    /* of the last look, packed; NULL before the first and after the last */
 } sgm_front;
 
 typedef struct sgm_run {
@@ -56,7 +58,7 @@ typedef struct sgm_run {
     sgm_looker looker;
     sgm_image picture; /* of slice `loaded` */
     uint8_t *pixels;
-    int64_t loaded; /* -1: none */
+    int64_t loaded;                       /* -1: none */
     uint8_t *neighbour, *other_neighbour; /* masks of the picture's size */
     float *logits, *other_logits;
     sgm_point *points; /* room for any object's seeds and SGM_INNER_POINTS */

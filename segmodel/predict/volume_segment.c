@@ -22,8 +22,7 @@ static sgm_status fill_holes(sgm_run *run, sgm_target *target)
     for (size_t i = 0; i < target->report_count; i++) {
         sgm_slice_report *report = &target->reports[i];
         if (!report->voxels) continue;
-        sgm_slice_load(&run->plane, run->volume->size, report->slice, target->mask,
-                       run->neighbour);
+        sgm_slice_load(&run->plane, run->volume->size, report->slice, target->mask, run->neighbour);
         SGM_TRY(sgm_mask_fill_holes(run->neighbour, run->plane.width, run->plane.height));
         sgm_slice_store(&run->plane, run->volume->size, report->slice, run->neighbour,
                         target->mask);

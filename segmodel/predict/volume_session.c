@@ -78,9 +78,9 @@ void sgm_session_predictor_clear(sgm_session_predictor *binding)
     *binding = (sgm_session_predictor){0};
 }
 
-sgm_status sgm_volume_predict(sgm_model *model, const sgm_volume *volume,
-                              const sgm_object *objects, size_t object_count,
-                              const sgm_volume_options *options, sgm_volume_result *out)
+sgm_status sgm_volume_predict(sgm_model *model, const sgm_volume *volume, const sgm_object *objects,
+                              size_t object_count, const sgm_volume_options *options,
+                              sgm_volume_result *out)
 {
     sgm_session_predictor binding;
     if (!out) return sgm_fail(SGM_INVALID_ARGUMENT, "sgm_volume_predict: out is NULL");
@@ -90,8 +90,8 @@ sgm_status sgm_volume_predict(sgm_model *model, const sgm_volume *volume,
     sgm_zoom_mode mode = options ? options->zoom : SGM_ZOOM_AUTO;
     int zoom = mode == SGM_ZOOM_ON || (mode == SGM_ZOOM_AUTO && sgm_model_wants_zoom(model));
     SGM_TRY(sgm_session_predictor_init(&binding, model));
-    sgm_status status = sgm_volume_segment(&binding.predictor, zoom, volume, objects, object_count,
-                                           options, out);
+    sgm_status status =
+        sgm_volume_segment(&binding.predictor, zoom, volume, objects, object_count, options, out);
     sgm_session_predictor_clear(&binding);
     return status;
 }

@@ -83,8 +83,8 @@ sgm_status sgm_slicer_init(sgm_slicer *slicer, const sgm_volume *volume, const s
     sgm_status status = resampling_init(&slicer->across, plane->columns, plane->width);
     if (status == SGM_OK) status = resampling_init(&slicer->down, plane->rows, plane->height);
     if (status == SGM_OK && !(slicer->line && slicer->voxels && slicer->widened))
-        status = sgm_fail(SGM_OUT_OF_MEMORY, "no memory for a slice of %zu x %zu voxels", columns,
-                          rows);
+        status =
+            sgm_fail(SGM_OUT_OF_MEMORY, "no memory for a slice of %zu x %zu voxels", columns, rows);
     if (status != SGM_OK) sgm_slicer_clear(slicer);
     return status;
 }

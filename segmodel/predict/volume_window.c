@@ -100,8 +100,9 @@ static void count_all(const sgm_volume *volume, histogram *h)
         return;
     }
     count_between(volume, 0, 1, h);
+    double half = is_integer(volume) ? 0.5 : 0; /* integers lie inside their bins */
     if (h->smallest < h->largest && isfinite(h->largest - h->smallest))
-        count_between(volume, h->smallest, h->largest, h);
+        count_between(volume, h->smallest - half, h->largest + half, h);
 }
 
 /* Narrows the bins to the quantiles' neighbourhood until these lie far apart in bins, or the bins

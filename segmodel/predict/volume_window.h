@@ -9,9 +9,9 @@
 sgm_status sgm_window_choose(const sgm_volume *volume, const sgm_volume_options *options,
                              double *low, double *high);
 
-/* The values of two quantiles (0 <= q[0] <= q[1] <= 1) among the finite voxels that are not padding:
- * exact for integers, else to 1/4096 of the distance between both; from at most about 32 million
- * voxels, in rows at even steps. low = high = 0 if there are none. */
+/* The values of two quantiles (0 <= q[0] <= q[1] <= 1) among the finite voxels that are not
+ * padding: exact for integers, else to 1/4096 of the distance between both; from at most about 32
+ * million voxels, in rows at even steps. low = high = 0 if there are none. */
 sgm_status sgm_window_quantiles(const sgm_volume *volume, const double q[2], double *low,
                                 double *high);
 

@@ -160,17 +160,18 @@ sgm_status sgm_zoom_predict(sgm_zoom *zoom, const sgm_prompt *prompt,
     if (!zoom->pixels) return sgm_fail(SGM_INVALID_ARGUMENT, "there is no image yet");
     SGM_TRY(check_points(&zoom->image, prompt));
     SGM_TRY(check_box(&zoom->image, prompt->box));
-    sgm_question question = {.image = &zoom->image, .points = prompt->points,
-                             .point_count = prompt->point_count, .box = prompt->box,
+    sgm_question question = {.image = &zoom->image,
+                             .points = prompt->points,
+                             .point_count = prompt->point_count,
+                             .box = prompt->box,
                              .stay = zoom->view,
                              .choice = options ? options->choice : SGM_CHOOSE_AUTO};
     if (prompt->mask) {
         const int *shape = zoom->looker.predictor->low_res_shape;
         memcpy(zoom->logits, prompt->mask, sizeof(float) * (size_t)shape[0] * (size_t)shape[1]);
         question.logits = zoom->logits;
-        question.logits_view = zoom->view.width
-                                    ? zoom->view
-                                    : sgm_view_whole(zoom->image.width, zoom->image.height);
+        question.logits_view =
+            zoom->view.width ? zoom->view : sgm_view_whole(zoom->image.width, zoom->image.height);
         question.extent = zoom->has_extent ? &zoom->extent : NULL;
     }
     SGM_TRY(sgm_look_at(&zoom->looker, &question, &look));

@@ -12,7 +12,7 @@
 typedef struct sgm_embedding_slot {
     int64_t picture;
     sgm_view view; /* width 0: free */
-    uint64_t used;   /* tick of the last use */
+    uint64_t used; /* tick of the last use */
     float *values;
 } sgm_embedding_slot;
 

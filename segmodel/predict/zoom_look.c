@@ -63,6 +63,17 @@ int64_t sgm_mask_measure(const uint8_t *mask, int width, int height, sgm_box *ex
     return area;
 }
 
+void sgm_look_clip(sgm_look *look, const sgm_box *box)
+{
+    for (int y = 0; y < look->height; y++) {
+        int is_row_inside = y >= box->y0 - 0.5 && y <= box->y1 + 0.5;
+        for (int x = 0; x < look->width; x++)
+            if (!is_row_inside || x < box->x0 - 0.5 || x > box->x1 + 0.5)
+                look->mask[(size_t)y * (size_t)look->width + (size_t)x] = 0;
+    }
+    look->area = sgm_mask_measure(look->mask, look->width, look->height, &look->extent);
+}
+
 static sgm_status reserve(sgm_looker *looker, const sgm_question *question)
 {
     size_t pixels = (size_t)question->image->width * (size_t)question->image->height;
@@ -228,7 +239,7 @@ static float rating(const sgm_question *question, const sgm_look *look)
     float iou = look->raw.predicted_iou;
     if (!look->area || !isfinite(iou)) return -INFINITY;
     int is_cut = sgm_view_is_touched(look->view, &look->extent, question->image->width,
-                                      question->image->height);
+                                     question->image->height);
     return is_cut ? iou - 1000 : iou;
 }
 

@@ -15,7 +15,7 @@ typedef struct sgm_question {
     const float *logits; /* low-res logits of `logits_view`, or NULL */
     sgm_view logits_view;
     const sgm_box *extent; /* of the mask that `logits` show, to choose a view by; may be NULL */
-    sgm_view stay;        /* an earlier view to stay in while it serves; width 0: none */
+    sgm_view stay;         /* an earlier view to stay in while it serves; width 0: none */
     sgm_choice choice;
 } sgm_question;
 
@@ -55,6 +55,9 @@ void sgm_looker_clear(sgm_looker *looker);
  *
  * SGM_BAD_PROMPT as sgm_session_predict. */
 sgm_status sgm_look_at(sgm_looker *looker, const sgm_question *question, sgm_look *out);
+
+/* Clears what lies outside the box (pixel centres, half a pixel of grace). */
+void sgm_look_clip(sgm_look *look, const sgm_box *box);
 
 /* Bounding box (pixel centres) and area of a 0/1 mask; the box is untouched when empty. */
 int64_t sgm_mask_measure(const uint8_t *mask, int width, int height, sgm_box *extent);

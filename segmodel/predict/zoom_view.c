@@ -55,7 +55,7 @@ static double wanted_side(const sgm_box *extent)
 sgm_view sgm_view_around(const sgm_box *extent, int width, int height)
 {
     return sgm_view_at((extent->x0 + extent->x1) / 2, (extent->y0 + extent->y1) / 2,
-                        wanted_side(extent), width, height);
+                       wanted_side(extent), width, height);
 }
 
 /* Whether low..high keeps `gap` pixels from both ends of the span, where those are not the

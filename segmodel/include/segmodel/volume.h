@@ -89,13 +89,13 @@ typedef enum sgm_axis {
 /* Level/width of the presets in Hounsfield units as radiologists use them. RGB is never windowed.
  */
 typedef enum sgm_window {
-    SGM_WINDOW_AUTO,       /* CT: abdomen; other 8-bit data: as they are; else percentiles */
-    SGM_WINDOW_NONE,       /* whole range of the data */
-    SGM_WINDOW_PERCENTILE, /* 0.5 % to 99.5 % of the voxels that are not padding */
-    SGM_WINDOW_BRAIN,      /* 40/80 */
-    SGM_WINDOW_LUNG,       /* -600/1500 */
-    SGM_WINDOW_ABDOMEN,    /* 40/400 */
-    SGM_WINDOW_BONE,       /* 400/1800 */
+    SGM_WINDOW_AUTO,        /* CT: abdomen; other 8-bit data: as they are; else percentiles */
+    SGM_WINDOW_NONE,        /* whole range of the data */
+    SGM_WINDOW_PERCENTILE,  /* 0.5 % to 99.5 % of the voxels that are not padding */
+    SGM_WINDOW_BRAIN,       /* 40/80 */
+    SGM_WINDOW_LUNG,        /* -600/1500 */
+    SGM_WINDOW_ABDOMEN,     /* 40/400 */
+    SGM_WINDOW_BONE,        /* 400/1800 */
     SGM_WINDOW_MEDIASTINUM, /* 50/350 */
     SGM_WINDOW_MANUAL
 } sgm_window;

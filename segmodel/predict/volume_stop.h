@@ -1,0 +1,34 @@
+/* When a walk from slice to slice has left its object. */
+#ifndef SEGMODEL_PREDICT_VOLUME_STOP_H
+#define SEGMODEL_PREDICT_VOLUME_STOP_H
+
+#include "predict/zoom_look.h"
+
+/* Mean intensities (0..255) of a mask and of what lies around it. */
+typedef struct sgm_shades {
+    float inside, around;
+} sgm_shades;
+
+/* What is known of the slice a mask comes from. */
+typedef struct sgm_neighbour {
+    int64_t area;
+    sgm_box extent;
+    sgm_shades shades;
+    float quality; /* predicted IoU where the walk began */
+} sgm_neighbour;
+
+/* `extent` is the bounding box of the mask, which is not empty. */
+sgm_shades sgm_shades_of(const sgm_image *picture, const uint8_t *mask, const sgm_box *extent);
+
+/* The stop rule: 0 when the look at the next slice (its picture, after clipping to the ROI)
+ *  - is empty, or its predicted IoU is below 0.6 of that of the prompted slice, or not a number;
+ *  - has more than 2.5 times, or less than a tenth of, the neighbour's area (16 pixels of grace):
+ *    the last slices of a ball have a third of their neighbour's area, but only leaks grow fast;
+ *  - has its centre of gravity outside the neighbour's box (a tenth of grace);
+ *  - looks more like what surrounded the neighbour than like the neighbour, where the two differed
+ *    by 12 of 255 grey levels or more: beyond an object's end, a network that is shown its box
+ *    answers with whatever else is there. */
+int sgm_propagation_goes_on(const sgm_image *picture, const sgm_look *look,
+                            const sgm_neighbour *from);
+
+#endif

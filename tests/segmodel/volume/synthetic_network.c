@@ -1,0 +1,187 @@
+#include "synthetic_network.h"
+
+#include "core/status.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static double scale_of(const synthetic_network *network)
+{
+    int longest = network->width > network->height ? network->width : network->height;
+    return (double)network->predictor.image_size / longest;
+}
+
+static int clamp(double value, int count)
+{
+    int at = (int)floor(value);
+    return at < 0 ? 0 : at >= count ? count - 1 : at;
+}
+
+/* Embedding column or row of a picture coordinate. */
+static int cell_of(const synthetic_network *network, double x, int length)
+{
+    double scale = scale_of(network);
+    return clamp((x + 0.5) * scale, (int)ceil(length * scale - 1e-9));
+}
+
+static sgm_status synthetic_hash(void *self, const sgm_image *image, uint64_t *hash)
+{
+    (void)self;
+    *hash = (uint64_t)image->width << 32 ^ (uint64_t)image->height;
+    for (int y = 0; y < image->height; y++)
+        for (int x = 0; x < image->width; x++) {
+            ptrdiff_t stride = image->stride ? image->stride : image->width * image->channels;
+            *hash = (*hash ^ image->data[y * stride + x * image->channels]) * 0x100000001b3u;
+        }
+    return SGM_OK;
+}
+
+static sgm_status synthetic_encode(void *self, const sgm_image *image, float *embedding)
+{
+    synthetic_network *network = self;
+    int side = network->predictor.image_size;
+    ptrdiff_t stride = image->stride ? image->stride : image->width * image->channels;
+    network->encodes++;
+    network->width = image->width;
+    network->height = image->height;
+    double scale = scale_of(network);
+    for (int row = 0; row < side; row++)
+        for (int column = 0; column < side; column++) {
+            int x = (int)floor((column + 0.5) / scale), y = (int)floor((row + 0.5) / scale);
+            int is_padding = x >= image->width || y >= image->height;
+            *embedding++ = is_padding ? -1000 : image->data[y * stride + x * image->channels];
+        }
+    return SGM_OK;
+}
+
+static sgm_status synthetic_select(void *self, const float *embedding, int width, int height)
+{
+    synthetic_network *network = self;
+    memcpy(network->embedding, embedding, sizeof(float) * network->predictor.embedding_count);
+    network->width = width;
+    network->height = height;
+    return SGM_OK;
+}
+
+/* Is a cell inside the box and not near a background point? */
+static int is_allowed(const synthetic_network *network, const sgm_prompt *prompt, int column,
+                      int row)
+{
+    double scale = scale_of(network);
+    double x = (column + 0.5) / scale - 0.5, y = (row + 0.5) / scale - 0.5;
+    if (prompt->box && !network->ignores_box &&
+        (x < prompt->box->x0 - 0.5 || x > prompt->box->x1 + 0.5 || y < prompt->box->y0 - 0.5 ||
+         y > prompt->box->y1 + 0.5))
+        return 0;
+    for (size_t i = 0; i < prompt->point_count; i++)
+        if (prompt->points[i].label == SGM_BACKGROUND &&
+            hypot(prompt->points[i].x - x, prompt->points[i].y - y) < 2)
+            return 0;
+    return 1;
+}
+
+static void push(synthetic_network *network, const sgm_prompt *prompt, float wanted, int column,
+                 int row, int *size)
+{
+    int side = network->predictor.image_size, at = row * side + column;
+    if (column < 0 || row < 0 || column >= side || row >= side || network->logits[at] > 0) return;
+    if (!(fabsf(network->embedding[at] - wanted) <= (float)network->tolerance)) return;
+    if (!is_allowed(network, prompt, column, row)) return;
+    network->logits[at] = 8;
+    network->stack[(*size)++] = at;
+}
+
+static void grow(synthetic_network *network, const sgm_prompt *prompt, double x, double y)
+{
+    int side = network->predictor.image_size, size = 0;
+    int column = cell_of(network, x, network->width), row = cell_of(network, y, network->height);
+    float wanted = network->embedding[row * side + column];
+    push(network, prompt, wanted, column, row, &size);
+    while (size) {
+        int at = network->stack[--size];
+        push(network, prompt, wanted, at % side - 1, at / side, &size);
+        push(network, prompt, wanted, at % side + 1, at / side, &size);
+        push(network, prompt, wanted, at % side, at / side - 1, &size);
+        push(network, prompt, wanted, at % side, at / side + 1, &size);
+    }
+    network->iou = 0.5f + wanted / 510;
+}
+
+static void count_prompt(synthetic_network *network, const sgm_prompt *prompt)
+{
+    network->decodes++;
+    network->mask_prompts += prompt->mask != NULL;
+    network->last = *prompt;
+    if (prompt->box) network->last_box = *prompt->box;
+    for (size_t i = 0; i < prompt->point_count; i++)
+        network->background_points += prompt->points[i].label == SGM_BACKGROUND;
+}
+
+static sgm_status synthetic_decode(void *self, const sgm_prompt *prompt,
+                                   const sgm_predict_options *options, sgm_mask *out)
+{
+    synthetic_network *network = self;
+    int side = network->predictor.image_size, foreground = 0;
+    (void)options;
+    count_prompt(network, prompt);
+    for (int i = 0; i < side * side; i++)
+        network->logits[i] = -8;
+    for (size_t i = 0; i < prompt->point_count; i++) {
+        if (prompt->points[i].label == SGM_BACKGROUND) continue;
+        grow(network, prompt, prompt->points[i].x, prompt->points[i].y);
+        foreground = 1;
+    }
+    if (!foreground && prompt->box)
+        grow(network, prompt, (prompt->box->x0 + prompt->box->x1) / 2,
+             (prompt->box->y0 + prompt->box->y1) / 2);
+    free(network->mask);
+    network->mask = malloc((size_t)network->width * (size_t)network->height);
+    if (!network->mask) return sgm_fail(SGM_OUT_OF_MEMORY, "synthetic mask");
+    for (int y = 0; y < network->height; y++)
+        for (int x = 0; x < network->width; x++)
+            network->mask[(size_t)y * (size_t)network->width + (size_t)x] =
+                network->logits[cell_of(network, y, network->height) * side +
+                                cell_of(network, x, network->width)] > 0;
+    *out = (sgm_mask){.data = network->mask,
+                      .width = network->width,
+                      .height = network->height,
+                      .predicted_iou = network->iou,
+                      .low_res = network->logits,
+                      .iou = &network->iou,
+                      .mask_tokens = 1,
+                      .low_res_shape = {side, side}};
+    return SGM_OK;
+}
+
+static sgm_status synthetic_cancelled(void *self)
+{
+    synthetic_network *network = self;
+    if (network->cancel_after && network->encodes >= network->cancel_after)
+        return sgm_fail(SGM_CANCELLED, "cancelled");
+    return SGM_OK;
+}
+
+void synthetic_init(synthetic_network *network, int side)
+{
+    memset(network, 0, sizeof *network);
+    network->tolerance = 40;
+    network->predictor = (sgm_predictor){
+        .self = network,
+        .image_size = side,
+        .low_res_shape = {side, side},
+        .embedding_count = (size_t)side * (size_t)side,
+        .key = 12345,
+        .input_hash = synthetic_hash,
+        .encode = synthetic_encode,
+        .select = synthetic_select,
+        .decode = synthetic_decode,
+        .cancelled = synthetic_cancelled,
+    };
+}
+
+void synthetic_clear(synthetic_network *network)
+{
+    free(network->mask);
+    network->mask = NULL;
+}

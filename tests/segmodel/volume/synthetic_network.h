@@ -1,0 +1,32 @@
+/* A network without weights: the picture scaled to a square (nearest pixel) is its embedding, and
+ * its answer is the part of the picture, inside the box, that is connected to the foreground points
+ * and of their intensity. It counts what is asked of it. */
+#ifndef SEGMODEL_TESTS_SYNTHETIC_NETWORK_H
+#define SEGMODEL_TESTS_SYNTHETIC_NETWORK_H
+
+#include "predict/predictor.h"
+
+#define SYNTHETIC_MAX_SIDE 256
+
+typedef struct synthetic_network {
+    sgm_predictor predictor;
+    int tolerance; /* intensities that still belong together */
+    int encodes, decodes, mask_prompts, background_points;
+    int ignores_box;  /* 1: answers beyond it */
+    int cancel_after; /* encodes after which the user wants to stop; 0: never */
+    sgm_prompt last;  /* counts only; pointers are not valid */
+    sgm_box last_box;
+    /* the current embedding's picture */
+    int width, height;
+    float embedding[SYNTHETIC_MAX_SIDE * SYNTHETIC_MAX_SIDE];
+    float logits[SYNTHETIC_MAX_SIDE * SYNTHETIC_MAX_SIDE];
+    int stack[SYNTHETIC_MAX_SIDE * SYNTHETIC_MAX_SIDE];
+    uint8_t *mask;
+    float iou;
+} synthetic_network;
+
+/* side: of its input, at most SYNTHETIC_MAX_SIDE. */
+void synthetic_init(synthetic_network *network, int side);
+void synthetic_clear(synthetic_network *network);
+
+#endif

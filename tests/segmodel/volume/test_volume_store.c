@@ -1,0 +1,244 @@
+/* The embedding cache: what comes back, what does not, and what is left in the folder. */
+#include "check.h"
+#include "phantom.h"
+#include "synthetic_network.h"
+
+#include "predict/volume_segment.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { COUNT = 1000, FILE_SIZE = 40 + COUNT * 4 };
+
+static char folder[64];
+
+static void path_of(uint64_t key, char path[128])
+{
+    snprintf(path, 128, "%s/%016llx.emb", folder, (unsigned long long)key);
+}
+
+static long size_of(uint64_t key)
+{
+    char path[128];
+    struct stat state;
+    path_of(key, path);
+    return stat(path, &state) == 0 ? (long)state.st_size : -1;
+}
+
+static int count_files(void)
+{
+    int count = 0;
+    DIR *directory = opendir(folder);
+    if (!directory) return -1;
+    for (struct dirent *e; (e = readdir(directory));)
+        count += e->d_name[0] != '.' || strlen(e->d_name) > 2;
+    closedir(directory);
+    return count;
+}
+
+static void empty_folder(void)
+{
+    DIR *directory = opendir(folder);
+    if (!directory) return;
+    for (struct dirent *e; (e = readdir(directory));) {
+        char path[400];
+        snprintf(path, sizeof path, "%s/%s", folder, e->d_name);
+        if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0) remove(path);
+    }
+    closedir(directory);
+}
+
+static void fill(float *values, unsigned seed)
+{
+    for (int i = 0; i < COUNT; i++) {
+        seed = seed * 1664525u + 1013904223u;
+        values[i] = (float)((double)seed / 4294967296.0 - 0.5);
+    }
+}
+
+static void check_exact(void)
+{
+    float values[COUNT], back[COUNT];
+    sgm_embedding_store store;
+    CHECK_OK(sgm_store_open(folder, 0, &store));
+    fill(values, 1);
+    values[3] = -0.0f;
+    values[4] = 1e-42f; /* denormal */
+    CHECK(!store.get(store.user, 5, back, COUNT));
+    store.put(store.user, 5, values, COUNT);
+    CHECK(store.get(store.user, 5, back, COUNT) && memcmp(values, back, sizeof values) == 0);
+    CHECK(size_of(5) == FILE_SIZE);
+    CHECK(!store.get(store.user, 6, back, COUNT));
+    CHECK(!store.get(store.user, 5, back, COUNT - 1)); /* another model's size */
+    for (int i = 0; i < COUNT; i++)
+        values[i] = (float)(i % 256) / 64;
+    store.put(store.user, 7, values, COUNT); /* BF16 numbers take half */
+    CHECK(size_of(7) == 40 + COUNT * 2);
+    CHECK(store.get(store.user, 7, back, COUNT) && memcmp(values, back, sizeof values) == 0);
+    CHECK(count_files() == 2);
+    sgm_store_close(&store);
+    CHECK(store.get == NULL);
+    sgm_store_close(&store);
+    empty_folder();
+}
+
+static void change_byte(uint64_t key, long at, int length)
+{
+    char path[128];
+    path_of(key, path);
+    FILE *file = fopen(path, "r+b");
+    CHECK(file != NULL);
+    if (!file) return;
+    fseek(file, at, SEEK_SET);
+    int c = fgetc(file);
+    fseek(file, at, SEEK_SET);
+    fputc(c ^ 0x5a, file);
+    fclose(file);
+    if (length >= 0) CHECK(truncate(path, length) == 0);
+}
+
+/* Any byte of an entry changed, or its end cut off: a miss, and writable again. */
+static void check_damage(void)
+{
+    static const long places[] = {0, 9, 13, 17, 25, 26, 33, 40, 41, 2000, FILE_SIZE - 1};
+    float values[COUNT], back[COUNT];
+    sgm_embedding_store store;
+    CHECK_OK(sgm_store_open(folder, 0, &store));
+    fill(values, 2);
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+        store.put(store.user, 9, values, COUNT);
+        CHECK(store.get(store.user, 9, back, COUNT));
+        change_byte(9, places[i], -1);
+        CHECK(!store.get(store.user, 9, back, COUNT));
+    }
+    for (int length = 0; length < FILE_SIZE; length += 500) {
+        store.put(store.user, 9, values, COUNT);
+        change_byte(9, FILE_SIZE - 1, length);
+        CHECK(!store.get(store.user, 9, back, COUNT));
+    }
+    char path[128], target[128];
+    path_of(9, path);
+    path_of(10, target);
+    store.put(store.user, 9, values, COUNT);
+    CHECK(rename(path, target) == 0); /* an entry under another's name */
+    CHECK(!store.get(store.user, 10, back, COUNT));
+    CHECK(symlink("/dev/zero", path) == 0);
+    CHECK(!store.get(store.user, 9, back, COUNT));
+    store.put(store.user, 9, values, COUNT); /* takes the link's place, not its target's */
+    CHECK(store.get(store.user, 9, back, COUNT) && size_of(9) == FILE_SIZE);
+    path_of(11, path);
+    CHECK(mkdir(path, 0777) == 0);
+    CHECK(!store.get(store.user, 11, back, COUNT));
+    store.put(store.user, 11, values, COUNT);
+    CHECK(count_files() == 3); /* nothing half-written is left behind */
+    sgm_store_close(&store);
+    empty_folder();
+}
+
+static void set_age(uint64_t key, int seconds)
+{
+    char path[128];
+    struct timespec times[2] = {{.tv_sec = 1700000000 - seconds}, {.tv_sec = 1700000000 - seconds}};
+    path_of(key, path);
+    CHECK(utimensat(AT_FDCWD, path, times, 0) == 0);
+}
+
+/* Above the limit, what was used longest ago goes; what is not ours stays. */
+static void check_limit(void)
+{
+    float values[COUNT], back[COUNT];
+    sgm_embedding_store store;
+    char other[128];
+    snprintf(other, sizeof other, "%s/notes.txt", folder);
+    FILE *file = fopen(other, "w");
+    if (file) fclose(file);
+    CHECK_OK(sgm_store_open(folder, 4 * FILE_SIZE, &store));
+    for (uint64_t key = 1; key <= 4; key++) {
+        fill(values, (unsigned)key);
+        store.put(store.user, key, values, COUNT);
+        set_age(key, 100 - (int)key);
+    }
+    CHECK(count_files() == 5);
+    CHECK(store.get(store.user, 1, back, COUNT)); /* used: 2 is now the oldest */
+    store.put(store.user, 5, values, COUNT);
+    CHECK(size_of(1) > 0 && size_of(2) < 0 && size_of(3) > 0 && size_of(5) > 0);
+    CHECK(count_files() == 5 && access(other, F_OK) == 0);
+    sgm_store_close(&store);
+    CHECK_OK(sgm_store_open(folder, 2 * FILE_SIZE, &store)); /* a smaller limit acts at once */
+    CHECK(count_files() == 3);
+    sgm_store_close(&store);
+    CHECK_OK(sgm_store_open(folder, 100, &store)); /* too small for any entry */
+    store.put(store.user, 8, values, COUNT);
+    CHECK(count_files() == 1);
+    sgm_store_close(&store);
+    empty_folder();
+}
+
+static void check_refusals(void)
+{
+    sgm_embedding_store store;
+    char path[128];
+    CHECK_STATUS(sgm_store_open(NULL, 0, &store), SGM_INVALID_ARGUMENT, "folder");
+    snprintf(path, sizeof path, "%s/a/b", folder);
+    CHECK_STATUS(sgm_store_open(path, 0, &store), SGM_UNWRITABLE, path);
+    snprintf(path, sizeof path, "%s/file", folder);
+    FILE *file = fopen(path, "w");
+    if (file) fclose(file);
+    CHECK_STATUS(sgm_store_open(path, 0, &store), SGM_UNWRITABLE, path);
+    CHECK(store.get == NULL);
+    empty_folder();
+}
+
+/* No two slices alike: equal pictures share an entry. */
+static double ball(const double mm[3])
+{
+    return hypot(hypot(mm[0], mm[1]), mm[2]) < 8 ? 200 : 40 + mm[2];
+}
+
+/* The second run encodes nothing and finds the same; so does a run without the cache. */
+static void check_second_run(void)
+{
+    const int64_t extent[3] = {30, 30, 20};
+    const double spacing[3] = {1, 1, 1};
+    const int order[3] = {0, 1, 2};
+    static synthetic_network net;
+    phantom p;
+    sgm_volume_result results[3];
+    sgm_seed seed = {{14, 14, 10}, 1};
+    sgm_object object = {.seeds = &seed, .seed_count = 1};
+    phantom_make(&p, ball, extent, spacing, order, 0);
+    for (int i = 0; i < 3; i++) {
+        sgm_volume_options options = {.axis = SGM_AXIS_K};
+        if (i < 2) CHECK_OK(sgm_store_open(folder, 0, &options.store));
+        synthetic_init(&net, 64);
+        CHECK_OK(
+            sgm_volume_segment(&net.predictor, 0, &p.volume, &object, 1, &options, &results[i]));
+        CHECK(results[i].encoded == net.encodes);
+        synthetic_clear(&net);
+        sgm_store_close(&options.store);
+    }
+    CHECK(results[0].encoded > 10 && results[0].cached == 0);
+    CHECK(results[1].encoded == 0 && results[1].cached == results[0].encoded);
+    CHECK(results[2].encoded == results[0].encoded);
+    for (int i = 1; i < 3; i++)
+        CHECK(memcmp(results[0].objects[0].mask, results[i].objects[0].mask, 30 * 30 * 20) == 0);
+    for (int i = 0; i < 3; i++)
+        sgm_volume_result_clear(&results[i]);
+    phantom_clear(&p);
+    empty_folder();
+}
+
+int main(void)
+{
+    snprintf(folder, sizeof folder, "test_store.%ld", (long)getpid());
+    check_exact();
+    check_damage();
+    check_limit();
+    check_refusals();
+    check_second_run();
+    CHECK(rmdir(folder) == 0);
+    return check_report();
+}

@@ -1,0 +1,311 @@
+/* How masks travel: where walks meet and stop, what is encoded how often, memory, cancelling. */
+#include "check.h"
+#include "phantom.h"
+#include "synthetic_network.h"
+
+#include "predict/volume_segment.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+static const int straight[3] = {0, 1, 2};
+static const double isotropic[3] = {1, 1, 1};
+static synthetic_network net;
+
+static synthetic_network *network(void)
+{
+    synthetic_clear(&net);
+    synthetic_init(&net, 64);
+    return &net;
+}
+
+/* A tube along z over the whole volume. */
+static double tube(const double mm[3])
+{
+    return hypot(mm[0], mm[1]) < 6 ? 200 : 40;
+}
+
+/* Two tubes side by side. */
+static double two_tubes(const double mm[3])
+{
+    if (hypot(mm[0] - 7, mm[1]) < 5) return 200;
+    return hypot(mm[0] + 7, mm[1]) < 5 ? 130 : 40;
+}
+
+static double fading_tube(const double mm[3])
+{
+    return hypot(mm[0], mm[1]) < 6 ? 235 - 4 * fabs(mm[2]) : 0;
+}
+
+/* A tube that opens into a wide chamber of the same intensity at z = 8. */
+static double leaking_tube(const double mm[3])
+{
+    return hypot(mm[0], mm[1]) < (mm[2] < 8 ? 5 : 13) ? 200 : 40;
+}
+
+/* A tube that ends at z = 8, while another body begins beside it. */
+static double jumping_tube(const double mm[3])
+{
+    if (mm[2] < 8) return hypot(mm[0] + 6, mm[1]) < 5 ? 200 : 40;
+    return hypot(mm[0] - 6, mm[1]) < 5 ? 200 : 40;
+}
+
+/* A tube with an interruption around z = 10. */
+static double broken_tube(const double mm[3])
+{
+    return hypot(mm[0], mm[1]) < 6 && fabs(mm[2] - 10) > 1.2 ? 200 : 40;
+}
+
+static sgm_volume_result run(const phantom *p, synthetic_network *n, const sgm_object *objects,
+                             size_t count, const sgm_volume_options *options)
+{
+    sgm_volume_result result;
+    CHECK_OK(sgm_volume_segment(&n->predictor, 0, &p->volume, objects, count, options, &result));
+    return result;
+}
+
+/* Slices of an object's report, first to last, without gaps. */
+static int covers(const sgm_volume_result *result, size_t object, int64_t first, int64_t last)
+{
+    const sgm_object_result *o = &result->objects[object];
+    for (size_t i = 0; i < o->slice_count; i++)
+        if (o->slices[i].slice != first + (int64_t)i) return 0;
+    return (int64_t)o->slice_count == last - first + 1;
+}
+
+static sgm_seed on_axis(double k)
+{
+    return (sgm_seed){{14.5, 14.5, k}, SGM_FOREGROUND};
+}
+
+/* Seeds on several slices: the gaps are walked from both sides, each slice once. */
+static void check_meeting(int64_t a, int64_t b)
+{
+    const int64_t extent[3] = {30, 30, 40};
+    phantom p;
+    synthetic_network *n = network();
+    phantom_make(&p, tube, extent, isotropic, straight, 0);
+    sgm_seed seeds[2] = {on_axis((double)a), on_axis((double)b)};
+    sgm_object object = {.seeds = seeds, .seed_count = 2};
+    sgm_volume_options options = {.axis = SGM_AXIS_K};
+    sgm_volume_result result = run(&p, n, &object, 1, &options);
+    CHECK(covers(&result, 0, 0, 39));
+    CHECK(n->decodes == 40 && n->encodes == 40 && n->mask_prompts == 38);
+    CHECK_NEAR(phantom_dice(&p, result.objects[0].mask, 200, 200), 1, 0);
+    CHECK(result.encoded == 40 && result.cached == 0);
+    sgm_volume_result_clear(&result);
+    options.no_propagation = 1;
+    result = run(&p, network(), &object, 1, &options);
+    CHECK(result.objects[0].slice_count == 2 && net.decodes == 2);
+    sgm_volume_result_clear(&result);
+    options.no_propagation = 0;
+    options.max_slices = 3;
+    result = run(&p, network(), &object, 1, &options);
+    int64_t gap = b - a - 1 < 6 ? b - a - 1 : 6;
+    CHECK((int64_t)result.objects[0].slice_count == 2 + 6 + gap);
+    sgm_volume_result_clear(&result);
+    phantom_clear(&p);
+}
+
+/* The slice in the middle comes from both sides: two discs, moved against each other, give a box in
+ * between. */
+static void check_blend(void)
+{
+    const int64_t extent[3] = {30, 30, 5};
+    phantom p;
+    synthetic_network *n = network();
+    phantom_make(&p, tube, extent, isotropic, straight, 0);
+    for (int64_t k = 0; k < 5; k++)
+        for (int64_t j = 0; j < 30; j++)
+            for (int64_t i = 0; i < 30; i++) {
+                double centre = 13 + (double)k;
+                p.voxels[i + 30 * (j + 30 * k)] =
+                    hypot((double)i - centre, (double)j - 14) < 6.3 ? 200 : 40;
+            }
+    sgm_seed seeds[2] = {{{13, 14, 0}, 1}, {{17, 14, 4}, 1}};
+    sgm_object object = {.seeds = seeds, .seed_count = 2};
+    sgm_volume_options options = {.axis = SGM_AXIS_K};
+    sgm_volume_result result = run(&p, n, &object, 1, &options);
+    /* last decoded: slice 2 between discs at 14 and 16, radius 6, with a margin of one pixel */
+    CHECK(covers(&result, 0, 0, 4));
+    CHECK_NEAR(n->last_box.x0, 15 - 6 - 1, 1e-9);
+    CHECK_NEAR(n->last_box.x1, 15 + 6 + 1, 1e-9);
+    CHECK_NEAR(phantom_dice(&p, result.objects[0].mask, 200, 200), 1, 0);
+    sgm_volume_result_clear(&result);
+    phantom_clear(&p);
+}
+
+/* extent 30 x 30 x 40: slice k lies at z = k - 19.5. */
+static void check_stop(phantom_fn scene, sgm_seed seed, int64_t first, int64_t last)
+{
+    const int64_t extent[3] = {30, 30, 40};
+    phantom p;
+    sgm_object object = {.seeds = &seed, .seed_count = 1};
+    sgm_volume_options options = {.axis = SGM_AXIS_K};
+    synthetic_network *n = network();
+    n->ignores_box = 1; /* else the box alone would hold it back */
+    phantom_make(&p, scene, extent, isotropic, straight, 0);
+    sgm_volume_result result = run(&p, n, &object, 1, &options);
+    CHECK(covers(&result, 0, first, last));
+    if (!covers(&result, 0, first, last))
+        fprintf(stderr, "    wanted %d..%d, got %d..%d\n", (int)first, (int)last,
+                (int)result.objects[0].first[2], (int)result.objects[0].last[2]);
+    sgm_volume_result_clear(&result);
+    phantom_clear(&p);
+}
+
+/* A walk that stops early leaves the rest of the gap to the other side. */
+static void check_gap_is_taken_over(void)
+{
+    const int64_t extent[3] = {30, 30, 40};
+    phantom p;
+    phantom_make(&p, broken_tube, extent, isotropic, straight, 0);
+    sgm_seed seeds[2] = {on_axis(5), on_axis(35)};
+    sgm_object object = {.seeds = seeds, .seed_count = 2};
+    sgm_volume_options options = {.axis = SGM_AXIS_K};
+    sgm_volume_result result = run(&p, network(), &object, 1, &options);
+    /* slices 29 and 30 are interrupted: from below up to 28, from above down to 31 */
+    CHECK(result.objects[0].slice_count == 38);
+    CHECK_NEAR(phantom_dice(&p, result.objects[0].mask, 200, 200), 1, 0);
+    sgm_volume_result_clear(&result);
+    phantom_clear(&p);
+}
+
+/* Objects share embeddings, and do not change each other's masks. */
+static void check_sharing(int64_t a, int64_t b, int most_encodes)
+{
+    const int64_t extent[3] = {30, 30, 40};
+    phantom p;
+    phantom_make(&p, two_tubes, extent, isotropic, straight, 0);
+    sgm_seed seeds[2] = {{{21.5, 14.5, (double)a}, 1}, {{7.5, 14.5, (double)b}, 1}};
+    sgm_roi roi = {{21.5, 14.5, 19.5}, {{6, 0, 0}, {0, 6, 0}, {0, 0, 20}}};
+    sgm_object objects[3] = {{.seeds = &seeds[0], .seed_count = 1},
+                             {.seeds = &seeds[1], .seed_count = 1},
+                             {.rois = &roi, .roi_count = 1}};
+    sgm_volume_options options = {.axis = SGM_AXIS_K};
+    sgm_volume_result together = run(&p, network(), objects, 3, &options);
+    CHECK(net.encodes <= most_encodes);
+    CHECK(together.encoded == net.encodes && net.decodes >= 120);
+    for (size_t i = 0; i < 3; i++) {
+        sgm_volume_result alone = run(&p, network(), &objects[i], 1, &options);
+        CHECK(memcmp(alone.objects[0].mask, together.objects[i].mask, 30 * 30 * 40) == 0);
+        CHECK(alone.objects[0].voxels > 0);
+        sgm_volume_result_clear(&alone);
+    }
+    sgm_volume_result_clear(&together);
+    phantom_clear(&p);
+}
+
+/* Room for two embeddings only: still one encoding per slice when the prompts share a slice. */
+static void check_little_memory(void)
+{
+    const int64_t extent[3] = {30, 30, 40};
+    phantom p;
+    phantom_make(&p, two_tubes, extent, isotropic, straight, 0);
+    sgm_seed seeds[2] = {{{21.5, 14.5, 20}, 1}, {{7.5, 14.5, 20}, 1}};
+    sgm_object objects[2] = {{.seeds = &seeds[0], .seed_count = 1},
+                             {.seeds = &seeds[1], .seed_count = 1}};
+    sgm_volume_options options = {.axis = SGM_AXIS_K, .embedding_memory = 1};
+    sgm_volume_result result = run(&p, network(), objects, 2, &options);
+    CHECK(net.encodes == 40 && net.decodes == 80);
+    sgm_volume_result_clear(&result);
+    phantom_clear(&p);
+}
+
+/* A long thin volume, walked through from end to end: beside the volume and its mask, memory stays
+ * what it is for a short one. */
+static void check_memory(void)
+{
+    const int64_t extent[3] = {24, 24, 6000};
+    phantom p;
+    struct rusage before, after;
+    sgm_seed seed = {{11.5, 11.5, 3000}, 1};
+    phantom_make(&p, tube, extent, isotropic, straight, 0);
+    sgm_object object = {.seeds = &seed, .seed_count = 1};
+    sgm_volume_options options = {.axis = SGM_AXIS_K, .embedding_memory = 1 << 20};
+    getrusage(RUSAGE_SELF, &before);
+    sgm_volume_result result = run(&p, network(), &object, 1, &options);
+    getrusage(RUSAGE_SELF, &after);
+    CHECK(covers(&result, 0, 0, 5999));
+#ifdef __SANITIZE_ADDRESS__
+    puts("memory is not compared: the address sanitiser keeps what is freed");
+#else
+    /* 6000 embeddings of 16 KiB would be 94 MiB; mask and report take 3.5 MiB */
+    CHECK(after.ru_maxrss - before.ru_maxrss < 16 * 1024);
+#endif
+    sgm_volume_result_clear(&result);
+    phantom_clear(&p);
+}
+
+static void check_cancel(void)
+{
+    const int64_t extent[3] = {30, 30, 40};
+    phantom p;
+    sgm_volume_result result;
+    synthetic_network *n = network();
+    sgm_seed seed = on_axis(20);
+    sgm_object object = {.seeds = &seed, .seed_count = 1};
+    phantom_make(&p, tube, extent, isotropic, straight, 0);
+    n->cancel_after = 7;
+    CHECK_STATUS(sgm_volume_segment(&n->predictor, 0, &p.volume, &object, 1, NULL, &result),
+                 SGM_CANCELLED, "cancelled");
+    CHECK(n->encodes == 7 && result.objects == NULL);
+    phantom_clear(&p);
+}
+
+typedef struct watch {
+    double last;
+    int calls, fell;
+    char message[128];
+} watch;
+
+static void watch_progress(void *user, double fraction, const char *message)
+{
+    watch *w = user;
+    w->fell += !(fraction >= w->last);
+    w->last = fraction;
+    w->calls++;
+    snprintf(w->message, sizeof w->message, "%s", message);
+}
+
+static void check_progress(void)
+{
+    const int64_t extent[3] = {30, 30, 40};
+    phantom p;
+    watch w = {0};
+    phantom_make(&p, broken_tube, extent, isotropic, straight, 0);
+    sgm_seed seeds[2] = {on_axis(5), on_axis(35)};
+    sgm_object object = {.name = "tube", .seeds = seeds, .seed_count = 2};
+    sgm_volume_options options = {
+        .axis = SGM_AXIS_K, .progress = watch_progress, .progress_user = &w};
+    sgm_volume_result result = run(&p, network(), &object, 1, &options);
+    CHECK(w.fell == 0 && w.last == 1 && w.calls >= 38);
+    CHECK(strncmp(w.message, "tube, slice ", 12) == 0);
+    sgm_volume_result_clear(&result);
+    phantom_clear(&p);
+}
+
+int main(void)
+{
+    check_memory();        /* first: the peak must be its own */
+    check_meeting(10, 20); /* nine slices between: one in the middle */
+    check_meeting(10, 21);
+    check_meeting(10, 12);
+    check_meeting(10, 11);
+    check_blend();
+    check_stop(tube, on_axis(20), 0, 39);
+    check_stop(fading_tube, on_axis(20), 0, 39); /* slow change is no reason to stop */
+    check_stop(leaking_tube, on_axis(12), 0, 27);
+    check_stop(jumping_tube, (sgm_seed){{8.5, 14.5, 12}, 1}, 0, 27);
+    check_stop(broken_tube, on_axis(12), 0, 28);
+    check_stop(broken_tube, on_axis(35), 31, 39);
+    check_gap_is_taken_over();
+    check_sharing(20, 20, 40);
+    check_sharing(5, 33, 40);
+    check_little_memory();
+    check_cancel();
+    check_progress();
+    synthetic_clear(&net);
+    return check_report();
+}

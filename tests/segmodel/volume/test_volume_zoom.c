@@ -1,0 +1,221 @@
+/* Crops around prompts: where they lie, when they stay, and that nothing moves on the way back. */
+#include "check.h"
+#include "phantom.h"
+#include "synthetic_network.h"
+
+#include "predict/volume_segment.h"
+#include "predict/zoom_picture.h"
+#include "predict/zoom_view.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { W = 300, H = 220 };
+
+static synthetic_network net;
+static uint8_t pixels[W * H];
+
+/* A disc of a radius that 64 cells across the whole picture cannot resolve. */
+static void draw_disc(double cx, double cy, double radius, uint8_t shade)
+{
+    for (int y = 0; y < H; y++)
+        for (int x = 0; x < W; x++)
+            if (hypot(x - cx, y - cy) < radius) pixels[y * W + x] = shade;
+}
+
+static void check_views(void)
+{
+    unsigned seed = 5;
+    for (int n = 0; n < 2000; n++) {
+        double r[6];
+        for (int i = 0; i < 6; i++) {
+            seed = seed * 1664525u + 1013904223u;
+            r[i] = (double)(seed >> 8) / (1 << 24);
+        }
+        int width = 1 + (int)(600 * r[0] * r[0]), height = 1 + (int)(600 * r[1]);
+        sgm_box box = {r[2] * (width - 1), r[3] * (height - 1), 0, 0};
+        box.x1 = box.x0 + r[4] * r[4] * (width - 1 - box.x0);
+        box.y1 = box.y0 + r[5] * (height - 1 - box.y0);
+        sgm_view v = sgm_view_around(&box, width, height);
+        CHECK(v.x >= 0 && v.y >= 0 && v.width > 0 && v.height > 0);
+        CHECK(v.x + v.width <= width && v.y + v.height <= height);
+        CHECK(v.x <= box.x0 && v.y <= box.y0);
+        CHECK(v.x + v.width - 1 >= box.x1 && v.y + v.height - 1 >= box.y1);
+        CHECK(sgm_view_serves(v, &box, width, height)); /* or every slice would move it */
+        double size = fmax(box.x1 - box.x0, box.y1 - box.y0) + 1;
+        int side = v.width > v.height ? v.width : v.height,
+            longest = width > height ? width : height;
+        CHECK(side >= fmin(SGM_VIEW_MARGIN * size, longest) - 1);
+        CHECK(side <= fmax(1.2 * SGM_VIEW_MARGIN * size, SGM_VIEW_MIN_SIDE) + 1);
+    }
+}
+
+static sgm_zoom *start(int side)
+{
+    sgm_zoom *zoom = NULL;
+    sgm_image image = {.data = pixels, .width = W, .height = H, .channels = 1};
+    synthetic_clear(&net);
+    synthetic_init(&net, side);
+    CHECK_OK(sgm_zoom_make(&net.predictor, 1, NULL, &zoom));
+    CHECK_OK(sgm_zoom_set_image(zoom, &image));
+    return zoom;
+}
+
+static int wrong_pixels(const sgm_mask *mask, uint8_t shade)
+{
+    int wrong = 0;
+    for (int i = 0; i < W * H; i++)
+        wrong += mask->data[i] != (pixels[i] == shade);
+    return wrong;
+}
+
+static void check_box(void)
+{
+    memset(pixels, 40, sizeof pixels);
+    draw_disc(203, 151, 18, 200);
+    sgm_zoom *zoom = start(64);
+    sgm_box box = {185, 133, 221, 169};
+    sgm_prompt prompt = {.box = &box};
+    sgm_mask mask;
+    int view[4];
+    CHECK_OK(sgm_zoom_predict(zoom, &prompt, NULL, &mask));
+    CHECK(mask.width == W && mask.height == H);
+    CHECK(wrong_pixels(&mask, 200) == 0); /* 49 to 58 pixels on 64 cells lose nothing */
+    sgm_zoom_view(zoom, view);
+    CHECK(view[2] >= 49 && view[2] <= 58 && view[3] == view[2]);
+    CHECK(net.encodes == 1);
+    /* a further click is a decode; so is the previous mask with a corrected box */
+    sgm_point points[2] = {{203, 151, SGM_FOREGROUND}, {190, 140, SGM_BACKGROUND}};
+    prompt.points = points;
+    prompt.point_count = 2;
+    float *low_res = malloc(sizeof(float) * 64 * 64);
+    memcpy(low_res, mask.low_res, sizeof(float) * 64 * 64);
+    prompt.mask = low_res;
+    CHECK_OK(sgm_zoom_predict(zoom, &prompt, NULL, &mask));
+    CHECK(net.encodes == 1 && net.decodes == 2 && net.mask_prompts == 1);
+    CHECK(mask.data[140 * W + 190] == 0 && mask.data[151 * W + 203] == 1);
+    /* the whole picture alone cannot resolve the disc: the zoom is worth something */
+    sgm_zoom_destroy(zoom);
+    zoom = NULL;
+    synthetic_init(&net, 64);
+    sgm_image image = {.data = pixels, .width = W, .height = H, .channels = 1};
+    CHECK_OK(sgm_zoom_make(&net.predictor, 0, NULL, &zoom));
+    CHECK_OK(sgm_zoom_set_image(zoom, &image));
+    prompt = (sgm_prompt){.box = &box};
+    CHECK_OK(sgm_zoom_predict(zoom, &prompt, NULL, &mask));
+    CHECK(wrong_pixels(&mask, 200) > 30);
+    free(low_res);
+    sgm_zoom_destroy(zoom);
+}
+
+/* One point: the scale follows from what is there, small or large. */
+static void check_point(double radius)
+{
+    memset(pixels, 40, sizeof pixels);
+    draw_disc(150, 110, radius, 200);
+    sgm_zoom *zoom = start(128);
+    sgm_point points[2] = {{150 + radius / 2, 110, SGM_FOREGROUND}, {150, 110, SGM_FOREGROUND}};
+    sgm_prompt prompt = {.points = points, .point_count = 1};
+    sgm_mask mask;
+    int view[4];
+    CHECK_OK(sgm_zoom_predict(zoom, &prompt, NULL, &mask));
+    double area = 3.14159265 * radius * radius;
+    /* half a cell of the crop along the outline */
+    sgm_zoom_view(zoom, view);
+    double cell = fmax(1, view[2] / 128.0);
+    CHECK(wrong_pixels(&mask, 200) <= 6.3 * radius * (cell - 1) + 0.001 * area);
+    CHECK(view[2] <= 2 * SGM_VIEW_MARGIN * 2 * radius || view[2] <= 75);
+    int encodes = net.encodes;
+    prompt.point_count = 2;
+    CHECK_OK(sgm_zoom_predict(zoom, &prompt, NULL, &mask));
+    CHECK(net.encodes == encodes);
+    CHECK(mask.data[110 * W + 150] == 1);
+    sgm_zoom_destroy(zoom);
+}
+
+/* A box that is too small for what it marks: the view follows the answer. */
+static void check_recentring(void)
+{
+    memset(pixels, 40, sizeof pixels);
+    draw_disc(150, 110, 40, 200);
+    sgm_zoom *zoom = start(128);
+    net.ignores_box = 1;
+    sgm_box box = {165, 105, 185, 120};
+    sgm_prompt prompt = {.box = &box};
+    sgm_mask mask;
+    CHECK_OK(sgm_zoom_predict(zoom, &prompt, NULL, &mask));
+    CHECK(wrong_pixels(&mask, 200) == 0);
+    CHECK(net.encodes > 1);
+    sgm_zoom_destroy(zoom);
+}
+
+static void check_refusals(void)
+{
+    sgm_zoom *zoom = start(64);
+    sgm_mask mask;
+    sgm_point point = {W + 5, 3, SGM_FOREGROUND};
+    sgm_prompt prompt = {.points = &point, .point_count = 1};
+    CHECK_STATUS(sgm_zoom_predict(zoom, &prompt, NULL, &mask), SGM_BAD_PROMPT, "300 x 220");
+    point.x = NAN;
+    CHECK_STATUS(sgm_zoom_predict(zoom, &prompt, NULL, &mask), SGM_BAD_PROMPT, "not a number");
+    sgm_box box = {10, 10, 10, 20};
+    prompt = (sgm_prompt){.box = &box};
+    CHECK_STATUS(sgm_zoom_predict(zoom, &prompt, NULL, &mask), SGM_BAD_PROMPT, "empty");
+    sgm_image image = {.data = pixels, .width = 0, .height = 5, .channels = 1};
+    CHECK_STATUS(sgm_zoom_set_image(zoom, &image), SGM_INVALID_ARGUMENT, "0 x 5");
+    sgm_zoom_destroy(zoom);
+    CHECK_OK(sgm_zoom_make(&net.predictor, 1, NULL, &zoom));
+    CHECK_STATUS(sgm_zoom_predict(zoom, &prompt, NULL, &mask), SGM_INVALID_ARGUMENT, "no image");
+    sgm_zoom_destroy(zoom);
+    sgm_zoom_destroy(NULL);
+}
+
+/* A slanting cone in a volume larger than the network's input: small at one end, large at the
+ * other. Without zoom its tip is lost. */
+static double cone(const double mm[3])
+{
+    double x = mm[0] - mm[2], y = mm[1] + 0.5 * mm[2];
+    return mm[2] > -15 && mm[2] < 15 && hypot(x, y) < 4 + 0.6 * (mm[2] + 15) ? 200 : 40;
+}
+
+static void check_volume(void)
+{
+    const int64_t extent[3] = {200, 200, 40};
+    const double spacing[3] = {1, 1, 1};
+    const int order[3] = {0, 1, 2};
+    phantom p;
+    sgm_volume_result result;
+    double dice[2];
+    phantom_make(&p, cone, extent, spacing, order, 0);
+    sgm_seed seed = {.label = SGM_FOREGROUND};
+    phantom_index(&p, (const double[3]){0, 0, 0.5}, seed.index);
+    sgm_object object = {.seeds = &seed, .seed_count = 1};
+    sgm_volume_options options = {.axis = SGM_AXIS_K};
+    for (int zoom = 0; zoom < 2; zoom++) {
+        synthetic_clear(&net);
+        synthetic_init(&net, 64);
+        CHECK_OK(
+            sgm_volume_segment(&net.predictor, zoom, &p.volume, &object, 1, &options, &result));
+        dice[zoom] = phantom_dice(&p, result.objects[0].mask, 200, 200);
+        CHECK(result.objects[0].slice_count == 30 || !zoom);
+        sgm_volume_result_clear(&result);
+    }
+    CHECK(dice[1] > 0.98);
+    CHECK(dice[1] > dice[0] + 0.02);
+    CHECK(net.decodes < 30 + 15); /* the view stays or moves once, it does not hunt */
+    phantom_clear(&p);
+}
+
+int main(void)
+{
+    check_views();
+    check_box();
+    check_point(6);
+    check_point(20);
+    check_point(70);
+    check_recentring();
+    check_refusals();
+    check_volume();
+    synthetic_clear(&net);
+    return check_report();
+}
