@@ -1,5 +1,5 @@
-/* realpath belongs to X/Open. */
-#define _XOPEN_SOURCE 700
+/* realpath belongs to X/Open, O_TMPFILE to Linux. */
+#define _GNU_SOURCE
 
 #include "atomic_file.h"
 
@@ -38,18 +38,61 @@ static sgio_status resolve_target(sgio_atomic_file *file, const char *path)
 }
 
 /* Hidden, and with no extension that another program would pick up half-written. */
-static int create_beside(sgio_atomic_file *file)
+static void name_temporary(sgio_atomic_file *file, size_t bytes, int attempt)
 {
     const char *slash = strrchr(file->target, '/');
     int folder = slash ? (int)(slash - file->target) + 1 : 0;
+    snprintf(file->temporary, bytes, "%.*s.sgio-%ld-%d.partial", folder, file->target,
+             (long)getpid(), attempt);
+}
+
+/* Linux can keep the file nameless until it is complete: then a killed process leaves nothing
+ * behind. It gets its name through /proc. Not every file system offers this. */
+static int create_nameless(const sgio_atomic_file *file)
+{
+#ifdef O_TMPFILE
+    const char *slash = strrchr(file->target, '/');
+    if (access("/proc/self/fd", X_OK) != 0) return -1;
+    char *folder = slash ? strndup(file->target, (size_t)(slash - file->target) + 1) : strdup(".");
+    int descriptor = folder ? open(folder, O_TMPFILE | O_WRONLY | O_CLOEXEC, 0666) : -1;
+    free(folder);
+    return descriptor;
+#else
+    (void)file;
+    return -1;
+#endif
+}
+
+static int create_beside(sgio_atomic_file *file)
+{
     size_t bytes = strlen(file->target) + 48;
     file->temporary = malloc(bytes);
     if (!file->temporary) return -1;
+    int descriptor = create_nameless(file);
+    file->nameless = descriptor >= 0;
+    for (int attempt = 0; descriptor < 0 && attempt < NAME_ATTEMPTS; attempt++) {
+        name_temporary(file, bytes, attempt);
+        descriptor = open(file->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        if (descriptor < 0 && errno != EEXIST) break;
+    }
+    return descriptor;
+}
+
+/* A link cannot replace a file, a rename can: so a complete nameless file takes the temporary name
+ * for a moment. */
+static int give_name(sgio_atomic_file *file)
+{
+    char link[40];
+    size_t bytes = strlen(file->target) + 48;
+    if (!file->nameless) return 0;
+    snprintf(link, sizeof link, "/proc/self/fd/%d", fileno(file->stream));
     for (int attempt = 0; attempt < NAME_ATTEMPTS; attempt++) {
-        snprintf(file->temporary, bytes, "%.*s.sgio-%ld-%d.partial", folder, file->target,
-                 (long)getpid(), attempt);
-        int descriptor = open(file->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-        if (descriptor >= 0 || errno != EEXIST) return descriptor;
+        name_temporary(file, bytes, attempt);
+        if (linkat(AT_FDCWD, link, AT_FDCWD, file->temporary, AT_SYMLINK_FOLLOW) == 0) {
+            file->nameless = 0;
+            return 0;
+        }
+        if (errno != EEXIST) break;
     }
     return -1;
 }
@@ -76,7 +119,7 @@ sgio_status sgio_atomic_open(sgio_atomic_file *file, const char *path)
     if (!file->stream) {
         status = cannot_write(path, strerror(errno));
         close(descriptor);
-        unlink(file->temporary);
+        if (!file->nameless) unlink(file->temporary);
         forget(file);
         return status;
     }
@@ -116,7 +159,8 @@ static void sync_folder(const char *path)
 sgio_status sgio_atomic_commit(sgio_atomic_file *file)
 {
     if (!file->stream) return SGIO_UNWRITABLE;
-    if (fflush(file->stream) != 0 || fsync(fileno(file->stream)) != 0) return abandon(file);
+    if (fflush(file->stream) != 0 || fsync(fileno(file->stream)) != 0 || give_name(file) != 0)
+        return abandon(file);
     int closed = fclose(file->stream);
     file->stream = NULL;
     if (closed != 0 || rename(file->temporary, file->target) != 0) return abandon(file);
@@ -128,6 +172,6 @@ sgio_status sgio_atomic_commit(sgio_atomic_file *file)
 void sgio_atomic_discard(sgio_atomic_file *file)
 {
     if (file->stream) fclose(file->stream);
-    if (file->temporary) unlink(file->temporary);
+    if (file->temporary && !file->nameless) unlink(file->temporary);
     forget(file);
 }

@@ -14,6 +14,7 @@ typedef struct sgio_atomic_file {
     FILE *stream;    /* to write to; NULL when not open */
     char *target;    /* where it will appear; symbolic links are followed */
     char *temporary; /* its name while being written, in the same directory */
+    int nameless;    /* it has no name yet */
 } sgio_atomic_file;
 
 /* Creates the temporary file. SGIO_UNWRITABLE names the target and the reason. */

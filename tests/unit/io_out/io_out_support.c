@@ -49,6 +49,15 @@ int scratch_count(void)
     return count;
 }
 
+void scratch_remove_partial(void)
+{
+    DIR *directory = opendir(folder);
+    assert_non_null(directory);
+    for (struct dirent *entry; (entry = readdir(directory));)
+        if (strstr(entry->d_name, ".partial")) remove_scratch(entry->d_name);
+    closedir(directory);
+}
+
 void write_file(const char *path, const void *bytes, size_t count)
 {
     FILE *stream = fopen(path, "wb");

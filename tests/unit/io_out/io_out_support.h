@@ -19,6 +19,8 @@ int scratch_group_teardown(void **state); /* removes it and fails when files are
 void remove_scratch(const char *name);
 /* Files in the folder, temporary ones included. */
 int scratch_count(void);
+/* Removes what a killed writer may leave. */
+void scratch_remove_partial(void);
 
 void write_file(const char *path, const void *bytes, size_t count);
 void write_text(const char *path, const char *text);

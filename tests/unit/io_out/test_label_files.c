@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 enum { VOXELS = 5 * 4 * 3 };
@@ -452,6 +453,46 @@ static void a_full_disk_keeps_the_old_file(void **state)
     }
 }
 
+static void write_again_and_again(const char *path)
+{
+    sgio_geometry grid = {.size = {128, 128, 8},
+                          .matrix = {{1, 0, 0, 0}, {0, 1, 0, 0}, {0, 0, 1, 0}}};
+    sgio_segmentation s;
+    size_t index;
+    uint8_t *mask = malloc(128 * 128 * 8);
+    for (size_t v = 0; mask && v < 128 * 128 * 8; v++)
+        mask[v] = v * 2654435761u >> 20 & 1;
+    if (!mask || sgio_segmentation_init(&s, &grid) != SGIO_OK ||
+        sgio_segmentation_add(&s, "noise", NULL, &index) != SGIO_OK ||
+        sgio_segmentation_set_mask(&s, index, mask) != SGIO_OK)
+        _exit(1);
+    for (;;)
+        sgio_segmentation_write(&s, path, NULL);
+}
+
+/* Whatever the moment, the output is the old one or a whole new one. */
+static void a_killed_process_leaves_no_half_file(void **state)
+{
+    (void)state;
+    write_segmentation(0, 0, "k.seg.nrrd", NULL);
+    for (int n = 0; n < 12; n++) {
+        sgio_segmentation s;
+        char path[512];
+        snprintf(path, sizeof path, "%s", scratch("k.seg.nrrd"));
+        pid_t child = fork();
+        if (child == 0) write_again_and_again(path);
+        usleep(20000 + 3000 * n);
+        kill(child, SIGKILL);
+        waitpid(child, NULL, 0);
+        assert_int_equal(sgio_segmentation_read(path, NULL, &s), SGIO_OK);
+        assert_true(s.segment_count == (s.geometry.size[0] == 128 ? 1 : 2));
+        sgio_segmentation_clear(&s);
+    }
+    scratch_remove_partial();
+    assert_int_equal(scratch_count(), 1);
+    remove_scratch("k.seg.nrrd");
+}
+
 static void writing_through_a_link_keeps_the_link(void **state)
 {
     struct stat info;
@@ -499,6 +540,7 @@ int main(void)
         cmocka_unit_test(a_segmentation_without_voxels_is_a_valid_file),
         cmocka_unit_test(outputs_that_cannot_be_written_leave_nothing),
         cmocka_unit_test(a_full_disk_keeps_the_old_file),
+        cmocka_unit_test(a_killed_process_leaves_no_half_file),
         cmocka_unit_test(writing_through_a_link_keeps_the_link),
         cmocka_unit_test(nifti_refuses_sizes_it_cannot_hold)};
     return cmocka_run_group_tests(tests, scratch_group_setup, scratch_group_teardown);

@@ -66,6 +66,25 @@ static void slicers_layers_are_read(void **state)
     sgio_segmentation_clear(&s);
 }
 
+/* A segment that moves to another layer must not take on the label of one that lives there. */
+static void a_replaced_segment_stays_apart_from_its_neighbours(void **state)
+{
+    static const char header[] = HEAD "type: uchar\ndimension: 4\nsizes: 2 4 1 1\n"
+                                      "Segment0_ID:=a\nSegment0_Layer:=0\nSegment0_LabelValue:=1\n"
+                                      "Segment1_ID:=b\nSegment1_Layer:=1\nSegment1_LabelValue:=1\n";
+    static const uint8_t data[] = {1, 1, 1, 0, 0, 0, 0, 0}, moved[] = {0, 0, 1, 1};
+    sgio_segmentation s;
+    uint8_t mask[4];
+    (void)state;
+    assert_int_equal(read_bytes(header, data, sizeof data, NULL, &s), SGIO_OK);
+    assert_int_equal(sgio_segmentation_set_mask(&s, 1, moved), SGIO_OK);
+    sgio_segmentation_get_mask(&s, 0, mask);
+    assert_memory_equal(mask, ((uint8_t[]){1, 1, 0, 0}), 4);
+    sgio_segmentation_get_mask(&s, 1, mask);
+    assert_memory_equal(mask, moved, 4);
+    sgio_segmentation_clear(&s);
+}
+
 /* Slicer crops to the segments; the origin says where. */
 static void a_cropped_file_is_put_back(void **state)
 {
@@ -281,6 +300,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(slicers_layers_are_read),
+        cmocka_unit_test(a_replaced_segment_stays_apart_from_its_neighbours),
         cmocka_unit_test(a_cropped_file_is_put_back),
         cmocka_unit_test(voxels_outside_the_volume_are_dropped_with_a_warning),
         cmocka_unit_test(another_grid_is_refused),

@@ -66,6 +66,10 @@ static void an_roi_has_to_meet_the_volume(void **state)
      * the box itself does not. */
     const char *near = "104.5,13.5,9,3,3,5,.70710678,-.70710678,0,.70710678,.70710678,0,0,0,1";
     assert_int_equal(check_roi(near), SGIO_BAD_PROMPT);
+    /* Only an edge of one and an edge of the other keep these two apart. */
+    const char *skew = "86.4751,-3.80673,6.80826,6,2,2,0.742972,-0.556171,-0.37238,-0.604612,"
+                       "-0.319024,-0.729841,0.287118,0.767397,-0.573294";
+    assert_int_equal(check_roi(skew), SGIO_BAD_PROMPT);
     const char *nearer = "102.5,11.5,9,3,3,5,.70710678,-.70710678,0,.70710678,.70710678,0,0,0,1";
     assert_int_equal(check_roi(nearer), SGIO_OK);
 }
