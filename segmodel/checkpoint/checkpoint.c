@@ -127,6 +127,9 @@ sgm_status sgm_checkpoint_add_tensor(sgm_checkpoint *c, const sgm_stored_tensor 
 
 sgm_status sgm_checkpoint_add_metadata(sgm_checkpoint *c, sgm_metadata_entry entry)
 {
+    if (c->metadata_count == SGM_CHECKPOINT_MAX_METADATA)
+        return sgm_fail(SGM_BAD_MODEL, "more than %d entries of metadata",
+                        SGM_CHECKPOINT_MAX_METADATA);
     if (!sgm_array_grow(&c->metadata, c->metadata_count + 1, &c->metadata_capacity,
                         sizeof *c->metadata))
         return sgm_fail(SGM_OUT_OF_MEMORY, "out of memory for metadata");
@@ -270,9 +273,10 @@ const sgm_stored_tensor *sgm_checkpoint_find(const sgm_checkpoint *c, const char
 
 const char *sgm_checkpoint_metadata(const sgm_checkpoint *c, const char *key)
 {
-    for (size_t i = 0; i < c->metadata_count; i++)
-        if (strcmp(c->metadata[i].key, key) == 0) return c->metadata[i].value;
-    return NULL;
+    sgm_metadata_entry wanted = {key, NULL}, *found;
+    if (c->metadata_count == 0) return NULL;
+    found = bsearch(&wanted, c->metadata, c->metadata_count, sizeof wanted, compare_keys);
+    return found ? found->value : NULL;
 }
 
 size_t sgm_checkpoint_metadata_count(const sgm_checkpoint *c)

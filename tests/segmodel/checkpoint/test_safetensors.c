@@ -131,6 +131,23 @@ static void long_names_are_refused(void)
     CHECK_STATUS(open_json(json, 0, &c), SGM_BAD_MODEL, "2000 bytes");
 }
 
+/* A header may have 25 MB; what it makes us keep must stay in proportion. */
+static void too_much_metadata_is_refused(void)
+{
+    enum { SIZE = 1 << 20 };
+    sgm_checkpoint *c;
+    char *file = malloc(SIZE);
+    if (!CHECK(file != NULL)) return;
+    size_t n = 8 + (size_t)sprintf(file + 8, "{\"__metadata__\":{\"\":\"\"");
+    while (n + 8 < SIZE)
+        n += (size_t)sprintf(file + n, ",\"\":\"\"");
+    for (int i = 0; i < 8; i++)
+        file[i] = (char)((n - 8) >> 8 * i);
+    CHECK_STATUS(sgm_checkpoint_open_memory(file, n, "many", &c), SGM_BAD_MODEL,
+                 "more than 65536 entries");
+    free(file);
+}
+
 static sgm_status open_bytes(const char *bytes, size_t size)
 {
     sgm_checkpoint *c = NULL;
@@ -202,6 +219,7 @@ int main(void)
     a_file_is_read();
     bad_headers_are_refused();
     long_names_are_refused();
+    too_much_metadata_is_refused();
     bad_lengths_and_foreign_files_are_refused();
     every_truncation_is_refused();
     eight_byte_types_may_lie_at_multiples_of_four();
