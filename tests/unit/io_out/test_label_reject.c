@@ -72,14 +72,14 @@ static void a_replaced_segment_stays_apart_from_its_neighbours(void **state)
     static const char header[] = HEAD "type: uchar\ndimension: 4\nsizes: 2 4 1 1\n"
                                       "Segment0_ID:=a\nSegment0_Layer:=0\nSegment0_LabelValue:=1\n"
                                       "Segment1_ID:=b\nSegment1_Layer:=1\nSegment1_LabelValue:=1\n";
-    static const uint8_t data[] = {1, 1, 1, 0, 0, 0, 0, 0}, moved[] = {0, 0, 1, 1};
+    static const uint8_t data[] = {1, 1, 0, 0, 1, 0, 0, 0}, moved[] = {0, 1, 0, 1};
     sgio_segmentation s;
     uint8_t mask[4];
     (void)state;
     assert_int_equal(read_bytes(header, data, sizeof data, NULL, &s), SGIO_OK);
     assert_int_equal(sgio_segmentation_set_mask(&s, 1, moved), SGIO_OK);
     sgio_segmentation_get_mask(&s, 0, mask);
-    assert_memory_equal(mask, ((uint8_t[]){1, 1, 0, 0}), 4);
+    assert_memory_equal(mask, ((uint8_t[]){1, 0, 1, 0}), 4);
     sgio_segmentation_get_mask(&s, 1, mask);
     assert_memory_equal(mask, moved, 4);
     sgio_segmentation_clear(&s);
