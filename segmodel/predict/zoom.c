@@ -152,6 +152,19 @@ static void give_answer(sgm_zoom *zoom, const sgm_look *look, sgm_mask *out)
     out->height = look->height;
 }
 
+/* Whether a prompt of several points goes on with the object of the last answer. */
+static int continues(const sgm_zoom *zoom, const sgm_prompt *prompt)
+{
+    if (!zoom->has_extent || prompt->point_count < 2) return 0;
+    for (size_t i = 0; i < prompt->point_count; i++) {
+        const sgm_point *p = &prompt->points[i];
+        if (p->label == SGM_FOREGROUND && p->x >= zoom->extent.x0 && p->x <= zoom->extent.x1 &&
+            p->y >= zoom->extent.y0 && p->y <= zoom->extent.y1)
+            return 1;
+    }
+    return 0;
+}
+
 sgm_status sgm_zoom_predict(sgm_zoom *zoom, const sgm_prompt *prompt,
                             const sgm_predict_options *options, sgm_mask *out)
 {
@@ -166,13 +179,14 @@ sgm_status sgm_zoom_predict(sgm_zoom *zoom, const sgm_prompt *prompt,
                              .box = prompt->box,
                              .stay = zoom->view,
                              .choice = options ? options->choice : SGM_CHOOSE_AUTO};
+    if (zoom->has_extent && (prompt->mask || continues(zoom, prompt)))
+        question.extent = &zoom->extent;
     if (prompt->mask) {
         const int *shape = zoom->looker.predictor->low_res_shape;
         memcpy(zoom->logits, prompt->mask, sizeof(float) * (size_t)shape[0] * (size_t)shape[1]);
         question.logits = zoom->logits;
         question.logits_view =
             zoom->view.width ? zoom->view : sgm_view_whole(zoom->image.width, zoom->image.height);
-        question.extent = zoom->has_extent ? &zoom->extent : NULL;
     }
     SGM_TRY(sgm_look_at(&zoom->looker, &question, &look));
     give_answer(zoom, &look, out);

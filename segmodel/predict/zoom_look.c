@@ -199,6 +199,17 @@ static int prompt_extent(const sgm_question *question, sgm_box *extent)
            isfinite(extent->y1);
 }
 
+/* At least twice as wide, around prompt and answer. */
+static sgm_view wider_view(const sgm_question *question, sgm_view view, const sgm_box *extent)
+{
+    int width = question->image->width, height = question->image->height;
+    int side = view.width > view.height ? view.width : view.height;
+    sgm_view around = sgm_view_around(extent, width, height);
+    if (around.width >= 2 * side || around.height >= 2 * side) return around;
+    return sgm_view_at((extent->x0 + extent->x1) / 2, (extent->y0 + extent->y1) / 2, 2.0 * side,
+                       width, height);
+}
+
 /* Looks around `extent`, and wider as long as the answer touches the view. */
 static sgm_status look_around(sgm_looker *looker, const sgm_question *question, sgm_box extent,
                               sgm_look *out)
@@ -213,9 +224,7 @@ static sgm_status look_around(sgm_looker *looker, const sgm_question *question, 
             !sgm_view_is_touched(view, &out->extent, width, height))
             return SGM_OK;
         extent = sgm_box_union(&extent, &out->extent);
-        sgm_view wider = sgm_view_around(&extent, width, height);
-        if (sgm_view_equal(wider, view)) return SGM_OK;
-        view = wider;
+        view = wider_view(question, view, &extent);
     }
 }
 

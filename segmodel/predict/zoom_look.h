@@ -14,7 +14,7 @@ typedef struct sgm_question {
     const sgm_box *box;
     const float *logits; /* low-res logits of `logits_view`, or NULL */
     sgm_view logits_view;
-    const sgm_box *extent; /* of the mask that `logits` show, to choose a view by; may be NULL */
+    const sgm_box *extent; /* of an earlier mask of the object, to choose a view by; may be NULL */
     sgm_view stay;         /* an earlier view to stay in while it serves; width 0: none */
     sgm_choice choice;
 } sgm_question;

@@ -97,6 +97,7 @@ static void check_box(void)
     /* the whole picture alone cannot resolve the disc: the zoom is worth something */
     sgm_zoom_destroy(zoom);
     zoom = NULL;
+    synthetic_clear(&net);
     synthetic_init(&net, 64);
     sgm_image image = {.data = pixels, .width = W, .height = H, .channels = 1};
     CHECK_OK(sgm_zoom_make(&net.predictor, 0, NULL, &zoom));
