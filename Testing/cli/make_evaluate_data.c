@@ -69,6 +69,25 @@ static void write_layers(const char *folder, const char *name, const char *keys,
     finish(stream, both, sizeof both);
 }
 
+/* As Slicer saves: cut out of the grid, the origin moved along. Voxels from (3,4,2) on, 8 x 5 x 6.
+ */
+static void write_cropped(const char *folder, const uint8_t *voxels)
+{
+    enum { CX = 8, CY = 5, CZ = 6 };
+    static uint8_t cut[CX * CY * CZ];
+    for (int k = 0; k < CZ; k++)
+        for (int j = 0; j < CY; j++)
+            memcpy(cut + (k * CY + j) * CX, voxels + ((k + 2) * NY + j + 4) * NX + 3, CX);
+    FILE *stream = create(folder, "cropped.seg.nrrd");
+    fprintf(stream,
+            "NRRD0004\ntype: unsigned char\ndimension: 3\nspace: left-posterior-superior\n"
+            "sizes: %d %d %d\nspace directions: %s\nkinds: domain domain domain\nencoding: raw\n"
+            "space origin: (-8.5,22,34)\nSegmentation_ReferenceImageExtentOffset:=3 4 2\n"
+            "Segment0_ID:=a\nSegment0_Name:=liver\nSegment0_LabelValue:=1\nSegment0_Layer:=0\n\n",
+            CX, CY, CZ, plain);
+    finish(stream, cut, sizeof cut);
+}
+
 static void write_float(const char *folder)
 {
     static float values[VOXELS];
@@ -123,6 +142,7 @@ int main(int argc, char **argv)
     write_map(folder, "named.seg.nrrd", plain, origin,
               "Segment0_ID:=a\nSegment0_Name:=liver\nSegment0_LabelValue:=9\nSegment0_Layer:=0\n",
               none);
+    write_cropped(folder, moved);
     write_float(folder);
     write_broken(folder, reference);
     return 0;
