@@ -16,6 +16,21 @@ typedef struct flattener {
     sgio_overlap overlap;
 } flattener;
 
+/* 1 when none of these voxels lies in a slice that a segment reaches: their memory need not be
+ * touched, which for most of a large volume costs more than compressing the rest. */
+static int is_background(const sgio_segmentation *from, size_t first, size_t count)
+{
+    size_t plane = (size_t)from->geometry.size[0] * (size_t)from->geometry.size[1];
+    for (size_t s = 0; s < from->segment_count; s++) {
+        const sgio_segment *segment = &from->segments[s];
+        if (segment->voxels == 0) continue;
+        size_t low = (size_t)segment->extent[4] * plane;
+        size_t high = ((size_t)segment->extent[5] + 1) * plane;
+        if (first < high && first + count > low) return 0;
+    }
+    return 1;
+}
+
 int sgio_flat_bytes(const sgio_segmentation *segmentation)
 {
     int bytes = 1;
@@ -97,6 +112,10 @@ static sgio_status send_flat(flattener *f, sgio_sink *sink, uint16_t *ranks, voi
     sgio_status status = SGIO_OK;
     for (size_t v = 0; v < voxels && status == SGIO_OK; v += CHUNK_VOXELS) {
         size_t count = voxels - v < CHUNK_VOXELS ? voxels - v : CHUNK_VOXELS;
+        if (is_background(f->from, v, count)) {
+            status = sgio_sink_write_zeros(sink, count * (size_t)bytes);
+            continue;
+        }
         rank_voxels(f, v, count, ranks);
         store_labels(f, ranks, count, bytes, out);
         status = sgio_sink_write(sink, out, count * (size_t)bytes);
@@ -134,6 +153,11 @@ static void interleave(const sgio_segmentation *from, size_t first, size_t count
                        void *out)
 {
     size_t layers = from->layer_count;
+    if (layers == 1) {
+        memcpy(out, (const char *)from->layers[0].data + first * (size_t)bytes,
+               count * (size_t)bytes);
+        return;
+    }
     memset(out, 0, count * (layers ? layers : 1) * (size_t)bytes);
     for (size_t l = 0; l < layers; l++) {
         const sgio_layer *layer = &from->layers[l];
@@ -154,15 +178,18 @@ sgio_status sgio_layers_send(const sgio_segmentation *segmentation, sgio_sink *s
     size_t voxels = sgio_voxel_count(&segmentation->geometry);
     size_t layers = segmentation->layer_count ? segmentation->layer_count : 1;
     int bytes = sgio_layers_bytes(segmentation);
-    if (segmentation->layer_count == 1)
-        return sgio_sink_write(sink, segmentation->layers[0].data, voxels * (size_t)bytes);
-    void *out = malloc(CHUNK_VOXELS * layers * (size_t)bytes);
-    if (!out) return sgio_fail_memory(CHUNK_VOXELS * layers * (size_t)bytes, "the output");
+    size_t voxel_bytes = layers * (size_t)bytes;
+    uint8_t *out = malloc(CHUNK_VOXELS * voxel_bytes);
+    if (!out) return sgio_fail_memory(CHUNK_VOXELS * voxel_bytes, "the output");
     sgio_status status = SGIO_OK;
     for (size_t v = 0; v < voxels && status == SGIO_OK; v += CHUNK_VOXELS) {
         size_t count = voxels - v < CHUNK_VOXELS ? voxels - v : CHUNK_VOXELS;
+        if (is_background(segmentation, v, count)) {
+            status = sgio_sink_write_zeros(sink, count * voxel_bytes);
+            continue;
+        }
         interleave(segmentation, v, count, bytes, out);
-        status = sgio_sink_write(sink, out, count * layers * (size_t)bytes);
+        status = sgio_sink_write(sink, out, count * voxel_bytes);
     }
     free(out);
     return status;

@@ -126,6 +126,24 @@ sgio_status sgio_sink_write(sgio_sink *sink, const void *bytes, size_t count)
     return SGIO_OK;
 }
 
+sgio_status sgio_sink_write_zeros(sgio_sink *sink, size_t count)
+{
+    static const uint8_t zeros[1 << 14];
+    sgio_status status = SGIO_OK;
+    while (count > 0 && status == SGIO_OK) {
+        size_t part = count < sizeof zeros ? count : sizeof zeros;
+        if (sink->encoding != SGIO_RAW && count >= SGIO_SINK_BLOCK) {
+            part = SGIO_SINK_BLOCK;
+            sink->plain_bytes += part;
+            status = write_zero_block(sink);
+        } else {
+            status = sgio_sink_write(sink, zeros, part);
+        }
+        count -= part;
+    }
+    return status;
+}
+
 sgio_status sgio_sink_finish(sgio_sink *sink)
 {
     if (sink->encoding == SGIO_RAW) return SGIO_OK;

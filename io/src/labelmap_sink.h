@@ -28,6 +28,8 @@ enum { SGIO_SINK_BLOCK = 1 << 18 };
 /* Starts a compressed (or raw) member at the file's present end. */
 sgio_status sgio_sink_open(sgio_sink *sink, sgio_atomic_file *file, sgio_encoding encoding);
 sgio_status sgio_sink_write(sgio_sink *sink, const void *bytes, size_t count);
+/* The same as writing so many zeros, without looking at any. */
+sgio_status sgio_sink_write_zeros(sgio_sink *sink, size_t count);
 /* Writes the end of the member; sgio_sink_close still has to follow. */
 sgio_status sgio_sink_finish(sgio_sink *sink);
 void sgio_sink_close(sgio_sink *sink);
