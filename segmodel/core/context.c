@@ -1,5 +1,7 @@
 #include "core/context.h"
 
+#include "core/cpu_features.h"
+
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -56,9 +58,10 @@ static void describe(sgm_context *context)
     if (b->threads > 0)
         used += snprintf(context->device + used, sizeof context->device - (size_t)used,
                          ", %d thread%s", b->threads, b->threads == 1 ? "" : "s");
-    const char *precision = context->precision == SGM_PRECISION_FP32 ? "fp32"
-                            : strcmp(b->ops->name, "cpu") == 0       ? "bf16 (AMX)"
-                                                                     : "bf16";
+    bool is_cpu = strcmp(b->ops->name, "cpu") == 0;
+    const char *precision = context->precision == SGM_PRECISION_FP32    ? "fp32"
+                            : is_cpu && sgm_cpu()->bf16 == SGM_BF16_AMX ? "bf16 (AMX)"
+                                                                        : "bf16";
     snprintf(context->device + used, sizeof context->device - (size_t)used, ", %s", precision);
 }
 

@@ -1,0 +1,80 @@
+#include "matrix_rate.h"
+
+#include "backend/cpu/kernels/gemm.h"
+
+#include <stdlib.h>
+#include <time.h>
+
+enum { M = 4096, K = 768, N = 3072 };
+
+struct matrix_rate {
+    sgm_threads *pool;
+    sgm_pack *pack;
+    float *a, *c;
+    int bf16;
+};
+
+double now_seconds(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+void matrix_rate_destroy(matrix_rate *rate)
+{
+    if (!rate) return;
+    sgm_pack_destroy(rate->pack);
+    sgm_threads_destroy(rate->pool);
+    free(rate->a);
+    free(rate->c);
+    free(rate);
+}
+
+/* Activations are FP32 in both modes, stored as the mode stores them: BF16 halves the traffic. */
+static sgm_status fill(matrix_rate *rate, int threads)
+{
+    size_t a = (size_t)M * K, w = (size_t)N * K;
+    rate->a = calloc(a, sizeof *rate->a);
+    rate->c = malloc((size_t)M * N * sizeof *rate->c);
+    float *weight = malloc(w * sizeof *weight);
+    if (!rate->a || !rate->c || !weight) {
+        free(weight);
+        return sgm_fail(SGM_OUT_OF_MEMORY, "no memory to measure the matrix rate");
+    }
+    for (size_t i = 0; i < w; i++)
+        weight[i] = (float)(i % 17) / 17;
+    for (size_t i = 0; !rate->bf16 && i < a; i++)
+        rate->a[i] = (float)(i % 13) / 13;
+    sgm_status status = sgm_threads_create(threads, &rate->pool);
+    if (status == SGM_OK)
+        status = sgm_pack_create(weight, N, K, K, false, rate->bf16 ? SGM_BF16 : SGM_F32, NULL,
+                                 &rate->pack);
+    free(weight);
+    return status;
+}
+
+sgm_status matrix_rate_create(int threads, int bf16, matrix_rate **out)
+{
+    matrix_rate *rate = calloc(1, sizeof *rate);
+    *out = NULL;
+    if (!rate) return sgm_fail(SGM_OUT_OF_MEMORY, "no memory to measure the matrix rate");
+    rate->bf16 = bf16;
+    sgm_status status = fill(rate, threads);
+    if (status != SGM_OK) {
+        matrix_rate_destroy(rate);
+        return status;
+    }
+    *out = rate;
+    return SGM_OK;
+}
+
+double matrix_rate_measure(matrix_rate *rate)
+{
+    sgm_dtype type = rate->bf16 ? SGM_BF16 : SGM_F32;
+    sgm_rows rows = {.data = rate->a, .dtype = type, .ld = K};
+    sgm_epilogue epilogue = {.out = rate->c, .out_dtype = type, .out_ld = N};
+    double start = now_seconds();
+    if (sgm_gemm(rate->pool, rate->pack, &rows, M, &epilogue) != SGM_OK) return 0;
+    return 2.0 * M * N * K / (now_seconds() - start);
+}

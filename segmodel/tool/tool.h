@@ -1,0 +1,31 @@
+/* Shared by the verbs of the `segmodel` program. */
+#ifndef SEGMODEL_TOOL_TOOL_H
+#define SEGMODEL_TOOL_TOOL_H
+
+#include "segmodel/segmodel.h"
+
+#include <stdbool.h>
+
+/* Exit codes of all programs of this project. */
+enum {
+    EXIT_DONE = 0,
+    EXIT_USAGE = 1,
+    EXIT_INPUT = 2,
+    EXIT_PROMPT = 3,
+    EXIT_MODEL = 4,
+    EXIT_DEVICE = 5, /* or out of memory */
+    EXIT_OUTPUT = 6,
+    EXIT_CANCELLED = 130
+};
+
+/* Prints the thread's message on stderr unless `status` is SGM_OK; the exit code for it. */
+int tool_exit(sgm_status status);
+
+/* A verb gets its own name as argv[0]. */
+int verb_info(int argc, char **argv);
+int verb_convert(int argc, char **argv);
+int verb_predict(int argc, char **argv);
+int verb_bench(int argc, char **argv);
+int verb_devices(int argc, char **argv);
+
+#endif

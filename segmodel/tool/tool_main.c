@@ -1,0 +1,58 @@
+/* segmodel: the model library's own program. One file per verb. */
+#include "tool.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const struct {
+    const char *name, *help;
+    int (*run)(int argc, char **argv);
+} verbs[] = {
+    {"info", "what a model file holds; without a file: the known networks", verb_info},
+    {"convert", "a PyTorch checkpoint to .safetensors", verb_convert},
+    {"predict", "a mask for one image from points, a box or a mask", verb_predict},
+    {"bench", "how fast a model runs on this machine", verb_bench},
+    {"devices", "what this build and machine compute on", verb_devices},
+};
+
+enum { VERB_COUNT = sizeof verbs / sizeof *verbs };
+
+static void print_usage(FILE *to)
+{
+    fprintf(to, "usage: segmodel VERB ...   (segmodel VERB --help explains it)\n\n");
+    for (int i = 0; i < VERB_COUNT; i++)
+        fprintf(to, "  %-10s %s\n", verbs[i].name, verbs[i].help);
+}
+
+int tool_exit(sgm_status status)
+{
+    static const int codes[] = {[SGM_OK] = EXIT_DONE,
+                                [SGM_INVALID_ARGUMENT] = EXIT_USAGE,
+                                [SGM_UNREADABLE] = EXIT_INPUT,
+                                [SGM_BAD_PROMPT] = EXIT_PROMPT,
+                                [SGM_BAD_MODEL] = EXIT_MODEL,
+                                [SGM_OUT_OF_MEMORY] = EXIT_DEVICE,
+                                [SGM_DEVICE] = EXIT_DEVICE,
+                                [SGM_UNWRITABLE] = EXIT_OUTPUT,
+                                [SGM_CANCELLED] = EXIT_CANCELLED,
+                                [SGM_INTERNAL] = EXIT_DEVICE};
+    if (status != SGM_OK) fprintf(stderr, "segmodel: %s\n", sgm_last_message());
+    return codes[status];
+}
+
+int main(int argc, char **argv)
+{
+    if (argc == 2 && !strcmp(argv[1], "--version")) {
+        printf("segmodel %s\n", sgm_version());
+        return EXIT_DONE;
+    }
+    if (argc >= 2 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))) {
+        print_usage(stdout);
+        return EXIT_DONE;
+    }
+    for (int i = 0; argc >= 2 && i < VERB_COUNT; i++)
+        if (!strcmp(argv[1], verbs[i].name)) return verbs[i].run(argc - 1, argv + 1);
+    if (argc >= 2) fprintf(stderr, "segmodel: no verb '%s'\n", argv[1]);
+    print_usage(stderr);
+    return EXIT_USAGE;
+}

@@ -1,0 +1,88 @@
+#include "tool.h"
+#include "tool_options.h"
+
+#include "checkpoint/checkpoint_write.h"
+#include "models/registry.h"
+#include "predict/model.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Variant and architecture go into the metadata, so that the file says by itself what it is. */
+static sgm_status write_model(const sgm_model *model, const char *to, sgm_stored_type type)
+{
+    sgm_checkpoint_writer *writer;
+    char text[512];
+    const sgm_model_config *config = sgm_model_get_config(model);
+    sgm_config_text(config, text);
+    SGM_TRY(sgm_checkpoint_writer_create(&writer));
+    sgm_status status = sgm_checkpoint_writer_add_all(writer, sgm_model_checkpoint(model), type);
+    if (status == SGM_OK)
+        status = sgm_checkpoint_writer_metadata(writer, SGM_METADATA_VARIANT, config->variant);
+    if (status == SGM_OK)
+        status = sgm_checkpoint_writer_metadata(writer, SGM_METADATA_ARCHITECTURE, text);
+    if (status == SGM_OK) status = sgm_checkpoint_writer_save(writer, to);
+    sgm_checkpoint_writer_destroy(writer);
+    return status;
+}
+
+static sgm_status convert(const char *from, const char *to, const char *variant,
+                          sgm_stored_type type)
+{
+    sgm_context_options options = {.device = SGM_DEVICE_REFERENCE};
+    sgm_context *context;
+    sgm_model *model = NULL;
+    sgm_model_info info;
+    SGM_TRY(sgm_context_create(&options, &context));
+    sgm_status status = sgm_model_load(context, from, variant, &model);
+    if (status == SGM_OK) status = write_model(model, to, type);
+    if (status == SGM_OK) {
+        sgm_model_get_info(model, &info);
+        if (info.assumption[0]) printf("%s\n", info.assumption);
+        printf("%s: %s, %zu tensors\n", to, info.variant,
+               sgm_checkpoint_count(sgm_model_checkpoint(model)));
+    }
+    sgm_model_destroy(model);
+    sgm_context_destroy(context);
+    return status;
+}
+
+static sgm_status type_of(const char *dtype, sgm_stored_type *type)
+{
+    static const struct {
+        const char *name;
+        sgm_stored_type type;
+    } types[] = {{"f32", SGM_STORED_F32}, {"f16", SGM_STORED_F16}, {"bf16", SGM_STORED_BF16}};
+    for (int i = 0; i < 3; i++)
+        if (!strcmp(types[i].name, dtype)) {
+            *type = types[i].type;
+            return SGM_OK;
+        }
+    return sgm_fail(SGM_INVALID_ARGUMENT, "--dtype cannot be '%s'; f32, f16 or bf16", dtype);
+}
+
+int verb_convert(int argc, char **argv)
+{
+    const char *variant = NULL, *dtype = "f32", *path[2];
+    sgm_stored_type type;
+    bool helped;
+    const option options[] = {
+        {"--variant", OPTION_TEXT, &variant, NULL, "NAME",
+         "the network (segmodel info lists them)"},
+        {"--dtype", OPTION_TEXT, &dtype, NULL, "f32|f16|bf16", "how values are stored (f32)"},
+        {0}};
+    command_line line = {
+        .usage = "segmodel convert IN.pth OUT.safetensors [--variant NAME] [--dtype TYPE]",
+        .help =
+            "Rewrites a checkpoint (PyTorch or .safetensors) with its variant in the metadata.\n"
+            "Wrappers and prefixes of names are taken off; nothing in a .pth is executed.",
+        .options = options,
+        .positional = path,
+        .positional_wanted = 2,
+        .positional_room = 2};
+    sgm_status status = parse_options(argc, argv, &line, &helped);
+    if (status != SGM_OK || helped) return tool_exit(status);
+    status = type_of(dtype, &type);
+    if (status == SGM_OK) status = convert(path[0], path[1], variant, type);
+    return tool_exit(status);
+}

@@ -1,0 +1,115 @@
+#include "tool.h"
+#include "tool_options.h"
+
+#include "models/registry.h"
+#include "predict/model.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+static void print_variants(void)
+{
+    printf("known networks (--variant):\n");
+    for (int i = 0; sgm_variant_name(i); i++)
+        printf("  %-14s %s\n", sgm_variant_name(i), sgm_variant_description(i));
+}
+
+/* How many values are stored in each type. */
+static void print_types(const sgm_checkpoint *checkpoint)
+{
+    size_t count[SGM_STORED_TYPE_COUNT] = {0};
+    for (size_t i = 0; i < sgm_checkpoint_count(checkpoint); i++) {
+        const sgm_stored_tensor *t = sgm_checkpoint_tensor(checkpoint, i);
+        count[t->type] += t->count;
+    }
+    printf("values      ");
+    for (int i = 0; i < SGM_STORED_TYPE_COUNT; i++)
+        if (count[i]) printf(" %zu %s", count[i], sgm_stored_type_name((sgm_stored_type)i));
+    printf("\n");
+}
+
+static void print_tensors(const sgm_checkpoint *checkpoint)
+{
+    char shape[96];
+    for (size_t i = 0; i < sgm_checkpoint_count(checkpoint); i++) {
+        const sgm_stored_tensor *t = sgm_checkpoint_tensor(checkpoint, i);
+        printf("  %-4s %-20s %s\n", sgm_stored_type_name(t->type),
+               sgm_stored_tensor_shape_text(t, shape), t->name);
+    }
+}
+
+static void print_file(const sgm_checkpoint *checkpoint)
+{
+    printf("file         %s\n", sgm_checkpoint_path(checkpoint));
+    printf("format       %s, %zu tensors\n", sgm_checkpoint_format(checkpoint),
+           sgm_checkpoint_count(checkpoint));
+    if (sgm_checkpoint_wrapper(checkpoint)[0])
+        printf("unwrapped    %s\n", sgm_checkpoint_wrapper(checkpoint));
+    if (sgm_checkpoint_prefix(checkpoint)[0])
+        printf("prefix       %s (taken off)\n", sgm_checkpoint_prefix(checkpoint));
+    for (size_t i = 0; i < sgm_checkpoint_metadata_count(checkpoint); i++) {
+        sgm_metadata_entry entry = sgm_checkpoint_metadata_at(checkpoint, i);
+        printf("metadata     %s: %s\n", entry.key, entry.value);
+    }
+    print_types(checkpoint);
+}
+
+static void print_model(const sgm_model *model)
+{
+    sgm_model_info info;
+    char text[512];
+    sgm_model_get_info(model, &info);
+    sgm_config_text(sgm_model_get_config(model), text);
+    printf("variant      %s\n", info.variant);
+    if (info.assumption[0]) printf("assumption   %s\n", info.assumption);
+    printf("parameters   %" PRId64 "\n", info.parameters);
+    printf("input        %d x %d pixels\n", info.image_size, info.image_size);
+    printf("embedding    %d x %d x %d\n", info.embedding_shape[0], info.embedding_shape[1],
+           info.embedding_shape[2]);
+    printf("masks        %d of %d x %d\n", info.mask_tokens, info.low_res_shape[0],
+           info.low_res_shape[1]);
+    printf("architecture %s\n", text);
+    printf("hash         %016" PRIx64 "\n", info.hash);
+}
+
+static sgm_status show(const char *path, const char *variant, bool tensors)
+{
+    /* The reference device: nothing here computes. */
+    sgm_context_options options = {.device = SGM_DEVICE_REFERENCE};
+    sgm_context *context;
+    sgm_model *model = NULL;
+    SGM_TRY(sgm_context_create(&options, &context));
+    sgm_status status = sgm_model_load(context, path, variant, &model);
+    if (status == SGM_OK) {
+        print_file(sgm_model_checkpoint(model));
+        print_model(model);
+        if (tensors) print_tensors(sgm_model_checkpoint(model));
+    }
+    sgm_model_destroy(model);
+    sgm_context_destroy(context);
+    return status;
+}
+
+int verb_info(int argc, char **argv)
+{
+    const char *variant = NULL, *path = NULL;
+    bool tensors = false, helped;
+    const option options[] = {
+        {"--variant", OPTION_TEXT, &variant, NULL, "NAME", "take the file for this network"},
+        {"--tensors", OPTION_FLAG, &tensors, NULL, NULL, "list every tensor"},
+        {0}};
+    command_line line = {.usage = "segmodel info [FILE] [--variant NAME] [--tensors]",
+                         .help = "Says what a model file holds and checks it against its network.\n"
+                                 "Without a file, lists the known networks.",
+                         .options = options,
+                         .positional = &path,
+                         .positional_room = 1};
+    sgm_status status = parse_options(argc, argv, &line, &helped);
+    if (status != SGM_OK || helped) return tool_exit(status);
+    if (!path) {
+        print_variants();
+        return EXIT_DONE;
+    }
+    return tool_exit(show(path, variant, tensors));
+}
