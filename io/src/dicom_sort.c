@@ -71,7 +71,7 @@ double sgio_dicom_unevenness(const sgio_dicom_slices *slices, const size_t *orde
  * it is small against the spacing. */
 int sgio_dicom_is_even(double deviation, double spacing)
 {
-    return deviation <= fmax(0.01, fmin(0.1 * spacing, 0.1));
+    return deviation <= fmax(0.01, fmin(0.15 * spacing, 0.1));
 }
 
 static int close_to(double a, double b, double tolerance)

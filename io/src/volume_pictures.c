@@ -11,6 +11,31 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { MOST_PIXELS = 1 << 28 };
+
+static sgio_status read_by_content(const char *path, sgio_picture *picture, void *pixels)
+{
+    char *bytes;
+    size_t size = 0;
+    sgio_status status = sgio_read_prefix(path, 8, &bytes, &size);
+    if (status != SGIO_OK) return status;
+    int is_png = size == 8 && memcmp(bytes, "\x89PNG\r\n\x1a\n", 8) == 0;
+    int is_jpeg = size == 8 && memcmp(bytes, "\xff\xd8\xff", 3) == 0;
+    free(bytes);
+    if (is_png) return sgio_png_read(path, picture, pixels);
+    if (is_jpeg) return sgio_jpeg_read(path, picture, pixels);
+    return sgio_fail(SGIO_UNREADABLE, "%s: neither a PNG nor a JPEG picture", path);
+}
+
+/* Callers allocate between describing and reading; a few bytes can announce any size. */
+sgio_status sgio_picture_read(const char *path, sgio_picture *picture, void *pixels)
+{
+    sgio_status status = read_by_content(path, picture, pixels);
+    if (status != SGIO_OK || picture->size[0] <= MOST_PIXELS / picture->size[1]) return status;
+    return sgio_fail(SGIO_UNREADABLE, "%s: size %lld x %lld is not credible", path,
+                     (long long)picture->size[0], (long long)picture->size[1]);
+}
+
 /* A file name split around its last number: "frame_007.png" -> "frame_" 7 ".png". */
 typedef struct numbered {
     char *path;

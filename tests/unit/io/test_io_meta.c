@@ -1,0 +1,152 @@
+/* MetaImage files: local, compressed and detached data, directions, and what is refused. */
+#include "io_test_files.h"
+#include "sgio/volume.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <zlib.h>
+
+#include <cmocka.h>
+
+enum { VOXELS = 3 * 4 * 2 };
+
+#define HEAD                                                                                       \
+    "ObjectType = Image\nNDims = 3\nDimSize = 3 4 2\nElementType = MET_UCHAR\n"                    \
+    "TransformMatrix = 0 1 0 -1 0 0 0.1 0 0.9\nOffset = 5 6 7\nElementSpacing = 0.5 0.75 3\n"
+
+static sgio_volume volume;
+static unsigned char ramp[VOXELS];
+
+static void save(const char *name, const char *header, const void *voxels, size_t size)
+{
+    unsigned char bytes[4096];
+    int n = snprintf((char *)bytes, sizeof bytes, "%s", header);
+    memcpy(bytes + n, voxels, size);
+    write_file(name, bytes, (size_t)n + size);
+}
+
+static sgio_status load(const char *name)
+{
+    sgio_volume_clear(&volume);
+    return sgio_volume_read(scratch_path(name), NULL, &volume);
+}
+
+static void expect_ramp(const char *name)
+{
+    assert_int_equal(load(name), SGIO_OK);
+    for (int n = 0; n < VOXELS; n++)
+        assert_int_equal(((uint8_t *)volume.data)[n], n);
+}
+
+static void expect_refused(const char *header, const char *reason)
+{
+    save("bad.mha", header, ramp, sizeof ramp);
+    assert_int_equal(load("bad.mha"), SGIO_UNREADABLE);
+    assert_true(holds(sgio_last_message(), "bad.mha"));
+    assert_true(holds(sgio_last_message(), reason));
+}
+
+static void test_local(void **state)
+{
+    static const double wanted[3][4] = {
+        {0, -0.75, 0.3, 5}, {0.5, 0, 0, 6}, {0, 0, 2.7, 7}};
+    (void)state;
+    save("a.mha", HEAD "ElementDataFile = LOCAL\n", ramp, sizeof ramp);
+    expect_ramp("a.mha");
+    for (int r = 0; r < 3; r++)
+        for (int c = 0; c < 4; c++)
+            assert_true(fabs(volume.geometry.matrix[r][c] - wanted[r][c]) <= 1e-12);
+}
+
+static void test_compressed(void **state)
+{
+    unsigned char packed[256];
+    uLongf size = sizeof packed;
+    (void)state;
+    assert_int_equal(compress(packed, &size, ramp, sizeof ramp), Z_OK);
+    save("a.mha", HEAD "CompressedData = True\nElementDataFile = LOCAL\n", packed, size);
+    expect_ramp("a.mha");
+}
+
+static void test_detached(void **state)
+{
+    (void)state;
+    unsigned char padded[16 + VOXELS] = {0};
+    memcpy(padded + 16, ramp, sizeof ramp);
+    write_file("a.raw", padded, sizeof padded);
+    save("a.mhd", HEAD "HeaderSize = -1\nElementDataFile = a.raw\n", "", 0);
+    expect_ramp("a.mhd");
+    save("b.mhd", HEAD "HeaderSize = 16\nElementDataFile = a.raw\n", "", 0);
+    expect_ramp("b.mhd");
+}
+
+static void test_big_endian(void **state)
+{
+    static const unsigned char bytes[] = {0x01, 0x02, 0xff, 0xfe};
+    (void)state;
+    save("a.mha",
+         "NDims = 2\nDimSize = 2 1\nElementType = MET_SHORT\nBinaryDataByteOrderMSB = True\n"
+         "ElementDataFile = LOCAL\n",
+         bytes, 4);
+    assert_int_equal(load("a.mha"), SGIO_OK);
+    assert_int_equal(((int16_t *)volume.data)[0], 0x102);
+    assert_int_equal(((int16_t *)volume.data)[1], -2);
+}
+
+static void test_refuses(void **state)
+{
+    (void)state;
+    expect_refused("hello\n", "not a MetaImage");
+    save("open.mha", HEAD, "", 0);
+    assert_int_equal(load("open.mha"), SGIO_UNREADABLE);
+    assert_true(holds(sgio_last_message(), "without ElementDataFile"));
+    expect_refused(HEAD "BinaryData = False\nElementDataFile = LOCAL\n", "text voxels");
+    expect_refused(HEAD "ElementDataFile = LIST\n", "several files");
+    expect_refused(HEAD "ElementNumberOfChannels = 2\nElementDataFile = LOCAL\n", "2 values");
+    expect_refused("NDims = 4\nDimSize = 3 4 1 2\nElementType = MET_UCHAR\n"
+                   "ElementDataFile = LOCAL\n",
+                   "2 volumes");
+    expect_refused("NDims = 3\nDimSize = 3 4 3\nElementType = MET_UCHAR\nElementDataFile = LOCAL\n",
+                   "truncated");
+    expect_refused("NDims = 3\nDimSize = 3 4 2\nElementType = MET_STRING\n"
+                   "ElementDataFile = LOCAL\n",
+                   "MET_STRING");
+    expect_refused("NDims = 3\nDimSize = 3 4 2\nElementType = MET_UCHAR\nElementSpacing = 1 nan 1\n"
+                   "ElementDataFile = LOCAL\n",
+                   "not a number");
+    expect_refused("NDims = 3\nDimSize = 3 4 2\nElementType = MET_UCHAR\nElementSpacing = 1 0 1\n"
+                   "ElementDataFile = LOCAL\n",
+                   "zero");
+}
+
+static int open_scratch(void **state)
+{
+    (void)state;
+    for (int n = 0; n < VOXELS; n++)
+        ramp[n] = (unsigned char)n;
+    scratch_open();
+    return 0;
+}
+
+static int close_scratch(void **state)
+{
+    (void)state;
+    sgio_volume_clear(&volume);
+    scratch_close();
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_local),       cmocka_unit_test(test_compressed),
+        cmocka_unit_test(test_detached),    cmocka_unit_test(test_big_endian),
+        cmocka_unit_test(test_refuses),
+    };
+    return cmocka_run_group_tests(tests, open_scratch, close_scratch);
+}

@@ -1,0 +1,341 @@
+/* NIfTI files written here byte by byte: transforms, types, byte orders, and what is refused. */
+#include "io_test_files.h"
+#include "sgio/volume.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+enum { VOXELS = 3 * 4 * 2, OFFSET = 352 };
+
+/* A 3 x 4 x 2 int16 file; voxel n holds n - 5. */
+typedef struct nifti {
+    unsigned char bytes[OFFSET + VOXELS * 2];
+    int big;
+} nifti;
+
+static void put(nifti *file, size_t at, const void *value, size_t width)
+{
+    const unsigned char *from = value;
+    for (size_t i = 0; i < width; i++)
+        file->bytes[at + i] = from[file->big ? width - 1 - i : i];
+}
+
+static void put16(nifti *file, size_t at, int16_t value) { put(file, at, &value, 2); }
+static void put32(nifti *file, size_t at, int32_t value) { put(file, at, &value, 4); }
+static void put_float(nifti *file, size_t at, float value) { put(file, at, &value, 4); }
+
+static void set_sform(nifti *file, const float rows[12])
+{
+    put16(file, 254, 1);
+    for (size_t i = 0; i < 12; i++)
+        put_float(file, 280 + 4 * i, rows[i]);
+}
+
+static nifti make(int big)
+{
+    static const int16_t dim[8] = {3, 3, 4, 2, 1, 1, 1, 1};
+    static const float pixdim[8] = {1, 0.5f, 0.75f, 3, 0, 0, 0, 0};
+    nifti file = {{0}, big};
+    put32(&file, 0, 348);
+    for (size_t i = 0; i < 8; i++) {
+        put16(&file, 40 + 2 * i, dim[i]);
+        put_float(&file, 76 + 4 * i, pixdim[i]);
+    }
+    put16(&file, 70, 4);
+    put16(&file, 72, 16);
+    put_float(&file, 108, OFFSET);
+    memcpy(file.bytes + 344, "n+1", 4);
+    for (int n = 0; n < VOXELS; n++)
+        put16(&file, OFFSET + 2 * (size_t)n, (int16_t)(n - 5));
+    return file;
+}
+
+static sgio_volume volume;
+
+static void save(const char *name, const nifti *file)
+{
+    write_file(name, file->bytes, sizeof file->bytes);
+}
+
+static sgio_status load(const char *name)
+{
+    sgio_volume_clear(&volume);
+    return sgio_volume_read(scratch_path(name), NULL, &volume);
+}
+
+static void expect_refused(const char *name, const char *reason)
+{
+    assert_int_equal(load(name), SGIO_UNREADABLE);
+    assert_true(holds(sgio_last_message(), name));
+    assert_true(holds(sgio_last_message(), reason));
+    assert_null(volume.data);
+}
+
+static void expect_matrix(const double wanted[3][4])
+{
+    for (int r = 0; r < 3; r++)
+        for (int c = 0; c < 4; c++)
+            /* float32 in the file */
+            assert_true(fabs(volume.geometry.matrix[r][c] - wanted[r][c]) <= 1e-5);
+}
+
+static void expect_ramp(void)
+{
+    assert_int_equal(volume.type, SGIO_I16);
+    for (int n = 0; n < VOXELS; n++)
+        assert_int_equal(((int16_t *)volume.data)[n], n - 5);
+}
+
+/* A sheared sform beside a different qform: the sform is used, as it stands. */
+static void test_sheared_sform(void **state)
+{
+    static const float rows[12] = {0.5f, 0.1f, 0, -10, 0, 0.75f, 0.3f, 20, 0, 0, 3, 30};
+    static const double lps[3][4] = {{-0.5, -0.1, 0, 10}, {0, -0.75, -0.3, -20}, {0, 0, 3, 30}};
+    (void)state;
+    nifti file = make(0);
+    set_sform(&file, rows);
+    put16(&file, 252, 1);
+    save("a.nii", &file);
+    assert_int_equal(load("a.nii"), SGIO_OK);
+    expect_matrix(lps);
+    expect_ramp();
+    assert_int_equal(volume.geometry.size[1], 4);
+    assert_int_equal(volume.rescaled, 0);
+}
+
+/* Quaternion of a half turn about z with pixdim[0] = -1: x and y reversed in RAS, k mirrored. */
+static void test_qform(void **state)
+{
+    static const double lps[3][4] = {{0.5, 0, 0, -1}, {0, 0.75, 0, -2}, {0, 0, -3, 3}};
+    (void)state;
+    nifti file = make(0);
+    put16(&file, 252, 1);
+    put_float(&file, 76, -1);
+    put_float(&file, 264, 1); /* quatern_d */
+    put_float(&file, 268, 1);
+    put_float(&file, 272, 2);
+    put_float(&file, 276, 3);
+    save("a.nii", &file);
+    assert_int_equal(load("a.nii"), SGIO_OK);
+    expect_matrix(lps);
+}
+
+static void count_warning(void *user, const char *sentence)
+{
+    *(int *)user += holds(sentence, "no sform, no qform");
+}
+
+static void test_no_transform_is_told(void **state)
+{
+    int warnings = 0;
+    const sgio_read_options options = {.warn = count_warning, .warn_user = &warnings};
+    static const double lps[3][4] = {
+        {0.5, 0, 0, -0.5}, {0, -0.75, 0, 1.125}, {0, 0, 3, -1.5}};
+    (void)state;
+    nifti file = make(0);
+    save("a.nii", &file);
+    sgio_volume_clear(&volume);
+    assert_int_equal(sgio_volume_read(scratch_path("a.nii"), &options, &volume), SGIO_OK);
+    expect_matrix(lps);
+    assert_int_equal(warnings, 1);
+}
+
+static void test_byte_orders_and_gzip(void **state)
+{
+    static const float rows[12] = {1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0};
+    (void)state;
+    for (int big = 0; big < 2; big++) {
+        nifti file = make(big);
+        set_sform(&file, rows);
+        write_gzip("a.nii.gz", file.bytes, sizeof file.bytes);
+        assert_int_equal(load("a.nii.gz"), SGIO_OK);
+        expect_ramp();
+    }
+}
+
+static void test_pair(void **state)
+{
+    (void)state;
+    nifti file = make(0);
+    memcpy(file.bytes + 344, "ni1", 4);
+    put_float(&file, 108, 0);
+    write_file("p.hdr", file.bytes, 348);
+    write_file("p.img", file.bytes + OFFSET, VOXELS * 2);
+    assert_int_equal(load("p.hdr"), SGIO_OK);
+    expect_ramp();
+    assert_int_equal(load("p.img"), SGIO_OK);
+    expect_ramp();
+    write_file("q.hdr", file.bytes, 348);
+    assert_int_equal(load("q.hdr"), SGIO_UNREADABLE);
+    assert_true(holds(sgio_last_message(), "q.img"));
+}
+
+static void test_scaling(void **state)
+{
+    (void)state;
+    nifti file = make(0);
+    put_float(&file, 112, 2);
+    put_float(&file, 116, -1000);
+    save("a.nii", &file);
+    assert_int_equal(load("a.nii"), SGIO_OK);
+    assert_int_equal(volume.rescaled, 1);
+    assert_int_equal(volume.type, SGIO_I32); /* 2 * 32767 does not fit into 16 bits */
+    assert_int_equal(((int32_t *)volume.data)[7], 2 * 2 - 1000);
+    put_float(&file, 112, 0.5f);
+    save("a.nii", &file);
+    assert_int_equal(load("a.nii"), SGIO_OK);
+    assert_int_equal(volume.type, SGIO_F32);
+    assert_true(((float *)volume.data)[6] == 0.5f - 1000);
+    put_float(&file, 112, NAN);
+    save("a.nii", &file);
+    assert_int_equal(load("a.nii"), SGIO_OK);
+    expect_ramp();
+}
+
+/* NIfTI-2: the same grid with 64-bit fields. */
+static void test_nifti2(void **state)
+{
+    unsigned char bytes[544 + VOXELS * 2] = {0};
+    static const int64_t dim[8] = {3, 3, 4, 2, 1, 1, 1, 1}, offset = 544;
+    static const double rows[12] = {-1, 0, 0, 5, 0, -2, 0, 6, 0, 0, 3, 7};
+    static const double lps[3][4] = {{1, 0, 0, -5}, {0, 2, 0, -6}, {0, 0, 3, 7}};
+    const int32_t size = 540, code = 1;
+    const int16_t type = 4;
+    (void)state;
+    memcpy(bytes, &size, 4);
+    memcpy(bytes + 4, "n+2", 4);
+    memcpy(bytes + 12, &type, 2);
+    memcpy(bytes + 16, dim, sizeof dim);
+    memcpy(bytes + 168, &offset, 8);
+    memcpy(bytes + 348, &code, 4);
+    memcpy(bytes + 400, rows, sizeof rows);
+    nifti ramp = make(0);
+    memcpy(bytes + 544, ramp.bytes + OFFSET, VOXELS * 2);
+    write_file("a.nii", bytes, sizeof bytes);
+    assert_int_equal(load("a.nii"), SGIO_OK);
+    expect_matrix(lps);
+    expect_ramp();
+}
+
+static void test_refuses_contents(void **state)
+{
+    (void)state;
+    nifti file = make(0);
+    put16(&file, 40, 4);
+    put16(&file, 48, 20);
+    save("four.nii", &file);
+    expect_refused("four.nii", "20 volumes");
+    file = make(0);
+    put16(&file, 70, 32);
+    save("complex.nii", &file);
+    expect_refused("complex.nii", "complex64");
+    file = make(0);
+    put16(&file, 70, 128);
+    save("rgb.nii", &file);
+    expect_refused("rgb.nii", "RGB");
+    file = make(0);
+    memset(file.bytes + 344, 0, 4);
+    save("analyze.nii", &file);
+    expect_refused("analyze.nii", "ANALYZE");
+}
+
+static void test_refuses_geometry(void **state)
+{
+    static const float zero[12] = {1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0};
+    static const float flat[12] = {1, 2, 0, 0, 1, 2, 0, 0, 0, 0, 1, 0};
+    float broken[12] = {1, 0, 0, 0, 0, NAN, 0, 0, 0, 0, 1, 0};
+    (void)state;
+    nifti file = make(0);
+    set_sform(&file, zero);
+    save("zero.nii", &file);
+    expect_refused("zero.nii", "zero");
+    set_sform(&file, flat);
+    save("flat.nii", &file);
+    expect_refused("flat.nii", "one plane");
+    set_sform(&file, broken);
+    save("nan.nii", &file);
+    expect_refused("nan.nii", "not a number");
+}
+
+static void test_refuses_damage(void **state)
+{
+    (void)state;
+    nifti file = make(0);
+    write_file("empty.nii", "", 0);
+    expect_refused("empty.nii", "too short");
+    write_file("text.nii.gz", "hello", 5);
+    expect_refused("text.nii.gz", "too short");
+    write_file("short.nii", file.bytes, sizeof file.bytes - 1);
+    expect_refused("short.nii", "truncated");
+    put16(&file, 42, 32767);
+    put16(&file, 44, 32767);
+    put16(&file, 46, 32767); /* 70 TB announced */
+    save("huge.nii", &file);
+    expect_refused("huge.nii", "truncated");
+    put16(&file, 42, -3);
+    save("negative.nii", &file);
+    expect_refused("negative.nii", "size -3");
+}
+
+static void test_refuses_corrupt_gzip(void **state)
+{
+    unsigned char bytes[4096];
+    (void)state;
+    nifti file = make(0);
+    write_gzip("a.nii.gz", file.bytes, sizeof file.bytes);
+    FILE *stream = fopen(scratch_path("a.nii.gz"), "rb");
+    size_t size = fread(bytes, 1, sizeof bytes, stream);
+    fclose(stream);
+    bytes[size - 6] ^= 1; /* the checksum */
+    write_file("crc.nii.gz", bytes, size);
+    expect_refused("crc.nii.gz", "corrupt");
+    write_file("cut.nii.gz", bytes, size / 2);
+    expect_refused("cut.nii.gz", "cut.nii.gz");
+}
+
+static void test_missing_file(void **state)
+{
+    (void)state;
+    expect_refused("absent.nii", "no such file");
+}
+
+static int open_scratch(void **state)
+{
+    (void)state;
+    scratch_open();
+    return 0;
+}
+
+static int close_scratch(void **state)
+{
+    (void)state;
+    sgio_volume_clear(&volume);
+    scratch_close();
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_sheared_sform),
+        cmocka_unit_test(test_qform),
+        cmocka_unit_test(test_no_transform_is_told),
+        cmocka_unit_test(test_byte_orders_and_gzip),
+        cmocka_unit_test(test_pair),
+        cmocka_unit_test(test_scaling),
+        cmocka_unit_test(test_nifti2),
+        cmocka_unit_test(test_refuses_contents),
+        cmocka_unit_test(test_refuses_geometry),
+        cmocka_unit_test(test_refuses_damage),
+        cmocka_unit_test(test_refuses_corrupt_gzip),
+        cmocka_unit_test(test_missing_file),
+    };
+    return cmocka_run_group_tests(tests, open_scratch, close_scratch);
+}

@@ -1,0 +1,232 @@
+/* NRRD files as text: spaces, encodings, detached data, and what is refused. */
+#include "io_test_files.h"
+#include "sgio/volume.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <zlib.h>
+
+#include <cmocka.h>
+
+enum { VOXELS = 3 * 4 * 2 };
+
+#define SIZES "dimension: 3\nsizes: 3 4 2\ntype: uint8\n"
+#define GRID                                                                                       \
+    "space directions: (0.5,0,0) (0,0.75,0) (0.2,0,3)\nspace origin: (10,20,30)\n"
+
+static sgio_volume volume;
+
+/* Header, empty line, and 24 bytes 0..23. */
+static void save(const char *name, const char *header, const void *voxels, size_t size)
+{
+    unsigned char bytes[4096];
+    int n = snprintf((char *)bytes, sizeof bytes, "NRRD0004\n%s\n", header);
+    memcpy(bytes + n, voxels, size);
+    write_file(name, bytes, (size_t)n + size);
+}
+
+static void save_ramp(const char *name, const char *header)
+{
+    unsigned char ramp[VOXELS];
+    for (int n = 0; n < VOXELS; n++)
+        ramp[n] = (unsigned char)n;
+    save(name, header, ramp, sizeof ramp);
+}
+
+static sgio_status load(const char *name)
+{
+    sgio_volume_clear(&volume);
+    return sgio_volume_read(scratch_path(name), NULL, &volume);
+}
+
+static void expect_ramp(const char *name)
+{
+    assert_int_equal(load(name), SGIO_OK);
+    assert_int_equal(volume.type, SGIO_U8);
+    for (int n = 0; n < VOXELS; n++)
+        assert_int_equal(((uint8_t *)volume.data)[n], n);
+}
+
+static void expect_refused(const char *header, const char *reason)
+{
+    save_ramp("bad.nrrd", header);
+    assert_int_equal(load("bad.nrrd"), SGIO_UNREADABLE);
+    assert_true(holds(sgio_last_message(), "bad.nrrd"));
+    assert_true(holds(sgio_last_message(), reason));
+}
+
+static void expect_element(int row, int column, double wanted)
+{
+    assert_true(fabs(volume.geometry.matrix[row][column] - wanted) <= 1e-12);
+}
+
+/* The same numbers mean other places in each space; shear stays. */
+static void test_spaces(void **state)
+{
+    static const struct {
+        const char *name;
+        double x, y;
+    } spaces[] = {{"left-posterior-superior", 1, 1},
+                  {"right-anterior-superior", -1, -1},
+                  {"RAS", -1, -1},
+                  {"left-anterior-superior", 1, -1}};
+    (void)state;
+    for (size_t i = 0; i < 4; i++) {
+        char header[512];
+        snprintf(header, sizeof header, SIZES "encoding: raw\nspace: %s\n" GRID, spaces[i].name);
+        save_ramp("a.nrrd", header);
+        expect_ramp("a.nrrd");
+        expect_element(0, 0, 0.5 * spaces[i].x);
+        expect_element(1, 1, 0.75 * spaces[i].y);
+        expect_element(0, 2, 0.2 * spaces[i].x);
+        expect_element(2, 2, 3);
+        expect_element(0, 3, 10 * spaces[i].x);
+        expect_element(1, 3, 20 * spaces[i].y);
+        expect_element(2, 3, 30);
+    }
+}
+
+static void test_without_space(void **state)
+{
+    (void)state;
+    save_ramp("a.nrrd", SIZES "encoding: raw\nspacings: 0.5 1.5 2\n");
+    expect_ramp("a.nrrd");
+    expect_element(1, 1, 1.5);
+    expect_element(2, 2, 2);
+    expect_element(0, 3, 0);
+}
+
+static void test_big_endian(void **state)
+{
+    static const unsigned char bytes[] = {0x01, 0x02, 0xff, 0xfe};
+    (void)state;
+    save("a.nrrd", "dimension: 2\nsizes: 2 1\ntype: short\nendian: big\nencoding: raw\n", bytes, 4);
+    assert_int_equal(load("a.nrrd"), SGIO_OK);
+    assert_int_equal(((int16_t *)volume.data)[0], 0x102);
+    assert_int_equal(((int16_t *)volume.data)[1], -2);
+    assert_int_equal(volume.geometry.size[2], 1);
+}
+
+static void test_gzip(void **state)
+{
+    unsigned char ramp[VOXELS], packed[256];
+    z_stream z = {0};
+    (void)state;
+    for (int n = 0; n < VOXELS; n++)
+        ramp[n] = (unsigned char)n;
+    assert_int_equal(deflateInit2(&z, 9, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY), Z_OK);
+    z.next_in = ramp;
+    z.avail_in = sizeof ramp;
+    z.next_out = packed;
+    z.avail_out = sizeof packed;
+    assert_int_equal(deflate(&z, Z_FINISH), Z_STREAM_END);
+    save("a.nrrd", SIZES "encoding: gzip\n", packed, z.total_out);
+    expect_ramp("a.nrrd");
+    save("b.nrrd", SIZES "encoding: gzip\n", packed, z.total_out / 2);
+    assert_int_equal(load("b.nrrd"), SGIO_UNREADABLE);
+    deflateEnd(&z);
+}
+
+static void test_detached_with_skips(void **state)
+{
+    unsigned char data[10 + VOXELS];
+    (void)state;
+    memcpy(data, "one line\nx", 10);
+    for (int n = 0; n < VOXELS; n++)
+        data[10 + n] = (unsigned char)n;
+    write_file("a.raw", data, sizeof data);
+    save("a.nhdr", SIZES "encoding: raw\ndata file: a.raw\nline skip: 1\nbyte skip: 1\n", "", 0);
+    expect_ramp("a.nhdr");
+    save("b.nhdr", SIZES "encoding: raw\nbyte skip: -1\ndata file: a.raw\n", "", 0);
+    expect_ramp("b.nhdr");
+    save("c.nhdr", SIZES "encoding: raw\ndata file: absent.raw\n", "", 0);
+    assert_int_equal(load("c.nhdr"), SGIO_UNREADABLE);
+    assert_true(holds(sgio_last_message(), "absent.raw"));
+}
+
+/* One component or one list entry is still one value per voxel. */
+static void test_axis_of_one(void **state)
+{
+    (void)state;
+    save_ramp("a.nrrd", "dimension: 4\nsizes: 1 3 4 2\ntype: uint8\nencoding: raw\n"
+                        "space: left-posterior-superior\n"
+                        "space directions: none (0.5,0,0) (0,0.75,0) (0,0,3)\n"
+                        "kinds: list domain domain domain\nspace origin: (0,0,0)\n");
+    expect_ramp("a.nrrd");
+    assert_int_equal(volume.geometry.size[0], 3);
+}
+
+static void test_refuses(void **state)
+{
+    (void)state;
+    expect_refused("dimension: 4\nsizes: 2 3 4 1\ntype: uint8\nencoding: raw\n"
+                   "space: left-posterior-superior\n"
+                   "space directions: none (1,0,0) (0,1,0) (0,0,1)\n",
+                   "2 values per voxel");
+    expect_refused(SIZES "encoding: bzip2\n", "bzip2");
+    expect_refused(SIZES "encoding: raw\nspace: left-posterior-superior-time\n", "space");
+    expect_refused("dimension: 3\nsizes: 3 4 3\ntype: uint8\nencoding: raw\n", "truncated");
+    expect_refused("dimension: 3\nsizes: 3 4 -2\ntype: uint8\nencoding: raw\n", "sizes");
+    expect_refused("dimension: 3\nsizes: 4000000000 4000000000 4000000000\ntype: uint8\n"
+                   "encoding: raw\n",
+                   "not credible");
+    expect_refused("dimension: 3\nsizes: 3 4 2\ntype: uint16\nencoding: raw\n", "endian");
+    expect_refused("dimension: 3\nsizes: 3 4 2\ntype: block\nencoding: raw\n", "block");
+    expect_refused("sizes: 3 4 2\ndimension: 3\ntype: uint8\nencoding: raw\n", "before");
+    expect_refused("dimension: 99\n", "dimension");
+    expect_refused(SIZES, "encoding");
+    expect_refused("no colon here\n", "colon");
+    expect_refused(SIZES "encoding: raw\nspace: LPS\n"
+                         "space directions: (nan,0,0) (0,1,0) (0,0,1)\n",
+                   "not a number");
+    expect_refused(SIZES "encoding: raw\nspace: LPS\nspace directions: (0,0,0) (0,1,0) (0,0,1)\n",
+                   "zero");
+}
+
+static void test_refuses_other_files(void **state)
+{
+    (void)state;
+    write_file("text.nrrd", "just text", 9);
+    assert_int_equal(load("text.nrrd"), SGIO_UNREADABLE);
+    assert_true(holds(sgio_last_message(), "not an NRRD"));
+    write_file("open.nrrd", "NRRD0004\n" SIZES, 9 + strlen(SIZES));
+    assert_int_equal(load("open.nrrd"), SGIO_UNREADABLE);
+    write_file("note.txt", "just text", 9);
+    assert_int_equal(load("note.txt"), SGIO_UNREADABLE);
+    assert_true(holds(sgio_last_message(), "not a volume"));
+}
+
+static int open_scratch(void **state)
+{
+    (void)state;
+    scratch_open();
+    return 0;
+}
+
+static int close_scratch(void **state)
+{
+    (void)state;
+    sgio_volume_clear(&volume);
+    scratch_close();
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_spaces),
+        cmocka_unit_test(test_without_space),
+        cmocka_unit_test(test_big_endian),
+        cmocka_unit_test(test_gzip),
+        cmocka_unit_test(test_detached_with_skips),
+        cmocka_unit_test(test_axis_of_one),
+        cmocka_unit_test(test_refuses),
+        cmocka_unit_test(test_refuses_other_files),
+    };
+    return cmocka_run_group_tests(tests, open_scratch, close_scratch);
+}

@@ -1,0 +1,139 @@
+/* PNG pictures, alone and as numbered series. (JPEG takes the same path and is compared with
+ * Pillow by Testing/volumes.) */
+#include "io_test_files.h"
+#include "sgio/volume.h"
+
+#include <png.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static sgio_volume volume;
+
+/* A 4 x 3 picture whose bytes count up from `first`. */
+static void save_png(const char *name, png_uint_32 format, int first)
+{
+    unsigned char bytes[4 * 3 * 4];
+    png_image image = {.version = PNG_IMAGE_VERSION, .width = 4, .height = 3, .format = format};
+    for (size_t i = 0; i < sizeof bytes; i++)
+        bytes[i] = (unsigned char)((size_t)first + i);
+    assert_true(png_image_write_to_file(&image, scratch_path(name), 0, bytes, 0, NULL));
+}
+
+static sgio_status load(const char *name)
+{
+    sgio_volume_clear(&volume);
+    return sgio_volume_read(scratch_path(name), NULL, &volume);
+}
+
+static void test_grey_and_colour(void **state)
+{
+    double spacing[3];
+    (void)state;
+    save_png("grey.png", PNG_FORMAT_GRAY, 10);
+    assert_int_equal(load("grey.png"), SGIO_OK);
+    assert_int_equal(volume.channels, 1);
+    assert_int_equal(volume.geometry.size[0], 4);
+    assert_int_equal(volume.geometry.size[1], 3);
+    assert_int_equal(volume.geometry.size[2], 1);
+    assert_int_equal(((uint8_t *)volume.data)[11], 21);
+    sgio_geometry_spacing(&volume.geometry, spacing);
+    assert_true(spacing[0] == 1 && spacing[2] == 1);
+    save_png("rgb.png", PNG_FORMAT_RGB, 0);
+    assert_int_equal(load("rgb.png"), SGIO_OK);
+    assert_int_equal(volume.channels, 3);
+    assert_int_equal(((uint8_t *)volume.data)[35], 35);
+}
+
+static void test_alpha_is_dropped(void **state)
+{
+    (void)state;
+    save_png("rgba.png", PNG_FORMAT_RGBA, 0);
+    assert_int_equal(load("rgba.png"), SGIO_OK);
+    assert_int_equal(volume.channels, 3);
+    assert_int_equal(((uint8_t *)volume.data)[3], 4); /* red of the second pixel */
+}
+
+/* By number, not by name: 2 before 10. */
+static void test_series(void **state)
+{
+    (void)state;
+    make_folder("series");
+    save_png("series/s10.png", PNG_FORMAT_GRAY, 100);
+    save_png("series/s2.png", PNG_FORMAT_GRAY, 20);
+    save_png("series/s1.png", PNG_FORMAT_GRAY, 10);
+    assert_int_equal(load("series"), SGIO_OK);
+    assert_int_equal(volume.geometry.size[2], 3);
+    assert_int_equal(((uint8_t *)volume.data)[0], 10);
+    assert_int_equal(((uint8_t *)volume.data)[12], 20);
+    assert_int_equal(((uint8_t *)volume.data)[24], 100);
+}
+
+static void test_several_series_need_a_pattern(void **state)
+{
+    (void)state;
+    make_folder("two");
+    save_png("two/frame_000.png", PNG_FORMAT_GRAY, 1);
+    save_png("two/frame_001.png", PNG_FORMAT_GRAY, 2);
+    save_png("two/mask_000.png", PNG_FORMAT_GRAY, 3);
+    assert_int_equal(load("two"), SGIO_UNREADABLE);
+    assert_true(holds(sgio_last_message(), "frame_%d.png"));
+    assert_int_equal(load("two/frame_%03d.png"), SGIO_OK);
+    assert_int_equal(volume.geometry.size[2], 2);
+    assert_int_equal(((uint8_t *)volume.data)[12], 2);
+}
+
+static void test_refuses(void **state)
+{
+    unsigned char bytes[4096];
+    (void)state;
+    write_file("text.png", "hello", 5);
+    assert_int_equal(load("text.png"), SGIO_UNREADABLE);
+    assert_true(holds(sgio_last_message(), "neither a PNG nor a JPEG"));
+    save_png("whole.png", PNG_FORMAT_GRAY, 1);
+    FILE *stream = fopen(scratch_path("whole.png"), "rb");
+    size_t size = fread(bytes, 1, sizeof bytes, stream);
+    fclose(stream);
+    write_file("cut.png", bytes, size / 2);
+    assert_int_equal(load("cut.png"), SGIO_UNREADABLE);
+    make_folder("empty");
+    assert_int_equal(load("empty"), SGIO_UNREADABLE);
+    assert_true(holds(sgio_last_message(), "neither DICOM files nor numbered pictures"));
+    make_folder("sizes");
+    save_png("sizes/a1.png", PNG_FORMAT_GRAY, 1);
+    save_png("sizes/a2.png", PNG_FORMAT_RGB, 1);
+    assert_int_equal(load("sizes"), SGIO_UNREADABLE);
+    assert_true(holds(sgio_last_message(), "a2.png"));
+}
+
+static int open_scratch(void **state)
+{
+    (void)state;
+    scratch_open();
+    return 0;
+}
+
+static int close_scratch(void **state)
+{
+    (void)state;
+    sgio_volume_clear(&volume);
+    scratch_close();
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_grey_and_colour),
+        cmocka_unit_test(test_alpha_is_dropped),
+        cmocka_unit_test(test_series),
+        cmocka_unit_test(test_several_series_need_a_pattern),
+        cmocka_unit_test(test_refuses),
+    };
+    return cmocka_run_group_tests(tests, open_scratch, close_scratch);
+}
