@@ -56,15 +56,18 @@ static void cover(axis *a, int i, int in, double scale)
     }
 }
 
-static sgm_status area_axis(int in, int out, axis *a)
+static sgm_status shrinking_axis(int in, int out, axis *a)
 {
     double scale = (double)in / out;
-    if (out <= in) {
-        SGM_TRY(make_axis(out, (int)ceil(scale) + 2, a));
-        for (int i = 0; i < out; i++)
-            cover(a, i, in, scale);
-        return SGM_OK;
-    }
+    SGM_TRY(make_axis(out, (int)ceil(scale) + 2, a));
+    for (int i = 0; i < out; i++)
+        cover(a, i, in, scale);
+    return SGM_OK;
+}
+
+static sgm_status enlarging_axis(int in, int out, axis *a)
+{
+    double scale = (double)in / out;
     SGM_TRY(make_axis(out, 2, a));
     for (int i = 0; i < out; i++) {
         int low = (int)floor(i * scale);
@@ -141,18 +144,78 @@ sgm_status sgm_resample_linear(const float *from, sgm_size from_size, int channe
     return resample(from, from_size, channels, to, to_size, linear_axis);
 }
 
+static sgm_status shrink(const uint8_t *from, sgm_size in, int channels, uint8_t *to, sgm_size out)
+{
+    size_t in_count = (size_t)in.width * (size_t)in.height * (size_t)channels;
+    size_t out_count = (size_t)out.width * (size_t)out.height * (size_t)channels;
+    float *values = malloc((in_count + out_count) * sizeof *values);
+    if (!values) return sgm_fail(SGM_OUT_OF_MEMORY, "no memory to resize an image");
+    for (size_t i = 0; i < in_count; i++)
+        values[i] = from[i];
+    sgm_status status = resample(values, in, channels, values + in_count, out, shrinking_axis);
+    for (size_t i = 0; status == SGM_OK && i < out_count; i++)
+        to[i] = (uint8_t)lrintf(fminf(fmaxf(values[in_count + i], 0), 255));
+    free(values);
+    return status;
+}
+
+/* Weights of output i in 1/2048, as OpenCV's linear interpolation of bytes has them. */
+static void fixed_weights(const axis *a, int i, int weight[2])
+{
+    weight[0] = (int)lrintf(a->weight[2 * i] * 2048);
+    weight[1] = (int)lrintf(a->weight[2 * i + 1] * 2048);
+}
+
+/* One row widened, in 1/2048. */
+static void enlarge_row(const uint8_t *from, int channels, const axis *a, int width, int *to)
+{
+    int w[2];
+    for (int x = 0; x < width; x++) {
+        const uint8_t *p = from + a->first[x] * channels;
+        fixed_weights(a, x, w);
+        for (int c = 0; c < channels; c++)
+            to[x * channels + c] = p[c] * w[0] + (a->count[x] > 1 ? p[channels + c] * w[1] : 0);
+    }
+}
+
+static void enlarge_rows(const uint8_t *from, sgm_size in, int channels, uint8_t *to, sgm_size out,
+                         const axis axes[2], int *rows)
+{
+    size_t length = (size_t)out.width * (size_t)channels;
+    for (int y = 0; y < out.height; y++) {
+        int w[2], first = axes[1].first[y], next = first + (axes[1].count[y] > 1);
+        size_t stride = (size_t)in.width * (size_t)channels;
+        fixed_weights(&axes[1], y, w);
+        enlarge_row(from + (size_t)first * stride, channels, &axes[0], out.width, rows);
+        enlarge_row(from + (size_t)next * stride, channels, &axes[0], out.width, rows + length);
+        for (size_t x = 0; x < length; x++)
+            to[(size_t)y * length + x] = (uint8_t)(((w[0] * (rows[x] >> 4) >> 16) +
+                                                    (w[1] * (rows[length + x] >> 4) >> 16) + 2) >>
+                                                   2);
+    }
+}
+
+static sgm_status enlarge(const uint8_t *from, sgm_size in, int channels, uint8_t *to, sgm_size out)
+{
+    axis axes[2] = {0};
+    int *rows = malloc(2 * (size_t)out.width * (size_t)channels * sizeof *rows);
+    sgm_status status = rows ? SGM_OK : sgm_fail(SGM_OUT_OF_MEMORY, "no memory to resize an image");
+    if (status == SGM_OK) status = enlarging_axis(in.width, out.width, &axes[0]);
+    if (status == SGM_OK) {
+        status = enlarging_axis(in.height, out.height, &axes[1]);
+        if (status == SGM_OK) {
+            enlarge_rows(from, in, channels, to, out, axes, rows);
+            free_axis(&axes[1]);
+        }
+        free_axis(&axes[0]);
+    }
+    free(rows);
+    return status;
+}
+
 sgm_status sgm_resample_area(const uint8_t *from, sgm_size from_size, int channels, uint8_t *to,
                              sgm_size to_size)
 {
-    size_t in = (size_t)from_size.width * (size_t)from_size.height * (size_t)channels;
-    size_t out = (size_t)to_size.width * (size_t)to_size.height * (size_t)channels;
-    float *values = malloc((in + out) * sizeof *values);
-    if (!values) return sgm_fail(SGM_OUT_OF_MEMORY, "no memory to resize an image");
-    for (size_t i = 0; i < in; i++)
-        values[i] = from[i];
-    sgm_status status = resample(values, from_size, channels, values + in, to_size, area_axis);
-    for (size_t i = 0; status == SGM_OK && i < out; i++)
-        to[i] = (uint8_t)lrintf(fminf(fmaxf(values[in + i], 0), 255));
-    free(values);
-    return status;
+    bool shrinks = to_size.width <= from_size.width && to_size.height <= from_size.height;
+    return (shrinks ? shrink : enlarge)(from, from_size, channels, to, to_size);
 }
