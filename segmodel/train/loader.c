@@ -139,7 +139,7 @@ static double now(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-sgm_status sgm_loader_next(sgm_loader *loader, const sgm_batch **batch)
+sgm_status sgm_loader_next(sgm_loader *loader, sgm_batch **batch)
 {
     double before = now();
     pthread_mutex_lock(&loader->lock);

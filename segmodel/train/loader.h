@@ -12,8 +12,9 @@ sgm_status sgm_loader_create(const sgm_sampler *sampler, const sgm_sampler_optio
 /* Stops the workers and waits for them. */
 void sgm_loader_destroy(sgm_loader *loader);
 
-/* The next batch; valid until the following call. A worker's error comes with its message. */
-sgm_status sgm_loader_next(sgm_loader *loader, const sgm_batch **batch);
+/* The next batch; valid (and the caller's to change) until the following call. A worker's error
+ * comes with its message. */
+sgm_status sgm_loader_next(sgm_loader *loader, sgm_batch **batch);
 /* Seconds the caller has waited so far: near zero when there are enough threads. */
 double sgm_loader_waited(const sgm_loader *loader);
 

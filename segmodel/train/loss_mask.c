@@ -17,8 +17,8 @@ double sgm_rule_bce(const sgm_loss_call *call)
     return sum / (double)n;
 }
 
-double sgm_part_dice(const float *x, const float *t, int64_t n, const float value[3], double scale,
-                     float *grad)
+static double part_dice(const float *x, const float *t, int64_t n, const float value[3],
+                        double scale, float *grad)
 {
     bool squared = value[2] != 0;
     double overlap = 0, sum = 0;
@@ -43,36 +43,30 @@ double sgm_rule_dice(const sgm_loss_call *call)
     int64_t n = sgm_shape_count(call->shape[0]) / parts;
     double sum = 0;
     for (int64_t b = 0; b < parts; b++)
-        sum += sgm_part_dice(call->in[0] + b * n, call->in[1] + b * n, n, call->value,
-                             call->scale / (double)parts,
-                             call->grad[0] ? call->grad[0] + b * n : NULL);
+        sum += part_dice(call->in[0] + b * n, call->in[1] + b * n, n, call->value,
+                         call->scale / (double)parts, call->grad[0] ? call->grad[0] + b * n : NULL);
     return sum / (double)parts;
 }
 
-double sgm_part_focal(const float *x, const float *t, int64_t n, double alpha, double gamma,
-                      double scale, float *grad)
+double sgm_rule_focal(const sgm_loss_call *call)
 {
-    double sum = 0;
-    scale /= (double)n;
+    const float *x = call->in[0], *t = call->in[1];
+    int64_t n = sgm_shape_count(call->shape[0]);
+    double alpha = call->value[0], gamma = call->value[1], sum = 0, scale = call->scale / (double)n;
     for (int64_t i = 0; i < n; i++) {
         double p = sgm_sigmoid(x[i]);
         double cross = (1 - t[i]) * (double)x[i] + sgm_softplus_neg(x[i]);
         double miss = p * (1 - t[i]) + (1 - p) * t[i]; /* 1 - p_t */
         double weight = alpha * t[i] + (1 - alpha) * (1 - t[i]);
-        double power = gamma == 2 ? miss * miss : pow(miss, gamma);
+        double power = pow(miss, gamma);
         sum += weight * cross * power;
-        if (!grad) continue;
-        double d_power = gamma == 2 ? 2 * miss : miss > 0 ? gamma * pow(miss, gamma - 1) : 0;
+        if (!call->grad[0]) continue;
+        double d_power = miss > 0 ? gamma * power / miss : 0;
         double d_miss = p * (1 - p) * (1 - 2 * (double)t[i]);
-        grad[i] += (float)(scale * weight * ((p - t[i]) * power + cross * d_power * d_miss));
+        call->grad[0][i] +=
+            (float)(scale * weight * ((p - t[i]) * power + cross * d_power * d_miss));
     }
     return sum / (double)n;
-}
-
-double sgm_rule_focal(const sgm_loss_call *call)
-{
-    return sgm_part_focal(call->in[0], call->in[1], sgm_shape_count(call->shape[0]), call->value[0],
-                          call->value[1], call->scale, call->grad[0]);
 }
 
 /* Foreground pixels, and those of them with a background 4-neighbour or on the image's edge. */

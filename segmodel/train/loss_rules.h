@@ -23,12 +23,6 @@ double sgm_rule_mse(const sgm_loss_call *call);
 double sgm_rule_sam(const sgm_loss_call *call);
 double sgm_rule_prototype(const sgm_loss_call *call);
 
-/* Parts for other rules: n logits with their targets, gradient (or NULL) scaled and added. */
-double sgm_part_dice(const float *logits, const float *target, int64_t n, const float value[3],
-                     double scale, float *grad);
-double sgm_part_focal(const float *logits, const float *target, int64_t n, double alpha,
-                      double gamma, double scale, float *grad);
-
 static inline double sgm_sigmoid(double x)
 {
     return x >= 0 ? 1 / (1 + __builtin_exp(-x)) : 1 - 1 / (1 + __builtin_exp(x));

@@ -60,8 +60,10 @@ static const field FIELDS[] = {
     {"limit", INTEGER32, AT(sampler.limit), 0, 1e9, NULL},
     {"box_noise", REAL, AT(sampler.sim.box_noise), 0, 1, NULL},
     {"deepest", REAL, AT(sampler.sim.deepest_chance), 0, 1, NULL},
+    {"interaction", REAL, AT(interaction), 0, 1, NULL},
     {"prior", FLAG, AT(sampler.sim.prior), 0, 1, NULL},
     {"validate_every", INTEGER64, AT(validate_every), 0, 1e9, NULL},
+    {"report_every", INTEGER64, AT(report_every), 1, 1e9, NULL},
     {"save_every", INTEGER64, AT(save_every), 0, 1e9, NULL},
     {"validate_objects", INTEGER32, AT(validate_objects), 0, 100000, NULL},
     {"patience", INTEGER32, AT(patience), 0, 1000000, NULL},
@@ -186,6 +188,8 @@ static void set_defaults(const char *path, sgm_train_config *c)
     c->sampler.tight_share = 0.5;
     c->sampler.augmentation = 1;
     c->sampler.sim = (sgm_sim_options){0.04, 0.6, true};
+    c->interaction = 0.25;
+    c->report_every = 20;
     c->validate_every = 500;
     c->save_every = 500;
     c->validate_objects = 120;

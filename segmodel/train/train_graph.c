@@ -1,0 +1,97 @@
+#include "train/train_graph.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "train/loss.h"
+
+static void add_inputs(sgm_train_graph *t, const sgm_model_config *model, int64_t batch)
+{
+    sgm_graph *g = t->graph;
+    int64_t size = model->image_size, side = 4 * model->grid;
+    t->image = sgm_input(g, "image", SGM_F32, SGM_SHAPE(batch, size, size, 3));
+    t->target = sgm_input(g, "target", SGM_F32, SGM_SHAPE(batch, side, side));
+    for (int p = 0; p < 2; p++) {
+        char name[32];
+        int64_t tokens = p ? 4 : 2;
+        snprintf(name, sizeof name, "coordinates%d", p);
+        t->coords[p] = sgm_input(g, name, SGM_F32, SGM_SHAPE(2 * batch, tokens, 2));
+        snprintf(name, sizeof name, "labels%d", p);
+        t->labels[p] = sgm_input(g, name, SGM_I32, SGM_SHAPE(2 * batch, tokens));
+        snprintf(name, sizeof name, "mask%d", p);
+        t->masks[p] = sgm_input(g, name, SGM_F32, SGM_SHAPE(2 * batch, side, side, 1));
+    }
+}
+
+static sgm_node *round_loss(sgm_train_graph *t, sgm_train_loss kind, int pair, int part,
+                            int64_t batch)
+{
+    sgm_graph *g = t->graph;
+    sgm_node *logits = sgm_slice(g, t->low_res[pair], 0, part * batch, batch);
+    if (kind == SGM_TRAIN_LOSS_SAM) {
+        sgm_node *iou = sgm_slice(g, t->iou[pair], 0, part * batch, batch);
+        return sgm_loss_sam(g, logits, iou, t->target, NULL, pair == 0 && part == 0);
+    }
+    logits = sgm_slice(g, logits, 1, 0, 1);
+    if (kind == SGM_TRAIN_LOSS_SAMUS) return sgm_loss_samus(g, logits, t->target);
+    if (kind == SGM_TRAIN_LOSS_SAMIHS) return sgm_loss_samihs(g, logits, t->target);
+    return sgm_loss_medsam(g, logits, t->target);
+}
+
+static void add_network(sgm_train_graph *t, const sgm_model_config *model, sgm_train_loss kind,
+                        int64_t batch)
+{
+    sgm_net net = {.graph = t->graph};
+    sgm_node *embedding = sgm_encoder(&net, model, t->image);
+    sgm_node *twice[2] = {embedding, embedding};
+    embedding = sgm_concat(t->graph, 0, 2, twice);
+    for (int p = 0; p < 2; p++) {
+        sgm_prompt_embedding prompt =
+            sgm_prompt_encoder(&net, model, t->coords[p], t->labels[p], t->masks[p]);
+        sgm_decoder_output out = sgm_mask_decoder(&net, model, embedding, &prompt, 2 * batch);
+        t->low_res[p] = out.low_res;
+        t->iou[p] = out.iou;
+        for (int part = 0; part < 2; part++) {
+            sgm_node *loss = round_loss(t, kind, p, part, batch);
+            t->loss = t->loss ? sgm_add(t->graph, t->loss, loss) : loss;
+        }
+    }
+    t->loss = sgm_affine(t->graph, t->loss, 1.0f / SGM_ROUNDS, 0);
+}
+
+sgm_status sgm_train_graph_build(const sgm_model_config *model, sgm_train_loss loss, int batch,
+                                 sgm_train_graph *out)
+{
+    memset(out, 0, sizeof *out);
+    if (loss == SGM_TRAIN_LOSS_SAM && model->decoder.mask_tokens < 2)
+        return sgm_fail(SGM_INVALID_ARGUMENT,
+                        "the SAM loss needs a decoder with several masks, "
+                        "found %d",
+                        model->decoder.mask_tokens);
+    out->graph = sgm_graph_create(NULL, NULL);
+    if (!out->graph) return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for a training graph");
+    add_inputs(out, model, batch);
+    add_network(out, model, loss, batch);
+    sgm_status status = sgm_graph_status(out->graph);
+    if (status != SGM_OK) sgm_train_graph_clear(out);
+    return status;
+}
+
+void sgm_train_graph_clear(sgm_train_graph *graph)
+{
+    sgm_graph_destroy(graph->graph);
+    memset(graph, 0, sizeof *graph);
+}
+
+sgm_status sgm_train_graph_feed(const sgm_train_graph *t, sgm_train_plan *plan,
+                                const sgm_batch *batch)
+{
+    SGM_TRY(sgm_train_plan_set(plan, t->image, batch->image));
+    SGM_TRY(sgm_train_plan_set(plan, t->target, batch->target));
+    for (int p = 0; p < 2; p++) {
+        SGM_TRY(sgm_train_plan_set(plan, t->coords[p], batch->coords[p]));
+        SGM_TRY(sgm_train_plan_set(plan, t->labels[p], batch->labels[p]));
+        SGM_TRY(sgm_train_plan_set(plan, t->masks[p], batch->masks[p]));
+    }
+    return SGM_OK;
+}

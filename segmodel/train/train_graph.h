@@ -1,0 +1,29 @@
+/* The network of one training step: the encoder on B images, then the decoder on the same
+ * embeddings for the rounds of prompt_sim.h, two rounds at a time, and the loss over all of them.
+ */
+#ifndef SEGMODEL_TRAIN_TRAIN_GRAPH_H
+#define SEGMODEL_TRAIN_TRAIN_GRAPH_H
+
+#include "graph/train_plan.h"
+#include "models/models.h"
+#include "train/train_config.h"
+
+typedef struct sgm_train_graph {
+    sgm_graph *graph;
+    sgm_node *image;  /* [B, S, S, 3] */
+    sgm_node *target; /* [B, T, T] */
+    sgm_node *coords[2], *labels[2], *masks[2];
+    sgm_node *low_res[2]; /* [2B, M, T, T] */
+    sgm_node *iou[2];     /* [2B, M] */
+    sgm_node *loss;       /* mean over the four rounds */
+} sgm_train_graph;
+
+sgm_status sgm_train_graph_build(const sgm_model_config *model, sgm_train_loss loss, int batch,
+                                 sgm_train_graph *out);
+void sgm_train_graph_clear(sgm_train_graph *graph);
+
+/* Sets all inputs of a plan of this graph. */
+sgm_status sgm_train_graph_feed(const sgm_train_graph *graph, sgm_train_plan *plan,
+                                const sgm_batch *batch);
+
+#endif

@@ -1,0 +1,100 @@
+#include "train/train_log.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "train/replace_file.h"
+
+#define HEADER                                                                                     \
+    "step,seconds,rate,loss,norm,point,box,several,corrected,ellipse,aside_point,aside_box,"       \
+    "aside_several,aside_corrected,aside_ellipse\n"
+
+sgm_status sgm_train_log_add(sgm_train_log *log, const sgm_log_row *row)
+{
+    if (log->count == log->capacity) {
+        size_t capacity = log->capacity ? 2 * log->capacity : 256;
+        sgm_log_row *grown = realloc(log->rows, capacity * sizeof *grown);
+        if (!grown) return sgm_fail(SGM_OUT_OF_MEMORY, "%s: no memory", log->path);
+        log->rows = grown;
+        log->capacity = capacity;
+    }
+    log->rows[log->count++] = *row;
+    return SGM_OK;
+}
+
+/* Five numbers or nothing at all. */
+static const char *read_validation(const char *at, sgm_validation *v)
+{
+    double *const to[] = {&v->dice[0], &v->dice[1], &v->dice[2], &v->dice[3], &v->ellipse};
+    for (int i = 0; i < 5; i++) {
+        char *end;
+        at += *at == ',';
+        *to[i] = strtod(at, &end);
+        if (end != at) v->samples = 1;
+        at = end;
+    }
+    return at;
+}
+
+static bool read_row(const char *line, sgm_log_row *row)
+{
+    int used = 0;
+    memset(row, 0, sizeof *row);
+    if (sscanf(line, "%" SCNd64 ",%lf,%lf,%lf,%lf%n", &row->step, &row->seconds, &row->rate,
+               &row->loss, &row->norm, &used) != 5)
+        return false;
+    read_validation(read_validation(line + used, &row->split), &row->held_out);
+    row->validated = row->split.samples || row->held_out.samples;
+    return true;
+}
+
+sgm_status sgm_train_log_open(const char *path, int64_t step, sgm_train_log *log)
+{
+    char line[512];
+    sgm_log_row row;
+    memset(log, 0, sizeof *log);
+    log->path = strdup(path);
+    if (!log->path) return sgm_fail(SGM_OUT_OF_MEMORY, "%s: no memory", path);
+    FILE *stream = step > 0 ? fopen(path, "r") : NULL;
+    sgm_status status = SGM_OK;
+    while (stream && status == SGM_OK && fgets(line, sizeof line, stream))
+        if (read_row(line, &row) && row.step <= step) status = sgm_train_log_add(log, &row);
+    if (stream) fclose(stream);
+    return status;
+}
+
+static void print_validation(FILE *out, const sgm_validation *v)
+{
+    if (!v->samples) {
+        fputs(",,,,,", out);
+        return;
+    }
+    for (int r = 0; r < SGM_ROUNDS; r++)
+        fprintf(out, ",%.5f", v->dice[r]);
+    fprintf(out, ",%.5f", v->ellipse);
+}
+
+sgm_status sgm_train_log_save(const sgm_train_log *log)
+{
+    sgm_replace_file file;
+    SGM_TRY(sgm_replace_begin(log->path, &file));
+    fputs(HEADER, file.stream);
+    for (size_t i = 0; i < log->count; i++) {
+        const sgm_log_row *r = &log->rows[i];
+        fprintf(file.stream, "%" PRId64 ",%.1f,%.6g,%.6g,%.4g", r->step, r->seconds, r->rate,
+                r->loss, r->norm);
+        print_validation(file.stream, &r->split);
+        print_validation(file.stream, &r->held_out);
+        fputc('\n', file.stream);
+    }
+    return sgm_replace_commit(&file);
+}
+
+void sgm_train_log_clear(sgm_train_log *log)
+{
+    free(log->path);
+    free(log->rows);
+    memset(log, 0, sizeof *log);
+}

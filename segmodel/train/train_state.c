@@ -1,0 +1,167 @@
+#include "train/train_state.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "checkpoint/checkpoint_write.h"
+#include "models/registry.h"
+#include "predict/prompt_prior.h"
+
+static const char *const PARTS[] = {"value", "first", "second", "average"};
+enum { PART_COUNT = 4 };
+
+static float *part_of(const sgm_trained *t, int part)
+{
+    float *const parts[PART_COUNT] = {t->value, t->first, t->second, t->average};
+    return parts[part];
+}
+
+/* What must agree for a resumed run to be the same run. */
+static void identity(const sgm_train_config *c, uint64_t pack_hash, char text[640])
+{
+    char architecture[512];
+    sgm_config_text(&c->model, architecture);
+    snprintf(text, 640, "%s seed=%" PRIu64 " batch=%dx%d pack=%016" PRIx64, architecture, c->seed,
+             c->batch, c->accumulate, pack_hash);
+}
+
+static void progress_text(const sgm_train_progress_state *s, char text[160])
+{
+    snprintf(text, 160, "%" PRId64 " %.17g %.17g %" PRId64 " %d", s->step, s->seconds, s->best,
+             s->best_step, s->without_progress);
+}
+
+static sgm_status add_parts(sgm_checkpoint_writer *writer, const sgm_master *master)
+{
+    char name[320];
+    for (int i = 0; i < master->trained_count; i++) {
+        const sgm_trained *t = &master->trained[i];
+        for (int part = 0; part < PART_COUNT; part++) {
+            if (!part_of(t, part)) continue;
+            snprintf(name, sizeof name, "%s/%s", PARTS[part], t->name);
+            SGM_TRY(sgm_checkpoint_writer_add_f32(writer, name, 1, &t->count, part_of(t, part),
+                                                  SGM_STORED_F32));
+        }
+    }
+    return SGM_OK;
+}
+
+sgm_status sgm_train_state_save(const char *path, const sgm_train_config *config,
+                                uint64_t pack_hash, const sgm_master *master,
+                                const sgm_train_progress_state *state)
+{
+    sgm_checkpoint_writer *writer;
+    char run[640], progress[160];
+    identity(config, pack_hash, run);
+    progress_text(state, progress);
+    SGM_TRY(sgm_checkpoint_writer_create(&writer));
+    sgm_status status = sgm_checkpoint_writer_metadata(writer, "training_run", run);
+    if (status == SGM_OK)
+        status = sgm_checkpoint_writer_metadata(writer, "training_progress", progress);
+    if (status == SGM_OK) status = add_parts(writer, master);
+    if (status == SGM_OK) status = sgm_checkpoint_writer_save(writer, path);
+    sgm_checkpoint_writer_destroy(writer);
+    return status;
+}
+
+static sgm_status load_part(const sgm_checkpoint *file, const char *path, const sgm_trained *t,
+                            int part)
+{
+    char name[320];
+    snprintf(name, sizeof name, "%s/%s", PARTS[part], t->name);
+    const sgm_stored_tensor *tensor = sgm_checkpoint_find(file, name);
+    if (!tensor || tensor->type != SGM_STORED_F32 || tensor->count != (size_t)t->count)
+        return sgm_fail(SGM_BAD_MODEL, "%s: wanted %s with %" PRId64 " values, found %s", path,
+                        name, t->count, tensor ? "another size or type" : "none");
+    sgm_stored_tensor_read_f32(tensor, part_of(t, part));
+    return SGM_OK;
+}
+
+static sgm_status load_all(const sgm_checkpoint *file, const char *path, const char *run,
+                           sgm_master *master, sgm_train_progress_state *state)
+{
+    const char *found = sgm_checkpoint_metadata(file, "training_run");
+    const char *progress = sgm_checkpoint_metadata(file, "training_progress");
+    if (!found || strcmp(found, run) != 0)
+        return sgm_fail(SGM_BAD_MODEL,
+                        "%s: the state is of another run: wanted \"%s\", found "
+                        "\"%s\"",
+                        path, run, found ? found : "nothing");
+    if (!progress ||
+        sscanf(progress, "%" SCNd64 " %lf %lf %" SCNd64 " %d", &state->step, &state->seconds,
+               &state->best, &state->best_step, &state->without_progress) != 5)
+        return sgm_fail(SGM_BAD_MODEL, "%s: training_progress is missing or damaged", path);
+    for (int i = 0; i < master->trained_count; i++)
+        for (int part = 0; part < PART_COUNT; part++)
+            if (part_of(&master->trained[i], part))
+                SGM_TRY(load_part(file, path, &master->trained[i], part));
+    return SGM_OK;
+}
+
+sgm_status sgm_train_state_load(const char *path, const sgm_train_config *config,
+                                uint64_t pack_hash, sgm_master *master,
+                                sgm_train_progress_state *state)
+{
+    sgm_checkpoint *file;
+    char run[640];
+    identity(config, pack_hash, run);
+    SGM_TRY(sgm_checkpoint_open(path, &file));
+    sgm_status status = load_all(file, path, run, master, state);
+    sgm_checkpoint_close(file);
+    return status;
+}
+
+/* Values of every parameter: trained ones from the host, frozen ones from the device. */
+static sgm_status add_model(sgm_checkpoint_writer *writer, sgm_backend *backend,
+                            const sgm_master *master, sgm_stored_type type, float *frozen)
+{
+    int next = 0;
+    for (int i = 0; i < sgm_params_count(master->params); i++) {
+        const sgm_parameter *p = sgm_params_get(master->params, i);
+        const float *values = frozen;
+        if (next < master->trained_count && master->parameters[next] == p) {
+            const sgm_trained *t = &master->trained[next++];
+            values = t->average ? t->average : t->value;
+        } else {
+            SGM_TRY(backend->ops->download(backend, frozen, p->value,
+                                           (size_t)p->count * sizeof(float)));
+            frozen += p->count;
+        }
+        /* norms, biases and embeddings are small and sensitive: they stay FP32 */
+        SGM_TRY(sgm_checkpoint_writer_add_f32(writer, p->name, p->shape.ndim, p->shape.dim, values,
+                                              p->shape.ndim > 1 ? type : SGM_STORED_F32));
+    }
+    return SGM_OK;
+}
+
+static sgm_status add_metadata(sgm_checkpoint_writer *writer, const sgm_train_config *config,
+                               const char *note)
+{
+    char architecture[512];
+    sgm_config_text(&config->model, architecture);
+    SGM_TRY(sgm_checkpoint_writer_metadata(writer, SGM_METADATA_ARCHITECTURE, architecture));
+    SGM_TRY(sgm_checkpoint_writer_metadata(writer, SGM_METADATA_VARIANT, config->variant));
+    if (config->sampler.sim.prior)
+        SGM_TRY(sgm_checkpoint_writer_metadata(writer, SGM_METADATA_PROMPT_PRIOR, "1"));
+    return sgm_checkpoint_writer_metadata(writer, "training", note);
+}
+
+sgm_status sgm_train_export(const char *path, const sgm_train_config *config, sgm_backend *backend,
+                            const sgm_master *master, sgm_stored_type type, const char *note)
+{
+    int64_t floats = 1;
+    for (int i = 0; i < sgm_params_count(master->params); i++)
+        floats += sgm_params_get(master->params, i)->count;
+    float *frozen = malloc((size_t)floats * sizeof *frozen);
+    sgm_checkpoint_writer *writer = NULL;
+    sgm_status status = frozen ? sgm_checkpoint_writer_create(&writer)
+                               : sgm_fail(SGM_OUT_OF_MEMORY, "%s: no memory", path);
+    if (status == SGM_OK) status = add_metadata(writer, config, note);
+    if (status == SGM_OK) status = add_model(writer, backend, master, type, frozen);
+    if (status == SGM_OK) status = sgm_checkpoint_writer_save(writer, path);
+    sgm_checkpoint_writer_destroy(writer);
+    free(frozen);
+    return status;
+}

@@ -1,0 +1,32 @@
+/* Checkpoints of a training run. OUT/state.safetensors holds everything a run needs to go on as if
+ * it had never stopped; best.safetensors and last.safetensors are ordinary models. All are
+ * replaced atomically: a full disk leaves the old file. */
+#ifndef SEGMODEL_TRAIN_TRAIN_STATE_H
+#define SEGMODEL_TRAIN_TRAIN_STATE_H
+
+#include "train/train_weights.h"
+
+typedef struct sgm_train_progress_state {
+    int64_t step;   /* updates done; samples follow from it */
+    double seconds; /* spent training so far */
+    double best;    /* best validation score; negative: none yet */
+    int64_t best_step;
+    int without_progress; /* validations since */
+} sgm_train_progress_state;
+
+sgm_status sgm_train_state_save(const char *path, const sgm_train_config *config,
+                                uint64_t pack_hash, const sgm_master *master,
+                                const sgm_train_progress_state *state);
+
+/* Restores values, moments and averages. SGM_BAD_MODEL when the file belongs to another network,
+ * batch size, seed or pack: going on would not be the same run. */
+sgm_status sgm_train_state_load(const char *path, const sgm_train_config *config,
+                                uint64_t pack_hash, sgm_master *master,
+                                sgm_train_progress_state *state);
+
+/* The model: averages where there are any, all other parameters from the device, as `type`. `note`
+ * is one sentence about the run for the metadata. */
+sgm_status sgm_train_export(const char *path, const sgm_train_config *config, sgm_backend *backend,
+                            const sgm_master *master, sgm_stored_type type, const char *note);
+
+#endif

@@ -1,0 +1,442 @@
+/* The training loop. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "core/context.h"
+#include "models/registry.h"
+#include "segmodel/train.h"
+#include "train/interact.h"
+#include "train/loader.h"
+#include "train/train_log.h"
+#include "train/train_state.h"
+
+/* Validation draws from two sources: images kept aside of trained sets, and whole sets kept aside.
+ */
+enum { SPLIT, ASIDE, SOURCES };
+
+typedef struct trainer {
+    sgm_context *context;
+    sgm_backend *backend;
+    const sgm_train_options *options;
+    sgm_train_config config;
+    sgm_pack *pack;
+    sgm_checkpoint *init;
+    sgm_first_values first;
+    sgm_sampler *sampler, *validation[SOURCES];
+    sgm_sampler_options validation_options;
+    sgm_loader *loader;
+    sgm_params *params;
+    sgm_train_graph graph;
+    sgm_train_plan *plan;
+    sgm_interaction interaction;
+    sgm_master master;
+    sgm_train_progress_state state;
+    sgm_train_log log;
+    double started, earlier;       /* clock at the start of this part, seconds of earlier parts */
+    double loss_sum, loss_started; /* since the last report */
+    int64_t loss_count;
+    double norm, rate;
+    bool stopped_early;
+} trainer;
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static void out_path(const trainer *t, const char *name, char path[4096])
+{
+    snprintf(path, 4096, "%s/%s", t->options->out, name);
+}
+
+/* ---------------------------------------------------------------------------------- setting up */
+
+static sgm_status open_init(trainer *t)
+{
+    sgm_train_config *c = &t->config;
+    char assumption[256];
+    t->first.seed = c->seed;
+    if (!c->init[0]) return SGM_OK;
+    SGM_TRY(sgm_checkpoint_open(c->init, &t->init));
+    t->first.checkpoint = t->init;
+    if (c->architecture[0]) return SGM_OK;
+    return sgm_registry_detect(t->init, NULL, &c->model, assumption);
+}
+
+static sgm_status make_samplers(trainer *t)
+{
+    sgm_train_config *c = &t->config;
+    c->sampler.seed = c->seed;
+    c->sampler.size = c->model.image_size;
+    c->sampler.target_side = 4 * c->model.grid;
+    SGM_TRY(sgm_sampler_create(t->pack, &c->sampler, &t->sampler));
+    for (int i = 0; i < c->weight_count; i++)
+        if (!sgm_sampler_weight(t->sampler, c->weights[i].set, c->weights[i].factor))
+            return sgm_fail(SGM_UNREADABLE, "%s: weight.%s: the pack has no such data set", c->path,
+                            c->weights[i].set);
+    sgm_sampler_options v = c->sampler;
+    v.augmentation = 0;
+    v.synthetic_share = 0;
+    v.limit = 0;
+    v.seed = 7;
+    v.split = SGM_SPLIT_VALIDATION;
+    t->validation_options = v;
+    for (int s = 0; s < SOURCES && t->pack && c->validate_objects; s++) {
+        v.held_out = s == ASIDE;
+        sgm_status status = sgm_sampler_create(t->pack, &v, &t->validation[s]);
+        if (status == SGM_OUT_OF_MEMORY) return status; /* nothing of this kind is no error */
+    }
+    return SGM_OK;
+}
+
+static sgm_status make_network(trainer *t)
+{
+    const sgm_train_config *c = &t->config;
+    SGM_TRY(sgm_params_create(t->backend, sgm_first_values_read, &t->first, sgm_is_trainable,
+                              &t->config, &t->params));
+    SGM_TRY(sgm_train_graph_build(&c->model, c->loss, c->batch, &t->graph));
+    sgm_node *outputs[4] = {t->graph.low_res[0], t->graph.low_res[1], t->graph.iou[0],
+                            t->graph.iou[1]};
+    SGM_TRY(sgm_train_plan_create(t->graph.graph, t->params, t->graph.loss, 4, outputs, c->bf16,
+                                  &t->plan));
+    if (c->init[0] && !t->first.loaded)
+        return sgm_fail(SGM_BAD_MODEL, "%s: no tensor of it is part of the network", c->init);
+    SGM_TRY(sgm_interaction_create(&t->graph, &t->interaction));
+    return sgm_master_create(t->backend, t->params, c->ema > 0, &t->master);
+}
+
+static uint64_t pack_hash(const trainer *t)
+{
+    return t->pack ? sgm_pack_hash(t->pack) : 0;
+}
+
+static bool exists(const char *path)
+{
+    struct stat info;
+    return stat(path, &info) == 0;
+}
+
+static sgm_status resume(trainer *t)
+{
+    char path[4096];
+    t->state = (sgm_train_progress_state){.best = -1};
+    out_path(t, "state.safetensors", path);
+    if (exists(path)) {
+        if (!t->options->resume)
+            return sgm_fail(SGM_INVALID_ARGUMENT,
+                            "%s is already there: resume it, or choose "
+                            "another folder",
+                            path);
+        SGM_TRY(sgm_train_state_load(path, &t->config, pack_hash(t), &t->master, &t->state));
+        SGM_TRY(sgm_master_send(t->backend, &t->master, false));
+    }
+    out_path(t, "log.csv", path);
+    return sgm_train_log_open(path, t->state.step, &t->log);
+}
+
+static sgm_status make_folder(const char *path)
+{
+    struct stat info;
+    if (mkdir(path, 0777) == 0 ||
+        (errno == EEXIST && stat(path, &info) == 0 && S_ISDIR(info.st_mode)))
+        return SGM_OK;
+    return sgm_fail(SGM_UNWRITABLE, "%s: %s", path, strerror(errno));
+}
+
+static sgm_status set_up(trainer *t)
+{
+    sgm_train_config *c = &t->config;
+    SGM_TRY(sgm_train_config_read(t->options->config, c));
+    if (t->options->data)
+        SGM_TRY(sgm_pack_open(t->options->data, &t->pack));
+    else if (c->sampler.synthetic_share < 1)
+        return sgm_fail(SGM_INVALID_ARGUMENT, "without a pack only synthetic = 1 can be trained");
+    SGM_TRY(open_init(t));
+    SGM_TRY(make_folder(t->options->out));
+    SGM_TRY(make_samplers(t));
+    SGM_TRY(make_network(t));
+    SGM_TRY(resume(t));
+    return sgm_loader_create(t->sampler, &c->sampler, c->batch,
+                             (uint64_t)(t->state.step * c->accumulate), c->loader_threads,
+                             &t->loader);
+}
+
+static void tear_down(trainer *t)
+{
+    sgm_loader_destroy(t->loader);
+    sgm_sampler_destroy(t->sampler);
+    for (int s = 0; s < SOURCES; s++)
+        sgm_sampler_destroy(t->validation[s]);
+    sgm_interaction_clear(&t->interaction);
+    sgm_master_clear(&t->master);
+    sgm_train_plan_destroy(t->plan);
+    sgm_train_graph_clear(&t->graph);
+    sgm_params_destroy(t->params);
+    sgm_checkpoint_close(t->init);
+    sgm_pack_close(t->pack);
+    sgm_train_log_clear(&t->log);
+}
+
+/* --------------------------------------------------------------------------------- one update */
+
+static double elapsed(const trainer *t)
+{
+    return t->earlier + now() - t->started;
+}
+
+/* How far the run is, 0 to 1: by steps, or by the clock if that ends it sooner. */
+static double progress(const trainer *t, int64_t step)
+{
+    const sgm_train_config *c = &t->config;
+    int64_t warmup = c->schedule.warmup;
+    double by_steps = (double)(step - warmup) / (double)(c->steps > warmup ? c->steps - warmup : 1);
+    double by_time = c->minutes > 0 ? elapsed(t) / (60 * c->minutes) : 0;
+    return by_steps > by_time ? by_steps : by_time;
+}
+
+/* The images of a batch, for the message about a loss that is no number. */
+static void name_items(const trainer *t, const sgm_batch *batch, char *text, size_t size)
+{
+    size_t used = 0;
+    for (int i = 0; i < batch->count && used + 80 < size; i++) {
+        const sgm_pack_item *item =
+            batch->item[i] < 0 ? NULL : sgm_pack_item_at(t->pack, batch->item[i]);
+        int n = item ? snprintf(text + used, size - used, "%s%s/%.40s", i ? ", " : "",
+                                sgm_pack_set_at(t->pack, item->set)->name, item->id)
+                     : snprintf(text + used, size - used, "%ssynthetic %" PRIu64, i ? ", " : "",
+                                batch->first + (uint64_t)i);
+        used += (size_t)n;
+    }
+}
+
+static sgm_status micro_batch(trainer *t, int64_t step, int part, double *loss)
+{
+    sgm_batch *batch;
+    const sgm_train_config *c = &t->config;
+    SGM_TRY(sgm_loader_next(t->loader, &batch));
+    sgm_rng rng = sgm_rng_at(c->seed ^ 0x494E544552u, batch->first);
+    if (sgm_rng_chance(&rng, c->interaction))
+        SGM_TRY(sgm_interact(&t->graph, t->plan, rng, &t->interaction, batch));
+    SGM_TRY(sgm_train_graph_feed(&t->graph, t->plan, batch));
+    SGM_TRY(sgm_train_plan_step(t->plan, 1.0f / (float)c->accumulate));
+    float value;
+    SGM_TRY(sgm_train_plan_get(t->plan, t->graph.loss, &value));
+    if (!isfinite(value)) {
+        char items[700];
+        name_items(t, batch, items, sizeof items);
+        return sgm_fail(SGM_INTERNAL,
+                        "step %" PRId64 ", part %d: the loss is %g on %s; the last "
+                        "saved state is kept",
+                        step, part + 1, (double)value, items);
+    }
+    *loss += value / c->accumulate;
+    return SGM_OK;
+}
+
+static sgm_status update(trainer *t, int64_t step)
+{
+    const sgm_train_config *c = &t->config;
+    double loss = 0;
+    SGM_TRY(sgm_params_clear_grads(t->params));
+    for (int part = 0; part < c->accumulate; part++)
+        SGM_TRY(micro_batch(t, step, part, &loss));
+    SGM_TRY(sgm_master_fetch_gradients(t->backend, &t->master));
+    t->norm = sgm_optim_norm(t->master.trained, t->master.trained_count);
+    if (!isfinite(t->norm))
+        return sgm_fail(SGM_INTERNAL,
+                        "step %" PRId64 ": the gradient is not finite on samples "
+                        "%" PRIu64 " and following; the last saved state is kept",
+                        step, (uint64_t)(step - 1) * (uint64_t)(c->accumulate * c->batch));
+    if (c->clip > 0) sgm_optim_clip(t->master.trained, t->master.trained_count, t->norm, c->clip);
+    t->rate = sgm_schedule_rate(&c->schedule, step, progress(t, step));
+    sgm_optim_step(&c->optim, t->rate, step, t->master.trained, t->master.trained_count);
+    if (c->ema > 0) sgm_optim_average(c->ema, step, t->master.trained, t->master.trained_count);
+    SGM_TRY(sgm_master_send(t->backend, &t->master, false));
+    t->state.step = step;
+    t->loss_sum += loss;
+    t->loss_count++;
+    return SGM_OK;
+}
+
+/* ------------------------------------------------------------------- reports, validation, files */
+
+static void tell(trainer *t, const char *event, double loss)
+{
+    if (!t->options->report) return;
+    const sgm_train_config *c = &t->config;
+    double done = progress(t, t->state.step), spent = elapsed(t), since = now() - t->loss_started;
+    sgm_train_report report = {
+        .step = t->state.step,
+        .steps = c->steps,
+        .seconds = spent,
+        .seconds_left = done > 0 ? spent * (1 - done) / done : 0,
+        .loss = loss,
+        .rate = t->rate,
+        .samples_per_second =
+            since > 0 ? (double)(t->loss_count * c->accumulate * c->batch) / since : 0,
+        .event = event};
+    if (report.seconds_left < 0) report.seconds_left = 0;
+    t->options->report(t->options->report_user, &report);
+}
+
+static sgm_log_row row_now(const trainer *t)
+{
+    return (sgm_log_row){.step = t->state.step,
+                         .seconds = elapsed(t),
+                         .rate = t->rate,
+                         .loss = t->loss_count ? t->loss_sum / (double)t->loss_count : NAN,
+                         .norm = t->norm};
+}
+
+static sgm_status report(trainer *t)
+{
+    sgm_log_row row = row_now(t);
+    SGM_TRY(sgm_train_log_add(&t->log, &row));
+    tell(t, NULL, row.loss);
+    t->loss_sum = 0;
+    t->loss_count = 0;
+    t->loss_started = now();
+    return SGM_OK;
+}
+
+static sgm_status save_files(trainer *t, const char *model)
+{
+    char path[4096], note[160];
+    snprintf(note, sizeof note, "segmodel train, step %" PRId64 ", %.0f s, seed %" PRIu64,
+             t->state.step, elapsed(t), t->config.seed);
+    out_path(t, model, path);
+    return sgm_train_export(path, &t->config, t->backend, &t->master, SGM_STORED_F32, note);
+}
+
+static double score_of(const sgm_validation *v)
+{
+    return (v->dice[0] + v->dice[1]) / 2;
+}
+
+static void keep_score(trainer *t, const sgm_validation *v, bool *better)
+{
+    *better = score_of(v) > t->state.best;
+    if (*better) {
+        t->state.best = score_of(v);
+        t->state.best_step = t->state.step;
+        t->state.without_progress = 0;
+    } else {
+        t->state.without_progress++;
+    }
+}
+
+static sgm_status run_validation(trainer *t, sgm_log_row *row)
+{
+    const sgm_train_config *c = &t->config;
+    sgm_validation *to[SOURCES] = {&row->split, &row->held_out};
+    SGM_TRY(sgm_master_send(t->backend, &t->master, true));
+    for (int s = 0; s < SOURCES; s++)
+        if (t->validation[s])
+            SGM_TRY(sgm_validate(&t->graph, t->plan, t->validation[s], &t->validation_options,
+                                 c->batch, c->validate_objects, to[s]));
+    return sgm_master_send(t->backend, &t->master, false);
+}
+
+static sgm_status validate(trainer *t)
+{
+    sgm_log_row row = row_now(t);
+    if (!t->validation[SPLIT] && !t->validation[ASIDE]) return SGM_OK;
+    SGM_TRY(run_validation(t, &row));
+    row.validated = true;
+    SGM_TRY(sgm_train_log_add(&t->log, &row));
+    const sgm_validation *v = row.split.samples ? &row.split : &row.held_out;
+    bool better;
+    keep_score(t, v, &better);
+    if (better) SGM_TRY(save_files(t, "best.safetensors"));
+    char event[320];
+    int used = snprintf(event, sizeof event,
+                        "validation: point %.3f box %.3f several %.3f corrected %.3f ellipse %.3f",
+                        v->dice[0], v->dice[1], v->dice[2], v->dice[3], v->ellipse);
+    if (row.held_out.samples && row.split.samples)
+        used += snprintf(event + used, sizeof event - (size_t)used,
+                         "; sets aside: point %.3f box %.3f ellipse %.3f", row.held_out.dice[0],
+                         row.held_out.dice[1], row.held_out.ellipse);
+    snprintf(event + used, sizeof event - (size_t)used, better ? " (best so far)" : "");
+    tell(t, event, row.loss);
+    return SGM_OK;
+}
+
+static sgm_status save(trainer *t)
+{
+    char path[4096];
+    t->state.seconds = elapsed(t);
+    out_path(t, "state.safetensors", path);
+    SGM_TRY(sgm_train_state_save(path, &t->config, pack_hash(t), &t->master, &t->state));
+    SGM_TRY(save_files(t, "last.safetensors"));
+    SGM_TRY(sgm_train_log_save(&t->log));
+    out_path(t, "curves.png", path);
+    return sgm_train_log_plot(&t->log, path);
+}
+
+/* ------------------------------------------------------------------------------------ the loop */
+
+static bool due(int64_t step, int64_t every)
+{
+    return every > 0 && step % every == 0;
+}
+
+static bool finished(trainer *t)
+{
+    const sgm_train_config *c = &t->config;
+    if (c->patience > 0 && t->state.without_progress >= c->patience) t->stopped_early = true;
+    return t->stopped_early || t->state.step >= c->steps ||
+           (c->minutes > 0 && elapsed(t) >= 60 * c->minutes);
+}
+
+static sgm_status loop(trainer *t)
+{
+    const sgm_train_config *c = &t->config;
+    int64_t saved = t->state.step, validated = -1;
+    while (!finished(t)) {
+        if (sgm_context_cancelled(t->context) != SGM_OK) {
+            SGM_TRY(save(t));
+            return sgm_context_cancelled(t->context);
+        }
+        SGM_TRY(update(t, t->state.step + 1));
+        if (due(t->state.step, c->report_every)) SGM_TRY(report(t));
+        if (due(t->state.step, c->validate_every)) {
+            SGM_TRY(validate(t));
+            validated = t->state.step;
+        }
+        if (due(t->state.step, c->save_every)) {
+            SGM_TRY(save(t));
+            saved = t->state.step;
+        }
+    }
+    if (validated != t->state.step) SGM_TRY(validate(t));
+    return saved == t->state.step && validated == t->state.step ? SGM_OK : save(t);
+}
+
+sgm_status sgm_train(sgm_context *context, const sgm_train_options *options,
+                     sgm_train_result *result)
+{
+    if (!context || !options || !options->config || !options->out)
+        return sgm_fail(SGM_INVALID_ARGUMENT, "training needs a context, settings and a folder");
+    trainer *t = calloc(1, sizeof *t);
+    if (!t) return sgm_fail(SGM_OUT_OF_MEMORY, "no memory to train");
+    t->context = context;
+    t->backend = sgm_context_backend(context);
+    t->options = options;
+    sgm_status status = set_up(t);
+    t->earlier = t->state.seconds;
+    t->started = t->loss_started = now();
+    if (status == SGM_OK) status = loop(t);
+    if (result)
+        *result = (sgm_train_result){t->state.step, status == SGM_OK ? elapsed(t) : 0,
+                                     t->state.best, t->state.best_step, t->stopped_early};
+    tear_down(t);
+    free(t);
+    return status;
+}

@@ -1,0 +1,122 @@
+#include "train/validate.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "predict/prompt_prior.h"
+
+int sgm_answer_index(const float *iou, int masks, bool multi)
+{
+    int best = multi && masks > 1 ? 1 : 0;
+    for (int m = best + 1; multi && m < masks; m++)
+        if (iou[m] > iou[best]) best = m;
+    return best;
+}
+
+static double dice(const float *logits, const float *target, int64_t cells)
+{
+    int64_t both = 0, sum = 0;
+    for (int64_t i = 0; i < cells; i++) {
+        bool a = logits[i] > 0, b = target[i] > 0.5f;
+        both += a && b;
+        sum += a + b;
+    }
+    return sum ? 2.0 * (double)both / (double)sum : 1;
+}
+
+/* The ellipse of a box given as its two corner tokens. */
+static double ellipse_dice(const float *corners, const float *target, int side, float *logits)
+{
+    sgm_box box = {(corners[0] + 1) * side / 2 - 0.5, (corners[1] + 1) * side / 2 - 0.5,
+                   (corners[2] + 1) * side / 2 - 0.5, (corners[3] + 1) * side / 2 - 0.5};
+    sgm_prompt_prior(NULL, 0, &box, side, logits);
+    return dice(logits, target, (int64_t)side * side);
+}
+
+static void score_batch(const sgm_batch *batch, const float *low_res[2], const float *iou[2],
+                        int masks, int side, float *scratch, sgm_validation *out)
+{
+    int64_t cells = (int64_t)side * side;
+    for (int r = 0; r < SGM_ROUNDS; r++)
+        for (int b = 0; b < batch->count; b++) {
+            int64_t row = (int64_t)(r % 2) * batch->count + b;
+            int m = sgm_answer_index(iou[r / 2] + row * masks, masks, r == 0);
+            out->dice[r] +=
+                dice(low_res[r / 2] + (row * masks + m) * cells, batch->target + b * cells, cells);
+        }
+    for (int b = 0; b < batch->count; b++)
+        out->ellipse += ellipse_dice(batch->coords[0] + (int64_t)(batch->count + b) * 4,
+                                     batch->target + b * cells, side, scratch);
+    out->samples += batch->count;
+}
+
+typedef struct validation_memory {
+    sgm_batch batch;
+    sgm_sampler_scratch scratch;
+    float *low_res[2], *iou[2], *ellipse;
+} validation_memory;
+
+static sgm_status reserve(const sgm_train_graph *graph, const sgm_sampler_options *options,
+                          int batch, validation_memory *m)
+{
+    memset(m, 0, sizeof *m);
+    for (int p = 0; p < 2; p++) {
+        m->low_res[p] = malloc((size_t)sgm_shape_count(graph->low_res[p]->shape) * sizeof(float));
+        m->iou[p] = malloc((size_t)sgm_shape_count(graph->iou[p]->shape) * sizeof(float));
+        if (!m->low_res[p] || !m->iou[p])
+            return sgm_fail(SGM_OUT_OF_MEMORY, "no memory to validate");
+    }
+    m->ellipse =
+        malloc((size_t)options->target_side * (size_t)options->target_side * sizeof(float));
+    if (!m->ellipse) return sgm_fail(SGM_OUT_OF_MEMORY, "no memory to validate");
+    SGM_TRY(sgm_batch_create(options, batch, &m->batch));
+    return sgm_sampler_scratch_create(options, &m->scratch);
+}
+
+static void release(validation_memory *m)
+{
+    for (int p = 0; p < 2; p++) {
+        free(m->low_res[p]);
+        free(m->iou[p]);
+    }
+    free(m->ellipse);
+    sgm_batch_clear(&m->batch);
+    sgm_sampler_scratch_clear(&m->scratch);
+}
+
+static sgm_status run_batch(const sgm_train_graph *graph, sgm_train_plan *plan,
+                            const sgm_sampler *sampler, uint64_t first, validation_memory *m)
+{
+    for (int i = 0; i < m->batch.count; i++)
+        SGM_TRY(sgm_sampler_draw(sampler, first + (uint64_t)i, i, &m->scratch, &m->batch));
+    SGM_TRY(sgm_train_graph_feed(graph, plan, &m->batch));
+    SGM_TRY(sgm_train_plan_forward(plan));
+    for (int p = 0; p < 2; p++) {
+        SGM_TRY(sgm_train_plan_get(plan, graph->low_res[p], m->low_res[p]));
+        SGM_TRY(sgm_train_plan_get(plan, graph->iou[p], m->iou[p]));
+    }
+    return SGM_OK;
+}
+
+sgm_status sgm_validate(const sgm_train_graph *graph, sgm_train_plan *plan,
+                        const sgm_sampler *sampler, const sgm_sampler_options *options, int batch,
+                        int count, sgm_validation *out)
+{
+    validation_memory m;
+    memset(out, 0, sizeof *out);
+    sgm_status status = reserve(graph, options, batch, &m);
+    int batches = count / batch > 0 ? count / batch : 1;
+    int masks = (int)graph->iou[0]->shape.dim[1];
+    for (int k = 0; k < batches && status == SGM_OK; k++) {
+        status = run_batch(graph, plan, sampler, (uint64_t)k * (uint64_t)batch, &m);
+        if (status == SGM_OK)
+            score_batch(&m.batch, (const float **)m.low_res, (const float **)m.iou, masks,
+                        options->target_side, m.ellipse, out);
+    }
+    release(&m);
+    if (status != SGM_OK) return status;
+    for (int r = 0; r < SGM_ROUNDS; r++)
+        out->dice[r] /= out->samples;
+    out->ellipse /= out->samples;
+    return SGM_OK;
+}
