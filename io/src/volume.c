@@ -4,73 +4,9 @@
 #include "io_status.h"
 #include "volume_formats.h"
 
-#include <ctype.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-
-int sgio_has_suffix(const char *path, const char *suffix)
-{
-    size_t n = strlen(path), m = strlen(suffix);
-    if (n < m) return 0;
-    for (size_t i = 0; i < m; i++)
-        if (tolower((unsigned char)path[n - m + i]) != suffix[i]) return 0;
-    return 1;
-}
-
-char *sgio_path_beside(const char *path, const char *name)
-{
-    const char *slash = strrchr(path, '/');
-    size_t folder = slash && name[0] != '/' ? (size_t)(slash - path) + 1 : 0;
-    char *joined = malloc(folder + strlen(name) + 1);
-    if (!joined) return NULL;
-    memcpy(joined, path, folder);
-    strcpy(joined + folder, name);
-    return joined;
-}
-
-sgio_status sgio_check_geometry(const char *path, const sgio_geometry *geometry)
-{
-    const double zero[3] = {0, 0, 0};
-    double index[3], spacing[3];
-    for (int r = 0; r < 3; r++)
-        for (int c = 0; c < 4; c++)
-            if (!isfinite(geometry->matrix[r][c]))
-                return sgio_fail(SGIO_UNREADABLE,
-                                 "%s: spacing, direction or origin is not a number", path);
-    sgio_geometry_spacing(geometry, spacing);
-    for (int axis = 0; axis < 3; axis++)
-        if (!(spacing[axis] > 0))
-            return sgio_fail(SGIO_UNREADABLE, "%s: spacing or direction of axis %d is zero", path,
-                             axis);
-    if (sgio_geometry_lps_to_index(geometry, zero, index) != 0)
-        return sgio_fail(SGIO_UNREADABLE, "%s: its axes lie in one plane", path);
-    return SGIO_OK;
-}
-
-static int is_zero_column(const sgio_geometry *geometry, int axis)
-{
-    return geometry->matrix[0][axis] == 0 && geometry->matrix[1][axis] == 0 &&
-           geometry->matrix[2][axis] == 0;
-}
-
-void sgio_complete_geometry(sgio_geometry *geometry)
-{
-    double(*m)[4] = geometry->matrix;
-    for (int axis = 0; axis < 3; axis++) {
-        if (geometry->size[axis] != 1 || !is_zero_column(geometry, axis)) continue;
-        int a = (axis + 1) % 3, b = (axis + 2) % 3;
-        double normal[3], length = 0;
-        for (int r = 0; r < 3; r++) {
-            int s = (r + 1) % 3, t = (r + 2) % 3;
-            normal[r] = m[s][a] * m[t][b] - m[t][a] * m[s][b];
-            length += normal[r] * normal[r];
-        }
-        for (int r = 0; r < 3; r++)
-            m[r][axis] = length > 0 ? normal[r] / sqrt(length) : r == axis;
-    }
-}
 
 void sgio_volume_clear(sgio_volume *volume)
 {
