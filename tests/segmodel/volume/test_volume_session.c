@@ -34,8 +34,10 @@ static sgm_volume make_volume(void)
 }
 
 /* A box on every slice, whole slice or crop; the second run takes everything from the cache. */
-static void check_cached(sgm_model *model, sgm_zoom_mode zoom, const char *folder)
+static void check_cached(sgm_model *model, sgm_zoom_mode zoom)
 {
+    char folder[] = "test_session.XXXXXX", command[64];
+    CHECK(mkdtemp(folder) != NULL);
     sgm_volume volume = make_volume();
     sgm_roi roi = {{20, 25, 2}, {{13, 0, 0}, {0, 13, 0}, {0, 0, 2}}};
     sgm_object object = {.name = "disc", .rois = &roi, .roi_count = 1};
@@ -56,6 +58,8 @@ static void check_cached(sgm_model *model, sgm_zoom_mode zoom, const char *folde
     }
     sgm_volume_result_clear(&first);
     sgm_volume_result_clear(&second);
+    snprintf(command, sizeof command, "rm -r %s", folder);
+    CHECK(system(command) == 0);
 }
 
 /* With the zoom off, a zoom predictor is a session; on, its mask lies in the crop it looked at. */
@@ -130,15 +134,10 @@ int main(int argc, char **argv)
     }
     CHECK_OK(sgm_context_create(&options, &context));
     if (CHECK_OK(sgm_model_load(context, argv[1], "sam_vit", &model))) {
-        char folder[] = "test_session.XXXXXX";
-        CHECK(mkdtemp(folder) != NULL);
-        check_cached(model, SGM_ZOOM_OFF, folder);
-        check_cached(model, SGM_ZOOM_ON, folder);
+        check_cached(model, SGM_ZOOM_OFF);
+        check_cached(model, SGM_ZOOM_ON);
         check_zoom(model);
         check_cancel(model);
-        char command[64];
-        snprintf(command, sizeof command, "rm -r %s", folder);
-        CHECK(system(command) == 0);
     }
     sgm_model_destroy(model);
     sgm_context_destroy(context);
