@@ -47,7 +47,7 @@ static sgm_status choose_precision(sgm_context *context)
         context->precision = fast ? SGM_PRECISION_BF16 : SGM_PRECISION_FP32;
     if (context->precision == SGM_PRECISION_BF16 && !fast)
         return sgm_fail(SGM_DEVICE, "precision bf16 needs a device that multiplies it in hardware "
-                                    "(AMX or tensor cores); use fp32 here");
+                                    "(AMX, AVX-512 BF16, tensor cores); use fp32 here");
     return SGM_OK;
 }
 

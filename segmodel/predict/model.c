@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,7 +15,7 @@ struct sgm_model {
     sgm_context *context;
     sgm_checkpoint *checkpoint;
     sgm_model_config config;
-    char assumption[256];
+    char assumption[512];
     int64_t parameters;
     sgm_weights *weights;
     pthread_mutex_t lock; /* of what follows */
@@ -31,17 +32,28 @@ static bool shape_is(const sgm_stored_tensor *tensor, sgm_shape wanted)
     return true;
 }
 
+/* "(256, 64, 2, 2)", as sgm_stored_tensor_shape_text writes what was found. */
+static const char *wanted_text(sgm_shape shape, char text[96])
+{
+    size_t used = (size_t)snprintf(text, 96, "(");
+    for (int i = 0; i < shape.ndim; i++)
+        used += (size_t)snprintf(text + used, 96 - used, "%s%lld", i ? ", " : "",
+                                 (long long)shape.dim[i]);
+    snprintf(text + used, 96 - used, ")");
+    return text;
+}
+
 sgm_status sgm_checkpoint_check(void *user, const char *name, sgm_shape wanted)
 {
     const sgm_checkpoint *checkpoint = user;
     const sgm_stored_tensor *tensor = sgm_checkpoint_find(checkpoint, name);
-    char want[64], found[96];
+    char want[96], found[96];
     if (!tensor)
-        return sgm_fail(SGM_BAD_MODEL, "%s: tensor %s (%s) is missing",
-                        sgm_checkpoint_path(checkpoint), name, sgm_shape_text(wanted, want));
+        return sgm_fail(SGM_BAD_MODEL, "%s: tensor %s of shape %s is missing",
+                        sgm_checkpoint_path(checkpoint), name, wanted_text(wanted, want));
     if (!shape_is(tensor, wanted))
         return sgm_fail(SGM_BAD_MODEL, "%s: tensor %s should be %s, it is %s",
-                        sgm_checkpoint_path(checkpoint), name, sgm_shape_text(wanted, want),
+                        sgm_checkpoint_path(checkpoint), name, wanted_text(wanted, want),
                         sgm_stored_tensor_shape_text(tensor, found));
     if (!sgm_stored_type_is_float(tensor->type))
         return sgm_fail(SGM_BAD_MODEL, "%s: tensor %s should hold floating-point numbers, not %s",
@@ -67,21 +79,74 @@ sgm_status sgm_checkpoint_read(void *user, const char *name, sgm_shape wanted, c
     return SGM_OK;
 }
 
+/* Which tensors the network asked for, by their place in the file. */
+typedef struct asked {
+    sgm_checkpoint *checkpoint;
+    bool *used;
+} asked;
+
+static sgm_status check_and_mark(void *user, const char *name, sgm_shape wanted)
+{
+    asked *a = user;
+    SGM_TRY(sgm_checkpoint_check(a->checkpoint, name, wanted));
+    const sgm_stored_tensor *found = sgm_checkpoint_find(a->checkpoint, name);
+    for (size_t i = 0; i < sgm_checkpoint_count(a->checkpoint); i++)
+        if (sgm_checkpoint_tensor(a->checkpoint, i) == found) a->used[i] = true;
+    return SGM_OK;
+}
+
+/* TinyViT's classifier and counters of batch norms are in every official file and never used. */
+static bool is_known_leftover(const char *name)
+{
+    const char *const known[] = {"image_encoder.norm_head.", "image_encoder.head.", "pixel_mean",
+                                 "pixel_std"};
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (strncmp(name, known[i], strlen(known[i])) == 0) return true;
+    return strstr(name, "num_batches_tracked") != NULL;
+}
+
+/* Names left over may mean that the file holds another network than the one it is taken for. */
+static void note_leftovers(sgm_model *model, const bool *used)
+{
+    size_t count = 0;
+    const char *first = "";
+    for (size_t i = 0; i < sgm_checkpoint_count(model->checkpoint); i++) {
+        const char *name = sgm_checkpoint_tensor(model->checkpoint, i)->name;
+        if (used[i] || is_known_leftover(name)) continue;
+        if (!count++) first = name;
+    }
+    if (!count) return;
+    size_t length = strlen(model->assumption);
+    snprintf(model->assumption + length, sizeof model->assumption - length,
+             "%s%zu tensors of the file are not part of %s, the first is %.80s.", length ? " " : "",
+             count, model->config.variant, first);
+}
+
 /* Emits both halves of the network, so that a missing or misshapen tensor is found when the file is
  * loaded and not at the first prediction. */
-static sgm_status check_network(sgm_model *model)
+static sgm_status emit_network(sgm_model *model, asked *a)
 {
     const sgm_program_key keys[2] = {{.batch = 1},
                                      {.decoder = true, .batch = 1, .tokens = 2, .mask = true}};
     for (int i = 0; i < 2; i++) {
         sgm_program *program;
-        SGM_TRY(sgm_program_build(&model->config, keys[i], sgm_checkpoint_check, model->checkpoint,
-                                  NULL, &program));
+        SGM_TRY(sgm_program_build(&model->config, keys[i], check_and_mark, a, NULL, &program));
         sgm_program_destroy(program);
     }
     /* used only without a mask prompt */
-    sgm_shape vector = SGM_SHAPE(1, model->config.decoder.dim);
-    return sgm_checkpoint_check(model->checkpoint, "prompt_encoder.no_mask_embed.weight", vector);
+    return check_and_mark(a, "prompt_encoder.no_mask_embed.weight",
+                          SGM_SHAPE(1, model->config.decoder.dim));
+}
+
+static sgm_status check_network(sgm_model *model)
+{
+    asked a = {.checkpoint = model->checkpoint,
+               .used = calloc(sgm_checkpoint_count(model->checkpoint) + 1, sizeof *a.used)};
+    if (!a.used) return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for a model");
+    sgm_status status = emit_network(model, &a);
+    if (status == SGM_OK) note_leftovers(model, a.used);
+    free(a.used);
+    return status;
 }
 
 static int64_t count_parameters(const sgm_checkpoint *checkpoint)
