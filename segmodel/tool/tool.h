@@ -27,5 +27,7 @@ int verb_convert(int argc, char **argv);
 int verb_predict(int argc, char **argv);
 int verb_bench(int argc, char **argv);
 int verb_devices(int argc, char **argv);
+/* `bench volume`, dispatched by verb_bench. */
+int bench_volume(int argc, char **argv);
 
 #endif

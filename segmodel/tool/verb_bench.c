@@ -250,6 +250,7 @@ static int run_all(const bench *b)
 
 int verb_bench(int argc, char **argv)
 {
+    if (argc > 1 && !strcmp(argv[1], "volume")) return bench_volume(argc - 1, argv + 1);
     bench b = {.repeat = 5};
     bool helped;
     const option options[] = {
@@ -262,7 +263,8 @@ int verb_bench(int argc, char **argv)
         {"--profile", OPTION_FLAG, &b.profile, NULL, NULL, "time of every step of the encoder"},
         {"--loadonly", OPTION_FLAG, &b.load_only, NULL, NULL, "load the model and stop"},
         {0}};
-    command_line command = {.usage = "segmodel bench FILE [--precision fp32|bf16] [--repeat N]",
+    command_line command = {.usage = "segmodel bench FILE [--precision fp32|bf16] [--repeat N]\n"
+                                     "       segmodel bench volume MODEL VOLUME.npy LABELS.npy",
                             .help = "Times start, load, encoding and decoding, and says how they "
                                     "compare\nwith the machine's own matrix rate.",
                             .options = options,
