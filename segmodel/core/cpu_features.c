@@ -19,7 +19,14 @@
 static sgm_cpu_features detected, current;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
-#if defined(__x86_64__)
+#if defined(SGM_AMX_EMULATED) /* tests: see micro_amx.c */
+
+static void detect_processor(sgm_cpu_features *f)
+{
+    f->bf16 = SGM_BF16_AMX;
+}
+
+#elif defined(__x86_64__)
 
 static uint64_t enabled_state(void)
 {
@@ -96,8 +103,8 @@ const sgm_cpu_features *sgm_cpu(void)
 const char *sgm_cpu_summary(void)
 {
     static const char *const names[3][3] = {
-        {"portable code", "portable code", "portable code"},
-        {"AVX2", "AVX2", "AVX2"},
+        {"portable code", "portable code", "portable code, bf16 by AMX"},
+        {"AVX2", "AVX2", "AVX2, bf16 by AMX"},
         {"AVX-512", "AVX-512, bf16 by vdpbf16ps", "AVX-512, bf16 by AMX"},
     };
     const sgm_cpu_features *f = sgm_cpu();
@@ -109,7 +116,9 @@ void sgm_cpu_limit(sgm_isa isa, sgm_bf16_unit bf16)
     pthread_once(&once, detect);
     current = detected;
     if (current.isa > isa) current.isa = isa;
+#ifndef SGM_AMX_EMULATED
     if (current.isa < SGM_ISA_AVX512) current.bf16 = SGM_BF16_NONE;
+#endif
     if (bf16 < current.bf16) current.bf16 = bf16;
     if (current.bf16 == SGM_BF16_DOT && detected.bf16 != SGM_BF16_DOT) current.bf16 = SGM_BF16_NONE;
 }

@@ -2,7 +2,7 @@
 
 const sgm_isa_table *sgm_loops(void)
 {
-#if defined(__x86_64__)
+#if defined(__x86_64__) && !defined(SGM_AMX_EMULATED)
     switch (sgm_cpu()->isa) {
     case SGM_ISA_AVX512:
         return &sgm_isa_avx512;
@@ -18,8 +18,8 @@ const sgm_isa_table *sgm_loops(void)
 const sgm_micro *sgm_micro_for(sgm_dtype dtype)
 {
     if (dtype == SGM_F32) return &sgm_loops()->f32;
-#if defined(__x86_64__)
     if (sgm_cpu()->bf16 == SGM_BF16_AMX) return &sgm_micro_amx;
+#ifndef SGM_AMX_EMULATED
     if (sgm_cpu()->bf16 == SGM_BF16_DOT) return &sgm_micro_dot;
 #endif
     return NULL;

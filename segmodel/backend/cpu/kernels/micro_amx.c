@@ -2,11 +2,11 @@
  * four products share four tile loads.
  *
  * With SGM_AMX_EMULATED the tile instructions are plain C, so that this file's addressing can be
- * tested on any processor (tests/segmodel/kernels/test_amx.c). */
+ * tested on any processor: tests/segmodel/kernels builds the tests a second time that way. */
 #include "backend/cpu/kernels/isa.h"
 
 #if defined(SGM_AMX_EMULATED)
-#include "amx_emulation.h"
+#include "backend/cpu/kernels/amx_emulation.h"
 #elif defined(__x86_64__)
 #include <immintrin.h>
 #endif
