@@ -120,6 +120,9 @@ sgio_status check_object(DcmItem &item, sgio_dicom_slice *slice)
     item.findAndGetOFString(DCM_SOPClassUID, sop_class);
     if (sop_class == UID_SegmentationStorage)
         return sgio_fail(SGIO_UNREADABLE, "%s: a DICOM segmentation, not an image", slice->path);
+    if (item.tagExists(DCM_DirectoryRecordSequence))
+        return sgio_fail(SGIO_UNREADABLE, "%s: a DICOM directory record, not an image",
+                         slice->path);
     if (slice->rows <= 0 || slice->columns <= 0)
         return sgio_fail(SGIO_UNREADABLE, "%s: DICOM without an image (%s)", slice->path,
                          kind_of_object(item));

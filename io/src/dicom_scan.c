@@ -223,6 +223,17 @@ static sgio_status scan_file(const char *path, sgio_dicom_slices *slices)
     return status == SGIO_OK && !alone ? scan_series(path, series, slices) : status;
 }
 
+/* A DICOMDIR stands for the tree it lies in. */
+static sgio_status scan_dicomdir(const char *path, const sgio_read_options *options,
+                                 sgio_dicom_slices *slices)
+{
+    char *directory = directory_of(path);
+    if (!directory) return sgio_fail_memory(strlen(path), path);
+    sgio_status status = scan_directory(directory, options, slices);
+    free(directory);
+    return status;
+}
+
 sgio_status sgio_dicom_scan(const char *path, const sgio_read_options *options,
                             sgio_dicom_slices *slices)
 {
@@ -230,8 +241,13 @@ sgio_status sgio_dicom_scan(const char *path, const sgio_read_options *options,
     memset(slices, 0, sizeof *slices);
     if (stat(path, &info) != 0)
         return sgio_fail(SGIO_UNREADABLE, "%s: %s", path, strerror(errno));
-    sgio_status status = S_ISDIR(info.st_mode) ? scan_directory(path, options, slices)
-                                               : scan_file(path, slices);
+    sgio_status status;
+    if (S_ISDIR(info.st_mode))
+        status = scan_directory(path, options, slices);
+    else if (strcmp(last_part(path), "DICOMDIR") == 0)
+        status = scan_dicomdir(path, options, slices);
+    else
+        status = scan_file(path, slices);
     if (status != SGIO_OK) sgio_dicom_slices_clear(slices);
     return status;
 }

@@ -25,21 +25,37 @@ typedef struct sgio_volume {
     int sheared;        /* 1 for a gantry tilt kept as a sheared matrix */
     int resampled;      /* 1 when gaps were filled by --allowGaps */
     char *series_uid;   /* NULL when not DICOM; owned */
-    char **files;       /* DICOM: one file per slice in k order, else NULL; owned */
-    size_t file_count;
+    char **files;       /* DICOM: one file per slice in k order (the nearest one where resampled),
+                         * else NULL; owned */
+    size_t file_count;  /* size[2] for DICOM, else 0 */
 } sgio_volume;
 
 typedef struct sgio_read_options {
     const char *series;   /* UID, or 1-based number in the listing; NULL: there must be just one */
-    int allow_gaps;       /* resample uneven or missing slices to even spacing */
+    int allow_gaps;       /* resample uneven or missing slices to even spacing; without a number in
+                           * `series`, stacks of different spacing in one series are joined */
     sgio_warning_fn warn; /* may be NULL */
     void *warn_user;
 } sgio_read_options;
 
-/* Reads the volume at `path`: a file, or a DICOM directory or one of its files. `options` may be
- * NULL. On success *out is to be released with sgio_volume_clear. Errors: SGIO_UNREADABLE with a
- * sentence that names the file, SGIO_OUT_OF_MEMORY. Several DICOM volumes and no choice:
- * SGIO_UNREADABLE, the message holds the listing. */
+/* Reads the volume at `path`:
+ *  - a NIfTI-1/2 (.nii, .hdr/.img, also .gz), NRRD (.nrrd, .nhdr), MetaImage (.mha, .mhd), PNG or
+ *    JPEG file. The sform of a NIfTI is used when coded, shear included, else the qform; with
+ *    neither, axes are assumed as nibabel does, with a warning. Pictures have spacing 1, z = 0;
+ *  - a DICOM directory (with its subdirectories), a DICOMDIR, or one file of a series, which stands
+ *    for the volume that it belongs to. Order and step come from the positions alone. Values are
+ *    stored * slope + intercept, slice by slice; MONOCHROME1 is not inverted;
+ *  - a directory of numbered PNG/JPEG pictures, or a pattern for some of them (dir/a_%03d.png).
+ *
+ * The type is the file's, or the smallest that holds scaled values. Refused with a sentence: more
+ * than three dimensions, complex values, colour but in pictures and single-frame DICOM, multi-frame
+ * DICOM, geometry that is not finite or is singular, truncated or corrupt files, sizes that the
+ * file cannot hold.
+ *
+ * `options` may be NULL. On success *out is to be released with sgio_volume_clear; on failure it is
+ * zeroed. Errors: SGIO_UNREADABLE with a sentence that names the file, SGIO_OUT_OF_MEMORY. Several
+ * DICOM volumes and no choice: SGIO_UNREADABLE, the message holds the listing. Memory beyond the
+ * volume is that of one slice (three where gaps are filled). */
 sgio_status sgio_volume_read(const char *path, const sgio_read_options *options,
                              sgio_volume *out);
 
