@@ -7,6 +7,27 @@
 #include <stdlib.h>
 #include <string.h>
 
+int64_t sgm_mask_measure(const uint8_t *mask, int width, int height, sgm_box *extent)
+{
+    int64_t area = 0;
+    int left = width, right = -1, top = height, bottom = -1;
+    for (int y = 0; y < height; y++) {
+        const uint8_t *row = mask + (size_t)y * (size_t)width;
+        const uint8_t *first = memchr(row, 1, (size_t)width);
+        if (!first) continue;
+        int x = (int)(first - row);
+        if (x < left) left = x;
+        for (; x < width; x++) {
+            area += row[x];
+            if (row[x] && x > right) right = x;
+        }
+        if (top == height) top = y;
+        bottom = y;
+    }
+    if (area) *extent = (sgm_box){left, top, right, bottom};
+    return area;
+}
+
 /* ----------------------------------------------------------------------------- inner points */
 
 /* A mask with a border of background, as distances to the background in thirds of a pixel. */
@@ -43,7 +64,8 @@ static void fill_depths(depth_map *map)
         }
 }
 
-static int depth_map_init(depth_map *map, const uint8_t *mask, int width, int height)
+/* `mask` is the first of height x width pixels in rows of `stride`. */
+static int depth_map_init(depth_map *map, const uint8_t *mask, int width, int height, int stride)
 {
     size_t columns = (size_t)width + 2, count = columns * ((size_t)height + 2);
     *map = (depth_map){.width = width + 2, .height = height + 2};
@@ -53,7 +75,7 @@ static int depth_map_init(depth_map *map, const uint8_t *mask, int width, int he
     if (!map->depth || !map->stack) return 0;
     for (int y = 0; y < height; y++)
         for (int x = 0; x < width; x++)
-            if (mask[(size_t)y * (size_t)width + (size_t)x])
+            if (mask[(size_t)y * (size_t)stride + (size_t)x])
                 map->depth[((size_t)y + 1) * columns + (size_t)x + 1] = INT_MAX / 2;
     fill_depths(map);
     return 1;
@@ -113,16 +135,22 @@ size_t sgm_mask_inner_points(const uint8_t *mask, int width, int height, size_t 
                              sgm_point *points)
 {
     depth_map map;
+    sgm_box box;
     size_t count = 0;
     int first_size = 0;
-    if (depth_map_init(&map, mask, width, height))
+    if (!sgm_mask_measure(mask, width, height, &box)) return 0;
+    int left = (int)box.x0, top = (int)box.y0;
+    if (depth_map_init(&map, mask + (size_t)top * (size_t)width + (size_t)left,
+                       (int)box.x1 - left + 1, (int)box.y1 - top + 1, width))
         while (count < most) {
             int seed = deepest(&map);
             if (map.depth[seed] <= 0) break;
             int size = take_part(&map, seed);
             if (!first_size) first_size = size;
             if (5 * (int64_t)size < first_size) continue;
-            points[count++] = inner_point(&map, size);
+            points[count] = inner_point(&map, size);
+            points[count].x += left;
+            points[count++].y += top;
         }
     depth_map_clear(&map);
     return count;

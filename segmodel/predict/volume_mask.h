@@ -4,6 +4,9 @@
 
 #include "segmodel/segmodel.h"
 
+/* Bounding box (pixel centres) and area of a 0/1 mask; the box is untouched when empty. */
+int64_t sgm_mask_measure(const uint8_t *mask, int width, int height, sgm_box *extent);
+
 /* The innermost points of the mask's parts: of each part the pixel furthest from the outline (3-4
  * chamfer distance, Borgefors 1986), the nearest to the part's centre of these; deepest parts
  * first, parts smaller than a fifth of the first one left out. Returns how many of at most `most`

@@ -105,7 +105,7 @@ static float shade(const sgm_slicer *slicer, double value)
     if (sgm_window_is_padding(slicer->volume, value)) return 0;
     if (slicer->volume->channels == 3) return (float)value;
     double share = (value - slicer->low) / (slicer->high - slicer->low);
-    return (float)(255 * fmin(1, fmax(0, share)));
+    return share <= 0 ? 0 : share >= 1 ? 255 : (float)(255 * share);
 }
 
 /* One channel of a slice, oriented, not yet resampled. */
@@ -138,7 +138,7 @@ static const float *widen(sgm_slicer *slicer)
 
 static uint8_t to_byte(float shade)
 {
-    return (uint8_t)(fminf(255, fmaxf(0, shade)) + 0.5f);
+    return (uint8_t)(shade <= 0 ? 0 : shade >= 255 ? 255 : shade + 0.5f);
 }
 
 static float heightened(const sgm_resampling *down, const float *column, size_t width, int y)
@@ -172,13 +172,14 @@ void sgm_slicer_extract(sgm_slicer *slicer, int64_t slice, uint8_t *picture)
 static int pixel_of(int64_t index, int64_t voxels, int flip, double scale, int pixels)
 {
     int64_t seen = flip ? voxels - 1 - index : index;
+    if (voxels == pixels) return (int)seen;
     int pixel = (int)floor(((double)seen + 0.5) * scale);
     return pixel < pixels ? pixel : pixels - 1;
 }
 
-static int64_t voxel_of(int pixel, int64_t voxels, int flip, double scale)
+static int64_t voxel_of(int pixel, int64_t voxels, int flip, double scale, int pixels)
 {
-    int64_t seen = (int64_t)floor((pixel + 0.5) / scale);
+    int64_t seen = voxels == pixels ? pixel : (int64_t)floor((pixel + 0.5) / scale);
     if (seen >= voxels) seen = voxels - 1;
     return flip ? voxels - 1 - seen : seen;
 }
@@ -205,10 +206,11 @@ void sgm_slice_load(const sgm_plane *plane, const int64_t size[3], int64_t slice
 {
     int64_t step = sgm_plane_offset(plane, size, 0, 1, 0);
     for (int y = 0; y < plane->height; y++) {
-        int64_t v = voxel_of(y, plane->rows, plane->flip_v, plane->scale_y);
+        int64_t v = voxel_of(y, plane->rows, plane->flip_v, plane->scale_y, plane->height);
         const uint8_t *row = volume + sgm_plane_offset(plane, size, slice, 0, v);
         for (int x = 0; x < plane->width; x++)
             *picture++ =
-                row[voxel_of(x, plane->columns, plane->flip_u, plane->scale_x) * step] != 0;
+                row[voxel_of(x, plane->columns, plane->flip_u, plane->scale_x, plane->width) *
+                    step] != 0;
     }
 }

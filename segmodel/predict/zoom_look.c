@@ -1,6 +1,7 @@
 #include "predict/zoom_look.h"
 
 #include "core/status.h"
+#include "predict/volume_mask.h"
 #include "predict/zoom_logits.h"
 
 #include <math.h>
@@ -40,27 +41,6 @@ void sgm_looker_clear(sgm_looker *looker)
     free(looker->moved);
     free(looker->low_res);
     *looker = (sgm_looker){0};
-}
-
-int64_t sgm_mask_measure(const uint8_t *mask, int width, int height, sgm_box *extent)
-{
-    int64_t area = 0;
-    int left = width, right = -1, top = height, bottom = -1;
-    for (int y = 0; y < height; y++) {
-        const uint8_t *row = mask + (size_t)y * (size_t)width;
-        const uint8_t *first = memchr(row, 1, (size_t)width);
-        if (!first) continue;
-        int x = (int)(first - row);
-        if (x < left) left = x;
-        for (; x < width; x++) {
-            area += row[x];
-            if (row[x] && x > right) right = x;
-        }
-        if (top == height) top = y;
-        bottom = y;
-    }
-    if (area) *extent = (sgm_box){left, top, right, bottom};
-    return area;
 }
 
 void sgm_look_clip(sgm_look *look, const sgm_box *box)

@@ -59,7 +59,4 @@ sgm_status sgm_look_at(sgm_looker *looker, const sgm_question *question, sgm_loo
 /* Clears what lies outside the box (pixel centres, half a pixel of grace). */
 void sgm_look_clip(sgm_look *look, const sgm_box *box);
 
-/* Bounding box (pixel centres) and area of a 0/1 mask; the box is untouched when empty. */
-int64_t sgm_mask_measure(const uint8_t *mask, int width, int height, sgm_box *extent);
-
 #endif
