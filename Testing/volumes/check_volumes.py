@@ -241,8 +241,25 @@ def check_gaps(checker, folder):
     checker.check(folder, compare, "--allow-gaps")
 
 
+def compare_pictures(path, report):
+    """A pattern: every picture of the series is a slice."""
+    names = sorted(path.parent.glob(path.name.replace("%03d", "[0-9][0-9][0-9]")))
+    voxels = numpy.stack([independent(readers.read_picture, name)[1][0] for name in names])
+    worst = compare_values(report["voxels"], voxels, 2 if path.suffix == ".jpg" else 0)
+    notes = [f"{len(names)} pictures"] + ([f"JPEG decoders differ by {worst:g}"] if worst else [])
+    return "; ".join(notes + own_words(report))
+
+
+def check_picture_series(checker):
+    """Clips: pictures numbered from 000."""
+    for first in sorted(checker.data.rglob("*_000.*")):
+        if first.suffix in (".png", ".jpg"):
+            checker.check(first.with_name(first.name.replace("000", "%03d")), compare_pictures)
+
+
 def check_all(checker):
     folders = []
+    check_picture_series(checker)
     for path in sorted(p for p in checker.data.rglob("*") if p.is_file()):
         if readers.reader_for(path):
             checker.check(path, compare_file)
