@@ -1,0 +1,302 @@
+/* Samples: objects of label maps, windows, prompts, synthetic pictures, and that a sample depends on
+ * nothing but its index. */
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "../check.h"
+#include "models/models.h"
+#include "predict/prompt_prior.h"
+#include "train/augment.h"
+#include "train/crop.h"
+#include "train/loader.h"
+#include "train/synth.h"
+
+enum { SIDE = 64, PIXELS = SIDE * SIDE };
+static const char *const PATH = "test_samples.pack";
+
+/* Labels: two discs of class 1, a ring of class 2 around a disc of class 3, one pixel of class 4. */
+static void draw_labels(uint8_t *label)
+{
+    for (int i = 0; i < PIXELS; i++) {
+        int x = i % SIDE, y = i / SIDE;
+        int a = (x - 14) * (x - 14) + (y - 14) * (y - 14);
+        int b = (x - 46) * (x - 46) + (y - 14) * (y - 14);
+        int c = (x - 32) * (x - 32) + (y - 46) * (y - 46);
+        label[i] = (uint8_t)(a < 64 || b < 49 ? 1 : c < 36 ? 3 : c < 144 ? 2 : x + y == 0 ? 4 : 0);
+    }
+}
+
+static sgm_pack *make_pack(bool instances, bool held_out)
+{
+    static uint8_t image[PIXELS], label[PIXELS];
+    sgm_pack_writer *writer;
+    sgm_pack *pack = NULL;
+    sgm_pack_set set = {"set", "CT", "", instances, held_out, false};
+    int index;
+    draw_labels(label);
+    for (int i = 0; i < PIXELS; i++)
+        image[i] = (uint8_t)(50 * label[i] + i % 7);
+    sgm_pack_item item = {"item", 0, SGM_SPLIT_TRAIN, SIDE, SIDE, 1, 1, image, label};
+    CHECK_OK(sgm_pack_writer_open(PATH, 0, &writer));
+    CHECK_OK(sgm_pack_writer_set(writer, &set, &index));
+    CHECK_OK(sgm_pack_writer_item(writer, &item));
+    CHECK_OK(sgm_pack_writer_finish(writer));
+    CHECK_OK(sgm_pack_open(PATH, &pack));
+    return pack;
+}
+
+static const sgm_object *find(const sgm_object_list *list, sgm_object_kind kind, int label, int x0)
+{
+    for (size_t i = 0; i < list->count; i++)
+        if (list->objects[i].kind == kind && list->objects[i].label == label &&
+            (x0 < 0 || list->objects[i].x0 == x0))
+            return &list->objects[i];
+    return NULL;
+}
+
+static void check_mask(const sgm_pack *pack, const sgm_object *object)
+{
+    if (!CHECK(object != NULL)) return;
+    uint8_t *mask = sgm_object_mask(pack, object);
+    int area = 0, count = (object->x1 - object->x0 + 1) * (object->y1 - object->y0 + 1);
+    for (int i = 0; mask && i < count; i++)
+        area += mask[i];
+    CHECK(area == object->area);
+    free(mask);
+}
+
+static void check_objects(void)
+{
+    sgm_object_list list = {0};
+    sgm_pack *pack = make_pack(false, false);
+    CHECK_OK(sgm_objects_find(pack, 0, 8, &list));
+    /* two discs, both discs, the ring, its core, ring and core together */
+    CHECK(list.count == 6);
+    check_mask(pack, find(&list, SGM_OBJECT_COMPONENT, 1, 7));
+    check_mask(pack, find(&list, SGM_OBJECT_COMPONENT, 1, 40));
+    check_mask(pack, find(&list, SGM_OBJECT_VALUE, 1, 7));
+    check_mask(pack, find(&list, SGM_OBJECT_COMPONENT, 2, -1));
+    check_mask(pack, find(&list, SGM_OBJECT_MERGED, 0, -1));
+    const sgm_object *ring = find(&list, SGM_OBJECT_COMPONENT, 2, -1);
+    const sgm_object *both = find(&list, SGM_OBJECT_MERGED, 0, -1);
+    const sgm_object *core = find(&list, SGM_OBJECT_COMPONENT, 3, -1);
+    if (CHECK(ring && both && core)) CHECK(both->area == ring->area + core->area);
+    CHECK(find(&list, SGM_OBJECT_COMPONENT, 4, -1) == NULL);
+    sgm_object_list_clear(&list);
+    sgm_pack_close(pack);
+    pack = make_pack(true, false);
+    CHECK_OK(sgm_objects_find(pack, 0, 8, &list));
+    CHECK(list.count == 3); /* one per value */
+    sgm_object_list_clear(&list);
+    sgm_pack_close(pack);
+}
+
+/* A window the size of the item gives the item back; a mirrored one its mirror image. */
+static void check_crop(void)
+{
+    sgm_pack *pack = make_pack(false, false);
+    const sgm_pack_item *item = sgm_pack_item_at(pack, 0);
+    static float image[3 * PIXELS];
+    static uint8_t mask[PIXELS];
+    sgm_crop crop = {31.5, 31.5, SIDE, 0, 1, false, false};
+    sgm_crop_image(&crop, item, SIDE, 0, image);
+    double worst = 0;
+    for (int i = 0; i < PIXELS; i++)
+        worst = fmax(worst, fabs((double)image[3 * i + 2] - item->image[i]));
+    CHECK(worst < 1e-3);
+    crop.flip_x = true;
+    sgm_crop_image(&crop, item, SIDE, 0, image);
+    CHECK_NEAR(image[3 * (20 * SIDE + 5)], item->image[20 * SIDE + 58], 1e-3);
+    crop = (sgm_crop){31.5, 31.5, 2 * SIDE, 0, 1, false, false};
+    sgm_crop_image(&crop, item, SIDE, 77, image);
+    CHECK_NEAR(image[0], 77, 1e-3);
+    sgm_object_list list = {0};
+    CHECK_OK(sgm_objects_find(pack, 0, 8, &list));
+    const sgm_object *disc = find(&list, SGM_OBJECT_COMPONENT, 1, 7);
+    uint8_t *object_mask = sgm_object_mask(pack, disc);
+    crop = (sgm_crop){31.5, 31.5, SIDE, 1.5707963267948966, 1, false, false};
+    sgm_crop_mask(&crop, disc, object_mask, SIDE, mask);
+    sgm_mask_box box = sgm_mask_bounds(mask, SIDE, SIDE);
+    CHECK(box.area == disc->area); /* a quarter turn loses nothing */
+    free(object_mask);
+    sgm_object_list_clear(&list);
+    sgm_pack_close(pack);
+}
+
+static void check_distance(void)
+{
+    static uint8_t mask[PIXELS];
+    static int32_t distance[PIXELS];
+    int x = -1, y = -1;
+    for (int i = 0; i < PIXELS; i++)
+        mask[i] = i % SIDE >= 10 && i % SIDE < 31 && i / SIDE >= 20 && i / SIDE < 31;
+    sgm_mask_distance(mask, SIDE, SIDE, distance);
+    CHECK(distance[0] == 0 && distance[20 * SIDE + 10] == 3 && distance[25 * SIDE + 20] == 18);
+    CHECK(sgm_mask_deepest_pixel(distance, SIDE, SIDE, &x, &y) && y == 25 && x == 15);
+    memset(mask, 0, sizeof mask);
+    sgm_mask_distance(mask, SIDE, SIDE, distance);
+    CHECK(!sgm_mask_deepest_pixel(distance, SIDE, SIDE, &x, &y));
+}
+
+static int place(float coordinate)
+{
+    return (int)floor((coordinate + 1) * SIDE / 2);
+}
+
+/* Prompts mean the object: points lie in it, corners around it, corrections in the error. */
+static void check_prompts(void)
+{
+    static uint8_t mask[PIXELS], bytes[3][PIXELS], guess[PIXELS];
+    static int32_t ints[PIXELS];
+    static float logits[SGM_ROUNDS][PIXELS];
+    sgm_sim_scratch scratch = {{bytes[0], bytes[1], bytes[2]}, ints};
+    float *masks[SGM_ROUNDS] = {logits[0], logits[1], logits[2], logits[3]};
+    sgm_sim_options options = {0, 0.5, true};
+    for (int i = 0; i < PIXELS; i++)
+        mask[i] = abs(i % SIDE - 30) + abs(i / SIDE - 25) < 15;
+    int corrections = 0;
+    for (uint64_t k = 0; k < 200; k++) {
+        sgm_round rounds[SGM_ROUNDS];
+        sgm_rng rng = sgm_rng_at(3, k);
+        sgm_simulate(mask, SIDE, &options, &rng, &scratch, rounds, masks);
+        const sgm_round *point = &rounds[0], *box = &rounds[1], *fixed = &rounds[3];
+        CHECK(point->tokens == 2 && point->labels[0] == SGM_TOKEN_FOREGROUND &&
+              point->labels[1] == SGM_TOKEN_PADDING);
+        CHECK(mask[place(point->coords[0][1]) * SIDE + place(point->coords[0][0])]);
+        CHECK(box->labels[0] == SGM_TOKEN_BOX_FIRST && box->labels[1] == SGM_TOKEN_BOX_SECOND);
+        CHECK(place(box->coords[0][0]) == 16 && place(box->coords[1][1]) == 39);
+        for (int r = 2; r < 4; r++)
+            for (int t = 0; t < 4; t++) {
+                int label = rounds[r].labels[t];
+                int at = place(rounds[r].coords[t][1]) * SIDE + place(rounds[r].coords[t][0]);
+                if (label <= SGM_TOKEN_FOREGROUND) CHECK(mask[at] == (label == 1));
+            }
+        for (int i = 0; i < PIXELS; i++)
+            guess[i] = logits[3][i] > 0;
+        double dice = sgm_mask_dice(mask, guess, PIXELS);
+        CHECK(dice > 0.1); /* worse, but still of this object */
+        for (int t = 0; t < 4; t++) {
+            int at = place(fixed->coords[t][1]) * SIDE + place(fixed->coords[t][0]);
+            if (fixed->labels[t] <= SGM_TOKEN_FOREGROUND && mask[at] != guess[at]) {
+                corrections++;
+                break;
+            }
+        }
+    }
+    CHECK(corrections > 150); /* guesses without an error need none */
+}
+
+static void check_prior(void)
+{
+    static float logits[PIXELS];
+    sgm_box box = {10, 20, 40, 50};
+    sgm_prompt_prior(NULL, 0, &box, SIDE, logits);
+    CHECK(logits[35 * SIDE + 25] > 3 && logits[20 * SIDE + 10] < 0 && logits[0] == -8);
+    sgm_point points[2] = {{5, 5, SGM_FOREGROUND}, {1e9, -1e9, SGM_BACKGROUND}};
+    sgm_prompt_prior(points, 2, NULL, SIDE, logits);
+    CHECK(logits[5 * SIDE + 5] > 5 && logits[60 * SIDE + 60] == -1);
+}
+
+static void check_synthetic(void)
+{
+    static float a[3 * PIXELS], b[3 * PIXELS], scratch[SGM_SYNTH_SCRATCH(SIDE)];
+    static uint8_t mask_a[PIXELS], mask_b[PIXELS];
+    int styles[SGM_SYNTH_STYLE_COUNT] = {0};
+    for (uint64_t k = 0; k < 120; k++) {
+        styles[sgm_synth(9, k, SIDE, a, mask_a, scratch)]++;
+        sgm_mask_box box = sgm_mask_bounds(mask_a, SIDE, SIDE);
+        CHECK(box.area >= PIXELS / 400);
+        for (int i = 0; i < 3 * PIXELS; i++)
+            if (!(a[i] >= 0 && a[i] <= 255)) CHECK(!"value out of range");
+    }
+    for (int s = 0; s < SGM_SYNTH_STYLE_COUNT; s++)
+        CHECK(styles[s] > 5);
+    sgm_synth(9, 17, SIDE, a, mask_a, scratch);
+    sgm_synth(9, 18, SIDE, b, mask_b, scratch);
+    CHECK(memcmp(a, b, sizeof a) != 0);
+    sgm_synth(9, 17, SIDE, b, mask_b, scratch);
+    CHECK(memcmp(a, b, sizeof a) == 0 && memcmp(mask_a, mask_b, sizeof mask_a) == 0);
+}
+
+/* Normalised images span [0, 1]; a constant one does not explode. */
+static void check_augmentation(void)
+{
+    static float image[3 * PIXELS], scratch[3 * PIXELS];
+    for (uint64_t k = 0; k < 50; k++) {
+        sgm_rng rng = sgm_rng_at(1, k);
+        for (int i = 0; i < 3 * PIXELS; i++)
+            image[i] = k ? (float)(i * 37 % 256) : 5;
+        sgm_augment(image, SIDE, k ? 1 : 0, &rng, scratch);
+        sgm_normalise(image, SIDE);
+        float low = 2, high = -2;
+        for (int i = 0; i < 3 * PIXELS; i++) {
+            low = fminf(low, image[i]);
+            high = fmaxf(high, image[i]);
+        }
+        CHECK(low == 0 && (k ? fabsf(high - 1) < 1e-5f : high == 0));
+    }
+}
+
+static const sgm_sampler_options OPTIONS = {.seed = 4, .size = SIDE, .target_side = SIDE / 2,
+                                            .synthetic_share = 0.3, .tight_share = 0.5,
+                                            .augmentation = 1, .sim = {0.05, 0.5, true}};
+
+/* The same batches in the same order, from one thread or three. */
+static void check_loader(void)
+{
+    sgm_pack *pack = make_pack(false, false);
+    sgm_sampler *sampler;
+    sgm_loader *one, *three;
+    if (!CHECK_OK(sgm_sampler_create(pack, &OPTIONS, &sampler))) return;
+    CHECK_OK(sgm_loader_create(sampler, &OPTIONS, 3, 0, 1, &one));
+    CHECK_OK(sgm_loader_create(sampler, &OPTIONS, 3, 2, 3, &three));
+    size_t image = 3 * 3 * PIXELS, cells = 3 * PIXELS / 4;
+    for (int k = 0; k < 8; k++) {
+        sgm_batch *a, *b;
+        CHECK_OK(sgm_loader_next(one, &a));
+        if (k < 2) continue;
+        CHECK_OK(sgm_loader_next(three, &b));
+        CHECK(a->first == b->first && a->first == (uint64_t)k * 3);
+        CHECK(!memcmp(a->image, b->image, image * sizeof(float)));
+        CHECK(!memcmp(a->target, b->target, cells * sizeof(float)));
+        CHECK(!memcmp(a->masks[1], b->masks[1], 2 * cells * sizeof(float)));
+        CHECK(!memcmp(a->labels[1], b->labels[1], 24 * sizeof(int32_t)));
+    }
+    sgm_loader_destroy(one);
+    sgm_loader_destroy(three);
+    sgm_sampler_destroy(sampler);
+    sgm_pack_close(pack);
+}
+
+static void check_sampler_refusals(void)
+{
+    sgm_sampler *sampler;
+    sgm_pack *pack = make_pack(false, true); /* all of it kept aside */
+    CHECK_STATUS(sgm_sampler_create(pack, &OPTIONS, &sampler), SGM_UNREADABLE, "no object");
+    sgm_sampler_options options = OPTIONS;
+    options.held_out = true;
+    if (CHECK_OK(sgm_sampler_create(pack, &options, &sampler))) {
+        CHECK(sgm_sampler_object_count(sampler) > 0);
+        CHECK(!sgm_sampler_weight(sampler, "unknown", 2));
+        CHECK(sgm_sampler_weight(sampler, "set", 2));
+        sgm_sampler_destroy(sampler);
+    }
+    options.target_side = 60;
+    CHECK_STATUS(sgm_sampler_create(pack, &options, &sampler), SGM_INVALID_ARGUMENT, "60");
+    sgm_pack_close(pack);
+}
+
+int main(void)
+{
+    check_objects();
+    check_crop();
+    check_distance();
+    check_prompts();
+    check_prior();
+    check_synthetic();
+    check_augmentation();
+    check_loader();
+    check_sampler_refusals();
+    unlink(PATH);
+    return check_report();
+}
