@@ -45,14 +45,22 @@ static void keep_warning(void *user, const char *sentence)
 static double value_at(const sgio_volume *volume, size_t i)
 {
     switch (volume->type) {
-    case SGIO_U8: return ((const uint8_t *)volume->data)[i];
-    case SGIO_I8: return ((const int8_t *)volume->data)[i];
-    case SGIO_U16: return ((const uint16_t *)volume->data)[i];
-    case SGIO_I16: return ((const int16_t *)volume->data)[i];
-    case SGIO_U32: return ((const uint32_t *)volume->data)[i];
-    case SGIO_I32: return ((const int32_t *)volume->data)[i];
-    case SGIO_F32: return ((const float *)volume->data)[i];
-    default: return ((const double *)volume->data)[i];
+    case SGIO_U8:
+        return ((const uint8_t *)volume->data)[i];
+    case SGIO_I8:
+        return ((const int8_t *)volume->data)[i];
+    case SGIO_U16:
+        return ((const uint16_t *)volume->data)[i];
+    case SGIO_I16:
+        return ((const int16_t *)volume->data)[i];
+    case SGIO_U32:
+        return ((const uint32_t *)volume->data)[i];
+    case SGIO_I32:
+        return ((const int32_t *)volume->data)[i];
+    case SGIO_F32:
+        return ((const float *)volume->data)[i];
+    default:
+        return ((const double *)volume->data)[i];
     }
 }
 
@@ -146,8 +154,8 @@ int main(int argc, char **argv)
     json_t *report = json_object(), *warnings = json_array();
     arguments.options.warn = keep_warning;
     arguments.options.warn_user = warnings;
-    sgio_status status = arguments.list ? list_series(&arguments, report)
-                                        : read_volume(&arguments, report);
+    sgio_status status =
+        arguments.list ? list_series(&arguments, report) : read_volume(&arguments, report);
     json_object_set_new(report, "warnings", warnings);
     json_object_set_new(report, "status", json_integer(status));
     if (status != SGIO_OK) json_object_set_new(report, "message", json_string(sgio_last_message()));

@@ -71,8 +71,8 @@ sgio_status sgio_source_open(const char *path, uint64_t offset, sgio_source_kind
     source->file = file;
     source->path = name;
     source->file_bytes_left = size - offset;
-    source->compressed = kind == SGIO_SOURCE_COMPRESSED ||
-                         (kind == SGIO_SOURCE_BY_MAGIC && begins_like_gzip(file));
+    source->compressed =
+        kind == SGIO_SOURCE_COMPRESSED || (kind == SGIO_SOURCE_BY_MAGIC && begins_like_gzip(file));
     if (source->compressed && inflateInit2(&source->z, ANY_WRAPPER) != Z_OK) {
         source->compressed = 0;
         sgio_source_close(source);

@@ -132,8 +132,10 @@ sgio_status check_object(DcmItem &item, sgio_dicom_slice *slice)
                          "NIfTI or to single frames first",
                          slice->path, kind_of_object(item), frames);
     if (item.tagExists(DCM_SharedFunctionalGroupsSequence))
-        return sgio_fail(SGIO_UNREADABLE, "%s: enhanced DICOM (%s) is not supported; convert it to "
-                         "NIfTI first", slice->path, kind_of_object(item));
+        return sgio_fail(SGIO_UNREADABLE,
+                         "%s: enhanced DICOM (%s) is not supported; convert it to "
+                         "NIfTI first",
+                         slice->path, kind_of_object(item));
     if (!is_decodable(slice->transfer_syntax))
         return sgio_fail(SGIO_UNREADABLE, "%s: transfer syntax %s (%s) is not supported",
                          slice->path, name_of_syntax(slice->transfer_syntax),
@@ -146,9 +148,8 @@ sgio_status check_pixels(const sgio_dicom_slice *slice)
     const int bits = slice->bits_allocated;
     if ((slice->samples != 1 && slice->samples != 3) || (bits != 8 && bits != 16 && bits != 32) ||
         slice->rows > most_rows || slice->columns > most_rows)
-        return sgio_fail(SGIO_UNREADABLE,
-                         "%s: %d sample(s) of %d bits per pixel are not supported", slice->path,
-                         slice->samples, bits);
+        return sgio_fail(SGIO_UNREADABLE, "%s: %d sample(s) of %d bits per pixel are not supported",
+                         slice->path, slice->samples, bits);
     if (slice->bits_stored < 1 || slice->bits_stored > bits || slice->high_bit >= bits ||
         slice->high_bit < slice->bits_stored - 1)
         return sgio_fail(SGIO_UNREADABLE,
@@ -165,7 +166,8 @@ sgio_status check_length(const sgio_dicom_slice *slice)
 {
     const std::size_t bytes = sgio_dicom_pixel_bytes(slice);
     const DcmXfer syntax(slice->transfer_syntax);
-    const bool is_stored_plain = !syntax.isEncapsulated() && syntax.getXfer() != EXS_DeflatedLittleEndianExplicit;
+    const bool is_stored_plain =
+        !syntax.isEncapsulated() && syntax.getXfer() != EXS_DeflatedLittleEndianExplicit;
     const bool is_subsampled = std::strcmp(slice->photometric, "YBR_FULL_422") == 0;
     uint64_t file_bytes = 0;
     const sgio_status status = sgio_file_bytes(slice->path, &file_bytes);
@@ -223,8 +225,8 @@ sgio_status read_plane(DcmItem &item, sgio_dicom_slice *slice)
     for (int r = 0; r < 3; r++)
         dot += slice->row[r] * slice->column[r];
     if (directions && std::fabs(dot) < 0.01) return SGIO_OK;
-    return sgio_fail(SGIO_UNREADABLE, "%s: image orientation is not a pair of perpendicular vectors",
-                     slice->path);
+    return sgio_fail(SGIO_UNREADABLE,
+                     "%s: image orientation is not a pair of perpendicular vectors", slice->path);
 }
 
 void read_values(DcmItem &item, sgio_dicom_slice *slice)
@@ -261,9 +263,11 @@ void read_identity(DcmItem &item, sgio_dicom_slice *slice)
     copy_text(item, DCM_ImageType, image_type, sizeof image_type);
     slice->attributes[SGIO_DICOM_IMAGE_TYPE] = static_cast<double>(
         crc32(0, reinterpret_cast<const Bytef *>(image_type), std::strlen(image_type)));
-    static const DcmTagKey tags[SGIO_DICOM_ATTRIBUTES - 1] = { // in the order of the enumeration
-        DCM_EchoTime,          DCM_TemporalPositionIdentifier, DCM_DiffusionBValue, DCM_TriggerTime,
-        DCM_AcquisitionNumber, DCM_AcquisitionTime,            DCM_ContentTime,
+    static const DcmTagKey tags[SGIO_DICOM_ATTRIBUTES - 1] = {
+        // in the order of the enumeration
+        DCM_EchoTime,    DCM_TemporalPositionIdentifier, DCM_DiffusionBValue,
+        DCM_TriggerTime, DCM_AcquisitionNumber,          DCM_AcquisitionTime,
+        DCM_ContentTime,
     };
     for (int i = 1; i < SGIO_DICOM_ATTRIBUTES; i++)
         slice->attributes[i] = real_value(item, tags[i - 1]);

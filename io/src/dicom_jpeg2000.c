@@ -76,8 +76,7 @@ static int matches(const sgio_dicom_slice *slice, const opj_image_t *image)
     if (image->numcomps != (OPJ_UINT32)slice->samples) return 0;
     for (OPJ_UINT32 c = 0; c < image->numcomps; c++) {
         const opj_image_comp_t *component = &image->comps[c];
-        if (component->w != (OPJ_UINT32)slice->columns ||
-            component->h != (OPJ_UINT32)slice->rows ||
+        if (component->w != (OPJ_UINT32)slice->columns || component->h != (OPJ_UINT32)slice->rows ||
             component->prec > (OPJ_UINT32)slice->bits_allocated)
             return 0;
     }

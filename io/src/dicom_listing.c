@@ -43,8 +43,8 @@ static sgio_status refuse_choice(const char *path, const char *problem,
     if (!text) return sgio_fail_memory(volumes->count * LINE_BYTES, path);
     size_t length = strlen(text);
     if (length > 0) text[length - 1] = 0;
-    sgio_status status = sgio_fail(SGIO_UNREADABLE, "%s: %s; choose with --series number:\n%s",
-                                   path, problem, text);
+    sgio_status status =
+        sgio_fail(SGIO_UNREADABLE, "%s: %s; choose with --series number:\n%s", path, problem, text);
     free(text);
     return status;
 }
@@ -96,8 +96,7 @@ sgio_status sgio_dicom_choose(const char *path, const sgio_dicom_slices *slices,
 {
     char problem[64];
     if (!series || !*series) return choose_by_path(path, slices, volumes, chosen);
-    if (!sgio_is_volume_number(series))
-        return choose_by_uid(path, slices, volumes, series, chosen);
+    if (!sgio_is_volume_number(series)) return choose_by_uid(path, slices, volumes, series, chosen);
     long number = strtol(series, NULL, 10);
     if (number >= 1 && (size_t)number <= volumes->count) {
         *chosen = (size_t)number - 1;

@@ -6,9 +6,9 @@
 #include "io_status.h"
 
 #include <dcmtk/config/osconfig.h>
-#include <dcmtk/dcmdata/dctk.h>
 #include <dcmtk/dcmdata/dcpixseq.h>
 #include <dcmtk/dcmdata/dcpxitem.h>
+#include <dcmtk/dcmdata/dctk.h>
 
 #include <algorithm>
 #include <cstdint>
@@ -117,8 +117,7 @@ sgio_status read_jpeg2000(const sgio_dicom_slice *slice, DcmDataset &dataset, vo
     return sgio_jpeg2000_decode(slice, stream.data(), stream.size(), pixels);
 }
 
-template <typename T>
-void interleave(const sgio_dicom_slice *slice, T *pixels)
+template <typename T> void interleave(const sgio_dicom_slice *slice, T *pixels)
 {
     const std::size_t count = pixel_count(slice);
     const std::vector<T> planes(pixels, pixels + 3 * count);
@@ -191,12 +190,18 @@ void reduce_bits(const sgio_dicom_slice *slice, void *pixels)
 {
     const std::size_t count = pixel_count(slice) * static_cast<std::size_t>(slice->samples);
     switch (slice->bits_allocated + slice->is_signed) {
-    case 8: return keep_stored_bits(slice, count, static_cast<std::uint8_t *>(pixels));
-    case 9: return keep_stored_bits(slice, count, static_cast<std::int8_t *>(pixels));
-    case 16: return keep_stored_bits(slice, count, static_cast<std::uint16_t *>(pixels));
-    case 17: return keep_stored_bits(slice, count, static_cast<std::int16_t *>(pixels));
-    case 32: return keep_stored_bits(slice, count, static_cast<std::uint32_t *>(pixels));
-    default: return keep_stored_bits(slice, count, static_cast<std::int32_t *>(pixels));
+    case 8:
+        return keep_stored_bits(slice, count, static_cast<std::uint8_t *>(pixels));
+    case 9:
+        return keep_stored_bits(slice, count, static_cast<std::int8_t *>(pixels));
+    case 16:
+        return keep_stored_bits(slice, count, static_cast<std::uint16_t *>(pixels));
+    case 17:
+        return keep_stored_bits(slice, count, static_cast<std::int16_t *>(pixels));
+    case 32:
+        return keep_stored_bits(slice, count, static_cast<std::uint32_t *>(pixels));
+    default:
+        return keep_stored_bits(slice, count, static_cast<std::int32_t *>(pixels));
     }
 }
 

@@ -239,8 +239,7 @@ sgio_status sgio_dicom_scan(const char *path, const sgio_read_options *options,
 {
     struct stat info;
     memset(slices, 0, sizeof *slices);
-    if (stat(path, &info) != 0)
-        return sgio_fail(SGIO_UNREADABLE, "%s: %s", path, strerror(errno));
+    if (stat(path, &info) != 0) return sgio_fail(SGIO_UNREADABLE, "%s: %s", path, strerror(errno));
     sgio_status status;
     if (S_ISDIR(info.st_mode))
         status = scan_directory(path, options, slices);

@@ -11,7 +11,8 @@ extern "C" {
 
 /* A directory: all images in it and in its subdirectories (what a DICOMDIR lies beside), whatever
  * their names; objects that are not readable images are left out with one warning. A file: the
- * images of its series in its directory. A DICOMDIR: as its directory. SGIO_UNREADABLE when there is none. */
+ * images of its series in its directory. A DICOMDIR: as its directory. SGIO_UNREADABLE when there
+ * is none. */
 sgio_status sgio_dicom_scan(const char *path, const sgio_read_options *options,
                             sgio_dicom_slices *slices);
 

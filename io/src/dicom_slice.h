@@ -28,11 +28,11 @@ typedef struct sgio_dicom_slice {
     int series_number, instance_number;
     int rows, columns, samples;
     int bits_allocated, bits_stored, high_bit, is_signed;
-    int has_plane;                           /* position and orientation are there */
-    double position[3], row[3], column[3];   /* LPS mm; unit vectors along a row, down a column */
+    int has_plane;                         /* position and orientation are there */
+    double position[3], row[3], column[3]; /* LPS mm; unit vectors along a row, down a column */
     int has_spacing;
-    double row_spacing, column_spacing;      /* between rows, between columns */
-    double thickness;                        /* 0 when the file does not say */
+    double row_spacing, column_spacing; /* between rows, between columns */
+    double thickness;                   /* 0 when the file does not say */
     int has_rescale;
     double slope, intercept;
     int has_modality_lut;

@@ -216,7 +216,8 @@ static int split_helps(const sorter *sorter, const group *members, int attribute
         start += part.count;
     }
     if (parts < 2) return 0;
-    return (all_even && !sorter->join) || (worst < whole_multiplicity && parts <= whole_multiplicity);
+    return (all_even && !sorter->join) ||
+           (worst < whole_multiplicity && parts <= whole_multiplicity);
 }
 
 static sgio_status emit(const group *members, sgio_dicom_volumes *volumes)
@@ -235,8 +236,9 @@ static sgio_status deal_out(const sorter *sorter, const group *members, size_t l
 {
     const sgio_dicom_slices *slices = sorter->slices;
     size_t *layer = malloc(members->count * sizeof *layer);
-    sgio_status status = layer ? SGIO_OK : sgio_fail_memory(members->count * sizeof *layer,
-                                                            "the list of DICOM slices");
+    sgio_status status =
+        layer ? SGIO_OK
+              : sgio_fail_memory(members->count * sizeof *layer, "the list of DICOM slices");
     for (size_t n = 0; n < layers && status == SGIO_OK; n++) {
         group picked = {layer, 0};
         size_t run = 0;

@@ -23,17 +23,17 @@ typedef struct sgio_dicom_volumes {
 
 /* Groups all slices. Slices of one volume agree in series, size, pixel format, spacing,
  * orientation. What then lies evenly spaced at distinct positions is one volume, whatever else
- * differs (scanners number acquisitions per slice, and mark image types within a head CT). Otherwise the attributes of
- * dicom_slice.h are tried in turn: one that separates slices at equal positions, or even stacks of
- * different spacing, splits the group. Equal positions that nothing separates are dealt out in the
- * order of their instance numbers. Slices without position are volumes of their own.
+ * differs (scanners number acquisitions per slice, and mark image types within a head CT).
+ * Otherwise the attributes of dicom_slice.h are tried in turn: one that separates slices at equal
+ * positions, or even stacks of different spacing, splits the group. Equal positions that nothing
+ * separates are dealt out in the order of their instance numbers. Slices without position are
+ * volumes of their own.
  *
  * `join` keeps stacks of different spacing together as one uneven volume (for a caller who fills
  * gaps); only slices at equal positions are then separated.
  *
  * Release with sgio_dicom_volumes_clear, also after failure (out of memory). */
-sgio_status sgio_dicom_sort(const sgio_dicom_slices *slices, int join,
-                            sgio_dicom_volumes *volumes);
+sgio_status sgio_dicom_sort(const sgio_dicom_slices *slices, int join, sgio_dicom_volumes *volumes);
 
 void sgio_dicom_volumes_clear(sgio_dicom_volumes *volumes);
 

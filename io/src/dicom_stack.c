@@ -189,16 +189,17 @@ static sgio_status plan_resampling(const plan *plan, const double *gaps, sgio_di
     stack->place = malloc(count * sizeof *stack->place);
     if (!stack->place) return sgio_fail_memory(count * sizeof *stack->place, plan->path);
     for (size_t k = 0; k < count; k++)
-        stack->place[k] = (distance_at(plan, k) - distance_at(plan, 0)) / total *
-                          (double)(even_count - 1);
+        stack->place[k] =
+            (distance_at(plan, k) - distance_at(plan, 0)) / total * (double)(even_count - 1);
     step_between_ends(plan, (double)(even_count - 1), step);
     set_geometry(plan, step, even_count, &stack->geometry);
     note_tilt(plan, step, even_count, stack);
-    sgio_warn(plan->options->warn, plan->options->warn_user,
-              "%s: %zu unevenly spaced slices (%.3f to %.3f mm apart) were resampled to %lld slices "
-              "%.3f mm apart",
-              plan->path, count, gaps[0], gaps[count - 2], (long long)even_count,
-              total / (double)(even_count - 1));
+    sgio_warn(
+        plan->options->warn, plan->options->warn_user,
+        "%s: %zu unevenly spaced slices (%.3f to %.3f mm apart) were resampled to %lld slices "
+        "%.3f mm apart",
+        plan->path, count, gaps[0], gaps[count - 2], (long long)even_count,
+        total / (double)(even_count - 1));
     return SGIO_OK;
 }
 
@@ -224,16 +225,16 @@ static sgio_status plan_slices(const plan *plan, sgio_dicom_stack *stack)
         plan_single_slice(plan, &stack->geometry);
         return SGIO_OK;
     }
-    double deviation = sgio_dicom_unevenness(plan->slices, plan->volume->slices,
-                                             plan->volume->count, &spacing);
+    double deviation =
+        sgio_dicom_unevenness(plan->slices, plan->volume->slices, plan->volume->count, &spacing);
     if (!sgio_dicom_is_even(deviation, spacing)) return plan_uneven(plan, stack);
     plan_even(plan, deviation, spacing, stack);
     return SGIO_OK;
 }
 
 sgio_status sgio_dicom_stack_plan(const char *path, const sgio_dicom_slices *slices,
-                                  const sgio_dicom_volume *volume,
-                                  const sgio_read_options *options, sgio_dicom_stack *stack)
+                                  const sgio_dicom_volume *volume, const sgio_read_options *options,
+                                  sgio_dicom_stack *stack)
 {
     plan plan = {path, slices, volume, options, {0, 0, 0}};
     memset(stack, 0, sizeof *stack);

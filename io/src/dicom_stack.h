@@ -19,8 +19,8 @@ typedef struct sgio_dicom_stack {
  * SpacingBetweenSlices are often wrong, and thickness serves a single slice only. Uneven slices are
  * SGIO_UNREADABLE unless options->allow_gaps. `path` is for messages. */
 sgio_status sgio_dicom_stack_plan(const char *path, const sgio_dicom_slices *slices,
-                                  const sgio_dicom_volume *volume,
-                                  const sgio_read_options *options, sgio_dicom_stack *stack);
+                                  const sgio_dicom_volume *volume, const sgio_read_options *options,
+                                  sgio_dicom_stack *stack);
 
 void sgio_dicom_stack_clear(sgio_dicom_stack *stack);
 

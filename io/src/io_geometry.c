@@ -61,8 +61,8 @@ int sgio_geometry_lps_to_index(const sgio_geometry *geometry, const double lps[3
     for (int axis = 0; axis < 3; axis++)
         cross(column[(axis + 1) % 3], column[(axis + 2) % 3], normal[axis]);
     double det = dot(column[0], normal[0]);
-    double volume = column_length(geometry, 0) * column_length(geometry, 1) *
-                    column_length(geometry, 2);
+    double volume =
+        column_length(geometry, 0) * column_length(geometry, 1) * column_length(geometry, 2);
     /* Relative: spacings of micrometres and of metres are both legal. NaN fails too. */
     if (!(fabs(det) > 1e-9 * volume)) return -1;
     for (int axis = 0; axis < 3; axis++)

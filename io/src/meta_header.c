@@ -46,11 +46,11 @@ static sgio_status read_type(const char *path, const char *value, sgio_meta_head
         const char *name;
         int raw;
     } names[] = {
-        {"MET_CHAR", SGIO_I8},          {"MET_UCHAR", SGIO_U8},
-        {"MET_SHORT", SGIO_I16},        {"MET_USHORT", SGIO_U16},
-        {"MET_INT", SGIO_I32},          {"MET_UINT", SGIO_U32},
+        {"MET_CHAR", SGIO_I8},           {"MET_UCHAR", SGIO_U8},
+        {"MET_SHORT", SGIO_I16},         {"MET_USHORT", SGIO_U16},
+        {"MET_INT", SGIO_I32},           {"MET_UINT", SGIO_U32},
         {"MET_LONG_LONG", SGIO_RAW_I64}, {"MET_ULONG_LONG", SGIO_RAW_U64},
-        {"MET_FLOAT", SGIO_F32},        {"MET_DOUBLE", SGIO_F64},
+        {"MET_FLOAT", SGIO_F32},         {"MET_DOUBLE", SGIO_F64},
     };
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (strcmp(value, names[i].name) == 0) {

@@ -43,11 +43,16 @@ static double number(const raw_header *raw, char kind, int offset, int index)
     float f;
     double d;
     switch (kind) {
-    case 's': return memcpy(&s, bytes, 2), s;
-    case 'i': return memcpy(&i, bytes, 4), i;
-    case 'l': return memcpy(&l, bytes, 8), (double)l;
-    case 'f': return memcpy(&f, bytes, 4), f;
-    default: return memcpy(&d, bytes, 8), d;
+    case 's':
+        return memcpy(&s, bytes, 2), s;
+    case 'i':
+        return memcpy(&i, bytes, 4), i;
+    case 'l':
+        return memcpy(&l, bytes, 8), (double)l;
+    case 'f':
+        return memcpy(&f, bytes, 4), f;
+    default:
+        return memcpy(&d, bytes, 8), d;
     }
 }
 
@@ -71,8 +76,8 @@ static sgio_status find_layout(const char *path, const unsigned char *bytes, siz
     int is_little = little == SGIO_NIFTI_1_BYTES || little == SGIO_NIFTI_2_BYTES;
     uint32_t declared = is_little ? little : big;
     if (declared != SGIO_NIFTI_1_BYTES && declared != SGIO_NIFTI_2_BYTES)
-        return sgio_fail(SGIO_UNREADABLE, "%s: not a NIfTI file (it does not begin with 348 or 540)",
-                         path);
+        return sgio_fail(SGIO_UNREADABLE,
+                         "%s: not a NIfTI file (it does not begin with 348 or 540)", path);
     if (size < declared)
         return sgio_fail(SGIO_UNREADABLE, "%s: truncated NIfTI-2 header: %zu bytes", path, size);
     raw->bytes = bytes;
@@ -100,8 +105,8 @@ static sgio_status read_size(const char *path, const raw_header *raw, int64_t si
     if (!(count >= 1 && count <= 7))
         return sgio_fail(SGIO_UNREADABLE, "%s: %g dimensions, wanted 1 to 7", path, count);
     for (int axis = 0; axis < 7; axis++) {
-        double length = axis < (int)count ? number(raw, raw->at->dim_kind, raw->at->dim, axis + 1)
-                                          : 1;
+        double length =
+            axis < (int)count ? number(raw, raw->at->dim_kind, raw->at->dim, axis + 1) : 1;
         if (!(length >= 1 && length <= 9e15))
             return sgio_fail(SGIO_UNREADABLE, "%s: size %g along axis %d", path, length, axis);
         if (axis < 3)
@@ -121,15 +126,12 @@ static sgio_status read_datatype(const char *path, const raw_header *raw, sgio_v
         int code, raw;
         const char *refused;
     } datatypes[] = {
-        {2, SGIO_U8, NULL},          {4, SGIO_I16, NULL},
-        {8, SGIO_I32, NULL},         {16, SGIO_F32, NULL},
-        {64, SGIO_F64, NULL},        {256, SGIO_I8, NULL},
-        {512, SGIO_U16, NULL},       {768, SGIO_U32, NULL},
-        {1024, SGIO_RAW_I64, NULL},  {1280, SGIO_RAW_U64, NULL},
-        {1, 0, "1-bit"},             {32, 0, "complex64"},
-        {128, 0, "RGB colour"},      {1536, 0, "float128"},
-        {1792, 0, "complex128"},     {2048, 0, "complex256"},
-        {2304, 0, "RGBA colour"},
+        {2, SGIO_U8, NULL},         {4, SGIO_I16, NULL},      {8, SGIO_I32, NULL},
+        {16, SGIO_F32, NULL},       {64, SGIO_F64, NULL},     {256, SGIO_I8, NULL},
+        {512, SGIO_U16, NULL},      {768, SGIO_U32, NULL},    {1024, SGIO_RAW_I64, NULL},
+        {1280, SGIO_RAW_U64, NULL}, {1, 0, "1-bit"},          {32, 0, "complex64"},
+        {128, 0, "RGB colour"},     {1536, 0, "float128"},    {1792, 0, "complex128"},
+        {2048, 0, "complex256"},    {2304, 0, "RGBA colour"},
     };
     int code = (int)number(raw, 's', raw->at->datatype, 0);
     for (size_t i = 0; i < sizeof datatypes / sizeof *datatypes; i++) {

@@ -13,8 +13,8 @@ typedef sgio_status (*field_reader)(const char *path, const char *value, sgio_nh
 
 static sgio_status bad_field(const char *path, const char *field, const char *value)
 {
-    return sgio_fail(SGIO_UNREADABLE, "%s: NRRD field \"%s\" makes no sense: \"%.80s\"", path, field,
-                     value);
+    return sgio_fail(SGIO_UNREADABLE, "%s: NRRD field \"%s\" makes no sense: \"%.80s\"", path,
+                     field, value);
 }
 
 static const char *skip_blanks(const char *p)
@@ -56,7 +56,8 @@ static sgio_status read_dimension(const char *path, const char *value, sgio_nhdr
 {
     int64_t dimension;
     const char *p = value;
-    if (!read_integer(&p, 1, SGIO_NHDR_AXES, &dimension)) return bad_field(path, "dimension", value);
+    if (!read_integer(&p, 1, SGIO_NHDR_AXES, &dimension))
+        return bad_field(path, "dimension", value);
     header->dimension = (int)dimension;
     return SGIO_OK;
 }
@@ -65,26 +66,46 @@ static const struct {
     const char *name;
     int raw;
 } type_names[] = {
-    {"signed char", SGIO_I8},          {"int8", SGIO_I8},
-    {"int8_t", SGIO_I8},               {"uchar", SGIO_U8},
-    {"unsigned char", SGIO_U8},        {"uint8", SGIO_U8},
-    {"uint8_t", SGIO_U8},              {"short", SGIO_I16},
-    {"short int", SGIO_I16},           {"signed short", SGIO_I16},
-    {"signed short int", SGIO_I16},    {"int16", SGIO_I16},
-    {"int16_t", SGIO_I16},             {"ushort", SGIO_U16},
-    {"unsigned short", SGIO_U16},      {"unsigned short int", SGIO_U16},
-    {"uint16", SGIO_U16},              {"uint16_t", SGIO_U16},
-    {"int", SGIO_I32},                 {"signed int", SGIO_I32},
-    {"int32", SGIO_I32},               {"int32_t", SGIO_I32},
-    {"uint", SGIO_U32},                {"unsigned int", SGIO_U32},
-    {"uint32", SGIO_U32},              {"uint32_t", SGIO_U32},
-    {"longlong", SGIO_RAW_I64},        {"long long", SGIO_RAW_I64},
-    {"long long int", SGIO_RAW_I64},   {"signed long long", SGIO_RAW_I64},
-    {"signed long long int", SGIO_RAW_I64},   {"int64", SGIO_RAW_I64},
-    {"int64_t", SGIO_RAW_I64},         {"ulonglong", SGIO_RAW_U64},
-    {"unsigned long long", SGIO_RAW_U64},     {"unsigned long long int", SGIO_RAW_U64},
-    {"uint64", SGIO_RAW_U64},          {"uint64_t", SGIO_RAW_U64},
-    {"float", SGIO_F32},               {"double", SGIO_F64},
+    {"signed char", SGIO_I8},
+    {"int8", SGIO_I8},
+    {"int8_t", SGIO_I8},
+    {"uchar", SGIO_U8},
+    {"unsigned char", SGIO_U8},
+    {"uint8", SGIO_U8},
+    {"uint8_t", SGIO_U8},
+    {"short", SGIO_I16},
+    {"short int", SGIO_I16},
+    {"signed short", SGIO_I16},
+    {"signed short int", SGIO_I16},
+    {"int16", SGIO_I16},
+    {"int16_t", SGIO_I16},
+    {"ushort", SGIO_U16},
+    {"unsigned short", SGIO_U16},
+    {"unsigned short int", SGIO_U16},
+    {"uint16", SGIO_U16},
+    {"uint16_t", SGIO_U16},
+    {"int", SGIO_I32},
+    {"signed int", SGIO_I32},
+    {"int32", SGIO_I32},
+    {"int32_t", SGIO_I32},
+    {"uint", SGIO_U32},
+    {"unsigned int", SGIO_U32},
+    {"uint32", SGIO_U32},
+    {"uint32_t", SGIO_U32},
+    {"longlong", SGIO_RAW_I64},
+    {"long long", SGIO_RAW_I64},
+    {"long long int", SGIO_RAW_I64},
+    {"signed long long", SGIO_RAW_I64},
+    {"signed long long int", SGIO_RAW_I64},
+    {"int64", SGIO_RAW_I64},
+    {"int64_t", SGIO_RAW_I64},
+    {"ulonglong", SGIO_RAW_U64},
+    {"unsigned long long", SGIO_RAW_U64},
+    {"unsigned long long int", SGIO_RAW_U64},
+    {"uint64", SGIO_RAW_U64},
+    {"uint64_t", SGIO_RAW_U64},
+    {"float", SGIO_F32},
+    {"double", SGIO_F64},
 };
 
 static sgio_status read_type(const char *path, const char *value, sgio_nhdr *header)

@@ -51,7 +51,8 @@ static void describe(const reader *reader, sgio_picture *picture)
     picture->type = png_get_bit_depth(reader->png, reader->info) == 16 ? SGIO_U16 : SGIO_U8;
 }
 
-/* Both calls may leave through longjmp: nothing is allocated here that sgio_png_read cannot find. */
+/* Both calls may leave through longjmp: nothing is allocated here that sgio_png_read cannot find.
+ */
 static int read_all(reader *reader, sgio_picture *picture, void *pixels)
 {
     if (setjmp(png_jmpbuf(reader->png))) return -1;

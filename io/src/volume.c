@@ -26,11 +26,11 @@ static reader reader_by_suffix(const char *path)
         const char *suffix;
         reader read;
     } known[] = {
-        {".nii", sgio_read_nifti},     {".nii.gz", sgio_read_nifti},  {".hdr", sgio_read_nifti},
-        {".hdr.gz", sgio_read_nifti},  {".img", sgio_read_nifti},     {".img.gz", sgio_read_nifti},
-        {".nrrd", sgio_read_nrrd},     {".nhdr", sgio_read_nrrd},     {".mha", sgio_read_meta},
-        {".mhd", sgio_read_meta},      {".png", sgio_read_picture},   {".jpg", sgio_read_picture},
-        {".jpeg", sgio_read_picture},  {".dcm", sgio_read_dicom},     {".dicom", sgio_read_dicom},
+        {".nii", sgio_read_nifti},    {".nii.gz", sgio_read_nifti}, {".hdr", sgio_read_nifti},
+        {".hdr.gz", sgio_read_nifti}, {".img", sgio_read_nifti},    {".img.gz", sgio_read_nifti},
+        {".nrrd", sgio_read_nrrd},    {".nhdr", sgio_read_nrrd},    {".mha", sgio_read_meta},
+        {".mhd", sgio_read_meta},     {".png", sgio_read_picture},  {".jpg", sgio_read_picture},
+        {".jpeg", sgio_read_picture}, {".dcm", sgio_read_dicom},    {".dicom", sgio_read_dicom},
         {".ima", sgio_read_dicom},
     };
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)

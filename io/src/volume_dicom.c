@@ -28,8 +28,7 @@ static const sgio_dicom_slice *slice_at(const job *job, size_t k)
 
 static sgio_voxel_format format_of(const sgio_dicom_slice *slice)
 {
-    static const int raw[3][2] = {
-        {SGIO_U8, SGIO_I8}, {SGIO_U16, SGIO_I16}, {SGIO_U32, SGIO_I32}};
+    static const int raw[3][2] = {{SGIO_U8, SGIO_I8}, {SGIO_U16, SGIO_I16}, {SGIO_U32, SGIO_I32}};
     int width = slice->bits_allocated == 8 ? 0 : slice->bits_allocated == 16 ? 1 : 2;
     sgio_voxel_format format = {raw[width][slice->is_signed], 0, slice->slope, slice->intercept};
     if (slice->samples == 3) { /* colours have no modality transform */
@@ -146,8 +145,7 @@ static sgio_status read_voxels(job *job, const char *path)
     for (;; try_narrow = 0) {
         job->out->type = try_narrow ? SGIO_I16 : widest;
         sgio_status status = sgio_volume_allocate(job->out, path);
-        if (status == SGIO_OK)
-            status = job->stack->place ? read_resampled(job) : read_even(job);
+        if (status == SGIO_OK) status = job->stack->place ? read_resampled(job) : read_even(job);
         if (status == SGIO_OK || !try_narrow || status == SGIO_OUT_OF_MEMORY) return status;
         free(job->out->data);
         job->out->data = NULL;
@@ -259,8 +257,8 @@ sgio_status sgio_read_dicom(const char *path, const sgio_read_options *options, 
     status = sgio_dicom_sort(&slices, join, &volumes);
     if (status == SGIO_OK && volumes.copies > 0)
         sgio_warn(options->warn, options->warn_user,
-                  "%s: %zu file(s) hold instances that other files hold too and were left out", path,
-                  volumes.copies);
+                  "%s: %zu file(s) hold instances that other files hold too and were left out",
+                  path, volumes.copies);
     if (status == SGIO_OK)
         status = sgio_dicom_choose(path, &slices, &volumes, options->series, &chosen);
     if (status == SGIO_OK)

@@ -15,9 +15,8 @@ static sgio_status read_channels(const char *path, const sgio_nhdr *header, int 
         if (axis == 0 && size == 3 && (!strcmp(kind, "rgb-color") || !strcmp(kind, "3-color")))
             *channels = 3;
         else
-            return sgio_fail(SGIO_UNREADABLE,
-                             "%s: %lld values per voxel (axis %d, %s), wanted one", path,
-                             (long long)size, axis, *kind ? kind : "not spatial");
+            return sgio_fail(SGIO_UNREADABLE, "%s: %lld values per voxel (axis %d, %s), wanted one",
+                             path, (long long)size, axis, *kind ? kind : "not spatial");
     }
     return SGIO_OK;
 }

@@ -56,8 +56,8 @@ sgio_status sgio_voxels_bytes(const char *path, const int64_t size[3], int chann
     uint64_t total = types[raw].bytes * (uint64_t)channels;
     for (int axis = 0; axis < 3; axis++) {
         if (size[axis] < 1)
-            return sgio_fail(SGIO_UNREADABLE, "%s: size %lld along axis %d, wanted at least 1", path,
-                             (long long)size[axis], axis);
+            return sgio_fail(SGIO_UNREADABLE, "%s: size %lld along axis %d, wanted at least 1",
+                             path, (long long)size[axis], axis);
         /* INT64_MAX / 8 leaves room for the widest converted type. */
         if ((uint64_t)size[axis] > (uint64_t)(INT64_MAX / 8) / total)
             return sgio_fail(SGIO_UNREADABLE, "%s: size %lld x %lld x %lld is not credible", path,
@@ -133,16 +133,26 @@ static void swap_bytes(void *data, size_t count, size_t width)
 static void load_doubles(int raw, const void *stored, size_t count, double *out)
 {
     switch (raw) {
-    case SGIO_U8: LOAD(uint8_t);
-    case SGIO_I8: LOAD(int8_t);
-    case SGIO_U16: LOAD(uint16_t);
-    case SGIO_I16: LOAD(int16_t);
-    case SGIO_U32: LOAD(uint32_t);
-    case SGIO_I32: LOAD(int32_t);
-    case SGIO_F32: LOAD(float);
-    case SGIO_F64: LOAD(double);
-    case SGIO_RAW_I64: LOAD(int64_t);
-    case SGIO_RAW_U64: LOAD(uint64_t);
+    case SGIO_U8:
+        LOAD(uint8_t);
+    case SGIO_I8:
+        LOAD(int8_t);
+    case SGIO_U16:
+        LOAD(uint16_t);
+    case SGIO_I16:
+        LOAD(int16_t);
+    case SGIO_U32:
+        LOAD(uint32_t);
+    case SGIO_I32:
+        LOAD(int32_t);
+    case SGIO_F32:
+        LOAD(float);
+    case SGIO_F64:
+        LOAD(double);
+    case SGIO_RAW_I64:
+        LOAD(int64_t);
+    case SGIO_RAW_U64:
+        LOAD(uint64_t);
     }
 }
 
@@ -154,14 +164,22 @@ static void load_doubles(int raw, const void *stored, size_t count, double *out)
 static void store_doubles(sgio_type type, const double *values, size_t count, void *dst)
 {
     switch (type) {
-    case SGIO_U8: STORE(uint8_t);
-    case SGIO_I8: STORE(int8_t);
-    case SGIO_U16: STORE(uint16_t);
-    case SGIO_I16: STORE(int16_t);
-    case SGIO_U32: STORE(uint32_t);
-    case SGIO_I32: STORE(int32_t);
-    case SGIO_F32: STORE(float);
-    case SGIO_F64: STORE(double);
+    case SGIO_U8:
+        STORE(uint8_t);
+    case SGIO_I8:
+        STORE(int8_t);
+    case SGIO_U16:
+        STORE(uint16_t);
+    case SGIO_I16:
+        STORE(int16_t);
+    case SGIO_U32:
+        STORE(uint32_t);
+    case SGIO_I32:
+        STORE(int32_t);
+    case SGIO_F32:
+        STORE(float);
+    case SGIO_F64:
+        STORE(double);
     }
 }
 
@@ -211,8 +229,8 @@ int sgio_voxels_convert(const sgio_voxel_format *format, const void *stored, siz
 sgio_status sgio_volume_allocate(sgio_volume *volume, const char *path)
 {
     uint64_t bytes = 0;
-    sgio_status status = sgio_voxels_bytes(path, volume->geometry.size, volume->channels,
-                                           (int)volume->type, &bytes);
+    sgio_status status =
+        sgio_voxels_bytes(path, volume->geometry.size, volume->channels, (int)volume->type, &bytes);
     if (status != SGIO_OK) return status;
     volume->data = malloc((size_t)bytes);
     return volume->data ? SGIO_OK : sgio_fail_memory((size_t)bytes, path);
@@ -240,8 +258,8 @@ sgio_status sgio_voxels_read(sgio_source *source, const char *path, const sgio_v
                              sgio_volume *volume)
 {
     uint64_t bytes = 0;
-    sgio_status status = sgio_voxels_bytes(path, volume->geometry.size, volume->channels,
-                                           format->raw, &bytes);
+    sgio_status status =
+        sgio_voxels_bytes(path, volume->geometry.size, volume->channels, format->raw, &bytes);
     if (status == SGIO_OK) status = sgio_source_expect(source, bytes);
     volume->type = sgio_voxels_type(format, types[format->raw].low, types[format->raw].high);
     if (status == SGIO_OK) status = sgio_volume_allocate(volume, path);

@@ -10,24 +10,31 @@ extern "C" {
 #endif
 
 typedef enum sgio_type {
-    SGIO_U8, SGIO_I8, SGIO_U16, SGIO_I16, SGIO_U32, SGIO_I32, SGIO_F32, SGIO_F64
+    SGIO_U8,
+    SGIO_I8,
+    SGIO_U16,
+    SGIO_I16,
+    SGIO_U32,
+    SGIO_I32,
+    SGIO_F32,
+    SGIO_F64
 } sgio_type;
 
 typedef struct sgio_volume {
     sgio_geometry geometry;
     sgio_type type;
-    int channels;  /* 1, or 3 for RGB pictures (interleaved) */
-    void *data;    /* size[0]*size[1]*size[2]*channels values, i fastest; owned by the volume */
-    char modality[17];  /* DICOM Modality ("CT", "MR", "US", ...), "" when the file does not say */
-    int rescaled;       /* 1 when values are already real-world values (Hounsfield for CT) */
-    int has_padding;    /* DICOM PixelPaddingValue, after rescale; windowing ignores such voxels */
+    int channels;      /* 1, or 3 for RGB pictures (interleaved) */
+    void *data;        /* size[0]*size[1]*size[2]*channels values, i fastest; owned by the volume */
+    char modality[17]; /* DICOM Modality ("CT", "MR", "US", ...), "" when the file does not say */
+    int rescaled;      /* 1 when values are already real-world values (Hounsfield for CT) */
+    int has_padding;   /* DICOM PixelPaddingValue, after rescale; windowing ignores such voxels */
     double padding;
-    int sheared;        /* 1 for a gantry tilt kept as a sheared matrix */
-    int resampled;      /* 1 when gaps were filled by --allowGaps */
-    char *series_uid;   /* NULL when not DICOM; owned */
-    char **files;       /* DICOM: one file per slice in k order (the nearest one where resampled),
-                         * else NULL; owned */
-    size_t file_count;  /* size[2] for DICOM, else 0 */
+    int sheared;       /* 1 for a gantry tilt kept as a sheared matrix */
+    int resampled;     /* 1 when gaps were filled by --allowGaps */
+    char *series_uid;  /* NULL when not DICOM; owned */
+    char **files;      /* DICOM: one file per slice in k order (the nearest one where resampled),
+                        * else NULL; owned */
+    size_t file_count; /* size[2] for DICOM, else 0 */
 } sgio_volume;
 
 typedef struct sgio_read_options {
@@ -56,8 +63,7 @@ typedef struct sgio_read_options {
  * zeroed. Errors: SGIO_UNREADABLE with a sentence that names the file, SGIO_OUT_OF_MEMORY. Several
  * DICOM volumes and no choice: SGIO_UNREADABLE, the message holds the listing. Memory beyond the
  * volume is that of one slice (three where gaps are filled). */
-sgio_status sgio_volume_read(const char *path, const sgio_read_options *options,
-                             sgio_volume *out);
+sgio_status sgio_volume_read(const char *path, const sgio_read_options *options, sgio_volume *out);
 
 /* Frees what the volume owns and zeroes it; a zeroed volume is fine. */
 void sgio_volume_clear(sgio_volume *volume);

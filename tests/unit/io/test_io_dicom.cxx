@@ -75,8 +75,8 @@ void put_identity(DcmDataset &d, const Slice &slice)
     d.putAndInsertString(DCM_PixelSpacing, "0.75\\0.5"); // rows apart, columns apart
     d.putAndInsertString(DCM_SliceThickness, "9");       // wrong, as it often is
     d.putAndInsertString(DCM_ImageOrientationPatient, slice.orientation);
-    const std::string position = std::to_string(slice.x) + "\\" + std::to_string(slice.y) + "\\" +
-                                 std::to_string(slice.z);
+    const std::string position =
+        std::to_string(slice.x) + "\\" + std::to_string(slice.y) + "\\" + std::to_string(slice.z);
     d.putAndInsertString(DCM_ImagePositionPatient, position.c_str());
 }
 
@@ -96,7 +96,7 @@ void save(const std::string &name, const Slice &slice)
 
 class Dicom : public ::testing::Test
 {
-protected:
+  protected:
     void SetUp() override
     {
         scratch_open();
@@ -127,8 +127,7 @@ protected:
         return false;
     }
 
-    template <typename T>
-    T value(std::size_t n) const
+    template <typename T> T value(std::size_t n) const
     {
         return static_cast<const T *>(volume.data)[n];
     }
@@ -330,8 +329,8 @@ TEST_F(Dicom, TransferSyntaxes)
     DJLSEncoderRegistration::registerCodecs();
     DcmRLEEncoderRegistration::registerCodecs();
     const E_TransferSyntax syntaxes[] = {
-        EXS_LittleEndianImplicit, EXS_BigEndianExplicit,  EXS_DeflatedLittleEndianExplicit,
-        EXS_RLELossless,          EXS_JPEGProcess14SV1,   EXS_JPEGLSLossless,
+        EXS_LittleEndianImplicit, EXS_BigEndianExplicit, EXS_DeflatedLittleEndianExplicit,
+        EXS_RLELossless,          EXS_JPEGProcess14SV1,  EXS_JPEGLSLossless,
     };
     for (const E_TransferSyntax syntax : syntaxes) {
         Slice slice;

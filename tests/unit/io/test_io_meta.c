@@ -53,8 +53,7 @@ static void expect_refused(const char *header, const char *reason)
 
 static void test_local(void **state)
 {
-    static const double wanted[3][4] = {
-        {0, -0.75, 0.3, 5}, {0.5, 0, 0, 6}, {0, 0, 2.7, 7}};
+    static const double wanted[3][4] = {{0, -0.75, 0.3, 5}, {0.5, 0, 0, 6}, {0, 0, 2.7, 7}};
     (void)state;
     save("a.mha", HEAD "ElementDataFile = LOCAL\n", ramp, sizeof ramp);
     expect_ramp("a.mha");
@@ -144,8 +143,8 @@ static int close_scratch(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_local),       cmocka_unit_test(test_compressed),
-        cmocka_unit_test(test_detached),    cmocka_unit_test(test_big_endian),
+        cmocka_unit_test(test_local),    cmocka_unit_test(test_compressed),
+        cmocka_unit_test(test_detached), cmocka_unit_test(test_big_endian),
         cmocka_unit_test(test_refuses),
     };
     return cmocka_run_group_tests(tests, open_scratch, close_scratch);

@@ -27,9 +27,18 @@ static void put(nifti *file, size_t at, const void *value, size_t width)
         file->bytes[at + i] = from[file->big ? width - 1 - i : i];
 }
 
-static void put16(nifti *file, size_t at, int16_t value) { put(file, at, &value, 2); }
-static void put32(nifti *file, size_t at, int32_t value) { put(file, at, &value, 4); }
-static void put_float(nifti *file, size_t at, float value) { put(file, at, &value, 4); }
+static void put16(nifti *file, size_t at, int16_t value)
+{
+    put(file, at, &value, 2);
+}
+static void put32(nifti *file, size_t at, int32_t value)
+{
+    put(file, at, &value, 4);
+}
+static void put_float(nifti *file, size_t at, float value)
+{
+    put(file, at, &value, 4);
+}
 
 static void set_sform(nifti *file, const float rows[12])
 {
@@ -136,8 +145,7 @@ static void test_no_transform_is_told(void **state)
 {
     int warnings = 0;
     const sgio_read_options options = {.warn = count_warning, .warn_user = &warnings};
-    static const double lps[3][4] = {
-        {0.5, 0, 0, -0.5}, {0, -0.75, 0, 1.125}, {0, 0, 3, -1.5}};
+    static const double lps[3][4] = {{0.5, 0, 0, -0.5}, {0, -0.75, 0, 1.125}, {0, 0, 3, -1.5}};
     (void)state;
     nifti file = make(0);
     save("a.nii", &file);

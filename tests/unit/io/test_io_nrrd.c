@@ -16,8 +16,7 @@
 enum { VOXELS = 3 * 4 * 2 };
 
 #define SIZES "dimension: 3\nsizes: 3 4 2\ntype: uint8\n"
-#define GRID                                                                                       \
-    "space directions: (0.5,0,0) (0,0.75,0) (0.2,0,3)\nspace origin: (10,20,30)\n"
+#define GRID "space directions: (0.5,0,0) (0,0.75,0) (0.2,0,3)\nspace origin: (10,20,30)\n"
 
 static sgio_volume volume;
 
