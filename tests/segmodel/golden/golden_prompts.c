@@ -212,7 +212,7 @@ static void check_upsampled(const golden_model *m, const prompt_case *c, const c
                 size_t index = (size_t)(b * m->config->decoder.mask_tokens + from + k);
                 sgm_upscaler_values(upscaler, c->low_res + index * low, to);
             }
-        golden_check(&c->file, name, shape, values, m->logit_limit);
+        golden_check(&c->file, name, shape, values, m->upsampled_limit);
         snprintf(key, sizeof key, "%s.bits", name);
         if (golden_has(&c->file, key))
             golden_check_bits(&c->file, name, values, (size_t)sgm_shape_count(shape),

@@ -30,6 +30,7 @@ static void set_limits(golden_model *m)
     m->embedding_limit = m->exact ? 1e-4 : 2e-2;
     m->logit_limit = m->exact ? 5e-4 : 3e-2;
     m->iou_limit = m->exact ? 1e-3 : 0.1;
+    m->upsampled_limit = m->exact ? 5e-4 : 6e-2;
 }
 
 static void check_encoder(golden_model *m)
