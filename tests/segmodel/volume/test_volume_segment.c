@@ -353,6 +353,50 @@ static void check_edges(void)
     }
 }
 
+static double odd_number(unsigned *seed)
+{
+    static const double odd[] = {0,     -0.5, 3,     5.5,      1e-300, 1e300, -1e300, 1e18,
+                                 -1e18, 0.01, 1e308, -1.7e308, 4.999,  1e-9,  2.5,    -7};
+    *seed = *seed * 1664525u + 1013904223u;
+    return odd[*seed >> 28];
+}
+
+/* Prompts and geometry come from files: whatever finite numbers they hold, the answer is a result
+ * of the right size or a refusal with a sentence (under sanitizers: and nothing else happens). */
+static void check_hostile_numbers(void)
+{
+    uint8_t voxels[6 * 5 * 4];
+    unsigned state = 11;
+    int results = 0, refusals = 0;
+    for (size_t i = 0; i < sizeof voxels; i++)
+        voxels[i] = (uint8_t)(i * 37);
+    for (int n = 0; n < 3000; n++) {
+        sgm_volume volume = {.data = voxels, .channels = 1, .size = {6, 5, 4}};
+        sgm_seed seed = {{2, 2, 2}, 1};
+        sgm_roi roi = {.center = {2, 2, 2}, .half_axis = {{2, 0, 0}, {0, 2, 0}, {0, 0, 1}}};
+        for (int a = 0; a < 3; a++) {
+            volume.matrix[a][a] = 1;
+            if (n % 3 == 0) roi.center[a] = odd_number(&state);
+            for (int b = 0; b < 3 && n % 3; b++)
+                roi.half_axis[a][b] = odd_number(&state);
+            for (int b = 0; b < 4 && n % 4 == 1; b++)
+                volume.matrix[a][b] = odd_number(&state);
+            if (n % 5 == 2) seed.index[a] = odd_number(&state);
+        }
+        sgm_object object = {
+            .seeds = &seed, .seed_count = (size_t)(n % 2), .rois = &roi, .roi_count = 1};
+        sgm_volume_options options = {.axis = (sgm_axis)(n % 7)};
+        sgm_volume_result result;
+        sgm_status status = sgm_volume_segment(&network()->predictor, n % 2, &volume, &object, 1,
+                                               &options, &result);
+        if (status == SGM_OK) results++;
+        if (status == SGM_BAD_PROMPT || status == SGM_UNREADABLE) refusals++;
+        CHECK((status == SGM_OK) == (result.object_count == 1));
+        sgm_volume_result_clear(&result);
+    }
+    CHECK(results + refusals == 3000 && results > 100 && refusals > 100);
+}
+
 int main(void)
 {
     const int64_t cube[3] = {40, 40, 40}, thick[3] = {40, 40, 16}, uneven[3] = {40, 25, 16};
@@ -370,6 +414,7 @@ int main(void)
     check_types();
     check_refusals();
     check_edges();
+    check_hostile_numbers();
     synthetic_clear(network());
     return check_report();
 }
