@@ -3,7 +3,9 @@
 #include "phantom.h"
 #include "synthetic_network.h"
 
+#include "predict/volume_mask.h"
 #include "predict/volume_segment.h"
+#include "predict/volume_stop.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -286,6 +288,37 @@ static void check_progress(void)
     phantom_clear(&p);
 }
 
+/* One rule at a time, on a picture of 40 x 40. */
+static int goes_on(double cx, double radius, uint8_t shade, float iou, float quality)
+{
+    static uint8_t pixels[40 * 40], mask[40 * 40];
+    sgm_image picture = {.data = pixels, .width = 40, .height = 40, .channels = 1};
+    sgm_look look = {.mask = mask, .width = 40, .height = 40, .raw = {.predicted_iou = iou}};
+    /* the neighbour: a bright disc of radius 8 about (20, 20) on dark ground */
+    sgm_neighbour from = {
+        .area = 197, .extent = {13, 13, 27, 27}, .shades = {200, 60}, .quality = quality};
+    for (int i = 0; i < 40 * 40; i++) {
+        mask[i] = hypot(i % 40 - cx, i / 40 - 20) < radius;
+        pixels[i] = mask[i] ? shade : 60;
+    }
+    look.area = sgm_mask_measure(mask, 40, 40, &look.extent);
+    return sgm_propagation_goes_on(&picture, &look, &from);
+}
+
+static void check_stop_rule(void)
+{
+    CHECK(goes_on(20, 8, 200, 0.9f, 0.9f));
+    CHECK(goes_on(20, 8, 200, 0.55f, 0.9f) && !goes_on(20, 8, 200, 0.53f, 0.9f));
+    CHECK(!goes_on(20, 8, 200, NAN, 0.9f) && !goes_on(20, 8, 200, NAN, -1));
+    CHECK(goes_on(20, 8, 200, -3, -1)); /* a network whose ratings mean nothing */
+    CHECK(goes_on(20, 12, 200, 0.9f, 0.9f) && !goes_on(20, 13.5, 200, 0.9f, 0.9f));
+    CHECK(goes_on(20, 3, 200, 0.9f, 0.9f)); /* an end is small, not wrong */
+    CHECK(!goes_on(20, 0, 200, 0.9f, 0.9f));
+    CHECK(goes_on(28, 8, 200, 0.9f, 0.9f) && !goes_on(31, 8, 200, 0.9f, 0.9f));
+    CHECK(goes_on(20, 8, 140, 0.9f, 0.9f) && !goes_on(20, 8, 120, 0.9f, 0.9f));
+    CHECK(!goes_on(20, 8, 60, 0.9f, 0.9f));
+}
+
 int main(void)
 {
     check_memory();        /* first: the peak must be its own */
@@ -301,6 +334,7 @@ int main(void)
     check_stop(broken_tube, on_axis(12), 0, 28);
     check_stop(broken_tube, on_axis(35), 31, 39);
     check_gap_is_taken_over();
+    check_stop_rule();
     check_sharing(20, 20, 40);
     check_sharing(5, 33, 40);
     check_little_memory();
