@@ -72,9 +72,9 @@ int sgm_view_serves(sgm_view view, const sgm_box *extent, int width, int height)
     int side = view.width > view.height ? view.width : view.height;
     sgm_view fresh = sgm_view_around(extent, width, height);
     int fresh_side = fresh.width > fresh.height ? fresh.width : fresh.height;
-    return side <= 2 * fresh_side &&
-           is_inside(extent->x0, extent->x1, view.x, view.width, width, side / 32.0) &&
-           is_inside(extent->y0, extent->y1, view.y, view.height, height, side / 32.0);
+    return 2 * side <= 3 * fresh_side &&
+           is_inside(extent->x0, extent->x1, view.x, view.width, width, side / 16.0) &&
+           is_inside(extent->y0, extent->y1, view.y, view.height, height, side / 16.0);
 }
 
 int sgm_view_is_touched(sgm_view view, const sgm_box *extent, int width, int height)
