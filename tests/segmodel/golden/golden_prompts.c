@@ -237,6 +237,7 @@ static void check_case(const golden_model *m, const prompt_case *c)
     check_upsampled(m, c, "post", (sgm_size){1024, 768}, 0);
     check_upsampled(m, c, "post_427x569", (sgm_size){569, 427}, 1);
     check_upsampled(m, c, "prob_up", (sgm_size){800, 600}, 0);
+    check_upsampled(m, c, "post_600x800", (sgm_size){800, 600}, 0);
     if (m->config->protocol == SGM_PROTOCOL_SAMUS)
         check_upsampled(m, c, "masks", (sgm_size){side, side}, 0);
 }
@@ -277,6 +278,7 @@ void golden_prompts(golden_model *m)
     if (!strcmp(m->config->variant, "sam_vit_l") || !strcmp(m->config->variant, "sam_vit_h"))
         names = of_large;
     if (m->config->protocol == SGM_PROTOCOL_MEDSAM) names = of_medsam;
+    if (m->config->protocol == SGM_PROTOCOL_LITE_MEDSAM) names = of_medsam;
     if (m->config->protocol == SGM_PROTOCOL_SAMUS) names = of_samus;
     if (m->config->protocol == SGM_PROTOCOL_SAMIHS) names = of_samihs;
     for (; *names; names++)
