@@ -39,21 +39,34 @@ static void add_bilinear(const sgm_pack_item *item, double x, double y, float ou
     }
 }
 
+static void add_nearest(const sgm_pack_item *item, double x, double y, float outside, float weight,
+                        float out[3])
+{
+    int ix = (int)floor(x + 0.5), iy = (int)floor(y + 0.5);
+    for (int c = 0; c < item->channels; c++)
+        out[c] += weight * pixel(item, ix, iy, c, outside);
+}
+
+enum { MAX_TAPS = 4 };
+
 void sgm_crop_image(const sgm_crop *crop, const sgm_pack_item *item, int size, float outside,
                     float *image)
 {
     crop_map map = map_of(crop, size);
-    int taps = crop->side / size > 1.4 ? 2 : 1;
+    int taps = (int)fmin(fmax(1, floor(crop->side / size + 0.6)), MAX_TAPS);
+    float weight = 1.0f / (float)(taps * taps);
     for (int y = 0; y < size; y++)
         for (int x = 0; x < size; x++) {
             float *out = image + 3 * (y * size + x);
             out[0] = out[1] = out[2] = 0;
             for (int k = 0; k < taps * taps; k++) {
-                double u = x + (taps == 1 ? 0 : k % 2 * 0.5 - 0.25);
-                double v = y + (taps == 1 ? 0 : k / 2 * 0.5 - 0.25);
-                add_bilinear(item, map.origin[0] + map.column[0] * u + map.row[0] * v,
-                             map.origin[1] + map.column[1] * u + map.row[1] * v, outside,
-                             1.0f / (float)(taps * taps), out);
+                double u = x + (k % taps + 0.5) / taps - 0.5, v = y + (k / taps + 0.5) / taps - 0.5;
+                double px = map.origin[0] + map.column[0] * u + map.row[0] * v;
+                double py = map.origin[1] + map.column[1] * u + map.row[1] * v;
+                if (taps == 1)
+                    add_bilinear(item, px, py, outside, weight, out);
+                else
+                    add_nearest(item, px, py, outside, weight, out);
             }
             if (item->channels == 1) out[1] = out[2] = out[0];
         }

@@ -14,7 +14,8 @@ typedef struct sgm_crop {
 } sgm_crop;
 
 /* image: size * size * 3 floats in [0, 255]; grey items repeat their channel, places outside the
- * item are `outside`. Averages 2 x 2 places when the window is much larger than the output. */
+ * item are `outside`. Output pixels that cover several pixels are means over up to 4 x 4 of them,
+ * as the predictor's area means are. */
 void sgm_crop_image(const sgm_crop *crop, const sgm_pack_item *item, int size, float outside,
                     float *image);
 
