@@ -36,12 +36,6 @@ const char *sgio_type_name(sgio_type type)
     return types[type].name;
 }
 
-void sgio_raw_range(int raw, double *low, double *high)
-{
-    *low = types[raw].low;
-    *high = types[raw].high;
-}
-
 int sgio_little_endian(void)
 {
     const uint16_t one = 1;

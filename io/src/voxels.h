@@ -39,9 +39,6 @@ sgio_type sgio_voxels_type(const sgio_voxel_format *format, double low, double h
 /* The smallest type that holds the values of both. */
 sgio_type sgio_common_type(sgio_type a, sgio_type b);
 
-/* Lowest and highest value of an integer type; 0, 0 for the others. */
-void sgio_raw_range(int raw, double *low, double *high);
-
 /* Converts `count` stored values into dst of `type`; fractions are not rounded, they do not occur
  * where `type` came from sgio_voxels_type. Returns 0, or -1 when a value does not fit. */
 int sgio_voxels_convert(const sgio_voxel_format *format, const void *stored, size_t count,

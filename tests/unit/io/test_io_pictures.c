@@ -1,5 +1,4 @@
-/* PNG pictures, alone and as numbered series. (JPEG takes the same path and is compared with
- * Pillow by Testing/volumes.) */
+/* PNG and JPEG pictures, alone and as numbered series. */
 #include "io_test_files.h"
 #include "sgio/volume.h"
 
@@ -13,6 +12,8 @@
 
 #include <cmocka.h>
 
+#include <jpeglib.h>
+
 static sgio_volume volume;
 
 /* A 4 x 3 picture whose bytes count up from `first`. */
@@ -23,6 +24,40 @@ static void save_png(const char *name, png_uint_32 format, int first)
     for (size_t i = 0; i < sizeof bytes; i++)
         bytes[i] = (unsigned char)((size_t)first + i);
     assert_true(png_image_write_to_file(&image, scratch_path(name), 0, bytes, 0, NULL));
+}
+
+/* A grey 64 x 64 JPEG whose rows brighten downwards. */
+static void save_jpeg(const char *name)
+{
+    struct jpeg_compress_struct jpeg;
+    struct jpeg_error_mgr errors;
+    unsigned char line[64];
+    JSAMPROW row = line;
+    FILE *file = fopen(scratch_path(name), "wb");
+    jpeg.err = jpeg_std_error(&errors);
+    jpeg_create_compress(&jpeg);
+    jpeg_stdio_dest(&jpeg, file);
+    jpeg.image_width = jpeg.image_height = 64;
+    jpeg.input_components = 1;
+    jpeg.in_color_space = JCS_GRAYSCALE;
+    jpeg_set_defaults(&jpeg);
+    jpeg_set_quality(&jpeg, 100, TRUE);
+    jpeg_start_compress(&jpeg, TRUE);
+    for (int y = 0; y < 64; y++) {
+        memset(line, 3 * y, sizeof line);
+        jpeg_write_scanlines(&jpeg, &row, 1);
+    }
+    jpeg_finish_compress(&jpeg);
+    jpeg_destroy_compress(&jpeg);
+    fclose(file);
+}
+
+static size_t read_back(const char *name, unsigned char *bytes, size_t room)
+{
+    FILE *file = fopen(scratch_path(name), "rb");
+    size_t size = fread(bytes, 1, room, file);
+    fclose(file);
+    return size;
 }
 
 static sgio_status load(const char *name)
@@ -57,6 +92,21 @@ static void test_alpha_is_dropped(void **state)
     assert_int_equal(load("rgba.png"), SGIO_OK);
     assert_int_equal(volume.channels, 3);
     assert_int_equal(((uint8_t *)volume.data)[3], 4); /* red of the second pixel */
+}
+
+/* libjpeg would fill the missing rows with grey and succeed. */
+static void test_jpeg(void **state)
+{
+    unsigned char bytes[8192];
+    (void)state;
+    save_jpeg("a.jpg");
+    assert_int_equal(load("a.jpg"), SGIO_OK);
+    assert_int_equal(volume.channels, 1);
+    assert_in_range(((uint8_t *)volume.data)[64 * 40], 119, 121); /* quality 100 rounds by one */
+    size_t size = read_back("a.jpg", bytes, sizeof bytes);
+    write_file("cut.jpg", bytes, size - size / 4);
+    assert_int_equal(load("cut.jpg"), SGIO_UNREADABLE);
+    assert_true(holds(sgio_last_message(), "cut.jpg"));
 }
 
 /* By number, not by name: 2 before 10. */
@@ -96,9 +146,7 @@ static void test_refuses(void **state)
     assert_int_equal(load("text.png"), SGIO_UNREADABLE);
     assert_true(holds(sgio_last_message(), "neither a PNG nor a JPEG"));
     save_png("whole.png", PNG_FORMAT_GRAY, 1);
-    FILE *stream = fopen(scratch_path("whole.png"), "rb");
-    size_t size = fread(bytes, 1, sizeof bytes, stream);
-    fclose(stream);
+    size_t size = read_back("whole.png", bytes, sizeof bytes);
     write_file("cut.png", bytes, size / 2);
     assert_int_equal(load("cut.png"), SGIO_UNREADABLE);
     make_folder("empty");
@@ -131,6 +179,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_grey_and_colour),
         cmocka_unit_test(test_alpha_is_dropped),
+        cmocka_unit_test(test_jpeg),
         cmocka_unit_test(test_series),
         cmocka_unit_test(test_several_series_need_a_pattern),
         cmocka_unit_test(test_refuses),
