@@ -36,6 +36,15 @@ char *sgio_dicom_list(const sgio_dicom_slices *slices, const sgio_dicom_volumes 
     return text;
 }
 
+/* Whether filling gaps would make one volume of all slices. */
+static int gaps_would_join(const sgio_dicom_slices *slices)
+{
+    sgio_dicom_volumes joined;
+    int one = sgio_dicom_sort(slices, 1, &joined) == SGIO_OK && joined.count == 1;
+    sgio_dicom_volumes_clear(&joined);
+    return one;
+}
+
 static sgio_status refuse_choice(const char *path, const char *problem,
                                  const sgio_dicom_slices *slices, const sgio_dicom_volumes *volumes)
 {
@@ -43,8 +52,9 @@ static sgio_status refuse_choice(const char *path, const char *problem,
     if (!text) return sgio_fail_memory(volumes->count * LINE_BYTES, path);
     size_t length = strlen(text);
     if (length > 0) text[length - 1] = 0;
-    sgio_status status =
-        sgio_fail(SGIO_UNREADABLE, "%s: %s; choose with --series number:\n%s", path, problem, text);
+    const char *hint = gaps_would_join(slices) ? " or join them with --allowGaps" : "";
+    sgio_status status = sgio_fail(SGIO_UNREADABLE, "%s: %s; choose with --series number%s:\n%s",
+                                   path, problem, hint, text);
     free(text);
     return status;
 }

@@ -246,6 +246,29 @@ TEST_F(Dicom, MissingSliceIsRefusedOrFilled)
     ASSERT_EQ(volume.file_count, 6u);
 }
 
+// A head CT: 4 mm below, 7 mm above. Two volumes, or one when gaps may be filled.
+TEST_F(Dicom, TwoSpacingsInOneSeries)
+{
+    for (int k = 0; k < 8; k++) {
+        Slice slice;
+        slice.z = k < 4 ? 4.0 * k : 13 + 7.0 * (k - 4);
+        slice.acquisition = k < 4 ? 1 : 2;
+        save("s/" + std::to_string(k), slice);
+    }
+    EXPECT_EQ(load("s"), SGIO_UNREADABLE);
+    EXPECT_TRUE(holds(sgio_last_message(), "2 volumes"));
+    EXPECT_TRUE(holds(sgio_last_message(), "join them with --allowGaps"));
+    options.series = "2";
+    ASSERT_EQ(load("s"), SGIO_OK) << sgio_last_message();
+    EXPECT_NEAR(volume.geometry.matrix[2][2], 7, 1e-6);
+    options.series = nullptr;
+    options.allow_gaps = 1;
+    ASSERT_EQ(load("s"), SGIO_OK) << sgio_last_message();
+    EXPECT_EQ(volume.resampled, 1);
+    const double spacing = volume.geometry.matrix[2][2];
+    EXPECT_NEAR(spacing * static_cast<double>(volume.geometry.size[2] - 1), 34, 1e-6);
+}
+
 TEST_F(Dicom, SidewaysSliceIsRefusedEvenWithGapsAllowed)
 {
     for (int k = 0; k < 4; k++) {
