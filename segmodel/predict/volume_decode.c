@@ -69,7 +69,7 @@ static sgm_status start_front(sgm_run *run, ptrdiff_t number, const sgm_look *lo
     sgm_front *front = &run->fronts[number];
     front->quality = look->raw.predicted_iou;
     if (voxels) return sgm_front_go_on(run, front, look, front->at);
-    sgm_front_stop(run, front);
+    sgm_front_stop(run, front, SGM_STOP_EMPTY);
     return SGM_OK;
 }
 

@@ -57,9 +57,11 @@ static void add_fronts(sgm_run *run, sgm_task *tasks, size_t count)
 {
     if (!count || run->options->no_propagation) return;
     tasks[0].down = add_front(run, &tasks[0], -1, 0);
+    run->fronts[tasks[0].down].is_outer = 1;
     for (size_t i = 0; i + 1 < count; i++)
         add_pair(run, &tasks[i], &tasks[i + 1]);
     tasks[count - 1].up = add_front(run, &tasks[count - 1], 1, run->plane.slices - 1);
+    run->fronts[tasks[count - 1].up].is_outer = 1;
 }
 
 /* -------------------------------------------------------------------------------------- tasks */

@@ -76,6 +76,11 @@ static size_t add_inner_points(sgm_run *run, const uint8_t *mask, const sgm_box 
 
 /* ------------------------------------------------------------------------------------- fronts */
 
+static void note_stop(sgm_run *run, const sgm_front *front, sgm_stop reason)
+{
+    if (front->is_outer) run->targets[front->target].stopped[front->direction > 0] = reason;
+}
+
 static void end_front(sgm_front *front)
 {
     front->state = SGM_FRONT_ENDED;
@@ -88,9 +93,10 @@ static int has_more(const sgm_front *front)
     return front->direction * (front->limit - front->at) > 0;
 }
 
-void sgm_front_stop(sgm_run *run, sgm_front *front)
+void sgm_front_stop(sgm_run *run, sgm_front *front, sgm_stop reason)
 {
     sgm_front *opposite = front->opposite < 0 ? NULL : &run->fronts[front->opposite];
+    note_stop(run, front, reason);
     end_front(front);
     if (!opposite || opposite->state == SGM_FRONT_ENDED) return;
     int direction = opposite->direction;
@@ -108,6 +114,7 @@ static void arrive(sgm_run *run, sgm_front *front)
 {
     sgm_front *opposite = front->opposite < 0 ? NULL : &run->fronts[front->opposite];
     if (!opposite) {
+        note_stop(run, front, SGM_STOP_LIMIT);
         end_front(front);
         return;
     }
@@ -140,7 +147,8 @@ sgm_status sgm_front_go_on(sgm_run *run, sgm_front *front, const sgm_look *look,
 /* -------------------------------------------------------------------------------------- steps */
 
 /* Asks for the shown slice with `mask` as the neighbour's, and clips the answer to the ROI.
- * *answered is 0 when there is nothing to ask for. */
+ * *answered is 0 where the ROI leaves
+ * nothing to ask for. */
 static sgm_status ask(sgm_run *run, const sgm_front *front, const uint8_t *mask,
                       const sgm_box *extent, sgm_look *look, int *answered)
 {
@@ -175,10 +183,11 @@ static sgm_status step_alone(sgm_run *run, sgm_front *front)
     load_neighbour(run, front, run->neighbour, &from);
     sgm_logits_unpack(front->logits, sgm_run_low_res_count(run), run->logits);
     SGM_TRY(ask(run, front, run->neighbour, &from.extent, &look, &answered));
-    if (answered && sgm_propagation_goes_on(&run->picture, &look, &from))
+    sgm_stop stop = answered ? sgm_stop_reason(&run->picture, &look, &from) : SGM_STOP_LIMIT;
+    if (stop == SGM_STOP_NONE)
         SGM_TRY(sgm_run_take(run, &run->targets[front->target], &look, 0, &voxels));
     if (voxels) return sgm_front_go_on(run, front, &look, next);
-    sgm_front_stop(run, front);
+    sgm_front_stop(run, front, stop == SGM_STOP_NONE ? SGM_STOP_EMPTY : stop);
     return SGM_OK;
 }
 
@@ -225,8 +234,8 @@ static sgm_status step_meeting(sgm_run *run, sgm_front *up, sgm_front *down)
         (below.extent.x0 + above.extent.x0) / 2, (below.extent.y0 + above.extent.y0) / 2,
         (below.extent.x1 + above.extent.x1) / 2, (below.extent.y1 + above.extent.y1) / 2};
     SGM_TRY(ask(run, up, run->neighbour, &mean, &look, &answered));
-    if (answered && (sgm_propagation_goes_on(&run->picture, &look, &below) ||
-                     sgm_propagation_goes_on(&run->picture, &look, &above)))
+    if (answered && (sgm_stop_reason(&run->picture, &look, &below) == SGM_STOP_NONE ||
+                     sgm_stop_reason(&run->picture, &look, &above) == SGM_STOP_NONE))
         SGM_TRY(sgm_run_take(run, &run->targets[up->target], &look, 0, &voxels));
     end_front(up);
     end_front(down);

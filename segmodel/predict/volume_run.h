@@ -14,7 +14,8 @@
 
 typedef struct sgm_target {
     const sgm_object *object;
-    uint8_t *mask; /* of the volume's size */
+    uint8_t *mask;       /* of the volume's size */
+    sgm_stop stopped[2]; /* the outermost walks, down and up */
     sgm_slice_report *reports;
     size_t report_count, report_room;
 } sgm_target;
@@ -37,6 +38,7 @@ typedef enum sgm_front_state {
 typedef struct sgm_front {
     size_t target;
     int direction;      /* 1 or -1 */
+    int is_outer;       /* no prompted slice lies ahead */
     int64_t at;         /* the last slice taken */
     int64_t limit;      /* the last slice it may take by itself */
     int64_t reach;      /* the last slice it may ever take: max_slices, ROI, volume */
@@ -99,7 +101,7 @@ size_t sgm_run_low_res_count(const sgm_run *run);
 /* Lets a front go from the look that was just taken at slice `at`. */
 sgm_status sgm_front_go_on(sgm_run *run, sgm_front *front, const sgm_look *look, int64_t at);
 /* The front found nothing more: its opposite may have the rest. */
-void sgm_front_stop(sgm_run *run, sgm_front *front);
+void sgm_front_stop(sgm_run *run, sgm_front *front, sgm_stop reason);
 /* Takes the next slice of a running or meeting front, or ends it. */
 sgm_status sgm_front_step(sgm_run *run, sgm_front *front);
 

@@ -91,6 +91,7 @@ static sgm_status finish(sgm_run *run, sgm_volume_result *out)
         sgm_target *target = &run->targets[i];
         sgm_object_result *result = &out->objects[i];
         SGM_TRY(finish_target(run, target, result));
+        memcpy(result->stopped, target->stopped, sizeof result->stopped);
         result->mask = target->mask;
         result->slices = target->reports;
         result->slice_count = target->report_count;

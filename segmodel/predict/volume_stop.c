@@ -57,13 +57,24 @@ static int looks_alike(const sgm_image *picture, const sgm_look *look, const sgm
     return fabsf(now.inside - before->inside) <= fabsf(now.inside - before->around);
 }
 
-int sgm_propagation_goes_on(const sgm_image *picture, const sgm_look *look,
-                            const sgm_neighbour *from)
+sgm_stop sgm_stop_reason(const sgm_image *picture, const sgm_look *look, const sgm_neighbour *from)
 {
     double area = (double)look->area, before = (double)from->area;
-    if (!look->area || isnan(look->raw.predicted_iou)) return 0;
-    if (from->quality > 0 && look->raw.predicted_iou < least_quality * from->quality) return 0;
+    float iou = look->raw.predicted_iou;
+    if (!look->area) return SGM_STOP_EMPTY;
+    if (isnan(iou) || (from->quality > 0 && iou < least_quality * from->quality))
+        return SGM_STOP_QUALITY;
     if (area > most_growth * before + area_grace || area < least_share * before - area_grace)
-        return 0;
-    return is_in_place(look, &from->extent) && looks_alike(picture, look, &from->shades);
+        return SGM_STOP_AREA;
+    if (!is_in_place(look, &from->extent)) return SGM_STOP_PLACE;
+    return looks_alike(picture, look, &from->shades) ? SGM_STOP_NONE : SGM_STOP_APPEARANCE;
+}
+
+const char *sgm_stop_name(sgm_stop stop)
+{
+    static const char *const names[SGM_STOP_COUNT] = {
+        [SGM_STOP_LIMIT] = "limit",         [SGM_STOP_EMPTY] = "empty mask",
+        [SGM_STOP_QUALITY] = "low quality", [SGM_STOP_AREA] = "area jump",
+        [SGM_STOP_PLACE] = "other place",   [SGM_STOP_APPEARANCE] = "other appearance"};
+    return (unsigned)stop < SGM_STOP_COUNT ? names[stop] : NULL;
 }

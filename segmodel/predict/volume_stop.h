@@ -20,7 +20,8 @@ typedef struct sgm_neighbour {
 /* `extent` is the bounding box of the mask, which is not empty. */
 sgm_shades sgm_shades_of(const sgm_image *picture, const uint8_t *mask, const sgm_box *extent);
 
-/* The stop rule: 0 when the look at the next slice (its picture, after clipping to the ROI)
+/* The stop rule: why the look at the next slice (`picture`; clipped to the ROI) ends the walk, or
+ * SGM_STOP_NONE. It does when the mask
  *  - is empty, or its predicted IoU is below 0.6 of that of the prompted slice, or not a number;
  *  - has more than 2.5 times, or less than a tenth of, the neighbour's area (16 pixels of grace):
  *    the last slices of a ball have a third of their neighbour's area, but only leaks grow fast;
@@ -28,7 +29,6 @@ sgm_shades sgm_shades_of(const sgm_image *picture, const uint8_t *mask, const sg
  *  - looks more like what surrounded the neighbour than like the neighbour, where the two differed
  *    by 12 of 255 grey levels or more: beyond an object's end, a network that is shown its box
  *    answers with whatever else is there. */
-int sgm_propagation_goes_on(const sgm_image *picture, const sgm_look *look,
-                            const sgm_neighbour *from);
+sgm_stop sgm_stop_reason(const sgm_image *picture, const sgm_look *look, const sgm_neighbour *from);
 
 #endif

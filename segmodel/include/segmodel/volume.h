@@ -142,10 +142,26 @@ typedef struct sgm_slice_report {
     int prompted; /* 1: decoded from the user's prompts, 0: reached by propagation */
 } sgm_slice_report;
 
+/* Why a walk from slice to slice ended. */
+typedef enum sgm_stop {
+    SGM_STOP_NONE,       /* there was none: no_propagation */
+    SGM_STOP_LIMIT,      /* end of the volume, of the ROI, or max_slices */
+    SGM_STOP_EMPTY,      /* nothing found */
+    SGM_STOP_QUALITY,    /* the network's rating fell */
+    SGM_STOP_AREA,       /* the mask grew or shrank too fast */
+    SGM_STOP_PLACE,      /* the mask left its neighbour's place */
+    SGM_STOP_APPEARANCE, /* it looks like the surroundings */
+    SGM_STOP_COUNT
+} sgm_stop;
+
+/* "low quality", ...; NULL for SGM_STOP_NONE; static storage. */
+SGM_API const char *sgm_stop_name(sgm_stop stop);
+
 typedef struct sgm_object_result {
     uint8_t *mask; /* size[0]*size[1]*size[2], 0 or 1; pages never marked cost no memory */
     int64_t voxels;
     int64_t first[3], last[3]; /* inclusive bounding box of the mask; last < first when empty */
+    sgm_stop stopped[2];       /* the walks below the first and above the last prompted slice */
     sgm_slice_report *slices;  /* ascending; every slice taken, also those now without voxels */
     size_t slice_count;
 } sgm_object_result;

@@ -139,7 +139,7 @@ static void check_blend(void)
 }
 
 /* extent 30 x 30 x 40: slice k lies at z = k - 19.5. */
-static void check_stop(phantom_fn scene, sgm_seed seed, int64_t first, int64_t last)
+static void check_stop(phantom_fn scene, sgm_seed seed, int64_t first, int64_t last, sgm_stop above)
 {
     const int64_t extent[3] = {30, 30, 40};
     phantom p;
@@ -149,6 +149,8 @@ static void check_stop(phantom_fn scene, sgm_seed seed, int64_t first, int64_t l
     n->ignores_box = 1; /* else the box alone would hold it back */
     phantom_make(&p, scene, extent, isotropic, straight, 0);
     sgm_volume_result result = run(&p, n, &object, 1, &options);
+    CHECK(result.objects[0].stopped[1] == above);
+    CHECK(first > 0 || result.objects[0].stopped[0] == SGM_STOP_LIMIT);
     CHECK(covers(&result, 0, first, last));
     if (!covers(&result, 0, first, last))
         fprintf(stderr, "    wanted %d..%d, got %d..%d\n", (int)first, (int)last,
@@ -289,7 +291,7 @@ static void check_progress(void)
 }
 
 /* One rule at a time, on a picture of 40 x 40. */
-static int goes_on(double cx, double radius, uint8_t shade, float iou, float quality)
+static sgm_stop reason(double cx, double radius, uint8_t shade, float iou, float quality)
 {
     static uint8_t pixels[40 * 40], mask[40 * 40];
     sgm_image picture = {.data = pixels, .width = 40, .height = 40, .channels = 1};
@@ -302,21 +304,28 @@ static int goes_on(double cx, double radius, uint8_t shade, float iou, float qua
         pixels[i] = mask[i] ? shade : 60;
     }
     look.area = sgm_mask_measure(mask, 40, 40, &look.extent);
-    return sgm_propagation_goes_on(&picture, &look, &from);
+    return sgm_stop_reason(&picture, &look, &from);
 }
 
 static void check_stop_rule(void)
 {
-    CHECK(goes_on(20, 8, 200, 0.9f, 0.9f));
-    CHECK(goes_on(20, 8, 200, 0.55f, 0.9f) && !goes_on(20, 8, 200, 0.53f, 0.9f));
-    CHECK(!goes_on(20, 8, 200, NAN, 0.9f) && !goes_on(20, 8, 200, NAN, -1));
-    CHECK(goes_on(20, 8, 200, -3, -1)); /* a network whose ratings mean nothing */
-    CHECK(goes_on(20, 12, 200, 0.9f, 0.9f) && !goes_on(20, 13.5, 200, 0.9f, 0.9f));
-    CHECK(goes_on(20, 3, 200, 0.9f, 0.9f)); /* an end is small, not wrong */
-    CHECK(!goes_on(20, 0, 200, 0.9f, 0.9f));
-    CHECK(goes_on(28, 8, 200, 0.9f, 0.9f) && !goes_on(31, 8, 200, 0.9f, 0.9f));
-    CHECK(goes_on(20, 8, 140, 0.9f, 0.9f) && !goes_on(20, 8, 120, 0.9f, 0.9f));
-    CHECK(!goes_on(20, 8, 60, 0.9f, 0.9f));
+    CHECK(reason(20, 8, 200, 0.9f, 0.9f) == SGM_STOP_NONE);
+    CHECK(reason(20, 8, 200, 0.55f, 0.9f) == SGM_STOP_NONE);
+    CHECK(reason(20, 8, 200, 0.53f, 0.9f) == SGM_STOP_QUALITY);
+    CHECK(reason(20, 8, 200, NAN, 0.9f) == SGM_STOP_QUALITY);
+    CHECK(reason(20, 8, 200, NAN, -1) == SGM_STOP_QUALITY);
+    CHECK(reason(20, 8, 200, -3, -1) == SGM_STOP_NONE); /* ratings that mean nothing */
+    CHECK(reason(20, 12, 200, 0.9f, 0.9f) == SGM_STOP_NONE);
+    CHECK(reason(20, 13.5, 200, 0.9f, 0.9f) == SGM_STOP_AREA);
+    CHECK(reason(20, 3, 200, 0.9f, 0.9f) == SGM_STOP_NONE); /* an end is small, not wrong */
+    CHECK(reason(20, 0, 200, 0.9f, 0.9f) == SGM_STOP_EMPTY);
+    CHECK(reason(28, 8, 200, 0.9f, 0.9f) == SGM_STOP_NONE);
+    CHECK(reason(31, 8, 200, 0.9f, 0.9f) == SGM_STOP_PLACE);
+    CHECK(reason(20, 8, 140, 0.9f, 0.9f) == SGM_STOP_NONE);
+    CHECK(reason(20, 8, 120, 0.9f, 0.9f) == SGM_STOP_APPEARANCE);
+    for (int stop = SGM_STOP_LIMIT; stop < SGM_STOP_COUNT; stop++)
+        CHECK(sgm_stop_name((sgm_stop)stop) != NULL);
+    CHECK(sgm_stop_name(SGM_STOP_NONE) == NULL && sgm_stop_name(SGM_STOP_COUNT) == NULL);
 }
 
 int main(void)
@@ -327,12 +336,13 @@ int main(void)
     check_meeting(10, 12);
     check_meeting(10, 11);
     check_blend();
-    check_stop(tube, on_axis(20), 0, 39);
-    check_stop(fading_tube, on_axis(20), 0, 39); /* slow change is no reason to stop */
-    check_stop(leaking_tube, on_axis(12), 0, 27);
-    check_stop(jumping_tube, (sgm_seed){{8.5, 14.5, 12}, 1}, 0, 27);
-    check_stop(broken_tube, on_axis(12), 0, 28);
-    check_stop(broken_tube, on_axis(35), 31, 39);
+    check_stop(tube, on_axis(20), 0, 39, SGM_STOP_LIMIT);
+    /* slow change is no reason to stop */
+    check_stop(fading_tube, on_axis(20), 0, 39, SGM_STOP_LIMIT);
+    check_stop(leaking_tube, on_axis(12), 0, 27, SGM_STOP_AREA);
+    check_stop(jumping_tube, (sgm_seed){{8.5, 14.5, 12}, 1}, 0, 27, SGM_STOP_AREA);
+    check_stop(broken_tube, on_axis(12), 0, 28, SGM_STOP_AREA);
+    check_stop(broken_tube, on_axis(35), 31, 39, SGM_STOP_LIMIT);
     check_gap_is_taken_over();
     check_stop_rule();
     check_sharing(20, 20, 40);
