@@ -1,6 +1,7 @@
 /* A session: one image's embedding, the memory to encode and decode, and the last masks. */
 #include "predict/model.h"
 #include "predict/postprocess.h"
+#include "predict/prompt_prior.h"
 #include "predict/prompts.h"
 
 #include <math.h>
@@ -29,6 +30,7 @@ struct sgm_session {
     uint64_t clock;
     sgm_frame frame;
     bool has_embedding;
+    bool wants_prior;       /* the model takes prompt_prior.h where there is no mask prompt */
     sgm_upscaler *upscaler; /* for frame; NULL until a mask is asked for */
     float *embedding;       /* [grid, grid, dim] */
     buffer input, coordinates, labels, prompt_masks, low_res, iou, masks;
@@ -107,6 +109,9 @@ sgm_status sgm_session_create(sgm_model *model, sgm_session **out)
     if (!session) return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for a session");
     session->model = sgm_model_retain(model);
     session->config = sgm_model_get_config(model);
+    const char *prior =
+        sgm_checkpoint_metadata(sgm_model_checkpoint(model), SGM_METADATA_PROMPT_PRIOR);
+    session->wants_prior = prior && !strcmp(prior, "1");
     session->embedding = malloc(embedding_count(session->config) * sizeof(float));
     if (!session->embedding) {
         sgm_session_destroy(session);
@@ -209,14 +214,50 @@ sgm_status sgm_session_input_hash(sgm_session *session, const sgm_image *image, 
 
 /* ------------------------------------------------------------------------------------ decoding */
 
+static sgm_point low_res_place(const sgm_session *session, double x, double y)
+{
+    const sgm_frame *f = &session->frame;
+    double side = 4.0 * session->config->grid, size = session->config->image_size;
+    double along_x = (double)f->resized.width / f->original.width;
+    double along_y = (double)f->resized.height / f->original.height;
+    return (sgm_point){(x * along_x + 0.5) / size * side - 0.5,
+                       (y * along_y + 0.5) / size * side - 0.5, 0};
+}
+
+static sgm_status draw_prior(const sgm_session *session, const sgm_prompt *prompt, float *logits)
+{
+    sgm_point *points = malloc((prompt->point_count + 1) * sizeof *points);
+    if (!points)
+        return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for %zu points", prompt->point_count);
+    for (size_t i = 0; i < prompt->point_count; i++) {
+        points[i] = low_res_place(session, prompt->points[i].x, prompt->points[i].y);
+        points[i].label = prompt->points[i].label;
+    }
+    sgm_box box;
+    if (prompt->box) {
+        sgm_point first = low_res_place(session, prompt->box->x0, prompt->box->y0);
+        sgm_point second = low_res_place(session, prompt->box->x1, prompt->box->y1);
+        box = (sgm_box){first.x, first.y, second.x, second.y};
+    }
+    sgm_prompt_prior(points, prompt->point_count, prompt->box ? &box : NULL,
+                     4 * session->config->grid, logits);
+    free(points);
+    return SGM_OK;
+}
+
 /* Mask prompts are copied first: they may be the logits of the last prediction, whose memory this
  * one reuses. */
 static sgm_status copy_masks(sgm_session *session, const sgm_prompt *prompts, size_t count)
 {
     size_t low = low_count(session->config);
     for (size_t i = 0; i < count; i++) {
-        if (!prompts[i].mask) continue;
+        if (!prompts[i].mask && !session->wants_prior) continue;
         SGM_TRY(reserve(&session->prompt_masks, count, low * sizeof(float)));
+        if (!prompts[i].mask) {
+            SGM_TRY(
+                draw_prior(session, &prompts[i], (float *)session->prompt_masks.data + low * i));
+            continue;
+        }
         memcpy((float *)session->prompt_masks.data + low * i, prompts[i].mask, low * sizeof(float));
     }
     return SGM_OK;
@@ -261,21 +302,22 @@ static sgm_status decode(sgm_session *session, sgm_program_key key, const sgm_pr
                              (float *)session->iou.data + first * masks);
 }
 
-static sgm_program_key key_of(const sgm_prompt *prompt)
+static sgm_program_key key_of(const sgm_session *session, const sgm_prompt *prompt)
 {
     return (sgm_program_key){.decoder = true,
                              .batch = 1,
                              .tokens = sgm_prompt_token_count(prompt),
-                             .mask = prompt->mask != NULL};
+                             .mask = prompt->mask || session->wants_prior};
 }
 
 /* The largest power of two of prompts from `first` on that fit one decoder. */
-static sgm_program_key next_batch(const sgm_prompt *prompts, size_t first, size_t count)
+static sgm_program_key next_batch(const sgm_session *session, const sgm_prompt *prompts,
+                                  size_t first, size_t count)
 {
-    sgm_program_key key = key_of(&prompts[first]);
+    sgm_program_key key = key_of(session, &prompts[first]);
     while (key.batch < LARGEST_BATCH && first + 2 * (size_t)key.batch <= count) {
         for (size_t i = (size_t)key.batch; i < 2 * (size_t)key.batch; i++) {
-            sgm_program_key other = key_of(&prompts[first + i]);
+            sgm_program_key other = key_of(session, &prompts[first + i]);
             if (other.tokens != key.tokens || other.mask != key.mask) return key;
         }
         key.batch *= 2;
@@ -343,7 +385,7 @@ sgm_status sgm_session_predict_many(sgm_session *session, const sgm_prompt *prom
     SGM_TRY(copy_masks(session, prompts, count));
     SGM_TRY(reserve_results(session, count));
     for (size_t first = 0; first < count;) {
-        sgm_program_key key = next_batch(prompts, first, count);
+        sgm_program_key key = next_batch(session, prompts, first, count);
         SGM_TRY(decode(session, key, prompts, first));
         first += (size_t)key.batch;
     }

@@ -116,7 +116,7 @@ void sgm_augment(float *image, int size, double strength, sgm_rng *rng, float *s
         noise(image, size, strength * sgm_rng_range(rng, 1, 14), grey, rng);
 }
 
-void sgm_normalise(float *image, int size)
+static void between_extremes(float *image, int size)
 {
     float low = image[0], high = image[0];
     for (int i = 1; i < size * size * 3; i++) {
@@ -126,4 +126,18 @@ void sgm_normalise(float *image, int size)
     float scale = 1 / fmaxf(high - low, 1e-6f);
     for (int i = 0; i < size * size * 3; i++)
         image[i] = (image[i] - low) * scale;
+}
+
+void sgm_normalise(float *image, int size, sgm_protocol protocol)
+{
+    static const float MEAN[3] = {123.675f, 116.28f, 103.53f};
+    static const float DEVIATION[3] = {58.395f, 57.12f, 57.375f};
+    if (protocol == SGM_PROTOCOL_SAM)
+        for (int i = 0; i < size * size * 3; i++)
+            image[i] = (image[i] - MEAN[i % 3]) / DEVIATION[i % 3];
+    else if (protocol == SGM_PROTOCOL_SAMUS)
+        for (int i = 0; i < size * size * 3; i++)
+            image[i] /= 255;
+    else
+        between_extremes(image, size);
 }

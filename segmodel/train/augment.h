@@ -2,13 +2,16 @@
 #ifndef SEGMODEL_TRAIN_AUGMENT_H
 #define SEGMODEL_TRAIN_AUGMENT_H
 
+#include "models/config.h"
 #include "train/rng.h"
 
 /* strength 0 leaves the image alone, 1 is the usual amount. `scratch` holds size * size * 3 floats.
  * Window jitter, gamma, rare inversion, colour to grey, colour cast, bias field, blur, noise. */
 void sgm_augment(float *image, int size, double strength, sgm_rng *rng, float *scratch);
 
-/* To [0, 1] between the image's own least and largest value, as the predictor does. */
-void sgm_normalise(float *image, int size);
+/* Into the network's numbers, as the predictor of that protocol does it (predict/preprocess.c):
+ * ImageNet's mean and deviation (SAM), [0, 1] between the image's own extremes (MedSAM, LiteMedSAM,
+ * SAMIHS), or / 255 (SAMUS). */
+void sgm_normalise(float *image, int size, sgm_protocol protocol);
 
 #endif

@@ -212,7 +212,7 @@ static sgm_crop draw_crop(const sgm_sampler *sampler, const sgm_pack_item *item,
     double w = o->x1 - o->x0 + 1, h = o->y1 - o->y0 + 1, longest = fmax(w, h);
     bool tight = plain || sgm_rng_chance(rng, sampler->options.tight_share);
     double scale =
-        tight ? sgm_rng_range(rng, 1.15, 2.1) : exp(sgm_rng_range(rng, log(1.4), log(7)));
+        tight ? sgm_rng_range(rng, 1.15, 2.1) : exp(sgm_rng_range(rng, log(1.4), log(9)));
     double side = fmax(longest * scale, MIN_FRAME);
     side = fmin(side, fmax(1.15 * longest, 1.1 * fmax(item->width, item->height)));
     sgm_crop crop = {
@@ -279,7 +279,7 @@ static sgm_status draw_pixels(sample_work *work)
     }
     sgm_augment(work->image, options->size, options->augmentation, &work->rng,
                 work->scratch->floats);
-    sgm_normalise(work->image, options->size);
+    sgm_normalise(work->image, options->size, options->protocol);
     return SGM_OK;
 }
 

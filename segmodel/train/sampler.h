@@ -2,6 +2,7 @@
 #ifndef SEGMODEL_TRAIN_SAMPLER_H
 #define SEGMODEL_TRAIN_SAMPLER_H
 
+#include "models/config.h"
 #include "train/objects.h"
 #include "train/prompt_sim.h"
 
@@ -9,6 +10,7 @@ typedef struct sgm_sampler_options {
     uint64_t seed;
     int size;               /* side of the image, pixels */
     int target_side;        /* side of the target and mask prompts; divides size */
+    sgm_protocol protocol;  /* how the image is normalised */
     double synthetic_share; /* of samples from synth.h, 0..1; the pack may be absent at 1 */
     double tight_share;     /* of windows a predictor would choose for a box; others are wider */
     double augmentation;    /* strength, 0: only the window moves */
@@ -34,7 +36,7 @@ size_t sgm_sampler_object_count(const sgm_sampler *sampler);
 typedef struct sgm_batch {
     int count;
     uint64_t first; /* index of the first sample */
-    float *image;   /* [count, size, size, 3] in [0, 1] */
+    float *image;   /* [count, size, size, 3], normalised */
     float *target;  /* [count, side, side]: share of the pixel that is object */
     float *coords[2];
     int32_t *labels[2]; /* [2 count, 2 or 4] */

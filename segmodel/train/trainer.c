@@ -76,6 +76,7 @@ static sgm_status make_samplers(trainer *t)
     c->sampler.seed = c->seed;
     c->sampler.size = c->model.image_size;
     c->sampler.target_side = 4 * c->model.grid;
+    c->sampler.protocol = c->model.protocol;
     SGM_TRY(sgm_sampler_create(t->pack, &c->sampler, &t->sampler));
     for (int i = 0; i < c->weight_count; i++)
         if (!sgm_sampler_weight(t->sampler, c->weights[i].set, c->weights[i].factor))
