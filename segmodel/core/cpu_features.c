@@ -71,6 +71,8 @@ static void detect_processor(sgm_cpu_features *f)
         __builtin_cpu_supports("avx512vl"))
         f->isa = SGM_ISA_AVX512;
     if (f->isa != SGM_ISA_AVX512) return;
+    uint32_t a, b, c, d;
+    if (__get_cpuid_count(7, 1, &a, &b, &c, &d) && (a >> 5 & 1)) f->isa = SGM_ISA_AVX512_BF16;
     f->bf16 = has_amx() ? SGM_BF16_AMX : has_fast_dot() ? SGM_BF16_DOT : SGM_BF16_NONE;
 }
 
@@ -102,10 +104,11 @@ const sgm_cpu_features *sgm_cpu(void)
 
 const char *sgm_cpu_summary(void)
 {
-    static const char *const names[3][3] = {
+    static const char *const names[4][3] = {
         {"portable code", "portable code", "portable code, bf16 by AMX"},
         {"AVX2", "AVX2", "AVX2, bf16 by AMX"},
         {"AVX-512", "AVX-512, bf16 by vdpbf16ps", "AVX-512, bf16 by AMX"},
+        {"AVX-512 BF16", "AVX-512 BF16, bf16 by vdpbf16ps", "AVX-512 BF16, bf16 by AMX"},
     };
     const sgm_cpu_features *f = sgm_cpu();
     return names[f->isa][f->bf16];

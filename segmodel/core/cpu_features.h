@@ -5,9 +5,10 @@
 #include <stdbool.h>
 
 typedef enum sgm_isa {
-    SGM_ISA_BASE,  /* what the compiler was told: SSE2, NEON */
-    SGM_ISA_AVX2,  /* AVX2 + FMA */
-    SGM_ISA_AVX512 /* F, BW, DQ, VL */
+    SGM_ISA_BASE,       /* what the compiler was told: SSE2, NEON */
+    SGM_ISA_AVX2,       /* AVX2 + FMA */
+    SGM_ISA_AVX512,     /* F, BW, DQ, VL */
+    SGM_ISA_AVX512_BF16 /* and BF16, here for its conversion */
 } sgm_isa;
 
 /* How BF16 products are made. AMX: tiles. DOT: vdpbf16ps, used only where it runs at twice the

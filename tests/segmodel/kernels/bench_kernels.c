@@ -440,6 +440,7 @@ static void bench_type(sgm_dtype t)
     bench_conv(TRANSPOSED, (sgm_conv_shape){1, 64, 64, 256, 64, 2, 2, 2, 0}, t);
     bench_conv(DEPTHWISE, (sgm_conv_shape){1, 256, 256, 256, 256, 3, 3, 1, 1}, t);
     bench_conv(DEPTHWISE, (sgm_conv_shape){1, 256, 256, 256, 256, 3, 3, 2, 1}, t);
+    bench_conv(DEPTHWISE, (sgm_conv_shape){1, 64, 64, 160, 160, 3, 3, 1, 1}, t);
 }
 
 static void bench_training(sgm_dtype t)

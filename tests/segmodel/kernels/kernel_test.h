@@ -121,7 +121,7 @@ static inline void under_each_isa(void (*test)(sgm_threads *pool))
         }
         printf("%s: done\n", sgm_cpu_summary());
     }
-    sgm_cpu_limit(SGM_ISA_AVX512, SGM_BF16_AMX);
+    sgm_cpu_limit(SGM_ISA_AVX512_BF16, SGM_BF16_AMX);
 }
 
 static inline bool has_bf16(void)

@@ -199,7 +199,7 @@ static void test_refusals(void)
                  "0 x 4");
     sgm_cpu_limit(SGM_ISA_BASE, SGM_BF16_NONE);
     CHECK_STATUS(sgm_pack_create(w, 2, 2, 2, false, SGM_BF16, NULL, &pack), SGM_DEVICE, "BF16");
-    sgm_cpu_limit(SGM_ISA_AVX512, SGM_BF16_AMX);
+    sgm_cpu_limit(SGM_ISA_AVX512_BF16, SGM_BF16_AMX);
 }
 
 int main(void)

@@ -28,12 +28,12 @@ static void softmax_strip(const sgm_softmax_strip *s)
         for (int64_t c = 0; c < s->chunks; c++)
             UNROLL for (int v = 0; v < 16 / VL; v++)
             {
-                vf p = v_exp2_softmax(v_load(scores + c * next + v * VL) - v_set(top));
+                vf p = v_exp2_negative(v_load(scores + c * next + v * VL) - v_set(top));
                 sum[v] += p;
                 write_probabilities(s, row, c, v, p);
             }
         UNROLL for (int v = 1; v < 16 / VL; v++) sum[0] += sum[v];
-        s->rescale[row] = old == top ? 1.0f : exp2f(old - top);
+        s->rescale[row] = old == top ? 1.0f : old == -INFINITY ? 0.0f : exp2f(old - top);
         s->max[row] = top;
         s->sum[row] = s->sum[row] * s->rescale[row] + v_sum(sum[0]);
     }
@@ -82,13 +82,27 @@ INLINE void times_block(const int vectors, const float *q, const float *table, i
     UNROLL for (int v = 0; v < vectors; v++) v_store(c + v * VL, s[v]);
 }
 
+/* One vector of columns: four sums side by side hide the latency. */
+INLINE vf times_column(const float *q, const float *table, int64_t ld, int depth)
+{
+    vf s[4];
+    int d = 0;
+    UNROLL for (int i = 0; i < 4; i++) s[i] = v_set(0.0f);
+    for (; d + 4 <= depth; d += 4)
+        UNROLL for (int i = 0; i < 4; i++) s[i] =
+            v_fma(v_set(q[d + i]), v_load(table + (d + i) * ld), s[i]);
+    for (; d < depth; d++)
+        s[0] = v_fma(v_set(q[d]), v_load(table + d * ld), s[0]);
+    return (s[0] + s[1]) + (s[2] + s[3]);
+}
+
 static void row_times(const float *q, const float *table, int64_t ld, int depth, float *c, int n)
 {
     int j = 0;
     for (; j + 4 * VL <= n; j += 4 * VL)
         times_block(4, q, table + j, ld, depth, c + j);
     for (; j < n; j += VL)
-        times_block(1, q, table + j, ld, depth, c + j);
+        v_store(c + j, times_column(q, table + j, ld, depth));
 }
 
 static void bias_row(const float *bh, const float *bw, int64_t bw_ld, int64_t qy, int64_t run,
@@ -118,7 +132,7 @@ static void column_stats(const float *scores, int strip, int rows, int chunks, f
             top = v_max(top, v_load(s + i * 16));
         vf total = v_load(sum + c) * v_exp2(old - top); /* exactly 1 for 0: it is applied often */
         for (int i = 0; i < rows; i++)
-            total += v_exp2_softmax(v_load(s + i * 16) - top);
+            total += v_exp2_negative(v_load(s + i * 16) - top);
         v_store(max + c, top);
         v_store(sum + c, total);
     }
@@ -131,11 +145,17 @@ static void column_grad(float *scores, float *dp, int strip, int rows, int chunk
         int64_t at = c / 16 * strip * 16 + c % 16;
         vf l = v_load(lse + c), d = v_load(delta + c);
         for (int i = 0; i < rows; i++, at += 16) {
-            vf p = v_exp2_softmax(v_load(scores + at) - l);
+            vf p = v_exp2_negative(v_load(scores + at) - l);
             v_store(scores + at, p);
             v_store(dp + at, p * (v_load(dp + at) - d));
         }
     }
+}
+
+static void exp2_shifted(float *x, float shift, int64_t n)
+{
+    for (int64_t i = 0; i < n; i += VL)
+        v_store(x + i, v_exp2_negative(v_load(x + i) - v_set(shift)));
 }
 
 static void add_chunks(float *y, const float *x, int64_t stride, int chunks)

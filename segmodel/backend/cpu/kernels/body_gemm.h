@@ -113,20 +113,27 @@ static void micro_f32(const void *a, size_t strip_bytes, const void *b, int64_t 
 
 /* ------------------------------------------------------------------------------------ packing */
 
-static void convert_run(const void *x, int64_t x_at, sgm_dtype from, void *out, int64_t out_at,
-                        sgm_dtype to, int64_t n)
+INLINE void convert_short(const void *x, int64_t x_at, sgm_dtype from, void *out, int64_t out_at,
+                          sgm_dtype to, int64_t n)
 {
-    if (from == to) {
-        size_t size = from == SGM_F32 ? 4 : 2;
-        memcpy((char *)out + (size_t)out_at * size, (const char *)x + (size_t)x_at * size,
-               (size_t)n * size);
-        return;
-    }
     int64_t i = 0;
     for (; i + VL <= n; i += VL)
         v_store_as(out, out_at + i, to, v_load_as(x, x_at + i, from));
-    for (; i < n; i++)
-        store_as(out, out_at + i, to, load_as(x, x_at + i, from));
+    if (i < n) v_store_part(out, out_at + i, to, v_load_part(x, x_at + i, from, n - i), n - i);
+}
+
+static void convert_run(const void *x, int64_t x_at, sgm_dtype from, void *out, int64_t out_at,
+                        sgm_dtype to, int64_t n)
+{
+    if (from == SGM_F32 && to == SGM_F32) {
+        convert_short(x, x_at, SGM_F32, out, out_at, SGM_F32, n);
+    } else if (from == SGM_BF16 && to == SGM_BF16) {
+        memcpy((uint16_t *)out + out_at, (const uint16_t *)x + x_at, (size_t)n * 2);
+    } else if (to == SGM_BF16) {
+        convert_short(x, x_at, SGM_F32, out, out_at, SGM_BF16, n);
+    } else {
+        convert_short(x, x_at, SGM_BF16, out, out_at, SGM_F32, n);
+    }
 }
 
 /* One row of a packed A operand: where its chunks lie. */
@@ -275,6 +282,48 @@ static void transpose_words(const uint32_t *src, int64_t ld, uint32_t *dst, int6
             dst[j * dst_ld + i] = src[i * ld + j];
 }
 #endif
+
+/* 16 columns of rows k0 and k0 + 1 (BF16) or of row k0 (FP32) as one step of a packed B. */
+INLINE void pack_step(const void *x, sgm_dtype from, int64_t at, int64_t ld, int64_t cols,
+                      int64_t rows_left, sgm_dtype to, uint32_t *step)
+{
+    for (int64_t j = 0; j < 16; j += VL) {
+        int64_t n = cols - j < 0 ? 0 : cols - j;
+        vf low = v_set(0.0f), high = v_set(0.0f);
+        if (rows_left > 0 && n > 0) low = v_load_upto(x, at + j, from, n);
+        if (to == SGM_F32) {
+            v_store((float *)step + j, low);
+            continue;
+        }
+        if (rows_left > 1 && n > 0) high = v_load_upto(x, at + ld + j, from, n);
+        vu pair = __builtin_convertvector(v_to_bf16(low), vu) |
+                  __builtin_convertvector(v_to_bf16(high), vu) << 16;
+        memcpy(step + j, &pair, sizeof pair);
+    }
+}
+
+INLINE void pack_columns_as(const void *x, sgm_dtype from, int64_t at, int64_t ld, int cols,
+                            int64_t k, sgm_dtype to, uint32_t *panel)
+{
+    int64_t pairs = to == SGM_F32 ? 1 : 2, whole = 16 * pairs, steps = (k + whole - 1) / whole * 16;
+    for (int64_t s = 0; s < steps; s++) {
+        uint32_t *step = panel + s / 16 * (SGM_B_CHUNK / 4) + s % 16 * 16;
+        int64_t first = at + s * pairs * ld;
+        pack_step(x, from, first, ld, cols, k - s * pairs, to, step);
+        pack_step(x, from, first + 16, ld, cols - 16, k - s * pairs, to, step + 256);
+    }
+}
+
+static void pack_columns(const void *x, sgm_dtype from, int64_t at, int64_t ld, int cols, int64_t k,
+                         sgm_dtype to, void *panel)
+{
+    if (from == SGM_F32 && to == SGM_F32)
+        pack_columns_as(x, SGM_F32, at, ld, cols, k, SGM_F32, panel);
+    else if (from == SGM_F32)
+        pack_columns_as(x, SGM_F32, at, ld, cols, k, SGM_BF16, panel);
+    else
+        pack_columns_as(x, SGM_BF16, at, ld, cols, k, to, panel);
+}
 
 /* ------------------------------------------------------------------------------------ epilogue */
 

@@ -13,7 +13,8 @@ INLINE tap_range taps_inside(int64_t first, int64_t size, int kernel)
     return (tap_range){begin, end};
 }
 
-INLINE void depthwise_pixel(const sgm_depthwise_job *j, int64_t b, int64_t oy, int64_t ox,
+/* One output pixel, any kernel, borders included. */
+static void depthwise_pixel(const sgm_depthwise_job *j, int64_t b, int64_t oy, int64_t ox,
                             int64_t out_at)
 {
     const sgm_conv_shape *s = &j->shape;
@@ -33,11 +34,78 @@ INLINE void depthwise_pixel(const sgm_depthwise_job *j, int64_t b, int64_t oy, i
     }
 }
 
-static void depthwise_row(const sgm_depthwise_job *j, int64_t row)
+#define ACROSS 4 /* output pixels made together: they share input columns and weights */
+
+/* ACROSS output pixels of a 3 x 3 kernel whose columns lie inside the image; rows [ky0, ky1). The
+ * dtypes, stride and act are constants after inlining. */
+INLINE void depthwise_four(const sgm_depthwise_job *j, const int stride, const sgm_dtype from,
+                           const sgm_dtype to, const sgm_act act, tap_range ys, int64_t in_at,
+                           int64_t out_at)
 {
-    int64_t height = sgm_conv_out_height(&j->shape), width = sgm_conv_out_width(&j->shape);
-    for (int64_t ox = 0; ox < width; ox++)
-        depthwise_pixel(j, row / height, row % height, ox, (row * width + ox) * j->shape.channels);
+    int64_t c = j->shape.channels, line = j->shape.width * c;
+    for (int64_t i = 0; i < c; i += VL) {
+        int64_t n = c - i;
+        vf bias = j->bias ? v_load_upto(j->bias, i, SGM_F32, n) : v_set(0.0f), sum[ACROSS];
+        UNROLL for (int p = 0; p < ACROSS; p++) sum[p] = bias;
+        for (int64_t ky = ys.begin; ky < ys.end; ky++) {
+            vf w[3];
+            int64_t at = in_at + ky * line + i;
+            UNROLL for (int t = 0; t < 3; t++) w[t] =
+                v_load_upto(j->w, (ky * 3 + t) * c + i, SGM_F32, n);
+            UNROLL for (int column = 0; column < (ACROSS - 1) * stride + 3; column++)
+            {
+                vf x = v_load_upto(j->x, at + column * c, from, n);
+                UNROLL for (int p = 0; p < ACROSS;
+                            p++) if (column >= p * stride && column < p * stride + 3) sum[p] =
+                    v_fma(x, w[column - p * stride], sum[p]);
+            }
+        }
+        UNROLL for (int p = 0; p < ACROSS; p++)
+            v_store_upto(j->out, out_at + p * c + i, to, v_act(act, sum[p]), n);
+    }
+}
+
+INLINE void depthwise_run(const sgm_depthwise_job *j, const sgm_act act, tap_range ys,
+                          int64_t in_at, int64_t out_at)
+{
+    bool one = j->shape.stride == 1, wide = j->x_dtype == SGM_F32,
+         wide_out = j->out_dtype == SGM_F32;
+    if (one && wide && wide_out)
+        depthwise_four(j, 1, SGM_F32, SGM_F32, act, ys, in_at, out_at);
+    else if (one && !wide && !wide_out)
+        depthwise_four(j, 1, SGM_BF16, SGM_BF16, act, ys, in_at, out_at);
+    else if (!one && wide && wide_out)
+        depthwise_four(j, 2, SGM_F32, SGM_F32, act, ys, in_at, out_at);
+    else if (!one && !wide && !wide_out)
+        depthwise_four(j, 2, SGM_BF16, SGM_BF16, act, ys, in_at, out_at);
+    else
+        depthwise_four(j, one ? 1 : 2, j->x_dtype, j->out_dtype, act, ys, in_at, out_at);
+}
+
+static void depthwise_row(const sgm_depthwise_job *j, int64_t row, int64_t begin, int64_t end)
+{
+    const sgm_conv_shape *s = &j->shape;
+    int64_t height = sgm_conv_out_height(s), width = sgm_conv_out_width(s), c = s->channels;
+    int64_t y0 = row % height * s->stride - s->pad, ox = begin;
+    tap_range ys = taps_inside(y0, s->height, s->kernel_h);
+    bool fast = s->kernel_h == 3 && s->kernel_w == 3 && s->stride <= 2;
+    while (ox < end) {
+        int64_t x0 = ox * s->stride - s->pad;
+        int64_t in_at = ((row / height * s->height + y0) * s->width + x0) * c;
+        int64_t out_at = (row * width + ox) * c;
+        bool inside = x0 >= 0 && x0 + (ACROSS - 1) * s->stride + 3 <= s->width;
+        if (!fast || !inside || ox + ACROSS > end) {
+            depthwise_pixel(j, row / height, row % height, ox++, out_at);
+            continue;
+        }
+        if (j->act == SGM_ACT_GELU)
+            depthwise_run(j, SGM_ACT_GELU, ys, in_at, out_at);
+        else if (j->act == SGM_ACT_NONE)
+            depthwise_run(j, SGM_ACT_NONE, ys, in_at, out_at);
+        else
+            depthwise_run(j, j->act, ys, in_at, out_at);
+        ox += ACROSS;
+    }
 }
 
 /* Input pixel (y, x) was read by output (y + pad - ky) / stride wherever that divides. */
@@ -106,46 +174,69 @@ static void depthwise_weight_grad(const sgm_depthwise_grad *j, int64_t begin, in
 
 /* -------------------------------------------------------------------------------------- resize */
 
-typedef struct source_point {
-    int64_t low, high;
-    float fraction; /* of high */
-} source_point;
-
-/* Where output index i of `out` samples an axis of `in`, as PyTorch computes it in FP32. */
-INLINE source_point source_of(int64_t i, int64_t in, int64_t out, bool align_corners)
+#if VL == 16
+INLINE vf v_gather(const float *p, const int32_t *index)
 {
-    float at;
-    if (align_corners)
-        at = out > 1 ? (float)i * ((float)(in - 1) / (float)(out - 1)) : 0.0f;
-    else
-        at = ((float)i + 0.5f) * ((float)in / (float)out) - 0.5f;
-    if (at < 0) at = 0;
-    int64_t low = (int64_t)at;
-    if (low > in - 1) low = in - 1;
-    return (source_point){low, low < in - 1 ? low + 1 : low, at - (float)low};
+    return (vf)_mm512_i32gather_ps(_mm512_loadu_si512(index), p, 4);
 }
-
-/* Interpolates two input rows into temp, then along the row. */
-static void resize_row(const sgm_resize_plan *p, int64_t row, float *temp)
+#else
+INLINE vf v_gather(const float *p, const int32_t *index)
 {
-    int64_t c = p->channels, b = row / p->out_height, run = p->width * c;
-    source_point y = source_of(row % p->out_height, p->height, p->out_height, p->align_corners);
-    int64_t top = (b * p->height + y.low) * run, bottom = (b * p->height + y.high) * run;
+    float lane[VL];
+    for (int i = 0; i < VL; i++)
+        lane[i] = p[index[i]];
+    return v_load(lane);
+}
+#endif
+
+/* Between two rows, into temp. */
+INLINE void interpolate_rows(const sgm_resize_plan *p, int64_t top, int64_t bottom, float fraction,
+                             float *temp)
+{
+    int64_t run = p->width * p->channels;
     for (int64_t i = 0; i < run; i += VL) {
         vf t = v_load_upto(p->x, top + i, p->x_dtype, run - i);
         vf d = v_load_upto(p->x, bottom + i, p->x_dtype, run - i);
-        v_store(temp + i, v_fma(v_set(y.fraction), d, v_set(1.0f - y.fraction) * t));
+        v_store(temp + i, v_fma(v_set(fraction), d, v_set(1.0f - fraction) * t));
     }
-    for (int64_t ox = 0; ox < p->out_width; ox++) {
-        source_point x = source_of(ox, p->width, p->out_width, p->align_corners);
-        const float *left = temp + x.low * c, *right = temp + x.high * c;
-        int64_t out = (row * p->out_width + ox) * c, i = 0;
-        for (; i + VL <= c; i += VL)
-            v_store_as(p->out, out + i, p->out_dtype,
-                       v_fma(v_set(x.fraction), v_load(right + i),
-                             v_set(1.0f - x.fraction) * v_load(left + i)));
-        for (; i < c; i++)
-            store_as(p->out, out + i, p->out_dtype,
-                     (1.0f - x.fraction) * left[i] + x.fraction * right[i]);
+}
+
+static void resize_one_channel(const sgm_resize_plan *p, const float *temp, int64_t out)
+{
+    vf one = v_set(1.0f);
+    int64_t x = 0;
+    for (; x + VL <= p->out_width; x += VL) {
+        vf f = v_load(p->fraction + x);
+        vf y = v_fma(f, v_gather(temp, p->high + x), (one - f) * v_gather(temp, p->low + x));
+        v_store_as(p->out, out + x, p->out_dtype, y);
     }
+    for (; x < p->out_width; x++) {
+        float f = p->fraction[x];
+        store_as(p->out, out + x, p->out_dtype,
+                 f * temp[p->high[x]] + (1.0f - f) * temp[p->low[x]]);
+    }
+}
+
+static void resize_channels(const sgm_resize_plan *p, const float *temp, int64_t out)
+{
+    int64_t c = p->channels;
+    for (int64_t x = 0; x < p->out_width; x++, out += c) {
+        vf f = v_set(p->fraction[x]), rest = v_set(1.0f - p->fraction[x]);
+        const float *left = temp + p->low[x], *right = temp + p->high[x];
+        for (int64_t i = 0; i < c; i += VL)
+            v_store_upto(p->out, out + i, p->out_dtype,
+                         v_fma(f, v_load(right + i), rest * v_load(left + i)), c - i);
+    }
+}
+
+static void resize_row(const sgm_resize_plan *p, int64_t row, int64_t low, int64_t high,
+                       float fraction, float *temp)
+{
+    int64_t run = p->width * p->channels, first = row / p->out_height * p->height;
+    interpolate_rows(p, (first + low) * run, (first + high) * run, fraction, temp);
+    int64_t out = row * p->out_width * p->channels;
+    if (p->channels == 1)
+        resize_one_channel(p, temp, out);
+    else
+        resize_channels(p, temp, out);
 }

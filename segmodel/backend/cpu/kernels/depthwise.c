@@ -2,6 +2,8 @@
 
 #include "backend/cpu/kernels/convolution_internal.h"
 
+#define BAND 16          /* output rows per item: input rows are read again from L2 */
+#define TILE_BYTES 65536 /* of one row of a tile: a few rows of it stay in L2 */
 #define WEIGHT_BLOCKS 64 /* partial sums of the weight gradient, whatever the number of threads */
 
 typedef struct depthwise_items {
@@ -10,6 +12,7 @@ typedef struct depthwise_items {
     const sgm_isa_table *loops;
     float *partial; /* [blocks][taps * C] */
     int64_t rows, block, size;
+    int64_t tile, tiles; /* output pixels per tile; tiles per row */
 } depthwise_items;
 
 static sgm_status check(const sgm_conv_shape *s)
@@ -32,8 +35,13 @@ static void forward_items(void *context, int64_t begin, int64_t end, int thread)
 {
     const depthwise_items *j = context;
     (void)thread;
-    for (int64_t row = begin; row < end; row++)
-        j->loops->depthwise_row(&j->forward, row);
+    int64_t width = sgm_conv_out_width(&j->forward.shape);
+    for (int64_t item = begin; item < end; item++) {
+        int64_t band = item / j->tiles * BAND, x = item % j->tiles * j->tile;
+        int64_t last = band + BAND < j->rows ? band + BAND : j->rows;
+        for (int64_t row = band; row < last; row++)
+            j->loops->depthwise_row(&j->forward, row, x, x + j->tile < width ? x + j->tile : width);
+    }
 }
 
 sgm_status sgm_depthwise_forward(sgm_threads *pool, const sgm_conv_shape *s, const float *w,
@@ -48,8 +56,12 @@ sgm_status sgm_depthwise_forward(sgm_threads *pool, const sgm_conv_shape *s, con
         float *ordered = sgm_threads_shared(pool);
         by_taps(w, s->channels, taps, ordered);
         depthwise_items job = {.forward = {*s, ordered, bias, act, x, out, x_dtype, out_dtype},
-                               .loops = sgm_loops()};
-        sgm_parallel_for(pool, s->batch * sgm_conv_out_height(s), 0, forward_items, &job);
+                               .loops = sgm_loops(),
+                               .rows = s->batch * sgm_conv_out_height(s)};
+        job.tile = sgm_div_up(TILE_BYTES / (4 * s->channels), 4) * 4;
+        if (job.tile < 4) job.tile = 4;
+        job.tiles = sgm_div_up(sgm_conv_out_width(s), job.tile);
+        sgm_parallel_for(pool, sgm_div_up(job.rows, BAND) * job.tiles, 1, forward_items, &job);
     }
     sgm_threads_unlock(pool);
     return status;

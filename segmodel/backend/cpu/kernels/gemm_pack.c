@@ -36,43 +36,10 @@ void sgm_pack_panel_rows(const void *x, sgm_dtype from, int64_t at, int64_t ld, 
     }
 }
 
-/* Two rows of 16 columns side by side: lane j = row0[j] | row1[j] << 16. */
-static void interleave(const uint16_t *row0, const uint16_t *row1, uint32_t *to)
-{
-    for (int j = 0; j < 16; j++)
-        to[j] = row0[j] | (uint32_t)row1[j] << 16;
-}
-
-/* Row i of a half panel as 16 elements of `to`, zeros beyond. */
-static void load_row(const void *x, sgm_dtype from, int64_t at, int cols, bool present,
-                     sgm_dtype to, void *row)
-{
-    size_t size = to == SGM_F32 ? 4 : 2;
-    int n = present ? cols : 0;
-    if (n < 16) memset(row, 0, 16 * size);
-    if (n > 0) sgm_loops()->convert(x, at, from, row, 0, to, n < 16 ? n : 16);
-}
-
 void sgm_pack_panel_columns(const void *x, sgm_dtype from, int64_t at, int64_t ld, int cols,
                             int64_t k, sgm_dtype dtype, void *panel)
 {
-    int64_t steps = sgm_chunks(k, dtype) * 16;
-    uint32_t *to = panel;
-    for (int64_t s = 0; s < steps; s++) {
-        uint32_t *step = to + s / 16 * (SGM_B_CHUNK / 4) + s % 16 * 16;
-        for (int h = 0; h < 2; h++) {
-            int n = cols - 16 * h;
-            int64_t first = at + 16 * h;
-            if (dtype == SGM_F32) {
-                load_row(x, from, first + s * ld, n, s < k, SGM_F32, step + h * 256);
-                continue;
-            }
-            uint16_t rows[2][16];
-            load_row(x, from, first + 2 * s * ld, n, 2 * s < k, SGM_BF16, rows[0]);
-            load_row(x, from, first + (2 * s + 1) * ld, n, 2 * s + 1 < k, SGM_BF16, rows[1]);
-            interleave(rows[0], rows[1], step + h * 256);
-        }
-    }
+    sgm_loops()->pack_columns(x, from, at, ld, cols, k, dtype, panel);
 }
 
 /* One chunk (16 words per row) of up to 16 rows of a transposed A: stored rows are K. */

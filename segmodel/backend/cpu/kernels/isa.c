@@ -4,6 +4,8 @@ const sgm_isa_table *sgm_loops(void)
 {
 #if defined(__x86_64__) && !defined(SGM_AMX_EMULATED)
     switch (sgm_cpu()->isa) {
+    case SGM_ISA_AVX512_BF16:
+        return &sgm_isa_avx512_bf16;
     case SGM_ISA_AVX512:
         return &sgm_isa_avx512;
     case SGM_ISA_AVX2:

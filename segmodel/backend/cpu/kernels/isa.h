@@ -56,6 +56,8 @@ typedef struct sgm_resize_plan {
     sgm_dtype x_dtype, out_dtype;
     int64_t height, width, channels, out_height, out_width;
     bool align_corners;
+    const int32_t *low, *high; /* [out_width] input columns, in elements */
+    const float *fraction;     /* [out_width] of high */
 } sgm_resize_plan;
 
 typedef struct sgm_depthwise_job {
@@ -105,6 +107,9 @@ typedef struct sgm_isa_table {
     sgm_micro f32;
     /* dst[j][i] = src[i][j] for 16 x 16 words; ld in words. */
     void (*transpose)(const uint32_t *src, int64_t ld, uint32_t *dst, int64_t dst_ld);
+    /* A panel of B: see sgm_pack_panel_columns. */
+    void (*pack_columns)(const void *x, sgm_dtype from, int64_t at, int64_t ld, int cols, int64_t k,
+                         sgm_dtype to, void *panel);
     sgm_pack_a_fn pack_rows;    /* source: sgm_rows_source */
     sgm_pack_a_fn pack_patches; /* source: sgm_patches */
     void (*epilogue)(const float *tile, int rows, int cols, int64_t m, int64_t n,
@@ -134,6 +139,8 @@ typedef struct sgm_isa_table {
     /* s becomes p = 2^(s - lse), dp becomes p (dp - delta), for each query (column). */
     void (*column_grad)(float *s, float *dp, int strip, int rows, int chunks, const float *lse,
                         const float *delta);
+    /* x[i] = 2^(x[i] - shift), n a multiple of 16, x <= shift */
+    void (*exp2_shifted)(float *x, float shift, int64_t n);
     /* y[16 c + i] (+)= x[c * stride + i] (+ add[16 c + i]): a strided row of chunks, contiguous. */
     void (*add_chunks)(float *y, const float *x, int64_t stride, int chunks);
     void (*put_chunks)(float *x, int64_t stride, int chunks, const float *y, const float *add);
@@ -151,9 +158,11 @@ typedef struct sgm_isa_table {
     void (*add_to)(float *sum, const void *x, int64_t at, sgm_dtype dtype, int64_t n);
     void (*softmax_row)(const void *x, int64_t at, sgm_dtype from, void *out, sgm_dtype to,
                         int64_t c);
-    /* temp: width * channels + 64 floats */
-    void (*resize_row)(const sgm_resize_plan *plan, int64_t row, float *temp);
-    void (*depthwise_row)(const sgm_depthwise_job *job, int64_t row);
+    /* Output row `row` between input rows low and high; temp: width * channels + 64 floats. */
+    void (*resize_row)(const sgm_resize_plan *plan, int64_t row, int64_t low, int64_t high,
+                       float fraction, float *temp);
+    /* Output pixels [begin, end) of a row. */
+    void (*depthwise_row)(const sgm_depthwise_job *job, int64_t row, int64_t begin, int64_t end);
     void (*depthwise_grad_row)(const sgm_depthwise_grad *job, int64_t row); /* of dx */
     /* dw[kh * kw, C] += output rows [begin, end) */
     void (*depthwise_weight_grad)(const sgm_depthwise_grad *job, int64_t begin, int64_t end,
@@ -162,7 +171,7 @@ typedef struct sgm_isa_table {
                  sgm_dtype to, int64_t n);
 } sgm_isa_table;
 
-extern const sgm_isa_table sgm_isa_base, sgm_isa_avx2, sgm_isa_avx512;
+extern const sgm_isa_table sgm_isa_base, sgm_isa_avx2, sgm_isa_avx512, sgm_isa_avx512_bf16;
 
 /* The table for sgm_cpu()->isa. */
 const sgm_isa_table *sgm_loops(void);

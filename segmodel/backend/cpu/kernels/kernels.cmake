@@ -12,12 +12,14 @@ set(SGM_KERNEL_FLAGS -O3)
 set_source_files_properties(${SGM_KERNEL_SOURCES} PROPERTIES COMPILE_OPTIONS "${SGM_KERNEL_FLAGS}")
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64)$")
     set(SGM_AVX512_FLAGS -mavx2 -mfma -mavx512f -mavx512bw -mavx512dq -mavx512vl)
-    list(APPEND SGM_KERNEL_SOURCES ${SGM_KERNEL_DIR}/isa_avx2.c ${SGM_KERNEL_DIR}/isa_avx512.c)
+    list(APPEND SGM_KERNEL_SOURCES ${SGM_KERNEL_DIR}/isa_avx2.c ${SGM_KERNEL_DIR}/isa_avx512.c
+        ${SGM_KERNEL_DIR}/isa_avx512_bf16.c)
     set_source_files_properties(${SGM_KERNEL_DIR}/isa_avx2.c PROPERTIES COMPILE_OPTIONS
         "${SGM_KERNEL_FLAGS};-mavx2;-mfma")
     set_source_files_properties(${SGM_KERNEL_DIR}/isa_avx512.c PROPERTIES COMPILE_OPTIONS
         "${SGM_KERNEL_FLAGS};${SGM_AVX512_FLAGS}")
-    set_source_files_properties(${SGM_KERNEL_DIR}/micro_dot.c PROPERTIES COMPILE_OPTIONS
+    set_source_files_properties(${SGM_KERNEL_DIR}/isa_avx512_bf16.c
+        ${SGM_KERNEL_DIR}/micro_dot.c PROPERTIES COMPILE_OPTIONS
         "${SGM_KERNEL_FLAGS};${SGM_AVX512_FLAGS};-mavx512bf16")
     set_source_files_properties(${SGM_KERNEL_DIR}/micro_amx.c PROPERTIES COMPILE_OPTIONS
         "${SGM_KERNEL_FLAGS};-mamx-tile;-mamx-bf16")

@@ -1,52 +1,12 @@
 #include "backend/cpu/kernels/elementwise.h"
 #include "backend/cpu/kernels/gemm_internal.h"
 
-typedef struct resize_job {
-    sgm_resize_plan plan;
-    const sgm_isa_table *loops;
-    sgm_threads *pool;
-} resize_job;
-
-static void resize_items(void *context, int64_t begin, int64_t end, int thread)
-{
-    const resize_job *j = context;
-    float *temp = sgm_threads_scratch(j->pool, thread);
-    for (int64_t row = begin; row < end; row++)
-        j->loops->resize_row(&j->plan, row, temp);
-}
-
-sgm_status sgm_resize_bilinear(sgm_threads *pool, const void *x, sgm_dtype x_dtype, int64_t batch,
-                               int64_t height, int64_t width, int64_t channels, int64_t out_height,
-                               int64_t out_width, bool align_corners, void *out,
-                               sgm_dtype out_dtype)
-{
-    resize_job job = {.plan = {x, out, x_dtype, out_dtype, height, width, channels, out_height,
-                               out_width, align_corners},
-                      .loops = sgm_loops(),
-                      .pool = pool};
-    sgm_threads_lock(pool);
-    sgm_status status =
-        sgm_threads_reserve(pool, sizeof(float) * (size_t)(width * channels + 64), 0);
-    if (status == SGM_OK) sgm_parallel_for(pool, batch * out_height, 0, resize_items, &job);
-    sgm_threads_unlock(pool);
-    return status;
-}
-
-/* ------------------------------------------------------------------------------- its gradient */
-
-typedef struct fold_job {
-    const float *dout;
-    float *dx;
-    int64_t height, width, channels, out_height, out_width;
-    bool align_corners, accumulate;
-} fold_job;
-
 typedef struct source_point {
     int64_t low, high;
-    float fraction;
+    float fraction; /* of high */
 } source_point;
 
-/* As the forward pass computes it: see body_image.h. */
+/* Where output index i of `out` samples an axis of `in`, in FP32 as PyTorch computes it. */
 static source_point source_of(int64_t i, int64_t in, int64_t out, bool align_corners)
 {
     float at;
@@ -59,6 +19,79 @@ static source_point source_of(int64_t i, int64_t in, int64_t out, bool align_cor
     if (low > in - 1) low = in - 1;
     return (source_point){low, low < in - 1 ? low + 1 : low, at - (float)low};
 }
+
+typedef struct resize_job {
+    sgm_resize_plan plan;
+    const sgm_isa_table *loops;
+    sgm_threads *pool;
+} resize_job;
+
+static void resize_items(void *context, int64_t begin, int64_t end, int thread)
+{
+    const resize_job *j = context;
+    const sgm_resize_plan *p = &j->plan;
+    float *temp = sgm_threads_scratch(j->pool, thread);
+    for (int64_t row = begin; row < end; row++) {
+        source_point y = source_of(row % p->out_height, p->height, p->out_height, p->align_corners);
+        j->loops->resize_row(p, row, y.low, y.high, y.fraction, temp);
+    }
+}
+
+/* The columns every row samples. `memory`: 3 * out_width words. */
+static void plan_columns(sgm_resize_plan *p, void *memory)
+{
+    int32_t *low = memory, *high = low + p->out_width;
+    float *fraction = (float *)(high + p->out_width);
+    for (int64_t x = 0; x < p->out_width; x++) {
+        source_point s = source_of(x, p->width, p->out_width, p->align_corners);
+        low[x] = (int32_t)(s.low * p->channels);
+        high[x] = (int32_t)(s.high * p->channels);
+        fraction[x] = s.fraction;
+    }
+    p->low = low;
+    p->high = high;
+    p->fraction = fraction;
+}
+
+sgm_status sgm_resize_bilinear(sgm_threads *pool, const void *x, sgm_dtype x_dtype, int64_t batch,
+                               int64_t height, int64_t width, int64_t channels, int64_t out_height,
+                               int64_t out_width, bool align_corners, void *out,
+                               sgm_dtype out_dtype)
+{
+    if (height < 1 || width < 1 || channels < 1 || width * channels > INT32_MAX - 64)
+        return sgm_fail(SGM_INVALID_ARGUMENT, "resize: image of %lld x %lld x %lld",
+                        (long long)height, (long long)width, (long long)channels);
+    resize_job job = {.plan = {.x = x,
+                               .out = out,
+                               .x_dtype = x_dtype,
+                               .out_dtype = out_dtype,
+                               .height = height,
+                               .width = width,
+                               .channels = channels,
+                               .out_height = out_height,
+                               .out_width = out_width,
+                               .align_corners = align_corners},
+                      .loops = sgm_loops(),
+                      .pool = pool};
+    sgm_threads_lock(pool);
+    sgm_status status = sgm_threads_reserve(pool, sizeof(float) * (size_t)(width * channels + 64),
+                                            sizeof(float) * 3 * (size_t)out_width);
+    if (status == SGM_OK) {
+        plan_columns(&job.plan, sgm_threads_shared(pool));
+        sgm_parallel_for(pool, batch * out_height, 0, resize_items, &job);
+    }
+    sgm_threads_unlock(pool);
+    return status;
+}
+
+/* ------------------------------------------------------------------------------- its gradient */
+
+typedef struct fold_job {
+    const float *dout;
+    float *dx;
+    int64_t height, width, channels, out_height, out_width;
+    bool align_corners, accumulate;
+} fold_job;
 
 static void add_weighted(float *to, float weight, const float *from, int64_t n)
 {

@@ -124,14 +124,18 @@ INLINE vf v_from_bf16(vh x)
     return (vf)(__builtin_convertvector(x, vu) << 16);
 }
 
-/* Round to nearest even; NaN stays NaN. */
+/* Round to nearest even; NaN stays NaN. The instruction also turns denormals into 0. */
 INLINE vh v_to_bf16(vf x)
 {
+#if defined(__AVX512BF16__)
+    return (vh)_mm512_cvtneps_pbh((__m512)x);
+#else
     vu u = (vu)x;
     vu rounded = u + 0x7fff + ((u >> 16) & 1);
     vu nan = (vu)(x != x);
     vu r = (nan & (u | 0x400000)) | (~nan & rounded);
     return __builtin_convertvector(r >> 16, vh);
+#endif
 }
 
 INLINE float from_bf16(uint16_t h)
@@ -188,6 +192,24 @@ INLINE void store_as(void *p, int64_t i, sgm_dtype dtype, float x)
 }
 
 /* The first n < VL elements; the other lanes are 0 / untouched. */
+#if defined(__AVX512F__)
+INLINE vf v_load_part(const void *p, int64_t i, sgm_dtype dtype, int64_t n)
+{
+    __mmask16 mask = (__mmask16)((1u << n) - 1);
+    if (dtype == SGM_F32) return (vf)_mm512_maskz_loadu_ps(mask, (const float *)p + i);
+    __m256i half = _mm256_maskz_loadu_epi16(mask, (const uint16_t *)p + i);
+    return (vf)_mm512_slli_epi32(_mm512_cvtepu16_epi32(half), 16);
+}
+
+INLINE void v_store_part(void *p, int64_t i, sgm_dtype dtype, vf x, int64_t n)
+{
+    __mmask16 mask = (__mmask16)((1u << n) - 1);
+    if (dtype == SGM_F32)
+        _mm512_mask_storeu_ps((float *)p + i, mask, (__m512)x);
+    else
+        _mm256_mask_storeu_epi16((uint16_t *)p + i, mask, (__m256i)v_to_bf16(x));
+}
+#else
 INLINE vf v_load_part(const void *p, int64_t i, sgm_dtype dtype, int64_t n)
 {
     float lane[VL] = {0};
@@ -203,6 +225,7 @@ INLINE void v_store_part(void *p, int64_t i, sgm_dtype dtype, vf x, int64_t n)
     for (int64_t j = 0; j < n; j++)
         store_as(p, i + j, dtype, lane[j]);
 }
+#endif
 
 INLINE vf v_load_upto(const void *p, int64_t i, sgm_dtype dtype, int64_t n)
 {
