@@ -11,6 +11,7 @@ static const struct {
     {"info", "what a model file holds; without a file: the known networks", verb_info},
     {"convert", "a PyTorch checkpoint to .safetensors", verb_convert},
     {"predict", "a mask for one image from points, a box or a mask", verb_predict},
+    {"train", "trains or fine-tunes a model on a pack of images", verb_train},
     {"bench", "how fast a model runs on this machine", verb_bench},
     {"devices", "what this build and machine compute on", verb_devices},
 };
