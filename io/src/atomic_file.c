@@ -4,6 +4,7 @@
 #include "atomic_file.h"
 
 #include "io_status.h"
+#include "sgio/outputs.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,7 +14,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { NAME_ATTEMPTS = 100, STREAM_BUFFER = 1 << 16 };
+enum { NAME_ATTEMPTS = 100, STREAM_BUFFER = 1 << 16, GROUP_FILES = 16 };
+
+/* Files that wait for sgio_outputs_commit. */
+static _Thread_local struct {
+    int open;
+    size_t count;
+    sgio_atomic_file files[GROUP_FILES];
+} group;
 
 static sgio_status cannot_write(const char *path, const char *reason)
 {
@@ -156,11 +164,10 @@ static void sync_folder(const char *path)
     free(folder);
 }
 
-sgio_status sgio_atomic_commit(sgio_atomic_file *file)
+/* A file that is complete and synced takes its name. */
+static sgio_status publish(sgio_atomic_file *file)
 {
-    if (!file->stream) return SGIO_UNWRITABLE;
-    if (fflush(file->stream) != 0 || fsync(fileno(file->stream)) != 0 || give_name(file) != 0)
-        return abandon(file);
+    if (give_name(file) != 0) return abandon(file);
     int closed = fclose(file->stream);
     file->stream = NULL;
     if (closed != 0 || rename(file->temporary, file->target) != 0) return abandon(file);
@@ -169,9 +176,42 @@ sgio_status sgio_atomic_commit(sgio_atomic_file *file)
     return SGIO_OK;
 }
 
+sgio_status sgio_atomic_commit(sgio_atomic_file *file)
+{
+    if (!file->stream) return SGIO_UNWRITABLE;
+    if (fflush(file->stream) != 0 || fsync(fileno(file->stream)) != 0) return abandon(file);
+    if (!group.open || group.count == GROUP_FILES) return publish(file);
+    group.files[group.count++] = *file;
+    memset(file, 0, sizeof *file);
+    return SGIO_OK;
+}
+
 void sgio_atomic_discard(sgio_atomic_file *file)
 {
     if (file->stream) fclose(file->stream);
     if (file->temporary && !file->nameless) unlink(file->temporary);
     forget(file);
+}
+
+void sgio_outputs_begin(void)
+{
+    sgio_outputs_discard();
+    group.open = 1;
+}
+
+sgio_status sgio_outputs_commit(void)
+{
+    sgio_status status = SGIO_OK;
+    for (size_t i = 0; status == SGIO_OK && i < group.count; i++)
+        status = publish(&group.files[i]);
+    sgio_outputs_discard();
+    return status;
+}
+
+void sgio_outputs_discard(void)
+{
+    for (size_t i = 0; i < group.count; i++)
+        sgio_atomic_discard(&group.files[i]);
+    group.count = 0;
+    group.open = 0;
 }

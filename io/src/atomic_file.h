@@ -24,7 +24,8 @@ sgio_status sgio_atomic_open(sgio_atomic_file *file, const char *path);
  * calls on the removed file return SGIO_UNWRITABLE and leave the message as it is. */
 sgio_status sgio_atomic_write(sgio_atomic_file *file, const void *bytes, size_t count);
 
-/* Syncs and renames; on failure removes the temporary. The file is closed either way. */
+/* Syncs and renames (within sgio_outputs_begin: later, with the others); on failure removes the
+ * temporary. *file is done with either way. */
 sgio_status sgio_atomic_commit(sgio_atomic_file *file);
 
 /* Removes the temporary; fine on a file that is committed, removed or zeroed. */

@@ -3,6 +3,7 @@
 #include "atomic_file.h"
 #include "io_status.h"
 
+#include <errno.h>
 #include <png.h>
 #include <string.h>
 
@@ -18,8 +19,11 @@ sgio_status sgio_png_write_rgb(const char *path, const uint8_t *rgb, int width, 
     image.width = (png_uint_32)width;
     image.height = (png_uint_32)height;
     image.flags = PNG_IMAGE_FLAG_FAST;
+    errno = 0;
     if (!png_image_write_to_stdio(&image, file.stream, 0, rgb, 0, NULL)) {
-        status = sgio_fail(SGIO_UNWRITABLE, "cannot write %s: %s", path, image.message);
+        /* libpng says no more than "Write Error" */
+        const char *reason = ferror(file.stream) && errno ? strerror(errno) : image.message;
+        status = sgio_fail(SGIO_UNWRITABLE, "cannot write %s: %s", path, reason);
         sgio_atomic_discard(&file);
         return status;
     }
