@@ -68,6 +68,8 @@ int segment_read_options(segment_run *run)
                         run->output);
     if (cli_integer(options, "classIndex") >= 0)
         return cli_fail(CLI_EXIT_USAGE, "--class: no model of this version is prompted by class");
+    if (!*cli_text(options, "segmentName"))
+        return cli_fail(CLI_EXIT_USAGE, "--segmentName is empty: every segment needs a name");
     o->axis = (sgm_axis)word_in(cli_text(options, "axis"), axes, 7);
     int known = word_in(window, windows, 8);
     o->window = (sgm_window)known;

@@ -146,7 +146,8 @@ static sgio_report describe_run(const segment_run *run)
                           .output = run->output,
                           .modality = run->volume.modality[0] ? run->volume.modality : NULL,
                           .axis = axis_names[run->result.axis],
-                          .window = {run->result.window[0], run->result.window[1]},
+                          /* adding zero turns -0, which JSON would show, into 0 */
+                          .window = {run->result.window[0] + 0.0, run->result.window[1] + 0.0},
                           .model = run->model_path,
                           .variant = run->info.variant,
                           .device = sgm_context_device(run->context),
@@ -226,13 +227,16 @@ static void set_returns(segment_run *run)
     free(warnings);
 }
 
-/* The segmentation last: when it is there, everything asked for is. The report names what writing
- * it cost, so it follows; a full disk is most likely met by the larger file before. */
+/* All outputs appear together: a report never speaks of a segmentation that could not be written.
+ */
 int segment_write(segment_run *run)
 {
+    sgio_outputs_begin();
     int failed = write_picture(run);
     if (!failed) failed = write_segmentation(run);
     if (!failed) failed = write_report(run);
+    if (!failed) failed = segment_from_io(sgio_outputs_commit());
+    sgio_outputs_discard();
     if (failed) return failed;
     say(run);
     set_returns(run);

@@ -5,6 +5,7 @@
 #include "cli_program.h"
 #include "segmodel/volume.h"
 #include "sgio/labelmap.h"
+#include "sgio/outputs.h"
 #include "sgio/picture.h"
 #include "sgio/prompts.h"
 #include "sgio/report.h"
