@@ -4,6 +4,7 @@
 #
 #   -DSTDOUT=<regex>  -DSTDERR=<regex>   must match
 #   -DFILE=<path> -DHOLDS=<regex>        the file exists and matches
+#   -DLIST=1                             the message may end in a list, one line each
 #   -DABSENT=<path;...>                  must not exist afterwards (removed beforehand)
 #
 # Always checked: on success standard error is empty; on failure it holds one message that begins
@@ -32,7 +33,8 @@ endif()
 if(CODE STREQUAL "0" AND NOT err STREQUAL "")
     complain("standard error must be empty on success")
 endif()
-if(NOT CODE STREQUAL "0" AND NOT err MATCHES "^${name}: [^\n]+\n$")
+if(NOT CODE STREQUAL "0" AND NOT err MATCHES "^${name}: [^\n]+\n$" AND
+   NOT (LIST AND err MATCHES "^${name}: [^\n]+:\n.+\n$"))
     complain("wanted one message that begins with '${name}: '")
 endif()
 if(DEFINED STDOUT AND NOT out MATCHES "${STDOUT}")

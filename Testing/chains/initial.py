@@ -1,0 +1,58 @@
+"""--initial: other segments are kept, overlapping ones in layers; Slicer's 4D list is read back."""
+import json
+
+from chain import BRAIN, TUMOUR_BOX, TUMOUR_POINT, Chain, numbers, read_nrrd, require
+
+
+def masks(path):
+    """Voxels of each segment as bytes of 0 and 1, by name."""
+    fields, keys, voxels = read_nrrd(path)
+    layers = int(fields["sizes"].split()[0]) if fields["dimension"] == "4" else 1
+    found = {}
+    for n in range(100):
+        if f"Segment{n}_Name" not in keys:
+            break
+        layer, label = int(keys[f"Segment{n}_Layer"]), int(keys[f"Segment{n}_LabelValue"])
+        table = bytes(int(value == label) for value in range(256))
+        found[keys[f"Segment{n}_Name"]] = voxels[layer::layers].translate(table)
+    return layers, found
+
+
+def main():
+    chain = Chain()
+    one, two, three, four, plain = (chain.path(n) for n in (
+        "one.seg.nrrd", "two.seg.nrrd", "three.seg.nrrd", "four.seg.nrrd", "plain.nii.gz"))
+    box = ["--roi", numbers(TUMOUR_BOX)]
+    point = ["--foreground", numbers(TUMOUR_POINT)]
+    chain.segment(*box, "--segmentName", "a", "--segmentColor", "0.25,0.5,0.75", BRAIN, one)
+    chain.segment(*box, "--segmentName", "b", "--initial", one, BRAIN, two)
+    layers, both = masks(two)
+    require(layers == 2, f"two equal segments need two layers, found {layers}")
+    require(both["a"] == both["b"] == masks(one)[1]["a"] and any(both["a"]), "'a' was not kept")
+    require(read_nrrd(two)[1]["Segment0_Color"].split() == ["0.25", "0.5", "0.75"],
+            "the colour of 'a' was not kept")
+
+    chain.segment(*point, "--segmentName", "c", "--initial", two, BRAIN, three)
+    _, all_three = masks(three)
+    require(all_three["a"] == both["a"] and all_three["b"] == both["b"] and any(all_three["c"]),
+            "segments of a 4D list were not kept")
+    chain.check_outputs(BRAIN, two, three)
+
+    report = chain.path("report.json")
+    chain.segment("--background", numbers(TUMOUR_POINT), "--segmentName", "a", "--initial", two,
+                  "--report", report, BRAIN, four)
+    require(masks(four)[1]["b"] == both["b"], "'b' changed although only 'a' was prompted")
+    require(masks(four)[1]["a"] != both["a"], "a background point on a mask changes nothing")
+
+    said = chain.segment(*box, "--segmentName", "b", "--initial", one, "--report", report, BRAIN,
+                         plain)
+    require("overlap" in said, "an overlap lost in a plain label map must be said on stdout")
+    with open(report, encoding="utf-8") as stream:
+        warnings = json.load(stream)["warnings"]
+    require(any("overlap" in w for w in warnings), "an overlap must be in the report")
+    chain.check_outputs(BRAIN, plain)
+    print(f"layers: {layers}, voxels of a: {sum(both['a'])}")
+
+
+if __name__ == "__main__":
+    main()

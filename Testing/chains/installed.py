@@ -1,0 +1,60 @@
+"""The installed folder is relocatable and does not mind other libraries in LD_LIBRARY_PATH."""
+import os
+import shutil
+import subprocess
+import sys
+
+from chain import BRAIN, TUMOUR_POINT, Chain, numbers, require
+
+
+def needed(path):
+    done = subprocess.run(["ldd", path], capture_output=True, text=True, check=True)
+    return [line.split(" => ")[1].split(" (")[0] for line in done.stdout.splitlines()
+            if " => " in line]
+
+
+def main():
+    chain = Chain()
+    cmake, build = sys.argv[5:7]
+    chain.run([cmake, "--install", build, "--prefix", chain.path("first")])
+    moved = chain.path("moved here")
+    os.rename(chain.path("first"), moved)
+    folder = os.path.join(moved, "bin")
+    require(os.path.exists(os.path.join(folder, "PromptSeg.xml")), "no PromptSeg.xml beside PromptSeg")
+
+    # Libraries of the same names that cannot be loaded stand for Slicer's.
+    others = chain.path("others")
+    os.makedirs(others)
+    for name in os.listdir(os.path.join(moved, "lib")):
+        with open(os.path.join(others, name), "wb") as stream:
+            stream.write(b"not a library")
+    environment = dict(os.environ, LD_LIBRARY_PATH=others)
+
+    def run(*command):
+        done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+        require(done.returncode == 0 and done.stderr == "", f"{command}: {done.stderr}")
+        return done.stdout
+
+    chain.programs = folder
+    for name in ("PromptSeg", "PromptSegEvaluate"):
+        print(run(chain.program(name), "--version"), end="")
+    output = chain.path("out.seg.nrrd")
+    print(run(*chain.command("--foreground", numbers(TUMOUR_POINT), BRAIN, output)), end="")
+    print(run(chain.program("PromptSegEvaluate"), "--reference", output, "--prediction", output),
+          end="")
+
+    system = [path for name in ("PromptSeg", "PromptSegEvaluate", "segmodel")
+              for path in needed(os.path.join(folder, name))
+              if not os.path.realpath(path).startswith(os.path.realpath(moved))]
+    print("from the system: " + ", ".join(sorted({os.path.basename(p) for p in system})))
+    allowed = ("libc.", "libm.", "libdl.", "librt.", "libpthread.", "libresolv.", "ld-linux")
+    for path in system:
+        require(os.path.basename(path).startswith(allowed), f"{path} is not in the folder")
+    size = sum(os.path.getsize(os.path.join(d, f)) for d, _, fs in os.walk(moved) for f in fs
+               if not os.path.islink(os.path.join(d, f)))
+    print(f"{len(os.listdir(os.path.join(moved, 'lib')))} libraries, {size >> 20} MiB in all")
+    shutil.rmtree(moved)
+
+
+if __name__ == "__main__":
+    main()

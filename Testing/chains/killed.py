@@ -1,0 +1,60 @@
+"""kill -9 at any time leaves the old output or the new one; input and output may be one file."""
+import os
+import random
+import shutil
+import subprocess
+import time
+
+from chain import BRAIN, TUMOUR_BOX, TUMOUR_POINT, Chain, numbers, read_nrrd, require, seconds
+
+ROUNDS = 24
+
+
+def main():
+    chain = Chain()
+    random.seed(3)
+    folder = chain.path("outputs")
+    os.makedirs(folder)
+    names = {"out.seg.nrrd": b"old segmentation", "out.json": b"old report", "out.png": b"old picture"}
+    paths = {name: os.path.join(folder, name) for name in names}
+    command = chain.command("--foreground", numbers(TUMOUR_POINT), "--picture", paths["out.png"],
+                            "--report", paths["out.json"], BRAIN, paths["out.seg.nrrd"])
+    whole = seconds(lambda: chain.run(command))
+    with open(paths["out.seg.nrrd"], "rb") as stream:
+        new = stream.read()
+    with open(paths["out.png"], "rb") as stream:
+        picture = stream.read()
+    survived = 0
+    for _ in range(ROUNDS):
+        for name, content in names.items():
+            with open(paths[name], "wb") as stream:
+                stream.write(content)
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        time.sleep(random.uniform(0, 1.5) * whole)
+        process.kill()
+        process.wait()
+        with open(paths["out.seg.nrrd"], "rb") as stream:
+            found = stream.read()
+        require(found in (names["out.seg.nrrd"], new), "half a segmentation was left")
+        survived += found == new
+        with open(paths["out.png"], "rb") as stream:
+            require(stream.read() in (names["out.png"], picture), "half a picture was left")
+        with open(paths["out.json"], "rb") as stream:
+            report = stream.read()
+        require(report == names["out.json"] or report.rstrip().endswith(b"}"),
+                "half a report was left")
+        left = set(os.listdir(folder)) - set(names)
+        require(not left, f"temporary files were left: {left}")
+    print(f"{ROUNDS} runs killed, {survived} of them after the output was written")
+
+    same = chain.path("same.nrrd")
+    shutil.copy(BRAIN, same)
+    chain.segment("--roi", numbers(TUMOUR_BOX), same, same)
+    before, after = read_nrrd(BRAIN)[0], read_nrrd(same)[0]
+    for field in ("sizes", "space directions", "space origin"):
+        require(before[field] == after[field], f"input as output changes {field}")
+    require(after["type"] == "unsigned char", "input as output: no label map was written")
+
+
+if __name__ == "__main__":
+    main()
