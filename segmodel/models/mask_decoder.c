@@ -19,16 +19,25 @@ typedef struct two_way {
     int64_t batch;
 } two_way;
 
-/* q, k, v projections to `internal` channels, attention, projection back. */
-static sgm_node *attention(sgm_net *net, const two_way *t, sgm_node *q, sgm_node *k, sgm_node *v,
-                           int internal, const char *prefix)
+/* Attention of projected q, k and v, and the projection back. */
+static sgm_node *attend(sgm_net *net, const two_way *t, sgm_node *q, sgm_node *k, sgm_node *v,
+                        const char *prefix)
 {
-    q = sgm_net_linear(net, q, internal, "%s.q_proj", prefix);
-    k = sgm_net_linear(net, k, internal, "%s.k_proj", prefix);
-    v = sgm_net_linear(net, v, internal, "%s.v_proj", prefix);
     q = sgm_net_repeat(net, q, t->batch);
     sgm_node *x = sgm_attention(net->graph, q, k, v, t->heads);
     return sgm_net_linear(net, x, t->dim, "%s.out_proj", prefix);
+}
+
+/* <prefix>.<name> of the image tokens with their places, as W keys + (W key_pe + b): the second
+ * part is a constant of the model, so the sum keys + key_pe is never formed. */
+static sgm_node *project_image(sgm_net *net, const two_way *t, const char *prefix, const char *name)
+{
+    sgm_graph *g = net->graph;
+    int64_t out = t->dim / 2;
+    sgm_node *weight = sgm_param(g, SGM_SHAPE(out, t->dim), "%s.%s.weight", prefix, name);
+    sgm_node *bias = sgm_param(g, SGM_SHAPE(out), "%s.%s.bias", prefix, name);
+    sgm_node *places = sgm_linear(g, t->key_pe, weight, bias);
+    return sgm_add(g, sgm_linear(g, t->keys, weight, NULL), places);
 }
 
 /* The first layer has neither positions nor a shortcut here, as the official code has it. */
@@ -36,22 +45,23 @@ static void self_attention(sgm_net *net, two_way *t, int layer, const char *pref
 {
     char p[96];
     snprintf(p, sizeof p, "%s.self_attn", prefix);
-    if (layer == 0) {
-        t->queries = attention(net, t, t->queries, t->queries, t->queries, t->dim, p);
-    } else {
-        sgm_node *q = sgm_add(net->graph, t->queries, t->query_pe);
-        t->queries =
-            sgm_add(net->graph, t->queries, attention(net, t, q, q, t->queries, t->dim, p));
-    }
+    sgm_node *placed = layer ? sgm_add(net->graph, t->queries, t->query_pe) : t->queries;
+    sgm_node *q = sgm_net_linear(net, placed, t->dim, "%s.q_proj", p);
+    sgm_node *k = sgm_net_linear(net, placed, t->dim, "%s.k_proj", p);
+    sgm_node *v = sgm_net_linear(net, t->queries, t->dim, "%s.v_proj", p);
+    sgm_node *x = attend(net, t, q, k, v, p);
+    t->queries = layer ? sgm_add(net->graph, t->queries, x) : x;
     t->queries = sgm_net_norm(net, t->queries, DECODER_EPS, "%s.norm1", prefix);
 }
 
 /* Queries look at the image. `norm` closes it. */
-static void tokens_to_image(sgm_net *net, two_way *t, const char *attention_name, const char *norm)
+static void tokens_to_image(sgm_net *net, two_way *t, const char *prefix, const char *norm)
 {
-    sgm_node *q = sgm_add(net->graph, t->queries, t->query_pe);
-    sgm_node *k = sgm_add(net->graph, t->keys, t->key_pe);
-    sgm_node *x = attention(net, t, q, k, t->keys, t->dim / 2, attention_name);
+    sgm_node *placed = sgm_add(net->graph, t->queries, t->query_pe);
+    sgm_node *q = sgm_net_linear(net, placed, t->dim / 2, "%s.q_proj", prefix);
+    sgm_node *k = project_image(net, t, prefix, "k_proj");
+    sgm_node *v = sgm_net_linear(net, t->keys, t->dim / 2, "%s.v_proj", prefix);
+    sgm_node *x = attend(net, t, q, k, v, prefix);
     t->queries = sgm_net_norm(net, sgm_add(net->graph, t->queries, x), DECODER_EPS, "%s", norm);
 }
 
@@ -69,9 +79,11 @@ static void image_to_tokens(sgm_net *net, two_way *t, const char *prefix)
 {
     char p[96];
     snprintf(p, sizeof p, "%s.cross_attn_image_to_token", prefix);
-    sgm_node *q = sgm_add(net->graph, t->keys, t->key_pe);
-    sgm_node *k = sgm_add(net->graph, t->queries, t->query_pe);
-    sgm_node *x = attention(net, t, q, k, t->queries, t->dim / 2, p);
+    sgm_node *placed = sgm_add(net->graph, t->queries, t->query_pe);
+    sgm_node *q = project_image(net, t, p, "q_proj");
+    sgm_node *k = sgm_net_linear(net, placed, t->dim / 2, "%s.k_proj", p);
+    sgm_node *v = sgm_net_linear(net, t->queries, t->dim / 2, "%s.v_proj", p);
+    sgm_node *x = attend(net, t, q, k, v, p);
     t->keys = sgm_net_norm(net, sgm_add(net->graph, t->keys, x), DECODER_EPS, "%s.norm4", prefix);
 }
 
