@@ -22,6 +22,7 @@ typedef struct sgm_position_bias {
     sgm_grid_bias kind;
     int64_t sh, sw; /* sides of the window, or of the grid */
     const float *rel_h, *rel_w, *table;
+    const float *plain_h, *plain_w; /* rel_h, rel_w as given, [2 s - 1][head_dim], natural units */
     int64_t ld_h, ld_w;
 } sgm_position_bias;
 

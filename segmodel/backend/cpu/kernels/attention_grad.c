@@ -27,6 +27,7 @@ typedef struct work {
     float *dbh, *dbw;
     float *parts; /* one query's bh, bw */
     float *line;  /* [QUERIES + 32] */
+    float *pads;  /* scores of one query's padding keys */
 } work;
 
 static int64_t round_up(int64_t n, int64_t to)
@@ -76,6 +77,7 @@ static void lay_out_queries(work *w, int64_t sh, int64_t sw, char *memory, size_
     w->dbw = carve(memory, used, sw * QUERIES * 4);
     w->parts = carve(memory, used, (round_up(sh, 16) + round_up(sw, 16) + 32) * 4);
     w->line = carve(memory, used, (QUERIES + 32) * 4);
+    w->pads = carve(memory, used, round_up(sh * sw, 16) * 4);
 }
 
 static size_t lay_out(work *w, int64_t nk, int head_dim, int64_t sh, int64_t sw, char *memory)
@@ -251,62 +253,89 @@ static void strip_scores(const work *w, int64_t key, int rows, int64_t first, in
 /* ----------------------------------------------------------------------------------- padding keys
  */
 
-typedef void (*pad_fn)(work *w, int64_t y, int64_t x, int i, int64_t at, float score,
-                       void *context);
+typedef struct pad_walk {
+    int64_t y, x, run, real_rows, sw, sh;
+} pad_walk;
 
-/* Calls fn for each padding key of query i with its score. */
-static void each_pad(work *w, int64_t first, int i, pad_fn fn, void *context)
+static pad_walk first_pad(const work *w)
+{
+    int64_t run = w->f->k.run, rows = w->nk / run;
+    pad_walk p = {0, run, run, rows, w->f->bias.sw, w->f->bias.sh};
+    if (run == p.sw) p = (pad_walk){rows, 0, run, rows, p.sw, p.sh};
+    return p;
+}
+
+/* The run of padding keys that begins at `p` in its row of the window. */
+static int64_t pads_in_row(const pad_walk *p)
+{
+    return p->sw - p->x;
+}
+
+static void next_row(pad_walk *p)
+{
+    p->y++;
+    p->x = p->y < p->real_rows ? p->run : 0;
+    if (p->x == p->sw) *p = (pad_walk){p->real_rows, 0, p->run, p->real_rows, p->sw, p->sh};
+}
+
+/* Scores of query i's padding keys into w->pads; -inf up to a multiple of 16. */
+static void pad_scores(const work *w, int64_t first, int i)
 {
     const sgm_attention_task *f = w->f;
     const sgm_position_bias *b = &f->bias;
-    int64_t run = f->k.run, real_rows = w->nk / run, q = first + i;
+    int64_t q = first + i, n = 0;
     float base =
         f->pad_k ? w->loops->dot(w->q + i * w->d_padded, f->pad_k, w->d) * (f->scale * SGM_LOG2E)
                  : 0;
-    for (int64_t y = 0; y < b->sh; y++)
-        for (int64_t x = y < real_rows ? run : 0; x < b->sw; x++) {
-            int64_t at = table_at(b, y, x, q / f->q.run, q % f->q.run);
-            float bias = b->kind == SGM_BIAS_TABLE
-                             ? b->table[at]
-                             : w->bh[y * QUERIES + i] + w->bw[x * QUERIES + i];
-            fn(w, y, x, i, at, base + bias, context);
-        }
+    for (pad_walk p = first_pad(w); p.y < p.sh; next_row(&p))
+        for (int64_t k = 0; k < pads_in_row(&p); k++, n++)
+            w->pads[n] =
+                base + (b->kind == SGM_BIAS_TABLE
+                            ? b->table[table_at(b, p.y, p.x + k, q / f->q.run, q % f->q.run)]
+                            : w->bh[p.y * QUERIES + i] + w->bw[(p.x + k) * QUERIES + i]);
+    for (; n % 16; n++)
+        w->pads[n] = -INFINITY;
 }
 
-static void pad_stats(work *w, int64_t y, int64_t x, int i, int64_t at, float score, void *context)
+static void pad_stats(const work *w, int64_t first, int i)
 {
-    (void)y, (void)x, (void)at, (void)context;
-    float top = score > w->max[i] ? score : w->max[i];
-    w->sum[i] = w->sum[i] * exp2f(w->max[i] - top) + exp2f(score - top);
-    w->max[i] = top;
+    pad_scores(w, first, i);
+    float rescale;
+    sgm_softmax_strip s = {.scores = w->pads,
+                           .score_strip = 1,
+                           .strip = 1,
+                           .rows = 1,
+                           .chunks = sgm_div_up(w->f->pads, 16),
+                           .max = w->max + i,
+                           .sum = w->sum + i,
+                           .rescale = &rescale};
+    w->loops->softmax_strip(&s);
 }
 
-typedef struct pad_sums {
-    float dp;    /* dout . pad_v */
-    float p, ds; /* over the padding keys */
-} pad_sums;
-
-static void pad_grad(work *w, int64_t y, int64_t x, int i, int64_t at, float score, void *context)
-{
-    pad_sums *s = context;
-    float p = exp2f(score - w->lse[i]), ds = p * (s->dp - w->delta[i]);
-    s->p += p;
-    s->ds += ds;
-    w->dbh[y * QUERIES + i] += ds;
-    w->dbw[x * QUERIES + i] += ds;
-    if (w->t->sums.table) w->t->sums.table[at] += ds;
-}
-
-static void add_pads(work *w, int64_t first, int i)
+static void add_pads(const work *w, int64_t first, int i)
 {
     const sgm_attention_task *f = w->f;
+    const sgm_bias_sums *sums = &w->t->sums;
     const float *g = w->dout + i * w->d_padded, *q = w->q + i * w->d_padded;
-    pad_sums s = {.dp = f->pad_v ? w->loops->dot(g, f->pad_v, w->d) : 0};
-    each_pad(w, first, i, pad_grad, &s);
+    float factor = (f->pad_v ? w->loops->dot(g, f->pad_v, w->d) : 0) - w->delta[i], mass = 0;
+    int64_t n = 0, qy = (first + i) / f->q.run, qx = (first + i) % f->q.run;
+    pad_scores(w, first, i);
+    w->loops->exp2_shifted(w->pads, w->lse[i], round_up(f->pads, 16));
+    for (pad_walk p = first_pad(w); p.y < p.sh; next_row(&p)) {
+        int64_t at = sums->table ? table_at(&f->bias, p.y, p.x, qy, qx) : 0;
+        for (int64_t k = 0; k < pads_in_row(&p); k++, n++) {
+            float ds = w->pads[n] * factor;
+            mass += w->pads[n];
+            w->dbh[p.y * QUERIES + i] += ds;
+            w->dbw[(p.x + k) * QUERIES + i] += ds;
+            /* the table is mirrored: the next key lies one to the left */
+            if (sums->table) sums->table[at - k] += ds;
+        }
+    }
     for (int d = 0; f->pad_k && d < w->d; d++)
-        w->dq[d * QUERIES + i] += s.ds * f->pad_k[d];
-    if (w->t->sums.pad_k) w->loops->axpy(w->t->sums.pad_k, s.ds * f->scale, q, w->d);
-    if (w->t->sums.pad_v) w->loops->axpy(w->t->sums.pad_v, s.p, g, w->d);
+        w->dq[d * QUERIES + i] += mass * factor * f->pad_k[d];
+    if (sums->pad_k) w->loops->axpy(sums->pad_k, mass * factor * f->scale, q, w->d);
+    if (sums->pad_v) w->loops->axpy(sums->pad_v, mass, g, w->d);
 }
 
 /* ------------------------------------------------------------------------------------- gradients
@@ -320,7 +349,7 @@ static void log_sums(work *w, int64_t first, int n)
         w->loops->column_stats(w->s, w->strip, rows, QUERY_CHUNKS, w->max, w->sum);
     }
     for (int i = 0; i < QUERIES; i++) {
-        if (w->f->pads > 0 && i < n) each_pad(w, first, i, pad_stats, NULL);
+        if (w->f->pads > 0 && i < n) pad_stats(w, first, i);
         w->lse[i] = i < n ? w->max[i] + log2f(w->sum[i]) : INFINITY; /* no query: probability 0 */
     }
 }
@@ -412,16 +441,15 @@ static void key_grads(work *w, int64_t first, int n)
     }
 }
 
-/* What a query's bias owes to the tables and to the query itself. */
-static void relative_grads(const work *w, int64_t side, const float *db, const float *turned,
-                           int64_t ld, int64_t position, int i, float *rel, float *dq)
+/* What a query's bias owes to a table and to the query itself. */
+static void relative_grads(const work *w, int64_t side, const float *db, const float *plain,
+                           int64_t position, int i, float *rel, float *dq)
 {
     for (int64_t k = 0; k < side; k++) {
+        int64_t row = (position - k + side - 1) * w->d;
         float g = db[k * QUERIES + i];
-        if (rel)
-            w->loops->axpy(rel + (position - k + side - 1) * w->d, g, w->q + i * w->d_padded, w->d);
-        for (int d = 0; d < w->d; d++) /* the table's numbers are in units of log2 */
-            dq[d] += g * turned[d * ld + side - 1 - position + k] * (1 / SGM_LOG2E);
+        if (rel) w->loops->axpy(rel + row, g, w->q + i * w->d_padded, w->d);
+        w->loops->axpy(dq, g, plain + row, w->d);
     }
 }
 
@@ -445,10 +473,10 @@ static void finish_queries(work *w, int64_t first, int n)
         for (int d = 0; d < w->d; d++)
             dq[d] = w->dq[d * QUERIES + i] * w->f->scale;
         if (b->kind == SGM_BIAS_REL_POS) {
-            relative_grads(w, b->sh, w->dbh, b->rel_h, b->ld_h, (first + i) / run, i,
-                           w->t->sums.rel_h, dq);
-            relative_grads(w, b->sw, w->dbw, b->rel_w, b->ld_w, (first + i) % run, i,
-                           w->t->sums.rel_w, dq);
+            relative_grads(w, b->sh, w->dbh, b->plain_h, (first + i) / run, i, w->t->sums.rel_h,
+                           dq);
+            relative_grads(w, b->sw, w->dbw, b->plain_w, (first + i) % run, i, w->t->sums.rel_w,
+                           dq);
         }
         if (w->t->dq.data) add_rows(w, &w->t->dq, first + i, dq, w->t->accumulate_q);
     }

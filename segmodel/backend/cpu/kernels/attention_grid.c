@@ -114,6 +114,8 @@ sgm_position_bias sgm_grid_bias_of(const sgm_attention_grid_args *a, const float
     if (a->bias == SGM_BIAS_REL_POS) {
         b.rel_h = memory;
         b.rel_w = memory + a->head_dim * b.ld_h;
+        b.plain_h = a->rel_h;
+        b.plain_w = a->rel_w;
     } else if (a->bias == SGM_BIAS_TABLE) {
         b.table = memory + head * g.sh * b.ld_w;
     }
