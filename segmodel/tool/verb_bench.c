@@ -76,6 +76,13 @@ static uint8_t *noise(int side)
     return pixels;
 }
 
+static void print_profile(sgm_workspace *workspace)
+{
+    char *text = sgm_workspace_profile(workspace);
+    if (text) fputs(text, stdout);
+    free(text);
+}
+
 /* Runs the encoder's plan alone, matrix rate in between. */
 static sgm_status time_encoder(bench *b, double *flops, long *allocations)
 {
@@ -110,14 +117,35 @@ static sgm_status time_encoder(bench *b, double *flops, long *allocations)
         b->encode[i] = now_seconds() - start;
     }
     *allocations = count_allocations() - before;
-    if (status == SGM_OK && b->profile) {
-        char *text = sgm_workspace_profile(workspace);
-        if (text) fputs(text, stdout);
-        free(text);
-    }
+    if (status == SGM_OK && b->profile) print_profile(workspace);
     matrix_rate_destroy(rate);
     sgm_workspace_destroy(workspace);
     sgm_model_release(b->model, program);
+    return status;
+}
+
+/* Steps of the decoder for one point; the embedding's values do not matter for the time. */
+static sgm_status profile_decoder(bench *b)
+{
+    sgm_program *p;
+    sgm_workspace *workspace = NULL;
+    const int32_t labels[2] = {SGM_TOKEN_FOREGROUND, SGM_TOKEN_PADDING};
+    const float coordinates[4] = {0};
+    SGM_TRY(sgm_model_program(b->model, (sgm_program_key){true, 1, 2, false}, &p));
+    sgm_status status = sgm_workspace_create(p->plan, &workspace);
+    float *embedding = calloc((size_t)sgm_shape_count(p->in_embedding->shape), sizeof *embedding);
+    if (status == SGM_OK && embedding) {
+        sgm_workspace_time(workspace, true);
+        status = sgm_workspace_set(workspace, p->in_embedding, embedding);
+        if (status == SGM_OK) status = sgm_workspace_set(workspace, p->coordinates, coordinates);
+        if (status == SGM_OK) status = sgm_workspace_set(workspace, p->labels, labels);
+        for (int i = 0; status == SGM_OK && i < 2; i++)
+            status = sgm_plan_run(p->plan, workspace);
+        if (status == SGM_OK) print_profile(workspace);
+    }
+    free(embedding);
+    sgm_workspace_destroy(workspace);
+    sgm_model_release(b->model, p);
     return status;
 }
 
@@ -183,6 +211,7 @@ static int run_one(bench *b)
         printf("\n%s on %s\n", info.variant, sgm_context_device(b->context));
         line("load", 1e3 * (now_seconds() - start), "ms");
         status = time_encoder(b, &flops, &allocations[0]);
+        if (status == SGM_OK && b->profile) status = profile_decoder(b);
         if (status == SGM_OK) status = time_session(b, &set_image, &allocations[1]);
         if (status == SGM_OK) report(b, flops, set_image, allocations);
     }
@@ -260,7 +289,7 @@ int verb_bench(int argc, char **argv)
         {"--device", OPTION_DEVICE, &b.options.device, NULL, "auto|cpu|cuda", ""},
         {"--threads", OPTION_INT, &b.options.threads, NULL, "N", "0: one per core"},
         {"--repeat", OPTION_INT, &b.repeat, NULL, "N", "timed runs of each kind (5)"},
-        {"--profile", OPTION_FLAG, &b.profile, NULL, NULL, "time of every step of the encoder"},
+        {"--profile", OPTION_FLAG, &b.profile, NULL, NULL, "time of every step"},
         {"--loadonly", OPTION_FLAG, &b.load_only, NULL, NULL, "load the model and stop"},
         {0}};
     command_line command = {.usage = "segmodel bench FILE [--precision fp32|bf16] [--repeat N]\n"
