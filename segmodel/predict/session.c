@@ -2,7 +2,7 @@
 #include "predict/model.h"
 #include "predict/postprocess.h"
 #include "predict/prompt_prior.h"
-#include "predict/prompts.h"
+#include "predict/prompt_tokens.h"
 
 #include <math.h>
 #include <stdlib.h>

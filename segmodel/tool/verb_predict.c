@@ -4,7 +4,7 @@
 
 #include "checkpoint/npy.h"
 #include "predict/model.h"
-#include "predict/prompts.h"
+#include "predict/prompt_tokens.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -14,8 +14,8 @@ typedef struct golden_model {
     bool exact; /* FP32; otherwise BF16 with the wider limits */
     double embedding_limit, logit_limit, iou_limit;
     double upsampled_limit; /* one mask at image size: smoothed, so its spread is smaller */
-    float *input;     /* [S, S, 3] of the encoder golden's picture */
-    float *embedding; /* [grid, grid, dim] of it, once encoded */
+    float *input;           /* [S, S, 3] of the encoder golden's picture */
+    float *embedding;       /* [grid, grid, dim] of it, once encoded */
 } golden_model;
 
 /* The encoder's input for golden picture `variant` (0: the encoder golden's; 3: the second one of

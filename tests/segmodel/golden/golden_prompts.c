@@ -6,7 +6,7 @@
 #include "../hash_weights.h"
 
 #include "predict/postprocess.h"
-#include "predict/prompts.h"
+#include "predict/prompt_tokens.h"
 
 #include <stdlib.h>
 

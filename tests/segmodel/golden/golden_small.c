@@ -10,7 +10,7 @@
 
 #include "predict/model.h"
 #include "predict/postprocess.h"
-#include "predict/prompts.h"
+#include "predict/prompt_tokens.h"
 
 #include <stdlib.h>
 

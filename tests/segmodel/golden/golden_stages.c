@@ -113,8 +113,8 @@ static void min_max_input(const uint8_t *rgb, size_t count, float *input)
 void golden_make_input(const golden_model *m, int variant, float *input)
 {
     int side = m->config->image_size;
-    bool wide = m->config->protocol == SGM_PROTOCOL_SAM ||
-                m->config->protocol == SGM_PROTOCOL_LITE_MEDSAM;
+    bool wide =
+        m->config->protocol == SGM_PROTOCOL_SAM || m->config->protocol == SGM_PROTOCOL_LITE_MEDSAM;
     int height = wide ? side * 3 / 4 : side;
     size_t pixels = (size_t)side * (size_t)height;
     uint8_t *rgb = malloc(pixels * 3);

@@ -1,4 +1,4 @@
-#include "predict/prompts.h"
+#include "predict/prompt_tokens.h"
 
 #include <math.h>
 

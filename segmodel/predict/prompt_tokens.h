@@ -1,6 +1,6 @@
 /* Prompts in image pixels to the decoder's tokens. */
-#ifndef SEGMODEL_PREDICT_PROMPTS_H
-#define SEGMODEL_PREDICT_PROMPTS_H
+#ifndef SEGMODEL_PREDICT_PROMPT_TOKENS_H
+#define SEGMODEL_PREDICT_PROMPT_TOKENS_H
 
 #include "models/models.h"
 #include "predict/preprocess.h"
