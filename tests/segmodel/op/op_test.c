@@ -1,8 +1,10 @@
-/* Every op on every host backend.
+/* op_test forward|bf16|gradient [cpu|cuda]: every op on a backend.
  *
- *   forward   cpu in F32 against the reference loops
- *   bf16      cpu in BF16 against the reference loops (skipped where the CPU has none)
- *   gradient  reference gradients against finite differences, then cpu gradients against them
+ *   forward   in F32 against the reference loops
+ *   bf16      in BF16 against the reference loops (skipped where the device has none)
+ *   gradient  reference gradients against finite differences, then the backend's against them
+ *
+ * Without the device: one line and exit code 77.
  *
  * The graph's parameters are the inputs: values are uniform in [-1, 1) by a hash of name and index.
  * The scalar that is differentiated is the sum of the output times fixed random weights. */
@@ -135,32 +137,32 @@ static void judge(const op_case *c, const char *how, outcome want, outcome got, 
     free(got.values);
 }
 
-static void compare(const op_case *c, sgm_backend *ref, sgm_backend *cpu, bool bf16, double limit)
+static void compare(const op_case *c, sgm_backend *ref, sgm_backend *device, bool bf16, double limit)
 {
     outcome want = run_plain(c, ref, false);
-    judge(c, "plain", want, run_plain(c, cpu, bf16), limit);
-    judge(c, "planned", want, run_planned(c, cpu, bf16), limit);
+    judge(c, "plain", want, run_plain(c, device, bf16), limit);
+    judge(c, "planned", want, run_planned(c, device, bf16), limit);
     judge(c, "reference, planned", want, run_planned(c, ref, false), 1e-7);
     free(want.values);
 }
 
 /* F32: sums of up to 768 products, each rounded at 6e-8, err by sqrt(768) 6e-8 = 1.7e-6 of their
  * size at worst; exp, erf and tanh by polynomials good to 2e-7. */
-static void test_forward(sgm_backend *ref, sgm_backend *cpu)
+static void test_forward(sgm_backend *ref, sgm_backend *device)
 {
     for (int i = 0; i < op_case_count; i++)
-        compare(&op_cases[i], ref, cpu, false, op_cases[i].forward ? op_cases[i].forward : 1.7e-6);
+        compare(&op_cases[i], ref, device, false, op_cases[i].forward ? op_cases[i].forward : 1.7e-6);
 }
 
 /* BF16 has 8 bits: each factor is off by up to 2^-9, probabilities too; sums average it out. */
-static void test_bf16(sgm_backend *ref, sgm_backend *cpu)
+static void test_bf16(sgm_backend *ref, sgm_backend *device)
 {
-    if (!sgm_cpu_has_bf16()) {
+    if (!strcmp(device->ops->name, "cpu") && !sgm_cpu_has_bf16()) {
         printf("skipped: this CPU does not multiply BF16\n");
         exit(77);
     }
     for (int i = 0; i < op_case_count; i++)
-        compare(&op_cases[i], ref, cpu, true, op_cases[i].bf16 ? op_cases[i].bf16 : 6e-3);
+        compare(&op_cases[i], ref, device, true, op_cases[i].bf16 ? op_cases[i].bf16 : 6e-3);
 }
 
 /* ---------------------------------------------------------------------------------- gradients */
@@ -231,22 +233,32 @@ static void check_parameter(const op_case *c, differentiated *d, sgm_parameter *
     free(saved);
 }
 
-static void test_gradient(sgm_backend *ref, sgm_backend *cpu)
+/* Host copy of a gradient; the caller frees it. */
+static float *gradient_of(sgm_backend *backend, const sgm_parameter *p)
+{
+    float *values = calloc((size_t)p->count, sizeof *values);
+    CHECK_OK(backend->ops->download(backend, values, p->grad, (size_t)p->count * sizeof *values));
+    return values;
+}
+
+static void test_gradient(sgm_backend *ref, sgm_backend *device)
 {
     for (int i = 0; i < op_case_count; i++) {
         const op_case *c = &op_cases[i];
         if (c->no_gradient) continue;
         differentiated a = {0}, b = {0};
-        if (!differentiate(c, ref, &a) || !differentiate(c, cpu, &b)) exit(1);
+        if (!differentiate(c, ref, &a) || !differentiate(c, device, &b)) exit(1);
         CHECK_OK(sgm_train_plan_step(a.plan, 1));
         CHECK_OK(sgm_train_plan_step(b.plan, 1));
         for (int k = 0; k < sgm_params_count(a.params); k++) {
             sgm_parameter *x = sgm_params_get(a.params, k), *y = sgm_params_get(b.params, k);
-            double error = relative_error(y->grad, x->grad, x->count);
+            float *grad = gradient_of(device, y);
+            double error = relative_error(grad, x->grad, x->count);
             char what[128];
-            snprintf(what, sizeof what, "%s, gradient of %s on cpu: relative error %.3g", c->name,
-                     x->name, error);
+            snprintf(what, sizeof what, "%s, gradient of %s on %s: relative error %.3g", c->name,
+                     x->name, device->ops->name, error);
             check_that(error <= 2e-6, what, __FILE__, __LINE__);
+            free(grad);
         }
         for (int k = 0; k < sgm_params_count(a.params); k++)
             check_parameter(c, &a, sgm_params_get(a.params, k), k);
@@ -257,13 +269,19 @@ static void test_gradient(sgm_backend *ref, sgm_backend *cpu)
 
 int main(int argc, char **argv)
 {
-    sgm_backend *ref = NULL, *cpu = NULL;
+    sgm_backend *ref = NULL, *device = NULL;
     const char *mode = argc > 1 ? argv[1] : "forward";
-    if (!CHECK_OK(sgm_ref_create(&ref)) || !CHECK_OK(sgm_cpu_create(2, &cpu))) return 1;
-    if (!strcmp(mode, "forward")) test_forward(ref, cpu);
-    if (!strcmp(mode, "bf16")) test_bf16(ref, cpu);
-    if (!strcmp(mode, "gradient")) test_gradient(ref, cpu);
+    bool cuda = argc > 2 && !strcmp(argv[2], "cuda");
+    sgm_status status = cuda ? sgm_cuda_create(0, &device) : sgm_cpu_create(2, &device);
+    if (status == SGM_DEVICE) {
+        printf("skipped: %s\n", sgm_last_message());
+        return 77;
+    }
+    if (!CHECK_OK(status) || !CHECK_OK(sgm_ref_create(&ref))) return 1;
+    if (!strcmp(mode, "forward")) test_forward(ref, device);
+    if (!strcmp(mode, "bf16")) test_bf16(ref, device);
+    if (!strcmp(mode, "gradient")) test_gradient(ref, device);
     ref->ops->destroy(ref);
-    cpu->ops->destroy(cpu);
+    device->ops->destroy(device);
     return check_report();
 }

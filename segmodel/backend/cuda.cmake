@@ -1,0 +1,77 @@
+# The CUDA backend: a module (libsegmodel_cuda.so) that backend/cuda_load.c loads at run time.
+#
+#   SEGMODEL_CUDA                 AUTO: built when nvcc and cuBLAS are found; ON: insist; OFF: left out
+#   SEGMODEL_CUDA_ARCHITECTURES   list for machine code; PTX of the first one is added, which newer
+#                                 GPUs compile for themselves. "all": 75;80;86;89;90a;100
+#
+# nvcc is called directly: CMake's own CUDA language would need a GPU architecture that it knows and
+# makes configuring fail where nvcc is half installed.
+set(SEGMODEL_CUDA_ARCHITECTURES "75;80;90a;100" CACHE STRING
+    "GPU architectures to build machine code for, or all")
+
+set(SGM_CUDA_MISSING "")
+if(NOT SEGMODEL_CUDA STREQUAL OFF)
+    find_program(SGM_NVCC nvcc HINTS ENV CUDA_PATH ENV CUDA_HOME PATHS /usr/local/cuda
+        PATH_SUFFIXES bin)
+    if(SGM_NVCC)
+        get_filename_component(SGM_CUDA_BIN ${SGM_NVCC} REALPATH)
+        get_filename_component(SGM_CUDA_BIN ${SGM_CUDA_BIN} DIRECTORY)
+        get_filename_component(SGM_CUDA_ROOT ${SGM_CUDA_BIN} DIRECTORY)
+        set(SGM_CUDA_HINTS HINTS ${SGM_CUDA_ROOT} ${SGM_CUDA_ROOT}/targets/x86_64-linux
+            PATHS /usr/local/cuda PATH_SUFFIXES lib64 lib lib/x86_64-linux-gnu)
+        find_library(SGM_CUBLAS cublas ${SGM_CUDA_HINTS})
+        find_library(SGM_CUDART cudart_static ${SGM_CUDA_HINTS})
+    endif()
+    if(NOT SGM_NVCC)
+        set(SGM_CUDA_MISSING "nvcc was not found")
+    elseif(NOT SGM_CUBLAS OR NOT SGM_CUDART)
+        set(SGM_CUDA_MISSING "the CUDA Toolkit's libcublas or libcudart_static was not found")
+    endif()
+    if(SGM_CUDA_MISSING AND SEGMODEL_CUDA STREQUAL ON)
+        message(FATAL_ERROR "SEGMODEL_CUDA=ON: ${SGM_CUDA_MISSING}")
+    endif()
+endif()
+
+target_link_libraries(segmodel PUBLIC ${CMAKE_DL_LIBS})
+
+if(SEGMODEL_CUDA STREQUAL OFF)
+    message(STATUS "segmodel: CUDA left out (SEGMODEL_CUDA=OFF)")
+elseif(SGM_CUDA_MISSING)
+    message(STATUS "segmodel: CUDA left out, ${SGM_CUDA_MISSING}")
+else()
+    set(archs ${SEGMODEL_CUDA_ARCHITECTURES})
+    if(archs STREQUAL all)
+        set(archs 75 80 86 89 90a 100)
+    endif()
+    set(SGM_CUDA_GENCODE "")
+    foreach(arch IN LISTS archs)
+        list(APPEND SGM_CUDA_GENCODE -gencode arch=compute_${arch},code=sm_${arch})
+    endforeach()
+    list(GET archs 0 first)
+    list(APPEND SGM_CUDA_GENCODE -gencode arch=compute_${first},code=compute_${first})
+
+    file(GLOB SGM_CUDA_SOURCES CONFIGURE_DEPENDS ${CMAKE_CURRENT_LIST_DIR}/cuda/*.cu)
+    set(SGM_CUDA_OBJECTS "")
+    foreach(source IN LISTS SGM_CUDA_SOURCES)
+        get_filename_component(name ${source} NAME_WE)
+        set(object ${CMAKE_CURRENT_BINARY_DIR}/cuda/${name}.o)
+        add_custom_command(OUTPUT ${object}
+            COMMAND ${CMAKE_COMMAND} -E make_directory ${CMAKE_CURRENT_BINARY_DIR}/cuda
+            COMMAND ${SGM_NVCC} -std=c++17 -O3 ${SGM_CUDA_GENCODE}
+                -Xcompiler=-fPIC,-fvisibility=hidden,-fno-exceptions,-fno-rtti,-Wall
+                -I${CMAKE_CURRENT_SOURCE_DIR} -I${CMAKE_CURRENT_SOURCE_DIR}/include
+                -MD -MF ${object}.d -c ${source} -o ${object}
+            DEPENDS ${source} DEPFILE ${object}.d
+            COMMENT "nvcc ${name}.cu" VERBATIM)
+        list(APPEND SGM_CUDA_OBJECTS ${object})
+    endforeach()
+    add_library(segmodel_cuda MODULE ${SGM_CUDA_OBJECTS})
+    set_target_properties(segmodel_cuda PROPERTIES LINKER_LANGUAGE C
+        LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/lib
+        INSTALL_RPATH "$ORIGIN:/usr/local/cuda/lib64")
+    target_link_libraries(segmodel_cuda PRIVATE ${SGM_CUDART} ${SGM_CUBLAS} Threads::Threads
+        ${CMAKE_DL_LIBS} rt m)
+    install(TARGETS segmodel_cuda LIBRARY DESTINATION lib)
+    list(JOIN archs " " text)
+    message(STATUS "segmodel: CUDA module for sm ${text}, and PTX of ${first}")
+endif()

@@ -1,0 +1,409 @@
+/* Attention, backward. Scores are made again, for as many (group, head) pairs at once as fit into a
+ * bounded scratch, so that all products are batched matrix products:
+ *
+ *     P = softmax(s Q K^T + bias)    dV = P^T dO    dP = dO V^T    dS = P (dP - sum(P dP))
+ *     dQ = s dS K + relative position      dK = s dS^T Q
+ *
+ * Every gradient element is summed in a fixed order. All in F32. */
+#include "cuda_attention.h"
+
+static const int64_t SCORES_AT_ONCE = 24 << 20; /* values of P, and again of dP */
+
+/* Pairs u = group * heads + head, in [first, first + count) at a time. */
+typedef struct pair_range {
+    int first, count;
+} pair_range;
+
+typedef struct attend_grads {
+    const float *dout;
+    float *dq, *dk, *dv; /* of the inputs; in a grid all three are dqkv */
+    float *dpad, *dtable, *drel_h, *drel_w;
+} attend_grads;
+
+typedef struct attend_parts {
+    int at_once, total;
+    float *rel;
+    float *q, *k, *v, *dout, *p, *dp, *dq, *dk, *dv; /* per pair */
+    float *drel;                                     /* per pair, query and key row or column */
+    float *rows; /* partial gradients of rel_h and rel_w */
+} attend_parts;
+
+enum { ROW_CHUNKS = 32 };
+
+static int rel_rows(const sgm_attend *a)
+{
+    return 2 * a->Sh - 1 + 2 * a->Sw - 1;
+}
+
+static float *take_floats(sgm_cursor *cursor, int64_t count)
+{
+    return (float *)sgm_take(cursor, (size_t)count * sizeof(float));
+}
+
+static attend_parts take_parts(const sgm_attend *a, sgm_cursor *cursor)
+{
+    attend_parts p = {};
+    bool rel_pos = a->bias == SGM_BIAS_REL_POS;
+    int64_t scores = (int64_t)a->N * a->M, n = (int64_t)a->N * a->D, m = (int64_t)a->M * a->D;
+    int64_t most = SCORES_AT_ONCE / scores;
+    p.total = a->groups * a->heads;
+    p.at_once = most < 1 ? 1 : most < p.total ? (int)most : p.total;
+    p.rel = take_floats(cursor, (int64_t)(sgm_attend_rel_bytes(a) / sizeof(float)));
+    p.q = take_floats(cursor, p.at_once * n);
+    p.k = take_floats(cursor, p.at_once * m);
+    p.v = take_floats(cursor, p.at_once * m);
+    p.dout = take_floats(cursor, p.at_once * n);
+    p.p = take_floats(cursor, p.at_once * scores);
+    p.dp = take_floats(cursor, p.at_once * scores);
+    p.dq = take_floats(cursor, p.at_once * n);
+    p.dk = take_floats(cursor, p.at_once * m);
+    p.dv = take_floats(cursor, p.at_once * m);
+    p.drel = take_floats(cursor, rel_pos ? (int64_t)p.at_once * a->N * (a->Sh + a->Sw) : 0);
+    p.rows = take_floats(cursor, rel_pos ? (int64_t)ROW_CHUNKS * rel_rows(a) * a->D : 0);
+    return p;
+}
+
+/* --------------------------------------------------------------------------------- in and out */
+
+/* q and dout, or k and v, of the pairs as dense [pair, token, D]; padding queries are zeros. */
+static __global__ void collect_queries_kernel(sgm_attend a, pair_range range, int64_t count,
+                                              const float *dout, float *q, float *dout_dense)
+{
+    int64_t i = (int64_t)blockIdx.x * blockDim.x + threadIdx.x;
+    if (i >= count) return;
+    int d = (int)(i % a.D), n = (int)(i / a.D % a.N), u = range.first + (int)(i / a.D / a.N);
+    int token = sgm_query_token(a, u / a.heads, n), h = u % a.heads;
+    bool real = token >= 0;
+    q[i] = real ? sgm_load(a.q, (int64_t)token * a.q_row + a.q_part + h * a.head_step + d) : 0;
+    dout_dense[i] = real ? dout[(int64_t)token * a.out_row + h * a.D + d] : 0;
+}
+
+static __global__ void collect_keys_kernel(sgm_attend a, pair_range range, int64_t count, float *k,
+                                           float *v)
+{
+    int64_t i = (int64_t)blockIdx.x * blockDim.x + threadIdx.x;
+    if (i >= count) return;
+    int d = (int)(i % a.D), m = (int)(i / a.D % a.M), u = range.first + (int)(i / a.D / a.M);
+    int token = sgm_key_token(a, u / a.heads, m), h = u % a.heads;
+    k[i] = sgm_key_value(a, a.k, a.k_part, token, h, d);
+    v[i] = sgm_key_value(a, a.v, a.v_part, token, h, d);
+}
+
+/* Adds to the input's gradient; every (token, head) belongs to one pair. */
+static __global__ void give_queries_kernel(sgm_attend a, pair_range range, int64_t count,
+                                           const float *dq, float *to)
+{
+    int64_t i = (int64_t)blockIdx.x * blockDim.x + threadIdx.x;
+    if (i >= count) return;
+    int d = (int)(i % a.D), n = (int)(i / a.D % a.N), u = range.first + (int)(i / a.D / a.N);
+    int token = sgm_query_token(a, u / a.heads, n), h = u % a.heads;
+    if (token >= 0) to[(int64_t)token * a.q_row + a.q_part + h * a.head_step + d] += dq[i];
+}
+
+static __global__ void give_keys_kernel(sgm_attend a, pair_range range, int64_t count, int part,
+                                        const float *dk, float *to)
+{
+    int64_t i = (int64_t)blockIdx.x * blockDim.x + threadIdx.x;
+    if (i >= count) return;
+    int d = (int)(i % a.D), m = (int)(i / a.D % a.M), u = range.first + (int)(i / a.D / a.M);
+    int token = sgm_key_token(a, u / a.heads, m), h = u % a.heads;
+    if (token >= 0) to[(int64_t)token * a.kv_row + part + h * a.head_step + d] += dk[i];
+}
+
+/* First pair of head h in the range, counted from the range's first. */
+static __device__ int first_of_head(const sgm_attend &a, pair_range range, int h)
+{
+    return (h + a.heads - range.first % a.heads) % a.heads;
+}
+
+/* Keys that all groups share: one thread per key element adds the groups up. */
+static __global__ void give_shared_keys_kernel(sgm_attend a, pair_range range, const float *dk,
+                                               float *to)
+{
+    SGM_ELEMENT(i, a.M * a.kv_row);
+    int m = i / a.kv_row, h = i % a.kv_row / a.D, d = i % a.D;
+    float sum = 0;
+    for (int u = first_of_head(a, range, h); u < range.count; u += a.heads)
+        sum += dk[((int64_t)u * a.M + m) * a.D + d];
+    to[i] += sum;
+}
+
+/* The padding token's k and v: one block per channel adds up all padding places. */
+static __global__ void give_padding_kernel(sgm_attend a, pair_range range, int part,
+                                           const float *dk, float *dpad)
+{
+    __shared__ float board[SGM_TEAM + 32];
+    int h = (int)blockIdx.x / a.D, d = (int)blockIdx.x % a.D;
+    float sum = 0;
+    for (int u = first_of_head(a, range, h); u < range.count; u += a.heads)
+        for (int m = (int)threadIdx.x; m < a.M; m += SGM_TEAM)
+            if (sgm_grid_token(a, (range.first + u) / a.heads, m) < 0)
+                sum += dk[((int64_t)u * a.M + m) * a.D + d];
+    sum = sgm_team_sum(sum, board);
+    if (threadIdx.x == 0) dpad[part + h * a.head_step + d] += sum;
+}
+
+/* ----------------------------------------------------------------------------------- the softmax */
+
+/* One block per (pair, query): scores become probabilities, zeros for a padding query. */
+static __global__ void probabilities_kernel(sgm_attend a, pair_range range, float *scores)
+{
+    __shared__ float board[SGM_TEAM + 32];
+    int u = range.first + (int)blockIdx.x / a.N, n = (int)blockIdx.x % a.N, h = u % a.heads;
+    int token = sgm_query_token(a, u / a.heads, n);
+    float *row = scores + (int64_t)blockIdx.x * a.M;
+    float top = -INFINITY, sum = 0;
+    for (int m = (int)threadIdx.x; m < a.M; m += SGM_TEAM) {
+        if (token >= 0 && a.bias != SGM_BIAS_NONE) row[m] += sgm_bias_of(a, token, h, n, m);
+        top = fmaxf(top, row[m]);
+    }
+    top = sgm_team_max(top, board);
+    for (int m = (int)threadIdx.x; m < a.M; m += SGM_TEAM)
+        sum += expf(row[m] - top);
+    sum = sgm_team_sum(sum, board);
+    for (int m = (int)threadIdx.x; m < a.M; m += SGM_TEAM)
+        row[m] = token >= 0 ? expf(row[m] - top) / sum : 0;
+}
+
+/* dp becomes dS. */
+static __global__ void score_gradient_kernel(int M, const float *p, float *dp)
+{
+    __shared__ float board[SGM_TEAM + 32];
+    int64_t row = (int64_t)blockIdx.x * M;
+    float mean = 0;
+    for (int m = (int)threadIdx.x; m < M; m += SGM_TEAM)
+        mean += p[row + m] * dp[row + m];
+    mean = sgm_team_sum(mean, board);
+    for (int m = (int)threadIdx.x; m < M; m += SGM_TEAM)
+        dp[row + m] = p[row + m] * (dp[row + m] - mean);
+}
+
+/* ---------------------------------------------------------------------------------------- biases */
+
+/* drel[pair, query, j]: dS summed over key row j, or key column j - Sh. */
+static __global__ void rel_gradient_kernel(sgm_attend a, int64_t count, const float *ds,
+                                           float *drel)
+{
+    int64_t i = (int64_t)blockIdx.x * blockDim.x + threadIdx.x;
+    if (i >= count) return;
+    int j = (int)(i % (a.Sh + a.Sw));
+    const float *row = ds + i / (a.Sh + a.Sw) * a.M;
+    float sum = 0;
+    if (j < a.Sh)
+        for (int x = 0; x < a.Sw; x++)
+            sum += row[j * a.Sw + x];
+    else
+        for (int y = 0; y < a.Sh; y++)
+            sum += row[y * a.Sw + j - a.Sh];
+    drel[i] = sum;
+}
+
+/* dq += sum over j of drel[j] times j's row of rel_h or rel_w. */
+static __global__ void rel_query_kernel(sgm_attend a, int64_t count, const float *drel, float *dq)
+{
+    int64_t i = (int64_t)blockIdx.x * blockDim.x + threadIdx.x;
+    if (i >= count) return;
+    int d = (int)(i % a.D), n = (int)(i / a.D % a.N), y = n / a.Sw, x = n % a.Sw;
+    const float *g = drel + i / a.D * (a.Sh + a.Sw);
+    float sum = 0;
+    for (int j = 0; j < a.Sh; j++)
+        sum += g[j] * a.rel_h[(y - j + a.Sh - 1) * a.D + d];
+    for (int j = 0; j < a.Sw; j++)
+        sum += g[a.Sh + j] * a.rel_w[(x - j + a.Sw - 1) * a.D + d];
+    dq[i] += sum;
+}
+
+/* rows: [chunk, 2 Sh - 1, D] for rel_h, then [chunk, 2 Sw - 1, D] for rel_w, summed over the pairs
+ * chunk, chunk + ROW_CHUNKS, ...; a block per row and chunk, a thread per channel. */
+static __global__ void rel_rows_kernel(sgm_attend a, pair_range range, const float *drel,
+                                       const float *q, float *rows)
+{
+    int t = (int)blockIdx.x, chunk = (int)blockIdx.y, d = (int)threadIdx.x;
+    int of_h = 2 * a.Sh - 1, of_w = 2 * a.Sw - 1;
+    bool is_h = t < of_h;
+    if (d >= a.D) return;
+    float sum = 0;
+    for (int u = chunk; u < range.count; u += ROW_CHUNKS)
+        for (int n = 0; n < a.N; n++) {
+            int j = is_h ? n / a.Sw - t + a.Sh - 1 : n % a.Sw - (t - of_h) + a.Sw - 1;
+            if (j < 0 || j >= (is_h ? a.Sh : a.Sw)) continue;
+            int64_t query = (int64_t)u * a.N + n;
+            sum += drel[query * (a.Sh + a.Sw) + (is_h ? j : a.Sh + j)] * q[query * a.D + d];
+        }
+    int row = is_h ? chunk * of_h + t : ROW_CHUNKS * of_h + chunk * of_w + t - of_h;
+    rows[(int64_t)row * a.D + d] = sum;
+}
+
+/* dtable[h, dy, dx] += dS over all pairs of queries and keys so far apart; one block per element. */
+static __global__ void table_kernel(sgm_attend a, pair_range range, const float *ds, float *dtable)
+{
+    __shared__ float board[SGM_TEAM + 32];
+    int dx = (int)blockIdx.x % a.Sw, dy = (int)blockIdx.x / a.Sw % a.Sh;
+    int h = (int)blockIdx.x / a.Sw / a.Sh;
+    float sum = 0;
+    for (int u = first_of_head(a, range, h); u < range.count; u += a.heads)
+        for (int n = (int)threadIdx.x; n < a.N; n += SGM_TEAM) {
+            const float *row = ds + ((int64_t)u * a.N + n) * a.M;
+            for (int k = 0; k < 4; k++) {
+                int y = n / a.Sw + (k / 2 ? -dy : dy), x = n % a.Sw + (k % 2 ? -dx : dx);
+                bool twice = (k / 2 && !dy) || (k % 2 && !dx); /* + 0 and - 0 are one key */
+                if (!twice && y >= 0 && y < a.Sh && x >= 0 && x < a.Sw) sum += row[y * a.Sw + x];
+            }
+        }
+    sum = sgm_team_sum(sum, board);
+    if (threadIdx.x == 0) dtable[blockIdx.x] += sum;
+}
+
+/* ------------------------------------------------------------------------------------- one range */
+
+/* c[u] = alpha op(a[u]) b[u] or a[u] b[u]^T, dense per pair: [m, n] = [m, k] [k, n]. */
+static sgm_status pair_product(sgm_cuda *cuda, int pairs, int m, int n, int k, const float *a,
+                               bool transpose_a, const float *b, bool transpose_b, float alpha,
+                               float *c)
+{
+    sgm_product p = {};
+    p.m = m, p.n = n, p.k = k;
+    p.transpose_a = transpose_a, p.transpose_b = transpose_b;
+    p.a = a, p.b = b, p.c = c;
+    p.lda = transpose_a ? m : k;
+    p.ldb = transpose_b ? k : n;
+    p.ldc = n;
+    p.alpha = alpha;
+    p.batch = pairs;
+    p.a_step = (long long)m * k, p.b_step = (long long)k * n, p.c_step = (long long)m * n;
+    return sgm_cuda_product(cuda, &p);
+}
+
+static sgm_status range_products(sgm_cuda *cuda, const sgm_attend *args, const attend_parts *p,
+                                 pair_range range)
+{
+    const sgm_attend a = *args;
+    unsigned rows = (unsigned)(range.count * a.N);
+    float *probabilities = p->p, *ds = p->dp;
+    int M = a.M;
+    SGM_TRY(pair_product(cuda, range.count, a.N, a.M, a.D, p->q, false, p->k, true, a.scale,
+                         probabilities));
+    SGM_LAUNCH_TEAM(probabilities_kernel, rows, SGM_TEAM, cuda->stream, a, range, probabilities);
+    SGM_TRY(pair_product(cuda, range.count, a.M, a.D, a.N, probabilities, true, p->dout, false, 1,
+                         p->dv));
+    SGM_TRY(pair_product(cuda, range.count, a.N, a.M, a.D, p->dout, false, p->v, true, 1, ds));
+    SGM_LAUNCH_TEAM(score_gradient_kernel, rows, SGM_TEAM, cuda->stream, M, probabilities, ds);
+    SGM_TRY(pair_product(cuda, range.count, a.N, a.D, a.M, ds, false, p->k, false, a.scale, p->dq));
+    return pair_product(cuda, range.count, a.M, a.D, a.N, ds, true, p->q, false, a.scale, p->dk);
+}
+
+static void range_rel(sgm_cuda *cuda, const sgm_attend *args, const attend_parts *p,
+                      const attend_grads *to, pair_range range)
+{
+    const sgm_attend a = *args;
+    int64_t queries = (int64_t)range.count * a.N, sums = queries * (a.Sh + a.Sw);
+    int of_h = (2 * a.Sh - 1) * a.D, of_w = (2 * a.Sw - 1) * a.D;
+    float *drel = p->drel, *dq = p->dq, *q = p->q, *rows = p->rows;
+    const float *ds = p->dp;
+    SGM_LAUNCH(rel_gradient_kernel, sgm_blocks(sums), SGM_THREADS, cuda->stream, a, sums, ds, drel);
+    SGM_LAUNCH(rel_query_kernel, sgm_blocks(queries * a.D), SGM_THREADS, cuda->stream, a,
+               queries * a.D, drel, dq);
+    if (!to->drel_h && !to->drel_w) return;
+    dim3 grid((unsigned)rel_rows(args), ROW_CHUNKS);
+    SGM_LAUNCH(rel_rows_kernel, grid, SGM_MOST_HEAD_DIM, cuda->stream, a, range, drel, q, rows);
+    if (to->drel_h) sgm_cuda_fold(cuda, rows, ROW_CHUNKS, of_h, to->drel_h, true);
+    if (to->drel_w) sgm_cuda_fold(cuda, rows + ROW_CHUNKS * of_h, ROW_CHUNKS, of_w, to->drel_w, true);
+}
+
+static void range_out(sgm_cuda *cuda, const sgm_attend *args, const attend_parts *p,
+                      const attend_grads *to, pair_range range)
+{
+    const sgm_attend a = *args;
+    int64_t n = (int64_t)range.count * a.N * a.D, m = (int64_t)range.count * a.M * a.D;
+    float *grads[] = {to->dk, to->dv}, *from[] = {p->dk, p->dv};
+    int parts[] = {a.k_part, a.v_part};
+    float *dq = p->dq, *to_q = to->dq, *dpad = to->dpad;
+    if (to_q)
+        SGM_LAUNCH(give_queries_kernel, sgm_blocks(n), SGM_THREADS, cuda->stream, a, range, n, dq,
+                   to_q);
+    for (int i = 0; i < 2; i++) {
+        float *grad = grads[i], *dk = from[i];
+        int part = parts[i];
+        if (grad && a.shared_keys)
+            SGM_LAUNCH(give_shared_keys_kernel, sgm_blocks((int64_t)a.M * a.kv_row), SGM_THREADS,
+                       cuda->stream, a, range, dk, grad);
+        else if (grad)
+            SGM_LAUNCH(give_keys_kernel, sgm_blocks(m), SGM_THREADS, cuda->stream, a, range, m,
+                       part, dk, grad);
+        if (dpad)
+            SGM_LAUNCH_TEAM(give_padding_kernel, (unsigned)(a.heads * a.D), SGM_TEAM, cuda->stream,
+                            a, range, part, dk, dpad);
+    }
+}
+
+static sgm_status one_range(sgm_cuda *cuda, const sgm_attend *args, const attend_parts *p,
+                            const attend_grads *to, pair_range range)
+{
+    const sgm_attend a = *args;
+    int64_t n = (int64_t)range.count * a.N * a.D, m = (int64_t)range.count * a.M * a.D;
+    float *q = p->q, *k = p->k, *v = p->v, *dout = p->dout, *dtable = to->dtable;
+    const float *from = to->dout, *ds = p->dp;
+    SGM_LAUNCH(collect_queries_kernel, sgm_blocks(n), SGM_THREADS, cuda->stream, a, range, n, from,
+               q, dout);
+    SGM_LAUNCH(collect_keys_kernel, sgm_blocks(m), SGM_THREADS, cuda->stream, a, range, m, k, v);
+    SGM_TRY(range_products(cuda, args, p, range));
+    if (a.bias == SGM_BIAS_REL_POS) range_rel(cuda, args, p, to, range);
+    if (dtable)
+        SGM_LAUNCH_TEAM(table_kernel, (unsigned)(a.heads * a.Sh * a.Sw), SGM_TEAM, cuda->stream, a,
+                        range, ds, dtable);
+    range_out(cuda, args, p, to, range);
+    return SGM_OK;
+}
+
+/* ------------------------------------------------------------------------------------------ steps */
+
+static attend_grads grads_of(const sgm_step *step, const sgm_attend *a)
+{
+    attend_grads g = {};
+    float *in[4];
+    for (int i = 0; i < 4; i++)
+        in[i] = i < step->input_count ? (float *)step->grad_in[i].data : NULL;
+    g.dout = (const float *)step->grad_out.data;
+    g.dq = in[0];
+    g.dk = a->grid ? in[0] : in[1];
+    g.dv = a->grid ? in[0] : in[2];
+    if (!a->grid) return g;
+    g.dpad = in[1];
+    if (a->bias == SGM_BIAS_TABLE) g.dtable = in[2];
+    if (a->bias == SGM_BIAS_REL_POS) {
+        g.drel_h = in[2];
+        g.drel_w = in[3];
+    }
+    return g;
+}
+
+sgm_status sgm_cuda_attention_backward(sgm_cuda *cuda, const sgm_step *step)
+{
+    sgm_cursor cursor = {(char *)step->scratch, 0};
+    sgm_attend a = sgm_attend_of(step);
+    if (a.D > SGM_MOST_HEAD_DIM)
+        return sgm_cuda_fail(cuda, SGM_DEVICE,
+                             "CUDA: attention heads of %d channels; at most %d are supported", a.D,
+                             (int)SGM_MOST_HEAD_DIM);
+    attend_parts p = take_parts(&a, &cursor);
+    attend_grads to = grads_of(step, &a);
+    for (int i = 0; i < step->input_count; i++)
+        SGM_TRY(sgm_cuda_clear_grad(cuda, step, i));
+    sgm_attend_rel(cuda, &a, p.rel);
+    for (int first = 0; first < p.total; first += p.at_once) {
+        pair_range range = {first, p.total - first < p.at_once ? p.total - first : p.at_once};
+        SGM_TRY(one_range(cuda, &a, &p, &to, range));
+    }
+    return SGM_OK;
+}
+
+void sgm_cuda_attention_scratch(sgm_cuda *cuda, const sgm_step *step, bool backward,
+                                sgm_cursor *cursor)
+{
+    (void)cuda;
+    sgm_attend a = sgm_attend_of(step);
+    if (backward)
+        take_parts(&a, cursor);
+    else
+        sgm_take(cursor, sgm_attend_rel_bytes(&a));
+}

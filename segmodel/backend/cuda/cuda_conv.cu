@@ -1,0 +1,610 @@
+/* Convolutions. Dense ones become matrix products over patches gathered in scratch (im2col), with
+ * the channels of a tap side by side; depthwise and other grouped ones have direct kernels;
+ * transposed 2 x 2 ones are a product whose four parts are scattered. */
+#include "cuda_internal.h"
+
+typedef struct conv_sizes {
+    int B, H, W, I, O, kh, kw, H2, W2, Ig, Og, stride, pad;
+} conv_sizes;
+
+static conv_sizes sizes_of(const sgm_step *step)
+{
+    const int64_t *x = step->in[0].shape.dim, *w = step->in[1].shape.dim, *y = step->out.shape.dim;
+    conv_sizes c = {};
+    c.B = (int)x[0], c.H = (int)x[1], c.W = (int)x[2], c.I = (int)x[3];
+    c.O = (int)w[0], c.kh = (int)w[2], c.kw = (int)w[3], c.H2 = (int)y[1], c.W2 = (int)y[2];
+    c.Ig = (int)w[1];
+    c.Og = c.O / step->node->u.conv.groups;
+    c.stride = step->node->u.conv.stride;
+    c.pad = step->node->u.conv.pad;
+    return c;
+}
+
+static bool is_dense(const sgm_step *step)
+{
+    return step->node->u.conv.groups == 1;
+}
+
+/* ------------------------------------------------------------------------------------- packing */
+
+/* w[O, I, taps] -> packed[O, taps, I] */
+static __global__ void pack_kernel(const float *w, int I, int taps, int count, sgm_floats packed)
+{
+    SGM_ELEMENT(i, count);
+    int in = i % I, tap = i / I % taps, out = i / I / taps;
+    sgm_store(packed, i, w[(out * I + in) * taps + tap]);
+}
+
+/* w[I, O, 4] -> packed[4, O, I] */
+static __global__ void pack_transposed_kernel(const float *w, int I, int O, int count,
+                                              sgm_floats packed)
+{
+    SGM_ELEMENT(i, count);
+    int in = i % I, out = i / I % O, tap = i / I / O;
+    sgm_store(packed, i, w[(in * O + out) * 4 + tap]);
+}
+
+/* dw[O, I, taps] (+)= packed[O, taps, I] */
+static __global__ void unpack_kernel(const float *packed, int I, int taps, int count, float *dw,
+                                     bool accumulate)
+{
+    SGM_ELEMENT(i, count);
+    int tap = i % taps, in = i / taps % I, out = i / taps / I;
+    sgm_give(&dw[i], packed[(out * taps + tap) * I + in], accumulate);
+}
+
+/* dw[I, O, 4] (+)= packed[4, O, I] */
+static __global__ void unpack_transposed_kernel(const float *packed, int I, int O, int count,
+                                                float *dw, bool accumulate)
+{
+    SGM_ELEMENT(i, count);
+    int tap = i % 4, out = i / 4 % O, in = i / 4 / O;
+    sgm_give(&dw[i], packed[(tap * O + out) * I + in], accumulate);
+}
+
+size_t sgm_cuda_conv_pack_bytes(const sgm_step *step, sgm_dtype type)
+{
+    if (step->node->op == SGM_OP_CONV2D && !is_dense(step)) return 0;
+    return (size_t)sgm_count_of(step->in[1].shape) * sgm_bytes_of(type);
+}
+
+void sgm_cuda_conv_pack(sgm_cuda *cuda, const sgm_step *step, sgm_dtype type, void *packed)
+{
+    const int64_t *d = step->in[1].shape.dim;
+    const float *w = (const float *)step->in[1].data;
+    int count = sgm_count_of(step->in[1].shape);
+    sgm_floats to = {packed, type == SGM_BF16};
+    if (step->node->op == SGM_OP_CONV_TRANSPOSE)
+        SGM_LAUNCH(pack_transposed_kernel, sgm_blocks(count), SGM_THREADS, cuda->stream, w,
+                   (int)d[0], (int)d[1], count, to);
+    else
+        SGM_LAUNCH(pack_kernel, sgm_blocks(count), SGM_THREADS, cuda->stream, w, (int)d[1],
+                   (int)(d[2] * d[3]), count, to);
+}
+
+/* The packed weight: made beforehand, or now in scratch. */
+static const void *packed_weight(sgm_cuda *cuda, const sgm_step *step, sgm_dtype type,
+                                 sgm_cursor *cursor)
+{
+    if (step->packed) return step->packed;
+    void *packed = sgm_take(cursor, sgm_cuda_conv_pack_bytes(step, type));
+    if (cursor->base) sgm_cuda_conv_pack(cuda, step, type, packed);
+    return packed;
+}
+
+/* -------------------------------------------------------------------------------------- patches */
+
+/* Row p of `patches` holds the taps of output pixel first + p, channels innermost. */
+static __global__ void gather_patches_kernel(conv_sizes c, sgm_floats x, int first, int count,
+                                             sgm_floats patches)
+{
+    SGM_ELEMENT(i, count);
+    int in = i % c.I, tap = i / c.I % (c.kh * c.kw), p = first + i / c.I / (c.kh * c.kw);
+    int y = p / c.W2 % c.H2 * c.stride - c.pad + tap / c.kw;
+    int z = p % c.W2 * c.stride - c.pad + tap % c.kw, b = p / c.W2 / c.H2;
+    bool inside = y >= 0 && y < c.H && z >= 0 && z < c.W;
+    sgm_store(patches, i, inside ? sgm_load(x, ((b * c.H + y) * c.W + z) * c.I + in) : 0);
+}
+
+/* dx of the image that starts at input pixel `first`: sums what its output pixels' patches say.
+ * `patches` are those of that one image. */
+static __global__ void scatter_patches_kernel(conv_sizes c, const float *patches, int first,
+                                              float *dx, bool accumulate)
+{
+    SGM_ELEMENT(i, c.H * c.W * c.I);
+    int in = i % c.I, z = i / c.I % c.W, y = i / c.I / c.W;
+    float sum = 0;
+    for (int ky = 0; ky < c.kh; ky++)
+        for (int kx = 0; kx < c.kw; kx++) {
+            int v = y + c.pad - ky, u = z + c.pad - kx;
+            if (v < 0 || u < 0 || v % c.stride || u % c.stride) continue;
+            if (v / c.stride >= c.H2 || u / c.stride >= c.W2) continue;
+            int p = v / c.stride * c.W2 + u / c.stride;
+            sum += patches[(p * c.kh * c.kw + ky * c.kw + kx) * c.I + in];
+        }
+    sgm_give(&dx[first * c.I + i], sum, accumulate);
+}
+
+/* A 1 x 1 kernel at stride 1: the image is its own patches. */
+static bool is_pointwise(const conv_sizes *c)
+{
+    return c->kh == 1 && c->kw == 1 && c->stride == 1 && c->pad == 0;
+}
+
+static const int64_t PATCH_BYTES = 64 << 20, SUM_BYTES = 32 << 20;
+
+typedef struct dense_parts {
+    conv_sizes c;
+    int rows, K, at_once; /* output pixels, taps x channels */
+    sgm_dtype type;
+    const void *weight;
+    char *patches;
+    float *sums; /* where the output is BF16 */
+} dense_parts;
+
+static dense_parts take_dense(sgm_cuda *cuda, const sgm_step *step, sgm_cursor *cursor)
+{
+    dense_parts p = {};
+    p.c = sizes_of(step);
+    p.rows = p.c.B * p.c.H2 * p.c.W2;
+    p.K = p.c.kh * p.c.kw * p.c.I;
+    p.type = sgm_factor_type(cuda, step);
+    int64_t patch = (int64_t)p.K * (int64_t)sgm_bytes_of(p.type), sum = (int64_t)p.c.O * 4;
+    int64_t most = PATCH_BYTES / patch < SUM_BYTES / sum ? PATCH_BYTES / patch : SUM_BYTES / sum;
+    if (most < 128) most = 128;
+    p.at_once = most < p.rows ? (int)most : p.rows;
+    p.weight = packed_weight(cuda, step, p.type, cursor);
+    if (!is_pointwise(&p.c) || step->in[0].dtype != p.type)
+        p.patches = (char *)sgm_take(cursor, (size_t)p.at_once * (size_t)patch);
+    if (step->out.dtype == SGM_BF16)
+        p.sums = (float *)sgm_take(cursor, (size_t)p.at_once * (size_t)sum);
+    return p;
+}
+
+/* Patches of output pixels [first, first + count) as factors of a product. */
+static const void *patches_of(sgm_cuda *cuda, const sgm_step *step, const dense_parts *p, int first,
+                              int count)
+{
+    if (!p->patches)
+        return (const char *)step->in[0].data +
+               (size_t)first * (size_t)p->K * sgm_bytes_of(p->type);
+    sgm_floats x = sgm_floats_of(&step->in[0]), patches = {p->patches, p->type == SGM_BF16};
+    int values = count * p->K;
+    SGM_LAUNCH(gather_patches_kernel, sgm_blocks(values), SGM_THREADS, cuda->stream, p->c, x, first,
+               values, patches);
+    return p->patches;
+}
+
+static sgm_status dense_rows(sgm_cuda *cuda, const sgm_step *step, const dense_parts *p, int first,
+                             int count)
+{
+    size_t at = (size_t)first * (size_t)p->c.O;
+    char *out = (char *)step->out.data + at * sgm_bytes_of(step->out.dtype);
+    char *sums = p->sums ? (char *)p->sums : out;
+    sgm_product product = {};
+    product.m = count, product.n = p->c.O, product.k = p->K;
+    product.transpose_b = true;
+    product.a = patches_of(cuda, step, p, first, count);
+    product.b = p->weight;
+    product.type = p->type;
+    product.lda = product.ldb = p->K;
+    product.c = sums;
+    product.ldc = p->c.O;
+    product.alpha = 1;
+    product.batch = 1;
+    SGM_TRY(sgm_cuda_product(cuda, &product));
+    sgm_epilogue_args e = {};
+    e.x.data = sums;
+    e.out.data = out;
+    e.out.bf16 = step->out.dtype == SGM_BF16;
+    if (step->residual.data)
+        e.residual.data = (char *)step->residual.data + at * sgm_bytes_of(step->residual.dtype);
+    e.residual.bf16 = step->residual.dtype == SGM_BF16;
+    e.bias = (const float *)step->in[2].data;
+    e.act = step->act;
+    e.count = count * p->c.O;
+    e.columns = p->c.O;
+    if (p->sums || e.bias || e.act != SGM_ACT_NONE || e.residual.data) sgm_cuda_epilogue(cuda, &e);
+    return SGM_OK;
+}
+
+static sgm_status dense_forward(sgm_cuda *cuda, const sgm_step *step)
+{
+    sgm_cursor cursor = {(char *)step->scratch, 0};
+    dense_parts p = take_dense(cuda, step, &cursor);
+    for (int first = 0; first < p.rows; first += p.at_once) {
+        int count = p.rows - first < p.at_once ? p.rows - first : p.at_once;
+        SGM_TRY(dense_rows(cuda, step, &p, first, count));
+    }
+    return SGM_OK;
+}
+
+/* ------------------------------------------------------------------------------- dense gradients */
+
+/* One image at a time. */
+typedef struct dense_gradients {
+    dense_parts p;
+    const void *dy; /* of all images, in the product's type */
+    float *dpatches, *dpacked;
+    void *columns;
+} dense_gradients;
+
+static dense_gradients take_dense_gradients(sgm_cuda *cuda, const sgm_step *step,
+                                            sgm_cursor *cursor)
+{
+    dense_gradients g = {};
+    conv_sizes c = sizes_of(step);
+    int pixels = c.H2 * c.W2;
+    g.p.c = c;
+    g.p.rows = c.B * pixels;
+    g.p.K = c.kh * c.kw * c.I;
+    g.p.type = sgm_factor_type(cuda, step);
+    g.p.weight = packed_weight(cuda, step, g.p.type, cursor);
+    g.p.patches =
+        (char *)sgm_take(cursor, (size_t)pixels * (size_t)g.p.K * sgm_bytes_of(g.p.type));
+    g.dy = sgm_cuda_as(cuda, cursor, step->grad_out.data, SGM_F32, g.p.type,
+                       (int64_t)g.p.rows * c.O);
+    g.dpatches = (float *)sgm_take(cursor, (size_t)pixels * (size_t)g.p.K * sizeof(float));
+    g.dpacked = (float *)sgm_take(cursor, (size_t)c.O * (size_t)g.p.K * sizeof(float));
+    g.columns = sgm_take(cursor, sgm_cuda_column_bytes(g.p.rows, c.O));
+    return g;
+}
+
+static sgm_status dense_data_gradient(sgm_cuda *cuda, const sgm_step *step,
+                                      const dense_gradients *g, int image)
+{
+    const conv_sizes c = g->p.c;
+    sgm_product product = {};
+    product.m = c.H2 * c.W2, product.n = g->p.K, product.k = c.O;
+    product.a = (const char *)g->dy + (size_t)image * (size_t)product.m * (size_t)c.O *
+                                          sgm_bytes_of(g->p.type);
+    product.lda = c.O;
+    product.b = g->p.weight;
+    product.ldb = g->p.K;
+    product.type = g->p.type;
+    product.c = g->dpatches;
+    product.ldc = g->p.K;
+    product.alpha = 1;
+    product.batch = 1;
+    SGM_TRY(sgm_cuda_product(cuda, &product));
+    SGM_LAUNCH(scatter_patches_kernel, sgm_blocks((int64_t)c.H * c.W * c.I), SGM_THREADS,
+               cuda->stream, c, g->dpatches, image * c.H * c.W, (float *)step->grad_in[0].data,
+               step->accumulate[0]);
+    return SGM_OK;
+}
+
+static sgm_status dense_weight_gradient(sgm_cuda *cuda, const sgm_step *step,
+                                        const dense_gradients *g, int image)
+{
+    int pixels = g->p.c.H2 * g->p.c.W2;
+    sgm_product product = {};
+    product.m = g->p.c.O, product.n = g->p.K, product.k = pixels;
+    product.transpose_a = true;
+    product.a = (const char *)g->dy + (size_t)image * (size_t)pixels * (size_t)g->p.c.O *
+                                          sgm_bytes_of(g->p.type);
+    product.lda = g->p.c.O;
+    product.b = patches_of(cuda, step, &g->p, image * pixels, pixels);
+    product.ldb = g->p.K;
+    product.type = g->p.type;
+    product.c = g->dpacked;
+    product.ldc = g->p.K;
+    product.alpha = 1;
+    product.beta = image ? 1.0f : 0.0f;
+    product.batch = 1;
+    return sgm_cuda_product(cuda, &product);
+}
+
+static sgm_status dense_backward(sgm_cuda *cuda, const sgm_step *step)
+{
+    sgm_cursor cursor = {(char *)step->scratch, 0};
+    dense_gradients g = take_dense_gradients(cuda, step, &cursor);
+    const conv_sizes c = g.p.c;
+    if ((int64_t)c.H2 * c.W2 * g.p.K > INT32_MAX)
+        return sgm_cuda_fail(cuda, SGM_OUT_OF_MEMORY,
+                             "CUDA: the gradient of a convolution over %d x %d pixels is too large",
+                             c.H, c.W);
+    for (int image = 0; image < c.B; image++) {
+        if (step->grad_in[0].data) SGM_TRY(dense_data_gradient(cuda, step, &g, image));
+        if (step->grad_in[1].data) SGM_TRY(dense_weight_gradient(cuda, step, &g, image));
+    }
+    int count = c.O * g.p.K;
+    if (step->grad_in[1].data)
+        SGM_LAUNCH(unpack_kernel, sgm_blocks(count), SGM_THREADS, cuda->stream, g.dpacked, c.I,
+                   c.kh * c.kw, count, (float *)step->grad_in[1].data, step->accumulate[1]);
+    if (step->grad_in[2].data)
+        sgm_cuda_column_sum(cuda, (const float *)step->grad_out.data, g.p.rows, c.O,
+                            (float *)step->grad_in[2].data, step->accumulate[2], g.columns);
+    return SGM_OK;
+}
+
+/* --------------------------------------------------------------------------------------- grouped */
+
+/* Direct: one thread per output value. */
+static __global__ void grouped_kernel(conv_sizes c, sgm_floats x, const float *w, const float *bias,
+                                      int act, sgm_floats residual, sgm_floats out)
+{
+    SGM_ELEMENT(i, c.B * c.H2 * c.W2 * c.O);
+    int o = i % c.O, p = i / c.O, b = p / c.W2 / c.H2;
+    int y = p / c.W2 % c.H2 * c.stride - c.pad, z = p % c.W2 * c.stride - c.pad;
+    int from = o / c.Og * c.Ig;
+    float sum = bias ? bias[o] : 0;
+    for (int ky = 0; ky < c.kh; ky++)
+        for (int kx = 0; kx < c.kw; kx++) {
+            if (y + ky < 0 || y + ky >= c.H || z + kx < 0 || z + kx >= c.W) continue;
+            int at = ((b * c.H + y + ky) * c.W + z + kx) * c.I + from;
+            for (int in = 0; in < c.Ig; in++)
+                sum += sgm_load(x, at + in) * w[((o * c.Ig + in) * c.kh + ky) * c.kw + kx];
+        }
+    sum = sgm_act_of(act, sum);
+    if (residual.data) sum += sgm_load(residual, i);
+    sgm_store(out, i, sum);
+}
+
+static __global__ void grouped_data_kernel(conv_sizes c, const float *dy, const float *w, float *dx,
+                                           bool accumulate)
+{
+    SGM_ELEMENT(i, c.B * c.H * c.W * c.I);
+    int in = i % c.I, z = i / c.I % c.W, y = i / c.I / c.W % c.H, b = i / c.I / c.W / c.H;
+    int group = in / c.Ig;
+    float sum = 0;
+    for (int ky = 0; ky < c.kh; ky++)
+        for (int kx = 0; kx < c.kw; kx++) {
+            int v = y + c.pad - ky, u = z + c.pad - kx;
+            if (v < 0 || u < 0 || v % c.stride || u % c.stride) continue;
+            if (v / c.stride >= c.H2 || u / c.stride >= c.W2) continue;
+            int at = ((b * c.H2 + v / c.stride) * c.W2 + u / c.stride) * c.O;
+            for (int o = group * c.Og; o < (group + 1) * c.Og; o++)
+                sum += dy[at + o] * w[((o * c.Ig + in % c.Ig) * c.kh + ky) * c.kw + kx];
+        }
+    sgm_give(&dx[i], sum, accumulate);
+}
+
+enum { MOST_PIXEL_CHUNKS = 64 };
+
+static int pixel_chunks(const conv_sizes *c)
+{
+    int chunks = (c->B * c->H2 * c->W2 + 63) / 64;
+    return chunks < MOST_PIXEL_CHUNKS ? chunks : MOST_PIXEL_CHUNKS;
+}
+
+/* partial[chunk, o, in, tap]: threads of a warp have neighbouring output channels, so that a
+ * depthwise kernel reads rows of memory. */
+static __global__ void grouped_weight_kernel(conv_sizes c, sgm_floats x, const float *dy,
+                                             int chunks, float *partial)
+{
+    int taps = c.kh * c.kw, weights = c.O * c.Ig * taps;
+    SGM_ELEMENT(i, weights);
+    int o = i % c.O, in = i / c.O % c.Ig, tap = i / c.O / c.Ig, chunk = (int)blockIdx.y;
+    float sum = 0;
+    for (int p = chunk; p < c.B * c.H2 * c.W2; p += chunks) {
+        int y = p / c.W2 % c.H2 * c.stride - c.pad + tap / c.kw;
+        int z = p % c.W2 * c.stride - c.pad + tap % c.kw, b = p / c.W2 / c.H2;
+        if (y < 0 || y >= c.H || z < 0 || z >= c.W) continue;
+        sum += dy[p * c.O + o] *
+               sgm_load(x, ((b * c.H + y) * c.W + z) * c.I + o / c.Og * c.Ig + in);
+    }
+    partial[(int64_t)chunk * weights + (o * c.Ig + in) * taps + tap] = sum;
+}
+
+typedef struct grouped_gradients {
+    float *partial;
+    void *columns;
+} grouped_gradients;
+
+static grouped_gradients take_grouped(const sgm_step *step, sgm_cursor *cursor)
+{
+    conv_sizes c = sizes_of(step);
+    grouped_gradients g;
+    g.partial = (float *)sgm_take(cursor, (size_t)pixel_chunks(&c) *
+                                              (size_t)sgm_count_of(step->in[1].shape) *
+                                              sizeof(float));
+    g.columns = sgm_take(cursor, sgm_cuda_column_bytes(c.B * c.H2 * c.W2, c.O));
+    return g;
+}
+
+static sgm_status grouped_backward(sgm_cuda *cuda, const sgm_step *step)
+{
+    sgm_cursor cursor = {(char *)step->scratch, 0};
+    grouped_gradients g = take_grouped(step, &cursor);
+    conv_sizes c = sizes_of(step);
+    const float *w = (const float *)step->in[1].data, *dy = (const float *)step->grad_out.data;
+    sgm_floats x = sgm_floats_of(&step->in[0]);
+    int weights = sgm_count_of(step->in[1].shape), chunks = pixel_chunks(&c);
+    if (step->grad_in[0].data)
+        SGM_LAUNCH(grouped_data_kernel, sgm_blocks(sgm_count_of(step->in[0].shape)), SGM_THREADS,
+                   cuda->stream, c, dy, w, (float *)step->grad_in[0].data, step->accumulate[0]);
+    if (step->grad_in[1].data) {
+        dim3 grid(sgm_blocks(weights), (unsigned)chunks);
+        SGM_LAUNCH(grouped_weight_kernel, grid, SGM_THREADS, cuda->stream, c, x, dy, chunks,
+                   g.partial);
+        sgm_cuda_fold(cuda, g.partial, chunks, weights, (float *)step->grad_in[1].data,
+                      step->accumulate[1]);
+    }
+    if (step->grad_in[2].data)
+        sgm_cuda_column_sum(cuda, dy, c.B * c.H2 * c.W2, c.O, (float *)step->grad_in[2].data,
+                            step->accumulate[2], g.columns);
+    return SGM_OK;
+}
+
+/* ------------------------------------------------------------------------------------ conv2d */
+
+sgm_status sgm_cuda_conv2d(sgm_cuda *cuda, const sgm_step *step)
+{
+    if (is_dense(step)) return dense_forward(cuda, step);
+    conv_sizes c = sizes_of(step);
+    SGM_LAUNCH(grouped_kernel, sgm_blocks(sgm_count_of(step->out.shape)), SGM_THREADS, cuda->stream,
+               c, sgm_floats_of(&step->in[0]), (const float *)step->in[1].data,
+               (const float *)step->in[2].data, (int)step->act, sgm_floats_of(&step->residual),
+               sgm_floats_of(&step->out));
+    return SGM_OK;
+}
+
+sgm_status sgm_cuda_conv2d_backward(sgm_cuda *cuda, const sgm_step *step)
+{
+    return is_dense(step) ? dense_backward(cuda, step) : grouped_backward(cuda, step);
+}
+
+void sgm_cuda_conv2d_scratch(sgm_cuda *cuda, const sgm_step *step, bool backward,
+                             sgm_cursor *cursor)
+{
+    if (is_dense(step) && backward) take_dense_gradients(cuda, step, cursor);
+    if (is_dense(step) && !backward) take_dense(cuda, step, cursor);
+    if (!is_dense(step) && backward) take_grouped(step, cursor);
+}
+
+/* ------------------------------------------------------------------------------------ transposed */
+
+/* The image over input pixels [first, ..) of a transposed convolution; quads are [pixel, tap, O]. */
+typedef struct quad_args {
+    int H, W, O, first, count; /* count: values of the quads */
+} quad_args;
+
+/* Place of value i of the quads in the output image. */
+static __device__ int quad_place(const quad_args &q, int i)
+{
+    int o = i % q.O, tap = i / q.O % 4, p = q.first + i / q.O / 4;
+    int y = 2 * (p / q.W % q.H) + tap / 2, x = 2 * (p % q.W) + tap % 2, b = p / q.W / q.H;
+    return ((b * 2 * q.H + y) * 2 * q.W + x) * q.O + o;
+}
+
+static __global__ void scatter_quads_kernel(quad_args q, const float *quads, const float *bias,
+                                            int act, sgm_floats out)
+{
+    SGM_ELEMENT(i, q.count);
+    float value = quads[i];
+    if (bias) value += bias[i % q.O];
+    sgm_store(out, quad_place(q, i), sgm_act_of(act, value));
+}
+
+static __global__ void gather_quads_kernel(quad_args q, const float *dy, sgm_floats quads)
+{
+    SGM_ELEMENT(i, q.count);
+    sgm_store(quads, i, dy[quad_place(q, i)]);
+}
+
+typedef struct transposed_parts {
+    int rows, I, O, at_once;
+    sgm_dtype type;
+    const void *weight, *x;
+    float *quads;
+} transposed_parts;
+
+static transposed_parts take_transposed(sgm_cuda *cuda, const sgm_step *step, sgm_cursor *cursor)
+{
+    transposed_parts p = {};
+    p.rows = sgm_rows_of(step->in[0].shape);
+    p.I = sgm_last_of(step->in[0].shape);
+    p.O = sgm_last_of(step->out.shape);
+    p.type = sgm_factor_type(cuda, step);
+    int64_t most = SUM_BYTES / (16 * p.O);
+    if (most < 128) most = 128;
+    p.at_once = most < p.rows ? (int)most : p.rows;
+    p.weight = packed_weight(cuda, step, p.type, cursor);
+    p.x = sgm_cuda_as(cuda, cursor, step->in[0].data, step->in[0].dtype, p.type,
+                      (int64_t)p.rows * p.I);
+    p.quads = (float *)sgm_take(cursor, (size_t)p.at_once * (size_t)p.O * 4 * sizeof(float));
+    return p;
+}
+
+static quad_args quads_of(const sgm_step *step, const transposed_parts *p, int first, int rows)
+{
+    quad_args q = {(int)step->in[0].shape.dim[1], (int)step->in[0].shape.dim[2], p->O, first,
+                   rows * 4 * p->O};
+    return q;
+}
+
+sgm_status sgm_cuda_conv_transpose(sgm_cuda *cuda, const sgm_step *step)
+{
+    sgm_cursor cursor = {(char *)step->scratch, 0};
+    transposed_parts p = take_transposed(cuda, step, &cursor);
+    for (int first = 0; first < p.rows; first += p.at_once) {
+        int rows = p.rows - first < p.at_once ? p.rows - first : p.at_once;
+        quad_args q = quads_of(step, &p, first, rows);
+        sgm_product product = {};
+        product.m = rows, product.n = 4 * p.O, product.k = p.I;
+        product.transpose_b = true;
+        product.a = (const char *)p.x + (size_t)first * (size_t)p.I * sgm_bytes_of(p.type);
+        product.b = p.weight;
+        product.type = p.type;
+        product.lda = product.ldb = p.I;
+        product.c = p.quads;
+        product.ldc = 4 * p.O;
+        product.alpha = 1;
+        product.batch = 1;
+        SGM_TRY(sgm_cuda_product(cuda, &product));
+        SGM_LAUNCH(scatter_quads_kernel, sgm_blocks(q.count), SGM_THREADS, cuda->stream, q, p.quads,
+                   (const float *)step->in[2].data, (int)step->act, sgm_floats_of(&step->out));
+    }
+    return SGM_OK;
+}
+
+typedef struct transposed_gradients {
+    int rows, I, O;
+    sgm_dtype type;
+    const void *weight, *x;
+    void *quads, *columns;
+    float *dpacked;
+} transposed_gradients;
+
+static transposed_gradients take_transposed_gradients(sgm_cuda *cuda, const sgm_step *step,
+                                                      sgm_cursor *cursor)
+{
+    transposed_gradients g = {};
+    g.rows = sgm_rows_of(step->in[0].shape);
+    g.I = sgm_last_of(step->in[0].shape);
+    g.O = sgm_last_of(step->out.shape);
+    g.type = sgm_factor_type(cuda, step);
+    g.weight = packed_weight(cuda, step, g.type, cursor);
+    g.x = sgm_cuda_as(cuda, cursor, step->in[0].data, step->in[0].dtype, g.type,
+                      (int64_t)g.rows * g.I);
+    g.quads = sgm_take(cursor, (size_t)g.rows * (size_t)g.O * 4 * sgm_bytes_of(g.type));
+    g.dpacked = (float *)sgm_take(cursor, (size_t)g.I * (size_t)g.O * 4 * sizeof(float));
+    g.columns = sgm_take(cursor, sgm_cuda_column_bytes(4 * g.rows, g.O));
+    return g;
+}
+
+/* With Y the gathered quads [pixels, 4 O] and P the packed weight [4 O, I]: dx = Y P, dP = Y^T x. */
+sgm_status sgm_cuda_conv_transpose_backward(sgm_cuda *cuda, const sgm_step *step)
+{
+    sgm_cursor cursor = {(char *)step->scratch, 0};
+    transposed_gradients g = take_transposed_gradients(cuda, step, &cursor);
+    transposed_parts all = {};
+    all.O = g.O;
+    quad_args q = quads_of(step, &all, 0, g.rows);
+    sgm_floats quads = {g.quads, g.type == SGM_BF16};
+    SGM_LAUNCH(gather_quads_kernel, sgm_blocks(q.count), SGM_THREADS, cuda->stream, q,
+               (const float *)step->grad_out.data, quads);
+    sgm_product dx = {}, dp = {};
+    dx.m = g.rows, dx.n = g.I, dx.k = 4 * g.O;
+    dx.a = g.quads, dx.lda = 4 * g.O, dx.b = g.weight, dx.ldb = g.I;
+    dx.c = step->grad_in[0].data, dx.ldc = g.I;
+    dx.beta = step->accumulate[0] ? 1.0f : 0.0f;
+    dp.m = 4 * g.O, dp.n = g.I, dp.k = g.rows;
+    dp.transpose_a = true;
+    dp.a = g.quads, dp.lda = 4 * g.O, dp.b = g.x, dp.ldb = g.I;
+    dp.c = g.dpacked, dp.ldc = g.I;
+    dx.type = dp.type = g.type;
+    dx.alpha = dp.alpha = 1;
+    dx.batch = dp.batch = 1;
+    int count = 4 * g.I * g.O;
+    if (dx.c) SGM_TRY(sgm_cuda_product(cuda, &dx));
+    if (step->grad_in[1].data) {
+        SGM_TRY(sgm_cuda_product(cuda, &dp));
+        SGM_LAUNCH(unpack_transposed_kernel, sgm_blocks(count), SGM_THREADS, cuda->stream,
+                   g.dpacked, g.I, g.O, count, (float *)step->grad_in[1].data,
+                   step->accumulate[1]);
+    }
+    if (step->grad_in[2].data)
+        sgm_cuda_column_sum(cuda, (const float *)step->grad_out.data, 4 * g.rows, g.O,
+                            (float *)step->grad_in[2].data, step->accumulate[2], g.columns);
+    return SGM_OK;
+}
+
+void sgm_cuda_conv_transpose_scratch(sgm_cuda *cuda, const sgm_step *step, bool backward,
+                                     sgm_cursor *cursor)
+{
+    if (backward)
+        take_transposed_gradients(cuda, step, cursor);
+    else
+        take_transposed(cuda, step, cursor);
+}

@@ -1,0 +1,327 @@
+/* What the files of the CUDA backend share.
+ *
+ * Rules that keep kernels right: one stream per backend, so kernels see each other's results in
+ * order; every output element has exactly one thread that writes it (no atomics), so the same run
+ * gives the same bits; element indices are int (a step with more than 2^31 - 1 elements in a tensor
+ * is refused before anything starts); a block's threads exchange values only through shared memory
+ * between two __syncthreads() that every thread of the block reaches. */
+#ifndef SEGMODEL_BACKEND_CUDA_CUDA_INTERNAL_H
+#define SEGMODEL_BACKEND_CUDA_CUDA_INTERNAL_H
+
+#include <pthread.h>
+
+#include "cuda_api.h"
+
+extern "C" {
+#include "backend/cuda/cuda_module.h"
+#include "train/loss.h"
+}
+
+typedef struct sgm_cuda {
+    sgm_backend base; /* first: the library sees this */
+    const sgm_cuda_host *host;
+    pthread_mutex_t lock; /* cuBLAS handles are for one thread at a time */
+    int device;
+    bool fast; /* multiplies BF16 (compute capability 8.0 and later) */
+    cudaStream_t stream;
+    cublasHandle_t blas;
+    int *fault; /* device: 1 + the largest bad index a gather met, 0: none */
+} sgm_cuda;
+
+/* ------------------------------------------------------------------------------------ errors */
+
+/* Stores the calling thread's message and returns `code`. */
+sgm_status sgm_cuda_fail(const sgm_cuda *cuda, sgm_status code, const char *format, ...)
+    __attribute__((format(printf, 3, 4), cold));
+/* SGM_OK, or the runtime's error as status and sentence; `what` was being done. */
+sgm_status sgm_cuda_check(const sgm_cuda *cuda, cudaError_t error, const char *what);
+/* The same for the launches so far. */
+sgm_status sgm_cuda_launched(const sgm_cuda *cuda, const char *what);
+
+/* ------------------------------------------------------------------------------------ scratch */
+
+/* Cuts a step's scratch into pieces; with base NULL it only counts. Sizing and running use the same
+ * code, so they cannot disagree. */
+typedef struct sgm_cursor {
+    char *base;
+    size_t used;
+} sgm_cursor;
+
+static inline void *sgm_take(sgm_cursor *cursor, size_t bytes)
+{
+    void *piece = cursor->base ? cursor->base + cursor->used : NULL;
+    cursor->used += (bytes + 255) / 256 * 256;
+    return piece;
+}
+
+/* ------------------------------------------------------------------------------------- shapes */
+
+static inline int sgm_count_of(sgm_shape shape)
+{
+    int64_t count = 1;
+    for (int i = 0; i < shape.ndim; i++)
+        count *= shape.dim[i];
+    return (int)count;
+}
+
+static inline int sgm_last_of(sgm_shape shape)
+{
+    return shape.ndim ? (int)shape.dim[shape.ndim - 1] : 1;
+}
+
+static inline int sgm_rows_of(sgm_shape shape)
+{
+    return sgm_count_of(shape) / sgm_last_of(shape);
+}
+
+static inline size_t sgm_bytes_of(sgm_dtype type)
+{
+    return type == SGM_BF16 ? 2 : 4;
+}
+
+/* ---------------------------------------------------------------------------------- on the device */
+
+enum { SGM_THREADS = 256, SGM_TEAM = 128 };
+
+/* Blocks for one thread per element. */
+static inline unsigned sgm_blocks(int64_t count)
+{
+    return (unsigned)((count + SGM_THREADS - 1) / SGM_THREADS);
+}
+
+/* This thread's element, or return. */
+#define SGM_ELEMENT(i, count)                                                                      \
+    int64_t i##_wide = (int64_t)blockIdx.x * blockDim.x + threadIdx.x;                             \
+    if (i##_wide >= (count)) return;                                                               \
+    int i = (int)i##_wide
+
+/* Floats stored as F32 or BF16. */
+typedef struct sgm_floats {
+    void *data;
+    int bf16;
+} sgm_floats;
+
+static inline sgm_floats sgm_floats_of(const sgm_tensor *tensor)
+{
+    sgm_floats floats = {tensor->data, tensor->dtype == SGM_BF16};
+    return floats;
+}
+
+static __device__ float sgm_from_bits(unsigned bits)
+{
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+static __device__ unsigned sgm_to_bits(float value)
+{
+    unsigned bits;
+    memcpy(&bits, &value, sizeof bits);
+    return bits;
+}
+
+/* Round to nearest, ties to even; NaN stays NaN. */
+static __device__ unsigned short sgm_to_bf16(float value)
+{
+    unsigned bits = sgm_to_bits(value);
+    if ((bits & 0x7FFFFFFFu) > 0x7F800000u) return 0x7FC0;
+    return (unsigned short)((bits + 0x7FFFu + (bits >> 16 & 1u)) >> 16);
+}
+
+static __device__ float sgm_load(sgm_floats x, int64_t i)
+{
+    if (x.bf16) return sgm_from_bits((unsigned)((const unsigned short *)x.data)[i] << 16);
+    return ((const float *)x.data)[i];
+}
+
+static __device__ void sgm_store(sgm_floats x, int64_t i, float value)
+{
+    if (x.bf16)
+        ((unsigned short *)x.data)[i] = sgm_to_bf16(value);
+    else
+        ((float *)x.data)[i] = value;
+}
+
+static __device__ void sgm_give(float *to, float value, bool accumulate)
+{
+    *to = accumulate ? *to + value : value;
+}
+
+static __device__ float sgm_act_of(int act, float x)
+{
+    switch (act) {
+    case SGM_ACT_RELU:
+        return x > 0 ? x : 0;
+    case SGM_ACT_GELU:
+        return 0.5f * x * (1 + erff(x * 0.70710678f));
+    case SGM_ACT_SIGMOID:
+        return 1 / (1 + expf(-x));
+    case SGM_ACT_TANH:
+        return tanhf(x);
+    case SGM_ACT_LEAKY_RELU:
+        return x > 0 ? x : 0.01f * x;
+    case SGM_ACT_EXP:
+        return expf(x);
+    case SGM_ACT_LOG:
+        return logf(x);
+    case SGM_ACT_RSQRT:
+        return 1 / sqrtf(x);
+    default:
+        return x;
+    }
+}
+
+/* Sum over the SGM_TEAM threads of a block, the same in all of them and the same in every run.
+ * `board` is shared memory of SGM_TEAM + 32 values. Every thread must call it. */
+template <typename T> static __device__ T sgm_team_sum(T value, T *board)
+{
+    int me = (int)threadIdx.x;
+    board[me] = value;
+    __syncthreads();
+    if (me < 32) {
+        T sum = 0;
+        for (int k = me; k < SGM_TEAM; k += 32)
+            sum += board[k];
+        board[SGM_TEAM + me] = sum;
+    }
+    __syncthreads();
+    T total = 0;
+    for (int k = 0; k < 32; k++)
+        total += board[SGM_TEAM + k];
+    __syncthreads(); /* the board may be used again */
+    return total;
+}
+
+/* Largest value over the team; NaN anywhere need not win (its exp shows it again). */
+static __device__ float sgm_team_max(float value, float *board)
+{
+    int me = (int)threadIdx.x;
+    board[me] = value;
+    __syncthreads();
+    if (me < 32) {
+        float top = board[me];
+        for (int k = me; k < SGM_TEAM; k += 32)
+            top = fmaxf(top, board[k]);
+        board[SGM_TEAM + me] = top;
+    }
+    __syncthreads();
+    float top = board[SGM_TEAM];
+    for (int k = 1; k < 32; k++)
+        top = fmaxf(top, board[SGM_TEAM + k]);
+    __syncthreads();
+    return top;
+}
+
+/* ------------------------------------------------------------------------------------ products */
+
+/* Row-major C[m, n] = alpha op(A)[m, k] op(B)[k, n] + beta C, `batch` times (steps in elements, 0
+ * for an operand that repeats). A and B have the same type; with BF16 factors sums are F32. F32 is
+ * true F32, never TF32. */
+typedef struct sgm_product {
+    int m, n, k;
+    bool transpose_a, transpose_b;
+    const void *a, *b;
+    sgm_dtype type;
+    int lda, ldb;
+    void *c;
+    sgm_dtype c_type;
+    int ldc;
+    float alpha, beta;
+    int batch;
+    long long a_step, b_step, c_step;
+} sgm_product;
+
+sgm_status sgm_cuda_product(sgm_cuda *cuda, const sgm_product *product);
+
+/* The type a step multiplies in. */
+static inline sgm_dtype sgm_factor_type(const sgm_cuda *cuda, const sgm_step *step)
+{
+    return step->bf16 && cuda->fast ? SGM_BF16 : SGM_F32;
+}
+
+/* x as `wanted`: itself, or a converted copy in scratch. Launches nothing while only counting. */
+const void *sgm_cuda_as(sgm_cuda *cuda, sgm_cursor *cursor, const void *x, sgm_dtype type,
+                        sgm_dtype wanted, int64_t count);
+
+/* out = act(x + bias) + residual, all rows of `columns` values. bias and residual may be NULL. */
+typedef struct sgm_epilogue_args {
+    sgm_floats x, out, residual;
+    const float *bias;
+    int act, count, columns;
+} sgm_epilogue_args;
+void sgm_cuda_epilogue(sgm_cuda *cuda, const sgm_epilogue_args *args);
+
+/* to[j] (+)= sum of x over rows; `scratch` has sgm_cuda_column_bytes(rows, columns) bytes. */
+size_t sgm_cuda_column_bytes(int rows, int columns);
+void sgm_cuda_column_sum(sgm_cuda *cuda, const float *x, int rows, int columns, float *to,
+                         bool accumulate, void *scratch);
+/* to[j] (+)= sum of partial[chunk][j] over chunks. */
+void sgm_cuda_fold(sgm_cuda *cuda, const float *partial, int chunks, int columns, float *to,
+                   bool accumulate);
+/* Zeros in grad_in[input] unless it is to be added to. */
+sgm_status sgm_cuda_clear_grad(sgm_cuda *cuda, const sgm_step *step, int input);
+
+/* ------------------------------------------------------------------------------------------ ops */
+
+typedef sgm_status (*sgm_cuda_fn)(sgm_cuda *cuda, const sgm_step *step);
+/* Takes what forward or backward will take. */
+typedef void (*sgm_cuda_scratch_fn)(sgm_cuda *cuda, const sgm_step *step, bool backward,
+                                    sgm_cursor *cursor);
+
+sgm_status sgm_cuda_linear(sgm_cuda *cuda, const sgm_step *step);
+sgm_status sgm_cuda_linear_backward(sgm_cuda *cuda, const sgm_step *step);
+void sgm_cuda_linear_scratch(sgm_cuda *cuda, const sgm_step *step, bool backward,
+                             sgm_cursor *cursor);
+sgm_status sgm_cuda_conv2d(sgm_cuda *cuda, const sgm_step *step);
+sgm_status sgm_cuda_conv2d_backward(sgm_cuda *cuda, const sgm_step *step);
+void sgm_cuda_conv2d_scratch(sgm_cuda *cuda, const sgm_step *step, bool backward,
+                             sgm_cursor *cursor);
+sgm_status sgm_cuda_conv_transpose(sgm_cuda *cuda, const sgm_step *step);
+sgm_status sgm_cuda_conv_transpose_backward(sgm_cuda *cuda, const sgm_step *step);
+void sgm_cuda_conv_transpose_scratch(sgm_cuda *cuda, const sgm_step *step, bool backward,
+                                     sgm_cursor *cursor);
+sgm_status sgm_cuda_layernorm(sgm_cuda *cuda, const sgm_step *step);
+sgm_status sgm_cuda_layernorm_backward(sgm_cuda *cuda, const sgm_step *step);
+void sgm_cuda_layernorm_scratch(sgm_cuda *cuda, const sgm_step *step, bool backward,
+                                sgm_cursor *cursor);
+sgm_status sgm_cuda_softmax(sgm_cuda *cuda, const sgm_step *step);
+sgm_status sgm_cuda_softmax_backward(sgm_cuda *cuda, const sgm_step *step);
+sgm_status sgm_cuda_attention(sgm_cuda *cuda, const sgm_step *step);
+sgm_status sgm_cuda_attention_backward(sgm_cuda *cuda, const sgm_step *step);
+void sgm_cuda_attention_scratch(sgm_cuda *cuda, const sgm_step *step, bool backward,
+                                sgm_cursor *cursor);
+sgm_status sgm_cuda_matmul(sgm_cuda *cuda, const sgm_step *step);
+sgm_status sgm_cuda_matmul_backward(sgm_cuda *cuda, const sgm_step *step);
+sgm_status sgm_cuda_add(sgm_cuda *cuda, const sgm_step *step);
+sgm_status sgm_cuda_add_backward(sgm_cuda *cuda, const sgm_step *step);
+sgm_status sgm_cuda_mul(sgm_cuda *cuda, const sgm_step *step);
+sgm_status sgm_cuda_mul_backward(sgm_cuda *cuda, const sgm_step *step);
+sgm_status sgm_cuda_affine(sgm_cuda *cuda, const sgm_step *step);
+sgm_status sgm_cuda_affine_backward(sgm_cuda *cuda, const sgm_step *step);
+sgm_status sgm_cuda_act(sgm_cuda *cuda, const sgm_step *step);
+sgm_status sgm_cuda_act_backward(sgm_cuda *cuda, const sgm_step *step);
+sgm_status sgm_cuda_sum(sgm_cuda *cuda, const sgm_step *step);
+sgm_status sgm_cuda_sum_backward(sgm_cuda *cuda, const sgm_step *step);
+sgm_status sgm_cuda_concat(sgm_cuda *cuda, const sgm_step *step);
+sgm_status sgm_cuda_concat_backward(sgm_cuda *cuda, const sgm_step *step);
+sgm_status sgm_cuda_slice(sgm_cuda *cuda, const sgm_step *step);
+sgm_status sgm_cuda_slice_backward(sgm_cuda *cuda, const sgm_step *step);
+sgm_status sgm_cuda_permute(sgm_cuda *cuda, const sgm_step *step);
+sgm_status sgm_cuda_permute_backward(sgm_cuda *cuda, const sgm_step *step);
+sgm_status sgm_cuda_gather(sgm_cuda *cuda, const sgm_step *step);
+sgm_status sgm_cuda_gather_backward(sgm_cuda *cuda, const sgm_step *step);
+sgm_status sgm_cuda_resize(sgm_cuda *cuda, const sgm_step *step);
+sgm_status sgm_cuda_resize_backward(sgm_cuda *cuda, const sgm_step *step);
+sgm_status sgm_cuda_maxpool(sgm_cuda *cuda, const sgm_step *step);
+sgm_status sgm_cuda_maxpool_backward(sgm_cuda *cuda, const sgm_step *step);
+sgm_status sgm_cuda_fourier(sgm_cuda *cuda, const sgm_step *step);
+sgm_status sgm_cuda_loss(sgm_cuda *cuda, const sgm_step *step);
+sgm_status sgm_cuda_loss_backward(sgm_cuda *cuda, const sgm_step *step);
+void sgm_cuda_loss_scratch(sgm_cuda *cuda, const sgm_step *step, bool backward, sgm_cursor *cursor);
+
+/* The packed form of a convolution's weight, [taps and inputs innermost]; sizes in cuda_conv.cu. */
+size_t sgm_cuda_conv_pack_bytes(const sgm_step *step, sgm_dtype type);
+void sgm_cuda_conv_pack(sgm_cuda *cuda, const sgm_step *step, sgm_dtype type, void *packed);
+
+#endif

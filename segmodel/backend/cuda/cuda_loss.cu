@@ -1,0 +1,377 @@
+/* Training losses on the device: BCE, Dice, focal, MSE and SAM's, with the formulas of train/loss.h
+ * (loss_mask.c, loss_sam.c). The others are computed by the host's formulas on downloaded values.
+ *
+ * Three steps: sums over the pixels of every mask; one thread that makes the loss of them, and of
+ * the loss's gradient a few factors per mask; and, backward, a kernel over the pixels. */
+#include "cuda_internal.h"
+
+#include <stdlib.h>
+
+enum {
+    SUM_FOCAL,
+    SUM_BCE,
+    SUM_OVERLAP, /* p t */
+    SUM_P,
+    SUM_T,
+    SUM_PP,
+    SUM_TT,
+    SUM_BOTH, /* pixels in mask and target */
+    SUM_EITHER,
+    SUM_SQUARES, /* (x - t)^2 */
+    SUM_COUNT
+};
+
+/* The gradient of one mask's logits is a sum of these multiples. dice_p: of d(denominator)/dp,
+ * dice_t: of -t, both times p (1 - p). */
+typedef struct loss_factors {
+    float bce, focal, dice_p, dice_t, squares;
+} loss_factors;
+
+typedef struct loss_args {
+    const float *x, *t, *iou, *weights;
+    int kind, batch, masks, pixels; /* masks share their sample's target */
+    float value[4];
+    float alpha, gamma, positive; /* of focal and BCE */
+    int squared;                  /* Dice's denominator */
+} loss_args;
+
+static loss_args args_of(const sgm_step *step)
+{
+    const sgm_node *node = step->node;
+    loss_args a = {};
+    sgm_shape shape = step->in[0].shape;
+    a.kind = node->u.loss.kind;
+    for (int i = 0; i < 4; i++)
+        a.value[i] = node->u.loss.value[i];
+    a.x = (const float *)step->in[0].data;
+    a.batch = shape.ndim ? (int)shape.dim[0] : 1;
+    a.masks = 1;
+    a.alpha = a.kind == SGM_LOSS_FOCAL ? a.value[0] : 0.25f;
+    a.gamma = a.kind == SGM_LOSS_FOCAL ? a.value[1] : 2;
+    a.positive = a.kind == SGM_LOSS_BCE ? a.value[0] : 1;
+    a.squared = a.kind == SGM_LOSS_DICE && a.value[2] != 0;
+    if (a.kind == SGM_LOSS_SAM) {
+        a.masks = shape.ndim > 1 ? (int)shape.dim[1] : 1;
+        a.iou = (const float *)step->in[1].data;
+        a.t = (const float *)step->in[2].data;
+        a.weights = step->input_count > 3 ? (const float *)step->in[3].data : NULL;
+    } else {
+        a.t = (const float *)step->in[1].data;
+    }
+    a.pixels = sgm_count_of(shape) / (a.batch * a.masks);
+    return a;
+}
+
+static bool on_device(int kind)
+{
+    return kind == SGM_LOSS_BCE || kind == SGM_LOSS_DICE || kind == SGM_LOSS_FOCAL ||
+           kind == SGM_LOSS_MSE || kind == SGM_LOSS_SAM;
+}
+
+/* --------------------------------------------------------------------------------------- pixels */
+
+typedef struct pixel_terms {
+    float p, softplus; /* sigmoid(x), log(1 + exp(-x)) */
+    float cross, weight, miss, power;
+} pixel_terms;
+
+static __device__ pixel_terms terms_of(const loss_args &a, float x, float t)
+{
+    pixel_terms v;
+    float e = expf(x < 0 ? x : -x);
+    v.p = x < 0 ? e / (1 + e) : 1 / (1 + e);
+    v.softplus = (x < 0 ? -x : 0) + log1pf(e);
+    v.cross = (1 - t) * x + v.softplus;
+    v.weight = a.alpha * t + (1 - a.alpha) * (1 - t);
+    v.miss = v.p * (1 - t) + (1 - v.p) * t;
+    v.power = a.gamma == 2 ? v.miss * v.miss : powf(v.miss, a.gamma);
+    return v;
+}
+
+/* One block per mask. */
+static __global__ void loss_sums_kernel(loss_args a, double *sums)
+{
+    __shared__ double board[SGM_TEAM + 32];
+    int mask = (int)blockIdx.x;
+    const float *x = a.x + (int64_t)mask * a.pixels, *t = a.t + (int64_t)(mask / a.masks) * a.pixels;
+    double mine[SUM_COUNT];
+    for (int k = 0; k < SUM_COUNT; k++)
+        mine[k] = 0;
+    for (int i = (int)threadIdx.x; i < a.pixels; i += SGM_TEAM) {
+        pixel_terms v = terms_of(a, x[i], t[i]);
+        bool in_mask = x[i] > 0, in_target = t[i] > 0.5f;
+        mine[SUM_FOCAL] += v.weight * v.cross * v.power;
+        mine[SUM_BCE] += (1 - t[i]) * x[i] + (1 + (a.positive - 1) * t[i]) * v.softplus;
+        mine[SUM_OVERLAP] += v.p * t[i];
+        mine[SUM_P] += v.p;
+        mine[SUM_T] += t[i];
+        mine[SUM_PP] += v.p * v.p;
+        mine[SUM_TT] += t[i] * t[i];
+        mine[SUM_BOTH] += in_mask && in_target;
+        mine[SUM_EITHER] += in_mask || in_target;
+        mine[SUM_SQUARES] += (x[i] - t[i]) * (x[i] - t[i]);
+    }
+    for (int k = 0; k < SUM_COUNT; k++) {
+        double sum = sgm_team_sum(mine[k], board);
+        if (threadIdx.x == 0) sums[mask * SUM_COUNT + k] = sum;
+    }
+}
+
+static __global__ void loss_pixels_kernel(loss_args a, const loss_factors *factors, int count,
+                                          float *grad, bool accumulate)
+{
+    SGM_ELEMENT(i, count);
+    int mask = i / a.pixels;
+    loss_factors f = factors[mask];
+    float x = a.x[i], t = a.t[mask / a.masks * a.pixels + i % a.pixels], sum = 0;
+    pixel_terms v = terms_of(a, x, t);
+    float slope = v.p * (1 - v.p);
+    if (f.bce != 0) sum += f.bce * (1 - t - (1 + (a.positive - 1) * t) * (1 - v.p));
+    if (f.focal != 0) {
+        float d_power = a.gamma == 2 ? 2 * v.miss
+                        : v.miss > 0 ? a.gamma * powf(v.miss, a.gamma - 1)
+                                     : 0;
+        float d_miss = slope * (1 - 2 * t);
+        sum += f.focal * v.weight * ((v.p - t) * v.power + v.cross * d_power * d_miss);
+    }
+    sum += (f.dice_p * (a.squared ? 2 * v.p : 1) - f.dice_t * t) * slope;
+    sum += f.squares * 2 * (x - t);
+    sgm_give(&grad[i], sum, accumulate);
+}
+
+/* ----------------------------------------------------------------------------- the loss of the sums */
+
+/* 1 - num / den, and the factors of `scale` times its gradient. */
+static __device__ double dice_of(const double *sums, double num, double den, int squared,
+                                 double scale, loss_factors *f)
+{
+    num += 2 * sums[SUM_OVERLAP];
+    den += squared ? sums[SUM_PP] + sums[SUM_TT] : sums[SUM_P] + sums[SUM_T];
+    f->dice_p = f->dice_t = 0;
+    if (den <= 0) return 0; /* no smoothing and nothing there */
+    f->dice_p = (float)(scale * num / (den * den));
+    f->dice_t = (float)(scale * 2 / den);
+    return 1 - num / den;
+}
+
+/* One sample of SAM's loss: the best of masks [first, end) is trained, the IoU head for all. */
+static __device__ double sam_sample(const loss_args &a, const double *sums, int sample,
+                                    double scale, loss_factors *factors, float *grad_iou)
+{
+    int first = a.value[3] != 0 ? 1 : 0, end = first ? a.masks : 1, best = first;
+    double least = INFINITY, quality = 0;
+    for (int m = first; m < end; m++) {
+        const double *s = sums + (sample * a.masks + m) * SUM_COUNT;
+        loss_factors unused;
+        double loss = a.value[0] * s[SUM_FOCAL] / a.pixels +
+                      a.value[1] * dice_of(s, 1, 1, 0, 0, &unused);
+        double iou = s[SUM_EITHER] > 0 ? s[SUM_BOTH] / s[SUM_EITHER] : 1;
+        double error = a.iou[sample * a.masks + m] - iou;
+        quality += error * error / (end - first);
+        if (grad_iou)
+            grad_iou[sample * a.masks + m] +=
+                (float)(scale * a.value[2] * 2 * error / (end - first));
+        if (!(loss < least)) continue;
+        least = loss;
+        best = m;
+    }
+    if (least == INFINITY) least = NAN; /* all of them NaN: the trainer must see it */
+    loss_factors *f = &factors[sample * a.masks + best];
+    dice_of(sums + (sample * a.masks + best) * SUM_COUNT, 1, 1, 0, scale * a.value[1], f);
+    f->focal = (float)(scale * a.value[0] / a.pixels);
+    return least + a.value[2] * quality;
+}
+
+static __device__ double sam_of(const loss_args &a, const double *sums, double scale,
+                                loss_factors *factors, float *grad_iou)
+{
+    double sum = 0;
+    for (int b = 0; b < a.batch; b++) {
+        double weight = (a.weights ? a.weights[b] : 1) / (double)a.batch;
+        if (weight == 0) continue;
+        sum += weight * sam_sample(a, sums, b, scale * weight, factors, grad_iou);
+    }
+    return sum;
+}
+
+static __device__ double whole_of(const loss_args &a, const double *sums, double scale,
+                                  loss_factors *factors)
+{
+    double all[SUM_COUNT], count = (double)a.batch * a.pixels, loss = 0;
+    for (int k = 0; k < SUM_COUNT; k++) {
+        all[k] = 0;
+        for (int b = 0; b < a.batch; b++)
+            all[k] += sums[b * SUM_COUNT + k];
+    }
+    bool per_sample = a.kind == SGM_LOSS_DICE && a.value[3] != 0;
+    for (int b = 0; b < a.batch; b++) {
+        loss_factors *f = &factors[b];
+        if (a.kind == SGM_LOSS_BCE) f->bce = (float)(scale / count);
+        if (a.kind == SGM_LOSS_FOCAL) f->focal = (float)(scale / count);
+        if (a.kind == SGM_LOSS_MSE) f->squares = (float)(scale / count);
+        if (a.kind == SGM_LOSS_DICE) {
+            double d = dice_of(per_sample ? sums + b * SUM_COUNT : all, a.value[0], a.value[1],
+                               a.squared, per_sample ? scale / a.batch : scale, f);
+            loss = per_sample ? loss + d / a.batch : d;
+        }
+    }
+    if (a.kind == SGM_LOSS_BCE) loss = all[SUM_BCE] / count;
+    if (a.kind == SGM_LOSS_FOCAL) loss = all[SUM_FOCAL] / count;
+    if (a.kind == SGM_LOSS_MSE) loss = all[SUM_SQUARES] / count;
+    return loss;
+}
+
+/* One thread. Writes the loss (forward) or the factors and the gradient of the IoU (backward). */
+static __global__ void loss_total_kernel(loss_args a, const double *sums, const float *grad_loss,
+                                         loss_factors *factors, float *grad_iou, float *loss)
+{
+    loss_factors none = {0, 0, 0, 0, 0};
+    for (int i = 0; i < a.batch * a.masks; i++)
+        factors[i] = none;
+    double scale = grad_loss ? *grad_loss : 1;
+    double value = a.kind == SGM_LOSS_SAM ? sam_of(a, sums, scale, factors, grad_iou)
+                                          : whole_of(a, sums, scale, factors);
+    if (loss) *loss = (float)value;
+}
+
+typedef struct loss_parts {
+    double *sums;
+    loss_factors *factors;
+} loss_parts;
+
+static loss_parts take_loss(const loss_args *a, sgm_cursor *cursor)
+{
+    size_t masks = (size_t)a->batch * (size_t)a->masks;
+    loss_parts p;
+    p.sums = (double *)sgm_take(cursor, masks * SUM_COUNT * sizeof(double));
+    p.factors = (loss_factors *)sgm_take(cursor, masks * sizeof(loss_factors));
+    return p;
+}
+
+/* ------------------------------------------------------------------------------- on the host instead */
+
+typedef struct host_copy {
+    sgm_tensor in[SGM_MAX_INPUTS], grad[SGM_MAX_INPUTS];
+    float grad_loss, loss;
+} host_copy;
+
+static sgm_status fetch(sgm_cuda *cuda, const sgm_tensor *from, sgm_tensor *to)
+{
+    size_t bytes = (size_t)sgm_count_of(from->shape) * sizeof(float);
+    *to = *from;
+    to->data = malloc(bytes ? bytes : 1);
+    if (!to->data) return sgm_cuda_fail(cuda, SGM_OUT_OF_MEMORY, "no memory for a loss");
+    SGM_TRY(sgm_cuda_check(
+        cuda, cudaMemcpyAsync(to->data, from->data, bytes, cudaMemcpyDeviceToHost, cuda->stream),
+        "loss"));
+    return sgm_cuda_check(cuda, cudaStreamSynchronize(cuda->stream), "loss");
+}
+
+static sgm_status send(sgm_cuda *cuda, const void *from, void *to, size_t bytes)
+{
+    SGM_TRY(sgm_cuda_check(
+        cuda, cudaMemcpyAsync(to, from, bytes, cudaMemcpyHostToDevice, cuda->stream), "loss"));
+    return sgm_cuda_check(cuda, cudaStreamSynchronize(cuda->stream), "loss");
+}
+
+static sgm_status host_forward(sgm_cuda *cuda, const sgm_step *step, host_copy *copy)
+{
+    const sgm_node *node = step->node;
+    for (int i = 0; i < step->input_count; i++)
+        if (step->in[i].data) SGM_TRY(fetch(cuda, &step->in[i], &copy->in[i]));
+    SGM_TRY(cuda->host->loss_forward(node->u.loss.kind, node->u.loss.value, step->input_count,
+                                     copy->in, &copy->loss));
+    return send(cuda, &copy->loss, step->out.data, sizeof copy->loss);
+}
+
+static sgm_status host_backward(sgm_cuda *cuda, const sgm_step *step, host_copy *copy)
+{
+    const sgm_node *node = step->node;
+    for (int i = 0; i < step->input_count; i++) {
+        if (step->in[i].data) SGM_TRY(fetch(cuda, &step->in[i], &copy->in[i]));
+        if (step->grad_in[i].data) SGM_TRY(fetch(cuda, &step->grad_in[i], &copy->grad[i]));
+    }
+    SGM_TRY(sgm_cuda_check(cuda,
+                           cudaMemcpyAsync(&copy->grad_loss, step->grad_out.data, sizeof(float),
+                                           cudaMemcpyDeviceToHost, cuda->stream),
+                           "loss"));
+    SGM_TRY(sgm_cuda_check(cuda, cudaStreamSynchronize(cuda->stream), "loss"));
+    SGM_TRY(cuda->host->loss_backward(node->u.loss.kind, node->u.loss.value, step->input_count,
+                                      copy->in, copy->grad_loss, copy->grad, step->accumulate));
+    for (int i = 0; i < step->input_count; i++)
+        if (copy->grad[i].data)
+            SGM_TRY(send(cuda, copy->grad[i].data, step->grad_in[i].data,
+                         (size_t)sgm_count_of(copy->grad[i].shape) * sizeof(float)));
+    return SGM_OK;
+}
+
+static sgm_status host_loss(sgm_cuda *cuda, const sgm_step *step, bool backward)
+{
+    host_copy copy = {};
+    sgm_status status =
+        backward ? host_backward(cuda, step, &copy) : host_forward(cuda, step, &copy);
+    for (int i = 0; i < SGM_MAX_INPUTS; i++) {
+        free(copy.in[i].data);
+        free(copy.grad[i].data);
+    }
+    return status;
+}
+
+/* ------------------------------------------------------------------------------------------ steps */
+
+static sgm_status check(sgm_cuda *cuda, const sgm_step *step)
+{
+    sgm_shape shapes[SGM_MAX_INPUTS];
+    int count = step->input_count;
+    while (count > 0 && !step->in[count - 1].data)
+        count--;
+    for (int i = 0; i < count; i++)
+        shapes[i] = step->in[i].shape;
+    return cuda->host->loss_check(step->node->u.loss.kind, step->node->u.loss.value, count, shapes);
+}
+
+sgm_status sgm_cuda_loss(sgm_cuda *cuda, const sgm_step *step)
+{
+    SGM_TRY(check(cuda, step));
+    if (!on_device(step->node->u.loss.kind)) return host_loss(cuda, step, false);
+    sgm_cursor cursor = {(char *)step->scratch, 0};
+    loss_args a = args_of(step);
+    loss_parts p = take_loss(&a, &cursor);
+    const float *one = NULL;
+    float *no_iou = NULL, *loss = (float *)step->out.data;
+    SGM_LAUNCH_TEAM(loss_sums_kernel, (unsigned)(a.batch * a.masks), SGM_TEAM, cuda->stream, a,
+                    p.sums);
+    SGM_LAUNCH(loss_total_kernel, 1, 1, cuda->stream, a, p.sums, one, p.factors, no_iou, loss);
+    return SGM_OK;
+}
+
+sgm_status sgm_cuda_loss_backward(sgm_cuda *cuda, const sgm_step *step)
+{
+    SGM_TRY(check(cuda, step));
+    if (!on_device(step->node->u.loss.kind)) return host_loss(cuda, step, true);
+    sgm_cursor cursor = {(char *)step->scratch, 0};
+    loss_args a = args_of(step);
+    loss_parts p = take_loss(&a, &cursor);
+    for (int i = 1; i < step->input_count; i++) /* targets and weights receive zeros */
+        SGM_TRY(sgm_cuda_clear_grad(cuda, step, i));
+    const float *grad_loss = (const float *)step->grad_out.data;
+    float *grad = (float *)step->grad_in[0].data, *no_loss = NULL;
+    float *grad_iou = a.kind == SGM_LOSS_SAM ? (float *)step->grad_in[1].data : NULL;
+    int count = sgm_count_of(step->in[0].shape);
+    bool accumulate = step->accumulate[0];
+    SGM_LAUNCH_TEAM(loss_sums_kernel, (unsigned)(a.batch * a.masks), SGM_TEAM, cuda->stream, a,
+                    p.sums);
+    SGM_LAUNCH(loss_total_kernel, 1, 1, cuda->stream, a, p.sums, grad_loss, p.factors, grad_iou,
+               no_loss);
+    if (grad)
+        SGM_LAUNCH(loss_pixels_kernel, sgm_blocks(count), SGM_THREADS, cuda->stream, a, p.factors,
+                   count, grad, accumulate);
+    return SGM_OK;
+}
+
+void sgm_cuda_loss_scratch(sgm_cuda *cuda, const sgm_step *step, bool backward, sgm_cursor *cursor)
+{
+    (void)cuda, (void)backward;
+    loss_args a = args_of(step);
+    take_loss(&a, cursor);
+}
