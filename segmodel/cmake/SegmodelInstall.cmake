@@ -1,0 +1,44 @@
+# What others build against: libsegmodel.a, the public headers, segmodelConfig.cmake and segmodel.pc.
+# No file names the folder it was installed to, so the prefix may be moved. All of it is the install
+# component segmodel_development.
+include(GNUInstallDirs)
+include(CMakePackageConfigHelpers)
+
+set(SEGMODEL_PACKAGE_DIR ${CMAKE_INSTALL_LIBDIR}/cmake/segmodel)
+
+install(TARGETS segmodel EXPORT segmodelTargets
+    ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT segmodel_development)
+install(DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR}/include/segmodel
+    DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT segmodel_development)
+install(EXPORT segmodelTargets NAMESPACE segmodel::
+    DESTINATION ${SEGMODEL_PACKAGE_DIR} COMPONENT segmodel_development)
+
+configure_package_config_file(
+    ${CMAKE_CURRENT_LIST_DIR}/segmodelConfig.cmake.in
+    ${CMAKE_CURRENT_BINARY_DIR}/segmodelConfig.cmake
+    INSTALL_DESTINATION ${SEGMODEL_PACKAGE_DIR}
+    NO_SET_AND_CHECK_MACRO NO_CHECK_REQUIRED_COMPONENTS_MACRO)
+write_basic_package_version_file(
+    ${CMAKE_CURRENT_BINARY_DIR}/segmodelConfigVersion.cmake
+    VERSION ${PROJECT_VERSION} COMPATIBILITY SameMinorVersion) # 0.x: no promises yet
+install(FILES
+    ${CMAKE_CURRENT_BINARY_DIR}/segmodelConfig.cmake
+    ${CMAKE_CURRENT_BINARY_DIR}/segmodelConfigVersion.cmake
+    DESTINATION ${SEGMODEL_PACKAGE_DIR} COMPONENT segmodel_development)
+
+# pkg-config finds the prefix from where the .pc file lies. The library is static, so what it needs
+# itself is named in Libs.
+file(RELATIVE_PATH SEGMODEL_PC_PREFIX
+    ${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig ${CMAKE_INSTALL_PREFIX})
+string(REGEX REPLACE "/$" "" SEGMODEL_PC_PREFIX "${SEGMODEL_PC_PREFIX}")
+set(SEGMODEL_PC_LIBRARIES "-lm ${CMAKE_THREAD_LIBS_INIT}")
+foreach(library IN LISTS CMAKE_DL_LIBS)
+    string(APPEND SEGMODEL_PC_LIBRARIES " -l${library}")
+endforeach()
+configure_file(${CMAKE_CURRENT_LIST_DIR}/segmodel.pc.in segmodel.pc @ONLY)
+install(FILES ${CMAKE_CURRENT_BINARY_DIR}/segmodel.pc
+    DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT segmodel_development)
+
+if(SEGMODEL_ALONE AND TARGET segmodel_tool) # the root project installs all programs in one place
+    install(TARGETS segmodel_tool RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+endif()
