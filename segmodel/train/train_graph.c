@@ -38,19 +38,49 @@ static sgm_node *round_loss(sgm_train_graph *t, sgm_train_loss kind, int pair, i
     return sgm_loss_medsam(g, logits, t->target);
 }
 
+/* Decodes rows [first, first + count) of a pair of rounds. `dense` is of all rows or of none. */
+static sgm_decoder_output decode(sgm_train_graph *t, const sgm_model_config *model,
+                                 sgm_node *embedding, const sgm_prompt_embedding *all,
+                                 sgm_node *dense, int64_t first, int64_t count)
+{
+    sgm_net net = {.graph = t->graph};
+    sgm_prompt_embedding part = {sgm_slice(t->graph, all->sparse, 0, first, count), dense,
+                                 all->position};
+    return sgm_mask_decoder(&net, model, embedding, &part, count);
+}
+
+static void add_pair(sgm_train_graph *t, const sgm_model_config *model, sgm_node *once,
+                     sgm_node *twice, int pair, int64_t batch)
+{
+    sgm_graph *g = t->graph;
+    sgm_net net = {.graph = g};
+    sgm_node *coords = t->coords[pair], *labels = t->labels[pair], *mask = t->masks[pair];
+    sgm_prompt_embedding prompt =
+        sgm_prompt_encoder(&net, model, coords, labels, t->prior ? mask : NULL);
+    if (t->prior || pair == 0) {
+        sgm_decoder_output out = sgm_mask_decoder(&net, model, twice, &prompt, 2 * batch);
+        t->low_res[pair] = out.low_res;
+        t->iou[pair] = out.iou;
+        return;
+    }
+    sgm_prompt_embedding masked = sgm_prompt_encoder(&net, model, coords, labels, mask);
+    sgm_node *dense = sgm_slice(g, masked.dense, 0, batch, batch);
+    sgm_decoder_output first = decode(t, model, once, &prompt, prompt.dense, 0, batch);
+    sgm_decoder_output second = decode(t, model, once, &prompt, dense, batch, batch);
+    sgm_node *low_res[2] = {first.low_res, second.low_res}, *iou[2] = {first.iou, second.iou};
+    t->low_res[pair] = sgm_concat(g, 0, 2, low_res);
+    t->iou[pair] = sgm_concat(g, 0, 2, iou);
+}
+
 static void add_network(sgm_train_graph *t, const sgm_model_config *model, sgm_train_loss kind,
                         int64_t batch)
 {
     sgm_net net = {.graph = t->graph};
-    sgm_node *embedding = sgm_encoder(&net, model, t->image);
-    sgm_node *twice[2] = {embedding, embedding};
-    embedding = sgm_concat(t->graph, 0, 2, twice);
+    sgm_node *once = sgm_encoder(&net, model, t->image);
+    sgm_node *copies[2] = {once, once};
+    sgm_node *twice = sgm_concat(t->graph, 0, 2, copies);
     for (int p = 0; p < 2; p++) {
-        sgm_prompt_embedding prompt =
-            sgm_prompt_encoder(&net, model, t->coords[p], t->labels[p], t->masks[p]);
-        sgm_decoder_output out = sgm_mask_decoder(&net, model, embedding, &prompt, 2 * batch);
-        t->low_res[p] = out.low_res;
-        t->iou[p] = out.iou;
+        add_pair(t, model, once, twice, p, batch);
         for (int part = 0; part < 2; part++) {
             sgm_node *loss = round_loss(t, kind, p, part, batch);
             t->loss = t->loss ? sgm_add(t->graph, t->loss, loss) : loss;
@@ -60,16 +90,16 @@ static void add_network(sgm_train_graph *t, const sgm_model_config *model, sgm_t
 }
 
 sgm_status sgm_train_graph_build(const sgm_model_config *model, sgm_train_loss loss, int batch,
-                                 sgm_train_graph *out)
+                                 bool prior, sgm_train_graph *out)
 {
     memset(out, 0, sizeof *out);
     if (loss == SGM_TRAIN_LOSS_SAM && model->decoder.mask_tokens < 2)
         return sgm_fail(SGM_INVALID_ARGUMENT,
-                        "the SAM loss needs a decoder with several masks, "
-                        "found %d",
+                        "the SAM loss needs a decoder with several masks, found %d",
                         model->decoder.mask_tokens);
     out->graph = sgm_graph_create(NULL, NULL);
     if (!out->graph) return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for a training graph");
+    out->prior = prior;
     add_inputs(out, model, batch);
     add_network(out, model, loss, batch);
     sgm_status status = sgm_graph_status(out->graph);

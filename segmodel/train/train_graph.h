@@ -16,10 +16,12 @@ typedef struct sgm_train_graph {
     sgm_node *low_res[2]; /* [2B, M, T, T] */
     sgm_node *iou[2];     /* [2B, M] */
     sgm_node *loss;       /* mean over the four rounds */
+    bool prior;           /* rounds 0 to 2 have mask prompts: the prior */
 } sgm_train_graph;
 
+/* Without `prior` only round 3 sees a mask prompt; the others have none, as in SAM. */
 sgm_status sgm_train_graph_build(const sgm_model_config *model, sgm_train_loss loss, int batch,
-                                 sgm_train_graph *out);
+                                 bool prior, sgm_train_graph *out);
 void sgm_train_graph_clear(sgm_train_graph *graph);
 
 /* Sets all inputs of a plan of this graph. */

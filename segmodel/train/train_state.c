@@ -115,7 +115,7 @@ sgm_status sgm_train_state_load(const char *path, const sgm_train_config *config
 
 /* Values of every parameter: trained ones from the host, frozen ones from the device. */
 static sgm_status add_model(sgm_checkpoint_writer *writer, sgm_backend *backend,
-                            const sgm_master *master, sgm_stored_type type, float *frozen)
+                            const sgm_master *master, float *frozen)
 {
     int next = 0;
     for (int i = 0; i < sgm_params_count(master->params); i++) {
@@ -129,11 +129,28 @@ static sgm_status add_model(sgm_checkpoint_writer *writer, sgm_backend *backend,
                                            (size_t)p->count * sizeof(float)));
             frozen += p->count;
         }
-        /* norms, biases and embeddings are small and sensitive: they stay FP32 */
         SGM_TRY(sgm_checkpoint_writer_add_f32(writer, p->name, p->shape.ndim, p->shape.dim, values,
-                                              p->shape.ndim > 1 ? type : SGM_STORED_F32));
+                                              SGM_STORED_F32));
     }
     return SGM_OK;
+}
+
+#define NO_MASK "prompt_encoder.no_mask_embed.weight"
+
+/* Rounds with a prior never use the embedding for "no mask": an untrained one is zero. */
+static sgm_status add_untouched(sgm_checkpoint_writer *writer, const sgm_train_config *config,
+                                const sgm_master *master, const sgm_checkpoint *init)
+{
+    static const float zeros[4096];
+    const int64_t shape[2] = {1, config->model.decoder.dim};
+    for (size_t i = 0; init && i < sgm_checkpoint_count(init); i++) {
+        const sgm_stored_tensor *tensor = sgm_checkpoint_tensor(init, i);
+        if (!sgm_params_find(master->params, tensor->name))
+            SGM_TRY(sgm_checkpoint_writer_add(writer, tensor, SGM_STORED_F32));
+    }
+    if (sgm_params_find(master->params, NO_MASK) || (init && sgm_checkpoint_find(init, NO_MASK)))
+        return SGM_OK;
+    return sgm_checkpoint_writer_add_f32(writer, NO_MASK, 2, shape, zeros, SGM_STORED_F32);
 }
 
 static sgm_status add_metadata(sgm_checkpoint_writer *writer, const sgm_train_config *config,
@@ -149,7 +166,7 @@ static sgm_status add_metadata(sgm_checkpoint_writer *writer, const sgm_train_co
 }
 
 sgm_status sgm_train_export(const char *path, const sgm_train_config *config, sgm_backend *backend,
-                            const sgm_master *master, sgm_stored_type type, const char *note)
+                            const sgm_master *master, const sgm_checkpoint *init, const char *note)
 {
     int64_t floats = 1;
     for (int i = 0; i < sgm_params_count(master->params); i++)
@@ -159,7 +176,8 @@ sgm_status sgm_train_export(const char *path, const sgm_train_config *config, sg
     sgm_status status = frozen ? sgm_checkpoint_writer_create(&writer)
                                : sgm_fail(SGM_OUT_OF_MEMORY, "%s: no memory", path);
     if (status == SGM_OK) status = add_metadata(writer, config, note);
-    if (status == SGM_OK) status = add_model(writer, backend, master, type, frozen);
+    if (status == SGM_OK) status = add_model(writer, backend, master, frozen);
+    if (status == SGM_OK) status = add_untouched(writer, config, master, init);
     if (status == SGM_OK) status = sgm_checkpoint_writer_save(writer, path);
     sgm_checkpoint_writer_destroy(writer);
     free(frozen);

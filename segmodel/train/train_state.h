@@ -24,9 +24,10 @@ sgm_status sgm_train_state_load(const char *path, const sgm_train_config *config
                                 uint64_t pack_hash, sgm_master *master,
                                 sgm_train_progress_state *state);
 
-/* The model: averages where there are any, all other parameters from the device, as `type`. `note`
- * is one sentence about the run for the metadata. */
+/* The model as FP32: averages where there are any, all other parameters from the device; tensors
+ * that training does not touch come from `init` (the warm start's checkpoint, or NULL). `note` is
+ * one sentence about the run for the metadata. */
 sgm_status sgm_train_export(const char *path, const sgm_train_config *config, sgm_backend *backend,
-                            const sgm_master *master, sgm_stored_type type, const char *note);
+                            const sgm_master *master, const sgm_checkpoint *init, const char *note);
 
 #endif

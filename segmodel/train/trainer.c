@@ -41,6 +41,7 @@ typedef struct trainer {
     double loss_sum, loss_started; /* since the last report */
     int64_t loss_count;
     double norm, rate;
+    char items[700]; /* of the last batch, for messages */
     bool stopped_early;
 } trainer;
 
@@ -102,7 +103,7 @@ static sgm_status make_network(trainer *t)
     const sgm_train_config *c = &t->config;
     SGM_TRY(sgm_params_create(t->backend, sgm_first_values_read, &t->first, sgm_is_trainable,
                               &t->config, &t->params));
-    SGM_TRY(sgm_train_graph_build(&c->model, c->loss, c->batch, &t->graph));
+    SGM_TRY(sgm_train_graph_build(&c->model, c->loss, c->batch, c->sampler.sim.prior, &t->graph));
     sgm_node *outputs[4] = {t->graph.low_res[0], t->graph.low_res[1], t->graph.iou[0],
                             t->graph.iou[1]};
     SGM_TRY(sgm_train_plan_create(t->graph.graph, t->params, t->graph.loss, 4, outputs, c->bf16,
@@ -229,13 +230,12 @@ static sgm_status micro_batch(trainer *t, int64_t step, int part, double *loss)
     SGM_TRY(sgm_train_plan_step(t->plan, 1.0f / (float)c->accumulate));
     float value;
     SGM_TRY(sgm_train_plan_get(t->plan, t->graph.loss, &value));
+    name_items(t, batch, t->items, sizeof t->items);
     if (!isfinite(value)) {
-        char items[700];
-        name_items(t, batch, items, sizeof items);
         return sgm_fail(SGM_INTERNAL,
                         "step %" PRId64 ", part %d: the loss is %g on %s; the last "
                         "saved state is kept",
-                        step, part + 1, (double)value, items);
+                        step, part + 1, (double)value, t->items);
     }
     *loss += value / c->accumulate;
     return SGM_OK;
@@ -252,9 +252,9 @@ static sgm_status update(trainer *t, int64_t step)
     t->norm = sgm_optim_norm(t->master.trained, t->master.trained_count);
     if (!isfinite(t->norm))
         return sgm_fail(SGM_INTERNAL,
-                        "step %" PRId64 ": the gradient is not finite on samples "
-                        "%" PRIu64 " and following; the last saved state is kept",
-                        step, (uint64_t)(step - 1) * (uint64_t)(c->accumulate * c->batch));
+                        "step %" PRId64 ": the gradient is not finite, last on %s; "
+                        "the last saved state is kept",
+                        step, t->items);
     if (c->clip > 0) sgm_optim_clip(t->master.trained, t->master.trained_count, t->norm, c->clip);
     t->rate = sgm_schedule_rate(&c->schedule, step, progress(t, step));
     sgm_optim_step(&c->optim, t->rate, step, t->master.trained, t->master.trained_count);
@@ -313,7 +313,7 @@ static sgm_status save_files(trainer *t, const char *model)
     snprintf(note, sizeof note, "segmodel train, step %" PRId64 ", %.0f s, seed %" PRIu64,
              t->state.step, elapsed(t), t->config.seed);
     out_path(t, model, path);
-    return sgm_train_export(path, &t->config, t->backend, &t->master, SGM_STORED_F32, note);
+    return sgm_train_export(path, &t->config, t->backend, &t->master, t->init, note);
 }
 
 static double score_of(const sgm_validation *v)

@@ -182,8 +182,8 @@ static void check_problem(const problem *p)
 static void check_edges(void)
 {
     float prototypes[2] = {1, 0}, embedding[2] = {1, 0}, label[1] = {9}, loss = NAN;
-    sgm_tensor in[3] = {tensor_of(prototypes, SGM_SHAPE(1, 2)), tensor_of(embedding, SGM_SHAPE(1, 2)),
-                        tensor_of(label, SGM_SHAPE(1))};
+    sgm_tensor in[3] = {tensor_of(prototypes, SGM_SHAPE(1, 2)),
+                        tensor_of(embedding, SGM_SHAPE(1, 2)), tensor_of(label, SGM_SHAPE(1))};
     float value[4] = {0.07f};
     CHECK_OK(sgm_loss_forward(SGM_LOSS_PROTOTYPE, value, 3, in, &loss));
     CHECK(loss == 0); /* no pair of a prototype and its embedding */

@@ -19,8 +19,8 @@ static void reset(holder *h)
     memset(h, 0, sizeof *h);
     hash_uniform("synthetic:opt_p", COUNT, h->value);
     memcpy(h->average, h->value, sizeof h->value);
-    h->trained = (sgm_trained){"p",      COUNT,     false,     h->value,
-                               h->gradient, h->first, h->second, h->average};
+    h->trained =
+        (sgm_trained){"p", COUNT, false, h->value, h->gradient, h->first, h->second, h->average};
 }
 
 static void check_run(const sgm_checkpoint *file, const char *name, sgm_optim_options options)
@@ -49,12 +49,10 @@ static void check_goldens(const char *folder)
     sgm_checkpoint *file;
     snprintf(path, sizeof path, "%s/losses.safetensors", folder);
     if (!CHECK_OK(sgm_checkpoint_open(path, &file))) return;
-    check_run(file, "adam",
-              (sgm_optim_options){SGM_OPTIMIZER_ADAM, 0.9, 0.999, 1e-8, 0, true});
+    check_run(file, "adam", (sgm_optim_options){SGM_OPTIMIZER_ADAM, 0.9, 0.999, 1e-8, 0, true});
     check_run(file, "adam_wd",
               (sgm_optim_options){SGM_OPTIMIZER_ADAM, 0.9, 0.999, 1e-8, 1e-2, true});
-    check_run(file, "adamw",
-              (sgm_optim_options){SGM_OPTIMIZER_ADAMW, 0.9, 0.999, 1e-8, 0.1, true});
+    check_run(file, "adamw", (sgm_optim_options){SGM_OPTIMIZER_ADAMW, 0.9, 0.999, 1e-8, 0.1, true});
     check_run(file, "sgd_mom", (sgm_optim_options){SGM_OPTIMIZER_SGD, 0.9, 0, 0, 1e-4, true});
     sgm_checkpoint_close(file);
 }

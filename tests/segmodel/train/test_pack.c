@@ -39,8 +39,8 @@ static sgm_status write_pack(int quality)
     CHECK_OK(sgm_pack_writer_set(writer, &sets[0], &first));
     CHECK_OK(sgm_pack_writer_set(writer, &sets[1], &second));
     sgm_pack_item a = {"a", first, SGM_SPLIT_TRAIN, WIDTH, HEIGHT, 1, 2, grey.image, grey.label};
-    sgm_pack_item b = {"b", second, SGM_SPLIT_VALIDATION, WIDTH, HEIGHT, 3, 1, colour.image,
-                       colour.label};
+    sgm_pack_item b = {"b", second, SGM_SPLIT_VALIDATION, WIDTH,       HEIGHT,
+                       3,   1,      colour.image,         colour.label};
     CHECK_OK(sgm_pack_writer_item(writer, &a));
     CHECK_OK(sgm_pack_writer_item(writer, &b));
     a.set = 7;

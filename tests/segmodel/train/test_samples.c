@@ -1,5 +1,5 @@
-/* Samples: objects of label maps, windows, prompts, synthetic pictures, and that a sample depends on
- * nothing but its index. */
+/* Samples: objects of label maps, windows, prompts, synthetic pictures, and that a sample depends
+ * on nothing but its index. */
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -14,7 +14,8 @@
 enum { SIDE = 64, PIXELS = SIDE * SIDE };
 static const char *const PATH = "test_samples.pack";
 
-/* Labels: two discs of class 1, a ring of class 2 around a disc of class 3, one pixel of class 4. */
+/* Labels: two discs of class 1, a ring of class 2 around a disc of class 3, one pixel of class 4.
+ */
 static void draw_labels(uint8_t *label)
 {
     for (int i = 0; i < PIXELS; i++) {
@@ -237,9 +238,13 @@ static void check_augmentation(void)
     }
 }
 
-static const sgm_sampler_options OPTIONS = {.seed = 4, .size = SIDE, .target_side = SIDE / 2,
-                                            .synthetic_share = 0.3, .tight_share = 0.5,
-                                            .augmentation = 1, .sim = {0.05, 0.5, true}};
+static const sgm_sampler_options OPTIONS = {.seed = 4,
+                                            .size = SIDE,
+                                            .target_side = SIDE / 2,
+                                            .synthetic_share = 0.3,
+                                            .tight_share = 0.5,
+                                            .augmentation = 1,
+                                            .sim = {0.05, 0.5, true}};
 
 /* The same batches in the same order, from one thread or three. */
 static void check_loader(void)
