@@ -7,6 +7,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#ifdef __linux__
+#include <sys/mman.h>
+#include <unistd.h>
+#endif
 
 enum { KEPT_PROGRAMS = 12 };
 
@@ -18,7 +22,8 @@ struct sgm_model {
     char assumption[512];
     int64_t parameters;
     sgm_weights *weights;
-    pthread_mutex_t lock; /* of what follows */
+    const sgm_stored_tensor *last_read; /* guarded by the weights */
+    pthread_mutex_t lock;               /* of what follows */
     sgm_program *programs[KEPT_PROGRAMS];
     uint64_t clock;
     uint64_t hash; /* 0: not computed yet */
@@ -77,6 +82,33 @@ sgm_status sgm_checkpoint_read(void *user, const char *name, sgm_shape wanted, c
     *values = converted;
     *owned = true;
     return SGM_OK;
+}
+
+/* Lets go of a tensor's file pages: what a plan needs of it has been packed or copied by now, and
+ * pages that are asked for again come back from the page cache. Keeps the peak of resident memory
+ * near what is computed with instead of the whole file. */
+static void release_pages(const sgm_stored_tensor *tensor)
+{
+#ifdef __linux__
+    enum { WORTH_IT = 1 << 18 };
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), begin = (uintptr_t)tensor->data;
+    uintptr_t end = (begin + tensor->byte_size) / page * page;
+    if (tensor->byte_size < WORTH_IT) return;
+    begin = (begin + page - 1) / page * page;
+    if (end > begin) madvise((void *)begin, end - begin, MADV_DONTNEED);
+#else
+    (void)tensor;
+#endif
+}
+
+/* sgm_weights_read_fn of a model, whose checkpoint is a mapped file. Serialised by the weights. */
+static sgm_status read_weight(void *user, const char *name, sgm_shape wanted, const float **values,
+                              bool *owned)
+{
+    sgm_model *model = user;
+    if (model->last_read) release_pages(model->last_read);
+    model->last_read = sgm_checkpoint_find(model->checkpoint, name);
+    return sgm_checkpoint_read(model->checkpoint, name, wanted, values, owned);
 }
 
 /* Which tensors the network asked for, by their place in the file. */
@@ -166,8 +198,8 @@ static sgm_status open_model(sgm_model *model, const char *path, const char *var
     SGM_TRY(check_network(model));
     model->parameters = count_parameters(model->checkpoint);
     if (model->assumption[0]) sgm_context_log(model->context, "%s", model->assumption);
-    return sgm_weights_create(sgm_context_backend(model->context), sgm_checkpoint_read,
-                              model->checkpoint, &model->weights);
+    return sgm_weights_create(sgm_context_backend(model->context), read_weight, model,
+                              &model->weights);
 }
 
 sgm_status sgm_model_load(sgm_context *context, const char *path, const char *variant,

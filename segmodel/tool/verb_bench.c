@@ -206,10 +206,10 @@ static int run_one(bench *b)
     long allocations[2];
     sgm_status status = open_model(b);
     if (status == SGM_OK && !b->load_only) {
-        sgm_model_info info;
-        sgm_model_get_info(b->model, &info);
-        printf("\n%s on %s\n", info.variant, sgm_context_device(b->context));
-        line("load", 1e3 * (now_seconds() - start), "ms");
+        double load = now_seconds() - start;
+        printf("\n%s on %s\n", sgm_model_get_config(b->model)->variant,
+               sgm_context_device(b->context));
+        line("load", 1e3 * load, "ms");
         status = time_encoder(b, &flops, &allocations[0]);
         if (status == SGM_OK && b->profile) status = profile_decoder(b);
         if (status == SGM_OK) status = time_session(b, &set_image, &allocations[1]);
