@@ -1,248 +1,17 @@
-#include "nrrd_header.h"
+#include "nrrd_fields.h"
 
 #include "io_status.h"
-#include "segmentation_parts.h"
 
 #include <ctype.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
-enum { MAX_AXES = 4 };
-
-/* Fields as found; checked together once the header ends, since their order is free. */
-typedef struct fields {
-    const char *file;
-    int dimension;
-    int64_t sizes[MAX_AXES];
-    double spacings[MAX_AXES];
-    double directions[MAX_AXES][3];
-    int in_space[MAX_AXES]; /* axis has a direction */
-    int has_sizes, has_directions, has_spacings, has_encoding, has_endian;
-    double origin[3];
-    double to_lps[3]; /* signs */
-} fields;
-
-static sgio_status bad_field(const fields *f, const char *field, const char *value)
+static void trim_end(char *text)
 {
-    return sgio_fail(SGIO_UNREADABLE, "%s: NRRD field '%s' has the value '%.80s', which is not %s",
-                     f->file, field, value, "valid or not supported");
-}
-
-static const char *skip_blanks(const char *text)
-{
-    while (*text == ' ' || *text == '\t')
-        text++;
-    return text;
-}
-
-/* A finite decimal number; NULL when there is none. */
-static const char *take_number(const char *text, double *value)
-{
-    char *end;
-    text = skip_blanks(text);
-    const char *digits = text + (*text == '-' || *text == '+');
-    if (!isdigit((unsigned char)*digits) && *digits != '.') return NULL;
-    *value = strtod(text, &end);
-    return end == text || !isfinite(*value) ? NULL : end;
-}
-
-typedef struct type_name {
-    const char *name;
-    char kind;
-    int bytes;
-} type_name;
-
-static const type_name type_names[] = {
-    {"signed char", 'i', 1},
-    {"int8", 'i', 1},
-    {"int8_t", 'i', 1},
-    {"uchar", 'u', 1},
-    {"unsigned char", 'u', 1},
-    {"uint8", 'u', 1},
-    {"uint8_t", 'u', 1},
-    {"short", 'i', 2},
-    {"short int", 'i', 2},
-    {"signed short", 'i', 2},
-    {"signed short int", 'i', 2},
-    {"int16", 'i', 2},
-    {"int16_t", 'i', 2},
-    {"ushort", 'u', 2},
-    {"unsigned short", 'u', 2},
-    {"unsigned short int", 'u', 2},
-    {"uint16", 'u', 2},
-    {"uint16_t", 'u', 2},
-    {"int", 'i', 4},
-    {"signed int", 'i', 4},
-    {"int32", 'i', 4},
-    {"int32_t", 'i', 4},
-    {"uint", 'u', 4},
-    {"unsigned int", 'u', 4},
-    {"uint32", 'u', 4},
-    {"uint32_t", 'u', 4},
-    {"longlong", 'i', 8},
-    {"long long", 'i', 8},
-    {"long long int", 'i', 8},
-    {"signed long long", 'i', 8},
-    {"signed long long int", 'i', 8},
-    {"int64", 'i', 8},
-    {"int64_t", 'i', 8},
-    {"ulonglong", 'u', 8},
-    {"unsigned long long", 'u', 8},
-    {"unsigned long long int", 'u', 8},
-    {"uint64", 'u', 8},
-    {"uint64_t", 'u', 8},
-    {"float", 'f', 4},
-    {"double", 'f', 8},
-};
-
-static sgio_status set_type(const fields *f, const char *value, sgio_nrrd *out)
-{
-    for (size_t i = 0; i < sizeof type_names / sizeof *type_names; i++) {
-        if (strcasecmp(type_names[i].name, value) != 0) continue;
-        out->kind = type_names[i].kind;
-        out->bytes = type_names[i].bytes;
-        return SGIO_OK;
-    }
-    return bad_field(f, "type", value);
-}
-
-static sgio_status set_dimension(fields *f, const char *value)
-{
-    if (strcmp(value, "3") != 0 && strcmp(value, "4") != 0)
-        return sgio_fail(SGIO_UNREADABLE,
-                         "%s: dimension %.20s; a label map has 3, or 4 with a list", f->file,
-                         value);
-    f->dimension = value[0] - '0';
-    return SGIO_OK;
-}
-
-/* One number per axis; "dimension" has to come before, as the format demands. */
-static sgio_status take_per_axis(const fields *f, const char *field, const char *value,
-                                 double *numbers)
-{
-    const char *next = value;
-    for (int a = 0; a < f->dimension && next; a++) {
-        const char *word = skip_blanks(next);
-        numbers[a] = 1;
-        /* An axis without spacing, such as a list, holds nan. */
-        if (strcmp(field, "spacings") == 0 && strncasecmp(word, "nan", 3) == 0)
-            next = word + 3;
-        else
-            next = take_number(next, &numbers[a]);
-    }
-    if (f->dimension == 0 || !next || *skip_blanks(next)) return bad_field(f, field, value);
-    return SGIO_OK;
-}
-
-static sgio_status set_sizes(fields *f, const char *value)
-{
-    double sizes[MAX_AXES];
-    sgio_status status = take_per_axis(f, "sizes", value, sizes);
-    for (int a = 0; a < f->dimension && status == SGIO_OK; a++) {
-        if (!(sizes[a] >= 1 && sizes[a] < 1e9 && sizes[a] == floor(sizes[a])))
-            status = bad_field(f, "sizes", value);
-        else
-            f->sizes[a] = (int64_t)sizes[a];
-    }
-    f->has_sizes = 1;
-    return status;
-}
-
-static sgio_status set_space(fields *f, const char *value)
-{
-    static const struct {
-        const char *name, *code;
-        double sign[3];
-    } spaces[] = {
-        {"left-posterior-superior", "LPS", {1, 1, 1}},
-        {"right-anterior-superior", "RAS", {-1, -1, 1}},
-        {"left-anterior-superior", "LAS", {1, -1, 1}},
-        {"scanner-xyz", "scanner-xyz", {1, 1, 1}},
-        {"3D-right-handed", "3DRH", {1, 1, 1}},
-    };
-    for (size_t i = 0; i < sizeof spaces / sizeof *spaces; i++) {
-        if (strcasecmp(value, spaces[i].name) != 0 && strcasecmp(value, spaces[i].code) != 0)
-            continue;
-        memcpy(f->to_lps, spaces[i].sign, sizeof f->to_lps);
-        return SGIO_OK;
-    }
-    return bad_field(f, "space", value);
-}
-
-/* "(x,y,z)"; NULL when it is not. */
-static const char *take_vector(const char *text, double vector[3])
-{
-    text = skip_blanks(text);
-    if (*text++ != '(') return NULL;
-    for (int r = 0; r < 3; r++) {
-        text = take_number(text, &vector[r]);
-        if (!text) return NULL;
-        text = skip_blanks(text);
-        if (*text++ != (r < 2 ? ',' : ')')) return NULL;
-    }
-    return text;
-}
-
-static sgio_status set_directions(fields *f, const char *value)
-{
-    const char *next = value;
-    for (int a = 0; a < f->dimension && next; a++) {
-        next = skip_blanks(next);
-        f->in_space[a] = strncmp(next, "none", 4) != 0;
-        next = f->in_space[a] ? take_vector(next, f->directions[a]) : next + 4;
-    }
-    if (f->dimension == 0 || !next || *skip_blanks(next))
-        return bad_field(f, "space directions", value);
-    f->has_directions = 1;
-    return SGIO_OK;
-}
-
-static sgio_status set_origin(fields *f, const char *value)
-{
-    const char *end = take_vector(value, f->origin);
-    return end && !*skip_blanks(end) ? SGIO_OK : bad_field(f, "space origin", value);
-}
-
-static sgio_status set_encoding(fields *f, const char *value, sgio_nrrd *out)
-{
-    f->has_encoding = 1;
-    out->gzip = strcasecmp(value, "gzip") == 0 || strcasecmp(value, "gz") == 0;
-    return out->gzip || strcasecmp(value, "raw") == 0 ? SGIO_OK : bad_field(f, "encoding", value);
-}
-
-static sgio_status set_endian(fields *f, const char *value, sgio_nrrd *out)
-{
-    f->has_endian = 1;
-    out->big_endian = strcasecmp(value, "big") == 0;
-    return out->big_endian || strcasecmp(value, "little") == 0 ? SGIO_OK
-                                                               : bad_field(f, "endian", value);
-}
-
-static sgio_status set_field(fields *f, const char *field, const char *value, sgio_nrrd *out)
-{
-    if (strcasecmp(field, "type") == 0) return set_type(f, value, out);
-    if (strcasecmp(field, "dimension") == 0) return set_dimension(f, value);
-    if (strcasecmp(field, "sizes") == 0) return set_sizes(f, value);
-    if (strcasecmp(field, "space") == 0) return set_space(f, value);
-    if (strcasecmp(field, "space directions") == 0) return set_directions(f, value);
-    if (strcasecmp(field, "space origin") == 0) return set_origin(f, value);
-    if (strcasecmp(field, "encoding") == 0) return set_encoding(f, value, out);
-    if (strcasecmp(field, "endian") == 0) return set_endian(f, value, out);
-    if (strcasecmp(field, "spacings") == 0) {
-        f->has_spacings = 1;
-        return take_per_axis(f, "spacings", value, f->spacings);
-    }
-    if (strcasecmp(field, "space dimension") == 0)
-        return strcmp(value, "3") == 0 ? SGIO_OK : bad_field(f, field, value);
-    if (strcasecmp(field, "data file") == 0 || strcasecmp(field, "datafile") == 0)
-        return sgio_fail(SGIO_UNREADABLE,
-                         "%s: its data are in another file, which is not supported", f->file);
-    if (strcasecmp(field, "line skip") == 0 || strcasecmp(field, "lineskip") == 0 ||
-        strcasecmp(field, "byte skip") == 0 || strcasecmp(field, "byteskip") == 0)
-        return strcmp(value, "0") == 0 ? SGIO_OK : bad_field(f, field, value);
-    return SGIO_OK; /* kinds, units, content and the like change nothing here */
+    size_t n = strlen(text);
+    while (n > 0 && isspace((unsigned char)text[n - 1]))
+        text[--n] = 0;
 }
 
 /* "\n" and "\\" stand for a line end and a backslash. */
@@ -255,131 +24,136 @@ static void unescape(char *text)
         else
             *out++ = *in;
     }
-    *out = '\0';
+    *out = 0;
 }
 
-static sgio_status add_key(const fields *f, char *name, char *value, sgio_nrrd *out)
+static sgio_status add_key(const char *path, char *name, char *value, sgio_nrrd *header)
 {
-    size_t count = out->key_count;
+    size_t count = header->key_count;
     if (count >= SGIO_NRRD_MAX_KEYS)
-        return sgio_fail(SGIO_UNREADABLE, "%s: more than %d keys", f->file, SGIO_NRRD_MAX_KEYS);
-    if ((count & (count - 1)) == 0) { /* a power of two: full */
-        sgio_nrrd_key *keys = realloc(out->keys, (count ? 2 * count : 1) * sizeof *keys);
-        if (!keys) return sgio_fail_memory(2 * count * sizeof *keys, f->file);
-        out->keys = keys;
+        return sgio_fail(SGIO_UNREADABLE, "%s: NRRD header with more than %d keys", path,
+                         SGIO_NRRD_MAX_KEYS);
+    if ((count & (count - 1)) == 0) { /* grows at powers of two */
+        size_t room = count ? 2 * count : 1;
+        sgio_nrrd_key *keys = realloc(header->keys, room * sizeof *keys);
+        if (!keys) return sgio_fail_memory(room * sizeof *keys, path);
+        header->keys = keys;
     }
     unescape(value);
-    out->keys[out->key_count++] = (sgio_nrrd_key){name, value};
+    header->keys[header->key_count++] = (sgio_nrrd_key){name, value};
     return SGIO_OK;
-}
-
-static void trim(char *text)
-{
-    size_t n = strlen(text);
-    while (n > 0 && isspace((unsigned char)text[n - 1]))
-        text[--n] = '\0';
 }
 
 /* "field: value", "key:=value" or "# comment". */
-static sgio_status parse_line(fields *f, char *line, sgio_nrrd *out)
+static sgio_status read_line(const char *path, char *line, sgio_nrrd *header)
 {
-    if (line[0] == '#') return SGIO_OK;
+    if (*line == '#') return SGIO_OK;
     char *colon = strchr(line, ':');
     if (!colon)
-        return sgio_fail(SGIO_UNREADABLE, "%s: NRRD header line '%.60s' has no colon", f->file,
+        return sgio_fail(SGIO_UNREADABLE, "%s: NRRD header line without a colon: \"%.60s\"", path,
                          line);
-    *colon = '\0';
-    if (colon[1] == '=') return add_key(f, line, colon + 2, out);
-    trim(colon + 1);
-    return set_field(f, line, skip_blanks(colon + 1), out);
+    *colon = 0;
+    if (colon[1] == '=') return add_key(path, line, colon + 2, header);
+    trim_end(colon + 1);
+    return sgio_nrrd_set_field(path, line, colon + 1 + strspn(colon + 1, " \t"), header);
 }
 
-/* The list axis comes first where there are four axes, and has no direction. */
-static sgio_status set_geometry(const fields *f, sgio_nrrd *out)
+/* Splits the header into lines, in place, up to the empty one. */
+static sgio_status read_lines(const char *path, char *text, sgio_nrrd *header)
 {
-    int first = f->dimension - 3;
-    out->layers = first ? f->sizes[0] : 1;
-    if (first && f->has_directions && f->in_space[0])
-        return sgio_fail(SGIO_UNREADABLE, "%s: of four axes the first must be the list of layers",
-                         f->file);
-    for (int c = 0; c < 3; c++) {
-        int axis = first + c;
-        if (f->has_directions && !f->in_space[axis])
-            return sgio_fail(SGIO_UNREADABLE, "%s: axis %d has no space direction", f->file, axis);
-        out->geometry.size[c] = f->sizes[axis];
-        for (int r = 0; r < 3; r++) {
-            double plain = r != c ? 0 : f->has_spacings ? f->spacings[axis] : 1;
-            out->geometry.matrix[r][c] =
-                f->has_directions ? f->to_lps[r] * f->directions[axis][r] : plain;
+    char *line = text;
+    while (*line) {
+        size_t n = strcspn(line, "\n");
+        char *next = line + n + (line[n] == '\n');
+        line[n] = 0;
+        if (n > 0 && line[n - 1] == '\r') line[--n] = 0;
+        if (n == 0) {
+            header->header_bytes = (size_t)(next - text);
+            return SGIO_OK;
         }
-        out->geometry.matrix[c][3] = f->to_lps[c] * f->origin[c];
-    }
-    return SGIO_OK;
-}
-
-static sgio_status check_fields(const fields *f, sgio_nrrd *out)
-{
-    const double origin[3] = {0, 0, 0};
-    double index[3];
-    const char *missing = !out->kind                         ? "type"
-                          : !f->dimension                    ? "dimension"
-                          : !f->has_sizes                    ? "sizes"
-                          : !f->has_encoding                 ? "encoding"
-                          : out->bytes > 1 && !f->has_endian ? "endian"
-                                                             : NULL;
-    if (missing)
-        return sgio_fail(SGIO_UNREADABLE, "%s: NRRD field '%s' is missing", f->file, missing);
-    sgio_status status = set_geometry(f, out);
-    if (status != SGIO_OK) return status;
-    if (out->layers > SGIO_MAX_LAYERS)
-        return sgio_fail(SGIO_UNREADABLE, "%s: %lld layers, at most %d are supported", f->file,
-                         (long long)out->layers, SGIO_MAX_LAYERS);
-    if (sgio_check_voxels(out->geometry.size, (size_t)(out->layers * out->bytes)) != 0)
-        return sgio_fail(SGIO_UNREADABLE, "%s: its sizes are too large", f->file);
-    if (sgio_geometry_lps_to_index(&out->geometry, origin, index) != 0)
-        return sgio_fail(SGIO_UNREADABLE, "%s: its space directions span no volume", f->file);
-    return SGIO_OK;
-}
-
-static sgio_status parse_lines(fields *f, sgio_nrrd *out)
-{
-    char *next = out->text;
-    if (strncmp(next, "NRRD000", 7) != 0)
-        return sgio_fail(SGIO_UNREADABLE, "%s: not a NRRD file", f->file);
-    next += strcspn(next, "\n");
-    next += *next == '\n';
-    while (*next) {
-        char *line = next;
-        next += strcspn(next, "\n");
-        int ended = *next == '\0';
-        *next = '\0';
-        next += !ended;
-        size_t n = strlen(line);
-        if (n > 0 && line[n - 1] == '\r') line[--n] = '\0';
-        if (n == 0) break;
-        sgio_status status = parse_line(f, line, out);
+        sgio_status status = line == text ? SGIO_OK : read_line(path, line, header);
         if (status != SGIO_OK) return status;
+        line = next;
     }
-    return SGIO_OK;
+    header->header_bytes = (size_t)(line - text);
+    if (header->data_file) return SGIO_OK; /* a detached header may just end */
+    return sgio_fail(SGIO_UNREADABLE, "%s: NRRD header without its closing empty line", path);
 }
 
-sgio_status sgio_nrrd_parse_header(const char *text, size_t bytes, const char *file, sgio_nrrd *out)
+static sgio_status check_complete(const char *path, const sgio_nrrd *header)
 {
-    fields f = {.file = file, .to_lps = {1, 1, 1}};
-    memset(out, 0, sizeof *out);
-    out->text = malloc(bytes + 1);
-    if (!out->text) return sgio_fail_memory(bytes + 1, file);
-    memcpy(out->text, text, bytes);
-    out->text[bytes] = '\0';
-    sgio_status status = parse_lines(&f, out);
-    if (status == SGIO_OK) status = check_fields(&f, out);
-    if (status != SGIO_OK) sgio_nrrd_clear(out);
+    const char *missing = NULL;
+    if (header->dimension == 0)
+        missing = "dimension";
+    else if (header->axes[header->dimension - 1].size == 0)
+        missing = "sizes";
+    else if (header->raw < 0)
+        missing = "type";
+    else if ((int)header->encoding < 0)
+        missing = "encoding";
+    else if (header->swap < 0 && sgio_raw_bytes(header->raw) > 1)
+        missing = "endian";
+    if (!missing) return SGIO_OK;
+    return sgio_fail(SGIO_UNREADABLE, "%s: NRRD header without its field \"%s\"", path, missing);
+}
+
+static void set_absent(sgio_nrrd *header)
+{
+    memset(header, 0, sizeof *header);
+    header->raw = header->swap = -1;
+    header->encoding = (sgio_nrrd_encoding)-1;
+    for (int axis = 0; axis < SGIO_NRRD_AXES; axis++)
+        header->axes[axis].spacing = header->axes[axis].min = NAN;
+}
+
+sgio_status sgio_nrrd_parse(const char *path, const char *bytes, size_t size, sgio_nrrd *header)
+{
+    set_absent(header);
+    if (size < 8 || memcmp(bytes, "NRRD000", 7) != 0)
+        return sgio_fail(SGIO_UNREADABLE, "%s: not an NRRD file (it does not begin with NRRD000)",
+                         path);
+    header->text = malloc(size + 1);
+    if (!header->text) return sgio_fail_memory(size, path);
+    memcpy(header->text, bytes, size);
+    header->text[size] = 0;
+    sgio_status status = read_lines(path, header->text, header);
+    if (status == SGIO_OK) status = check_complete(path, header);
+    if (header->swap < 0) header->swap = 0;
+    if (status != SGIO_OK) sgio_nrrd_clear(header);
     return status;
 }
 
-void sgio_nrrd_clear(sgio_nrrd *nrrd)
+/* The header ends at the first empty line; voxels behind it need not be copied. */
+static size_t header_length(const char *bytes, size_t size)
 {
-    free(nrrd->text);
-    free(nrrd->keys);
-    memset(nrrd, 0, sizeof *nrrd);
+    for (size_t i = 0; i + 1 < size; i++) {
+        if (bytes[i] != '\n') continue;
+        if (bytes[i + 1] == '\n') return i + 2;
+        if (i + 2 < size && bytes[i + 1] == '\r' && bytes[i + 2] == '\n') return i + 3;
+    }
+    return size;
+}
+
+sgio_status sgio_nrrd_read(const char *path, sgio_nrrd *header)
+{
+    enum { FIRST_TRY = 1 << 16 };
+    char *bytes;
+    size_t size = 0;
+    set_absent(header);
+    sgio_status status = sgio_read_prefix(path, FIRST_TRY, &bytes, &size);
+    if (status == SGIO_OK && size == FIRST_TRY && header_length(bytes, size) == size) {
+        free(bytes);
+        status = sgio_read_prefix(path, SGIO_NRRD_MAX_HEADER, &bytes, &size);
+    }
+    if (status != SGIO_OK) return status;
+    status = sgio_nrrd_parse(path, bytes, header_length(bytes, size), header);
+    free(bytes);
+    return status;
+}
+
+void sgio_nrrd_clear(sgio_nrrd *header)
+{
+    free(header->text);
+    free(header->keys);
+    set_absent(header);
 }

@@ -1,50 +1,74 @@
-/* The part of NRRD that label maps use: attached data, gzip or raw, three axes in space and
- * optionally a list axis in front, key/value pairs. http://teem.sourceforge.net/nrrd/format.html */
+/* NRRD headers, attached (.nrrd, .seg.nrrd) and detached (.nhdr), after the format's definition
+ * (Teem, NRRD0001 to NRRD0005, https://teem.sourceforge.net/nrrd/format.html). Volumes and
+ * segmentations are read through this one parser. */
 #ifndef SGIO_NRRD_HEADER_H
 #define SGIO_NRRD_HEADER_H
 
-#include "sgio/labelmap.h"
+#include "byte_source.h"
+#include "sgio/geometry.h"
+#include "voxels.h"
 
-#include <stdio.h>
+#ifdef __cplusplus
+extern "C" {
+#endif
 
-enum { SGIO_NRRD_MAX_HEADER = 16 << 20, SGIO_NRRD_MAX_KEYS = 65536 };
+enum { SGIO_NRRD_AXES = 16, SGIO_NRRD_MAX_HEADER = 16 << 20, SGIO_NRRD_MAX_KEYS = 65536 };
 
+typedef enum sgio_nrrd_encoding { SGIO_NRRD_RAW, SGIO_NRRD_GZIP } sgio_nrrd_encoding;
+
+typedef struct sgio_nrrd_axis {
+    int64_t size;
+    int has_direction;   /* a "space directions" vector, not "none" */
+    double direction[3]; /* as in the file, in its own space */
+    double spacing;      /* NaN when absent */
+    double min;          /* NaN when absent */
+    int node_centered;
+    char kind[24]; /* lower case, "" when absent */
+} sgio_nrrd_axis;
+
+/* A "name:=value" line. */
 typedef struct sgio_nrrd_key {
-    char *name, *value; /* into the header's text; value unescaped */
+    char *name, *value; /* value unescaped */
 } sgio_nrrd_key;
 
 typedef struct sgio_nrrd {
-    char *text; /* owned copy of the header that the keys point into */
-    char kind;  /* of the values: 'u'nsigned, 'i'nteger, 'f'loat */
-    int bytes;  /* per value: 1, 2, 4 or 8 */
-    int big_endian, gzip;
-    int64_t layers; /* length of the list axis, 1 without */
-    sgio_geometry geometry;
-    sgio_nrrd_key *keys;
+    int dimension;
+    sgio_nrrd_axis axes[SGIO_NRRD_AXES]; /* fastest first */
+    int raw;                             /* sgio_type or SGIO_RAW_* */
+    int swap;                            /* the byte order is not the machine's */
+    sgio_nrrd_encoding encoding;
+    int64_t line_skip, byte_skip; /* byte_skip -1: the voxels are the file's last bytes */
+    int space_dimension;          /* 0 when the file names no space */
+    double space_sign[3];         /* file's space -> LPS, per component */
+    int has_origin;
+    double origin[3];
+    const char *data_file; /* NULL when attached; relative to the header's directory */
+    sgio_nrrd_key *keys;   /* in the file's order */
     size_t key_count;
+    size_t header_bytes; /* attached voxels begin here */
+    char *text;          /* the header; data_file and the keys point into it */
 } sgio_nrrd;
 
-/* Parses the header, from "NRRD" to the blank line that ends it or the end of the text. Release
- * with sgio_nrrd_clear. SGIO_UNREADABLE names `file` and the field. */
-sgio_status sgio_nrrd_parse_header(const char *text, size_t bytes, const char *file,
-                                   sgio_nrrd *out);
-void sgio_nrrd_clear(sgio_nrrd *nrrd);
+/* Parses the `size` bytes at the start of the file `path`. Release with sgio_nrrd_clear.
+ * SGIO_UNREADABLE names the file and the field. */
+sgio_status sgio_nrrd_parse(const char *path, const char *bytes, size_t size, sgio_nrrd *header);
 
-/* Reads a whole file from a seekable stream: header, data and segments. `file` is for messages. */
-sgio_status sgio_nrrd_read_segmentation(FILE *stream, const char *file, sgio_warning_fn warn,
-                                        void *user, sgio_segmentation *out);
+/* The same from the file itself. */
+sgio_status sgio_nrrd_read(const char *path, sgio_nrrd *header);
 
-/* Decodes the data that starts at the stream's position into out's layers, which are created; out
- * is initialised on the header's grid. */
-sgio_status sgio_nrrd_read_layers(FILE *stream, const char *file, const sgio_nrrd *nrrd,
-                                  sgio_segmentation *out);
+void sgio_nrrd_clear(sgio_nrrd *header);
 
-/* Appends the segments that the keys describe, their layers and labels as in the file. */
-sgio_status sgio_nrrd_read_segments(const sgio_nrrd *nrrd, const char *file,
-                                    sgio_segmentation *out);
+/* 1 when voxels of this axis lie beside one another in space; 0 for components, lists, ... */
+int sgio_nrrd_is_spatial(const sgio_nrrd *header, int axis);
 
-/* Labels from `count` values in this machine's byte order; -1 when one is no whole number between
- * 0 and 65535. `bytes` and `kind` as above. */
-int sgio_values_to_labels(const void *values, char kind, int bytes, size_t count, uint16_t *labels);
+/* The grid of the two or three spatial axes. Refuses other counts, and geometry that is not finite
+ * or singular. Axes that are not spatial are left to the caller. */
+sgio_status sgio_nrrd_geometry(const char *path, const sgio_nrrd *header, sgio_geometry *geometry);
 
+/* Opens the voxels (attached or detached), all skips done. */
+sgio_status sgio_nrrd_open_data(const char *path, const sgio_nrrd *header, sgio_source **source);
+
+#ifdef __cplusplus
+}
+#endif
 #endif

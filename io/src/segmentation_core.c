@@ -9,14 +9,14 @@
 
 static const int64_t MAX_BYTES = (int64_t)1 << 40;
 
-int sgio_check_voxels(const int64_t size[3], size_t bytes)
+static int is_possible(const int64_t size[3])
 {
-    int64_t total = (int64_t)bytes;
+    int64_t total = 2; /* bytes of a label */
     for (int a = 0; a < 3; a++) {
-        if (size[a] < 1 || size[a] > MAX_BYTES / total) return -1;
+        if (size[a] < 1 || size[a] > MAX_BYTES / total) return 0;
         total *= size[a];
     }
-    return 0;
+    return 1;
 }
 
 size_t sgio_voxel_count(const sgio_geometry *geometry)
@@ -33,8 +33,10 @@ int sgio_all_zero(const void *bytes, size_t count)
 sgio_status sgio_segmentation_init(sgio_segmentation *segmentation, const sgio_geometry *geometry)
 {
     memset(segmentation, 0, sizeof *segmentation);
-    if (sgio_check_voxels(geometry->size, 2) != 0)
-        return sgio_fail(SGIO_USAGE, "a segmentation of %lld x %lld x %lld voxels is not possible",
+    if (!is_possible(geometry->size))
+        return sgio_fail(SGIO_OUT_OF_MEMORY,
+                         "a segmentation of %lld x %lld x %lld voxels is not possible, wanted "
+                         "1 to 2^39 voxels",
                          (long long)geometry->size[0], (long long)geometry->size[1],
                          (long long)geometry->size[2]);
     segmentation->geometry = *geometry;

@@ -3,12 +3,12 @@
 #define SGIO_SEGMENTATION_PARTS_H
 
 #include "sgio/labelmap.h"
+#include "voxels.h"
+
+struct sgio_nrrd; /* nrrd_header.h */
 
 /* Voxels of the grid; it fits size_t because sgio_segmentation_init checked it. */
 size_t sgio_voxel_count(const sgio_geometry *geometry);
-
-/* 0 when the sizes are positive and their product times `bytes` stays below 2^40. */
-int sgio_check_voxels(const int64_t size[3], size_t bytes);
 
 /* A new zeroed layer; its index in *layer. */
 sgio_status sgio_segmentation_add_layer(sgio_segmentation *segmentation, int bytes, int *layer);
@@ -28,6 +28,25 @@ void sgio_segmentation_shrink(sgio_segmentation *segmentation);
  * beyond it are dropped with a warning. SGIO_UNREADABLE for any other grid. */
 sgio_status sgio_segmentation_fit(sgio_segmentation *segmentation, const sgio_geometry *grid,
                                   const char *name, sgio_warning_fn warn, void *user);
+
+/* Labels from `count` stored values; SGIO_UNREADABLE names `path` when one is no whole number from
+ * 0 to SGIO_MAX_LABEL. */
+sgio_status sgio_labels_from_voxels(const char *path, const sgio_voxel_format *format,
+                                    const void *stored, size_t count, uint16_t *labels);
+
+/* Reads a .nrrd, .seg.nrrd or .nhdr. On failure the caller clears *out. */
+sgio_status sgio_segmentation_read_nrrd(const char *path, sgio_warning_fn warn, void *user,
+                                        sgio_segmentation *out);
+
+/* Appends the segments that the keys of a .seg.nrrd describe, with layers and labels as in the
+ * file; the layers must be there. */
+sgio_status sgio_segmentation_read_keys(const struct sgio_nrrd *nrrd, const char *file,
+                                        sgio_segmentation *out);
+
+/* Last step of reading, when layers and named segments are there: names, extents, counts; values
+ * of no segment are dropped with a warning. */
+sgio_status sgio_segmentation_finish(sgio_segmentation *out, const char *file, sgio_warning_fn warn,
+                                     void *user);
 
 /* Appends a segment with that label and without deciding a name-based colour; takes copies. */
 sgio_status sgio_segmentation_append(sgio_segmentation *segmentation, const char *id,

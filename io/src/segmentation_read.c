@@ -1,49 +1,12 @@
-#include "nrrd_header.h"
 #include "segmentation_parts.h"
 
 #include "io_status.h"
+#include "volume_formats.h"
 
-#include <errno.h>
-#include <stdlib.h>
 #include <string.h>
-#include <strings.h>
-#include <sys/stat.h>
 
-/* Reads up to the blank line that ends the header; the stream then stands at the data. */
-static sgio_status read_header_text(FILE *stream, const char *file, char **text, size_t *bytes)
-{
-    size_t capacity = 1 << 14;
-    int c, at_line_start = 0;
-    *bytes = 0;
-    *text = malloc(capacity);
-    while (*text && (c = getc(stream)) != EOF) {
-        if (*bytes == capacity) {
-            char *more = capacity < SGIO_NRRD_MAX_HEADER ? realloc(*text, capacity *= 2) : NULL;
-            if (!more) return sgio_fail(SGIO_UNREADABLE, "%s: its NRRD header does not end", file);
-            *text = more;
-        }
-        (*text)[(*bytes)++] = (char)c;
-        if (*bytes == 4 && memcmp(*text, "NRRD", 4) != 0) break;
-        if (c == '\n' && at_line_start) return SGIO_OK;
-        if (c != '\r') at_line_start = c == '\n';
-    }
-    if (!*text) return sgio_fail_memory(capacity, file);
-    return sgio_fail(SGIO_UNREADABLE, "%s: not a NRRD file, or cut off in its header", file);
-}
-
-static sgio_status read_header(FILE *stream, const char *file, sgio_nrrd *nrrd)
-{
-    char *text = NULL;
-    size_t bytes;
-    sgio_status status = read_header_text(stream, file, &text, &bytes);
-    if (status == SGIO_OK) status = sgio_nrrd_parse_header(text, bytes, file, nrrd);
-    free(text);
-    return status;
-}
-
-/* Names, extents and counts once layers are there. */
-static sgio_status finish(sgio_segmentation *out, const char *file, sgio_warning_fn warn,
-                          void *user)
+sgio_status sgio_segmentation_finish(sgio_segmentation *out, const char *file, sgio_warning_fn warn,
+                                     void *user)
 {
     sgio_status status = SGIO_OK;
     if (out->segment_count == 0) {
@@ -61,48 +24,13 @@ static sgio_status finish(sgio_segmentation *out, const char *file, sgio_warning
     return SGIO_OK;
 }
 
-sgio_status sgio_nrrd_read_segmentation(FILE *stream, const char *file, sgio_warning_fn warn,
-                                        void *user, sgio_segmentation *out)
+sgio_status sgio_labels_from_voxels(const char *path, const sgio_voxel_format *format,
+                                    const void *stored, size_t count, uint16_t *labels)
 {
-    sgio_nrrd nrrd;
-    memset(out, 0, sizeof *out);
-    sgio_status status = read_header(stream, file, &nrrd);
-    if (status != SGIO_OK) return status;
-    status = sgio_segmentation_init(out, &nrrd.geometry);
-    if (status == SGIO_OK) status = sgio_nrrd_read_layers(stream, file, &nrrd, out);
-    if (status == SGIO_OK) status = sgio_nrrd_read_segments(&nrrd, file, out);
-    if (status == SGIO_OK) status = finish(out, file, warn, user);
-    sgio_nrrd_clear(&nrrd);
-    if (status != SGIO_OK) sgio_segmentation_clear(out);
-    return status;
-}
-
-static sgio_status read_nrrd_file(const char *path, sgio_warning_fn warn, void *user,
-                                  sgio_segmentation *out)
-{
-    struct stat info;
-    FILE *stream = fopen(path, "rb");
-    if (!stream) return sgio_fail(SGIO_UNREADABLE, "cannot read %s: %s", path, strerror(errno));
-    sgio_status status = SGIO_UNREADABLE;
-    if (fstat(fileno(stream), &info) != 0 || !S_ISREG(info.st_mode))
-        sgio_fail(status, "cannot read %s: not a regular file", path);
-    else
-        status = sgio_nrrd_read_segmentation(stream, path, warn, user, out);
-    fclose(stream);
-    return status;
-}
-
-/* Kind and bytes of a volume's values, as NRRD header fields have them. */
-static void describe_type(sgio_type type, char *kind, int *bytes)
-{
-    static const struct {
-        char kind;
-        int bytes;
-    } table[] = {
-        [SGIO_U8] = {'u', 1},  [SGIO_I8] = {'i', 1},  [SGIO_U16] = {'u', 2}, [SGIO_I16] = {'i', 2},
-        [SGIO_U32] = {'u', 4}, [SGIO_I32] = {'i', 4}, [SGIO_F32] = {'f', 4}, [SGIO_F64] = {'f', 8}};
-    *kind = table[type].kind;
-    *bytes = table[type].bytes;
+    if (sgio_voxels_to_u16(format, stored, count, labels) == 0) return SGIO_OK;
+    return sgio_fail(SGIO_UNREADABLE,
+                     "%s: not a label map: it has values that are no whole number from 0 to %d",
+                     path, SGIO_MAX_LABEL);
 }
 
 static sgio_status fit_to_grid(sgio_segmentation *out, const char *name,
@@ -115,53 +43,51 @@ static sgio_status fit_to_grid(sgio_segmentation *out, const char *name,
     return status;
 }
 
-sgio_status sgio_segmentation_from_volume(const sgio_volume *volume, const char *name,
-                                          const sgio_segmentation_read_options *options,
-                                          sgio_segmentation *out)
+static sgio_status take_volume(const sgio_volume *volume, const char *name, sgio_segmentation *out)
 {
-    char kind;
-    int bytes, layer;
-    memset(out, 0, sizeof *out);
+    const sgio_voxel_format format = {(int)volume->type, 0, 1, 0};
+    int layer;
     if (volume->channels != 1)
         return sgio_fail(SGIO_UNREADABLE, "%s: a colour image is not a label map", name);
     sgio_status status = sgio_segmentation_init(out, &volume->geometry);
     if (status == SGIO_OK) status = sgio_segmentation_add_layer(out, 2, &layer);
-    describe_type(volume->type, &kind, &bytes);
-    if (status == SGIO_OK &&
-        sgio_values_to_labels(volume->data, kind, bytes, sgio_voxel_count(&out->geometry),
-                              out->layers[0].data) != 0)
-        status = sgio_fail(SGIO_UNREADABLE,
-                           "%s: not a label map: it has values that are no whole number from 0 to "
-                           "%d",
-                           name, SGIO_MAX_LABEL);
-    if (status == SGIO_OK) status = finish(out, name, NULL, NULL);
-    if (status != SGIO_OK) {
-        sgio_segmentation_clear(out);
-        return status;
-    }
-    return fit_to_grid(out, name, options);
+    if (status == SGIO_OK)
+        status = sgio_labels_from_voxels(name, &format, volume->data,
+                                         sgio_voxel_count(&out->geometry), out->layers[0].data);
+    return status == SGIO_OK ? sgio_segmentation_finish(out, name, NULL, NULL) : status;
 }
 
-static int is_nrrd(const char *path)
+sgio_status sgio_segmentation_from_volume(const sgio_volume *volume, const char *name,
+                                          const sgio_segmentation_read_options *options,
+                                          sgio_segmentation *out)
 {
-    size_t n = strlen(path);
-    return n >= 5 && strcasecmp(path + n - 5, ".nrrd") == 0;
+    memset(out, 0, sizeof *out);
+    sgio_status status = take_volume(volume, name, out);
+    if (status == SGIO_OK) return fit_to_grid(out, name, options);
+    sgio_segmentation_clear(out);
+    return status;
+}
+
+static sgio_status read_nrrd(const char *path, const sgio_segmentation_read_options *options,
+                             sgio_segmentation *out)
+{
+    sgio_status status = sgio_segmentation_read_nrrd(path, options ? options->warn : NULL,
+                                                     options ? options->warn_user : NULL, out);
+    if (status == SGIO_OK) return fit_to_grid(out, path, options);
+    sgio_segmentation_clear(out);
+    return status;
 }
 
 sgio_status sgio_segmentation_read(const char *path, const sgio_segmentation_read_options *options,
                                    sgio_segmentation *out)
 {
-    sgio_warning_fn warn = options ? options->warn : NULL;
-    void *user = options ? options->warn_user : NULL;
-    sgio_status status;
-    memset(out, 0, sizeof *out);
-    if (is_nrrd(path)) {
-        status = read_nrrd_file(path, warn, user, out);
-        return status == SGIO_OK ? fit_to_grid(out, path, options) : status;
-    }
     sgio_volume volume;
-    sgio_read_options reading = {.warn = warn, .warn_user = user};
-    status = sgio_volume_read(path, &reading, &volume);
+    sgio_read_options reading = {.warn = options ? options->warn : NULL,
+                                 .warn_user = options ? options->warn_user : NULL};
+    memset(out, 0, sizeof *out);
+    if (sgio_has_suffix(path, ".nrrd") || sgio_has_suffix(path, ".nhdr"))
+        return read_nrrd(path, options, out);
+    sgio_status status = sgio_volume_read(path, &reading, &volume);
     if (status != SGIO_OK) return status;
     status = sgio_segmentation_from_volume(&volume, path, options, out);
     sgio_volume_clear(&volume);

@@ -1,17 +1,17 @@
 #include "io_status.h"
-#include "nrrd_fields.h"
+#include "nrrd_header.h"
 #include "volume_formats.h"
 
 #include <string.h>
 
 /* Components and lists: one value per voxel, or three colours in a picture. */
-static sgio_status read_channels(const char *path, const sgio_nhdr *header, int *channels)
+static sgio_status read_channels(const char *path, const sgio_nrrd *header, int *channels)
 {
     *channels = 1;
     for (int axis = 0; axis < header->dimension; axis++) {
         int64_t size = header->axes[axis].size;
         const char *kind = header->axes[axis].kind;
-        if (sgio_nhdr_is_spatial(header, axis) || size == 1) continue;
+        if (sgio_nrrd_is_spatial(header, axis) || size == 1) continue;
         if (axis == 0 && size == 3 && (!strcmp(kind, "rgb-color") || !strcmp(kind, "3-color")))
             *channels = 3;
         else
@@ -21,13 +21,13 @@ static sgio_status read_channels(const char *path, const sgio_nhdr *header, int 
     return SGIO_OK;
 }
 
-static sgio_status read_volume(const char *path, const sgio_nhdr *header, sgio_volume *out)
+static sgio_status read_volume(const char *path, const sgio_nrrd *header, sgio_volume *out)
 {
     sgio_source *source = NULL;
     const sgio_voxel_format format = {header->raw, header->swap, 1, 0};
     sgio_status status = read_channels(path, header, &out->channels);
-    if (status == SGIO_OK) status = sgio_nhdr_geometry(path, header, &out->geometry);
-    if (status == SGIO_OK) status = sgio_nhdr_open_data(path, header, &source);
+    if (status == SGIO_OK) status = sgio_nrrd_geometry(path, header, &out->geometry);
+    if (status == SGIO_OK) status = sgio_nrrd_open_data(path, header, &source);
     if (status == SGIO_OK) status = sgio_voxels_read(source, path, &format, out);
     sgio_source_close(source);
     return status;
@@ -35,11 +35,11 @@ static sgio_status read_volume(const char *path, const sgio_nhdr *header, sgio_v
 
 sgio_status sgio_read_nrrd(const char *path, const sgio_read_options *options, sgio_volume *out)
 {
-    sgio_nhdr header;
+    sgio_nrrd header;
     (void)options;
-    sgio_status status = sgio_nhdr_read(path, &header);
+    sgio_status status = sgio_nrrd_read(path, &header);
     if (status != SGIO_OK) return status;
     status = read_volume(path, &header, out);
-    sgio_nhdr_clear(&header);
+    sgio_nrrd_clear(&header);
     return status;
 }

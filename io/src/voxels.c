@@ -186,10 +186,9 @@ static int all_fit(sgio_type type, const double *values, size_t count)
 }
 
 /* One chunk, in doubles: every integer of up to 32 bits and every float passes exactly. */
-static int convert_chunk(const sgio_voxel_format *format, const void *stored, size_t count,
-                         sgio_type type, void *dst)
+static void load_chunk(const sgio_voxel_format *format, const void *stored, size_t count,
+                       double *values)
 {
-    double values[CHUNK];
     unsigned char swapped[CHUNK * sizeof(double)];
     size_t width = types[format->raw].bytes;
     if (format->swap && width > 1) {
@@ -201,6 +200,13 @@ static int convert_chunk(const sgio_voxel_format *format, const void *stored, si
     if (!is_unscaled(format))
         for (size_t i = 0; i < count; i++)
             values[i] = format->slope * values[i] + format->intercept;
+}
+
+static int convert_chunk(const sgio_voxel_format *format, const void *stored, size_t count,
+                         sgio_type type, void *dst)
+{
+    double values[CHUNK];
+    load_chunk(format, stored, count, values);
     if (!all_fit(type, values, count)) return -1;
     store_doubles(type, values, count, dst);
     return 0;
@@ -216,6 +222,24 @@ int sgio_voxels_convert(const sgio_voxel_format *format, const void *stored, siz
         if (convert_chunk(format, from, n, type, to) != 0) return -1;
         from += n * types[format->raw].bytes;
         to += n * types[type].bytes;
+    }
+    return 0;
+}
+
+int sgio_voxels_to_u16(const sgio_voxel_format *format, const void *stored, size_t count,
+                       uint16_t *dst)
+{
+    double values[CHUNK];
+    const char *from = stored;
+    for (size_t done = 0; done < count; done += CHUNK) {
+        size_t n = count - done < CHUNK ? count - done : CHUNK;
+        load_chunk(format, from, n, values);
+        for (size_t i = 0; i < n; i++) {
+            if (!(values[i] >= 0 && values[i] <= UINT16_MAX)) return -1;
+            dst[done + i] = (uint16_t)values[i];
+            if (dst[done + i] != values[i]) return -1;
+        }
+        from += n * types[format->raw].bytes;
     }
     return 0;
 }

@@ -44,6 +44,10 @@ sgio_type sgio_common_type(sgio_type a, sgio_type b);
 int sgio_voxels_convert(const sgio_voxel_format *format, const void *stored, size_t count,
                         sgio_type type, void *dst);
 
+/* Converts into whole numbers from 0 to 65535; -1 when a value is none, a fraction included. */
+int sgio_voxels_to_u16(const sgio_voxel_format *format, const void *stored, size_t count,
+                       uint16_t *dst);
+
 /* Allocates volume->data for its geometry, channels and type. */
 sgio_status sgio_volume_allocate(sgio_volume *volume, const char *path);
 

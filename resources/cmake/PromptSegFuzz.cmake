@@ -4,7 +4,7 @@
 option(PROMPTSEG_FUZZ "Build libFuzzer programs (needs clang)" OFF)
 
 function(promptseg_fuzz_target name)
-    set(dir "${CMAKE_SOURCE_DIR}/tests/fuzz")
+    set(dir "${CMAKE_CURRENT_FUNCTION_LIST_DIR}/../../tests/fuzz")
     if(PROMPTSEG_FUZZ)
         add_executable(fuzz_${name} "${dir}/fuzz_${name}.c")
         target_link_libraries(fuzz_${name} PRIVATE ${ARGN} -fsanitize=fuzzer)

@@ -1,8 +1,8 @@
 /* Slicer's keys of a .seg.nrrd: SegmentN_ID, _Name, _Color, _Layer, _LabelValue, _Tags. */
 #include "nrrd_header.h"
+#include "segmentation_parts.h"
 
 #include "io_status.h"
-#include "segmentation_parts.h"
 
 #include <ctype.h>
 #include <math.h>
@@ -98,18 +98,19 @@ static sgio_status parse_tags(const char *tags, sgio_segment *segment)
     return SGIO_OK;
 }
 
-static sgio_status add_segment(const segment_keys *k, size_t number, const sgio_nrrd *nrrd,
-                               const char *file, sgio_segmentation *out)
+static sgio_status add_segment(const segment_keys *k, size_t number, const char *file,
+                               sgio_segmentation *out)
 {
     double colour[3];
-    long layer = parse_integer(k->layer, 0, (long)nrrd->layers - 1, (long)number);
+    long layers = (long)out->layer_count;
+    long layer = parse_integer(k->layer, 0, layers - 1, (long)number);
     long label = parse_integer(k->label, 1, SGIO_MAX_LABEL, 1);
-    if (layer < 0 || layer >= nrrd->layers || label < 0)
+    if (layer < 0 || layer >= layers || label < 0)
         return sgio_fail(SGIO_UNREADABLE,
-                         "%s: segment %zu: layer '%.20s' of %lld or label value '%.20s' of 1 to %d "
-                         "is wrong",
-                         file, number, k->layer ? k->layer : "", (long long)nrrd->layers,
-                         k->label ? k->label : "", SGIO_MAX_LABEL);
+                         "%s: segment %zu has layer \"%.20s\" and label value \"%.20s\", wanted a "
+                         "layer from 0 to %ld and a label value from 1 to %d",
+                         file, number, k->layer ? k->layer : "", k->label ? k->label : "",
+                         layers - 1, SGIO_MAX_LABEL);
     parse_colour(k->colour, number, colour);
     sgio_status status = sgio_segmentation_append(out, k->id, k->name && *k->name ? k->name : k->id,
                                                   colour, (int)label);
@@ -119,14 +120,15 @@ static sgio_status add_segment(const segment_keys *k, size_t number, const sgio_
     return k->tags ? parse_tags(k->tags, segment) : SGIO_OK;
 }
 
-sgio_status sgio_nrrd_read_segments(const sgio_nrrd *nrrd, const char *file, sgio_segmentation *out)
+sgio_status sgio_segmentation_read_keys(const sgio_nrrd *nrrd, const char *file,
+                                        sgio_segmentation *out)
 {
     sgio_status status = SGIO_OK;
     segment_keys *all = calloc(SGIO_MAX_SEGMENTS, sizeof *all);
     if (!all) return sgio_fail_memory(SGIO_MAX_SEGMENTS * sizeof *all, file);
     collect(nrrd, all);
     for (size_t s = 0; s < SGIO_MAX_SEGMENTS && status == SGIO_OK; s++)
-        if (all[s].id) status = add_segment(&all[s], s, nrrd, file, out);
+        if (all[s].id) status = add_segment(&all[s], s, file, out);
     free(all);
     return status;
 }

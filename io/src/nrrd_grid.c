@@ -1,0 +1,64 @@
+/* Where an NRRD's voxels lie. */
+#include "nrrd_header.h"
+
+#include "io_status.h"
+#include "volume_formats.h"
+
+#include <math.h>
+#include <string.h>
+
+static int has_any_direction(const sgio_nrrd *header)
+{
+    for (int axis = 0; axis < header->dimension; axis++)
+        if (header->axes[axis].has_direction) return 1;
+    return 0;
+}
+
+int sgio_nrrd_is_spatial(const sgio_nrrd *header, int axis)
+{
+    static const char *const spatial[] = {"", "domain", "space", "none", "???"};
+    if (has_any_direction(header)) return header->axes[axis].has_direction;
+    for (size_t i = 0; i < sizeof spatial / sizeof *spatial; i++)
+        if (strcmp(header->axes[axis].kind, spatial[i]) == 0) return 1;
+    return 0;
+}
+
+/* Without a space (as ITK): axis-aligned, spacing 1 unless given. `column` is the spatial axis. */
+static void plain_column(const sgio_nrrd_axis *axis, int column, sgio_geometry *geometry)
+{
+    double spacing = isnan(axis->spacing) ? 1 : fabs(axis->spacing);
+    for (int r = 0; r < 3; r++)
+        geometry->matrix[r][column] = r == column ? spacing : 0;
+    if (!isnan(axis->min))
+        geometry->matrix[column][3] = axis->min + (axis->node_centered ? 0 : spacing / 2);
+}
+
+static void directed_column(const sgio_nrrd *header, int axis, int column, sgio_geometry *geometry)
+{
+    for (int r = 0; r < 3; r++)
+        geometry->matrix[r][column] = header->space_sign[r] * header->axes[axis].direction[r];
+}
+
+sgio_status sgio_nrrd_geometry(const char *path, const sgio_nrrd *header, sgio_geometry *geometry)
+{
+    int count = 0;
+    memset(geometry, 0, sizeof *geometry);
+    for (int axis = 0; axis < header->dimension; axis++) {
+        if (!sgio_nrrd_is_spatial(header, axis)) continue;
+        if (count < 3) {
+            geometry->size[count] = header->axes[axis].size;
+            if (header->axes[axis].has_direction)
+                directed_column(header, axis, count, geometry);
+            else
+                plain_column(&header->axes[axis], count, geometry);
+        }
+        count++;
+    }
+    if (count < 2 || count > 3)
+        return sgio_fail(SGIO_UNREADABLE, "%s: %d spatial axes, wanted 2 or 3", path, count);
+    if (count == 2) geometry->size[2] = 1;
+    for (int r = 0; r < 3 && header->has_origin; r++)
+        geometry->matrix[r][3] = header->space_sign[r] * header->origin[r];
+    sgio_complete_geometry(geometry);
+    return sgio_check_geometry(path, geometry);
+}

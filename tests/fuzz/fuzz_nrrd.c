@@ -1,0 +1,34 @@
+/* A whole NRRD, header, keys and data: as a volume and as a segmentation. */
+#define _GNU_SOURCE
+#include "segmentation_parts.h"
+#include "volume_formats.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+/* The readers take paths, and a file in memory has one. */
+static void read_both(const char *path)
+{
+    static const sgio_read_options options;
+    sgio_volume volume;
+    sgio_segmentation segmentation;
+    memset(&volume, 0, sizeof volume);
+    memset(&segmentation, 0, sizeof segmentation);
+    sgio_read_nrrd(path, &options, &volume);
+    sgio_volume_clear(&volume);
+    sgio_segmentation_read_nrrd(path, NULL, NULL, &segmentation);
+    sgio_segmentation_clear(&segmentation);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    char path[64];
+    int file = memfd_create("fuzz.nrrd", MFD_CLOEXEC);
+    if (file < 0) return 0;
+    snprintf(path, sizeof path, "/proc/self/fd/%d", file);
+    if (write(file, data, size) == (ssize_t)size) read_both(path);
+    close(file);
+    return 0;
+}
