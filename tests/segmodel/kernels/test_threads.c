@@ -79,7 +79,8 @@ static void check_pool(int n)
         memset(sgm_threads_shared(pool), 1, 2 * size);
         CHECK((uintptr_t)sgm_threads_scratch(pool, 0) % 64 == 0);
     }
-#ifndef __SANITIZE_ADDRESS__ /* which stops the program at such a request */
+#if !defined(__SANITIZE_ADDRESS__) &&                                                              \
+    !defined(__SANITIZE_THREAD__) /* they stop at such a request */
     CHECK_STATUS(sgm_threads_reserve(pool, SIZE_MAX / 2, 0), SGM_OUT_OF_MEMORY, "working memory");
 #endif
     sgm_threads_unlock(pool);

@@ -151,24 +151,66 @@ INLINE void add_product(float *sum, const float *a, int64_t a_at, const void *x,
                      n - i);
 }
 
-static void depthwise_weight_grad(const sgm_depthwise_grad *j, int64_t begin, int64_t end,
-                                  float *dw)
+/* 3 x 3: nine sums of a vector of channels stay in registers along a row. */
+INLINE void weight_grad_row(const sgm_depthwise_grad *j, const sgm_dtype from, int64_t row,
+                            int64_t y0, tap_range ys, int64_t i, float *dw)
+{
+    const sgm_conv_shape *s = &j->shape;
+    int64_t width = sgm_conv_out_width(s), c = s->channels, n = c - i;
+    int64_t image = row / sgm_conv_out_height(s) * s->height, line = s->width * c;
+    vf sum[9];
+    UNROLL for (int t = 0; t < 9; t++) sum[t] = v_load_upto(dw, t * c + i, SGM_F32, n);
+    for (int64_t ox = 0; ox < width; ox++) {
+        int64_t x0 = ox * s->stride - s->pad, at = ((image + y0) * s->width + x0) * c + i;
+        vf g = v_load_upto(j->dout, (row * width + ox) * c + i, SGM_F32, n);
+        UNROLL for (int t = 0; t < 9; t++)
+        {
+            int64_t x = x0 + t % 3;
+            if (t / 3 < ys.begin || t / 3 >= ys.end || x < 0 || x >= s->width) continue;
+            sum[t] = v_fma(g, v_load_upto(j->x, at + t / 3 * line + t % 3 * c, from, n), sum[t]);
+        }
+    }
+    UNROLL for (int t = 0; t < 9; t++) v_store_upto(dw, t * c + i, SGM_F32, sum[t], n);
+}
+
+static void weight_grad_3x3(const sgm_depthwise_grad *j, int64_t row, float *dw)
+{
+    int64_t y0 = row % sgm_conv_out_height(&j->shape) * j->shape.stride - j->shape.pad;
+    tap_range ys = taps_inside(y0, j->shape.height, 3);
+    for (int64_t i = 0; i < j->shape.channels; i += VL) {
+        if (j->x_dtype == SGM_F32)
+            weight_grad_row(j, SGM_F32, row, y0, ys, i, dw);
+        else
+            weight_grad_row(j, SGM_BF16, row, y0, ys, i, dw);
+    }
+}
+
+static void weight_grad_any(const sgm_depthwise_grad *j, int64_t row, float *dw)
 {
     const sgm_conv_shape *s = &j->shape;
     int64_t height = sgm_conv_out_height(s), width = sgm_conv_out_width(s), c = s->channels;
+    int64_t y0 = row % height * s->stride - s->pad;
+    tap_range ys = taps_inside(y0, s->height, s->kernel_h);
+    for (int64_t ox = 0; ox < width; ox++) {
+        int64_t x0 = ox * s->stride - s->pad;
+        tap_range xs = taps_inside(x0, s->width, s->kernel_w);
+        for (int64_t ky = ys.begin; ky < ys.end; ky++)
+            for (int64_t kx = xs.begin; kx < xs.end; kx++)
+                add_product(dw + (ky * s->kernel_w + kx) * c, j->dout, (row * width + ox) * c, j->x,
+                            ((row / height * s->height + y0 + ky) * s->width + x0 + kx) * c,
+                            j->x_dtype, c);
+    }
+}
+
+static void depthwise_weight_grad(const sgm_depthwise_grad *j, int64_t begin, int64_t end,
+                                  float *dw)
+{
+    bool square = j->shape.kernel_h == 3 && j->shape.kernel_w == 3;
     for (int64_t row = begin; row < end; row++) {
-        int64_t y0 = row % height * s->stride - s->pad;
-        tap_range ys = taps_inside(y0, s->height, s->kernel_h);
-        for (int64_t ox = 0; ox < width; ox++) {
-            int64_t x0 = ox * s->stride - s->pad;
-            tap_range xs = taps_inside(x0, s->width, s->kernel_w);
-            for (int64_t ky = ys.begin; ky < ys.end; ky++)
-                for (int64_t kx = xs.begin; kx < xs.end; kx++)
-                    add_product(dw + (ky * s->kernel_w + kx) * c, j->dout, (row * width + ox) * c,
-                                j->x,
-                                ((row / height * s->height + y0 + ky) * s->width + x0 + kx) * c,
-                                j->x_dtype, c);
-        }
+        if (square)
+            weight_grad_3x3(j, row, dw);
+        else
+            weight_grad_any(j, row, dw);
     }
 }
 

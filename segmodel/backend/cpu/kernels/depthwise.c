@@ -44,6 +44,18 @@ static void forward_items(void *context, int64_t begin, int64_t end, int thread)
     }
 }
 
+/* Bands of rows by tiles of columns. */
+static void run_forward(sgm_threads *pool, depthwise_items *job)
+{
+    const sgm_conv_shape *s = &job->forward.shape;
+    job->loops = sgm_loops();
+    job->rows = s->batch * sgm_conv_out_height(s);
+    job->tile = sgm_div_up(TILE_BYTES / (4 * s->channels), 4) * 4;
+    if (job->tile < 4) job->tile = 4;
+    job->tiles = sgm_div_up(sgm_conv_out_width(s), job->tile);
+    sgm_parallel_for(pool, sgm_div_up(job->rows, BAND) * job->tiles, 1, forward_items, job);
+}
+
 sgm_status sgm_depthwise_forward(sgm_threads *pool, const sgm_conv_shape *s, const float *w,
                                  const float *bias, sgm_act act, const void *x, sgm_dtype x_dtype,
                                  void *out, sgm_dtype out_dtype)
@@ -55,16 +67,35 @@ sgm_status sgm_depthwise_forward(sgm_threads *pool, const sgm_conv_shape *s, con
     if (status == SGM_OK) {
         float *ordered = sgm_threads_shared(pool);
         by_taps(w, s->channels, taps, ordered);
-        depthwise_items job = {.forward = {*s, ordered, bias, act, x, out, x_dtype, out_dtype},
-                               .loops = sgm_loops(),
-                               .rows = s->batch * sgm_conv_out_height(s)};
-        job.tile = sgm_div_up(TILE_BYTES / (4 * s->channels), 4) * 4;
-        if (job.tile < 4) job.tile = 4;
-        job.tiles = sgm_div_up(sgm_conv_out_width(s), job.tile);
-        sgm_parallel_for(pool, sgm_div_up(job.rows, BAND) * job.tiles, 1, forward_items, &job);
+        depthwise_items job = {.forward = {*s, ordered, bias, act, x, out, x_dtype, out_dtype}};
+        run_forward(pool, &job);
     }
     sgm_threads_unlock(pool);
     return status;
+}
+
+/* With stride 1 the data gradient is the convolution of dout with the filters turned by 180
+ * degrees. */
+static bool turns(const sgm_conv_shape *s, const sgm_conv_grads *g)
+{
+    return s->stride == 1 && s->kernel_h == s->kernel_w && s->pad < s->kernel_h &&
+           !g->accumulate_dx;
+}
+
+static void turned_data_grad(sgm_threads *pool, const sgm_conv_shape *s, const sgm_conv_grads *g,
+                             float *ordered)
+{
+    int64_t c = s->channels, taps = (int64_t)s->kernel_h * s->kernel_w;
+    for (int64_t i = 0; i < c; i++)
+        for (int64_t t = 0; t < taps; t++)
+            ordered[(taps - 1 - t) * c + i] = g->w[i * taps + t];
+    sgm_conv_shape turned = *s;
+    turned.height = sgm_conv_out_height(s);
+    turned.width = sgm_conv_out_width(s);
+    turned.pad = s->kernel_h - 1 - s->pad;
+    depthwise_items job = {
+        .forward = {turned, ordered, NULL, SGM_ACT_NONE, g->dout, g->dx, SGM_F32, SGM_F32}};
+    run_forward(pool, &job);
 }
 
 static void dx_items(void *context, int64_t begin, int64_t end, int thread)
@@ -124,9 +155,13 @@ sgm_status sgm_depthwise_backward(sgm_threads *pool, const sgm_conv_shape *s,
         sgm_threads_reserve(pool, 0, sizeof(float) * (size_t)(size * (WEIGHT_BLOCKS + 1)));
     if (status == SGM_OK && g->dx) {
         float *ordered = (float *)sgm_threads_shared(pool) + size * WEIGHT_BLOCKS;
-        by_taps(g->w, s->channels, taps, ordered);
-        job.grad.w = ordered;
-        sgm_parallel_for(pool, s->batch * s->height, 0, dx_items, &job);
+        if (turns(s, g)) {
+            turned_data_grad(pool, s, g, ordered);
+        } else {
+            by_taps(g->w, s->channels, taps, ordered);
+            job.grad.w = ordered;
+            sgm_parallel_for(pool, s->batch * s->height, 0, dx_items, &job);
+        }
     }
     if (status == SGM_OK && g->dw) {
         job.partial = sgm_threads_shared(pool);
