@@ -166,13 +166,14 @@ void sgm_upscaler_values(sgm_upscaler *u, const float *low, float *values)
         mix_rows(u, y, values + (size_t)y * (size_t)u->size.width);
 }
 
-void sgm_upscaler_mask(sgm_upscaler *u, const float *low, uint8_t *mask)
+void sgm_upscaler_mask(sgm_upscaler *u, const float *low, float above, uint8_t *mask)
 {
+    float threshold = u->threshold + above;
     widen(u, u->sigmoid ? apply_sigmoid(u, low) : low);
     for (int y = 0; y < u->size.height; y++) {
         uint8_t *to = mask + (size_t)y * (size_t)u->size.width;
         mix_rows(u, y, u->row);
         for (int x = 0; x < u->size.width; x++)
-            to[x] = u->row[x] > u->threshold;
+            to[x] = u->row[x] > threshold;
     }
 }

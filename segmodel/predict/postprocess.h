@@ -12,8 +12,9 @@ sgm_status sgm_upscaler_create(const sgm_model_config *config, const sgm_frame *
                                sgm_upscaler **out);
 void sgm_upscaler_destroy(sgm_upscaler *upscaler);
 
-/* low: low_side x low_side logits; mask: original.width * original.height, 0 or 1. */
-void sgm_upscaler_mask(sgm_upscaler *upscaler, const float *low, uint8_t *mask);
+/* low: low_side x low_side logits; mask: original.width * original.height, 0 or 1: where the value
+ * exceeds `above` more than the network's own threshold (0 for the official rule). */
+void sgm_upscaler_mask(sgm_upscaler *upscaler, const float *low, float above, uint8_t *mask);
 /* The values before the threshold: logits, probabilities for MedSAM. */
 void sgm_upscaler_values(sgm_upscaler *upscaler, const float *low, float *values);
 

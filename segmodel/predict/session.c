@@ -3,6 +3,8 @@
 #include "predict/postprocess.h"
 #include "predict/prompt_prior.h"
 #include "predict/prompt_tokens.h"
+#include "predict/tight_box.h"
+#include "predict/volume_mask.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -31,6 +33,7 @@ struct sgm_session {
     sgm_frame frame;
     bool has_embedding;
     bool wants_prior;       /* the model takes prompt_prior.h where there is no mask prompt */
+    bool wants_tight;       /* and tight_box.h where the caller does not say */
     sgm_upscaler *upscaler; /* for frame; NULL until a mask is asked for */
     float *embedding;       /* [grid, grid, dim] */
     buffer input, coordinates, labels, prompt_masks, low_res, iou, masks;
@@ -100,6 +103,13 @@ static sgm_status find_decoder(sgm_session *session, sgm_program_key key, runner
     return SGM_OK;
 }
 
+/* Whether the checkpoint's metadata set `key` to "1". */
+static bool has_flag(const sgm_model *model, const char *key)
+{
+    const char *value = sgm_checkpoint_metadata(sgm_model_checkpoint(model), key);
+    return value && !strcmp(value, "1");
+}
+
 sgm_status sgm_session_create(sgm_model *model, sgm_session **out)
 {
     if (!model || !out)
@@ -109,9 +119,8 @@ sgm_status sgm_session_create(sgm_model *model, sgm_session **out)
     if (!session) return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for a session");
     session->model = sgm_model_retain(model);
     session->config = sgm_model_get_config(model);
-    const char *prior =
-        sgm_checkpoint_metadata(sgm_model_checkpoint(model), SGM_METADATA_PROMPT_PRIOR);
-    session->wants_prior = prior && !strcmp(prior, "1");
+    session->wants_prior = has_flag(model, SGM_METADATA_PROMPT_PRIOR);
+    session->wants_tight = has_flag(model, SGM_METADATA_TIGHT_BOX);
     session->embedding = malloc(embedding_count(session->config) * sizeof(float));
     if (!session->embedding) {
         sgm_session_destroy(session);
@@ -338,8 +347,36 @@ static int choose(const sgm_session *session, const sgm_prompt *prompt, sgm_choi
     return best;
 }
 
-static void fill_mask(sgm_session *session, const sgm_prompt *prompt,
-                      const sgm_predict_options *options, size_t index, sgm_mask *out)
+static bool is_tight(const sgm_session *session, const sgm_prompt *prompt,
+                     const sgm_predict_options *options)
+{
+    sgm_tight_box wish = options ? options->tight_box : SGM_TIGHT_BOX_AUTO;
+    bool wanted = wish == SGM_TIGHT_BOX_ON || (wish == SGM_TIGHT_BOX_AUTO && session->wants_tight);
+    if (!wanted || !prompt->box || prompt->mask) return false;
+    for (size_t i = 0; i < prompt->point_count; i++)
+        if (prompt->points[i].label == SGM_BACKGROUND) return false;
+    return session->config->protocol != SGM_PROTOCOL_MEDSAM; /* its values are no logits */
+}
+
+/* The chosen map's mask, after tight_box.h where it applies. */
+static sgm_status make_mask(sgm_session *session, const sgm_prompt *prompt,
+                            const sgm_predict_options *options, const float *logits, uint8_t *mask)
+{
+    sgm_size size = session->frame.original;
+    float above = 0;
+    bool tight = is_tight(session, prompt, options);
+    if (tight) {
+        sgm_point first = low_res_place(session, prompt->box->x0, prompt->box->y0);
+        sgm_point second = low_res_place(session, prompt->box->x1, prompt->box->y1);
+        above = sgm_tight_box_threshold(logits, 4 * session->config->grid,
+                                        &(sgm_box){first.x, first.y, second.x, second.y});
+    }
+    sgm_upscaler_mask(session->upscaler, logits, above, mask);
+    return tight ? sgm_mask_fill_holes(mask, size.width, size.height) : SGM_OK;
+}
+
+static sgm_status fill_mask(sgm_session *session, const sgm_prompt *prompt,
+                            const sgm_predict_options *options, size_t index, sgm_mask *out)
 {
     size_t tokens = (size_t)session->config->decoder.mask_tokens, low = low_count(session->config);
     sgm_size size = session->frame.original;
@@ -349,7 +386,7 @@ static void fill_mask(sgm_session *session, const sgm_prompt *prompt,
     const float *iou = (const float *)session->iou.data + index * tokens;
     int side = 4 * session->config->grid;
     int chosen = choose(session, prompt, options ? options->choice : SGM_CHOOSE_AUTO, iou);
-    sgm_upscaler_mask(session->upscaler, logits + (size_t)chosen * low, data);
+    SGM_TRY(make_mask(session, prompt, options, logits + (size_t)chosen * low, data));
     *out = (sgm_mask){.data = data,
                       .width = size.width,
                       .height = size.height,
@@ -359,6 +396,7 @@ static void fill_mask(sgm_session *session, const sgm_prompt *prompt,
                       .iou = iou,
                       .mask_tokens = (int)tokens,
                       .low_res_shape = {side, side}};
+    return SGM_OK;
 }
 
 static sgm_status reserve_results(sgm_session *session, size_t count)
@@ -390,7 +428,7 @@ sgm_status sgm_session_predict_many(sgm_session *session, const sgm_prompt *prom
         first += (size_t)key.batch;
     }
     for (size_t i = 0; i < count; i++)
-        fill_mask(session, &prompts[i], options, i, &masks[i]);
+        SGM_TRY(fill_mask(session, &prompts[i], options, i, &masks[i]));
     return SGM_OK;
 }
 

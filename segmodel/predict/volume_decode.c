@@ -87,7 +87,8 @@ sgm_status sgm_run_task(sgm_run *run, sgm_task *task)
     sgm_question question = {.picture = task->slice,
                              .image = &run->picture,
                              .points = prompt.points,
-                             .point_count = prompt.point_count};
+                             .point_count = prompt.point_count,
+                             .tight_box = SGM_TIGHT_BOX_OFF};
     if (prompt.has_roi) question.box = &prompt.roi;
     if (object->mask) ask_with_mask(run, object, &question, &box);
     SGM_TRY(sgm_look_at(&run->looker, &question, &look));

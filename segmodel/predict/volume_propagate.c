@@ -165,7 +165,8 @@ static sgm_status ask(sgm_run *run, const sgm_front *front, const uint8_t *mask,
                              .box = &box,
                              .logits = run->logits,
                              .logits_view = front->view,
-                             .stay = front->view};
+                             .stay = front->view,
+                             .tight_box = SGM_TIGHT_BOX_OFF};
     question.point_count = add_inner_points(run, mask, &box, &own);
     SGM_TRY(sgm_look_at(&run->looker, &question, look));
     if (own.has_roi) sgm_look_clip(look, &own.roi);

@@ -178,7 +178,8 @@ sgm_status sgm_zoom_predict(sgm_zoom *zoom, const sgm_prompt *prompt,
                              .point_count = prompt->point_count,
                              .box = prompt->box,
                              .stay = zoom->view,
-                             .choice = options ? options->choice : SGM_CHOOSE_AUTO};
+                             .choice = options ? options->choice : SGM_CHOOSE_AUTO,
+                             .tight_box = options ? options->tight_box : SGM_TIGHT_BOX_AUTO};
     if (zoom->has_extent && (prompt->mask || continues(zoom, prompt)))
         question.extent = &zoom->extent;
     if (prompt->mask) {

@@ -142,7 +142,8 @@ static sgm_status look_in(sgm_looker *looker, const sgm_question *question, sgm_
         sgm_logits_move(predictor, question->logits, question->logits_view, looker->moved, view);
         prompt.mask = looker->moved;
     }
-    sgm_predict_options options = {.choice = question->choice, .want_logits = 1};
+    sgm_predict_options options = {
+        .choice = question->choice, .want_logits = 1, .tight_box = question->tight_box};
     SGM_TRY(predictor->decode(predictor->self, &prompt, &options, &out->raw));
     SGM_TRY(check_answer(predictor, view, &out->raw));
     paste(looker, question->image, view, &out->raw);

@@ -17,6 +17,7 @@ typedef struct sgm_question {
     const sgm_box *extent; /* of an earlier mask of the object, to choose a view by; may be NULL */
     sgm_view stay;         /* an earlier view to stay in while it serves; width 0: none */
     sgm_choice choice;
+    sgm_tight_box tight_box;
 } sgm_question;
 
 /* Owned by the looker, valid until its next question. */

@@ -193,9 +193,20 @@ typedef struct sgm_prompt {
  */
 typedef enum sgm_choice { SGM_CHOOSE_AUTO, SGM_CHOOSE_MULTI, SGM_CHOOSE_SINGLE } sgm_choice;
 
+/* Whether a box without mask prompt and without background points is taken for tight: the threshold
+ * is lowered until the mask spans nearly the whole box, and holes are filled. AUTO: if the model's
+ * metadata say `tight_box = 1`. Logits are never changed. sgm_volume_predict never does it, because
+ * a 3D box is not tight on every slice. */
+typedef enum sgm_tight_box {
+    SGM_TIGHT_BOX_AUTO,
+    SGM_TIGHT_BOX_OFF,
+    SGM_TIGHT_BOX_ON
+} sgm_tight_box;
+
 typedef struct sgm_predict_options {
     sgm_choice choice;
     int want_logits; /* also fill sgm_mask.low_res with every mask token's logits */
+    sgm_tight_box tight_box;
 } sgm_predict_options;
 
 /* Owned by the session, valid until its next call. */
