@@ -27,14 +27,13 @@ struct sgio_source {
 static sgio_status open_file(const char *path, FILE **file, uint64_t *size)
 {
     struct stat info;
+    *file = NULL;
+    /* Asked before opening: a pipe would block. */
+    if (stat(path, &info) == 0 && !S_ISREG(info.st_mode))
+        return sgio_fail(SGIO_UNREADABLE, "%s: not a regular file", path);
     *file = fopen(path, "rb");
     if (!*file) return sgio_fail(SGIO_UNREADABLE, "%s: cannot open: %s", path, strerror(errno));
-    if (fstat(fileno(*file), &info) != 0 || !S_ISREG(info.st_mode)) {
-        fclose(*file);
-        *file = NULL;
-        return sgio_fail(SGIO_UNREADABLE, "%s: not a regular file", path);
-    }
-    *size = (uint64_t)info.st_size;
+    *size = fstat(fileno(*file), &info) == 0 ? (uint64_t)info.st_size : 0;
     return SGIO_OK;
 }
 
