@@ -1,6 +1,7 @@
 #include "matrix_rate.h"
 
 #include "backend/cpu/kernels/gemm.h"
+#include "backend/cpu/kernels/isa.h"
 
 #include <stdlib.h>
 #include <time.h>
@@ -77,4 +78,36 @@ double matrix_rate_measure(matrix_rate *rate)
     double start = now_seconds();
     if (sgm_gemm(rate->pool, rate->pack, &rows, M, &epilogue) != SGM_OK) return 0;
     return 2.0 * M * N * K / (now_seconds() - start);
+}
+
+/* One micro-kernel call after the other on operands that stay in the L1 cache. */
+typedef struct probe {
+    const sgm_micro *micro;
+    char *a, *b;
+} probe;
+
+enum { CHUNKS = 8, ROUNDS = 3000 };
+
+static void probe_items(void *context, int64_t begin, int64_t end, int thread)
+{
+    const probe *p = context;
+    float c[SGM_MAX_STEP * SGM_PANEL];
+    (void)begin, (void)end, (void)thread;
+    if (p->micro->begin) p->micro->begin();
+    for (int i = 0; i < ROUNDS; i++)
+        p->micro->run(p->a, (size_t)(CHUNKS * p->micro->strip * SGM_CHUNK), p->b, CHUNKS, c,
+                      SGM_PANEL, 16, p->micro->step, false);
+    if (p->micro->end) p->micro->end();
+}
+
+double matrix_rate_ceiling(matrix_rate *rate)
+{
+    static char a[SGM_MAX_STEP * CHUNKS * SGM_CHUNK] __attribute__((aligned(64)));
+    static char b[CHUNKS * SGM_B_CHUNK] __attribute__((aligned(64)));
+    probe p = {sgm_micro_for(rate->bf16 ? SGM_BF16 : SGM_F32), a, b};
+    int threads = sgm_threads_count(rate->pool);
+    double depth = (double)CHUNKS * SGM_CHUNK / (rate->bf16 ? 2 : 4);
+    double start = now_seconds();
+    sgm_parallel_for(rate->pool, threads, 1, probe_items, &p);
+    return 2 * p.micro->step * SGM_PANEL * depth * ROUNDS * threads / (now_seconds() - start);
 }

@@ -11,6 +11,8 @@ sgm_status matrix_rate_create(int threads, int bf16, matrix_rate **out);
 void matrix_rate_destroy(matrix_rate *rate);
 /* FLOP/s of one product now. */
 double matrix_rate_measure(matrix_rate *rate);
+/* FLOP/s of the bare micro-kernel now, operands in the L1 cache: what no program can exceed. */
+double matrix_rate_ceiling(matrix_rate *rate);
 
 double now_seconds(void);
 
