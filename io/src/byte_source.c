@@ -10,15 +10,13 @@
 #include <zlib.h>
 
 enum { INPUT_BYTES = 1 << 16 };
-/* Deflate's best case: 258 bytes from a 2-bit code (zlib's technical notes: 1032:1). */
-enum { DEFLATE_MAX_RATIO = 1032 };
-enum { ANY_WRAPPER = 15 + 32 }; /* zlib: largest window, gzip or zlib header */
+enum { ANY_WRAPPER = 15 + 32, NO_WRAPPER = -15 }; /* zlib: largest window; gzip or zlib header */
 
 struct sgio_source {
     FILE *file;
     char *path;
     uint64_t file_bytes_left; /* from the offset to the end of the file */
-    int compressed;
+    int compressed, wrapper;
     int ended; /* the last deflate member is complete */
     z_stream z;
     unsigned char input[INPUT_BYTES];
@@ -70,9 +68,10 @@ sgio_status sgio_source_open(const char *path, uint64_t offset, sgio_source_kind
     source->file = file;
     source->path = name;
     source->file_bytes_left = size - offset;
-    source->compressed =
-        kind == SGIO_SOURCE_COMPRESSED || (kind == SGIO_SOURCE_BY_MAGIC && begins_like_gzip(file));
-    if (source->compressed && inflateInit2(&source->z, ANY_WRAPPER) != Z_OK) {
+    source->compressed = kind == SGIO_SOURCE_COMPRESSED || kind == SGIO_SOURCE_DEFLATED ||
+                         (kind == SGIO_SOURCE_BY_MAGIC && begins_like_gzip(file));
+    source->wrapper = kind == SGIO_SOURCE_DEFLATED ? NO_WRAPPER : ANY_WRAPPER;
+    if (source->compressed && inflateInit2(&source->z, source->wrapper) != Z_OK) {
         source->compressed = 0;
         sgio_source_close(source);
         return sgio_fail_memory(INPUT_BYTES, path);
@@ -102,6 +101,7 @@ static void refill(sgio_source *source)
  * behind the last member are ignored, as gzip does. */
 static int next_member(sgio_source *source)
 {
+    if (source->wrapper == NO_WRAPPER) return 0;
     refill(source);
     if (source->z.avail_in == 0 || source->z.next_in[0] != 0x1f) return 0;
     return inflateReset(&source->z) == Z_OK;
@@ -171,7 +171,7 @@ sgio_status sgio_source_expect(sgio_source *source, uint64_t size)
 {
     uint64_t most = source->file_bytes_left;
     if (source->compressed)
-        most = most < UINT64_MAX / DEFLATE_MAX_RATIO ? most * DEFLATE_MAX_RATIO : UINT64_MAX;
+        most = most < UINT64_MAX / SGIO_DEFLATE_MAX_RATIO ? most * SGIO_DEFLATE_MAX_RATIO : UINT64_MAX;
     if (size <= most) return SGIO_OK;
     return sgio_fail(SGIO_UNREADABLE,
                      "%s: truncated: its header announces %llu bytes of voxels, the file cannot "

@@ -8,11 +8,15 @@
 extern "C" {
 #endif
 
+/* Deflate's best case: 258 bytes from a 2-bit code (zlib's technical notes: 1032:1). */
+enum { SGIO_DEFLATE_MAX_RATIO = 1032 };
+
 typedef struct sgio_source sgio_source;
 
 typedef enum sgio_source_kind {
     SGIO_SOURCE_PLAIN,
     SGIO_SOURCE_COMPRESSED, /* gzip (also several members) or zlib */
+    SGIO_SOURCE_DEFLATED,   /* deflate without a header around it */
     SGIO_SOURCE_BY_MAGIC    /* gzip when the bytes begin like gzip, else plain */
 } sgio_source_kind;
 

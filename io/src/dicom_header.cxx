@@ -1,7 +1,7 @@
 // DICOM headers through DCMTK, read up to the pixels only.
 #include "byte_source.h"
+#include "dicom_load.hxx"
 #include "dicom_slice.h"
-#include "dicom_toolkit.h"
 #include "io_status.h"
 
 #include <dcmtk/config/osconfig.h>
@@ -17,7 +17,6 @@
 namespace
 {
 
-constexpr Uint32 longest_value = 4096; // longer ones stay on disk
 constexpr int most_rows = 65535;
 constexpr std::size_t most_pixel_bytes = std::size_t(1) << 30; // of one slice
 
@@ -103,11 +102,14 @@ bool is_decodable(const char *uid)
     return false;
 }
 
-void read_transfer_syntax(DcmFileFormat &file, sgio_dicom_slice *slice)
+void read_transfer_syntax(dicom_file &loaded, sgio_dicom_slice *slice)
 {
     OFString uid;
+    DcmFileFormat &file = loaded.format;
     DcmMetaInfo *meta = file.getMetaInfo();
-    if (!meta || meta->findAndGetOFString(DCM_TransferSyntaxUID, uid).bad() || uid.empty())
+    if (loaded.was_deflated)
+        uid = UID_DeflatedExplicitVRLittleEndianTransferSyntax;
+    else if (!meta || meta->findAndGetOFString(DCM_TransferSyntaxUID, uid).bad() || uid.empty())
         uid = DcmXfer(file.getDataset()->getOriginalXfer()).getXferID();
     std::snprintf(slice->transfer_syntax, sizeof slice->transfer_syntax, "%s", uid.c_str());
 }
@@ -161,20 +163,27 @@ sgio_status check_pixels(const sgio_dicom_slice *slice)
     return SGIO_OK;
 }
 
+// The most bytes of pixels that a file of that length can hold.
+uint64_t most_stored(const sgio_dicom_slice *slice, uint64_t file_bytes)
+{
+    const DcmXfer syntax(slice->transfer_syntax);
+    if (syntax.isEncapsulated()) return UINT64_MAX;
+    if (syntax.getXfer() == EXS_DeflatedLittleEndianExplicit)
+        return file_bytes * SGIO_DEFLATE_MAX_RATIO;
+    return file_bytes;
+}
+
 // Memory is asked for by rows and columns later: these must be credible for the file's length.
 sgio_status check_length(const sgio_dicom_slice *slice)
 {
     const std::size_t bytes = sgio_dicom_pixel_bytes(slice);
-    const DcmXfer syntax(slice->transfer_syntax);
-    const bool is_stored_plain =
-        !syntax.isEncapsulated() && syntax.getXfer() != EXS_DeflatedLittleEndianExplicit;
     const bool is_subsampled = std::strcmp(slice->photometric, "YBR_FULL_422") == 0;
     uint64_t file_bytes = 0;
     const sgio_status status = sgio_file_bytes(slice->path, &file_bytes);
     if (status != SGIO_OK) return status;
-    if (is_stored_plain && (is_subsampled ? bytes / 3 * 2 : bytes) > file_bytes)
+    if ((is_subsampled ? bytes / 3 * 2 : bytes) > most_stored(slice, file_bytes))
         return sgio_fail(SGIO_UNREADABLE,
-                         "%s: truncated: %llu bytes, its %d x %d pixels alone need %zu",
+                         "%s: truncated: %llu bytes cannot hold its %d x %d pixels, which need %zu",
                          slice->path, static_cast<unsigned long long>(file_bytes), slice->columns,
                          slice->rows, bytes);
     if (bytes > most_pixel_bytes)
@@ -273,9 +282,9 @@ void read_identity(DcmItem &item, sgio_dicom_slice *slice)
         slice->attributes[i] = real_value(item, tags[i - 1]);
 }
 
-sgio_status read_dataset(DcmFileFormat &file, sgio_dicom_slice *slice)
+sgio_status read_dataset(dicom_file &file, sgio_dicom_slice *slice)
 {
-    DcmDataset &item = *file.getDataset();
+    DcmDataset &item = *file.format.getDataset();
     read_transfer_syntax(file, slice);
     read_identity(item, slice);
     read_pixel_description(item, slice);
@@ -289,12 +298,9 @@ sgio_status read_dataset(DcmFileFormat &file, sgio_dicom_slice *slice)
 
 sgio_status read_file(const char *path, sgio_dicom_slice *slice)
 {
-    DcmFileFormat file;
-    sgio_prepare_dcmtk();
-    const OFCondition result = file.loadFileUntilTag(path, EXS_Unknown, EGL_noChange, longest_value,
-                                                     ERM_autoDetect, DCM_PixelData);
-    if (result.bad())
-        return sgio_fail(SGIO_UNREADABLE, "%s: not readable as DICOM: %s", path, result.text());
+    dicom_file file;
+    const sgio_status status = file.load(path, DCM_PixelData, 0);
+    if (status != SGIO_OK) return status;
     slice->path = strdup(path);
     if (!slice->path) return sgio_fail_memory(std::strlen(path), path);
     return read_dataset(file, slice);

@@ -1,8 +1,8 @@
 // Pixels of one DICOM image: DCMTK reads uncompressed ones and decodes RLE, JPEG and JPEG-LS,
 // OpenJPEG decodes JPEG 2000. (GDCM would do all, but its codecs print to stderr.)
 #include "dicom_jpeg2000.h"
+#include "dicom_load.hxx"
 #include "dicom_slice.h"
-#include "dicom_toolkit.h"
 #include "io_status.h"
 
 #include <dcmtk/config/osconfig.h>
@@ -229,16 +229,13 @@ sgio_status decode(const sgio_dicom_slice *slice, DcmFileFormat &file, void *pix
 
 sgio_status read_pixels(const sgio_dicom_slice *slice, void *pixels)
 {
-    DcmFileFormat file;
-    sgio_prepare_dcmtk();
-    const OFCondition result = file.loadFile(slice->path);
-    if (result.bad())
-        return sgio_fail(SGIO_UNREADABLE, "%s: not readable as DICOM: %s", slice->path,
-                         result.text());
-    const sgio_status status = decode(slice, file, pixels);
+    const DcmTagKey behind_pixels(0x7fe0, 0x0011);
+    dicom_file file;
+    sgio_status status = file.load(slice->path, behind_pixels, sgio_dicom_pixel_bytes(slice));
+    if (status == SGIO_OK) status = decode(slice, file.format, pixels);
     if (status != SGIO_OK) return status;
     if (slice->samples == 3)
-        return finish_colour(slice, layout_of(slice, *file.getDataset()), pixels);
+        return finish_colour(slice, layout_of(slice, *file.format.getDataset()), pixels);
     reduce_bits(slice, pixels);
     return SGIO_OK;
 }

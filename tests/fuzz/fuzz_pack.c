@@ -19,15 +19,15 @@ static unsigned touch(const sgm_pack_item *item)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     sgm_pack *pack;
-    sgm_object_list list = {0};
+    sgm_target_list list = {0};
     volatile unsigned sum = 0;
     if (sgm_pack_open_memory(data, size, "fuzz", &pack) != SGM_OK) return 0;
     for (int i = 0; i < sgm_pack_item_count(pack); i++) {
         const sgm_pack_item *item = sgm_pack_item_at(pack, i);
         sum += touch(item);
-        if (i < 8 && item->width * item->height < 4096) sgm_objects_find(pack, i, 4, &list);
+        if (i < 8 && item->width * item->height < 4096) sgm_targets_find(pack, i, 4, &list);
     }
-    sgm_object_list_clear(&list);
+    sgm_target_list_clear(&list);
     sgm_pack_close(pack);
     return 0;
 }

@@ -15,6 +15,11 @@
 #include <string>
 #include <vector>
 
+#include <sys/resource.h>
+#include <zlib.h>
+
+using namespace std::string_literals;
+
 namespace
 {
 
@@ -92,6 +97,31 @@ void save(const std::string &name, const Slice &slice)
     ASSERT_TRUE(encoded.good()) << encoded.text();
     const OFCondition written = file.saveFile(scratch_path(name.c_str()), slice.syntax);
     ASSERT_TRUE(written.good()) << written.text();
+}
+
+std::string read_whole(const char *name)
+{
+    std::string bytes(1 << 16, 0);
+    FILE *stream = fopen(scratch_path(name), "rb");
+    if (!stream) return "";
+    bytes.resize(fread(&bytes[0], 1, bytes.size(), stream));
+    fclose(stream);
+    return bytes;
+}
+
+std::string deflated(const std::string &plain)
+{
+    z_stream z = {};
+    std::string coded(plain.size() + 1024, 0);
+    deflateInit2(&z, 9, Z_DEFLATED, -15, 8, Z_DEFAULT_STRATEGY);
+    z.next_in = reinterpret_cast<Bytef *>(const_cast<char *>(plain.data()));
+    z.avail_in = static_cast<uInt>(plain.size());
+    z.next_out = reinterpret_cast<Bytef *>(&coded[0]);
+    z.avail_out = static_cast<uInt>(coded.size());
+    EXPECT_EQ(deflate(&z, Z_FINISH), Z_STREAM_END);
+    coded.resize(z.total_out);
+    deflateEnd(&z);
+    return coded;
 }
 
 class Dicom : public ::testing::Test
@@ -367,6 +397,56 @@ TEST_F(Dicom, TransferSyntaxes)
     }
 }
 
+// What DCMTK's inflating stream would allocate before reading it.
+constexpr Uint32 lying_length = 0xde000000;
+
+// A deflated file that is whole up to an element whose length is a lie.
+void save_lie(const char *name, const DcmTagKey &tag)
+{
+    save("plain.dcm", Slice());
+    const std::string plain = read_whole("plain.dcm");
+    const std::size_t pixels = plain.find("\xe0\x7f\x10\0OW"s);
+    const std::size_t group = plain.find("\x08\0\x16\0UI"s); // the data set's first element
+    ASSERT_NE(pixels, std::string::npos);
+    std::string lie = plain.substr(group, pixels - group);
+    const Uint16 words[] = {tag.getGroup(), tag.getElement()};
+    lie.append(reinterpret_cast<const char *>(words), 4).append("OW\0\0"s);
+    lie.append(reinterpret_cast<const char *>(&lying_length), 4).append("only this"s);
+    std::string file = plain.substr(0, group);
+    const std::string syntax = "\x02\0\x10\0UI\x14\0"s + "1.2.840.10008.1.2.1\0"s;
+    const std::size_t at = file.find(syntax);
+    ASSERT_NE(at, std::string::npos);
+    file.replace(at, syntax.size(), "\x02\0\x10\0UI\x16\0"s + "1.2.840.10008.1.2.1.99");
+    file += deflated(lie);
+    write_file(name, file.data(), file.size());
+}
+
+// Memory is limited while the file is read: the allocation that is asked for in vain would end in
+// SGIO_OUT_OF_MEMORY. (The address sanitizer reserves more than any limit.)
+sgio_status load_in_little_memory(const char *name, sgio_volume *volume)
+{
+    rlimit before;
+    getrlimit(RLIMIT_AS, &before);
+#ifndef __SANITIZE_ADDRESS__
+    const rlimit little = {rlim_t(2) << 30, before.rlim_max};
+    setrlimit(RLIMIT_AS, &little);
+#endif
+    const sgio_status status = sgio_volume_read(scratch_path(name), nullptr, volume);
+    setrlimit(RLIMIT_AS, &before);
+    return status;
+}
+
+TEST_F(Dicom, LyingLengthsOfDeflatedFilesTakeNoMemory)
+{
+    const DcmTagKey tags[] = {{0x7fe0, 0x0010}, {0x7fdf, 0x1011}}; // pixels; before them
+    for (const DcmTagKey &tag : tags) {
+        sgio_volume read;
+        save_lie("lie.dcm", tag);
+        EXPECT_EQ(load_in_little_memory("lie.dcm", &read), SGIO_UNREADABLE);
+        EXPECT_TRUE(holds(sgio_last_message(), "lie.dcm")) << sgio_last_message();
+    }
+}
+
 TEST_F(Dicom, MultiFrameIsRefusedByName)
 {
     Slice slice;
@@ -383,10 +463,8 @@ TEST_F(Dicom, DamagedFilesAreRefused)
     write_file("text.dcm", "not an image at all", 19);
     EXPECT_EQ(load("text.dcm"), SGIO_UNREADABLE);
     save("whole.dcm", Slice());
-    std::vector<char> bytes(1 << 16);
-    FILE *stream = fopen(scratch_path("whole.dcm"), "rb");
-    const std::size_t size = fread(bytes.data(), 1, bytes.size(), stream);
-    fclose(stream);
+    const std::string bytes = read_whole("whole.dcm");
+    const std::size_t size = bytes.size();
     for (std::size_t cut : {size / 4, size / 2, size - 20}) {
         write_file("cut.dcm", bytes.data(), cut);
         EXPECT_EQ(load("cut.dcm"), SGIO_UNREADABLE) << cut;
