@@ -11,7 +11,7 @@ FORMATS = ("seg.nrrd", "nrrd", "nii.gz", "nii", "mha")
 
 
 def dicom_fields(path):
-    """Position of the first voxel, row and column direction, spacing, as DCMTK's dcmdump sees them."""
+    """Position of the first voxel, row and column direction, spacing: DCMTK's dcmdump."""
     tags = ("0020,0032", "0020,0037", "0028,0030")
     text = subprocess.run(["dcmdump", "-M", *(x for t in tags for x in ("+P", t)), path],
                           capture_output=True, text=True, check=True).stdout

@@ -29,8 +29,8 @@ def main():
         done = subprocess.run(enter + ["sh", "-c", script, "sh"] + command, capture_output=True,
                               text=True, check=False)
         require(done.returncode == 6, f"{name}: exit code {done.returncode}\n{done.stderr}")
-        require(re.fullmatch(r"PromptSeg: [^\n]*" + re.escape(name) + r"[^\n]*No space left[^\n]*\n",
-                             done.stderr), f"{name}: standard error is\n{done.stderr}")
+        wanted = r"PromptSeg: [^\n]*" + re.escape(name) + r"[^\n]*No space left[^\n]*\n"
+        require(re.fullmatch(wanted, done.stderr), f"{name}: standard error is\n{done.stderr}")
         print(done.stderr, end="")
     require(not os.path.exists(chain.path("other.nrrd")),
             "a segmentation was written although the run failed")

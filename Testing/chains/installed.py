@@ -20,7 +20,7 @@ def main():
     moved = chain.path("moved here")
     os.rename(chain.path("first"), moved)
     folder = os.path.join(moved, "bin")
-    require(os.path.exists(os.path.join(folder, "PromptSeg.xml")), "no PromptSeg.xml beside PromptSeg")
+    require(os.path.exists(os.path.join(folder, "PromptSeg.xml")), "no PromptSeg.xml in bin")
 
     # Libraries of the same names that cannot be loaded stand for Slicer's.
     others = chain.path("others")

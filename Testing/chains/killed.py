@@ -7,7 +7,7 @@ import time
 
 from chain import BRAIN, TUMOUR_BOX, TUMOUR_POINT, Chain, numbers, read_nrrd, require, seconds
 
-ROUNDS = 24
+ROUNDS = 12
 
 
 def main():
@@ -15,7 +15,7 @@ def main():
     random.seed(3)
     folder = chain.path("outputs")
     os.makedirs(folder)
-    names = {"out.seg.nrrd": b"old segmentation", "out.json": b"old report", "out.png": b"old picture"}
+    names = {"out.seg.nrrd": b"old labels", "out.json": b"old report", "out.png": b"old picture"}
     paths = {name: os.path.join(folder, name) for name in names}
     command = chain.command("--foreground", numbers(TUMOUR_POINT), "--picture", paths["out.png"],
                             "--report", paths["out.json"], BRAIN, paths["out.seg.nrrd"])

@@ -1,4 +1,4 @@
-"""The same prompts give the same file, whichever way they came: flags, markups in LPS or RAS, fcsv."""
+"""The same prompts give the same file, whichever way they came: flags, markups, fcsv; LPS, RAS."""
 import json
 
 from chain import BRAIN, TUMOUR_POINT, Chain, numbers, require

@@ -10,8 +10,8 @@ def main():
     chain = Chain()
     values = chain.path("return.txt")
     said = chain.segment("--returnparameterfile", values, "--foreground", numbers(TUMOUR_POINT),
-                         "--threads", 0, "--axis", "auto", "--window", "auto", "--propagate", "auto",
-                         BRAIN, chain.path("A.seg.nrrd"))
+                         "--threads", 0, "--axis", "auto", "--window", "auto", "--propagate",
+                         "auto", BRAIN, chain.path("A.seg.nrrd"))
     require(said.startswith("<filter-start>") and "</filter-end>" in said, "no progress tags")
     progress = [float(v) for v in re.findall("<filter-progress>(.*?)</filter-progress>", said)]
     require(0 < len(progress) <= 200 and progress == sorted(progress), f"progress is {progress}")
