@@ -26,6 +26,7 @@ int verb_info(int argc, char **argv);
 int verb_convert(int argc, char **argv);
 int verb_predict(int argc, char **argv);
 int verb_train(int argc, char **argv);
+int verb_quality(int argc, char **argv);
 int verb_bench(int argc, char **argv);
 int verb_devices(int argc, char **argv);
 /* `bench volume`, dispatched by verb_bench. */

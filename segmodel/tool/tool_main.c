@@ -12,6 +12,7 @@ static const struct {
     {"convert", "a PyTorch checkpoint to .safetensors", verb_convert},
     {"predict", "a mask for one image from points, a box or a mask", verb_predict},
     {"train", "trains or fine-tunes a model on a pack of images", verb_train},
+    {"quality", "how good a model is on images it was not trained on", verb_quality},
     {"bench", "how fast a model runs on this machine", verb_bench},
     {"devices", "what this build and machine compute on", verb_devices},
 };

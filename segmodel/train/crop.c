@@ -72,7 +72,7 @@ void sgm_crop_image(const sgm_crop *crop, const sgm_pack_item *item, int size, f
         }
 }
 
-void sgm_crop_mask(const sgm_crop *crop, const sgm_object *object, const uint8_t *object_mask,
+void sgm_crop_mask(const sgm_crop *crop, const sgm_target *object, const uint8_t *object_mask,
                    int size, uint8_t *mask)
 {
     crop_map map = map_of(crop, size);

@@ -19,8 +19,8 @@ typedef struct sgm_crop {
 void sgm_crop_image(const sgm_crop *crop, const sgm_pack_item *item, int size, float outside,
                     float *image);
 
-/* mask: size * size, 0 or 1; object_mask as sgm_object_mask gives it. */
-void sgm_crop_mask(const sgm_crop *crop, const sgm_object *object, const uint8_t *object_mask,
+/* mask: size * size, 0 or 1; object_mask as sgm_target_mask gives it. */
+void sgm_crop_mask(const sgm_crop *crop, const sgm_target *object, const uint8_t *object_mask,
                    int size, uint8_t *mask);
 
 #endif

@@ -56,7 +56,7 @@ static sgm_status check_sam(int kind, const float value[4], int count, const sgm
 {
     if (s[0].ndim < 3) return shape_error(kind, 0, "logits [B, M, pixels]", s[0]);
     int64_t batch = s[0].dim[0], masks = s[0].dim[1], pixels = sgm_shape_count(s[0]);
-    if (masks < 1 + (value[3] != 0)) return shape_error(kind, 0, "logits with more masks", s[0]);
+    if (masks < 1 + (int)value[3] % 2) return shape_error(kind, 0, "logits with more masks", s[0]);
     if (sgm_shape_count(s[1]) != batch * masks) return shape_error(kind, 1, "IoU [B, M]", s[1]);
     if (sgm_shape_count(s[2]) * masks != pixels)
         return shape_error(kind, 2, "a target [B, pixels]", s[2]);
@@ -169,9 +169,9 @@ sgm_node *sgm_loss_samed(sgm_graph *g, sgm_node *logits, sgm_node *classes)
 }
 
 sgm_node *sgm_loss_sam(sgm_graph *g, sgm_node *logits, sgm_node *iou, sgm_node *target,
-                       sgm_node *weights, bool multi)
+                       sgm_node *weights, bool multi, bool balanced)
 {
     sgm_node *in[4] = {logits, iou, target, weights};
-    const float value[4] = {20, 1, 1, multi ? 1 : 0};
+    const float value[4] = {balanced ? 10 : 20, 1, 1, (multi ? 1.f : 0.f) + (balanced ? 2.f : 0.f)};
     return sgm_loss(g, SGM_LOSS_SAM, value, weights ? 4 : 3, in);
 }

@@ -36,7 +36,7 @@ static bool belongs(const region_map *map, int x, int y, int label)
     return label ? value == label : value != 0;
 }
 
-static void grow_box(sgm_object *object, int x, int y)
+static void grow_box(sgm_target *object, int x, int y)
 {
     if (x < object->x0) object->x0 = x;
     if (x > object->x1) object->x1 = x;
@@ -46,13 +46,13 @@ static void grow_box(sgm_object *object, int x, int y)
 
 /* Marks the region of (x, y) as seen; label 0 stands for any foreground. True if the region holds
  * more than one label. */
-static bool flood(region_map *map, int x, int y, int label, sgm_object *object)
+static bool flood(region_map *map, int x, int y, int label, sgm_target *object)
 {
     int width = map->item->width, height = map->item->height, top = 0;
     int first = sgm_pack_label(map->item, x, y);
     bool mixed = false;
     *object =
-        (sgm_object){.label = label, .seed_x = x, .seed_y = y, .x0 = x, .y0 = y, .x1 = x, .y1 = y};
+        (sgm_target){.label = label, .seed_x = x, .seed_y = y, .x0 = x, .y0 = y, .x1 = x, .y1 = y};
     map->stack[top++] = y * width + x;
     map->seen[y * width + x] = 1;
     while (top) {
@@ -72,11 +72,11 @@ static bool flood(region_map *map, int x, int y, int label, sgm_object *object)
     return mixed;
 }
 
-static sgm_status append(sgm_object_list *list, const sgm_object *object)
+static sgm_status append(sgm_target_list *list, const sgm_target *object)
 {
     if (list->count == list->capacity) {
         size_t capacity = list->capacity ? 2 * list->capacity : 1024;
-        sgm_object *grown = realloc(list->objects, capacity * sizeof *grown);
+        sgm_target *grown = realloc(list->objects, capacity * sizeof *grown);
         if (!grown) return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for the list of objects");
         list->objects = grown;
         list->capacity = capacity;
@@ -87,28 +87,28 @@ static sgm_status append(sgm_object_list *list, const sgm_object *object)
 
 /* Components of each class, or mixed regions of all classes. */
 static sgm_status find_regions(region_map *map, int item, bool merged, int min_area,
-                               sgm_object_list *list)
+                               sgm_target_list *list)
 {
     for (int y = 0; y < map->item->height; y++)
         for (int x = 0; x < map->item->width; x++) {
             int label = sgm_pack_label(map->item, x, y);
             if (!label || map->seen[y * map->item->width + x]) continue;
-            sgm_object object;
+            sgm_target object;
             bool mixed = flood(map, x, y, merged ? 0 : label, &object);
             if (object.area < min_area || (merged && !mixed)) continue;
             object.item = item;
-            object.kind = merged ? SGM_OBJECT_MERGED : SGM_OBJECT_COMPONENT;
+            object.kind = merged ? SGM_TARGET_MERGED : SGM_TARGET_COMPONENT;
             SGM_TRY(append(list, &object));
         }
     return SGM_OK;
 }
 
 /* The union of all pixels of one value. */
-static void add_to_value(sgm_object *object, int item, int label, int x, int y)
+static void add_to_value(sgm_target *object, int item, int label, int x, int y)
 {
     if (!object->area)
-        *object = (sgm_object){.item = item,
-                               .kind = SGM_OBJECT_VALUE,
+        *object = (sgm_target){.item = item,
+                               .kind = SGM_TARGET_VALUE,
                                .label = label,
                                .seed_x = x,
                                .seed_y = y,
@@ -120,7 +120,7 @@ static void add_to_value(sgm_object *object, int item, int label, int x, int y)
     grow_box(object, x, y);
 }
 
-static sgm_status find_values(const sgm_pack_item *item, int index, sgm_object *values)
+static sgm_status find_values(const sgm_pack_item *item, int index, sgm_target *values)
 {
     for (int y = 0; y < item->height; y++)
         for (int x = 0; x < item->width; x++) {
@@ -130,7 +130,7 @@ static sgm_status find_values(const sgm_pack_item *item, int index, sgm_object *
     return SGM_OK;
 }
 
-static int components_of(const sgm_object_list *list, size_t first, size_t end, int label)
+static int components_of(const sgm_target_list *list, size_t first, size_t end, int label)
 {
     int count = 0;
     for (size_t i = first; i < end; i++)
@@ -140,8 +140,8 @@ static int components_of(const sgm_object_list *list, size_t first, size_t end, 
 
 enum { MAX_PARTS = 8 }; /* a class in more pieces is texture, not something a user points at */
 
-static sgm_status append_values(const sgm_object *values, int value_count, bool instances,
-                                int min_area, size_t first, sgm_object_list *list)
+static sgm_status append_values(const sgm_target *values, int value_count, bool instances,
+                                int min_area, size_t first, sgm_target_list *list)
 {
     size_t end = list->count;
     for (int label = 1; label < value_count; label++) {
@@ -153,7 +153,7 @@ static sgm_status append_values(const sgm_object *values, int value_count, bool 
 }
 
 static sgm_status find_all(region_map *map, int index, bool instances, int min_area,
-                           sgm_object *values, sgm_object_list *list)
+                           sgm_target *values, sgm_target_list *list)
 {
     size_t first = list->count;
     if (!instances) {
@@ -167,11 +167,11 @@ static sgm_status find_all(region_map *map, int index, bool instances, int min_a
     return find_regions(map, index, true, min_area, list);
 }
 
-sgm_status sgm_objects_find(const sgm_pack *pack, int index, int min_area, sgm_object_list *list)
+sgm_status sgm_targets_find(const sgm_pack *pack, int index, int min_area, sgm_target_list *list)
 {
     const sgm_pack_item *item = sgm_pack_item_at(pack, index);
     region_map map = {0};
-    sgm_object *values = calloc(item->label_bytes == 1 ? 256 : 65536, sizeof *values);
+    sgm_target *values = calloc(item->label_bytes == 1 ? 256 : 65536, sizeof *values);
     sgm_status status = SGM_OK;
     if (!region_begin(&map, item) || !values)
         status = sgm_fail(SGM_OUT_OF_MEMORY, "no memory to look for objects");
@@ -183,14 +183,14 @@ sgm_status sgm_objects_find(const sgm_pack *pack, int index, int min_area, sgm_o
     return status;
 }
 
-void sgm_object_list_clear(sgm_object_list *list)
+void sgm_target_list_clear(sgm_target_list *list)
 {
     free(list->objects);
     memset(list, 0, sizeof *list);
 }
 
 /* Flood fill inside the object's box only. */
-static bool fill_component(const sgm_pack_item *item, const sgm_object *o, uint8_t *mask)
+static bool fill_component(const sgm_pack_item *item, const sgm_target *o, uint8_t *mask)
 {
     int width = o->x1 - o->x0 + 1, height = o->y1 - o->y0 + 1, top = 0;
     int32_t *stack = malloc((size_t)width * (size_t)height * sizeof *stack);
@@ -204,7 +204,7 @@ static bool fill_component(const sgm_pack_item *item, const sgm_object *o, uint8
             int x = at % width + k % 3 - 1, y = at / width + k / 3 - 1;
             if (x < 0 || y < 0 || x >= width || y >= height || mask[y * width + x]) continue;
             int value = sgm_pack_label(item, x + o->x0, y + o->y0);
-            if (o->kind == SGM_OBJECT_MERGED ? !value : value != o->label) continue;
+            if (o->kind == SGM_TARGET_MERGED ? !value : value != o->label) continue;
             mask[y * width + x] = 1;
             stack[top++] = y * width + x;
         }
@@ -213,13 +213,13 @@ static bool fill_component(const sgm_pack_item *item, const sgm_object *o, uint8
     return true;
 }
 
-uint8_t *sgm_object_mask(const sgm_pack *pack, const sgm_object *o)
+uint8_t *sgm_target_mask(const sgm_pack *pack, const sgm_target *o)
 {
     const sgm_pack_item *item = sgm_pack_item_at(pack, o->item);
     int width = o->x1 - o->x0 + 1, height = o->y1 - o->y0 + 1;
     uint8_t *mask = calloc((size_t)width * (size_t)height, 1);
     if (!mask) return NULL;
-    if (o->kind != SGM_OBJECT_VALUE) {
+    if (o->kind != SGM_TARGET_VALUE) {
         if (fill_component(item, o, mask)) return mask;
         free(mask);
         return NULL;

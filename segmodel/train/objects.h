@@ -8,31 +8,31 @@
 
 #include "train/pack.h"
 
-typedef enum sgm_object_kind {
-    SGM_OBJECT_COMPONENT, /* pixels of `label` connected (8 neighbours) with the seed */
-    SGM_OBJECT_VALUE,     /* all pixels of `label` */
-    SGM_OBJECT_MERGED     /* pixels of any label connected with the seed */
-} sgm_object_kind;
+typedef enum sgm_target_kind {
+    SGM_TARGET_COMPONENT, /* pixels of `label` connected (8 neighbours) with the seed */
+    SGM_TARGET_VALUE,     /* all pixels of `label` */
+    SGM_TARGET_MERGED     /* pixels of any label connected with the seed */
+} sgm_target_kind;
 
-typedef struct sgm_object {
+typedef struct sgm_target {
     int item;
-    sgm_object_kind kind;
+    sgm_target_kind kind;
     int label;
     int seed_x, seed_y;
     int x0, y0, x1, y1; /* bounding box, inclusive */
     int area;           /* pixels */
-} sgm_object;
+} sgm_target;
 
-typedef struct sgm_object_list {
-    sgm_object *objects;
+typedef struct sgm_target_list {
+    sgm_target *objects;
     size_t count, capacity;
-} sgm_object_list;
+} sgm_target_list;
 
 /* Appends the objects of one item that have at least `min_area` pixels. */
-sgm_status sgm_objects_find(const sgm_pack *pack, int item, int min_area, sgm_object_list *list);
-void sgm_object_list_clear(sgm_object_list *list);
+sgm_status sgm_targets_find(const sgm_pack *pack, int item, int min_area, sgm_target_list *list);
+void sgm_target_list_clear(sgm_target_list *list);
 
 /* 1 where the object is, over its bounding box, row-major; malloc'ed, NULL without memory. */
-uint8_t *sgm_object_mask(const sgm_pack *pack, const sgm_object *object);
+uint8_t *sgm_target_mask(const sgm_pack *pack, const sgm_target *object);
 
 #endif

@@ -17,7 +17,7 @@ typedef struct item_range {
 struct sgm_sampler {
     const sgm_pack *pack;
     sgm_sampler_options options;
-    sgm_object_list objects;
+    sgm_target_list objects;
     item_range *items;
     size_t item_count;
     double *set_weight; /* 0 where the set has nothing to draw */
@@ -26,9 +26,9 @@ struct sgm_sampler {
 
 enum { MIN_AREA = 32, MIN_CROP_AREA = 24, MIN_FRAME = 32 };
 
-static double object_weight(const sgm_object *object)
+static double object_weight(const sgm_target *object)
 {
-    double extra = object->kind == SGM_OBJECT_COMPONENT ? 1 : 0.4;
+    double extra = object->kind == SGM_TARGET_COMPONENT ? 1 : 0.4;
     return extra * sqrt((double)object->area);
 }
 
@@ -44,7 +44,7 @@ static sgm_status add_item(sgm_sampler *sampler, int index)
     const sgm_pack_item *item = sgm_pack_item_at(sampler->pack, index);
     size_t first = sampler->objects.count;
     if (!item_is_wanted(sampler, item)) return SGM_OK;
-    SGM_TRY(sgm_objects_find(sampler->pack, index, MIN_AREA, &sampler->objects));
+    SGM_TRY(sgm_targets_find(sampler->pack, index, MIN_AREA, &sampler->objects));
     if (sampler->objects.count == first) return SGM_OK;
     item_range *range = &sampler->items[sampler->item_count++];
     *range = (item_range){index, item->set, first, sampler->objects.count - first, 0};
@@ -95,7 +95,7 @@ sgm_status sgm_sampler_create(const sgm_pack *pack, const sgm_sampler_options *o
 void sgm_sampler_destroy(sgm_sampler *sampler)
 {
     if (!sampler) return;
-    sgm_object_list_clear(&sampler->objects);
+    sgm_target_list_clear(&sampler->objects);
     free(sampler->items);
     free(sampler->set_weight);
     free(sampler->set_items);
@@ -184,10 +184,10 @@ static const item_range *draw_item(const sgm_sampler *sampler, sgm_rng *rng)
         if (sampler->items[i].set == set && wanted-- == 0) return &sampler->items[i];
 }
 
-static const sgm_object *draw_object(const sgm_sampler *sampler, const item_range *range,
+static const sgm_target *draw_object(const sgm_sampler *sampler, const item_range *range,
                                      sgm_rng *rng)
 {
-    const sgm_object *object = &sampler->objects.objects[range->first];
+    const sgm_target *object = &sampler->objects.objects[range->first];
     double at = sgm_rng_unit(rng) * range->weight;
     for (size_t i = 0; i + 1 < range->count; i++, object++)
         if ((at -= object_weight(object)) < 0) break;
@@ -207,7 +207,7 @@ static void shift_inside(double *centre, double side, double extent)
 /* Tight: as for a box, the object nearly fills the window. Wide: as for a lone click, the window is
  * somewhere around a place of the object and may be many times as large. */
 static sgm_crop draw_crop(const sgm_sampler *sampler, const sgm_pack_item *item,
-                          const sgm_object *o, bool plain, sgm_rng *rng)
+                          const sgm_target *o, bool plain, sgm_rng *rng)
 {
     double w = o->x1 - o->x0 + 1, h = o->y1 - o->y0 + 1, longest = fmax(w, h);
     bool tight = plain || sgm_rng_chance(rng, sampler->options.tight_share);
@@ -247,9 +247,9 @@ static sgm_status draw_from_pack(sample_work *work, bool *usable)
     const sgm_sampler *sampler = work->sampler;
     int size = sampler->options.size;
     const item_range *range = draw_item(sampler, &work->rng);
-    const sgm_object *object = draw_object(sampler, range, &work->rng);
+    const sgm_target *object = draw_object(sampler, range, &work->rng);
     const sgm_pack_item *item = sgm_pack_item_at(sampler->pack, range->item);
-    uint8_t *object_mask = sgm_object_mask(sampler->pack, object);
+    uint8_t *object_mask = sgm_target_mask(sampler->pack, object);
     if (!object_mask) return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for an object's mask");
     *usable = false;
     for (int attempt = 0; attempt < 3 && !*usable; attempt++) {

@@ -21,7 +21,7 @@ typedef struct field {
 
 static const char *const OPTIMIZERS[] = {"sgd", "adam", "adamw", NULL};
 static const char *const SCHEDULES[] = {"constant", "step", "cosine", "polynomial", NULL};
-static const char *const LOSSES[] = {"sam", "samus", "samihs", "medsam", NULL};
+static const char *const LOSSES[] = {"sam", "samus", "samihs", "medsam", "balanced", NULL};
 
 #define AT(member) offsetof(sgm_train_config, member)
 

@@ -14,7 +14,8 @@ typedef enum sgm_train_loss {
     SGM_TRAIN_LOSS_SAM,   /* focal + dice + IoU; best of several masks for one point */
     SGM_TRAIN_LOSS_SAMUS, /* the others train mask 0 for every prompt */
     SGM_TRAIN_LOSS_SAMIHS,
-    SGM_TRAIN_LOSS_MEDSAM
+    SGM_TRAIN_LOSS_MEDSAM,
+    SGM_TRAIN_LOSS_BALANCED /* as SAM, with 10 focal of alpha 0.5: masks are not under-filled */
 } sgm_train_loss;
 
 typedef struct sgm_train_config {

@@ -28,9 +28,10 @@ static sgm_node *round_loss(sgm_train_graph *t, sgm_train_loss kind, int pair, i
 {
     sgm_graph *g = t->graph;
     sgm_node *logits = sgm_slice(g, t->low_res[pair], 0, part * batch, batch);
-    if (kind == SGM_TRAIN_LOSS_SAM) {
+    if (kind == SGM_TRAIN_LOSS_SAM || kind == SGM_TRAIN_LOSS_BALANCED) {
         sgm_node *iou = sgm_slice(g, t->iou[pair], 0, part * batch, batch);
-        return sgm_loss_sam(g, logits, iou, t->target, NULL, pair == 0 && part == 0);
+        return sgm_loss_sam(g, logits, iou, t->target, NULL, pair == 0 && part == 0,
+                            kind == SGM_TRAIN_LOSS_BALANCED);
     }
     logits = sgm_slice(g, logits, 1, 0, 1);
     if (kind == SGM_TRAIN_LOSS_SAMUS) return sgm_loss_samus(g, logits, t->target);
@@ -93,7 +94,8 @@ sgm_status sgm_train_graph_build(const sgm_model_config *model, sgm_train_loss l
                                  bool prior, sgm_train_graph *out)
 {
     memset(out, 0, sizeof *out);
-    if (loss == SGM_TRAIN_LOSS_SAM && model->decoder.mask_tokens < 2)
+    if ((loss == SGM_TRAIN_LOSS_SAM || loss == SGM_TRAIN_LOSS_BALANCED) &&
+        model->decoder.mask_tokens < 2)
         return sgm_fail(SGM_INVALID_ARGUMENT,
                         "the SAM loss needs a decoder with several masks, found %d",
                         model->decoder.mask_tokens);

@@ -46,7 +46,7 @@ static sgm_pack *make_pack(bool instances, bool held_out)
     return pack;
 }
 
-static const sgm_object *find(const sgm_object_list *list, sgm_object_kind kind, int label, int x0)
+static const sgm_target *find(const sgm_target_list *list, sgm_target_kind kind, int label, int x0)
 {
     for (size_t i = 0; i < list->count; i++)
         if (list->objects[i].kind == kind && list->objects[i].label == label &&
@@ -55,10 +55,10 @@ static const sgm_object *find(const sgm_object_list *list, sgm_object_kind kind,
     return NULL;
 }
 
-static void check_mask(const sgm_pack *pack, const sgm_object *object)
+static void check_mask(const sgm_pack *pack, const sgm_target *object)
 {
     if (!CHECK(object != NULL)) return;
-    uint8_t *mask = sgm_object_mask(pack, object);
+    uint8_t *mask = sgm_target_mask(pack, object);
     int area = 0, count = (object->x1 - object->x0 + 1) * (object->y1 - object->y0 + 1);
     for (int i = 0; mask && i < count; i++)
         area += mask[i];
@@ -68,27 +68,27 @@ static void check_mask(const sgm_pack *pack, const sgm_object *object)
 
 static void check_objects(void)
 {
-    sgm_object_list list = {0};
+    sgm_target_list list = {0};
     sgm_pack *pack = make_pack(false, false);
-    CHECK_OK(sgm_objects_find(pack, 0, 8, &list));
+    CHECK_OK(sgm_targets_find(pack, 0, 8, &list));
     /* two discs, both discs, the ring, its core, ring and core together */
     CHECK(list.count == 6);
-    check_mask(pack, find(&list, SGM_OBJECT_COMPONENT, 1, 7));
-    check_mask(pack, find(&list, SGM_OBJECT_COMPONENT, 1, 40));
-    check_mask(pack, find(&list, SGM_OBJECT_VALUE, 1, 7));
-    check_mask(pack, find(&list, SGM_OBJECT_COMPONENT, 2, -1));
-    check_mask(pack, find(&list, SGM_OBJECT_MERGED, 0, -1));
-    const sgm_object *ring = find(&list, SGM_OBJECT_COMPONENT, 2, -1);
-    const sgm_object *both = find(&list, SGM_OBJECT_MERGED, 0, -1);
-    const sgm_object *core = find(&list, SGM_OBJECT_COMPONENT, 3, -1);
+    check_mask(pack, find(&list, SGM_TARGET_COMPONENT, 1, 7));
+    check_mask(pack, find(&list, SGM_TARGET_COMPONENT, 1, 40));
+    check_mask(pack, find(&list, SGM_TARGET_VALUE, 1, 7));
+    check_mask(pack, find(&list, SGM_TARGET_COMPONENT, 2, -1));
+    check_mask(pack, find(&list, SGM_TARGET_MERGED, 0, -1));
+    const sgm_target *ring = find(&list, SGM_TARGET_COMPONENT, 2, -1);
+    const sgm_target *both = find(&list, SGM_TARGET_MERGED, 0, -1);
+    const sgm_target *core = find(&list, SGM_TARGET_COMPONENT, 3, -1);
     if (CHECK(ring && both && core)) CHECK(both->area == ring->area + core->area);
-    CHECK(find(&list, SGM_OBJECT_COMPONENT, 4, -1) == NULL);
-    sgm_object_list_clear(&list);
+    CHECK(find(&list, SGM_TARGET_COMPONENT, 4, -1) == NULL);
+    sgm_target_list_clear(&list);
     sgm_pack_close(pack);
     pack = make_pack(true, false);
-    CHECK_OK(sgm_objects_find(pack, 0, 8, &list));
+    CHECK_OK(sgm_targets_find(pack, 0, 8, &list));
     CHECK(list.count == 3); /* one per value */
-    sgm_object_list_clear(&list);
+    sgm_target_list_clear(&list);
     sgm_pack_close(pack);
 }
 
@@ -111,16 +111,16 @@ static void check_crop(void)
     crop = (sgm_crop){31.5, 31.5, 2 * SIDE, 0, 1, false, false};
     sgm_crop_image(&crop, item, SIDE, 77, image);
     CHECK_NEAR(image[0], 77, 1e-3);
-    sgm_object_list list = {0};
-    CHECK_OK(sgm_objects_find(pack, 0, 8, &list));
-    const sgm_object *disc = find(&list, SGM_OBJECT_COMPONENT, 1, 7);
-    uint8_t *object_mask = sgm_object_mask(pack, disc);
+    sgm_target_list list = {0};
+    CHECK_OK(sgm_targets_find(pack, 0, 8, &list));
+    const sgm_target *disc = find(&list, SGM_TARGET_COMPONENT, 1, 7);
+    uint8_t *object_mask = sgm_target_mask(pack, disc);
     crop = (sgm_crop){31.5, 31.5, SIDE, 1.5707963267948966, 1, false, false};
     sgm_crop_mask(&crop, disc, object_mask, SIDE, mask);
     sgm_mask_box box = sgm_mask_bounds(mask, SIDE, SIDE);
     CHECK(box.area == disc->area); /* a quarter turn loses nothing */
     free(object_mask);
-    sgm_object_list_clear(&list);
+    sgm_target_list_clear(&list);
     sgm_pack_close(pack);
 }
 

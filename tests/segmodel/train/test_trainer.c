@@ -205,8 +205,8 @@ static void check_overfit(void)
 /* Without a prior the first rounds have no mask prompt at all, and the other losses take mask 0. */
 static void check_other_losses(void)
 {
-    static const char *const LOSSES[] = {"sam", "samus", "samihs", "medsam"};
-    for (int i = 0; i < 4; i++) {
+    static const char *const LOSSES[] = {"sam", "samus", "samihs", "medsam", "balanced"};
+    for (int i = 0; i < 5; i++) {
         char text[2048];
         run r = {.config = "loss.cfg", .out = "run_loss"};
         snprintf(text, sizeof text, "%s%s%s%s",

@@ -1,0 +1,93 @@
+#include "tool.h"
+#include "tool_options.h"
+
+#include "train/quality.h"
+
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+typedef struct quality_job {
+    const char *model, *data, *out;
+    sgm_context_options device;
+    sgm_quality_options options;
+} quality_job;
+
+static void show_progress(void *user, int done, int all)
+{
+    (void)user;
+    if (!isatty(STDERR_FILENO)) return;
+    fprintf(stderr, "\r%6d/%d%s", done, all, done == all ? "\n" : "");
+}
+
+static sgm_status write_tables(const quality_job *job, const sgm_quality *quality)
+{
+    char path[4096];
+    mkdir(job->out, 0777); /* a failure shows when the files cannot be written */
+    snprintf(path, sizeof path, "%s/quality.csv", job->out);
+    SGM_TRY(sgm_quality_csv(quality, path));
+    snprintf(path, sizeof path, "%s/quality.md", job->out);
+    SGM_TRY(sgm_quality_markdown(quality, path));
+    printf("%d objects: %s/quality.csv, %s/quality.md\n", quality->count, job->out, job->out);
+    return SGM_OK;
+}
+
+static sgm_status examine_model(const quality_job *job, sgm_model *model)
+{
+    sgm_pack *pack;
+    sgm_quality quality;
+    SGM_TRY(sgm_pack_open(job->data, &pack));
+    sgm_status status = sgm_quality_measure(model, pack, &job->options, &quality);
+    if (status == SGM_OK) {
+        status = write_tables(job, &quality);
+        sgm_quality_clear(&quality);
+    }
+    sgm_pack_close(pack);
+    return status;
+}
+
+static sgm_status run(const quality_job *job)
+{
+    sgm_context *context;
+    sgm_model *model;
+    SGM_TRY(sgm_context_create(&job->device, &context));
+    sgm_status status = sgm_model_load(context, job->model, NULL, &model);
+    if (status == SGM_OK) {
+        status = examine_model(job, model);
+        sgm_model_destroy(model);
+    }
+    sgm_context_destroy(context);
+    return status;
+}
+
+int verb_quality(int argc, char **argv)
+{
+    quality_job job = {
+        .options = {.objects = 20, .min_area = 64, .tolerance = 2, .progress = show_progress}};
+    bool helped;
+    const char *model[1] = {NULL};
+    const option options[] = {
+        {"--data", OPTION_TEXT, &job.data, NULL, "PACK", "its validation images are used"},
+        {"--out", OPTION_TEXT, &job.out, NULL, "DIR", "folder for quality.csv and quality.md"},
+        {"--objects", OPTION_INT, &job.options.objects, NULL, "N", "per data set (20)"},
+        {"--device", OPTION_DEVICE, &job.device.device, NULL, "auto|cpu|cuda", "where to compute"},
+        {"--precision", OPTION_PRECISION, &job.device.precision, NULL, "fp32|bf16", "of the model"},
+        {"--threads", OPTION_INT, &job.device.threads, NULL, "N", "default: one per core"},
+        {0}};
+    command_line line = {.usage = "segmodel quality MODEL --data PACK --out DIR",
+                         .help = "Dice and surface Dice on a pack's validation images for one "
+                                 "point, three points, a box\nand a corrected box, beside the "
+                                 "ellipse in the box and region growing.",
+                         .options = options,
+                         .positional = model,
+                         .positional_wanted = 1,
+                         .positional_room = 1};
+    sgm_status status = parse_options(argc, argv, &line, &helped);
+    if (status != SGM_OK || helped) return tool_exit(status);
+    if (!job.data || !job.out || job.options.objects < 1) {
+        fprintf(stderr, "segmodel: quality needs --data PACK, --out DIR and at least one object\n");
+        return EXIT_USAGE;
+    }
+    job.model = model[0];
+    return tool_exit(run(&job));
+}
