@@ -89,6 +89,8 @@ static int write_segmentation(segment_run *run)
         segment_from_io(sgio_segmentation_write(&run->segmentation, run->output, &overlap));
     run->times.write = segment_clock() - start;
     if (!failed) warn_overlap(run, &overlap);
+    const char *caveat = sgio_segmentation_caveat(&run->segmentation.geometry, run->output);
+    if (!failed && caveat) cli_warn(&run->program->warnings, caveat);
     return failed;
 }
 

@@ -171,7 +171,8 @@ sgio_status sgio_source_expect(sgio_source *source, uint64_t size)
 {
     uint64_t most = source->file_bytes_left;
     if (source->compressed)
-        most = most < UINT64_MAX / SGIO_DEFLATE_MAX_RATIO ? most * SGIO_DEFLATE_MAX_RATIO : UINT64_MAX;
+        most =
+            most < UINT64_MAX / SGIO_DEFLATE_MAX_RATIO ? most * SGIO_DEFLATE_MAX_RATIO : UINT64_MAX;
     if (size <= most) return SGIO_OK;
     return sgio_fail(SGIO_UNREADABLE,
                      "%s: truncated: its header announces %llu bytes of voxels, the file cannot "

@@ -1,6 +1,7 @@
 #include "dicom_sort.h"
 
 #include "io_status.h"
+#include "vectors.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -29,19 +30,15 @@ typedef struct keyed {
 
 void sgio_dicom_normal(const sgio_dicom_slice *slice, double normal[3])
 {
-    const double *a = slice->row, *b = slice->column;
-    normal[0] = a[1] * b[2] - a[2] * b[1];
-    normal[1] = a[2] * b[0] - a[0] * b[2];
-    normal[2] = a[0] * b[1] - a[1] * b[0];
-    double length = sqrt(normal[0] * normal[0] + normal[1] * normal[1] + normal[2] * normal[2]);
+    sgio_cross(slice->row, slice->column, normal);
+    double length = sqrt(sgio_dot(normal, normal));
     for (int r = 0; r < 3; r++)
         normal[r] /= length;
 }
 
 double sgio_dicom_distance(const sgio_dicom_slice *slice, const double normal[3])
 {
-    return slice->position[0] * normal[0] + slice->position[1] * normal[1] +
-           slice->position[2] * normal[2];
+    return sgio_dot(slice->position, normal);
 }
 
 double sgio_dicom_unevenness(const sgio_dicom_slices *slices, const size_t *order, size_t count,

@@ -1,7 +1,12 @@
 #include "sgio/geometry.h"
 
+#include "vectors.h"
+
 #include <math.h>
 #include <string.h>
+
+/* Directions in float files deviate by about 1e-7, written with six digits by 1e-6. */
+static const double MOST_SKEW = 1e-5;
 
 static double column_length(const sgio_geometry *geometry, int axis)
 {
@@ -36,18 +41,6 @@ void sgio_geometry_index_to_lps(const sgio_geometry *geometry, const double inde
     memcpy(lps, p, sizeof p);
 }
 
-static void cross(const double a[3], const double b[3], double out[3])
-{
-    out[0] = a[1] * b[2] - a[2] * b[1];
-    out[1] = a[2] * b[0] - a[0] * b[2];
-    out[2] = a[0] * b[1] - a[1] * b[0];
-}
-
-static double dot(const double a[3], const double b[3])
-{
-    return a[0] * b[0] + a[1] * b[1] + a[2] * b[2];
-}
-
 /* Cramer's rule on the columns: index_i = dot(p - origin, normal_i) / det, where normal_i is the
  * cross product of the other two columns. */
 int sgio_geometry_lps_to_index(const sgio_geometry *geometry, const double lps[3], double index[3])
@@ -59,15 +52,27 @@ int sgio_geometry_lps_to_index(const sgio_geometry *geometry, const double lps[3
     for (int r = 0; r < 3; r++)
         offset[r] = lps[r] - geometry->matrix[r][3];
     for (int axis = 0; axis < 3; axis++)
-        cross(column[(axis + 1) % 3], column[(axis + 2) % 3], normal[axis]);
-    double det = dot(column[0], normal[0]);
+        sgio_cross(column[(axis + 1) % 3], column[(axis + 2) % 3], normal[axis]);
+    double det = sgio_dot(column[0], normal[0]);
     double volume =
         column_length(geometry, 0) * column_length(geometry, 1) * column_length(geometry, 2);
     /* Relative: spacings of micrometres and of metres are both legal. NaN fails too. */
     if (!(fabs(det) > 1e-9 * volume)) return -1;
     for (int axis = 0; axis < 3; axis++)
-        index[axis] = dot(offset, normal[axis]) / det;
+        index[axis] = sgio_dot(offset, normal[axis]) / det;
     return 0;
+}
+
+int sgio_geometry_is_orthogonal(const sgio_geometry *geometry)
+{
+    double d[3][3];
+    sgio_geometry_direction(geometry, d);
+    for (int a = 0; a < 3; a++) {
+        int b = (a + 1) % 3;
+        double cosine = d[0][a] * d[0][b] + d[1][a] * d[1][b] + d[2][a] * d[2][b];
+        if (!(fabs(cosine) <= MOST_SKEW)) return 0;
+    }
+    return 1;
 }
 
 int sgio_geometry_equal(const sgio_geometry *a, const sgio_geometry *b, double tolerance_mm)

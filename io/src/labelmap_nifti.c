@@ -33,18 +33,6 @@ typedef struct nifti1_header {
 
 _Static_assert(sizeof(nifti1_header) == 348, "NIfTI-1 headers have 348 bytes");
 
-/* A quaternion holds a rotation: with a larger skew the qform would move voxels visibly. */
-static const double MOST_SKEW = 1e-5;
-
-static int is_orthogonal(double d[3][3])
-{
-    for (int a = 0; a < 3; a++) {
-        int b = (a + 1) % 3;
-        if (fabs(d[0][a] * d[0][b] + d[1][a] * d[1][b] + d[2][a] * d[2][b]) > MOST_SKEW) return 0;
-    }
-    return 1;
-}
-
 static double determinant(double d[3][3])
 {
     return d[0][0] * (d[1][1] * d[2][2] - d[1][2] * d[2][1]) -
@@ -108,7 +96,8 @@ static void set_transform(nifti1_header *header, const sgio_geometry *g)
         for (int c = 0; c < 3; c++)
             d[r][c] *= to_ras[r];
     }
-    if (is_orthogonal(d)) set_qform(header, d);
+    /* A quaternion holds a rotation: of a sheared grid it would move voxels. */
+    if (sgio_geometry_is_orthogonal(g)) set_qform(header, d);
 }
 
 static sgio_status make_header(const sgio_segmentation *segmentation, const char *path,

@@ -1,6 +1,7 @@
 #include "labelmap_sink.h"
 
 #include "io_status.h"
+#include "segmentation_parts.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -89,11 +90,6 @@ sgio_status sgio_sink_open(sgio_sink *sink, sgio_atomic_file *file, sgio_encodin
     return status == SGIO_OK ? write_member_header(sink) : status;
 }
 
-static int all_zero(const uint8_t *bytes, size_t count)
-{
-    return bytes[0] == 0 && memcmp(bytes, bytes + 1, count - 1) == 0;
-}
-
 static sgio_status write_zero_block(sgio_sink *sink)
 {
     sgio_status status = SGIO_OK;
@@ -105,7 +101,7 @@ static sgio_status write_zero_block(sgio_sink *sink)
 
 static sgio_status write_block(sgio_sink *sink, const uint8_t *bytes, size_t count)
 {
-    if (count == SGIO_SINK_BLOCK && all_zero(bytes, count)) return write_zero_block(sink);
+    if (count == SGIO_SINK_BLOCK && sgio_all_zero(bytes, count)) return write_zero_block(sink);
     sink->at_boundary = 0;
     sink->checksum = checksum(sink, sink->checksum, bytes, count);
     return deflate_all(sink, bytes, count, Z_NO_FLUSH);

@@ -1,6 +1,7 @@
 #include "sgio/prompts.h"
 
 #include "io_status.h"
+#include "vectors.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -92,40 +93,28 @@ sgio_status sgio_prompts_check(const sgio_prompts *prompts, const sgio_geometry 
     return SGIO_OK;
 }
 
-/* Separating axis test between the box and the grid's cube, both parallelepipeds in index space:
- * 3 + 3 face normals and 9 cross products of edges. */
-static void cross(const double a[3], const double b[3], double out[3])
-{
-    out[0] = a[1] * b[2] - a[2] * b[1];
-    out[1] = a[2] * b[0] - a[0] * b[2];
-    out[2] = a[0] * b[1] - a[1] * b[0];
-}
-
-static double dot(const double a[3], const double b[3])
-{
-    return a[0] * b[0] + a[1] * b[1] + a[2] * b[2];
-}
-
 /* 1 when the projections of both bodies on `axis` are apart. */
 static int separates(const double axis[3], const double offset[3], const double half[3][3],
                      const double cube[3])
 {
     double reach = 1e-9;
     for (int a = 0; a < 3; a++)
-        reach += fabs(dot(axis, half[a])) + fabs(axis[a]) * cube[a];
-    return fabs(dot(axis, offset)) > reach;
+        reach += fabs(sgio_dot(axis, half[a])) + fabs(axis[a]) * cube[a];
+    return fabs(sgio_dot(axis, offset)) > reach;
 }
 
-/* offset: from the cube's centre to the box's; cube: half sizes. */
+/* Separating axis test between the box and the grid's cube, both parallelepipeds in index space:
+ * 3 + 3 face normals and 9 cross products of edges. offset: from the cube's centre to the box's;
+ * cube: half sizes. */
 static int bodies_meet(const double offset[3], const double half[3][3], const double cube[3])
 {
     static const double unit[3][3] = {{1, 0, 0}, {0, 1, 0}, {0, 0, 1}};
     double axis[3];
     for (int a = 0; a < 3; a++) {
-        cross(half[a], half[(a + 1) % 3], axis);
+        sgio_cross(half[a], half[(a + 1) % 3], axis);
         if (separates(unit[a], offset, half, cube) || separates(axis, offset, half, cube)) return 0;
         for (int b = 0; b < 3; b++) {
-            cross(half[a], unit[b], axis);
+            sgio_cross(half[a], unit[b], axis);
             if (separates(axis, offset, half, cube)) return 0;
         }
     }
@@ -168,9 +157,9 @@ int sgio_box_index_range(const sgio_box *box, const sgio_geometry *geometry, dou
 static void thicken(double axes[3][3])
 {
     for (int a = 0; a < 3; a++) {
-        if (dot(axes[a], axes[a]) > 0) continue;
-        cross(axes[(a + 1) % 3], axes[(a + 2) % 3], axes[a]);
-        double scale = FLAT_TOLERANCE_MM / sqrt(dot(axes[a], axes[a]));
+        if (sgio_dot(axes[a], axes[a]) > 0) continue;
+        sgio_cross(axes[(a + 1) % 3], axes[(a + 2) % 3], axes[a]);
+        double scale = FLAT_TOLERANCE_MM / sqrt(sgio_dot(axes[a], axes[a]));
         for (int r = 0; r < 3; r++)
             axes[a][r] *= scale;
     }
@@ -185,9 +174,9 @@ int sgio_box_contains(const sgio_box *box, const double lps[3])
         offset[r] = lps[r] - box->centre[r];
     for (int a = 0; a < 3; a++) {
         double normal[3];
-        cross(axes[(a + 1) % 3], axes[(a + 2) % 3], normal);
-        double slack = FLAT_TOLERANCE_MM * sqrt(dot(normal, normal));
-        if (!(fabs(dot(normal, offset)) <= fabs(dot(normal, axes[a])) + slack)) return 0;
+        sgio_cross(axes[(a + 1) % 3], axes[(a + 2) % 3], normal);
+        double slack = FLAT_TOLERANCE_MM * sqrt(sgio_dot(normal, normal));
+        if (!(fabs(sgio_dot(normal, offset)) <= fabs(sgio_dot(normal, axes[a])) + slack)) return 0;
     }
     return 1;
 }

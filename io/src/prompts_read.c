@@ -1,13 +1,11 @@
 #include "prompts_parse.h"
 
+#include "byte_source.h"
 #include "io_status.h"
+#include "volume_formats.h"
 
-#include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
-#include <sys/stat.h>
 
 static sgio_status cannot_read(const char *path, const char *reason)
 {
@@ -17,31 +15,11 @@ static sgio_status cannot_read(const char *path, const char *reason)
 /* The whole file, zero-terminated; the caller frees. */
 static sgio_status slurp(const char *path, char **text, size_t *bytes)
 {
-    struct stat info;
-    FILE *stream = fopen(path, "rb");
-    sgio_status status = SGIO_OK;
-    if (!stream) return cannot_read(path, strerror(errno));
-    *text = NULL;
-    if (fstat(fileno(stream), &info) != 0 || !S_ISREG(info.st_mode))
-        status = cannot_read(path, "not a regular file");
-    else if (info.st_size > SGIO_MAX_PROMPT_FILE)
-        status = cannot_read(path, "larger than 64 MiB");
-    else if (!(*text = malloc((size_t)info.st_size + 1)))
-        status = sgio_fail_memory((size_t)info.st_size, path);
-    if (status == SGIO_OK) {
-        *bytes = fread(*text, 1, (size_t)info.st_size, stream);
-        (*text)[*bytes] = '\0';
-        if (ferror(stream)) status = cannot_read(path, strerror(errno));
-    }
-    fclose(stream);
-    if (status != SGIO_OK) free(*text);
-    return status;
-}
-
-static int ends_with(const char *path, const char *suffix)
-{
-    size_t n = strlen(path), s = strlen(suffix);
-    return n >= s && strcasecmp(path + n - s, suffix) == 0;
+    sgio_status status = sgio_read_prefix(path, SGIO_MAX_PROMPT_FILE + 1, text, bytes);
+    if (status == SGIO_UNREADABLE) return SGIO_BAD_PROMPT;
+    if (status != SGIO_OK || *bytes <= SGIO_MAX_PROMPT_FILE) return status;
+    free(*text);
+    return cannot_read(path, "larger than 64 MiB");
 }
 
 /* File name without folder and markups extension; the caller frees. */
@@ -51,7 +29,7 @@ static char *base_name(const char *path)
     const char *slash = strrchr(path, '/');
     char *name = strdup(slash ? slash + 1 : path);
     for (int i = 0; name && i < 4; i++) {
-        if (ends_with(name, suffixes[i]) && strlen(name) > strlen(suffixes[i])) {
+        if (sgio_has_suffix(name, suffixes[i]) && strlen(name) > strlen(suffixes[i])) {
             name[strlen(name) - strlen(suffixes[i])] = '\0';
             break;
         }
@@ -61,9 +39,9 @@ static char *base_name(const char *path)
 
 static sgio_status parse(const sgio_prompt_source *source, sgio_prompts *prompts)
 {
-    if (ends_with(source->file, ".json")) return sgio_prompts_parse_json(source, prompts);
-    if (ends_with(source->file, ".fcsv")) return sgio_prompts_parse_fcsv(source, prompts);
-    if (ends_with(source->file, ".csv")) return sgio_prompts_parse_csv(source, prompts);
+    if (sgio_has_suffix(source->file, ".json")) return sgio_prompts_parse_json(source, prompts);
+    if (sgio_has_suffix(source->file, ".fcsv")) return sgio_prompts_parse_fcsv(source, prompts);
+    if (sgio_has_suffix(source->file, ".csv")) return sgio_prompts_parse_csv(source, prompts);
     return cannot_read(source->file, "prompt files are .mrk.json, .fcsv or .csv");
 }
 

@@ -1,9 +1,9 @@
 #include "labelmap_formats.h"
 
 #include "io_status.h"
+#include "volume_formats.h"
 
 #include <string.h>
-#include <strings.h>
 
 typedef enum format { NONE, SEG_NRRD, NRRD, NII_GZ, NII, MHA } format;
 
@@ -17,11 +17,9 @@ static format format_of(const char *path)
                    {".nii.gz", NII_GZ},
                    {".nii", NII},
                    {".mha", MHA}};
-    size_t n = strlen(path);
-    for (size_t i = 0; i < sizeof formats / sizeof *formats; i++) {
-        size_t s = strlen(formats[i].suffix);
-        if (n > s && strcasecmp(path + n - s, formats[i].suffix) == 0) return formats[i].is;
-    }
+    for (size_t i = 0; i < sizeof formats / sizeof *formats; i++)
+        if (strlen(path) > strlen(formats[i].suffix) && sgio_has_suffix(path, formats[i].suffix))
+            return formats[i].is;
     return NONE;
 }
 
@@ -45,6 +43,14 @@ static sgio_status write_as(format is, const sgio_segmentation *segmentation,
     default:
         return sgio_write_mha(segmentation, file, overlap);
     }
+}
+
+const char *sgio_segmentation_caveat(const sgio_geometry *grid, const char *path)
+{
+    format is = format_of(path);
+    if ((is != NII && is != NII_GZ) || sgio_geometry_is_orthogonal(grid)) return NULL;
+    return "the grid is sheared: ITK, and 3D Slicer with it, refuses NIfTI files of sheared grids; "
+           ".seg.nrrd, .nrrd and .mha are read";
 }
 
 sgio_status sgio_segmentation_write(const sgio_segmentation *segmentation, const char *path,

@@ -27,8 +27,10 @@ void sgio_geometry_index_to_lps(const sgio_geometry *geometry, const double inde
                                 double lps[3]);
 
 /* Continuous index of a point; returns 0, or -1 when the matrix is singular. */
-int sgio_geometry_lps_to_index(const sgio_geometry *geometry, const double lps[3],
-                               double index[3]);
+int sgio_geometry_lps_to_index(const sgio_geometry *geometry, const double lps[3], double index[3]);
+
+/* 1 when the axes stand at right angles, up to 1e-5 in their cosines; 0 for sheared grids. */
+int sgio_geometry_is_orthogonal(const sgio_geometry *geometry);
 
 /* 1 when sizes are equal and no voxel of the grid lies more than `tolerance_mm` from its
  * counterpart (checked at the eight corners). */

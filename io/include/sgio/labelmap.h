@@ -38,7 +38,8 @@ typedef struct sgio_segmentation {
     size_t segment_count, segment_capacity;
 } sgio_segmentation;
 
-/* An empty segmentation on that grid. Release with sgio_segmentation_clear. */
+/* An empty segmentation on that grid. Release with sgio_segmentation_clear. Error:
+ * SGIO_OUT_OF_MEMORY for grids of 2^39 voxels and more. */
 sgio_status sgio_segmentation_init(sgio_segmentation *segmentation, const sgio_geometry *geometry);
 void sgio_segmentation_clear(sgio_segmentation *segmentation);
 
@@ -73,8 +74,8 @@ typedef struct sgio_segmentation_read_options {
     void *warn_user;
 } sgio_segmentation_read_options;
 
-/* Reads .seg.nrrd or a label map: .nrrd by the library's own parser (gzip or raw, 3D or Slicer's
- * 4D with the list axis first), all else through sgio_volume_read. Labels without a name become
+/* Reads .seg.nrrd or a label map: NRRD (.nrrd, .nhdr; also Slicer's 4D with the list axis first),
+ * all else through sgio_volume_read. Labels without a name become
  * "Segment_<label>". `options` may be NULL. Errors: SGIO_UNREADABLE, SGIO_OUT_OF_MEMORY. */
 sgio_status sgio_segmentation_read(const char *path, const sgio_segmentation_read_options *options,
                                    sgio_segmentation *out);
@@ -91,6 +92,10 @@ typedef struct sgio_overlap {
 
 /* 1 when the extension of `path` is one sgio_segmentation_write knows. */
 int sgio_segmentation_can_write(const char *path);
+
+/* What a user should know about writing this grid to `path`, as a warning's sentence, or NULL: a
+ * sheared grid (gantry tilt) in NIfTI is read by nibabel and by this library, but not by ITK. */
+const char *sgio_segmentation_caveat(const sgio_geometry *grid, const char *path);
 
 /* Writes by extension: .seg.nrrd (all layers, names, colours, terminology), .nrrd, .nii.gz, .nii
  * and .mha (plain label maps; later segments win and *overlap, which may be NULL, says how much

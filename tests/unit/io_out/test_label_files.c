@@ -240,6 +240,18 @@ static void nifti_holds_both_transforms_unless_sheared(void **state)
     }
 }
 
+static void only_sheared_nifti_has_a_caveat(void **state)
+{
+    (void)state;
+    for (int which = 0; which < GRID_COUNT; which++) {
+        sgio_geometry grid = make_grid(which);
+        assert_int_equal(sgio_segmentation_caveat(&grid, "a.nii") != NULL, which == GRID_SHEARED);
+        assert_int_equal(sgio_segmentation_caveat(&grid, "a.NII.gz") != NULL,
+                         which == GRID_SHEARED);
+        assert_null(sgio_segmentation_caveat(&grid, "a.seg.nrrd"));
+    }
+}
+
 static void compressed_nifti_is_the_plain_one(void **state)
 {
     (void)state;
@@ -532,6 +544,7 @@ int main(void)
         cmocka_unit_test(overlapping_segments_become_a_list_axis),
         cmocka_unit_test(nrrd_files_come_back_as_they_were),
         cmocka_unit_test(nifti_holds_both_transforms_unless_sheared),
+        cmocka_unit_test(only_sheared_nifti_has_a_caveat),
         cmocka_unit_test(compressed_nifti_is_the_plain_one),
         cmocka_unit_test(metaimage_lists_one_axis_after_the_other),
         cmocka_unit_test(in_a_plain_map_the_later_segment_wins),
