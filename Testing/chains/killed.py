@@ -10,6 +10,21 @@ from chain import BRAIN, TUMOUR_BOX, TUMOUR_POINT, Chain, numbers, read_nrrd, re
 ROUNDS = 12
 
 
+def check_cancel(command, output, whole):
+    """A polite signal in the middle: exit code 130, one message, the old output."""
+    with open(output, "wb") as stream:
+        stream.write(b"old labels")
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                               text=True)
+    time.sleep(0.4 * whole)
+    process.terminate()
+    said = process.communicate()[1]
+    require(process.returncode == 130, f"cancelled: exit code {process.returncode}: {said}")
+    require(said.startswith("PromptSeg: ") and said.count("\n") == 1, f"it says {said!r}")
+    with open(output, "rb") as stream:
+        require(stream.read() == b"old labels", "a cancelled run changed its output")
+
+
 def main():
     chain = Chain()
     random.seed(3)
@@ -46,6 +61,8 @@ def main():
         left = set(os.listdir(folder)) - set(names)
         require(not left, f"temporary files were left: {left}")
     print(f"{ROUNDS} runs killed, {survived} of them after the output was written")
+
+    check_cancel(command, paths["out.seg.nrrd"], whole)
 
     same = chain.path("same.nrrd")
     shutil.copy(BRAIN, same)
