@@ -1,8 +1,10 @@
 # The CUDA backend: a module (libsegmodel_cuda.so) that backend/cuda_load.c loads at run time.
 #
 #   SEGMODEL_CUDA                 AUTO: built when nvcc and cuBLAS are found; ON: insist; OFF: left out
-#   SEGMODEL_CUDA_ARCHITECTURES   list for machine code; PTX of the first one is added, which newer
-#                                 GPUs compile for themselves. "all": 75;80;86;89;90a;100
+#   SEGMODEL_CUDA_ARCHITECTURES   list for machine code; PTX of the first one is added, which the
+#                                 driver compiles for GPUs newer than the list. The default covers
+#                                 sm_75 to sm_100 (8.6 and 8.9 run the code of 8.0) in about a minute
+#                                 of one core; "all" gives each its own: 75;80;86;89;90a;100
 #
 # nvcc is called directly: CMake's own CUDA language would need a GPU architecture that it knows and
 # makes configuring fail where nvcc is half installed.
@@ -57,17 +59,23 @@ else()
         set(object ${CMAKE_CURRENT_BINARY_DIR}/cuda/${name}.o)
         add_custom_command(OUTPUT ${object}
             COMMAND ${CMAKE_COMMAND} -E make_directory ${CMAKE_CURRENT_BINARY_DIR}/cuda
-            COMMAND ${SGM_NVCC} -std=c++17 -O3 ${SGM_CUDA_GENCODE}
-                -Xcompiler=-fPIC,-fvisibility=hidden,-fno-exceptions,-fno-rtti,-Wall
+            COMMAND ${CMAKE_C_COMPILER_LAUNCHER} ${SGM_NVCC} -std=c++17 -O3 ${SGM_CUDA_GENCODE}
+                -Xcompiler=-fPIC,-fvisibility=hidden,-fno-exceptions,-fno-rtti,-fno-threadsafe-statics,-Wall
                 -I${CMAKE_CURRENT_SOURCE_DIR} -I${CMAKE_CURRENT_SOURCE_DIR}/include
                 -MD -MF ${object}.d -c ${source} -o ${object}
             DEPENDS ${source} DEPFILE ${object}.d
             COMMENT "nvcc ${name}.cu" VERBATIM)
         list(APPEND SGM_CUDA_OBJECTS ${object})
     endforeach()
+    # where the loader looks: beside the program, or in lib beside its bin
+    set(folder ${CMAKE_BINARY_DIR})
+    if(NOT SEGMODEL_ALONE)
+        set(folder ${CMAKE_BINARY_DIR}/lib)
+    endif()
     add_library(segmodel_cuda MODULE ${SGM_CUDA_OBJECTS})
+    target_link_options(segmodel_cuda PRIVATE -Wl,-z,defs)
     set_target_properties(segmodel_cuda PROPERTIES LINKER_LANGUAGE C
-        LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/lib
+        LIBRARY_OUTPUT_DIRECTORY ${folder}
         INSTALL_RPATH "$ORIGIN:/usr/local/cuda/lib64")
     target_link_libraries(segmodel_cuda PRIVATE ${SGM_CUDART} ${SGM_CUBLAS} Threads::Threads
         ${CMAKE_DL_LIBS} rt m)

@@ -103,7 +103,7 @@ void sgm_attend_rel(sgm_cuda *cuda, sgm_attend *a, void *rel)
  * there is a kernel for; channels beyond D are zeros. */
 enum { TILE_KEYS = 32, SIDE = 16, ATTEND_THREADS = SIDE * SIDE };
 
-template <int DMAX, int R> static __global__ void __launch_bounds__(ATTEND_THREADS)
+template <int DMAX, int R> static __global__ void __launch_bounds__(ATTEND_THREADS, 2)
 attend_kernel(sgm_attend a)
 {
     const int TILE = SIDE * R, CHANNELS = DMAX / SIDE, KEYS = TILE_KEYS / SIDE;

@@ -1,4 +1,4 @@
-/* golden_small sam|medsam|samus|samihs WEIGHTS.safetensors GOLDEN.safetensors [cpu|ref]
+/* golden_small sam|medsam|samus|samihs WEIGHTS.safetensors GOLDEN.safetensors [cpu|ref|cuda]
  *
  * Networks of two or three narrow blocks against the official code: quick enough for the reference
  * backend and for sanitizers. Pictures are encoded as a batch, which the large goldens do not do.
@@ -198,14 +198,21 @@ int main(int argc, char **argv)
     for (size_t i = 0; argc >= 4 && i < sizeof cases / sizeof *cases; i++)
         if (!strcmp(cases[i].name, argv[1])) r.c = &cases[i];
     if (!r.c) {
-        fprintf(stderr, "usage: golden_small sam|medsam|samus|samihs WEIGHTS GOLDEN [cpu|ref]\n");
+        fprintf(stderr, "usage: golden_small sam|medsam|samus|samihs WEIGHTS GOLDEN [cpu|ref|cuda]\n");
         return 1;
     }
-    bool reference = argc > 4 && !strcmp(argv[4], "ref");
+    const char *device = argc > 4 ? argv[4] : "cpu";
     sgm_context_options options = {.precision = SGM_PRECISION_FP32,
-                                   .device = reference ? SGM_DEVICE_REFERENCE : SGM_DEVICE_CPU};
+                                   .device = !strcmp(device, "ref")    ? SGM_DEVICE_REFERENCE
+                                             : !strcmp(device, "cuda") ? SGM_DEVICE_CUDA
+                                                                       : SGM_DEVICE_CPU};
     sgm_context *context = NULL;
-    if (CHECK_OK(sgm_context_create(&options, &context))) run(&r, context, argv[2], argv[3]);
+    sgm_status status = sgm_context_create(&options, &context);
+    if (status == SGM_DEVICE) {
+        printf("left out: %s\n", sgm_last_message());
+        return 77;
+    }
+    if (CHECK_OK(status)) run(&r, context, argv[2], argv[3]);
     sgm_model_destroy(r.model);
     sgm_context_destroy(context);
     golden_close(&r.file);

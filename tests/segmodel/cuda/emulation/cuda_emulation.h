@@ -22,7 +22,7 @@
 #define __global__
 #define __device__ inline
 #define __shared__ static /* blocks run one after the other */
-#define __launch_bounds__(threads)
+#define __launch_bounds__(...)
 
 struct dim3 {
     unsigned x, y, z;
