@@ -18,10 +18,10 @@ typedef struct meta_fields {
     int big_endian, binary;
 } meta_fields;
 
-static sgio_status bad_field(const char *path, const char *key, const char *value)
+static sgio_status bad_field(const char *path, const char *key, const char *value, int count)
 {
-    return sgio_fail(SGIO_UNREADABLE, "%s: MetaImage field %s makes no sense: \"%.80s\"", path, key,
-                     value);
+    return sgio_fail(SGIO_UNREADABLE, "%s: MetaImage field %s is \"%.80s\", wanted %d number(s)",
+                     path, key, value, count);
 }
 
 static int read_numbers(const char *value, int count, double *out)
@@ -88,7 +88,9 @@ static sgio_status read_data_file(const char *path, const char *value, sgio_meta
 static sgio_status read_numeric(const char *path, const char *key, const char *value, int count,
                                 double *out)
 {
-    return count && read_numbers(value, count, out) ? SGIO_OK : bad_field(path, key, value);
+    if (count == 0)
+        return sgio_fail(SGIO_UNREADABLE, "%s: MetaImage field %s comes before NDims", path, key);
+    return read_numbers(value, count, out) ? SGIO_OK : bad_field(path, key, value, count);
 }
 
 static int any_of(const char *key, const char *a, const char *b, const char *c)
@@ -175,8 +177,8 @@ static sgio_status check_complete(const char *path, const meta_fields *fields,
     if (!fields->binary)
         return sgio_fail(SGIO_UNREADABLE, "%s: MetaImage with text voxels is not supported", path);
     if (header->header_size < -1)
-        return sgio_fail(SGIO_UNREADABLE, "%s: MetaImage with HeaderSize %lld", path,
-                         (long long)header->header_size);
+        return sgio_fail(SGIO_UNREADABLE, "%s: MetaImage with HeaderSize %lld, wanted -1 or more",
+                         path, (long long)header->header_size);
     return SGIO_OK;
 }
 
@@ -185,7 +187,8 @@ static sgio_status set_size(const char *path, const meta_fields *fields, sgio_ge
     for (int axis = 0; axis < MAX_DIMENSIONS; axis++) {
         double length = axis < fields->dimensions ? fields->size[axis] : 1;
         if (!(length >= 1 && length <= 9e15))
-            return sgio_fail(SGIO_UNREADABLE, "%s: size %g along axis %d", path, length, axis);
+            return sgio_fail(SGIO_UNREADABLE, "%s: size %g along axis %d, wanted at least 1", path,
+                             length, axis);
         if (axis < 3)
             geometry->size[axis] = (int64_t)length;
         else if (length > 1)

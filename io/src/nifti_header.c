@@ -108,7 +108,8 @@ static sgio_status read_size(const char *path, const raw_header *raw, int64_t si
         double length =
             axis < (int)count ? number(raw, raw->at->dim_kind, raw->at->dim, axis + 1) : 1;
         if (!(length >= 1 && length <= 9e15))
-            return sgio_fail(SGIO_UNREADABLE, "%s: size %g along axis %d", path, length, axis);
+            return sgio_fail(SGIO_UNREADABLE, "%s: size %g along axis %d, wanted at least 1", path,
+                             length, axis);
         if (axis < 3)
             size[axis] = (int64_t)length;
         else if (length > 1)

@@ -57,11 +57,12 @@ static json_t *segment_object(const sgio_report_segment *segment)
             json_decref(slices);
             return NULL;
         }
-    return json_pack("{s:o, s:i, s:o, s:o, s:I, s:o, s:o, s:o}", "name", text(segment->name),
+    return json_pack("{s:o, s:i, s:o, s:o, s:I, s:o, s:{s:o, s:o}, s:o}", "name", text(segment->name),
                      "label", segment->label, "voxels", count(segment->voxels), "ml",
                      number(segment->ml), "slice_count", (json_int_t)segment->slice_count,
                      "predicted_quality", number(segment->quality), "stopped",
-                     text(segment->stopped), "slices", slices);
+                     "below", text(segment->stopped_below), "above", text(segment->stopped_above),
+                     "slices", slices);
 }
 
 static json_t *segments_array(const sgio_report *report)
@@ -98,17 +99,17 @@ static json_t *volume_object(const sgio_report *report)
 
 static json_t *seconds_object(const sgio_report *report)
 {
-    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "total", number(report->seconds_total),
+    return json_pack("{s:o, s:o, s:o, s:o, s:o}", "total", number(report->seconds_total),
                      "read", number(report->seconds_read), "load_model",
-                     number(report->seconds_load), "embed", number(report->seconds_embed), "decode",
-                     number(report->seconds_decode), "write", number(report->seconds_write));
+                     number(report->seconds_load), "predict",
+                     number(report->seconds_predict), "write", number(report->seconds_write));
 }
 
 static json_t *model_object(const sgio_report *report)
 {
-    return json_pack("{s:o, s:o, s:o, s:o, s:i}", "file", text(report->model), "variant",
+    return json_pack("{s:o, s:o, s:o, s:o, s:o}", "file", text(report->model), "variant",
                      text(report->variant), "device", text(report->device), "precision",
-                     text(report->precision), "threads", report->threads);
+                     text(report->precision), "threads", count(report->threads));
 }
 
 static json_t *report_object(const sgio_report *report)

@@ -11,7 +11,7 @@
 /* More different values than any atlas in use has labels: somebody passed the image itself. */
 enum { MAX_UNNAMED = 1024 };
 
-/* Files keep 6 to 17 digits; a thousandth of a millimetre at the corner is rounding. */
+/* Files keep 6 to 17 digits; a hundredth of a millimetre at the corner is rounding. */
 static const double SAME_GRID_MM = 1e-2;
 
 static void mark_values(const sgio_layer *layer, size_t voxels, uint8_t *seen)

@@ -21,8 +21,9 @@ typedef struct sgio_report_segment {
     int label; /* in the written file */
     int64_t voxels;
     double ml;
-    double quality;      /* mean over its slices */
-    const char *stopped; /* why propagation ended, "low quality", or NULL */
+    double quality; /* mean over its slices */
+    /* Why the walks below the first and above the last prompted slice ended, or NULL. */
+    const char *stopped_below, *stopped_above;
     const sgio_report_slice *slices;
     size_t slice_count;
 } sgio_report_segment;
@@ -36,8 +37,8 @@ typedef struct sgio_report {
     const char *axis; /* "k" or "axial", as chosen */
     double window[2]; /* intensities mapped to black and white */
     const char *model, *variant, *device, *precision;
-    int threads;
-    double seconds_total, seconds_read, seconds_load, seconds_embed, seconds_decode, seconds_write;
+    int threads; /* asked for; -1: as many as there are */
+    double seconds_total, seconds_read, seconds_load, seconds_predict, seconds_write;
     int64_t peak_memory; /* bytes */
     int64_t embeddings_encoded, embeddings_cached;
     const sgio_report_segment *segments;
