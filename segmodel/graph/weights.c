@@ -228,6 +228,15 @@ void sgm_weights_trim(sgm_weights *weights)
     pthread_mutex_unlock(&weights->lock);
 }
 
+/* Frees a value that no plan holds, so that packing a network never holds it twice. */
+static void drop_unbound(sgm_weights *weights, uint64_t key)
+{
+    entry *e = find(weights, ENTRY_VALUE, key);
+    if (!e || e->bound) return;
+    release(weights, e);
+    *e = weights->entries[--weights->count];
+}
+
 /* The same weight is packed differently by different ops and precisions. */
 static uint64_t packed_key(const sgm_step *step, bool bf16)
 {
@@ -253,7 +262,10 @@ static sgm_status packed_locked(sgm_weights *weights, const sgm_step *step, bool
     sgm_step bound = *step;
     SGM_TRY(value_locked(weights, step->node->in[1], &bound.in[1].data));
     size_t bytes = 0;
-    SGM_TRY(weights->backend->ops->prepare(weights->backend, &bound, bf16, packed, &bytes));
+    sgm_status status =
+        weights->backend->ops->prepare(weights->backend, &bound, bf16, packed, &bytes);
+    if (status == SGM_OK && *packed) drop_unbound(weights, viewed(step->node->in[1])->key);
+    SGM_TRY(status);
     return keep(weights,
                 (entry){.key = key, .kind = ENTRY_PACKED, .memory = *packed, .bytes = bytes});
 }
