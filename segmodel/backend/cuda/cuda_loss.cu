@@ -52,6 +52,7 @@ static loss_args args_of(const sgm_step *step)
     a.squared = a.kind == SGM_LOSS_DICE && a.value[2] != 0;
     if (a.kind == SGM_LOSS_SAM) {
         a.masks = shape.ndim > 1 ? (int)shape.dim[1] : 1;
+        if (a.value[3] >= 2) a.alpha = 0.5f;
         a.iou = (const float *)step->in[1].data;
         a.t = (const float *)step->in[2].data;
         a.weights = step->input_count > 3 ? (const float *)step->in[3].data : NULL;
@@ -158,7 +159,7 @@ static __device__ double dice_of(const double *sums, double num, double den, int
 static __device__ double sam_sample(const loss_args &a, const double *sums, int sample,
                                     double scale, loss_factors *factors, float *grad_iou)
 {
-    int first = a.value[3] != 0 ? 1 : 0, end = first ? a.masks : 1, best = first;
+    int first = (int)a.value[3] % 2 != 0 ? 1 : 0, end = first ? a.masks : 1, best = first;
     double least = INFINITY, quality = 0;
     for (int m = first; m < end; m++) {
         const double *s = sums + (sample * a.masks + m) * SUM_COUNT;

@@ -60,6 +60,8 @@ static const loss_case cases[] = {
     {"mse", SGM_LOSS_MSE, {0}, 0},
     {"sam, one mask", SGM_LOSS_SAM, {20, 1, 1, 0}, 2},
     {"sam, best mask", SGM_LOSS_SAM, {20, 1, 1, 1}, 2},
+    {"sam, one mask, balanced", SGM_LOSS_SAM, {20, 1, 1, 2}, 2},
+    {"sam, best mask, balanced", SGM_LOSS_SAM, {20, 1, 1, 3}, 3},
     {"sam, weights", SGM_LOSS_SAM, {20, 1, 1, 1}, 3},
     {"prototype (host)", SGM_LOSS_PROTOTYPE, {0.07f}, 4},
 };
