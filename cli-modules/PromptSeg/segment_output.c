@@ -135,6 +135,8 @@ static void report_segment(const segment_run *run, size_t i, const int *labels,
     out->voxels = object->voxels;
     out->ml = sgio_segmentation_ml(&run->segmentation, index);
     out->quality = mean_quality(object);
+    out->stopped_below = sgm_stop_name(object->stopped[0]);
+    out->stopped_above = sgm_stop_name(object->stopped[1]);
     out->slices = report_slices(object);
     out->slice_count = out->slices ? object->slice_count : 0;
 }
@@ -142,6 +144,7 @@ static void report_segment(const segment_run *run, size_t i, const int *labels,
 static sgio_report describe_run(const segment_run *run)
 {
     static const char *const axis_names[] = {"i", "j", "k"};
+    const int threads = (int)cli_integer(run->program->options, "threads");
     sgio_report report = {.program = "PromptSeg",
                           .version = run->program->tool->version,
                           .input = run->input,
@@ -154,12 +157,11 @@ static sgio_report describe_run(const segment_run *run)
                           .variant = run->info.variant,
                           .device = sgm_context_device(run->context),
                           .precision = run->info.precision == SGM_PRECISION_BF16 ? "bf16" : "fp32",
-                          .threads = (int)cli_integer(run->program->options, "threads"),
+                          .threads = threads ? threads : -1,
                           .seconds_total = segment_clock() - run->times.start,
                           .seconds_read = run->times.read,
                           .seconds_load = run->times.load,
-                          .seconds_embed = -1,
-                          .seconds_decode = run->times.predict,
+                          .seconds_predict = run->times.predict,
                           .seconds_write = run->times.write,
                           .peak_memory = sgio_peak_memory(),
                           .embeddings_encoded = run->result.encoded,

@@ -57,12 +57,12 @@ static json_t *segment_object(const sgio_report_segment *segment)
             json_decref(slices);
             return NULL;
         }
-    return json_pack("{s:o, s:i, s:o, s:o, s:I, s:o, s:{s:o, s:o}, s:o}", "name", text(segment->name),
-                     "label", segment->label, "voxels", count(segment->voxels), "ml",
-                     number(segment->ml), "slice_count", (json_int_t)segment->slice_count,
-                     "predicted_quality", number(segment->quality), "stopped",
-                     "below", text(segment->stopped_below), "above", text(segment->stopped_above),
-                     "slices", slices);
+    return json_pack("{s:o, s:i, s:o, s:o, s:I, s:o, s:{s:o, s:o}, s:o}", "name",
+                     text(segment->name), "label", segment->label, "voxels", count(segment->voxels),
+                     "ml", number(segment->ml), "slice_count", (json_int_t)segment->slice_count,
+                     "predicted_quality", number(segment->quality), "stopped", "below",
+                     text(segment->stopped_below), "above", text(segment->stopped_above), "slices",
+                     slices);
 }
 
 static json_t *segments_array(const sgio_report *report)
@@ -99,10 +99,10 @@ static json_t *volume_object(const sgio_report *report)
 
 static json_t *seconds_object(const sgio_report *report)
 {
-    return json_pack("{s:o, s:o, s:o, s:o, s:o}", "total", number(report->seconds_total),
-                     "read", number(report->seconds_read), "load_model",
-                     number(report->seconds_load), "predict",
-                     number(report->seconds_predict), "write", number(report->seconds_write));
+    return json_pack("{s:o, s:o, s:o, s:o, s:o}", "total", number(report->seconds_total), "read",
+                     number(report->seconds_read), "load_model", number(report->seconds_load),
+                     "predict", number(report->seconds_predict), "write",
+                     number(report->seconds_write));
 }
 
 static json_t *model_object(const sgio_report *report)

@@ -14,8 +14,8 @@ static void the_report_holds_what_it_was_given(void **state)
 {
     static const sgio_report_slice slices[] = {{11, 0.75, 40, 1}, {12, 0.5, 20, 0}};
     static const sgio_report_segment segments[] = {
-        {"L\xC3\xA4sion", 1, 60, 0.125, 0.625, "low quality", slices, 2},
-        {"empty", 2, 0, 0, NAN, NULL, NULL, 0}};
+        {"L\xC3\xA4sion", 1, 60, 0.125, 0.625, "low quality", NULL, slices, 2},
+        {"empty", 2, 0, 0, NAN, NULL, NULL, NULL, 0}};
     static const char *const notes[] = {"slices overlap"};
     const sgio_report report = {.program = "PromptSeg",
                                 .version = "0.1",
@@ -53,9 +53,11 @@ static void the_report_holds_what_it_was_given(void **state)
     assert_int_equal(json_integer_value(json_object_get(slice, "index")), 12);
     assert_near(json_real_value(json_object_get(slice, "predicted_quality")), 0.5, 0);
     assert_true(json_is_false(json_object_get(slice, "prompted")));
+    json_t *stopped = json_object_get(first, "stopped");
+    assert_string_equal(json_string_value(json_object_get(stopped, "below")), "low quality");
+    assert_true(json_is_null(json_object_get(stopped, "above")));
     json_t *second = json_array_get(json_object_get(root, "segments"), 1);
     assert_true(json_is_null(json_object_get(second, "predicted_quality")));
-    assert_true(json_is_null(json_object_get(second, "stopped")));
     assert_string_equal(json_string_value(json_object_get(root, "input")), "in?.nii");
     json_t *seconds = json_object_get(root, "seconds");
     assert_near(json_real_value(json_object_get(seconds, "total")), 0.25, 0);
