@@ -16,6 +16,10 @@
 
 #include "kernel_test.h"
 
+#ifdef SEGMODEL_HAVE_ONEDNN
+#include "bench_onednn.h"
+#endif
+
 static sgm_threads *pool;
 static double budget = 0.5;
 static const char *filter = "";
@@ -145,6 +149,37 @@ static void spot_check(const float *a, const float *w, const float *out, int64_t
     }
 }
 
+#ifdef SEGMODEL_HAVE_ONEDNN
+static float value_at(const void *values, sgm_dtype dtype, int64_t i)
+{
+    return dtype == SGM_F32 ? ((const float *)values)[i]
+                            : widen_bf16(((const uint16_t *)values)[i]);
+}
+
+/* The layer that was just measured once more, by oneDNN; its output is compared with ours first.
+ * oneDNN's threads are OpenMP's: only all cores by wall time can be compared. */
+static void bench_onednn(const linear *l, int64_t k, int64_t n, float *w)
+{
+    if (cpu_clock || sgm_threads_count(pool) != sgm_available_cores()) return;
+    char name[40];
+    sgm_dtype dtype = l->rows.dtype;
+    int64_t count = l->m * n;
+    void *out = calloc((size_t)count, 4);
+    onednn_linear *rival = onednn_linear_create(l->m, k, n, dtype, l->e.act == SGM_ACT_GELU,
+                                                (void *)l->rows.data, w, (float *)l->e.bias, out);
+    snprintf(name, sizeof name, "  oneDNN %s", onednn_version());
+    if (rival) {
+        CHECK_OK(onednn_linear_run(rival));
+        for (int64_t i = 0; i < count; i += count / 50 + 1)
+            CHECK_NEAR(value_at(out, dtype, i), value_at(l->e.out, dtype, i),
+                       (dtype == SGM_F32 ? 1e-5 : 1e-2) * sqrt((double)k));
+        report(name, onednn_linear_run, rival, 2.0 * (double)count * (double)k, 0, dtype);
+    }
+    onednn_linear_destroy(rival);
+    free(out);
+}
+#endif
+
 static void bench_linear(int64_t m, int64_t k, int64_t n, sgm_dtype dtype, sgm_act act)
 {
     char name[100];
@@ -162,6 +197,9 @@ static void bench_linear(int64_t m, int64_t k, int64_t n, sgm_dtype dtype, sgm_a
     l.e.act = act;
     l.e.out_dtype = dtype;
     report(name, run_linear, &l, 2.0 * (double)m * (double)n * (double)k, 0, dtype);
+#ifdef SEGMODEL_HAVE_ONEDNN
+    bench_onednn(&l, k, n, w);
+#endif
     sgm_pack_destroy(l.pack);
     free(a), free(w), free(bias), free(out), free(a_data);
 }
