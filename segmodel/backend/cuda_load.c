@@ -60,8 +60,8 @@ static sgm_status loading_failed(const char *reason)
                         "CUDA is not available: the cuBLAS library is missing (%.*s, part of the "
                         "CUDA Toolkit); install it or " HINT,
                         (int)strcspn(reason, ":"), reason);
-    return sgm_fail(SGM_DEVICE, "CUDA is not available: the CUDA module cannot be loaded (%s); " HINT,
-                    reason);
+    return sgm_fail(SGM_DEVICE,
+                    "CUDA is not available: the CUDA module cannot be loaded (%s); " HINT, reason);
 }
 
 /* A module without a driver would load and find no GPU; this says which of the two it is. */
@@ -82,6 +82,7 @@ sgm_status sgm_cuda_create(int index, sgm_backend **out)
     sgm_cuda_module_create_fn create;
     *(void **)&create = dlsym(module, SGM_CUDA_MODULE_SYMBOL);
     if (!create)
-        return sgm_fail(SGM_DEVICE, "CUDA is not available: %s is not segmodel's CUDA module", path);
+        return sgm_fail(SGM_DEVICE,
+                        "CUDA is not available: %s is not segmodel's CUDA module; " HINT, path);
     return create(sgm_cuda_host_services(), index, out);
 }

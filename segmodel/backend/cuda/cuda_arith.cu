@@ -1,7 +1,7 @@
 /* Elementwise arithmetic with broadcasting, activations, sums. */
 #include "cuda_internal.h"
 
-/* ---------------------------------------------------------------------------------- broadcasting */
+/* --------------------------------------------------------------------------------- broadcasting */
 
 /* Strides of an operand along the axes of the output, 0 where it repeats; axes count from the
  * last. */
@@ -153,7 +153,7 @@ sgm_status sgm_cuda_mul_backward(sgm_cuda *cuda, const sgm_step *step)
     return SGM_OK;
 }
 
-/* ------------------------------------------------------------------------------------ elementwise */
+/* ---------------------------------------------------------------------------------- elementwise */
 
 static __global__ void affine_kernel(sgm_floats x, float scale, float shift, int count,
                                      bool accumulate, sgm_floats out)
@@ -240,7 +240,7 @@ sgm_status sgm_cuda_act_backward(sgm_cuda *cuda, const sgm_step *step)
     return SGM_OK;
 }
 
-/* ------------------------------------------------------------------------------------------ sums */
+/* ----------------------------------------------------------------------------------------- sums */
 
 /* In double: a loss is a sum of everything. */
 static __global__ void sum_kernel(const float *x, int inner, float *out)

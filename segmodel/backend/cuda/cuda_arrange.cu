@@ -218,8 +218,8 @@ typedef struct resize_sizes {
 static resize_sizes resize_of(const sgm_step *step)
 {
     const int64_t *x = step->in[0].shape.dim, *y = step->out.shape.dim;
-    resize_sizes r = {(int)x[1], (int)x[2], (int)x[3], (int)y[1], (int)y[2],
-                      step->node->u.resize.align_corners};
+    resize_sizes r = {(int)x[1], (int)x[2], (int)x[3],
+                      (int)y[1], (int)y[2], step->node->u.resize.align_corners};
     return r;
 }
 

@@ -2,7 +2,8 @@
  * Milakov and Gimelshein (2018), as FlashAttention (Dao 2022) does; scores are never stored.
  *
  * The decomposed relative position of SAM (Li 2022, MViTv2) is q . rel_h[qy - ky] + q . rel_w[qx -
- * kx] with the unscaled query: both dot products are made beforehand, one per key row and column. */
+ * kx] with the unscaled query: both dot products are made beforehand, one per key row and column.
+ */
 #include "cuda_attention.h"
 
 static void set_grid(const sgm_step *step, sgm_attend *a)
@@ -56,7 +57,7 @@ sgm_attend sgm_attend_of(const sgm_step *step)
     return a;
 }
 
-/* ----------------------------------------------------------------------------- relative position */
+/* ---------------------------------------------------------------------------- relative position */
 
 static int tokens_of(const sgm_attend *a)
 {
@@ -77,8 +78,8 @@ static __global__ void rel_kernel(sgm_attend a, int64_t count, float *rel)
     int j = (int)(i % (a.Sh + a.Sw)), h = (int)(i / (a.Sh + a.Sw) % a.heads);
     int token = (int)(i / (a.Sh + a.Sw) / a.heads);
     int y = token / a.W % a.H % a.Sh, x = token % a.W % a.Sw;
-    const float *row = j < a.Sh ? a.rel_h + (y - j + a.Sh - 1) * a.D
-                                : a.rel_w + (x - (j - a.Sh) + a.Sw - 1) * a.D;
+    const float *row =
+        j < a.Sh ? a.rel_h + (y - j + a.Sh - 1) * a.D : a.rel_w + (x - (j - a.Sh) + a.Sw - 1) * a.D;
     int64_t at = (int64_t)token * a.q_row + a.q_part + h * a.head_step;
     float sum = 0;
     for (int d = 0; d < a.D; d++)
@@ -96,15 +97,15 @@ void sgm_attend_rel(sgm_cuda *cuda, sgm_attend *a, void *rel)
     a->rel = to;
 }
 
-/* ------------------------------------------------------------------------------------ the kernel */
+/* ----------------------------------------------------------------------------------- the kernel */
 
 /* 256 threads as 16 x 16: thread (r, c) has queries r R .. r R + R - 1 of the tile, of each key
  * tile the keys c and c + 16, and the output channels c, c + 16, ... DMAX is D rounded up to what
  * there is a kernel for; channels beyond D are zeros. */
 enum { TILE_KEYS = 32, SIDE = 16, ATTEND_THREADS = SIDE * SIDE };
 
-template <int DMAX, int R> static __global__ void __launch_bounds__(ATTEND_THREADS, 2)
-attend_kernel(sgm_attend a)
+template <int DMAX, int R>
+static __global__ void __launch_bounds__(ATTEND_THREADS, 2) attend_kernel(sgm_attend a)
 {
     const int TILE = SIDE * R, CHANNELS = DMAX / SIDE, KEYS = TILE_KEYS / SIDE;
     __shared__ float queries[TILE][DMAX + 1];
@@ -126,9 +127,9 @@ attend_kernel(sgm_attend a)
             out[i][j] = 0;
         for (int d = c; d < DMAX; d += SIDE)
             queries[r * R + i][d] =
-                token[i] >= 0 && d < a.D ? sgm_load(a.q, (int64_t)token[i] * a.q_row + a.q_part +
-                                                             h * a.head_step + d)
-                                         : 0;
+                token[i] >= 0 && d < a.D
+                    ? sgm_load(a.q, (int64_t)token[i] * a.q_row + a.q_part + h * a.head_step + d)
+                    : 0;
     }
 
     /* the key that this thread helps to fetch, and its share of the channels */
@@ -138,8 +139,7 @@ attend_kernel(sgm_attend a)
         bool there = start + mine < a.M;
         int key = there ? sgm_key_token(a, group, start + mine) : -1;
         for (int d = lane; d < DMAX; d += FETCHERS)
-            keys[mine][d] =
-                there && d < a.D ? sgm_key_value(a, a.k, a.k_part, key, h, d) : 0;
+            keys[mine][d] = there && d < a.D ? sgm_key_value(a, a.k, a.k_part, key, h, d) : 0;
         __syncthreads();
 
         float score[R][KEYS];
@@ -162,8 +162,7 @@ attend_kernel(sgm_attend a)
         __syncthreads(); /* keys are read, scores are there */
 
         for (int d = lane; d < DMAX; d += FETCHERS)
-            keys[mine][d] =
-                there && d < a.D ? sgm_key_value(a, a.v, a.v_part, key, h, d) : 0;
+            keys[mine][d] = there && d < a.D ? sgm_key_value(a, a.v, a.v_part, key, h, d) : 0;
         float higher[R];
         for (int i = 0; i < R; i++) {
             higher[i] = top[i];

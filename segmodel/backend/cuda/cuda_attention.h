@@ -14,11 +14,11 @@ enum { SGM_MOST_HEAD_DIM = 128 };
 
 typedef struct sgm_attend {
     sgm_floats q, k, v, out;
-    int q_row, kv_row, out_row;     /* values per token */
-    int q_part, k_part, v_part;     /* first value of head 0 within a token */
-    int head_step;                  /* values between heads of q, k and v */
+    int q_row, kv_row, out_row; /* values per token */
+    int q_part, k_part, v_part; /* first value of head 0 within a token */
+    int head_step;              /* values between heads of q, k and v */
     int groups, heads, D, N, M;
-    bool shared_keys;               /* all groups have the keys of group 0 */
+    bool shared_keys; /* all groups have the keys of group 0 */
     float scale;
     /* grid only */
     bool grid;

@@ -25,7 +25,7 @@ typedef struct attend_parts {
     float *rel;
     float *q, *k, *v, *dout, *p, *dp, *dq, *dk, *dv; /* per pair */
     float *drel;                                     /* per pair, query and key row or column */
-    float *rows; /* partial gradients of rel_h and rel_w */
+    float *rows;                                     /* partial gradients of rel_h and rel_w */
 } attend_parts;
 
 enum { ROW_CHUNKS = 32 };
@@ -63,7 +63,7 @@ static attend_parts take_parts(const sgm_attend *a, sgm_cursor *cursor)
     return p;
 }
 
-/* --------------------------------------------------------------------------------- in and out */
+/* ----------------------------------------------------------------------------------- in and out */
 
 /* q and dout, or k and v, of the pairs as dense [pair, token, D]; padding queries are zeros. */
 static __global__ void collect_queries_kernel(sgm_attend a, pair_range range, int64_t count,
@@ -143,7 +143,7 @@ static __global__ void give_padding_kernel(sgm_attend a, pair_range range, int p
     if (threadIdx.x == 0) dpad[part + h * a.head_step + d] += sum;
 }
 
-/* ----------------------------------------------------------------------------------- the softmax */
+/* ---------------------------------------------------------------------------------- the softmax */
 
 /* One block per (pair, query): scores become probabilities, zeros for a padding query. */
 static __global__ void probabilities_kernel(sgm_attend a, pair_range range, float *scores)
@@ -178,7 +178,7 @@ static __global__ void score_gradient_kernel(int M, const float *p, float *dp)
         dp[row + m] = p[row + m] * (dp[row + m] - mean);
 }
 
-/* ---------------------------------------------------------------------------------------- biases */
+/* --------------------------------------------------------------------------------------- biases */
 
 /* drel[pair, query, j]: dS summed over key row j, or key column j - Sh. */
 static __global__ void rel_gradient_kernel(sgm_attend a, int64_t count, const float *ds,
@@ -234,7 +234,8 @@ static __global__ void rel_rows_kernel(sgm_attend a, pair_range range, const flo
     rows[(int64_t)row * a.D + d] = sum;
 }
 
-/* dtable[h, dy, dx] += dS over all pairs of queries and keys so far apart; one block per element. */
+/* dtable[h, dy, dx] += dS over all pairs of queries and keys so far apart; one block per element.
+ */
 static __global__ void table_kernel(sgm_attend a, pair_range range, const float *ds, float *dtable)
 {
     __shared__ float board[SGM_TEAM + 32];
@@ -254,7 +255,7 @@ static __global__ void table_kernel(sgm_attend a, pair_range range, const float 
     if (threadIdx.x == 0) dtable[blockIdx.x] += sum;
 }
 
-/* ------------------------------------------------------------------------------------- one range */
+/* ------------------------------------------------------------------------------------ one range */
 
 /* c[u] = alpha op(a[u]) b[u] or a[u] b[u]^T, dense per pair: [m, n] = [m, k] [k, n]. */
 static sgm_status pair_product(sgm_cuda *cuda, int pairs, int m, int n, int k, const float *a,
@@ -307,7 +308,8 @@ static void range_rel(sgm_cuda *cuda, const sgm_attend *args, const attend_parts
     dim3 grid((unsigned)rel_rows(args), ROW_CHUNKS);
     SGM_LAUNCH(rel_rows_kernel, grid, SGM_MOST_HEAD_DIM, cuda->stream, a, range, drel, q, rows);
     if (to->drel_h) sgm_cuda_fold(cuda, rows, ROW_CHUNKS, of_h, to->drel_h, true);
-    if (to->drel_w) sgm_cuda_fold(cuda, rows + ROW_CHUNKS * of_h, ROW_CHUNKS, of_w, to->drel_w, true);
+    if (to->drel_w)
+        sgm_cuda_fold(cuda, rows + ROW_CHUNKS * of_h, ROW_CHUNKS, of_w, to->drel_w, true);
 }
 
 static void range_out(sgm_cuda *cuda, const sgm_attend *args, const attend_parts *p,
@@ -355,7 +357,7 @@ static sgm_status one_range(sgm_cuda *cuda, const sgm_attend *args, const attend
     return SGM_OK;
 }
 
-/* ------------------------------------------------------------------------------------------ steps */
+/* ---------------------------------------------------------------------------------------- steps */
 
 static attend_grads grads_of(const sgm_step *step, const sgm_attend *a)
 {

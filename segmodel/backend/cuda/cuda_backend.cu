@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* -------------------------------------------------------------------------------------- errors */
+/* --------------------------------------------------------------------------------------- errors */
 
 sgm_status sgm_cuda_fail(const sgm_cuda *cuda, sgm_status code, const char *format, ...)
 {
@@ -54,7 +54,7 @@ sgm_status sgm_cuda_launched(const sgm_cuda *cuda, const char *what)
     return sgm_cuda_check(cuda, cudaGetLastError(), what);
 }
 
-/* -------------------------------------------------------------------------------------- memory */
+/* --------------------------------------------------------------------------------------- memory */
 
 static sgm_cuda *cuda_of(sgm_backend *backend)
 {
@@ -97,8 +97,8 @@ static void device_free(sgm_backend *backend, void *memory)
     leave(cuda);
 }
 
-static sgm_status copy(sgm_cuda *cuda, void *to, const void *from, size_t size,
-                       cudaMemcpyKind kind, const char *what)
+static sgm_status copy(sgm_cuda *cuda, void *to, const void *from, size_t size, cudaMemcpyKind kind,
+                       const char *what)
 {
     if (!size) return SGM_OK;
     enter(cuda);
@@ -118,7 +118,7 @@ static sgm_status device_download(sgm_backend *backend, void *to, const void *fr
     return copy(cuda_of(backend), to, from, size, cudaMemcpyDeviceToHost, "copying from the GPU");
 }
 
-/* ----------------------------------------------------------------------------------------- ops */
+/* ------------------------------------------------------------------------------------------ ops */
 
 typedef struct rule {
     sgm_cuda_fn forward, backward;
@@ -228,7 +228,7 @@ static size_t device_scratch(sgm_backend *backend, const sgm_step *step, bool ba
     return cursor.used;
 }
 
-/* ------------------------------------------------------------------------------------- weights */
+/* -------------------------------------------------------------------------------------- weights */
 
 /* A linear layer's F32 weight is used as it is; in BF16 it is converted. */
 static size_t packed_bytes(const sgm_step *step, sgm_dtype type)
@@ -265,7 +265,7 @@ static sgm_status device_prepare(sgm_backend *backend, const sgm_step *step, boo
     return status;
 }
 
-/* --------------------------------------------------------------------------------------- running */
+/* -------------------------------------------------------------------------------------- running */
 
 /* Kernels count elements in int. */
 static sgm_status check_size(const sgm_cuda *cuda, const sgm_step *step)
@@ -321,12 +321,12 @@ static sgm_status device_synchronize(sgm_backend *backend)
                  "waiting for the GPU"));
     if (!fault) return SGM_OK;
     int none = 0;
-    SGM_TRY(copy(cuda, cuda->fault, &none, sizeof none, cudaMemcpyHostToDevice,
-                 "waiting for the GPU"));
+    SGM_TRY(
+        copy(cuda, cuda->fault, &none, sizeof none, cudaMemcpyHostToDevice, "waiting for the GPU"));
     return sgm_cuda_fail(cuda, SGM_INTERNAL, "gather: an index outside its table");
 }
 
-/* --------------------------------------------------------------------------------- life and death */
+/* ------------------------------------------------------------------------------- life and death */
 
 static void device_destroy(sgm_backend *backend)
 {
@@ -379,14 +379,12 @@ static sgm_status find_device(sgm_cuda *cuda)
                              "(--device cpu)",
                              cuda->device, count);
     SGM_TRY(sgm_cuda_check(cuda, cudaSetDevice(cuda->device), "choosing the GPU"));
-    SGM_TRY(sgm_cuda_check(cuda,
-                           cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor,
-                                                  cuda->device),
-                           "asking the GPU"));
-    SGM_TRY(sgm_cuda_check(cuda,
-                           cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor,
-                                                  cuda->device),
-                           "asking the GPU"));
+    SGM_TRY(sgm_cuda_check(
+        cuda, cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, cuda->device),
+        "asking the GPU"));
+    SGM_TRY(sgm_cuda_check(
+        cuda, cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, cuda->device),
+        "asking the GPU"));
     cudaFuncAttributes attributes;
     if (cudaFuncGetAttributes(&attributes, probe_kernel) != cudaSuccess) {
         (void)cudaGetLastError();

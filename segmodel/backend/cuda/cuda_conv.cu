@@ -25,7 +25,7 @@ static bool is_dense(const sgm_step *step)
     return step->node->u.conv.groups == 1;
 }
 
-/* ------------------------------------------------------------------------------------- packing */
+/* -------------------------------------------------------------------------------------- packing */
 
 /* w[O, I, taps] -> packed[O, taps, I] */
 static __global__ void pack_kernel(const float *w, int I, int taps, int count, sgm_floats packed)
@@ -219,7 +219,7 @@ static sgm_status dense_forward(sgm_cuda *cuda, const sgm_step *step)
     return SGM_OK;
 }
 
-/* ------------------------------------------------------------------------------- dense gradients */
+/* ------------------------------------------------------------------------------ dense gradients */
 
 /* One image at a time. */
 typedef struct dense_gradients {
@@ -240,10 +240,9 @@ static dense_gradients take_dense_gradients(sgm_cuda *cuda, const sgm_step *step
     g.p.K = c.kh * c.kw * c.I;
     g.p.type = sgm_factor_type(cuda, step);
     g.p.weight = packed_weight(cuda, step, g.p.type, cursor);
-    g.p.patches =
-        (char *)sgm_take(cursor, (size_t)pixels * (size_t)g.p.K * sgm_bytes_of(g.p.type));
-    g.dy = sgm_cuda_as(cuda, cursor, step->grad_out.data, SGM_F32, g.p.type,
-                       (int64_t)g.p.rows * c.O);
+    g.p.patches = (char *)sgm_take(cursor, (size_t)pixels * (size_t)g.p.K * sgm_bytes_of(g.p.type));
+    g.dy =
+        sgm_cuda_as(cuda, cursor, step->grad_out.data, SGM_F32, g.p.type, (int64_t)g.p.rows * c.O);
     g.dpatches = (float *)sgm_take(cursor, (size_t)pixels * (size_t)g.p.K * sizeof(float));
     g.dpacked = (float *)sgm_take(cursor, (size_t)c.O * (size_t)g.p.K * sizeof(float));
     g.columns = sgm_take(cursor, sgm_cuda_column_bytes(g.p.rows, c.O));
@@ -256,8 +255,8 @@ static sgm_status dense_data_gradient(sgm_cuda *cuda, const sgm_step *step,
     const conv_sizes c = g->p.c;
     sgm_product product = {};
     product.m = c.H2 * c.W2, product.n = g->p.K, product.k = c.O;
-    product.a = (const char *)g->dy + (size_t)image * (size_t)product.m * (size_t)c.O *
-                                          sgm_bytes_of(g->p.type);
+    product.a = (const char *)g->dy +
+                (size_t)image * (size_t)product.m * (size_t)c.O * sgm_bytes_of(g->p.type);
     product.lda = c.O;
     product.b = g->p.weight;
     product.ldb = g->p.K;
@@ -280,8 +279,8 @@ static sgm_status dense_weight_gradient(sgm_cuda *cuda, const sgm_step *step,
     sgm_product product = {};
     product.m = g->p.c.O, product.n = g->p.K, product.k = pixels;
     product.transpose_a = true;
-    product.a = (const char *)g->dy + (size_t)image * (size_t)pixels * (size_t)g->p.c.O *
-                                          sgm_bytes_of(g->p.type);
+    product.a = (const char *)g->dy +
+                (size_t)image * (size_t)pixels * (size_t)g->p.c.O * sgm_bytes_of(g->p.type);
     product.lda = g->p.c.O;
     product.b = patches_of(cuda, step, &g->p, image * pixels, pixels);
     product.ldb = g->p.K;
@@ -317,7 +316,7 @@ static sgm_status dense_backward(sgm_cuda *cuda, const sgm_step *step)
     return SGM_OK;
 }
 
-/* --------------------------------------------------------------------------------------- grouped */
+/* -------------------------------------------------------------------------------------- grouped */
 
 /* Direct: one thread per output value. */
 static __global__ void grouped_kernel(conv_sizes c, sgm_floats x, const float *w, const float *bias,
@@ -380,8 +379,8 @@ static __global__ void grouped_weight_kernel(conv_sizes c, sgm_floats x, const f
         int y = p / c.W2 % c.H2 * c.stride - c.pad + tap / c.kw;
         int z = p % c.W2 * c.stride - c.pad + tap % c.kw, b = p / c.W2 / c.H2;
         if (y < 0 || y >= c.H || z < 0 || z >= c.W) continue;
-        sum += dy[p * c.O + o] *
-               sgm_load(x, ((b * c.H + y) * c.W + z) * c.I + o / c.Og * c.Ig + in);
+        sum +=
+            dy[p * c.O + o] * sgm_load(x, ((b * c.H + y) * c.W + z) * c.I + o / c.Og * c.Ig + in);
     }
     partial[(int64_t)chunk * weights + (o * c.Ig + in) * taps + tap] = sum;
 }
@@ -395,9 +394,8 @@ static grouped_gradients take_grouped(const sgm_step *step, sgm_cursor *cursor)
 {
     conv_sizes c = sizes_of(step);
     grouped_gradients g;
-    g.partial = (float *)sgm_take(cursor, (size_t)pixel_chunks(&c) *
-                                              (size_t)sgm_count_of(step->in[1].shape) *
-                                              sizeof(float));
+    g.partial = (float *)sgm_take(
+        cursor, (size_t)pixel_chunks(&c) * (size_t)sgm_count_of(step->in[1].shape) * sizeof(float));
     g.columns = sgm_take(cursor, sgm_cuda_column_bytes(c.B * c.H2 * c.W2, c.O));
     return g;
 }
@@ -426,7 +424,7 @@ static sgm_status grouped_backward(sgm_cuda *cuda, const sgm_step *step)
     return SGM_OK;
 }
 
-/* ------------------------------------------------------------------------------------ conv2d */
+/* --------------------------------------------------------------------------------------- conv2d */
 
 sgm_status sgm_cuda_conv2d(sgm_cuda *cuda, const sgm_step *step)
 {
@@ -452,9 +450,10 @@ void sgm_cuda_conv2d_scratch(sgm_cuda *cuda, const sgm_step *step, bool backward
     if (!is_dense(step) && backward) take_grouped(step, cursor);
 }
 
-/* ------------------------------------------------------------------------------------ transposed */
+/* ----------------------------------------------------------------------------------- transposed */
 
-/* The image over input pixels [first, ..) of a transposed convolution; quads are [pixel, tap, O]. */
+/* The image over input pixels [first, ..) of a transposed convolution; quads are [pixel, tap, O].
+ */
 typedef struct quad_args {
     int H, W, O, first, count; /* count: values of the quads */
 } quad_args;
@@ -563,7 +562,8 @@ static transposed_gradients take_transposed_gradients(sgm_cuda *cuda, const sgm_
     return g;
 }
 
-/* With Y the gathered quads [pixels, 4 O] and P the packed weight [4 O, I]: dx = Y P, dP = Y^T x. */
+/* With Y the gathered quads [pixels, 4 O] and P the packed weight [4 O, I]: dx = Y P, dP = Y^T x.
+ */
 sgm_status sgm_cuda_conv_transpose_backward(sgm_cuda *cuda, const sgm_step *step)
 {
     sgm_cursor cursor = {(char *)step->scratch, 0};
@@ -591,8 +591,7 @@ sgm_status sgm_cuda_conv_transpose_backward(sgm_cuda *cuda, const sgm_step *step
     if (step->grad_in[1].data) {
         SGM_TRY(sgm_cuda_product(cuda, &dp));
         SGM_LAUNCH(unpack_transposed_kernel, sgm_blocks(count), SGM_THREADS, cuda->stream,
-                   g.dpacked, g.I, g.O, count, (float *)step->grad_in[1].data,
-                   step->accumulate[1]);
+                   g.dpacked, g.I, g.O, count, (float *)step->grad_in[1].data, step->accumulate[1]);
     }
     if (step->grad_in[2].data)
         sgm_cuda_column_sum(cuda, (const float *)step->grad_out.data, 4 * g.rows, g.O,

@@ -28,7 +28,7 @@ typedef struct sgm_cuda {
     int *fault; /* device: 1 + the largest bad index a gather met, 0: none */
 } sgm_cuda;
 
-/* ------------------------------------------------------------------------------------ errors */
+/* --------------------------------------------------------------------------------------- errors */
 
 /* Stores the calling thread's message and returns `code`. */
 sgm_status sgm_cuda_fail(const sgm_cuda *cuda, sgm_status code, const char *format, ...)
@@ -38,7 +38,7 @@ sgm_status sgm_cuda_check(const sgm_cuda *cuda, cudaError_t error, const char *w
 /* The same for the launches so far. */
 sgm_status sgm_cuda_launched(const sgm_cuda *cuda, const char *what);
 
-/* ------------------------------------------------------------------------------------ scratch */
+/* -------------------------------------------------------------------------------------- scratch */
 
 /* Cuts a step's scratch into pieces; with base NULL it only counts. Sizing and running use the same
  * code, so they cannot disagree. */
@@ -54,7 +54,7 @@ static inline void *sgm_take(sgm_cursor *cursor, size_t bytes)
     return piece;
 }
 
-/* ------------------------------------------------------------------------------------- shapes */
+/* --------------------------------------------------------------------------------------- shapes */
 
 static inline int sgm_count_of(sgm_shape shape)
 {
@@ -79,7 +79,7 @@ static inline size_t sgm_bytes_of(sgm_dtype type)
     return type == SGM_BF16 ? 2 : 4;
 }
 
-/* ---------------------------------------------------------------------------------- on the device */
+/* -------------------------------------------------------------------------------- on the device */
 
 enum { SGM_THREADS = 256, SGM_TEAM = 128 };
 
@@ -213,7 +213,7 @@ static __device__ float sgm_team_max(float value, float *board)
     return top;
 }
 
-/* ------------------------------------------------------------------------------------ products */
+/* ------------------------------------------------------------------------------------- products */
 
 /* Row-major C[m, n] = alpha op(A)[m, k] op(B)[k, n] + beta C, `batch` times (steps in elements, 0
  * for an operand that repeats). A and B have the same type; with BF16 factors sums are F32. F32 is

@@ -1,7 +1,7 @@
 /* Matrix products by cuBLAS, and layers made of nothing else. */
 #include "cuda_internal.h"
 
-/* ------------------------------------------------------------------------------------ products */
+/* ------------------------------------------------------------------------------------- products */
 
 /* cuBLAS is column-major: a row-major matrix is its transpose there, so C^T = op(B)^T op(A)^T is
  * asked for, with the same transposes and the operands swapped. */
@@ -38,7 +38,7 @@ const void *sgm_cuda_as(sgm_cuda *cuda, sgm_cursor *cursor, const void *x, sgm_d
     return copy;
 }
 
-/* ------------------------------------------------------------------------------------ epilogue */
+/* ------------------------------------------------------------------------------------- epilogue */
 
 static __global__ void epilogue_kernel(sgm_epilogue_args a)
 {
@@ -56,7 +56,7 @@ void sgm_cuda_epilogue(sgm_cuda *cuda, const sgm_epilogue_args *args)
     SGM_LAUNCH(epilogue_kernel, sgm_blocks(a.count), SGM_THREADS, cuda->stream, a);
 }
 
-/* --------------------------------------------------------------------------------- column sums */
+/* ---------------------------------------------------------------------------------- column sums */
 
 enum { ROWS_PER_CHUNK = 32, MOST_CHUNKS = 128 };
 
@@ -121,7 +121,7 @@ sgm_status sgm_cuda_clear_grad(sgm_cuda *cuda, const sgm_step *step, int input)
                           "clearing a gradient");
 }
 
-/* ---------------------------------------------------------------------------------------- linear */
+/* --------------------------------------------------------------------------------------- linear */
 
 /* The product's F32 sums of so many rows go through the epilogue at once that they stay in the
  * second-level cache. */
@@ -136,8 +136,8 @@ static int rows_at_once(int rows, int columns)
 
 typedef struct linear_parts {
     const void *weight;
-    float *sums;    /* F32 sums of `at_once` rows, where the output is BF16 */
-    char *factors;  /* `at_once` rows converted, where x has another type than the product */
+    float *sums;   /* F32 sums of `at_once` rows, where the output is BF16 */
+    char *factors; /* `at_once` rows converted, where x has another type than the product */
     int rows, K, N, at_once;
     sgm_dtype type;
 } linear_parts;
@@ -221,8 +221,7 @@ typedef struct linear_factors {
     void *columns;
 } linear_factors;
 
-static linear_factors take_linear_backward(sgm_cuda *cuda, const sgm_step *step,
-                                           sgm_cursor *cursor)
+static linear_factors take_linear_backward(sgm_cuda *cuda, const sgm_step *step, sgm_cursor *cursor)
 {
     linear_factors f = {};
     sgm_dtype type = sgm_factor_type(cuda, step);
@@ -273,7 +272,7 @@ void sgm_cuda_linear_scratch(sgm_cuda *cuda, const sgm_step *step, bool backward
         take_linear(cuda, step, cursor);
 }
 
-/* -------------------------------------------------------------------------------- batched products */
+/* ----------------------------------------------------------------------------- batched products */
 
 /* a[B|1, M, K] b[B|1, N, K]^T; always F32: it is small and ends in mask logits. */
 sgm_status sgm_cuda_matmul(sgm_cuda *cuda, const sgm_step *step)

@@ -94,7 +94,8 @@ static __global__ void loss_sums_kernel(loss_args a, double *sums)
 {
     __shared__ double board[SGM_TEAM + 32];
     int mask = (int)blockIdx.x;
-    const float *x = a.x + (int64_t)mask * a.pixels, *t = a.t + (int64_t)(mask / a.masks) * a.pixels;
+    const float *x = a.x + (int64_t)mask * a.pixels,
+                *t = a.t + (int64_t)(mask / a.masks) * a.pixels;
     double mine[SUM_COUNT];
     for (int k = 0; k < SUM_COUNT; k++)
         mine[k] = 0;
@@ -140,7 +141,7 @@ static __global__ void loss_pixels_kernel(loss_args a, const loss_factors *facto
     sgm_give(&grad[i], sum, accumulate);
 }
 
-/* ----------------------------------------------------------------------------- the loss of the sums */
+/* -------------------------------------------------------------------------- from sums to the loss */
 
 /* 1 - num / den, and the factors of `scale` times its gradient. */
 static __device__ double dice_of(const double *sums, double num, double den, int squared,
@@ -164,8 +165,8 @@ static __device__ double sam_sample(const loss_args &a, const double *sums, int 
     for (int m = first; m < end; m++) {
         const double *s = sums + (sample * a.masks + m) * SUM_COUNT;
         loss_factors unused;
-        double loss = a.value[0] * s[SUM_FOCAL] / a.pixels +
-                      a.value[1] * dice_of(s, 1, 1, 0, 0, &unused);
+        double loss =
+            a.value[0] * s[SUM_FOCAL] / a.pixels + a.value[1] * dice_of(s, 1, 1, 0, 0, &unused);
         double iou = s[SUM_EITHER] > 0 ? s[SUM_BOTH] / s[SUM_EITHER] : 1;
         double error = a.iou[sample * a.masks + m] - iou;
         quality += error * error / (end - first);
@@ -249,7 +250,7 @@ static loss_parts take_loss(const loss_args *a, sgm_cursor *cursor)
     return p;
 }
 
-/* ------------------------------------------------------------------------------- on the host instead */
+/* ---------------------------------------------------------------------------------- on the host */
 
 typedef struct host_copy {
     sgm_tensor in[SGM_MAX_INPUTS], grad[SGM_MAX_INPUTS];
@@ -318,7 +319,7 @@ static sgm_status host_loss(sgm_cuda *cuda, const sgm_step *step, bool backward)
     return status;
 }
 
-/* ------------------------------------------------------------------------------------------ steps */
+/* ---------------------------------------------------------------------------------------- steps */
 
 static sgm_status check(sgm_cuda *cuda, const sgm_step *step)
 {

@@ -108,8 +108,8 @@ static result run(const loss_case *c, sgm_backend *backend)
         sgm_parameter *p = sgm_params_get(params, i);
         r.count[i] = p->count;
         r.grad[i] = calloc((size_t)p->count, sizeof(float));
-        CHECK_OK(backend->ops->download(backend, r.grad[i], p->grad,
-                                        (size_t)p->count * sizeof(float)));
+        CHECK_OK(
+            backend->ops->download(backend, r.grad[i], p->grad, (size_t)p->count * sizeof(float)));
     }
     sgm_train_plan_destroy(plan);
     sgm_params_destroy(params);

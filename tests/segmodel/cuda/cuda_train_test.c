@@ -1,5 +1,6 @@
 /* Ten training steps of a narrow network on the CUDA backend and on the CPU: the same settings and
- * images give the same losses and, within rounding, the same weights. Runs in the current folder. */
+ * images give the same losses and, within rounding, the same weights. Runs in the current folder.
+ */
 #include <dirent.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -14,7 +15,7 @@
     "decoder_depth=2 decoder_mlp=64 mask_tokens=4 stem_kernel=3 stem_strides=2,1 "                 \
     "dims=16,24,32,32 "                                                                            \
     "depths=1,1,1,1 heads=1,1,1,1 windows=8,8,8,8 merge_strides=2,1,1 expand=2 mlp_ratio=2\n"      \
-    "steps = 10\nbatch = 2\nreport_every = 1\nvalidate_every = 0\nsave_every = 0\n"                \
+    "steps = 10\nbatch = 1\nreport_every = 1\nvalidate_every = 0\nsave_every = 0\n"                \
     "validate_objects = 0\nsynthetic = 1\nrate = 1e-3\nbf16 = 0\n"
 
 enum { STEPS = 10 };
@@ -57,7 +58,7 @@ static sgm_status train(sgm_device device, const char *out, losses *l)
 
 /* Both sum in another order, and AdamW's first steps divide a gradient by its own size: where a
  * gradient is nothing but rounding noise its sign is arbitrary and a weight moves by up to the
- * learning rate either way. Hence the whole file is compared, by norm. */
+ * learning rate either way. Hence the whole file is compared, by norm: 2e-6 was seen. */
 static void compare_weights(const char *a_path, const char *b_path)
 {
     sgm_checkpoint *a, *b;
@@ -81,7 +82,7 @@ static void compare_weights(const char *a_path, const char *b_path)
     char what[128];
     snprintf(what, sizeof what, "weights after ten steps: relative difference %.3g",
              sqrt(error / norm));
-    check_that(sqrt(error / norm) <= 1e-3, what, __FILE__, __LINE__);
+    check_that(sqrt(error / norm) <= 1e-4, what, __FILE__, __LINE__);
     printf("%s\n", what);
     sgm_checkpoint_close(a);
     sgm_checkpoint_close(b);
@@ -100,9 +101,8 @@ int main(void)
     CHECK_OK(status);
     CHECK_OK(train(SGM_DEVICE_CPU, "cuda_train_cpu", &cpu));
     CHECK(cuda.count == STEPS && cpu.count == STEPS);
-    for (int i = 0; i < cpu.count; i++) /* 1e-5 at first, growing with the weights' differences */
-        CHECK_NEAR(cuda.value[i], cpu.value[i], 1e-3 * fabs(cpu.value[i]));
-    CHECK(cpu.count == STEPS && fabs(cuda.value[0] - cpu.value[0]) <= 1e-5 * fabs(cpu.value[0]));
+    for (int i = 0; i < cpu.count; i++) /* grows with the weights' differences */
+        CHECK_NEAR(cuda.value[i], cpu.value[i], (i ? 1e-4 : 1e-5) * fabs(cpu.value[i]));
     compare_weights("cuda_train_cpu/last.safetensors", "cuda_train_gpu/last.safetensors");
     return check_report();
 }

@@ -137,7 +137,8 @@ static void judge(const op_case *c, const char *how, outcome want, outcome got, 
     free(got.values);
 }
 
-static void compare(const op_case *c, sgm_backend *ref, sgm_backend *device, bool bf16, double limit)
+static void compare(const op_case *c, sgm_backend *ref, sgm_backend *device, bool bf16,
+                    double limit)
 {
     outcome want = run_plain(c, ref, false);
     judge(c, "plain", want, run_plain(c, device, bf16), limit);
@@ -151,7 +152,8 @@ static void compare(const op_case *c, sgm_backend *ref, sgm_backend *device, boo
 static void test_forward(sgm_backend *ref, sgm_backend *device)
 {
     for (int i = 0; i < op_case_count; i++)
-        compare(&op_cases[i], ref, device, false, op_cases[i].forward ? op_cases[i].forward : 1.7e-6);
+        compare(&op_cases[i], ref, device, false,
+                op_cases[i].forward ? op_cases[i].forward : 1.7e-6);
 }
 
 /* BF16 has 8 bits: each factor is off by up to 2^-9, probabilities too; sums average it out. */

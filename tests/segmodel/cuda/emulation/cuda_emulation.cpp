@@ -9,7 +9,7 @@ dim3 threadIdx, blockIdx, blockDim, gridDim;
 static cudaError_t last_error = cudaSuccess;
 static char last_message[256];
 
-/* ----------------------------------------------------------------------------------- device memory */
+/* -------------------------------------------------------------------------------- device memory */
 
 static const int MOST_BLOCKS = 1 << 16;
 static struct memory_block {
@@ -74,7 +74,8 @@ cudaError_t cudaMemsetAsync(void *to, int value, size_t size, cudaStream_t)
     return cudaSuccess;
 }
 
-/* ---------------------------------------------------------------------------------- the team's fibers */
+/* ---------------------------------------------------------------------------------- the team's
+ * fibers */
 
 static const int MOST_THREADS = 1024;
 static const size_t STACK = 64 << 10;
@@ -92,11 +93,14 @@ static fiber *running;
 static jmp_buf scheduler;
 static const emulated_kernel *running_kernel;
 
+/* Lives on: making a context costs system calls, jumping to it does not. */
 static void fiber_main(void)
 {
-    running_kernel->thread();
-    running->state = FIBER_DONE;
-    _longjmp(scheduler, 1);
+    for (;;) {
+        running_kernel->thread();
+        running->state = FIBER_DONE;
+        if (!_setjmp(running->place)) _longjmp(scheduler, 1);
+    }
 }
 
 void __syncthreads(void)
@@ -117,9 +121,9 @@ static void resume(fiber *f)
     running = f;
     threadIdx = f->index;
     if (!_setjmp(scheduler)) {
-        if (f->state == FIBER_WAITING) _longjmp(f->place, 1);
+        if (f->stack) _longjmp(f->place, 1);
         getcontext(&f->start);
-        if (!f->stack) f->stack = (char *)malloc(STACK);
+        f->stack = (char *)malloc(STACK);
         f->start.uc_stack.ss_sp = f->stack;
         f->start.uc_stack.ss_size = STACK;
         f->start.uc_link = NULL;
@@ -179,7 +183,7 @@ static void run_grid(const emulated_kernel &kernel, const char *name, dim3 grid,
     }
 }
 
-/* --------------------------------------------------------------------------------------- launches */
+/* ------------------------------------------------------------------------------------- launches */
 
 static void keep(char *memory_block::*copy)
 {
@@ -211,8 +215,8 @@ static void forget(void)
 void emulate_launch(const emulated_kernel &kernel, const char *name, dim3 grid, dim3 block,
                     bool team)
 {
-    if (!grid.x || !grid.y || !grid.z || grid.x > 2147483647u || grid.y > 65535 ||
-        grid.z > 65535 || block.x * block.y * block.z > (unsigned)MOST_THREADS) {
+    if (!grid.x || !grid.y || !grid.z || grid.x > 2147483647u || grid.y > 65535 || grid.z > 65535 ||
+        block.x * block.y * block.z > (unsigned)MOST_THREADS) {
         snprintf(last_message, sizeof last_message, "%s: a grid of %u x %u x %u blocks of %u", name,
                  grid.x, grid.y, grid.z, block.x * block.y * block.z);
         last_error = cudaErrorInvalidValue;
@@ -280,7 +284,7 @@ const char *cudaGetErrorString(cudaError_t error)
     return error == cudaErrorMemoryAllocation ? "out of memory" : "emulated error";
 }
 
-/* ------------------------------------------------------------------------------------------ cuBLAS */
+/* --------------------------------------------------------------------------------------- cuBLAS */
 
 cublasStatus_t cublasCreate(cublasHandle_t *handle)
 {
@@ -356,12 +360,14 @@ static double *dense(const void *data, cudaDataType_t type, size_t offset, cubla
     return out;
 }
 
-cublasStatus_t cublasGemmStridedBatchedEx(
-    cublasHandle_t, cublasOperation_t opa, cublasOperation_t opb, int m, int n, int k,
-    const void *alpha, const void *a, cudaDataType_t a_type, int lda, long long a_stride,
-    const void *b, cudaDataType_t b_type, int ldb, long long b_stride, const void *beta, void *c,
-    cudaDataType_t c_type, int ldc, long long c_stride, int batch, cublasComputeType_t compute,
-    cublasGemmAlgo_t)
+cublasStatus_t cublasGemmStridedBatchedEx(cublasHandle_t, cublasOperation_t opa,
+                                          cublasOperation_t opb, int m, int n, int k,
+                                          const void *alpha, const void *a, cudaDataType_t a_type,
+                                          int lda, long long a_stride, const void *b,
+                                          cudaDataType_t b_type, int ldb, long long b_stride,
+                                          const void *beta, void *c, cudaDataType_t c_type, int ldc,
+                                          long long c_stride, int batch,
+                                          cublasComputeType_t compute, cublasGemmAlgo_t)
 {
     bool plain_a = opa == CUBLAS_OP_N, plain_b = opb == CUBLAS_OP_N;
     if (m < 1 || n < 1 || k < 1 || batch < 1 || compute != CUBLAS_COMPUTE_32F || a_type != b_type ||
@@ -374,8 +380,8 @@ cublasStatus_t cublasGemmStridedBatchedEx(
     double *row = (double *)malloc((size_t)m * sizeof *row);
     for (int i = 0; i < batch; i++) {
         /* transposed: row l of the left factor is contiguous over m */
-        double *x = dense(a, a_type, (size_t)(i * a_stride),
-                          plain_a ? CUBLAS_OP_T : CUBLAS_OP_N, k, m, lda);
+        double *x = dense(a, a_type, (size_t)(i * a_stride), plain_a ? CUBLAS_OP_T : CUBLAS_OP_N, k,
+                          m, lda);
         double *y = dense(b, b_type, (size_t)(i * b_stride), opb, k, n, ldb);
         for (int column = 0; column < n; column++) {
             for (int r = 0; r < m; r++)

@@ -17,7 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---------------------------------------------------------------------------------- the language */
+/* --------------------------------------------------------------------------------- the language */
 
 #define __global__
 #define __device__ inline
@@ -36,10 +36,10 @@ void __syncthreads(void);
 /* Runs `thread` for every thread of the grid; `kernel` is its name for messages. */
 class emulated_kernel
 {
-public:
+  public:
     virtual void thread() const = 0;
 
-protected:
+  protected:
     ~emulated_kernel() {}
 };
 void emulate_launch(const emulated_kernel &kernel, const char *name, dim3 grid, dim3 block,
@@ -47,11 +47,11 @@ void emulate_launch(const emulated_kernel &kernel, const char *name, dim3 grid, 
 
 template <typename F> class emulated_lambda final : public emulated_kernel
 {
-public:
+  public:
     explicit emulated_lambda(const F &f) : f_(f) {}
     void thread() const override { f_(); }
 
-private:
+  private:
     F f_;
 };
 
@@ -68,7 +68,7 @@ void emulate(void (*kernel)(P...), const char *name, dim3 grid, dim3 block, bool
 #define SGM_LAUNCH_TEAM(kernel, grid, block, stream, ...)                                          \
     ((void)(stream), emulate(kernel, #kernel, (grid), (block), true, __VA_ARGS__))
 
-/* ----------------------------------------------------------------------------------- the runtime */
+/* ---------------------------------------------------------------------------------- the runtime */
 
 typedef enum cudaError_t {
     cudaSuccess = 0,
@@ -117,7 +117,7 @@ template <typename T> cudaError_t cudaFuncGetAttributes(cudaFuncAttributes *attr
     return cudaSuccess;
 }
 
-/* ---------------------------------------------------------------------------------------- cuBLAS */
+/* --------------------------------------------------------------------------------------- cuBLAS */
 
 typedef struct emulated_blas *cublasHandle_t;
 typedef enum cublasStatus_t {
@@ -137,11 +137,13 @@ cublasStatus_t cublasSetStream(cublasHandle_t handle, cudaStream_t stream);
 cublasStatus_t cublasSetMathMode(cublasHandle_t handle, cublasMath_t mode);
 const char *cublasGetStatusString(cublasStatus_t status);
 /* Column-major C[m, n] = alpha op(A)[m, k] op(B)[k, n] + beta C, `batch` times. */
-cublasStatus_t cublasGemmStridedBatchedEx(
-    cublasHandle_t handle, cublasOperation_t opa, cublasOperation_t opb, int m, int n, int k,
-    const void *alpha, const void *a, cudaDataType_t a_type, int lda, long long a_stride,
-    const void *b, cudaDataType_t b_type, int ldb, long long b_stride, const void *beta, void *c,
-    cudaDataType_t c_type, int ldc, long long c_stride, int batch, cublasComputeType_t compute,
-    cublasGemmAlgo_t algorithm);
+cublasStatus_t cublasGemmStridedBatchedEx(cublasHandle_t handle, cublasOperation_t opa,
+                                          cublasOperation_t opb, int m, int n, int k,
+                                          const void *alpha, const void *a, cudaDataType_t a_type,
+                                          int lda, long long a_stride, const void *b,
+                                          cudaDataType_t b_type, int ldb, long long b_stride,
+                                          const void *beta, void *c, cudaDataType_t c_type, int ldc,
+                                          long long c_stride, int batch,
+                                          cublasComputeType_t compute, cublasGemmAlgo_t algorithm);
 
 #endif
