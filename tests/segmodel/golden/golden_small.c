@@ -4,9 +4,9 @@
  * backend and for sanitizers. Pictures are encoded as a batch, which the large goldens do not do.
  * The files are those of the training goldens; here only the first forward pass is of interest. */
 #include "golden_file.h"
+#include "small_case.h"
 
 #include "../check.h"
-#include "../hash_weights.h"
 
 #include "predict/model.h"
 #include "predict/postprocess.h"
@@ -15,39 +15,6 @@
 #include <stdlib.h>
 
 int check_count, check_failures;
-
-/* One of the four cases: its pictures (variants of hash_image) and prompts. */
-typedef struct small_case {
-    const char *name, *low_res; /* the golden's name for the logits */
-    const char *upsampled;      /* and for the logits at image size, or NULL */
-    int images, first_mask, masks;
-    sgm_prompt prompt[2];
-} small_case;
-
-static const sgm_point sam_points[2] = {{100, 140, 1}, {20, 30, 0}};
-static const sgm_point samus_points[2] = {{100, 140, 1}, {100, 180, 1}};
-static const sgm_point samihs_point = {400, 560, 1};
-static const sgm_box medsam_boxes[2] = {{48, 88, 152, 192}, {55, 130, 150, 230}};
-
-static const small_case cases[] = {
-    {"sam", "out.low", NULL, 1, 1, 3, {{.points = sam_points, .point_count = 2}}},
-    {"medsam",
-     "out.low",
-     "out.ori",
-     2,
-     0,
-     1,
-     {{.box = &medsam_boxes[0]}, {.box = &medsam_boxes[1]}}},
-    {"samus",
-     "out.low_res_logits",
-     "out.masks",
-     2,
-     0,
-     1,
-     {{.points = &samus_points[0], .point_count = 1},
-      {.points = &samus_points[1], .point_count = 1}}},
-    {"samihs", "out.low_res_logits", NULL, 1, 0, 1, {{.points = &samihs_point, .point_count = 1}}},
-};
 
 typedef struct small_run {
     const small_case *c;
@@ -58,36 +25,6 @@ typedef struct small_run {
     sgm_frame frame;
     float *input, *embedding, *low_res, *iou;
 } small_run;
-
-/* Picture `index` in grey and colour as the case wants it. MedSAM's and SAMIHS's own resampling has
- * nothing to do here; SAMIHS's percentiles are left out by the golden. */
-static void make_input(small_run *r, int index)
-{
-    int side = r->config->image_size;
-    size_t pixels = (size_t)side * (size_t)side;
-    float *to = r->input + (size_t)index * pixels * 3;
-    uint8_t *rgb = malloc(pixels * 3), low = 255, high = 0;
-    hash_image(side, side, index ? 3 : 0, rgb);
-    sgm_image image = {.data = rgb, .width = side, .height = side, .channels = 3};
-    if (r->config->protocol == SGM_PROTOCOL_SAMUS) {
-        for (size_t i = 0; i < pixels; i++)
-            rgb[i] = rgb[3 * i];
-        image.channels = 1;
-    }
-    if (r->config->protocol == SGM_PROTOCOL_SAMIHS) {
-        for (size_t i = 0; i < pixels; i++) {
-            low = rgb[3 * i] < low ? rgb[3 * i] : low;
-            high = rgb[3 * i] > high ? rgb[3 * i] : high;
-        }
-        for (size_t i = 0; i < pixels; i++)
-            to[3 * i] = to[3 * i + 1] = to[3 * i + 2] =
-                (float)(rgb[3 * i] - low) / (float)(high - low);
-        CHECK_OK(sgm_frame_make(r->config, side, side, &r->frame));
-    } else {
-        CHECK_OK(sgm_preprocess(r->config, &image, to, &r->frame));
-    }
-    free(rgb);
-}
 
 /* Runs a program; outputs are fetched by the caller while the workspace lives. */
 static bool start(small_run *r, sgm_program_key key, sgm_program **p, sgm_workspace **workspace)
@@ -101,8 +38,9 @@ static void encode(small_run *r)
 {
     sgm_program *p = NULL;
     sgm_workspace *workspace = NULL;
+    size_t values = (size_t)r->config->image_size * (size_t)r->config->image_size * 3;
     for (int i = 0; i < r->c->images; i++)
-        make_input(r, i);
+        small_case_input(r->config, i, &r->frame, r->input + (size_t)i * values);
     if (start(r, (sgm_program_key){.batch = r->c->images}, &p, &workspace) &&
         CHECK_OK(sgm_workspace_set(workspace, p->image, r->input)) &&
         CHECK_OK(sgm_plan_run(p->plan, workspace)))
@@ -174,10 +112,7 @@ static void check_outputs(small_run *r)
 
 static void run(small_run *r, sgm_context *context, const char *weights, const char *golden)
 {
-    char variant[32];
-    snprintf(variant, sizeof variant, "%s",
-             strcmp(r->c->name, "sam") == 0 ? "sam_vit" : r->c->name);
-    if (!CHECK_OK(sgm_model_load(context, weights, variant, &r->model))) return;
+    if (!CHECK_OK(sgm_model_load(context, weights, r->c->variant, &r->model))) return;
     snprintf(r->file.label, sizeof r->file.label, "%s_small", r->c->name);
     if (!CHECK_OK(sgm_checkpoint_open(golden, &r->file.checkpoint))) return;
     r->config = sgm_model_get_config(r->model);
@@ -195,10 +130,10 @@ static void run(small_run *r, sgm_context *context, const char *weights, const c
 int main(int argc, char **argv)
 {
     small_run r = {0};
-    for (size_t i = 0; argc >= 4 && i < sizeof cases / sizeof *cases; i++)
-        if (!strcmp(cases[i].name, argv[1])) r.c = &cases[i];
+    if (argc >= 4) r.c = small_case_find(argv[1]);
     if (!r.c) {
-        fprintf(stderr, "usage: golden_small sam|medsam|samus|samihs WEIGHTS GOLDEN [cpu|ref|cuda]\n");
+        fprintf(stderr,
+                "usage: golden_small sam|medsam|samus|samihs WEIGHTS GOLDEN [cpu|ref|cuda]\n");
         return 1;
     }
     const char *device = argc > 4 ? argv[4] : "cpu";
