@@ -141,7 +141,7 @@ static __global__ void loss_pixels_kernel(loss_args a, const loss_factors *facto
     sgm_give(&grad[i], sum, accumulate);
 }
 
-/* -------------------------------------------------------------------------- from sums to the loss */
+/* -------------------------------------------------------------------- from sums to the loss */
 
 /* 1 - num / den, and the factors of `scale` times its gradient. */
 static __device__ double dice_of(const double *sums, double num, double den, int squared,

@@ -74,8 +74,7 @@ cudaError_t cudaMemsetAsync(void *to, int value, size_t size, cudaStream_t)
     return cudaSuccess;
 }
 
-/* ---------------------------------------------------------------------------------- the team's
- * fibers */
+/* -------------------------------------------------------------------------- the team's fibers */
 
 static const int MOST_THREADS = 1024;
 static const size_t STACK = 64 << 10;
