@@ -25,7 +25,11 @@ check() {
     code=$?
     cat "$build/gpu.out" >>"$log"
     case $code in
-    0) row "$name" ok "$((SECONDS - start)) s" ;;
+    0)
+        local note=
+        grep -q '\*\*\*Skipped' "$build/gpu.out" && note=", with tests left out: see $log"
+        row "$name" ok "$((SECONDS - start)) s$note"
+        ;;
     77) row "$name" left-out "$(tail -n 1 "$build/gpu.out" | cut -c1-90)" ;;
     *)
         row "$name" FAILED "see $log"
@@ -51,7 +55,8 @@ check "build" cmake --build "$build" -j "$(nproc)" || finish
 check "kernels on the host (emulated)" ctest --test-dir "$build" -R '^cuda\.(emulated|loader)' \
     --output-on-failure
 if ! "$build/segmodel" devices --device cuda >"$build/gpu.out" 2>&1; then
-    row "tests, sanitizer and benchmarks on a GPU" left-out "$(tail -n 1 "$build/gpu.out")"
+    row "tests, sanitizer and benchmarks on a GPU" left-out \
+        "$(tail -n 1 "$build/gpu.out" | sed 's/^[a-z]*:* *//')"
     finish
 fi
 row "device" "" "$(grep '^cuda' "$build/gpu.out" | cut -c8-)"
