@@ -25,7 +25,7 @@ typedef struct sgm_cuda {
     bool fast; /* multiplies BF16 (compute capability 8.0 and later) */
     cudaStream_t stream;
     cublasHandle_t blas;
-    int *fault; /* device: 1 + the largest bad index a gather met, 0: none */
+    int *fault; /* device: 1 when a gather met an index outside its table */
 } sgm_cuda;
 
 /* --------------------------------------------------------------------------------------- errors */
