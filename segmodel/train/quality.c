@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "predict/model.h"
+#include "predict/prompt_prior.h"
 #include "predict/volume_session.h"
 #include "predict/zoom_look.h"
 #include "train/mask_tools.h"
@@ -23,6 +25,8 @@ typedef struct examiner {
     int32_t *distance;
     sgm_point points[4];
     sgm_box box;
+    sgm_tight_box tight_box;
+    bool has_prior; /* the model draws its own mask prompt from box and points */
     sgm_quality_row *row;
 } examiner;
 
@@ -93,7 +97,8 @@ static void score(examiner *e, sgm_answer answer, const uint8_t *mask)
 
 static sgm_status ask(examiner *e, size_t points, bool box, const sgm_look *before, sgm_look *look)
 {
-    sgm_question question = {.image = &e->image, .points = e->points, .point_count = points};
+    sgm_question question = {
+        .image = &e->image, .points = e->points, .point_count = points, .tight_box = e->tight_box};
     if (box) question.box = &e->box;
     float *kept = NULL;
     if (before) { /* the looker's memory is written while it answers */
@@ -137,93 +142,37 @@ static bool correction(examiner *e, const uint8_t *answer, sgm_point *point)
     return true;
 }
 
-/* ---------------------------------------------------------------------------- post-processing */
-
-/* Low-res logits of a view at a picture's pixel, bilinear. */
-static float logit_at(const sgm_look *look, int side, double x, double y)
-{
-    double longest = fmax(look->view.width, look->view.height);
-    double u = (x - look->view.x + 0.5) / longest * side - 0.5;
-    double v = (y - look->view.y + 0.5) / longest * side - 0.5;
-    u = fmin(fmax(u, 0), side - 1.001);
-    v = fmin(fmax(v, 0), side - 1.001);
-    int iu = (int)u, iv = (int)v;
-    float fu = (float)(u - iu), fv = (float)(v - iv);
-    const float *p = look->low_res + iv * side + iu;
-    float top = p[0] + fu * (p[1] - p[0]), low = p[side] + fu * (p[side + 1] - p[side]);
-    return top + fv * (low - top);
-}
-
-/* The mask at a threshold, inside the box only; its extent as a share of the box. */
-static double cut(const examiner *e, const sgm_look *look, int side, float threshold, uint8_t *mask)
-{
-    int width = e->item->width, height = e->item->height;
-    memset(mask, 0, (size_t)width * (size_t)height);
-    for (int y = (int)e->box.y0; y <= (int)e->box.y1; y++)
-        for (int x = (int)e->box.x0; x <= (int)e->box.x1; x++)
-            mask[y * width + x] = logit_at(look, side, x, y) > threshold;
-    sgm_mask_box got = sgm_mask_bounds(mask, width, height);
-    if (!got.area) return 0;
-    double w = (got.x1 - got.x0 + 1) / (e->box.x1 - e->box.x0 + 1);
-    double h = (got.y1 - got.y0 + 1) / (e->box.y1 - e->box.y0 + 1);
-    return fmin(w, h);
-}
-
-/* Background that the picture's border cannot reach becomes foreground. */
-static sgm_status fill_holes(uint8_t *mask, int width, int height)
-{
-    int count = width * height, top = 0;
-    int *stack = malloc((size_t)count * sizeof *stack);
-    if (!stack) return sgm_fail(SGM_OUT_OF_MEMORY, "no memory to fill holes");
-    for (int i = 0; i < count; i++) {
-        int x = i % width, y = i / width;
-        bool border = x == 0 || y == 0 || x == width - 1 || y == height - 1;
-        if (!border || mask[i]) continue;
-        mask[i] = 2;
-        stack[top++] = i;
-    }
-    while (top) {
-        int at = stack[--top], x = at % width;
-        int next[4] = {x > 0 ? at - 1 : -1, x < width - 1 ? at + 1 : -1, at - width, at + width};
-        for (int k = 0; k < 4; k++)
-            if (next[k] >= 0 && next[k] < count && !mask[next[k]]) {
-                mask[next[k]] = 2;
-                stack[top++] = next[k];
-            }
-    }
-    for (int i = 0; i < count; i++)
-        mask[i] = mask[i] != 2;
-    free(stack);
-    return SGM_OK;
-}
-
-static sgm_status post_process(examiner *e, const sgm_look *look)
-{
-    int side = e->looker.predictor->low_res_shape[0];
-    for (float threshold = 0; threshold >= -4; threshold -= 0.25f)
-        if (cut(e, look, side, threshold, e->answer) >= 0.94) break;
-    SGM_TRY(fill_holes(e->answer, e->item->width, e->item->height));
-    score(e, SGM_ANSWER_BOX_POST, e->answer);
-    return SGM_OK;
-}
-
 /* ------------------------------------------------------------------------------------ objects */
+
+/* The box as it is, then with a correction of that answer. SAM's models take the answer's logits
+ * back as mask prompt. Models with a prior are better off with the prior of box and correction:
+ * logits in its place hide the box from them. */
+static sgm_status ask_box(examiner *e)
+{
+    sgm_look look;
+    SGM_TRY(ask(e, 0, true, NULL, &look));
+    score(e, SGM_ANSWER_BOX, look.mask);
+    sgm_point kept = e->points[0];
+    sgm_look before = look;
+    if (correction(e, look.mask, &e->points[0]))
+        SGM_TRY(ask(e, 1, true, e->has_prior ? NULL : &before, &look));
+    score(e, SGM_ANSWER_CORRECTED, look.mask);
+    e->points[0] = kept;
+    return SGM_OK;
+}
 
 static sgm_status ask_network(examiner *e)
 {
     sgm_look look;
+    e->tight_box = SGM_TIGHT_BOX_OFF;
     SGM_TRY(ask(e, 1, false, NULL, &look));
     score(e, SGM_ANSWER_POINT, look.mask);
     SGM_TRY(ask(e, 3, false, NULL, &look));
     score(e, SGM_ANSWER_POINTS, look.mask);
+    SGM_TRY(ask_box(e));
+    e->tight_box = SGM_TIGHT_BOX_ON;
     SGM_TRY(ask(e, 0, true, NULL, &look));
-    score(e, SGM_ANSWER_BOX, look.mask);
-    SGM_TRY(post_process(e, &look));
-    sgm_point kept = e->points[0];
-    sgm_look before = look;
-    if (correction(e, look.mask, &e->points[0])) SGM_TRY(ask(e, 1, true, &before, &look));
-    score(e, SGM_ANSWER_CORRECTED, look.mask);
-    e->points[0] = kept;
+    score(e, SGM_ANSWER_BOX_POST, look.mask);
     return SGM_OK;
 }
 
@@ -307,6 +256,63 @@ static size_t choose_objects(sgm_target_list *list, size_t first, int wanted)
     return kept;
 }
 
+enum { MAX_CLASSES = 3 };
+
+typedef struct class_extent {
+    int label, x0, y0, x1, y1;
+} class_extent;
+
+/* Classes of a region with their extents; MAX_CLASSES + 1 when there are more. */
+static int find_classes(const sgm_pack_item *item, const sgm_target *o, const uint8_t *mask,
+                        class_extent classes[MAX_CLASSES + 1])
+{
+    int count = 0;
+    for (int y = o->y0; y <= o->y1; y++)
+        for (int x = o->x0; x <= o->x1; x++) {
+            if (!*mask++) continue;
+            int label = sgm_pack_label(item, x, y), k = 0;
+            while (k < count && classes[k].label != label)
+                k++;
+            if (k == count) classes[count++] = (class_extent){label, x, y, x, y};
+            if (count > MAX_CLASSES) return count;
+            classes[k].x0 = x < classes[k].x0 ? x : classes[k].x0;
+            classes[k].x1 = x > classes[k].x1 ? x : classes[k].x1;
+            classes[k].y1 = y;
+        }
+    return count;
+}
+
+/* Whether a region of touching classes is one thing to a user: a class or two inside another, as
+ * grey matter in the cord or a tumour in the liver, not neighbouring organs. */
+static sgm_status is_nested(const sgm_pack *pack, const sgm_target *o, bool *nested)
+{
+    class_extent classes[MAX_CLASSES + 1];
+    uint8_t *mask = sgm_target_mask(pack, o);
+    if (!mask) return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for an object's mask");
+    int count = find_classes(sgm_pack_item_at(pack, o->item), o, mask, classes), inside = 0;
+    free(mask);
+    for (int k = 0; k < count; k++)
+        inside += classes[k].x0 > o->x0 && classes[k].y0 > o->y0 && classes[k].x1 < o->x1 &&
+                  classes[k].y1 < o->y1;
+    *nested = count <= MAX_CLASSES && inside == count - 1;
+    return SGM_OK;
+}
+
+/* The objects of an image that a user would ask for. */
+static sgm_status find_in_item(const sgm_pack *pack, int item, int min_area, sgm_target_list *list)
+{
+    size_t first = list->count, kept = first;
+    SGM_TRY(sgm_targets_find(pack, item, min_area, list));
+    for (size_t i = first; i < list->count; i++) {
+        bool meant = true;
+        if (list->objects[i].kind == SGM_TARGET_MERGED)
+            SGM_TRY(is_nested(pack, &list->objects[i], &meant));
+        if (meant) list->objects[kept++] = list->objects[i];
+    }
+    list->count = kept;
+    return SGM_OK;
+}
+
 static sgm_status find_objects(const sgm_pack *pack, const sgm_quality_options *options,
                                sgm_target_list *list)
 {
@@ -315,7 +321,7 @@ static sgm_status find_objects(const sgm_pack *pack, const sgm_quality_options *
         for (int i = 0; i < sgm_pack_item_count(pack); i++) {
             const sgm_pack_item *item = sgm_pack_item_at(pack, i);
             if (item->set == set && item->split == SGM_SPLIT_VALIDATION)
-                SGM_TRY(sgm_targets_find(pack, i, options->min_area, list));
+                SGM_TRY(find_in_item(pack, i, options->min_area, list));
         }
         choose_objects(list, first, options->objects);
     }
@@ -338,7 +344,9 @@ static sgm_status examine_all(examiner *e, const sgm_target_list *list, sgm_qual
 sgm_status sgm_quality_measure(sgm_model *model, const sgm_pack *pack,
                                const sgm_quality_options *options, sgm_quality *out)
 {
-    examiner e = {.pack = pack, .options = options};
+    const char *prior =
+        sgm_checkpoint_metadata(sgm_model_checkpoint(model), SGM_METADATA_PROMPT_PRIOR);
+    examiner e = {.pack = pack, .options = options, .has_prior = prior && !strcmp(prior, "1")};
     sgm_target_list list = {0};
     memset(out, 0, sizeof *out);
     out->pack = pack;

@@ -1,9 +1,10 @@
 /* The quality protocol: how good a model is on data it was not trained on.
  *
  * Of each data set's validation images (whole sets kept aside are marked) up to `objects` objects
- * are drawn. Each is asked for with one point (deepest inside), three points, its tight box, and
- * the box with one correction (deepest place of the larger error, previous logits as mask prompt),
- * through the same zooming predictor that users get. Rivals answer the same prompts. */
+ * are drawn: components of a class, a class in several pieces, a class with what lies inside it; in
+ * sets of instances single instances. Each is asked for with one point (deepest inside), three points, its tight box, and
+ * the box with one correction (deepest place of the larger error; previous logits as mask prompt
+ * unless the model has a prompt prior), through the same zooming predictor that users get. Rivals answer the same prompts. */
 #ifndef SEGMODEL_TRAIN_QUALITY_H
 #define SEGMODEL_TRAIN_QUALITY_H
 
@@ -14,7 +15,7 @@ typedef enum sgm_answer {
     SGM_ANSWER_POINTS,
     SGM_ANSWER_BOX,
     SGM_ANSWER_CORRECTED,
-    SGM_ANSWER_BOX_POST, /* holes filled, threshold lowered until the mask spans the box */
+    SGM_ANSWER_BOX_POST, /* with predict/tight_box.h; all others without */
     SGM_ANSWER_ELLIPSE,
     SGM_ANSWER_GROWN_POINT,
     SGM_ANSWER_GROWN_POINTS,

@@ -152,18 +152,23 @@ static void print_sets(FILE *out, const sgm_quality *q)
     }
 }
 
+static bool is_first_of_modality(const sgm_pack *pack, int set)
+{
+    const char *modality = sgm_pack_set_at(pack, set)->modality;
+    for (int k = 0; k < set; k++)
+        if (!strcmp(sgm_pack_set_at(pack, k)->modality, modality)) return false;
+    return true;
+}
+
 static void print_modalities(FILE *out, const sgm_quality *q)
 {
     fputs("\nMeans over data sets.\n\n", out);
     print_header(out, "which", "sets", "count");
     for (int set = 0; set < sgm_pack_set_count(q->pack); set++) {
         const char *modality = sgm_pack_set_at(q->pack, set)->modality;
-        bool seen = false;
-        for (int k = 0; k < set; k++)
-            seen |= !strcmp(sgm_pack_set_at(q->pack, k)->modality, modality);
         set_filter f = {modality, -1, 0};
         quality_mean m = mean_over_sets(q, &f);
-        if (!seen) print_mean(out, modality, "not thin", &m);
+        if (is_first_of_modality(q->pack, set)) print_mean(out, modality, "not thin", &m);
     }
     static const struct {
         const char *name, *what;
@@ -183,27 +188,74 @@ static double ratio(const quality_mean *m, int answer)
     return (1 - m->dice[answer]) / fmax(1 - m->dice[SGM_ANSWER_ELLIPSE], 1e-9);
 }
 
-static void print_summary(FILE *out, const sgm_quality *q)
+typedef struct set_count {
+    int below, sets;
+    double worst; /* how far the worst lies below the ellipse */
+} set_count;
+
+/* Sets that are not thin where an answer lies below the ellipse. */
+static set_count count_below(const sgm_quality *q, int answer)
 {
-    set_filter all = {NULL, -1, 0}, aside = {NULL, 1, 0};
-    quality_mean m = mean_over_sets(q, &all), a = mean_over_sets(q, &aside);
-    int below = 0;
-    double worst = 0;
+    set_count c = {0};
     for (int set = 0; set < sgm_pack_set_count(q->pack); set++) {
         if (sgm_pack_set_at(q->pack, set)->thin) continue;
         quality_mean one = mean_of(q, is_set, &set);
-        double behind = one.dice[SGM_ANSWER_ELLIPSE] - one.dice[SGM_ANSWER_BOX];
-        if (one.count && behind > 0) below++;
-        if (one.count) worst = fmax(worst, behind);
+        double behind = one.dice[SGM_ANSWER_ELLIPSE] - one.dice[answer];
+        if (!one.count) continue;
+        c.sets++;
+        c.below += behind > 0;
+        c.worst = fmax(c.worst, behind);
     }
+    return c;
+}
+
+static void print_ratios(FILE *out, const char *which, const quality_mean *m)
+{
+    if (!m->count) return;
+    fprintf(out, "| %s | %d | %.3f | %.3f | %.3f | %.3f |\n", which, m->count,
+            ratio(m, SGM_ANSWER_BOX), ratio(m, SGM_ANSWER_BOX_POST), m->dice[SGM_ANSWER_POINT],
+            m->dice[SGM_ANSWER_ELLIPSE]);
+}
+
+/* Modalities where region growing from the same prompt does better. */
+static void print_rivals(FILE *out, const sgm_quality *q)
+{
+    int count = 0;
+    fputs("Modalities where region growing from the same prompt is better:", out);
+    for (int set = 0; set < sgm_pack_set_count(q->pack); set++) {
+        if (!is_first_of_modality(q->pack, set)) continue;
+        set_filter f = {sgm_pack_set_at(q->pack, set)->modality, -1, 0};
+        quality_mean m = mean_over_sets(q, &f);
+        bool point = m.dice[SGM_ANSWER_GROWN_POINT] > m.dice[SGM_ANSWER_POINT];
+        bool box = m.dice[SGM_ANSWER_GROWN_BOX] > m.dice[SGM_ANSWER_BOX];
+        if (m.count && (point || box))
+            fprintf(out, "%s %s (%s)", count++ ? "," : "", f.modality,
+                    point && box ? "point and box"
+                    : point      ? "point"
+                                 : "box");
+    }
+    fputs(count ? ".\n" : " none.\n", out);
+}
+
+static void print_summary(FILE *out, const sgm_quality *q)
+{
+    set_filter all = {NULL, -1, 0}, images = {NULL, 0, 0}, aside = {NULL, 1, 0};
+    quality_mean m = mean_over_sets(q, &all), i = mean_over_sets(q, &images);
+    quality_mean a = mean_over_sets(q, &aside);
+    set_count raw = count_below(q, SGM_ANSWER_BOX), post = count_below(q, SGM_ANSWER_BOX_POST);
+    fputs("\nError with a box, mean (1 - Dice) / mean (1 - Dice of the inscribed ellipse), over "
+          "sets that are not thin.\n\n"
+          "| which | sets | raw | post-processed | Dice, one point | Dice, ellipse |\n"
+          "|---|---|---|---|---|---|\n",
+          out);
+    print_ratios(out, "all", &m);
+    print_ratios(out, "images aside", &i);
+    print_ratios(out, "sets aside", &a);
     fprintf(out,
-            "\nBox, error against the inscribed ellipse's (1 - Dice, means over sets that are "
-            "not thin): %.3f raw, %.3f post-processed; sets aside: %.3f and %.3f. Sets where "
-            "the box lies below the ellipse: %d, by at most %.3f. One point: Dice %.3f; sets "
-            "aside %.3f.\n",
-            ratio(&m, SGM_ANSWER_BOX), ratio(&m, SGM_ANSWER_BOX_POST), ratio(&a, SGM_ANSWER_BOX),
-            ratio(&a, SGM_ANSWER_BOX_POST), below, worst, m.dice[SGM_ANSWER_POINT],
-            a.dice[SGM_ANSWER_POINT]);
+            "\nSets below the ellipse: %d of %d raw, by at most %.3f; %d post-processed, by at "
+            "most %.3f.\n",
+            raw.below, raw.sets, raw.worst, post.below, post.worst);
+    print_rivals(out, q);
 }
 
 sgm_status sgm_quality_markdown(const sgm_quality *quality, const char *path)
