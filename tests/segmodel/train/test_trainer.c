@@ -1,7 +1,8 @@
 /* Whole small runs: learning by heart, resuming to the bit, stopping at a loss that is no number,
- * and what is refused. Runs in the current folder. */
+ * a full disk, and what is refused. Runs in the current folder. */
 #include <dirent.h>
 #include <stdlib.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -250,12 +251,71 @@ static void check_refusals(void)
     remove_folder(r.out);
 }
 
+static size_t file_count(const char *path)
+{
+    size_t count = 0;
+    DIR *list = opendir(path);
+    while (list && readdir(list))
+        count++;
+    if (list) closedir(list);
+    return count;
+}
+
+/* Takes all the room that is left. */
+static void fill_disk(const char *path)
+{
+    static const char nothing[4096];
+    FILE *stream = fopen(path, "w");
+    setvbuf(stream, NULL, _IONBF, 0);
+    while (fwrite(nothing, 1, sizeof nothing, stream) == sizeof nothing)
+        ;
+    fclose(stream);
+}
+
+static sgm_status train_on(run *r, int64_t steps)
+{
+    char text[1024];
+    snprintf(text, sizeof text,
+             NETWORK "batch = 2\nvalidate_every = 0\nsave_every = 1\n"
+                     "validate_objects = 0\nreport_every = 1\nsteps = %d\n",
+             (int)steps);
+    write_config(r->config, text);
+    return train(r);
+}
+
+/* A disk that is full while a state is saved: an error, and the state before it is still whole. */
+static void check_full_disk(void)
+{
+    static const char *const DISK = "full_disk", *const FILL = "full_disk/filler";
+    run r = {.config = "full.cfg", .out = "full_disk/run", .resume = 1};
+    mkdir(DISK, 0777);
+    if (mount("tmpfs", DISK, "tmpfs", 0, "size=64m") != 0) {
+        printf("left out: a full disk (no right to mount a small one)\n");
+        rmdir(DISK);
+        return;
+    }
+    if (CHECK_OK(train_on(&r, 2))) {
+        size_t files = file_count(r.out);
+        fill_disk(FILL);
+        CHECK_STATUS(train_on(&r, 4), SGM_UNWRITABLE, "No space left");
+        CHECK(file_count(r.out) == files);
+        unlink(FILL);
+        r.result.step = 0;
+        CHECK_OK(train_on(&r, 4));
+        CHECK(r.result.step == 4);
+    }
+    CHECK(umount(DISK) == 0);
+    rmdir(DISK);
+    unlink(r.config);
+}
+
 int main(void)
 {
     make_pack("test_trainer.pack", IMAGES);
     check_resume();
     check_warm_start();
     check_refusals();
+    check_full_disk();
     check_other_losses();
     check_overfit();
     remove_folder("run_whole");
