@@ -17,6 +17,9 @@ static sgm_node *conv_norm(sgm_net *net, const sgm_tiny_vit_config *tiny, sgm_no
     if (!x) return NULL;
     sgm_graph *g = net->graph;
     if (tiny->layer_norm) {
+        /* With a bias: without one, brightness is a mere factor of all channels, and the norm would
+         * take it away (a grey region would look like a white one). */
+        spec.bias = true;
         x = sgm_net_conv(net, x, spec, "%s.c", prefix);
         return sgm_net_norm(net, x, 1e-6f, "%s.ln", prefix);
     }
@@ -119,7 +122,7 @@ static sgm_node *mlp(sgm_net *net, const sgm_tiny_vit_config *tiny, int stage, i
     return sgm_net_linear(net, x, dim, "%s.fc2", p);
 }
 
-/* Attention, depthwise convolution without shortcut, MLP. */
+/* Attention, depthwise convolution (without shortcut in MobileSAM), MLP. */
 static sgm_node *tiny_block(sgm_net *net, const sgm_tiny_vit_config *tiny, int stage, int block,
                             sgm_node *x)
 {
@@ -127,7 +130,10 @@ static sgm_node *tiny_block(sgm_net *net, const sgm_tiny_vit_config *tiny, int s
     int64_t dim = tiny->dim[stage];
     snprintf(p, sizeof p, "image_encoder.layers.%d.blocks.%d.local_conv", stage, block);
     x = sgm_add(net->graph, x, attention(net, tiny, stage, block, x));
-    x = conv_norm(net, tiny, x, (sgm_conv_spec){dim, 3, 1, 1, true, false}, p);
+    sgm_node *local = conv_norm(net, tiny, x, (sgm_conv_spec){dim, 3, 1, 1, true, false}, p);
+    /* MobileSAM's BatchNorm re-centres every channel over many images; a LayerNorm cannot, and
+     * without a shortcut a deep stack of them forgets the image before training can stop it. */
+    x = tiny->layer_norm ? sgm_add(net->graph, x, local) : local;
     return sgm_add(net->graph, x, mlp(net, tiny, stage, block, x));
 }
 

@@ -47,9 +47,9 @@ static first_rule rule_of(const char *name, sgm_shape shape)
     if (is_embedding(name)) return (first_rule){0, 1};
     if (strstr(name, "attention_biases") || strstr(name, "rel_pos")) return (first_rule){0, 0};
     if (ends_with(name, "pos_embed")) return (first_rule){0, 0.02};
-    /* Black background is exactly zero. Without an offset a chain of bias-free convolutions and
-     * norms keeps it zero, and each norm multiplies its gradient by 1 / sqrt(epsilon). */
-    if (ends_with(name, ".ln.bias")) return (first_rule){0, 0.2};
+    /* The first convolution: its bias is what brightness is measured against, and keeps black
+     * background from being exactly zero, where a norm's gradient is 1 / sqrt(epsilon). */
+    if (ends_with(name, "patch_embed.seq.0.c.bias")) return (first_rule){0, 0.5};
     if (shape.ndim <= 1) return (first_rule){ends_with(name, "weight") ? 1 : 0, 0};
     double gain = shape.ndim == 4 ? 2 : 1;
     return (first_rule){0, sqrt(gain / fan_in(name, shape))};
