@@ -2,7 +2,8 @@
 
     race.py SEGMODEL FOLDER [--rounds N] [--decodes N] [--rivals a,b,..] MODEL=WEIGHTS ...
 
-Each rival meets ours in the same precision. While one works, the other's process is stopped, so
+Each rival meets ours in the same precision. Processor time (of all threads) says more than wall time
+where other programs share the cores. While one works, the other's process is stopped, so
 that no idle thread of it spins. Prints Markdown tables; a rival that is missing or fails is one
 line. Exit code 1 when outputs differ by more than LIMIT: such times would compare nothing.
 """
@@ -53,7 +54,15 @@ class Runner:
         self.version = words[-1]
         os.kill(self.process.pid, signal.SIGSTOP)
 
+    def processor_seconds(self):
+        """Used so far by all threads."""
+        with open(f"/proc/{self.process.pid}/stat") as file:
+            user, system = file.read().rsplit(")", 1)[1].split()[11:13]
+        return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
     def ask(self, word):
+        """What the process answers, and the processor time it took for it."""
+        before = self.processor_seconds()
         os.kill(self.process.pid, signal.SIGCONT)
         self.process.stdin.write(word + "\n")
         self.process.stdin.flush()
@@ -61,7 +70,7 @@ class Runner:
         os.kill(self.process.pid, signal.SIGSTOP)
         if not answer:
             raise Missing(["stopped answering"])
-        return float(answer)
+        return float(answer), self.processor_seconds() - before
 
     def close(self):
         os.kill(self.process.pid, signal.SIGCONT)
@@ -130,18 +139,22 @@ class Race:
                        os.path.join(self.a.folder, f"{self.model}-{rival}.log"))
         same = self.compare(folder, precision)
         times = {word: ([], []) for word in ("encode", "decode")}
+        processor = ([], [])
         load = [os.getloadavg()[0]]
         for word, rounds in (("encode", self.a.rounds), ("decode", self.a.decodes)):
             for _ in range(rounds):
-                for runner, into in zip((ours, other), times[word]):
-                    into.append(runner.ask(word))
+                for side, runner in enumerate((ours, other)):
+                    seconds, used = runner.ask(word)
+                    times[word][side].append(seconds)
+                    if word == "encode":
+                        processor[side].append(used)
         load.append(os.getloadavg()[0])
-        memory = other.ask("memory")
+        memory, _ = other.ask("memory")
         other.close()
-        self.row(rival, other.version, same, times, memory, load)
+        self.row(rival, other.version, same, times, processor, memory, load)
 
     @staticmethod
-    def row(rival, version, same, times, memory, load):
+    def row(rival, version, same, times, processor, memory, load):
         cells = [f"{rival} {version}", same]
         for word, unit, factor in (("encode", "s", 1), ("decode", "ms", 1e3)):
             for values in times[word]:
@@ -150,6 +163,9 @@ class Race:
             ours, other = (statistics.median(values) for values in times[word])
             best = min(times[word][1]) / min(times[word][0])
             cells.append(f"{other / ours:.2f} ({best:.2f})")
+            if word == "encode":
+                ours, other = (statistics.median(values) for values in processor)
+                cells.append(f"{ours:.3g}, {other:.3g} s: {other / max(ours, 0.01):.2f}")
         cells += [f"{memory:.0f} MB", " -> ".join(f"{x:.1f}" for x in load)]
         print("| " + " | ".join(cells) + " |", flush=True)
 
@@ -161,8 +177,8 @@ class Race:
             print("ours in bf16 against ours in fp32: NRMSE of embedding, low-res logits "
                   f"{self.compare(self.outputs_of_ours('bf16'), 'bf16')}\n")
         print("| rival | NRMSE to ours in fp32: embedding, logits | encode: ours | rival | "
-              "rival / ours | decode: ours | rival | rival / ours | rival's peak memory | load |")
-        print("|---|---|--:|--:|--:|--:|--:|--:|--:|---|")
+              "rival / ours | processor time of an encode: ours, rival, ratio | decode: ours | rival | rival / ours | rival's peak memory | load |")
+        print("|---|---|--:|--:|--:|--:|--:|--:|--:|--:|---|")
         failed = []
         for rival in rivals:
             try:
