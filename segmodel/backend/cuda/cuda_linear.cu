@@ -152,7 +152,8 @@ static linear_parts take_linear(sgm_cuda *cuda, const sgm_step *step, sgm_cursor
     p.at_once = rows_at_once(p.rows, p.N);
     p.weight = step->packed;
     if (!p.weight)
-        p.weight = sgm_cuda_as(cuda, cursor, step->in[1].data, SGM_F32, p.type, (int64_t)p.N * p.K);
+        p.weight = sgm_cuda_as(cuda, cursor, step->in[1].data, step->in[1].dtype, p.type,
+                               (int64_t)p.N * p.K);
     if (step->out.dtype == SGM_BF16)
         p.sums = (float *)sgm_take(cursor, (size_t)p.at_once * (size_t)p.N * sizeof(float));
     if (step->in[0].dtype != p.type)
