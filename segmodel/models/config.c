@@ -31,6 +31,18 @@ static sgm_status check_vit(sgm_model_config *config)
     return SGM_OK;
 }
 
+/* The encoder must have features of the sides that the decoder upsamples to. */
+static sgm_status check_high_res(const sgm_model_config *config)
+{
+    const sgm_tiny_vit_config *tiny = &config->tiny;
+    WITHIN("high_res", config->decoder.high_res, 0, 1);
+    if (!config->decoder.high_res) return SGM_OK;
+    int side = config->image_size / tiny->stem_stride[0];
+    bool fits = config->encoder == SGM_ENCODER_TINY_VIT && side == 4 * config->grid &&
+                side / tiny->stem_stride[1] == 2 * config->grid;
+    return fits ? SGM_OK : out_of_range("high_res", 1);
+}
+
 static sgm_status check_tiny(sgm_model_config *config)
 {
     const sgm_tiny_vit_config *tiny = &config->tiny;
@@ -72,10 +84,16 @@ sgm_status sgm_config_check(sgm_model_config *config)
     WITHIN("mask_tokens", decoder->mask_tokens, 1, 256);
     SGM_TRY(config->encoder == SGM_ENCODER_TINY_VIT ? check_tiny(config) : check_vit(config));
     WITHIN("grid", config->grid, 2, config->image_size / 4);
-    return SGM_OK;
+    return check_high_res(config);
+}
+
+int sgm_config_embedding_rows(const sgm_model_config *config)
+{
+    return config->decoder.high_res ? 4 * config->grid : config->grid;
 }
 
 static const char *const encoder_names[] = {"vit", "tiny_vit", "samus", "samihs"};
+static const char *const norm_names[] = {"batch", "layer", "none"};
 static const char *const protocol_names[] = {"sam", "medsam", "lite_medsam", "samus", "samihs"};
 
 /* The text form of every number: where it is and how many there are. */
@@ -96,6 +114,7 @@ static int list_fields(sgm_model_config *c, field f[MAX_FIELDS])
     f[n++] = (field){"decoder_depth", &c->decoder.depth, 1};
     f[n++] = (field){"decoder_mlp", &c->decoder.mlp_dim, 1};
     f[n++] = (field){"mask_tokens", &c->decoder.mask_tokens, 1};
+    f[n++] = (field){"high_res", &c->decoder.high_res, 1};
     if (c->encoder == SGM_ENCODER_TINY_VIT) {
         f[n++] = (field){"stem_kernel", &c->tiny.stem_kernel, 1};
         f[n++] = (field){"stem_strides", c->tiny.stem_stride, 2};
@@ -170,8 +189,10 @@ static sgm_status parse_pair(sgm_model_config *config, const char *key, const ch
         return SGM_OK;
     }
     if (!strcmp(key, "norm")) {
-        config->tiny.layer_norm = !strcmp(value, "layer");
-        return config->tiny.layer_norm || !strcmp(value, "batch") ? SGM_OK : bad_word(value);
+        int i = find_name(norm_names, 3, value);
+        if (i < 0) return bad_word(value);
+        config->tiny.norm = (sgm_tiny_norm)i;
+        return SGM_OK;
     }
     if (!strcmp(key, "global")) return parse_blocks(value, &config->vit.global_blocks);
     field fields[MAX_FIELDS];
@@ -192,7 +213,7 @@ sgm_status sgm_config_parse(const char *text, sgm_model_config *config)
     int kind = word ? find_name(encoder_names, 4, word) : -1;
     if (kind < 0) return bad_word(word ? word : "");
     config->encoder = (sgm_encoder_kind)kind;
-    config->decoder = (sgm_decoder_config){256, 8, 2, 2048, 4};
+    config->decoder = (sgm_decoder_config){256, 8, 2, 2048, 4, 0};
     while ((word = strtok_r(rest, " ", &rest))) {
         char *equals = strchr(word, '=');
         if (!equals) return bad_word(word);
@@ -219,8 +240,8 @@ void sgm_config_text(const sgm_model_config *config, char text[512])
     size_t used = (size_t)snprintf(text, 512, "%s protocol=%s", encoder_names[config->encoder],
                                    protocol_names[config->protocol]);
     if (tiny)
-        used += (size_t)snprintf(text + used, 512 - used, " norm=%s",
-                                 config->tiny.layer_norm ? "layer" : "batch");
+        used +=
+            (size_t)snprintf(text + used, 512 - used, " norm=%s", norm_names[config->tiny.norm]);
     for (int i = 0; i < count; i++)
         used = append_numbers(text, used, fields[i].key, fields[i].value, fields[i].count);
     int blocks[64], block_count = 0;

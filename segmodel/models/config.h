@@ -32,6 +32,10 @@ typedef struct sgm_vit_config {
     int rel_global;         /* and in global ones; resized when they differ from 2 * side - 1 */
 } sgm_vit_config;
 
+/* What follows a convolution. MobileSAM has BatchNorm; a network trained here from scratch has
+ * none: its blocks have shortcuts instead (resources/train/LABBOOK.md has the reason). */
+typedef enum sgm_tiny_norm { SGM_NORM_BATCH, SGM_NORM_LAYER, SGM_NORM_NONE } sgm_tiny_norm;
+
 typedef struct sgm_tiny_vit_config {
     int stem_kernel;    /* of both patch embedding convolutions: 3 or 1 */
     int stem_stride[2]; /* and their strides */
@@ -39,13 +43,15 @@ typedef struct sgm_tiny_vit_config {
     int merge_stride[3]; /* of the down-sampling after stages 0, 1, 2 */
     int expand;          /* of MBConv */
     int mlp_ratio;
-    bool layer_norm; /* LayerNorm2d where MobileSAM has BatchNorm */
+    sgm_tiny_norm norm;
 } sgm_tiny_vit_config;
 
 typedef struct sgm_decoder_config {
     int dim; /* channels of embedding and tokens */
     int heads, depth, mlp_dim;
     int mask_tokens;
+    int high_res; /* 1: upsampling also sees the encoder's features of stride 2 and 4 (as in SAM 2)
+                   */
 } sgm_decoder_config;
 
 typedef struct sgm_model_config {
@@ -62,6 +68,10 @@ typedef struct sgm_model_config {
 /* Are the numbers a network that can be built, within sane bounds? SGM_BAD_MODEL says which one is
  * not. Also derives `grid`. Numbers may come from a file, so nothing is taken for granted. */
 sgm_status sgm_config_check(sgm_model_config *config);
+
+/* Rows of the embedding, each of `grid` places with decoder.dim channels: grid, and with high_res
+ * three times as many after them (models.h). */
+int sgm_config_embedding_rows(const sgm_model_config *config);
 
 /* Architectures outside the table of registry.h (models trained here) as text for the metadata:
  * "tiny_vit protocol=sam image=256 dims=48,96,128,192 ...". Both directions; parsing checks. */

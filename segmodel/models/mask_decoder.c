@@ -114,8 +114,30 @@ static sgm_node *all_tokens(sgm_net *net, const sgm_decoder_config *decoder, sgm
     return sgm_concat(g, 1, 2, (sgm_node *[]){tokens, sparse});
 }
 
+/* The encoder's features of a side of `times` the grid, out of the rows below the embedding
+ * (models.h); NULL without them. */
+static sgm_node *fine_features(sgm_net *net, const sgm_model_config *config, sgm_node *embedding,
+                               int times)
+{
+    if (!config->decoder.high_res || !embedding) return NULL;
+    int64_t grid = config->grid, dim = config->decoder.dim, batch = embedding->shape.dim[0];
+    sgm_node *x = sgm_slice(net->graph, embedding, 1, times / 2 * grid, times / 2 * grid);
+    return sgm_reshape(net->graph, x,
+                       SGM_SHAPE(batch, times * grid, times * grid, dim / (times == 2 ? 4 : 8)));
+}
+
+/* x + gelu(conv3x3(x)): with features of the image just added, one look at the neighbourhood. */
+static sgm_node *refine(sgm_net *net, sgm_node *x)
+{
+    sgm_conv_spec spatial = {
+        .out = sgm_net_channels(x), .kernel = 3, .stride = 1, .pad = 1, .bias = true};
+    sgm_node *y = sgm_net_conv(net, x, spatial, "mask_decoder.refine");
+    return sgm_add(net->graph, x, sgm_act_node(net->graph, y, SGM_ACT_GELU));
+}
+
 /* Image tokens[B, grid * grid, dim] -> [B, (4 grid)^2, dim / 8]. */
-static sgm_node *upscale(sgm_net *net, const sgm_model_config *config, sgm_node *x)
+static sgm_node *upscale(sgm_net *net, const sgm_model_config *config, sgm_node *x,
+                         sgm_node *embedding)
 {
     if (!x) return NULL;
     sgm_graph *g = net->graph;
@@ -126,8 +148,13 @@ static sgm_node *upscale(sgm_net *net, const sgm_model_config *config, sgm_node 
     sgm_node *w3 = sgm_param(g, SGM_SHAPE(dim / 4, dim / 8, 2, 2), "%s.3.weight", p);
     sgm_node *b3 = sgm_param(g, SGM_SHAPE(dim / 8), "%s.3.bias", p);
     x = sgm_reshape(g, x, SGM_SHAPE(batch, side, side, dim));
-    x = sgm_net_norm(net, sgm_conv_transpose(g, x, w0, b0), 1e-6f, "%s.1", p);
-    x = sgm_conv_transpose(g, sgm_act_node(g, x, SGM_ACT_GELU), w3, b3);
+    sgm_node *quarter = fine_features(net, config, embedding, 2);
+    sgm_node *half = fine_features(net, config, embedding, 4);
+    x = sgm_conv_transpose(g, x, w0, b0);
+    if (quarter) x = sgm_add(g, x, quarter);
+    x = sgm_act_node(g, sgm_net_norm(net, x, 1e-6f, "%s.1", p), SGM_ACT_GELU);
+    x = sgm_conv_transpose(g, quarter ? refine(net, x) : x, w3, b3);
+    if (half) x = sgm_add(g, x, half);
     x = sgm_act_node(g, x, SGM_ACT_GELU);
     return sgm_reshape(g, x, SGM_SHAPE(batch, 16 * side * side, dim / 8));
 }
@@ -160,6 +187,7 @@ static sgm_node *classifiers(sgm_net *net, const sgm_decoder_config *decoder, sg
 static sgm_node *image_tokens(sgm_net *net, const sgm_model_config *config, sgm_node *embedding,
                               sgm_node *dense)
 {
+    if (config->decoder.high_res) embedding = sgm_slice(net->graph, embedding, 1, 0, config->grid);
     sgm_node *x = sgm_add(net->graph, embedding, dense);
     if (!x) return NULL;
     int64_t places = (int64_t)config->grid * config->grid;
@@ -182,8 +210,8 @@ sgm_decoder_output sgm_mask_decoder(sgm_net *net, const sgm_model_config *config
         two_way_layer(net, &t, layer);
     tokens_to_image(net, &t, TRANSFORMER ".final_attn_token_to_image",
                     TRANSFORMER ".norm_final_attn");
-    sgm_node *masks =
-        sgm_matmul(g, classifiers(net, decoder, t.queries, batch), upscale(net, config, t.keys));
+    sgm_node *masks = sgm_matmul(g, classifiers(net, decoder, t.queries, batch),
+                                 upscale(net, config, t.keys, embedding));
     sgm_decoder_output out = {
         .low_res = sgm_reshape(g, masks, SGM_SHAPE(batch, decoder->mask_tokens, side, side)),
         .iou = sgm_net_mlp(net, token(net, t.queries, 0), decoder->dim, decoder->mask_tokens, 3,

@@ -6,7 +6,10 @@
 #include "models/config.h"
 #include "models/net.h"
 
-/* image[B, S, S, 3], preprocessed -> embedding[B, grid, grid, dim]. */
+/* image[B, S, S, 3], preprocessed -> embedding[B, grid, grid, dim].
+ * With decoder.high_res, [B, 4 grid, grid, dim]: below the embedding's rows lie the features that
+ * the decoder's upsampling adds, [B, 2 grid, 2 grid, dim / 4] and [B, 4 grid, 4 grid, dim / 8], row
+ * by row; one tensor, so that whoever keeps embeddings need not know. */
 sgm_node *sgm_encoder(sgm_net *net, const sgm_model_config *config, sgm_node *image);
 
 /* The families behind it. */
@@ -41,8 +44,8 @@ typedef struct sgm_decoder_output {
     sgm_node *iou;     /* [B, mask_tokens] */
 } sgm_decoder_output;
 
-/* embedding[B | 1, grid, grid, dim]: one embedding serves all B prompt sets. `batch` is B (prompts
- * may be empty, so it cannot always be read off them). */
+/* embedding[B | 1, rows, grid, dim], as from sgm_encoder: one embedding serves all B prompt sets.
+ * `batch` is B (prompts may be empty, so it cannot always be read off them). */
 sgm_decoder_output sgm_mask_decoder(sgm_net *net, const sgm_model_config *config,
                                     sgm_node *embedding, const sgm_prompt_embedding *prompt,
                                     int64_t batch);

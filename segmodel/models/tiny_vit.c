@@ -9,19 +9,19 @@
 #define TINY_EPS 1e-5f
 
 /* <prefix>.c is a convolution without bias, <prefix>.bn a batch norm with fixed statistics, which
- * is folded into weight and bias (by constant folding, so at no cost). Models trained here may have
- * a LayerNorm2d named <prefix>.ln instead. */
+ * is folded into weight and bias (by constant folding, so at no cost). Models trained here have a
+ * bias and no norm, or a LayerNorm2d named <prefix>.ln. */
 static sgm_node *conv_norm(sgm_net *net, const sgm_tiny_vit_config *tiny, sgm_node *x,
                            sgm_conv_spec spec, const char *prefix)
 {
     if (!x) return NULL;
     sgm_graph *g = net->graph;
-    if (tiny->layer_norm) {
-        /* With a bias: without one, brightness is a mere factor of all channels, and the norm would
+    if (tiny->norm != SGM_NORM_BATCH) {
+        /* With a bias: without one, brightness is a mere factor of all channels, and a norm would
          * take it away (a grey region would look like a white one). */
         spec.bias = true;
         x = sgm_net_conv(net, x, spec, "%s.c", prefix);
-        return sgm_net_norm(net, x, 1e-6f, "%s.ln", prefix);
+        return tiny->norm == SGM_NORM_LAYER ? sgm_net_norm(net, x, 1e-6f, "%s.ln", prefix) : x;
     }
     int64_t in = spec.depthwise ? 1 : sgm_net_channels(x);
     sgm_shape channels = SGM_SHAPE(spec.out);
@@ -44,13 +44,16 @@ static sgm_node *gelu(sgm_net *net, sgm_node *x)
     return sgm_act_node(net->graph, x, SGM_ACT_GELU);
 }
 
-static sgm_node *patch_embed(sgm_net *net, const sgm_tiny_vit_config *tiny, sgm_node *x)
+/* `half` receives the features between the two convolutions. */
+static sgm_node *patch_embed(sgm_net *net, const sgm_tiny_vit_config *tiny, sgm_node *x,
+                             sgm_node **half)
 {
     sgm_conv_spec spec = {.out = tiny->dim[0] / 2,
                           .kernel = tiny->stem_kernel,
                           .stride = tiny->stem_stride[0],
                           .pad = tiny->stem_kernel / 2};
     x = gelu(net, conv_norm(net, tiny, x, spec, "image_encoder.patch_embed.seq.0"));
+    *half = x;
     spec.out = tiny->dim[0];
     spec.stride = tiny->stem_stride[1];
     return conv_norm(net, tiny, x, spec, "image_encoder.patch_embed.seq.2");
@@ -131,26 +134,49 @@ static sgm_node *tiny_block(sgm_net *net, const sgm_tiny_vit_config *tiny, int s
     snprintf(p, sizeof p, "image_encoder.layers.%d.blocks.%d.local_conv", stage, block);
     x = sgm_add(net->graph, x, attention(net, tiny, stage, block, x));
     sgm_node *local = conv_norm(net, tiny, x, (sgm_conv_spec){dim, 3, 1, 1, true, false}, p);
-    /* MobileSAM's BatchNorm re-centres every channel over many images; a LayerNorm cannot, and
-     * without a shortcut a deep stack of them forgets the image before training can stop it. */
-    x = tiny->layer_norm ? sgm_add(net->graph, x, local) : local;
+    /* MobileSAM's BatchNorm re-centres every channel over many images; nothing else here can, and
+     * without a shortcut a deep stack forgets the image before training can stop it. */
+    x = tiny->norm == SGM_NORM_BATCH ? local : sgm_add(net->graph, x, local);
     return sgm_add(net->graph, x, mlp(net, tiny, stage, block, x));
 }
 
-static sgm_node *stage(sgm_net *net, const sgm_tiny_vit_config *tiny, int i, sgm_node *x)
+static sgm_node *blocks(sgm_net *net, const sgm_tiny_vit_config *tiny, int i, sgm_node *x)
 {
     for (int block = 0; block < tiny->depth[i]; block++) {
         x = i == 0 ? mb_conv(net, tiny, block, x) : tiny_block(net, tiny, i, block, x);
         sgm_net_tap(net, x, "layer%d.block%d", i, block);
     }
-    if (i < 3) x = patch_merging(net, tiny, i, x);
-    return sgm_net_tap(net, x, "layer%d", i);
+    return x;
+}
+
+/* Features of a side of `times` the grid, to as many channels as the decoder has at that side, as
+ * rows below the embedding. SAM 2's conv_s0 and conv_s1, which it too applies once per image; 3x3
+ * here, because the stem is shallower than Hiera's. */
+static sgm_node *high_res_rows(sgm_net *net, const sgm_model_config *config, sgm_node *x, int times,
+                               const char *name)
+{
+    int64_t dim = config->decoder.dim, channels = dim / (times == 2 ? 4 : 8), grid = config->grid;
+    if (!x) return NULL;
+    sgm_conv_spec spatial = {.out = channels, .kernel = 3, .stride = 1, .pad = 1, .bias = true};
+    int64_t batch = x->shape.dim[0], rows = times * times * grid * channels / dim;
+    x = sgm_net_conv(net, x, spatial, "mask_decoder.%s", name);
+    return sgm_reshape(net->graph, x, SGM_SHAPE(batch, rows, grid, dim));
 }
 
 sgm_node *sgm_tiny_vit(sgm_net *net, const sgm_model_config *config, sgm_node *image)
 {
-    sgm_node *x = sgm_net_tap(net, patch_embed(net, &config->tiny, image), "patch_embed");
-    for (int i = 0; i < 4; i++)
-        x = stage(net, &config->tiny, i, x);
-    return sgm_sam_neck(net, config->decoder.dim, x);
+    const sgm_tiny_vit_config *tiny = &config->tiny;
+    sgm_node *half, *quarter = NULL;
+    sgm_node *x = sgm_net_tap(net, patch_embed(net, tiny, image, &half), "patch_embed");
+    for (int i = 0; i < 4; i++) {
+        x = blocks(net, tiny, i, x);
+        if (i == 0) quarter = x;
+        if (i < 3) x = patch_merging(net, tiny, i, x);
+        sgm_net_tap(net, x, "layer%d", i);
+    }
+    x = sgm_sam_neck(net, config->decoder.dim, x);
+    if (!config->decoder.high_res) return x;
+    sgm_node *rows[3] = {x, high_res_rows(net, config, quarter, 2, "conv_s1"),
+                         high_res_rows(net, config, half, 4, "conv_s0")};
+    return sgm_concat(net->graph, 1, 3, rows);
 }

@@ -13,8 +13,9 @@ static void build_decoder(sgm_net *net, const sgm_model_config *config, sgm_prog
 {
     sgm_graph *g = net->graph;
     int64_t batch = p->key.batch, tokens = p->key.tokens, grid = config->grid;
+    int64_t rows = sgm_config_embedding_rows(config);
     p->in_embedding =
-        sgm_input(g, "embedding", SGM_F32, SGM_SHAPE(1, grid, grid, config->decoder.dim));
+        sgm_input(g, "embedding", SGM_F32, SGM_SHAPE(1, rows, grid, config->decoder.dim));
     if (tokens) {
         p->coordinates = sgm_input(g, "coordinates", SGM_F32, SGM_SHAPE(batch, tokens, 2));
         p->labels = sgm_input(g, "labels", SGM_I32, SGM_SHAPE(batch, tokens));

@@ -54,7 +54,8 @@ static sgm_status reserve(buffer *b, size_t count, size_t size)
 
 static size_t embedding_count(const sgm_model_config *config)
 {
-    return (size_t)config->grid * (size_t)config->grid * (size_t)config->decoder.dim;
+    return (size_t)sgm_config_embedding_rows(config) * (size_t)config->grid *
+           (size_t)config->decoder.dim;
 }
 
 static size_t low_count(const sgm_model_config *config)
