@@ -35,6 +35,8 @@ typedef struct sgm_step {
 } sgm_step;
 
 typedef struct sgm_backend sgm_backend;
+struct sgm_trained; /* train/optim.h */
+struct sgm_optim_numbers;
 
 typedef struct sgm_backend_ops {
     const char *name; /* "ref", "cpu", "cuda" */
@@ -69,6 +71,34 @@ typedef struct sgm_backend_ops {
     /* Waits for everything submitted; errors of asynchronous work surface here. */
     sgm_status (*synchronize)(sgm_backend *backend);
     void (*destroy)(sgm_backend *backend);
+
+    /* The rest is NULL where values lie in host memory and nothing runs beside the caller:
+     * backend/transfer.h and train/optim.h do the same there. */
+
+    /* Zeros, in order with steps. */
+    sgm_status (*clear)(sgm_backend *backend, void *to, size_t size);
+    /* Transfers that nobody waits for: backend/transfer.h. */
+    sgm_status (*upload_async)(sgm_backend *backend, void *to, const void *from, size_t size,
+                               void **transfer);
+    sgm_status (*download_begin)(sgm_backend *backend, const void *from, size_t size,
+                                 void **transfer);
+    sgm_status (*download_end)(sgm_backend *backend, void *transfer, void *to, size_t size);
+    void (*release_transfer)(sgm_backend *backend, void *transfer);
+
+    /* Training keeps a BF16 copy of a parameter where steps that multiply in BF16 read input
+     * `index` of `node` so; to_bf16 makes it. */
+    bool (*keeps_bf16)(sgm_backend *backend, const sgm_node *node, int index);
+    sgm_status (*to_bf16)(sgm_backend *backend, void *to, const float *from, int64_t count);
+
+    /* The optimiser on the device (train/optim.h), all tensors at once: bind makes the table of
+     * their memory, which must not move; update is sgm_optim_update with *norm in device memory
+     * and BF16 copies renewed. */
+    sgm_status (*optim_bind)(sgm_backend *backend, const struct sgm_trained *params, int count,
+                             void **table);
+    void (*optim_release)(sgm_backend *backend, void *table);
+    sgm_status (*optim_clear)(sgm_backend *backend, void *table); /* gradients */
+    sgm_status (*optim_update)(sgm_backend *backend, void *table,
+                               const struct sgm_optim_numbers *numbers, double *norm);
 } sgm_backend_ops;
 
 struct sgm_backend {

@@ -31,6 +31,7 @@ static void destroy_parameter(sgm_backend *backend, sgm_parameter *p)
 {
     if (p->value) backend->ops->free(backend, p->value);
     if (p->grad) backend->ops->free(backend, p->grad);
+    if (p->bf16) backend->ops->free(backend, p->bf16);
     free(p->name);
     free(p);
 }
@@ -64,6 +65,8 @@ sgm_parameter *sgm_params_find(sgm_params *params, const char *name)
 static sgm_status clear(sgm_backend *backend, float *values, int64_t count)
 {
     static const float zeros[4096];
+    if (backend->ops->clear)
+        return backend->ops->clear(backend, values, (size_t)count * sizeof(float));
     for (int64_t at = 0; at < count; at += 4096) {
         int64_t n = count - at < 4096 ? count - at : 4096;
         SGM_TRY(backend->ops->upload(backend, values + at, zeros, (size_t)n * sizeof(float)));
@@ -79,15 +82,36 @@ sgm_status sgm_params_clear_grads(sgm_params *params)
     return SGM_OK;
 }
 
+sgm_status sgm_params_refresh_bf16(sgm_params *params)
+{
+    sgm_backend *backend = params->backend;
+    for (int i = 0; i < params->count; i++) {
+        const sgm_parameter *p = params->list[i];
+        if (p->bf16) SGM_TRY(backend->ops->to_bf16(backend, p->bf16, p->value, p->count));
+    }
+    return SGM_OK;
+}
+
+/* Keeps a BF16 copy of the parameter from now on (internal: train_plan.c). */
+sgm_status sgm_params_keep_bf16(sgm_params *params, sgm_parameter *p)
+{
+    sgm_backend *backend = params->backend;
+    if (p->bf16) return SGM_OK;
+    p->bf16 = backend->ops->alloc(backend, (size_t)p->count * 2);
+    if (!p->bf16) return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for parameter %s", p->name);
+    return backend->ops->to_bf16(backend, p->bf16, p->value, p->count);
+}
+
 static sgm_status fill(sgm_params *params, sgm_parameter *p)
 {
     const float *values = NULL;
     bool owned = false;
+    bool trainable = !params->trainable || params->trainable(params->trainable_user, p->name);
     size_t bytes = (size_t)p->count * sizeof(float);
     p->value = params->backend->ops->alloc(params->backend, bytes);
-    if (!params->trainable || params->trainable(params->trainable_user, p->name))
-        p->grad = params->backend->ops->alloc(params->backend, bytes);
-    if (!p->value) return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for parameter %s", p->name);
+    if (trainable) p->grad = params->backend->ops->alloc(params->backend, bytes);
+    if (!p->value || (trainable && !p->grad))
+        return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for parameter %s", p->name);
     SGM_TRY(params->read(params->read_user, p->name, p->shape, &values, &owned));
     sgm_status status = params->backend->ops->upload(params->backend, p->value, values, bytes);
     if (owned) free((void *)values);

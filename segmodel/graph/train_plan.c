@@ -1,15 +1,18 @@
 #include "graph/train_plan.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
+#include "backend/transfer.h"
 #include "graph/graph_internal.h"
 #include "graph/layout.h"
 #include "graph/plan_internal.h"
 
 sgm_status sgm_params_of_node(sgm_params *params, const sgm_node *node, sgm_parameter **out);
+sgm_status sgm_params_keep_bf16(sgm_params *params, sgm_parameter *p);
 sgm_backend *sgm_params_backend(const sgm_params *params);
 
 /* Per node of the graph. Gradients belong to bases: a view's gradient is its base's. */
@@ -18,7 +21,8 @@ typedef struct train_value {
     bool on_path;  /* lies between a trainable parameter and the loss */
     bool has_grad; /* a later node contributes to its gradient */
     sgm_parameter *param;
-    void *fixed; /* DATA: device copy (owned unless the graph's) */
+    void *fixed;    /* DATA: device copy (owned unless the graph's) */
+    void *transfer; /* INPUT: what uploads pass through */
     size_t offset, grad_offset;
     int forward_time, backward_time; /* of the node's step; -1: none */
 } train_value;
@@ -43,6 +47,7 @@ struct sgm_train_plan {
     train_step *steps;
     char *memory;
     size_t bytes;
+    float *seed, seeded; /* device: the gradient of the loss, and what it is */
     double forward_seconds[SGM_OP_COUNT], backward_seconds[SGM_OP_COUNT];
 };
 
@@ -123,6 +128,22 @@ static void mark_path(sgm_train_plan *plan)
             plan->values[id].param->used = true;
 }
 
+/* Does this step read input i, a parameter or a view of one, from its BF16 copy? */
+static bool reads_copy(sgm_train_plan *plan, const sgm_node *node, int i)
+{
+    const sgm_backend_ops *ops = plan->backend->ops;
+    return plan->bf16 && node->in[i] && value_of(plan, node->in[i])->param && ops->keeps_bf16 &&
+           ops->keeps_bf16(plan->backend, node, i);
+}
+
+static sgm_status keep_bf16(sgm_train_plan *plan, const sgm_node *node)
+{
+    for (int i = 0; i < node->input_count; i++)
+        if (reads_copy(plan, node, i))
+            SGM_TRY(sgm_params_keep_bf16(plan->params, value_of(plan, node->in[i])->param));
+    return SGM_OK;
+}
+
 static sgm_status bind_leaves(sgm_train_plan *plan)
 {
     for (int id = 0; id < plan->node_count; id++) {
@@ -130,6 +151,7 @@ static sgm_status bind_leaves(sgm_train_plan *plan)
         train_value *v = &plan->values[id];
         if (!v->needed) continue;
         if (node->op == SGM_OP_PARAM) SGM_TRY(sgm_params_of_node(plan->params, node, &v->param));
+        if (plan->bf16) SGM_TRY(keep_bf16(plan, node));
         if (node->op != SGM_OP_DATA) continue;
         size_t bytes = (size_t)sgm_shape_count(node->shape) * sizeof(float);
         v->fixed = plan->backend->ops->alloc(plan->backend, bytes);
@@ -202,6 +224,7 @@ static void *grad_memory(sgm_train_plan *plan, const sgm_node *node)
 {
     train_value *v = value_of(plan, node);
     if (v->param) return v->param->grad;
+    if (plan->loss && sgm_base_of(node) == sgm_base_of(plan->loss)) return plan->seed;
     return plan->memory ? plan->memory + v->grad_offset : NULL;
 }
 
@@ -213,6 +236,10 @@ static sgm_step resolve(sgm_train_plan *plan, const train_step *planned, bool ba
         if (!node->in[i]) continue;
         step.in[i] =
             (sgm_tensor){value_memory(plan, node->in[i]), node->in[i]->dtype, node->in[i]->shape};
+        if (reads_copy(plan, node, i)) {
+            step.in[i].data = value_of(plan, node->in[i])->param->bf16;
+            step.in[i].dtype = SGM_BF16;
+        }
         if (backward && wanted_grad(plan, node, i))
             step.grad_in[i] =
                 (sgm_tensor){grad_memory(plan, node->in[i]), SGM_F32, node->in[i]->shape};
@@ -334,7 +361,8 @@ static sgm_status build(sgm_train_plan *plan, sgm_node *const outputs[])
     SGM_TRY(make_steps(plan));
     SGM_TRY(lay_out(plan));
     plan->memory = plan->backend->ops->alloc(plan->backend, plan->bytes ? plan->bytes : 64);
-    if (!plan->memory)
+    plan->seed = plan->backend->ops->alloc(plan->backend, sizeof *plan->seed);
+    if (!plan->memory || !plan->seed)
         return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for a training step (%zu MiB)",
                         plan->bytes >> 20);
     return SGM_OK;
@@ -355,6 +383,7 @@ sgm_status sgm_train_plan_create(const sgm_graph *graph, sgm_params *params, sgm
     plan->loss = loss;
     plan->output_count = output_count;
     plan->bf16 = bf16;
+    plan->seeded = NAN; /* nothing yet */
     plan->node_count = sgm_graph_size(graph);
     sgm_status status = build(plan, outputs);
     if (status != SGM_OK) {
@@ -368,9 +397,12 @@ sgm_status sgm_train_plan_create(const sgm_graph *graph, sgm_params *params, sgm
 void sgm_train_plan_destroy(sgm_train_plan *plan)
 {
     if (!plan) return;
-    for (int id = 0; plan->values && id < plan->node_count; id++)
+    for (int id = 0; plan->values && id < plan->node_count; id++) {
         if (plan->values[id].fixed) plan->backend->ops->free(plan->backend, plan->values[id].fixed);
+        sgm_transfer_release(plan->backend, plan->values[id].transfer);
+    }
     if (plan->memory) plan->backend->ops->free(plan->backend, plan->memory);
+    if (plan->seed) plan->backend->ops->free(plan->backend, plan->seed);
     free(plan->values);
     free(plan->outputs);
     free(plan->steps);
@@ -386,8 +418,9 @@ sgm_status sgm_train_plan_set(sgm_train_plan *plan, const sgm_node *input, const
 {
     if (input->op != SGM_OP_INPUT) return sgm_fail(SGM_INTERNAL, "node %d is no input", input->id);
     if (!plan->values[input->id].needed) return SGM_OK;
-    return plan->backend->ops->upload(plan->backend, value_memory(plan, input), values,
-                                      (size_t)sgm_shape_count(input->shape) * 4);
+    return sgm_upload_async(plan->backend, value_memory(plan, input), values,
+                            (size_t)sgm_shape_count(input->shape) * 4,
+                            &plan->values[input->id].transfer);
 }
 
 sgm_status sgm_train_plan_get(sgm_train_plan *plan, const sgm_node *node, float *values)
@@ -408,7 +441,7 @@ static double now(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-sgm_status sgm_train_plan_forward(sgm_train_plan *plan)
+static sgm_status submit_forward(sgm_train_plan *plan)
 {
     for (int t = 0; t < plan->step_count; t++) {
         double start = now();
@@ -416,15 +449,28 @@ sgm_status sgm_train_plan_forward(sgm_train_plan *plan)
         SGM_TRY(plan->backend->ops->forward(plan->backend, &step));
         plan->forward_seconds[step.node->op] += now() - start;
     }
+    return SGM_OK;
+}
+
+sgm_status sgm_train_plan_forward(sgm_train_plan *plan)
+{
+    SGM_TRY(submit_forward(plan));
     return plan->backend->ops->synchronize(plan->backend);
 }
 
-sgm_status sgm_train_plan_step(sgm_train_plan *plan, float grad_scale)
+static sgm_status set_seed(sgm_train_plan *plan, float grad_scale)
 {
-    SGM_TRY(sgm_train_plan_forward(plan));
+    if (plan->seeded == grad_scale) return SGM_OK;
+    plan->seeded = grad_scale;
+    return plan->backend->ops->upload(plan->backend, plan->seed, &plan->seeded,
+                                      sizeof plan->seeded);
+}
+
+sgm_status sgm_train_plan_submit(sgm_train_plan *plan, float grad_scale)
+{
     if (!plan->loss) return sgm_fail(SGM_INTERNAL, "this plan has no loss");
-    SGM_TRY(plan->backend->ops->upload(plan->backend, grad_memory(plan, plan->loss), &grad_scale,
-                                       sizeof grad_scale));
+    SGM_TRY(submit_forward(plan));
+    SGM_TRY(set_seed(plan, grad_scale));
     for (int t = plan->step_count - 1; t >= 0; t--) {
         if (!plan->steps[t].backward) continue;
         double start = now();
@@ -432,6 +478,12 @@ sgm_status sgm_train_plan_step(sgm_train_plan *plan, float grad_scale)
         SGM_TRY(plan->backend->ops->backward(plan->backend, &step));
         plan->backward_seconds[step.node->op] += now() - start;
     }
+    return SGM_OK;
+}
+
+sgm_status sgm_train_plan_step(sgm_train_plan *plan, float grad_scale)
+{
+    SGM_TRY(sgm_train_plan_submit(plan, grad_scale));
     return plan->backend->ops->synchronize(plan->backend);
 }
 

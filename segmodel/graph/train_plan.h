@@ -19,7 +19,8 @@ typedef struct sgm_parameter {
     char *name;
     sgm_shape shape;
     int64_t count;
-    float *value; /* device memory */
+    float *value; /* device memory; plans look at the pointer in every run */
+    void *bf16;   /* copy of value in device memory that BF16 products read, or NULL */
     float *grad;  /* device memory, sums up until sgm_params_clear_grads; NULL: frozen */
     bool used;    /* read by a plan's loss: `grad` receives something */
 } sgm_parameter;
@@ -36,6 +37,8 @@ int sgm_params_count(const sgm_params *params);
 sgm_parameter *sgm_params_get(sgm_params *params, int index);
 sgm_parameter *sgm_params_find(sgm_params *params, const char *name);
 sgm_status sgm_params_clear_grads(sgm_params *params);
+/* Makes the BF16 copies again, after values were changed by anything but the optimiser. */
+sgm_status sgm_params_refresh_bf16(sgm_params *params);
 
 typedef struct sgm_train_plan sgm_train_plan;
 
@@ -48,12 +51,15 @@ sgm_status sgm_train_plan_create(const sgm_graph *graph, sgm_params *params, sgm
 void sgm_train_plan_destroy(sgm_train_plan *plan);
 size_t sgm_train_plan_bytes(const sgm_train_plan *plan);
 
-/* Host values of an input (F32, or I32 for indices); they stay until set again. */
+/* Host values of an input (F32, or I32 for indices); they stay until set again. Returns when the
+ * values have been read, on a GPU before they have arrived. */
 sgm_status sgm_train_plan_set(sgm_train_plan *plan, const sgm_node *input, const void *values);
 /* Forward only. */
 sgm_status sgm_train_plan_forward(sgm_train_plan *plan);
 /* Forward and backward; adds grad_scale * d loss / d parameter to the gradients. */
 sgm_status sgm_train_plan_step(sgm_train_plan *plan, float grad_scale);
+/* The same without waiting for it: errors of the device show in a later call. */
+sgm_status sgm_train_plan_submit(sgm_train_plan *plan, float grad_scale);
 /* An output or the loss, as F32. */
 sgm_status sgm_train_plan_get(sgm_train_plan *plan, const sgm_node *node, float *values);
 /* Device memory of an output, e.g. to hand one plan's output to another plan's input. */

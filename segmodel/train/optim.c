@@ -2,15 +2,6 @@
 
 #include <math.h>
 
-void sgm_optim_accumulate(sgm_trained *params, int count, const float *const gradients[],
-                          double scale)
-{
-    float s = (float)scale;
-    for (int p = 0; p < count; p++)
-        for (int64_t i = 0; i < params[p].count; i++)
-            params[p].gradient[i] += s * gradients[p][i];
-}
-
 double sgm_optim_norm(const sgm_trained *params, int count)
 {
     double sum = 0;
@@ -29,55 +20,79 @@ void sgm_optim_clip(sgm_trained *params, int count, double norm, double limit)
             params[p].gradient[i] *= scale;
 }
 
-static void sgd_step(const sgm_optim_options *o, float rate, int64_t step, float decay,
-                     sgm_trained *p)
-{
-    float momentum = (float)o->beta1;
-    for (int64_t i = 0; i < p->count; i++) {
-        float g = p->gradient[i] + decay * p->value[i];
-        p->first[i] = step == 1 ? g : momentum * p->first[i] + g;
-        p->value[i] -= rate * p->first[i];
-    }
-}
-
-static void adam_step(const sgm_optim_options *o, double rate, int64_t step, float decay,
-                      sgm_trained *p)
+sgm_optim_numbers sgm_optim_numbers_of(const sgm_optim_options *o, double rate, int64_t step,
+                                       double clip, double ema)
 {
     bool decoupled = o->kind == SGM_OPTIMIZER_ADAMW;
-    float b1 = (float)o->beta1, c1 = (float)(1 - o->beta1);
-    float b2 = (float)o->beta2, c2 = (float)(1 - o->beta2), epsilon = (float)o->epsilon;
-    float size = (float)(rate / (1 - pow(o->beta1, (double)step)));
-    float root = (float)sqrt(1 - pow(o->beta2, (double)step));
-    float keep = decoupled ? (float)(1 - rate * decay) : 1;
+    float decay = (float)o->weight_decay;
+    double early = (1 + (double)step) / (10 + (double)step);
+    return (sgm_optim_numbers){
+        .kind = o->kind,
+        .decay_vectors = o->decay_vectors,
+        .start = step == 1,
+        .rate = (float)rate,
+        .b1 = (float)o->beta1,
+        .c1 = (float)(1 - o->beta1),
+        .b2 = (float)o->beta2,
+        .c2 = (float)(1 - o->beta2),
+        .epsilon = (float)o->epsilon,
+        .size = (float)(rate / (1 - pow(o->beta1, (double)step))),
+        .root = (float)sqrt(1 - pow(o->beta2, (double)step)),
+        .decay = decoupled ? 0 : decay,
+        .keep = decoupled ? (float)(1 - rate * decay) : 1,
+        .clip = clip,
+        .average = (float)fmin(ema, early),
+    };
+}
+
+static void sgd_step(const sgm_optim_numbers *n, float decay, sgm_trained *p)
+{
     for (int64_t i = 0; i < p->count; i++) {
-        float g = p->gradient[i] + (decoupled ? 0 : decay * p->value[i]);
-        float m = b1 * p->first[i] + c1 * g, v = b2 * p->second[i] + c2 * g * g;
+        float g = p->gradient[i] + decay * p->value[i];
+        p->first[i] = n->start ? g : n->b1 * p->first[i] + g;
+        p->value[i] -= n->rate * p->first[i];
+    }
+}
+
+static void adam_step(const sgm_optim_numbers *n, float decay, float keep, sgm_trained *p)
+{
+    for (int64_t i = 0; i < p->count; i++) {
+        float g = p->gradient[i] + decay * p->value[i];
+        float m = n->b1 * p->first[i] + n->c1 * g, v = n->b2 * p->second[i] + n->c2 * g * g;
         p->first[i] = m;
         p->second[i] = v;
-        p->value[i] = keep * p->value[i] - size * m / (sqrtf(v) / root + epsilon);
+        p->value[i] = keep * p->value[i] - n->size * m / (sqrtf(v) / n->root + n->epsilon);
     }
 }
 
-void sgm_optim_step(const sgm_optim_options *options, double rate, int64_t step,
-                    sgm_trained *params, int count)
+void sgm_optim_step(const sgm_optim_numbers *numbers, sgm_trained *params, int count)
 {
     for (int p = 0; p < count; p++) {
-        bool decays = params[p].matrix || options->decay_vectors;
-        float decay = decays ? (float)options->weight_decay : 0;
-        if (options->kind == SGM_OPTIMIZER_SGD)
-            sgd_step(options, (float)rate, step, decay, &params[p]);
+        bool decays = sgm_optim_decays(numbers, params[p].matrix);
+        float decay = decays ? numbers->decay : 0, keep = decays ? numbers->keep : 1;
+        if (numbers->kind == SGM_OPTIMIZER_SGD)
+            sgd_step(numbers, decay, &params[p]);
         else
-            adam_step(options, rate, step, decay, &params[p]);
+            adam_step(numbers, decay, keep, &params[p]);
     }
 }
 
-void sgm_optim_average(double decay, int64_t step, sgm_trained *params, int count)
+void sgm_optim_average(const sgm_optim_numbers *numbers, sgm_trained *params, int count)
 {
-    double early = (1 + (double)step) / (10 + (double)step);
-    float d = (float)fmin(decay, early);
+    float d = numbers->average;
     for (int p = 0; p < count; p++)
         for (int64_t i = 0; params[p].average && i < params[p].count; i++)
             params[p].average[i] = d * params[p].average[i] + (1 - d) * params[p].value[i];
+}
+
+void sgm_optim_update(const sgm_optim_numbers *numbers, sgm_trained *params, int count,
+                      double *norm)
+{
+    *norm = sgm_optim_norm(params, count);
+    if (!isfinite(*norm)) return;
+    if (numbers->clip > 0) sgm_optim_clip(params, count, *norm, numbers->clip);
+    sgm_optim_step(numbers, params, count);
+    sgm_optim_average(numbers, params, count);
 }
 
 double sgm_schedule_rate(const sgm_schedule *s, int64_t step, double progress)

@@ -33,11 +33,11 @@ static void progress_text(const sgm_train_progress_state *s, char text[160])
              s->best_step, s->without_progress);
 }
 
-static sgm_status add_parts(sgm_checkpoint_writer *writer, const sgm_master *master)
+static sgm_status add_parts(sgm_checkpoint_writer *writer, const sgm_trained *trained, int count)
 {
     char name[320];
-    for (int i = 0; i < master->trained_count; i++) {
-        const sgm_trained *t = &master->trained[i];
+    for (int i = 0; i < count; i++) {
+        const sgm_trained *t = &trained[i];
         for (int part = 0; part < PART_COUNT; part++) {
             if (!part_of(t, part)) continue;
             snprintf(name, sizeof name, "%s/%s", PARTS[part], t->name);
@@ -53,6 +53,7 @@ sgm_status sgm_train_state_save(const char *path, const sgm_train_config *config
                                 const sgm_train_progress_state *state)
 {
     sgm_checkpoint_writer *writer;
+    sgm_host_master host;
     char run[640], progress[160];
     identity(config, pack_hash, run);
     progress_text(state, progress);
@@ -60,8 +61,12 @@ sgm_status sgm_train_state_save(const char *path, const sgm_train_config *config
     sgm_status status = sgm_checkpoint_writer_metadata(writer, "training_run", run);
     if (status == SGM_OK)
         status = sgm_checkpoint_writer_metadata(writer, "training_progress", progress);
-    if (status == SGM_OK) status = add_parts(writer, master);
-    if (status == SGM_OK) status = sgm_checkpoint_writer_save(writer, path);
+    if (status == SGM_OK) {
+        status = sgm_master_read(master, &host);
+        if (status == SGM_OK) status = add_parts(writer, host.trained, master->trained_count);
+        if (status == SGM_OK) status = sgm_checkpoint_writer_save(writer, path);
+        sgm_host_master_clear(&host);
+    }
     sgm_checkpoint_writer_destroy(writer);
     return status;
 }
@@ -79,6 +84,15 @@ static sgm_status load_part(const sgm_checkpoint *file, const char *path, const 
     return SGM_OK;
 }
 
+static sgm_status load_parts(const sgm_checkpoint *file, const char *path,
+                             const sgm_trained *trained, int count)
+{
+    for (int i = 0; i < count; i++)
+        for (int part = 0; part < PART_COUNT; part++)
+            if (part_of(&trained[i], part)) SGM_TRY(load_part(file, path, &trained[i], part));
+    return SGM_OK;
+}
+
 static sgm_status load_all(const sgm_checkpoint *file, const char *path, const char *run,
                            sgm_master *master, sgm_train_progress_state *state)
 {
@@ -93,11 +107,12 @@ static sgm_status load_all(const sgm_checkpoint *file, const char *path, const c
         sscanf(progress, "%" SCNd64 " %lf %lf %" SCNd64 " %d", &state->step, &state->seconds,
                &state->best, &state->best_step, &state->without_progress) != 5)
         return sgm_fail(SGM_BAD_MODEL, "%s: training_progress is missing or damaged", path);
-    for (int i = 0; i < master->trained_count; i++)
-        for (int part = 0; part < PART_COUNT; part++)
-            if (part_of(&master->trained[i], part))
-                SGM_TRY(load_part(file, path, &master->trained[i], part));
-    return SGM_OK;
+    sgm_host_master host;
+    sgm_status status = sgm_master_read(master, &host);
+    if (status == SGM_OK) status = load_parts(file, path, host.trained, master->trained_count);
+    if (status == SGM_OK) status = sgm_master_write(master, &host);
+    sgm_host_master_clear(&host);
+    return status;
 }
 
 sgm_status sgm_train_state_load(const char *path, const sgm_train_config *config,
@@ -113,24 +128,22 @@ sgm_status sgm_train_state_load(const char *path, const sgm_train_config *config
     return status;
 }
 
-/* Values of every parameter: trained ones from the host, frozen ones from the device. */
-static sgm_status add_model(sgm_checkpoint_writer *writer, sgm_backend *backend,
-                            const sgm_master *master, float *frozen)
+/* Values of every parameter, read into `values`. */
+static sgm_status add_model(sgm_checkpoint_writer *writer, const sgm_master *master, float *values)
 {
+    sgm_backend *backend = master->backend;
     int next = 0;
     for (int i = 0; i < sgm_params_count(master->params); i++) {
         const sgm_parameter *p = sgm_params_get(master->params, i);
-        const float *values = frozen;
+        const float *from = p->value;
         if (next < master->trained_count && master->parameters[next] == p) {
             const sgm_trained *t = &master->trained[next++];
-            values = t->average ? t->average : t->value;
-        } else {
-            SGM_TRY(backend->ops->download(backend, frozen, p->value,
-                                           (size_t)p->count * sizeof(float)));
-            frozen += p->count;
+            if (t->average) from = t->average;
         }
+        SGM_TRY(backend->ops->download(backend, values, from, (size_t)p->count * sizeof(float)));
         SGM_TRY(sgm_checkpoint_writer_add_f32(writer, p->name, p->shape.ndim, p->shape.dim, values,
                                               SGM_STORED_F32));
+        values += p->count;
     }
     return SGM_OK;
 }
@@ -165,21 +178,21 @@ static sgm_status add_metadata(sgm_checkpoint_writer *writer, const sgm_train_co
     return sgm_checkpoint_writer_metadata(writer, "training", note);
 }
 
-sgm_status sgm_train_export(const char *path, const sgm_train_config *config, sgm_backend *backend,
+sgm_status sgm_train_export(const char *path, const sgm_train_config *config,
                             const sgm_master *master, const sgm_checkpoint *init, const char *note)
 {
     int64_t floats = 1;
     for (int i = 0; i < sgm_params_count(master->params); i++)
         floats += sgm_params_get(master->params, i)->count;
-    float *frozen = malloc((size_t)floats * sizeof *frozen);
+    float *values = malloc((size_t)floats * sizeof *values);
     sgm_checkpoint_writer *writer = NULL;
-    sgm_status status = frozen ? sgm_checkpoint_writer_create(&writer)
+    sgm_status status = values ? sgm_checkpoint_writer_create(&writer)
                                : sgm_fail(SGM_OUT_OF_MEMORY, "%s: no memory", path);
     if (status == SGM_OK) status = add_metadata(writer, config, note);
-    if (status == SGM_OK) status = add_model(writer, backend, master, frozen);
+    if (status == SGM_OK) status = add_model(writer, master, values);
     if (status == SGM_OK) status = add_untouched(writer, config, master, init);
     if (status == SGM_OK) status = sgm_checkpoint_writer_save(writer, path);
     sgm_checkpoint_writer_destroy(writer);
-    free(frozen);
+    free(values);
     return status;
 }

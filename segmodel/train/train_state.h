@@ -18,16 +18,16 @@ sgm_status sgm_train_state_save(const char *path, const sgm_train_config *config
                                 uint64_t pack_hash, const sgm_master *master,
                                 const sgm_train_progress_state *state);
 
-/* Restores values, moments and averages. SGM_BAD_MODEL when the file belongs to another network,
- * batch size, seed or pack: going on would not be the same run. */
+/* Restores values, moments and averages, on the device too. SGM_BAD_MODEL when the file belongs to
+ * another network, batch size, seed or pack: going on would not be the same run. */
 sgm_status sgm_train_state_load(const char *path, const sgm_train_config *config,
                                 uint64_t pack_hash, sgm_master *master,
                                 sgm_train_progress_state *state);
 
-/* The model as FP32: averages where there are any, all other parameters from the device; tensors
- * that training does not touch come from `init` (the warm start's checkpoint, or NULL). `note` is
- * one sentence about the run for the metadata. */
-sgm_status sgm_train_export(const char *path, const sgm_train_config *config, sgm_backend *backend,
+/* The model as FP32: averages where there are any, else values; tensors that training does not
+ * touch come from `init` (the warm start's checkpoint, or NULL). `note` is one sentence about the
+ * run for the metadata. */
+sgm_status sgm_train_export(const char *path, const sgm_train_config *config,
                             const sgm_master *master, const sgm_checkpoint *init, const char *note);
 
 #endif

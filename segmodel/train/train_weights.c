@@ -110,76 +110,187 @@ bool sgm_is_trainable(void *user, const char *name)
            !ends_with(name, "gaussian_matrix") && !sgm_name_matches(config->freeze, name);
 }
 
+/* ---------------------------------------------------------------------------------- the master */
+
+/* Floats of a tensor's share of a block: as aligned as memory of its own. */
+static int64_t room_of(int64_t count)
+{
+    return (count + 63) / 64 * 64;
+}
+
 static void place(sgm_trained *t, const sgm_parameter *p, bool average, float **at)
 {
-    *t = (sgm_trained){.name = p->name, .count = p->count, .matrix = p->shape.ndim > 1};
-    float **const parts[] = {&t->value, &t->gradient, &t->first, &t->second, &t->average};
-    for (int i = 0; i < (average ? 5 : 4); i++) {
+    *t = (sgm_trained){.name = p->name,
+                       .count = p->count,
+                       .matrix = p->shape.ndim > 1,
+                       .value = p->value,
+                       .gradient = p->grad,
+                       .bf16 = p->bf16};
+    float **const parts[] = {&t->first, &t->second, &t->average};
+    for (int i = 0; i < (average ? 3 : 2); i++) {
         *parts[i] = *at;
-        *at += p->count;
+        *at += room_of(p->count);
     }
+}
+
+static sgm_status zero(sgm_backend *backend, void *memory, size_t size)
+{
+    if (backend->ops->clear) return backend->ops->clear(backend, memory, size);
+    memset(memory, 0, size); /* host memory */
+    return SGM_OK;
+}
+
+static sgm_status reserve(sgm_master *m, bool with_average)
+{
+    int count = sgm_params_count(m->params);
+    size_t floats = 64;
+    for (int i = 0; i < count; i++) {
+        const sgm_parameter *p = sgm_params_get(m->params, i);
+        if (p->grad && p->used) floats += (size_t)room_of(p->count) * (with_average ? 3 : 2);
+    }
+    m->trained = calloc((size_t)count + 1, sizeof *m->trained);
+    m->parameters = calloc((size_t)count + 1, sizeof *m->parameters);
+    m->memory = m->backend->ops->alloc(m->backend, floats * sizeof(float));
+    m->norm = m->backend->ops->alloc(m->backend, sizeof *m->norm);
+    if (!m->trained || !m->parameters || !m->memory || !m->norm)
+        return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for the optimiser (%zu MiB)",
+                        floats * sizeof(float) >> 20);
+    return zero(m->backend, m->memory, floats * sizeof(float));
+}
+
+static sgm_status start_averages(sgm_master *m)
+{
+    const sgm_backend_ops *ops = m->backend->ops;
+    for (int i = 0; i < m->trained_count; i++) {
+        const sgm_trained *t = &m->trained[i];
+        size_t bytes = (size_t)t->count * sizeof(float);
+        float *values = malloc(bytes);
+        if (!values) return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for the optimiser");
+        sgm_status status = ops->download(m->backend, values, t->value, bytes);
+        if (status == SGM_OK) status = ops->upload(m->backend, t->average, values, bytes);
+        free(values);
+        if (status != SGM_OK) return status;
+    }
+    return SGM_OK;
+}
+
+static sgm_status set_up(sgm_master *m, bool with_average)
+{
+    SGM_TRY(reserve(m, with_average));
+    float *at = m->memory;
+    for (int i = 0; i < sgm_params_count(m->params); i++) {
+        sgm_parameter *p = sgm_params_get(m->params, i);
+        if (!p->grad || !p->used) continue;
+        place(&m->trained[m->trained_count], p, with_average, &at);
+        m->parameters[m->trained_count++] = p;
+    }
+    if (with_average) SGM_TRY(start_averages(m));
+    if (!m->backend->ops->optim_bind) return SGM_OK;
+    return m->backend->ops->optim_bind(m->backend, m->trained, m->trained_count, &m->table);
 }
 
 sgm_status sgm_master_create(sgm_backend *backend, sgm_params *params, bool with_average,
                              sgm_master *out)
 {
-    memset(out, 0, sizeof *out);
-    int count = sgm_params_count(params);
-    int64_t floats = 0;
-    for (int i = 0; i < count; i++) {
-        const sgm_parameter *p = sgm_params_get(params, i);
-        if (p->grad && p->used) floats += p->count * (with_average ? 5 : 4);
+    *out = (sgm_master){.backend = backend, .params = params};
+    sgm_status status = set_up(out, with_average);
+    if (status != SGM_OK) sgm_master_clear(out);
+    return status;
+}
+
+static void point_to(sgm_master *master, bool averages)
+{
+    for (int i = 0; i < master->trained_count; i++) {
+        const sgm_trained *t = &master->trained[i];
+        master->parameters[i]->value = averages && t->average ? t->average : t->value;
     }
-    out->params = params;
-    out->trained = calloc((size_t)count + 1, sizeof *out->trained);
-    out->parameters = calloc((size_t)count + 1, sizeof *out->parameters);
-    out->memory = calloc((size_t)floats + 1, sizeof *out->memory);
-    if (!out->trained || !out->parameters || !out->memory) {
-        sgm_master_clear(out);
-        return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for the optimiser");
-    }
-    float *at = out->memory;
-    for (int i = 0; i < count; i++) {
-        sgm_parameter *p = sgm_params_get(params, i);
-        if (!p->grad || !p->used) continue;
-        sgm_trained *t = &out->trained[out->trained_count];
-        out->parameters[out->trained_count++] = p;
-        place(t, p, with_average, &at);
-        size_t bytes = (size_t)p->count * sizeof(float);
-        sgm_status status = backend->ops->download(backend, t->value, p->value, bytes);
-        if (status != SGM_OK) {
-            sgm_master_clear(out);
-            return status;
-        }
-        if (with_average) memcpy(t->average, t->value, bytes);
-    }
-    return SGM_OK;
 }
 
 void sgm_master_clear(sgm_master *master)
 {
+    sgm_backend *backend = master->backend;
+    if (!backend) return;
+    point_to(master, false);
+    if (master->table) backend->ops->optim_release(backend, master->table);
+    if (master->memory) backend->ops->free(backend, master->memory);
+    if (master->norm) backend->ops->free(backend, master->norm);
     free(master->trained);
     free(master->parameters);
-    free(master->memory);
     memset(master, 0, sizeof *master);
 }
 
-sgm_status sgm_master_fetch_gradients(sgm_backend *backend, sgm_master *master)
+sgm_status sgm_master_clear_gradients(sgm_master *master)
 {
-    for (int i = 0; i < master->trained_count; i++)
-        SGM_TRY(backend->ops->download(backend, master->trained[i].gradient,
-                                       master->parameters[i]->grad,
-                                       (size_t)master->trained[i].count * sizeof(float)));
+    if (!master->table) return sgm_params_clear_grads(master->params);
+    return master->backend->ops->optim_clear(master->backend, master->table);
+}
+
+sgm_status sgm_master_update(sgm_master *master, const sgm_optim_numbers *numbers)
+{
+    if (master->table)
+        return master->backend->ops->optim_update(master->backend, master->table, numbers,
+                                                  master->norm);
+    sgm_optim_update(numbers, master->trained, master->trained_count, master->norm);
     return SGM_OK;
 }
 
-sgm_status sgm_master_send(sgm_backend *backend, sgm_master *master, bool averages)
+sgm_status sgm_master_show(sgm_master *master, bool averages)
 {
-    for (int i = 0; i < master->trained_count; i++) {
-        const sgm_trained *t = &master->trained[i];
-        SGM_TRY(backend->ops->upload(backend, master->parameters[i]->value,
-                                     averages && t->average ? t->average : t->value,
-                                     (size_t)t->count * sizeof(float)));
-    }
+    if (!master->trained_count || !master->trained[0].average) return SGM_OK;
+    point_to(master, averages);
+    return sgm_params_refresh_bf16(master->params);
+}
+
+/* ---------------------------------------------------------------------------- the host's copies */
+
+enum { PARTS = 5 };
+
+static float **part_of(sgm_trained *t, int part)
+{
+    float **const parts[PARTS] = {&t->gradient, &t->value, &t->first, &t->second, &t->average};
+    return parts[part];
+}
+
+sgm_status sgm_master_read(const sgm_master *master, sgm_host_master *out)
+{
+    int count = master->trained_count;
+    size_t floats = 1;
+    memset(out, 0, sizeof *out);
+    for (int i = 0; i < count; i++)
+        floats += (size_t)master->trained[i].count * PARTS;
+    out->trained = calloc((size_t)count + 1, sizeof *out->trained);
+    if (!out->trained) return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for a copy of the weights");
+    memcpy(out->trained, master->trained, (size_t)count * sizeof *out->trained);
+    if (master->backend->ops->host_memory) return SGM_OK;
+    float *at = out->memory = malloc(floats * sizeof *at);
+    if (!at) return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for a copy of the weights");
+    for (int i = 0; i < count; i++)
+        for (int part = 0; part < PARTS; part++) {
+            float **values = part_of(&out->trained[i], part);
+            size_t bytes = (size_t)out->trained[i].count * sizeof *at;
+            if (!*values) continue;
+            SGM_TRY(master->backend->ops->download(master->backend, at, *values, bytes));
+            *values = at;
+            at += out->trained[i].count;
+        }
     return SGM_OK;
+}
+
+sgm_status sgm_master_write(sgm_master *master, const sgm_host_master *host)
+{
+    for (int i = 0; host->memory && i < master->trained_count; i++)
+        for (int part = 1; part < PARTS; part++) {
+            float *to = *part_of(&master->trained[i], part);
+            const float *from = *part_of(&host->trained[i], part);
+            size_t bytes = (size_t)master->trained[i].count * sizeof *to;
+            if (to) SGM_TRY(master->backend->ops->upload(master->backend, to, from, bytes));
+        }
+    return sgm_params_refresh_bf16(master->params);
+}
+
+void sgm_host_master_clear(sgm_host_master *host)
+{
+    free(host->trained);
+    free(host->memory);
+    memset(host, 0, sizeof *host);
 }

@@ -1,5 +1,5 @@
-/* Where training weights come from, and their host copies: FP32 master values, moments, averages.
- */
+/* Where training weights come from, and what the optimiser keeps beside them: FP32 master values,
+ * moments and averages, all in the backend's memory. They come to the host to be saved only. */
 #ifndef SEGMODEL_TRAIN_TRAIN_WEIGHTS_H
 #define SEGMODEL_TRAIN_TRAIN_WEIGHTS_H
 
@@ -23,22 +23,42 @@ sgm_status sgm_first_values_read(void *user, const char *name, sgm_shape shape,
  * encoding's matrix never are, what matches `freeze` is not. */
 bool sgm_is_trainable(void *config, const char *name);
 
-/* Host side of all parameters; those without gradient have no moments. */
+/* What is trained. The master values are the parameters' own. */
 typedef struct sgm_master {
-    sgm_params *params; /* borrowed */
-    sgm_trained *trained;
+    sgm_backend *backend; /* borrowed, as params */
+    sgm_params *params;
+    sgm_trained *trained; /* arrays in the backend's memory */
     int trained_count;
-    float *memory;
     sgm_parameter **parameters;
+    void *memory; /* moments and averages */
+    double *norm; /* the backend's memory: of the gradients of the last update */
+    void *table;  /* the backend's, NULL in host memory */
 } sgm_master;
 
-/* Copies the device's values; call after the plan is made. with_average: keep moving averages. */
+/* Call after the plan is made; parameters without gradient are left out. with_average: keep moving
+ * averages, which begin as the values. */
 sgm_status sgm_master_create(sgm_backend *backend, sgm_params *params, bool with_average,
                              sgm_master *out);
+/* Before the parameters are destroyed. */
 void sgm_master_clear(sgm_master *master);
 
-/* Device gradients to the host, and values (or averages) to the device. */
-sgm_status sgm_master_fetch_gradients(sgm_backend *backend, sgm_master *master);
-sgm_status sgm_master_send(sgm_backend *backend, sgm_master *master, bool averages);
+sgm_status sgm_master_clear_gradients(sgm_master *master);
+/* sgm_optim_update on the device, without waiting: the norm is in master->norm then. */
+sgm_status sgm_master_update(sgm_master *master, const sgm_optim_numbers *numbers);
+
+/* Lets plans read the averages (if there are any) instead of the values, or the values again. */
+sgm_status sgm_master_show(sgm_master *master, bool averages);
+
+/* The same tensors in host memory. Where the backend works in host memory these are the tensors
+ * themselves, else copies (gradients included), which sgm_master_write brings back without the
+ * gradients. */
+typedef struct sgm_host_master {
+    sgm_trained *trained;
+    float *memory; /* NULL: no copies */
+} sgm_host_master;
+
+sgm_status sgm_master_read(const sgm_master *master, sgm_host_master *out);
+sgm_status sgm_master_write(sgm_master *master, const sgm_host_master *host);
+void sgm_host_master_clear(sgm_host_master *host);
 
 #endif

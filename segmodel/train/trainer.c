@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "backend/transfer.h"
 #include "core/context.h"
 #include "models/registry.h"
 #include "segmodel/train.h"
@@ -18,6 +19,17 @@
 /* Validation draws from two sources: images kept aside of trained sets, and whole sets kept aside.
  */
 enum { SPLIT, ASIDE, SOURCES };
+
+/* A number that a submitted step will give: the loss of one of its parts, or its gradient's norm.
+ */
+typedef struct awaited {
+    int64_t step;
+    int part; /* from 0; NORM */
+    void *transfer;
+    char items[700]; /* of the batch, for messages */
+} awaited;
+
+enum { NORM = -1 };
 
 typedef struct trainer {
     sgm_context *context;
@@ -37,11 +49,13 @@ typedef struct trainer {
     sgm_master master;
     sgm_train_progress_state state;
     sgm_train_log log;
+    awaited *queue; /* a ring */
+    int queue_room, queue_first, queue_count;
     double started, earlier;       /* clock at the start of this part, seconds of earlier parts */
     double loss_sum, loss_started; /* since the last report */
     int64_t loss_count;
+    double part_loss; /* of the parts of the step that is settled at the moment */
     double norm, rate;
-    char items[700]; /* of the last batch, for messages */
     bool stopped_early;
 } trainer;
 
@@ -137,7 +151,6 @@ static sgm_status resume(trainer *t)
                             "another folder",
                             path);
         SGM_TRY(sgm_train_state_load(path, &t->config, pack_hash(t), &t->master, &t->state));
-        SGM_TRY(sgm_master_send(t->backend, &t->master, false));
     }
     out_path(t, "log.csv", path);
     return sgm_train_log_open(path, t->state.step, &t->log);
@@ -152,10 +165,19 @@ static sgm_status make_folder(const char *path)
     return sgm_fail(SGM_UNWRITABLE, "%s: %s", path, strerror(errno));
 }
 
+/* Room for two steps: one that is computed while the other's numbers are read. */
+static sgm_status make_queue(trainer *t)
+{
+    t->queue_room = 2 * (t->config.accumulate + 1);
+    t->queue = calloc((size_t)t->queue_room, sizeof *t->queue);
+    return t->queue ? SGM_OK : sgm_fail(SGM_OUT_OF_MEMORY, "no memory to train");
+}
+
 static sgm_status set_up(trainer *t)
 {
     sgm_train_config *c = &t->config;
     SGM_TRY(sgm_train_config_read(t->options->config, c));
+    SGM_TRY(make_queue(t));
     if (t->options->data)
         SGM_TRY(sgm_pack_open(t->options->data, &t->pack));
     else if (c->sampler.synthetic_share < 1)
@@ -177,6 +199,9 @@ static void tear_down(trainer *t)
     for (int s = 0; s < SOURCES; s++)
         sgm_sampler_destroy(t->validation[s]);
     sgm_interaction_clear(&t->interaction);
+    for (int i = 0; t->queue && i < t->queue_room; i++)
+        sgm_transfer_release(t->backend, t->queue[i].transfer);
+    free(t->queue);
     sgm_master_clear(&t->master);
     sgm_train_plan_destroy(t->plan);
     sgm_train_graph_clear(&t->graph);
@@ -218,7 +243,72 @@ static void name_items(const trainer *t, const sgm_batch *batch, char *text, siz
     }
 }
 
-static sgm_status micro_batch(trainer *t, int64_t step, int part, double *loss)
+/* The device works on a step while the host reads the numbers of the step before and prepares the
+ * next. Where the caller's own processor computes there is nothing to run ahead of. */
+static bool runs_ahead(const trainer *t)
+{
+    return t->backend->ops->download_begin != NULL;
+}
+
+/* Asks for a number that the work submitted so far leaves at `memory`. */
+static sgm_status await(trainer *t, const awaited *what, const void *memory, size_t size)
+{
+    awaited *a = &t->queue[(t->queue_first + t->queue_count++) % t->queue_room];
+    void *transfer = a->transfer;
+    *a = *what;
+    a->transfer = transfer;
+    return sgm_download_begin(t->backend, memory, size, &a->transfer);
+}
+
+static sgm_status settle_loss(trainer *t, const awaited *a)
+{
+    float value;
+    SGM_TRY(sgm_download_end(t->backend, a->transfer, &value, sizeof value));
+    if (!isfinite(value))
+        return sgm_fail(SGM_INTERNAL,
+                        "step %" PRId64 ", part %d: the loss is %g on %s; the last "
+                        "saved state is kept",
+                        a->step, a->part + 1, (double)value, a->items);
+    t->part_loss += value / t->config.accumulate;
+    return SGM_OK;
+}
+
+static sgm_status settle_norm(trainer *t, const awaited *a)
+{
+    SGM_TRY(sgm_download_end(t->backend, a->transfer, &t->norm, sizeof t->norm));
+    if (!isfinite(t->norm))
+        return sgm_fail(SGM_INTERNAL,
+                        "step %" PRId64 ": the gradient is not finite, last on %s; "
+                        "the last saved state is kept",
+                        a->step, a->items);
+    t->loss_sum += t->part_loss;
+    t->loss_count++;
+    t->part_loss = 0;
+    return SGM_OK;
+}
+
+/* Waits for the numbers of all steps up to `step` and looks at them. */
+static sgm_status settle(trainer *t, int64_t step)
+{
+    while (t->queue_count && t->queue[t->queue_first].step <= step) {
+        const awaited *a = &t->queue[t->queue_first];
+        t->queue_first = (t->queue_first + 1) % t->queue_room;
+        t->queue_count--;
+        sgm_status status = a->part == NORM ? settle_norm(t, a) : settle_loss(t, a);
+        if (status != SGM_OK) t->state.step = a->step - 1;
+        SGM_TRY(status);
+    }
+    return SGM_OK;
+}
+
+/* Nothing is reported, validated or saved before all of it is known to be good. */
+static sgm_status settle_all(trainer *t)
+{
+    SGM_TRY(settle(t, INT64_MAX));
+    return t->backend->ops->synchronize(t->backend);
+}
+
+static sgm_status micro_batch(trainer *t, awaited *a)
 {
     sgm_batch *batch;
     const sgm_train_config *c = &t->config;
@@ -227,43 +317,26 @@ static sgm_status micro_batch(trainer *t, int64_t step, int part, double *loss)
     if (sgm_rng_chance(&rng, c->interaction))
         SGM_TRY(sgm_interact(&t->graph, t->plan, rng, &t->interaction, batch));
     SGM_TRY(sgm_train_graph_feed(&t->graph, t->plan, batch));
-    SGM_TRY(sgm_train_plan_step(t->plan, 1.0f / (float)c->accumulate));
-    float value;
-    SGM_TRY(sgm_train_plan_get(t->plan, t->graph.loss, &value));
-    name_items(t, batch, t->items, sizeof t->items);
-    if (!isfinite(value)) {
-        return sgm_fail(SGM_INTERNAL,
-                        "step %" PRId64 ", part %d: the loss is %g on %s; the last "
-                        "saved state is kept",
-                        step, part + 1, (double)value, t->items);
-    }
-    *loss += value / c->accumulate;
-    return SGM_OK;
+    SGM_TRY(sgm_train_plan_submit(t->plan, 1.0f / (float)c->accumulate));
+    name_items(t, batch, a->items, sizeof a->items);
+    SGM_TRY(await(t, a, sgm_train_plan_memory(t->plan, t->graph.loss), sizeof(float)));
+    return runs_ahead(t) ? SGM_OK : settle(t, a->step);
 }
 
 static sgm_status update(trainer *t, int64_t step)
 {
     const sgm_train_config *c = &t->config;
-    double loss = 0;
-    SGM_TRY(sgm_params_clear_grads(t->params));
-    for (int part = 0; part < c->accumulate; part++)
-        SGM_TRY(micro_batch(t, step, part, &loss));
-    SGM_TRY(sgm_master_fetch_gradients(t->backend, &t->master));
-    t->norm = sgm_optim_norm(t->master.trained, t->master.trained_count);
-    if (!isfinite(t->norm))
-        return sgm_fail(SGM_INTERNAL,
-                        "step %" PRId64 ": the gradient is not finite, last on %s; "
-                        "the last saved state is kept",
-                        step, t->items);
-    if (c->clip > 0) sgm_optim_clip(t->master.trained, t->master.trained_count, t->norm, c->clip);
+    awaited a = {.step = step};
+    SGM_TRY(sgm_master_clear_gradients(&t->master));
+    for (a.part = 0; a.part < c->accumulate; a.part++)
+        SGM_TRY(micro_batch(t, &a));
     t->rate = sgm_schedule_rate(&c->schedule, step, progress(t, step));
-    sgm_optim_step(&c->optim, t->rate, step, t->master.trained, t->master.trained_count);
-    if (c->ema > 0) sgm_optim_average(c->ema, step, t->master.trained, t->master.trained_count);
-    SGM_TRY(sgm_master_send(t->backend, &t->master, false));
+    sgm_optim_numbers numbers = sgm_optim_numbers_of(&c->optim, t->rate, step, c->clip, c->ema);
+    SGM_TRY(sgm_master_update(&t->master, &numbers));
+    a.part = NORM;
+    SGM_TRY(await(t, &a, t->master.norm, sizeof *t->master.norm));
     t->state.step = step;
-    t->loss_sum += loss;
-    t->loss_count++;
-    return SGM_OK;
+    return settle(t, runs_ahead(t) ? step - 1 : step);
 }
 
 /* ------------------------------------------------------------------- reports, validation, files */
@@ -298,6 +371,7 @@ static sgm_log_row row_now(const trainer *t)
 
 static sgm_status report(trainer *t)
 {
+    SGM_TRY(settle_all(t));
     sgm_log_row row = row_now(t);
     SGM_TRY(sgm_train_log_add(&t->log, &row));
     tell(t, NULL, row.loss);
@@ -313,7 +387,7 @@ static sgm_status save_files(trainer *t, const char *model)
     snprintf(note, sizeof note, "segmodel train, step %" PRId64 ", %.0f s, seed %" PRIu64,
              t->state.step, elapsed(t), t->config.seed);
     out_path(t, model, path);
-    return sgm_train_export(path, &t->config, t->backend, &t->master, t->init, note);
+    return sgm_train_export(path, &t->config, &t->master, t->init, note);
 }
 
 static double score_of(const sgm_validation *v)
@@ -337,16 +411,17 @@ static sgm_status run_validation(trainer *t, sgm_log_row *row)
 {
     const sgm_train_config *c = &t->config;
     sgm_validation *to[SOURCES] = {&row->split, &row->held_out};
-    SGM_TRY(sgm_master_send(t->backend, &t->master, true));
+    SGM_TRY(sgm_master_show(&t->master, true));
     for (int s = 0; s < SOURCES; s++)
         if (t->validation[s])
             SGM_TRY(sgm_validate(&t->graph, t->plan, t->validation[s], &t->validation_options,
                                  c->batch, c->validate_objects, to[s]));
-    return sgm_master_send(t->backend, &t->master, false);
+    return sgm_master_show(&t->master, false);
 }
 
 static sgm_status validate(trainer *t)
 {
+    SGM_TRY(settle_all(t));
     sgm_log_row row = row_now(t);
     if (!t->validation[SPLIT] && !t->validation[ASIDE]) return SGM_OK;
     SGM_TRY(run_validation(t, &row));
@@ -372,6 +447,7 @@ static sgm_status validate(trainer *t)
 static sgm_status save(trainer *t)
 {
     char path[4096];
+    SGM_TRY(settle_all(t));
     t->state.seconds = elapsed(t);
     out_path(t, "state.safetensors", path);
     SGM_TRY(sgm_train_state_save(path, &t->config, pack_hash(t), &t->master, &t->state));

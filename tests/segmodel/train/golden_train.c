@@ -89,6 +89,7 @@ typedef struct train_run {
     sgm_node *image, *target, *coordinates, *labels, *loss;
     sgm_train_plan *plan;
     sgm_master master;
+    sgm_host_master host;
     int noise; /* samples not compared, see worst_parameter */
 } train_run;
 
@@ -222,7 +223,7 @@ static double largest_gradient(const train_run *r)
 {
     double most = 0;
     for (int i = 0; i < r->master.trained_count; i++)
-        most = fmax(most, largest(r->master.trained[i].gradient, r->master.trained[i].count));
+        most = fmax(most, largest(r->host.trained[i].gradient, r->host.trained[i].count));
     return most;
 }
 
@@ -239,7 +240,7 @@ static void check_gradients(const train_run *r)
     int tensors = 0;
     samples s;
     for (int i = 0; i < r->master.trained_count; i++) {
-        const sgm_trained *t = &r->master.trained[i];
+        const sgm_trained *t = &r->host.trained[i];
         if (!read_samples(r, "grad", t->name, &s) || !CHECK(s.stats[5] == (double)t->count))
             continue;
         double scale = is_noise(r, t) ? 1e-7 * largest_gradient(r) : s.stats[1], error = 0;
@@ -300,7 +301,7 @@ static void check_parameters(train_run *r, const char *group, const float *first
     samples s;
     r->noise = 0;
     for (int i = 0; i < r->master.trained_count; i++) {
-        const sgm_trained *t = &r->master.trained[i];
+        const sgm_trained *t = &r->host.trained[i];
         const float *gradient = first_gradients;
         first_gradients += t->count;
         if (!read_samples(r, group, t->name, &s)) continue;
@@ -340,14 +341,21 @@ static float *copy_gradients(const train_run *r)
 {
     int64_t count = 0;
     for (int i = 0; i < r->master.trained_count; i++)
-        count += r->master.trained[i].count;
+        count += r->host.trained[i].count;
     float *copy = malloc((size_t)count * sizeof *copy), *to = copy;
     for (int i = 0; i < r->master.trained_count; i++) {
-        const sgm_trained *t = &r->master.trained[i];
+        const sgm_trained *t = &r->host.trained[i];
         memcpy(to, t->gradient, (size_t)t->count * sizeof *to);
         to += t->count;
     }
     return copy;
+}
+
+/* Weights and gradients as they are now. */
+static bool copy_to_host(train_run *r)
+{
+    sgm_host_master_clear(&r->host);
+    return CHECK_OK(sgm_master_read(&r->master, &r->host));
 }
 
 static bool gradients_of(train_run *r, int step)
@@ -357,7 +365,7 @@ static bool gradients_of(train_run *r, int step)
         return false;
     CHECK_OK(sgm_train_plan_get(r->plan, r->loss, &loss));
     check_loss(r, step, loss);
-    return CHECK_OK(sgm_master_fetch_gradients(r->backend, &r->master));
+    return copy_to_host(r);
 }
 
 static void train(train_run *r)
@@ -375,10 +383,11 @@ static void train(train_run *r)
             check_gradients(r);
             first = copy_gradients(r);
             for (int i = 0; i < r->master.trained_count; i++)
-                noise[i] = is_noise(r, &r->master.trained[i]);
+                noise[i] = is_noise(r, &r->host.trained[i]);
         }
-        sgm_optim_step(&options, r->c->rate, step + 1, r->master.trained, r->master.trained_count);
-        CHECK_OK(sgm_master_send(r->backend, &r->master, false));
+        sgm_optim_numbers numbers = sgm_optim_numbers_of(&options, r->c->rate, step + 1, 0, 0);
+        CHECK_OK(sgm_master_update(&r->master, &numbers));
+        if (!copy_to_host(r)) break;
         if (step == 0) check_parameters(r, "param_after1", first, noise, 2e-3);
         if (step == STEPS - 1) check_parameters(r, "param_after3", first, noise, 0.3);
     }
@@ -399,6 +408,7 @@ static void run(train_run *r, sgm_context *context, const char *weights, const c
         feed(r);
         train(r);
     }
+    sgm_host_master_clear(&r->host);
     sgm_master_clear(&r->master);
     sgm_train_plan_destroy(r->plan);
     sgm_params_destroy(r->params);
