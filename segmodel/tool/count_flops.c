@@ -1,5 +1,7 @@
 #include "count_flops.h"
 
+#include <stdlib.h>
+
 static double product(const sgm_node *node)
 {
     return (double)sgm_shape_count(node->shape);
@@ -43,5 +45,35 @@ double count_flops(const sgm_graph *graph)
         const sgm_node *node = sgm_graph_node(graph, i);
         if (!node->constant) sum += node_flops(node);
     }
+    return sum;
+}
+
+/* Products of the backward pass, in forward passes of the node. `wanted[id]`: the gradient of that
+ * value is needed. */
+static int backward_products(const sgm_node *node, const bool *wanted)
+{
+    int operands = 0;
+    for (int i = 0; i < node->input_count; i++)
+        operands += node->in[i] && wanted[node->in[i]->id];
+    if (node->op == SGM_OP_ATTENTION || node->op == SGM_OP_ATTENTION_GRID) return operands ? 2 : 0;
+    int first = wanted[node->in[0]->id], second = wanted[node->in[1]->id];
+    return first + second;
+}
+
+double count_step_flops(const sgm_graph *graph, sgm_trainable_fn trainable, void *user)
+{
+    int size = sgm_graph_size(graph);
+    bool *wanted = calloc((size_t)size + 1, sizeof *wanted);
+    if (!wanted) return -1;
+    double sum = 0;
+    for (int i = 0; i < size; i++) {
+        const sgm_node *node = sgm_graph_node(graph, i);
+        if (node->op == SGM_OP_PARAM) wanted[i] = !trainable || trainable(user, node->name);
+        for (int k = 0; k < node->input_count; k++)
+            wanted[i] |= node->in[k] && wanted[node->in[k]->id];
+        double forward = node_flops(node);
+        if (forward > 0) sum += forward * (1 + backward_products(node, wanted));
+    }
+    free(wanted);
     return sum;
 }

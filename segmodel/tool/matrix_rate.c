@@ -1,18 +1,22 @@
 #include "matrix_rate.h"
 
+#include "device_rate.h"
+
 #include "backend/cpu/kernels/gemm.h"
 #include "backend/cpu/kernels/isa.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <time.h>
 
 enum { M = 4096, K = 768, N = 3072 };
 
 struct matrix_rate {
+    device_rate *device; /* or NULL, and the rest is for the CPU */
     sgm_threads *pool;
     sgm_pack *pack;
     float *a, *c;
-    int bf16;
+    bool bf16;
 };
 
 double now_seconds(void)
@@ -25,6 +29,7 @@ double now_seconds(void)
 void matrix_rate_destroy(matrix_rate *rate)
 {
     if (!rate) return;
+    device_rate_destroy(rate->device);
     sgm_pack_destroy(rate->pack);
     sgm_threads_destroy(rate->pool);
     free(rate->a);
@@ -55,13 +60,15 @@ static sgm_status fill(matrix_rate *rate, int threads)
     return status;
 }
 
-sgm_status matrix_rate_create(int threads, int bf16, matrix_rate **out)
+sgm_status matrix_rate_create(sgm_backend *backend, bool bf16, int side, matrix_rate **out)
 {
     matrix_rate *rate = calloc(1, sizeof *rate);
     *out = NULL;
     if (!rate) return sgm_fail(SGM_OUT_OF_MEMORY, "no memory to measure the matrix rate");
     rate->bf16 = bf16;
-    sgm_status status = fill(rate, threads);
+    sgm_status status = backend->ops->host_memory
+                            ? fill(rate, backend->threads)
+                            : device_rate_create(backend, bf16, side, &rate->device);
     if (status != SGM_OK) {
         matrix_rate_destroy(rate);
         return status;
@@ -72,11 +79,12 @@ sgm_status matrix_rate_create(int threads, int bf16, matrix_rate **out)
 
 double matrix_rate_measure(matrix_rate *rate)
 {
+    if (rate->device) return device_rate_measure(rate->device);
     sgm_dtype type = rate->bf16 ? SGM_BF16 : SGM_F32;
     sgm_rows rows = {.data = rate->a, .dtype = type, .ld = K};
     sgm_epilogue epilogue = {.out = rate->c, .out_dtype = type, .out_ld = N};
     double start = now_seconds();
-    if (sgm_gemm(rate->pool, rate->pack, &rows, M, &epilogue) != SGM_OK) return 0;
+    if (sgm_gemm(rate->pool, rate->pack, &rows, M, &epilogue) != SGM_OK) return NAN;
     return 2.0 * M * N * K / (now_seconds() - start);
 }
 
@@ -102,6 +110,7 @@ static void probe_items(void *context, int64_t begin, int64_t end, int thread)
 
 double matrix_rate_ceiling(matrix_rate *rate)
 {
+    if (rate->device) return 0;
     static char a[SGM_MAX_STEP * CHUNKS * SGM_CHUNK] __attribute__((aligned(64)));
     static char b[CHUNKS * SGM_B_CHUNK] __attribute__((aligned(64)));
     probe p = {sgm_micro_for(rate->bf16 ? SGM_BF16 : SGM_F32), a, b};
