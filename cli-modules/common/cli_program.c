@@ -33,6 +33,9 @@ static int answer(const cli_program *program, const void *xml, size_t xml_size)
 {
     switch (cli_options_request(program->options)) {
     case CLI_SHOW_XML:
+        if (!program->tool->category[0])
+            return cli_report_failure(program->name, CLI_EXIT_USAGE,
+                                      "this program is no module of 3D Slicer and has no --xml");
         fwrite(xml, 1, xml_size, stdout);
         break;
     case CLI_SHOW_VERSION:
