@@ -61,28 +61,16 @@ static sgm_cuda *cuda_of(sgm_backend *backend)
     return (sgm_cuda *)backend;
 }
 
-/* The runtime's current device belongs to the thread. */
-static void enter(sgm_cuda *cuda)
-{
-    pthread_mutex_lock(&cuda->lock);
-    cudaSetDevice(cuda->device);
-}
-
-static void leave(sgm_cuda *cuda)
-{
-    pthread_mutex_unlock(&cuda->lock);
-}
-
 static void *device_alloc(sgm_backend *backend, size_t size)
 {
     sgm_cuda *cuda = cuda_of(backend);
     void *memory = NULL;
-    enter(cuda);
+    sgm_cuda_enter(cuda);
     if (cudaMalloc(&memory, size ? size : 64) != cudaSuccess) {
         memory = NULL;
         (void)cudaGetLastError(); /* an allocation that fails harms nothing else */
     }
-    leave(cuda);
+    sgm_cuda_leave(cuda);
     return memory;
 }
 
@@ -91,20 +79,20 @@ static void device_free(sgm_backend *backend, void *memory)
 {
     sgm_cuda *cuda = cuda_of(backend);
     if (!memory) return;
-    enter(cuda);
+    sgm_cuda_enter(cuda);
     cudaStreamSynchronize(cuda->stream);
     cudaFree(memory);
-    leave(cuda);
+    sgm_cuda_leave(cuda);
 }
 
 static sgm_status copy(sgm_cuda *cuda, void *to, const void *from, size_t size, cudaMemcpyKind kind,
                        const char *what)
 {
     if (!size) return SGM_OK;
-    enter(cuda);
+    sgm_cuda_enter(cuda);
     cudaError_t error = cudaMemcpyAsync(to, from, size, kind, cuda->stream);
     if (error == cudaSuccess) error = cudaStreamSynchronize(cuda->stream);
-    leave(cuda);
+    sgm_cuda_leave(cuda);
     return sgm_cuda_check(cuda, error, what);
 }
 
@@ -224,18 +212,13 @@ static size_t device_scratch(sgm_backend *backend, const sgm_step *step, bool ba
 {
     sgm_cursor cursor = {NULL, 0};
     rule r = rule_of(step->node->op);
+    sgm_cuda_enter(cuda_of(backend)); /* products ask cuBLASLt */
     if (r.scratch) r.scratch(cuda_of(backend), step, backward, &cursor);
+    sgm_cuda_leave(cuda_of(backend));
     return cursor.used;
 }
 
 /* -------------------------------------------------------------------------------------- weights */
-
-/* A linear layer's F32 weight is used as it is; in BF16 it is converted. */
-static size_t packed_bytes(const sgm_step *step, sgm_dtype type)
-{
-    if (step->node->op != SGM_OP_LINEAR) return sgm_cuda_conv_pack_bytes(step, type);
-    return type == SGM_BF16 ? (size_t)sgm_count_of(step->in[1].shape) * 2 : 0;
-}
 
 static sgm_status device_prepare(sgm_backend *backend, const sgm_step *step, bool bf16,
                                  void **packed, size_t *size)
@@ -243,21 +226,16 @@ static sgm_status device_prepare(sgm_backend *backend, const sgm_step *step, boo
     sgm_cuda *cuda = cuda_of(backend);
     sgm_dtype type = bf16 && cuda->fast ? SGM_BF16 : SGM_F32;
     *packed = NULL;
-    *size = packed_bytes(step, type);
+    *size = sgm_cuda_pack_bytes(step, type);
     if (!*size) return SGM_OK;
     void *memory = device_alloc(backend, *size);
     if (!memory)
         return sgm_cuda_fail(cuda, SGM_OUT_OF_MEMORY, "CUDA: no GPU memory for weights (%zu MiB)",
                              *size >> 20);
-    sgm_cursor cursor = {(char *)memory, 0};
-    enter(cuda);
-    if (step->node->op == SGM_OP_LINEAR)
-        sgm_cuda_as(cuda, &cursor, step->in[1].data, SGM_F32, type,
-                    sgm_count_of(step->in[1].shape));
-    else
-        sgm_cuda_conv_pack(cuda, step, type, memory);
+    sgm_cuda_enter(cuda);
+    sgm_cuda_pack(cuda, step, type, memory);
     sgm_status status = sgm_cuda_launched(cuda, "packing weights");
-    leave(cuda);
+    sgm_cuda_leave(cuda);
     if (status == SGM_OK)
         *packed = memory;
     else
@@ -295,10 +273,10 @@ static sgm_status run(sgm_backend *backend, const sgm_step *step, bool backward)
         return sgm_cuda_fail(cuda, SGM_INTERNAL, "CUDA: no %s rule for %s",
                              backward ? "gradient" : "forward", name);
     SGM_TRY(check_size(cuda, step));
-    enter(cuda);
+    sgm_cuda_enter(cuda);
     sgm_status status = fn(cuda, step);
     if (status == SGM_OK) status = sgm_cuda_launched(cuda, name);
-    leave(cuda);
+    sgm_cuda_leave(cuda);
     return status;
 }
 
@@ -336,7 +314,9 @@ static void device_destroy(sgm_backend *backend)
     if (cuda->stream) cudaStreamSynchronize(cuda->stream);
     if (cuda->fault) cudaFree(cuda->fault);
     if (cuda->blas) cublasDestroy(cuda->blas);
+    sgm_cuda_algorithms_destroy(cuda);
     if (cuda->stream) cudaStreamDestroy(cuda->stream);
+    if (cuda->uploads) cudaStreamDestroy(cuda->uploads);
     pthread_mutex_destroy(&cuda->lock);
     free(cuda);
 }
@@ -360,6 +340,17 @@ static const sgm_backend_ops *operations(void)
     ops.backward = device_backward;
     ops.synchronize = device_synchronize;
     ops.destroy = device_destroy;
+    ops.clear = sgm_cuda_clear;
+    ops.upload_async = sgm_cuda_upload_async;
+    ops.download_begin = sgm_cuda_download_begin;
+    ops.download_end = sgm_cuda_download_end;
+    ops.release_transfer = sgm_cuda_release_transfer;
+    ops.keeps_bf16 = sgm_cuda_keeps_bf16;
+    ops.to_bf16 = sgm_cuda_round_bf16;
+    ops.optim_bind = sgm_cuda_optim_bind;
+    ops.optim_release = sgm_cuda_optim_release;
+    ops.optim_clear = sgm_cuda_optim_clear;
+    ops.optim_update = sgm_cuda_optim_update;
     return &ops;
 }
 
@@ -414,7 +405,7 @@ static sgm_status open_device(sgm_cuda *cuda)
         return sgm_cuda_fail(cuda, SGM_DEVICE,
                              "CUDA: cuBLAS cannot start (%s); use the CPU (--device cpu)",
                              cublasGetStatusString(blas));
-    return SGM_OK;
+    return sgm_cuda_algorithms_create(cuda);
 }
 
 extern "C" __attribute__((visibility("default"))) sgm_status

@@ -17,6 +17,8 @@ extern "C" {
 #include "train/loss.h"
 }
 
+struct sgm_cuda_algorithms;
+
 typedef struct sgm_cuda {
     sgm_backend base; /* first: the library sees this */
     const sgm_cuda_host *host;
@@ -24,7 +26,9 @@ typedef struct sgm_cuda {
     int device;
     bool fast; /* multiplies BF16 (compute capability 8.0 and later) */
     cudaStream_t stream;
+    cudaStream_t uploads; /* copies beside the work (cuda_transfer.cu); made when first needed */
     cublasHandle_t blas;
+    struct sgm_cuda_algorithms *algorithms; /* of fused products, by shape */
     int *fault; /* device: 1 when a gather met an index outside its table */
 } sgm_cuda;
 
@@ -37,6 +41,18 @@ sgm_status sgm_cuda_fail(const sgm_cuda *cuda, sgm_status code, const char *form
 sgm_status sgm_cuda_check(const sgm_cuda *cuda, cudaError_t error, const char *what);
 /* The same for the launches so far. */
 sgm_status sgm_cuda_launched(const sgm_cuda *cuda, const char *what);
+
+/* Around everything a thread does on the device; the runtime's current device belongs to it. */
+static inline void sgm_cuda_enter(sgm_cuda *cuda)
+{
+    pthread_mutex_lock(&cuda->lock);
+    cudaSetDevice(cuda->device);
+}
+
+static inline void sgm_cuda_leave(sgm_cuda *cuda)
+{
+    pthread_mutex_unlock(&cuda->lock);
+}
 
 /* -------------------------------------------------------------------------------------- scratch */
 
@@ -230,9 +246,25 @@ typedef struct sgm_product {
     float alpha, beta;
     int batch;
     long long a_step, b_step, c_step;
+    /* Of fused products only. */
+    bool biased;
+    const void *bias; /* [n], of c_type */
+    sgm_act act;      /* none, ReLU, or GELU by its tanh formula: cuBLASLt's own */
+    const void *add;  /* in place of C behind beta, laid out like C; NULL: C */
+    void *workspace;
+    size_t workspace_size;
 } sgm_product;
 
 sgm_status sgm_cuda_product(sgm_cuda *cuda, const sgm_product *product);
+
+/* C = act(op(A) op(B) + beta add + bias) by cuBLASLt: batch and alpha are 1. What it has an
+ * algorithm for (`fuses`) depends on everything but the addresses, which may still be NULL; tensors
+ * must start at multiples of 64 bytes. Algorithms are kept, so that a question is asked once. */
+bool sgm_cuda_product_fuses(const sgm_cuda *cuda, const sgm_product *product);
+sgm_status sgm_cuda_product_fused(sgm_cuda *cuda, const sgm_product *product);
+size_t sgm_cuda_workspace_bytes(int m, int n);
+sgm_status sgm_cuda_algorithms_create(sgm_cuda *cuda);
+void sgm_cuda_algorithms_destroy(sgm_cuda *cuda);
 
 /* The type a step multiplies in. */
 static inline sgm_dtype sgm_factor_type(const sgm_cuda *cuda, const sgm_step *step)
@@ -251,6 +283,24 @@ typedef struct sgm_epilogue_args {
     int act, count, columns;
 } sgm_epilogue_args;
 void sgm_cuda_epilogue(sgm_cuda *cuda, const sgm_epilogue_args *args);
+
+/* out[rows, N] = act(x[rows, K] w[N, K]^T + bias) + residual, the end of linear layers and dense
+ * convolutions, in pieces of `at_once` rows. cuBLASLt does as much of it as it can, a kernel the
+ * rest (`ends`). */
+typedef struct sgm_layer {
+    int rows, at_once;
+    sgm_product product; /* but for the addresses of A, C and what is added */
+    bool fused;
+    sgm_epilogue_args rest; /* the kernel's part, but for addresses and count */
+    bool ends, adds;        /* is there such a part; is the residual in it */
+    float *sums;            /* F32 sums of at_once rows, where they do not fit into the output */
+} sgm_layer;
+/* `most`: rows at once that the caller can provide. The weight is [N, K] of `type`. */
+void sgm_cuda_layer_take(sgm_cuda *cuda, const sgm_step *step, int rows, int K, int most,
+                         const void *weight, sgm_dtype type, sgm_cursor *cursor, sgm_layer *layer);
+/* Rows [row, row + count) from their factors x[count, K]. */
+sgm_status sgm_cuda_layer_rows(sgm_cuda *cuda, const sgm_step *step, const sgm_layer *layer,
+                               const void *x, int row, int count);
 
 /* to[j] (+)= sum of x over rows; `scratch` has sgm_cuda_column_bytes(rows, columns) bytes. */
 size_t sgm_cuda_column_bytes(int rows, int columns);
@@ -320,7 +370,28 @@ sgm_status sgm_cuda_loss(sgm_cuda *cuda, const sgm_step *step);
 sgm_status sgm_cuda_loss_backward(sgm_cuda *cuda, const sgm_step *step);
 void sgm_cuda_loss_scratch(sgm_cuda *cuda, const sgm_step *step, bool backward, sgm_cursor *cursor);
 
-/* The packed form of a convolution's weight, [taps and inputs innermost]; sizes in cuda_conv.cu. */
+/* Optional entries of the backend's table: cuda_transfer.cu and cuda_optim.cu. */
+sgm_status sgm_cuda_clear(sgm_backend *backend, void *to, size_t size);
+sgm_status sgm_cuda_upload_async(sgm_backend *backend, void *to, const void *from, size_t size,
+                                 void **transfer);
+sgm_status sgm_cuda_download_begin(sgm_backend *backend, const void *from, size_t size,
+                                   void **transfer);
+sgm_status sgm_cuda_download_end(sgm_backend *backend, void *transfer, void *to, size_t size);
+void sgm_cuda_release_transfer(sgm_backend *backend, void *transfer);
+bool sgm_cuda_keeps_bf16(sgm_backend *backend, const sgm_node *node, int index);
+sgm_status sgm_cuda_round_bf16(sgm_backend *backend, void *to, const float *from, int64_t count);
+sgm_status sgm_cuda_optim_bind(sgm_backend *backend, const struct sgm_trained *params, int count,
+                               void **table);
+void sgm_cuda_optim_release(sgm_backend *backend, void *table);
+sgm_status sgm_cuda_optim_clear(sgm_backend *backend, void *table);
+sgm_status sgm_cuda_optim_update(sgm_backend *backend, void *table,
+                                 const struct sgm_optim_numbers *numbers, double *norm);
+
+/* The packed form of a constant weight, and behind it the bias in BF16 if the weight is; 0 bytes:
+ * the step uses its weight as it is. */
+size_t sgm_cuda_pack_bytes(const sgm_step *step, sgm_dtype type);
+void sgm_cuda_pack(sgm_cuda *cuda, const sgm_step *step, sgm_dtype type, void *packed);
+/* Of a convolution's weight: taps and inputs innermost; sizes in cuda_conv.cu. */
 size_t sgm_cuda_conv_pack_bytes(const sgm_step *step, sgm_dtype type);
 void sgm_cuda_conv_pack(sgm_cuda *cuda, const sgm_step *step, sgm_dtype type, void *packed);
 

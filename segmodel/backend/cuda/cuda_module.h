@@ -21,7 +21,7 @@ typedef struct sgm_cuda_host {
                                 const bool accumulate[]);
 } sgm_cuda_host;
 
-#define SGM_CUDA_MODULE_VERSION 1
+#define SGM_CUDA_MODULE_VERSION 2
 
 /* The one symbol of the module: a backend on GPU `index`. `host` must stay valid. SGM_DEVICE with a
  * sentence when there is no such GPU or it cannot be used. */
