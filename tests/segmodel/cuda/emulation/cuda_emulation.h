@@ -12,6 +12,7 @@
 #define SEGMODEL_TESTS_CUDA_EMULATION_H
 
 #include <math.h>
+#include <memory>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -29,6 +30,8 @@ struct dim3 {
     dim3(unsigned a = 1, unsigned b = 1, unsigned c = 1) : x(a), y(b), z(c) {}
 };
 
+#include "runtime_emulation.h"
+
 extern dim3 threadIdx, blockIdx, blockDim, gridDim;
 
 void __syncthreads(void);
@@ -38,12 +41,10 @@ class emulated_kernel
 {
   public:
     virtual void thread() const = 0;
-
-  protected:
-    ~emulated_kernel() {}
+    virtual ~emulated_kernel() {}
 };
-void emulate_launch(const emulated_kernel &kernel, const char *name, dim3 grid, dim3 block,
-                    bool team);
+void emulate_launch(cudaStream_t stream, std::shared_ptr<const emulated_kernel> kernel,
+                    const char *name, dim3 grid, dim3 block, bool team);
 
 template <typename F> class emulated_lambda final : public emulated_kernel
 {
@@ -57,93 +58,19 @@ template <typename F> class emulated_lambda final : public emulated_kernel
 
 /* Arguments are evaluated once and copied, as a launch does. */
 template <typename... P, typename... A>
-void emulate(void (*kernel)(P...), const char *name, dim3 grid, dim3 block, bool team, A... args)
+void emulate(cudaStream_t stream, void (*kernel)(P...), const char *name, dim3 grid, dim3 block,
+             bool team, A... args)
 {
     auto thread = [=] { kernel(args...); };
-    emulate_launch(emulated_lambda<decltype(thread)>(thread), name, grid, block, team);
+    emulate_launch(stream, std::make_shared<emulated_lambda<decltype(thread)>>(thread), name, grid,
+                   block, team);
 }
 
 #define SGM_LAUNCH(kernel, grid, block, stream, ...)                                               \
-    ((void)(stream), emulate(kernel, #kernel, (grid), (block), false, __VA_ARGS__))
+    emulate((stream), kernel, #kernel, (grid), (block), false, __VA_ARGS__)
 #define SGM_LAUNCH_TEAM(kernel, grid, block, stream, ...)                                          \
-    ((void)(stream), emulate(kernel, #kernel, (grid), (block), true, __VA_ARGS__))
+    emulate((stream), kernel, #kernel, (grid), (block), true, __VA_ARGS__)
 
-/* ---------------------------------------------------------------------------------- the runtime */
-
-typedef enum cudaError_t {
-    cudaSuccess = 0,
-    cudaErrorInvalidValue = 1,
-    cudaErrorMemoryAllocation = 2,
-    cudaErrorInsufficientDriver = 35,
-    cudaErrorDevicesUnavailable = 46,
-    cudaErrorInvalidDeviceFunction = 98,
-    cudaErrorNoDevice = 100,
-    cudaErrorInvalidDevice = 101,
-    cudaErrorNoKernelImageForDevice = 209,
-    cudaErrorIllegalAddress = 700,
-    cudaErrorLaunchFailure = 719,
-    cudaErrorSystemDriverMismatch = 803,
-    cudaErrorUnknown = 999
-} cudaError_t;
-
-typedef struct emulated_stream *cudaStream_t;
-enum { cudaStreamNonBlocking = 1 };
-enum { cudaDevAttrComputeCapabilityMajor = 75, cudaDevAttrComputeCapabilityMinor = 76 };
-typedef enum cudaMemcpyKind {
-    cudaMemcpyHostToDevice = 1,
-    cudaMemcpyDeviceToHost = 2,
-    cudaMemcpyDeviceToDevice = 3
-} cudaMemcpyKind;
-typedef struct cudaFuncAttributes {
-    int numRegs;
-} cudaFuncAttributes;
-
-cudaError_t cudaMalloc(void **memory, size_t size);
-cudaError_t cudaFree(void *memory);
-cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t size, cudaMemcpyKind kind,
-                            cudaStream_t stream);
-cudaError_t cudaMemsetAsync(void *to, int value, size_t size, cudaStream_t stream);
-cudaError_t cudaGetDeviceCount(int *count);
-cudaError_t cudaSetDevice(int device);
-cudaError_t cudaDeviceGetAttribute(int *value, int attribute, int device);
-cudaError_t cudaStreamCreateWithFlags(cudaStream_t *stream, unsigned flags);
-cudaError_t cudaStreamDestroy(cudaStream_t stream);
-cudaError_t cudaStreamSynchronize(cudaStream_t stream);
-cudaError_t cudaGetLastError(void);
-const char *cudaGetErrorString(cudaError_t error);
-template <typename T> cudaError_t cudaFuncGetAttributes(cudaFuncAttributes *attributes, T *)
-{
-    attributes->numRegs = 0;
-    return cudaSuccess;
-}
-
-/* --------------------------------------------------------------------------------------- cuBLAS */
-
-typedef struct emulated_blas *cublasHandle_t;
-typedef enum cublasStatus_t {
-    CUBLAS_STATUS_SUCCESS = 0,
-    CUBLAS_STATUS_ALLOC_FAILED = 3,
-    CUBLAS_STATUS_INVALID_VALUE = 7
-} cublasStatus_t;
-typedef enum cublasOperation_t { CUBLAS_OP_N = 0, CUBLAS_OP_T = 1 } cublasOperation_t;
-typedef enum cudaDataType_t { CUDA_R_32F = 0, CUDA_R_16BF = 14 } cudaDataType_t;
-typedef enum cublasComputeType_t { CUBLAS_COMPUTE_32F = 68 } cublasComputeType_t;
-typedef enum cublasGemmAlgo_t { CUBLAS_GEMM_DEFAULT = -1 } cublasGemmAlgo_t;
-typedef enum cublasMath_t { CUBLAS_DEFAULT_MATH = 0 } cublasMath_t;
-
-cublasStatus_t cublasCreate(cublasHandle_t *handle);
-cublasStatus_t cublasDestroy(cublasHandle_t handle);
-cublasStatus_t cublasSetStream(cublasHandle_t handle, cudaStream_t stream);
-cublasStatus_t cublasSetMathMode(cublasHandle_t handle, cublasMath_t mode);
-const char *cublasGetStatusString(cublasStatus_t status);
-/* Column-major C[m, n] = alpha op(A)[m, k] op(B)[k, n] + beta C, `batch` times. */
-cublasStatus_t cublasGemmStridedBatchedEx(cublasHandle_t handle, cublasOperation_t opa,
-                                          cublasOperation_t opb, int m, int n, int k,
-                                          const void *alpha, const void *a, cudaDataType_t a_type,
-                                          int lda, long long a_stride, const void *b,
-                                          cudaDataType_t b_type, int ldb, long long b_stride,
-                                          const void *beta, void *c, cudaDataType_t c_type, int ldc,
-                                          long long c_stride, int batch,
-                                          cublasComputeType_t compute, cublasGemmAlgo_t algorithm);
+#include "mma_emulation.h"
 
 #endif
