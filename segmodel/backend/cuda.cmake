@@ -22,12 +22,13 @@ if(NOT SEGMODEL_CUDA STREQUAL OFF)
         set(SGM_CUDA_HINTS HINTS ${SGM_CUDA_ROOT} ${SGM_CUDA_ROOT}/targets/x86_64-linux
             PATHS /usr/local/cuda PATH_SUFFIXES lib64 lib lib/x86_64-linux-gnu)
         find_library(SGM_CUBLAS cublas ${SGM_CUDA_HINTS})
+        find_library(SGM_CUBLASLT cublasLt ${SGM_CUDA_HINTS})
         find_library(SGM_CUDART cudart_static ${SGM_CUDA_HINTS})
     endif()
     if(NOT SGM_NVCC)
         set(SGM_CUDA_MISSING "nvcc was not found")
-    elseif(NOT SGM_CUBLAS OR NOT SGM_CUDART)
-        set(SGM_CUDA_MISSING "the CUDA Toolkit's libcublas or libcudart_static was not found")
+    elseif(NOT SGM_CUBLAS OR NOT SGM_CUBLASLT OR NOT SGM_CUDART)
+        set(SGM_CUDA_MISSING "the CUDA Toolkit's libcublas, libcublasLt or libcudart_static was not found")
     endif()
     if(SGM_CUDA_MISSING AND SEGMODEL_CUDA STREQUAL ON)
         message(FATAL_ERROR "SEGMODEL_CUDA=ON: ${SGM_CUDA_MISSING}")
@@ -90,7 +91,7 @@ else()
     set_target_properties(segmodel_cuda PROPERTIES LINKER_LANGUAGE C
         LIBRARY_OUTPUT_DIRECTORY ${folder}
         INSTALL_RPATH "$ORIGIN:/usr/local/cuda/lib64")
-    target_link_libraries(segmodel_cuda PRIVATE ${SGM_CUDART} ${SGM_CUBLAS} Threads::Threads
+    target_link_libraries(segmodel_cuda PRIVATE ${SGM_CUDART} ${SGM_CUBLAS} ${SGM_CUBLASLT} Threads::Threads
         ${CMAKE_DL_LIBS} rt m)
     install(TARGETS segmodel_cuda LIBRARY DESTINATION lib)
     list(JOIN archs " " text)

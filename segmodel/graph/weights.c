@@ -237,12 +237,14 @@ static void drop_unbound(sgm_weights *weights, uint64_t key)
     *e = weights->entries[--weights->count];
 }
 
-/* The same weight is packed differently by different ops and precisions. */
+/* The same weight is packed differently by different ops and precisions, and may be packed with a
+ * bias. */
 static uint64_t packed_key(const sgm_step *step, bool bf16)
 {
     const sgm_node *node = step->node;
+    const sgm_node *bias = node->input_count > 2 ? node->in[2] : NULL;
     uint64_t key = node->in[1]->key;
-    uint64_t parts[] = {(uint64_t)node->op, bf16,
+    uint64_t parts[] = {(uint64_t)node->op, bf16, bias && bias->constant ? bias->key : 0,
                         (uint64_t)node->u.conv.groups * (node->op == SGM_OP_CONV2D),
                         (uint64_t)node->u.conv.stride * (node->op == SGM_OP_CONV2D)};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)

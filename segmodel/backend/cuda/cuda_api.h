@@ -3,8 +3,9 @@
 #define SEGMODEL_BACKEND_CUDA_CUDA_API_H
 
 #ifdef SGM_CUDA_EMULATION
-#include "cuda_emulation.h"
+#include "cublas_emulation.h"
 #else
+#include <cublasLt.h>
 #include <cublas_v2.h>
 #include <cuda_runtime.h>
 /* SGM_LAUNCH: threads that never wait for each other; SGM_LAUNCH_TEAM: blocks with barriers. To a

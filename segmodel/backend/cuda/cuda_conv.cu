@@ -135,12 +135,20 @@ static const int64_t PATCH_BYTES = 64 << 20, SUM_BYTES = 32 << 20;
 
 typedef struct dense_parts {
     conv_sizes c;
-    int rows, K, at_once; /* output pixels, taps x channels */
+    sgm_layer layer;
+    int rows, K; /* output pixels, taps x channels */
     sgm_dtype type;
     const void *weight;
-    char *patches;
-    float *sums; /* where the output is BF16 */
+    char *patches; /* of at_once rows; NULL: the image itself */
 } dense_parts;
+
+/* Rows whose patches are in scratch at once. */
+static int patch_rows(int rows, int64_t bytes_of_row)
+{
+    int64_t most = PATCH_BYTES / bytes_of_row / 128 * 128;
+    if (most < 128) most = 128;
+    return most < rows ? (int)most : rows;
+}
 
 static dense_parts take_dense(sgm_cuda *cuda, const sgm_step *step, sgm_cursor *cursor)
 {
@@ -149,15 +157,12 @@ static dense_parts take_dense(sgm_cuda *cuda, const sgm_step *step, sgm_cursor *
     p.rows = p.c.B * p.c.H2 * p.c.W2;
     p.K = p.c.kh * p.c.kw * p.c.I;
     p.type = sgm_factor_type(cuda, step);
-    int64_t patch = (int64_t)p.K * (int64_t)sgm_bytes_of(p.type), sum = (int64_t)p.c.O * 4;
-    int64_t most = PATCH_BYTES / patch < SUM_BYTES / sum ? PATCH_BYTES / patch : SUM_BYTES / sum;
-    if (most < 128) most = 128;
-    p.at_once = most < p.rows ? (int)most : p.rows;
     p.weight = packed_weight(cuda, step, p.type, cursor);
-    if (!is_pointwise(&p.c) || step->in[0].dtype != p.type)
-        p.patches = (char *)sgm_take(cursor, (size_t)p.at_once * (size_t)patch);
-    if (step->out.dtype == SGM_BF16)
-        p.sums = (float *)sgm_take(cursor, (size_t)p.at_once * (size_t)sum);
+    bool gathers = !is_pointwise(&p.c) || step->in[0].dtype != p.type;
+    int64_t patch = (int64_t)p.K * (int64_t)sgm_bytes_of(p.type);
+    sgm_cuda_layer_take(cuda, step, p.rows, p.K, gathers ? patch_rows(p.rows, patch) : p.rows,
+                        p.weight, p.type, cursor, &p.layer);
+    if (gathers) p.patches = (char *)sgm_take(cursor, (size_t)p.layer.at_once * (size_t)patch);
     return p;
 }
 
@@ -175,46 +180,14 @@ static const void *patches_of(sgm_cuda *cuda, const sgm_step *step, const dense_
     return p->patches;
 }
 
-static sgm_status dense_rows(sgm_cuda *cuda, const sgm_step *step, const dense_parts *p, int first,
-                             int count)
-{
-    size_t at = (size_t)first * (size_t)p->c.O;
-    char *out = (char *)step->out.data + at * sgm_bytes_of(step->out.dtype);
-    char *sums = p->sums ? (char *)p->sums : out;
-    sgm_product product = {};
-    product.m = count, product.n = p->c.O, product.k = p->K;
-    product.transpose_b = true;
-    product.a = patches_of(cuda, step, p, first, count);
-    product.b = p->weight;
-    product.type = p->type;
-    product.lda = product.ldb = p->K;
-    product.c = sums;
-    product.ldc = p->c.O;
-    product.alpha = 1;
-    product.batch = 1;
-    SGM_TRY(sgm_cuda_product(cuda, &product));
-    sgm_epilogue_args e = {};
-    e.x.data = sums;
-    e.out.data = out;
-    e.out.bf16 = step->out.dtype == SGM_BF16;
-    if (step->residual.data)
-        e.residual.data = (char *)step->residual.data + at * sgm_bytes_of(step->residual.dtype);
-    e.residual.bf16 = step->residual.dtype == SGM_BF16;
-    e.bias = (const float *)step->in[2].data;
-    e.act = step->act;
-    e.count = count * p->c.O;
-    e.columns = p->c.O;
-    if (p->sums || e.bias || e.act != SGM_ACT_NONE || e.residual.data) sgm_cuda_epilogue(cuda, &e);
-    return SGM_OK;
-}
-
 static sgm_status dense_forward(sgm_cuda *cuda, const sgm_step *step)
 {
     sgm_cursor cursor = {(char *)step->scratch, 0};
     dense_parts p = take_dense(cuda, step, &cursor);
-    for (int first = 0; first < p.rows; first += p.at_once) {
-        int count = p.rows - first < p.at_once ? p.rows - first : p.at_once;
-        SGM_TRY(dense_rows(cuda, step, &p, first, count));
+    for (int first = 0; first < p.rows; first += p.layer.at_once) {
+        int left = p.rows - first, count = left < p.layer.at_once ? left : p.layer.at_once;
+        SGM_TRY(sgm_cuda_layer_rows(cuda, step, &p.layer, patches_of(cuda, step, &p, first, count),
+                                    first, count));
     }
     return SGM_OK;
 }

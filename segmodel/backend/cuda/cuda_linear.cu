@@ -1,25 +1,7 @@
-/* Matrix products by cuBLAS, and layers made of nothing else. */
+/* Layers that are products and nothing else, conversions, column sums. */
 #include "cuda_internal.h"
 
-/* ------------------------------------------------------------------------------------- products */
-
-/* cuBLAS is column-major: a row-major matrix is its transpose there, so C^T = op(B)^T op(A)^T is
- * asked for, with the same transposes and the operands swapped. */
-sgm_status sgm_cuda_product(sgm_cuda *cuda, const sgm_product *p)
-{
-    cudaDataType_t type = p->type == SGM_BF16 ? CUDA_R_16BF : CUDA_R_32F;
-    cudaDataType_t c_type = p->c_type == SGM_BF16 ? CUDA_R_16BF : CUDA_R_32F;
-    cublasStatus_t status = cublasGemmStridedBatchedEx(
-        cuda->blas, p->transpose_b ? CUBLAS_OP_T : CUBLAS_OP_N,
-        p->transpose_a ? CUBLAS_OP_T : CUBLAS_OP_N, p->n, p->m, p->k, &p->alpha, p->b, type, p->ldb,
-        p->b_step, p->a, type, p->lda, p->a_step, &p->beta, p->c, c_type, p->ldc, p->c_step,
-        p->batch, CUBLAS_COMPUTE_32F, CUBLAS_GEMM_DEFAULT);
-    if (status == CUBLAS_STATUS_SUCCESS) return SGM_OK;
-    return sgm_cuda_fail(cuda,
-                         status == CUBLAS_STATUS_ALLOC_FAILED ? SGM_OUT_OF_MEMORY : SGM_DEVICE,
-                         "CUDA: a product of %d x %d x %d by cuBLAS failed: %s", p->m, p->k, p->n,
-                         cublasGetStatusString(status));
-}
+/* ---------------------------------------------------------------------------------- conversions */
 
 static __global__ void convert_kernel(sgm_floats from, sgm_floats to, int64_t count)
 {
@@ -36,24 +18,6 @@ const void *sgm_cuda_as(sgm_cuda *cuda, sgm_cursor *cursor, const void *x, sgm_d
     sgm_floats from = {(void *)x, type == SGM_BF16}, to = {copy, wanted == SGM_BF16};
     SGM_LAUNCH(convert_kernel, sgm_blocks(count), SGM_THREADS, cuda->stream, from, to, count);
     return copy;
-}
-
-/* ------------------------------------------------------------------------------------- epilogue */
-
-static __global__ void epilogue_kernel(sgm_epilogue_args a)
-{
-    SGM_ELEMENT(i, a.count);
-    float value = sgm_load(a.x, i);
-    if (a.bias) value += a.bias[i % a.columns];
-    value = sgm_act_of(a.act, value);
-    if (a.residual.data) value += sgm_load(a.residual, i);
-    sgm_store(a.out, i, value);
-}
-
-void sgm_cuda_epilogue(sgm_cuda *cuda, const sgm_epilogue_args *args)
-{
-    sgm_epilogue_args a = *args;
-    SGM_LAUNCH(epilogue_kernel, sgm_blocks(a.count), SGM_THREADS, cuda->stream, a);
 }
 
 /* ---------------------------------------------------------------------------------- column sums */
@@ -123,95 +87,55 @@ sgm_status sgm_cuda_clear_grad(sgm_cuda *cuda, const sgm_step *step, int input)
 
 /* --------------------------------------------------------------------------------------- linear */
 
-/* The product's F32 sums of so many rows go through the epilogue at once that they stay in the
- * second-level cache. */
-static const int64_t SUMS_AT_ONCE = 8 << 20;
+/* Rows of x that are converted at once, where it has another type than the product. */
+static const int64_t FACTORS_AT_ONCE = 16 << 20;
 
-static int rows_at_once(int rows, int columns)
+static int rows_to_convert(int rows, int K)
 {
-    int64_t at_once = SUMS_AT_ONCE / columns / 128 * 128;
+    int64_t at_once = FACTORS_AT_ONCE / K / 128 * 128;
     if (at_once < 128) at_once = 128;
     return at_once < rows ? (int)at_once : rows;
 }
 
 typedef struct linear_parts {
-    const void *weight;
-    float *sums;   /* F32 sums of `at_once` rows, where the output is BF16 */
-    char *factors; /* `at_once` rows converted, where x has another type than the product */
-    int rows, K, N, at_once;
+    sgm_layer layer;
+    int K;
     sgm_dtype type;
+    char *factors; /* at_once rows of x, converted; NULL: x itself */
 } linear_parts;
 
 static linear_parts take_linear(sgm_cuda *cuda, const sgm_step *step, sgm_cursor *cursor)
 {
     linear_parts p = {};
-    p.rows = sgm_rows_of(step->in[0].shape);
+    int rows = sgm_rows_of(step->in[0].shape);
     p.K = sgm_last_of(step->in[0].shape);
-    p.N = sgm_last_of(step->out.shape);
     p.type = sgm_factor_type(cuda, step);
-    p.at_once = rows_at_once(p.rows, p.N);
-    p.weight = step->packed;
-    if (!p.weight)
-        p.weight = sgm_cuda_as(cuda, cursor, step->in[1].data, step->in[1].dtype, p.type,
-                               (int64_t)p.N * p.K);
-    if (step->out.dtype == SGM_BF16)
-        p.sums = (float *)sgm_take(cursor, (size_t)p.at_once * (size_t)p.N * sizeof(float));
-    if (step->in[0].dtype != p.type)
+    bool converts = step->in[0].dtype != p.type;
+    const void *weight = step->packed;
+    if (!weight)
+        weight = sgm_cuda_as(cuda, cursor, step->in[1].data, step->in[1].dtype, p.type,
+                             sgm_count_of(step->in[1].shape));
+    sgm_cuda_layer_take(cuda, step, rows, p.K, converts ? rows_to_convert(rows, p.K) : rows, weight,
+                        p.type, cursor, &p.layer);
+    if (converts)
         p.factors =
-            (char *)sgm_take(cursor, (size_t)p.at_once * (size_t)p.K * sgm_bytes_of(p.type));
+            (char *)sgm_take(cursor, (size_t)p.layer.at_once * (size_t)p.K * sgm_bytes_of(p.type));
     return p;
-}
-
-static char *row_of(void *data, sgm_dtype type, int row, int columns)
-{
-    return data ? (char *)data + (size_t)row * (size_t)columns * sgm_bytes_of(type) : NULL;
-}
-
-/* Rows [row, row + count). */
-static sgm_status linear_rows(sgm_cuda *cuda, const sgm_step *step, const linear_parts *p, int row,
-                              int count)
-{
-    sgm_cursor spare = {p->factors, 0};
-    char *out = row_of(step->out.data, step->out.dtype, row, p->N);
-    char *sums = p->sums ? (char *)p->sums : out;
-    sgm_product product = {};
-    product.m = count;
-    product.n = p->N;
-    product.k = p->K;
-    product.transpose_b = true;
-    product.a = sgm_cuda_as(cuda, &spare, row_of(step->in[0].data, step->in[0].dtype, row, p->K),
-                            step->in[0].dtype, p->type, (int64_t)count * p->K);
-    product.b = p->weight;
-    product.type = p->type;
-    product.lda = product.ldb = p->K;
-    product.c = sums;
-    product.ldc = p->N;
-    product.alpha = 1;
-    product.batch = 1;
-    SGM_TRY(sgm_cuda_product(cuda, &product));
-    if (!p->sums && !step->in[2].data && step->act == SGM_ACT_NONE && !step->residual.data)
-        return SGM_OK;
-    sgm_epilogue_args e = {};
-    e.x.data = sums;
-    e.out.data = out;
-    e.out.bf16 = step->out.dtype == SGM_BF16;
-    e.residual.data = row_of(step->residual.data, step->residual.dtype, row, p->N);
-    e.residual.bf16 = step->residual.dtype == SGM_BF16;
-    e.bias = (const float *)step->in[2].data;
-    e.act = step->act;
-    e.count = count * p->N;
-    e.columns = p->N;
-    sgm_cuda_epilogue(cuda, &e);
-    return SGM_OK;
 }
 
 sgm_status sgm_cuda_linear(sgm_cuda *cuda, const sgm_step *step)
 {
     sgm_cursor cursor = {(char *)step->scratch, 0};
     linear_parts p = take_linear(cuda, step, &cursor);
-    for (int row = 0; row < p.rows; row += p.at_once) {
-        int count = p.rows - row < p.at_once ? p.rows - row : p.at_once;
-        SGM_TRY(linear_rows(cuda, step, &p, row, count));
+    const sgm_tensor *x = &step->in[0];
+    for (int row = 0; row < p.layer.rows; row += p.layer.at_once) {
+        int left = p.layer.rows - row, count = left < p.layer.at_once ? left : p.layer.at_once;
+        sgm_cursor spare = {p.factors, 0};
+        const char *from =
+            (const char *)x->data + (size_t)row * (size_t)p.K * sgm_bytes_of(x->dtype);
+        SGM_TRY(sgm_cuda_layer_rows(
+            cuda, step, &p.layer,
+            sgm_cuda_as(cuda, &spare, from, x->dtype, p.type, (int64_t)count * p.K), row, count));
     }
     return SGM_OK;
 }
