@@ -6,8 +6,9 @@
 #include "core/status.h"
 
 /* Loads `path`, encodes and decodes `image` once, prints "ready". Then answers each line of stdin,
- * "encode" (pixels to embedding, preprocessing included) or "decode" (one point to a mask of the
- * image's size), with the seconds it took, until stdin ends. */
+ * "encode" (pixels to embedding, preprocessing included), "decode" (one point to a mask of the
+ * image's size) or "network N" (the encoder alone on N images that are ready on the device), with
+ * the seconds it took, until stdin ends. */
 sgm_status bench_paced(const sgm_context_options *options, const char *path, const char *variant,
                        const char *image);
 

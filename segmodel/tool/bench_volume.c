@@ -1,15 +1,18 @@
-/* `segmodel bench volume`: a whole volume from .npy to .npy, timed, with its peak memory. */
+/* `segmodel bench volume`: a whole volume from .npy to .npy, timed, with its peak memory. On a GPU
+ * some slices are first compared with FP32 on the CPU. */
+#include "bench_phantom.h"
+#include "bench_volume_check.h"
+#include "matrix_rate.h"
 #include "tool.h"
 #include "tool_options.h"
 
 #include "checkpoint/npy.h"
-#include "core/status.h"
+#include "core/context.h"
 #include "segmodel/volume.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <time.h>
 
 enum { MAX_SEEDS = 256 };
 
@@ -21,15 +24,9 @@ typedef struct volume_bench {
     sgm_seed seeds[MAX_SEEDS];
     size_t seed_count;
     double spacing[3];
+    double phantom[3]; /* size of the volume to make; zeros: the file is there */
     bool whole, zoomed;
 } volume_bench;
-
-static double seconds(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
 
 static long peak_mebibytes(void)
 {
@@ -56,6 +53,17 @@ static sgm_status set_spacing(void *user, const char *text)
     volume_bench *b = user;
     if (parse_list(text, 3, b->spacing)) return SGM_OK;
     return sgm_fail(SGM_INVALID_ARGUMENT, "--spacing wants di,dj,dk in mm; got '%s'", text);
+}
+
+static sgm_status set_phantom(void *user, const char *text)
+{
+    volume_bench *b = user;
+    bool right = parse_list(text, 3, b->phantom);
+    for (int a = 0; a < 3; a++)
+        right = right && b->phantom[a] >= 1 && b->phantom[a] <= 4096 &&
+                b->phantom[a] == (int)b->phantom[a];
+    if (right) return SGM_OK;
+    return sgm_fail(SGM_INVALID_ARGUMENT, "--phantom wants I,J,K, 1 to 4096 each; got '%s'", text);
 }
 
 static sgm_status view_volume(const volume_bench *b, const sgm_npy *npy, sgm_volume *volume)
@@ -97,21 +105,24 @@ static sgm_roi middle(const sgm_volume *volume, bool whole)
     return roi;
 }
 
-static void report(const sgm_volume_result *result, double start, double loaded, double done)
+static void report(const sgm_volume_result *result, double loading, double segmenting,
+                   double writing)
 {
     int64_t slices = (int64_t)result->objects[0].slice_count;
-    printf("%-34s %12.4g s\n", "load", loaded - start);
-    printf("%-34s %12.4g s\n", "segment", done - loaded);
+    printf("%-34s %12.4g s\n", "load", loading);
+    printf("%-34s %12.4g s\n", "segment", segmenting);
+    printf("%-34s %12.4g s\n", "write", writing);
+    printf("%-34s %12.4g s\n", "from .npy to .npy", loading + segmenting + writing);
     printf("%-34s %12lld\n", "slices", (long long)slices);
-    printf("%-34s %12.4g ms\n", "per slice",
-           1000 * (done - loaded) / (double)(slices ? slices : 1));
+    printf("%-34s %12.4g ms\n", "per slice", 1000 * segmenting / (double)(slices ? slices : 1));
     printf("%-34s %12lld\n", "embeddings computed", (long long)result->encoded);
     printf("%-34s %12lld\n", "embeddings from the cache", (long long)result->cached);
     printf("%-34s %12lld\n", "voxels", (long long)result->objects[0].voxels);
     printf("%-34s %12ld MiB\n", "peak memory", peak_mebibytes());
 }
 
-static sgm_status segment(volume_bench *b, sgm_model *model, const sgm_volume *volume, double start)
+static sgm_status segment(volume_bench *b, sgm_model *model, const sgm_volume *volume,
+                          double loading)
 {
     sgm_volume_result result;
     sgm_roi roi = middle(volume, b->whole);
@@ -120,22 +131,32 @@ static sgm_status segment(volume_bench *b, sgm_model *model, const sgm_volume *v
                          .rois = &roi,
                          .roi_count = b->seed_count ? 0 : 1};
     const int64_t shape[3] = {volume->size[2], volume->size[1], volume->size[0]};
-    double loaded = seconds();
+    double start = now_seconds();
     SGM_TRY(sgm_volume_predict(model, volume, &object, 1, &b->options, &result));
-    report(&result, start, loaded, seconds());
+    double segmenting = now_seconds() - start;
+    start = now_seconds();
     sgm_status status = sgm_npy_write(b->files[2], SGM_STORED_U8, 3, shape, result.objects[0].mask);
+    if (status == SGM_OK) report(&result, loading, segmenting, now_seconds() - start);
     sgm_volume_result_clear(&result);
     return status;
 }
 
-static sgm_status load_and_segment(volume_bench *b, const sgm_volume *volume)
+/* The model is loaded before the check, which is not timed, and used after it. */
+static sgm_status load_and_segment(volume_bench *b, const sgm_volume *volume, double opening)
 {
-    double start = seconds();
+    double start = now_seconds();
     sgm_context *context = NULL;
     sgm_model *model = NULL;
     sgm_status status = sgm_context_create(&b->context, &context);
     if (status == SGM_OK) status = sgm_model_load(context, b->files[0], b->variant, &model);
-    if (status == SGM_OK) status = segment(b, model, volume, start);
+    double loading = opening + now_seconds() - start;
+    if (status == SGM_OK && !sgm_context_backend(context)->ops->host_memory) {
+        sgm_roi roi = middle(volume, b->whole);
+        bench_volume_check check = {b->files[0], b->variant, b->context.threads,
+                                    volume,      roi,        &b->options};
+        status = bench_check_volume(&check, model);
+    }
+    if (status == SGM_OK) status = segment(b, model, volume, loading);
     sgm_model_destroy(model);
     sgm_context_destroy(context);
     return status;
@@ -147,11 +168,13 @@ static sgm_status run(volume_bench *b)
     sgm_volume volume;
     if (b->whole) b->options.zoom = SGM_ZOOM_OFF;
     if (b->zoomed) b->options.zoom = SGM_ZOOM_ON;
+    if (b->phantom[0] > 0) SGM_TRY(bench_write_phantom(b->files[1], b->phantom));
     if (b->cache) SGM_TRY(sgm_store_open(b->cache, 0, &b->options.store));
+    double start = now_seconds();
     sgm_status status = sgm_npy_open(b->files[1], &npy);
     if (status == SGM_OK) {
         status = view_volume(b, &npy, &volume);
-        if (status == SGM_OK) status = load_and_segment(b, &volume);
+        if (status == SGM_OK) status = load_and_segment(b, &volume, now_seconds() - start);
         sgm_npy_close(&npy);
     }
     sgm_store_close(&b->options.store);
@@ -170,6 +193,8 @@ int bench_volume(int argc, char **argv)
         {"--seed", OPTION_VISIT, &b, add_seed, "I,J,K,LABEL",
          "a seed (voxel index, 1 or 0); none: a box in every slice"},
         {"--spacing", OPTION_VISIT, &b, set_spacing, "DI,DJ,DK", "mm (1,1,1)"},
+        {"--phantom", OPTION_VISIT, &b, set_phantom, "I,J,K",
+         "first make VOLUME.npy: a CT-like phantom"},
         {"--maxSlices", OPTION_INT, &b.options.max_slices, NULL, "N", "per direction; 0: all"},
         {"--cache", OPTION_TEXT, &b.cache, NULL, "DIR", "keep embeddings there"},
         {"--whole", OPTION_FLAG, &b.whole, NULL, NULL, "the box is the slice, without zoom"},
