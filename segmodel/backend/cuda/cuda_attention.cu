@@ -1,10 +1,11 @@
-/* Attention, forward: a tile of queries per block walks over the keys with the online softmax of
- * Milakov and Gimelshein (2018), as FlashAttention (Dao 2022) does; scores are never stored.
+/* Attention, forward, in F32: a tile of queries per block walks over the keys with the online
+ * softmax of Milakov and Gimelshein (2018), as FlashAttention (Dao 2022) does; scores are never
+ * stored. In BF16 cuda_attention_mma.cu takes over where it can.
  *
  * The decomposed relative position of SAM (Li 2022, MViTv2) is q . rel_h[qy - ky] + q . rel_w[qx -
  * kx] with the unscaled query: both dot products are made beforehand, one per key row and column.
  */
-#include "cuda_attention.h"
+#include "cuda_attention_mma.h"
 
 static void set_grid(const sgm_step *step, sgm_attend *a)
 {
@@ -97,115 +98,156 @@ void sgm_attend_rel(sgm_cuda *cuda, sgm_attend *a, void *rel)
     a->rel = to;
 }
 
-/* ----------------------------------------------------------------------------------- the kernel */
+/* ---------------------------------------------------------------------------------- the F32 kernel
+ */
 
 /* 256 threads as 16 x 16: thread (r, c) has queries r R .. r R + R - 1 of the tile, of each key
  * tile the keys c and c + 16, and the output channels c, c + 16, ... DMAX is D rounded up to what
  * there is a kernel for; channels beyond D are zeros. */
 enum { TILE_KEYS = 32, SIDE = 16, ATTEND_THREADS = SIDE * SIDE };
 
+template <int DMAX, int R> struct attend_board {
+    float queries[SIDE * R][DMAX + 1];
+    float keys[TILE_KEYS][DMAX + 1]; /* then the values of the same tokens */
+    float scores[SIDE * R][TILE_KEYS + 1];
+};
+
+/* What a thread keeps. */
+template <int DMAX, int R> struct attend_rows {
+    int r, c, group, h, first; /* `first` query of the block */
+    int token[R];
+    float top[R], sum[R], out[R][DMAX / SIDE];
+};
+
+template <int DMAX, int R>
+static __device__ void start_rows(const sgm_attend &a, attend_board<DMAX, R> &board,
+                                  attend_rows<DMAX, R> &mine)
+{
+    const int TILE = SIDE * R;
+    int tiles = (a.N + TILE - 1) / TILE, block = (int)blockIdx.x;
+    mine.r = (int)threadIdx.x / SIDE, mine.c = (int)threadIdx.x % SIDE;
+    mine.first = block % tiles * TILE;
+    mine.h = block / tiles % a.heads, mine.group = block / tiles / a.heads;
+    for (int i = 0; i < R; i++) {
+        int row = mine.r * R + i, n = mine.first + row;
+        int token = n < a.N ? sgm_query_token(a, mine.group, n) : -1;
+        int64_t at = (int64_t)token * a.q_row + a.q_part + mine.h * a.head_step;
+        mine.token[i] = token;
+        mine.top[i] = -INFINITY;
+        mine.sum[i] = 0;
+        for (int j = 0; j < DMAX / SIDE; j++)
+            mine.out[i][j] = 0;
+        for (int d = mine.c; d < DMAX; d += SIDE)
+            board.queries[row][d] = token >= 0 && d < a.D ? sgm_load(a.q, at + d) : 0;
+    }
+}
+
+/* Keys or values of the tile from `start`: eight threads per token. */
+template <int DMAX, int R>
+static __device__ void fetch_rows(const sgm_attend &a, const attend_rows<DMAX, R> &mine,
+                                  sgm_floats x, int part, int start, float (*to)[DMAX + 1])
+{
+    const int FETCHERS = ATTEND_THREADS / TILE_KEYS;
+    int row = (int)threadIdx.x / FETCHERS, lane = (int)threadIdx.x % FETCHERS;
+    bool there = start + row < a.M;
+    int token = there ? sgm_key_token(a, mine.group, start + row) : -1;
+    for (int d = lane; d < DMAX; d += FETCHERS)
+        to[row][d] = there && d < a.D ? sgm_key_value(a, x, part, token, mine.h, d) : 0;
+}
+
+template <int DMAX, int R>
+static __device__ void score_rows(const sgm_attend &a, int start, attend_board<DMAX, R> &board,
+                                  const attend_rows<DMAX, R> &mine,
+                                  float score[R][TILE_KEYS / SIDE])
+{
+    const int KEYS = TILE_KEYS / SIDE;
+    for (int i = 0; i < R; i++)
+        for (int j = 0; j < KEYS; j++)
+            score[i][j] = 0;
+    for (int d = 0; d < DMAX; d++)
+        for (int i = 0; i < R; i++)
+            for (int j = 0; j < KEYS; j++)
+                score[i][j] += board.queries[mine.r * R + i][d] * board.keys[mine.c + j * SIDE][d];
+    for (int i = 0; i < R; i++)
+        for (int j = 0; j < KEYS; j++) {
+            int m = start + mine.c + j * SIDE, row = mine.r * R + i;
+            score[i][j] *= a.scale;
+            if (a.bias != SGM_BIAS_NONE && mine.token[i] >= 0 && m < a.M)
+                score[i][j] += sgm_bias_of(a, mine.token[i], mine.h, mine.first + row, m);
+            if (m >= a.M) score[i][j] = -INFINITY;
+            board.scores[row][mine.c + j * SIDE] = score[i][j];
+        }
+}
+
+/* Scores on the board become exponentials of the new maximum, `higher`. */
+template <int DMAX, int R>
+static __device__ void exponential_rows(attend_board<DMAX, R> &board, attend_rows<DMAX, R> &mine,
+                                        const float higher[R],
+                                        const float score[R][TILE_KEYS / SIDE])
+{
+    for (int i = 0; i < R; i++) {
+        float shrink = expf(mine.top[i] - higher[i]);
+        mine.top[i] = higher[i];
+        mine.sum[i] *= shrink;
+        for (int j = 0; j < DMAX / SIDE; j++)
+            mine.out[i][j] *= shrink;
+        for (int j = 0; j < TILE_KEYS / SIDE; j++) {
+            float p = expf(score[i][j] - mine.top[i]);
+            board.scores[mine.r * R + i][mine.c + j * SIDE] = p;
+            mine.sum[i] += p;
+        }
+    }
+}
+
+/* The 16 threads of a query add their parts of its sum. */
+template <int DMAX, int R>
+static __device__ void finish_rows(const sgm_attend &a, attend_board<DMAX, R> &board,
+                                   const attend_rows<DMAX, R> &mine)
+{
+    for (int i = 0; i < R; i++)
+        board.scores[mine.r * R + i][mine.c] = mine.sum[i];
+    __syncthreads();
+    for (int i = 0; i < R; i++) {
+        int64_t at = (int64_t)mine.token[i] * a.out_row + mine.h * a.D;
+        float total = 0;
+        for (int j = 0; j < SIDE; j++)
+            total += board.scores[mine.r * R + i][j];
+        for (int j = 0; j < DMAX / SIDE; j++) {
+            int d = mine.c + j * SIDE;
+            if (mine.token[i] >= 0 && d < a.D) sgm_store(a.out, at + d, mine.out[i][j] / total);
+        }
+    }
+}
+
 template <int DMAX, int R>
 static __global__ void __launch_bounds__(ATTEND_THREADS, 2) attend_kernel(sgm_attend a)
 {
-    const int TILE = SIDE * R, CHANNELS = DMAX / SIDE, KEYS = TILE_KEYS / SIDE;
-    __shared__ float queries[TILE][DMAX + 1];
-    __shared__ float keys[TILE_KEYS][DMAX + 1]; /* then the values of the same tokens */
-    __shared__ float scores[TILE][TILE_KEYS + 1];
-
-    int me = (int)threadIdx.x, r = me / SIDE, c = me % SIDE;
-    int tiles = (a.N + TILE - 1) / TILE, first = (int)blockIdx.x % tiles * TILE;
-    int h = (int)blockIdx.x / tiles % a.heads, group = (int)blockIdx.x / tiles / a.heads;
-
-    int token[R];
-    float top[R], sum[R], out[R][CHANNELS];
-    for (int i = 0; i < R; i++) {
-        int n = first + r * R + i;
-        token[i] = n < a.N ? sgm_query_token(a, group, n) : -1;
-        top[i] = -INFINITY;
-        sum[i] = 0;
-        for (int j = 0; j < CHANNELS; j++)
-            out[i][j] = 0;
-        for (int d = c; d < DMAX; d += SIDE)
-            queries[r * R + i][d] =
-                token[i] >= 0 && d < a.D
-                    ? sgm_load(a.q, (int64_t)token[i] * a.q_row + a.q_part + h * a.head_step + d)
-                    : 0;
-    }
-
-    /* the key that this thread helps to fetch, and its share of the channels */
-    const int FETCHERS = ATTEND_THREADS / TILE_KEYS;
-    int mine = me / FETCHERS, lane = me % FETCHERS;
+    __shared__ attend_board<DMAX, R> board;
+    attend_rows<DMAX, R> mine;
+    start_rows<DMAX, R>(a, board, mine);
     for (int start = 0; start < a.M; start += TILE_KEYS) {
-        bool there = start + mine < a.M;
-        int key = there ? sgm_key_token(a, group, start + mine) : -1;
-        for (int d = lane; d < DMAX; d += FETCHERS)
-            keys[mine][d] = there && d < a.D ? sgm_key_value(a, a.k, a.k_part, key, h, d) : 0;
+        float score[R][TILE_KEYS / SIDE], higher[R];
+        fetch_rows<DMAX, R>(a, mine, a.k, a.k_part, start, board.keys);
         __syncthreads();
-
-        float score[R][KEYS];
-        for (int i = 0; i < R; i++)
-            for (int j = 0; j < KEYS; j++)
-                score[i][j] = 0;
-        for (int d = 0; d < DMAX; d++)
-            for (int i = 0; i < R; i++)
-                for (int j = 0; j < KEYS; j++)
-                    score[i][j] += queries[r * R + i][d] * keys[c + j * SIDE][d];
-        for (int i = 0; i < R; i++)
-            for (int j = 0; j < KEYS; j++) {
-                int m = start + c + j * SIDE;
-                score[i][j] *= a.scale;
-                if (a.bias != SGM_BIAS_NONE && token[i] >= 0 && m < a.M)
-                    score[i][j] += sgm_bias_of(a, token[i], h, first + r * R + i, m);
-                if (m >= a.M) score[i][j] = -INFINITY;
-                scores[r * R + i][c + j * SIDE] = score[i][j];
-            }
+        score_rows<DMAX, R>(a, start, board, mine, score);
         __syncthreads(); /* keys are read, scores are there */
-
-        for (int d = lane; d < DMAX; d += FETCHERS)
-            keys[mine][d] = there && d < a.D ? sgm_key_value(a, a.v, a.v_part, key, h, d) : 0;
-        float higher[R];
+        fetch_rows<DMAX, R>(a, mine, a.v, a.v_part, start, board.keys);
         for (int i = 0; i < R; i++) {
-            higher[i] = top[i];
+            higher[i] = mine.top[i];
             for (int j = 0; j < TILE_KEYS; j++)
-                higher[i] = fmaxf(higher[i], scores[r * R + i][j]);
+                higher[i] = fmaxf(higher[i], board.scores[mine.r * R + i][j]);
         }
-        __syncthreads(); /* everyone has its maximum: scores become exponentials */
-
-        for (int i = 0; i < R; i++) {
-            float shrink = expf(top[i] - higher[i]);
-            top[i] = higher[i];
-            sum[i] *= shrink;
-            for (int j = 0; j < CHANNELS; j++)
-                out[i][j] *= shrink;
-            for (int j = 0; j < KEYS; j++) {
-                float p = expf(score[i][j] - top[i]);
-                scores[r * R + i][c + j * SIDE] = p;
-                sum[i] += p;
-            }
-        }
+        __syncthreads(); /* everyone has its maximum */
+        exponential_rows<DMAX, R>(board, mine, higher, score);
         __syncthreads();
-
         for (int k = 0; k < TILE_KEYS; k++)
             for (int i = 0; i < R; i++)
-                for (int j = 0; j < CHANNELS; j++)
-                    out[i][j] += scores[r * R + i][k] * keys[k][c + j * SIDE];
+                for (int j = 0; j < DMAX / SIDE; j++)
+                    mine.out[i][j] +=
+                        board.scores[mine.r * R + i][k] * board.keys[k][mine.c + j * SIDE];
         __syncthreads(); /* before the next tile overwrites */
     }
-
-    /* the 16 threads of a query add their parts of its sum */
-    for (int i = 0; i < R; i++)
-        scores[r * R + i][c] = sum[i];
-    __syncthreads();
-    for (int i = 0; i < R; i++) {
-        float total = 0;
-        for (int j = 0; j < SIDE; j++)
-            total += scores[r * R + i][j];
-        for (int j = 0; j < CHANNELS; j++) {
-            int d = c + j * SIDE;
-            if (token[i] >= 0 && d < a.D)
-                sgm_store(a.out, (int64_t)token[i] * a.out_row + h * a.D + d, out[i][j] / total);
-        }
-    }
+    finish_rows<DMAX, R>(a, board, mine);
 }
 
 static unsigned tiles_of(const sgm_attend *a, int tile)
@@ -213,14 +255,9 @@ static unsigned tiles_of(const sgm_attend *a, int tile)
     return (unsigned)((int64_t)a->groups * a->heads * ((a->N + tile - 1) / tile));
 }
 
-sgm_status sgm_cuda_attention(sgm_cuda *cuda, const sgm_step *step)
+static void attend_f32(sgm_cuda *cuda, const sgm_attend *args)
 {
-    sgm_attend a = sgm_attend_of(step);
-    if (a.D > SGM_MOST_HEAD_DIM)
-        return sgm_cuda_fail(cuda, SGM_DEVICE,
-                             "CUDA: attention heads of %d channels; at most %d are supported", a.D,
-                             (int)SGM_MOST_HEAD_DIM);
-    sgm_attend_rel(cuda, &a, step->scratch);
+    const sgm_attend a = *args;
     if (a.D <= 32)
         SGM_LAUNCH_TEAM((attend_kernel<32, 4>), tiles_of(&a, 64), ATTEND_THREADS, cuda->stream, a);
     else if (a.D <= 64)
@@ -229,5 +266,33 @@ sgm_status sgm_cuda_attention(sgm_cuda *cuda, const sgm_step *step)
         SGM_LAUNCH_TEAM((attend_kernel<80, 4>), tiles_of(&a, 64), ATTEND_THREADS, cuda->stream, a);
     else
         SGM_LAUNCH_TEAM((attend_kernel<128, 2>), tiles_of(&a, 32), ATTEND_THREADS, cuda->stream, a);
+}
+
+/* ------------------------------------------------------------------------------------------ steps
+ */
+
+sgm_status sgm_cuda_attention(sgm_cuda *cuda, const sgm_step *step)
+{
+    sgm_cursor cursor = {(char *)step->scratch, 0};
+    sgm_attend a = sgm_attend_of(step);
+    if (sgm_flash_fits(cuda, step, &a)) return sgm_flash_run(cuda, &a, &cursor);
+    if (a.D > SGM_MOST_HEAD_DIM)
+        return sgm_cuda_fail(cuda, SGM_DEVICE,
+                             "CUDA: attention heads of %d channels; at most %d are supported", a.D,
+                             (int)SGM_MOST_HEAD_DIM);
+    sgm_attend_rel(cuda, &a, step->scratch);
+    attend_f32(cuda, &a);
     return SGM_OK;
+}
+
+void sgm_cuda_attention_scratch(sgm_cuda *cuda, const sgm_step *step, bool backward,
+                                sgm_cursor *cursor)
+{
+    sgm_attend a = sgm_attend_of(step);
+    if (backward)
+        sgm_attend_grad_scratch(cuda, step, &a, cursor);
+    else if (sgm_flash_fits(cuda, step, &a))
+        sgm_flash_scratch(cuda, &a, cursor);
+    else
+        sgm_take(cursor, sgm_attend_rel_bytes(&a));
 }

@@ -35,6 +35,9 @@ sgm_attend sgm_attend_of(const sgm_step *step);
 size_t sgm_attend_rel_bytes(const sgm_attend *a);
 /* Fills `rel` (device memory of sgm_attend_rel_bytes) and sets a->rel; nothing without rel-pos. */
 void sgm_attend_rel(sgm_cuda *cuda, sgm_attend *a, void *rel);
+/* Takes what sgm_cuda_attention_backward will take. */
+void sgm_attend_grad_scratch(sgm_cuda *cuda, const sgm_step *step, const sgm_attend *a,
+                             sgm_cursor *cursor);
 
 /* Token of place n in a group, -1 for padding. */
 static __device__ int sgm_grid_token(const sgm_attend &a, int group, int n)

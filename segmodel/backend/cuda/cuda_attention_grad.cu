@@ -399,13 +399,9 @@ sgm_status sgm_cuda_attention_backward(sgm_cuda *cuda, const sgm_step *step)
     return SGM_OK;
 }
 
-void sgm_cuda_attention_scratch(sgm_cuda *cuda, const sgm_step *step, bool backward,
-                                sgm_cursor *cursor)
+void sgm_attend_grad_scratch(sgm_cuda *cuda, const sgm_step *step, const sgm_attend *a,
+                             sgm_cursor *cursor)
 {
-    (void)cuda;
-    sgm_attend a = sgm_attend_of(step);
-    if (backward)
-        take_parts(&a, cursor);
-    else
-        sgm_take(cursor, sgm_attend_rel_bytes(&a));
+    (void)cuda, (void)step;
+    take_parts(a, cursor);
 }

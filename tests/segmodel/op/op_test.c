@@ -1,4 +1,5 @@
-/* op_test forward|bf16|gradient [cpu|cuda]: every op on a backend.
+/* op_test forward|bf16|gradient [cpu|cuda [WORD]]: every op on a backend, or the cases with WORD in
+ * their name.
  *
  *   forward   in F32 against the reference loops
  *   bf16      in BF16 against the reference loops (skipped where the device has none)
@@ -15,6 +16,13 @@
 #include "graph/plan.h"
 #include "graph/train_plan.h"
 #include "op_cases.h"
+
+static const char *word = "";
+
+static bool chosen(const op_case *c)
+{
+    return strstr(c->name, word) != NULL;
+}
 
 static double uniform(uint64_t key, uint64_t index)
 {
@@ -152,8 +160,9 @@ static void compare(const op_case *c, sgm_backend *ref, sgm_backend *device, boo
 static void test_forward(sgm_backend *ref, sgm_backend *device)
 {
     for (int i = 0; i < op_case_count; i++)
-        compare(&op_cases[i], ref, device, false,
-                op_cases[i].forward ? op_cases[i].forward : 1.7e-6);
+        if (chosen(&op_cases[i]))
+            compare(&op_cases[i], ref, device, false,
+                    op_cases[i].forward ? op_cases[i].forward : 1.7e-6);
 }
 
 /* BF16 has 8 bits: each factor is off by up to 2^-9, probabilities too; sums average it out. */
@@ -164,7 +173,8 @@ static void test_bf16(sgm_backend *ref, sgm_backend *device)
         exit(77);
     }
     for (int i = 0; i < op_case_count; i++)
-        compare(&op_cases[i], ref, device, true, op_cases[i].bf16 ? op_cases[i].bf16 : 6e-3);
+        if (chosen(&op_cases[i]))
+            compare(&op_cases[i], ref, device, true, op_cases[i].bf16 ? op_cases[i].bf16 : 6e-3);
 }
 
 /* ---------------------------------------------------------------------------------- gradients */
@@ -247,7 +257,7 @@ static void test_gradient(sgm_backend *ref, sgm_backend *device)
 {
     for (int i = 0; i < op_case_count; i++) {
         const op_case *c = &op_cases[i];
-        if (c->no_gradient) continue;
+        if (c->no_gradient || !chosen(c)) continue;
         differentiated a = {0}, b = {0};
         if (!differentiate(c, ref, &a) || !differentiate(c, device, &b)) exit(1);
         CHECK_OK(sgm_train_plan_step(a.plan, 1));
@@ -274,6 +284,7 @@ int main(int argc, char **argv)
     sgm_backend *ref = NULL, *device = NULL;
     const char *mode = argc > 1 ? argv[1] : "forward";
     bool cuda = argc > 2 && !strcmp(argv[2], "cuda");
+    if (argc > 3) word = argv[3];
     sgm_status status = cuda ? sgm_cuda_create(0, &device) : sgm_cpu_create(2, &device);
     if (status == SGM_DEVICE) {
         printf("skipped: %s\n", sgm_last_message());

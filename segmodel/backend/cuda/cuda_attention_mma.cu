@@ -1,0 +1,211 @@
+/* Attention, forward, on tensor cores: FlashAttention-2 (Dao 2023) with the relative position in
+ * the score tile. A warp has 16 MT queries in registers; the block's warps walk over the same tiles
+ * of keys and values, of which two lie in shared memory: one in use, one on its way.
+ *
+ * Scores start from the bias over the scale, so that adding it costs nothing:
+ *     P = exp2(scale log2(e) (bias / scale + Q K^T - top))
+ * The decomposed relative position (Li 2022, MViTv2), q . rel_h[qy - ky + Sh - 1] + q . rel_w[qx -
+ * kx + Sw - 1], is two products of the query tile with the tables, made once and kept in shared
+ * memory as one value per query and key column, then one per query and key row.
+ *
+ * Factors are BF16, everything else F32. Inputs in F32 are rounded on the way in. */
+#include "cuda_attention_mma.h"
+#include "cuda_attention_tile.h"
+
+/* ------------------------------------------------------------------------------------- the kernel
+ */
+
+template <int D, int MT, bool ROW>
+static __global__ void __launch_bounds__(SGM_FLASH_THREADS, 2) flash_kernel(sgm_flash f)
+{
+    bool rel = ROW || f.a.bias == SGM_BIAS_REL_POS;
+    bool places = !ROW && f.a.bias != SGM_BIAS_NONE;
+    key_tile<D> *stages = (key_tile<D> *)sgm_shared_memory();
+    float *bias = (float *)(stages + 2);
+    warp_place w = place_of<MT>(f.a);
+    bool active = w.first < f.a.N; /* else it only helps to fetch */
+    int start = (int)blockIdx.y * f.split_keys;
+    int end = start + f.split_keys < f.a.M ? start + f.split_keys : f.a.M;
+
+    warp_queries<D, MT> mine;
+    fetch_tile<D>(f.a, w, start, places, stages);
+    sgm_copy_commit();
+    load_queries<D, MT>(f.a, w, mine);
+    if (rel && active) rel_bias<D, MT>(f, w, mine, bias);
+    for (int stage = 0; start < end; start += SGM_FLASH_KEYS, stage ^= 1) {
+        key_tile<D> *tile = stages + stage;
+        sgm_copy_wait();
+        __syncthreads(); /* the tile is there, and nobody reads the other one any more */
+        if (start + SGM_FLASH_KEYS < end)
+            fetch_tile<D>(f.a, w, start + SGM_FLASH_KEYS, places, stages + (stage ^ 1));
+        sgm_copy_commit();
+        if (!active) continue;
+        warp_scores<MT> scores;
+        start_scores<MT, ROW>(f, w, start, bias, tile->places, scores);
+        add_products<D, MT>(mine, tile->keys, scores);
+        if (start + SGM_FLASH_KEYS > end) mask_scores<MT>(w, end - start, scores);
+        exponentials<D, MT>(f.scale2, scores, mine);
+        add_values<D, MT>(scores, tile->values, mine);
+    }
+    if (active) write_rows<D, MT>(f, w, mine);
+}
+
+/* Element (pair of group and head, query, channel): the splits' sums, in their order. */
+static __global__ void join_kernel(sgm_flash f, int64_t count)
+{
+    int64_t i = (int64_t)blockIdx.x * blockDim.x + threadIdx.x;
+    if (i >= count) return;
+    const sgm_attend &a = f.a;
+    int d = (int)(i % a.D), n = (int)(i / a.D % a.N), unit = (int)(i / a.D / a.N);
+    int token = sgm_query_token(a, unit / a.heads, n);
+    if (token < 0) return;
+    float top = -INFINITY, sum = 0, out = 0;
+    for (int s = 0; s < f.splits; s++)
+        top = fmaxf(top, f.part_top[sgm_flash_part(f, s, unit, n)]);
+    for (int s = 0; s < f.splits; s++) {
+        int64_t part = sgm_flash_part(f, s, unit, n);
+        float weight = sgm_exp2((f.part_top[part] - top) * f.scale2);
+        sum += f.part_sum[part] * weight;
+        out += f.part_out[part * a.D + d] * weight;
+    }
+    sgm_store(a.out, (int64_t)token * a.out_row + unit % a.heads * a.D + d, out / sum);
+}
+
+/* ----------------------------------------------------------------------------------- which kernel
+ */
+
+typedef void (*flash_fn)(sgm_flash);
+
+/* A kernel, what it is launched with, and the scratch for split keys. */
+typedef struct flash_choice {
+    flash_fn fn;
+    sgm_flash args;
+    size_t shared;
+    unsigned blocks;
+} flash_choice;
+
+/* D rounded up to what there is a kernel for; channels beyond the head's are zeros. */
+static int width_of(int D)
+{
+    return D <= 16 ? 16 : D <= 32 ? 32 : D <= 64 ? 64 : D <= 80 ? 80 : 128;
+}
+
+/* row: the relative position, on a grid whose rows are whole tiles of keys (SAM's 64 x 64). */
+static flash_fn kernel_of(int width, int mt, bool row)
+{
+    switch (width) {
+    case 16:
+        return flash_kernel<16, 1, false>;
+    case 32:
+        return flash_kernel<32, 1, false>;
+    case 64:
+        if (mt == 2) return row ? flash_kernel<64, 2, true> : flash_kernel<64, 2, false>;
+        return row ? flash_kernel<64, 1, true> : flash_kernel<64, 1, false>;
+    case 80:
+        return row ? flash_kernel<80, 1, true> : flash_kernel<80, 1, false>;
+    default:
+        return flash_kernel<128, 1, false>;
+    }
+}
+
+static size_t shared_bytes(int width, int mt, int pitch)
+{
+    size_t tile = (size_t)SGM_FLASH_KEYS * (2 * 2 * (size_t)(width + 8) + sizeof(int));
+    return 2 * tile + (size_t)(16 * mt * SGM_FLASH_WARPS * pitch) * sizeof(float);
+}
+
+static int attribute_of(const sgm_cuda *cuda, cudaDeviceAttr which)
+{
+    int value = 0;
+    return cudaDeviceGetAttribute(&value, which, cuda->device) == cudaSuccess ? value : 0;
+}
+
+/* Two tiles of 16 queries per warp halve the reads of keys and values from shared memory, where two
+ * blocks still fit on a multiprocessor. A block has 1 KiB of its own. */
+static int query_tiles(const sgm_cuda *cuda, const sgm_attend *a, int width, int pitch)
+{
+    size_t two = 2 * (shared_bytes(width, 2, pitch) + 1024);
+    size_t most = (size_t)attribute_of(cuda, cudaDevAttrMaxSharedMemoryPerMultiprocessor);
+    return width == 64 && a->N > 16 * SGM_FLASH_WARPS && two <= most ? 2 : 1;
+}
+
+/* Few queries and many keys, as in the mask decoder: several blocks share a tile's keys, as many as
+ * give every multiprocessor of a large GPU something to do. */
+static void split_keys(flash_choice *c)
+{
+    const int WANTED = 256, LEAST = 2; /* blocks; tiles of a split */
+    int tiles = (c->args.a.M + SGM_FLASH_KEYS - 1) / SGM_FLASH_KEYS;
+    int most = WANTED / (int)(c->blocks < (unsigned)WANTED ? c->blocks : (unsigned)WANTED);
+    int splits = most < tiles / LEAST ? most : tiles / LEAST;
+    int each = splits > 1 ? (tiles + splits - 1) / splits : tiles;
+    c->args.splits = (tiles + each - 1) / each;
+    c->args.split_keys = each * SGM_FLASH_KEYS;
+}
+
+static flash_choice choose(const sgm_cuda *cuda, const sgm_attend *a)
+{
+    flash_choice c = {};
+    int width = width_of(a->D);
+    bool rel = a->bias == SGM_BIAS_REL_POS;
+    /* 8 modulo 32: a warp's eight rows of two values lie in different banks */
+    c.args.pitch = rel ? (a->Sh + a->Sw + 23) / 32 * 32 + 8 : 0;
+    int mt = query_tiles(cuda, a, width, c.args.pitch), tile = 16 * mt * SGM_FLASH_WARPS;
+    c.fn = kernel_of(width, mt, rel && a->Sw % SGM_FLASH_KEYS == 0);
+    c.shared = shared_bytes(width, mt, c.args.pitch);
+    c.blocks = (unsigned)((int64_t)a->groups * a->heads * ((a->N + tile - 1) / tile));
+    c.args.a = *a;
+    c.args.scale2 = a->scale * 1.44269504f;
+    c.args.inverse_scale = 1 / a->scale;
+    split_keys(&c);
+    return c;
+}
+
+static void take_parts(flash_choice *c, sgm_cursor *cursor)
+{
+    size_t rows = (size_t)c->args.splits * (size_t)c->args.a.groups * (size_t)c->args.a.heads *
+                  (size_t)c->args.a.N;
+    if (c->args.splits == 1) return;
+    c->args.part_out = (float *)sgm_take(cursor, rows * (size_t)c->args.a.D * sizeof(float));
+    c->args.part_top = (float *)sgm_take(cursor, rows * sizeof(float));
+    c->args.part_sum = (float *)sgm_take(cursor, rows * sizeof(float));
+}
+
+/* ------------------------------------------------------------------------------------------ calls
+ */
+
+bool sgm_flash_fits(sgm_cuda *cuda, const sgm_step *step, const sgm_attend *a)
+{
+    cudaFuncAttributes attributes;
+    if (!step->bf16 || !cuda->fast || a->D % 8 || a->D > SGM_MOST_HEAD_DIM || !(a->scale > 0))
+        return false;
+    flash_choice c = choose(cuda, a);
+    /* PTX of an older architecture, compiled by the driver for a newer one, has no such code */
+    if (cudaFuncGetAttributes(&attributes, c.fn) != cudaSuccess || attributes.ptxVersion < 80)
+        return false;
+    return c.shared <= (size_t)attribute_of(cuda, cudaDevAttrMaxSharedMemoryPerBlockOptin);
+}
+
+void sgm_flash_scratch(sgm_cuda *cuda, const sgm_attend *a, sgm_cursor *cursor)
+{
+    flash_choice c = choose(cuda, a);
+    take_parts(&c, cursor);
+}
+
+sgm_status sgm_flash_run(sgm_cuda *cuda, const sgm_attend *a, sgm_cursor *cursor)
+{
+    flash_choice c = choose(cuda, a);
+    flash_fn kernel = c.fn;
+    const sgm_flash args = c.args;
+    take_parts(&c, cursor);
+    SGM_TRY(sgm_cuda_check(
+        cuda,
+        cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, (int)c.shared),
+        "attention"));
+    dim3 grid(c.blocks, (unsigned)args.splits);
+    SGM_LAUNCH_SHARED(kernel, grid, SGM_FLASH_THREADS, c.shared, cuda->stream, c.args);
+    if (args.splits == 1) return SGM_OK;
+    int64_t count = (int64_t)a->groups * a->heads * a->N * a->D;
+    sgm_flash parts = c.args;
+    SGM_LAUNCH(join_kernel, sgm_blocks(count), SGM_THREADS, cuda->stream, parts, count);
+    return SGM_OK;
+}

@@ -1,0 +1,388 @@
+/* The parts of attention on tensor cores (cuda_attention_mma.cu says how they work together): a
+ * warp's queries, tiles of keys and values, the bias, scores, softmax, values, output. */
+#ifndef SEGMODEL_BACKEND_CUDA_CUDA_ATTENTION_TILE_H
+#define SEGMODEL_BACKEND_CUDA_CUDA_ATTENTION_TILE_H
+
+#include "cuda_attention.h"
+#include "cuda_mma.h"
+
+enum { SGM_FLASH_WARPS = 4, SGM_FLASH_THREADS = 32 * SGM_FLASH_WARPS, SGM_FLASH_KEYS = 64 };
+
+typedef struct sgm_flash {
+    sgm_attend a;
+    float scale2, inverse_scale; /* scale log2(e), 1 / scale */
+    int pitch;                   /* floats of relative position per query: Sw, Sh, padding */
+    int splits, split_keys;      /* blockIdx.y has keys from blockIdx.y * split_keys */
+    float *part_out, *part_top, *part_sum;
+} sgm_flash;
+
+/* Row of part_out, element of part_top and part_sum. */
+static __device__ __forceinline__ int64_t sgm_flash_part(const sgm_flash &f, int split, int unit,
+                                                         int n)
+{
+    return ((int64_t)split * f.a.groups * f.a.heads + unit) * f.a.N + n;
+}
+
+/* ---------------------------------------------------------------------------------- who is where
+ */
+
+/* The warp's part of the work. */
+typedef struct warp_place {
+    int group, h, first; /* the first query */
+    int row, pair;       /* of the lane in a fragment, see cuda_mma.h */
+    int local;           /* the first query within the block */
+} warp_place;
+
+template <int MT> static __device__ __forceinline__ warp_place place_of(const sgm_attend &a)
+{
+    const int TILE = 16 * MT * SGM_FLASH_WARPS;
+    int tiles = (a.N + TILE - 1) / TILE, lane = (int)threadIdx.x % 32, block = (int)blockIdx.x;
+    warp_place w;
+    w.local = (int)threadIdx.x / 32 * 16 * MT;
+    w.first = block % tiles * TILE + w.local;
+    w.h = block / tiles % a.heads;
+    w.group = block / tiles / a.heads;
+    w.row = lane / 4;
+    w.pair = lane % 4 * 2;
+    return w;
+}
+
+/* What a lane keeps of its warp's queries: rows w.row and w.row + 8 of each 16. */
+template <int D, int MT> struct warp_queries {
+    unsigned q[MT][D / 16][4];
+    float out[MT][D / 8][4];
+    float top[MT][2], sum[MT][2];
+};
+
+template <int MT> struct warp_scores {
+    float s[MT][SGM_FLASH_KEYS / 8][4];
+};
+
+/* ------------------------------------------------------------------------------------- the inputs
+ */
+
+static __device__ __forceinline__ unsigned query_pair(const sgm_attend &a, int token, int h, int d)
+{
+    int64_t at = (int64_t)token * a.q_row + a.q_part + h * a.head_step + d;
+    if (token < 0 || d >= a.D) return 0;
+    if (a.q.bf16) return sgm_load_pair((const unsigned short *)a.q.data + at);
+    const float *x = (const float *)a.q.data + at;
+    return sgm_pack_bf16(x[0], x[1]);
+}
+
+template <int D, int MT>
+static __device__ __forceinline__ void load_queries(const sgm_attend &a, const warp_place &w,
+                                                    warp_queries<D, MT> &mine)
+{
+    SGM_UNROLL
+    for (int t = 0; t < MT * 2; t++) {
+        int n = w.first + 8 * t + w.row, mt = t / 2, half = t % 2;
+        int token = n < a.N ? sgm_query_token(a, w.group, n) : -1;
+        mine.top[mt][half] = -INFINITY;
+        mine.sum[mt][half] = 0;
+        SGM_UNROLL
+        for (int k = 0; k < D / 16; k++) {
+            mine.q[mt][k][half] = query_pair(a, token, w.h, 16 * k + w.pair);
+            mine.q[mt][k][half + 2] = query_pair(a, token, w.h, 16 * k + 8 + w.pair);
+        }
+    }
+    SGM_UNROLL
+    for (int i = 0; i < MT * D / 2; i++)
+        mine.out[i / (D / 2)][i % (D / 2) / 4][i % 4] = 0;
+}
+
+/* Eight values as BF16; zeros when `from` is NULL. */
+static __device__ __forceinline__ void round_chunk(unsigned short *to, const float *from)
+{
+    SGM_UNROLL
+    for (int i = 0; i < 8; i += 2)
+        sgm_store_pair(to + i, from ? sgm_pack_bf16(from[i], from[i + 1]) : 0);
+}
+
+/* Eight channels from `at` of a token: in the background if they are BF16. */
+static __device__ __forceinline__ void fetch_chunk(const sgm_attend &a, sgm_floats x, int token,
+                                                   int at, bool there, unsigned short *to)
+{
+    int64_t from = there ? (int64_t)token * a.kv_row + at : 0;
+    if (there && token < 0)
+        round_chunk(to, a.pad ? a.pad + at : NULL);
+    else if (x.bf16)
+        sgm_copy_16(to, (const unsigned short *)x.data + from, there);
+    else
+        round_chunk(to, there ? (const float *)x.data + from : NULL);
+}
+
+/* One stage of shared memory: K and V as [key][D + 8], so that eight rows of ldmatrix lie in
+ * different banks, and for the general biases each key's row << 16 | column. */
+template <int D> struct key_tile {
+    static const int PITCH = D + 8;
+    unsigned short keys[SGM_FLASH_KEYS * PITCH], values[SGM_FLASH_KEYS * PITCH];
+    int places[SGM_FLASH_KEYS];
+};
+
+/* Keys from `start`; zeros beyond the last, because 0 times whatever lies there could be NaN. */
+template <int D>
+static __device__ __forceinline__ void fetch_tile(const sgm_attend &a, const warp_place &w,
+                                                  int start, bool places, key_tile<D> *to)
+{
+    const int CHUNKS = D / 8, EACH = SGM_FLASH_KEYS * CHUNKS / SGM_FLASH_THREADS;
+    int me = (int)threadIdx.x;
+    SGM_UNROLL
+    for (int i = 0; i < EACH; i++) {
+        int chunk = me + i * SGM_FLASH_THREADS, key = chunk / CHUNKS, d = chunk % CHUNKS * 8;
+        bool there = start + key < a.M && d < a.D;
+        int token = there ? sgm_key_token(a, w.group, start + key) : 0;
+        int at = w.h * a.head_step + d, place = key * key_tile<D>::PITCH + d;
+        fetch_chunk(a, a.k, token, a.k_part + at, there, to->keys + place);
+        fetch_chunk(a, a.v, token, a.v_part + at, there, to->values + place);
+    }
+    if (!places || me >= SGM_FLASH_KEYS) return;
+    int m = start + me < a.M ? start + me : 0;
+    to->places[me] = m / a.Sw << 16 | m % a.Sw;
+}
+
+/* --------------------------------------------------------------------------- relative position */
+
+/* Two values of a table's row, as B of a product with the queries. */
+static __device__ __forceinline__ unsigned table_pair(const sgm_attend &a, const float *table,
+                                                      int rows, int r, int d)
+{
+    const float *x = table + (int64_t)r * a.D + d;
+    return r < rows && d < a.D ? sgm_pack_bf16(x[0], x[1]) : 0;
+}
+
+/* bias[query][at] for at in [0, side), from rows lo to hi of a table of 2 side - 1 rows; the
+ * query's own coordinate is n / Sw or n % Sw. */
+template <int D, int MT>
+static __device__ __forceinline__ void rel_terms(const sgm_flash &f, const warp_place &w,
+                                                 const warp_queries<D, MT> &mine, bool rows, int lo,
+                                                 int hi, float *bias)
+{
+    const sgm_attend &a = f.a;
+    const float *table = rows ? a.rel_h : a.rel_w;
+    int side = rows ? a.Sh : a.Sw;
+    for (int r0 = lo; r0 <= hi; r0 += 8) {
+        float c[MT][4] = {};
+        SGM_UNROLL
+        for (int k = 0; k < D / 16; k++) {
+            int d = 16 * k + w.pair;
+            unsigned b0 = table_pair(a, table, 2 * side - 1, r0 + w.row, d);
+            unsigned b1 = table_pair(a, table, 2 * side - 1, r0 + w.row, d + 8);
+            SGM_UNROLL
+            for (int mt = 0; mt < MT; mt++)
+                sgm_mma(c[mt], mine.q[mt][k], b0, b1);
+        }
+        SGM_UNROLL
+        for (int t = 0; t < MT * 4; t++) {
+            int local = t / 2 * 8 + w.row, n = w.first + local, i = t % 4;
+            int at = (rows ? n / a.Sw : n % a.Sw) + side - 1 - (r0 + w.pair + i % 2);
+            if (at >= 0 && at < side)
+                bias[(w.local + local) * f.pitch + at] = c[t / 4][i] * f.inverse_scale;
+        }
+    }
+}
+
+/* Both terms of the warp's queries: Sw values, then Sh. Only this warp reads them. */
+template <int D, int MT>
+static __device__ __forceinline__ void rel_bias(const sgm_flash &f, const warp_place &w,
+                                                const warp_queries<D, MT> &mine, float *bias)
+{
+    const sgm_attend &a = f.a;
+    int last = w.first + 16 * MT < a.N ? w.first + 16 * MT - 1 : a.N - 1;
+    int y0 = w.first / a.Sw, y1 = last / a.Sw;
+    int x0 = y0 == y1 ? w.first % a.Sw : 0, x1 = y0 == y1 ? last % a.Sw : a.Sw - 1;
+    rel_terms<D, MT>(f, w, mine, false, x0, x1 + a.Sw - 1, bias);
+    rel_terms<D, MT>(f, w, mine, true, y0, y1 + a.Sh - 1, bias + a.Sw);
+    __syncwarp();
+}
+
+/* ------------------------------------------------------------------------------------- the scores
+ */
+
+/* The bias of a query and a key: the relative position in shared memory, or TinyViT's table. */
+static __device__ __forceinline__ float bias_of(const sgm_flash &f, const warp_place &w, int n,
+                                                const float *bias, int place)
+{
+    int ky = place >> 16, kx = place & 0xFFFF;
+    if (f.a.bias == SGM_BIAS_REL_POS) return bias[kx] + bias[f.a.Sw + ky];
+    int dy = n / f.a.Sw - ky, dx = n % f.a.Sw - kx;
+    dy = dy < 0 ? -dy : dy, dx = dx < 0 ? -dx : dx;
+    return f.a.table[(w.h * f.a.Sh + dy) * f.a.Sw + dx] * f.inverse_scale;
+}
+
+/* Scores start at the bias. ROW: the relative position, and the tile lies in one row of keys. */
+template <int MT, bool ROW>
+static __device__ __forceinline__ void start_scores(const sgm_flash &f, const warp_place &w,
+                                                    int start, const float *bias, const int *places,
+                                                    warp_scores<MT> &to)
+{
+    int ky = ROW ? start / f.a.Sw : 0, kx = start - ky * f.a.Sw + w.pair;
+    bool none = f.a.bias == SGM_BIAS_NONE;
+    SGM_UNROLL
+    for (int t = 0; t < MT * 2; t++) {
+        int local = 8 * t + w.row, n = w.first + local < f.a.N ? w.first + local : 0;
+        const float *row = bias + (w.local + local) * f.pitch;
+        float of_row = ROW ? row[f.a.Sw + ky] : 0;
+        SGM_UNROLL
+        for (int j = 0; j < SGM_FLASH_KEYS / 8; j++) {
+            float *s = &to.s[t / 2][j][t % 2 * 2];
+            if (ROW) {
+                sgm_load_two(row + kx + 8 * j, s);
+                s[0] += of_row, s[1] += of_row;
+                continue;
+            }
+            s[0] = none ? 0 : bias_of(f, w, n, row, places[8 * j + w.pair]);
+            s[1] = none ? 0 : bias_of(f, w, n, row, places[8 * j + w.pair + 1]);
+        }
+    }
+}
+
+/* s += Q K^T: matrices (keys, channels) (0, 0), (0, 8), (8, 0), (8, 8) of each 16 x 16 */
+template <int D, int MT>
+static __device__ __forceinline__ void add_products(const warp_queries<D, MT> &mine,
+                                                    const unsigned short *keys, warp_scores<MT> &to)
+{
+    int lane = (int)threadIdx.x % 32;
+    const unsigned short *row = keys + (lane / 16 * 8 + lane % 8) * (D + 8) + lane / 8 % 2 * 8;
+    SGM_UNROLL
+    for (int i = 0; i < D / 16 * SGM_FLASH_KEYS / 16; i++) {
+        int k = i / (SGM_FLASH_KEYS / 16), j = i % (SGM_FLASH_KEYS / 16);
+        unsigned b[4];
+        sgm_ldmatrix_x4(b, row + 16 * j * (D + 8) + 16 * k);
+        SGM_UNROLL
+        for (int mt = 0; mt < MT; mt++) {
+            sgm_mma(to.s[mt][2 * j], mine.q[mt][k], b[0], b[1]);
+            sgm_mma(to.s[mt][2 * j + 1], mine.q[mt][k], b[2], b[3]);
+        }
+    }
+}
+
+template <int MT>
+static __device__ __forceinline__ void mask_scores(const warp_place &w, int left,
+                                                   warp_scores<MT> &to)
+{
+    SGM_UNROLL
+    for (int i = 0; i < MT * SGM_FLASH_KEYS / 2; i++) {
+        int j = i / 4 % (SGM_FLASH_KEYS / 8);
+        if (8 * j + w.pair + i % 2 >= left) to.s[i / (SGM_FLASH_KEYS / 2)][j][i % 4] = -INFINITY;
+    }
+}
+
+/* ------------------------------------------------------------------------------ softmax and values
+ */
+
+/* Over the four lanes that share a row. */
+static __device__ __forceinline__ float row_max(float x)
+{
+    x = fmaxf(x, __shfl_xor_sync(0xFFFFFFFFu, x, 1));
+    return fmaxf(x, __shfl_xor_sync(0xFFFFFFFFu, x, 2));
+}
+
+static __device__ __forceinline__ float row_sum(float x)
+{
+    x += __shfl_xor_sync(0xFFFFFFFFu, x, 1);
+    return x + __shfl_xor_sync(0xFFFFFFFFu, x, 2);
+}
+
+/* Scores become exponentials, and what was summed up shrinks to the new maximum. */
+template <int D, int MT>
+static __device__ __forceinline__ void exponentials(float scale2, warp_scores<MT> &of,
+                                                    warp_queries<D, MT> &mine)
+{
+    SGM_UNROLL
+    for (int t = 0; t < MT * 2; t++) {
+        int mt = t / 2, half = t % 2;
+        float top = of.s[mt][0][2 * half], sum = 0;
+        SGM_UNROLL
+        for (int j = 0; j < SGM_FLASH_KEYS / 8; j++)
+            top = fmaxf(top, fmaxf(of.s[mt][j][2 * half], of.s[mt][j][2 * half + 1]));
+        top = fmaxf(mine.top[mt][half], row_max(top));
+        float shrink = sgm_exp2((mine.top[mt][half] - top) * scale2), shift = -top * scale2;
+        mine.top[mt][half] = top;
+        SGM_UNROLL
+        for (int i = 0; i < SGM_FLASH_KEYS / 4; i++) {
+            float *s = &of.s[mt][i / 2][2 * half + i % 2];
+            *s = sgm_exp2(fmaf(*s, scale2, shift));
+            sum += *s;
+        }
+        mine.sum[mt][half] = mine.sum[mt][half] * shrink + sum;
+        SGM_UNROLL
+        for (int i = 0; i < D / 4; i++)
+            mine.out[mt][i / 2][2 * half + i % 2] *= shrink;
+    }
+}
+
+/* out += P V: matrices (keys, channels) (0, 0), (8, 0), (0, 8), (8, 8) of each 16 x 16, transposed
+ */
+template <int D, int MT>
+static __device__ __forceinline__ void
+add_values(const warp_scores<MT> &p, const unsigned short *values, warp_queries<D, MT> &mine)
+{
+    int lane = (int)threadIdx.x % 32;
+    const unsigned short *row = values + lane % 16 * (D + 8) + lane / 16 * 8;
+    SGM_UNROLL
+    for (int j = 0; j < SGM_FLASH_KEYS / 16; j++) {
+        unsigned a[MT][4];
+        SGM_UNROLL
+        for (int i = 0; i < MT * 4; i++) {
+            const float *pair = &p.s[i / 4][2 * j + i % 4 / 2][i % 2 * 2];
+            a[i / 4][i % 4] = sgm_pack_bf16(pair[0], pair[1]);
+        }
+        SGM_UNROLL
+        for (int k = 0; k < D / 16; k++) {
+            unsigned b[4];
+            sgm_ldmatrix_x4_trans(b, row + 16 * j * (D + 8) + 16 * k);
+            SGM_UNROLL
+            for (int mt = 0; mt < MT; mt++) {
+                sgm_mma(mine.out[mt][2 * k], a[mt], b[0], b[1]);
+                sgm_mma(mine.out[mt][2 * k + 1], a[mt], b[2], b[3]);
+            }
+        }
+    }
+}
+
+/* ------------------------------------------------------------------------------------- the output
+ */
+
+static __device__ __forceinline__ void store_two(sgm_floats x, int64_t at, float first,
+                                                 float second)
+{
+    if (x.bf16) {
+        sgm_store_pair((unsigned short *)x.data + at, sgm_pack_bf16(first, second));
+        return;
+    }
+    ((float *)x.data)[at] = first;
+    ((float *)x.data)[at + 1] = second;
+}
+
+/* Whole rows, or with split keys the unfinished sums beside their maximum and denominator. */
+template <int D, int MT>
+static __device__ __forceinline__ void write_rows(const sgm_flash &f, const warp_place &w,
+                                                  const warp_queries<D, MT> &mine)
+{
+    const sgm_attend &a = f.a;
+    SGM_UNROLL
+    for (int t = 0; t < MT * 2; t++) {
+        int n = w.first + 8 * t + w.row, mt = t / 2, half = t % 2;
+        int token = n < a.N ? sgm_query_token(a, w.group, n) : -1;
+        float sum = row_sum(mine.sum[mt][half]);
+        if (token < 0) continue;
+        int64_t row = (int64_t)token * a.out_row + w.h * a.D;
+        if (f.splits > 1) {
+            int64_t part = sgm_flash_part(f, (int)blockIdx.y, w.group * a.heads + w.h, n);
+            if (w.pair == 0) f.part_top[part] = mine.top[mt][half];
+            if (w.pair == 0) f.part_sum[part] = sum;
+            row = part * a.D;
+        }
+        sgm_floats to = a.out, parts = {f.part_out, 0};
+        if (f.splits > 1) to = parts;
+        float factor = f.splits > 1 ? 1 : 1 / sum;
+        SGM_UNROLL
+        for (int k = 0; k < D / 8; k++)
+            if (8 * k < a.D)
+                store_two(to, row + 8 * k + w.pair, mine.out[mt][k][2 * half] * factor,
+                          mine.out[mt][k][2 * half + 1] * factor);
+    }
+}
+
+#endif
