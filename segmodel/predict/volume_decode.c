@@ -1,4 +1,5 @@
 #include "predict/volume_mask.h"
+#include "predict/volume_roi.h"
 #include "predict/volume_run.h"
 #include "predict/zoom_logits.h"
 
@@ -73,6 +74,27 @@ static sgm_status start_front(sgm_run *run, ptrdiff_t number, const sgm_look *lo
     return SGM_OK;
 }
 
+/* A box over several slices is drawn around the whole object; its cross-section fits the object on
+ * one of them at best. Where seeds say what is meant and the network sees a crop, it only says
+ * where to crop. A network that sees the whole slice has no other way to be told: the box is asked.
+ */
+static void ask_with_roi(const sgm_run *run, const sgm_object *object, sgm_slice_prompt *prompt,
+                         sgm_question *question)
+{
+    int64_t least = run->plane.slices, most = -1;
+    for (size_t i = 0; i < object->roi_count; i++) {
+        int64_t first, last;
+        sgm_roi_slices(&object->rois[i], run->plane.axis, run->plane.slices, &first, &last);
+        if (last < first) continue;
+        if (first < least) least = first;
+        if (last > most) most = last;
+    }
+    if (run->looker.zoom && prompt->foreground_count && most > least)
+        question->extent = &prompt->roi;
+    else
+        question->box = &prompt->roi;
+}
+
 sgm_status sgm_run_task(sgm_run *run, sgm_task *task)
 {
     sgm_target *target = &run->targets[task->target];
@@ -89,7 +111,7 @@ sgm_status sgm_run_task(sgm_run *run, sgm_task *task)
                              .points = prompt.points,
                              .point_count = prompt.point_count,
                              .tight_box = SGM_TIGHT_BOX_OFF};
-    if (prompt.has_roi) question.box = &prompt.roi;
+    if (prompt.has_roi) ask_with_roi(run, object, &prompt, &question);
     if (object->mask) ask_with_mask(run, object, &question, &box);
     SGM_TRY(sgm_look_at(&run->looker, &question, &look));
     if (prompt.has_roi) sgm_look_clip(&look, &prompt.roi);

@@ -13,7 +13,8 @@
  *  - Prompted slices are decoded from what lies on them: seeds (in the slice nearest to them), the
  *    bounding box of the ROIs' cross-section (rotated ROIs too, several are united), the initial
  *    mask. ROIs without foreground seed or mask prompt every slice they cross; beside seeds or a
- *    mask, they are the box on prompted slices and bound everything else.
+ *    mask, they are the box on prompted slices and bound everything else. A model that zooms takes
+ *    a ROI over several slices, beside seeds, as the place to look at and not as a tight box.
  *  - From there outward slice by slice: the neighbour's mask becomes the next prompt (its box with
  *    a margin, its innermost points, its logits, and the background seeds of the slice).
  *  - A walk stops at an empty mask, at a drop of the predicted quality, at a jump of the area, when

@@ -207,6 +207,34 @@ static void check_volume(void)
     phantom_clear(&p);
 }
 
+/* A box around a slanting object fits it on no slice: beside a seed it only says where to look, so
+ * the network is not told that the object fills it. A box on one slice is meant as it is. */
+static void check_roi_beside_seed(void)
+{
+    const int64_t extent[3] = {200, 200, 40};
+    const double spacing[3] = {1, 1, 1};
+    const int order[3] = {0, 1, 2};
+    phantom p;
+    sgm_volume_result result;
+    phantom_make(&p, cone, extent, spacing, order, 0);
+    sgm_seed seed = {.label = SGM_FOREGROUND};
+    phantom_index(&p, (const double[3]){0, 0, 0.5}, seed.index);
+    sgm_roi roi = {.half_axis = {{40, 0, 0}, {0, 40, 0}, {0, 0, 16}}};
+    phantom_index(&p, (const double[3]){0, 0, 0.5}, roi.center);
+    sgm_object object = {.seeds = &seed, .seed_count = 1, .rois = &roi, .roi_count = 1};
+    sgm_volume_options options = {.axis = SGM_AXIS_K, .no_propagation = 1};
+    for (int thick = 0; thick < 2; thick++) {
+        roi.half_axis[2][2] = thick ? 16 : 0;
+        synthetic_clear(&net);
+        synthetic_init(&net, 64);
+        CHECK_OK(sgm_volume_segment(&net.predictor, 1, &p.volume, &object, 1, &options, &result));
+        CHECK(!net.last.box == thick && net.last.point_count == 1);
+        CHECK(result.objects[0].slice_count == 1);
+        sgm_volume_result_clear(&result);
+    }
+    phantom_clear(&p);
+}
+
 int main(void)
 {
     check_views();
@@ -217,6 +245,7 @@ int main(void)
     check_recentring();
     check_refusals();
     check_volume();
+    check_roi_beside_seed();
     synthetic_clear(&net);
     return check_report();
 }
