@@ -11,8 +11,6 @@ const sgm_cuda_host *sgm_cuda_host_services(void)
         .set_message = sgm_set_message,
         .op_name = sgm_op_name,
         .loss_check = sgm_loss_check,
-        .loss_forward = sgm_loss_forward,
-        .loss_backward = sgm_loss_backward,
     };
     return &services;
 }

@@ -26,8 +26,11 @@ typedef struct sgm_cuda {
     int device;
     bool fast; /* multiplies BF16 (compute capability 8.0 and later) */
     cudaStream_t stream;
+    cudaStream_t downloads; /* of masks (cuda_image.cu); made when first needed */
     cudaStream_t uploads; /* copies beside the work (cuda_transfer.cu); made when first needed */
     cublasHandle_t blas;
+    void *blas_workspace; /* own, so that products can be recorded (cuda_graph.cu) */
+    struct sgm_cuda_staging *staging; /* cuda_staging.cu; made when first needed */
     struct sgm_cuda_algorithms *algorithms; /* of fused products, by shape */
     int *fault; /* device: 1 when a gather met an index outside its table */
 } sgm_cuda;
@@ -369,6 +372,23 @@ sgm_status sgm_cuda_fourier(sgm_cuda *cuda, const sgm_step *step);
 sgm_status sgm_cuda_loss(sgm_cuda *cuda, const sgm_step *step);
 sgm_status sgm_cuda_loss_backward(sgm_cuda *cuda, const sgm_step *step);
 void sgm_cuda_loss_scratch(sgm_cuda *cuda, const sgm_step *step, bool backward, sgm_cursor *cursor);
+/* The kinds of cuda_loss_classes.cu. */
+sgm_status sgm_cuda_class_loss(sgm_cuda *cuda, const sgm_step *step);
+sgm_status sgm_cuda_class_loss_backward(sgm_cuda *cuda, const sgm_step *step);
+void sgm_cuda_class_loss_scratch(const sgm_step *step, sgm_cursor *cursor);
+
+/* Copies on the working stream, inside enter and leave: an upload returns when `from` has been read,
+ * a download when `to` is there. */
+cudaError_t sgm_cuda_stage_upload(sgm_cuda *cuda, void *to, const void *from, size_t size);
+cudaError_t sgm_cuda_stage_download(sgm_cuda *cuda, void *to, const void *from, size_t size);
+void sgm_cuda_staging_destroy(sgm_cuda *cuda);
+
+/* Optional entries of the backend's table: cuda_graph.cu, cuda_image.cu. */
+sgm_status sgm_cuda_capture_begin(sgm_backend *backend);
+sgm_status sgm_cuda_capture_end(sgm_backend *backend, void **recording);
+sgm_status sgm_cuda_replay(sgm_backend *backend, void *recording);
+void sgm_cuda_capture_free(sgm_backend *backend, void *recording);
+const struct sgm_picture_ops *sgm_cuda_pictures(void);
 
 /* Optional entries of the backend's table: cuda_transfer.cu and cuda_optim.cu. */
 sgm_status sgm_cuda_clear(sgm_backend *backend, void *to, size_t size);

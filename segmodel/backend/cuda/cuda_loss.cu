@@ -1,11 +1,9 @@
-/* Training losses on the device: BCE, Dice, focal, MSE and SAM's, with the formulas of train/loss.h
- * (loss_mask.c, loss_sam.c). The others are computed by the host's formulas on downloaded values.
+/* Training losses on the device: those of masks, with the formulas of train/loss.h (loss_mask.c,
+ * loss_sam.c). Those over classes and prototypes are in cuda_loss_classes.cu.
  *
  * Three steps: sums over the pixels of every mask; one thread that makes the loss of them, and of
  * the loss's gradient a few factors per mask; and, backward, a kernel over the pixels. */
 #include "cuda_internal.h"
-
-#include <stdlib.h>
 
 enum {
     SUM_FOCAL,
@@ -18,6 +16,8 @@ enum {
     SUM_BOTH, /* pixels in mask and target */
     SUM_EITHER,
     SUM_SQUARES, /* (x - t)^2 */
+    SUM_OBJECT,  /* boundary loss: pixels whose target is not zero */
+    SUM_EDGE,    /* those of them beside a zero or the image's edge */
     SUM_COUNT
 };
 
@@ -30,6 +30,7 @@ typedef struct loss_factors {
 typedef struct loss_args {
     const float *x, *t, *iou, *weights;
     int kind, batch, masks, pixels; /* masks share their sample's target */
+    int width;                      /* boundary loss: of a row of pixels; a mask is one image */
     float value[4];
     float alpha, gamma, positive; /* of focal and BCE */
     int squared;                  /* Dice's denominator */
@@ -59,14 +60,14 @@ static loss_args args_of(const sgm_step *step)
     } else {
         a.t = (const float *)step->in[1].data;
     }
+    if (a.kind == SGM_LOSS_BOUNDARY) {
+        a.squared = 1;
+        a.width = sgm_last_of(shape);
+        int height = shape.ndim > 1 ? (int)shape.dim[shape.ndim - 2] : 1;
+        a.batch = sgm_count_of(shape) / (height * a.width);
+    }
     a.pixels = sgm_count_of(shape) / (a.batch * a.masks);
     return a;
-}
-
-static bool on_device(int kind)
-{
-    return kind == SGM_LOSS_BCE || kind == SGM_LOSS_DICE || kind == SGM_LOSS_FOCAL ||
-           kind == SGM_LOSS_MSE || kind == SGM_LOSS_SAM;
 }
 
 /* --------------------------------------------------------------------------------------- pixels */
@@ -87,6 +88,14 @@ static __device__ pixel_terms terms_of(const loss_args &a, float x, float t)
     v.miss = v.p * (1 - t) + (1 - v.p) * t;
     v.power = a.gamma == 2 ? v.miss * v.miss : powf(v.miss, a.gamma);
     return v;
+}
+
+/* Is pixel i, which belongs to the object, on its boundary? */
+static __device__ bool on_edge(const loss_args &a, const float *t, int i)
+{
+    int w = a.width, x = i % w, y = i / w, height = a.pixels / w;
+    return x == 0 || x == w - 1 || y == 0 || y == height - 1 || t[i - 1] == 0 || t[i + 1] == 0 ||
+           t[i - w] == 0 || t[i + w] == 0;
 }
 
 /* One block per mask. */
@@ -112,6 +121,9 @@ static __global__ void loss_sums_kernel(loss_args a, double *sums)
         mine[SUM_BOTH] += in_mask && in_target;
         mine[SUM_EITHER] += in_mask || in_target;
         mine[SUM_SQUARES] += (x[i] - t[i]) * (x[i] - t[i]);
+        if (!a.width || t[i] == 0) continue;
+        mine[SUM_OBJECT] += 1;
+        mine[SUM_EDGE] += on_edge(a, t, i);
     }
     for (int k = 0; k < SUM_COUNT; k++) {
         double sum = sgm_team_sum(mine[k], board);
@@ -196,6 +208,19 @@ static __device__ double sam_of(const loss_args &a, const double *sums, double s
     return sum;
 }
 
+/* (Z + Y - 2 I + s) / (Z + Y - (1 + g) I + s), a quotient like Dice's with squares. */
+static __device__ double boundary_of(const double *sums, double s, double scale, loss_factors *f)
+{
+    double share = (sums[SUM_EDGE] + s) / (sums[SUM_OBJECT] + s), overlap = sums[SUM_OVERLAP];
+    double gamma = 2 * (1 - share) - 1;
+    if (gamma > 0.8) gamma = 0.8;
+    double squares = sums[SUM_PP] + sums[SUM_TT] + s;
+    double num = squares - 2 * overlap, den = squares - (1 + gamma) * overlap;
+    f->dice_p = (float)(scale * (1 - gamma) * overlap / (den * den));
+    f->dice_t = (float)(scale * (2 * den - (1 + gamma) * num) / (den * den));
+    return num / den;
+}
+
 static __device__ double whole_of(const loss_args &a, const double *sums, double scale,
                                   loss_factors *factors)
 {
@@ -211,6 +236,7 @@ static __device__ double whole_of(const loss_args &a, const double *sums, double
         if (a.kind == SGM_LOSS_BCE) f->bce = (float)(scale / count);
         if (a.kind == SGM_LOSS_FOCAL) f->focal = (float)(scale / count);
         if (a.kind == SGM_LOSS_MSE) f->squares = (float)(scale / count);
+        if (a.kind == SGM_LOSS_BOUNDARY) loss = boundary_of(all, a.value[0], scale, f);
         if (a.kind == SGM_LOSS_DICE) {
             double d = dice_of(per_sample ? sums + b * SUM_COUNT : all, a.value[0], a.value[1],
                                a.squared, per_sample ? scale / a.batch : scale, f);
@@ -250,75 +276,6 @@ static loss_parts take_loss(const loss_args *a, sgm_cursor *cursor)
     return p;
 }
 
-/* ---------------------------------------------------------------------------------- on the host */
-
-typedef struct host_copy {
-    sgm_tensor in[SGM_MAX_INPUTS], grad[SGM_MAX_INPUTS];
-    float grad_loss, loss;
-} host_copy;
-
-static sgm_status fetch(sgm_cuda *cuda, const sgm_tensor *from, sgm_tensor *to)
-{
-    size_t bytes = (size_t)sgm_count_of(from->shape) * sizeof(float);
-    *to = *from;
-    to->data = malloc(bytes ? bytes : 1);
-    if (!to->data) return sgm_cuda_fail(cuda, SGM_OUT_OF_MEMORY, "no memory for a loss");
-    SGM_TRY(sgm_cuda_check(
-        cuda, cudaMemcpyAsync(to->data, from->data, bytes, cudaMemcpyDeviceToHost, cuda->stream),
-        "loss"));
-    return sgm_cuda_check(cuda, cudaStreamSynchronize(cuda->stream), "loss");
-}
-
-static sgm_status send(sgm_cuda *cuda, const void *from, void *to, size_t bytes)
-{
-    SGM_TRY(sgm_cuda_check(
-        cuda, cudaMemcpyAsync(to, from, bytes, cudaMemcpyHostToDevice, cuda->stream), "loss"));
-    return sgm_cuda_check(cuda, cudaStreamSynchronize(cuda->stream), "loss");
-}
-
-static sgm_status host_forward(sgm_cuda *cuda, const sgm_step *step, host_copy *copy)
-{
-    const sgm_node *node = step->node;
-    for (int i = 0; i < step->input_count; i++)
-        if (step->in[i].data) SGM_TRY(fetch(cuda, &step->in[i], &copy->in[i]));
-    SGM_TRY(cuda->host->loss_forward(node->u.loss.kind, node->u.loss.value, step->input_count,
-                                     copy->in, &copy->loss));
-    return send(cuda, &copy->loss, step->out.data, sizeof copy->loss);
-}
-
-static sgm_status host_backward(sgm_cuda *cuda, const sgm_step *step, host_copy *copy)
-{
-    const sgm_node *node = step->node;
-    for (int i = 0; i < step->input_count; i++) {
-        if (step->in[i].data) SGM_TRY(fetch(cuda, &step->in[i], &copy->in[i]));
-        if (step->grad_in[i].data) SGM_TRY(fetch(cuda, &step->grad_in[i], &copy->grad[i]));
-    }
-    SGM_TRY(sgm_cuda_check(cuda,
-                           cudaMemcpyAsync(&copy->grad_loss, step->grad_out.data, sizeof(float),
-                                           cudaMemcpyDeviceToHost, cuda->stream),
-                           "loss"));
-    SGM_TRY(sgm_cuda_check(cuda, cudaStreamSynchronize(cuda->stream), "loss"));
-    SGM_TRY(cuda->host->loss_backward(node->u.loss.kind, node->u.loss.value, step->input_count,
-                                      copy->in, copy->grad_loss, copy->grad, step->accumulate));
-    for (int i = 0; i < step->input_count; i++)
-        if (copy->grad[i].data)
-            SGM_TRY(send(cuda, copy->grad[i].data, step->grad_in[i].data,
-                         (size_t)sgm_count_of(copy->grad[i].shape) * sizeof(float)));
-    return SGM_OK;
-}
-
-static sgm_status host_loss(sgm_cuda *cuda, const sgm_step *step, bool backward)
-{
-    host_copy copy = {};
-    sgm_status status =
-        backward ? host_backward(cuda, step, &copy) : host_forward(cuda, step, &copy);
-    for (int i = 0; i < SGM_MAX_INPUTS; i++) {
-        free(copy.in[i].data);
-        free(copy.grad[i].data);
-    }
-    return status;
-}
-
 /* ---------------------------------------------------------------------------------------- steps */
 
 static sgm_status check(sgm_cuda *cuda, const sgm_step *step)
@@ -332,10 +289,17 @@ static sgm_status check(sgm_cuda *cuda, const sgm_step *step)
     return cuda->host->loss_check(step->node->u.loss.kind, step->node->u.loss.value, count, shapes);
 }
 
+static bool of_classes(const sgm_step *step)
+{
+    int kind = step->node->u.loss.kind;
+    return kind == SGM_LOSS_CROSS_ENTROPY || kind == SGM_LOSS_DICE_SOFTMAX ||
+           kind == SGM_LOSS_PROTOTYPE;
+}
+
 sgm_status sgm_cuda_loss(sgm_cuda *cuda, const sgm_step *step)
 {
     SGM_TRY(check(cuda, step));
-    if (!on_device(step->node->u.loss.kind)) return host_loss(cuda, step, false);
+    if (of_classes(step)) return sgm_cuda_class_loss(cuda, step);
     sgm_cursor cursor = {(char *)step->scratch, 0};
     loss_args a = args_of(step);
     loss_parts p = take_loss(&a, &cursor);
@@ -350,12 +314,12 @@ sgm_status sgm_cuda_loss(sgm_cuda *cuda, const sgm_step *step)
 sgm_status sgm_cuda_loss_backward(sgm_cuda *cuda, const sgm_step *step)
 {
     SGM_TRY(check(cuda, step));
-    if (!on_device(step->node->u.loss.kind)) return host_loss(cuda, step, true);
+    for (int i = 1; i < step->input_count; i++) /* targets and weights receive zeros */
+        SGM_TRY(sgm_cuda_clear_grad(cuda, step, i));
+    if (of_classes(step)) return sgm_cuda_class_loss_backward(cuda, step);
     sgm_cursor cursor = {(char *)step->scratch, 0};
     loss_args a = args_of(step);
     loss_parts p = take_loss(&a, &cursor);
-    for (int i = 1; i < step->input_count; i++) /* targets and weights receive zeros */
-        SGM_TRY(sgm_cuda_clear_grad(cuda, step, i));
     const float *grad_loss = (const float *)step->grad_out.data;
     float *grad = (float *)step->grad_in[0].data, *no_loss = NULL;
     float *grad_iou = a.kind == SGM_LOSS_SAM ? (float *)step->grad_in[1].data : NULL;
@@ -374,6 +338,10 @@ sgm_status sgm_cuda_loss_backward(sgm_cuda *cuda, const sgm_step *step)
 void sgm_cuda_loss_scratch(sgm_cuda *cuda, const sgm_step *step, bool backward, sgm_cursor *cursor)
 {
     (void)cuda, (void)backward;
+    if (of_classes(step)) {
+        sgm_cuda_class_loss_scratch(step, cursor);
+        return;
+    }
     loss_args a = args_of(step);
     take_loss(&a, cursor);
 }

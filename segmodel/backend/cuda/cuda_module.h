@@ -12,16 +12,11 @@ typedef struct sgm_cuda_host {
     size_t step_size; /* sizeof(sgm_step) */
     void (*set_message)(const char *message);
     const char *(*op_name)(sgm_op op);
-    /* train/loss.h, for the kinds that have no kernel */
+    /* train/loss.h */
     sgm_status (*loss_check)(int kind, const float value[4], int count, const sgm_shape shapes[]);
-    sgm_status (*loss_forward)(int kind, const float value[4], int count, const sgm_tensor in[],
-                               float *loss);
-    sgm_status (*loss_backward)(int kind, const float value[4], int count, const sgm_tensor in[],
-                                float grad_loss, const sgm_tensor grad_in[],
-                                const bool accumulate[]);
 } sgm_cuda_host;
 
-#define SGM_CUDA_MODULE_VERSION 2
+#define SGM_CUDA_MODULE_VERSION 3
 
 /* The one symbol of the module: a backend on GPU `index`. `host` must stay valid. SGM_DEVICE with a
  * sentence when there is no such GPU or it cannot be used. */

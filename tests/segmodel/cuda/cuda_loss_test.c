@@ -7,7 +7,14 @@
 #include "graph/train_plan.h"
 #include "train/loss.h"
 
-enum { BATCH = 3, MASKS = 4, SIDE = 9, PIXELS = SIDE * SIDE, MOST = BATCH * MASKS * PIXELS };
+enum {
+    BATCH = 3,
+    MASKS = 4,
+    SIDE = 9,
+    PIXELS = SIDE * SIDE,
+    MANY = 1500, /* two samples of them are more than a block's share */
+    MOST = 2 * MANY
+};
 
 static double uniform(uint64_t key, uint64_t index)
 {
@@ -31,12 +38,24 @@ static sgm_status read_param(void *user, const char *name, sgm_shape shape, cons
     return v ? SGM_OK : SGM_OUT_OF_MEMORY;
 }
 
-/* Numbers 0 .. classes - 1 in blobs. */
+/* Numbers 0 .. classes - 1 in blobs. Class numbers are data from outside: some are out of range. */
 static sgm_node *labels(sgm_graph *g, sgm_shape shape, int classes)
 {
     static float values[MOST];
     for (int64_t i = 0; i < sgm_shape_count(shape); i++)
         values[i] = (float)((int)(8 + 8 * uniform(77, (uint64_t)(i / 5))) % classes);
+    if (classes > 2) values[1] = -1, values[sgm_shape_count(shape) - 1] = 99;
+    return sgm_data(g, shape, values);
+}
+
+/* A square in each image, so that the boundary is a small part of the object. */
+static sgm_node *squares(sgm_graph *g, sgm_shape shape)
+{
+    static float values[MOST];
+    for (int i = 0; i < MOST; i++) {
+        int x = i % SIDE, y = i / SIDE % SIDE, image = i / PIXELS;
+        values[i] = x >= image % 3 && x < SIDE - 1 && y > 0 && y < SIDE;
+    }
     return sgm_data(g, shape, values);
 }
 
@@ -45,7 +64,7 @@ typedef struct loss_case {
     int kind;
     float value[4];
     int target; /* 0: masks as the logits, 1: class numbers, 2: SAM, 3: SAM with weights,
-                   4: prototypes */
+                   4: prototypes, 5: squares, 6: one pixel a sample, 7: many pixels */
 } loss_case;
 
 static const loss_case cases[] = {
@@ -54,16 +73,20 @@ static const loss_case cases[] = {
     {"dice, per sample", SGM_LOSS_DICE, {1, 1, 0, 1}, 0},
     {"focal", SGM_LOSS_FOCAL, {0.25f, 2}, 0},
     {"focal, gamma 1.5", SGM_LOSS_FOCAL, {0.6f, 1.5f}, 0},
-    {"boundary (host)", SGM_LOSS_BOUNDARY, {1e-5f}, 0},
-    {"cross entropy (host)", SGM_LOSS_CROSS_ENTROPY, {0}, 1},
-    {"softmax dice (host)", SGM_LOSS_DICE_SOFTMAX, {1e-5f}, 1},
+    {"boundary", SGM_LOSS_BOUNDARY, {1e-5f}, 0},
+    {"boundary, large objects", SGM_LOSS_BOUNDARY, {1e-5f}, 5},
+    {"cross entropy", SGM_LOSS_CROSS_ENTROPY, {0}, 1},
+    {"softmax dice", SGM_LOSS_DICE_SOFTMAX, {1e-5f}, 1},
+    {"cross entropy, many pixels", SGM_LOSS_CROSS_ENTROPY, {0}, 7},
+    {"softmax dice, many pixels", SGM_LOSS_DICE_SOFTMAX, {1e-5f}, 7},
+    {"boundary, a row of pixels", SGM_LOSS_BOUNDARY, {1e-5f}, 6},
     {"mse", SGM_LOSS_MSE, {0}, 0},
     {"sam, one mask", SGM_LOSS_SAM, {20, 1, 1, 0}, 2},
     {"sam, best mask", SGM_LOSS_SAM, {20, 1, 1, 1}, 2},
     {"sam, one mask, balanced", SGM_LOSS_SAM, {20, 1, 1, 2}, 2},
     {"sam, best mask, balanced", SGM_LOSS_SAM, {20, 1, 1, 3}, 3},
     {"sam, weights", SGM_LOSS_SAM, {20, 1, 1, 1}, 3},
-    {"prototype (host)", SGM_LOSS_PROTOTYPE, {0.07f}, 4},
+    {"prototype", SGM_LOSS_PROTOTYPE, {0.07f}, 4},
 };
 
 static sgm_node *build(sgm_graph *g, const loss_case *c)
@@ -71,6 +94,15 @@ static sgm_node *build(sgm_graph *g, const loss_case *c)
     sgm_node *logits = sgm_param(g, SGM_SHAPE(BATCH, MASKS, SIDE, SIDE), "p0"), *in[4] = {logits};
     if (c->target == 0) in[1] = labels(g, logits->shape, 2);
     if (c->target == 1) in[1] = labels(g, SGM_SHAPE(BATCH, SIDE, SIDE), MASKS);
+    if (c->target == 5) in[1] = squares(g, logits->shape);
+    if (c->target == 6) {
+        in[0] = sgm_param(g, SGM_SHAPE(PIXELS), "p0");
+        in[1] = labels(g, SGM_SHAPE(PIXELS), 2);
+    }
+    if (c->target == 7) { /* more than one block */
+        in[0] = sgm_param(g, SGM_SHAPE(2, 3, MANY), "p0");
+        in[1] = labels(g, SGM_SHAPE(2, MANY), 3);
+    }
     if (c->target == 2 || c->target == 3) {
         const float weights[BATCH] = {1, 0, 0.5f};
         in[1] = sgm_param(g, SGM_SHAPE(BATCH, MASKS), "p1");
@@ -79,10 +111,10 @@ static sgm_node *build(sgm_graph *g, const loss_case *c)
     }
     if (c->target == 4) {
         in[0] = sgm_param(g, SGM_SHAPE(MASKS, 16), "p0");
-        in[1] = sgm_param(g, SGM_SHAPE(BATCH, 16), "p1");
-        in[2] = labels(g, SGM_SHAPE(BATCH), MASKS);
+        in[1] = sgm_param(g, SGM_SHAPE(8, 16), "p1");
+        in[2] = labels(g, SGM_SHAPE(8), MASKS);
     }
-    int count = 2 + (c->target > 1) + (c->target == 3);
+    int count = 2 + (c->target > 1 && c->target < 5) + (c->target == 3);
     return sgm_loss(g, c->kind, c->value, count, in);
 }
 
