@@ -1,98 +1,428 @@
 #!/usr/bin/env bash
-# Checks the CUDA backend on this machine: builds segmodel alone, runs its tests on the GPU, the
-# kernels under compute-sanitizer, and the benchmarks; prints one table. Wants CUDA, CMake and a C
-# compiler. Without a GPU it builds, runs what needs none, and says what was left out.
-#
-#   gpu.sh [build folder]        default: build/gpu in the project's folder
+# Checks the CUDA backend on this machine, measures it, trains on it. Called by ./dev gpu.
+# Wants CUDA, CMake and a C compiler; python3 with torch only for the comparison with PyTorch.
 set -uo pipefail
 root=$(cd "$(dirname "$0")/../../.." && pwd)
-build=${1:-$root/build/gpu}
-mkdir -p "$build" || exit 1
-log=$build/gpu.log
-: >"$log"
-rows=()
-failed=0
 
-row() { rows+=("$(printf '%-52s %-10s %s' "$1" "$2" "$3")"); }
+usage() {
+    cat <<'TXT'
+./dev gpu [PART ...] [options]      parts, in this order; without any: all but train
 
-# check NAME COMMAND...: one row; the output goes to the log, and its last line, if short, to the
-# table.
-check() {
-    local name=$1 start=$SECONDS code
-    shift
-    echo "== $name" | tee -a "$log"
-    "$@" >"$build/gpu.out" 2>&1
-    code=$?
-    cat "$build/gpu.out" >>"$log"
-    case $code in
-    0)
-        local note=
-        grep -q '\*\*\*Skipped' "$build/gpu.out" && note=", with tests left out: see $log"
-        row "$name" ok "$((SECONDS - start)) s$note"
+  build      segmodel alone, for the GPU of this machine
+  tests      op tests, goldens (ViT-L and ViT-H too), gradients, losses, ten steps of training
+  bench      encode at batch 1 and 8, decode, image to mask, a 512 x 512 x 300 volume, a training
+             step; each result is compared with FP32 on the CPU before it is timed
+  rivals     the ViT encoders beside PyTorch, in turns, outputs compared first
+  sanitize   memcheck, racecheck and initcheck of compute-sanitizer on the test programs
+  train      resources/train/default.cfg on --pack; goes on where it stopped
+
+  --limit N      seconds for this call (3600): what does not fit is left for the next one
+  --build DIR    keeps everything between calls (build/gpu)
+  --out DIR      copies the page of results, logs, and what training made to DIR
+  --models LIST  of bench and rivals (sam_vit_b,mobile_sam,sam_vit_l,sam_vit_h)
+  --pack FILE    of train: what PromptSegPack made, compact or not, packed by xz or not
+  --set K=V      of train: a setting in place of default.cfg's; repeatable, first call only
+
+Every part leaves its rows in DIR/rows and its text in DIR/text; the page made of them is
+DIR/page.md. Without a GPU it builds everything, runs what needs none, and says what was left out.
+TXT
+}
+
+build=$root/build/gpu limit=3600 out='' pack='' models=sam_vit_b,mobile_sam,sam_vit_l,sam_vit_h
+parts=() settings=()
+while [ $# -gt 0 ]; do
+    case $1 in
+    build | tests | bench | rivals | sanitize | train) parts+=("$1") ;;
+    --limit | --build | --out | --models | --pack | --set)
+        if [ $# -lt 2 ]; then
+            echo "gpu.sh: $1 wants a value" >&2
+            exit 1
+        fi
+        case $1 in
+        --limit) limit=$2 ;;
+        --build) build=$2 ;;
+        --out) out=$2 ;;
+        --models) models=$2 ;;
+        --pack) pack=$2 ;;
+        --set) settings+=("$2") ;;
+        esac
+        shift
         ;;
-    77) row "$name" left-out "$(tail -n 1 "$build/gpu.out" | cut -c1-90)" ;;
+    -h | --help) usage && exit 0 ;;
+    *) echo "gpu.sh: unknown argument '$1' (--help lists them)" >&2 && exit 1 ;;
+    esac
+    shift
+done
+[ ${#parts[@]} -gt 0 ] || parts=(build tests bench rivals sanitize)
+mkdir -p "$build/rows" "$build/text" "$build/weights" || exit 1
+build=$(cd "$build" && pwd)
+rows=$build/rows text=$build/text log=$build/gpu.log
+goldens=$root/tests/segmodel/goldens
+failed=0
+: >"$log"
+
+# ------------------------------------------------------------------------------------- rows
+
+wanted() {
+    local part
+    for part in "${parts[@]}"; do [ "$part" = "$1" ] && return 0; done
+    return 1
+}
+
+left() { echo $((limit - SECONDS)); }
+
+row() { # FILE NAME RESULT NOTE
+    printf '%-52s %-10s %s\n' "$2" "$3" "$4" | tee -a "$rows/$1"
+    [ "$3" = FAILED ] && failed=1
+}
+
+# check PART NAME COMMAND...: one row; the output stays in text/NAME and the log.
+check() {
+    local part=$1 name=$2 start=$SECONDS code output
+    output=$text/$(tr -cs 'A-Za-z0-9_.\n' '-' <<<"$2")
+    shift 2
+    if [ "$(left)" -lt 10 ]; then
+        row "$part" "$name" left-out "no time left; call again"
+        return 124
+    fi
+    timeout -k 10 "$(left)" "$@" >"$output" 2>&1
+    code=$?
+    { echo "== $name" && cat "$output"; } >>"$log"
+    case $code in
+    0) row "$part" "$name" ok "$((SECONDS - start)) s" ;;
+    77) row "$part" "$name" left-out "$(tail -n 1 "$output" | cut -c1-90)" ;;
+    124 | 137) row "$part" "$name" unfinished "stopped after $((SECONDS - start)) s; call again" ;;
     *)
-        row "$name" FAILED "see $log"
-        tail -n 15 "$build/gpu.out"
-        failed=1
+        row "$part" "$name" FAILED "$(tail -n 1 "$output" | cut -c1-120)"
+        tail -n 15 "$output"
         ;;
     esac
     return $code
 }
 
-finish() {
+# The page: what every part has left so far.
+page() {
+    local name
+    echo "# The CUDA backend on $(cat "$build/device" 2>/dev/null || echo 'no GPU')"
     echo
-    printf '%s\n' "${rows[@]}"
+    echo "- date: $(date -u +'%F %H:%M UTC')"
+    echo "- commit: $(git -C "$root" describe --always --dirty --abbrev=10 2>/dev/null || echo unknown)"
+    echo "- driver: $(cat "$build/driver" 2>/dev/null || echo none)"
+    echo "- nvcc: $(nvcc_version)"
+    printf '\n## Checks\n\n```\n'
+    for name in build tests sanitize bench rivals train; do
+        [ -f "$rows/$name" ] && cat "$rows/$name"
+    done
+    printf '```\n'
+    for name in "$text"/bench-*; do
+        [ -f "$name" ] || continue
+        printf '\n## %s\n\n```\n' "$(basename "$name")"
+        grep -v '^$' "$name"
+        printf '```\n'
+    done
+    [ -f "$text/rivals" ] && printf '\n## PyTorch\n\n' && cat "$text/rivals"
+    return 0
+}
+
+nvcc_version() {
+    local nvcc
+    nvcc=$(command -v nvcc || echo /usr/local/cuda/bin/nvcc)
+    "$nvcc" --version 2>/dev/null | sed -n 's/.*release \([^,]*\).*/\1/p'
+}
+
+finish() {
+    page >"$build/page.md"
+    echo
+    for name in build tests sanitize bench rivals train; do
+        if [ -f "$rows/$name" ]; then cat "$rows/$name"; fi
+    done
+    echo "$((SECONDS)) s; results in $build/page.md"
+    if [ -n "$out" ]; then
+        mkdir -p "$out" && cp "$build/page.md" "$log" "$out/"
+        cp "$build"/profile-*.txt "$out/" 2>/dev/null
+    fi
     exit $failed
 }
 
-generator=()
-command -v ninja >/dev/null && generator=(-G Ninja)
-check "configure" cmake -S "$root/segmodel" -B "$build" "${generator[@]}" \
-    -DCMAKE_BUILD_TYPE=Release -DSEGMODEL_CUDA=ON -DBUILD_TESTING=ON || finish
-check "build" cmake --build "$build" -j "$(nproc)" || finish
+# ------------------------------------------------------------------------------------ build
 
-check "kernels on the host (emulated)" ctest --test-dir "$build" -R '^cuda\.(emulated|loader)' \
-    --output-on-failure
-if ! "$build/segmodel" devices --device cuda >"$build/gpu.out" 2>&1; then
-    row "tests, sanitizer and benchmarks on a GPU" left-out \
-        "$(tail -n 1 "$build/gpu.out" | sed 's/^[a-z]*:* *//')"
+# "90a" for Hopper, whose own instructions need the a; nothing without a GPU.
+architecture() {
+    local number
+    number=$(nvidia-smi --query-gpu=compute_cap --format=csv,noheader 2>/dev/null | head -n 1 |
+        tr -dc 0-9)
+    [ "$number" = 90 ] && number=90a
+    echo "$number"
+}
+
+part_build() {
+    local generator=() archs=() targets=() arch
+    rm -f "$rows/build"
+    command -v ninja >/dev/null && generator=(-G Ninja)
+    arch=$(architecture)
+    if [ -n "$arch" ]; then
+        archs=("-DSEGMODEL_CUDA_ARCHITECTURES=$arch")
+        targets=(--target segmodel_tool segmodel_cuda make_hash_model op_test golden_test
+            golden_small cuda_loss_test cuda_train_test)
+    fi
+    check build "configure${arch:+ for sm_$arch}" cmake -S "$root/segmodel" -B "$build" \
+        "${generator[@]}" "${archs[@]}" -DCMAKE_BUILD_TYPE=Release -DSEGMODEL_CUDA=ON \
+        -DBUILD_TESTING=ON || finish
+    check build build cmake --build "$build" -j "$(nproc)" "${targets[@]}" || finish
+}
+
+# Without a GPU: the kernels run on the host, and one line says what was left out.
+without_gpu() {
+    check build "kernels on the host (emulated)" ctest --test-dir "$build" -j "$(nproc)" \
+        -R '^cuda\.(emulated|loader)' --output-on-failure
+    row build "tests, sanitizer and benchmarks on a GPU" left-out \
+        "$(tail -n 1 "$build/devices" | sed 's/^[a-z]*:* *//')"
     finish
-fi
-row "device" "" "$(grep '^cuda' "$build/gpu.out" | cut -c8-)"
-command -v nvidia-smi >/dev/null && row "driver" "" \
-    "$(nvidia-smi --query-gpu=name,driver_version,memory.total --format=csv,noheader | head -n 1)"
+}
 
-# Tests on the GPU, one row each.
-while read -r name; do
-    check "$name" ctest --test-dir "$build" -R "^${name//./\\.}\$" --output-on-failure
-done < <(ctest --test-dir "$build" -N -L gpu | sed -n 's/^ *Test *#[0-9]*: //p')
+# ------------------------------------------------------------------------------------ tests
 
-# Every own kernel runs in these programs. cuBLAS's are left to NVIDIA.
-sanitizer=$(command -v compute-sanitizer || ls /usr/local/cuda/bin/compute-sanitizer 2>/dev/null)
-if [ -n "$sanitizer" ]; then
-    for tool in memcheck racecheck initcheck; do
-        for program in "op/op_test forward cuda" "op/op_test bf16 cuda" \
-            "op/op_test gradient cuda" "cuda/cuda_loss_test"; do
-            # shellcheck disable=SC2086
-            LD_LIBRARY_PATH=$build check "$tool ${program#*/}" "$sanitizer" --tool $tool \
-                --error-exitcode 3 --kernel-name-exclude "regex:(cublas|cutlass|gemm|gemv|splitK)" \
-                "$build/tests/"$program
+# weights MODEL: a file of hash weights; as fast as trained ones.
+weights() {
+    local file=$build/weights/$1.safetensors
+    [ -f "$file" ] || "$(find "$build/tests" -name make_hash_model -type f | head -n 1)" \
+        "$goldens/manifests/$1.txt" "$file" >>"$log" 2>&1 || return 1
+    echo "$file"
+}
+
+# The line of a test in ctest's output becomes a row.
+test_rows() {
+    sed -nE 's/^ *[0-9]+\/[0-9]+ Test +#[0-9]+: ([^ ]+) \.* *\**(Passed|Failed|Timeout|Skipped|Not Run|Exception)[^0-9]*([0-9.]*) sec.*/\1 \2 \3/p' \
+        "$1" | grep '^cuda\.' | while read -r name result seconds; do
+        case $result in
+        Passed) row tests "$name" ok "$seconds s" ;;
+        Skipped) row tests "$name" left-out "its output is in gpu.log" ;;
+        *) row tests "$name" FAILED "$result; its output is in gpu.log" ;;
+        esac
+    done
+}
+
+large_goldens() {
+    local model precision file
+    for model in sam_vit_l sam_vit_h; do
+        file=$(weights "$model") || continue
+        for precision in fp32 bf16; do
+            check tests "cuda.golden.$model.$precision" \
+                "$(find "$build/tests" -name golden_test -type f | head -n 1)" "$model" "$file" \
+                "$goldens/$model" "$precision" cuda
         done
     done
-else
-    row "compute-sanitizer" left-out "not installed"
-fi
+}
 
-# Random weights are as fast as trained ones.
-for variant in sam_vit_b mobile_sam; do
-    weights=$build/tests/golden/$variant.safetensors
-    for precision in bf16 fp32; do
-        [ -f "$weights" ] || continue
-        if check "bench $variant $precision" "$build/segmodel" bench "$weights" --variant \
-            "${variant/sam_vit_b/sam}" --device cuda --precision $precision; then
-            while read -r text; do row "    $text" "" ""; done <"$build/gpu.out"
-        fi
+part_tests() {
+    rm -f "$rows/tests"
+    check tests "all GPU tests" ctest --test-dir "$build" -L gpu -j 4 --output-on-failure
+    test_rows "$text/all-GPU-tests"
+    large_goldens
+}
+
+# ---------------------------------------------------------------------------------- sanitizer
+
+# cuBLAS's kernels are left to NVIDIA, where the tool knows the option.
+find_sanitizer() {
+    local name kernels=()
+    sanitizer=$(command -v compute-sanitizer || ls /usr/local/cuda/bin/compute-sanitizer 2>/dev/null) ||
+        return 1
+    for name in cublas cutlass gemm gemv splitK nvjet; do
+        kernels+=(--kernel-name-exclude "kernel_substring=$name")
     done
+    if "$sanitizer" "${kernels[@]}" "$build/segmodel" devices --device cuda >>"$log" 2>&1; then
+        filter=("${kernels[@]}")
+    fi
+    return 0
+}
+
+# In the background, several at once: the GPU waits for the tool most of the time.
+sanitize_one() { # TOOL PROGRAM MODE SECONDS
+    local name="$1 ${2#*/} $3" key="$1-${2#*/}-$3" mode=() output code errors start=$SECONDS
+    output=$text/sanitize-$key
+    [ -n "$3" ] && mode=("$3" cuda)
+    if [ -f "$state/$key" ]; then
+        row sanitize "$name" ok "in an earlier call, same module"
+        return
+    fi
+    LD_LIBRARY_PATH=$build timeout -k 10 "$4" "$sanitizer" --tool "$1" --error-exitcode 3 \
+        "${filter[@]}" "$build/tests/$2" "${mode[@]}" >"$output" 2>&1
+    code=$?
+    errors=$(grep -cE '^========= .*(Invalid|hazard|Uninitialized|error )' "$output")
+    case $code in
+    0) row sanitize "$name" ok "$((SECONDS - start)) s" && touch "$state/$key" ;;
+    77) row sanitize "$name" left-out "$(tail -n 1 "$output" | cut -c1-90)" ;;
+    124 | 137)
+        if [ "$errors" -eq 0 ]; then
+            row sanitize "$name" unfinished "nothing found in $((SECONDS - start)) s"
+        else
+            row sanitize "$name" FAILED "$errors findings in $((SECONDS - start)) s: $output"
+        fi
+        ;;
+    *) row sanitize "$name" FAILED "exit $code, $errors findings: $output" ;;
+    esac
+}
+
+part_sanitize() {
+    local sanitizer='' filter=() tool mode each state
+    rm -f "$rows/sanitize"
+    if ! find_sanitizer; then
+        row sanitize compute-sanitizer left-out "not installed"
+        return
+    fi
+    # what passed with this very module need not be done again
+    state=$build/state-$(cksum <"$build/libsegmodel_cuda.so" | tr ' ' -)
+    mkdir -p "$state"
+    each=$(($(left) / 3 - 5))
+    for tool in memcheck racecheck initcheck; do
+        if [ "$each" -lt 20 ]; then
+            row sanitize "$tool" left-out "no time left; call again"
+            continue
+        fi
+        for mode in forward bf16 gradient; do
+            sanitize_one "$tool" op/op_test "$mode" "$each" &
+        done
+        sanitize_one "$tool" cuda/cuda_loss_test '' "$each"
+        wait
+    done
+    if grep -q FAILED "$rows/sanitize"; then failed=1; fi
+}
+
+# --------------------------------------------------------------------------------- benchmarks
+
+part_bench() {
+    local model file
+    rm -f "$rows/bench" "$text"/bench-*
+    for model in ${models//,/ }; do
+        if ! file=$(weights "$model"); then
+            row bench "bench $model" FAILED "no weights: see $log"
+            continue
+        fi
+        check bench "bench $model" "$build/segmodel" bench "$file" --variant "$model" \
+            --device cuda
+        "$build/segmodel" bench "$file" --variant "$model" --device cuda --precision bf16 \
+            --batch 8 --repeat 1 --profile >"$build/profile-$model.txt" 2>>"$log"
+    done
+    file=$(weights sam_vit_b) && check bench "bench volume 512x512x300, sam_vit_b bf16" \
+        "$build/segmodel" bench volume "$file" "$build/phantom.npy" "$build/labels.npy" \
+        --phantom 512,512,300 --variant sam_vit_b --device cuda --precision bf16
+    rm -f "$build/phantom.npy" "$build/labels.npy"
+    check bench "bench training step, batch 16" "$build/segmodel" bench train \
+        "$root/resources/train/default.cfg" --device cuda
+    check bench "bench training step, batch 128" "$build/segmodel" bench train \
+        "$root/resources/train/default.cfg" --device cuda --batch 128
+}
+
+part_rivals() {
+    local model file entries=() code
+    rm -f "$rows/rivals" "$text/rivals"
+    if ! command -v python3 >/dev/null; then
+        row rivals PyTorch left-out "no python3"
+        return
+    fi
+    for model in ${models//,/ }; do
+        [ "$model" = mobile_sam ] && continue
+        file=$(weights "$model") && entries+=("$model=$file")
+    done
+    timeout -k 10 "$(left)" python3 "$root/Testing/bench/rivals/gpu_race.py" "$build/segmodel" \
+        "$build/race" "${entries[@]}" >"$text/rivals" 2>>"$log"
+    code=$?
+    case $code in
+    0) row rivals "PyTorch, outputs compared" ok "$(grep -c '^| sam' "$text/rivals") rows" ;;
+    77) row rivals PyTorch left-out "$(tail -n 1 "$text/rivals")" ;;
+    124 | 137) row rivals PyTorch unfinished "$(grep -c '^| sam' "$text/rivals") rows; --models LIST" ;;
+    *) row rivals PyTorch FAILED "$(tail -n 1 "$log" | cut -c1-120)" ;;
+    esac
+}
+
+# ----------------------------------------------------------------------------------- training
+
+# The pack as segmodel reads it, which takes compact ones too.
+unpack() {
+    [ -f "$build/train/data.pack" ] && return 0
+    if [ ! -f "$pack" ]; then
+        echo "no pack: --pack FILE wants one (resources/train/README.md)"
+        return 1
+    fi
+    if [ "${pack%.xz}" = "$pack" ]; then
+        cp "$pack" "$build/train/data.part"
+    elif command -v xz >/dev/null; then
+        xz -dc "$pack" >"$build/train/data.part"
+    else
+        python3 -c 'import lzma, shutil, sys
+shutil.copyfileobj(lzma.open(sys.argv[1]), open(sys.argv[2], "wb"))' "$pack" "$build/train/data.part"
+    fi && mv "$build/train/data.part" "$build/train/data.pack"
+}
+
+# default.cfg with --set's values, and as many loader threads as there are cores to spare.
+make_settings() {
+    local to=$build/train/run.cfg entry cores
+    [ -f "$to" ] && return
+    cores=$(nproc)
+    sed '/^loader_threads/d' "$root/resources/train/default.cfg" >"$to"
+    echo "loader_threads = $((cores > 4 ? cores - 2 : 1))" >>"$to"
+    for entry in "${settings[@]}"; do
+        sed -i "/^${entry%%=*} *=/d" "$to"
+        echo "${entry%%=*} = ${entry#*=}" >>"$to"
+    done
+}
+
+# Files to take along are at most 16 MiB: a larger model goes as F16.
+bring_back() {
+    local file best=$build/train/out/best.safetensors
+    [ -n "$out" ] && [ -f "$best" ] || return 0
+    mkdir -p "$out"
+    if [ "$(stat -c %s "$best")" -le $((16 << 20)) ]; then
+        cp "$best" "$out/"
+    else
+        "$build/segmodel" convert "$best" "$out/best.safetensors" --dtype f16 >>"$log" 2>&1
+    fi
+    for file in log.csv curves.png; do cp "$build/train/out/$file" "$out/" 2>/dev/null; done
+}
+
+part_train() {
+    local resume=() code
+    rm -f "$rows/train"
+    mkdir -p "$build/train"
+    if ! unpack >"$build/train/unpack.txt" 2>&1; then
+        row train "training" left-out "$(tail -n 1 "$build/train/unpack.txt")"
+        return
+    fi
+    make_settings
+    [ -f "$build/train/out/state.safetensors" ] && resume=(--resume)
+    if [ "$(left)" -lt 90 ]; then
+        row train training left-out "no time left; call again"
+        return
+    fi
+    # asked to stop, it saves its state
+    timeout -s INT -k 60 "$(($(left) - 45))" "$build/segmodel" train "$build/train/run.cfg" \
+        --data "$build/train/data.pack" --out "$build/train/out" --device cuda "${resume[@]}" \
+        2>&1 | tee -a "$build/train/train.txt" | grep --line-buffered -E 'validation|^segmodel'
+    code=${PIPESTATUS[0]}
+    case $code in
+    0) row train training ok "$(tail -n 1 "$build/train/train.txt" | cut -c1-90)" ;;
+    124 | 130) row train training unfinished "$(grep '^step' "$build/train/train.txt" | tail -n 1 | cut -c1-90)" ;;
+    *) row train training FAILED "$(tail -n 1 "$build/train/train.txt" | cut -c1-120)" ;;
+    esac
+    bring_back
+}
+
+# --------------------------------------------------------------------------------------- all
+
+if wanted build || [ ! -x "$build/segmodel" ]; then part_build; fi
+"$build/segmodel" devices --device cuda >"$build/devices" 2>&1 || without_gpu
+sed -n 's/^cuda *//p' "$build/devices" >"$build/device"
+nvidia-smi --query-gpu=name,driver_version,memory.total --format=csv,noheader 2>/dev/null |
+    head -n 1 >"$build/driver"
+for part in tests bench rivals sanitize train; do
+    wanted "$part" || continue
+    case $part in
+    tests) part_tests ;;
+    bench) part_bench ;;
+    rivals) part_rivals ;;
+    sanitize) part_sanitize ;;
+    train) part_train ;;
+    esac
 done
 finish
