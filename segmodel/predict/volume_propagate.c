@@ -24,6 +24,7 @@ static void load_neighbour(sgm_run *run, const sgm_front *front, uint8_t *mask, 
                    mask);
     out->quality = front->quality;
     out->shades = front->shades;
+    out->enclosed = !front->is_outer;
     out->area = sgm_mask_measure(mask, width, height, &out->extent);
 }
 

@@ -50,11 +50,13 @@ static int is_in_place(const sgm_look *look, const sgm_box *extent)
            y <= extent->y1 + my;
 }
 
-static int looks_alike(const sgm_image *picture, const sgm_look *look, const sgm_shades *before)
+static int looks_alike(const sgm_image *picture, const sgm_look *look, const sgm_neighbour *from)
 {
+    const sgm_shades *before = &from->shades;
+    float trust = from->enclosed ? 2 : 1;
     if (fabsf(before->inside - before->around) < least_contrast) return 1;
     sgm_shades now = sgm_shades_of(picture, look->mask, &look->extent);
-    return fabsf(now.inside - before->inside) <= fabsf(now.inside - before->around);
+    return fabsf(now.inside - before->inside) <= trust * fabsf(now.inside - before->around);
 }
 
 sgm_stop sgm_stop_reason(const sgm_image *picture, const sgm_look *look, const sgm_neighbour *from)
@@ -67,7 +69,7 @@ sgm_stop sgm_stop_reason(const sgm_image *picture, const sgm_look *look, const s
     if (area > most_growth * before + area_grace || area < least_share * before - area_grace)
         return SGM_STOP_AREA;
     if (!is_in_place(look, &from->extent)) return SGM_STOP_PLACE;
-    return looks_alike(picture, look, &from->shades) ? SGM_STOP_NONE : SGM_STOP_APPEARANCE;
+    return looks_alike(picture, look, from) ? SGM_STOP_NONE : SGM_STOP_APPEARANCE;
 }
 
 const char *sgm_stop_name(sgm_stop stop)

@@ -15,6 +15,7 @@ typedef struct sgm_neighbour {
     sgm_box extent;
     sgm_shades shades;
     float quality; /* predicted IoU where the walk began */
+    int enclosed;  /* the walk goes towards another prompted slice */
 } sgm_neighbour;
 
 /* `extent` is the bounding box of the mask, which is not empty. */
@@ -28,7 +29,8 @@ sgm_shades sgm_shades_of(const sgm_image *picture, const uint8_t *mask, const sg
  *  - has its centre of gravity outside the neighbour's box (a tenth of grace);
  *  - looks more like what surrounded the neighbour than like the neighbour, where the two differed
  *    by 12 of 255 grey levels or more: beyond an object's end, a network that is shown its box
- *    answers with whatever else is there. */
+ *    answers with whatever else is there. Where another prompted slice lies ahead the object has
+ *    not ended: there it must look twice as much like the surroundings. */
 sgm_stop sgm_stop_reason(const sgm_image *picture, const sgm_look *look, const sgm_neighbour *from);
 
 #endif

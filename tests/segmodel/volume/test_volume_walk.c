@@ -291,20 +291,29 @@ static void check_progress(void)
 }
 
 /* One rule at a time, on a picture of 40 x 40. */
-static sgm_stop reason(double cx, double radius, uint8_t shade, float iou, float quality)
+static sgm_stop reason_in(int enclosed, double cx, double radius, uint8_t shade, float iou,
+                          float quality)
 {
     static uint8_t pixels[40 * 40], mask[40 * 40];
     sgm_image picture = {.data = pixels, .width = 40, .height = 40, .channels = 1};
     sgm_look look = {.mask = mask, .width = 40, .height = 40, .raw = {.predicted_iou = iou}};
     /* the neighbour: a bright disc of radius 8 about (20, 20) on dark ground */
-    sgm_neighbour from = {
-        .area = 197, .extent = {13, 13, 27, 27}, .shades = {200, 60}, .quality = quality};
+    sgm_neighbour from = {.area = 197,
+                          .extent = {13, 13, 27, 27},
+                          .shades = {200, 60},
+                          .quality = quality,
+                          .enclosed = enclosed};
     for (int i = 0; i < 40 * 40; i++) {
         mask[i] = hypot(i % 40 - cx, i / 40 - 20) < radius;
         pixels[i] = mask[i] ? shade : 60;
     }
     look.area = sgm_mask_measure(mask, 40, 40, &look.extent);
     return sgm_stop_reason(&picture, &look, &from);
+}
+
+static sgm_stop reason(double cx, double radius, uint8_t shade, float iou, float quality)
+{
+    return reason_in(0, cx, radius, shade, iou, quality);
 }
 
 static void check_stop_rule(void)
@@ -323,6 +332,8 @@ static void check_stop_rule(void)
     CHECK(reason(31, 8, 200, 0.9f, 0.9f) == SGM_STOP_PLACE);
     CHECK(reason(20, 8, 140, 0.9f, 0.9f) == SGM_STOP_NONE);
     CHECK(reason(20, 8, 120, 0.9f, 0.9f) == SGM_STOP_APPEARANCE);
+    CHECK(reason_in(1, 20, 8, 120, 0.9f, 0.9f) == SGM_STOP_NONE);
+    CHECK(reason_in(1, 20, 8, 100, 0.9f, 0.9f) == SGM_STOP_APPEARANCE);
     for (int stop = SGM_STOP_LIMIT; stop < SGM_STOP_COUNT; stop++)
         CHECK(sgm_stop_name((sgm_stop)stop) != NULL);
     CHECK(sgm_stop_name(SGM_STOP_NONE) == NULL && sgm_stop_name(SGM_STOP_COUNT) == NULL);
