@@ -35,6 +35,66 @@ static sgm_node *mlp(sgm_graph *g)
     return sgm_add(g, x, sgm_linear(g, h, p(g, 3, SGM_SHAPE(24, 50)), p(g, 4, SGM_SHAPE(24))));
 }
 
+/* Rows of whole vectors, as networks have them: the two layers of a block, their inner values in
+ * BF16 where the device stores them so. */
+static sgm_node *two_layers(sgm_graph *g, int64_t rows, sgm_act act, bool bias)
+{
+    sgm_node *x = p(g, 0, SGM_SHAPE(rows, 24));
+    sgm_node *h =
+        sgm_linear(g, x, p(g, 1, SGM_SHAPE(48, 24)), bias ? p(g, 2, SGM_SHAPE(48)) : NULL);
+    if (act != SGM_ACT_NONE) h = sgm_act_node(g, h, act);
+    sgm_node *y =
+        sgm_linear(g, h, p(g, 3, SGM_SHAPE(24, 48)), bias ? p(g, 4, SGM_SHAPE(24)) : NULL);
+    return sgm_add(g, x, y);
+}
+
+static sgm_node *block_gelu(sgm_graph *g)
+{
+    return two_layers(g, 37, SGM_ACT_GELU, true);
+}
+
+static sgm_node *block_relu(sgm_graph *g)
+{
+    return two_layers(g, 5, SGM_ACT_RELU, true);
+}
+
+static sgm_node *block_sigmoid(sgm_graph *g)
+{
+    return two_layers(g, 9, SGM_ACT_SIGMOID, true);
+}
+
+static sgm_node *block_without_bias(sgm_graph *g)
+{
+    return two_layers(g, 1, SGM_ACT_NONE, false);
+}
+
+/* One weight with two biases: packed forms must not be mixed up. */
+static sgm_node *linear_twice(sgm_graph *g)
+{
+    sgm_node *x = p(g, 0, SGM_SHAPE(6, 16)), *w = p(g, 1, SGM_SHAPE(16, 16));
+    sgm_node *y =
+        sgm_linear(g, sgm_linear(g, x, w, p(g, 2, SGM_SHAPE(16))), w, p(g, 3, SGM_SHAPE(16)));
+    return sgm_linear(g, y, w, NULL);
+}
+
+/* activation, then residual */
+static sgm_node *act_and_residual(sgm_graph *g)
+{
+    sgm_node *x = p(g, 0, SGM_SHAPE(7, 32));
+    sgm_node *y = sgm_linear(g, x, p(g, 1, SGM_SHAPE(32, 32)), p(g, 2, SGM_SHAPE(32)));
+    return sgm_add(g, sgm_act_node(g, y, SGM_ACT_GELU), x);
+}
+
+static sgm_node *conv_block(sgm_graph *g)
+{
+    sgm_node *x = p(g, 0, SGM_SHAPE(2, 6, 5, 8));
+    sgm_node *h =
+        sgm_conv2d(g, x, p(g, 1, SGM_SHAPE(16, 8, 3, 3)), p(g, 2, SGM_SHAPE(16)), 1, 1, 1);
+    h = sgm_act_node(g, h, SGM_ACT_GELU);
+    return sgm_add(
+        g, x, sgm_conv2d(g, h, p(g, 3, SGM_SHAPE(8, 16, 1, 1)), p(g, 4, SGM_SHAPE(8)), 1, 0, 1));
+}
+
 static sgm_node *conv3(sgm_graph *g)
 {
     return sgm_conv2d(g, p(g, 0, SGM_SHAPE(2, 7, 9, 5)), p(g, 1, SGM_SHAPE(11, 5, 3, 3)),
@@ -104,6 +164,26 @@ static sgm_node *layernorm(sgm_graph *g)
                          p(g, 2, SGM_SHAPE(37)), 1e-6f);
 }
 
+static sgm_node *layernorm_wide(sgm_graph *g)
+{
+    return sgm_layernorm(g, p(g, 0, SGM_SHAPE(5, 776)), p(g, 1, SGM_SHAPE(776)),
+                         p(g, 2, SGM_SHAPE(776)), 1e-6f);
+}
+
+/* as in front of a block's layers; rows are no multiple of four */
+static sgm_node *layernorm_linear(sgm_graph *g)
+{
+    sgm_node *x = sgm_layernorm(g, p(g, 0, SGM_SHAPE(7, 64)), p(g, 1, SGM_SHAPE(64)),
+                                p(g, 2, SGM_SHAPE(64)), 1e-6f);
+    return sgm_linear(g, x, p(g, 3, SGM_SHAPE(16, 64)), NULL);
+}
+
+static sgm_node *layernorm_widest(sgm_graph *g)
+{
+    return sgm_layernorm(g, p(g, 0, SGM_SHAPE(2, 2052)), p(g, 1, SGM_SHAPE(2052)),
+                         p(g, 2, SGM_SHAPE(2052)), 1e-6f);
+}
+
 static sgm_node *layernorm_gelu(sgm_graph *g)
 {
     return sgm_act_node(g, layernorm(g), SGM_ACT_GELU);
@@ -171,6 +251,96 @@ static sgm_node *grid_no_pad(sgm_graph *g)
     return grid(g, 5, 6, 1, 16, 4, SGM_BIAS_TABLE, SGM_QKV_TINYVIT, false);
 }
 
+/* more queries than a block of tensor cores has, and a window that hangs over both borders */
+static sgm_node *grid_window_sam(sgm_graph *g)
+{
+    return grid(g, 16, 9, 1, 64, 14, SGM_BIAS_REL_POS, SGM_QKV_SAM, true);
+}
+
+/* rows of whole key tiles, as SAM's 64 x 64 grid */
+static sgm_node *grid_wide(sgm_graph *g)
+{
+    return grid(g, 3, 64, 1, 64, 0, SGM_BIAS_REL_POS, SGM_QKV_SAM, false);
+}
+
+static sgm_node *grid_wide_head80(sgm_graph *g)
+{
+    return grid(g, 2, 64, 1, 80, 0, SGM_BIAS_REL_POS, SGM_QKV_SAM, false);
+}
+
+/* heads that no kernel fits exactly: 24 of 32, 48 of 64, 112 of 128 channels; 12 stays in F32 */
+static sgm_node *grid_odd(sgm_graph *g, int hd)
+{
+    return grid(g, 5, 7, 2, hd, 4, SGM_BIAS_REL_POS, SGM_QKV_TINYVIT, true);
+}
+
+static sgm_node *grid_head24(sgm_graph *g)
+{
+    return grid_odd(g, 24);
+}
+
+static sgm_node *grid_head48(sgm_graph *g)
+{
+    return grid_odd(g, 48);
+}
+
+static sgm_node *grid_head112(sgm_graph *g)
+{
+    return grid_odd(g, 112);
+}
+
+static sgm_node *grid_head12(sgm_graph *g)
+{
+    return grid_odd(g, 12);
+}
+
+/* the mask decoder: few tokens ask the image, and the other way round */
+static sgm_node *attention_to_image(sgm_graph *g)
+{
+    return sgm_attention(g, p(g, 0, SGM_SHAPE(2, 7, 32)), p(g, 1, SGM_SHAPE(2, 1030, 32)),
+                         p(g, 2, SGM_SHAPE(2, 1030, 32)), 2);
+}
+
+static sgm_node *attention_one_query(sgm_graph *g)
+{
+    return sgm_attention(g, p(g, 0, SGM_SHAPE(1, 1, 64)), p(g, 1, SGM_SHAPE(1, 300, 64)),
+                         p(g, 2, SGM_SHAPE(1, 300, 64)), 2);
+}
+
+static sgm_node *attention_one_key(sgm_graph *g)
+{
+    return sgm_attention(g, p(g, 0, SGM_SHAPE(2, 200, 64)), p(g, 1, SGM_SHAPE(1, 1, 64)),
+                         p(g, 2, SGM_SHAPE(1, 1, 64)), 1);
+}
+
+/* As in a network: queries, keys and values come from layers, which store them in BF16. */
+static sgm_node *grid_layer(sgm_graph *g, int64_t h, int64_t w, int heads, int hd, int window)
+{
+    int64_t C = heads * hd, sh = window ? window : h, sw = window ? window : w;
+    sgm_node *x = p(g, 0, SGM_SHAPE(2, h, w, 8)), *bias = p(g, 2, SGM_SHAPE(3 * C));
+    sgm_node *qkv = sgm_linear(g, x, p(g, 1, SGM_SHAPE(3 * C, 8)), bias);
+    return sgm_attention_grid(g, qkv, window ? bias : NULL, p(g, 3, SGM_SHAPE(2 * sh - 1, hd)),
+                              p(g, 4, SGM_SHAPE(2 * sw - 1, hd)), SGM_BIAS_REL_POS, SGM_QKV_SAM,
+                              heads, window);
+}
+
+static sgm_node *grid_layer_window(sgm_graph *g)
+{
+    return grid_layer(g, 9, 12, 2, 16, 7);
+}
+
+static sgm_node *grid_layer_wide(sgm_graph *g)
+{
+    return grid_layer(g, 3, 64, 1, 64, 0);
+}
+
+static sgm_node *attention_layer(sgm_graph *g)
+{
+    sgm_node *x = p(g, 0, SGM_SHAPE(2, 150, 8)), *w = p(g, 1, SGM_SHAPE(48, 8));
+    sgm_node *q = sgm_linear(g, x, w, NULL), *k = sgm_linear(g, x, p(g, 2, SGM_SHAPE(48, 8)), NULL);
+    return sgm_attention(g, q, k, sgm_linear(g, x, w, p(g, 3, SGM_SHAPE(48))), 2);
+}
+
 static sgm_node *matmul(sgm_graph *g)
 {
     return sgm_matmul(g, p(g, 0, SGM_SHAPE(3, 4, 32)), p(g, 1, SGM_SHAPE(3, 65, 32)));
@@ -199,6 +369,24 @@ static sgm_node *add_row(sgm_graph *g)
 static sgm_node *add_inner(sgm_graph *g)
 {
     return sgm_add(g, p(g, 0, SGM_SHAPE(2, 1, 5)), p(g, 1, SGM_SHAPE(1, 3, 1)));
+}
+
+/* a bias of many rows, and of the images of a batch */
+static sgm_node *add_bias(sgm_graph *g)
+{
+    return sgm_add(g, p(g, 0, SGM_SHAPE(150, 24)), p(g, 1, SGM_SHAPE(24)));
+}
+static sgm_node *add_image_bias(sgm_graph *g)
+{
+    return sgm_add(g, p(g, 0, SGM_SHAPE(2, 9, 11, 8)), p(g, 1, SGM_SHAPE(2, 1, 1, 8)));
+}
+static sgm_node *mul_scale(sgm_graph *g)
+{
+    return sgm_mul(g, p(g, 0, SGM_SHAPE(3, 70, 20)), p(g, 1, SGM_SHAPE(1, 70, 1)));
+}
+static sgm_node *mul_bias(sgm_graph *g)
+{
+    return sgm_mul(g, p(g, 0, SGM_SHAPE(200, 12)), p(g, 1, SGM_SHAPE(12)));
 }
 
 /* the same value twice, and used again: gradients must add up */
@@ -285,6 +473,29 @@ static sgm_node *resize_up(sgm_graph *g)
 {
     return sgm_resize(g, p(g, 0, SGM_SHAPE(2, 5, 4, 3)), 11, 9, false);
 }
+static sgm_node *resize_vectors(sgm_graph *g)
+{
+    return sgm_resize(g, p(g, 0, SGM_SHAPE(2, 5, 4, 8)), 7, 9, false);
+}
+static sgm_node *maxpool_vectors(sgm_graph *g)
+{
+    return sgm_maxpool(g, p(g, 0, SGM_SHAPE(2, 5, 4, 8)));
+}
+static sgm_node *concat_vectors(sgm_graph *g)
+{
+    sgm_node *parts[] = {p(g, 0, SGM_SHAPE(3, 8)), p(g, 1, SGM_SHAPE(3, 12))};
+    return sgm_concat(g, 1, 2, parts);
+}
+static sgm_node *depthwise_vectors(sgm_graph *g)
+{
+    return sgm_conv2d(g, p(g, 0, SGM_SHAPE(2, 6, 9, 24)), p(g, 1, SGM_SHAPE(24, 1, 3, 3)),
+                      p(g, 2, SGM_SHAPE(24)), 1, 1, 24);
+}
+static sgm_node *conv_transpose_vectors(sgm_graph *g)
+{
+    return sgm_conv_transpose(g, p(g, 0, SGM_SHAPE(2, 3, 5, 16)), p(g, 1, SGM_SHAPE(16, 8, 2, 2)),
+                              p(g, 2, SGM_SHAPE(8)));
+}
 static sgm_node *resize_down(sgm_graph *g)
 {
     return sgm_resize(g, p(g, 0, SGM_SHAPE(1, 9, 13, 2)), 4, 5, false);
@@ -316,6 +527,13 @@ const op_case op_cases[] = {
     {"linear 1x1", linear_one, 0, 0, false},
     {"linear wide", linear_wide, 0, 0, false},
     {"mlp with residual", mlp, 0, 0, false},
+    {"block with gelu", block_gelu, 0, 0, false},
+    {"block with relu", block_relu, 0, 0, false},
+    {"block with sigmoid", block_sigmoid, 0, 0, false},
+    {"block without bias", block_without_bias, 0, 0, false},
+    {"linear, one weight twice", linear_twice, 0, 0, false},
+    {"linear gelu residual", act_and_residual, 0, 0, false},
+    {"conv block", conv_block, 0, 0, false},
     {"conv 3x3", conv3, 0, 0, false},
     {"conv 3x3 stride 2", conv3_stride, 0, 0, false},
     {"conv 1x1", conv1, 0, 0, false},
@@ -328,8 +546,15 @@ const op_case op_cases[] = {
     {"conv transpose gelu", conv_transpose_gelu, 0, 0, false},
     {"layernorm", layernorm, 0, 0, false},
     {"layernorm gelu", layernorm_gelu, 0, 0, false},
+    {"layernorm wide", layernorm_wide, 0, 0, false},
+    {"layernorm widest", layernorm_widest, 0, 0, false},
+    {"layernorm linear", layernorm_linear, 0, 0, false},
     {"attention", attention, 0, 0, false},
     {"attention shared keys", attention_shared, 0, 0, false},
+    {"attention to the image", attention_to_image, 0, 0, false},
+    {"attention of one query", attention_one_query, 0, 0, false},
+    {"attention to one key", attention_one_key, 0, 0, false},
+    {"attention after layers", attention_layer, 0, 0, false},
     {"grid global rel-pos", grid_global, 0, 0, false},
     {"grid windows rel-pos", grid_window, 0, 0, false},
     {"grid windows without padding", grid_window_fits, 0, 0, false},
@@ -337,12 +562,25 @@ const op_case op_cases[] = {
     {"grid TinyViT", grid_tinyvit, 0, 0, false},
     {"grid no bias", grid_plain, 0, 0, false},
     {"grid padded with zeros", grid_no_pad, 0, 0, false},
+    {"grid windows of SAM", grid_window_sam, 0, 0, true},
+    {"grid of wide rows", grid_wide, 0, 0, true},
+    {"grid of wide rows, head size 80", grid_wide_head80, 0, 0, true},
+    {"grid windows after a layer", grid_layer_window, 0, 0, false},
+    {"grid of wide rows after a layer", grid_layer_wide, 0, 1e-2, true},
+    {"grid head size 12", grid_head12, 0, 0, false},
+    {"grid head size 24", grid_head24, 0, 0, false},
+    {"grid head size 48", grid_head48, 0, 0, false},
+    {"grid head size 112", grid_head112, 0, 0, false},
     {"matmul", matmul, 0, 0, false},
     {"matmul shared", matmul_shared, 0, 0, false},
     {"add", add, 0, 0, false},
     {"add over the batch", add_batch, 0, 0, false},
     {"add a row", add_row, 0, 0, false},
     {"add inner", add_inner, 0, 0, false},
+    {"add a bias", add_bias, 0, 0, false},
+    {"add a bias per image", add_image_bias, 0, 0, false},
+    {"mul rows by scales", mul_scale, 0, 0, false},
+    {"mul by a bias", mul_bias, 0, 0, false},
     {"a value used twice", reuse, 0, 0, false},
     {"mul", mul, 0, 0, false},
     {"mul a row", mul_row, 0, 0, false},
@@ -359,6 +597,11 @@ const op_case op_cases[] = {
     {"permute", permute, 0, 0, false},
     {"reshape", reshape, 0, 0, false},
     {"resize up", resize_up, 0, 0, false},
+    {"resize vectors", resize_vectors, 0, 0, false},
+    {"maxpool vectors", maxpool_vectors, 0, 0, false},
+    {"concat vectors", concat_vectors, 0, 0, false},
+    {"conv depthwise vectors", depthwise_vectors, 0, 0, false},
+    {"conv transpose vectors", conv_transpose_vectors, 0, 0, false},
     {"resize down", resize_down, 0, 0, false},
     {"resize corners", resize_corners, 0, 0, false},
     {"maxpool", maxpool, 0, 0, false},
