@@ -37,6 +37,7 @@ typedef struct sgm_step {
 typedef struct sgm_backend sgm_backend;
 struct sgm_trained; /* train/optim.h */
 struct sgm_optim_numbers;
+struct sgm_picture_ops; /* backend/picture.h */
 
 typedef struct sgm_backend_ops {
     const char *name; /* "ref", "cpu", "cuda" */
@@ -99,6 +100,21 @@ typedef struct sgm_backend_ops {
     sgm_status (*optim_clear)(sgm_backend *backend, void *table); /* gradients */
     sgm_status (*optim_update)(sgm_backend *backend, void *table,
                                const struct sgm_optim_numbers *numbers, double *norm);
+
+    /* Copies within device memory, in order with steps. */
+    sgm_status (*copy)(sgm_backend *backend, void *to, const void *from, size_t size);
+
+    /* Recording steps to run them again by one call. After a begin that succeeds, the calling
+     * thread's steps are recorded instead of run (and nothing else of the backend may be called)
+     * until end, which always follows. Replaying reads and writes the memory the steps did.
+     * A recording that fails does no harm: the steps can still be run one by one. */
+    sgm_status (*capture_begin)(sgm_backend *backend);
+    sgm_status (*capture_end)(sgm_backend *backend, void **recording);
+    sgm_status (*replay)(sgm_backend *backend, void *recording);
+    void (*capture_free)(sgm_backend *backend, void *recording);
+
+    /* Preparing pictures and finishing masks on the device: backend/picture.h. */
+    const struct sgm_picture_ops *pictures;
 } sgm_backend_ops;
 
 struct sgm_backend {

@@ -50,8 +50,14 @@ void sgm_workspace_destroy(sgm_workspace *workspace);
 
 /* Copies an input's values from host memory (F32, or I32 for index inputs). */
 sgm_status sgm_workspace_set(sgm_workspace *workspace, const sgm_node *input, const void *values);
-/* Computes all outputs. */
+/* Computes all outputs. Where the backend can record, the second run of a workspace is recorded and
+ * later ones replay it: the plan, its weights and the workspace's memory never change. */
 sgm_status sgm_plan_run(const sgm_plan *plan, sgm_workspace *workspace);
+/* The same without waiting; errors of the device may show in a later call. */
+sgm_status sgm_plan_submit(const sgm_plan *plan, sgm_workspace *workspace);
+/* Device memory of an input or a computed output, for copies on the device; NULL for an input that
+ * no output needs. */
+void *sgm_workspace_memory(const sgm_workspace *workspace, const sgm_node *node);
 /* Copies an output as F32 into host memory. */
 sgm_status sgm_workspace_get(sgm_workspace *workspace, const sgm_node *output, float *values);
 /* Seconds per step of the last run, when timing was switched on; for `bench --profile`. */

@@ -13,6 +13,9 @@ struct sgm_workspace {
     sgm_backend *backend;
     char *memory;
     double *seconds; /* per step, or NULL */
+    void *recording; /* of all steps, or NULL */
+    int plain_runs;  /* before the recording */
+    bool unrecorded; /* the backend cannot record these steps */
 };
 
 sgm_status sgm_workspace_create(const sgm_plan *plan, sgm_workspace **out)
@@ -34,6 +37,8 @@ sgm_status sgm_workspace_create(const sgm_plan *plan, sgm_workspace **out)
 void sgm_workspace_destroy(sgm_workspace *workspace)
 {
     if (!workspace) return;
+    if (workspace->recording)
+        workspace->backend->ops->capture_free(workspace->backend, workspace->recording);
     workspace->backend->ops->free(workspace->backend, workspace->memory);
     free(workspace->seconds);
     free(workspace);
@@ -42,6 +47,12 @@ void sgm_workspace_destroy(sgm_workspace *workspace)
 static char *value_memory(const sgm_workspace *workspace, const sgm_node *node)
 {
     return workspace->memory + workspace->plan->offset[sgm_base_of(node)->id];
+}
+
+void *sgm_workspace_memory(const sgm_workspace *workspace, const sgm_node *node)
+{
+    if (!workspace->plan->needed[node->id] || node->constant) return NULL;
+    return value_memory(workspace, node);
 }
 
 sgm_status sgm_workspace_set(sgm_workspace *workspace, const sgm_node *input, const void *values)
@@ -92,7 +103,7 @@ static double now(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-sgm_status sgm_plan_run(const sgm_plan *plan, sgm_workspace *workspace)
+static sgm_status run_steps(const sgm_plan *plan, sgm_workspace *workspace)
 {
     for (int i = 0; i < plan->step_count; i++) {
         if (plan->options.cancelled) SGM_TRY(plan->options.cancelled(plan->options.cancel_user));
@@ -103,6 +114,55 @@ sgm_status sgm_plan_run(const sgm_plan *plan, sgm_workspace *workspace)
             workspace->seconds[i] = now() - start;
         }
     }
+    return SGM_OK;
+}
+
+/* Not the first run: a backend may load kernels at their first launch, and one run may be all there
+ * is. */
+static bool wants_recording(const sgm_workspace *workspace)
+{
+    return workspace->backend->ops->capture_begin && !workspace->recording &&
+           !workspace->unrecorded && workspace->plain_runs > 0;
+}
+
+/* Records the steps; where that fails they stay as they are, to be run one by one. */
+static sgm_status record(const sgm_plan *plan, sgm_workspace *workspace)
+{
+    const sgm_backend_ops *ops = plan->backend->ops;
+    workspace->unrecorded = true;
+    if (ops->capture_begin(plan->backend) != SGM_OK) return SGM_OK;
+    sgm_status status = run_steps(plan, workspace);
+    sgm_status end = ops->capture_end(plan->backend, &workspace->recording);
+    if (status == SGM_CANCELLED) workspace->unrecorded = false;
+    if (status == SGM_OK && end == SGM_OK) return SGM_OK;
+    if (workspace->recording) ops->capture_free(plan->backend, workspace->recording);
+    workspace->recording = NULL;
+    return status == SGM_CANCELLED ? status : SGM_OK;
+}
+
+/* A recording that cannot be started (its first start takes device memory) is given up. */
+static sgm_status replay(const sgm_plan *plan, sgm_workspace *workspace)
+{
+    if (plan->options.cancelled) SGM_TRY(plan->options.cancelled(plan->options.cancel_user));
+    if (plan->backend->ops->replay(plan->backend, workspace->recording) == SGM_OK) return SGM_OK;
+    plan->backend->ops->capture_free(plan->backend, workspace->recording);
+    workspace->recording = NULL;
+    return run_steps(plan, workspace);
+}
+
+sgm_status sgm_plan_submit(const sgm_plan *plan, sgm_workspace *workspace)
+{
+    if (workspace->seconds) return run_steps(plan, workspace);
+    if (wants_recording(workspace)) SGM_TRY(record(plan, workspace));
+    if (workspace->recording) return replay(plan, workspace);
+    SGM_TRY(run_steps(plan, workspace));
+    workspace->plain_runs++;
+    return SGM_OK;
+}
+
+sgm_status sgm_plan_run(const sgm_plan *plan, sgm_workspace *workspace)
+{
+    SGM_TRY(sgm_plan_submit(plan, workspace));
     return plan->backend->ops->synchronize(plan->backend);
 }
 

@@ -85,25 +85,37 @@ static void device_free(sgm_backend *backend, void *memory)
     sgm_cuda_leave(cuda);
 }
 
-static sgm_status copy(sgm_cuda *cuda, void *to, const void *from, size_t size, cudaMemcpyKind kind,
-                       const char *what)
+static sgm_status device_upload(sgm_backend *backend, void *to, const void *from, size_t size)
 {
-    if (!size) return SGM_OK;
+    sgm_cuda *cuda = cuda_of(backend);
     sgm_cuda_enter(cuda);
-    cudaError_t error = cudaMemcpyAsync(to, from, size, kind, cuda->stream);
-    if (error == cudaSuccess) error = cudaStreamSynchronize(cuda->stream);
+    cudaError_t error = sgm_cuda_stage_upload(cuda, to, from, size);
+    sgm_cuda_leave(cuda);
+    return sgm_cuda_check(cuda, error, "copying to the GPU");
+}
+
+static sgm_status download(sgm_cuda *cuda, void *to, const void *from, size_t size,
+                           const char *what)
+{
+    sgm_cuda_enter(cuda);
+    cudaError_t error = sgm_cuda_stage_download(cuda, to, from, size);
     sgm_cuda_leave(cuda);
     return sgm_cuda_check(cuda, error, what);
 }
 
-static sgm_status device_upload(sgm_backend *backend, void *to, const void *from, size_t size)
-{
-    return copy(cuda_of(backend), to, from, size, cudaMemcpyHostToDevice, "copying to the GPU");
-}
-
 static sgm_status device_download(sgm_backend *backend, void *to, const void *from, size_t size)
 {
-    return copy(cuda_of(backend), to, from, size, cudaMemcpyDeviceToHost, "copying from the GPU");
+    return download(cuda_of(backend), to, from, size, "copying from the GPU");
+}
+
+static sgm_status device_copy(sgm_backend *backend, void *to, const void *from, size_t size)
+{
+    sgm_cuda *cuda = cuda_of(backend);
+    if (!size) return SGM_OK;
+    sgm_cuda_enter(cuda);
+    cudaError_t error = cudaMemcpyAsync(to, from, size, cudaMemcpyDeviceToDevice, cuda->stream);
+    sgm_cuda_leave(cuda);
+    return sgm_cuda_check(cuda, error, "copying on the GPU");
 }
 
 /* ------------------------------------------------------------------------------------------ ops */
@@ -295,12 +307,9 @@ static sgm_status device_synchronize(sgm_backend *backend)
 {
     sgm_cuda *cuda = cuda_of(backend);
     int fault = 0;
-    SGM_TRY(copy(cuda, &fault, cuda->fault, sizeof fault, cudaMemcpyDeviceToHost,
-                 "waiting for the GPU"));
+    SGM_TRY(download(cuda, &fault, cuda->fault, sizeof fault, "waiting for the GPU"));
     if (!fault) return SGM_OK;
-    int none = 0;
-    SGM_TRY(
-        copy(cuda, cuda->fault, &none, sizeof none, cudaMemcpyHostToDevice, "waiting for the GPU"));
+    SGM_TRY(sgm_cuda_clear(backend, cuda->fault, sizeof fault));
     return sgm_cuda_fail(cuda, SGM_INTERNAL, "gather: an index outside its table");
 }
 
@@ -314,9 +323,12 @@ static void device_destroy(sgm_backend *backend)
     if (cuda->stream) cudaStreamSynchronize(cuda->stream);
     if (cuda->fault) cudaFree(cuda->fault);
     if (cuda->blas) cublasDestroy(cuda->blas);
+    if (cuda->blas_workspace) cudaFree(cuda->blas_workspace);
+    sgm_cuda_staging_destroy(cuda);
     sgm_cuda_algorithms_destroy(cuda);
     if (cuda->stream) cudaStreamDestroy(cuda->stream);
     if (cuda->uploads) cudaStreamDestroy(cuda->uploads);
+    if (cuda->downloads) cudaStreamDestroy(cuda->downloads);
     pthread_mutex_destroy(&cuda->lock);
     free(cuda);
 }
@@ -351,6 +363,12 @@ static const sgm_backend_ops *operations(void)
     ops.optim_release = sgm_cuda_optim_release;
     ops.optim_clear = sgm_cuda_optim_clear;
     ops.optim_update = sgm_cuda_optim_update;
+    ops.copy = device_copy;
+    ops.capture_begin = sgm_cuda_capture_begin;
+    ops.capture_end = sgm_cuda_capture_end;
+    ops.replay = sgm_cuda_replay;
+    ops.capture_free = sgm_cuda_capture_free;
+    ops.pictures = sgm_cuda_pictures();
     return &ops;
 }
 
@@ -388,6 +406,23 @@ static sgm_status find_device(sgm_cuda *cuda)
     return SGM_OK;
 }
 
+/* cuBLAS on the backend's stream with a workspace of its own: the one it would allocate at need
+ * cannot be recorded. cublasSetStream takes the workspace away again, so it comes first. */
+static sgm_status open_blas(sgm_cuda *cuda)
+{
+    const size_t size = (size_t)32 << 20; /* what cuBLAS wants on Hopper; fewer do elsewhere */
+    SGM_TRY(sgm_cuda_check(cuda, cudaMalloc(&cuda->blas_workspace, size), "opening the GPU"));
+    cublasStatus_t blas = cublasCreate(&cuda->blas);
+    if (blas == CUBLAS_STATUS_SUCCESS) blas = cublasSetStream(cuda->blas, cuda->stream);
+    if (blas == CUBLAS_STATUS_SUCCESS)
+        blas = cublasSetWorkspace(cuda->blas, cuda->blas_workspace, size);
+    if (blas == CUBLAS_STATUS_SUCCESS) blas = cublasSetMathMode(cuda->blas, CUBLAS_DEFAULT_MATH);
+    if (blas == CUBLAS_STATUS_SUCCESS) return SGM_OK;
+    return sgm_cuda_fail(cuda, SGM_DEVICE,
+                         "CUDA: cuBLAS cannot start (%s); use the CPU (--device cpu)",
+                         cublasGetStatusString(blas));
+}
+
 static sgm_status open_device(sgm_cuda *cuda)
 {
     SGM_TRY(find_device(cuda));
@@ -398,14 +433,18 @@ static sgm_status open_device(sgm_cuda *cuda)
     SGM_LAUNCH(probe_kernel, 1, 1, cuda->stream, cuda->fault);
     SGM_TRY(sgm_cuda_launched(cuda, "opening the GPU"));
     SGM_TRY(sgm_cuda_check(cuda, cudaStreamSynchronize(cuda->stream), "opening the GPU"));
-    cublasStatus_t blas = cublasCreate(&cuda->blas);
-    if (blas == CUBLAS_STATUS_SUCCESS) blas = cublasSetStream(cuda->blas, cuda->stream);
-    if (blas == CUBLAS_STATUS_SUCCESS) blas = cublasSetMathMode(cuda->blas, CUBLAS_DEFAULT_MATH);
-    if (blas != CUBLAS_STATUS_SUCCESS)
-        return sgm_cuda_fail(cuda, SGM_DEVICE,
-                             "CUDA: cuBLAS cannot start (%s); use the CPU (--device cpu)",
-                             cublasGetStatusString(blas));
+    SGM_TRY(open_blas(cuda));
     return sgm_cuda_algorithms_create(cuda);
+}
+
+/* Recursive: a thread that records a plan keeps the lock and runs steps, which take it again. */
+static void make_lock(sgm_cuda *cuda)
+{
+    pthread_mutexattr_t recursive;
+    pthread_mutexattr_init(&recursive);
+    pthread_mutexattr_settype(&recursive, PTHREAD_MUTEX_RECURSIVE);
+    pthread_mutex_init(&cuda->lock, &recursive);
+    pthread_mutexattr_destroy(&recursive);
 }
 
 extern "C" __attribute__((visibility("default"))) sgm_status
@@ -424,7 +463,7 @@ sgm_cuda_module_create(const sgm_cuda_host *host, int index, sgm_backend **out)
     cuda->host = host;
     cuda->device = index;
     cuda->base.ops = operations();
-    pthread_mutex_init(&cuda->lock, NULL);
+    make_lock(cuda);
     sgm_status status = open_device(cuda);
     if (status != SGM_OK) {
         device_destroy(&cuda->base);

@@ -4,6 +4,7 @@
 
 struct emulated_blas {
     cudaStream_t stream;
+    void *workspace;
 };
 
 cublasStatus_t cublasCreate(cublasHandle_t *handle)
@@ -21,6 +22,14 @@ cublasStatus_t cublasDestroy(cublasHandle_t handle)
 cublasStatus_t cublasSetStream(cublasHandle_t handle, cudaStream_t stream)
 {
     handle->stream = stream;
+    handle->workspace = NULL; /* as documented */
+    return CUBLAS_STATUS_SUCCESS;
+}
+
+cublasStatus_t cublasSetWorkspace(cublasHandle_t handle, void *workspace, size_t size)
+{
+    if (!emulated_is_device(workspace, size)) return CUBLAS_STATUS_INVALID_VALUE;
+    handle->workspace = workspace;
     return CUBLAS_STATUS_SUCCESS;
 }
 
@@ -143,6 +152,8 @@ cublasStatus_t cublasGemmStridedBatchedEx(cublasHandle_t handle, cublasOperation
         !fits(b, b_type, plain_b ? k : n, plain_b ? n : k, ldb, b_stride, batch) ||
         !fits(c, c_type, m, n, ldc, c_stride, batch))
         return CUBLAS_STATUS_INVALID_VALUE;
+    /* cuBLAS would allocate one */
+    if (emulated_capturing(handle->stream) && !handle->workspace) return CUBLAS_STATUS_ALLOC_FAILED;
     operand x = {a, a_type, opa, lda, a_stride}, y = {b, b_type, opb, ldb, b_stride};
     operand z = {c, c_type, CUBLAS_OP_N, ldc, c_stride};
     float scale = *(const float *)alpha, keep_old = *(const float *)beta;

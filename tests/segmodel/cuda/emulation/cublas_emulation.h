@@ -25,6 +25,7 @@ typedef enum cublasMath_t { CUBLAS_DEFAULT_MATH = 0 } cublasMath_t;
 cublasStatus_t cublasCreate(cublasHandle_t *handle);
 cublasStatus_t cublasDestroy(cublasHandle_t handle);
 cublasStatus_t cublasSetStream(cublasHandle_t handle, cudaStream_t stream);
+cublasStatus_t cublasSetWorkspace(cublasHandle_t handle, void *workspace, size_t size);
 cublasStatus_t cublasSetMathMode(cublasHandle_t handle, cublasMath_t mode);
 const char *cublasGetStatusString(cublasStatus_t status);
 /* Column-major C[m, n] = alpha op(A)[m, k] op(B)[k, n] + beta C, `batch` times. */
