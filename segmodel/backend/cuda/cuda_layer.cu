@@ -1,5 +1,5 @@
 /* How linear layers and dense convolutions end: bias, activation, residual, the output's type. */
-#include "cuda_internal.h"
+#include "cuda_vector.h"
 
 /* ------------------------------------------------------------------------------- packed weights */
 
@@ -53,20 +53,40 @@ static const void *bias_in_bf16(sgm_cuda *cuda, const sgm_step *step, sgm_cursor
 
 /* ------------------------------------------------------------------------------------- epilogue */
 
-static __global__ void epilogue_kernel(sgm_epilogue_args a)
+/* `columns` counts groups. */
+template <int V>
+static __global__ void epilogue_kernel(sgm_epilogue_args a, sgm_divisor columns, int groups)
 {
-    SGM_ELEMENT(i, a.count);
-    float value = sgm_load(a.x, i);
-    if (a.bias) value += a.bias[i % a.columns];
-    value = sgm_act_of(a.act, value);
-    if (a.residual.data) value += sgm_load(a.residual, i);
-    sgm_store(a.out, i, value);
+    SGM_ELEMENT(i, groups);
+    int column;
+    float value[V], more[V];
+    sgm_divide_rest(i, columns, &column);
+    sgm_load_group<V>(a.x, i, value);
+    if (a.bias) {
+        sgm_load_f32<V>(a.bias, column, more);
+        for (int k = 0; k < V; k++)
+            value[k] += more[k];
+    }
+    for (int k = 0; k < V; k++)
+        value[k] = sgm_act_of(a.act, value[k]);
+    if (a.residual.data) {
+        sgm_load_group<V>(a.residual, i, more);
+        for (int k = 0; k < V; k++)
+            value[k] += more[k];
+    }
+    sgm_store_group<V>(a.out, i, value);
 }
 
 void sgm_cuda_epilogue(sgm_cuda *cuda, const sgm_epilogue_args *args)
 {
     sgm_epilogue_args a = *args;
-    SGM_LAUNCH(epilogue_kernel, sgm_blocks(a.count), SGM_THREADS, cuda->stream, a);
+    bool fours = sgm_in_fours(a.x.data, a.x.bf16, a.columns) &&
+                 sgm_in_fours(a.out.data, a.out.bf16, a.columns) &&
+                 sgm_in_fours(a.residual.data, a.residual.bf16, a.columns) &&
+                 sgm_in_fours(a.bias, 0, a.columns);
+    int V = fours ? SGM_VECTOR : 1;
+    SGM_LAUNCH_GROUPS(epilogue_kernel, fours, a.count, cuda->stream, a,
+                      sgm_divisor_of(a.columns / V), a.count / V);
 }
 
 /* ---------------------------------------------------------------------------------------- layer */

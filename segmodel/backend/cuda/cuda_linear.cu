@@ -1,12 +1,16 @@
 /* Layers that are products and nothing else, conversions, column sums. */
-#include "cuda_internal.h"
+#include "cuda_vector.h"
 
 /* ---------------------------------------------------------------------------------- conversions */
 
-static __global__ void convert_kernel(sgm_floats from, sgm_floats to, int64_t count)
+template <int V>
+static __global__ void convert_kernel(sgm_floats from, sgm_floats to, int64_t groups)
 {
     int64_t i = (int64_t)blockIdx.x * blockDim.x + threadIdx.x;
-    if (i < count) sgm_store(to, i, sgm_load(from, i));
+    float values[V];
+    if (i >= groups) return;
+    sgm_load_group<V>(from, i, values);
+    sgm_store_group<V>(to, i, values);
 }
 
 const void *sgm_cuda_as(sgm_cuda *cuda, sgm_cursor *cursor, const void *x, sgm_dtype type,
@@ -16,7 +20,9 @@ const void *sgm_cuda_as(sgm_cuda *cuda, sgm_cursor *cursor, const void *x, sgm_d
     void *copy = sgm_take(cursor, (size_t)count * sgm_bytes_of(wanted));
     if (!cursor->base) return NULL;
     sgm_floats from = {(void *)x, type == SGM_BF16}, to = {copy, wanted == SGM_BF16};
-    SGM_LAUNCH(convert_kernel, sgm_blocks(count), SGM_THREADS, cuda->stream, from, to, count);
+    bool fours = sgm_in_fours(x, from.bf16, count);
+    SGM_LAUNCH_GROUPS(convert_kernel, fours, count, cuda->stream, from, to,
+                      fours ? count / 4 : count);
     return copy;
 }
 

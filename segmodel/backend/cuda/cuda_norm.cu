@@ -1,5 +1,137 @@
-/* Normalisation and softmax over the last axis: one block per row. */
-#include "cuda_internal.h"
+/* Normalisation and softmax over the last axis: one warp per row, which keeps the row in registers,
+ * or one block where rows are long or no whole groups of four. */
+#include "cuda_vector.h"
+
+/* ------------------------------------------------------------------------------- a warp per row */
+
+enum { WARP = 32, ROWS_PER_BLOCK = SGM_TEAM / WARP, WIDEST = 16 * WARP * SGM_VECTOR };
+
+/* Sum over the warp, the same in all lanes. */
+static __device__ float warp_sum(float value)
+{
+    for (int mask = WARP / 2; mask; mask /= 2)
+        value += __shfl_xor_sync(0xFFFFFFFFu, value, mask);
+    return value;
+}
+
+/* A lane holds groups lane, lane + 32, ... of its row: R of them at most, zeros behind the end. */
+template <int R> struct row_part {
+    float x[R][SGM_VECTOR];
+};
+
+template <int R>
+static __device__ void load_row(sgm_floats x, int64_t row, int groups, int lane, row_part<R> *to)
+{
+    for (int r = 0; r < R; r++) {
+        int g = lane + r * WARP;
+        if (g < groups)
+            sgm_load_group<SGM_VECTOR>(x, row * groups + g, to->x[r]);
+        else
+            for (int k = 0; k < SGM_VECTOR; k++)
+                to->x[r][k] = 0;
+    }
+}
+
+/* Values become (value - mean) / sqrt(variance + eps) (population variance). */
+template <int R>
+static __device__ void normalise(row_part<R> *row, int groups, int lane, float eps, float *mean,
+                                 float *rstd)
+{
+    float sum = 0, squares = 0, C = (float)(groups * SGM_VECTOR);
+    for (int r = 0; r < R; r++)
+        for (int k = 0; k < SGM_VECTOR; k++)
+            sum += row->x[r][k];
+    *mean = warp_sum(sum) / C;
+    for (int r = 0; r < R; r++)
+        for (int k = 0; k < SGM_VECTOR; k++) {
+            row->x[r][k] = lane + r * WARP < groups ? row->x[r][k] - *mean : 0;
+            squares += row->x[r][k] * row->x[r][k];
+        }
+    *rstd = 1 / sqrtf(warp_sum(squares) / C + eps);
+    for (int r = 0; r < R; r++)
+        for (int k = 0; k < SGM_VECTOR; k++)
+            row->x[r][k] *= *rstd;
+}
+
+template <int R>
+static __global__ void layernorm_row_kernel(sgm_floats x, const float *gamma, const float *beta,
+                                            int rows, int groups, float eps, int act,
+                                            sgm_floats out)
+{
+    int lane = (int)threadIdx.x % WARP;
+    int64_t row = (int64_t)blockIdx.x * ROWS_PER_BLOCK + threadIdx.x / WARP;
+    row_part<R> v;
+    float mean, rstd, g4[SGM_VECTOR], b4[SGM_VECTOR];
+    if (row >= rows) return;
+    load_row(x, row, groups, lane, &v);
+    normalise(&v, groups, lane, eps, &mean, &rstd);
+    for (int r = 0; r < R; r++) {
+        int g = lane + r * WARP;
+        if (g >= groups) continue;
+        sgm_load_f32<SGM_VECTOR>(gamma, g, g4);
+        sgm_load_f32<SGM_VECTOR>(beta, g, b4);
+        for (int k = 0; k < SGM_VECTOR; k++)
+            v.x[r][k] = sgm_act_of(act, v.x[r][k] * g4[k] + b4[k]);
+        sgm_store_group<SGM_VECTOR>(out, row * groups + g, v.x[r]);
+    }
+}
+
+/* As layernorm_data_kernel. */
+template <int R>
+static __global__ void layernorm_data_row_kernel(sgm_floats x, const float *gamma, const float *dy,
+                                                 int rows, int groups, float eps, float *statistics,
+                                                 float *dx, bool accumulate)
+{
+    int lane = (int)threadIdx.x % WARP;
+    int64_t row = (int64_t)blockIdx.x * ROWS_PER_BLOCK + threadIdx.x / WARP;
+    row_part<R> n, d;
+    sgm_floats from = {(void *)dy, 0};
+    float mean, rstd, g4[SGM_VECTOR], sum_d = 0, sum_dn = 0, C = (float)(groups * SGM_VECTOR);
+    if (row >= rows) return;
+    load_row(x, row, groups, lane, &n);
+    normalise(&n, groups, lane, eps, &mean, &rstd);
+    load_row(from, row, groups, lane, &d);
+    for (int r = 0; r < R; r++) {
+        int g = lane + r * WARP;
+        if (g >= groups) continue;
+        sgm_load_f32<SGM_VECTOR>(gamma, g, g4);
+        for (int k = 0; k < SGM_VECTOR; k++) {
+            d.x[r][k] *= g4[k];
+            sum_d += d.x[r][k];
+            sum_dn += d.x[r][k] * n.x[r][k];
+        }
+    }
+    sum_d = warp_sum(sum_d) / C;
+    sum_dn = warp_sum(sum_dn) / C;
+    if (lane == 0) {
+        statistics[2 * row] = mean;
+        statistics[2 * row + 1] = rstd;
+    }
+    if (!dx) return;
+    for (int r = 0; r < R; r++) {
+        int g = lane + r * WARP;
+        if (g >= groups) continue;
+        for (int k = 0; k < SGM_VECTOR; k++)
+            d.x[r][k] = rstd * (d.x[r][k] - sum_d - n.x[r][k] * sum_dn);
+        sgm_give_group<SGM_VECTOR>(dx, row * groups + g, d.x[r], accumulate);
+    }
+}
+
+/* Launches kernel<R> with the smallest R that holds a row. */
+#define LAUNCH_ROWS(kernel, rows, groups, stream, ...)                                             \
+    do {                                                                                           \
+        unsigned row_blocks = (unsigned)(((rows) + ROWS_PER_BLOCK - 1) / ROWS_PER_BLOCK);          \
+        if ((groups) <= 2 * WARP)                                                                  \
+            SGM_LAUNCH_TEAM(kernel<2>, row_blocks, SGM_TEAM, stream, __VA_ARGS__);                 \
+        else if ((groups) <= 6 * WARP)                                                             \
+            SGM_LAUNCH_TEAM(kernel<6>, row_blocks, SGM_TEAM, stream, __VA_ARGS__);                 \
+        else if ((groups) <= 10 * WARP)                                                            \
+            SGM_LAUNCH_TEAM(kernel<10>, row_blocks, SGM_TEAM, stream, __VA_ARGS__);                \
+        else                                                                                       \
+            SGM_LAUNCH_TEAM(kernel<16>, row_blocks, SGM_TEAM, stream, __VA_ARGS__);                \
+    } while (0)
+
+/* ------------------------------------------------------------------------------ a block per row */
 
 /* Mean and 1 / sqrt(variance + eps) of a row of C values (population variance). */
 static __device__ void row_statistics(sgm_floats x, int64_t row, int C, float eps, float *board,
@@ -29,12 +161,25 @@ static __global__ void layernorm_kernel(sgm_floats x, const float *gamma, const 
     }
 }
 
+static bool in_registers(sgm_floats x, const float *a, const float *b, int C)
+{
+    return C <= WIDEST && sgm_in_fours(x.data, x.bf16, C) && sgm_in_fours(a, 0, C) &&
+           sgm_in_fours(b, 0, C);
+}
+
 sgm_status sgm_cuda_layernorm(sgm_cuda *cuda, const sgm_step *step)
 {
-    SGM_LAUNCH_TEAM(layernorm_kernel, (unsigned)sgm_rows_of(step->out.shape), SGM_TEAM,
-                    cuda->stream, sgm_floats_of(&step->in[0]), (const float *)step->in[1].data,
-                    (const float *)step->in[2].data, sgm_last_of(step->out.shape),
-                    step->node->u.norm.eps, (int)step->act, sgm_floats_of(&step->out));
+    sgm_floats x = sgm_floats_of(&step->in[0]), out = sgm_floats_of(&step->out);
+    const float *gamma = (const float *)step->in[1].data, *beta = (const float *)step->in[2].data;
+    int rows = sgm_rows_of(step->out.shape), C = sgm_last_of(step->out.shape);
+    float eps = step->node->u.norm.eps;
+    int act = (int)step->act, groups = C / SGM_VECTOR;
+    if (in_registers(x, gamma, beta, C) && sgm_in_fours(out.data, out.bf16, C))
+        LAUNCH_ROWS(layernorm_row_kernel, rows, groups, cuda->stream, x, gamma, beta, rows, groups,
+                    eps, act, out);
+    else
+        SGM_LAUNCH_TEAM(layernorm_kernel, (unsigned)rows, SGM_TEAM, cuda->stream, x, gamma, beta, C,
+                        eps, act, out);
     return SGM_OK;
 }
 
@@ -107,9 +252,15 @@ sgm_status sgm_cuda_layernorm_backward(sgm_cuda *cuda, const sgm_step *step)
     sgm_floats x = sgm_floats_of(&step->in[0]);
     const float *dy = (const float *)step->grad_out.data;
     dim3 grid(sgm_blocks(p.C), (unsigned)p.chunks);
-    SGM_LAUNCH_TEAM(layernorm_data_kernel, (unsigned)p.rows, SGM_TEAM, cuda->stream, x,
-                    (const float *)step->in[1].data, dy, p.C, step->node->u.norm.eps, p.statistics,
-                    (float *)step->grad_in[0].data, step->accumulate[0]);
+    const float *gamma = (const float *)step->in[1].data;
+    float *dx = (float *)step->grad_in[0].data, eps = step->node->u.norm.eps;
+    int groups = p.C / SGM_VECTOR;
+    if (in_registers(x, gamma, dy, p.C) && sgm_in_fours(dx, 0, p.C))
+        LAUNCH_ROWS(layernorm_data_row_kernel, p.rows, groups, cuda->stream, x, gamma, dy, p.rows,
+                    groups, eps, p.statistics, dx, step->accumulate[0]);
+    else
+        SGM_LAUNCH_TEAM(layernorm_data_kernel, (unsigned)p.rows, SGM_TEAM, cuda->stream, x, gamma,
+                        dy, p.C, eps, p.statistics, dx, step->accumulate[0]);
     if (!step->grad_in[1].data && !step->grad_in[2].data) return SGM_OK;
     SGM_LAUNCH(layernorm_weights_kernel, grid, SGM_THREADS, cuda->stream, x, dy, p.statistics,
                p.rows, p.C, p.chunks, p.dgamma, p.dbeta);
