@@ -37,13 +37,19 @@ static double value_of(const sgm_log_row *row, int curve)
     }
 }
 
+/* The smoothed loss is the mean of the first twenty reports, then a running one. Validations have
+ * rows without a loss. */
 static void fill_curve(const sgm_train_log *log, int curve, double *y)
 {
     double mean = NAN;
+    int reports = 0;
     for (size_t i = 0; i < log->count; i++) {
         y[i] = value_of(&log->rows[i], curve);
         if (curve != SMOOTH) continue;
-        mean = isfinite(mean) ? 0.95 * mean + 0.05 * y[i] : y[i];
+        if (isfinite(y[i])) {
+            double share = ++reports < 20 ? 1.0 / reports : 0.05;
+            mean = reports > 1 ? mean + share * (y[i] - mean) : y[i];
+        }
         y[i] = mean;
     }
 }
