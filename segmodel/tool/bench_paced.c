@@ -20,7 +20,8 @@ typedef struct paced {
 
 static sgm_status decode(const paced *p)
 {
-    sgm_point point = {400, 500, SGM_FOREGROUND};
+    sgm_point point = {400.0 / 1024 * p->image->width, 500.0 / 1024 * p->image->height,
+                       SGM_FOREGROUND};
     sgm_prompt prompt = {.points = &point, .point_count = 1};
     sgm_mask mask;
     return sgm_session_predict(p->session, &prompt, NULL, &mask);

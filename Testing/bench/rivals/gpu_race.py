@@ -19,20 +19,20 @@ import sys
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-SIDE = 1024
 MEAN, DEVIATION = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
 # Normalised RMS error between the two programs; hash weights do not average BF16's errors away.
 LIMIT = {"fp32": 1e-3, "bf16": 5e-2}
 
 
-def write_picture(torch, path):
-    """SIDE squared RGB bytes as .npy: a disc and a square on a ramp, some noise. Returns them."""
-    y, x = torch.meshgrid(torch.arange(SIDE), torch.arange(SIDE), indexing="ij")
-    noise = torch.randint(0, 24, (SIDE, SIDE), generator=torch.Generator().manual_seed(1))
-    value = (x + y) // 16 + noise + 90 * ((x - 400) ** 2 + (y - 500) ** 2 < 200**2)
-    value[100:300, 650:900] //= 2
+def write_picture(torch, path, side):
+    """side x side RGB bytes as .npy: a disc and a square on a ramp, some noise. Returns them."""
+    y, x = torch.meshgrid(torch.arange(side), torch.arange(side), indexing="ij")
+    noise = torch.randint(0, 24, (side, side), generator=torch.Generator().manual_seed(1))
+    value = 128 * (x + y) // side + noise
+    value += 90 * ((x - side // 3) ** 2 + (y - side // 2) ** 2 < (side // 5) ** 2)
+    value[side // 10 : side // 3, side * 2 // 3 : side * 9 // 10] //= 2
     pixels = torch.stack([value, value * 3 // 4, 255 - value], -1).clamp(0, 255).to(torch.uint8)
-    header = f"{{'descr': '|u1', 'fortran_order': False, 'shape': ({SIDE}, {SIDE}, 3), }}"
+    header = f"{{'descr': '|u1', 'fortran_order': False, 'shape': ({side}, {side}, 3), }}"
     header += " " * (63 - (10 + len(header)) % 64) + "\n"
     with open(path, "wb") as file:
         file.write(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header.encode())
@@ -55,7 +55,7 @@ class Ours:
         variant = ["--variant", arguments.variant or model]
         dump = os.path.join(arguments.folder, model + "-ours")
         subprocess.run([arguments.segmodel, "predict", "--model", weights, "--image", image,
-                        "--point", "400,500,1", "--dump", dump, *variant, *device], check=True,
+                        "--point", f"{arguments.side // 3},{arguments.side // 2},1", "--dump", dump, *variant, *device], check=True,
                        stdout=subprocess.DEVNULL)
         self.embedding = read_npy(torch, os.path.join(dump, "embedding.npy"))
         self.process = subprocess.Popen([arguments.segmodel, "bench", weights, "--paced", image,
@@ -163,6 +163,7 @@ def main():
     parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda")
     parser.add_argument("--precision", choices=("bf16", "fp32"), default="bf16")
     parser.add_argument("--variant", help="if not MODEL")
+    parser.add_argument("--side", type=int, default=1024, help="of the network's input")
     a = parser.parse_args()
     try:
         import torch
@@ -175,7 +176,7 @@ def main():
     torch.set_grad_enabled(False)
     os.makedirs(a.folder, exist_ok=True)
     image = os.path.join(a.folder, "picture.npy")
-    pixels = write_picture(torch, image)
+    pixels = write_picture(torch, image, a.side)
     print(f"PyTorch {torch.__version__}, {a.precision}, {a.rounds} encodes each, in turns; "
           "ms per image, median (best)\n")
     print("| model | batch | rival | NRMSE to ours | ours | rival | rival / ours | ready in |")

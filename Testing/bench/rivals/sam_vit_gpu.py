@@ -41,7 +41,9 @@ def biased_attention(q, k, v, by_row, by_column):
 
 
 def flex_attention(q, k, v, by_row, by_column):
-    """The same without the bias in memory: added to the scores inside a fused kernel."""
+    """The same without the bias in memory: added to the scores inside a fused kernel, whose
+    compiler wants the bias finished in memory before, hence the break."""
+    torch._dynamo.graph_break()
     from torch.nn.attention.flex_attention import flex_attention as flex
 
     width = by_column.shape[-1]
