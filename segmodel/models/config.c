@@ -37,9 +37,9 @@ static sgm_status check_high_res(const sgm_model_config *config)
     const sgm_tiny_vit_config *tiny = &config->tiny;
     WITHIN("high_res", config->decoder.high_res, 0, 1);
     if (!config->decoder.high_res) return SGM_OK;
+    if (config->encoder != SGM_ENCODER_TINY_VIT) return out_of_range("high_res", 1);
     int side = config->image_size / tiny->stem_stride[0];
-    bool fits = config->encoder == SGM_ENCODER_TINY_VIT && side == 4 * config->grid &&
-                side / tiny->stem_stride[1] == 2 * config->grid;
+    bool fits = side == 4 * config->grid && side / tiny->stem_stride[1] == 2 * config->grid;
     return fits ? SGM_OK : out_of_range("high_res", 1);
 }
 

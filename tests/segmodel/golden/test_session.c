@@ -327,6 +327,21 @@ static void architectures_travel_as_text(void)
             CHECK(strcmp(text, again) == 0 && back.grid == config.grid);
         }
     }
+    const char *trained =
+        "tiny_vit protocol=sam norm=none image=128 decoder_dim=128 decoder_heads=4 decoder_depth=2 "
+        "decoder_mlp=512 mask_tokens=4 high_res=1 stem_kernel=3 stem_strides=2,2 "
+        "dims=48,96,128,160 depths=2,2,3,2 heads=2,3,4,5 windows=8,8,16,8 merge_strides=2,1,1 "
+        "expand=3 mlp_ratio=3";
+    if (CHECK_OK(sgm_config_parse(trained, &config))) {
+        sgm_config_text(&config, text);
+        CHECK(strcmp(text, trained) == 0);
+        CHECK(config.grid == 16 && sgm_config_embedding_rows(&config) == 64);
+        config.tiny.merge_stride[1] = 2; /* no features of 4 x the grid any more */
+        CHECK_STATUS(sgm_config_check(&config), SGM_BAD_MODEL, "high_res");
+    }
+    sgm_variant_config("sam_vit_b", &config);
+    config.decoder.high_res = 1;
+    CHECK_STATUS(sgm_config_check(&config), SGM_BAD_MODEL, "high_res");
     CHECK_STATUS(sgm_config_parse("cube image=256", &back), SGM_BAD_MODEL, "cube");
     CHECK_STATUS(sgm_config_parse("vit image=1e9", &back), SGM_BAD_MODEL, "1e9");
     CHECK_STATUS(sgm_config_parse("tiny_vit image=256 dims=1,2,3", &back), SGM_BAD_MODEL, "1,2,3");
@@ -357,6 +372,31 @@ static void lite_medsam_runs(const char *path)
     sgm_model_destroy(model);
 }
 
+/* The bundled model: features of several strides travel inside the embedding. The fast kernels and
+ * the plain loops agree as far as single precision sums of some hundred terms do. */
+static void bundled_model_runs(const char *path)
+{
+    sgm_model *fast = load(path, NULL, (sgm_context_options){.precision = SGM_PRECISION_FP32});
+    sgm_model *plain = load(path, NULL, (sgm_context_options){.device = SGM_DEVICE_REFERENCE});
+    sgm_session *session = fast ? open_session(fast) : NULL;
+    sgm_session *other = plain ? open_session(plain) : NULL;
+    sgm_mask mask;
+    if (session && other &&
+        CHECK_OK(sgm_session_predict(session, &by_point, &with_logits, &mask))) {
+        float *got = copy_logits(&mask);
+        if (CHECK_OK(sgm_session_predict(other, &by_point, &with_logits, &mask)))
+            check_close("bundled", got, mask.low_res, low_size(&mask), 1e-3, 1e-3);
+        free(got);
+        batches_agree(session);
+        refines_in_place(session);
+        embeddings_travel(fast, session);
+    }
+    sgm_session_destroy(session);
+    sgm_session_destroy(other);
+    sgm_model_destroy(fast);
+    sgm_model_destroy(plain);
+}
+
 int main(int argc, char **argv)
 {
     if (argc < 3) return 1;
@@ -385,5 +425,6 @@ int main(int argc, char **argv)
     refuses_damage(path, "image_encoder.neck.1.weight", true, SGM_STORED_I32, 256, "I32");
     architectures_travel_as_text();
     lite_medsam_runs(argv[2]);
+    if (argc > 3) bundled_model_runs(argv[3]);
     return check_report();
 }
