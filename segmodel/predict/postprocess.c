@@ -168,7 +168,7 @@ void sgm_upscaler_values(sgm_upscaler *u, const float *low, float *values)
 
 void sgm_upscaler_mask(sgm_upscaler *u, const float *low, float above, uint8_t *mask)
 {
-    float threshold = u->threshold + above;
+    float threshold = sgm_upscaler_threshold(u, above);
     widen(u, u->sigmoid ? apply_sigmoid(u, low) : low);
     for (int y = 0; y < u->size.height; y++) {
         uint8_t *to = mask + (size_t)y * (size_t)u->size.width;
@@ -176,4 +176,21 @@ void sgm_upscaler_mask(sgm_upscaler *u, const float *low, float above, uint8_t *
         for (int x = 0; x < u->size.width; x++)
             to[x] = u->row[x] > threshold;
     }
+}
+
+void sgm_upscaler_rule(const sgm_upscaler *u, sgm_mask_rule *rule)
+{
+    *rule = (sgm_mask_rule){.low_side = u->low_side,
+                            .width = u->size.width,
+                            .height = u->size.height,
+                            .sigmoid = u->sigmoid,
+                            .across = u->horizontal.first,
+                            .down = u->vertical.first,
+                            .across_weight = u->horizontal.weight,
+                            .down_weight = u->vertical.weight};
+}
+
+float sgm_upscaler_threshold(const sgm_upscaler *u, float above)
+{
+    return u->threshold + above;
 }

@@ -18,4 +18,9 @@ void sgm_upscaler_mask(sgm_upscaler *upscaler, const float *low, float above, ui
 /* The values before the threshold: logits, probabilities for MedSAM. */
 void sgm_upscaler_values(sgm_upscaler *upscaler, const float *low, float *values);
 
+/* The upscaler's tables for a device (backend/picture.h), and the value a pixel must exceed: the
+ * network's own threshold and `above` as in sgm_upscaler_mask. Valid as long as the upscaler. */
+void sgm_upscaler_rule(const sgm_upscaler *upscaler, sgm_mask_rule *rule);
+float sgm_upscaler_threshold(const sgm_upscaler *upscaler, float above);
+
 #endif

@@ -25,6 +25,18 @@ typedef struct sgm_predictor {
                          sgm_mask *out);
     /* SGM_CANCELLED when the user wants to stop, else SGM_OK; may be NULL. */
     sgm_status (*cancelled)(void *self);
+
+    /* Where embeddings live where the network runs, `embedding` above is not host memory; these are
+     * set then, and NULL otherwise. alloc: memory for one, NULL when there is none. */
+    void *(*alloc)(void *self);
+    void (*free)(void *self, void *embedding);
+    sgm_status (*read)(void *self, const void *embedding, float *values);
+    sgm_status (*write)(void *self, void *embedding, const float *values);
+    /* Up to `batch` pictures of one size are staged, then encoded together; as in session_batch.h.
+     * Used where batch > 1. */
+    int batch;
+    sgm_status (*stage)(void *self, int place, const sgm_image *image);
+    sgm_status (*encode_staged)(void *self, int count, void *const embeddings[]);
 } sgm_predictor;
 
 #endif

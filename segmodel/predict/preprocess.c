@@ -161,19 +161,26 @@ static double percentile(const size_t histogram[256], size_t count, double perce
     return level + (rank - (double)low) * (next - level);
 }
 
-/* SAMIHS: clip to the 0.05 and 99.5 percentiles, bilinear to the square, rounded, min-max. */
-static sgm_status by_percentiles(const uint8_t *grey, const sgm_frame *frame, float *input)
+/* SAMIHS: clip to the 0.05 and 99.5 percentiles, ... */
+static void clip_to_percentiles(uint8_t *grey, size_t count)
+{
+    size_t histogram[256] = {0};
+    for (size_t i = 0; i < count; i++)
+        histogram[grey[i]]++;
+    double low = percentile(histogram, count, 0.05), high = percentile(histogram, count, 99.5);
+    for (size_t i = 0; i < count; i++)
+        grey[i] = (uint8_t)(int)fmin(fmax(grey[i], low), high);
+}
+
+/* ... bilinear to the square, rounded, min-max. */
+static sgm_status by_range(const uint8_t *clipped, const sgm_frame *frame, float *input)
 {
     size_t in = (size_t)frame->original.width * (size_t)frame->original.height;
     size_t out = (size_t)frame->resized.width * (size_t)frame->resized.height;
-    size_t histogram[256] = {0};
     float *values = malloc((in + out) * sizeof *values), *resized = values + in;
     if (!values) return sgm_fail(SGM_OUT_OF_MEMORY, "no memory to resize an image");
     for (size_t i = 0; i < in; i++)
-        histogram[grey[i]]++;
-    double low = percentile(histogram, in, 0.05), high = percentile(histogram, in, 99.5);
-    for (size_t i = 0; i < in; i++)
-        values[i] = (float)(int)fmin(fmax(grey[i], low), high);
+        values[i] = clipped[i];
     sgm_status status = sgm_resample_linear(values, frame->original, 1, resized, frame->resized);
     float least = INFINITY, most = -INFINITY;
     for (size_t i = 0; status == SGM_OK && i < out; i++) {
@@ -189,20 +196,82 @@ static sgm_status by_percentiles(const uint8_t *grey, const sgm_frame *frame, fl
     return status;
 }
 
+int sgm_picture_channels(const sgm_model_config *config, const sgm_image *image)
+{
+    bool grey = config->protocol == SGM_PROTOCOL_SAMUS || config->protocol == SGM_PROTOCOL_SAMIHS;
+    return grey ? 1 : image->channels;
+}
+
+sgm_status sgm_picture_pixels(const sgm_model_config *config, const sgm_image *image,
+                              uint8_t **pixels)
+{
+    SGM_TRY(check_image(image));
+    *pixels = pack(image, sgm_picture_channels(config, image));
+    if (!*pixels) return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for an image");
+    if (config->protocol == SGM_PROTOCOL_SAMIHS)
+        clip_to_percentiles(*pixels, (size_t)image->width * (size_t)image->height);
+    return SGM_OK;
+}
+
 sgm_status sgm_preprocess(const sgm_model_config *config, const sgm_image *image, float *input,
                           sgm_frame *frame)
 {
+    uint8_t *pixels;
     SGM_TRY(check_image(image));
     SGM_TRY(sgm_frame_make(config, image->width, image->height, frame));
-    bool grey = config->protocol == SGM_PROTOCOL_SAMUS || config->protocol == SGM_PROTOCOL_SAMIHS;
-    int channels = grey ? 1 : image->channels;
-    uint8_t *packed = pack(image, channels);
-    if (!packed) return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for an image");
-    sgm_status status = config->protocol == SGM_PROTOCOL_SAMIHS
-                            ? by_percentiles(packed, frame, input)
-                            : by_levels(config, packed, channels, frame, input);
-    free(packed);
+    SGM_TRY(sgm_picture_pixels(config, image, &pixels));
+    sgm_status status =
+        config->protocol == SGM_PROTOCOL_SAMIHS
+            ? by_range(pixels, frame, input)
+            : by_levels(config, pixels, sgm_picture_channels(config, image), frame, input);
+    free(pixels);
     return status;
+}
+
+/* ------------------------------------------------------------------- the same as tables for
+ * devices */
+
+static sgm_status axis_of(const sgm_picture_rule *rule, sgm_protocol protocol, int in, int out,
+                          sgm_taps *taps)
+{
+    if (protocol == SGM_PROTOCOL_LITE_MEDSAM) return sgm_area_taps(rule->resample, in, out, taps);
+    if (protocol == SGM_PROTOCOL_MEDSAM) return sgm_cubic_taps(in, out, taps);
+    if (protocol == SGM_PROTOCOL_SAMIHS) return sgm_linear_taps(in, out, taps);
+    return sgm_pillow_taps(in, out, taps);
+}
+
+static sgm_resample_rule rule_of(sgm_protocol protocol, const sgm_frame *frame)
+{
+    if (protocol == SGM_PROTOCOL_LITE_MEDSAM) return sgm_area_rule(frame->original, frame->resized);
+    if (protocol == SGM_PROTOCOL_MEDSAM) return SGM_RESAMPLE_CUBIC;
+    return protocol == SGM_PROTOCOL_SAMIHS ? SGM_RESAMPLE_FLOATS : SGM_RESAMPLE_PILLOW;
+}
+
+sgm_status sgm_picture_rule_make(const sgm_model_config *config, const sgm_frame *frame,
+                                 int channels, sgm_picture_rule *rule)
+{
+    levels l = {0};
+    sgm_protocol protocol = config->protocol;
+    *rule = (sgm_picture_rule){
+        .resample = rule_of(protocol, frame), .channels = channels, .side = config->image_size};
+    if (protocol == SGM_PROTOCOL_SAM)
+        mean_and_deviation(&l);
+    else if (protocol == SGM_PROTOCOL_SAMUS)
+        divide_by_255(&l);
+    else
+        rule->full_range = true;
+    memcpy(rule->levels, l.value, sizeof rule->levels);
+    SGM_TRY(axis_of(rule, protocol, frame->original.width, frame->resized.width, &rule->across));
+    sgm_status status =
+        axis_of(rule, protocol, frame->original.height, frame->resized.height, &rule->down);
+    if (status != SGM_OK) sgm_picture_rule_clear(rule);
+    return status;
+}
+
+void sgm_picture_rule_clear(sgm_picture_rule *rule)
+{
+    sgm_taps_clear(&rule->across);
+    sgm_taps_clear(&rule->down);
 }
 
 /* Four interleaved multiply-rotate lanes of 8 bytes, folded at the end. */

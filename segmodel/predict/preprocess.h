@@ -18,6 +18,16 @@ sgm_status sgm_frame_make(const sgm_model_config *config, int width, int height,
 sgm_status sgm_preprocess(const sgm_model_config *config, const sgm_image *image, float *input,
                           sgm_frame *frame);
 
+/* The same for a device that prepares pictures (backend/picture.h): the rule for images of this
+ * frame, and the pixels it takes (malloc'ed, one byte per channel without gaps). `channels` is what
+ * sgm_picture_channels gives. */
+int sgm_picture_channels(const sgm_model_config *config, const sgm_image *image);
+sgm_status sgm_picture_rule_make(const sgm_model_config *config, const sgm_frame *frame,
+                                 int channels, sgm_picture_rule *rule);
+void sgm_picture_rule_clear(sgm_picture_rule *rule);
+sgm_status sgm_picture_pixels(const sgm_model_config *config, const sgm_image *image,
+                              uint8_t **pixels);
+
 /* 64-bit hash of memory, for cache keys: not against malice. */
 uint64_t sgm_hash_bytes(const void *bytes, size_t size);
 

@@ -3,6 +3,7 @@
 #ifndef SEGMODEL_PREDICT_RESAMPLE_H
 #define SEGMODEL_PREDICT_RESAMPLE_H
 
+#include "backend/picture.h"
 #include "core/status.h"
 
 #include <stdbool.h>
@@ -30,5 +31,15 @@ sgm_status sgm_resample_cubic(const uint8_t *from, sgm_size from_size, int chann
 /* torch's interpolate(mode="bilinear", align_corners=False) without antialiasing, on floats. */
 sgm_status sgm_resample_linear(const float *from, sgm_size from_size, int channels, float *to,
                                sgm_size to_size);
+
+/* Their tables, for devices that resample by themselves (backend/picture.h); only the fields the
+ * rule reads are set. Release with sgm_taps_clear. */
+sgm_status sgm_pillow_taps(int in, int out, sgm_taps *taps); /* none if in == out */
+sgm_status sgm_linear_taps(int in, int out, sgm_taps *taps);
+sgm_status sgm_cubic_taps(int in, int out, sgm_taps *taps);
+/* Of sgm_resample_area: which rule it is depends on both axes. */
+sgm_resample_rule sgm_area_rule(sgm_size in, sgm_size out);
+sgm_status sgm_area_taps(sgm_resample_rule rule, int in, int out, sgm_taps *taps);
+void sgm_taps_clear(sgm_taps *taps);
 
 #endif

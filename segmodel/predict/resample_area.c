@@ -4,6 +4,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* One axis: output i is the sum of weight[i][0..count) * input[first[i]..]. */
 typedef struct axis {
@@ -213,9 +214,48 @@ static sgm_status enlarge(const uint8_t *from, sgm_size in, int channels, uint8_
     return status;
 }
 
+static sgm_taps as_taps(const axis *a, int in, int out)
+{
+    return (sgm_taps){.in = in,
+                      .out = out,
+                      .taps = a->taps,
+                      .first = a->first,
+                      .count = a->count,
+                      .weight = a->weight};
+}
+
+sgm_status sgm_linear_taps(int in, int out, sgm_taps *taps)
+{
+    axis a;
+    *taps = (sgm_taps){0};
+    SGM_TRY(linear_axis(in, out, &a));
+    *taps = as_taps(&a, in, out);
+    return SGM_OK;
+}
+
+sgm_resample_rule sgm_area_rule(sgm_size in, sgm_size out)
+{
+    bool shrinks = out.width <= in.width && out.height <= in.height;
+    return shrinks ? SGM_RESAMPLE_FLOATS : SGM_RESAMPLE_FIXED;
+}
+
+sgm_status sgm_area_taps(sgm_resample_rule rule, int in, int out, sgm_taps *taps)
+{
+    axis a;
+    *taps = (sgm_taps){0};
+    SGM_TRY((rule == SGM_RESAMPLE_FIXED ? enlarging_axis : shrinking_axis)(in, out, &a));
+    for (int i = 0; rule == SGM_RESAMPLE_FIXED && i < out; i++) {
+        int weight[2];
+        fixed_weights(&a, i, weight);
+        memcpy(a.weight + 2 * i, weight, sizeof weight);
+    }
+    *taps = as_taps(&a, in, out);
+    return SGM_OK;
+}
+
 sgm_status sgm_resample_area(const uint8_t *from, sgm_size from_size, int channels, uint8_t *to,
                              sgm_size to_size)
 {
-    bool shrinks = to_size.width <= from_size.width && to_size.height <= from_size.height;
+    bool shrinks = sgm_area_rule(from_size, to_size) == SGM_RESAMPLE_FLOATS;
     return (shrinks ? shrink : enlarge)(from, from_size, channels, to, to_size);
 }

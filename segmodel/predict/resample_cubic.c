@@ -104,6 +104,18 @@ static sgm_status make_work(int in, int out, axis_work *w)
     return SGM_OK;
 }
 
+sgm_status sgm_cubic_taps(int in, int out, sgm_taps *taps)
+{
+    axis_work w = {0};
+    *taps = (sgm_taps){.in = in, .out = out};
+    SGM_TRY(make_work(in, out, &w));
+    taps->kernel = w.kernel;
+    taps->radius = w.radius;
+    w.kernel = NULL;
+    free_work(&w);
+    return SGM_OK;
+}
+
 /* One line of `in` samples, `stride` apart, into `out` samples at the same stride. */
 static void resize_line(const double *from, double *to, size_t stride, int in, int out,
                         axis_work *w)

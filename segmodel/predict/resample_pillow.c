@@ -68,6 +68,28 @@ static sgm_status make_filter(int in, int out, filter *f)
     return SGM_OK;
 }
 
+sgm_status sgm_pillow_taps(int in, int out, sgm_taps *taps)
+{
+    filter f;
+    *taps = (sgm_taps){.in = in, .out = out};
+    if (in == out) return SGM_OK;
+    SGM_TRY(make_filter(in, out, &f));
+    taps->taps = f.taps;
+    taps->first = f.first;
+    taps->count = f.count;
+    taps->weight = f.weight;
+    return SGM_OK;
+}
+
+void sgm_taps_clear(sgm_taps *taps)
+{
+    free(taps->first);
+    free(taps->count);
+    free(taps->weight);
+    free(taps->kernel);
+    *taps = (sgm_taps){0};
+}
+
 static uint8_t clip(int32_t sum)
 {
     sum >>= WEIGHT_BITS;

@@ -175,7 +175,8 @@ static sgm_status init(sgm_run *run, int zoom, const sgm_object *objects, size_t
     SGM_TRY(sgm_slicer_init(&run->slicer, run->volume, &run->plane, low, high));
     SGM_TRY(sgm_embedder_init(&run->embedder, run->predictor, &options->store,
                               options->embedding_memory));
-    return sgm_looker_init(&run->looker, run->predictor, &run->embedder, zoom);
+    SGM_TRY(sgm_looker_init(&run->looker, run->predictor, &run->embedder, zoom));
+    return sgm_run_encode_ahead(run);
 }
 
 sgm_status sgm_run_init(sgm_run *run, const sgm_predictor *predictor, int zoom,
@@ -203,6 +204,7 @@ void sgm_run_clear(sgm_run *run)
     free(run->tasks);
     free(run->targets);
     free(run->pixels);
+    free(run->ahead_pixels);
     free(run->neighbour);
     free(run->other_neighbour);
     free(run->logits);

@@ -60,7 +60,11 @@ typedef struct sgm_run {
     sgm_looker looker;
     sgm_image picture; /* of slice `loaded` */
     uint8_t *pixels;
-    int64_t loaded;                       /* -1: none */
+    int64_t loaded;  /* -1: none */
+    sgm_image ahead; /* picture of a slice that is encoded ahead */
+    uint8_t *ahead_pixels;
+    const sgm_front *at_front;            /* what is being worked on: a front, */
+    const sgm_task *at_task;              /* or a task */
     uint8_t *neighbour, *other_neighbour; /* masks of the picture's size */
     float *logits, *other_logits;
     sgm_point *points; /* room for any object's seeds and SGM_INNER_POINTS */
@@ -109,5 +113,10 @@ sgm_status sgm_front_step(sgm_run *run, sgm_front *front);
 
 /* Works everything off. */
 sgm_status sgm_run_all(sgm_run *run);
+
+/* ----------------------------------------------------------------------------- volume_ahead.c */
+
+/* Tells the embedder which slices come next, where it encodes in batches. */
+sgm_status sgm_run_encode_ahead(sgm_run *run);
 
 #endif

@@ -99,6 +99,8 @@ sgm_status sgm_run_all(sgm_run *run)
         sgm_front *front = best_front(run);
         if (!task && !front) return SGM_OK;
         int is_task = prefers_task(run, task, front);
+        run->at_task = is_task ? task : NULL;
+        run->at_front = is_task ? NULL : front;
         size_t target = is_task ? task->target : front->target;
         SGM_TRY(is_task ? sgm_run_task(run, task) : sgm_front_step(run, front));
         report_progress(run, target, run->loaded);

@@ -1,6 +1,7 @@
 #include "predict/volume_session.h"
 
 #include "predict/model.h"
+#include "predict/session_batch.h"
 #include "predict/volume_segment.h"
 
 enum { LARGEST_ZOOMED_INPUT = 512 };
@@ -37,6 +38,70 @@ static sgm_status bound_cancelled(void *self)
     return sgm_context_cancelled(sgm_model_context(binding->model));
 }
 
+/* --------------------------------------------------------- embeddings that stay on the device */
+
+static sgm_status kept_encode(void *self, const sgm_image *image, float *embedding)
+{
+    sgm_session_predictor *binding = self;
+    SGM_TRY(sgm_session_set_image(binding->session, image));
+    return sgm_session_keep(binding->session, embedding);
+}
+
+static sgm_status kept_select(void *self, const float *embedding, int width, int height)
+{
+    sgm_session_predictor *binding = self;
+    return sgm_session_select(binding->session, embedding, width, height);
+}
+
+static void *kept_alloc(void *self)
+{
+    sgm_session_predictor *binding = self;
+    return sgm_session_embedding_alloc(binding->session);
+}
+
+static void kept_free(void *self, void *embedding)
+{
+    sgm_session_predictor *binding = self;
+    sgm_session_embedding_free(binding->session, embedding);
+}
+
+static sgm_status kept_read(void *self, const void *embedding, float *values)
+{
+    sgm_session_predictor *binding = self;
+    return sgm_session_embedding_read(binding->session, embedding, values);
+}
+
+static sgm_status kept_write(void *self, void *embedding, const float *values)
+{
+    sgm_session_predictor *binding = self;
+    return sgm_session_embedding_write(binding->session, embedding, values);
+}
+
+static sgm_status kept_stage(void *self, int place, const sgm_image *image)
+{
+    sgm_session_predictor *binding = self;
+    return sgm_session_stage(binding->session, place, image);
+}
+
+static sgm_status kept_encode_staged(void *self, int count, void *const embeddings[])
+{
+    sgm_session_predictor *binding = self;
+    return sgm_session_encode_staged(binding->session, count, embeddings);
+}
+
+static void keep_on_device(sgm_predictor *predictor, int batch)
+{
+    predictor->encode = kept_encode;
+    predictor->select = kept_select;
+    predictor->alloc = kept_alloc;
+    predictor->free = kept_free;
+    predictor->read = kept_read;
+    predictor->write = kept_write;
+    predictor->batch = batch;
+    predictor->stage = kept_stage;
+    predictor->encode_staged = kept_encode_staged;
+}
+
 static int stretches(sgm_protocol protocol)
 {
     return protocol != SGM_PROTOCOL_SAM && protocol != SGM_PROTOCOL_LITE_MEDSAM;
@@ -69,6 +134,8 @@ sgm_status sgm_session_predictor_init(sgm_session_predictor *binding, sgm_model 
         .decode = bound_decode,
         .cancelled = bound_cancelled,
     };
+    int batch = sgm_session_batch(binding->session);
+    if (batch > 1) keep_on_device(&binding->predictor, batch);
     return SGM_OK;
 }
 
