@@ -1,6 +1,7 @@
 /* Speed of the CPU kernels at the sizes that matter. Prints GFLOP/s and the share of the matrix
  * rate that this machine reaches in registers, measured between the runs: other load on the machine
- * slows both. Each kernel is first compared with a plain double loop at a few random places.
+ * slows both. Each kernel's result is first compared with a plain double loop at a few random
+ * places (bench_checks.h); exit code 1 when one is wrong.
  *
  *     bench_kernels [seconds=0.5] [threads=N] [clock=cpu] [words that a line's name must contain]
  *
@@ -8,13 +9,11 @@
  * threads=1, the only figure that can be compared with another run's. */
 #include <time.h>
 
-#include "backend/cpu/kernels/attention.h"
-#include "backend/cpu/kernels/attention_grid.h"
 #include "backend/cpu/kernels/elementwise.h"
 #include "backend/cpu/kernels/isa.h"
 #include "backend/cpu/kernels/layernorm.h"
 
-#include "kernel_test.h"
+#include "bench_checks.h"
 
 #ifdef SEGMODEL_HAVE_ONEDNN
 #include "bench_onednn.h"
@@ -136,26 +135,7 @@ static sgm_status run_matmul(void *context)
     return sgm_matmul_run(pool, &((linear *)context)->matmul);
 }
 
-static void spot_check(const float *a, const float *w, const float *out, int64_t m, int64_t n,
-                       int64_t k, double tolerance)
-{
-    for (int s = 0; s < 50; s++) {
-        int64_t i = (int64_t)(fabsf(random_value()) * (float)(m - 1));
-        int64_t j = (int64_t)(fabsf(random_value()) * (float)(n - 1));
-        double sum = 0;
-        for (int64_t x = 0; x < k; x++)
-            sum += (double)a[i * k + x] * w[j * k + x];
-        CHECK_NEAR(out[i * n + j], sum, tolerance * sqrt((double)k));
-    }
-}
-
 #ifdef SEGMODEL_HAVE_ONEDNN
-static float value_at(const void *values, sgm_dtype dtype, int64_t i)
-{
-    return dtype == SGM_F32 ? ((const float *)values)[i]
-                            : widen_bf16(((const uint16_t *)values)[i]);
-}
-
 /* The layer that was just measured once more, by oneDNN; its output is compared with ours first.
  * oneDNN's threads are OpenMP's: only all cores by wall time can be compared. */
 static void bench_onednn(const linear *l, int64_t k, int64_t n, float *w)
@@ -191,11 +171,9 @@ static void bench_linear(int64_t m, int64_t k, int64_t n, sgm_dtype dtype, sgm_a
     void *a_data = as_dtype(a, (size_t)(m * k), dtype);
     linear l = {.rows = {a_data, dtype, k, NULL}, .m = m};
     CHECK_OK(sgm_pack_create(w, n, k, k, false, dtype, NULL, &l.pack));
-    l.e = (sgm_epilogue){.bias = bias, .out = out, .out_ld = n};
+    l.e = (sgm_epilogue){.bias = bias, .act = act, .out = out, .out_dtype = dtype, .out_ld = n};
     CHECK_OK(run_linear(&l));
-    spot_check(a, w, out, m, n, k, dtype == SGM_F32 ? 1e-5 : 1e-2);
-    l.e.act = act;
-    l.e.out_dtype = dtype;
+    check_linear(a, w, &l.e, m, n, k, dtype);
     report(name, run_linear, &l, 2.0 * (double)m * (double)n * (double)k, 0, dtype);
 #ifdef SEGMODEL_HAVE_ONEDNN
     bench_onednn(&l, k, n, w);
@@ -225,6 +203,8 @@ static void bench_matmul(int64_t m, int64_t n, int64_t k, bool ta, bool tb, sgm_
                            .ldc = n,
                            .alpha = 1,
                            .compute = compute}};
+    CHECK_OK(run_matmul(&l));
+    check_matmul(&l.matmul);
     report(name, run_matmul, &l, 2.0 * (double)m * (double)n * (double)k, 0, compute);
     free(a), free(b), free(c);
 }
@@ -257,7 +237,8 @@ static void bench_grid(int64_t batch, int64_t side, int heads, int dim, int wind
     int64_t c = (int64_t)heads * dim, tokens = batch * side * side, s = window ? window : side;
     float *qkv = random_floats((size_t)(tokens * 3 * c)), *pad = random_floats((size_t)(3 * c));
     float *rel = random_floats((size_t)((2 * s - 1) * dim));
-    float *table = random_floats((size_t)(heads * s * s)), *dout = zeros((size_t)(tokens * c));
+    float *table = random_floats((size_t)(heads * s * s));
+    float *dout = random_floats((size_t)(tokens * c));
     float *dqkv = zeros((size_t)(tokens * 3 * c)), *drel = zeros((size_t)((2 * s - 1) * dim * 2));
     float *dtable = zeros((size_t)(heads * s * s));
     void *data = as_dtype(qkv, (size_t)(tokens * 3 * c), dtype),
@@ -269,6 +250,10 @@ static void bench_grid(int64_t batch, int64_t side, int heads, int dim, int wind
                         .drel_h = drel,
                         .drel_w = drel + (2 * s - 1) * dim,
                         .dtable = dtable}};
+    CHECK_OK(run_grid(&g)); /* the gradient needs its result too */
+    check_grid(&g.args, qkv);
+    if (backward) CHECK_OK(run_grid_backward(&g));
+    if (backward) check_grid_backward(&g.args, &g.grads, qkv);
     double in_window = 0; /* keys per query, padding left out */
     for (int64_t y = 0; y < side; y += s)
         for (int64_t x = 0; x < side; x += s) {
@@ -319,6 +304,8 @@ static void bench_plain(int64_t batch, int64_t nq, int64_t nk, int heads, int di
                 .out_ld = c,
                 .out_batch = nq * c,
                 .compute = dtype}};
+    CHECK_OK(run_plain(&p));
+    check_plain(&p.args);
     report(name, run_plain, &p, 4.0 * (double)(batch * nq * nk * c), 0, dtype);
     free(q), free(k), free(out);
 }
@@ -398,6 +385,11 @@ static void bench_conv(conv_kind kind, sgm_conv_shape s, sgm_dtype dtype)
     double bytes = (double)(nx + no) * (dtype == SGM_F32 ? 4 : 2);
     static const kernel_fn fns[] = {run_conv, run_conv_backward, run_depthwise,
                                     run_depthwise_backward, run_transposed};
+    CHECK_OK(fns[kind](&c));
+    if (kind == DENSE_BACK || kind == DEPTHWISE_BACK)
+        check_conv_backward(&s, deep, &c.grads, x);
+    else
+        check_conv(&s, deep, kind == TRANSPOSED, x, w, &c.e, dtype);
     report(name, fns[kind], &c, deep ? 0 : flops * (kind == DENSE_BACK ? 2 : 1), bytes, dtype);
     sgm_pack_destroy(c.pack);
     free(x), free(w), free(bias), free(out), free(dx), free(dw), free(dout), free((void *)c.x);
@@ -443,14 +435,27 @@ static void bench_rows(void)
     int64_t m = 4096, c = 768;
     rows r = {.x = random_floats((size_t)(m * c)), .y = zeros((size_t)(m * c)), .n = m * c};
     r.norm = (sgm_layernorm_args){.m = m, .c = c, .x = r.x, .eps = 1e-6f, .out = r.y};
-    if (wanted("layer norm 4096x768"))
+    if (wanted("layer norm 4096x768")) {
+        CHECK_OK(run_norm(&r));
+        check_norm(r.x, r.y, m, c, 1e-6);
         report("layer norm 4096x768", run_norm, &r, 0, 8.0 * (double)r.n, SGM_F32);
-    if (wanted("gelu 4096x768"))
+    }
+    if (wanted("gelu 4096x768")) {
+        CHECK_OK(run_gelu(&r));
+        for (int64_t i = 0; i < r.n; i += r.n / BENCH_PLACES)
+            CHECK_NEAR(r.y[i], gelu_exact(r.x[i]), 1e-6);
         report("gelu 4096x768", run_gelu, &r, 0, 8.0 * (double)r.n, SGM_F32);
-    if (wanted("resize 256^2 to 1024^2"))
+    }
+    if (wanted("resize 256^2 to 1024^2")) {
+        CHECK_OK(run_resize(&r));
+        check_resize(r.x, r.y, 256, 4);
         report("resize 256^2 to 1024^2", run_resize, &r, 0, 4.0 * 1024 * 1024, SGM_F32);
-    if (wanted("loop start (copy of 160 kB)"))
+    }
+    if (wanted("loop start (copy of 160 kB)")) {
+        CHECK_OK(run_nothing(&r));
+        CHECK(memcmp(r.x, r.y, 40000 * sizeof(float)) == 0);
         report("loop start (copy of 160 kB)", run_nothing, &r, 0, 320000, SGM_F32);
+    }
     free(r.x), free(r.y);
 }
 
