@@ -4,7 +4,8 @@
  *     P = softmax(s Q K^T + bias)    dV = P^T dO    dP = dO V^T    dS = P (dP - sum(P dP))
  *     dQ = s dS K + relative position      dK = s dS^T Q
  *
- * Every gradient element is summed in a fixed order. All in F32. */
+ * Every gradient element is summed in a fixed order. Products have the step's factors: in BF16 Q,
+ * K, V, dO, P and dS are rounded to it, and sums stay F32. */
 #include "cuda_attention.h"
 
 static const int64_t SCORES_AT_ONCE = 24 << 20; /* values of P, and again of dP */
@@ -22,10 +23,14 @@ typedef struct attend_grads {
 
 typedef struct attend_parts {
     int at_once, total;
+    sgm_dtype type; /* of factors */
     float *rel;
-    float *q, *k, *v, *dout, *p, *dp, *dq, *dk, *dv; /* per pair */
-    float *drel;                                     /* per pair, query and key row or column */
-    float *rows;                                     /* partial gradients of rel_h and rel_w */
+    sgm_floats q, k, v, dout; /* per pair, factors as all below that are sgm_floats */
+    float *scores, *dp;       /* one place in BF16, where P has another than the scores */
+    sgm_floats p, ds;         /* in F32 these are `scores` and `dp` themselves */
+    float *dq, *dk, *dv;
+    float *drel; /* per pair, query and key row or column */
+    float *rows; /* partial gradients of rel_h and rel_w */
 } attend_parts;
 
 enum { ROW_CHUNKS = 32 };
@@ -40,21 +45,42 @@ static float *take_floats(sgm_cursor *cursor, int64_t count)
     return (float *)sgm_take(cursor, (size_t)count * sizeof(float));
 }
 
-static attend_parts take_parts(const sgm_attend *a, sgm_cursor *cursor)
+static sgm_floats take_factors(sgm_cursor *cursor, sgm_dtype type, int64_t count)
+{
+    sgm_floats x = {sgm_take(cursor, (size_t)count * sgm_bytes_of(type)), type == SGM_BF16};
+    return x;
+}
+
+/* In BF16 dP takes the place of the scores: both ways a score costs 8 bytes. */
+static void take_scores(attend_parts *p, int64_t count, sgm_cursor *cursor)
+{
+    p->scores = take_floats(cursor, count);
+    if (p->type == SGM_BF16) {
+        p->dp = p->scores;
+        p->p = take_factors(cursor, p->type, count);
+        p->ds = take_factors(cursor, p->type, count);
+        return;
+    }
+    p->dp = take_floats(cursor, count);
+    p->p.data = p->scores;
+    p->ds.data = p->dp;
+}
+
+static attend_parts take_parts(const sgm_attend *a, sgm_dtype type, sgm_cursor *cursor)
 {
     attend_parts p = {};
     bool rel_pos = a->bias == SGM_BIAS_REL_POS;
     int64_t scores = (int64_t)a->N * a->M, n = (int64_t)a->N * a->D, m = (int64_t)a->M * a->D;
     int64_t most = SCORES_AT_ONCE / scores;
+    p.type = type;
     p.total = a->groups * a->heads;
     p.at_once = most < 1 ? 1 : most < p.total ? (int)most : p.total;
     p.rel = take_floats(cursor, (int64_t)(sgm_attend_rel_bytes(a) / sizeof(float)));
-    p.q = take_floats(cursor, p.at_once * n);
-    p.k = take_floats(cursor, p.at_once * m);
-    p.v = take_floats(cursor, p.at_once * m);
-    p.dout = take_floats(cursor, p.at_once * n);
-    p.p = take_floats(cursor, p.at_once * scores);
-    p.dp = take_floats(cursor, p.at_once * scores);
+    p.q = take_factors(cursor, type, p.at_once * n);
+    p.k = take_factors(cursor, type, p.at_once * m);
+    p.v = take_factors(cursor, type, p.at_once * m);
+    p.dout = take_factors(cursor, type, p.at_once * n);
+    take_scores(&p, p.at_once * scores, cursor);
     p.dq = take_floats(cursor, p.at_once * n);
     p.dk = take_floats(cursor, p.at_once * m);
     p.dv = take_floats(cursor, p.at_once * m);
@@ -67,26 +93,28 @@ static attend_parts take_parts(const sgm_attend *a, sgm_cursor *cursor)
 
 /* q and dout, or k and v, of the pairs as dense [pair, token, D]; padding queries are zeros. */
 static __global__ void collect_queries_kernel(sgm_attend a, pair_range range, int64_t count,
-                                              const float *dout, float *q, float *dout_dense)
+                                              const float *dout, sgm_floats q,
+                                              sgm_floats dout_dense)
 {
     int64_t i = (int64_t)blockIdx.x * blockDim.x + threadIdx.x;
     if (i >= count) return;
     int d = (int)(i % a.D), n = (int)(i / a.D % a.N), u = range.first + (int)(i / a.D / a.N);
     int token = sgm_query_token(a, u / a.heads, n), h = u % a.heads;
     bool real = token >= 0;
-    q[i] = real ? sgm_load(a.q, (int64_t)token * a.q_row + a.q_part + h * a.head_step + d) : 0;
-    dout_dense[i] = real ? dout[(int64_t)token * a.out_row + h * a.D + d] : 0;
+    int64_t at = (int64_t)token * a.q_row + a.q_part + h * a.head_step + d;
+    sgm_store(q, i, real ? sgm_load(a.q, at) : 0);
+    sgm_store(dout_dense, i, real ? dout[(int64_t)token * a.out_row + h * a.D + d] : 0);
 }
 
-static __global__ void collect_keys_kernel(sgm_attend a, pair_range range, int64_t count, float *k,
-                                           float *v)
+static __global__ void collect_keys_kernel(sgm_attend a, pair_range range, int64_t count,
+                                           sgm_floats k, sgm_floats v)
 {
     int64_t i = (int64_t)blockIdx.x * blockDim.x + threadIdx.x;
     if (i >= count) return;
     int d = (int)(i % a.D), m = (int)(i / a.D % a.M), u = range.first + (int)(i / a.D / a.M);
     int token = sgm_key_token(a, u / a.heads, m), h = u % a.heads;
-    k[i] = sgm_key_value(a, a.k, a.k_part, token, h, d);
-    v[i] = sgm_key_value(a, a.v, a.v_part, token, h, d);
+    sgm_store(k, i, sgm_key_value(a, a.k, a.k_part, token, h, d));
+    sgm_store(v, i, sgm_key_value(a, a.v, a.v_part, token, h, d));
 }
 
 /* Adds to the input's gradient; every (token, head) belongs to one pair. */
@@ -145,13 +173,16 @@ static __global__ void give_padding_kernel(sgm_attend a, pair_range range, int p
 
 /* ---------------------------------------------------------------------------------- the softmax */
 
-/* One block per (pair, query): scores become probabilities, zeros for a padding query. */
-static __global__ void probabilities_kernel(sgm_attend a, pair_range range, float *scores)
+/* One block per (pair, query): scores become probabilities, zeros for a padding query. p may be the
+ * scores themselves. */
+static __global__ void probabilities_kernel(sgm_attend a, pair_range range, float *scores,
+                                            sgm_floats p)
 {
     __shared__ float board[SGM_TEAM + 32];
     int u = range.first + (int)blockIdx.x / a.N, n = (int)blockIdx.x % a.N, h = u % a.heads;
     int token = sgm_query_token(a, u / a.heads, n);
-    float *row = scores + (int64_t)blockIdx.x * a.M;
+    int64_t first = (int64_t)blockIdx.x * a.M;
+    float *row = scores + first;
     float top = -INFINITY, sum = 0;
     for (int m = (int)threadIdx.x; m < a.M; m += SGM_TEAM) {
         if (token >= 0 && a.bias != SGM_BIAS_NONE) row[m] += sgm_bias_of(a, token, h, n, m);
@@ -162,39 +193,38 @@ static __global__ void probabilities_kernel(sgm_attend a, pair_range range, floa
         sum += expf(row[m] - top);
     sum = sgm_team_sum(sum, board);
     for (int m = (int)threadIdx.x; m < a.M; m += SGM_TEAM)
-        row[m] = token >= 0 ? expf(row[m] - top) / sum : 0;
+        sgm_store(p, first + m, token >= 0 ? expf(row[m] - top) / sum : 0);
 }
 
-/* dp becomes dS. */
-static __global__ void score_gradient_kernel(int M, const float *p, float *dp)
+/* dS, which may be dp itself. */
+static __global__ void score_gradient_kernel(int M, sgm_floats p, const float *dp, sgm_floats ds)
 {
     __shared__ float board[SGM_TEAM + 32];
     int64_t row = (int64_t)blockIdx.x * M;
     float mean = 0;
     for (int m = (int)threadIdx.x; m < M; m += SGM_TEAM)
-        mean += p[row + m] * dp[row + m];
+        mean += sgm_load(p, row + m) * dp[row + m];
     mean = sgm_team_sum(mean, board);
     for (int m = (int)threadIdx.x; m < M; m += SGM_TEAM)
-        dp[row + m] = p[row + m] * (dp[row + m] - mean);
+        sgm_store(ds, row + m, sgm_load(p, row + m) * (dp[row + m] - mean));
 }
 
 /* --------------------------------------------------------------------------------------- biases */
 
 /* drel[pair, query, j]: dS summed over key row j, or key column j - Sh. */
-static __global__ void rel_gradient_kernel(sgm_attend a, int64_t count, const float *ds,
-                                           float *drel)
+static __global__ void rel_gradient_kernel(sgm_attend a, int64_t count, sgm_floats ds, float *drel)
 {
     int64_t i = (int64_t)blockIdx.x * blockDim.x + threadIdx.x;
     if (i >= count) return;
     int j = (int)(i % (a.Sh + a.Sw));
-    const float *row = ds + i / (a.Sh + a.Sw) * a.M;
+    int64_t row = i / (a.Sh + a.Sw) * a.M;
     float sum = 0;
     if (j < a.Sh)
         for (int x = 0; x < a.Sw; x++)
-            sum += row[j * a.Sw + x];
+            sum += sgm_load(ds, row + j * a.Sw + x);
     else
         for (int y = 0; y < a.Sh; y++)
-            sum += row[y * a.Sw + j - a.Sh];
+            sum += sgm_load(ds, row + y * a.Sw + j - a.Sh);
     drel[i] = sum;
 }
 
@@ -216,7 +246,7 @@ static __global__ void rel_query_kernel(sgm_attend a, int64_t count, const float
 /* rows: [chunk, 2 Sh - 1, D] for rel_h, then [chunk, 2 Sw - 1, D] for rel_w, summed over the pairs
  * chunk, chunk + ROW_CHUNKS, ...; a block per row and chunk, a thread per channel. */
 static __global__ void rel_rows_kernel(sgm_attend a, pair_range range, const float *drel,
-                                       const float *q, float *rows)
+                                       sgm_floats q, float *rows)
 {
     int t = (int)blockIdx.x, chunk = (int)blockIdx.y, d = (int)threadIdx.x;
     int of_h = 2 * a.Sh - 1, of_w = 2 * a.Sw - 1;
@@ -228,7 +258,8 @@ static __global__ void rel_rows_kernel(sgm_attend a, pair_range range, const flo
             int j = is_h ? n / a.Sw - t + a.Sh - 1 : n % a.Sw - (t - of_h) + a.Sw - 1;
             if (j < 0 || j >= (is_h ? a.Sh : a.Sw)) continue;
             int64_t query = (int64_t)u * a.N + n;
-            sum += drel[query * (a.Sh + a.Sw) + (is_h ? j : a.Sh + j)] * q[query * a.D + d];
+            sum +=
+                drel[query * (a.Sh + a.Sw) + (is_h ? j : a.Sh + j)] * sgm_load(q, query * a.D + d);
         }
     int row = is_h ? chunk * of_h + t : ROW_CHUNKS * of_h + chunk * of_w + t - of_h;
     rows[(int64_t)row * a.D + d] = sum;
@@ -236,7 +267,7 @@ static __global__ void rel_rows_kernel(sgm_attend a, pair_range range, const flo
 
 /* dtable[h, dy, dx] += dS over all pairs of queries and keys so far apart; one block per element.
  */
-static __global__ void table_kernel(sgm_attend a, pair_range range, const float *ds, float *dtable)
+static __global__ void table_kernel(sgm_attend a, pair_range range, sgm_floats ds, float *dtable)
 {
     __shared__ float board[SGM_TEAM + 32];
     int dx = (int)blockIdx.x % a.Sw, dy = (int)blockIdx.x / a.Sw % a.Sh;
@@ -244,11 +275,12 @@ static __global__ void table_kernel(sgm_attend a, pair_range range, const float 
     float sum = 0;
     for (int u = first_of_head(a, range, h); u < range.count; u += a.heads)
         for (int n = (int)threadIdx.x; n < a.N; n += SGM_TEAM) {
-            const float *row = ds + ((int64_t)u * a.N + n) * a.M;
+            int64_t row = ((int64_t)u * a.N + n) * a.M;
             for (int k = 0; k < 4; k++) {
                 int y = n / a.Sw + (k / 2 ? -dy : dy), x = n % a.Sw + (k % 2 ? -dx : dx);
                 bool twice = (k / 2 && !dy) || (k % 2 && !dx); /* + 0 and - 0 are one key */
-                if (!twice && y >= 0 && y < a.Sh && x >= 0 && x < a.Sw) sum += row[y * a.Sw + x];
+                if (!twice && y >= 0 && y < a.Sh && x >= 0 && x < a.Sw)
+                    sum += sgm_load(ds, row + y * a.Sw + x);
             }
         }
     sum = sgm_team_sum(sum, board);
@@ -258,14 +290,16 @@ static __global__ void table_kernel(sgm_attend a, pair_range range, const float 
 /* ------------------------------------------------------------------------------------ one range */
 
 /* c[u] = alpha op(a[u]) b[u] or a[u] b[u]^T, dense per pair: [m, n] = [m, k] [k, n]. */
-static sgm_status pair_product(sgm_cuda *cuda, int pairs, int m, int n, int k, const float *a,
-                               bool transpose_a, const float *b, bool transpose_b, float alpha,
+static sgm_status pair_product(sgm_cuda *cuda, int pairs, int m, int n, int k, sgm_floats a,
+                               bool transpose_a, sgm_floats b, bool transpose_b, float alpha,
                                float *c)
 {
     sgm_product p = {};
     p.m = m, p.n = n, p.k = k;
     p.transpose_a = transpose_a, p.transpose_b = transpose_b;
-    p.a = a, p.b = b, p.c = c;
+    p.a = a.data, p.b = b.data, p.c = c;
+    p.type = a.bf16 ? SGM_BF16 : SGM_F32;
+    p.c_type = SGM_F32;
     p.lda = transpose_a ? m : k;
     p.ldb = transpose_b ? k : n;
     p.ldc = n;
@@ -275,22 +309,22 @@ static sgm_status pair_product(sgm_cuda *cuda, int pairs, int m, int n, int k, c
     return sgm_cuda_product(cuda, &p);
 }
 
-static sgm_status range_products(sgm_cuda *cuda, const sgm_attend *args, const attend_parts *p,
+static sgm_status range_products(sgm_cuda *cuda, const sgm_attend *args, const attend_parts *parts,
                                  pair_range range)
 {
     const sgm_attend a = *args;
+    const sgm_floats p = parts->p, ds = parts->ds;
     unsigned rows = (unsigned)(range.count * a.N);
-    float *probabilities = p->p, *ds = p->dp;
-    int M = a.M;
-    SGM_TRY(pair_product(cuda, range.count, a.N, a.M, a.D, p->q, false, p->k, true, a.scale,
-                         probabilities));
-    SGM_LAUNCH_TEAM(probabilities_kernel, rows, SGM_TEAM, cuda->stream, a, range, probabilities);
-    SGM_TRY(pair_product(cuda, range.count, a.M, a.D, a.N, probabilities, true, p->dout, false, 1,
-                         p->dv));
-    SGM_TRY(pair_product(cuda, range.count, a.N, a.M, a.D, p->dout, false, p->v, true, 1, ds));
-    SGM_LAUNCH_TEAM(score_gradient_kernel, rows, SGM_TEAM, cuda->stream, M, probabilities, ds);
-    SGM_TRY(pair_product(cuda, range.count, a.N, a.D, a.M, ds, false, p->k, false, a.scale, p->dq));
-    return pair_product(cuda, range.count, a.M, a.D, a.N, ds, true, p->q, false, a.scale, p->dk);
+    float *scores = parts->scores, *dp = parts->dp;
+    int M = a.M, pairs = range.count;
+    SGM_TRY(
+        pair_product(cuda, pairs, a.N, M, a.D, parts->q, false, parts->k, true, a.scale, scores));
+    SGM_LAUNCH_TEAM(probabilities_kernel, rows, SGM_TEAM, cuda->stream, a, range, scores, p);
+    SGM_TRY(pair_product(cuda, pairs, M, a.D, a.N, p, true, parts->dout, false, 1, parts->dv));
+    SGM_TRY(pair_product(cuda, pairs, a.N, M, a.D, parts->dout, false, parts->v, true, 1, dp));
+    SGM_LAUNCH_TEAM(score_gradient_kernel, rows, SGM_TEAM, cuda->stream, M, p, dp, ds);
+    SGM_TRY(pair_product(cuda, pairs, a.N, a.D, M, ds, false, parts->k, false, a.scale, parts->dq));
+    return pair_product(cuda, pairs, M, a.D, a.N, ds, true, parts->q, false, a.scale, parts->dk);
 }
 
 static void range_rel(sgm_cuda *cuda, const sgm_attend *args, const attend_parts *p,
@@ -299,8 +333,8 @@ static void range_rel(sgm_cuda *cuda, const sgm_attend *args, const attend_parts
     const sgm_attend a = *args;
     int64_t queries = (int64_t)range.count * a.N, sums = queries * (a.Sh + a.Sw);
     int of_h = (2 * a.Sh - 1) * a.D, of_w = (2 * a.Sw - 1) * a.D;
-    float *drel = p->drel, *dq = p->dq, *q = p->q, *rows = p->rows;
-    const float *ds = p->dp;
+    float *drel = p->drel, *dq = p->dq, *rows = p->rows;
+    sgm_floats ds = p->ds, q = p->q;
     SGM_LAUNCH(rel_gradient_kernel, sgm_blocks(sums), SGM_THREADS, cuda->stream, a, sums, ds, drel);
     SGM_LAUNCH(rel_query_kernel, sgm_blocks(queries * a.D), SGM_THREADS, cuda->stream, a,
                queries * a.D, drel, dq);
@@ -343,8 +377,9 @@ static sgm_status one_range(sgm_cuda *cuda, const sgm_attend *args, const attend
 {
     const sgm_attend a = *args;
     int64_t n = (int64_t)range.count * a.N * a.D, m = (int64_t)range.count * a.M * a.D;
-    float *q = p->q, *k = p->k, *v = p->v, *dout = p->dout, *dtable = to->dtable;
-    const float *from = to->dout, *ds = p->dp;
+    sgm_floats q = p->q, k = p->k, v = p->v, dout = p->dout, ds = p->ds;
+    const float *from = to->dout;
+    float *dtable = to->dtable;
     SGM_LAUNCH(collect_queries_kernel, sgm_blocks(n), SGM_THREADS, cuda->stream, a, range, n, from,
                q, dout);
     SGM_LAUNCH(collect_keys_kernel, sgm_blocks(m), SGM_THREADS, cuda->stream, a, range, m, k, v);
@@ -387,7 +422,7 @@ sgm_status sgm_cuda_attention_backward(sgm_cuda *cuda, const sgm_step *step)
         return sgm_cuda_fail(cuda, SGM_DEVICE,
                              "CUDA: attention heads of %d channels; at most %d are supported", a.D,
                              (int)SGM_MOST_HEAD_DIM);
-    attend_parts p = take_parts(&a, &cursor);
+    attend_parts p = take_parts(&a, sgm_factor_type(cuda, step), &cursor);
     attend_grads to = grads_of(step, &a);
     for (int i = 0; i < step->input_count; i++)
         SGM_TRY(sgm_cuda_clear_grad(cuda, step, i));
@@ -402,6 +437,5 @@ sgm_status sgm_cuda_attention_backward(sgm_cuda *cuda, const sgm_step *step)
 void sgm_attend_grad_scratch(sgm_cuda *cuda, const sgm_step *step, const sgm_attend *a,
                              sgm_cursor *cursor)
 {
-    (void)cuda, (void)step;
-    take_parts(a, cursor);
+    take_parts(a, sgm_factor_type(cuda, step), cursor);
 }
