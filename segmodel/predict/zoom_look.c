@@ -8,6 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Larger shares of the picture are rated down. */
+static const double common_share = 0.25;
+
 enum { MAX_SCALES = 4, MAX_RECENTRES = 3 };
 
 /* A look that is this much worse in the network's own eyes than the one it should refine is not
@@ -15,7 +18,7 @@ enum { MAX_SCALES = 4, MAX_RECENTRES = 3 };
 static const float allowed_loss = 0.05f;
 
 /* Smallest side of a first look at a point: what a point means needs some surroundings. */
-static const double min_first_side = 64;
+static const double min_first_side = 32;
 
 static size_t low_res_count(const sgm_predictor *predictor)
 {
@@ -223,14 +226,17 @@ static int first_views(const sgm_question *question, const sgm_box *extent, sgm_
     return count;
 }
 
-/* What the network thinks of its answer; an empty one or one that leaves the view comes last. */
+/* What the network thinks of its answer; an empty one or one that leaves the view comes last. A
+ * body or a head is the easiest object of all, but seldom what a point is set for. */
 static float rating(const sgm_question *question, const sgm_look *look)
 {
+    const sgm_image *image = question->image;
     float iou = look->raw.predicted_iou;
     if (!look->area || !isfinite(iou)) return -INFINITY;
-    int is_cut = sgm_view_is_touched(look->view, &look->extent, question->image->width,
-                                     question->image->height);
-    return is_cut ? iou - 1000 : iou;
+    double share = (double)look->area / ((double)image->width * image->height);
+    iou -= (float)fmax(0, share - common_share);
+    return sgm_view_is_touched(look->view, &look->extent, image->width, image->height) ? iou - 1000
+                                                                                       : iou;
 }
 
 static sgm_status look_at_scales(sgm_looker *looker, const sgm_question *question,
