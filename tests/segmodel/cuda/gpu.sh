@@ -292,7 +292,7 @@ part_sanitize() {
 # --------------------------------------------------------------------------------- benchmarks
 
 part_bench() {
-    local model file
+    local model file batch
     rm -f "$rows/bench" "$text"/bench-*
     for model in ${models//,/ }; do
         if ! file=$(weights "$model"); then
@@ -312,6 +312,20 @@ part_bench() {
         "$root/resources/train/default.cfg" --device cuda
     check bench "bench training step, batch 128" "$build/segmodel" bench train \
         "$root/resources/train/default.cfg" --device cuda --batch 128
+    for batch in 16 128; do
+        whole_trainer "$batch"
+    done
+}
+
+# Images per second of the trainer with everything: loader, optimiser, averages.
+whole_trainer() { # BATCH
+    local folder=$build/trainer
+    rm -rf "$folder" && mkdir -p "$folder"
+    make_settings "$folder/run.cfg" "batch=$1" synthetic=1 minutes=0 steps=300 report_every=100 \
+        validate_every=0 save_every=0 validate_objects=0
+    check bench "bench trainer, batch $1, synthetic images" "$build/segmodel" train \
+        "$folder/run.cfg" --out "$folder/out" --device cuda
+    rm -rf "$folder"
 }
 
 part_rivals() {
@@ -355,14 +369,15 @@ shutil.copyfileobj(lzma.open(sys.argv[1]), open(sys.argv[2], "wb"))' "$pack" "$b
     fi && mv "$build/train/data.part" "$build/train/data.pack"
 }
 
-# default.cfg with --set's values, and as many loader threads as there are cores to spare.
-make_settings() {
-    local to=$build/train/run.cfg entry cores
+# default.cfg with other values, and as many loader threads as there are cores to spare.
+make_settings() { # FILE KEY=VALUE...
+    local to=$1 entry cores
+    shift
     [ -f "$to" ] && return
     cores=$(nproc)
     sed '/^loader_threads/d' "$root/resources/train/default.cfg" >"$to"
     echo "loader_threads = $((cores > 4 ? cores - 2 : 1))" >>"$to"
-    for entry in "${settings[@]}"; do
+    for entry in "$@"; do
         sed -i "/^${entry%%=*} *=/d" "$to"
         echo "${entry%%=*} = ${entry#*=}" >>"$to"
     done
@@ -389,7 +404,7 @@ part_train() {
         row train "training" left-out "$(tail -n 1 "$build/train/unpack.txt")"
         return
     fi
-    make_settings
+    make_settings "$build/train/run.cfg" "${settings[@]}"
     [ -f "$build/train/out/state.safetensors" ] && resume=(--resume)
     if [ "$(left)" -lt 90 ]; then
         row train training left-out "no time left; call again"
