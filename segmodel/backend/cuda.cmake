@@ -1,8 +1,8 @@
 # The CUDA backend: a module (libsegmodel_cuda.so) that backend/cuda_load.c loads at run time.
 #
 #   SEGMODEL_CUDA                 AUTO: built when nvcc and cuBLAS are found; ON: insist; OFF: left out
-#   SEGMODEL_CUDA_ARCHITECTURES   list for machine code; PTX of the first one is added, which the
-#                                 driver compiles for GPUs newer than the list. The default covers
+#   SEGMODEL_CUDA_ARCHITECTURES   list for machine code; PTX of 80 (or the first one) is added, which
+#                                 the driver compiles for GPUs newer than the list. The default covers
 #                                 sm_75 to sm_100 (8.6 and 8.9 run the code of 8.0) in about a minute
 #                                 of one core; "all" gives each its own: 75;80;86;89;90a;100
 #
@@ -63,8 +63,11 @@ else()
     foreach(arch IN LISTS archs)
         list(APPEND SGM_CUDA_GENCODE -gencode arch=compute_${arch},code=sm_${arch})
     endforeach()
-    list(GET archs 0 first)
-    list(APPEND SGM_CUDA_GENCODE -gencode arch=compute_${first},code=compute_${first})
+    list(GET archs 0 ptx)
+    if(80 IN_LIST archs)
+        set(ptx 80) # that of 75 has no BF16 products, whatever GPU it is compiled for
+    endif()
+    list(APPEND SGM_CUDA_GENCODE -gencode arch=compute_${ptx},code=compute_${ptx})
 
     file(GLOB SGM_CUDA_SOURCES CONFIGURE_DEPENDS ${CMAKE_CURRENT_LIST_DIR}/cuda/*.cu)
     set(SGM_CUDA_OBJECTS "")
@@ -95,5 +98,5 @@ else()
         ${CMAKE_DL_LIBS} rt m)
     install(TARGETS segmodel_cuda LIBRARY DESTINATION lib)
     list(JOIN archs " " text)
-    message(STATUS "segmodel: CUDA module for sm ${text}, and PTX of ${first}")
+    message(STATUS "segmodel: CUDA module for sm ${text}, and PTX of ${ptx}")
 endif()

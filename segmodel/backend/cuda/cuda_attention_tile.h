@@ -66,7 +66,8 @@ static __device__ __forceinline__ unsigned query_pair(const sgm_attend &a, int t
     int64_t at = (int64_t)token * a.q_row + a.q_part + h * a.head_step + d;
     if (token < 0 || d >= a.D) return 0;
     if (a.q.bf16) return sgm_load_pair((const unsigned short *)a.q.data + at);
-    const float *x = (const float *)a.q.data + at;
+    float x[2];
+    sgm_load_two((const float *)a.q.data + at, x);
     return sgm_pack_bf16(x[0], x[1]);
 }
 
@@ -94,9 +95,13 @@ static __device__ __forceinline__ void load_queries(const sgm_attend &a, const w
 /* Eight values as BF16; zeros when `from` is NULL. */
 static __device__ __forceinline__ void round_chunk(unsigned short *to, const float *from)
 {
+    float x[8] = {};
+    unsigned pairs[4];
+    if (from) sgm_load_eight(from, x);
     SGM_UNROLL
-    for (int i = 0; i < 8; i += 2)
-        sgm_store_pair(to + i, from ? sgm_pack_bf16(from[i], from[i + 1]) : 0);
+    for (int i = 0; i < 4; i++)
+        pairs[i] = sgm_pack_bf16(x[2 * i], x[2 * i + 1]);
+    sgm_store_eight(to, pairs);
 }
 
 /* Eight channels from `at` of a token: in the background if they are BF16. */
@@ -147,8 +152,9 @@ static __device__ __forceinline__ void fetch_tile(const sgm_attend &a, const war
 static __device__ __forceinline__ unsigned table_pair(const sgm_attend &a, const float *table,
                                                       int rows, int r, int d)
 {
-    const float *x = table + (int64_t)r * a.D + d;
-    return r < rows && d < a.D ? sgm_pack_bf16(x[0], x[1]) : 0;
+    float x[2] = {};
+    if (r < rows && d < a.D) sgm_load_two(table + (int64_t)r * a.D + d, x);
+    return sgm_pack_bf16(x[0], x[1]);
 }
 
 /* bias[query][at] for at in [0, side), from rows lo to hi of a table of 2 side - 1 rows; the

@@ -66,17 +66,32 @@ static __device__ unsigned sgm_pack_bf16(float low, float high)
 
 static __device__ unsigned sgm_load_pair(const unsigned short *from)
 {
+    emulate_aligned(from, 4);
     return from[0] | (unsigned)from[1] << 16;
 }
 
 static __device__ void sgm_store_pair(unsigned short *to, unsigned pair)
 {
+    emulate_aligned(to, 4);
     memcpy(to, &pair, sizeof pair);
 }
 
 static __device__ void sgm_load_two(const float *from, float to[2])
 {
-    to[0] = from[0], to[1] = from[1];
+    emulate_aligned(from, 8);
+    memcpy(to, from, 2 * sizeof *to);
+}
+
+static __device__ void sgm_load_eight(const float *from, float to[8])
+{
+    emulate_aligned(from, 16);
+    memcpy(to, from, 8 * sizeof *to);
+}
+
+static __device__ void sgm_store_eight(unsigned short *to, const unsigned pairs[4])
+{
+    emulate_aligned(to, 16);
+    memcpy(to, pairs, 4 * sizeof *pairs);
 }
 
 #define SGM_UNROLL
@@ -193,6 +208,20 @@ static __device__ __forceinline__ void sgm_load_two(const float *from, float to[
 {
     float2 two = *(const float2 *)from;
     to[0] = two.x, to[1] = two.y;
+}
+
+/* Eight values, aligned to 16 bytes. */
+static __device__ __forceinline__ void sgm_load_eight(const float *from, float to[8])
+{
+    float4 low = *(const float4 *)from, high = *(const float4 *)(from + 4);
+    to[0] = low.x, to[1] = low.y, to[2] = low.z, to[3] = low.w;
+    to[4] = high.x, to[5] = high.y, to[6] = high.z, to[7] = high.w;
+}
+
+/* Eight BF16 as pairs, aligned to 16 bytes. */
+static __device__ __forceinline__ void sgm_store_eight(unsigned short *to, const unsigned pairs[4])
+{
+    *(uint4 *)to = make_uint4(pairs[0], pairs[1], pairs[2], pairs[3]);
 }
 
 #endif

@@ -28,6 +28,9 @@ template <typename T> T __shfl_xor_sync(unsigned mask, T value, int lane_mask)
     return value;
 }
 
+/* A vector access: its address must be a multiple of its size. */
+static inline void emulate_aligned(const void *at, unsigned size);
+
 /* ldmatrix.sync.aligned.m8n8.x4(.trans).shared.b16 */
 void emulate_ldmatrix_x4(uint32_t to[4], const void *row, bool transpose);
 /* mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32, c += a b */
@@ -61,6 +64,10 @@ template <typename T> void emulate_with_shared(size_t shared, void (*kernel)(T),
  */
 
 void emulate_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
+static inline void emulate_aligned(const void *at, unsigned size)
+{
+    if ((uintptr_t)at % size) emulate_fail("a vector access that is not aligned to %u bytes", size);
+}
 void emulate_warp_barrier(void); /* waits for the other lanes of the warp */
 int emulate_thread(void);        /* number of the running thread in its block */
 
