@@ -155,19 +155,25 @@ architecture() {
     echo "$number"
 }
 
+# The programs of the tests that want a GPU: all that need be built where there is one.
+gpu_programs() {
+    find "$build/tests" -name CTestTestfile.cmake -exec grep -hE '^add_test\([^ ]*cuda' {} + |
+        grep -vE 'emulated|loader' | sed -n 's/^[^"]*"\([^"]*\)".*/\1/p' | sed 's|.*/||' | sort -u
+}
+
 part_build() {
     local generator=() archs=() targets=() arch
     rm -f "$rows/build"
     command -v ninja >/dev/null && generator=(-G Ninja)
     arch=$(architecture)
-    if [ -n "$arch" ]; then
-        archs=("-DSEGMODEL_CUDA_ARCHITECTURES=$arch")
-        targets=(--target segmodel_tool segmodel_cuda make_hash_model op_test golden_test
-            golden_small cuda_loss_test cuda_train_test)
-    fi
+    [ -n "$arch" ] && archs=("-DSEGMODEL_CUDA_ARCHITECTURES=$arch")
     check build "configure${arch:+ for sm_$arch}" cmake -S "$root/segmodel" -B "$build" \
         "${generator[@]}" "${archs[@]}" -DCMAKE_BUILD_TYPE=Release -DSEGMODEL_CUDA=ON \
         -DBUILD_TESTING=ON || finish
+    if [ -n "$arch" ]; then
+        mapfile -t targets < <(gpu_programs)
+        targets=(--target segmodel_tool segmodel_cuda make_hash_model golden_test "${targets[@]}")
+    fi
     check build build cmake --build "$build" -j "$(nproc)" "${targets[@]}" || finish
 }
 
@@ -246,8 +252,8 @@ sanitize_one() { # TOOL PROGRAM MODE SECONDS
         row sanitize "$name" ok "in an earlier call, same module"
         return
     fi
-    LD_LIBRARY_PATH=$build timeout -k 10 "$4" "$sanitizer" --tool "$1" --error-exitcode 3 \
-        "${filter[@]}" "$build/tests/$2" "${mode[@]}" >"$output" 2>&1
+    (cd "$build/sanitize" && LD_LIBRARY_PATH=$build timeout -k 10 "$4" "$sanitizer" --tool "$1" \
+        --error-exitcode 3 "${filter[@]}" "$build/tests/$2" "${mode[@]}") >"$output" 2>&1
     code=$?
     errors=$(grep -cE '^========= .*(Invalid|hazard|Uninitialized|error )' "$output")
     case $code in
@@ -265,7 +271,7 @@ sanitize_one() { # TOOL PROGRAM MODE SECONDS
 }
 
 part_sanitize() {
-    local sanitizer='' filter=() tool mode each state
+    local sanitizer='' filter=() tool mode program each state
     rm -f "$rows/sanitize"
     if ! find_sanitizer; then
         row sanitize compute-sanitizer left-out "not installed"
@@ -273,17 +279,19 @@ part_sanitize() {
     fi
     # what passed with this very module need not be done again
     state=$build/state-$(cksum <"$build/libsegmodel_cuda.so" | tr ' ' -)
-    mkdir -p "$state"
+    mkdir -p "$state" "$build/sanitize"
     each=$(($(left) / 3 - 5))
     for tool in memcheck racecheck initcheck; do
         if [ "$each" -lt 20 ]; then
             row sanitize "$tool" left-out "no time left; call again"
             continue
         fi
-        for mode in forward bf16 gradient; do
+        for mode in forward bf16 gradient gradient16; do
             sanitize_one "$tool" op/op_test "$mode" "$each" &
         done
-        sanitize_one "$tool" cuda/cuda_loss_test '' "$each"
+        for program in cuda/cuda_loss_test cuda/mma_test cuda/cuda_train_test; do
+            sanitize_one "$tool" "$program" '' "$each" &
+        done
         wait
     done
     if grep -q FAILED "$rows/sanitize"; then failed=1; fi
