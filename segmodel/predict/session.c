@@ -26,7 +26,8 @@ sgm_status sgm_session_reserve(sgm_buffer *b, size_t count, size_t size)
 size_t sgm_session_embedding_count(const sgm_session *session)
 {
     const sgm_model_config *config = session->config;
-    return (size_t)config->grid * (size_t)config->grid * (size_t)config->decoder.dim;
+    return (size_t)sgm_config_embedding_rows(config) * (size_t)config->grid *
+           (size_t)config->decoder.dim;
 }
 
 static size_t low_count(const sgm_model_config *config)
