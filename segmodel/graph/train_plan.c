@@ -48,6 +48,10 @@ struct sgm_train_plan {
     char *memory;
     size_t bytes;
     float *seed, seeded; /* device: the gradient of the loss, and what it is */
+    void *recording;     /* of forward and backward steps, or NULL */
+    uint64_t recorded;   /* values_stamp of the recording */
+    bool submitted;      /* once, without a recording */
+    bool unrecorded;     /* the backend cannot record these steps */
     double forward_seconds[SGM_OP_COUNT], backward_seconds[SGM_OP_COUNT];
 };
 
@@ -401,6 +405,7 @@ void sgm_train_plan_destroy(sgm_train_plan *plan)
         if (plan->values[id].fixed) plan->backend->ops->free(plan->backend, plan->values[id].fixed);
         sgm_transfer_release(plan->backend, plan->values[id].transfer);
     }
+    if (plan->recording) plan->backend->ops->capture_free(plan->backend, plan->recording);
     if (plan->memory) plan->backend->ops->free(plan->backend, plan->memory);
     if (plan->seed) plan->backend->ops->free(plan->backend, plan->seed);
     free(plan->values);
@@ -466,11 +471,9 @@ static sgm_status set_seed(sgm_train_plan *plan, float grad_scale)
                                       sizeof plan->seeded);
 }
 
-sgm_status sgm_train_plan_submit(sgm_train_plan *plan, float grad_scale)
+static sgm_status submit_steps(sgm_train_plan *plan)
 {
-    if (!plan->loss) return sgm_fail(SGM_INTERNAL, "this plan has no loss");
     SGM_TRY(submit_forward(plan));
-    SGM_TRY(set_seed(plan, grad_scale));
     for (int t = plan->step_count - 1; t >= 0; t--) {
         if (!plan->steps[t].backward) continue;
         double start = now();
@@ -479,6 +482,42 @@ sgm_status sgm_train_plan_submit(sgm_train_plan *plan, float grad_scale)
         plan->backward_seconds[step.node->op] += now() - start;
     }
     return SGM_OK;
+}
+
+/* Changes when a parameter's values are elsewhere than before: a recording knows addresses. */
+static uint64_t values_stamp(const sgm_train_plan *plan)
+{
+    uint64_t stamp = 0;
+    for (int i = 0; i < sgm_params_count(plan->params); i++)
+        stamp = stamp * 0x100000001B3u + (uintptr_t)sgm_params_get(plan->params, i)->value;
+    return stamp;
+}
+
+/* Thousands of launches become one. Not at the first run, which may load kernels; where recording
+ * fails, steps are submitted one by one. */
+static void record(sgm_train_plan *plan)
+{
+    const sgm_backend_ops *ops = plan->backend->ops;
+    plan->unrecorded = true;
+    if (ops->capture_begin(plan->backend) != SGM_OK) return;
+    sgm_status status = submit_steps(plan);
+    sgm_status end = ops->capture_end(plan->backend, &plan->recording);
+    plan->recorded = values_stamp(plan);
+    if (status == SGM_OK && end == SGM_OK) return;
+    if (plan->recording) ops->capture_free(plan->backend, plan->recording);
+    plan->recording = NULL;
+}
+
+sgm_status sgm_train_plan_submit(sgm_train_plan *plan, float grad_scale)
+{
+    const sgm_backend_ops *ops = plan->backend->ops;
+    if (!plan->loss) return sgm_fail(SGM_INTERNAL, "this plan has no loss");
+    SGM_TRY(set_seed(plan, grad_scale));
+    if (plan->submitted && !plan->unrecorded && ops->capture_begin) record(plan);
+    plan->submitted = true;
+    if (plan->recording && plan->recorded == values_stamp(plan))
+        return ops->replay(plan->backend, plan->recording);
+    return submit_steps(plan);
 }
 
 sgm_status sgm_train_plan_step(sgm_train_plan *plan, float grad_scale)
