@@ -76,6 +76,11 @@ static sgm_voxel voxel_type(sgio_type type)
     return SGM_VOXEL_U8;
 }
 
+static const char *const taken_for_ct =
+    "The file does not say its modality; its values look like CT in Hounsfield units and are shown "
+    "to "
+    "the model as such (--window percentile for the whole range).";
+
 /* The same memory, as the model library sees it. */
 static sgm_volume view_volume(const sgio_volume *volume)
 {
@@ -87,6 +92,7 @@ static sgm_volume view_volume(const sgio_volume *volume)
                        .padding = volume->padding};
     memcpy(view.size, volume->geometry.size, sizeof view.size);
     memcpy(view.matrix, volume->geometry.matrix, sizeof view.matrix);
+    if (!volume->modality[0]) view.is_hounsfield = sgm_volume_looks_hounsfield(&view);
     return view;
 }
 
@@ -94,6 +100,8 @@ static int predict(segment_run *run)
 {
     const cli_progress_mode mode = cli_progress_choose(run->program->slicer);
     const sgm_volume view = view_volume(&run->volume);
+    if (view.is_hounsfield && !run->volume.modality[0])
+        cli_warn(&run->program->warnings, taken_for_ct);
     double start = segment_clock();
     cli_progress_start(&run->progress, mode, mode == CLI_PROGRESS_SLICER ? stdout : stderr,
                        "PromptSeg", "Segmenting");

@@ -24,6 +24,8 @@ static void load_neighbour(sgm_run *run, const sgm_front *front, uint8_t *mask, 
                    mask);
     out->quality = front->quality;
     out->shades = front->shades;
+    out->first = front->first;
+    out->calibrated = run->volume->is_hounsfield;
     out->enclosed = !front->is_outer;
     out->area = sgm_mask_measure(mask, width, height, &out->extent);
 }
@@ -134,10 +136,12 @@ static void arrive(sgm_run *run, sgm_front *front)
 sgm_status sgm_front_go_on(sgm_run *run, sgm_front *front, const sgm_look *look, int64_t at)
 {
     size_t count = sgm_run_low_res_count(run);
-    if (!front->logits) front->logits = malloc(count ? count : 1);
+    int is_first = !front->logits;
+    if (is_first) front->logits = malloc(count ? count : 1);
     if (!front->logits) return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for low-res logits");
     sgm_logits_pack(look->low_res, count, front->logits);
     front->shades = sgm_shades_of(&run->picture, look->mask, &look->extent);
+    if (is_first) front->first = front->shades;
     front->view = look->view;
     front->at = at;
     front->state = SGM_FRONT_RUNNING;

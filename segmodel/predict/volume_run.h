@@ -45,6 +45,7 @@ typedef struct sgm_front {
     ptrdiff_t opposite; /* the front that comes towards this one, or -1 */
     sgm_front_state state;
     float quality;     /* predicted IoU of the prompted slice */
+    sgm_shades first;  /* of the prompted slice */
     sgm_shades shades; /* of the last look */
     sgm_view view;     /* of the last look */
     int8_t *logits;    /* of the last look, packed; NULL before the first and after the last */

@@ -5,6 +5,7 @@
 #include <math.h>
 
 static const float least_quality = 0.6f, least_contrast = 12;
+static const float most_drift = 0.2f;
 static const double most_growth = 2.5, least_share = 0.1, area_grace = 16;
 
 static double grey(const sgm_image *picture, int x, int y)
@@ -50,12 +51,19 @@ static int is_in_place(const sgm_look *look, const sgm_box *extent)
            y <= extent->y1 + my;
 }
 
+static int has_drifted(const sgm_shades *first, const sgm_shades *now)
+{
+    float contrast = fabsf(first->inside - first->around);
+    return contrast >= least_contrast && fabsf(now->inside - first->inside) > most_drift * contrast;
+}
+
 static int looks_alike(const sgm_image *picture, const sgm_look *look, const sgm_neighbour *from)
 {
     const sgm_shades *before = &from->shades;
     float trust = from->enclosed ? 2 : 1;
-    if (fabsf(before->inside - before->around) < least_contrast) return 1;
     sgm_shades now = sgm_shades_of(picture, look->mask, &look->extent);
+    if (from->calibrated && has_drifted(&from->first, &now)) return 0;
+    if (fabsf(before->inside - before->around) < least_contrast) return 1;
     return fabsf(now.inside - before->inside) <= trust * fabsf(now.inside - before->around);
 }
 

@@ -14,8 +14,10 @@ typedef struct sgm_neighbour {
     int64_t area;
     sgm_box extent;
     sgm_shades shades;
-    float quality; /* predicted IoU where the walk began */
-    int enclosed;  /* the walk goes towards another prompted slice */
+    sgm_shades first; /* where the walk began */
+    float quality;    /* predicted IoU where the walk began */
+    int enclosed;     /* the walk goes towards another prompted slice */
+    int calibrated;   /* grey levels mean the same on every slice (CT) */
 } sgm_neighbour;
 
 /* `extent` is the bounding box of the mask, which is not empty. */
@@ -30,7 +32,9 @@ sgm_shades sgm_shades_of(const sgm_image *picture, const uint8_t *mask, const sg
  *  - looks more like what surrounded the neighbour than like the neighbour, where the two differed
  *    by 12 of 255 grey levels or more: beyond an object's end, a network that is shown its box
  *    answers with whatever else is there. Where another prompted slice lies ahead the object has
- *    not ended: there it must look twice as much like the surroundings. */
+ *    not ended: there it must look twice as much like the surroundings;
+ *  - is calibrated, and its mean has moved by more than a fifth of the way to what surrounded the
+ *    object on the prompted slice: a leak into a neighbour organ is slow from slice to slice. */
 sgm_stop sgm_stop_reason(const sgm_image *picture, const sgm_look *look, const sgm_neighbour *from);
 
 #endif

@@ -59,6 +59,26 @@ static void count_between(const sgm_volume *volume, double low, double high, his
         }
 }
 
+static double share_between(const histogram *h, double low, double high)
+{
+    int64_t count = 0;
+    double scale = BINS / (h->high - h->low);
+    for (int bin = (int)((low - h->low) * scale); bin < (int)((high - h->low) * scale); bin++)
+        count += h->bins[bin];
+    return h->total ? (double)count / (double)h->total : 0;
+}
+
+int sgm_volume_looks_hounsfield(const sgm_volume *volume)
+{
+    if (!volume || volume->channels != 1) return 0;
+    histogram *h = malloc(sizeof *h);
+    if (!h) return 0;
+    count_between(volume, -2000, 2000, h);
+    int looks = share_between(h, -1150, -850) >= 0.05 && share_between(h, -150, 150) >= 0.1;
+    free(h);
+    return looks;
+}
+
 /* ------------------------------------------------------------------------------- quantiles */
 
 static int is_integer(const sgm_volume *volume)

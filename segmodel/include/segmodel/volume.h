@@ -50,10 +50,15 @@ typedef struct sgm_volume {
     int channels;        /* 1, or 3 for 8-bit RGB */
     int64_t size[3];     /* i, j, k */
     double matrix[3][4]; /* index -> LPS mm, any direction, may be sheared */
-    int is_hounsfield;   /* CT in Hounsfield units: window presets make sense */
+    int is_hounsfield;   /* CT in Hounsfield units: window presets make sense, and an object's mean
+                            does not drift from slice to slice */
     int has_padding;     /* voxels equal to `padding` are no data for percentiles */
     double padding;
 } sgm_volume;
+
+/* For files that do not say what they hold (NIfTI, NRRD): 1 if the values are those of a CT, that
+ * is, a twentieth of them within 150 of air (-1000) and a tenth within 150 of water (0). */
+SGM_API int sgm_volume_looks_hounsfield(const sgm_volume *volume);
 
 typedef struct sgm_seed {
     double index[3]; /* continuous voxel index */

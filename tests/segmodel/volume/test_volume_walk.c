@@ -311,6 +311,26 @@ static sgm_stop reason_in(int enclosed, double cx, double radius, uint8_t shade,
     return sgm_stop_reason(&picture, &look, &from);
 }
 
+/* Grey levels of a CT: a fifth of the way from 200 to 60 is 28. */
+static sgm_stop reason_in_ct(uint8_t shade)
+{
+    static uint8_t pixels[40 * 40], mask[40 * 40];
+    sgm_image picture = {.data = pixels, .width = 40, .height = 40, .channels = 1};
+    sgm_look look = {.mask = mask, .width = 40, .height = 40, .raw = {.predicted_iou = 0.9f}};
+    sgm_neighbour from = {.area = 197,
+                          .extent = {13, 13, 27, 27},
+                          .shades = {180, 60}, /* it has drifted slowly */
+                          .first = {200, 60},
+                          .quality = 0.9f,
+                          .calibrated = 1};
+    for (int i = 0; i < 40 * 40; i++) {
+        mask[i] = hypot(i % 40 - 20, i / 40 - 20) < 8;
+        pixels[i] = mask[i] ? shade : 60;
+    }
+    look.area = sgm_mask_measure(mask, 40, 40, &look.extent);
+    return sgm_stop_reason(&picture, &look, &from);
+}
+
 static sgm_stop reason(double cx, double radius, uint8_t shade, float iou, float quality)
 {
     return reason_in(0, cx, radius, shade, iou, quality);
@@ -332,6 +352,8 @@ static void check_stop_rule(void)
     CHECK(reason(31, 8, 200, 0.9f, 0.9f) == SGM_STOP_PLACE);
     CHECK(reason(20, 8, 140, 0.9f, 0.9f) == SGM_STOP_NONE);
     CHECK(reason(20, 8, 120, 0.9f, 0.9f) == SGM_STOP_APPEARANCE);
+    CHECK(reason_in_ct(175) == SGM_STOP_NONE && reason_in_ct(225) == SGM_STOP_NONE);
+    CHECK(reason_in_ct(170) == SGM_STOP_APPEARANCE && reason_in_ct(230) == SGM_STOP_APPEARANCE);
     CHECK(reason_in(1, 20, 8, 120, 0.9f, 0.9f) == SGM_STOP_NONE);
     CHECK(reason_in(1, 20, 8, 100, 0.9f, 0.9f) == SGM_STOP_APPEARANCE);
     for (int stop = SGM_STOP_LIMIT; stop < SGM_STOP_COUNT; stop++)

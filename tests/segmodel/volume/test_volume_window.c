@@ -120,6 +120,26 @@ static void check_presets(void)
     CHECK(low == 5 && high == 9);
 }
 
+/* Air and water in the shares of a CT, whatever else there is; the same shape shifted, as an MR has
+ * it, is none. */
+static void check_hounsfield(void)
+{
+    static int16_t voxels[COUNT];
+    for (int shift = 0; shift < 2; shift++) {
+        for (int i = 0; i < COUNT; i++)
+            voxels[i] = (int16_t)((i % 10 < 2   ? -1000 + i % 7
+                                   : i % 10 < 5 ? 40 + i % 30
+                                                : 300) +
+                                  1024 * shift);
+        sgm_volume volume = make(voxels, SGM_VOXEL_I16);
+        CHECK(sgm_volume_looks_hounsfield(&volume) == !shift);
+    }
+    for (int i = 0; i < COUNT; i++)
+        voxels[i] = (int16_t)(i % 100 < 2 ? -1000 : 40); /* two per cent of air */
+    sgm_volume volume = make(voxels, SGM_VOXEL_I16);
+    CHECK(!sgm_volume_looks_hounsfield(&volume));
+}
+
 int main(void)
 {
     check_integers();
@@ -127,5 +147,6 @@ int main(void)
     check_floats(1e30f);
     check_constant();
     check_presets();
+    check_hounsfield();
     return check_report();
 }
