@@ -54,7 +54,8 @@ static int is_in_place(const sgm_look *look, const sgm_box *extent)
 static int has_drifted(const sgm_shades *first, const sgm_shades *now)
 {
     float contrast = fabsf(first->inside - first->around);
-    return contrast >= least_contrast && fabsf(now->inside - first->inside) > most_drift * contrast;
+    float most = fmaxf(most_drift * contrast, least_contrast);
+    return contrast >= least_contrast && fabsf(now->inside - first->inside) > most;
 }
 
 static int looks_alike(const sgm_image *picture, const sgm_look *look, const sgm_neighbour *from)
