@@ -33,8 +33,8 @@ sgm_shades sgm_shades_of(const sgm_image *picture, const uint8_t *mask, const sg
  *    by 12 of 255 grey levels or more: beyond an object's end, a network that is shown its box
  *    answers with whatever else is there. Where another prompted slice lies ahead the object has
  *    not ended: there it must look twice as much like the surroundings;
- *  - is calibrated, and its mean has moved by 12 levels and a fifth of the way to what surrounded the
- *    object on the prompted slice: a leak into a neighbour organ is slow from slice to slice. */
+ *  - is calibrated, and its mean has moved by 12 levels and a fifth of the way to what surrounded
+ *    the object on the prompted slice: leaks into neighbour organs are slow from slice to slice. */
 sgm_stop sgm_stop_reason(const sgm_image *picture, const sgm_look *look, const sgm_neighbour *from);
 
 #endif
