@@ -1,6 +1,6 @@
 /* Ops that move values, and resampling. Gradients gather: every input element collects what the
  * outputs it reached say, so that no two threads write one place. */
-#include "cuda_internal.h"
+#include "cuda_vector.h"
 
 /* Sizes around an axis: a tensor is [outer][size][inner]. */
 static int inner_of(sgm_shape shape, int axis)
@@ -20,17 +20,27 @@ typedef struct block_copy {
     bool accumulate;
 } block_copy;
 
-static __global__ void block_copy_kernel(block_copy c)
+/* All sizes count groups of V. */
+template <int V> static __global__ void block_copy_kernel(block_copy c, sgm_divisor block)
 {
     SGM_ELEMENT(i, c.count);
-    int o = i / c.block, r = i % c.block;
-    sgm_give(&c.to[o * c.to_row + c.to_start + r], c.from[o * c.from_row + c.from_start + r],
-             c.accumulate);
+    int r, o = sgm_divide_rest(i, block, &r);
+    float values[V];
+    sgm_load_f32<V>(c.from, o * c.from_row + c.from_start + r, values);
+    sgm_give_group<V>(c.to, o * c.to_row + c.to_start + r, values, c.accumulate);
 }
 
 static void copy_blocks(sgm_cuda *cuda, block_copy c)
 {
-    SGM_LAUNCH(block_copy_kernel, sgm_blocks(c.count), SGM_THREADS, cuda->stream, c);
+    int *sizes[] = {&c.block, &c.from_row, &c.from_start, &c.to_row, &c.to_start};
+    bool fours = sgm_in_fours(c.from, 0, 0) && sgm_in_fours(c.to, 0, 0);
+    int64_t count = c.count;
+    for (int *size : sizes)
+        fours = fours && *size % SGM_VECTOR == 0;
+    for (int *size : sizes)
+        *size /= fours ? SGM_VECTOR : 1;
+    c.count /= fours ? SGM_VECTOR : 1;
+    SGM_LAUNCH_GROUPS(block_copy_kernel, fours, count, cuda->stream, c, sgm_divisor_of(c.block));
 }
 
 /* Between the joined tensor and part i of a concatenation. */
@@ -110,7 +120,8 @@ sgm_status sgm_cuda_slice_backward(sgm_cuda *cuda, const sgm_step *step)
 
 /* Of output axis a, counted from the last: its size and its stride in the input. */
 typedef struct permutation {
-    int count, dim[SGM_MAX_DIMS], step[SGM_MAX_DIMS];
+    int count, step[SGM_MAX_DIMS];
+    sgm_divisor dim[SGM_MAX_DIMS];
 } permutation;
 
 static permutation permutation_of(const sgm_step *step)
@@ -124,7 +135,7 @@ static permutation permutation_of(const sgm_step *step)
     permutation p = {};
     p.count = out.ndim;
     for (int a = 0; a < out.ndim; a++) {
-        p.dim[a] = (int)out.dim[out.ndim - 1 - a];
+        p.dim[a] = sgm_divisor_of((int)out.dim[out.ndim - 1 - a]);
         p.step[a] = stride[step->node->u.perm[out.ndim - 1 - a]];
     }
     return p;
@@ -136,8 +147,9 @@ static __global__ void permute_kernel(permutation p, const float *from, float *t
     SGM_ELEMENT(i, count);
     int rest = i, at = 0;
     for (int a = 0; a < p.count; a++) {
-        at += rest % p.dim[a] * p.step[a];
-        rest /= p.dim[a];
+        int place;
+        rest = sgm_divide_rest(rest, p.dim[a], &place);
+        at += place * p.step[a];
     }
     if (backward)
         sgm_give(&to[at], from[i], accumulate);
@@ -166,13 +178,13 @@ sgm_status sgm_cuda_permute_backward(sgm_cuda *cuda, const sgm_step *step)
 /* --------------------------------------------------------------------------------------- gather */
 
 /* A bad index leaves NaN and is told at the next synchronisation; all who write it write 1. */
-static __global__ void gather_kernel(const float *table, const int *index, int rows, int C,
+static __global__ void gather_kernel(const float *table, const int *index, int rows, sgm_divisor C,
                                      int count, float *out, int *fault)
 {
     SGM_ELEMENT(i, count);
-    int row = index[i / C];
+    int c, row = index[sgm_divide_rest(i, C, &c)];
     bool good = row >= 0 && row < rows;
-    out[i] = good ? table[row * C + i % C] : NAN;
+    out[i] = good ? table[row * (int)C.by + c] : NAN;
     if (!good) *fault = 1;
 }
 
@@ -181,7 +193,7 @@ sgm_status sgm_cuda_gather(sgm_cuda *cuda, const sgm_step *step)
     int count = sgm_count_of(step->out.shape);
     SGM_LAUNCH(gather_kernel, sgm_blocks(count), SGM_THREADS, cuda->stream,
                (const float *)step->in[0].data, (const int *)step->in[1].data,
-               (int)step->in[0].shape.dim[0], sgm_last_of(step->out.shape), count,
+               (int)step->in[0].shape.dim[0], sgm_divisor_of(sgm_last_of(step->out.shape)), count,
                (float *)step->out.data, cuda->fault);
     return SGM_OK;
 }
@@ -223,6 +235,22 @@ static resize_sizes resize_of(const sgm_step *step)
     return r;
 }
 
+/* Where element (or group) i of an image [B, rows, columns, C] lies. */
+typedef struct image_divisors {
+    sgm_divisor C, columns, rows;
+} image_divisors;
+
+static image_divisors image_of(int rows, int columns, int C)
+{
+    image_divisors d = {sgm_divisor_of(C), sgm_divisor_of(columns), sgm_divisor_of(rows)};
+    return d;
+}
+
+static __device__ int image_place(const image_divisors &d, int i, int *y, int *x, int *c)
+{
+    return sgm_divide_rest(sgm_divide_rest(sgm_divide_rest(i, d.C, c), d.columns, x), d.rows, y);
+}
+
 /* PyTorch's bilinear rule for output index i: source pixels lo and hi, weight w of hi. The source
  * place is a fraction of integers, so that no rounding depends on the size. */
 static __device__ void bilinear(int i, int in, int out, int align, int *lo, int *hi, float *w)
@@ -246,27 +274,37 @@ static __device__ void bilinear(int i, int in, int out, int align, int *lo, int 
     *hi = at + 1 < in ? at + 1 : at;
 }
 
-static __global__ void resize_kernel(resize_sizes r, sgm_floats x, int count, sgm_floats out)
+/* r.C counts groups. */
+template <int V>
+static __global__ void resize_kernel(resize_sizes r, image_divisors d, sgm_floats x, int groups,
+                                     sgm_floats out)
 {
-    SGM_ELEMENT(i, count);
-    int c = i % r.C, z = i / r.C % r.W2, y = i / r.C / r.W2 % r.H2, b = i / r.C / r.W2 / r.H2;
-    int y0, y1, z0, z1;
-    float wy, wz;
+    SGM_ELEMENT(i, groups);
+    int c, z, y, b = image_place(d, i, &y, &z, &c), y0, y1, z0, z1;
+    float wy, wz, v[4][V];
     bilinear(y, r.H, r.H2, r.align, &y0, &y1, &wy);
     bilinear(z, r.W, r.W2, r.align, &z0, &z1, &wz);
     int top = (b * r.H + y0) * r.W, bottom = (b * r.H + y1) * r.W;
-    float value = (1 - wy) * (1 - wz) * sgm_load(x, (top + z0) * r.C + c) +
-                  (1 - wy) * wz * sgm_load(x, (top + z1) * r.C + c) +
-                  wy * (1 - wz) * sgm_load(x, (bottom + z0) * r.C + c) +
-                  wy * wz * sgm_load(x, (bottom + z1) * r.C + c);
-    sgm_store(out, i, value);
+    sgm_load_group<V>(x, (top + z0) * r.C + c, v[0]);
+    sgm_load_group<V>(x, (top + z1) * r.C + c, v[1]);
+    sgm_load_group<V>(x, (bottom + z0) * r.C + c, v[2]);
+    sgm_load_group<V>(x, (bottom + z1) * r.C + c, v[3]);
+    for (int k = 0; k < V; k++)
+        v[0][k] = (1 - wy) * (1 - wz) * v[0][k] + (1 - wy) * wz * v[1][k] +
+                  wy * (1 - wz) * v[2][k] + wy * wz * v[3][k];
+    sgm_store_group<V>(out, i, v[0]);
 }
 
 sgm_status sgm_cuda_resize(sgm_cuda *cuda, const sgm_step *step)
 {
     int count = sgm_count_of(step->out.shape);
-    SGM_LAUNCH(resize_kernel, sgm_blocks(count), SGM_THREADS, cuda->stream, resize_of(step),
-               sgm_floats_of(&step->in[0]), count, sgm_floats_of(&step->out));
+    sgm_floats x = sgm_floats_of(&step->in[0]), out = sgm_floats_of(&step->out);
+    resize_sizes r = resize_of(step);
+    bool fours = sgm_in_fours(x.data, x.bf16, r.C) && sgm_in_fours(out.data, out.bf16, r.C);
+    int V = fours ? SGM_VECTOR : 1;
+    r.C /= V;
+    SGM_LAUNCH_GROUPS(resize_kernel, fours, count, cuda->stream, r, image_of(r.H2, r.W2, r.C), x,
+                      count / V, out);
     return SGM_OK;
 }
 
@@ -290,11 +328,11 @@ static __device__ float share(int i, int at, int in, int out, int align)
     return (lo == at ? 1 - w : 0) + (hi == at ? w : 0);
 }
 
-static __global__ void resize_backward_kernel(resize_sizes r, const float *dy, int count, float *dx,
-                                              bool accumulate)
+static __global__ void resize_backward_kernel(resize_sizes r, image_divisors d, const float *dy,
+                                              int count, float *dx, bool accumulate)
 {
     SGM_ELEMENT(i, count);
-    int c = i % r.C, z = i / r.C % r.W, y = i / r.C / r.W % r.H, b = i / r.C / r.W / r.H;
+    int c, z, y, b = image_place(d, i, &y, &z, &c);
     int y_first, y_last, z_first, z_last;
     readers(y, r.H, r.H2, &y_first, &y_last);
     readers(z, r.W, r.W2, &z_first, &z_last);
@@ -314,9 +352,10 @@ static __global__ void resize_backward_kernel(resize_sizes r, const float *dy, i
 sgm_status sgm_cuda_resize_backward(sgm_cuda *cuda, const sgm_step *step)
 {
     int count = sgm_count_of(step->in[0].shape);
+    resize_sizes r = resize_of(step);
     if (step->grad_in[0].data)
-        SGM_LAUNCH(resize_backward_kernel, sgm_blocks(count), SGM_THREADS, cuda->stream,
-                   resize_of(step), (const float *)step->grad_out.data, count,
+        SGM_LAUNCH(resize_backward_kernel, sgm_blocks(count), SGM_THREADS, cuda->stream, r,
+                   image_of(r.H, r.W, r.C), (const float *)step->grad_out.data, count,
                    (float *)step->grad_in[0].data, step->accumulate[0]);
     return SGM_OK;
 }
@@ -345,19 +384,22 @@ static __device__ int largest(const pool_sizes &p, sgm_floats x, int b, int y, i
     return best;
 }
 
-static __global__ void maxpool_kernel(pool_sizes p, sgm_floats x, int count, sgm_floats out)
+static __global__ void maxpool_kernel(pool_sizes p, image_divisors d, sgm_floats x, int count,
+                                      sgm_floats out)
 {
     SGM_ELEMENT(i, count);
-    int c = i % p.C, z = i / p.C % p.W2, y = i / p.C / p.W2 % p.H2, b = i / p.C / p.W2 / p.H2;
+    int c, z, y, b = image_place(d, i, &y, &z, &c);
     sgm_store(out, i, sgm_load(x, largest(p, x, b, y, z, c)));
 }
 
-static __global__ void maxpool_backward_kernel(pool_sizes p, sgm_floats x, const float *dy,
-                                               int count, float *dx, bool accumulate)
+static __global__ void maxpool_backward_kernel(pool_sizes p, image_divisors d, sgm_floats x,
+                                               const float *dy, int count, float *dx,
+                                               bool accumulate)
 {
     SGM_ELEMENT(i, count);
-    int c = i % p.C, z = i / p.C % p.W / 2, y = i / p.C / p.W % p.H / 2, b = i / p.C / p.W / p.H;
+    int c, z, y, b = image_place(d, i, &y, &z, &c);
     float value = 0; /* an odd last row or column is read by nobody */
+    y /= 2, z /= 2;
     if (y < p.H2 && z < p.W2 && largest(p, x, b, y, z, c) == i)
         value = dy[((b * p.H2 + y) * p.W2 + z) * p.C + c];
     sgm_give(&dx[i], value, accumulate);
@@ -366,18 +408,22 @@ static __global__ void maxpool_backward_kernel(pool_sizes p, sgm_floats x, const
 sgm_status sgm_cuda_maxpool(sgm_cuda *cuda, const sgm_step *step)
 {
     int count = sgm_count_of(step->out.shape);
-    SGM_LAUNCH(maxpool_kernel, sgm_blocks(count), SGM_THREADS, cuda->stream, pool_of(step),
-               sgm_floats_of(&step->in[0]), count, sgm_floats_of(&step->out));
+    pool_sizes p = pool_of(step);
+    SGM_LAUNCH(maxpool_kernel, sgm_blocks(count), SGM_THREADS, cuda->stream, p,
+               image_of(p.H2, p.W2, p.C), sgm_floats_of(&step->in[0]), count,
+               sgm_floats_of(&step->out));
     return SGM_OK;
 }
 
 sgm_status sgm_cuda_maxpool_backward(sgm_cuda *cuda, const sgm_step *step)
 {
     int count = sgm_count_of(step->in[0].shape);
+    pool_sizes p = pool_of(step);
     if (step->grad_in[0].data)
-        SGM_LAUNCH(maxpool_backward_kernel, sgm_blocks(count), SGM_THREADS, cuda->stream,
-                   pool_of(step), sgm_floats_of(&step->in[0]), (const float *)step->grad_out.data,
-                   count, (float *)step->grad_in[0].data, step->accumulate[0]);
+        SGM_LAUNCH(maxpool_backward_kernel, sgm_blocks(count), SGM_THREADS, cuda->stream, p,
+                   image_of(p.H, p.W, p.C), sgm_floats_of(&step->in[0]),
+                   (const float *)step->grad_out.data, count, (float *)step->grad_in[0].data,
+                   step->accumulate[0]);
     return SGM_OK;
 }
 

@@ -143,9 +143,9 @@ static rule rule_of(sgm_op op)
     case SGM_OP_MATMUL:
         return {sgm_cuda_matmul, sgm_cuda_matmul_backward, NULL};
     case SGM_OP_ADD:
-        return {sgm_cuda_add, sgm_cuda_add_backward, NULL};
+        return {sgm_cuda_add, sgm_cuda_add_backward, sgm_cuda_binary_scratch};
     case SGM_OP_MUL:
-        return {sgm_cuda_mul, sgm_cuda_mul_backward, NULL};
+        return {sgm_cuda_mul, sgm_cuda_mul_backward, sgm_cuda_binary_scratch};
     case SGM_OP_AFFINE:
         return {sgm_cuda_affine, sgm_cuda_affine_backward, NULL};
     case SGM_OP_ACT:

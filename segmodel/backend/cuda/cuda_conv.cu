@@ -1,7 +1,7 @@
 /* Convolutions. Dense ones become matrix products over patches gathered in scratch (im2col), with
  * the channels of a tap side by side; depthwise and other grouped ones have direct kernels;
  * transposed 2 x 2 ones are a product whose four parts are scattered. */
-#include "cuda_internal.h"
+#include "cuda_vector.h"
 
 typedef struct conv_sizes {
     int B, H, W, I, O, kh, kw, H2, W2, Ig, Og, stride, pad;
@@ -94,16 +94,54 @@ static const void *packed_weight(sgm_cuda *cuda, const sgm_step *step, sgm_dtype
 
 /* -------------------------------------------------------------------------------------- patches */
 
-/* Row p of `patches` holds the taps of output pixel first + p, channels innermost. */
-static __global__ void gather_patches_kernel(conv_sizes c, sgm_floats x, int first, int count,
-                                             sgm_floats patches)
+/* A patch as runs of values that are neighbours in the image as well: a tap's channels, or without
+ * padding, where no tap can lie outside, a whole row of taps. Lengths in groups. */
+typedef struct patch_runs {
+    sgm_divisor length, runs, columns, rows; /* of a run, per patch; output pixels */
+    int taps;                                /* runs beside each other */
+} patch_runs;
+
+static patch_runs runs_of(const conv_sizes *c, int V)
 {
-    SGM_ELEMENT(i, count);
-    int in = i % c.I, tap = i / c.I % (c.kh * c.kw), p = first + i / c.I / (c.kh * c.kw);
-    int y = p / c.W2 % c.H2 * c.stride - c.pad + tap / c.kw;
-    int z = p % c.W2 * c.stride - c.pad + tap % c.kw, b = p / c.W2 / c.H2;
-    bool inside = y >= 0 && y < c.H && z >= 0 && z < c.W;
-    sgm_store(patches, i, inside ? sgm_load(x, ((b * c.H + y) * c.W + z) * c.I + in) : 0);
+    patch_runs r = {};
+    r.taps = c->pad ? c->kw : 1;
+    r.length = sgm_divisor_of((c->pad ? c->I : c->kw * c->I) / V);
+    r.runs = sgm_divisor_of(c->kh * r.taps);
+    r.columns = sgm_divisor_of(c->W2);
+    r.rows = sgm_divisor_of(c->H2);
+    return r;
+}
+
+/* Row p of `patches` holds the taps of output pixel first + p, channels innermost. */
+template <int V>
+static __global__ void gather_patches_kernel(conv_sizes c, patch_runs r, sgm_floats x, int first,
+                                             int groups, sgm_floats patches)
+{
+    SGM_ELEMENT(i, groups);
+    int at, run, column, row;
+    float values[V];
+    int p = first + sgm_divide_rest(sgm_divide_rest(i, r.length, &at), r.runs, &run);
+    int b = sgm_divide_rest(sgm_divide_rest(p, r.columns, &column), r.rows, &row);
+    int y = row * c.stride - c.pad + run / r.taps, z = column * c.stride - c.pad + run % r.taps;
+    if (y >= 0 && y < c.H && z >= 0 && z < c.W)
+        sgm_load_group<V>(x, ((b * c.H + y) * c.W + z) * c.I / V + at, values);
+    else
+        for (int k = 0; k < V; k++)
+            values[k] = 0;
+    sgm_store_group<V>(patches, i, values);
+}
+
+static void gather_patches(sgm_cuda *cuda, const conv_sizes *c, sgm_floats x, int first, int count,
+                           sgm_floats patches)
+{
+    int run = c->pad ? c->I : c->kw * c->I;
+    /* rows of the image and steps along them are whole groups as well */
+    bool fours = run % SGM_VECTOR == 0 && c->W * c->I % SGM_VECTOR == 0 &&
+                 c->stride * c->I % SGM_VECTOR == 0 && sgm_in_fours(x.data, x.bf16, run) &&
+                 sgm_in_fours(patches.data, patches.bf16, run);
+    int values = count * c->kh * c->kw * c->I, V = fours ? SGM_VECTOR : 1;
+    SGM_LAUNCH_GROUPS(gather_patches_kernel, fours, values, cuda->stream, *c, runs_of(c, V), x,
+                      first, values / V, patches);
 }
 
 /* dx of the image that starts at input pixel `first`: sums what its output pixels' patches say.
@@ -174,9 +212,7 @@ static const void *patches_of(sgm_cuda *cuda, const sgm_step *step, const dense_
         return (const char *)step->in[0].data +
                (size_t)first * (size_t)p->K * sgm_bytes_of(p->type);
     sgm_floats x = sgm_floats_of(&step->in[0]), patches = {p->patches, p->type == SGM_BF16};
-    int values = count * p->K;
-    SGM_LAUNCH(gather_patches_kernel, sgm_blocks(values), SGM_THREADS, cuda->stream, p->c, x, first,
-               values, patches);
+    gather_patches(cuda, &p->c, x, first, count, patches);
     return p->patches;
 }
 
@@ -312,6 +348,58 @@ static __global__ void grouped_kernel(conv_sizes c, sgm_floats x, const float *w
     sgm_store(out, i, sum);
 }
 
+/* A filter per channel: four channels per thread. */
+typedef struct depthwise_sizes {
+    sgm_divisor groups, columns, rows; /* of channels; output pixels */
+} depthwise_sizes;
+
+static __global__ void depthwise_kernel(conv_sizes c, depthwise_sizes d, sgm_floats x,
+                                        const float *w, const float *bias, int act,
+                                        sgm_floats residual, sgm_floats out, int count)
+{
+    SGM_ELEMENT(i, count);
+    int g, column, row, taps = c.kh * c.kw, width = c.I / SGM_VECTOR;
+    int b = sgm_divide_rest(sgm_divide_rest(sgm_divide_rest(i, d.groups, &g), d.columns, &column),
+                            d.rows, &row);
+    int y = row * c.stride - c.pad, z = column * c.stride - c.pad;
+    float sum[SGM_VECTOR] = {}, value[SGM_VECTOR];
+    if (bias) sgm_load_f32<SGM_VECTOR>(bias, g, sum);
+    for (int ky = 0; ky < c.kh; ky++)
+        for (int kx = 0; kx < c.kw; kx++) {
+            if (y + ky < 0 || y + ky >= c.H || z + kx < 0 || z + kx >= c.W) continue;
+            sgm_load_group<SGM_VECTOR>(x, ((b * c.H + y + ky) * c.W + z + kx) * width + g, value);
+            for (int k = 0; k < SGM_VECTOR; k++)
+                sum[k] += value[k] * w[(g * SGM_VECTOR + k) * taps + ky * c.kw + kx];
+        }
+    for (int k = 0; k < SGM_VECTOR; k++)
+        sum[k] = sgm_act_of(act, sum[k]);
+    if (residual.data) {
+        sgm_load_group<SGM_VECTOR>(residual, i, value);
+        for (int k = 0; k < SGM_VECTOR; k++)
+            sum[k] += value[k];
+    }
+    sgm_store_group<SGM_VECTOR>(out, i, sum);
+}
+
+static void grouped_forward(sgm_cuda *cuda, const sgm_step *step)
+{
+    conv_sizes c = sizes_of(step);
+    sgm_floats x = sgm_floats_of(&step->in[0]), out = sgm_floats_of(&step->out);
+    sgm_floats residual = sgm_floats_of(&step->residual);
+    const float *w = (const float *)step->in[1].data, *bias = (const float *)step->in[2].data;
+    int count = sgm_count_of(step->out.shape), act = (int)step->act;
+    depthwise_sizes d = {sgm_divisor_of(c.O / SGM_VECTOR ? c.O / SGM_VECTOR : 1),
+                         sgm_divisor_of(c.W2), sgm_divisor_of(c.H2)};
+    if (c.Ig == 1 && c.Og == 1 && sgm_in_fours(x.data, x.bf16, c.O) &&
+        sgm_in_fours(out.data, out.bf16, c.O) && sgm_in_fours(bias, 0, c.O) &&
+        sgm_in_fours(residual.data, residual.bf16, c.O))
+        SGM_LAUNCH(depthwise_kernel, sgm_blocks(count / SGM_VECTOR), SGM_THREADS, cuda->stream, c,
+                   d, x, w, bias, act, residual, out, count / SGM_VECTOR);
+    else
+        SGM_LAUNCH(grouped_kernel, sgm_blocks(count), SGM_THREADS, cuda->stream, c, x, w, bias, act,
+                   residual, out);
+}
+
 static __global__ void grouped_data_kernel(conv_sizes c, const float *dy, const float *w, float *dx,
                                            bool accumulate)
 {
@@ -402,11 +490,7 @@ static sgm_status grouped_backward(sgm_cuda *cuda, const sgm_step *step)
 sgm_status sgm_cuda_conv2d(sgm_cuda *cuda, const sgm_step *step)
 {
     if (is_dense(step)) return dense_forward(cuda, step);
-    conv_sizes c = sizes_of(step);
-    SGM_LAUNCH(grouped_kernel, sgm_blocks(sgm_count_of(step->out.shape)), SGM_THREADS, cuda->stream,
-               c, sgm_floats_of(&step->in[0]), (const float *)step->in[1].data,
-               (const float *)step->in[2].data, (int)step->act, sgm_floats_of(&step->residual),
-               sgm_floats_of(&step->out));
+    grouped_forward(cuda, step);
     return SGM_OK;
 }
 
@@ -426,32 +510,43 @@ void sgm_cuda_conv2d_scratch(sgm_cuda *cuda, const sgm_step *step, bool backward
 /* ----------------------------------------------------------------------------------- transposed */
 
 /* The image over input pixels [first, ..) of a transposed convolution; quads are [pixel, tap, O].
- */
+ * The divisor of O and `groups` count groups of values. */
 typedef struct quad_args {
-    int H, W, O, first, count; /* count: values of the quads */
+    int H, W, first, groups;
+    sgm_divisor O, columns, rows;
 } quad_args;
 
-/* Place of value i of the quads in the output image. */
-static __device__ int quad_place(const quad_args &q, int i)
+/* Place of group i of the quads in the output image; *o receives its place among the channels. */
+static __device__ int quad_place(const quad_args &q, int i, int *o)
 {
-    int o = i % q.O, tap = i / q.O % 4, p = q.first + i / q.O / 4;
-    int y = 2 * (p / q.W % q.H) + tap / 2, x = 2 * (p % q.W) + tap % 2, b = p / q.W / q.H;
-    return ((b * 2 * q.H + y) * 2 * q.W + x) * q.O + o;
+    int column, row, p = sgm_divide_rest(i, q.O, o), tap = p % 4;
+    int b = sgm_divide_rest(sgm_divide_rest(q.first + p / 4, q.columns, &column), q.rows, &row);
+    int y = 2 * row + tap / 2, x = 2 * column + tap % 2;
+    return ((b * 2 * q.H + y) * 2 * q.W + x) * (int)q.O.by + *o;
 }
 
+template <int V>
 static __global__ void scatter_quads_kernel(quad_args q, const float *quads, const float *bias,
                                             int act, sgm_floats out)
 {
-    SGM_ELEMENT(i, q.count);
-    float value = quads[i];
-    if (bias) value += bias[i % q.O];
-    sgm_store(out, quad_place(q, i), sgm_act_of(act, value));
+    SGM_ELEMENT(i, q.groups);
+    int o, place = quad_place(q, i, &o);
+    float value[V], more[V] = {};
+    sgm_load_f32<V>(quads, i, value);
+    if (bias) sgm_load_f32<V>(bias, o, more);
+    for (int k = 0; k < V; k++)
+        value[k] = sgm_act_of(act, value[k] + more[k]);
+    sgm_store_group<V>(out, place, value);
 }
 
-static __global__ void gather_quads_kernel(quad_args q, const float *dy, sgm_floats quads)
+template <int V>
+static __global__ void gather_quads_kernel(quad_args q, sgm_floats dy, sgm_floats quads)
 {
-    SGM_ELEMENT(i, q.count);
-    sgm_store(quads, i, dy[quad_place(q, i)]);
+    SGM_ELEMENT(i, q.groups);
+    int o, place = quad_place(q, i, &o);
+    float value[V];
+    sgm_load_group<V>(dy, place, value);
+    sgm_store_group<V>(quads, i, value);
 }
 
 typedef struct transposed_parts {
@@ -478,11 +573,24 @@ static transposed_parts take_transposed(sgm_cuda *cuda, const sgm_step *step, sg
     return p;
 }
 
-static quad_args quads_of(const sgm_step *step, const transposed_parts *p, int first, int rows)
+static quad_args quads_of(const sgm_step *step, int O, int first, int rows, int V)
 {
-    quad_args q = {(int)step->in[0].shape.dim[1], (int)step->in[0].shape.dim[2], p->O, first,
-                   rows * 4 * p->O};
+    int H = (int)step->in[0].shape.dim[1], W = (int)step->in[0].shape.dim[2];
+    quad_args q = {
+        H, W, first, rows * 4 * O / V, sgm_divisor_of(O / V), sgm_divisor_of(W), sgm_divisor_of(H)};
     return q;
+}
+
+static void scatter_quads(sgm_cuda *cuda, const sgm_step *step, const transposed_parts *p,
+                          int first, int rows)
+{
+    sgm_floats out = sgm_floats_of(&step->out);
+    const float *bias = (const float *)step->in[2].data;
+    bool fours = sgm_in_fours(p->quads, 0, p->O) && sgm_in_fours(out.data, out.bf16, p->O) &&
+                 sgm_in_fours(bias, 0, p->O);
+    quad_args q = quads_of(step, p->O, first, rows, fours ? SGM_VECTOR : 1);
+    SGM_LAUNCH_GROUPS(scatter_quads_kernel, fours, (int64_t)rows * 4 * p->O, cuda->stream, q,
+                      p->quads, bias, (int)step->act, out);
 }
 
 sgm_status sgm_cuda_conv_transpose(sgm_cuda *cuda, const sgm_step *step)
@@ -491,7 +599,6 @@ sgm_status sgm_cuda_conv_transpose(sgm_cuda *cuda, const sgm_step *step)
     transposed_parts p = take_transposed(cuda, step, &cursor);
     for (int first = 0; first < p.rows; first += p.at_once) {
         int rows = p.rows - first < p.at_once ? p.rows - first : p.at_once;
-        quad_args q = quads_of(step, &p, first, rows);
         sgm_product product = {};
         product.m = rows, product.n = 4 * p.O, product.k = p.I;
         product.transpose_b = true;
@@ -504,8 +611,7 @@ sgm_status sgm_cuda_conv_transpose(sgm_cuda *cuda, const sgm_step *step)
         product.alpha = 1;
         product.batch = 1;
         SGM_TRY(sgm_cuda_product(cuda, &product));
-        SGM_LAUNCH(scatter_quads_kernel, sgm_blocks(q.count), SGM_THREADS, cuda->stream, q, p.quads,
-                   (const float *)step->in[2].data, (int)step->act, sgm_floats_of(&step->out));
+        scatter_quads(cuda, step, &p, first, rows);
     }
     return SGM_OK;
 }
@@ -541,12 +647,11 @@ sgm_status sgm_cuda_conv_transpose_backward(sgm_cuda *cuda, const sgm_step *step
 {
     sgm_cursor cursor = {(char *)step->scratch, 0};
     transposed_gradients g = take_transposed_gradients(cuda, step, &cursor);
-    transposed_parts all = {};
-    all.O = g.O;
-    quad_args q = quads_of(step, &all, 0, g.rows);
-    sgm_floats quads = {g.quads, g.type == SGM_BF16};
-    SGM_LAUNCH(gather_quads_kernel, sgm_blocks(q.count), SGM_THREADS, cuda->stream, q,
-               (const float *)step->grad_out.data, quads);
+    sgm_floats dy = sgm_floats_of(&step->grad_out), quads = {g.quads, g.type == SGM_BF16};
+    bool fours = sgm_in_fours(dy.data, 0, g.O) && sgm_in_fours(quads.data, quads.bf16, g.O);
+    quad_args q = quads_of(step, g.O, 0, g.rows, fours ? SGM_VECTOR : 1);
+    SGM_LAUNCH_GROUPS(gather_quads_kernel, fours, (int64_t)g.rows * 4 * g.O, cuda->stream, q, dy,
+                      quads);
     sgm_product dx = {}, dp = {};
     dx.m = g.rows, dx.n = g.I, dx.k = 4 * g.O;
     dx.a = g.quads, dx.lda = 4 * g.O, dx.b = g.weight, dx.ldb = g.I;

@@ -350,6 +350,8 @@ sgm_status sgm_cuda_add(sgm_cuda *cuda, const sgm_step *step);
 sgm_status sgm_cuda_add_backward(sgm_cuda *cuda, const sgm_step *step);
 sgm_status sgm_cuda_mul(sgm_cuda *cuda, const sgm_step *step);
 sgm_status sgm_cuda_mul_backward(sgm_cuda *cuda, const sgm_step *step);
+void sgm_cuda_binary_scratch(sgm_cuda *cuda, const sgm_step *step, bool backward,
+                             sgm_cursor *cursor);
 sgm_status sgm_cuda_affine(sgm_cuda *cuda, const sgm_step *step);
 sgm_status sgm_cuda_affine_backward(sgm_cuda *cuda, const sgm_step *step);
 sgm_status sgm_cuda_act(sgm_cuda *cuda, const sgm_step *step);
