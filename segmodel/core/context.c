@@ -11,6 +11,7 @@
 struct sgm_context {
     atomic_int references;
     sgm_backend *backend;
+    sgm_backend *left; /* the GPU's, after sgm_context_use_cpu: earlier models compute on it */
     sgm_context_options options;
     sgm_precision precision;
     char device[128];
@@ -94,7 +95,26 @@ void sgm_context_destroy(sgm_context *context)
 {
     if (!context || atomic_fetch_sub(&context->references, 1) != 1) return;
     if (context->backend) context->backend->ops->destroy(context->backend);
+    if (context->left) context->left->ops->destroy(context->left);
     free(context);
+}
+
+bool sgm_context_may_use_cpu(const sgm_context *context)
+{
+    return context->options.device == SGM_DEVICE_AUTO && !context->left &&
+           strcmp(context->backend->ops->name, "cpu") != 0;
+}
+
+sgm_status sgm_context_use_cpu(sgm_context *context)
+{
+    sgm_backend *cpu;
+    SGM_TRY(sgm_cpu_create(context->options.threads, &cpu));
+    context->left = context->backend;
+    context->backend = cpu;
+    if (context->precision == SGM_PRECISION_BF16 && !multiplies_bf16(cpu))
+        context->precision = SGM_PRECISION_FP32;
+    describe(context);
+    return SGM_OK;
 }
 
 const char *sgm_context_device(const sgm_context *context)

@@ -22,4 +22,10 @@ void sgm_context_log(const sgm_context *context, const char *format, ...)
  * of sgm_plan_options.cancelled, with the context as its argument. */
 sgm_status sgm_context_cancelled(void *context);
 
+/* Whether the user left the choice of the device to us and it is not the CPU. */
+bool sgm_context_may_use_cpu(const sgm_context *context);
+/* Takes the CPU for everything that is made of the context from now on; what was made before keeps
+ * its device. */
+sgm_status sgm_context_use_cpu(sgm_context *context);
+
 #endif

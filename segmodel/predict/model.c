@@ -21,6 +21,7 @@ struct sgm_model {
     sgm_model_config config;
     char assumption[512];
     int64_t parameters;
+    sgm_precision precision; /* FP32 or BF16 */
     sgm_weights *weights;
     const sgm_stored_tensor *last_read; /* guarded by the weights */
     pthread_mutex_t lock;               /* of what follows */
@@ -191,6 +192,49 @@ static int64_t count_parameters(const sgm_checkpoint *checkpoint)
     return count;
 }
 
+static sgm_status use_backend(sgm_model *model)
+{
+    model->precision = sgm_context_precision(model->context);
+    return sgm_weights_create(sgm_context_backend(model->context), read_weight, model,
+                              &model->weights);
+}
+
+/* Does the device hold the weights of the encoder and the memory to run it? */
+static sgm_status try_device(sgm_model *model)
+{
+    sgm_program *program;
+    sgm_workspace *workspace;
+    SGM_TRY(sgm_model_program(model, (sgm_program_key){.batch = 1}, &program));
+    sgm_status status = sgm_workspace_create(program->plan, &workspace);
+    if (status == SGM_OK) sgm_workspace_destroy(workspace);
+    sgm_model_release(model, program);
+    return status;
+}
+
+static void drop_programs(sgm_model *model)
+{
+    for (int i = 0; i < KEPT_PROGRAMS; i++) {
+        sgm_program_destroy(model->programs[i]);
+        model->programs[i] = NULL;
+    }
+}
+
+/* Where the user left the choice to us, a GPU that is too small or fails is found out here, before
+ * anything is computed on it, and the CPU taken. */
+static sgm_status choose_device(sgm_model *model)
+{
+    SGM_TRY(use_backend(model));
+    if (!sgm_context_may_use_cpu(model->context)) return SGM_OK;
+    sgm_status status = try_device(model);
+    if (status != SGM_OUT_OF_MEMORY && status != SGM_DEVICE) return status;
+    sgm_context_log(model->context, "The CPU is used instead of the GPU: %s.", sgm_last_message());
+    drop_programs(model);
+    sgm_weights_destroy(model->weights);
+    model->weights = NULL;
+    SGM_TRY(sgm_context_use_cpu(model->context));
+    return use_backend(model);
+}
+
 static sgm_status open_model(sgm_model *model, const char *path, const char *variant)
 {
     SGM_TRY(sgm_checkpoint_open(path, &model->checkpoint));
@@ -198,8 +242,7 @@ static sgm_status open_model(sgm_model *model, const char *path, const char *var
     SGM_TRY(check_network(model));
     model->parameters = count_parameters(model->checkpoint);
     if (model->assumption[0]) sgm_context_log(model->context, "%s", model->assumption);
-    return sgm_weights_create(sgm_context_backend(model->context), read_weight, model,
-                              &model->weights);
+    return choose_device(model);
 }
 
 sgm_status sgm_model_load(sgm_context *context, const char *path, const char *variant,
@@ -231,8 +274,7 @@ sgm_model *sgm_model_retain(sgm_model *model)
 void sgm_model_destroy(sgm_model *model)
 {
     if (!model || atomic_fetch_sub(&model->references, 1) != 1) return;
-    for (int i = 0; i < KEPT_PROGRAMS; i++)
-        sgm_program_destroy(model->programs[i]);
+    drop_programs(model);
     sgm_weights_destroy(model->weights);
     sgm_checkpoint_close(model->checkpoint);
     pthread_mutex_destroy(&model->lock);
@@ -262,7 +304,7 @@ sgm_weights *sgm_model_weights(const sgm_model *model)
 
 sgm_plan_options sgm_model_plan_options(const sgm_model *model)
 {
-    return (sgm_plan_options){.bf16 = sgm_context_precision(model->context) == SGM_PRECISION_BF16,
+    return (sgm_plan_options){.bf16 = model->precision == SGM_PRECISION_BF16,
                               .memory_limit = sgm_context_memory_limit(model->context),
                               .cancelled = sgm_context_cancelled,
                               .cancel_user = model->context};
@@ -400,5 +442,5 @@ void sgm_model_get_info(const sgm_model *model, sgm_model_info *info)
                              .low_res_shape = {4 * config->grid, 4 * config->grid},
                              .parameters = model->parameters,
                              .hash = model_hash(model),
-                             .precision = sgm_context_precision(model->context)};
+                             .precision = model->precision};
 }
