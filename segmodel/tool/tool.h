@@ -29,6 +29,7 @@ int verb_train(int argc, char **argv);
 int verb_quality(int argc, char **argv);
 int verb_bench(int argc, char **argv);
 int verb_devices(int argc, char **argv);
+int verb_unpack(int argc, char **argv);
 /* `bench volume` and `bench train`, dispatched by verb_bench. */
 int bench_volume(int argc, char **argv);
 int bench_train(int argc, char **argv);

@@ -199,7 +199,7 @@ weights() {
 # The line of a test in ctest's output becomes a row.
 test_rows() {
     sed -nE 's/^ *[0-9]+\/[0-9]+ Test +#[0-9]+: ([^ ]+) \.* *\**(Passed|Failed|Timeout|Skipped|Not Run|Exception)[^0-9]*([0-9.]*) sec.*/\1 \2 \3/p' \
-        "$1" | grep '^cuda\.' | while read -r name result seconds; do
+        "$1" | grep cuda | while read -r name result seconds; do
         case $result in
         Passed) row tests "$name" ok "$seconds s" ;;
         Skipped) row tests "$name" left-out "its output is in gpu.log" ;;
@@ -369,11 +369,8 @@ unpack() {
     fi
     if [ "${pack%.xz}" = "$pack" ]; then
         cp "$pack" "$build/train/data.part"
-    elif command -v xz >/dev/null; then
-        xz -dc "$pack" >"$build/train/data.part"
     else
-        python3 -c 'import lzma, shutil, sys
-shutil.copyfileobj(lzma.open(sys.argv[1]), open(sys.argv[2], "wb"))' "$pack" "$build/train/data.part"
+        "$build/segmodel" unpack "$pack" "$build/train/data.part"
     fi && mv "$build/train/data.part" "$build/train/data.pack"
 }
 
