@@ -98,8 +98,7 @@ void sgm_attend_rel(sgm_cuda *cuda, sgm_attend *a, void *rel)
     a->rel = to;
 }
 
-/* ---------------------------------------------------------------------------------- the F32 kernel
- */
+/* ------------------------------------------------------------------------------- the F32 kernel */
 
 /* 256 threads as 16 x 16: thread (r, c) has queries r R .. r R + R - 1 of the tile, of each key
  * tile the keys c and c + 16, and the output channels c, c + 16, ... DMAX is D rounded up to what
@@ -268,8 +267,7 @@ static void attend_f32(sgm_cuda *cuda, const sgm_attend *args)
         SGM_LAUNCH_TEAM((attend_kernel<128, 2>), tiles_of(&a, 32), ATTEND_THREADS, cuda->stream, a);
 }
 
-/* ------------------------------------------------------------------------------------------ steps
- */
+/* ---------------------------------------------------------------------------------------- steps */
 
 sgm_status sgm_cuda_attention(sgm_cuda *cuda, const sgm_step *step)
 {

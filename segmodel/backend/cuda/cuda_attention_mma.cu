@@ -12,8 +12,7 @@
 #include "cuda_attention_mma.h"
 #include "cuda_attention_tile.h"
 
-/* ------------------------------------------------------------------------------------- the kernel
- */
+/* ----------------------------------------------------------------------------------- the kernel */
 
 template <int D, int MT, bool ROW>
 static __global__ void __launch_bounds__(SGM_FLASH_THREADS, 2) flash_kernel(sgm_flash f)
@@ -41,6 +40,7 @@ static __global__ void __launch_bounds__(SGM_FLASH_THREADS, 2) flash_kernel(sgm_
         sgm_copy_commit();
         if (!active) continue;
         warp_scores<MT> scores;
+        __syncwarp(); /* fetching may have parted the lanes, and products need them together */
         start_scores<MT, ROW>(f, w, start, bias, tile->places, scores);
         add_products<D, MT>(mine, tile->keys, scores);
         if (start + SGM_FLASH_KEYS > end) mask_scores<MT>(w, end - start, scores);
@@ -71,8 +71,7 @@ static __global__ void join_kernel(sgm_flash f, int64_t count)
     sgm_store(a.out, (int64_t)token * a.out_row + unit % a.heads * a.D + d, out / sum);
 }
 
-/* ----------------------------------------------------------------------------------- which kernel
- */
+/* --------------------------------------------------------------------------------- which kernel */
 
 typedef void (*flash_fn)(sgm_flash);
 
@@ -170,8 +169,7 @@ static void take_parts(flash_choice *c, sgm_cursor *cursor)
     c->args.part_sum = (float *)sgm_take(cursor, rows * sizeof(float));
 }
 
-/* ------------------------------------------------------------------------------------------ calls
- */
+/* ---------------------------------------------------------------------------------------- calls */
 
 bool sgm_flash_fits(sgm_cuda *cuda, const sgm_step *step, const sgm_attend *a)
 {
@@ -180,8 +178,11 @@ bool sgm_flash_fits(sgm_cuda *cuda, const sgm_step *step, const sgm_attend *a)
         return false;
     flash_choice c = choose(cuda, a);
     /* PTX of an older architecture, compiled by the driver for a newer one, has no such code */
-    if (cudaFuncGetAttributes(&attributes, c.fn) != cudaSuccess || attributes.ptxVersion < 80)
+    if (cudaFuncGetAttributes(&attributes, c.fn) != cudaSuccess) {
+        (void)cudaGetLastError();
         return false;
+    }
+    if (attributes.ptxVersion < 80) return false;
     return c.shared <= (size_t)attribute_of(cuda, cudaDevAttrMaxSharedMemoryPerBlockOptin);
 }
 

@@ -23,8 +23,7 @@ static __device__ __forceinline__ int64_t sgm_flash_part(const sgm_flash &f, int
     return ((int64_t)split * f.a.groups * f.a.heads + unit) * f.a.N + n;
 }
 
-/* ---------------------------------------------------------------------------------- who is where
- */
+/* --------------------------------------------------------------------------------- who is where */
 
 /* The warp's part of the work. */
 typedef struct warp_place {
@@ -58,8 +57,7 @@ template <int MT> struct warp_scores {
     float s[MT][SGM_FLASH_KEYS / 8][4];
 };
 
-/* ------------------------------------------------------------------------------------- the inputs
- */
+/* ----------------------------------------------------------------------------------- the inputs */
 
 static __device__ __forceinline__ unsigned query_pair(const sgm_attend &a, int token, int h, int d)
 {
@@ -152,9 +150,10 @@ static __device__ __forceinline__ void fetch_tile(const sgm_attend &a, const war
 static __device__ __forceinline__ unsigned table_pair(const sgm_attend &a, const float *table,
                                                       int rows, int r, int d)
 {
-    float x[2] = {};
-    if (r < rows && d < a.D) sgm_load_two(table + (int64_t)r * a.D + d, x);
-    return sgm_pack_bf16(x[0], x[1]);
+    float x[2];
+    bool there = r < rows && d < a.D; /* chosen, not branched on: products need converged warps */
+    sgm_load_two(table + (there ? (int64_t)r * a.D + d : 0), x);
+    return there ? sgm_pack_bf16(x[0], x[1]) : 0;
 }
 
 /* bias[query][at] for at in [0, side), from rows lo to hi of a table of 2 side - 1 rows; the
@@ -169,6 +168,7 @@ static __device__ __forceinline__ void rel_terms(const sgm_flash &f, const warp_
     int side = rows ? a.Sh : a.Sw;
     for (int r0 = lo; r0 <= hi; r0 += 8) {
         float c[MT][4] = {};
+        __syncwarp(); /* after the stores below, which lanes make apart */
         SGM_UNROLL
         for (int k = 0; k < D / 16; k++) {
             int d = 16 * k + w.pair;
@@ -188,7 +188,8 @@ static __device__ __forceinline__ void rel_terms(const sgm_flash &f, const warp_
     }
 }
 
-/* Both terms of the warp's queries: Sw values, then Sh. Only this warp reads them. */
+/* Both terms of the warp's queries: Sw values, then Sh. Only this warp reads them, after the
+ * barrier before the first tile. */
 template <int D, int MT>
 static __device__ __forceinline__ void rel_bias(const sgm_flash &f, const warp_place &w,
                                                 const warp_queries<D, MT> &mine, float *bias)
@@ -199,11 +200,9 @@ static __device__ __forceinline__ void rel_bias(const sgm_flash &f, const warp_p
     int x0 = y0 == y1 ? w.first % a.Sw : 0, x1 = y0 == y1 ? last % a.Sw : a.Sw - 1;
     rel_terms<D, MT>(f, w, mine, false, x0, x1 + a.Sw - 1, bias);
     rel_terms<D, MT>(f, w, mine, true, y0, y1 + a.Sh - 1, bias + a.Sw);
-    __syncwarp();
 }
 
-/* ------------------------------------------------------------------------------------- the scores
- */
+/* ----------------------------------------------------------------------------------- the scores */
 
 /* The bias of a query and a key: the relative position in shared memory, or TinyViT's table. */
 static __device__ __forceinline__ float bias_of(const sgm_flash &f, const warp_place &w, int n,
@@ -274,8 +273,7 @@ static __device__ __forceinline__ void mask_scores(const warp_place &w, int left
     }
 }
 
-/* ------------------------------------------------------------------------------ softmax and values
- */
+/* --------------------------------------------------------------------------- softmax and values */
 
 /* Over the four lanes that share a row. */
 static __device__ __forceinline__ float row_max(float x)
@@ -347,8 +345,7 @@ add_values(const warp_scores<MT> &p, const unsigned short *values, warp_queries<
     }
 }
 
-/* ------------------------------------------------------------------------------------- the output
- */
+/* ----------------------------------------------------------------------------------- the output */
 
 static __device__ __forceinline__ void store_two(sgm_floats x, int64_t at, float first,
                                                  float second)

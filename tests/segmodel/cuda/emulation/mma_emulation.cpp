@@ -4,8 +4,7 @@
 
 static const int LANES = 32, MOST_WARPS = 32;
 
-/* ------------------------------------------------------------------------ lanes meeting each other
- */
+/* --------------------------------------------------------------------- lanes meeting each other */
 
 typedef enum warp_op { WARP_SYNC, WARP_SHUFFLE, WARP_LOAD, WARP_LOAD_TRANS, WARP_MMA } warp_op;
 
@@ -82,8 +81,7 @@ uint32_t emulate_shuffle_xor(unsigned mask, uint32_t bits, int lane_mask)
     return m->in[lane ^ lane_mask][0];
 }
 
-/* -------------------------------------------------------------------------------------- ldmatrix
- */
+/* ------------------------------------------------------------------------------------- ldmatrix */
 
 /* Matrix k's eight row addresses come from lanes 8 k to 8 k + 7. Each row goes to four lanes, two
  * neighbouring elements to each; with .trans the matrix is transposed first. */

@@ -60,8 +60,7 @@ template <typename T> void emulate_with_shared(size_t shared, void (*kernel)(T),
     SGM_LAUNCH_TEAM((emulate_with_shared<decltype(args)>), grid, block, stream, (size_t)(shared),  \
                     (kernel), args)
 
-/* ------------------------------------------------------------------ of cuda_emulation.cpp's fibers
- */
+/* --------------------------------------------------------------- of cuda_emulation.cpp's fibers */
 
 void emulate_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 static inline void emulate_aligned(const void *at, unsigned size)
