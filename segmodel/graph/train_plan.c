@@ -34,6 +34,14 @@ typedef struct train_step {
     size_t scratch, scratch_offset, back_scratch, back_scratch_offset;
 } train_step;
 
+/* Steps that a device can run again by one call. */
+typedef struct recorded_steps {
+    void *recording; /* or NULL */
+    uint64_t stamp;  /* values_stamp of the recording */
+    bool ran;        /* once, step by step */
+    bool impossible; /* the backend cannot record them */
+} recorded_steps;
+
 struct sgm_train_plan {
     const sgm_graph *graph;
     sgm_params *params;
@@ -48,10 +56,7 @@ struct sgm_train_plan {
     char *memory;
     size_t bytes;
     float *seed, seeded; /* device: the gradient of the loss, and what it is */
-    void *recording;     /* of forward and backward steps, or NULL */
-    uint64_t recorded;   /* values_stamp of the recording */
-    bool submitted;      /* once, without a recording */
-    bool unrecorded;     /* the backend cannot record these steps */
+    recorded_steps forward, backward;
     double forward_seconds[SGM_OP_COUNT], backward_seconds[SGM_OP_COUNT];
 };
 
@@ -398,6 +403,12 @@ sgm_status sgm_train_plan_create(const sgm_graph *graph, sgm_params *params, sgm
     return SGM_OK;
 }
 
+static void forget(sgm_train_plan *plan, recorded_steps *r)
+{
+    if (r->recording) plan->backend->ops->capture_free(plan->backend, r->recording);
+    r->recording = NULL;
+}
+
 void sgm_train_plan_destroy(sgm_train_plan *plan)
 {
     if (!plan) return;
@@ -405,7 +416,8 @@ void sgm_train_plan_destroy(sgm_train_plan *plan)
         if (plan->values[id].fixed) plan->backend->ops->free(plan->backend, plan->values[id].fixed);
         sgm_transfer_release(plan->backend, plan->values[id].transfer);
     }
-    if (plan->recording) plan->backend->ops->capture_free(plan->backend, plan->recording);
+    forget(plan, &plan->forward);
+    forget(plan, &plan->backward);
     if (plan->memory) plan->backend->ops->free(plan->backend, plan->memory);
     if (plan->seed) plan->backend->ops->free(plan->backend, plan->seed);
     free(plan->values);
@@ -457,23 +469,8 @@ static sgm_status submit_forward(sgm_train_plan *plan)
     return SGM_OK;
 }
 
-sgm_status sgm_train_plan_forward(sgm_train_plan *plan)
+static sgm_status submit_backward(sgm_train_plan *plan)
 {
-    SGM_TRY(submit_forward(plan));
-    return plan->backend->ops->synchronize(plan->backend);
-}
-
-static sgm_status set_seed(sgm_train_plan *plan, float grad_scale)
-{
-    if (plan->seeded == grad_scale) return SGM_OK;
-    plan->seeded = grad_scale;
-    return plan->backend->ops->upload(plan->backend, plan->seed, &plan->seeded,
-                                      sizeof plan->seeded);
-}
-
-static sgm_status submit_steps(sgm_train_plan *plan)
-{
-    SGM_TRY(submit_forward(plan));
     for (int t = plan->step_count - 1; t >= 0; t--) {
         if (!plan->steps[t].backward) continue;
         double start = now();
@@ -493,31 +490,53 @@ static uint64_t values_stamp(const sgm_train_plan *plan)
     return stamp;
 }
 
-/* Thousands of launches become one. Not at the first run, which may load kernels; where recording
- * fails, steps are submitted one by one. */
-static void record(sgm_train_plan *plan)
+/* Where recording fails, steps are submitted one by one. */
+static void record(sgm_train_plan *plan, recorded_steps *r, sgm_status (*submit)(sgm_train_plan *))
 {
     const sgm_backend_ops *ops = plan->backend->ops;
-    plan->unrecorded = true;
+    r->impossible = true;
     if (ops->capture_begin(plan->backend) != SGM_OK) return;
-    sgm_status status = submit_steps(plan);
-    sgm_status end = ops->capture_end(plan->backend, &plan->recording);
-    plan->recorded = values_stamp(plan);
-    if (status == SGM_OK && end == SGM_OK) return;
-    if (plan->recording) ops->capture_free(plan->backend, plan->recording);
-    plan->recording = NULL;
+    sgm_status status = submit(plan);
+    sgm_status end = ops->capture_end(plan->backend, &r->recording);
+    if (status != SGM_OK || end != SGM_OK) {
+        forget(plan, r);
+        return;
+    }
+    r->stamp = values_stamp(plan);
+    r->impossible = false;
+}
+
+/* Thousands of launches become one; not at the first run, which may load kernels. */
+static sgm_status run_steps(sgm_train_plan *plan, recorded_steps *r,
+                            sgm_status (*submit)(sgm_train_plan *))
+{
+    const sgm_backend_ops *ops = plan->backend->ops;
+    if (r->recording && r->stamp != values_stamp(plan)) forget(plan, r);
+    if (!r->recording && r->ran && !r->impossible && ops->capture_begin) record(plan, r, submit);
+    r->ran = true;
+    return r->recording ? ops->replay(plan->backend, r->recording) : submit(plan);
+}
+
+sgm_status sgm_train_plan_forward(sgm_train_plan *plan)
+{
+    SGM_TRY(run_steps(plan, &plan->forward, submit_forward));
+    return plan->backend->ops->synchronize(plan->backend);
+}
+
+static sgm_status set_seed(sgm_train_plan *plan, float grad_scale)
+{
+    if (plan->seeded == grad_scale) return SGM_OK;
+    plan->seeded = grad_scale;
+    return plan->backend->ops->upload(plan->backend, plan->seed, &plan->seeded,
+                                      sizeof plan->seeded);
 }
 
 sgm_status sgm_train_plan_submit(sgm_train_plan *plan, float grad_scale)
 {
-    const sgm_backend_ops *ops = plan->backend->ops;
     if (!plan->loss) return sgm_fail(SGM_INTERNAL, "this plan has no loss");
     SGM_TRY(set_seed(plan, grad_scale));
-    if (plan->submitted && !plan->unrecorded && ops->capture_begin) record(plan);
-    plan->submitted = true;
-    if (plan->recording && plan->recorded == values_stamp(plan))
-        return ops->replay(plan->backend, plan->recording);
-    return submit_steps(plan);
+    SGM_TRY(run_steps(plan, &plan->forward, submit_forward));
+    return run_steps(plan, &plan->backward, submit_backward);
 }
 
 sgm_status sgm_train_plan_step(sgm_train_plan *plan, float grad_scale)
