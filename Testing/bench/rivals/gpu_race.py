@@ -55,8 +55,8 @@ class Ours:
         variant = ["--variant", arguments.variant or model]
         dump = os.path.join(arguments.folder, model + "-ours")
         subprocess.run([arguments.segmodel, "predict", "--model", weights, "--image", image,
-                        "--point", f"{arguments.side // 3},{arguments.side // 2},1", "--dump", dump, *variant, *device], check=True,
-                       stdout=subprocess.DEVNULL)
+                        "--point", f"{arguments.side // 3},{arguments.side // 2},1", "--dump", dump,
+                        *variant, *device], check=True, stdout=subprocess.DEVNULL)
         self.embedding = read_npy(torch, os.path.join(dump, "embedding.npy"))
         self.process = subprocess.Popen([arguments.segmodel, "bench", weights, "--paced", image,
                                          *variant, *device], text=True, stdin=subprocess.PIPE,
@@ -127,7 +127,8 @@ def race(torch, arguments, model, weights, pixels, image):
                 rival = Rival(torch, encoder, inputs,
                               kind != "eager" and arguments.device == "cuda")
             except Exception as reason:  # out of memory, or what a version cannot compile
-                print(f"| {model} | {batch} | {kind} | left out: {str(reason).splitlines()[0][:90]} |")
+                why = (str(reason).splitlines() or ["?"])[0][:90]
+                print(f"| {model} | {batch} | {kind} | left out: {why} |", flush=True)
                 continue
             ready = time.perf_counter() - start
             rival.encode()
@@ -142,9 +143,9 @@ def race(torch, arguments, model, weights, pixels, image):
                 a.append(ours.encode(batch))
                 b.append(rival.encode())
             mine, its = (1e3 * statistics.median(x) / batch for x in (a, b))
-            print(f"| {model} | {batch} | {kind} | {error:.1e} | {mine:.2f} ({1e3 * min(a) / batch:.2f}) "
-                  f"| {its:.2f} ({1e3 * min(b) / batch:.2f}) | {its / mine:.2f} | {ready:.0f} s |",
-                  flush=True)
+            best, its_best = (1e3 * min(x) / batch for x in (a, b))
+            print(f"| {model} | {batch} | {kind} | {error:.1e} | {mine:.2f} ({best:.2f}) "
+                  f"| {its:.2f} ({its_best:.2f}) | {its / mine:.2f} | {ready:.0f} s |", flush=True)
             del rival, encoder
             if arguments.device == "cuda":
                 torch.cuda.empty_cache()
@@ -159,7 +160,8 @@ def main():
     parser.add_argument("models", nargs="+")
     parser.add_argument("--batches", type=lambda t: [int(x) for x in t.split(",")], default=[1, 8])
     parser.add_argument("--rounds", type=int, default=20)
-    parser.add_argument("--rivals", type=lambda t: t.split(","), default=["eager", "compiled", "flex"])
+    parser.add_argument("--rivals", type=lambda t: t.split(","),
+                        default=["eager", "compiled", "flex"])
     parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda")
     parser.add_argument("--precision", choices=("bf16", "fp32"), default="bf16")
     parser.add_argument("--variant", help="if not MODEL")

@@ -24,7 +24,8 @@ usage() {
   --set K=V      of train: a setting in place of default.cfg's; repeatable, first call only
 
 Every part leaves its rows in DIR/rows and its text in DIR/text; the page made of them is
-DIR/page.md. Without a GPU it builds everything, runs what needs none, and says what was left out.
+DIR/page.md (COMMIT=... names the commit where there is no git). Without a GPU it builds everything,
+runs what needs none, and says what was left out.
 TXT
 }
 
@@ -106,7 +107,7 @@ page() {
     echo "# The CUDA backend on $(cat "$build/device" 2>/dev/null || echo 'no GPU')"
     echo
     echo "- date: $(date -u +'%F %H:%M UTC')"
-    echo "- commit: $(git -C "$root" describe --always --dirty --abbrev=10 2>/dev/null || echo unknown)"
+    echo "- commit: ${COMMIT:-$(git -C "$root" describe --always --dirty --abbrev=10 2>/dev/null)}"
     echo "- driver: $(cat "$build/driver" 2>/dev/null || echo none)"
     echo "- nvcc: $(nvcc_version)"
     printf '\n## Checks\n\n```\n'
@@ -198,8 +199,9 @@ weights() {
 
 # The line of a test in ctest's output becomes a row.
 test_rows() {
-    sed -nE 's/^ *[0-9]+\/[0-9]+ Test +#[0-9]+: ([^ ]+) \.* *\**(Passed|Failed|Timeout|Skipped|Not Run|Exception)[^0-9]*([0-9.]*) sec.*/\1 \2 \3/p' \
-        "$1" | grep cuda | while read -r name result seconds; do
+    local results='Passed|Failed|Timeout|Skipped|Not Run|Exception'
+    sed -nE "s/^ *[0-9]+\/[0-9]+ Test +#[0-9]+: ([^ ]+) \.* *\**($results)[^0-9]*([0-9.]*) sec.*/\1 \2 \3/p" \
+        "$1" | sed 's/Not Run/Not-run/' | grep cuda | while read -r name result seconds; do
         case $result in
         Passed) row tests "$name" ok "$seconds s" ;;
         Skipped) row tests "$name" left-out "its output is in gpu.log" ;;
@@ -232,8 +234,7 @@ part_tests() {
 # cuBLAS's kernels are left to NVIDIA, where the tool knows the option.
 find_sanitizer() {
     local name kernels=()
-    sanitizer=$(command -v compute-sanitizer || ls /usr/local/cuda/bin/compute-sanitizer 2>/dev/null) ||
-        return 1
+    sanitizer=$(PATH=$PATH:/usr/local/cuda/bin command -v compute-sanitizer) || return 1
     for name in cublas cutlass gemm gemv splitK nvjet; do
         kernels+=(--kernel-name-exclude "kernel_substring=$name")
     done
@@ -353,7 +354,9 @@ part_rivals() {
     case $code in
     0) row rivals "PyTorch, outputs compared" ok "$(grep -c '^| sam' "$text/rivals") rows" ;;
     77) row rivals PyTorch left-out "$(tail -n 1 "$text/rivals")" ;;
-    124 | 137) row rivals PyTorch unfinished "$(grep -c '^| sam' "$text/rivals") rows; --models LIST" ;;
+    124 | 137)
+        row rivals PyTorch unfinished "$(grep -c '^| sam' "$text/rivals") rows; see --models"
+        ;;
     *) row rivals PyTorch FAILED "$(tail -n 1 "$log" | cut -c1-120)" ;;
     esac
 }
@@ -422,7 +425,10 @@ part_train() {
     code=${PIPESTATUS[0]}
     case $code in
     0) row train training ok "$(tail -n 1 "$build/train/train.txt" | cut -c1-90)" ;;
-    124 | 130) row train training unfinished "$(grep '^step' "$build/train/train.txt" | tail -n 1 | cut -c1-90)" ;;
+    124 | 130)
+        row train training unfinished \
+            "$(grep '^step' "$build/train/train.txt" | tail -n 1 | cut -c1-90)"
+        ;;
     *) row train training FAILED "$(tail -n 1 "$build/train/train.txt" | cut -c1-120)" ;;
     esac
     bring_back
