@@ -491,6 +491,23 @@ static sgm_status reserve_results(sgm_session *session, size_t count)
     return sgm_upscaler_create(session->config, &session->frame, &session->upscaler);
 }
 
+/* After a decoder for `batch` prompts found no memory: fewer at a time, then the encoders for more
+ * than one picture give theirs. False: nothing is left to give. */
+static bool find_room(sgm_session *session, int batch)
+{
+    if (batch > 1) {
+        session->most_decoded = batch / 2;
+        return true;
+    }
+    bool held = false;
+    for (int i = 1; i < ENCODER_SIZES; i++) {
+        held |= session->encoders[i].program != NULL;
+        sgm_runner_clear(session, &session->encoders[i]);
+    }
+    session->most_encoded = 1;
+    return held;
+}
+
 sgm_status sgm_session_predict_many(sgm_session *session, const sgm_prompt *prompts, size_t count,
                                     const sgm_predict_options *options, sgm_mask *masks)
 {
@@ -508,10 +525,7 @@ sgm_status sgm_session_predict_many(sgm_session *session, const sgm_prompt *prom
         sgm_program_key key = next_batch(session, prompts, first, count);
         bool want = needs_logits(session, &prompts[first], (size_t)key.batch, options);
         sgm_status status = decode(session, key, prompts, first, want, &r);
-        if (status == SGM_OUT_OF_MEMORY && key.batch > 1) {
-            session->most_decoded = key.batch / 2;
-            continue;
-        }
+        if (status == SGM_OUT_OF_MEMORY && find_room(session, key.batch)) continue;
         SGM_TRY(status);
         SGM_TRY(make_masks(session, r, prompts, options, first, masks));
         first += (size_t)key.batch;

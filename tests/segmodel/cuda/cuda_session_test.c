@@ -477,7 +477,7 @@ static void emulated_only(void)
     sgm_model_destroy(model);
     batches_shrink(0, 0);
     batches_shrink((size_t)3 << 20, 0);
-    batches_shrink(0, (size_t)3 << 20);
+    batches_shrink(0, (size_t)32 << 20); /* one picture: 7 MiB */
     too_little_memory();
     auto_takes_the_cpu();
     refuses("cudaStreamCreateWithFlags", DEVICES_UNAVAILABLE, "another program has the GPU");
