@@ -140,7 +140,7 @@ finish() {
     echo "$((SECONDS)) s; results in $build/page.md"
     if [ -n "$out" ]; then
         mkdir -p "$out" && cp "$build/page.md" "$log" "$out/"
-        cp "$build"/profile-*.txt "$out/" 2>/dev/null
+        tail -n +1 "$build"/profile-*.txt >"$out/profiles.txt" 2>/dev/null
     fi
     exit $failed
 }
