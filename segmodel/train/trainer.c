@@ -7,29 +7,18 @@
 #include <sys/stat.h>
 #include <time.h>
 
-#include "backend/transfer.h"
 #include "core/context.h"
 #include "models/registry.h"
 #include "segmodel/train.h"
 #include "train/interact.h"
 #include "train/loader.h"
+#include "train/step_numbers.h"
 #include "train/train_log.h"
 #include "train/train_state.h"
 
 /* Validation draws from two sources: images kept aside of trained sets, and whole sets kept aside.
  */
 enum { SPLIT, ASIDE, SOURCES };
-
-/* A number that a submitted step will give: the loss of one of its parts, or its gradient's norm.
- */
-typedef struct awaited {
-    int64_t step;
-    int part; /* from 0; NORM */
-    void *transfer;
-    char items[700]; /* of the batch, for messages */
-} awaited;
-
-enum { NORM = -1 };
 
 typedef struct trainer {
     sgm_context *context;
@@ -49,13 +38,9 @@ typedef struct trainer {
     sgm_master master;
     sgm_train_progress_state state;
     sgm_train_log log;
-    awaited *queue; /* a ring */
-    int queue_room, queue_first, queue_count;
-    double started, earlier;       /* clock at the start of this part, seconds of earlier parts */
-    double loss_sum, loss_started; /* since the last report */
-    int64_t loss_count;
-    double part_loss; /* of the parts of the step that is settled at the moment */
-    double norm, rate;
+    sgm_step_numbers numbers; /* sums since the last report */
+    double started, earlier;  /* clock at the start of this part, seconds of earlier parts */
+    double loss_started, rate;
     bool stopped_early;
 } trainer;
 
@@ -165,19 +150,11 @@ static sgm_status make_folder(const char *path)
     return sgm_fail(SGM_UNWRITABLE, "%s: %s", path, strerror(errno));
 }
 
-/* Room for two steps: one that is computed while the other's numbers are read. */
-static sgm_status make_queue(trainer *t)
-{
-    t->queue_room = 2 * (t->config.accumulate + 1);
-    t->queue = calloc((size_t)t->queue_room, sizeof *t->queue);
-    return t->queue ? SGM_OK : sgm_fail(SGM_OUT_OF_MEMORY, "no memory to train");
-}
-
 static sgm_status set_up(trainer *t)
 {
     sgm_train_config *c = &t->config;
     SGM_TRY(sgm_train_config_read(t->options->config, c));
-    SGM_TRY(make_queue(t));
+    SGM_TRY(sgm_step_numbers_create(t->backend, c->accumulate, &t->numbers));
     if (t->options->data)
         SGM_TRY(sgm_pack_open(t->options->data, &t->pack));
     else if (c->sampler.synthetic_share < 1)
@@ -199,9 +176,7 @@ static void tear_down(trainer *t)
     for (int s = 0; s < SOURCES; s++)
         sgm_sampler_destroy(t->validation[s]);
     sgm_interaction_clear(&t->interaction);
-    for (int i = 0; t->queue && i < t->queue_room; i++)
-        sgm_transfer_release(t->backend, t->queue[i].transfer);
-    free(t->queue);
+    sgm_step_numbers_clear(&t->numbers);
     sgm_master_clear(&t->master);
     sgm_train_plan_destroy(t->plan);
     sgm_train_graph_clear(&t->graph);
@@ -250,55 +225,12 @@ static bool runs_ahead(const trainer *t)
     return t->backend->ops->download_begin != NULL;
 }
 
-/* Asks for a number that the work submitted so far leaves at `memory`. */
-static sgm_status await(trainer *t, const awaited *what, const void *memory, size_t size)
-{
-    awaited *a = &t->queue[(t->queue_first + t->queue_count++) % t->queue_room];
-    void *transfer = a->transfer;
-    *a = *what;
-    a->transfer = transfer;
-    return sgm_download_begin(t->backend, memory, size, &a->transfer);
-}
-
-static sgm_status settle_loss(trainer *t, const awaited *a)
-{
-    float value;
-    SGM_TRY(sgm_download_end(t->backend, a->transfer, &value, sizeof value));
-    if (!isfinite(value))
-        return sgm_fail(SGM_INTERNAL,
-                        "step %" PRId64 ", part %d: the loss is %g on %s; the last "
-                        "saved state is kept",
-                        a->step, a->part + 1, (double)value, a->items);
-    t->part_loss += value / t->config.accumulate;
-    return SGM_OK;
-}
-
-static sgm_status settle_norm(trainer *t, const awaited *a)
-{
-    SGM_TRY(sgm_download_end(t->backend, a->transfer, &t->norm, sizeof t->norm));
-    if (!isfinite(t->norm))
-        return sgm_fail(SGM_INTERNAL,
-                        "step %" PRId64 ": the gradient is not finite, last on %s; "
-                        "the last saved state is kept",
-                        a->step, a->items);
-    t->loss_sum += t->part_loss;
-    t->loss_count++;
-    t->part_loss = 0;
-    return SGM_OK;
-}
-
-/* Waits for the numbers of all steps up to `step` and looks at them. */
 static sgm_status settle(trainer *t, int64_t step)
 {
-    while (t->queue_count && t->queue[t->queue_first].step <= step) {
-        const awaited *a = &t->queue[t->queue_first];
-        t->queue_first = (t->queue_first + 1) % t->queue_room;
-        t->queue_count--;
-        sgm_status status = a->part == NORM ? settle_norm(t, a) : settle_loss(t, a);
-        if (status != SGM_OK) t->state.step = a->step - 1;
-        SGM_TRY(status);
-    }
-    return SGM_OK;
+    int64_t failed = t->state.step + 1;
+    sgm_status status = sgm_step_numbers_settle(&t->numbers, step, &failed);
+    if (status != SGM_OK) t->state.step = failed - 1;
+    return status;
 }
 
 /* Nothing is reported, validated or saved before all of it is known to be good. */
@@ -308,7 +240,7 @@ static sgm_status settle_all(trainer *t)
     return t->backend->ops->synchronize(t->backend);
 }
 
-static sgm_status micro_batch(trainer *t, awaited *a)
+static sgm_status micro_batch(trainer *t, int64_t step, int part, char items[SGM_STEP_ITEMS])
 {
     sgm_batch *batch;
     const sgm_train_config *c = &t->config;
@@ -318,23 +250,23 @@ static sgm_status micro_batch(trainer *t, awaited *a)
         SGM_TRY(sgm_interact(&t->graph, t->plan, rng, &t->interaction, batch));
     SGM_TRY(sgm_train_graph_feed(&t->graph, t->plan, batch));
     SGM_TRY(sgm_train_plan_submit(t->plan, 1.0f / (float)c->accumulate));
-    name_items(t, batch, a->items, sizeof a->items);
-    SGM_TRY(await(t, a, sgm_train_plan_memory(t->plan, t->graph.loss), sizeof(float)));
-    return runs_ahead(t) ? SGM_OK : settle(t, a->step);
+    name_items(t, batch, items, SGM_STEP_ITEMS);
+    SGM_TRY(sgm_step_numbers_loss(&t->numbers, step, part, items,
+                                  sgm_train_plan_memory(t->plan, t->graph.loss)));
+    return runs_ahead(t) ? SGM_OK : settle(t, step);
 }
 
 static sgm_status update(trainer *t, int64_t step)
 {
     const sgm_train_config *c = &t->config;
-    awaited a = {.step = step};
+    char items[SGM_STEP_ITEMS] = "";
     SGM_TRY(sgm_master_clear_gradients(&t->master));
-    for (a.part = 0; a.part < c->accumulate; a.part++)
-        SGM_TRY(micro_batch(t, &a));
+    for (int part = 0; part < c->accumulate; part++)
+        SGM_TRY(micro_batch(t, step, part, items));
     t->rate = sgm_schedule_rate(&c->schedule, step, progress(t, step));
     sgm_optim_numbers numbers = sgm_optim_numbers_of(&c->optim, t->rate, step, c->clip, c->ema);
     SGM_TRY(sgm_master_update(&t->master, &numbers));
-    a.part = NORM;
-    SGM_TRY(await(t, &a, t->master.norm, sizeof *t->master.norm));
+    SGM_TRY(sgm_step_numbers_norm(&t->numbers, step, items, t->master.norm));
     t->state.step = step;
     return settle(t, runs_ahead(t) ? step - 1 : step);
 }
@@ -354,7 +286,7 @@ static void tell(trainer *t, const char *event, double loss)
         .loss = loss,
         .rate = t->rate,
         .samples_per_second =
-            since > 0 ? (double)(t->loss_count * c->accumulate * c->batch) / since : 0,
+            since > 0 ? (double)(t->numbers.loss_count * c->accumulate * c->batch) / since : 0,
         .event = event};
     if (report.seconds_left < 0) report.seconds_left = 0;
     t->options->report(t->options->report_user, &report);
@@ -362,11 +294,12 @@ static void tell(trainer *t, const char *event, double loss)
 
 static sgm_log_row row_now(const trainer *t)
 {
-    return (sgm_log_row){.step = t->state.step,
-                         .seconds = elapsed(t),
-                         .rate = t->rate,
-                         .loss = t->loss_count ? t->loss_sum / (double)t->loss_count : NAN,
-                         .norm = t->norm};
+    return (sgm_log_row){
+        .step = t->state.step,
+        .seconds = elapsed(t),
+        .rate = t->rate,
+        .loss = t->numbers.loss_count ? t->numbers.loss_sum / (double)t->numbers.loss_count : NAN,
+        .norm = t->numbers.norm};
 }
 
 static sgm_status report(trainer *t)
@@ -375,8 +308,8 @@ static sgm_status report(trainer *t)
     sgm_log_row row = row_now(t);
     SGM_TRY(sgm_train_log_add(&t->log, &row));
     tell(t, NULL, row.loss);
-    t->loss_sum = 0;
-    t->loss_count = 0;
+    t->numbers.loss_sum = 0;
+    t->numbers.loss_count = 0;
     t->loss_started = now();
     return SGM_OK;
 }

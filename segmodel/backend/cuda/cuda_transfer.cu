@@ -17,10 +17,12 @@ typedef struct cuda_transfer {
 static sgm_status transfer_make(sgm_cuda *cuda, size_t size, bool upload, cuda_transfer *t)
 {
     const char *what = "making room for copies";
+    /* whoever waits for a result waits for a step: not in a busy loop, loaders need the cores */
+    unsigned flags = cudaEventDisableTiming;
+    if (!upload) flags |= cudaEventBlockingSync;
     for (int i = 0; i < (upload ? 2 : 1); i++) {
         SGM_TRY(sgm_cuda_check(cuda, cudaMallocHost(&t->host[i], size), what));
-        SGM_TRY(sgm_cuda_check(
-            cuda, cudaEventCreateWithFlags(&t->emptied[i], cudaEventDisableTiming), what));
+        SGM_TRY(sgm_cuda_check(cuda, cudaEventCreateWithFlags(&t->emptied[i], flags), what));
         if (!upload) continue;
         SGM_TRY(sgm_cuda_check(cuda, cudaMalloc(&t->device[i], size), what));
         SGM_TRY(sgm_cuda_check(
