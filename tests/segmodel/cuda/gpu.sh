@@ -8,7 +8,7 @@ usage() {
     cat <<'TXT'
 ./dev gpu [PART ...] [options]      parts, in this order; without any: all but train
 
-  build      segmodel alone, for the GPU of this machine
+  build      segmodel alone, for the GPU of this machine (the other parts build only what is absent)
   tests      op tests, goldens (ViT-L and ViT-H too), gradients, losses, ten steps of training
   bench      encode at batch 1 and 8, decode, image to mask, a 512 x 512 x 300 volume, a training
              step; each result is compared with FP32 on the CPU before it is timed
