@@ -19,6 +19,8 @@ static __global__ void __launch_bounds__(SGM_FLASH_THREADS, 2) flash_kernel(sgm_
 {
     bool rel = ROW || f.a.bias == SGM_BIAS_REL_POS;
     bool places = !ROW && f.a.bias != SGM_BIAS_NONE;
+    static_assert(sizeof(key_tile<D>) == SGM_FLASH_KEYS * (4 * (D + 8) + sizeof(int)),
+                  "what shared_bytes counts");
     key_tile<D> *stages = (key_tile<D> *)sgm_shared_memory();
     float *bias = (float *)(stages + 2);
     warp_place w = place_of<MT>(f.a);
@@ -196,17 +198,17 @@ sgm_status sgm_flash_run(sgm_cuda *cuda, const sgm_attend *a, sgm_cursor *cursor
 {
     flash_choice c = choose(cuda, a);
     flash_fn kernel = c.fn;
-    const sgm_flash args = c.args;
+    cudaError_t error = cudaSuccess;
     take_parts(&c, cursor);
-    SGM_TRY(sgm_cuda_check(
-        cuda,
-        cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, (int)c.shared),
-        "attention"));
+    const sgm_flash args = c.args;
+    if (c.shared > 48 << 10)
+        error = cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                                     (int)c.shared);
+    SGM_TRY(sgm_cuda_check(cuda, error, "attention"));
     dim3 grid(c.blocks, (unsigned)args.splits);
-    SGM_LAUNCH_SHARED(kernel, grid, SGM_FLASH_THREADS, c.shared, cuda->stream, c.args);
+    SGM_LAUNCH_SHARED(kernel, grid, SGM_FLASH_THREADS, c.shared, cuda->stream, args);
     if (args.splits == 1) return SGM_OK;
     int64_t count = (int64_t)a->groups * a->heads * a->N * a->D;
-    sgm_flash parts = c.args;
-    SGM_LAUNCH(join_kernel, sgm_blocks(count), SGM_THREADS, cuda->stream, parts, count);
+    SGM_LAUNCH(join_kernel, sgm_blocks(count), SGM_THREADS, cuda->stream, args, count);
     return SGM_OK;
 }

@@ -514,6 +514,13 @@ cudaError_t cudaSetDevice(int device)
     return device ? last_error = cudaErrorInvalidDevice : cudaSuccess;
 }
 
+/* Of a multiprocessor: as on sm_80, or what SGM_EMULATION_SHARED says. */
+static int shared_memory_kib(void)
+{
+    const char *kib = getenv("SGM_EMULATION_SHARED");
+    return kib ? atoi(kib) : 164;
+}
+
 cudaError_t cudaDeviceGetAttribute(int *value, cudaDeviceAttr attribute, int)
 {
     ENTER();
@@ -525,10 +532,10 @@ cudaError_t cudaDeviceGetAttribute(int *value, cudaDeviceAttr attribute, int)
         *value = 4;
         break;
     case cudaDevAttrMaxSharedMemoryPerBlockOptin:
-        *value = 163 << 10;
+        *value = (shared_memory_kib() - 1) << 10;
         break;
     case cudaDevAttrMaxSharedMemoryPerMultiprocessor:
-        *value = 164 << 10;
+        *value = shared_memory_kib() << 10;
         break;
     default:
         *value = 0;
