@@ -127,7 +127,8 @@ static int query_tiles(const sgm_cuda *cuda, const sgm_attend *a, int width, int
 {
     size_t two = 2 * (shared_bytes(width, 2, pitch) + 1024);
     size_t most = (size_t)attribute_of(cuda, cudaDevAttrMaxSharedMemoryPerMultiprocessor);
-    return width == 64 && a->N > 16 * SGM_FLASH_WARPS && two <= most ? 2 : 1;
+    bool table = a->bias == SGM_BIAS_TABLE; /* there is no such kernel */
+    return width == 64 && !table && a->N > 16 * SGM_FLASH_WARPS && two <= most ? 2 : 1;
 }
 
 /* Few queries and many keys, as in the mask decoder: several blocks share a tile's keys, as many as

@@ -204,12 +204,14 @@ static __device__ __forceinline__ void rel_bias(const sgm_flash &f, const warp_p
 
 /* ----------------------------------------------------------------------------------- the scores */
 
-/* The bias of a query and a key: the relative position in shared memory, or TinyViT's table. */
+/* The bias of a query and a key: the relative position in shared memory, or TinyViT's table. With
+ * two tiles of queries there are no registers left for the table's coordinates. */
+template <int MT>
 static __device__ __forceinline__ float bias_of(const sgm_flash &f, const warp_place &w, int n,
                                                 const float *bias, int place)
 {
     int ky = place >> 16, kx = place & 0xFFFF;
-    if (f.a.bias == SGM_BIAS_REL_POS) return bias[kx] + bias[f.a.Sw + ky];
+    if (MT == 2 || f.a.bias == SGM_BIAS_REL_POS) return bias[kx] + bias[f.a.Sw + ky];
     int dy = n / f.a.Sw - ky, dx = n % f.a.Sw - kx;
     dy = dy < 0 ? -dy : dy, dx = dx < 0 ? -dx : dx;
     return f.a.table[(w.h * f.a.Sh + dy) * f.a.Sw + dx] * f.inverse_scale;
@@ -236,8 +238,8 @@ static __device__ __forceinline__ void start_scores(const sgm_flash &f, const wa
                 s[0] += of_row, s[1] += of_row;
                 continue;
             }
-            s[0] = none ? 0 : bias_of(f, w, n, row, places[8 * j + w.pair]);
-            s[1] = none ? 0 : bias_of(f, w, n, row, places[8 * j + w.pair + 1]);
+            s[0] = none ? 0 : bias_of<MT>(f, w, n, row, places[8 * j + w.pair]);
+            s[1] = none ? 0 : bias_of<MT>(f, w, n, row, places[8 * j + w.pair + 1]);
         }
     }
 }
