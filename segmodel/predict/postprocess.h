@@ -4,6 +4,12 @@
 
 #include "predict/preprocess.h"
 
+/* The metadata key of a checkpoint whose masks are where the logits exceed another number than
+ * SAM's 0; text of a number. The threshold that maximises the expected Dice is half of that Dice as
+ * a probability (Lipton et al. 2014), below 0 as a logit for every network that is not perfect. */
+#define SGM_METADATA_MASK_THRESHOLD "mask_threshold"
+#define SGM_LARGEST_MASK_THRESHOLD 10
+
 typedef struct sgm_upscaler sgm_upscaler;
 
 /* Precomputes the way from a low_side x low_side map to frame->original. It may be used for any

@@ -120,6 +120,15 @@ static bool has_flag(const sgm_model *model, const char *key)
     return value && !strcmp(value, "1");
 }
 
+/* The checkpoint's own threshold, in logits; 0 as SAM has it when there is none or it is none. */
+static float mask_threshold(const sgm_model *model)
+{
+    const char *text =
+        sgm_checkpoint_metadata(sgm_model_checkpoint(model), SGM_METADATA_MASK_THRESHOLD);
+    double value = text ? strtod(text, NULL) : 0;
+    return fabs(value) <= SGM_LARGEST_MASK_THRESHOLD ? (float)value : 0;
+}
+
 sgm_status sgm_session_create(sgm_model *model, sgm_session **out)
 {
     if (!model || !out)
@@ -131,6 +140,7 @@ sgm_status sgm_session_create(sgm_model *model, sgm_session **out)
     session->config = sgm_model_get_config(model);
     session->wants_prior = has_flag(model, SGM_METADATA_PROMPT_PRIOR);
     session->wants_tight = has_flag(model, SGM_METADATA_TIGHT_BOX);
+    session->threshold = mask_threshold(model);
     session->backend = sgm_weights_backend(sgm_model_weights(model));
     session->most_encoded = session->most_decoded = LARGEST_BATCH;
     session->embedding = sgm_session_embedding_alloc(session);
@@ -417,13 +427,16 @@ static void describe_mask(const sgm_session *session, const sgm_prompt *prompt,
                       .low_res_shape = {side, side}};
 }
 
-/* By how much the threshold of a tight box is higher than the network's own. */
-static float threshold_of(const sgm_session *session, const sgm_prompt *prompt, const float *logits)
+/* The logit above which a place belongs to the mask. */
+static float threshold_of(const sgm_session *session, const sgm_prompt *prompt,
+                          const sgm_predict_options *options, const float *logits)
 {
+    if (!is_tight(session, prompt, options)) return session->threshold;
     sgm_point first = low_res_place(session, prompt->box->x0, prompt->box->y0);
     sgm_point second = low_res_place(session, prompt->box->x1, prompt->box->y1);
     return sgm_tight_box_threshold(logits, 4 * session->config->grid,
-                                   &(sgm_box){first.x, first.y, second.x, second.y});
+                                   &(sgm_box){first.x, first.y, second.x, second.y},
+                                   session->threshold);
 }
 
 /* Makes the mask that `out` describes, prompt `index`, number `place` of its decoder's batch; by
@@ -436,7 +449,7 @@ static sgm_status make_mask(sgm_session *session, const sgm_runner *r, const sgm
     size_t chosen = (size_t)out->chosen;
     float *logits = (float *)session->low_res.data + (index * tokens + chosen) * low;
     const float *device = sgm_workspace_memory(r->workspace, r->program->low_res);
-    float above = is_tight(session, prompt, options) ? threshold_of(session, prompt, logits) : 0;
+    float above = threshold_of(session, prompt, options, logits);
     SGM_TRY(
         sgm_session_start_mask(session, device + (place * tokens + chosen) * low, above, started));
     if (*started) return SGM_OK;

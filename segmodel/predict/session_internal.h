@@ -34,6 +34,7 @@ struct sgm_session {
     bool has_embedding;
     bool wants_prior;       /* the model takes prompt_prior.h where there is no mask prompt */
     bool wants_tight;       /* and tight_box.h where the caller does not say */
+    float threshold;        /* of masks, in logits: the model's metadata, else 0 */
     sgm_upscaler *upscaler; /* for frame; NULL until a mask is asked for */
     void *embedding;        /* [grid, grid, dim] in the backend's memory */
     sgm_buffer input, coordinates, labels, prompt_masks, low_res, iou, masks, transposed;

@@ -32,17 +32,17 @@ static void span(const float *low, int side, const int first[2], const int last[
         extent[a] = end[a] > begin[a] ? end[a] - begin[a] : 0;
 }
 
-float sgm_tight_box_threshold(const float *low, int side, const sgm_box *box)
+float sgm_tight_box_threshold(const float *low, int side, const sgm_box *box, float usual)
 {
     const float step = 0.125f;
     const double wanted[2] = {SGM_TIGHT_BOX_SPAN * fabs(box->x1 - box->x0),
                               SGM_TIGHT_BOX_SPAN * fabs(box->y1 - box->y0)};
     int first[2], last[2];
-    if (!covered(box, side, first, last)) return 0;
-    for (float threshold = 0; threshold >= -(float)SGM_TIGHT_BOX_DEEPEST; threshold -= step) {
+    if (!covered(box, side, first, last)) return usual;
+    for (float threshold = usual; threshold >= -(float)SGM_TIGHT_BOX_DEEPEST; threshold -= step) {
         double extent[2];
         span(low, side, first, last, threshold, extent);
         if (extent[0] >= wanted[0] && extent[1] >= wanted[1]) return threshold;
     }
-    return 0;
+    return usual;
 }

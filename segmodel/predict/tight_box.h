@@ -12,11 +12,11 @@
 /* The metadata key of checkpoints that want it; the value is "1". */
 #define SGM_METADATA_TIGHT_BOX "tight_box"
 
-/* The threshold in [-SGM_TIGHT_BOX_DEEPEST, 0], the highest at which {logits > threshold} inside
- * the box spans SGM_TIGHT_BOX_SPAN of its width and height; 0 when none does, for then the object
- * is not what the box says. low: side x side logits, box in the pixels of this map with the centre
- * of the first pixel at 0. */
-float sgm_tight_box_threshold(const float *low, int side, const sgm_box *box);
+/* The threshold in [-SGM_TIGHT_BOX_DEEPEST, usual], the highest at which {logits > threshold}
+ * inside the box spans SGM_TIGHT_BOX_SPAN of its width and height; `usual`, the model's own, when
+ * none does, for then the object is not what the box says. low: side x side logits, box in the
+ * pixels of this map with the centre of the first pixel at 0. */
+float sgm_tight_box_threshold(const float *low, int side, const sgm_box *box, float usual);
 
 #define SGM_TIGHT_BOX_SPAN 0.94
 #define SGM_TIGHT_BOX_DEEPEST 2.0

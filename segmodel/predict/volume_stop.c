@@ -5,6 +5,7 @@
 #include <math.h>
 
 static const float least_quality = 0.6f, least_contrast = 12;
+static const float outer_trust = 1.5f, enclosed_trust = 2;
 static const float most_drift = 0.2f;
 static const double most_growth = 2.5, least_share = 0.1, area_grace = 16;
 
@@ -61,7 +62,7 @@ static int has_drifted(const sgm_shades *first, const sgm_shades *now)
 static int looks_alike(const sgm_image *picture, const sgm_look *look, const sgm_neighbour *from)
 {
     const sgm_shades *before = &from->shades;
-    float trust = from->enclosed ? 2 : 1;
+    float trust = from->enclosed ? enclosed_trust : outer_trust;
     sgm_shades now = sgm_shades_of(picture, look->mask, &look->extent);
     if (from->calibrated && has_drifted(&from->first, &now)) return 0;
     if (fabsf(before->inside - before->around) < least_contrast) return 1;

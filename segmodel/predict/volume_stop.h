@@ -29,10 +29,10 @@ sgm_shades sgm_shades_of(const sgm_image *picture, const uint8_t *mask, const sg
  *  - has more than 2.5 times, or less than a tenth of, the neighbour's area (16 pixels of grace):
  *    the last slices of a ball have a third of their neighbour's area, but only leaks grow fast;
  *  - has its centre of gravity outside the neighbour's box (a tenth of grace);
- *  - looks more like what surrounded the neighbour than like the neighbour, where the two differed
- *    by 12 of 255 grey levels or more: beyond an object's end, a network that is shown its box
- *    answers with whatever else is there. Where another prompted slice lies ahead the object has
- *    not ended: there it must look twice as much like the surroundings;
+ *  - looks half as much again like what surrounded the neighbour as like the neighbour, where the
+ * two differed by 12 of 255 grey levels or more: beyond an object's end, a network that is shown
+ * its box answers with whatever else is there. Where another prompted slice lies ahead the object
+ * has not ended: there it must look twice as much like the surroundings;
  *  - is calibrated, and its mean has moved by 12 levels and a fifth of the way to what surrounded
  *    the object on the prompted slice: leaks into neighbour organs are slow from slice to slice. */
 sgm_stop sgm_stop_reason(const sgm_image *picture, const sgm_look *look, const sgm_neighbour *from);

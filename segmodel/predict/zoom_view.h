@@ -9,9 +9,9 @@ typedef struct sgm_view {
     int x, y, width, height;
 } sgm_view;
 
-/* A view's side is at least this many times the extent it is made for (1.3 to 1.55 times with the
- * grid, 1.14 to 2.3 while it stays): the range that train/sampler.c draws tight windows from. */
-#define SGM_VIEW_MARGIN 1.3
+/* A view's side is at least this many times the extent it is made for (1.45 to 1.75 times with the
+ * grid, 1.27 to 2.6 while it stays): about what train/sampler.c draws tight windows from. */
+#define SGM_VIEW_MARGIN 1.45
 /* Nothing smaller: a few pixels enlarged to the whole input hold no texture to go by. */
 #define SGM_VIEW_MIN_SIDE 32
 

@@ -4,12 +4,16 @@
 #include "checkpoint/checkpoint_write.h"
 #include "models/registry.h"
 #include "predict/model.h"
+#include "predict/postprocess.h"
 
+#include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Variant and architecture go into the metadata, so that the file says by itself what it is. */
-static sgm_status write_model(const sgm_model *model, const char *to, sgm_stored_type type)
+static sgm_status write_model(const sgm_model *model, const char *to, sgm_stored_type type,
+                              const char *threshold)
 {
     sgm_checkpoint_writer *writer;
     char text[512];
@@ -21,13 +25,15 @@ static sgm_status write_model(const sgm_model *model, const char *to, sgm_stored
         status = sgm_checkpoint_writer_metadata(writer, SGM_METADATA_VARIANT, config->variant);
     if (status == SGM_OK)
         status = sgm_checkpoint_writer_metadata(writer, SGM_METADATA_ARCHITECTURE, text);
+    if (status == SGM_OK && threshold)
+        status = sgm_checkpoint_writer_metadata(writer, SGM_METADATA_MASK_THRESHOLD, threshold);
     if (status == SGM_OK) status = sgm_checkpoint_writer_save(writer, to);
     sgm_checkpoint_writer_destroy(writer);
     return status;
 }
 
 static sgm_status convert(const char *from, const char *to, const char *variant,
-                          sgm_stored_type type)
+                          sgm_stored_type type, const char *threshold)
 {
     sgm_context_options options = {.device = SGM_DEVICE_REFERENCE};
     sgm_context *context;
@@ -35,7 +41,7 @@ static sgm_status convert(const char *from, const char *to, const char *variant,
     sgm_model_info info;
     SGM_TRY(sgm_context_create(&options, &context));
     sgm_status status = sgm_model_load(context, from, variant, &model);
-    if (status == SGM_OK) status = write_model(model, to, type);
+    if (status == SGM_OK) status = write_model(model, to, type, threshold);
     if (status == SGM_OK) {
         sgm_model_get_info(model, &info);
         if (info.assumption[0]) printf("%s\n", info.assumption);
@@ -61,14 +67,25 @@ static sgm_status type_of(const char *dtype, sgm_stored_type *type)
     return sgm_fail(SGM_INVALID_ARGUMENT, "--dtype cannot be '%s'; f32, f16 or bf16", dtype);
 }
 
+static sgm_status check_threshold(const char *text)
+{
+    char *end;
+    if (!text || (fabs(strtod(text, &end)) <= SGM_LARGEST_MASK_THRESHOLD && end != text && !*end))
+        return SGM_OK;
+    return sgm_fail(SGM_INVALID_ARGUMENT, "--maskThreshold cannot be '%s'; a logit from -%d to %d",
+                    text, SGM_LARGEST_MASK_THRESHOLD, SGM_LARGEST_MASK_THRESHOLD);
+}
+
 int verb_convert(int argc, char **argv)
 {
-    const char *variant = NULL, *dtype = "f32", *path[2];
+    const char *variant = NULL, *dtype = "f32", *threshold = NULL, *path[2];
     sgm_stored_type type;
     bool helped;
     const option options[] = {
         {"--variant", OPTION_TEXT, &variant, NULL, "NAME",
          "the network (segmodel info lists them)"},
+        {"--maskThreshold", OPTION_TEXT, &threshold, NULL, "LOGIT",
+         "goes into the metadata: masks are where logits exceed it (0)"},
         {"--dtype", OPTION_TEXT, &dtype, NULL, "f32|f16|bf16", "how values are stored (f32)"},
         {0}};
     command_line line = {
@@ -83,6 +100,7 @@ int verb_convert(int argc, char **argv)
     sgm_status status = parse_options(argc, argv, &line, &helped);
     if (status != SGM_OK || helped) return tool_exit(status);
     status = type_of(dtype, &type);
-    if (status == SGM_OK) status = convert(path[0], path[1], variant, type);
+    if (status == SGM_OK) status = check_threshold(threshold);
+    if (status == SGM_OK) status = convert(path[0], path[1], variant, type, threshold);
     return tool_exit(status);
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "models/registry.h"
+#include "predict/postprocess.h"
 
 typedef enum field_type { INTEGER32, INTEGER64, REAL, FLAG, TEXT, CHOICE } field_type;
 
@@ -60,6 +61,8 @@ static const field FIELDS[] = {
     {"limit", INTEGER32, AT(sampler.limit), 0, 1e9, NULL},
     {"box_noise", REAL, AT(sampler.sim.box_noise), 0, 1, NULL},
     {"deepest", REAL, AT(sampler.sim.deepest_chance), 0, 1, NULL},
+    {"mask_threshold", REAL, AT(mask_threshold), -SGM_LARGEST_MASK_THRESHOLD,
+     SGM_LARGEST_MASK_THRESHOLD, NULL},
     {"interaction", REAL, AT(interaction), 0, 1, NULL},
     {"prior", FLAG, AT(sampler.sim.prior), 0, 1, NULL},
     {"validate_every", INTEGER64, AT(validate_every), 0, 1e9, NULL},

@@ -7,6 +7,7 @@
 
 #include "checkpoint/checkpoint_write.h"
 #include "models/registry.h"
+#include "predict/postprocess.h"
 #include "predict/prompt_prior.h"
 
 static const char *const PARTS[] = {"value", "first", "second", "average"};
@@ -175,6 +176,11 @@ static sgm_status add_metadata(sgm_checkpoint_writer *writer, const sgm_train_co
     SGM_TRY(sgm_checkpoint_writer_metadata(writer, SGM_METADATA_VARIANT, config->variant));
     if (config->sampler.sim.prior)
         SGM_TRY(sgm_checkpoint_writer_metadata(writer, SGM_METADATA_PROMPT_PRIOR, "1"));
+    if (config->mask_threshold != 0) {
+        char threshold[32];
+        snprintf(threshold, sizeof threshold, "%g", config->mask_threshold);
+        SGM_TRY(sgm_checkpoint_writer_metadata(writer, SGM_METADATA_MASK_THRESHOLD, threshold));
+    }
     return sgm_checkpoint_writer_metadata(writer, "training", note);
 }
 

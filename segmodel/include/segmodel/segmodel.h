@@ -195,7 +195,8 @@ typedef enum sgm_choice { SGM_CHOOSE_AUTO, SGM_CHOOSE_MULTI, SGM_CHOOSE_SINGLE }
 
 /* Whether a box without mask prompt and without background points is taken for tight: the threshold
  * is lowered until the mask spans nearly the whole box, and holes are filled. AUTO: if the model's
- * metadata say `tight_box = 1`. Logits are never changed. sgm_volume_predict never does it, because
+ * metadata say `tight_box = 1`. Without it, a mask is where its logits exceed the model's threshold
+ * (metadata `mask_threshold`, 0 unless given). Logits are never changed. sgm_volume_predict never does it, because
  * a 3D box is not tight on every slice. */
 typedef enum sgm_tight_box {
     SGM_TIGHT_BOX_AUTO,

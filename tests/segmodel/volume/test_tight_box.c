@@ -17,21 +17,24 @@ int main(void)
     float low[SIDE * SIDE];
     const sgm_box box = {5.5, 5.5, 25.5, 25.5}; /* of a disc of radius 10 */
     disc(low, 10, 0.5);
-    CHECK(sgm_tight_box_threshold(low, SIDE, &box) == 0); /* spans it already */
+    CHECK(sgm_tight_box_threshold(low, SIDE, &box, 0) == 0); /* spans it already */
 
     disc(low, 8, 0.5); /* 80 % of the box: half a logit deeper per missing pixel */
-    float deeper = sgm_tight_box_threshold(low, SIDE, &box);
+    float deeper = sgm_tight_box_threshold(low, SIDE, &box, 0);
     CHECK(deeper < 0 && deeper >= -1);
 
+    CHECK(sgm_tight_box_threshold(low, SIDE, &box, -1.5f) == -1.5f); /* the model's own does */
+
     disc(low, 3, 0.5); /* too far off: the object is not what the box says */
-    CHECK(sgm_tight_box_threshold(low, SIDE, &box) == 0);
+    CHECK(sgm_tight_box_threshold(low, SIDE, &box, 0) == 0);
+    CHECK(sgm_tight_box_threshold(low, SIDE, &box, -0.25f) == -0.25f);
 
     const sgm_box outside = {40, 40, 50, 50}, flipped = {25.5, 25.5, 5.5, 5.5};
     disc(low, 8, 0.5);
-    CHECK(sgm_tight_box_threshold(low, SIDE, &outside) == 0);
-    CHECK(sgm_tight_box_threshold(low, SIDE, &flipped) == deeper);
+    CHECK(sgm_tight_box_threshold(low, SIDE, &outside, 0) == 0);
+    CHECK(sgm_tight_box_threshold(low, SIDE, &flipped, 0) == deeper);
     for (int i = 0; i < SIDE * SIDE; i++)
         low[i] = NAN;
-    CHECK(sgm_tight_box_threshold(low, SIDE, &box) == 0);
+    CHECK(sgm_tight_box_threshold(low, SIDE, &box, 0) == 0);
     return check_report();
 }

@@ -350,11 +350,11 @@ static void check_stop_rule(void)
     CHECK(reason(20, 0, 200, 0.9f, 0.9f) == SGM_STOP_EMPTY);
     CHECK(reason(28, 8, 200, 0.9f, 0.9f) == SGM_STOP_NONE);
     CHECK(reason(31, 8, 200, 0.9f, 0.9f) == SGM_STOP_PLACE);
-    CHECK(reason(20, 8, 140, 0.9f, 0.9f) == SGM_STOP_NONE);
-    CHECK(reason(20, 8, 120, 0.9f, 0.9f) == SGM_STOP_APPEARANCE);
+    CHECK(reason(20, 8, 120, 0.9f, 0.9f) == SGM_STOP_NONE);
+    CHECK(reason(20, 8, 112, 0.9f, 0.9f) == SGM_STOP_APPEARANCE);
     CHECK(reason_in_ct(175) == SGM_STOP_NONE && reason_in_ct(225) == SGM_STOP_NONE);
     CHECK(reason_in_ct(170) == SGM_STOP_APPEARANCE && reason_in_ct(230) == SGM_STOP_APPEARANCE);
-    CHECK(reason_in(1, 20, 8, 120, 0.9f, 0.9f) == SGM_STOP_NONE);
+    CHECK(reason_in(1, 20, 8, 112, 0.9f, 0.9f) == SGM_STOP_NONE);
     CHECK(reason_in(1, 20, 8, 100, 0.9f, 0.9f) == SGM_STOP_APPEARANCE);
     for (int stop = SGM_STOP_LIMIT; stop < SGM_STOP_COUNT; stop++)
         CHECK(sgm_stop_name((sgm_stop)stop) != NULL);
