@@ -111,9 +111,20 @@ template <int DMAX, int R> struct attend_board {
     float scores[SIDE * R][TILE_KEYS + 1];
 };
 
+/* r and c. */
+static __device__ int row_of_thread()
+{
+    return (int)threadIdx.x / SIDE;
+}
+
+static __device__ int column_of_thread()
+{
+    return (int)threadIdx.x % SIDE;
+}
+
 /* What a thread keeps. */
 template <int DMAX, int R> struct attend_rows {
-    int r, c, group, h, first; /* `first` query of the block */
+    int group, h, first; /* `first` query of the block */
     int token[R];
     float top[R], sum[R], out[R][DMAX / SIDE];
 };
@@ -124,11 +135,10 @@ static __device__ void start_rows(const sgm_attend &a, attend_board<DMAX, R> &bo
 {
     const int TILE = SIDE * R;
     int tiles = (a.N + TILE - 1) / TILE, block = (int)blockIdx.x;
-    mine.r = (int)threadIdx.x / SIDE, mine.c = (int)threadIdx.x % SIDE;
     mine.first = block % tiles * TILE;
     mine.h = block / tiles % a.heads, mine.group = block / tiles / a.heads;
     for (int i = 0; i < R; i++) {
-        int row = mine.r * R + i, n = mine.first + row;
+        int row = row_of_thread() * R + i, n = mine.first + row;
         int token = n < a.N ? sgm_query_token(a, mine.group, n) : -1;
         int64_t at = (int64_t)token * a.q_row + a.q_part + mine.h * a.head_step;
         mine.token[i] = token;
@@ -136,7 +146,7 @@ static __device__ void start_rows(const sgm_attend &a, attend_board<DMAX, R> &bo
         mine.sum[i] = 0;
         for (int j = 0; j < DMAX / SIDE; j++)
             mine.out[i][j] = 0;
-        for (int d = mine.c; d < DMAX; d += SIDE)
+        for (int d = column_of_thread(); d < DMAX; d += SIDE)
             board.queries[row][d] = token >= 0 && d < a.D ? sgm_load(a.q, at + d) : 0;
     }
 }
@@ -166,15 +176,16 @@ static __device__ void score_rows(const sgm_attend &a, int start, attend_board<D
     for (int d = 0; d < DMAX; d++)
         for (int i = 0; i < R; i++)
             for (int j = 0; j < KEYS; j++)
-                score[i][j] += board.queries[mine.r * R + i][d] * board.keys[mine.c + j * SIDE][d];
+                score[i][j] += board.queries[row_of_thread() * R + i][d] *
+                               board.keys[column_of_thread() + j * SIDE][d];
     for (int i = 0; i < R; i++)
         for (int j = 0; j < KEYS; j++) {
-            int m = start + mine.c + j * SIDE, row = mine.r * R + i;
+            int m = start + column_of_thread() + j * SIDE, row = row_of_thread() * R + i;
             score[i][j] *= a.scale;
             if (a.bias != SGM_BIAS_NONE && mine.token[i] >= 0 && m < a.M)
                 score[i][j] += sgm_bias_of(a, mine.token[i], mine.h, mine.first + row, m);
             if (m >= a.M) score[i][j] = -INFINITY;
-            board.scores[row][mine.c + j * SIDE] = score[i][j];
+            board.scores[row][column_of_thread() + j * SIDE] = score[i][j];
         }
 }
 
@@ -192,7 +203,7 @@ static __device__ void exponential_rows(attend_board<DMAX, R> &board, attend_row
             mine.out[i][j] *= shrink;
         for (int j = 0; j < TILE_KEYS / SIDE; j++) {
             float p = expf(score[i][j] - mine.top[i]);
-            board.scores[mine.r * R + i][mine.c + j * SIDE] = p;
+            board.scores[row_of_thread() * R + i][column_of_thread() + j * SIDE] = p;
             mine.sum[i] += p;
         }
     }
@@ -204,15 +215,15 @@ static __device__ void finish_rows(const sgm_attend &a, attend_board<DMAX, R> &b
                                    const attend_rows<DMAX, R> &mine)
 {
     for (int i = 0; i < R; i++)
-        board.scores[mine.r * R + i][mine.c] = mine.sum[i];
+        board.scores[row_of_thread() * R + i][column_of_thread()] = mine.sum[i];
     __syncthreads();
     for (int i = 0; i < R; i++) {
         int64_t at = (int64_t)mine.token[i] * a.out_row + mine.h * a.D;
         float total = 0;
         for (int j = 0; j < SIDE; j++)
-            total += board.scores[mine.r * R + i][j];
+            total += board.scores[row_of_thread() * R + i][j];
         for (int j = 0; j < DMAX / SIDE; j++) {
-            int d = mine.c + j * SIDE;
+            int d = column_of_thread() + j * SIDE;
             if (mine.token[i] >= 0 && d < a.D) sgm_store(a.out, at + d, mine.out[i][j] / total);
         }
     }
@@ -234,7 +245,7 @@ static __global__ void __launch_bounds__(ATTEND_THREADS, 2) attend_kernel(sgm_at
         for (int i = 0; i < R; i++) {
             higher[i] = mine.top[i];
             for (int j = 0; j < TILE_KEYS; j++)
-                higher[i] = fmaxf(higher[i], board.scores[mine.r * R + i][j]);
+                higher[i] = fmaxf(higher[i], board.scores[row_of_thread() * R + i][j]);
         }
         __syncthreads(); /* everyone has its maximum */
         exponential_rows<DMAX, R>(board, mine, higher, score);
@@ -242,8 +253,8 @@ static __global__ void __launch_bounds__(ATTEND_THREADS, 2) attend_kernel(sgm_at
         for (int k = 0; k < TILE_KEYS; k++)
             for (int i = 0; i < R; i++)
                 for (int j = 0; j < DMAX / SIDE; j++)
-                    mine.out[i][j] +=
-                        board.scores[mine.r * R + i][k] * board.keys[k][mine.c + j * SIDE];
+                    mine.out[i][j] += board.scores[row_of_thread() * R + i][k] *
+                                      board.keys[k][column_of_thread() + j * SIDE];
         __syncthreads(); /* before the next tile overwrites */
     }
     finish_rows<DMAX, R>(a, board, mine);
