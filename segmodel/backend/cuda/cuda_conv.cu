@@ -44,6 +44,14 @@ static __global__ void pack_transposed_kernel(const float *w, int I, int O, int 
     sgm_store(packed, i, w[(in * O + out) * 4 + tap]);
 }
 
+/* w[O, taps] -> packed[taps, O] */
+static __global__ void pack_depthwise_kernel(const float *w, int O, int taps, int count,
+                                             float *packed)
+{
+    SGM_ELEMENT(i, count);
+    packed[i] = w[i % O * taps + i / O];
+}
+
 /* dw[O, I, taps] (+)= packed[O, taps, I] */
 static __global__ void unpack_kernel(const float *packed, int I, int taps, int count, float *dw,
                                      bool accumulate)
@@ -62,9 +70,20 @@ static __global__ void unpack_transposed_kernel(const float *packed, int I, int 
     sgm_give(&dw[i], packed[(tap * O + out) * I + in], accumulate);
 }
 
+/* A filter per channel, channels in fours: has a kernel of its own. */
+static bool is_depthwise(const sgm_step *step)
+{
+    const int64_t *w = step->in[1].shape.dim;
+    return step->node->op == SGM_OP_CONV2D && w[1] == 1 && w[0] == step->node->u.conv.groups &&
+           w[0] % SGM_VECTOR == 0;
+}
+
 size_t sgm_cuda_conv_pack_bytes(const sgm_step *step, sgm_dtype type)
 {
-    if (step->node->op == SGM_OP_CONV2D && !is_dense(step)) return 0;
+    if (is_depthwise(step))
+        type = SGM_F32;
+    else if (step->node->op == SGM_OP_CONV2D && !is_dense(step))
+        return 0;
     return (size_t)sgm_count_of(step->in[1].shape) * sgm_bytes_of(type);
 }
 
@@ -74,7 +93,10 @@ void sgm_cuda_conv_pack(sgm_cuda *cuda, const sgm_step *step, sgm_dtype type, vo
     const float *w = (const float *)step->in[1].data;
     int count = sgm_count_of(step->in[1].shape);
     sgm_floats to = {packed, type == SGM_BF16};
-    if (step->node->op == SGM_OP_CONV_TRANSPOSE)
+    if (is_depthwise(step))
+        SGM_LAUNCH(pack_depthwise_kernel, sgm_blocks(count), SGM_THREADS, cuda->stream, w,
+                   (int)d[0], (int)(d[2] * d[3]), count, (float *)packed);
+    else if (step->node->op == SGM_OP_CONV_TRANSPOSE)
         SGM_LAUNCH(pack_transposed_kernel, sgm_blocks(count), SGM_THREADS, cuda->stream, w,
                    (int)d[0], (int)d[1], count, to);
     else
@@ -348,7 +370,7 @@ static __global__ void grouped_kernel(conv_sizes c, sgm_floats x, const float *w
     sgm_store(out, i, sum);
 }
 
-/* A filter per channel: four channels per thread. */
+/* A filter per channel: four channels per thread; w is [taps, O]. */
 typedef struct depthwise_sizes {
     sgm_divisor groups, columns, rows; /* of channels; output pixels */
 } depthwise_sizes;
@@ -358,18 +380,19 @@ static __global__ void depthwise_kernel(conv_sizes c, depthwise_sizes d, sgm_flo
                                         sgm_floats residual, sgm_floats out, int count)
 {
     SGM_ELEMENT(i, count);
-    int g, column, row, taps = c.kh * c.kw, width = c.I / SGM_VECTOR;
+    int g, column, row, width = c.I / SGM_VECTOR;
     int b = sgm_divide_rest(sgm_divide_rest(sgm_divide_rest(i, d.groups, &g), d.columns, &column),
                             d.rows, &row);
     int y = row * c.stride - c.pad, z = column * c.stride - c.pad;
-    float sum[SGM_VECTOR] = {}, value[SGM_VECTOR];
+    float sum[SGM_VECTOR] = {}, value[SGM_VECTOR], factor[SGM_VECTOR];
     if (bias) sgm_load_f32<SGM_VECTOR>(bias, g, sum);
     for (int ky = 0; ky < c.kh; ky++)
         for (int kx = 0; kx < c.kw; kx++) {
             if (y + ky < 0 || y + ky >= c.H || z + kx < 0 || z + kx >= c.W) continue;
             sgm_load_group<SGM_VECTOR>(x, ((b * c.H + y + ky) * c.W + z + kx) * width + g, value);
+            sgm_load_f32<SGM_VECTOR>(w, (ky * c.kw + kx) * width + g, factor);
             for (int k = 0; k < SGM_VECTOR; k++)
-                sum[k] += value[k] * w[(g * SGM_VECTOR + k) * taps + ky * c.kw + kx];
+                sum[k] += value[k] * factor[k];
         }
     for (int k = 0; k < SGM_VECTOR; k++)
         sum[k] = sgm_act_of(act, sum[k]);
@@ -381,23 +404,25 @@ static __global__ void depthwise_kernel(conv_sizes c, depthwise_sizes d, sgm_flo
     sgm_store_group<SGM_VECTOR>(out, i, sum);
 }
 
+static void depthwise_forward(sgm_cuda *cuda, const sgm_step *step)
+{
+    sgm_cursor cursor = {(char *)step->scratch, 0};
+    conv_sizes c = sizes_of(step);
+    const float *w = (const float *)packed_weight(cuda, step, SGM_F32, &cursor);
+    depthwise_sizes d = {sgm_divisor_of(c.O / SGM_VECTOR), sgm_divisor_of(c.W2),
+                         sgm_divisor_of(c.H2)};
+    int groups = sgm_count_of(step->out.shape) / SGM_VECTOR;
+    SGM_LAUNCH(depthwise_kernel, sgm_blocks(groups), SGM_THREADS, cuda->stream, c, d,
+               sgm_floats_of(&step->in[0]), w, (const float *)step->in[2].data, (int)step->act,
+               sgm_floats_of(&step->residual), sgm_floats_of(&step->out), groups);
+}
+
 static void grouped_forward(sgm_cuda *cuda, const sgm_step *step)
 {
-    conv_sizes c = sizes_of(step);
-    sgm_floats x = sgm_floats_of(&step->in[0]), out = sgm_floats_of(&step->out);
-    sgm_floats residual = sgm_floats_of(&step->residual);
-    const float *w = (const float *)step->in[1].data, *bias = (const float *)step->in[2].data;
-    int count = sgm_count_of(step->out.shape), act = (int)step->act;
-    depthwise_sizes d = {sgm_divisor_of(c.O / SGM_VECTOR ? c.O / SGM_VECTOR : 1),
-                         sgm_divisor_of(c.W2), sgm_divisor_of(c.H2)};
-    if (c.Ig == 1 && c.Og == 1 && sgm_in_fours(x.data, x.bf16, c.O) &&
-        sgm_in_fours(out.data, out.bf16, c.O) && sgm_in_fours(bias, 0, c.O) &&
-        sgm_in_fours(residual.data, residual.bf16, c.O))
-        SGM_LAUNCH(depthwise_kernel, sgm_blocks(count / SGM_VECTOR), SGM_THREADS, cuda->stream, c,
-                   d, x, w, bias, act, residual, out, count / SGM_VECTOR);
-    else
-        SGM_LAUNCH(grouped_kernel, sgm_blocks(count), SGM_THREADS, cuda->stream, c, x, w, bias, act,
-                   residual, out);
+    SGM_LAUNCH(grouped_kernel, sgm_blocks(sgm_count_of(step->out.shape)), SGM_THREADS, cuda->stream,
+               sizes_of(step), sgm_floats_of(&step->in[0]), (const float *)step->in[1].data,
+               (const float *)step->in[2].data, (int)step->act, sgm_floats_of(&step->residual),
+               sgm_floats_of(&step->out));
 }
 
 static __global__ void grouped_data_kernel(conv_sizes c, const float *dy, const float *w, float *dx,
@@ -490,7 +515,10 @@ static sgm_status grouped_backward(sgm_cuda *cuda, const sgm_step *step)
 sgm_status sgm_cuda_conv2d(sgm_cuda *cuda, const sgm_step *step)
 {
     if (is_dense(step)) return dense_forward(cuda, step);
-    grouped_forward(cuda, step);
+    if (is_depthwise(step))
+        depthwise_forward(cuda, step);
+    else
+        grouped_forward(cuda, step);
     return SGM_OK;
 }
 
@@ -505,6 +533,7 @@ void sgm_cuda_conv2d_scratch(sgm_cuda *cuda, const sgm_step *step, bool backward
     if (is_dense(step) && backward) take_dense_gradients(cuda, step, cursor);
     if (is_dense(step) && !backward) take_dense(cuda, step, cursor);
     if (!is_dense(step) && backward) take_grouped(step, cursor);
+    if (is_depthwise(step) && !backward) packed_weight(cuda, step, SGM_F32, cursor);
 }
 
 /* ----------------------------------------------------------------------------------- transposed */
