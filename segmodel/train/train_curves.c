@@ -37,7 +37,7 @@ static double value_of(const sgm_log_row *row, int curve)
     }
 }
 
-/* The smoothed loss is the mean of the first twenty reports, then a running one. Validations have
+/* The smoothed loss is the mean of the first eight reports, then a running one. Validations have
  * rows without a loss. */
 static void fill_curve(const sgm_train_log *log, int curve, double *y)
 {
@@ -47,7 +47,7 @@ static void fill_curve(const sgm_train_log *log, int curve, double *y)
         y[i] = value_of(&log->rows[i], curve);
         if (curve != SMOOTH) continue;
         if (isfinite(y[i])) {
-            double share = ++reports < 20 ? 1.0 / reports : 0.05;
+            double share = ++reports < 8 ? 1.0 / reports : 0.125;
             mean = reports > 1 ? mean + share * (y[i] - mean) : y[i];
         }
         y[i] = mean;
