@@ -37,20 +37,22 @@ static double value_of(const sgm_log_row *row, int curve)
     }
 }
 
-/* The smoothed loss is the mean of the first eight reports, then a running one. Validations have
- * rows without a loss. */
+enum { SMOOTHED = 8 };
+
+/* The smoothed loss is the mean of the last eight reports: the first ones, far above all others,
+ * are soon forgotten. Validations have rows without a loss. */
 static void fill_curve(const sgm_train_log *log, int curve, double *y)
 {
-    double mean = NAN;
+    double last[SMOOTHED] = {0};
     int reports = 0;
     for (size_t i = 0; i < log->count; i++) {
         y[i] = value_of(&log->rows[i], curve);
         if (curve != SMOOTH) continue;
-        if (isfinite(y[i])) {
-            double share = ++reports < 8 ? 1.0 / reports : 0.125;
-            mean = reports > 1 ? mean + share * (y[i] - mean) : y[i];
-        }
-        y[i] = mean;
+        if (isfinite(y[i])) last[reports++ % SMOOTHED] = y[i];
+        double sum = 0;
+        for (int k = 0; k < SMOOTHED; k++)
+            sum += last[k];
+        y[i] = reports ? sum / (reports < SMOOTHED ? reports : SMOOTHED) : NAN;
     }
 }
 
