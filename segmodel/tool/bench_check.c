@@ -49,7 +49,8 @@ static sgm_status keep(const bench *b, sgm_session *session, const sgm_model_con
 {
     bench_reference *r = b->reference;
     sgm_mask mask;
-    r->embedding_count = (size_t)config->grid * (size_t)config->grid * (size_t)config->decoder.dim;
+    r->embedding_count = (size_t)sgm_config_embedding_rows(config) * (size_t)config->grid *
+                         (size_t)config->decoder.dim;
     r->logits_count =
         16 * (size_t)config->grid * (size_t)config->grid * (size_t)config->decoder.mask_tokens;
     if (r->embedding_count > BENCH_ROOM || r->logits_count > BENCH_ROOM)
