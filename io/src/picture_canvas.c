@@ -50,7 +50,7 @@ sgio_status sgio_canvas_create(sgio_canvas *canvas, int64_t width, int64_t heigh
     if (width < 1 || height < 1 || width > MOST_PIXELS / height)
         return sgio_fail(SGIO_USAGE, "a picture of %lld x %lld pixels is not possible",
                          (long long)width, (long long)height);
-    canvas->rgb = malloc((size_t)(width * height * 3));
+    canvas->rgb = calloc((size_t)(width * height), 3);
     if (!canvas->rgb) return sgio_fail_memory((size_t)(width * height * 3), "a picture");
     canvas->width = (int)width;
     canvas->height = (int)height;
