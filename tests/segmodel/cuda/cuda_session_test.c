@@ -2,11 +2,11 @@
  * as on the CPU, recorded plans, batches. On the emulated one also with work done as early and as
  * late as CUDA may do it, and with devices that are too small, busy or lost. */
 #include "../check.h"
+#include "../volume/disc_volume.h"
 #include "backend/picture.h"
 #include "core/context.h"
 #include "predict/postprocess.h"
 #include "predict/session_batch.h"
-#include "segmodel/volume.h"
 
 #include <stdlib.h>
 
@@ -20,7 +20,7 @@ static void emulation_eager(int on)
 }
 #endif
 
-enum { SIDE = 48, SLICES = 6, VOXELS = SIDE * SIDE * SLICES };
+enum { SLICES = 6, VOXELS = DISC_SLICE * SLICES };
 enum { OUT_OF_MEMORY = 2, DEVICES_UNAVAILABLE = 46, NO_KERNEL_IMAGE = 209, ILLEGAL_ADDRESS = 700 };
 
 static const char *weights;
@@ -275,23 +275,9 @@ static void recordings_give_the_same(sgm_model *model, const char *fails)
 
 static int16_t voxels[VOXELS];
 
-static sgm_volume make_volume(void)
-{
-    for (int i = 0; i < VOXELS; i++) {
-        int x = i % SIDE - 20, y = i / SIDE % SIDE - 25, z = i / SIDE / SIDE;
-        voxels[i] = (int16_t)(x * x + y * y < 150 ? 120 + 4 * z : -50 + (7 * x + 3 * y) % 40);
-    }
-    return (sgm_volume){.data = voxels,
-                        .type = SGM_VOXEL_I16,
-                        .channels = 1,
-                        .size = {SIDE, SIDE, SLICES},
-                        .matrix = {{1, 0, 0, 0}, {0, 1, 0, 0}, {0, 0, 4, 0}},
-                        .is_hounsfield = 1};
-}
-
 static void volumes_are_the_cpus(sgm_model *cpu, sgm_model *cuda, sgm_zoom_mode zoom, bool seeded)
 {
-    sgm_volume volume = make_volume();
+    sgm_volume volume = disc_volume(voxels, SLICES);
     sgm_roi roi = {{20, 25, 2.5}, {{13, 0, 0}, {0, 13, 0}, {0, 0, 3}}};
     sgm_seed seed = {{20, 25, 1}, SGM_FOREGROUND};
     sgm_object object = {.name = "disc", .rois = &roi, .roi_count = 1};

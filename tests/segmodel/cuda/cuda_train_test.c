@@ -2,24 +2,11 @@
  * and images give the same losses and, within rounding, the same weights, moments and averages,
  * whatever the update consists of. On the device alone: going on from a saved state to the bit, and
  * stopping at a loss that is no number. Runs in the current folder. */
-#include <dirent.h>
+#include "../train/train_run.h"
+
 #include <stdlib.h>
-#include <unistd.h>
 
-#include "../check.h"
-#include "checkpoint/checkpoint.h"
-#include "core/status.h"
-#include "segmodel/train.h"
-#include "train/pack.h"
-#include "train/synth.h"
-
-#define NETWORK                                                                                    \
-    "architecture = tiny_vit protocol=sam norm=layer image=32 decoder_dim=32 decoder_heads=4 "     \
-    "decoder_depth=2 decoder_mlp=64 mask_tokens=4 stem_kernel=3 stem_strides=2,1 "                 \
-    "dims=16,24,32,32 "                                                                            \
-    "depths=1,1,1,1 heads=1,1,1,1 windows=8,8,8,8 merge_strides=2,1,1 expand=2 mlp_ratio=2\n"      \
-    "batch = 1\nsynthetic = 1\n"
-
+#define ONE_IMAGE "batch = 1\nsynthetic = 1\n"
 #define EVERY_STEP "report_every = 1\nsave_every = 0\n"
 #define UNSEEN "validate_every = 0\nvalidate_objects = 0\n"
 
@@ -49,102 +36,23 @@ static const train_case cases[] = {
     {"bf16", UNSEEN "steps = 3\nrate = 1e-3\nbf16 = 1\nema = 0.9\n", 3e-2, 1e-3, 0.3},
 };
 
-enum { STEPS = 10, SIDE = 64, PIXELS = SIDE * SIDE };
-
 #define PACK "cuda_train.pack"
 #define SETTINGS "cuda_train.cfg"
 
-/* ------------------------------------------------------------------------------------- runs */
-
-typedef struct run {
-    sgm_device device;
-    const char *out;
-    int resume;
-    int64_t stop_at; /* the cancel callback says stop after this step; 0: never */
-    int64_t step;
-    double loss[STEPS];
-    int count;
-    sgm_train_result result;
-} run;
-
-static int stops(void *user)
+static run new_run(sgm_device device, const char *out)
 {
-    run *r = user;
-    return r->stop_at && r->step >= r->stop_at;
-}
-
-static void note(void *user, const sgm_train_report *report)
-{
-    run *r = user;
-    r->step = report->step;
-    if (!report->event && r->count < STEPS) r->loss[r->count++] = report->loss;
-}
-
-/* Two images that the network never sees, to validate on. */
-static void make_pack(void)
-{
-    static float image[3 * PIXELS], scratch[SGM_SYNTH_SCRATCH(SIDE)];
-    static uint8_t pixels[3 * PIXELS], mask[PIXELS];
-    sgm_pack_writer *writer;
-    sgm_pack_set set = {"synthetic", "none", "", false, false, false};
-    int index;
-    CHECK_OK(sgm_pack_writer_open(PACK, 0, &writer));
-    CHECK_OK(sgm_pack_writer_set(writer, &set, &index));
-    for (int k = 0; k < 4; k++) {
-        sgm_synth(11, (uint64_t)k, SIDE, image, mask, scratch);
-        for (int i = 0; i < 3 * PIXELS; i++)
-            pixels[i] = (uint8_t)image[i];
-        sgm_pack_item item = {"item", 0,      k < 2 ? SGM_SPLIT_TRAIN : SGM_SPLIT_VALIDATION,
-                              SIDE,   SIDE,   3,
-                              1,      pixels, mask};
-        CHECK_OK(sgm_pack_writer_item(writer, &item));
-    }
-    CHECK_OK(sgm_pack_writer_finish(writer));
+    remove_folder(out);
+    return (run){.device = device, .config = SETTINGS, .pack = PACK, .out = out};
 }
 
 static void write_settings(const char *rhythm, const char *settings)
 {
-    FILE *stream = fopen(SETTINGS, "w");
-    CHECK(stream && fprintf(stream, NETWORK "%s%s", rhythm, settings) > 0 && fclose(stream) == 0);
-}
-
-static void remove_folder(const char *path)
-{
-    DIR *list = opendir(path);
-    for (struct dirent *entry; list && (entry = readdir(list));) {
-        char file[512];
-        snprintf(file, sizeof file, "%s/%s", path, entry->d_name);
-        unlink(file);
-    }
-    if (list) closedir(list);
-    rmdir(path);
-}
-
-static sgm_status train(run *r)
-{
-    sgm_context *context;
-    sgm_context_options how = {.device = r->device,
-                               .precision = SGM_PRECISION_FP32,
-                               .threads = 2,
-                               .cancel = stops,
-                               .cancel_user = r};
-    SGM_TRY(sgm_context_create(&how, &context));
-    sgm_train_options options = {SETTINGS, PACK, r->out, r->resume, note, r};
-    if (!r->resume) remove_folder(r->out);
-    sgm_status status = sgm_train(context, &options, &r->result);
-    sgm_context_destroy(context);
-    return status;
+    char text[2048];
+    snprintf(text, sizeof text, "%s%s%s", NETWORK ONE_IMAGE, rhythm, settings);
+    write_config(SETTINGS, text);
 }
 
 /* ------------------------------------------------------------------------------- comparisons */
-
-static sgm_checkpoint *open_file(const run *r, const char *name)
-{
-    char path[512];
-    sgm_checkpoint *file;
-    snprintf(path, sizeof path, "%s/%s", r->out, name);
-    return CHECK_OK(sgm_checkpoint_open(path, &file)) ? file : NULL;
-}
 
 typedef struct distance {
     double error, norm;
@@ -188,34 +96,18 @@ static void compare_kind(const train_case *c, sgm_checkpoint *a, sgm_checkpoint 
 static void compare_files(const train_case *c, const run *want, const run *got)
 {
     static const char *const KINDS[] = {"value/", "average/", "first/", "second/"};
-    sgm_checkpoint *a = open_file(want, "state.safetensors");
-    sgm_checkpoint *b = open_file(got, "state.safetensors");
+    sgm_checkpoint *a = open_saved(want, "state.safetensors");
+    sgm_checkpoint *b = open_saved(got, "state.safetensors");
     if (!a || !b) return;
     CHECK(sgm_checkpoint_count(a) == sgm_checkpoint_count(b) && sgm_checkpoint_count(a) > 50);
     for (int i = 0; i < 4; i++)
         compare_kind(c, a, b, KINDS[i], i < 2 ? c->values : c->moments);
     sgm_checkpoint_close(a);
     sgm_checkpoint_close(b);
-    a = open_file(want, "last.safetensors");
-    b = open_file(got, "last.safetensors");
+    a = open_saved(want, "last.safetensors");
+    b = open_saved(got, "last.safetensors");
     if (!a || !b) return;
     compare_kind(c, a, b, "", c->values);
-    sgm_checkpoint_close(a);
-    sgm_checkpoint_close(b);
-}
-
-static void check_same(const run *x, const run *y, const char *name)
-{
-    sgm_checkpoint *a = open_file(x, name), *b = open_file(y, name);
-    if (!a || !b) return;
-    CHECK(sgm_checkpoint_count(a) == sgm_checkpoint_count(b) && sgm_checkpoint_count(a) > 50);
-    for (size_t i = 0; i < sgm_checkpoint_count(a); i++) {
-        const sgm_stored_tensor *t = sgm_checkpoint_tensor(a, i);
-        const sgm_stored_tensor *u = sgm_checkpoint_find(b, t->name);
-        if (CHECK(u && t->byte_size == u->byte_size) &&
-            !CHECK(!memcmp(t->data, u->data, t->byte_size)))
-            fprintf(stderr, "    %s %s\n", name, t->name);
-    }
     sgm_checkpoint_close(a);
     sgm_checkpoint_close(b);
 }
@@ -224,15 +116,15 @@ static void check_same(const run *x, const run *y, const char *name)
 
 static sgm_status check_case(const train_case *c)
 {
-    run cuda = {.device = SGM_DEVICE_CUDA, .out = "cuda_train_gpu"};
-    run cpu = {.device = SGM_DEVICE_CPU, .out = "cuda_train_cpu"};
+    run cuda = new_run(SGM_DEVICE_CUDA, "cuda_train_gpu");
+    run cpu = new_run(SGM_DEVICE_CPU, "cuda_train_cpu");
     write_settings(EVERY_STEP, c->settings);
     sgm_status status = train(&cuda);
     if (status == SGM_DEVICE) return status;
     CHECK_OK(status);
     CHECK_OK(train(&cpu));
-    CHECK(cuda.count == cpu.count && cpu.count == (int)cpu.result.step && cpu.count >= 3);
-    for (int i = 0; i < cpu.count; i++) { /* grows with the weights' differences */
+    CHECK(cuda.losses == cpu.losses && cpu.losses == (int)cpu.result.step && cpu.losses >= 3);
+    for (int i = 0; i < cpu.losses; i++) { /* grows with the weights' differences */
         double limit = i || c->loss > 1e-3 ? c->loss : 1e-5;
         CHECK_NEAR(cuda.loss[i], cpu.loss[i], limit * fabs(cpu.loss[i]));
     }
@@ -247,8 +139,9 @@ static sgm_status check_case(const train_case *c)
 /* Stopped in the middle and resumed: the same bits as without. */
 static void check_resume(void)
 {
-    run whole = {.device = SGM_DEVICE_CUDA, .out = "cuda_train_whole"};
-    run broken = {.device = SGM_DEVICE_CUDA, .out = "cuda_train_broken", .stop_at = 3};
+    run whole = new_run(SGM_DEVICE_CUDA, "cuda_train_whole");
+    run broken = new_run(SGM_DEVICE_CUDA, "cuda_train_broken");
+    broken.stop_at = 3;
     write_settings(EVERY_STEP,
                    "steps = 5\naccumulate = 2\nema = 0.9\nvalidate_every = 4\nwarmup = 2\n"
                    "validate_objects = 2\ninteraction = 0.5\nrate = 1e-3\nbf16 = 1\n");
@@ -259,8 +152,8 @@ static void check_resume(void)
     broken.resume = 1;
     CHECK_OK(train(&broken));
     CHECK(broken.result.step == 5);
-    check_same(&whole, &broken, "state.safetensors");
-    check_same(&whole, &broken, "best.safetensors");
+    check_same_file(&whole, &broken, "state.safetensors");
+    check_same_file(&whole, &broken, "best.safetensors");
     remove_folder(whole.out);
     remove_folder(broken.out);
 }
@@ -269,7 +162,7 @@ static void check_resume(void)
  * name the step it belongs to and its image, and nothing later may be saved. */
 static void check_nan(void)
 {
-    run r = {.device = SGM_DEVICE_CUDA, .out = "cuda_train_nan"};
+    run r = new_run(SGM_DEVICE_CUDA, "cuda_train_nan");
     write_settings("report_every = 99\nsave_every = 2\n",
                    UNSEEN "steps = 60\nrate = 10\nclip = 0\nwarmup = 0\noptimizer = sgd\n"
                           "interaction = 0\n");
@@ -283,7 +176,7 @@ static void check_nan(void)
     CHECK(step > 1 && image == step - 1 && r.result.step == step - 1);
     snprintf(file, sizeof file, "%s/state.safetensors", r.out);
     if (step > 2) CHECK(access(file, F_OK) == 0);
-    sgm_checkpoint *state = access(file, F_OK) == 0 ? open_file(&r, "state.safetensors") : NULL;
+    sgm_checkpoint *state = access(file, F_OK) == 0 ? open_saved(&r, "state.safetensors") : NULL;
     for (size_t i = 0; state && i < sgm_checkpoint_count(state); i++) {
         distance d = {0};
         const sgm_stored_tensor *t = sgm_checkpoint_tensor(state, i);
@@ -296,7 +189,7 @@ static void check_nan(void)
 
 int main(void)
 {
-    make_pack();
+    make_pack(PACK, 2, true);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         if (check_case(&cases[i]) == SGM_DEVICE) {
             printf("skipped: %s\n", sgm_last_message());

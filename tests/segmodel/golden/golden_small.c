@@ -136,13 +136,8 @@ int main(int argc, char **argv)
                 "usage: golden_small sam|medsam|samus|samihs WEIGHTS GOLDEN [cpu|ref|cuda]\n");
         return 1;
     }
-    const char *device = argc > 4 ? argv[4] : "cpu";
-    sgm_context_options options = {.precision = SGM_PRECISION_FP32,
-                                   .device = !strcmp(device, "ref")    ? SGM_DEVICE_REFERENCE
-                                             : !strcmp(device, "cuda") ? SGM_DEVICE_CUDA
-                                                                       : SGM_DEVICE_CPU};
     sgm_context *context = NULL;
-    sgm_status status = sgm_context_create(&options, &context);
+    sgm_status status = small_case_context(argc > 4 ? argv[4] : "cpu", &context);
     if (status == SGM_DEVICE) {
         printf("left out: %s\n", sgm_last_message());
         return 77;

@@ -79,3 +79,11 @@ void small_case_input(const sgm_model_config *config, int index, sgm_frame *fram
     CHECK_OK(sgm_preprocess(config, &image, input, frame));
     free(rgb);
 }
+
+sgm_status small_case_context(const char *device, sgm_context **context)
+{
+    sgm_context_options options = {.precision = SGM_PRECISION_FP32, .device = SGM_DEVICE_CPU};
+    if (!strcmp(device, "ref")) options.device = SGM_DEVICE_REFERENCE;
+    if (!strcmp(device, "cuda")) options.device = SGM_DEVICE_CUDA;
+    return sgm_context_create(&options, context);
+}

@@ -19,4 +19,7 @@ const small_case *small_case_find(const char *name);
  * nothing to do here; SAMIHS's percentiles are left out by the golden. Counts failed checks. */
 void small_case_input(const sgm_model_config *config, int index, sgm_frame *frame, float *input);
 
+/* FP32 on "cpu", "ref" or "cuda". */
+sgm_status small_case_context(const char *device, sgm_context **context);
+
 #endif

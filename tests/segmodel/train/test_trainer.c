@@ -1,116 +1,20 @@
 /* Whole small runs: learning by heart, resuming to the bit, stopping at a loss that is no number,
  * a full disk, and what is refused. Runs in the current folder. */
-#include <dirent.h>
+#include "train_run.h"
+
 #include <stdlib.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
-#include "../check.h"
-#include "checkpoint/checkpoint.h"
-#include "core/status.h"
-#include "segmodel/train.h"
-#include "train/pack.h"
-#include "train/synth.h"
+enum { IMAGES = 8 };
 
-enum { SIDE = 64, PIXELS = SIDE * SIDE, IMAGES = 8 };
+#define PACK "test_trainer.pack"
 
-#define NETWORK                                                                                    \
-    "architecture = tiny_vit protocol=sam norm=layer image=32 decoder_dim=32 decoder_heads=4 "     \
-    "decoder_depth=2 decoder_mlp=64 mask_tokens=4 stem_kernel=3 stem_strides=2,1 "                 \
-    "dims=16,24,32,32 "                                                                            \
-    "depths=1,1,1,1 heads=1,1,1,1 windows=8,8,8,8 merge_strides=2,1,1 expand=2 mlp_ratio=2\n"
-
-/* The same images for training and, under another name, for validation: what is learnt by heart can
- * be asked back. */
-static void make_pack(const char *path, int images)
+/* A run on the CPU into a new folder. */
+static run cpu_run(const char *config, const char *out)
 {
-    static float image[3 * PIXELS], scratch[SGM_SYNTH_SCRATCH(SIDE)];
-    static uint8_t pixels[3 * PIXELS], mask[PIXELS];
-    sgm_pack_writer *writer;
-    sgm_pack_set set = {"synthetic", "none", "", false, false, false};
-    int index;
-    CHECK_OK(sgm_pack_writer_open(path, 0, &writer));
-    CHECK_OK(sgm_pack_writer_set(writer, &set, &index));
-    for (int k = 0; k < 2 * images; k++) {
-        sgm_synth(11, (uint64_t)(k % images), SIDE, image, mask, scratch);
-        for (int i = 0; i < 3 * PIXELS; i++)
-            pixels[i] = (uint8_t)image[i];
-        sgm_pack_item item = {"item", 0,      k < images ? SGM_SPLIT_TRAIN : SGM_SPLIT_VALIDATION,
-                              SIDE,   SIDE,   3,
-                              1,      pixels, mask};
-        CHECK_OK(sgm_pack_writer_item(writer, &item));
-    }
-    CHECK_OK(sgm_pack_writer_finish(writer));
-}
-
-static void write_config(const char *path, const char *text)
-{
-    FILE *stream = fopen(path, "w");
-    CHECK(stream && fputs(text, stream) >= 0 && fclose(stream) == 0);
-}
-
-static void remove_folder(const char *path)
-{
-    DIR *list = opendir(path);
-    for (struct dirent *entry; list && (entry = readdir(list));) {
-        char file[512];
-        snprintf(file, sizeof file, "%s/%s", path, entry->d_name);
-        unlink(file);
-    }
-    if (list) closedir(list);
-    rmdir(path);
-}
-
-typedef struct run {
-    const char *config, *out;
-    int resume;
-    int64_t stop_at; /* the cancel callback says stop after this step; 0: never */
-    int64_t step;
-    sgm_train_result result;
-} run;
-
-static int stops(void *user)
-{
-    run *r = user;
-    return r->stop_at && r->step >= r->stop_at;
-}
-
-static void note_step(void *user, const sgm_train_report *report)
-{
-    ((run *)user)->step = report->step;
-}
-
-static sgm_status train(run *r)
-{
-    sgm_context *context;
-    sgm_context_options device = {
-        .device = SGM_DEVICE_CPU, .threads = 2, .cancel = stops, .cancel_user = r};
-    SGM_TRY(sgm_context_create(&device, &context));
-    sgm_train_options options = {r->config, "test_trainer.pack", r->out, r->resume, note_step, r};
-    sgm_status status = sgm_train(context, &options, &r->result);
-    sgm_context_destroy(context);
-    return status;
-}
-
-/* All tensors of two files are the same bits. */
-static void check_same(const char *a_path, const char *b_path)
-{
-    sgm_checkpoint *a, *b;
-    if (!CHECK_OK(sgm_checkpoint_open(a_path, &a)) || !CHECK_OK(sgm_checkpoint_open(b_path, &b)))
-        return;
-    CHECK(sgm_checkpoint_count(a) == sgm_checkpoint_count(b) && sgm_checkpoint_count(a) > 50);
-    for (size_t i = 0; i < sgm_checkpoint_count(a); i++) {
-        const sgm_stored_tensor *x = sgm_checkpoint_tensor(a, i);
-        const sgm_stored_tensor *y = sgm_checkpoint_find(b, x->name);
-        if (!CHECK(y && x->byte_size == y->byte_size)) continue;
-        if (memcmp(x->data, y->data, x->byte_size) != 0) {
-            CHECK(!"tensors differ");
-            fprintf(stderr, "    %s\n", x->name);
-        }
-    }
-    sgm_checkpoint_close(a);
-    sgm_checkpoint_close(b);
+    remove_folder(out);
+    return (run){.device = SGM_DEVICE_CPU, .config = config, .pack = PACK, .out = out};
 }
 
 #define SHORT                                                                                      \
@@ -120,11 +24,10 @@ static void check_same(const char *a_path, const char *b_path)
 
 static void check_resume(void)
 {
-    run whole = {.config = "short.cfg", .out = "run_whole"};
-    run broken = {.config = "short.cfg", .out = "run_broken", .stop_at = 5};
+    run whole = cpu_run("short.cfg", "run_whole");
+    run broken = cpu_run("short.cfg", "run_broken");
+    broken.stop_at = 5;
     write_config("short.cfg", SHORT);
-    remove_folder(whole.out);
-    remove_folder(broken.out);
     CHECK_OK(train(&whole));
     CHECK(whole.result.step == 9);
     CHECK_STATUS(train(&broken), SGM_CANCELLED, NULL);
@@ -133,8 +36,8 @@ static void check_resume(void)
     broken.resume = 1;
     CHECK_OK(train(&broken));
     CHECK(broken.result.step == 9);
-    check_same("run_whole/state.safetensors", "run_broken/state.safetensors");
-    check_same("run_whole/best.safetensors", "run_broken/best.safetensors");
+    check_same_file(&whole, &broken, "state.safetensors");
+    check_same_file(&whole, &broken, "best.safetensors");
     CHECK(access("run_broken/log.csv", F_OK) == 0 && access("run_broken/curves.png", F_OK) == 0);
     /* a state of another run is refused */
     write_config("other.cfg", SHORT "seed = 2\n");
@@ -156,11 +59,10 @@ static void check_resume(void)
 /* A warm start takes what the file has; frozen parts stay as they were. */
 static void check_warm_start(void)
 {
-    run warm = {.config = "warm.cfg", .out = "run_warm"};
+    run warm = cpu_run("warm.cfg", "run_warm");
     write_config("warm.cfg", "init = run_whole/best.safetensors\nsteps = 3\nbatch = 2\n"
                              "validate_every = 0\nsave_every = 0\nvalidate_objects = 0\n"
                              "freeze = image_encoder.*\nrate = 1e-3\n");
-    remove_folder(warm.out);
     if (!CHECK_OK(train(&warm))) return;
     sgm_checkpoint *before, *after;
     CHECK_OK(sgm_checkpoint_open("run_whole/best.safetensors", &before));
@@ -182,13 +84,12 @@ static void check_warm_start(void)
  * so this is learning what the images show and not one fixed answer. */
 static void check_overfit(void)
 {
-    run r = {.config = "overfit.cfg", .out = "run_overfit"};
+    run r = cpu_run("overfit.cfg", "run_overfit");
     write_config("overfit.cfg",
                  NETWORK "steps = 2000\nbatch = 8\naugmentation = 0\nsynthetic = 0\ntight = 1\n"
                          "box_noise = 0\nrate = 3e-3\nwarmup = 30\nvalidate_every = 0\n"
                          "save_every = 0\nvalidate_objects = 64\ninteraction = 0\n"
                          "report_every = 50\nema = 0.98\nweight_decay = 0\n");
-    remove_folder(r.out);
     if (!CHECK_OK(train(&r))) return;
     FILE *log = fopen("run_overfit/log.csv", "r");
     char line[512];
@@ -209,7 +110,7 @@ static void check_other_losses(void)
     static const char *const LOSSES[] = {"sam", "samus", "samihs", "medsam", "balanced"};
     for (int i = 0; i < 5; i++) {
         char text[2048];
-        run r = {.config = "loss.cfg", .out = "run_loss"};
+        run r = cpu_run("loss.cfg", "run_loss");
         snprintf(text, sizeof text, "%s%s%s%s",
                  NETWORK
                  "steps = 40\nbatch = 4\nprior = 0\nrate = 2e-3\n"
@@ -217,7 +118,6 @@ static void check_other_losses(void)
                  "warmup = 5\nloss = ",
                  LOSSES[i], "\n", "interaction = 0.2\n");
         write_config("loss.cfg", text);
-        remove_folder(r.out);
         if (!CHECK_OK(train(&r))) continue;
         double first = 0, last = 0;
         char line[512];
@@ -233,11 +133,10 @@ static void check_other_losses(void)
 
 static void check_refusals(void)
 {
-    run r = {.config = "nan.cfg", .out = "run_nan"};
+    run r = cpu_run("nan.cfg", "run_nan");
     write_config("nan.cfg", NETWORK "steps = 50\nbatch = 2\nrate = 10\nclip = 0\nwarmup = 0\n"
                                     "optimizer = sgd\nvalidate_every = 0\nsave_every = 1\n"
                                     "synthetic = 0\nvalidate_objects = 0\n");
-    remove_folder(r.out);
     CHECK_STATUS(train(&r), SGM_INTERNAL, "synthetic/item"); /* the step's data are named */
     CHECK(access("run_nan/last.safetensors", F_OK) == 0);
     remove_folder(r.out);
@@ -287,7 +186,8 @@ static sgm_status train_on(run *r, int64_t steps)
 static void check_full_disk(void)
 {
     static const char *const DISK = "full_disk", *const FILL = "full_disk/filler";
-    run r = {.config = "full.cfg", .out = "full_disk/run", .resume = 1};
+    run r = cpu_run("full.cfg", "full_disk/run");
+    r.resume = 1;
     mkdir(DISK, 0777);
     if (mount("tmpfs", DISK, "tmpfs", 0, "size=64m") != 0) {
         printf("left out: a full disk (no right to mount a small one)\n");
@@ -311,7 +211,7 @@ static void check_full_disk(void)
 
 int main(void)
 {
-    make_pack("test_trainer.pack", IMAGES);
+    make_pack(PACK, IMAGES, false);
     check_resume();
     check_warm_start();
     check_refusals();
@@ -320,8 +220,8 @@ int main(void)
     check_overfit();
     remove_folder("run_whole");
     remove_folder("run_broken");
-    static const char *const FILES[] = {"test_trainer.pack", "short.cfg",   "other.cfg",
-                                        "warm.cfg",          "overfit.cfg", "nan.cfg"};
+    static const char *const FILES[] = {PACK,       "short.cfg",   "other.cfg",
+                                        "warm.cfg", "overfit.cfg", "nan.cfg"};
     for (size_t i = 0; i < sizeof FILES / sizeof *FILES; i++)
         unlink(FILES[i]);
     return check_report();

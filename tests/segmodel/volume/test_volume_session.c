@@ -2,13 +2,14 @@
  * SAM of hash weights: masks mean nothing, but everything is wired as it will be). */
 #include "check.h"
 
+#include "disc_volume.h"
 #include "segmodel/zoom.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
-enum { SIDE = 48, SLICES = 5, VOXELS = SIDE * SIDE * SLICES };
+enum { SIDE = DISC_SIDE, SLICES = 5, VOXELS = DISC_SLICE * SLICES };
 
 static int16_t voxels[VOXELS];
 static int cancelling;
@@ -19,26 +20,12 @@ static int cancel(void *user)
     return cancelling;
 }
 
-static sgm_volume make_volume(void)
-{
-    for (int i = 0; i < VOXELS; i++) {
-        int x = i % SIDE - 20, y = i / SIDE % SIDE - 25, z = i / SIDE / SIDE;
-        voxels[i] = (int16_t)(x * x + y * y < 150 ? 120 + 4 * z : -50 + (7 * x + 3 * y) % 40);
-    }
-    return (sgm_volume){.data = voxels,
-                        .type = SGM_VOXEL_I16,
-                        .channels = 1,
-                        .size = {SIDE, SIDE, SLICES},
-                        .matrix = {{1, 0, 0, 0}, {0, 1, 0, 0}, {0, 0, 4, 0}},
-                        .is_hounsfield = 1};
-}
-
 /* A box on every slice, whole slice or crop; the second run takes everything from the cache. */
 static void check_cached(sgm_model *model, sgm_zoom_mode zoom)
 {
     char folder[] = "test_session.XXXXXX", command[64];
     CHECK(mkdtemp(folder) != NULL);
-    sgm_volume volume = make_volume();
+    sgm_volume volume = disc_volume(voxels, SLICES);
     sgm_roi roi = {{20, 25, 2}, {{13, 0, 0}, {0, 13, 0}, {0, 0, 2}}};
     sgm_object object = {.name = "disc", .rois = &roi, .roi_count = 1};
     sgm_volume_result first, second;
@@ -109,7 +96,7 @@ static void check_zoom(sgm_model *model)
 
 static void check_cancel(sgm_model *model)
 {
-    sgm_volume volume = make_volume();
+    sgm_volume volume = disc_volume(voxels, SLICES);
     sgm_seed seed = {{20, 25, 2}, SGM_FOREGROUND};
     sgm_object object = {.seeds = &seed, .seed_count = 1};
     sgm_volume_result result;

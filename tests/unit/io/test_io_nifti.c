@@ -1,6 +1,6 @@
 /* NIfTI files written here byte by byte: transforms, types, byte orders, and what is refused. */
 #include "io_test_files.h"
-#include "sgio/volume.h"
+#include "io_test_volume.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -66,25 +66,9 @@ static nifti make(int big)
     return file;
 }
 
-static sgio_volume volume;
-
 static void save(const char *name, const nifti *file)
 {
     write_file(name, file->bytes, sizeof file->bytes);
-}
-
-static sgio_status load(const char *name)
-{
-    sgio_volume_clear(&volume);
-    return sgio_volume_read(scratch_path(name), NULL, &volume);
-}
-
-static void expect_refused(const char *name, const char *reason)
-{
-    assert_int_equal(load(name), SGIO_UNREADABLE);
-    assert_true(holds(sgio_last_message(), name));
-    assert_true(holds(sgio_last_message(), reason));
-    assert_null(volume.data);
 }
 
 static void expect_matrix(const double wanted[3][4])
@@ -239,19 +223,19 @@ static void test_refuses_contents(void **state)
     put16(&file, 40, 4);
     put16(&file, 48, 20);
     save("four.nii", &file);
-    expect_refused("four.nii", "20 volumes");
+    expect_file_refused("four.nii", "20 volumes");
     file = make(0);
     put16(&file, 70, 32);
     save("complex.nii", &file);
-    expect_refused("complex.nii", "complex64");
+    expect_file_refused("complex.nii", "complex64");
     file = make(0);
     put16(&file, 70, 128);
     save("rgb.nii", &file);
-    expect_refused("rgb.nii", "RGB");
+    expect_file_refused("rgb.nii", "RGB");
     file = make(0);
     memset(file.bytes + 344, 0, 4);
     save("analyze.nii", &file);
-    expect_refused("analyze.nii", "ANALYZE");
+    expect_file_refused("analyze.nii", "ANALYZE");
 }
 
 static void test_refuses_geometry(void **state)
@@ -263,13 +247,13 @@ static void test_refuses_geometry(void **state)
     nifti file = make(0);
     set_sform(&file, zero);
     save("zero.nii", &file);
-    expect_refused("zero.nii", "zero");
+    expect_file_refused("zero.nii", "zero");
     set_sform(&file, flat);
     save("flat.nii", &file);
-    expect_refused("flat.nii", "one plane");
+    expect_file_refused("flat.nii", "one plane");
     set_sform(&file, broken);
     save("nan.nii", &file);
-    expect_refused("nan.nii", "not a number");
+    expect_file_refused("nan.nii", "not a number");
 }
 
 static void test_refuses_damage(void **state)
@@ -277,19 +261,19 @@ static void test_refuses_damage(void **state)
     (void)state;
     nifti file = make(0);
     write_file("empty.nii", "", 0);
-    expect_refused("empty.nii", "too short");
+    expect_file_refused("empty.nii", "too short");
     write_file("text.nii.gz", "hello", 5);
-    expect_refused("text.nii.gz", "too short");
+    expect_file_refused("text.nii.gz", "too short");
     write_file("short.nii", file.bytes, sizeof file.bytes - 1);
-    expect_refused("short.nii", "truncated");
+    expect_file_refused("short.nii", "truncated");
     put16(&file, 42, 32767);
     put16(&file, 44, 32767);
     put16(&file, 46, 32767); /* 70 TB announced */
     save("huge.nii", &file);
-    expect_refused("huge.nii", "truncated");
+    expect_file_refused("huge.nii", "truncated");
     put16(&file, 42, -3);
     save("negative.nii", &file);
-    expect_refused("negative.nii", "size -3");
+    expect_file_refused("negative.nii", "size -3");
 }
 
 static void test_refuses_corrupt_gzip(void **state)
@@ -303,30 +287,15 @@ static void test_refuses_corrupt_gzip(void **state)
     fclose(stream);
     bytes[size - 6] ^= 1; /* the checksum */
     write_file("crc.nii.gz", bytes, size);
-    expect_refused("crc.nii.gz", "corrupt");
+    expect_file_refused("crc.nii.gz", "corrupt");
     write_file("cut.nii.gz", bytes, size / 2);
-    expect_refused("cut.nii.gz", "cut.nii.gz");
+    expect_file_refused("cut.nii.gz", "cut.nii.gz");
 }
 
 static void test_missing_file(void **state)
 {
     (void)state;
-    expect_refused("absent.nii", "no such file");
-}
-
-static int open_scratch(void **state)
-{
-    (void)state;
-    scratch_open();
-    return 0;
-}
-
-static int close_scratch(void **state)
-{
-    (void)state;
-    sgio_volume_clear(&volume);
-    scratch_close();
-    return 0;
+    expect_file_refused("absent.nii", "no such file");
 }
 
 int main(void)

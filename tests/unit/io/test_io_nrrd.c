@@ -1,6 +1,6 @@
 /* NRRD files as text: spaces, encodings, detached data, and what is refused. */
 #include "io_test_files.h"
-#include "sgio/volume.h"
+#include "io_test_volume.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -17,8 +17,6 @@ enum { VOXELS = 3 * 4 * 2 };
 
 #define SIZES "dimension: 3\nsizes: 3 4 2\ntype: uint8\n"
 #define GRID "space directions: (0.5,0,0) (0,0.75,0) (0.2,0,3)\nspace origin: (10,20,30)\n"
-
-static sgio_volume volume;
 
 /* Header, empty line, and 24 bytes 0..23. */
 static void save(const char *name, const char *header, const void *voxels, size_t size)
@@ -37,12 +35,6 @@ static void save_ramp(const char *name, const char *header)
     save(name, header, ramp, sizeof ramp);
 }
 
-static sgio_status load(const char *name)
-{
-    sgio_volume_clear(&volume);
-    return sgio_volume_read(scratch_path(name), NULL, &volume);
-}
-
 static void expect_ramp(const char *name)
 {
     assert_int_equal(load(name), SGIO_OK);
@@ -54,9 +46,7 @@ static void expect_ramp(const char *name)
 static void expect_refused(const char *header, const char *reason)
 {
     save_ramp("bad.nrrd", header);
-    assert_int_equal(load("bad.nrrd"), SGIO_UNREADABLE);
-    assert_true(holds(sgio_last_message(), "bad.nrrd"));
-    assert_true(holds(sgio_last_message(), reason));
+    expect_file_refused("bad.nrrd", reason);
 }
 
 static void expect_element(int row, int column, double wanted)
@@ -191,28 +181,11 @@ static void test_refuses_other_files(void **state)
 {
     (void)state;
     write_file("text.nrrd", "just text", 9);
-    assert_int_equal(load("text.nrrd"), SGIO_UNREADABLE);
-    assert_true(holds(sgio_last_message(), "not an NRRD"));
+    expect_file_refused("text.nrrd", "not an NRRD");
     write_file("open.nrrd", "NRRD0004\n" SIZES, 9 + strlen(SIZES));
     assert_int_equal(load("open.nrrd"), SGIO_UNREADABLE);
     write_file("note.txt", "just text", 9);
-    assert_int_equal(load("note.txt"), SGIO_UNREADABLE);
-    assert_true(holds(sgio_last_message(), "not a volume"));
-}
-
-static int open_scratch(void **state)
-{
-    (void)state;
-    scratch_open();
-    return 0;
-}
-
-static int close_scratch(void **state)
-{
-    (void)state;
-    sgio_volume_clear(&volume);
-    scratch_close();
-    return 0;
+    expect_file_refused("note.txt", "not a volume");
 }
 
 int main(void)

@@ -1,6 +1,6 @@
 /* PNG and JPEG pictures, alone and as numbered series. */
 #include "io_test_files.h"
-#include "sgio/volume.h"
+#include "io_test_volume.h"
 
 #include <png.h>
 #include <setjmp.h>
@@ -13,8 +13,6 @@
 #include <cmocka.h>
 
 #include <jpeglib.h>
-
-static sgio_volume volume;
 
 /* A 4 x 3 picture whose bytes count up from `first`. */
 static void save_png(const char *name, png_uint_32 format, int first)
@@ -60,12 +58,6 @@ static size_t read_back(const char *name, unsigned char *bytes, size_t room)
     return size;
 }
 
-static sgio_status load(const char *name)
-{
-    sgio_volume_clear(&volume);
-    return sgio_volume_read(scratch_path(name), NULL, &volume);
-}
-
 static void test_grey_and_colour(void **state)
 {
     double spacing[3];
@@ -105,8 +97,7 @@ static void test_jpeg(void **state)
     assert_in_range(((uint8_t *)volume.data)[64 * 40], 119, 121); /* quality 100 rounds by one */
     size_t size = read_back("a.jpg", bytes, sizeof bytes);
     write_file("cut.jpg", bytes, size - size / 4);
-    assert_int_equal(load("cut.jpg"), SGIO_UNREADABLE);
-    assert_true(holds(sgio_last_message(), "cut.jpg"));
+    expect_file_refused("cut.jpg", "cut.jpg");
 }
 
 /* By number, not by name: 2 before 10. */
@@ -131,8 +122,7 @@ static void test_several_series_need_a_pattern(void **state)
     save_png("two/frame_000.png", PNG_FORMAT_GRAY, 1);
     save_png("two/frame_001.png", PNG_FORMAT_GRAY, 2);
     save_png("two/mask_000.png", PNG_FORMAT_GRAY, 3);
-    assert_int_equal(load("two"), SGIO_UNREADABLE);
-    assert_true(holds(sgio_last_message(), "frame_%d.png"));
+    expect_file_refused("two", "frame_%d.png");
     assert_int_equal(load("two/frame_%03d.png"), SGIO_OK);
     assert_int_equal(volume.geometry.size[2], 2);
     assert_int_equal(((uint8_t *)volume.data)[12], 2);
@@ -143,35 +133,17 @@ static void test_refuses(void **state)
     unsigned char bytes[4096];
     (void)state;
     write_file("text.png", "hello", 5);
-    assert_int_equal(load("text.png"), SGIO_UNREADABLE);
-    assert_true(holds(sgio_last_message(), "neither a PNG nor a JPEG"));
+    expect_file_refused("text.png", "neither a PNG nor a JPEG");
     save_png("whole.png", PNG_FORMAT_GRAY, 1);
     size_t size = read_back("whole.png", bytes, sizeof bytes);
     write_file("cut.png", bytes, size / 2);
     assert_int_equal(load("cut.png"), SGIO_UNREADABLE);
     make_folder("empty");
-    assert_int_equal(load("empty"), SGIO_UNREADABLE);
-    assert_true(holds(sgio_last_message(), "neither DICOM files nor numbered pictures"));
+    expect_file_refused("empty", "neither DICOM files nor numbered pictures");
     make_folder("sizes");
     save_png("sizes/a1.png", PNG_FORMAT_GRAY, 1);
     save_png("sizes/a2.png", PNG_FORMAT_RGB, 1);
-    assert_int_equal(load("sizes"), SGIO_UNREADABLE);
-    assert_true(holds(sgio_last_message(), "a2.png"));
-}
-
-static int open_scratch(void **state)
-{
-    (void)state;
-    scratch_open();
-    return 0;
-}
-
-static int close_scratch(void **state)
-{
-    (void)state;
-    sgio_volume_clear(&volume);
-    scratch_close();
-    return 0;
+    expect_file_refused("sizes", "a2.png");
 }
 
 int main(void)

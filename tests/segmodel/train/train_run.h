@@ -1,0 +1,133 @@
+/* Small whole training runs for tests: a network that learns in seconds, images to learn from, a
+ * run that stops where it is told to, and the comparison of what two runs have saved. Everything
+ * lies in the current folder. */
+#ifndef SEGMODEL_TESTS_TRAIN_RUN_H
+#define SEGMODEL_TESTS_TRAIN_RUN_H
+
+#include <dirent.h>
+#include <unistd.h>
+
+#include "../check.h"
+#include "checkpoint/checkpoint.h"
+#include "core/status.h"
+#include "segmodel/train.h"
+#include "train/pack.h"
+#include "train/synth.h"
+
+/* The first lines of the settings. */
+#define NETWORK                                                                                    \
+    "architecture = tiny_vit protocol=sam norm=layer image=32 decoder_dim=32 decoder_heads=4 "     \
+    "decoder_depth=2 decoder_mlp=64 mask_tokens=4 stem_kernel=3 stem_strides=2,1 "                 \
+    "dims=16,24,32,32 "                                                                            \
+    "depths=1,1,1,1 heads=1,1,1,1 windows=8,8,8,8 merge_strides=2,1,1 expand=2 mlp_ratio=2\n"
+
+enum { RUN_LOSSES = 10, SIDE = 64, PIXELS = SIDE * SIDE };
+
+typedef struct run {
+    sgm_device device;
+    const char *config, *pack, *out;
+    int resume;
+    int64_t stop_at; /* the cancel callback says stop after this step; 0: never */
+    int64_t step;
+    double loss[RUN_LOSSES]; /* as reported */
+    int losses;
+    sgm_train_result result;
+} run;
+
+static inline int run_stops(void *user)
+{
+    const run *r = user;
+    return r->stop_at && r->step >= r->stop_at;
+}
+
+static inline void run_note(void *user, const sgm_train_report *report)
+{
+    run *r = user;
+    r->step = report->step;
+    if (!report->event && r->losses < RUN_LOSSES) r->loss[r->losses++] = report->loss;
+}
+
+static inline sgm_status train(run *r)
+{
+    sgm_context *context;
+    sgm_context_options how = {.device = r->device,
+                               .precision = SGM_PRECISION_FP32,
+                               .threads = 2,
+                               .cancel = run_stops,
+                               .cancel_user = r};
+    SGM_TRY(sgm_context_create(&how, &context));
+    sgm_train_options options = {r->config, r->pack, r->out, r->resume, run_note, r};
+    sgm_status status = sgm_train(context, &options, &r->result);
+    sgm_context_destroy(context);
+    return status;
+}
+
+static inline void write_config(const char *path, const char *text)
+{
+    FILE *stream = fopen(path, "w");
+    CHECK(stream && fputs(text, stream) >= 0 && fclose(stream) == 0);
+}
+
+/* A pack of `images` synthetic images to train on and as many to validate on: others, or, where
+ * what is learnt by heart is to be asked back, the same ones. */
+static inline void make_pack(const char *path, int images, bool others)
+{
+    static float image[3 * PIXELS], scratch[SGM_SYNTH_SCRATCH(SIDE)];
+    static uint8_t pixels[3 * PIXELS], mask[PIXELS];
+    sgm_pack_writer *writer;
+    sgm_pack_set set = {"synthetic", "none", "", false, false, false};
+    int index;
+    CHECK_OK(sgm_pack_writer_open(path, 0, &writer));
+    CHECK_OK(sgm_pack_writer_set(writer, &set, &index));
+    for (int k = 0; k < 2 * images; k++) {
+        sgm_synth(11, (uint64_t)(others ? k : k % images), SIDE, image, mask, scratch);
+        for (int i = 0; i < 3 * PIXELS; i++)
+            pixels[i] = (uint8_t)image[i];
+        sgm_pack_item item = {"item", 0,      k < images ? SGM_SPLIT_TRAIN : SGM_SPLIT_VALIDATION,
+                              SIDE,   SIDE,   3,
+                              1,      pixels, mask};
+        CHECK_OK(sgm_pack_writer_item(writer, &item));
+    }
+    CHECK_OK(sgm_pack_writer_finish(writer));
+}
+
+/* A folder without folders in it; nothing where there is none. */
+static inline void remove_folder(const char *path)
+{
+    DIR *list = opendir(path);
+    for (struct dirent *entry; list && (entry = readdir(list));) {
+        char file[512];
+        snprintf(file, sizeof file, "%s/%s", path, entry->d_name);
+        unlink(file);
+    }
+    if (list) closedir(list);
+    rmdir(path);
+}
+
+/* File `name` of a run's folder; NULL, and a failed check, when it cannot be read. */
+static inline sgm_checkpoint *open_saved(const run *r, const char *name)
+{
+    char path[512];
+    sgm_checkpoint *file;
+    snprintf(path, sizeof path, "%s/%s", r->out, name);
+    return CHECK_OK(sgm_checkpoint_open(path, &file)) ? file : NULL;
+}
+
+/* All tensors of file `name` are the same bits in both runs. */
+static inline void check_same_file(const run *x, const run *y, const char *name)
+{
+    sgm_checkpoint *a = open_saved(x, name), *b = open_saved(y, name);
+    if (a && b)
+        CHECK(sgm_checkpoint_count(a) == sgm_checkpoint_count(b) && sgm_checkpoint_count(a) > 50);
+    for (size_t i = 0; a && b && i < sgm_checkpoint_count(a); i++) {
+        const sgm_stored_tensor *t = sgm_checkpoint_tensor(a, i);
+        const sgm_stored_tensor *u = sgm_checkpoint_find(b, t->name);
+        if (CHECK(u && t->byte_size == u->byte_size) &&
+            !CHECK(!memcmp(t->data, u->data, t->byte_size)))
+            fprintf(stderr, "    %s %s\n", name, t->name);
+    }
+    sgm_checkpoint_close(a);
+    sgm_checkpoint_close(b);
+}
+
+#endif
