@@ -228,7 +228,7 @@ static void check_roi_beside_seed(void)
         synthetic_clear(&net);
         synthetic_init(&net, 64);
         CHECK_OK(sgm_volume_segment(&net.predictor, 1, &p.volume, &object, 1, &options, &result));
-        CHECK(!net.last.box == thick && net.last.point_count == 1);
+        CHECK((net.last.box == NULL) == thick && net.last.point_count == 1);
         CHECK(result.objects[0].slice_count == 1);
         sgm_volume_result_clear(&result);
     }
