@@ -11,7 +11,10 @@
 /* Larger shares of the picture are rated down. */
 static const double common_share = 0.25;
 
-enum { MAX_SCALES = 4, MAX_RECENTRES = 3 };
+/* Two scales to an octave: the default model's Dice from one point on sets it was not trained on is
+ * 0.703; with one to an octave it is 0.684. */
+enum { MAX_SCALES = 7, MAX_RECENTRES = 3 };
+static const double scale_step = 1.41421356237309505;
 
 /* A look that is this much worse in the network's own eyes than the one it should refine is not
  * taken. */
@@ -212,14 +215,14 @@ static sgm_status look_around(sgm_looker *looker, const sgm_question *question, 
     }
 }
 
-/* Views of falling size around the foreground points: whole picture, half, quarter, eighth. */
+/* Views of falling size around the foreground points: from the whole picture to an eighth of it. */
 static int first_views(const sgm_question *question, const sgm_box *extent, sgm_view *views)
 {
     int width = question->image->width, height = question->image->height, count = 0;
     double x = (extent->x0 + extent->x1) / 2, y = (extent->y0 + extent->y1) / 2;
     double size = fmax(extent->x1 - extent->x0, extent->y1 - extent->y0) + 1;
     double side = width > height ? width : height;
-    for (int i = 0; i < MAX_SCALES; i++, side /= 2) {
+    for (int i = 0; i < MAX_SCALES; i++, side /= scale_step) {
         if (i && side < fmax(min_first_side, SGM_VIEW_MARGIN * size)) break;
         views[count++] = sgm_view_at(x, y, side, width, height);
     }

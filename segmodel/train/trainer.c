@@ -273,22 +273,32 @@ static sgm_status update(trainer *t, int64_t step)
 
 /* ------------------------------------------------------------------- reports, validation, files */
 
+/* By the mean time of a step so far; the clock may end the run sooner. */
+static double time_left(const trainer *t)
+{
+    const sgm_train_config *c = &t->config;
+    double spent = elapsed(t), step = (double)t->state.step;
+    double left = step > 0 ? spent * ((double)c->steps - step) / step : 0;
+    double by_clock = 60 * c->minutes - spent;
+    if (c->minutes > 0 && (step == 0 || by_clock < left)) left = by_clock;
+    return left > 0 ? left : 0;
+}
+
 static void tell(trainer *t, const char *event, double loss)
 {
     if (!t->options->report) return;
     const sgm_train_config *c = &t->config;
-    double done = progress(t, t->state.step), spent = elapsed(t), since = now() - t->loss_started;
+    double since = now() - t->loss_started;
     sgm_train_report report = {
         .step = t->state.step,
         .steps = c->steps,
-        .seconds = spent,
-        .seconds_left = done > 0 ? spent * (1 - done) / done : 0,
+        .seconds = elapsed(t),
+        .seconds_left = time_left(t),
         .loss = loss,
         .rate = t->rate,
         .samples_per_second =
             since > 0 ? (double)(t->numbers.loss_count * c->accumulate * c->batch) / since : 0,
         .event = event};
-    if (report.seconds_left < 0) report.seconds_left = 0;
     t->options->report(t->options->report_user, &report);
 }
 

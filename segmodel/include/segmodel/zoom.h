@@ -3,8 +3,9 @@
  * pixel by pixel. sgm_volume_predict does the same on slices.
  *
  * Where it looks. With a box or a mask prompt: a square of at least 1.3 times their extent. With
- * points alone: at several scales, from the whole image down to 64 pixels; the answer that the
- * network rates highest and that does not run out of its crop decides where the second look goes.
+ * points alone: at up to seven scales, two to an octave, from the whole image down to an eighth of
+ * it (32 pixels at least); the answer that the network rates highest and that does not run out of
+ * its crop decides where the second look goes.
  * An answer that touches the side of its crop is asked for again in a wider one. Crops snap to a
  * coarse grid, and the last one is kept while prompt and mask lie well inside it: then a further
  * click costs one decode. */

@@ -30,6 +30,7 @@ static void check_resume(void)
     write_config("short.cfg", SHORT);
     CHECK_OK(train(&whole));
     CHECK(whole.result.step == 9);
+    CHECK(whole.first_left > 0); /* told from the first step on, warm-up or not */
     CHECK_STATUS(train(&broken), SGM_CANCELLED, NULL);
     CHECK_STATUS(train(&broken), SGM_INVALID_ARGUMENT, "resume");
     broken.stop_at = 0;

@@ -31,6 +31,7 @@ typedef struct run {
     int64_t step;
     double loss[RUN_LOSSES]; /* as reported */
     int losses;
+    double first_left; /* seconds, of the first report */
     sgm_train_result result;
 } run;
 
@@ -44,6 +45,7 @@ static inline void run_note(void *user, const sgm_train_report *report)
 {
     run *r = user;
     r->step = report->step;
+    if (!report->event && !r->losses) r->first_left = report->seconds_left;
     if (!report->event && r->losses < RUN_LOSSES) r->loss[r->losses++] = report->loss;
 }
 
