@@ -6,13 +6,20 @@
  * Tolerances: the official code against itself with another number of threads differs by 1e-6 of
  * the first loss, 3e-5 of a gradient's standard deviation, 3e-4 of the losses after two steps of
  * Adam, and 2e-3 (0.3) learning rates of the parameters after step 1 (3). Another library sums in
- * another order throughout: gradients here differ by 5e-5 to 3e-4 deviations. */
+ * another order throughout: gradients here differ by 5e-5 to 3e-4 deviations.
+ *
+ * How far two updates carry such noise differs from weight to weight, and from one instruction set
+ * to the next: of SAM's losses it becomes 2e-4 to 8e-4, of single parameters up to half a learning
+ * rate. So on the CPU the run is made twice, first with the portable kernels, which sum in another
+ * order. What differs between the two runs is not determined by the settings; a result of the last
+ * step may lie off by that beside the tolerance. */
 #include "../golden/golden_file.h"
 #include "../golden/small_case.h"
 
 #include "../check.h"
 #include "../hash_weights.h"
 
+#include "core/cpu_features.h"
 #include "predict/model.h"
 #include "predict/prompt_tokens.h"
 #include "train/loss.h"
@@ -90,7 +97,9 @@ typedef struct train_run {
     sgm_train_plan *plan;
     sgm_master master;
     sgm_host_master host;
-    int noise; /* samples not compared, see worst_parameter */
+    int noise;             /* samples not compared, see worst_parameter */
+    float portable[STEPS]; /* losses of the first run */
+    float *last_values;    /* its parameters after the last step, all trained ones in their order */
 } train_run;
 
 static bool starts_with(const char *text, const char *start)
@@ -272,21 +281,24 @@ static double update_noise(double gradient, double noise)
  * where a gradient is rounding noise (the third of qkv.bias that belongs to the keys) the result
  * cannot be reproduced by anyone: samples below NOISE of the tensor's largest gradient are left
  * out, gradients being those of the first step. The others may differ by what noise of the gradient
- * does to the update beside the tolerance. */
+ * does to the update beside the tolerance, and by as much as any of them differs from `other`
+ * (the first run's; NULL: nothing). */
 static double worst_parameter(train_run *r, const sgm_trained *t, const float *first_gradient,
-                              const samples *s)
+                              const float *other, const samples *s)
 {
     samples gradients = {0};
     double least = NOISE * largest(first_gradient, t->count), worst = 0;
     CHECK(read_samples(r, "grad", t->name, &gradients));
-    double noise = GRADIENT_NOISE * gradients.stats[1];
+    double noise = GRADIENT_NOISE * gradients.stats[1], spread = 0;
+    for (size_t k = 0; other && k < s->count; k++)
+        spread = fmax(spread, fabs((double)t->value[s->index[k]] - other[s->index[k]]));
     for (size_t k = 0; k < s->count; k++) {
         int64_t at = s->index[k];
         if (fabs((double)first_gradient[at]) < least) {
             r->noise++;
             continue;
         }
-        double e = fabs((double)t->value[at] - s->value[k]) / r->c->rate;
+        double e = (fabs((double)t->value[at] - s->value[k]) - spread) / r->c->rate;
         e -= update_noise(first_gradient[at], noise);
         if (!(e <= worst)) worst = e;
     }
@@ -294,7 +306,7 @@ static double worst_parameter(train_run *r, const sgm_trained *t, const float *f
 }
 
 static void check_parameters(train_run *r, const char *group, const float *first_gradients,
-                             const bool *noise, double tolerance)
+                             const float *others, const bool *noise, double tolerance)
 {
     double worst = 0;
     int tensors = 0, left_out = 0;
@@ -302,14 +314,15 @@ static void check_parameters(train_run *r, const char *group, const float *first
     r->noise = 0;
     for (int i = 0; i < r->master.trained_count; i++) {
         const sgm_trained *t = &r->host.trained[i];
-        const float *gradient = first_gradients;
+        const float *gradient = first_gradients, *other = others;
         first_gradients += t->count;
+        if (others) others += t->count;
         if (!read_samples(r, group, t->name, &s)) continue;
         if (noise[i]) {
             left_out++;
             continue;
         }
-        double error = worst_parameter(r, t, gradient, &s);
+        double error = worst_parameter(r, t, gradient, other, &s);
         if (!CHECK(error <= tolerance))
             fprintf(stderr, "    %s %s: %.2e learning rates\n", group, t->name, error);
         if (!(error <= worst)) worst = error;
@@ -329,15 +342,19 @@ static void check_loss(const train_run *r, int step, float loss)
     if (!CHECK(columns <= 16)) return;
     sgm_stored_tensor_read_raw(losses, (size_t)step * columns, columns, row);
     double error = fabs((double)loss - row[0]) / fabs(row[0]);
-    if (!CHECK(error <= (step ? CURVE_TOLERANCE : LOSS_TOLERANCE)))
+    double spread =
+        step < STEPS - 1 ? 0 : fabs((double)loss - (double)r->portable[step]) / fabs(row[0]);
+    if (!CHECK(error <= (step ? CURVE_TOLERANCE : LOSS_TOLERANCE) + spread))
         fprintf(stderr, "    step %d: wanted a loss of %.8g, got %.8g\n", step, row[0],
                 (double)loss);
-    printf("  loss of step %d %-13s %.8g, relative error %.1e\n", step, "", (double)loss, error);
+    printf("  loss of step %d %-13s %.8g, relative error %.1e, of which noise may be %.1e\n", step,
+           "", (double)loss, error, spread);
 }
 
 /* ---------------------------------------------------------------------------------------- steps */
 
-static float *copy_gradients(const train_run *r)
+/* All trained tensors one behind the other: their gradients or their values. */
+static float *copy_all(const train_run *r, bool gradients)
 {
     int64_t count = 0;
     for (int i = 0; i < r->master.trained_count; i++)
@@ -345,7 +362,7 @@ static float *copy_gradients(const train_run *r)
     float *copy = malloc((size_t)count * sizeof *copy), *to = copy;
     for (int i = 0; i < r->master.trained_count; i++) {
         const sgm_trained *t = &r->host.trained[i];
-        memcpy(to, t->gradient, (size_t)t->count * sizeof *to);
+        memcpy(to, gradients ? t->gradient : t->value, (size_t)t->count * sizeof *to);
         to += t->count;
     }
     return copy;
@@ -358,17 +375,15 @@ static bool copy_to_host(train_run *r)
     return CHECK_OK(sgm_master_read(&r->master, &r->host));
 }
 
-static bool gradients_of(train_run *r, int step)
+static bool gradients_of(train_run *r, float *loss)
 {
-    float loss = NAN;
+    *loss = NAN;
     if (!CHECK_OK(sgm_params_clear_grads(r->params)) || !CHECK_OK(sgm_train_plan_step(r->plan, 1)))
         return false;
-    CHECK_OK(sgm_train_plan_get(r->plan, r->loss, &loss));
-    check_loss(r, step, loss);
-    return copy_to_host(r);
+    return CHECK_OK(sgm_train_plan_get(r->plan, r->loss, loss)) && copy_to_host(r);
 }
 
-static void train(train_run *r)
+static bool update(train_run *r, int step)
 {
     sgm_optim_options options = {.kind = r->c->optimizer,
                                  .beta1 = 0.9,
@@ -376,23 +391,56 @@ static void train(train_run *r)
                                  .epsilon = EPSILON,
                                  .weight_decay = r->c->weight_decay,
                                  .decay_vectors = true};
-    /* Sums in another order than PyTorch's on the CPU: Adam moves what has a tiny gradient by the
-     * sign of rounding noise, and the second update is no longer the goldens' (CMakeLists.txt). */
-    int steps = r->backend->ops->host_memory ? STEPS : 2;
-    float *first = NULL;
+    sgm_optim_numbers numbers = sgm_optim_numbers_of(&options, r->c->rate, step + 1, 0, 0);
+    return CHECK_OK(sgm_master_update(&r->master, &numbers)) && copy_to_host(r);
+}
+
+static void forget(train_run *r)
+{
+    sgm_host_master_clear(&r->host);
+    sgm_master_clear(&r->master);
+    sgm_train_plan_destroy(r->plan);
+    sgm_params_destroy(r->params);
+    sgm_graph_destroy(r->graph);
+    r->plan = NULL;
+    r->params = NULL;
+    r->graph = NULL;
+}
+
+/* The first run, with the portable kernels, where the second one has others. */
+static void rehearse(train_run *r)
+{
+    if (!r->backend->ops->host_memory || sgm_cpu()->isa == SGM_ISA_BASE) return;
+    sgm_cpu_limit(SGM_ISA_BASE, SGM_BF16_NONE);
+    bool done = build(r);
+    if (done) feed(r);
+    for (int step = 0; done && step < STEPS; step++)
+        done = gradients_of(r, &r->portable[step]) && update(r, step);
+    if (done) r->last_values = copy_all(r, false);
+    forget(r);
+    sgm_cpu_limit(SGM_ISA_AVX512_BF16, SGM_BF16_AMX);
+}
+
+/* The run that is compared. */
+static void train(train_run *r)
+{
+    float *first = NULL, loss;
     bool *noise = calloc((size_t)r->master.trained_count + 1, sizeof *noise);
-    for (int step = 0; step < steps && gradients_of(r, step); step++) {
+    /* Where nothing says how far noise carries, the second update is not compared. */
+    int steps = r->last_values ? STEPS : STEPS - 1;
+    feed(r);
+    for (int step = 0; step < steps && gradients_of(r, &loss); step++) {
+        check_loss(r, step, loss);
         if (step == 0) {
             check_gradients(r);
-            first = copy_gradients(r);
+            first = copy_all(r, true);
             for (int i = 0; i < r->master.trained_count; i++)
                 noise[i] = is_noise(r, &r->host.trained[i]);
         }
-        sgm_optim_numbers numbers = sgm_optim_numbers_of(&options, r->c->rate, step + 1, 0, 0);
-        CHECK_OK(sgm_master_update(&r->master, &numbers));
-        if (!copy_to_host(r)) break;
-        if (step == 0) check_parameters(r, "param_after1", first, noise, 2e-3);
-        if (step == STEPS - 1) check_parameters(r, "param_after3", first, noise, 0.3);
+        if (!update(r, step)) break;
+        if (step == 0) check_parameters(r, "param_after1", first, NULL, noise, 2e-3);
+        if (step == STEPS - 1)
+            check_parameters(r, "param_after3", first, r->last_values, noise, 0.3);
     }
     free(first);
     free(noise);
@@ -407,15 +455,10 @@ static void run(train_run *r, sgm_context *context, const char *weights, const c
     r->config = sgm_model_get_config(r->model);
     r->backend = sgm_context_backend(context);
     r->first.checkpoint = sgm_model_checkpoint(r->model);
-    if (build(r)) {
-        feed(r);
-        train(r);
-    }
-    sgm_host_master_clear(&r->host);
-    sgm_master_clear(&r->master);
-    sgm_train_plan_destroy(r->plan);
-    sgm_params_destroy(r->params);
-    sgm_graph_destroy(r->graph);
+    rehearse(r);
+    if (build(r)) train(r);
+    forget(r);
+    free(r->last_values);
 }
 
 int main(int argc, char **argv)
