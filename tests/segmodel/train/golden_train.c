@@ -8,11 +8,12 @@
  * Adam, and 2e-3 (0.3) learning rates of the parameters after step 1 (3). Another library sums in
  * another order throughout: gradients here differ by 5e-5 to 3e-4 deviations.
  *
- * How far two updates carry such noise differs from weight to weight, and from one instruction set
- * to the next: of SAM's losses it becomes 2e-4 to 8e-4, of single parameters up to half a learning
- * rate. So on the CPU the run is made twice, first with the portable kernels, which sum in another
- * order. What differs between the two runs is not determined by the settings; a result of the last
- * step may lie off by that beside the tolerance. */
+ * Two updates of Adam carry the order of summation further than that for SAM's losses: 4e-4 with
+ * the portable kernels, 3.3e-4 with AVX2, 1.8e-4 with AVX-512. So their last update is compared
+ * with these tolerances under AVX-512. Under AVX2 that run is first made with the portable kernels;
+ * what differs between the two is not determined by the settings, and the last update may lie off
+ * by that too. Elsewhere, as on a GPU, nothing says how far noise carries, and two updates are
+ * compared. */
 #include "../golden/golden_file.h"
 #include "../golden/small_case.h"
 
@@ -50,10 +51,11 @@ typedef struct train_case {
     double rate, weight_decay;
     const char *trained; /* of the encoder; what has none of it is frozen. NULL: all */
     bool prompts_frozen, decoder_frozen;
+    bool noisy; /* two updates may carry the order of summation beyond the tolerances */
 } train_case;
 
 static const train_case cases[] = {
-    {"sam", {{25, 35, 13}}, 64, SGM_OPTIMIZER_ADAMW, 8e-4, 0.1, NULL, false, false},
+    {"sam", {{25, 35, 13}}, 64, SGM_OPTIMIZER_ADAMW, 8e-4, 0.1, NULL, false, false, true},
     {"medsam",
      {{100, 140, 52}, {100, 180, 40}},
      256,
@@ -62,6 +64,7 @@ static const train_case cases[] = {
      0.01,
      NULL,
      true,
+     false,
      false},
     {"samus",
      {{50, 70, 26}, {50, 90, 20}},
@@ -71,7 +74,8 @@ static const train_case cases[] = {
      0,
      "*cnn_embed*,*post_pos_embed*,*Adapter*,*2.attn.rel_pos*,*upneck*",
      true,
-     true},
+     true,
+     false},
     {"samihs",
      {{100, 140, 52}},
      256,
@@ -79,6 +83,7 @@ static const train_case cases[] = {
      5e-4,
      0,
      "*down_projection*,*Adapter*,*adapter*",
+     false,
      false,
      false},
 };
@@ -342,8 +347,9 @@ static void check_loss(const train_run *r, int step, float loss)
     if (!CHECK(columns <= 16)) return;
     sgm_stored_tensor_read_raw(losses, (size_t)step * columns, columns, row);
     double error = fabs((double)loss - row[0]) / fabs(row[0]);
-    double spread =
-        step < STEPS - 1 ? 0 : fabs((double)loss - (double)r->portable[step]) / fabs(row[0]);
+    double spread = 0;
+    if (r->last_values && step == STEPS - 1)
+        spread = fabs((double)loss - (double)r->portable[step]) / fabs(row[0]);
     if (!CHECK(error <= (step ? CURVE_TOLERANCE : LOSS_TOLERANCE) + spread))
         fprintf(stderr, "    step %d: wanted a loss of %.8g, got %.8g\n", step, row[0],
                 (double)loss);
@@ -407,10 +413,10 @@ static void forget(train_run *r)
     r->graph = NULL;
 }
 
-/* The first run, with the portable kernels, where the second one has others. */
+/* The first run under AVX2, with the portable kernels. */
 static void rehearse(train_run *r)
 {
-    if (!r->backend->ops->host_memory || sgm_cpu()->isa == SGM_ISA_BASE) return;
+    if (!r->c->noisy || !r->backend->ops->host_memory || sgm_cpu()->isa != SGM_ISA_AVX2) return;
     sgm_cpu_limit(SGM_ISA_BASE, SGM_BF16_NONE);
     bool done = build(r);
     if (done) feed(r);
@@ -426,8 +432,8 @@ static void train(train_run *r)
 {
     float *first = NULL, loss;
     bool *noise = calloc((size_t)r->master.trained_count + 1, sizeof *noise);
-    /* Where nothing says how far noise carries, the second update is not compared. */
-    int steps = r->last_values ? STEPS : STEPS - 1;
+    bool exact = r->backend->ops->host_memory && (!r->c->noisy || sgm_cpu()->isa >= SGM_ISA_AVX512);
+    int steps = exact || r->last_values ? STEPS : STEPS - 1;
     feed(r);
     for (int step = 0; step < steps && gradients_of(r, &loss); step++) {
         check_loss(r, step, loss);
