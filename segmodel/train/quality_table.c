@@ -124,15 +124,18 @@ static void print_mean(FILE *out, const char *name, const char *what, const qual
     fprintf(out, "| %s | %s | %d |", name, what, m->count);
     for (int a = 0; a < SGM_ANSWER_COUNT; a++)
         fprintf(out, " %.3f |", m->dice[a]);
-    fprintf(out, " %.3f | %.3f |\n", m->surface[SGM_ANSWER_POINT], m->surface[SGM_ANSWER_BOX]);
+    for (int a = SGM_ANSWER_POINT; a <= SGM_ANSWER_CORRECTED; a++)
+        fprintf(out, " %.3f |", m->surface[a]);
+    fputc('\n', out);
 }
 
 static void print_header(FILE *out, const char *first, const char *second, const char *third)
 {
     fprintf(out,
             "| %s | %s | %s | point | 3 points | box | box + 1 | box, post | ellipse | grown "
-            "point | grown 3 points | grown box | surface, point | surface, box |\n"
-            "|---|---|---|---|---|---|---|---|---|---|---|---|---|---|\n",
+            "point | grown 3 points | grown box | surface, point | surface, 3 points | surface, "
+            "box | surface, box + 1 |\n"
+            "|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|\n",
             first, second, third);
 }
 
