@@ -13,7 +13,7 @@ typedef enum sgm_encoder_kind {
     SGM_ENCODER_SAMIHS
 } sgm_encoder_kind;
 
-/* How an 8-bit image becomes the encoder's input, and a mask comes back: predict/preprocess.c. */
+/* How an 8-bit image becomes the encoder's input, and a mask comes back: predict/picture/preprocess.c. */
 typedef enum sgm_protocol {
     SGM_PROTOCOL_SAM,         /* longest side, antialiased bilinear, mean and deviation, pad */
     SGM_PROTOCOL_MEDSAM,      /* square, cubic, min-max; sigmoid before the upsampling */

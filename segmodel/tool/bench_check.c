@@ -1,6 +1,6 @@
 #include "bench_model.h"
 
-#include "predict/model.h"
+#include "predict/session/model.h"
 
 #include <math.h>
 #include <stdlib.h>

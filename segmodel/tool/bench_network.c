@@ -6,8 +6,8 @@
 #include "count_flops.h"
 #include "matrix_rate.h"
 
-#include "predict/model.h"
-#include "predict/preprocess.h"
+#include "predict/picture/preprocess.h"
+#include "predict/session/model.h"
 
 #include <math.h>
 #include <stdio.h>

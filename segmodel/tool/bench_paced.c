@@ -3,8 +3,8 @@
 #include "matrix_rate.h"
 #include "tool_image.h"
 
-#include "predict/model.h"
-#include "predict/preprocess.h"
+#include "predict/picture/preprocess.h"
+#include "predict/session/model.h"
 
 #include <stdio.h>
 #include <stdlib.h>

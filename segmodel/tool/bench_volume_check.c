@@ -1,7 +1,7 @@
 #include "bench_volume_check.h"
 
 #include "bench_model.h"
-#include "predict/model.h"
+#include "predict/session/model.h"
 
 #include <stdint.h>
 

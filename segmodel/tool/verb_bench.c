@@ -5,7 +5,7 @@
 #include "tool.h"
 #include "tool_options.h"
 
-#include "predict/model.h"
+#include "predict/session/model.h"
 
 #include <spawn.h>
 #include <stdio.h>

@@ -3,8 +3,8 @@
 
 #include "checkpoint/checkpoint_write.h"
 #include "models/registry.h"
-#include "predict/model.h"
-#include "predict/postprocess.h"
+#include "predict/session/model.h"
+#include "predict/session/postprocess.h"
 
 #include <math.h>
 #include <stdio.h>

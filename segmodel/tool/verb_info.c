@@ -2,7 +2,7 @@
 #include "tool_options.h"
 
 #include "models/registry.h"
-#include "predict/model.h"
+#include "predict/session/model.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -3,8 +3,8 @@
 #include "tool_options.h"
 
 #include "checkpoint/npy.h"
-#include "predict/model.h"
-#include "predict/prompt_tokens.h"
+#include "predict/session/model.h"
+#include "predict/session/prompt_tokens.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 #include "tool.h"
 #include "tool_options.h"
 
-#include "train/quality.h"
+#include "quality/quality.h"
 
 #include <stdio.h>
 #include <sys/stat.h>

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "models/models.h"
-#include "predict/prompt_prior.h"
+#include "predict/session/prompt_prior.h"
 
 typedef struct sim {
     const uint8_t *mask;

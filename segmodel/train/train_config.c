@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "models/registry.h"
-#include "predict/postprocess.h"
+#include "predict/session/postprocess.h"
 
 typedef enum field_type { INTEGER32, INTEGER64, REAL, FLAG, TEXT, CHOICE } field_type;
 

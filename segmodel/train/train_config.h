@@ -45,7 +45,7 @@ typedef struct sgm_train_config {
     } weights[SGM_CONFIG_WEIGHTS];
     int weight_count;
 
-    double mask_threshold; /* of the model it makes, in logits: predict/postprocess.h */
+    double mask_threshold; /* of the model it makes, in logits: predict/session/postprocess.h */
     double interaction;    /* share of steps whose corrections answer the network's own masks */
     int64_t report_every;
     int64_t validate_every, save_every; /* updates; 0: only at the end */

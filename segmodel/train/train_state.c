@@ -7,8 +7,8 @@
 
 #include "checkpoint/checkpoint_write.h"
 #include "models/registry.h"
-#include "predict/postprocess.h"
-#include "predict/prompt_prior.h"
+#include "predict/session/postprocess.h"
+#include "predict/session/prompt_prior.h"
 
 static const char *const PARTS[] = {"value", "first", "second", "average"};
 enum { PART_COUNT = 4 };

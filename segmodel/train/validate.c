@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "predict/prompt_prior.h"
+#include "predict/session/prompt_prior.h"
 
 int sgm_answer_index(const float *iou, int masks, bool multi)
 {

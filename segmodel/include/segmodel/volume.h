@@ -19,7 +19,7 @@
  *    a margin, its innermost points, its logits, and the background seeds of the slice).
  *  - A walk stops at an empty mask, at a drop of the predicted quality, at a jump of the area, when
  *    the mask leaves its neighbour's place or looks more like its neighbour's surroundings than
- *    like its neighbour (predict/volume_stop.h), at max_slices and at the end of the ROI.
+ *    like its neighbour (predict/volume/stop.h), at max_slices and at the end of the ROI.
  *  - Between two prompted slices, each slice is taken from the nearer one; the one in the middle is
  *    decoded from the mean of both neighbours. If one walk stops early, the other one goes on.
  *  - Nothing is marked outside the bounding box of the ROIs' cross-section, if there is a ROI. */

@@ -5,8 +5,8 @@
 #include "../volume/disc_volume.h"
 #include "backend/picture.h"
 #include "core/context.h"
-#include "predict/postprocess.h"
-#include "predict/session_batch.h"
+#include "predict/session/postprocess.h"
+#include "predict/session/session_batch.h"
 
 #include <stdlib.h>
 

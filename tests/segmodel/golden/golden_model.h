@@ -3,8 +3,8 @@
 #define SEGMODEL_TESTS_GOLDEN_MODEL_H
 
 #include "golden_file.h"
-#include "predict/model.h"
-#include "predict/preprocess.h"
+#include "predict/picture/preprocess.h"
+#include "predict/session/model.h"
 
 typedef struct golden_model {
     const char *folder; /* of the golden files */

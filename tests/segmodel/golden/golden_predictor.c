@@ -5,7 +5,7 @@
 #include "../check.h"
 #include "../hash_weights.h"
 
-#include "predict/postprocess.h"
+#include "predict/session/postprocess.h"
 
 #include <stdlib.h>
 

@@ -5,8 +5,8 @@
 #include "../check.h"
 #include "../hash_weights.h"
 
-#include "predict/postprocess.h"
-#include "predict/prompt_tokens.h"
+#include "predict/session/postprocess.h"
+#include "predict/session/prompt_tokens.h"
 
 #include <stdlib.h>
 

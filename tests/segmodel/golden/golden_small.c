@@ -8,9 +8,9 @@
 
 #include "../check.h"
 
-#include "predict/model.h"
-#include "predict/postprocess.h"
-#include "predict/prompt_tokens.h"
+#include "predict/session/model.h"
+#include "predict/session/postprocess.h"
+#include "predict/session/prompt_tokens.h"
 
 #include <stdlib.h>
 

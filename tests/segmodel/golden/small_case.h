@@ -3,7 +3,7 @@
 #ifndef SEGMODEL_TESTS_SMALL_CASE_H
 #define SEGMODEL_TESTS_SMALL_CASE_H
 
-#include "predict/preprocess.h"
+#include "predict/picture/preprocess.h"
 
 typedef struct small_case {
     const char *name, *variant, *low_res; /* the golden's name for the logits */

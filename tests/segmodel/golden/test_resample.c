@@ -4,7 +4,7 @@
 
 #include "../check.h"
 
-#include "predict/resample.h"
+#include "predict/picture/resample.h"
 
 #include <stdlib.h>
 

@@ -8,7 +8,7 @@
 #include "checkpoint/checkpoint_write.h"
 #include "core/status.h"
 #include "models/registry.h"
-#include "predict/model.h"
+#include "predict/session/model.h"
 
 #include <pthread.h>
 #include <stdlib.h>

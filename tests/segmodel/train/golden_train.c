@@ -21,8 +21,8 @@
 #include "../hash_weights.h"
 
 #include "core/cpu_features.h"
-#include "predict/model.h"
-#include "predict/prompt_tokens.h"
+#include "predict/session/model.h"
+#include "predict/session/prompt_tokens.h"
 #include "train/loss.h"
 #include "train/train_weights.h"
 

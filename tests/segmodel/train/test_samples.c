@@ -5,7 +5,7 @@
 
 #include "../check.h"
 #include "models/models.h"
-#include "predict/prompt_prior.h"
+#include "predict/session/prompt_prior.h"
 #include "train/augment.h"
 #include "train/crop.h"
 #include "train/loader.h"

@@ -4,7 +4,7 @@
 #ifndef SEGMODEL_TESTS_SYNTHETIC_NETWORK_H
 #define SEGMODEL_TESTS_SYNTHETIC_NETWORK_H
 
-#include "predict/predictor.h"
+#include "predict/look/predictor.h"
 
 #define SYNTHETIC_MAX_SIDE 256
 

@@ -1,6 +1,6 @@
 /* The threshold that makes an under-filled mask span its tight box. */
 #include "check.h"
-#include "predict/tight_box.h"
+#include "predict/session/tight_box.h"
 
 enum { SIDE = 32 };
 

@@ -1,9 +1,9 @@
 /* Masks in the plane, connected components in space, and mask prompts. */
 #include "check.h"
 
-#include "predict/volume_components.h"
-#include "predict/volume_mask.h"
-#include "predict/zoom_logits.h"
+#include "predict/look/logits.h"
+#include "predict/session/mask.h"
+#include "predict/volume/components.h"
 
 #include <stdlib.h>
 #include <string.h>

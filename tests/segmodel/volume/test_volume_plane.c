@@ -2,8 +2,8 @@
 #include "check.h"
 #include "phantom.h"
 
-#include "predict/volume_plane.h"
-#include "predict/volume_slice.h"
+#include "predict/picture/plane.h"
+#include "predict/picture/slice.h"
 
 #include <stdlib.h>
 #include <string.h>

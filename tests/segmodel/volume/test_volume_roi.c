@@ -1,7 +1,7 @@
 /* Cross-sections of rotated boxes against sampling. */
 #include "check.h"
 
-#include "predict/volume_roi.h"
+#include "predict/picture/roi.h"
 
 /* A rotation about an arbitrary axis (Rodrigues), then anisotropic voxels: sheared half-axes. */
 static sgm_roi random_roi(unsigned *seed)

@@ -3,7 +3,7 @@
 #include "phantom.h"
 #include "synthetic_network.h"
 
-#include "predict/volume_segment.h"
+#include "predict/volume/segment.h"
 
 #include <dirent.h>
 #include <fcntl.h>

@@ -3,9 +3,9 @@
 #include "phantom.h"
 #include "synthetic_network.h"
 
-#include "predict/volume_mask.h"
-#include "predict/volume_segment.h"
-#include "predict/volume_stop.h"
+#include "predict/session/mask.h"
+#include "predict/volume/segment.h"
+#include "predict/volume/stop.h"
 
 #include <stdlib.h>
 #include <string.h>

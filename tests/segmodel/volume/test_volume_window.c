@@ -1,7 +1,7 @@
 /* Windows and percentiles, against sorting. */
 #include "check.h"
 
-#include "predict/volume_window.h"
+#include "predict/picture/window.h"
 
 #include <stdlib.h>
 

@@ -3,9 +3,9 @@
 #include "phantom.h"
 #include "synthetic_network.h"
 
-#include "predict/volume_segment.h"
-#include "predict/zoom_picture.h"
-#include "predict/zoom_view.h"
+#include "predict/look/view.h"
+#include "predict/look/zoom_picture.h"
+#include "predict/volume/segment.h"
 
 #include <stdlib.h>
 #include <string.h>

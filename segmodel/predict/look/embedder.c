@@ -1,0 +1,307 @@
+#include "predict/look/embedder.h"
+
+#include "core/status.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MIN_SLOTS = 2, MAX_SLOTS = 256 };
+
+sgm_status sgm_embedder_init(sgm_embedder *embedder, const sgm_predictor *predictor,
+                             const sgm_embedding_store *store, size_t memory)
+{
+    size_t count = (memory ? memory : SGM_EMBEDDING_MEMORY) /
+                   (sizeof(float) * (predictor->embedding_count ? predictor->embedding_count : 1));
+    if (count < MIN_SLOTS) count = MIN_SLOTS;
+    if (count > MAX_SLOTS) count = MAX_SLOTS;
+    *embedder = (sgm_embedder){.predictor = predictor, .slot_count = count, .depth = 2};
+    if (store) embedder->store = *store;
+    embedder->slots = calloc(count, sizeof *embedder->slots);
+    return embedder->slots ? SGM_OK : sgm_fail(SGM_OUT_OF_MEMORY, "no memory for embeddings");
+}
+
+static float *alloc_values(const sgm_predictor *predictor)
+{
+    if (predictor->alloc) return predictor->alloc(predictor->self);
+    return malloc(sizeof(float) * predictor->embedding_count);
+}
+
+static void free_values(const sgm_predictor *predictor, float *values)
+{
+    if (predictor->alloc)
+        predictor->free(predictor->self, values);
+    else
+        free(values);
+}
+
+void sgm_embedder_clear(sgm_embedder *embedder)
+{
+    for (size_t i = 0; embedder->slots && i < embedder->slot_count; i++)
+        free_values(embedder->predictor, embedder->slots[i].values);
+    free(embedder->slots);
+    free(embedder->host);
+    *embedder = (sgm_embedder){0};
+}
+
+void sgm_embedder_forget(sgm_embedder *embedder)
+{
+    embedder->current = NULL;
+    for (size_t i = 0; i < embedder->slot_count; i++) {
+        embedder->slots[i].view.width = 0;
+        embedder->slots[i].used = 0;
+    }
+    embedder->staged_count = 0;
+}
+
+static sgm_embedding_slot *find(sgm_embedder *embedder, int64_t picture, sgm_view view)
+{
+    for (size_t i = 0; i < embedder->slot_count; i++) {
+        sgm_embedding_slot *slot = &embedder->slots[i];
+        if (slot->view.width && slot->picture == picture && sgm_view_equal(slot->view, view))
+            return slot;
+    }
+    return NULL;
+}
+
+static sgm_embedding_slot *oldest_slot(sgm_embedder *embedder, bool with_memory)
+{
+    sgm_embedding_slot *oldest = NULL;
+    for (size_t i = 0; i < embedder->slot_count; i++) {
+        sgm_embedding_slot *slot = &embedder->slots[i];
+        if (with_memory && !slot->values) continue;
+        if (!oldest || slot->used < oldest->used) oldest = slot;
+    }
+    return oldest;
+}
+
+/* The slot unused for longest, emptied, with room for an embedding. NULL: no memory. A device that
+ * has no room for all slots makes do with those it has room for. */
+static sgm_embedding_slot *evict(sgm_embedder *embedder)
+{
+    sgm_embedding_slot *oldest = oldest_slot(embedder, false);
+    if (!oldest->values) oldest->values = alloc_values(embedder->predictor);
+    if (!oldest->values) oldest = oldest_slot(embedder, true);
+    if (!oldest) return NULL;
+    oldest->view.width = 0;
+    oldest->ahead = 0;
+    if (embedder->current == oldest) embedder->current = NULL;
+    return oldest;
+}
+
+/* The store works on host memory. */
+static sgm_status host_values(sgm_embedder *embedder, float *values, float **out)
+{
+    *out = values;
+    if (!embedder->predictor->alloc) return SGM_OK;
+    if (!embedder->host)
+        embedder->host = malloc(sizeof(float) * embedder->predictor->embedding_count);
+    *out = embedder->host;
+    return *out ? SGM_OK : sgm_fail(SGM_OUT_OF_MEMORY, "no memory for an embedding");
+}
+
+static sgm_status look_up(sgm_embedder *embedder, uint64_t key, float *values, bool *found)
+{
+    const sgm_predictor *predictor = embedder->predictor;
+    float *host;
+    *found = false;
+    if (!embedder->store.get) return SGM_OK;
+    SGM_TRY(host_values(embedder, values, &host));
+    if (!embedder->store.get(embedder->store.user, key, host, predictor->embedding_count))
+        return SGM_OK;
+    *found = true;
+    return host == values ? SGM_OK : predictor->write(predictor->self, values, host);
+}
+
+static sgm_status put_away(sgm_embedder *embedder, uint64_t key, float *values)
+{
+    const sgm_predictor *predictor = embedder->predictor;
+    float *host;
+    if (!embedder->store.put) return SGM_OK;
+    SGM_TRY(host_values(embedder, values, &host));
+    if (host != values) SGM_TRY(predictor->read(predictor->self, values, host));
+    embedder->store.put(embedder->store.user, key, host, predictor->embedding_count);
+    return SGM_OK;
+}
+
+static sgm_status compute(sgm_embedder *embedder, const sgm_image *part, float *values)
+{
+    const sgm_predictor *predictor = embedder->predictor;
+    const sgm_embedding_store *store = &embedder->store;
+    uint64_t key = 0;
+    bool found;
+    if (store->get || store->put) {
+        SGM_TRY(predictor->input_hash(predictor->self, part, &key));
+        key ^= predictor->key;
+    }
+    SGM_TRY(look_up(embedder, key, values, &found));
+    if (found) {
+        embedder->cached++;
+        return SGM_OK;
+    }
+    embedder->current = NULL;
+    SGM_TRY(predictor->encode(predictor->self, part, values));
+    embedder->encoded++;
+    return put_away(embedder, key, values);
+}
+
+static sgm_image part_of(const sgm_image *image, sgm_view view)
+{
+    sgm_image part = *image;
+    if (!part.stride) part.stride = (ptrdiff_t)image->width * image->channels;
+    part.data += view.y * part.stride + (ptrdiff_t)view.x * image->channels;
+    part.width = view.width;
+    part.height = view.height;
+    return part;
+}
+
+static sgm_status fill(sgm_embedder *embedder, int64_t picture, const sgm_image *image,
+                       sgm_view view, sgm_embedding_slot **out)
+{
+    sgm_embedding_slot *slot = evict(embedder);
+    if (!slot) return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for an embedding");
+    sgm_image part = part_of(image, view);
+    SGM_TRY(compute(embedder, &part, slot->values));
+    slot->picture = picture;
+    slot->view = view;
+    *out = slot;
+    return SGM_OK;
+}
+
+/* --------------------------------------------------------------------------------- in batches */
+
+/* What is encoded in batches does not look into a store: asking it takes the host's own
+ * preparation of every picture. */
+static bool encodes_ahead(const sgm_embedder *embedder)
+{
+    return embedder->predictor->batch > 1 && embedder->upcoming.picture && !embedder->store.get &&
+           !embedder->store.put;
+}
+
+/* How much a batch may hold: all memory is not for what nobody has asked for yet. */
+static int most_in_batch(const sgm_embedder *embedder)
+{
+    int most = embedder->predictor->batch, half = (int)(embedder->slot_count / 2);
+    if (most > half) most = half;
+    return most < SGM_MOST_AHEAD ? most : SGM_MOST_AHEAD;
+}
+
+static sgm_status stage(sgm_embedder *embedder, int64_t picture, const sgm_image *image)
+{
+    const sgm_predictor *predictor = embedder->predictor;
+    sgm_image part = part_of(image, embedder->staged_view);
+    SGM_TRY(predictor->stage(predictor->self, embedder->staged_count, &part));
+    embedder->staged[embedder->staged_count++] = picture;
+    return SGM_OK;
+}
+
+static bool is_staged(const sgm_embedder *embedder, int64_t picture)
+{
+    for (int i = 0; i < embedder->staged_count; i++)
+        if (embedder->staged[i] == picture) return true;
+    return false;
+}
+
+/* Fills the batch with what will be asked for, and with `depth` of what may be. */
+static sgm_status stage_upcoming(sgm_embedder *embedder)
+{
+    int most = most_in_batch(embedder);
+    for (int n = 0; n < 2 * most && embedder->staged_count < most; n++) {
+        int64_t picture;
+        int likely = embedder->upcoming.picture(embedder->upcoming.user, n, &picture);
+        if (!likely || (likely == 1 && embedder->staged_count >= embedder->depth)) break;
+        if (is_staged(embedder, picture) || find(embedder, picture, embedder->staged_view))
+            continue;
+        SGM_TRY(
+            stage(embedder, picture, embedder->upcoming.image(embedder->upcoming.user, picture)));
+    }
+    return SGM_OK;
+}
+
+/* Twice as far when all that was encoded ahead was used, half as far when it was not. */
+static void adapt_depth(sgm_embedder *embedder)
+{
+    if (!embedder->ahead) return;
+    bool all_used = embedder->used_ahead == embedder->ahead;
+    embedder->depth = all_used ? 2 * embedder->depth : embedder->depth / 2;
+    if (embedder->depth > most_in_batch(embedder)) embedder->depth = most_in_batch(embedder);
+    if (embedder->depth < 1) embedder->depth = 1;
+}
+
+static sgm_status encode_batch(sgm_embedder *embedder, int64_t picture, sgm_embedding_slot **out)
+{
+    const sgm_predictor *predictor = embedder->predictor;
+    sgm_embedding_slot *slots[SGM_MOST_AHEAD];
+    void *values[SGM_MOST_AHEAD];
+    int count = embedder->staged_count;
+    for (int i = 0; i < count; i++) {
+        slots[i] = evict(embedder);
+        /* with few slots, one may come twice: then it is not worth a batch */
+        for (int k = 0; k < i; k++)
+            if (slots[k] == slots[i]) count = i;
+        if (i == count || !slots[i]) break;
+        slots[i]->used = ++embedder->tick;
+        values[i] = slots[i]->values;
+    }
+    if (!count || !slots[0]) return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for an embedding");
+    embedder->current = NULL;
+    SGM_TRY(predictor->encode_staged(predictor->self, count, values));
+    for (int i = 0; i < count; i++) {
+        slots[i]->picture = embedder->staged[i];
+        slots[i]->view = embedder->staged_view;
+        slots[i]->ahead = embedder->staged[i] != picture;
+        if (!slots[i]->ahead) *out = slots[i];
+    }
+    embedder->encoded += count;
+    embedder->ahead = count - 1;
+    embedder->used_ahead = 0;
+    return SGM_OK;
+}
+
+/* The batch with this picture: what was staged while the last one was encoded, if it is in there,
+ * else a new one. While the device encodes, the next batch is staged. */
+static sgm_status fill_batch(sgm_embedder *embedder, int64_t picture, const sgm_image *image,
+                             sgm_view view, sgm_embedding_slot **out)
+{
+    adapt_depth(embedder);
+    if (!sgm_view_equal(embedder->staged_view, view) || !is_staged(embedder, picture)) {
+        embedder->staged_count = 0;
+        embedder->staged_view = view;
+        SGM_TRY(stage(embedder, picture, image));
+    }
+    SGM_TRY(stage_upcoming(embedder));
+    *out = NULL;
+    SGM_TRY(encode_batch(embedder, picture, out));
+    embedder->staged_count = 0;
+    if (!*out) { /* memory did not do for as many */
+        SGM_TRY(stage(embedder, picture, image));
+        SGM_TRY(encode_batch(embedder, picture, out));
+        embedder->staged_count = 0;
+    }
+    return stage_upcoming(embedder);
+}
+
+/* -----------------------------------------------------------------------------------------------
+ */
+
+/* A computed embedding goes through select() like a kept one, so that a mask cannot depend on
+ * where its embedding came from. */
+sgm_status sgm_embedder_select(sgm_embedder *embedder, int64_t picture, const sgm_image *image,
+                               sgm_view view)
+{
+    const sgm_predictor *predictor = embedder->predictor;
+    if (predictor->cancelled) SGM_TRY(predictor->cancelled(predictor->self));
+    sgm_embedding_slot *slot = find(embedder, picture, view);
+    if (!slot && encodes_ahead(embedder))
+        SGM_TRY(fill_batch(embedder, picture, image, view, &slot));
+    else if (!slot)
+        SGM_TRY(fill(embedder, picture, image, view, &slot));
+    embedder->used_ahead += slot->ahead;
+    slot->ahead = 0;
+    slot->used = ++embedder->tick;
+    if (embedder->current == slot) return SGM_OK;
+    embedder->current = NULL;
+    SGM_TRY(predictor->select(predictor->self, slot->values, view.width, view.height));
+    embedder->current = slot;
+    return SGM_OK;
+}

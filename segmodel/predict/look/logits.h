@@ -1,0 +1,26 @@
+/* Low-res logits as mask prompts: between views, and from binary masks. */
+#ifndef SEGMODEL_PREDICT_LOOK_LOGITS_H
+#define SEGMODEL_PREDICT_LOOK_LOGITS_H
+
+#include "predict/look/predictor.h"
+#include "predict/look/view.h"
+
+/* Logit of what is surely inside (and, negated, outside), about what SAM's decoder puts out for
+ * clear objects. */
+#define SGM_SURE_LOGIT 10.0f
+
+/* Low-res logits of view `from` interpolated at the grid of view `to`; what `from` does not cover
+ * is background. `source` and `result` hold low_res_shape values and must not overlap. */
+void sgm_logits_move(const sgm_predictor *predictor, const float *source, sgm_view from,
+                     float *result, sgm_view to);
+
+/* From -10 to 10 by the share of each low-res pixel that `mask` (0/1, width x height) covers: steep
+ * at the outline but continuous, as the decoder's own logits are. */
+void sgm_logits_from_mask(const sgm_predictor *predictor, const uint8_t *mask, int width,
+                          int height, sgm_view view, float *result);
+
+/* Logits in a byte, steps of 0.25 clamped to +-31.75: what travels from slice to slice. */
+void sgm_logits_pack(const float *logits, size_t count, int8_t *packed);
+void sgm_logits_unpack(const int8_t *packed, size_t count, float *logits);
+
+#endif

@@ -1,0 +1,291 @@
+#include "predict/look/look.h"
+
+#include "core/status.h"
+#include "predict/look/logits.h"
+#include "predict/session/mask.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Larger shares of the picture are rated down. */
+static const double common_share = 0.25;
+
+/* Two scales to an octave: the default model's Dice from one point on sets it was not trained on is
+ * 0.703; with one to an octave it is 0.684. */
+enum { MAX_SCALES = 7, MAX_RECENTRES = 3 };
+static const double scale_step = 1.41421356237309505;
+
+/* A look that is this much worse in the network's own eyes than the one it should refine is not
+ * taken. */
+static const float allowed_loss = 0.05f;
+
+/* Smallest side of a first look at a point: what a point means needs some surroundings. */
+static const double min_first_side = 32;
+
+static size_t low_res_count(const sgm_predictor *predictor)
+{
+    return (size_t)predictor->low_res_shape[0] * (size_t)predictor->low_res_shape[1];
+}
+
+sgm_status sgm_looker_init(sgm_looker *looker, const sgm_predictor *predictor,
+                           sgm_embedder *embedder, int zoom)
+{
+    size_t count = low_res_count(predictor);
+    *looker = (sgm_looker){.predictor = predictor, .embedder = embedder, .zoom = zoom};
+    looker->moved = malloc(sizeof(float) * (count ? count : 1));
+    looker->low_res = malloc(sizeof(float) * (count ? count : 1));
+    if (looker->moved && looker->low_res) return SGM_OK;
+    sgm_looker_clear(looker);
+    return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for low-res logits");
+}
+
+void sgm_looker_clear(sgm_looker *looker)
+{
+    free(looker->mask);
+    free(looker->points);
+    free(looker->moved);
+    free(looker->low_res);
+    *looker = (sgm_looker){0};
+}
+
+void sgm_look_clip(sgm_look *look, const sgm_box *box)
+{
+    for (int y = 0; y < look->height; y++) {
+        int is_row_inside = y >= box->y0 - 0.5 && y <= box->y1 + 0.5;
+        for (int x = 0; x < look->width; x++)
+            if (!is_row_inside || x < box->x0 - 0.5 || x > box->x1 + 0.5)
+                look->mask[(size_t)y * (size_t)look->width + (size_t)x] = 0;
+    }
+    look->area = sgm_mask_measure(look->mask, look->width, look->height, &look->extent);
+}
+
+static sgm_status reserve(sgm_looker *looker, const sgm_question *question)
+{
+    size_t pixels = (size_t)question->image->width * (size_t)question->image->height;
+    if (pixels > looker->mask_size) {
+        free(looker->mask);
+        looker->mask = malloc(pixels);
+        looker->mask_size = looker->mask ? pixels : 0;
+        if (!looker->mask) return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for a mask");
+    }
+    if (question->point_count > looker->point_room) {
+        free(looker->points);
+        looker->points = malloc(sizeof *looker->points * question->point_count);
+        looker->point_room = looker->points ? question->point_count : 0;
+        if (!looker->points) return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for points");
+    }
+    return SGM_OK;
+}
+
+/* ------------------------------------------------------------------- one decode in one view */
+
+static int is_whole(sgm_view view, const sgm_image *image)
+{
+    return sgm_view_equal(view, sgm_view_whole(image->width, image->height));
+}
+
+/* Points in the view's coordinates. Background points outside say nothing about the view and are
+ * left out; a point outside the picture stays, for the network to refuse. */
+static size_t move_points(const sgm_looker *looker, const sgm_question *question, sgm_view view)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < question->point_count; i++) {
+        sgm_point point = question->points[i];
+        point.x -= view.x;
+        point.y -= view.y;
+        int is_inside = point.x >= -0.5 && point.y >= -0.5 && point.x <= view.width - 0.5 &&
+                        point.y <= view.height - 0.5;
+        if (is_inside || point.label != SGM_BACKGROUND || is_whole(view, question->image))
+            looker->points[count++] = point;
+    }
+    return count;
+}
+
+static sgm_box move_box(const sgm_box *box, sgm_view view, const sgm_image *image)
+{
+    sgm_box moved = {box->x0 - view.x, box->y0 - view.y, box->x1 - view.x, box->y1 - view.y};
+    if (is_whole(view, image)) return moved;
+    moved.x0 = fmax(moved.x0, 0);
+    moved.y0 = fmax(moved.y0, 0);
+    moved.x1 = fmin(moved.x1, view.width - 1);
+    moved.y1 = fmin(moved.y1, view.height - 1);
+    return moved;
+}
+
+static void paste(sgm_looker *looker, const sgm_image *image, sgm_view view, const sgm_mask *raw)
+{
+    size_t width = (size_t)image->width, part = (size_t)view.width;
+    if (!is_whole(view, image)) memset(looker->mask, 0, width * (size_t)image->height);
+    for (int y = 0; y < view.height; y++)
+        memcpy(looker->mask + (size_t)(view.y + y) * width + (size_t)view.x,
+               raw->data + (size_t)y * part, part);
+}
+
+static sgm_status check_answer(const sgm_predictor *predictor, sgm_view view, const sgm_mask *raw)
+{
+    if (raw->width == view.width && raw->height == view.height && raw->low_res &&
+        raw->chosen >= 0 && raw->chosen < raw->mask_tokens &&
+        raw->low_res_shape[0] == predictor->low_res_shape[0] &&
+        raw->low_res_shape[1] == predictor->low_res_shape[1])
+        return SGM_OK;
+    return sgm_fail(SGM_INTERNAL, "the network answered with a mask of another shape");
+}
+
+static sgm_status look_in(sgm_looker *looker, const sgm_question *question, sgm_view view,
+                          sgm_look *out)
+{
+    const sgm_predictor *predictor = looker->predictor;
+    SGM_TRY(sgm_embedder_select(looker->embedder, question->picture, question->image, view));
+    sgm_prompt prompt = {.points = looker->points};
+    sgm_box box;
+    prompt.point_count = move_points(looker, question, view);
+    if (question->box) {
+        box = move_box(question->box, view, question->image);
+        prompt.box = &box;
+    }
+    if (question->logits) {
+        sgm_logits_move(predictor, question->logits, question->logits_view, looker->moved, view);
+        prompt.mask = looker->moved;
+    }
+    sgm_predict_options options = {
+        .choice = question->choice, .want_logits = 1, .tight_box = question->tight_box};
+    SGM_TRY(predictor->decode(predictor->self, &prompt, &options, &out->raw));
+    SGM_TRY(check_answer(predictor, view, &out->raw));
+    paste(looker, question->image, view, &out->raw);
+    memcpy(looker->low_res, out->raw.low_res + (size_t)out->raw.chosen * low_res_count(predictor),
+           sizeof(float) * low_res_count(predictor));
+    out->mask = looker->mask;
+    out->low_res = looker->low_res;
+    out->width = question->image->width;
+    out->height = question->image->height;
+    out->view = view;
+    out->area = sgm_mask_measure(out->mask, out->width, out->height, &out->extent);
+    return SGM_OK;
+}
+
+/* ------------------------------------------------------------------------ where to look */
+
+/* Bounding box of box, foreground points and previous mask. 0: there is none. */
+static int prompt_extent(const sgm_question *question, sgm_box *extent)
+{
+    int known = 0;
+    if (question->box) *extent = *question->box, known = 1;
+    if (question->extent) {
+        *extent = known ? sgm_box_union(extent, question->extent) : *question->extent;
+        known = 1;
+    }
+    for (size_t i = 0; i < question->point_count; i++) {
+        const sgm_point *point = &question->points[i];
+        if (point->label == SGM_BACKGROUND || !isfinite(point->x) || !isfinite(point->y)) continue;
+        sgm_box dot = {point->x, point->y, point->x, point->y};
+        *extent = known ? sgm_box_union(extent, &dot) : dot;
+        known = 1;
+    }
+    return known && isfinite(extent->x0) && isfinite(extent->y0) && isfinite(extent->x1) &&
+           isfinite(extent->y1);
+}
+
+/* At least twice as wide, around prompt and answer. */
+static sgm_view wider_view(const sgm_question *question, sgm_view view, const sgm_box *extent)
+{
+    int width = question->image->width, height = question->image->height;
+    int side = view.width > view.height ? view.width : view.height;
+    sgm_view around = sgm_view_around(extent, width, height);
+    if (around.width >= 2 * side || around.height >= 2 * side) return around;
+    return sgm_view_at((extent->x0 + extent->x1) / 2, (extent->y0 + extent->y1) / 2, 2.0 * side,
+                       width, height);
+}
+
+/* Looks around `extent`, and wider as long as the answer touches the view. */
+static sgm_status look_around(sgm_looker *looker, const sgm_question *question, sgm_box extent,
+                              sgm_look *out)
+{
+    int width = question->image->width, height = question->image->height;
+    sgm_view view = question->stay;
+    if (!sgm_view_serves(view, &extent, width, height))
+        view = sgm_view_around(&extent, width, height);
+    for (int i = 0;; i++) {
+        SGM_TRY(look_in(looker, question, view, out));
+        if (i == MAX_RECENTRES || !out->area ||
+            !sgm_view_is_touched(view, &out->extent, width, height))
+            return SGM_OK;
+        extent = sgm_box_union(&extent, &out->extent);
+        view = wider_view(question, view, &extent);
+    }
+}
+
+/* Views of falling size around the foreground points: from the whole picture to an eighth of it. */
+static int first_views(const sgm_question *question, const sgm_box *extent, sgm_view *views)
+{
+    int width = question->image->width, height = question->image->height, count = 0;
+    double x = (extent->x0 + extent->x1) / 2, y = (extent->y0 + extent->y1) / 2;
+    double size = fmax(extent->x1 - extent->x0, extent->y1 - extent->y0) + 1;
+    double side = width > height ? width : height;
+    for (int i = 0; i < MAX_SCALES; i++, side /= scale_step) {
+        if (i && side < fmax(min_first_side, SGM_VIEW_MARGIN * size)) break;
+        views[count++] = sgm_view_at(x, y, side, width, height);
+    }
+    return count;
+}
+
+/* What the network thinks of its answer; an empty one or one that leaves the view comes last. A
+ * body or a head is the easiest object of all, but seldom what a point is set for. */
+static float rating(const sgm_question *question, const sgm_look *look)
+{
+    const sgm_image *image = question->image;
+    float iou = look->raw.predicted_iou;
+    if (!look->area || !isfinite(iou)) return -INFINITY;
+    double share = (double)look->area / ((double)image->width * image->height);
+    iou -= (float)fmax(0, share - common_share);
+    return sgm_view_is_touched(look->view, &look->extent, image->width, image->height) ? iou - 1000
+                                                                                       : iou;
+}
+
+static sgm_status look_at_scales(sgm_looker *looker, const sgm_question *question,
+                                 const sgm_box *extent, sgm_look *out)
+{
+    sgm_view views[MAX_SCALES];
+    int count = first_views(question, extent, views), best = 0;
+    float best_rating = -INFINITY;
+    for (int i = 0; i < count; i++) {
+        SGM_TRY(look_in(looker, question, views[i], out));
+        float current = rating(question, out);
+        if (current > best_rating) {
+            best_rating = current;
+            best = i;
+        }
+    }
+    return best == count - 1 ? SGM_OK : look_in(looker, question, views[best], out);
+}
+
+/* The same points again in a view around the first answer: the object at its full resolution. */
+static sgm_status look_again(sgm_looker *looker, const sgm_question *question,
+                             const sgm_box *points, sgm_look *out)
+{
+    if (!out->area) return SGM_OK;
+    sgm_box extent = sgm_box_union(points, &out->extent);
+    sgm_view first = out->view;
+    float first_rating = rating(question, out);
+    if (sgm_view_serves(first, &extent, question->image->width, question->image->height))
+        return SGM_OK;
+    SGM_TRY(look_around(looker, question, extent, out));
+    if (rating(question, out) >= first_rating - allowed_loss) return SGM_OK;
+    return look_in(looker, question, first, out);
+}
+
+sgm_status sgm_look_at(sgm_looker *looker, const sgm_question *question, sgm_look *out)
+{
+    const sgm_image *image = question->image;
+    sgm_box extent;
+    *out = (sgm_look){0};
+    SGM_TRY(reserve(looker, question));
+    if (!looker->zoom || !prompt_extent(question, &extent))
+        return look_in(looker, question, sgm_view_whole(image->width, image->height), out);
+    int stays = question->point_count > 1 &&
+                sgm_view_serves(question->stay, &extent, image->width, image->height);
+    if (question->box || question->extent || stays)
+        return look_around(looker, question, extent, out);
+    SGM_TRY(look_at_scales(looker, question, &extent, out));
+    return look_again(looker, question, &extent, out);
+}

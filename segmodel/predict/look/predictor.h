@@ -1,0 +1,42 @@
+/* What volume prediction and zoom need of a network, and nothing more: pictures in, masks out.
+ * session_predictor.c binds it to sgm_session; tests bind it to a synthetic network. */
+#ifndef SEGMODEL_PREDICT_LOOK_PREDICTOR_H
+#define SEGMODEL_PREDICT_LOOK_PREDICTOR_H
+
+#include "segmodel/segmodel.h"
+
+typedef struct sgm_predictor {
+    void *self;
+    int image_size;       /* side of the network's square input */
+    int low_res_shape[2]; /* rows, columns of the low-res logits */
+    int stretches;        /* 1: pictures are stretched to the square; 0: scaled by their longer side
+                             and padded at the right or bottom, as in SAM */
+    size_t embedding_count; /* FP32 values of an embedding */
+    uint64_t key;           /* of weights and precision, for embedding stores */
+
+    /* Hash of the exact network input. */
+    sgm_status (*input_hash)(void *self, const sgm_image *image, uint64_t *hash);
+    /* Picture to embedding_count values; the current embedding becomes unspecified. */
+    sgm_status (*encode)(void *self, const sgm_image *image, float *embedding);
+    /* Makes these values, of a picture of this size, the current embedding. */
+    sgm_status (*select)(void *self, const float *embedding, int width, int height);
+    /* As sgm_session_predict on the current embedding. */
+    sgm_status (*decode)(void *self, const sgm_prompt *prompt, const sgm_predict_options *options,
+                         sgm_mask *out);
+    /* SGM_CANCELLED when the user wants to stop, else SGM_OK; may be NULL. */
+    sgm_status (*cancelled)(void *self);
+
+    /* Where embeddings live where the network runs, `embedding` above is not host memory; these are
+     * set then, and NULL otherwise. alloc: memory for one, NULL when there is none. */
+    void *(*alloc)(void *self);
+    void (*free)(void *self, void *embedding);
+    sgm_status (*read)(void *self, const void *embedding, float *values);
+    sgm_status (*write)(void *self, void *embedding, const float *values);
+    /* Up to `batch` pictures of one size are staged, then encoded together; as in session_batch.h.
+     * Used where batch > 1. */
+    int batch;
+    sgm_status (*stage)(void *self, int place, const sgm_image *image);
+    sgm_status (*encode_staged)(void *self, int count, void *const embeddings[]);
+} sgm_predictor;
+
+#endif

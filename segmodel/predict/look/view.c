@@ -1,0 +1,90 @@
+#include "predict/look/view.h"
+
+#include <math.h>
+
+sgm_view sgm_view_whole(int width, int height)
+{
+    return (sgm_view){0, 0, width, height};
+}
+
+int sgm_view_equal(sgm_view a, sgm_view b)
+{
+    return a.x == b.x && a.y == b.y && a.width == b.width && a.height == b.height;
+}
+
+/* The next quarter-octave side that is not smaller. */
+static int ladder_side(double side, int longest)
+{
+    if (!(side < longest)) return longest;
+    double steps = ceil(4 * log2(fmax(side, SGM_VIEW_MIN_SIDE)) - 1e-9);
+    int rung = (int)ceil(exp2(steps / 4) - 1e-9);
+    return rung < longest ? rung : longest;
+}
+
+/* One axis: where a span of `side` around `centre` begins on the grid, inside 0..length. */
+static void place(double centre, int side, int length, int *start, int *span)
+{
+    if (side >= length) {
+        *start = 0;
+        *span = length;
+        return;
+    }
+    int step = side / 16 > 1 ? side / 16 : 1;
+    double origin = floor((centre + 0.5 - side / 2.0) / step + 0.5) * step;
+    if (!(origin > 0)) origin = 0;
+    if (origin > length - side) origin = length - side;
+    *start = (int)origin;
+    *span = side;
+}
+
+sgm_view sgm_view_at(double x, double y, double side, int width, int height)
+{
+    int rung = ladder_side(side, width > height ? width : height);
+    sgm_view view;
+    place(x, rung, width, &view.x, &view.width);
+    place(y, rung, height, &view.y, &view.height);
+    return view;
+}
+
+static double wanted_side(const sgm_box *extent)
+{
+    double size = fmax(extent->x1 - extent->x0, extent->y1 - extent->y0) + 1;
+    return fmax(SGM_VIEW_MARGIN * size, SGM_VIEW_MIN_SIDE);
+}
+
+sgm_view sgm_view_around(const sgm_box *extent, int width, int height)
+{
+    return sgm_view_at((extent->x0 + extent->x1) / 2, (extent->y0 + extent->y1) / 2,
+                       wanted_side(extent), width, height);
+}
+
+/* Whether low..high keeps `gap` pixels from both ends of the span, where those are not the
+ * picture's. */
+static int is_inside(double low, double high, int start, int span, int length, double gap)
+{
+    return (start == 0 || low >= start + gap) &&
+           (start + span == length || high <= start + span - 1 - gap);
+}
+
+int sgm_view_serves(sgm_view view, const sgm_box *extent, int width, int height)
+{
+    if (view.width <= 0) return 0;
+    int side = view.width > view.height ? view.width : view.height;
+    sgm_view fresh = sgm_view_around(extent, width, height);
+    int fresh_side = fresh.width > fresh.height ? fresh.width : fresh.height;
+    return 2 * side <= 3 * fresh_side &&
+           is_inside(extent->x0, extent->x1, view.x, view.width, width, side / 16.0) &&
+           is_inside(extent->y0, extent->y1, view.y, view.height, height, side / 16.0);
+}
+
+int sgm_view_is_touched(sgm_view view, const sgm_box *extent, int width, int height)
+{
+    return !is_inside(extent->x0, extent->x1, view.x, view.width, width, 1) ||
+           !is_inside(extent->y0, extent->y1, view.y, view.height, height, 1);
+}
+
+sgm_box sgm_box_union(const sgm_box *a, const sgm_box *b)
+{
+    return (sgm_box){fmin(a->x0, b->x0), fmin(a->y0, b->y0), fmax(a->x1, b->x1),
+                     fmax(a->y1, b->y1)};
+}

@@ -1,0 +1,216 @@
+#include "predict/picture/slice.h"
+
+#include "core/status.h"
+#include "predict/picture/voxel.h"
+#include "predict/picture/window.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+/* ------------------------------------------------------------------------------- resampling */
+
+static void resampling_clear(sgm_resampling *resampling)
+{
+    free(resampling->first);
+    free(resampling->weights);
+    *resampling = (sgm_resampling){0};
+}
+
+/* Triangle around `centre` (input samples), clamped to the input; the weights' sum is 1. */
+static void set_triangle(sgm_resampling *resampling, int n, double centre, double reach, int64_t in)
+{
+    float *weights = resampling->weights + (size_t)n * (size_t)resampling->taps;
+    int64_t first = (int64_t)floor(centre - reach) + 1;
+    int64_t start = first < 0 ? 0 : first;
+    if (start + resampling->taps > in) start = in - resampling->taps;
+    double sum = 0;
+    for (int tap = 0; tap < resampling->taps; tap++)
+        weights[tap] = 0;
+    for (int64_t i = first; i < centre + reach; i++) {
+        double weight = 1 - fabs((double)i - centre) / reach;
+        int64_t inside = i < 0 ? 0 : i >= in ? in - 1 : i;
+        if (weight <= 0) continue;
+        weights[inside - start] += (float)weight;
+        sum += weight;
+    }
+    for (int tap = 0; tap < resampling->taps; tap++)
+        weights[tap] /= (float)sum;
+    resampling->first[n] = (int)start;
+}
+
+/* Linear interpolation; with a wider triangle where pixels are coarser than voxels. */
+static sgm_status resampling_init(sgm_resampling *resampling, int64_t in, int out)
+{
+    *resampling = (sgm_resampling){0};
+    if (in == out) return SGM_OK;
+    double scale = (double)out / (double)in, reach = fmax(1, 1 / scale);
+    int64_t taps = (int64_t)ceil(2 * reach) + 1;
+    resampling->taps = (int)(taps < in ? taps : in);
+    resampling->first = calloc((size_t)out, sizeof *resampling->first);
+    resampling->weights = calloc((size_t)out * (size_t)resampling->taps, sizeof(float));
+    if (!resampling->first || !resampling->weights)
+        return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for resampling");
+    for (int n = 0; n < out; n++)
+        set_triangle(resampling, n, (n + 0.5) / scale - 0.5, reach, in);
+    return SGM_OK;
+}
+
+/* `in` and `out` are `step` apart per sample. */
+static void resample(const sgm_resampling *resampling, const float *in, size_t in_step, float *out,
+                     size_t out_step, int count)
+{
+    size_t taps = (size_t)resampling->taps;
+    for (int n = 0; n < count; n++) {
+        const float *weights = resampling->weights + (size_t)n * taps;
+        const float *from = in + (size_t)resampling->first[n] * in_step;
+        float sum = 0;
+        for (size_t tap = 0; tap < taps; tap++)
+            sum += weights[tap] * from[tap * in_step];
+        out[(size_t)n * out_step] = sum;
+    }
+}
+
+/* ----------------------------------------------------------------------------------- slices */
+
+sgm_status sgm_slicer_init(sgm_slicer *slicer, const sgm_volume *volume, const sgm_plane *plane,
+                           double low, double high)
+{
+    size_t columns = (size_t)plane->columns, rows = (size_t)plane->rows;
+    *slicer = (sgm_slicer){.volume = volume, .plane = *plane, .low = low, .high = high};
+    slicer->line = malloc(sizeof(double) * columns);
+    slicer->voxels = malloc(sizeof(float) * columns * rows);
+    slicer->widened = malloc(sizeof(float) * (size_t)plane->width * rows);
+    sgm_status status = resampling_init(&slicer->across, plane->columns, plane->width);
+    if (status == SGM_OK) status = resampling_init(&slicer->down, plane->rows, plane->height);
+    if (status == SGM_OK && !(slicer->line && slicer->voxels && slicer->widened))
+        status =
+            sgm_fail(SGM_OUT_OF_MEMORY, "no memory for a slice of %zu x %zu voxels", columns, rows);
+    if (status != SGM_OK) sgm_slicer_clear(slicer);
+    return status;
+}
+
+void sgm_slicer_clear(sgm_slicer *slicer)
+{
+    resampling_clear(&slicer->across);
+    resampling_clear(&slicer->down);
+    free(slicer->line);
+    free(slicer->voxels);
+    free(slicer->widened);
+    *slicer = (sgm_slicer){0};
+}
+
+/* 0..255, before rounding. */
+static float shade(const sgm_slicer *slicer, double value)
+{
+    if (sgm_window_is_padding(slicer->volume, value)) return 0;
+    if (slicer->volume->channels == 3) return (float)value;
+    double share = (value - slicer->low) / (slicer->high - slicer->low);
+    return share <= 0 ? 0 : share >= 1 ? 255 : (float)(255 * share);
+}
+
+/* One channel of a slice, oriented, not yet resampled. */
+static void read_voxels(sgm_slicer *slicer, int64_t slice, int channel)
+{
+    const sgm_plane *plane = &slicer->plane;
+    const int64_t *size = slicer->volume->size;
+    int channels = slicer->volume->channels;
+    int64_t step = sgm_plane_offset(plane, size, 0, 1, 0) * channels;
+    for (int64_t row = 0; row < plane->rows; row++) {
+        int64_t v = plane->flip_v ? plane->rows - 1 - row : row;
+        int64_t start = sgm_plane_offset(plane, size, slice, 0, v) * channels + channel;
+        float *shades = slicer->voxels + row * plane->columns;
+        sgm_voxel_read(slicer->volume, start, step, plane->columns, slicer->line);
+        for (int64_t u = 0; u < plane->columns; u++)
+            shades[plane->flip_u ? plane->columns - 1 - u : u] = shade(slicer, slicer->line[u]);
+    }
+}
+
+/* slicer->voxels to rows of the picture's width. */
+static const float *widen(sgm_slicer *slicer)
+{
+    const sgm_plane *plane = &slicer->plane;
+    if (!slicer->across.taps) return slicer->voxels;
+    for (int64_t row = 0; row < plane->rows; row++)
+        resample(&slicer->across, slicer->voxels + row * plane->columns, 1,
+                 slicer->widened + row * plane->width, 1, plane->width);
+    return slicer->widened;
+}
+
+static uint8_t to_byte(float shade)
+{
+    return (uint8_t)(shade <= 0 ? 0 : shade >= 255 ? 255 : shade + 0.5f);
+}
+
+static float heightened(const sgm_resampling *down, const float *column, size_t width, int y)
+{
+    if (!down->taps) return column[(size_t)y * width];
+    const float *weights = down->weights + (size_t)y * (size_t)down->taps;
+    const float *from = column + (size_t)down->first[y] * width;
+    float sum = 0;
+    for (int tap = 0; tap < down->taps; tap++)
+        sum += weights[tap] * from[(size_t)tap * width];
+    return sum;
+}
+
+void sgm_slicer_extract(sgm_slicer *slicer, int64_t slice, uint8_t *picture)
+{
+    const sgm_plane *plane = &slicer->plane;
+    size_t width = (size_t)plane->width, channels = (size_t)slicer->volume->channels;
+    for (size_t channel = 0; channel < channels; channel++) {
+        read_voxels(slicer, slice, (int)channel);
+        const float *rows = widen(slicer);
+        for (int y = 0; y < plane->height; y++)
+            for (size_t x = 0; x < width; x++)
+                picture[((size_t)y * width + x) * channels + channel] =
+                    to_byte(heightened(&slicer->down, rows + x, width, y));
+    }
+}
+
+/* ------------------------------------------------------------------------------------ masks */
+
+/* The pixel at the centre of voxel `index`, which counts against the picture when flipped. */
+static int pixel_of(int64_t index, int64_t voxels, int flip, double scale, int pixels)
+{
+    int64_t seen = flip ? voxels - 1 - index : index;
+    if (voxels == pixels) return (int)seen;
+    int pixel = (int)floor(((double)seen + 0.5) * scale);
+    return pixel < pixels ? pixel : pixels - 1;
+}
+
+static int64_t voxel_of(int pixel, int64_t voxels, int flip, double scale, int pixels)
+{
+    int64_t seen = voxels == pixels ? pixel : (int64_t)floor((pixel + 0.5) / scale);
+    if (seen >= voxels) seen = voxels - 1;
+    return flip ? voxels - 1 - seen : seen;
+}
+
+int64_t sgm_slice_store(const sgm_plane *plane, const int64_t size[3], int64_t slice,
+                        const uint8_t *picture, uint8_t *volume)
+{
+    int64_t step = sgm_plane_offset(plane, size, 0, 1, 0), set = 0;
+    for (int64_t v = 0; v < plane->rows; v++) {
+        int y = pixel_of(v, plane->rows, plane->flip_v, plane->scale_y, plane->height);
+        const uint8_t *row = picture + (size_t)y * (size_t)plane->width;
+        uint8_t *voxel = volume + sgm_plane_offset(plane, size, slice, 0, v);
+        for (int64_t u = 0; u < plane->columns; u++, voxel += step) {
+            int x = pixel_of(u, plane->columns, plane->flip_u, plane->scale_x, plane->width);
+            if (row[x] != *voxel) *voxel = row[x]; /* untouched pages stay unallocated */
+            set += row[x];
+        }
+    }
+    return set;
+}
+
+void sgm_slice_load(const sgm_plane *plane, const int64_t size[3], int64_t slice,
+                    const uint8_t *volume, uint8_t *picture)
+{
+    int64_t step = sgm_plane_offset(plane, size, 0, 1, 0);
+    for (int y = 0; y < plane->height; y++) {
+        int64_t v = voxel_of(y, plane->rows, plane->flip_v, plane->scale_y, plane->height);
+        const uint8_t *row = volume + sgm_plane_offset(plane, size, slice, 0, v);
+        for (int x = 0; x < plane->width; x++)
+            *picture++ =
+                row[voxel_of(x, plane->columns, plane->flip_u, plane->scale_x, plane->width) *
+                    step] != 0;
+    }
+}

@@ -1,0 +1,41 @@
+/* Slices as pictures, and masks of pictures as voxels. */
+#ifndef SEGMODEL_PREDICT_PICTURE_SLICE_H
+#define SEGMODEL_PREDICT_PICTURE_SLICE_H
+
+#include "predict/picture/plane.h"
+
+/* How one axis of a picture is interpolated: output n is the sum of `taps` inputs from first[n] on.
+ * taps 0: nothing to do. */
+typedef struct sgm_resampling {
+    int taps;
+    int *first;
+    float *weights;
+} sgm_resampling;
+
+/* Borrows the volume. */
+typedef struct sgm_slicer {
+    const sgm_volume *volume;
+    sgm_plane plane;
+    double low, high; /* window */
+    sgm_resampling across, down;
+    double *line;
+    float *voxels, *widened; /* rows x columns, rows x width */
+} sgm_slicer;
+
+sgm_status sgm_slicer_init(sgm_slicer *slicer, const sgm_volume *volume, const sgm_plane *plane,
+                           double low, double high);
+void sgm_slicer_clear(sgm_slicer *slicer);
+
+/* The slice as 8-bit picture: width * height * channels bytes. `low` and below is black, `high` and
+ * above is white; padding and NaN are black. RGB is taken as it is. */
+void sgm_slicer_extract(sgm_slicer *slicer, int64_t slice, uint8_t *picture);
+
+/* Writes a picture's mask to the slice of a volume's mask: each voxel takes the pixel at its
+ * centre. Returns the number of voxels set. */
+int64_t sgm_slice_store(const sgm_plane *plane, const int64_t size[3], int64_t slice,
+                        const uint8_t *picture, uint8_t *volume);
+/* The other way: each pixel takes the voxel that covers its centre; any non-zero value is 1. */
+void sgm_slice_load(const sgm_plane *plane, const int64_t size[3], int64_t slice,
+                    const uint8_t *volume, uint8_t *picture);
+
+#endif

@@ -1,0 +1,219 @@
+#include "predict/picture/window.h"
+
+#include "core/status.h"
+#include "predict/picture/voxel.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { BINS = 65536, CHUNK = 1024, MAX_PASSES = 8 };
+#define MAX_SAMPLES ((int64_t)32 << 20)
+
+int sgm_window_is_padding(const sgm_volume *volume, double value)
+{
+    return isnan(value) || (volume->has_padding && value == volume->padding);
+}
+
+/* --------------------------------------------------------------------- passes over the volume */
+
+typedef struct histogram {
+    double low, high;         /* bins cover low..high, both ends included */
+    double smallest, largest; /* of all valid values */
+    int64_t below, total;     /* values below low; all valid ones */
+    int64_t bins[BINS];
+} histogram;
+
+static void count_value(histogram *h, double value)
+{
+    h->total++;
+    if (value < h->smallest) h->smallest = value;
+    if (value > h->largest) h->largest = value;
+    if (value < h->low) {
+        h->below++;
+        return;
+    }
+    if (value > h->high) return;
+    double bin = (value - h->low) / (h->high - h->low) * BINS;
+    h->bins[bin < BINS ? (int)bin : BINS - 1]++;
+}
+
+/* Counts all valid voxels; rows are skipped evenly in very large volumes. */
+static void count_between(const sgm_volume *volume, double low, double high, histogram *h)
+{
+    int64_t length = volume->size[0], rows = volume->size[1] * volume->size[2];
+    int64_t step = 1 + (length * rows - 1) / MAX_SAMPLES;
+    double values[CHUNK];
+    memset(h, 0, sizeof *h);
+    h->low = low;
+    h->high = high;
+    h->smallest = INFINITY;
+    h->largest = -INFINITY;
+    for (int64_t row = 0; row < rows; row += step)
+        for (int64_t start = 0; start < length; start += CHUNK) {
+            int64_t count = length - start < CHUNK ? length - start : CHUNK;
+            sgm_voxel_read(volume, row * length + start, 1, count, values);
+            for (int64_t i = 0; i < count; i++)
+                if (!sgm_window_is_padding(volume, values[i]) && isfinite(values[i]))
+                    count_value(h, values[i]);
+        }
+}
+
+static double share_between(const histogram *h, double low, double high)
+{
+    int64_t count = 0;
+    double scale = BINS / (h->high - h->low);
+    for (int bin = (int)((low - h->low) * scale); bin < (int)((high - h->low) * scale); bin++)
+        count += h->bins[bin];
+    return h->total ? (double)count / (double)h->total : 0;
+}
+
+int sgm_volume_looks_hounsfield(const sgm_volume *volume)
+{
+    if (!volume || volume->channels != 1) return 0;
+    histogram *h = malloc(sizeof *h);
+    if (!h) return 0;
+    count_between(volume, -2000, 2000, h);
+    int looks = share_between(h, -1150, -850) >= 0.05 && share_between(h, -150, 150) >= 0.1;
+    free(h);
+    return looks;
+}
+
+/* ------------------------------------------------------------------------------- quantiles */
+
+static int is_integer(const sgm_volume *volume)
+{
+    return volume->type != SGM_VOXEL_F32 && volume->type != SGM_VOXEL_F64;
+}
+
+/* The bin that holds the value of this rank. */
+static int bin_of_rank(const histogram *h, int64_t rank)
+{
+    int64_t seen = h->below;
+    for (int bin = 0; bin < BINS; bin++) {
+        seen += h->bins[bin];
+        if (seen > rank) return bin;
+    }
+    return BINS - 1;
+}
+
+static int bin_of_quantile(const histogram *h, double q)
+{
+    return bin_of_rank(h, (int64_t)(q * (double)(h->total - 1) + 0.5));
+}
+
+static double bin_edge(const histogram *h, int bin)
+{
+    return h->low + (h->high - h->low) * bin / BINS;
+}
+
+/* Fills the histogram over the range of the data: of the type for up to 16 bits, which saves a
+ * pass, else as found. */
+static void count_all(const sgm_volume *volume, histogram *h)
+{
+    static const double range[][2] = {[SGM_VOXEL_U8] = {-0.5, 255.5},
+                                      [SGM_VOXEL_I8] = {-128.5, 127.5},
+                                      [SGM_VOXEL_U16] = {-0.5, 65535.5},
+                                      [SGM_VOXEL_I16] = {-32768.5, 32767.5}};
+    if (volume->type <= SGM_VOXEL_I16) {
+        count_between(volume, range[volume->type][0], range[volume->type][1], h);
+        return;
+    }
+    count_between(volume, 0, 1, h);
+    double half = is_integer(volume) ? 0.5 : 0; /* integers lie inside their bins */
+    if (h->smallest < h->largest && isfinite(h->largest - h->smallest))
+        count_between(volume, h->smallest - half, h->largest + half, h);
+}
+
+/* Narrows the bins to the quantiles' neighbourhood until these lie far apart in bins, or the bins
+ * are finer than the data: one far-off voxel must not decide how exact percentiles are. */
+static void narrow(const sgm_volume *volume, const double q[2], histogram *h)
+{
+    for (int pass = 0; pass < MAX_PASSES; pass++) {
+        int low = bin_of_quantile(h, q[0]), high = bin_of_quantile(h, q[1]);
+        if (high - low > BINS / 16) return;
+        if (is_integer(volume) && h->high - h->low <= BINS) return;
+        double from = bin_edge(h, low), to = bin_edge(h, high + 1);
+        if (!(from < to) || (from <= h->low && to >= h->high)) return;
+        count_between(volume, from, to, h);
+    }
+}
+
+sgm_status sgm_window_quantiles(const sgm_volume *volume, const double q[2], double *low,
+                                double *high)
+{
+    histogram *h = malloc(sizeof *h);
+    if (!h) return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for a histogram");
+    count_all(volume, h);
+    *low = h->total ? h->smallest : 0;
+    *high = h->total ? h->largest : 0;
+    if (*low < *high && isfinite(*high - *low)) {
+        narrow(volume, q, h);
+        double from = bin_edge(h, bin_of_quantile(h, q[0]));
+        double to = bin_edge(h, bin_of_quantile(h, q[1]) + 1);
+        if (is_integer(volume)) {
+            from = ceil(from - 1e-9);
+            to = ceil(to - 1e-9) - 1;
+        }
+        if (q[0] > 0) *low = fmax(*low, from);
+        if (q[1] < 1) *high = fmin(*high, fmax(to, *low));
+    }
+    free(h);
+    return SGM_OK;
+}
+
+/* ---------------------------------------------------------------------------------- windows */
+
+static sgm_status set(double level, double width, double *low, double *high)
+{
+    *low = level - width / 2;
+    *high = level + width / 2;
+    return SGM_OK;
+}
+
+static sgm_status of_quantiles(const sgm_volume *volume, double from, double to, double *low,
+                               double *high)
+{
+    double q[2] = {from, to};
+    SGM_TRY(sgm_window_quantiles(volume, q, low, high));
+    if (!(*low < *high)) *high = *low + fmax(1, fabs(*low) * 1e-6);
+    return SGM_OK;
+}
+
+static sgm_status manual(const sgm_volume_options *options, double *low, double *high)
+{
+    *low = options->window_low;
+    *high = options->window_high;
+    if (*low < *high && isfinite(*low) && isfinite(*high)) return SGM_OK;
+    return sgm_fail(SGM_INVALID_ARGUMENT, "a window needs two numbers, low < high; got %g and %g",
+                    *low, *high);
+}
+
+sgm_status sgm_window_choose(const sgm_volume *volume, const sgm_volume_options *options,
+                             double *low, double *high)
+{
+    if (volume->channels == 3) return set(127.5, 255, low, high);
+    switch (options->window) {
+    case SGM_WINDOW_AUTO:
+        if (volume->is_hounsfield) return set(40, 400, low, high);
+        if (volume->type == SGM_VOXEL_U8) return set(127.5, 255, low, high);
+        return of_quantiles(volume, 0.005, 0.995, low, high);
+    case SGM_WINDOW_NONE:
+        return of_quantiles(volume, 0, 1, low, high);
+    case SGM_WINDOW_PERCENTILE:
+        return of_quantiles(volume, 0.005, 0.995, low, high);
+    case SGM_WINDOW_BRAIN:
+        return set(40, 80, low, high);
+    case SGM_WINDOW_LUNG:
+        return set(-600, 1500, low, high);
+    case SGM_WINDOW_ABDOMEN:
+        return set(40, 400, low, high);
+    case SGM_WINDOW_BONE:
+        return set(400, 1800, low, high);
+    case SGM_WINDOW_MEDIASTINUM:
+        return set(50, 350, low, high);
+    case SGM_WINDOW_MANUAL:
+        return manual(options, low, high);
+    }
+    return sgm_fail(SGM_INVALID_ARGUMENT, "unknown window %d", (int)options->window);
+}

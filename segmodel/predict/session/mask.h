@@ -1,0 +1,23 @@
+/* Binary masks in the plane (0/1, row-major). */
+#ifndef SEGMODEL_PREDICT_SESSION_MASK_H
+#define SEGMODEL_PREDICT_SESSION_MASK_H
+
+#include "segmodel/segmodel.h"
+
+/* Bounding box (pixel centres) and area of a 0/1 mask; the box is untouched when empty. */
+int64_t sgm_mask_measure(const uint8_t *mask, int width, int height, sgm_box *extent);
+
+/* The innermost points of the mask's parts: of each part the pixel furthest from the outline (3-4
+ * chamfer distance, Borgefors 1986), the nearest to the part's centre of these; deepest parts
+ * first, parts smaller than a fifth of the first one left out. Returns how many of at most `most`
+ * were found, 0 for an empty mask or when there is no memory for it. */
+size_t sgm_mask_inner_points(const uint8_t *mask, int width, int height, size_t most,
+                             sgm_point *points);
+
+/* Centre of gravity of a mask that is not empty. */
+void sgm_mask_centre(const uint8_t *mask, int width, int height, double *x, double *y);
+
+/* Sets background that is not 4-connected to the mask's surroundings. SGM_OUT_OF_MEMORY. */
+sgm_status sgm_mask_fill_holes(uint8_t *mask, int width, int height);
+
+#endif

@@ -1,0 +1,446 @@
+#include "predict/session/model.h"
+
+#include "models/registry.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#ifdef __linux__
+#include <sys/mman.h>
+#include <unistd.h>
+#endif
+
+enum { KEPT_PROGRAMS = 12 };
+
+struct sgm_model {
+    atomic_int references;
+    sgm_context *context;
+    sgm_checkpoint *checkpoint;
+    sgm_model_config config;
+    char assumption[512];
+    int64_t parameters;
+    sgm_precision precision; /* FP32 or BF16 */
+    sgm_weights *weights;
+    const sgm_stored_tensor *last_read; /* guarded by the weights */
+    pthread_mutex_t lock;               /* of what follows */
+    sgm_program *programs[KEPT_PROGRAMS];
+    uint64_t clock;
+    uint64_t hash; /* 0: not computed yet */
+};
+
+static bool shape_is(const sgm_stored_tensor *tensor, sgm_shape wanted)
+{
+    if (tensor->rank != wanted.ndim) return false;
+    for (int i = 0; i < wanted.ndim; i++)
+        if (tensor->shape[i] != wanted.dim[i]) return false;
+    return true;
+}
+
+/* "(256, 64, 2, 2)", as sgm_stored_tensor_shape_text writes what was found. */
+static const char *wanted_text(sgm_shape shape, char text[96])
+{
+    size_t used = (size_t)snprintf(text, 96, "(");
+    for (int i = 0; i < shape.ndim; i++)
+        used += (size_t)snprintf(text + used, 96 - used, "%s%lld", i ? ", " : "",
+                                 (long long)shape.dim[i]);
+    snprintf(text + used, 96 - used, ")");
+    return text;
+}
+
+sgm_status sgm_checkpoint_check(void *user, const char *name, sgm_shape wanted)
+{
+    const sgm_checkpoint *checkpoint = user;
+    const sgm_stored_tensor *tensor = sgm_checkpoint_find(checkpoint, name);
+    char want[96], found[96];
+    if (!tensor)
+        return sgm_fail(SGM_BAD_MODEL, "%s: tensor %s of shape %s is missing",
+                        sgm_checkpoint_path(checkpoint), name, wanted_text(wanted, want));
+    if (!shape_is(tensor, wanted))
+        return sgm_fail(SGM_BAD_MODEL, "%s: tensor %s should be %s, it is %s",
+                        sgm_checkpoint_path(checkpoint), name, wanted_text(wanted, want),
+                        sgm_stored_tensor_shape_text(tensor, found));
+    if (!sgm_stored_type_is_float(tensor->type))
+        return sgm_fail(SGM_BAD_MODEL, "%s: tensor %s should hold floating-point numbers, not %s",
+                        sgm_checkpoint_path(checkpoint), name, sgm_stored_type_name(tensor->type));
+    return SGM_OK;
+}
+
+sgm_status sgm_checkpoint_read(void *user, const char *name, sgm_shape wanted, const float **values,
+                               bool *owned)
+{
+    SGM_TRY(sgm_checkpoint_check(user, name, wanted));
+    const sgm_stored_tensor *tensor = sgm_checkpoint_find(user, name);
+    *owned = false;
+    *values = sgm_stored_tensor_f32(tensor);
+    if (*values) return SGM_OK;
+    float *converted = malloc(tensor->count ? tensor->count * sizeof *converted : 1);
+    if (!converted)
+        return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for tensor %s (%zu values)", name,
+                        tensor->count);
+    sgm_stored_tensor_read_f32(tensor, converted);
+    *values = converted;
+    *owned = true;
+    return SGM_OK;
+}
+
+/* Lets go of a tensor's file pages: what a plan needs of it has been packed or copied by now, and
+ * pages that are asked for again come back from the page cache. Keeps the peak of resident memory
+ * near what is computed with instead of the whole file. */
+static void release_pages(const sgm_stored_tensor *tensor)
+{
+#ifdef __linux__
+    enum { WORTH_IT = 1 << 18 };
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), begin = (uintptr_t)tensor->data;
+    uintptr_t end = (begin + tensor->byte_size) / page * page;
+    if (tensor->byte_size < WORTH_IT) return;
+    begin = (begin + page - 1) / page * page;
+    if (end > begin) madvise((void *)begin, end - begin, MADV_DONTNEED);
+#else
+    (void)tensor;
+#endif
+}
+
+/* sgm_weights_read_fn of a model, whose checkpoint is a mapped file. Serialised by the weights. */
+static sgm_status read_weight(void *user, const char *name, sgm_shape wanted, const float **values,
+                              bool *owned)
+{
+    sgm_model *model = user;
+    if (model->last_read) release_pages(model->last_read);
+    model->last_read = sgm_checkpoint_find(model->checkpoint, name);
+    return sgm_checkpoint_read(model->checkpoint, name, wanted, values, owned);
+}
+
+/* Which tensors the network asked for, by their place in the file. */
+typedef struct asked {
+    sgm_checkpoint *checkpoint;
+    bool *used;
+} asked;
+
+static sgm_status check_and_mark(void *user, const char *name, sgm_shape wanted)
+{
+    asked *a = user;
+    SGM_TRY(sgm_checkpoint_check(a->checkpoint, name, wanted));
+    const sgm_stored_tensor *found = sgm_checkpoint_find(a->checkpoint, name);
+    for (size_t i = 0; i < sgm_checkpoint_count(a->checkpoint); i++)
+        if (sgm_checkpoint_tensor(a->checkpoint, i) == found) a->used[i] = true;
+    return SGM_OK;
+}
+
+/* TinyViT's classifier and counters of batch norms are in every official file and never used. */
+static bool is_known_leftover(const char *name)
+{
+    const char *const known[] = {"image_encoder.norm_head.", "image_encoder.head.", "pixel_mean",
+                                 "pixel_std"};
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (strncmp(name, known[i], strlen(known[i])) == 0) return true;
+    return strstr(name, "num_batches_tracked") != NULL;
+}
+
+/* Names left over may mean that the file holds another network than the one it is taken for. */
+static void note_leftovers(sgm_model *model, const bool *used)
+{
+    size_t count = 0;
+    const char *first = "";
+    for (size_t i = 0; i < sgm_checkpoint_count(model->checkpoint); i++) {
+        const char *name = sgm_checkpoint_tensor(model->checkpoint, i)->name;
+        if (used[i] || is_known_leftover(name)) continue;
+        if (!count++) first = name;
+    }
+    if (!count) return;
+    size_t length = strlen(model->assumption);
+    snprintf(model->assumption + length, sizeof model->assumption - length,
+             "%s%zu tensors of the file are not part of %s, the first is %.80s.", length ? " " : "",
+             count, model->config.variant, first);
+}
+
+/* Emits both halves of the network, so that a missing or misshapen tensor is found when the file is
+ * loaded and not at the first prediction. */
+static sgm_status emit_network(sgm_model *model, asked *a)
+{
+    const sgm_program_key keys[2] = {{.batch = 1},
+                                     {.decoder = true, .batch = 1, .tokens = 2, .mask = true}};
+    for (int i = 0; i < 2; i++) {
+        sgm_program *program;
+        SGM_TRY(sgm_program_build(&model->config, keys[i], check_and_mark, a, NULL, &program));
+        sgm_program_destroy(program);
+    }
+    /* used only without a mask prompt */
+    return check_and_mark(a, "prompt_encoder.no_mask_embed.weight",
+                          SGM_SHAPE(1, model->config.decoder.dim));
+}
+
+static sgm_status check_network(sgm_model *model)
+{
+    asked a = {.checkpoint = model->checkpoint,
+               .used = calloc(sgm_checkpoint_count(model->checkpoint) + 1, sizeof *a.used)};
+    if (!a.used) return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for a model");
+    sgm_status status = emit_network(model, &a);
+    if (status == SGM_OK) note_leftovers(model, a.used);
+    free(a.used);
+    return status;
+}
+
+static int64_t count_parameters(const sgm_checkpoint *checkpoint)
+{
+    int64_t count = 0;
+    for (size_t i = 0; i < sgm_checkpoint_count(checkpoint); i++) {
+        const sgm_stored_tensor *tensor = sgm_checkpoint_tensor(checkpoint, i);
+        if (sgm_stored_type_is_float(tensor->type)) count += (int64_t)tensor->count;
+    }
+    return count;
+}
+
+static sgm_status use_backend(sgm_model *model)
+{
+    model->precision = sgm_context_precision(model->context);
+    return sgm_weights_create(sgm_context_backend(model->context), read_weight, model,
+                              &model->weights);
+}
+
+/* Does the device hold the weights of the encoder and the memory to run it? */
+static sgm_status try_device(sgm_model *model)
+{
+    sgm_program *program;
+    sgm_workspace *workspace;
+    SGM_TRY(sgm_model_program(model, (sgm_program_key){.batch = 1}, &program));
+    sgm_status status = sgm_workspace_create(program->plan, &workspace);
+    if (status == SGM_OK) sgm_workspace_destroy(workspace);
+    sgm_model_release(model, program);
+    return status;
+}
+
+static void drop_programs(sgm_model *model)
+{
+    for (int i = 0; i < KEPT_PROGRAMS; i++) {
+        sgm_program_destroy(model->programs[i]);
+        model->programs[i] = NULL;
+    }
+}
+
+/* Where the user left the choice to us, a GPU that is too small or fails is found out here, before
+ * anything is computed on it, and the CPU taken. */
+static sgm_status choose_device(sgm_model *model)
+{
+    SGM_TRY(use_backend(model));
+    if (!sgm_context_may_use_cpu(model->context)) return SGM_OK;
+    sgm_status status = try_device(model);
+    if (status != SGM_OUT_OF_MEMORY && status != SGM_DEVICE) return status;
+    sgm_context_log(model->context, "The CPU is used instead of the GPU: %s.", sgm_last_message());
+    drop_programs(model);
+    sgm_weights_destroy(model->weights);
+    model->weights = NULL;
+    SGM_TRY(sgm_context_use_cpu(model->context));
+    return use_backend(model);
+}
+
+static sgm_status open_model(sgm_model *model, const char *path, const char *variant)
+{
+    SGM_TRY(sgm_checkpoint_open(path, &model->checkpoint));
+    SGM_TRY(sgm_registry_detect(model->checkpoint, variant, &model->config, model->assumption));
+    SGM_TRY(check_network(model));
+    model->parameters = count_parameters(model->checkpoint);
+    if (model->assumption[0]) sgm_context_log(model->context, "%s", model->assumption);
+    return choose_device(model);
+}
+
+sgm_status sgm_model_load(sgm_context *context, const char *path, const char *variant,
+                          sgm_model **out)
+{
+    if (!context || !path || !out)
+        return sgm_fail(SGM_INVALID_ARGUMENT, "sgm_model_load: context, path or out is NULL");
+    *out = NULL;
+    sgm_model *model = calloc(1, sizeof *model);
+    if (!model) return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for a model");
+    atomic_init(&model->references, 1);
+    model->context = sgm_context_retain(context);
+    pthread_mutex_init(&model->lock, NULL);
+    sgm_status status = open_model(model, path, variant);
+    if (status != SGM_OK) {
+        sgm_model_destroy(model);
+        return status;
+    }
+    *out = model;
+    return SGM_OK;
+}
+
+sgm_model *sgm_model_retain(sgm_model *model)
+{
+    atomic_fetch_add(&model->references, 1);
+    return model;
+}
+
+void sgm_model_destroy(sgm_model *model)
+{
+    if (!model || atomic_fetch_sub(&model->references, 1) != 1) return;
+    drop_programs(model);
+    sgm_weights_destroy(model->weights);
+    sgm_checkpoint_close(model->checkpoint);
+    pthread_mutex_destroy(&model->lock);
+    sgm_context_destroy(model->context);
+    free(model);
+}
+
+sgm_context *sgm_model_context(const sgm_model *model)
+{
+    return model->context;
+}
+
+const sgm_model_config *sgm_model_get_config(const sgm_model *model)
+{
+    return &model->config;
+}
+
+const sgm_checkpoint *sgm_model_checkpoint(const sgm_model *model)
+{
+    return model->checkpoint;
+}
+
+sgm_weights *sgm_model_weights(const sgm_model *model)
+{
+    return model->weights;
+}
+
+sgm_plan_options sgm_model_plan_options(const sgm_model *model)
+{
+    return (sgm_plan_options){.bf16 = model->precision == SGM_PRECISION_BF16,
+                              .memory_limit = sgm_context_memory_limit(model->context),
+                              .cancelled = sgm_context_cancelled,
+                              .cancel_user = model->context};
+}
+
+static bool same_key(sgm_program_key a, sgm_program_key b)
+{
+    return a.decoder == b.decoder && a.batch == b.batch && a.tokens == b.tokens && a.mask == b.mask;
+}
+
+/* The place for a new program: an empty one, else that of the least recently used program which
+ * nobody holds; NULL if all are held. */
+static sgm_program **free_place(sgm_model *model)
+{
+    sgm_program **oldest = NULL;
+    for (int i = 0; i < KEPT_PROGRAMS; i++) {
+        sgm_program *p = model->programs[i];
+        if (!p) return &model->programs[i];
+        if (p->references == 0 && (!oldest || p->last_used < (*oldest)->last_used))
+            oldest = &model->programs[i];
+    }
+    return oldest;
+}
+
+/* With the lock held. A program that finds no place belongs to its holder alone. */
+static sgm_status make_program(sgm_model *model, sgm_program_key key, sgm_program **out)
+{
+    sgm_plan_options options = sgm_model_plan_options(model);
+    SGM_TRY(
+        sgm_program_build(&model->config, key, sgm_checkpoint_check, model->checkpoint, NULL, out));
+    sgm_status status = sgm_program_plan(*out, model->weights, &options);
+    if (status != SGM_OK) {
+        sgm_program_destroy(*out);
+        *out = NULL;
+        return status;
+    }
+    sgm_program **place = free_place(model);
+    if (!place) return SGM_OK;
+    sgm_program_destroy(*place);
+    *place = *out;
+    return SGM_OK;
+}
+
+static sgm_program *find_program(sgm_model *model, sgm_program_key key)
+{
+    for (int i = 0; i < KEPT_PROGRAMS; i++)
+        if (model->programs[i] && same_key(model->programs[i]->key, key)) return model->programs[i];
+    return NULL;
+}
+
+sgm_status sgm_model_program(sgm_model *model, sgm_program_key key, sgm_program **out)
+{
+    sgm_status status = SGM_OK;
+    pthread_mutex_lock(&model->lock);
+    *out = find_program(model, key);
+    if (!*out) status = make_program(model, key, out);
+    if (status == SGM_OK) {
+        (*out)->references++;
+        (*out)->last_used = ++model->clock;
+    }
+    pthread_mutex_unlock(&model->lock);
+    return status;
+}
+
+void sgm_model_release(sgm_model *model, sgm_program *program)
+{
+    if (!program) return;
+    pthread_mutex_lock(&model->lock);
+    bool kept = false;
+    for (int i = 0; i < KEPT_PROGRAMS; i++)
+        kept |= model->programs[i] == program;
+    bool last = --program->references == 0;
+    pthread_mutex_unlock(&model->lock);
+    if (last && !kept) sgm_program_destroy(program);
+}
+
+static uint64_t mix(uint64_t hash, const void *bytes, size_t size)
+{
+    const unsigned char *p = bytes;
+    for (size_t i = 0; i < size; i++)
+        hash = (hash ^ p[i]) * UINT64_C(0x100000001B3);
+    return hash;
+}
+
+/* Name, type, shape, and the values: all of a small tensor, 32 runs of 16 values spread evenly over
+ * a large one. Training moves every value of a tensor, so this tells any two trained models apart
+ * at the cost of touching a few pages per tensor; it does not notice an edit of single values. */
+static uint64_t mix_tensor(uint64_t hash, const sgm_stored_tensor *t)
+{
+    enum { RUN = 16, RUNS = 32 };
+    float values[RUN];
+    hash = mix(hash, t->name, strlen(t->name) + 1);
+    hash = mix(hash, &t->type, sizeof t->type);
+    hash = mix(hash, t->shape, (size_t)t->rank * sizeof *t->shape);
+    size_t step = t->count > RUN * RUNS ? (t->count - RUN) / (RUNS - 1) : RUN;
+    for (size_t first = 0; first < t->count; first += step) {
+        size_t count = t->count - first < RUN ? t->count - first : RUN;
+        sgm_stored_tensor_read_f32_range(t, first, count, values);
+        hash = mix(hash, values, count * sizeof *values);
+    }
+    return hash;
+}
+
+static uint64_t hash_weights(const sgm_model *model)
+{
+    uint64_t hash = UINT64_C(0xCBF29CE484222325);
+    hash = mix(hash, model->config.variant, strlen(model->config.variant));
+    hash = mix(hash, &model->config.image_size, sizeof model->config.image_size);
+    hash = mix(hash, &model->config.protocol, sizeof model->config.protocol);
+    for (size_t i = 0; i < sgm_checkpoint_count(model->checkpoint); i++)
+        hash = mix_tensor(hash, sgm_checkpoint_tensor(model->checkpoint, i));
+    return hash ? hash : 1;
+}
+
+/* The hash is computed when somebody first asks: loading stays a matter of milliseconds. */
+static uint64_t model_hash(const sgm_model *model)
+{
+    sgm_model *writable = (sgm_model *)model;
+    pthread_mutex_lock(&writable->lock);
+    if (!writable->hash) writable->hash = hash_weights(model);
+    uint64_t hash = writable->hash;
+    pthread_mutex_unlock(&writable->lock);
+    return hash;
+}
+
+void sgm_model_get_info(const sgm_model *model, sgm_model_info *info)
+{
+    const sgm_model_config *config = &model->config;
+    *info = (sgm_model_info){.variant = config->variant,
+                             .assumption = model->assumption,
+                             .image_size = config->image_size,
+                             .embedding_shape = {config->decoder.dim, sgm_config_embedding_rows(config),
+                                                 config->grid},
+                             .mask_tokens = config->decoder.mask_tokens,
+                             .low_res_shape = {4 * config->grid, 4 * config->grid},
+                             .parameters = model->parameters,
+                             .hash = model_hash(model),
+                             .precision = model->precision};
+}

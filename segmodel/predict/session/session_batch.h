@@ -1,0 +1,29 @@
+/* Sessions for callers that encode many pictures: embeddings stay where the network runs, and
+ * pictures are encoded in batches. Internal to predict/. */
+#ifndef SEGMODEL_PREDICT_SESSION_SESSION_BATCH_H
+#define SEGMODEL_PREDICT_SESSION_SESSION_BATCH_H
+
+#include "segmodel/segmodel.h"
+
+/* Pictures that are worth staging together; 1 where batches gain nothing (the CPU). */
+int sgm_session_batch(const sgm_session *session);
+
+/* Brings a picture to `place` (below sgm_session_batch), beside what the device is doing. All
+ * pictures staged together have one size and number of channels. */
+sgm_status sgm_session_stage(sgm_session *session, int place, const sgm_image *image);
+/* Encodes places 0 .. count - 1 into these embeddings and returns before that is done; errors show
+ * in a later call. Staging may go on at once. Where memory does not do for `count` at a time, fewer
+ * are encoded at a time. */
+sgm_status sgm_session_encode_staged(sgm_session *session, int count, void *const embeddings[]);
+
+/* Embeddings in the backend's memory. */
+void *sgm_session_embedding_alloc(sgm_session *session);
+void sgm_session_embedding_free(sgm_session *session, void *embedding);
+/* To and from FP32 values as sgm_session_get_embedding gives them. */
+sgm_status sgm_session_embedding_read(sgm_session *session, const void *embedding, float *values);
+sgm_status sgm_session_embedding_write(sgm_session *session, void *embedding, const float *values);
+/* Keeps the session's own, and makes a kept one its own. */
+sgm_status sgm_session_keep(sgm_session *session, void *embedding);
+sgm_status sgm_session_select(sgm_session *session, const void *embedding, int width, int height);
+
+#endif

@@ -1,0 +1,77 @@
+/* What session.c (the public calls) and session_device.c (where embeddings, pictures and masks are
+ * when the backend has its own memory) share. */
+#ifndef SEGMODEL_PREDICT_SESSION_SESSION_INTERNAL_H
+#define SEGMODEL_PREDICT_SESSION_SESSION_INTERNAL_H
+
+#include "backend/picture.h"
+#include "predict/session/model.h"
+#include "predict/session/postprocess.h"
+#include "predict/session/session_batch.h"
+
+enum { KEPT_DECODERS = 4, LARGEST_BATCH = 8, ENCODER_SIZES = 4 /* batches of 1, 2, 4, 8 */ };
+
+/* A program and this session's memory to run it. */
+typedef struct sgm_runner {
+    sgm_program *program;
+    sgm_workspace *workspace;
+    uint64_t last_used;
+} sgm_runner;
+
+/* Memory that grows and is never given back before the end. */
+typedef struct sgm_buffer {
+    void *data;
+    size_t size;
+} sgm_buffer;
+
+struct sgm_session {
+    sgm_model *model;
+    const sgm_model_config *config;
+    sgm_backend *backend;
+    sgm_runner encoders[ENCODER_SIZES], decoders[KEPT_DECODERS];
+    int most_encoded, most_decoded; /* batches; they shrink when memory does not do */
+    uint64_t clock;
+    sgm_frame frame;
+    bool has_embedding;
+    bool wants_prior;       /* the model takes prompt_prior.h where there is no mask prompt */
+    bool wants_tight;       /* and tight_box.h where the caller does not say */
+    float threshold;        /* of masks, in logits: the model's metadata, else 0 */
+    sgm_upscaler *upscaler; /* for frame; NULL until a mask is asked for */
+    void *embedding;        /* [grid, grid, dim] in the backend's memory */
+    sgm_buffer input, coordinates, labels, prompt_masks, low_res, iou, masks, transposed;
+    /* device only */
+    void *picture;       /* for staged_frame and staged_channels; NULL: the host prepares */
+    bool picture_failed; /* no room for it */
+    sgm_frame staged_frame;
+    int staged_channels;
+    void *masker; /* for frame; NULL: the host makes masks */
+};
+
+sgm_status sgm_session_reserve(sgm_buffer *buffer, size_t count, size_t size);
+size_t sgm_session_embedding_count(const sgm_session *session);
+
+void sgm_runner_clear(sgm_session *session, sgm_runner *runner);
+/* A program with memory to run it, within the context's limit. */
+sgm_status sgm_runner_make(sgm_session *session, sgm_program_key key, sgm_runner *runner);
+/* The encoder for `count` images, 1, 2, 4 or 8; when only one has no room, the others give theirs.
+ */
+sgm_status sgm_session_encoder(sgm_session *session, int count, sgm_runner **out);
+void sgm_session_set_frame(sgm_session *session, sgm_frame frame);
+
+/* ------------------------------------------------------------------------- session_device.c */
+
+/* Whether this backend prepares pictures and masks by itself. */
+bool sgm_session_on_device(const sgm_session *session);
+void sgm_session_device_clear(sgm_session *session);
+/* Drops what was made for the last frame. */
+void sgm_session_drop_masker(sgm_session *session);
+/* The image as input `place` of an encoder; *done is false where the host has to do it. */
+sgm_status sgm_session_place_image(sgm_session *session, const sgm_image *image, void *input,
+                                   bool *done);
+/* Starts a mask from logits in device memory; *started is false where the host has to make it. */
+sgm_status sgm_session_start_mask(sgm_session *session, const float *low, float above,
+                                  bool *started);
+sgm_status sgm_session_finish_mask(sgm_session *session, uint8_t *mask);
+/* To and from the backend's memory, in order with plans. */
+sgm_status sgm_session_copy(sgm_session *session, void *to, const void *from, size_t size);
+
+#endif

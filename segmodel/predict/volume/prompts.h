@@ -1,0 +1,31 @@
+/* An object's prompts, checked and sorted out by slice. */
+#ifndef SEGMODEL_PREDICT_VOLUME_PROMPTS_H
+#define SEGMODEL_PREDICT_VOLUME_PROMPTS_H
+
+#include "predict/picture/plane.h"
+
+/* SGM_BAD_PROMPT names object and prompt when there is no object, an object has no foreground, a
+ * seed is not a number or outside, or a ROI is not finite, has no extent or misses the volume;
+ * with the volume's bounds in millimetres. SGM_INVALID_ARGUMENT for NULL where there should be
+ * data. The volume has passed sgm_volume_check. */
+sgm_status sgm_prompts_check(const sgm_volume *volume, const sgm_object *objects, size_t count);
+
+/* What an object says about one slice, in picture coordinates. */
+typedef struct sgm_slice_prompt {
+    sgm_point *points; /* room for the object's seeds, owned by the caller */
+    size_t point_count, foreground_count;
+    int has_roi; /* 1: `roi` is the bounding box of the ROIs' cross-section */
+    sgm_box roi;
+} sgm_slice_prompt;
+
+/* Fills all but the pointer `points`, which may be NULL when only has_roi and roi are wanted. The
+ * box is grown to hold the foreground points, clipped to the picture and at least a pixel wide. */
+void sgm_slice_prompt_of(const sgm_plane *plane, const sgm_object *object, int64_t slice,
+                         sgm_slice_prompt *prompt);
+
+/* Sets prompted[slice] to 1 for each slice that is to be decoded from the object's own prompts:
+ * those with foreground seeds or with the initial mask; if there are none, those its ROIs cross. */
+void sgm_prompted_slices(const sgm_plane *plane, const int64_t size[3], const sgm_object *object,
+                         uint8_t *prompted);
+
+#endif

@@ -1,0 +1,92 @@
+#include "predict/volume/stop.h"
+
+#include "predict/session/mask.h"
+
+#include <math.h>
+
+static const float least_quality = 0.6f, least_contrast = 12;
+static const float outer_trust = 1.5f, enclosed_trust = 2;
+static const float most_drift = 0.2f;
+static const double most_growth = 2.5, least_share = 0.1, area_grace = 16;
+
+static double grey(const sgm_image *picture, int x, int y)
+{
+    ptrdiff_t stride =
+        picture->stride ? picture->stride : (ptrdiff_t)picture->width * picture->channels;
+    const uint8_t *pixel = picture->data + y * stride + (ptrdiff_t)x * picture->channels;
+    return picture->channels == 3 ? (pixel[0] + pixel[1] + pixel[2]) / 3.0 : pixel[0];
+}
+
+/* First and last pixel of a span that is wider by a quarter (at least 3 pixels) on each side. */
+static void widen(double low, double high, int length, int *first, int *last)
+{
+    double margin = fmax(3, (high - low + 1) / 4);
+    *first = (int)fmax(0, low - margin);
+    *last = (int)fmin(length - 1, high + margin);
+}
+
+sgm_shades sgm_shades_of(const sgm_image *picture, const uint8_t *mask, const sgm_box *extent)
+{
+    double sum[2] = {0}, count[2] = {0};
+    int left, right, top, bottom;
+    widen(extent->x0, extent->x1, picture->width, &left, &right);
+    widen(extent->y0, extent->y1, picture->height, &top, &bottom);
+    for (int y = top; y <= bottom; y++)
+        for (int x = left; x <= right; x++) {
+            int inside = mask[(size_t)y * (size_t)picture->width + (size_t)x];
+            sum[inside] += grey(picture, x, y);
+            count[inside]++;
+        }
+    sgm_shades shades = {.inside = (float)(sum[1] / fmax(1, count[1]))};
+    shades.around = count[0] > 0 ? (float)(sum[0] / count[0]) : shades.inside;
+    return shades;
+}
+
+static int is_in_place(const sgm_look *look, const sgm_box *extent)
+{
+    double x, y;
+    sgm_mask_centre(look->mask, look->width, look->height, &x, &y);
+    double mx = fmax(2, 0.1 * (extent->x1 - extent->x0));
+    double my = fmax(2, 0.1 * (extent->y1 - extent->y0));
+    return x >= extent->x0 - mx && x <= extent->x1 + mx && y >= extent->y0 - my &&
+           y <= extent->y1 + my;
+}
+
+static int has_drifted(const sgm_shades *first, const sgm_shades *now)
+{
+    float contrast = fabsf(first->inside - first->around);
+    float most = fmaxf(most_drift * contrast, least_contrast);
+    return contrast >= least_contrast && fabsf(now->inside - first->inside) > most;
+}
+
+static int looks_alike(const sgm_image *picture, const sgm_look *look, const sgm_neighbour *from)
+{
+    const sgm_shades *before = &from->shades;
+    float trust = from->enclosed ? enclosed_trust : outer_trust;
+    sgm_shades now = sgm_shades_of(picture, look->mask, &look->extent);
+    if (from->calibrated && has_drifted(&from->first, &now)) return 0;
+    if (fabsf(before->inside - before->around) < least_contrast) return 1;
+    return fabsf(now.inside - before->inside) <= trust * fabsf(now.inside - before->around);
+}
+
+sgm_stop sgm_stop_reason(const sgm_image *picture, const sgm_look *look, const sgm_neighbour *from)
+{
+    double area = (double)look->area, before = (double)from->area;
+    float iou = look->raw.predicted_iou;
+    if (!look->area) return SGM_STOP_EMPTY;
+    if (isnan(iou) || (from->quality > 0 && iou < least_quality * from->quality))
+        return SGM_STOP_QUALITY;
+    if (area > most_growth * before + area_grace || area < least_share * before - area_grace)
+        return SGM_STOP_AREA;
+    if (!is_in_place(look, &from->extent)) return SGM_STOP_PLACE;
+    return looks_alike(picture, look, from) ? SGM_STOP_NONE : SGM_STOP_APPEARANCE;
+}
+
+const char *sgm_stop_name(sgm_stop stop)
+{
+    static const char *const names[SGM_STOP_COUNT] = {
+        [SGM_STOP_LIMIT] = "limit",         [SGM_STOP_EMPTY] = "empty mask",
+        [SGM_STOP_QUALITY] = "low quality", [SGM_STOP_AREA] = "area jump",
+        [SGM_STOP_PLACE] = "other place",   [SGM_STOP_APPEARANCE] = "other appearance"};
+    return (unsigned)stop < SGM_STOP_COUNT ? names[stop] : NULL;
+}

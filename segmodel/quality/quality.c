@@ -1,0 +1,375 @@
+#include "quality/quality.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "predict/look/look.h"
+#include "predict/look/session_predictor.h"
+#include "predict/session/model.h"
+#include "predict/session/prompt_prior.h"
+#include "quality/quality_rival.h"
+#include "train/mask_tools.h"
+#include "train/objects.h"
+
+typedef struct examiner {
+    const sgm_pack *pack;
+    const sgm_quality_options *options;
+    sgm_session_predictor binding;
+    sgm_embedder embedder;
+    sgm_looker looker;
+    /* of the current object */
+    const sgm_pack_item *item;
+    sgm_image image;
+    uint8_t *truth, *answer, *spare;
+    int32_t *distance;
+    sgm_point points[4];
+    sgm_box box;
+    sgm_tight_box tight_box;
+    bool has_prior; /* the model draws its own mask prompt from box and points */
+    sgm_quality_row *row;
+} examiner;
+
+/* ------------------------------------------------------------------------------ measurements */
+
+static void mark_edge(const uint8_t *mask, int width, int height, uint8_t *edge)
+{
+    for (int i = 0; i < width * height; i++) {
+        int x = i % width, y = i / width;
+        bool inside = x > 0 && y > 0 && x < width - 1 && y < height - 1 && mask[i - 1] &&
+                      mask[i + 1] && mask[i - width] && mask[i + width];
+        edge[i] = mask[i] && !inside;
+    }
+}
+
+/* Edge pixels of a within reach (thirds of a pixel) of an edge pixel of b; *all counts a's. */
+static long near_edge(const uint8_t *a, const uint8_t *b, int width, int height, int32_t reach,
+                      uint8_t *spare, int32_t *distance, long *all)
+{
+    long near = 0;
+    int count = width * height;
+    mark_edge(b, width, height, spare);
+    for (int i = 0; i < count; i++)
+        spare[i] = !spare[i];
+    sgm_mask_distance(spare, width, height, distance);
+    mark_edge(a, width, height, spare);
+    for (int i = 0; i < count; i++) {
+        *all += spare[i];
+        near += spare[i] && distance[i] <= reach;
+    }
+    return near;
+}
+
+double sgm_surface_dice(const uint8_t *a, const uint8_t *b, int width, int height, double tolerance)
+{
+    /* a frame of background, because outside counts as background for the distance */
+    int w = width + 2, h = height + 2;
+    size_t pixels = (size_t)w * (size_t)h;
+    uint8_t *memory = calloc(3 * pixels, 1);
+    int32_t *distance = malloc(pixels * sizeof *distance);
+    double result = NAN;
+    if (memory && distance) {
+        for (int y = 0; y < height; y++) {
+            memcpy(memory + (y + 1) * w + 1, a + y * width, (size_t)width);
+            memcpy(memory + pixels + (y + 1) * w + 1, b + y * width, (size_t)width);
+        }
+        long all = 0, near = 0;
+        int32_t reach = (int32_t)(3 * tolerance + 0.5);
+        const uint8_t *pa = memory, *pb = memory + pixels;
+        near += near_edge(pa, pb, w, h, reach, memory + 2 * pixels, distance, &all);
+        near += near_edge(pb, pa, w, h, reach, memory + 2 * pixels, distance, &all);
+        result = all ? (double)near / (double)all : 1;
+    }
+    free(memory);
+    free(distance);
+    return result;
+}
+
+static void score(examiner *e, sgm_answer answer, const uint8_t *mask)
+{
+    const sgm_pack_item *item = e->item;
+    e->row->dice[answer] = sgm_mask_dice(e->truth, mask, item->width * item->height);
+    e->row->surface[answer] =
+        sgm_surface_dice(e->truth, mask, item->width, item->height, e->options->tolerance);
+}
+
+/* ------------------------------------------------------------------------------------ prompts */
+
+static sgm_status ask(examiner *e, size_t points, bool box, const sgm_look *before, sgm_look *look)
+{
+    sgm_question question = {
+        .image = &e->image, .points = e->points, .point_count = points, .tight_box = e->tight_box};
+    if (box) question.box = &e->box;
+    float *kept = NULL;
+    if (before) { /* the looker's memory is written while it answers */
+        size_t count = (size_t)e->looker.predictor->low_res_shape[0] *
+                       (size_t)e->looker.predictor->low_res_shape[1];
+        kept = malloc(count * sizeof *kept);
+        if (!kept) return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for logits");
+        memcpy(kept, before->low_res, count * sizeof *kept);
+        question.logits = kept;
+        question.logits_view = question.stay = before->view;
+    }
+    sgm_status status = sgm_look_at(&e->looker, &question, look);
+    free(kept);
+    return status;
+}
+
+static void choose_points(examiner *e)
+{
+    int x = 0, y = 0, width = e->item->width, height = e->item->height;
+    sgm_rng rng = sgm_rng_at(20, (uint64_t)e->row->item * 977 + (uint64_t)e->row->area);
+    sgm_mask_distance(e->truth, width, height, e->distance);
+    sgm_mask_deepest_pixel(e->distance, width, height, &x, &y);
+    e->points[0] = (sgm_point){x, y, SGM_FOREGROUND};
+    for (int i = 1; i < 3; i++) {
+        sgm_mask_random_pixel(e->distance, width, height, &rng, &x, &y);
+        e->points[i] = (sgm_point){x, y, SGM_FOREGROUND};
+    }
+}
+
+static bool correction(examiner *e, const uint8_t *answer, sgm_point *point)
+{
+    int width = e->item->width, height = e->item->height, count = width * height, x, y;
+    sgm_mask_minus(e->truth, answer, count, e->spare);
+    int missed = sgm_mask_bounds(e->spare, width, height).area;
+    sgm_mask_minus(answer, e->truth, count, e->spare);
+    int leaked = sgm_mask_bounds(e->spare, width, height).area;
+    if (missed >= leaked) sgm_mask_minus(e->truth, answer, count, e->spare);
+    sgm_mask_distance(e->spare, width, height, e->distance);
+    if (!sgm_mask_deepest_pixel(e->distance, width, height, &x, &y)) return false;
+    *point = (sgm_point){x, y, missed >= leaked ? SGM_FOREGROUND : SGM_BACKGROUND};
+    return true;
+}
+
+/* ------------------------------------------------------------------------------------ objects */
+
+/* The box as it is, then with a correction of that answer. SAM's models take the answer's logits
+ * back as mask prompt. Models with a prior are better off with the prior of box and correction:
+ * logits in its place hide the box from them. */
+static sgm_status ask_box(examiner *e)
+{
+    sgm_look look;
+    SGM_TRY(ask(e, 0, true, NULL, &look));
+    score(e, SGM_ANSWER_BOX, look.mask);
+    sgm_point kept = e->points[0];
+    sgm_look before = look;
+    if (correction(e, look.mask, &e->points[0]))
+        SGM_TRY(ask(e, 1, true, e->has_prior ? NULL : &before, &look));
+    score(e, SGM_ANSWER_CORRECTED, look.mask);
+    e->points[0] = kept;
+    return SGM_OK;
+}
+
+static sgm_status ask_network(examiner *e)
+{
+    sgm_look look;
+    e->tight_box = SGM_TIGHT_BOX_OFF;
+    SGM_TRY(ask(e, 1, false, NULL, &look));
+    score(e, SGM_ANSWER_POINT, look.mask);
+    SGM_TRY(ask(e, 3, false, NULL, &look));
+    score(e, SGM_ANSWER_POINTS, look.mask);
+    SGM_TRY(ask_box(e));
+    e->tight_box = SGM_TIGHT_BOX_ON;
+    SGM_TRY(ask(e, 0, true, NULL, &look));
+    score(e, SGM_ANSWER_BOX_POST, look.mask);
+    return SGM_OK;
+}
+
+static sgm_status ask_rivals(examiner *e)
+{
+    sgm_rival_ellipse(e->item, &e->box, e->answer);
+    score(e, SGM_ANSWER_ELLIPSE, e->answer);
+    SGM_TRY(sgm_rival_grow(e->item, e->points, 1, NULL, e->answer));
+    score(e, SGM_ANSWER_GROWN_POINT, e->answer);
+    SGM_TRY(sgm_rival_grow(e->item, e->points, 3, NULL, e->answer));
+    score(e, SGM_ANSWER_GROWN_POINTS, e->answer);
+    SGM_TRY(sgm_rival_grow(e->item, NULL, 0, &e->box, e->answer));
+    score(e, SGM_ANSWER_GROWN_BOX, e->answer);
+    return SGM_OK;
+}
+
+static sgm_status paint_truth(examiner *e, const sgm_target *o)
+{
+    uint8_t *mask = sgm_target_mask(e->pack, o);
+    if (!mask) return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for an object's mask");
+    int width = o->x1 - o->x0 + 1;
+    memset(e->truth, 0, (size_t)e->item->width * (size_t)e->item->height);
+    for (int y = o->y0; y <= o->y1; y++)
+        memcpy(e->truth + y * e->item->width + o->x0, mask + (y - o->y0) * width, (size_t)width);
+    free(mask);
+    return SGM_OK;
+}
+
+static sgm_status examine(examiner *e, const sgm_target *o, sgm_quality_row *row)
+{
+    e->item = sgm_pack_item_at(e->pack, o->item);
+    size_t pixels = (size_t)e->item->width * (size_t)e->item->height;
+    e->image = (sgm_image){e->item->image, e->item->width, e->item->height, e->item->channels, 0};
+    e->row = row;
+    *row = (sgm_quality_row){.set = e->item->set, .item = o->item, .area = o->area};
+    e->box = (sgm_box){o->x0, o->y0, o->x1, o->y1};
+    e->truth = malloc(3 * pixels);
+    e->distance = malloc(pixels * sizeof *e->distance);
+    sgm_status status = SGM_OK;
+    if (!e->truth || !e->distance) {
+        status = sgm_fail(SGM_OUT_OF_MEMORY, "no memory to examine an image");
+    } else {
+        e->answer = e->truth + pixels;
+        e->spare = e->truth + 2 * pixels;
+        sgm_embedder_forget(&e->embedder);
+        status = paint_truth(e, o);
+        if (status == SGM_OK) {
+            choose_points(e);
+            status = ask_network(e);
+        }
+        if (status == SGM_OK) status = ask_rivals(e);
+    }
+    free(e->truth);
+    free(e->distance);
+    return status;
+}
+
+/* Up to `wanted` objects of one set: shuffled, then images in turn so that none dominates. */
+static size_t choose_objects(sgm_target_list *list, size_t first, int wanted)
+{
+    size_t count = list->count - first, kept = 0;
+    sgm_target *o = list->objects + first;
+    sgm_rng rng = sgm_rng_at(21, first + 1);
+    for (size_t i = count; i > 1; i--) {
+        size_t j = (size_t)sgm_rng_below(&rng, (int64_t)i);
+        sgm_target swap = o[i - 1];
+        o[i - 1] = o[j];
+        o[j] = swap;
+    }
+    for (int most = 0; kept < count && kept < (size_t)wanted && most < wanted; most++)
+        for (size_t i = kept; i < count && kept < (size_t)wanted; i++) {
+            int same = 0;
+            for (size_t k = 0; k < kept; k++)
+                same += o[k].item == o[i].item;
+            if (same > most) continue;
+            sgm_target swap = o[kept];
+            o[kept++] = o[i];
+            o[i] = swap;
+        }
+    list->count = first + kept;
+    return kept;
+}
+
+enum { MAX_CLASSES = 3 };
+
+typedef struct class_extent {
+    int label, x0, y0, x1, y1;
+} class_extent;
+
+/* Classes of a region with their extents; MAX_CLASSES + 1 when there are more. */
+static int find_classes(const sgm_pack_item *item, const sgm_target *o, const uint8_t *mask,
+                        class_extent classes[MAX_CLASSES + 1])
+{
+    int count = 0;
+    for (int y = o->y0; y <= o->y1; y++)
+        for (int x = o->x0; x <= o->x1; x++) {
+            if (!*mask++) continue;
+            int label = sgm_pack_label(item, x, y), k = 0;
+            while (k < count && classes[k].label != label)
+                k++;
+            if (k == count) classes[count++] = (class_extent){label, x, y, x, y};
+            if (count > MAX_CLASSES) return count;
+            classes[k].x0 = x < classes[k].x0 ? x : classes[k].x0;
+            classes[k].x1 = x > classes[k].x1 ? x : classes[k].x1;
+            classes[k].y1 = y;
+        }
+    return count;
+}
+
+/* Whether a region of touching classes is one thing to a user: a class or two inside another, as
+ * grey matter in the cord or a tumour in the liver, not neighbouring organs. */
+static sgm_status is_nested(const sgm_pack *pack, const sgm_target *o, bool *nested)
+{
+    class_extent classes[MAX_CLASSES + 1];
+    uint8_t *mask = sgm_target_mask(pack, o);
+    if (!mask) return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for an object's mask");
+    int count = find_classes(sgm_pack_item_at(pack, o->item), o, mask, classes), inside = 0;
+    free(mask);
+    for (int k = 0; k < count; k++)
+        inside += classes[k].x0 > o->x0 && classes[k].y0 > o->y0 && classes[k].x1 < o->x1 &&
+                  classes[k].y1 < o->y1;
+    *nested = count <= MAX_CLASSES && inside == count - 1;
+    return SGM_OK;
+}
+
+/* The objects of an image that a user would ask for. */
+static sgm_status find_in_item(const sgm_pack *pack, int item, int min_area, sgm_target_list *list)
+{
+    size_t first = list->count, kept = first;
+    SGM_TRY(sgm_targets_find(pack, item, min_area, list));
+    for (size_t i = first; i < list->count; i++) {
+        bool meant = true;
+        if (list->objects[i].kind == SGM_TARGET_MERGED)
+            SGM_TRY(is_nested(pack, &list->objects[i], &meant));
+        if (meant) list->objects[kept++] = list->objects[i];
+    }
+    list->count = kept;
+    return SGM_OK;
+}
+
+static sgm_status find_objects(const sgm_pack *pack, const sgm_quality_options *options,
+                               sgm_target_list *list)
+{
+    for (int set = 0; set < sgm_pack_set_count(pack); set++) {
+        size_t first = list->count;
+        for (int i = 0; i < sgm_pack_item_count(pack); i++) {
+            const sgm_pack_item *item = sgm_pack_item_at(pack, i);
+            if (item->set == set && item->split == SGM_SPLIT_VALIDATION)
+                SGM_TRY(find_in_item(pack, i, options->min_area, list));
+        }
+        choose_objects(list, first, options->objects);
+    }
+    return list->count ? SGM_OK : sgm_fail(SGM_UNREADABLE, "the pack has no object for validation");
+}
+
+static sgm_status examine_all(examiner *e, const sgm_target_list *list, sgm_quality *out)
+{
+    out->rows = calloc(list->count, sizeof *out->rows);
+    if (!out->rows) return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for results");
+    for (size_t i = 0; i < list->count; i++) {
+        SGM_TRY(examine(e, &list->objects[i], &out->rows[out->count]));
+        out->count++;
+        if (e->options->progress)
+            e->options->progress(e->options->progress_user, out->count, (int)list->count);
+    }
+    return SGM_OK;
+}
+
+sgm_status sgm_quality_measure(sgm_model *model, const sgm_pack *pack,
+                               const sgm_quality_options *options, sgm_quality *out)
+{
+    const char *prior =
+        sgm_checkpoint_metadata(sgm_model_checkpoint(model), SGM_METADATA_PROMPT_PRIOR);
+    examiner e = {.pack = pack, .options = options, .has_prior = prior && !strcmp(prior, "1")};
+    sgm_target_list list = {0};
+    memset(out, 0, sizeof *out);
+    out->pack = pack;
+    sgm_status status = find_objects(pack, options, &list);
+    if (status == SGM_OK) {
+        status = sgm_session_predictor_init(&e.binding, model);
+        if (status == SGM_OK)
+            status = sgm_embedder_init(&e.embedder, &e.binding.predictor, NULL, 0);
+        if (status == SGM_OK)
+            status = sgm_looker_init(&e.looker, &e.binding.predictor, &e.embedder,
+                                     sgm_model_wants_zoom(model));
+        if (status == SGM_OK) status = examine_all(&e, &list, out);
+        sgm_looker_clear(&e.looker);
+        sgm_embedder_clear(&e.embedder);
+        sgm_session_predictor_clear(&e.binding);
+    }
+    sgm_target_list_clear(&list);
+    if (status != SGM_OK) sgm_quality_clear(out);
+    return status;
+}
+
+void sgm_quality_clear(sgm_quality *quality)
+{
+    free(quality->rows);
+    memset(quality, 0, sizeof *quality);
+}
