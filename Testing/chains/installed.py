@@ -1,4 +1,5 @@
-"""The installed folder is relocatable and does not mind other libraries in LD_LIBRARY_PATH."""
+"""The installed folder is relocatable and does not mind other libraries in LD_LIBRARY_PATH, nor do
+programs of either tree take libraries from the current folder; the folder lists its libraries."""
 import os
 import shutil
 import subprocess
@@ -13,9 +14,19 @@ def needed(path):
             if " => " in line]
 
 
+def listed(moved):
+    """Files in libraries.txt; each line has a version."""
+    with open(os.path.join(moved, "share", "promptseg", "libraries.txt"), encoding="utf-8") as stream:
+        lines = [line.rstrip("\n").split("\t") for line in stream if not line.startswith("#")]
+    for line in lines:
+        require(len(line) == 3 and line[1], f"libraries.txt says {line}, wanted file, version, package")
+    return {line[0] for line in lines}
+
+
 def main():
     chain = Chain()
     cmake, build = sys.argv[5:7]
+    first_programs = chain.programs
     chain.run([cmake, "--install", build, "--prefix", chain.path("first")])
     moved = chain.path("moved here")
     os.rename(chain.path("first"), moved)
@@ -28,6 +39,15 @@ def main():
     for name in os.listdir(os.path.join(moved, "lib")):
         with open(os.path.join(others, name), "wb") as stream:
             stream.write(b"not a library")
+    names = {name for name in os.listdir(os.path.join(moved, "lib")) if "segmodel" not in name}
+    require(listed(moved) <= names, "libraries.txt names files that are not in lib")
+    loaded = {os.path.basename(path) for path in needed(os.path.join(folder, "PromptSeg"))
+              if os.path.realpath(path).startswith(os.path.realpath(moved))}
+    require(loaded <= listed(moved), f"not in libraries.txt: {loaded - listed(moved)}")
+    for place in (first_programs, folder):  # a disc with images may hold libraries as well
+        done = subprocess.run([os.path.join(place, "PromptSeg"), "--version"], cwd=others,
+                              capture_output=True, text=True, check=False)
+        require(done.returncode == 0, f"{place}: runs what lies in the current folder: {done.stderr}")
     environment = dict(os.environ, LD_LIBRARY_PATH=others)
 
     def run(*command):

@@ -1,21 +1,34 @@
 # One relocatable folder:
 #   bin/    programs; each Slicer module with its .xml beside it
 #   lib/    the shared libraries they need beyond the C library, found through $ORIGIN
-#   share/promptseg/models   the default model
+#   share/promptseg/models         the default model
+#   share/promptseg/libraries.txt  the libraries in lib/ with their versions
 #
 # DT_RPATH instead of DT_RUNPATH: it comes before LD_LIBRARY_PATH and also holds for the libraries'
 # own needs, so that Slicer's environment, which points at other ITK libraries, does no harm.
+#
+# The build tree has the same run path. CMake's own would be filled up with colons to have room for
+# the installed one, and an empty entry is the current folder: a library that lies beside a patient's
+# images would be run.
 set(PROMPTSEG_INSTALLED_PROGRAMS "")
-foreach(program segmodel_tool PromptSeg PromptSegEvaluate PromptSegPack PromptSegBatch)
-    if(TARGET ${program})
-        list(APPEND PROMPTSEG_INSTALLED_PROGRAMS ${program})
-        set_target_properties(${program} PROPERTIES INSTALL_RPATH "$ORIGIN/../lib")
-        target_link_options(${program} PRIVATE -Wl,--disable-new-dtags)
-    endif()
-endforeach()
 if(TARGET segmodel_tool)
+    list(APPEND PROMPTSEG_INSTALLED_PROGRAMS segmodel_tool)
     install(TARGETS segmodel_tool RUNTIME DESTINATION bin)
 endif()
+if(PROMPTSEG_HAVE_PROGRAMS)
+    get_property(targets DIRECTORY cli-modules PROPERTY BUILDSYSTEM_TARGETS)
+    foreach(target IN LISTS targets)
+        get_target_property(type ${target} TYPE)
+        if(type STREQUAL EXECUTABLE)
+            list(APPEND PROMPTSEG_INSTALLED_PROGRAMS ${target})
+        endif()
+    endforeach()
+endif()
+foreach(program IN LISTS PROMPTSEG_INSTALLED_PROGRAMS)
+    set_target_properties(${program} PROPERTIES
+        INSTALL_RPATH "$ORIGIN/../lib" BUILD_WITH_INSTALL_RPATH ON)
+    target_link_options(${program} PRIVATE -Wl,--disable-new-dtags)
+endforeach()
 if(EXISTS ${CMAKE_CURRENT_SOURCE_DIR}/resources/models)
     install(DIRECTORY resources/models/ DESTINATION share/promptseg/models)
 endif()
@@ -27,15 +40,5 @@ foreach(program IN LISTS PROMPTSEG_INSTALLED_PROGRAMS)
     list(APPEND PROMPTSEG_INSTALLED_FILES "$<TARGET_FILE:${program}>")
 endforeach()
 install(CODE "
-    file(GET_RUNTIME_DEPENDENCIES
-        EXECUTABLES ${PROMPTSEG_INSTALLED_FILES}
-        RESOLVED_DEPENDENCIES_VAR needed
-        UNRESOLVED_DEPENDENCIES_VAR missing
-        POST_EXCLUDE_REGEXES \"/(ld-linux.*|lib(c|m|dl|rt|pthread|resolv|nsl|util))[.-][^/]*so.*\$\")
-    if(missing)
-        message(FATAL_ERROR \"libraries not found: \${missing}\")
-    endif()
-    foreach(library IN LISTS needed)
-        file(INSTALL DESTINATION \"\${CMAKE_INSTALL_PREFIX}/lib\" TYPE SHARED_LIBRARY
-             FOLLOW_SYMLINK_CHAIN FILES \"\${library}\")
-    endforeach()")
+    set(PROGRAMS \"${PROMPTSEG_INSTALLED_FILES}\")
+    include(\"${CMAKE_CURRENT_LIST_DIR}/PromptSegLibraries.cmake\")")

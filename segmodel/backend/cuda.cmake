@@ -89,11 +89,13 @@ else()
     if(NOT SEGMODEL_ALONE)
         set(folder ${CMAKE_BINARY_DIR}/lib)
     endif()
+    get_filename_component(cublas_folder ${SGM_CUBLAS} DIRECTORY)
     add_library(segmodel_cuda MODULE ${SGM_CUDA_OBJECTS})
     target_link_options(segmodel_cuda PRIVATE -Wl,-z,defs)
     set_target_properties(segmodel_cuda PROPERTIES LINKER_LANGUAGE C
         LIBRARY_OUTPUT_DIRECTORY ${folder}
-        INSTALL_RPATH "$ORIGIN:/usr/local/cuda/lib64")
+        INSTALL_RPATH "$ORIGIN;/usr/local/cuda/lib64;${cublas_folder}"
+        BUILD_WITH_INSTALL_RPATH ON) # CMake's own for the build tree has empty entries
     target_link_libraries(segmodel_cuda PRIVATE ${SGM_CUDART} ${SGM_CUBLAS} ${SGM_CUBLASLT} Threads::Threads
         ${CMAKE_DL_LIBS} rt m)
     install(TARGETS segmodel_cuda LIBRARY DESTINATION lib)

@@ -1,0 +1,21 @@
+# What makes a fault in our own code harder to use: stack protector, checked string functions,
+# read-only relocations bound at start, position-independent programs. Included by the project's top
+# level and by segmodel alone; holds for all targets below. tests/package/CheckBinaries.cmake reads
+# the binaries. Sanitizers bring checks of their own, which _FORTIFY_SOURCE would hide from them.
+option(SEGMODEL_HARDENING "Stack protector, _FORTIFY_SOURCE, full RELRO, PIE" ON)
+if(NOT SEGMODEL_HARDENING)
+    return()
+endif()
+include(CheckPIESupported)
+check_pie_supported()
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+if(NOT CMAKE_C_COMPILER_ID MATCHES "GNU|Clang")
+    return()
+endif()
+add_compile_options(-fstack-protector-strong)
+add_link_options(LINKER:-z,relro,-z,now,-z,noexecstack)
+if(NOT "${CMAKE_C_FLAGS} ${CMAKE_CXX_FLAGS}" MATCHES "-fsanitize")
+    # only an optimising compiler knows the sizes that it checks
+    add_compile_options($<$<NOT:$<CONFIG:Debug>>:-U_FORTIFY_SOURCE>
+                        $<$<NOT:$<CONFIG:Debug>>:-D_FORTIFY_SOURCE=2>)
+endif()
