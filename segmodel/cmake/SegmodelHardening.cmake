@@ -15,7 +15,8 @@ endif()
 add_compile_options(-fstack-protector-strong)
 add_link_options(LINKER:-z,relro,-z,now,-z,noexecstack)
 if(NOT "${CMAKE_C_FLAGS} ${CMAKE_CXX_FLAGS}" MATCHES "-fsanitize")
-    # only an optimising compiler knows the sizes that it checks
-    add_compile_options($<$<NOT:$<CONFIG:Debug>>:-U_FORTIFY_SOURCE>
-                        $<$<NOT:$<CONFIG:Debug>>:-D_FORTIFY_SOURCE=2>)
+    # Only an optimising compiler knows the sizes that it checks. One option, so that a target's own
+    # -U_FORTIFY_SOURCE is no repetition, which CMake would drop.
+    add_compile_options(
+        "$<$<NOT:$<CONFIG:Debug>>:SHELL:-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2>")
 endif()
