@@ -58,8 +58,12 @@ def main():
             report = stream.read()
         require(report == names["out.json"] or report.rstrip().endswith(b"}"),
                 "half a report was left")
+        # Only in the moment of the renames have unfinished files a name, and a journal beside them.
         left = set(os.listdir(folder)) - set(names)
-        require(not left, f"temporary files were left: {left}")
+        require(all(name.startswith(".sgio-") for name in left), f"left behind: {left}")
+    chain.run(command)
+    left = set(os.listdir(folder)) - set(names)
+    require(not left, f"the next run did not remove {left}")
     print(f"{ROUNDS} runs killed, {survived} of them after the output was written")
 
     check_cancel(command, paths["out.seg.nrrd"], whole)

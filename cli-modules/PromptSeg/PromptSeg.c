@@ -30,6 +30,12 @@ int segment_from_model(sgm_status status)
                : cli_fail(cli_exit_from_model_status(status), "%s", sgm_last_message());
 }
 
+int segment_stop(void *unused, double done)
+{
+    (void)done;
+    return cli_cancelled(unused);
+}
+
 static int list_series(const cli_program *program)
 {
     char *text = NULL;
@@ -46,7 +52,8 @@ static int read_volume(segment_run *run)
         .series = cli_given(options, "series") ? cli_text(options, "series") : NULL,
         .allow_gaps = cli_switch(options, "allowGaps"),
         .warn = cli_warn,
-        .warn_user = &run->program->warnings};
+        .warn_user = &run->program->warnings,
+        .progress = segment_stop};
     double start = segment_clock();
     int failed = segment_from_io(sgio_volume_read(run->input, &how, &run->volume));
     run->times.read = segment_clock() - start;

@@ -67,8 +67,10 @@ static int has_initial(void *user, const char *name)
 static int read_initial(segment_run *run)
 {
     const cli_options *options = run->program->options;
-    const sgio_segmentation_read_options how = {
-        .grid = &run->volume.geometry, .warn = cli_warn, .warn_user = &run->program->warnings};
+    const sgio_segmentation_read_options how = {.grid = &run->volume.geometry,
+                                                .warn = cli_warn,
+                                                .warn_user = &run->program->warnings,
+                                                .progress = segment_stop};
     if (!cli_given(options, "initial"))
         return segment_from_io(sgio_segmentation_init(&run->segmentation, &run->volume.geometry));
     int failed = segment_from_io(

@@ -63,9 +63,8 @@ int segment_read_options(segment_run *run)
     run->input = cli_text(options, "input");
     run->output = cli_text(options, "output");
     if (!sgio_segmentation_can_write(run->output))
-        return cli_fail(CLI_EXIT_USAGE,
-                        "%s: the output's name must end in .seg.nrrd, .nrrd, .nii.gz, .nii or .mha",
-                        run->output);
+        return cli_fail(CLI_EXIT_USAGE, "%s: the output's name must end in %s", run->output,
+                        sgio_segmentation_endings());
     if (cli_integer(options, "classIndex") >= 0)
         return cli_fail(CLI_EXIT_USAGE, "--class: no model of this version is prompted by class");
     if (!*cli_text(options, "segmentName"))

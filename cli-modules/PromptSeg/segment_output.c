@@ -1,46 +1,25 @@
 /* What a run leaves behind: segmentation, picture, report, return values, lines on stdout. */
-#include <errno.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "segment_run.h"
 
 /* ------------------------------------------------------------------------------------- checks */
 
-/* Fails before the work when a file can never be written. */
-static int check_writable(const char *path)
+static int check_named(const cli_options *options, const char *name)
 {
-    struct stat info;
-    char folder[4096];
-    const char *slash = strrchr(path, '/');
-    if (strlen(path) >= sizeof folder)
-        return cli_fail(CLI_EXIT_OUTPUT, "%.80s...: the path is too long", path);
-    if (stat(path, &info) == 0 && S_ISDIR(info.st_mode))
-        return cli_fail(CLI_EXIT_OUTPUT, "%s is a folder, wanted the name of a file", path);
-    if (!slash)
-        strcpy(folder, ".");
-    else if (slash == path)
-        strcpy(folder, "/");
-    else
-        snprintf(folder, sizeof folder, "%.*s", (int)(slash - path), path);
-    if (stat(folder, &info) != 0 || !S_ISDIR(info.st_mode))
-        return cli_fail(CLI_EXIT_OUTPUT, "%s cannot be written: there is no folder %s", path,
-                        folder);
-    if (access(folder, W_OK) != 0)
-        return cli_fail(CLI_EXIT_OUTPUT, "%s cannot be written: %s", path, strerror(errno));
-    return 0;
+    if (!cli_given(options, name)) return 0;
+    return segment_from_io(sgio_output_check(cli_text(options, name)));
 }
 
-int segment_check_outputs(const segment_run *run)
+/* Fails before the work when a file can never be written. */
+int segment_check_outputs(segment_run *run)
 {
     const cli_options *options = run->program->options;
-    int failed = check_writable(run->output);
-    if (!failed && cli_given(options, "report"))
-        failed = check_writable(cli_text(options, "report"));
-    if (!failed && cli_given(options, "picture"))
-        failed = check_writable(cli_text(options, "picture"));
+    const sgio_segmentation_write_options how = {.source = &run->volume, .source_path = run->input};
+    int failed =
+        segment_from_io(sgio_segmentation_check_write(run->output, &run->volume.geometry, &how));
+    if (!failed) failed = check_named(options, "report");
+    if (!failed) failed = check_named(options, "picture");
     return failed;
 }
 
@@ -69,38 +48,34 @@ int segment_collect(segment_run *run)
     return 0;
 }
 
-static void warn_overlap(segment_run *run, const sgio_overlap *overlap)
+static sgio_segmentation_write_options describe_output(segment_run *run, sgio_outputs *outputs)
 {
-    char sentence[512];
-    if (overlap->voxels == 0) return;
-    snprintf(sentence, sizeof sentence,
-             "segments overlap in %lld voxels (%.100s and %.100s, for instance): a plain label map "
-             "keeps the later one; .seg.nrrd keeps both",
-             (long long)overlap->voxels, run->segmentation.segments[overlap->first].name,
-             run->segmentation.segments[overlap->second].name);
-    cli_warn(&run->program->warnings, sentence);
+    return (sgio_segmentation_write_options){.source = &run->volume,
+                                             .source_path = run->input,
+                                             .prompts = &run->prompts,
+                                             .outputs = outputs,
+                                             .warn = cli_warn,
+                                             .warn_user = &run->program->warnings,
+                                             .progress = segment_stop};
 }
 
-static int write_segmentation(segment_run *run)
+static int write_segmentation(segment_run *run, sgio_outputs *outputs)
 {
-    sgio_overlap overlap = {0};
+    const sgio_segmentation_write_options how = describe_output(run, outputs);
     double start = segment_clock();
     int failed =
-        segment_from_io(sgio_segmentation_write(&run->segmentation, run->output, &overlap));
+        segment_from_io(sgio_segmentation_write(&run->segmentation, run->output, &how, NULL));
     run->times.write = segment_clock() - start;
-    if (!failed) warn_overlap(run, &overlap);
-    const char *caveat = sgio_segmentation_caveat(&run->segmentation.geometry, run->output);
-    if (!failed && caveat) cli_warn(&run->program->warnings, caveat);
     return failed;
 }
 
-static int write_picture(segment_run *run)
+static int write_picture(const segment_run *run, sgio_outputs *outputs)
 {
     const cli_options *options = run->program->options;
     const sgio_picture_options how = {.axis = run->result.axis,
                                       .window = {run->result.window[0], run->result.window[1]}};
     if (!cli_given(options, "picture")) return 0;
-    return segment_from_io(sgio_picture_write(cli_text(options, "picture"), &run->volume,
+    return segment_from_io(sgio_picture_write(outputs, cli_text(options, "picture"), &run->volume,
                                               &run->segmentation, &run->prompts, &how));
 }
 
@@ -149,6 +124,7 @@ static sgio_report describe_run(const segment_run *run)
                           .version = run->program->tool->version,
                           .input = run->input,
                           .output = run->output,
+                          .spacing_assumed = run->volume.spacing_assumed,
                           .modality = run->volume.modality[0] ? run->volume.modality : NULL,
                           .axis = axis_names[run->result.axis],
                           /* adding zero turns -0, which JSON would show, into 0 */
@@ -174,7 +150,7 @@ static sgio_report describe_run(const segment_run *run)
     return report;
 }
 
-static int write_report(segment_run *run)
+static int write_report(const segment_run *run, sgio_outputs *outputs)
 {
     const cli_options *options = run->program->options;
     size_t count = run->prompts.segment_count;
@@ -189,7 +165,7 @@ static int write_report(segment_run *run)
             report_segment(run, i, labels, &segments[i]);
         report.segments = segments;
         report.segment_count = count;
-        failed = segment_from_io(sgio_report_write(&report, cli_text(options, "report")));
+        failed = segment_from_io(sgio_report_write(outputs, cli_text(options, "report"), &report));
     }
     for (size_t i = 0; segments && i < count; i++)
         free((void *)segments[i].slices);
@@ -235,12 +211,13 @@ static void set_returns(segment_run *run)
  */
 int segment_write(segment_run *run)
 {
-    sgio_outputs_begin();
-    int failed = write_picture(run);
-    if (!failed) failed = write_segmentation(run);
-    if (!failed) failed = write_report(run);
-    if (!failed) failed = segment_from_io(sgio_outputs_commit());
-    sgio_outputs_discard();
+    sgio_outputs *outputs = NULL;
+    int failed = segment_from_io(sgio_outputs_create(&outputs));
+    if (!failed) failed = write_picture(run, outputs);
+    if (!failed) failed = write_segmentation(run, outputs);
+    if (!failed) failed = write_report(run, outputs);
+    if (!failed) failed = segment_from_io(sgio_outputs_commit(outputs));
+    sgio_outputs_destroy(outputs);
     if (failed) return failed;
     say(run);
     set_returns(run);

@@ -41,6 +41,9 @@ double segment_clock(void);
 int segment_from_io(sgio_status status);
 int segment_from_model(sgm_status status);
 
+/* As progress function of sgio: stops once a signal came. */
+int segment_stop(void *unused, double done);
+
 /* segment_options.c: reads and checks what needs no file. Exit code. */
 int segment_read_options(segment_run *run);
 
@@ -53,7 +56,7 @@ int segment_make_objects(segment_run *run);
 void segment_free_objects(segment_run *run);
 
 /* segment_output.c: result -> segmentation, files, return values, the lines on stdout. */
-int segment_check_outputs(const segment_run *run);
+int segment_check_outputs(segment_run *run);
 int segment_collect(segment_run *run);
 int segment_write(segment_run *run);
 

@@ -1,48 +1,26 @@
-/* realpath belongs to X/Open, O_TMPFILE to Linux. */
+/* O_TMPFILE belongs to Linux, flock to BSD. */
 #define _GNU_SOURCE
 
 #include "atomic_file.h"
 
 #include "io_status.h"
-#include "sgio/outputs.h"
+#include "output_recovery.h"
+#include "output_set.h"
+#include "output_target.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { NAME_ATTEMPTS = 100, STREAM_BUFFER = 1 << 16, GROUP_FILES = 16 };
-
-/* Files that wait for sgio_outputs_commit. */
-static _Thread_local struct {
-    int open;
-    size_t count;
-    sgio_atomic_file files[GROUP_FILES];
-} group;
+enum { NAME_ATTEMPTS = 100, STREAM_BUFFER = 1 << 16, NAME_BYTES = 64 };
+enum { PERMISSIONS = 0777, GROUP_PERMISSIONS = 0070, NEW_FILE = 0666 };
 
 static sgio_status cannot_write(const char *path, const char *reason)
 {
     return sgio_fail(SGIO_UNWRITABLE, "cannot write %s: %s", path, reason);
-}
-
-/* A link is followed so that it stays a link; a target that does not exist yet is taken as is. */
-static sgio_status resolve_target(sgio_atomic_file *file, const char *path)
-{
-    struct stat info;
-    if (stat(path, &info) == 0) {
-        if (!S_ISREG(info.st_mode)) {
-            return cannot_write(path, S_ISDIR(info.st_mode) ? "it is a directory"
-                                                            : "it is not a regular file");
-        }
-        file->target = realpath(path, NULL);
-        if (!file->target) return cannot_write(path, strerror(errno));
-        return SGIO_OK;
-    }
-    file->target = strdup(path);
-    return file->target ? SGIO_OK : sgio_fail_memory(strlen(path) + 1, "a file name");
 }
 
 /* Hidden, and with no extension that another program would pick up half-written. */
@@ -50,52 +28,76 @@ static void name_temporary(sgio_atomic_file *file, size_t bytes, int attempt)
 {
     const char *slash = strrchr(file->target, '/');
     int folder = slash ? (int)(slash - file->target) + 1 : 0;
-    snprintf(file->temporary, bytes, "%.*s.sgio-%ld-%d.partial", folder, file->target,
-             (long)getpid(), attempt);
+    snprintf(file->temporary, bytes, "%.*s" SGIO_TEMPORARY_PREFIX "%ld-%d" SGIO_PARTIAL_SUFFIX,
+             folder, file->target, (long)getpid(), attempt);
 }
 
 /* Linux can keep the file nameless until it is complete: then a killed process leaves nothing
  * behind. It gets its name through /proc. Not every file system offers this. */
-static int create_nameless(const sgio_atomic_file *file)
+static int create_nameless(const sgio_atomic_file *file, mode_t mode)
 {
 #ifdef O_TMPFILE
-    const char *slash = strrchr(file->target, '/');
     if (access("/proc/self/fd", X_OK) != 0) return -1;
-    char *folder = slash ? strndup(file->target, (size_t)(slash - file->target) + 1) : strdup(".");
-    int descriptor = folder ? open(folder, O_TMPFILE | O_WRONLY | O_CLOEXEC, 0666) : -1;
+    char *folder = sgio_folder_of(file->target);
+    int descriptor = folder ? open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, mode) : -1;
     free(folder);
+    if (descriptor >= 0) sgio_lock_output(descriptor);
     return descriptor;
 #else
     (void)file;
+    (void)mode;
     return -1;
 #endif
 }
 
-static int create_beside(sgio_atomic_file *file)
+static int create_named(sgio_atomic_file *file, size_t bytes, mode_t mode)
 {
-    size_t bytes = strlen(file->target) + 48;
+    for (int attempt = 0; attempt < NAME_ATTEMPTS; attempt++) {
+        name_temporary(file, bytes, attempt);
+        int descriptor = open(file->temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+        if (descriptor < 0 && errno != EEXIST) return -1;
+        if (descriptor < 0) continue;
+        if (sgio_lock_output(descriptor) == 0) return descriptor;
+        close(descriptor); /* taken for left behind, and removed, in the moment before the lock */
+    }
+    return -1;
+}
+
+/* What is replaced keeps its permissions, and its group where the user belongs to it; otherwise
+ * those of the group would go to another one. */
+static void keep_permissions(int descriptor, const sgio_target *target)
+{
+    struct stat own;
+    mode_t mode = target->info.st_mode & PERMISSIONS;
+    if (!target->exists || fstat(descriptor, &own) != 0) return;
+    if (own.st_gid != target->info.st_gid &&
+        fchown(descriptor, (uid_t)-1, target->info.st_gid) != 0)
+        mode &= (mode_t)~GROUP_PERMISSIONS;
+    if (fchmod(descriptor, mode) != 0) return; /* file systems without permissions are fine */
+}
+
+static int create_beside(sgio_atomic_file *file, const sgio_target *target)
+{
+    size_t bytes = strlen(file->target) + NAME_BYTES;
+    mode_t mode = target->exists ? target->info.st_mode & NEW_FILE : NEW_FILE;
     file->temporary = malloc(bytes);
     if (!file->temporary) return -1;
-    int descriptor = create_nameless(file);
+    int descriptor = create_nameless(file, mode);
     file->nameless = descriptor >= 0;
-    for (int attempt = 0; descriptor < 0 && attempt < NAME_ATTEMPTS; attempt++) {
-        name_temporary(file, bytes, attempt);
-        descriptor = open(file->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-        if (descriptor < 0 && errno != EEXIST) break;
-    }
+    if (descriptor < 0) descriptor = create_named(file, bytes, mode);
+    if (descriptor >= 0) keep_permissions(descriptor, target);
     return descriptor;
 }
 
 /* A link cannot replace a file, a rename can: so a complete nameless file takes the temporary name
  * for a moment. */
-static int give_name(sgio_atomic_file *file)
+int sgio_atomic_give_name(sgio_atomic_file *file)
 {
     char link[40];
-    size_t bytes = strlen(file->target) + 48;
     if (!file->nameless) return 0;
     snprintf(link, sizeof link, "/proc/self/fd/%d", fileno(file->stream));
     for (int attempt = 0; attempt < NAME_ATTEMPTS; attempt++) {
-        name_temporary(file, bytes, attempt);
+        name_temporary(file, strlen(file->target) + NAME_BYTES, attempt);
         if (linkat(AT_FDCWD, link, AT_FDCWD, file->temporary, AT_SYMLINK_FOLLOW) == 0) {
             file->nameless = 0;
             return 0;
@@ -112,27 +114,33 @@ static void forget(sgio_atomic_file *file)
     memset(file, 0, sizeof *file);
 }
 
-sgio_status sgio_atomic_open(sgio_atomic_file *file, const char *path)
+static sgio_status open_stream(sgio_atomic_file *file, const char *path, const sgio_target *target)
 {
+    int descriptor = create_beside(file, target);
+    if (descriptor < 0) return cannot_write(path, strerror(errno));
+    file->stream = fdopen(descriptor, "w+b");
+    if (file->stream) {
+        setvbuf(file->stream, NULL, _IOFBF, STREAM_BUFFER);
+        return SGIO_OK;
+    }
+    sgio_status status = cannot_write(path, strerror(errno));
+    close(descriptor);
+    if (!file->nameless) unlink(file->temporary);
+    return status;
+}
+
+sgio_status sgio_atomic_open(sgio_atomic_file *file, const char *path, sgio_outputs *outputs)
+{
+    sgio_target target;
     memset(file, 0, sizeof *file);
-    sgio_status status = resolve_target(file, path);
+    sgio_status status = sgio_target_find(path, &target);
     if (status != SGIO_OK) return status;
-    int descriptor = create_beside(file);
-    if (descriptor < 0) {
-        status = cannot_write(path, strerror(errno));
-        forget(file);
-        return status;
-    }
-    file->stream = fdopen(descriptor, "wb");
-    if (!file->stream) {
-        status = cannot_write(path, strerror(errno));
-        close(descriptor);
-        if (!file->nameless) unlink(file->temporary);
-        forget(file);
-        return status;
-    }
-    setvbuf(file->stream, NULL, _IOFBF, STREAM_BUFFER);
-    return SGIO_OK;
+    sgio_output_recover(target.path);
+    file->target = target.path;
+    file->outputs = outputs;
+    status = open_stream(file, path, &target);
+    if (status != SGIO_OK) forget(file);
+    return status;
 }
 
 static sgio_status abandon(sgio_atomic_file *file)
@@ -149,29 +157,12 @@ sgio_status sgio_atomic_write(sgio_atomic_file *file, const void *bytes, size_t 
     return SGIO_OK;
 }
 
-/* The rename itself must reach the disk too; a directory that cannot be synced is no error. */
-static void sync_folder(const char *path)
+/* The stream is closed last: its lock tells others that the temporary name is in use. */
+sgio_status sgio_atomic_publish(sgio_atomic_file *file)
 {
-    char *folder = strdup(path);
-    if (!folder) return;
-    char *slash = strrchr(folder, '/');
-    if (slash) slash[slash == folder] = '\0';
-    int descriptor = open(slash ? folder : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (descriptor >= 0) {
-        fsync(descriptor);
-        close(descriptor);
-    }
-    free(folder);
-}
-
-/* A file that is complete and synced takes its name. */
-static sgio_status publish(sgio_atomic_file *file)
-{
-    if (give_name(file) != 0) return abandon(file);
-    int closed = fclose(file->stream);
-    file->stream = NULL;
-    if (closed != 0 || rename(file->temporary, file->target) != 0) return abandon(file);
-    sync_folder(file->target);
+    if (rename(file->temporary, file->target) != 0) return abandon(file);
+    fclose(file->stream);
+    sgio_sync_folder_of(file->target);
     forget(file);
     return SGIO_OK;
 }
@@ -180,38 +171,13 @@ sgio_status sgio_atomic_commit(sgio_atomic_file *file)
 {
     if (!file->stream) return SGIO_UNWRITABLE;
     if (fflush(file->stream) != 0 || fsync(fileno(file->stream)) != 0) return abandon(file);
-    if (!group.open || group.count == GROUP_FILES) return publish(file);
-    group.files[group.count++] = *file;
-    memset(file, 0, sizeof *file);
-    return SGIO_OK;
+    if (file->outputs) return sgio_outputs_join(file->outputs, file);
+    return sgio_atomic_give_name(file) == 0 ? sgio_atomic_publish(file) : abandon(file);
 }
 
 void sgio_atomic_discard(sgio_atomic_file *file)
 {
-    if (file->stream) fclose(file->stream);
     if (file->temporary && !file->nameless) unlink(file->temporary);
+    if (file->stream) fclose(file->stream);
     forget(file);
-}
-
-void sgio_outputs_begin(void)
-{
-    sgio_outputs_discard();
-    group.open = 1;
-}
-
-sgio_status sgio_outputs_commit(void)
-{
-    sgio_status status = SGIO_OK;
-    for (size_t i = 0; status == SGIO_OK && i < group.count; i++)
-        status = publish(&group.files[i]);
-    sgio_outputs_discard();
-    return status;
-}
-
-void sgio_outputs_discard(void)
-{
-    for (size_t i = 0; i < group.count; i++)
-        sgio_atomic_discard(&group.files[i]);
-    group.count = 0;
-    group.open = 0;
 }

@@ -27,6 +27,12 @@ sgio_status sgio_fail_memory(size_t bytes, const char *what)
     return sgio_fail(SGIO_OUT_OF_MEMORY, "out of memory: %.1f MiB for %s", bytes / 1048576.0, what);
 }
 
+sgio_status sgio_tell(sgio_progress_fn progress, void *user, uint64_t done, uint64_t all)
+{
+    if (!progress || !progress(user, all ? (double)done / (double)all : 1)) return SGIO_OK;
+    return sgio_fail(SGIO_CANCELLED, "cancelled");
+}
+
 void sgio_warn(sgio_warning_fn warn, void *user, const char *format, ...)
 {
     char sentence[1024];

@@ -16,6 +16,10 @@ sgio_status sgio_fail(sgio_status status, const char *format, ...)
 /* sgio_fail for a failed allocation of `bytes` needed for `what`. */
 sgio_status sgio_fail_memory(size_t bytes, const char *what);
 
+/* Tells the progress function, which may be NULL, that `done` of `all` is done. SGIO_CANCELLED,
+ * with a message, when it wants an end. */
+sgio_status sgio_tell(sgio_progress_fn progress, void *user, uint64_t done, uint64_t all);
+
 /* Passes the formatted sentence to `warn`; does nothing when warn is NULL. */
 void sgio_warn(sgio_warning_fn warn, void *user, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

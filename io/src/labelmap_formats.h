@@ -2,8 +2,7 @@
 #ifndef SGIO_LABELMAP_FORMATS_H
 #define SGIO_LABELMAP_FORMATS_H
 
-#include "atomic_file.h"
-#include "sgio/labelmap.h"
+#include "formats.h"
 
 #include <stdarg.h>
 
@@ -18,12 +17,14 @@ void sgio_text_add(sgio_text *text, const char *format, ...) __attribute__((form
 /* Writes the text and frees it. */
 sgio_status sgio_text_send(sgio_text *text, sgio_atomic_file *file);
 
-sgio_status sgio_write_seg_nrrd(const sgio_segmentation *segmentation, sgio_atomic_file *file);
-sgio_status sgio_write_nrrd(const sgio_segmentation *segmentation, sgio_atomic_file *file,
-                            sgio_overlap *overlap);
-sgio_status sgio_write_nifti(const sgio_segmentation *segmentation, sgio_atomic_file *file,
-                             int gzip, sgio_overlap *overlap);
-sgio_status sgio_write_mha(const sgio_segmentation *segmentation, sgio_atomic_file *file,
-                           sgio_overlap *overlap);
+sgio_status sgio_write_seg_nrrd(const sgio_label_job *job, sgio_atomic_file *file);
+sgio_status sgio_write_nrrd(const sgio_label_job *job, sgio_atomic_file *file);
+sgio_status sgio_write_nifti(const sgio_label_job *job, sgio_atomic_file *file);
+sgio_status sgio_write_nifti_gz(const sgio_label_job *job, sgio_atomic_file *file);
+sgio_status sgio_write_mha(const sgio_label_job *job, sgio_atomic_file *file);
+
+/* NIfTI-1 counts voxels in 16 bits. */
+sgio_status sgio_check_nifti(const char *path, const sgio_geometry *grid,
+                             const sgio_segmentation_write_options *options);
 
 #endif

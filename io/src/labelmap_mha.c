@@ -44,17 +44,16 @@ static sgio_status patch_size(sgio_atomic_file *file, size_t at, uint64_t bytes)
     return sgio_atomic_write(file, digits, SIZE_DIGITS);
 }
 
-sgio_status sgio_write_mha(const sgio_segmentation *segmentation, sgio_atomic_file *file,
-                           sgio_overlap *overlap)
+sgio_status sgio_write_mha(const sgio_label_job *job, sgio_atomic_file *file)
 {
     sgio_text text = {0};
     sgio_sink sink;
     size_t size_at;
-    add_header(&text, segmentation, &size_at);
+    add_header(&text, job->segmentation, &size_at);
     sgio_status status = sgio_text_send(&text, file);
     if (status != SGIO_OK) return status;
     status = sgio_sink_open(&sink, file, SGIO_ZLIB);
-    if (status == SGIO_OK) status = sgio_flat_send(segmentation, &sink, overlap);
+    if (status == SGIO_OK) status = sgio_flat_send(job, &sink);
     if (status == SGIO_OK) status = sgio_sink_finish(&sink);
     uint64_t bytes = sink.coded_bytes;
     sgio_sink_close(&sink);

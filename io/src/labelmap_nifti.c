@@ -100,21 +100,28 @@ static void set_transform(nifti1_header *header, const sgio_geometry *g)
     if (sgio_geometry_is_orthogonal(g)) set_qform(header, d);
 }
 
-static sgio_status make_header(const sgio_segmentation *segmentation, const char *path,
-                               nifti1_header *header)
+sgio_status sgio_check_nifti(const char *path, const sgio_geometry *grid,
+                             const sgio_segmentation_write_options *options)
+{
+    (void)options;
+    for (int a = 0; a < 3; a++)
+        if (grid->size[a] > MAX_SIZE)
+            return sgio_fail(SGIO_UNWRITABLE,
+                             "cannot write %s: %lld voxels along axis %d, NIfTI-1 holds %d; "
+                             ".seg.nrrd, .nrrd and .mha hold any number",
+                             path, (long long)grid->size[a], a, MAX_SIZE);
+    return SGIO_OK;
+}
+
+static void make_header(const sgio_segmentation *segmentation, nifti1_header *header)
 {
     const sgio_geometry *g = &segmentation->geometry;
     int bytes = sgio_flat_bytes(segmentation);
     memset(header, 0, sizeof *header);
     header->header_bytes = sizeof *header;
     header->dim[0] = 3;
-    for (int a = 0; a < 3; a++) {
-        if (g->size[a] > MAX_SIZE)
-            return sgio_fail(SGIO_UNWRITABLE,
-                             "cannot write %s: %lld voxels along axis %d, NIfTI-1 holds %d", path,
-                             (long long)g->size[a], a, MAX_SIZE);
+    for (int a = 0; a < 3; a++)
         header->dim[1 + a] = (int16_t)g->size[a];
-    }
     for (int a = 4; a < 8; a++) {
         header->dim[a] = 1;
         header->pixdim[a] = 1;
@@ -127,22 +134,38 @@ static sgio_status make_header(const sgio_segmentation *segmentation, const char
     header->units = UNITS_MM;
     memcpy(header->magic, "n+1", 4);
     set_transform(header, g);
-    return SGIO_OK;
 }
 
-sgio_status sgio_write_nifti(const sgio_segmentation *segmentation, sgio_atomic_file *file,
-                             int gzip, sgio_overlap *overlap)
+static void warn_sheared(const sgio_label_job *job)
+{
+    if (sgio_geometry_is_orthogonal(&job->segmentation->geometry)) return;
+    sgio_warn(job->options->warn, job->options->warn_user,
+              "the grid is sheared: ITK, and 3D Slicer with it, refuses NIfTI files of sheared "
+              "grids; .seg.nrrd, .nrrd and .mha are read");
+}
+
+static sgio_status send(const sgio_label_job *job, sgio_atomic_file *file, sgio_encoding encoding)
 {
     static const char no_extension[VOXEL_OFFSET - sizeof(nifti1_header)];
     nifti1_header header;
     sgio_sink sink;
-    sgio_status status = make_header(segmentation, file->target, &header);
-    if (status != SGIO_OK) return status;
-    status = sgio_sink_open(&sink, file, gzip ? SGIO_GZIP : SGIO_RAW);
+    make_header(job->segmentation, &header);
+    sgio_status status = sgio_sink_open(&sink, file, encoding);
     if (status == SGIO_OK) status = sgio_sink_write(&sink, &header, sizeof header);
     if (status == SGIO_OK) status = sgio_sink_write(&sink, no_extension, sizeof no_extension);
-    if (status == SGIO_OK) status = sgio_flat_send(segmentation, &sink, overlap);
+    if (status == SGIO_OK) status = sgio_flat_send(job, &sink);
     if (status == SGIO_OK) status = sgio_sink_finish(&sink);
     sgio_sink_close(&sink);
+    if (status == SGIO_OK) warn_sheared(job);
     return status;
+}
+
+sgio_status sgio_write_nifti(const sgio_label_job *job, sgio_atomic_file *file)
+{
+    return send(job, file, SGIO_RAW);
+}
+
+sgio_status sgio_write_nifti_gz(const sgio_label_job *job, sgio_atomic_file *file)
+{
+    return send(job, file, SGIO_GZIP);
 }

@@ -79,20 +79,20 @@ static void add_segment(sgio_text *text, size_t index, const sgio_segment *segme
     add_tags(text, index, segment);
 }
 
-static sgio_status send(const sgio_segmentation *segmentation, sgio_atomic_file *file, int layered,
-                        sgio_overlap *overlap)
+static sgio_status send(const sgio_label_job *job, sgio_atomic_file *file, int layered)
 {
     sgio_sink sink;
     sgio_status status = sgio_sink_open(&sink, file, SGIO_GZIP);
-    if (status == SGIO_OK && layered) status = sgio_layers_send(segmentation, &sink);
-    if (status == SGIO_OK && !layered) status = sgio_flat_send(segmentation, &sink, overlap);
+    if (status == SGIO_OK)
+        status = layered ? sgio_layers_send(job, &sink) : sgio_flat_send(job, &sink);
     if (status == SGIO_OK) status = sgio_sink_finish(&sink);
     sgio_sink_close(&sink);
     return status;
 }
 
-sgio_status sgio_write_seg_nrrd(const sgio_segmentation *segmentation, sgio_atomic_file *file)
+sgio_status sgio_write_seg_nrrd(const sgio_label_job *job, sgio_atomic_file *file)
 {
+    const sgio_segmentation *segmentation = job->segmentation;
     sgio_text text = {0};
     add_fields(&text, &segmentation->geometry, sgio_layers_bytes(segmentation),
                segmentation->layer_count);
@@ -104,15 +104,14 @@ sgio_status sgio_write_seg_nrrd(const sgio_segmentation *segmentation, sgio_atom
         add_segment(&text, s, &segmentation->segments[s]);
     sgio_text_add(&text, "\n");
     sgio_status status = sgio_text_send(&text, file);
-    return status == SGIO_OK ? send(segmentation, file, 1, NULL) : status;
+    return status == SGIO_OK ? send(job, file, 1) : status;
 }
 
-sgio_status sgio_write_nrrd(const sgio_segmentation *segmentation, sgio_atomic_file *file,
-                            sgio_overlap *overlap)
+sgio_status sgio_write_nrrd(const sgio_label_job *job, sgio_atomic_file *file)
 {
     sgio_text text = {0};
-    add_fields(&text, &segmentation->geometry, sgio_flat_bytes(segmentation), 1);
+    add_fields(&text, &job->segmentation->geometry, sgio_flat_bytes(job->segmentation), 1);
     sgio_text_add(&text, "\n");
     sgio_status status = sgio_text_send(&text, file);
-    return status == SGIO_OK ? send(segmentation, file, 0, overlap) : status;
+    return status == SGIO_OK ? send(job, file, 0) : status;
 }

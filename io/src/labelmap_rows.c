@@ -13,6 +13,7 @@ typedef struct flattener {
     const sgio_segmentation *from;
     uint16_t *ranks;
     int *labels;
+    int bytes; /* per voxel of the result */
     sgio_overlap overlap;
 } flattener;
 
@@ -46,7 +47,7 @@ int sgio_flat_bytes(const sgio_segmentation *segmentation)
 static sgio_status open_flattener(flattener *f, const sgio_segmentation *from)
 {
     size_t values = SGIO_MAX_LABEL + 1, layers = from->layer_count + 1;
-    *f = (flattener){.from = from};
+    *f = (flattener){.from = from, .bytes = sgio_flat_bytes(from)};
     f->ranks = calloc(layers * values, sizeof *f->ranks);
     f->labels = calloc(from->segment_count + 1, sizeof *f->labels);
     if (!f->ranks || !f->labels) return sgio_fail_memory(layers * values * 2, "the output");
@@ -105,35 +106,45 @@ static void store_labels(const flattener *f, const uint16_t *ranks, size_t count
     }
 }
 
-static sgio_status send_flat(flattener *f, sgio_sink *sink, uint16_t *ranks, void *out)
+static sgio_status send_flat_part(flattener *f, sgio_sink *sink, size_t first, size_t count,
+                                  uint16_t *ranks, void *out)
+{
+    int bytes = f->bytes;
+    if (is_background(f->from, first, count))
+        return sgio_sink_write_zeros(sink, count * (size_t)bytes);
+    rank_voxels(f, first, count, ranks);
+    store_labels(f, ranks, count, bytes, out);
+    return sgio_sink_write(sink, out, count * (size_t)bytes);
+}
+
+static sgio_status tell(const sgio_label_job *job, size_t done, size_t voxels)
+{
+    return sgio_tell(job->options->progress, job->options->progress_user, done, voxels);
+}
+
+static sgio_status send_flat(const sgio_label_job *job, flattener *f, sgio_sink *sink,
+                             uint16_t *ranks, void *out)
 {
     size_t voxels = sgio_voxel_count(&f->from->geometry);
-    int bytes = sgio_flat_bytes(f->from);
     sgio_status status = SGIO_OK;
     for (size_t v = 0; v < voxels && status == SGIO_OK; v += CHUNK_VOXELS) {
         size_t count = voxels - v < CHUNK_VOXELS ? voxels - v : CHUNK_VOXELS;
-        if (is_background(f->from, v, count)) {
-            status = sgio_sink_write_zeros(sink, count * (size_t)bytes);
-            continue;
-        }
-        rank_voxels(f, v, count, ranks);
-        store_labels(f, ranks, count, bytes, out);
-        status = sgio_sink_write(sink, out, count * (size_t)bytes);
+        status = send_flat_part(f, sink, v, count, ranks, out);
+        if (status == SGIO_OK) status = tell(job, v + count, voxels);
     }
     return status;
 }
 
-sgio_status sgio_flat_send(const sgio_segmentation *segmentation, sgio_sink *sink,
-                           sgio_overlap *overlap)
+sgio_status sgio_flat_send(const sgio_label_job *job, sgio_sink *sink)
 {
     flattener f;
-    sgio_status status = open_flattener(&f, segmentation);
+    sgio_status status = open_flattener(&f, job->segmentation);
     uint16_t *ranks = malloc(CHUNK_VOXELS * sizeof *ranks);
     void *out = malloc(CHUNK_VOXELS * sizeof(uint16_t));
     if (status == SGIO_OK && (!ranks || !out))
         status = sgio_fail_memory(CHUNK_VOXELS * 2, "the output");
-    if (status == SGIO_OK) status = send_flat(&f, sink, ranks, out);
-    if (overlap) *overlap = f.overlap;
+    if (status == SGIO_OK) status = send_flat(job, &f, sink, ranks, out);
+    *job->overlap = f.overlap;
     free(out);
     free(ranks);
     close_flattener(&f);
@@ -173,8 +184,9 @@ static void interleave(const sgio_segmentation *from, size_t first, size_t count
     }
 }
 
-sgio_status sgio_layers_send(const sgio_segmentation *segmentation, sgio_sink *sink)
+sgio_status sgio_layers_send(const sgio_label_job *job, sgio_sink *sink)
 {
+    const sgio_segmentation *segmentation = job->segmentation;
     size_t voxels = sgio_voxel_count(&segmentation->geometry);
     size_t layers = segmentation->layer_count ? segmentation->layer_count : 1;
     int bytes = sgio_layers_bytes(segmentation);
@@ -186,10 +198,11 @@ sgio_status sgio_layers_send(const sgio_segmentation *segmentation, sgio_sink *s
         size_t count = voxels - v < CHUNK_VOXELS ? voxels - v : CHUNK_VOXELS;
         if (is_background(segmentation, v, count)) {
             status = sgio_sink_write_zeros(sink, count * voxel_bytes);
-            continue;
+        } else {
+            interleave(segmentation, v, count, bytes, out);
+            status = sgio_sink_write(sink, out, count * voxel_bytes);
         }
-        interleave(segmentation, v, count, bytes, out);
-        status = sgio_sink_write(sink, out, count * voxel_bytes);
+        if (status == SGIO_OK) status = tell(job, v + count, voxels);
     }
     free(out);
     return status;

@@ -244,7 +244,7 @@ static sgio_status check(const sgio_volume *volume, const sgio_segmentation *seg
                : sgio_fail(SGIO_USAGE, "more than %d slices in a picture", MOST_TILES);
 }
 
-sgio_status sgio_picture_write(const char *path, const sgio_volume *volume,
+sgio_status sgio_picture_write(sgio_outputs *outputs, const char *path, const sgio_volume *volume,
                                const sgio_segmentation *segmentation, const sgio_prompts *prompts,
                                const sgio_picture_options *options)
 {
@@ -269,7 +269,7 @@ sgio_status sgio_picture_write(const char *path, const sgio_volume *volume,
     m.line = pixels / 300 + 1;
     status = draw_montage(&m);
     if (status == SGIO_OK)
-        status = sgio_png_write_rgb(path, m.canvas.rgb, m.canvas.width, m.canvas.height);
+        status = sgio_png_write_rgb(outputs, path, m.canvas.rgb, m.canvas.width, m.canvas.height);
     free(m.inside);
     sgio_canvas_clear(&m.canvas);
     return status;

@@ -7,11 +7,12 @@
 #include <png.h>
 #include <string.h>
 
-sgio_status sgio_png_write_rgb(const char *path, const uint8_t *rgb, int width, int height)
+sgio_status sgio_png_write_rgb(sgio_outputs *outputs, const char *path, const uint8_t *rgb,
+                               int width, int height)
 {
     sgio_atomic_file file;
     png_image image;
-    sgio_status status = sgio_atomic_open(&file, path);
+    sgio_status status = sgio_atomic_open(&file, path, outputs);
     if (status != SGIO_OK) return status;
     memset(&image, 0, sizeof image);
     image.version = PNG_IMAGE_VERSION;

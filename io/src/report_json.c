@@ -49,7 +49,7 @@ static json_t *slice_object(const sgio_report_slice *slice)
                      slice->prompted);
 }
 
-static json_t *segment_object(const sgio_report_segment *segment)
+static json_t *segment_object(const sgio_report_segment *segment, int ml_is_guess)
 {
     json_t *slices = json_array();
     for (size_t i = 0; i < segment->slice_count; i++)
@@ -57,19 +57,20 @@ static json_t *segment_object(const sgio_report_segment *segment)
             json_decref(slices);
             return NULL;
         }
-    return json_pack("{s:o, s:i, s:o, s:o, s:I, s:o, s:{s:o, s:o}, s:o}", "name",
+    return json_pack("{s:o, s:i, s:o, s:o, s:b, s:I, s:o, s:{s:o, s:o}, s:o}", "name",
                      text(segment->name), "label", segment->label, "voxels", count(segment->voxels),
-                     "ml", number(segment->ml), "slice_count", (json_int_t)segment->slice_count,
-                     "predicted_quality", number(segment->quality), "stopped", "below",
-                     text(segment->stopped_below), "above", text(segment->stopped_above), "slices",
-                     slices);
+                     "ml", number(segment->ml), "ml_is_guess", ml_is_guess, "slice_count",
+                     (json_int_t)segment->slice_count, "predicted_quality",
+                     number(segment->quality), "stopped", "below", text(segment->stopped_below),
+                     "above", text(segment->stopped_above), "slices", slices);
 }
 
 static json_t *segments_array(const sgio_report *report)
 {
     json_t *array = json_array();
     for (size_t s = 0; s < report->segment_count; s++)
-        if (json_array_append_new(array, segment_object(&report->segments[s])) != 0) {
+        if (json_array_append_new(
+                array, segment_object(&report->segments[s], report->spacing_assumed)) != 0) {
             json_decref(array);
             return NULL;
         }
@@ -89,12 +90,12 @@ static json_t *warnings_array(const sgio_report *report)
 
 static json_t *volume_object(const sgio_report *report)
 {
-    return json_pack("{s:[o,o,o], s:[o,o,o], s:o, s:o, s:[o,o]}", "size", count(report->size[0]),
-                     count(report->size[1]), count(report->size[2]), "spacing_mm",
-                     number(report->spacing[0]), number(report->spacing[1]),
-                     number(report->spacing[2]), "modality", text(report->modality), "slice_axis",
-                     text(report->axis), "window", number(report->window[0]),
-                     number(report->window[1]));
+    return json_pack("{s:[o,o,o], s:[o,o,o], s:b, s:o, s:o, s:[o,o]}", "size",
+                     count(report->size[0]), count(report->size[1]), count(report->size[2]),
+                     "spacing_mm", number(report->spacing[0]), number(report->spacing[1]),
+                     number(report->spacing[2]), "spacing_assumed", report->spacing_assumed,
+                     "modality", text(report->modality), "slice_axis", text(report->axis), "window",
+                     number(report->window[0]), number(report->window[1]));
 }
 
 static json_t *seconds_object(const sgio_report *report)
@@ -124,14 +125,14 @@ static json_t *report_object(const sgio_report *report)
                      "warnings", warnings_array(report));
 }
 
-sgio_status sgio_report_write(const sgio_report *report, const char *path)
+sgio_status sgio_report_write(sgio_outputs *outputs, const char *path, const sgio_report *report)
 {
     sgio_atomic_file file;
     json_t *root = report_object(report);
     char *dump = root ? json_dumps(root, JSON_INDENT(2) | JSON_REAL_PRECISION(9)) : NULL;
     json_decref(root);
     if (!dump) return sgio_fail_memory(sizeof *report, "the report");
-    sgio_status status = sgio_atomic_open(&file, path);
+    sgio_status status = sgio_atomic_open(&file, path, outputs);
     if (status == SGIO_OK) status = sgio_atomic_write(&file, dump, strlen(dump));
     if (status == SGIO_OK) status = sgio_atomic_write(&file, "\n", 1);
     if (status == SGIO_OK) status = sgio_atomic_commit(&file);

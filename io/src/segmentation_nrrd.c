@@ -47,7 +47,8 @@ static void scatter(const uint16_t *labels, size_t first, size_t voxels, sgio_se
 }
 
 static sgio_status copy_voxels(sgio_source *source, const char *path, const sgio_nrrd *nrrd,
-                               unsigned char *chunk, uint16_t *labels, sgio_segmentation *out)
+                               const sgio_segmentation_read_options *options, unsigned char *chunk,
+                               uint16_t *labels, sgio_segmentation *out)
 {
     const sgio_voxel_format format = {nrrd->raw, nrrd->swap, 1, 0};
     size_t voxels = sgio_voxel_count(&out->geometry);
@@ -55,6 +56,8 @@ static sgio_status copy_voxels(sgio_source *source, const char *path, const sgio
     for (size_t v = 0; v < voxels; v += per_chunk) {
         size_t part = voxels - v < per_chunk ? voxels - v : per_chunk;
         sgio_status status = sgio_source_read(source, chunk, part * per_voxel);
+        if (status == SGIO_OK)
+            status = sgio_tell(options->progress, options->progress_user, v + part, voxels);
         if (status != SGIO_OK) return status;
         if (sgio_all_zero(chunk, part * per_voxel)) continue;
         status = sgio_labels_from_voxels(path, &format, chunk, part * out->layer_count, labels);
@@ -65,7 +68,8 @@ static sgio_status copy_voxels(sgio_source *source, const char *path, const sgio
 }
 
 static sgio_status read_layers(sgio_source *source, const char *path, const sgio_nrrd *nrrd,
-                               int64_t layers, sgio_segmentation *out)
+                               int64_t layers, const sgio_segmentation_read_options *options,
+                               sgio_segmentation *out)
 {
     int bytes = sgio_raw_bytes(nrrd->raw) == 1 ? 1 : 2, index;
     sgio_status status = SGIO_OK;
@@ -74,7 +78,7 @@ static sgio_status read_layers(sgio_source *source, const char *path, const sgio
     if (status != SGIO_OK) return status;
     unsigned char *chunk = malloc(CHUNK);
     uint16_t *labels = malloc(CHUNK * sizeof *labels);
-    status = chunk && labels ? copy_voxels(source, path, nrrd, chunk, labels, out)
+    status = chunk && labels ? copy_voxels(source, path, nrrd, options, chunk, labels, out)
                              : sgio_fail_memory(CHUNK, path);
     free(labels);
     free(chunk);
@@ -90,7 +94,8 @@ static sgio_status check_length(sgio_source *source, const char *path, const sgi
     return status == SGIO_OK ? sgio_source_expect(source, bytes) : status;
 }
 
-static sgio_status read_parts(const char *path, sgio_nrrd *nrrd, sgio_segmentation *out)
+static sgio_status read_parts(const char *path, sgio_nrrd *nrrd,
+                              const sgio_segmentation_read_options *options, sgio_segmentation *out)
 {
     sgio_geometry geometry;
     sgio_source *source = NULL;
@@ -100,20 +105,22 @@ static sgio_status read_parts(const char *path, sgio_nrrd *nrrd, sgio_segmentati
     if (status == SGIO_OK) status = sgio_nrrd_open_data(path, nrrd, &source);
     if (status == SGIO_OK) status = check_length(source, path, nrrd, &geometry, layers);
     if (status == SGIO_OK) status = sgio_segmentation_init(out, &geometry);
-    if (status == SGIO_OK) status = read_layers(source, path, nrrd, layers, out);
+    if (status == SGIO_OK) status = read_layers(source, path, nrrd, layers, options, out);
     if (status == SGIO_OK) status = sgio_segmentation_read_keys(nrrd, path, out);
     sgio_source_close(source);
     return status;
 }
 
-sgio_status sgio_segmentation_read_nrrd(const char *path, sgio_warning_fn warn, void *user,
+sgio_status sgio_segmentation_read_nrrd(const char *path,
+                                        const sgio_segmentation_read_options *options,
                                         sgio_segmentation *out)
 {
     sgio_nrrd nrrd;
     sgio_status status = sgio_nrrd_read(path, &nrrd);
     if (status != SGIO_OK) return status;
-    status = read_parts(path, &nrrd, out);
-    if (status == SGIO_OK) status = sgio_segmentation_finish(out, path, warn, user);
+    status = read_parts(path, &nrrd, options, out);
+    if (status == SGIO_OK)
+        status = sgio_segmentation_finish(out, path, options->warn, options->warn_user);
     sgio_nrrd_clear(&nrrd);
     return status;
 }

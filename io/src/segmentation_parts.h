@@ -34,8 +34,9 @@ sgio_status sgio_segmentation_fit(sgio_segmentation *segmentation, const sgio_ge
 sgio_status sgio_labels_from_voxels(const char *path, const sgio_voxel_format *format,
                                     const void *stored, size_t count, uint16_t *labels);
 
-/* Reads a .nrrd, .seg.nrrd or .nhdr. On failure the caller clears *out. */
-sgio_status sgio_segmentation_read_nrrd(const char *path, sgio_warning_fn warn, void *user,
+/* Reads a .nrrd, .seg.nrrd or .nhdr, onto its own grid. On failure the caller clears *out. */
+sgio_status sgio_segmentation_read_nrrd(const char *path,
+                                        const sgio_segmentation_read_options *options,
                                         sgio_segmentation *out);
 
 /* Appends the segments that the keys of a .seg.nrrd describe, with layers and labels as in the

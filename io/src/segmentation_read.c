@@ -1,9 +1,10 @@
 #include "segmentation_parts.h"
 
+#include "formats.h"
 #include "io_status.h"
-#include "volume_formats.h"
 
 #include <string.h>
+#include <sys/stat.h>
 
 sgio_status sgio_segmentation_finish(sgio_segmentation *out, const char *file, sgio_warning_fn warn,
                                      void *user)
@@ -33,16 +34,6 @@ sgio_status sgio_labels_from_voxels(const char *path, const sgio_voxel_format *f
                      path, SGIO_MAX_LABEL);
 }
 
-static sgio_status fit_to_grid(sgio_segmentation *out, const char *name,
-                               const sgio_segmentation_read_options *options)
-{
-    if (!options || !options->grid) return SGIO_OK;
-    sgio_status status =
-        sgio_segmentation_fit(out, options->grid, name, options->warn, options->warn_user);
-    if (status != SGIO_OK) sgio_segmentation_clear(out);
-    return status;
-}
-
 static sgio_status take_volume(const sgio_volume *volume, const char *name, sgio_segmentation *out)
 {
     const sgio_voxel_format format = {(int)volume->type, 0, 1, 0};
@@ -57,39 +48,57 @@ static sgio_status take_volume(const sgio_volume *volume, const char *name, sgio
     return status == SGIO_OK ? sgio_segmentation_finish(out, name, NULL, NULL) : status;
 }
 
+/* Onto the wanted grid, or nothing at all. */
+static sgio_status finish_reading(sgio_status status, sgio_segmentation *out, const char *name,
+                                  const sgio_segmentation_read_options *options)
+{
+    if (status == SGIO_OK && options->grid)
+        status = sgio_segmentation_fit(out, options->grid, name, options->warn, options->warn_user);
+    if (status != SGIO_OK) sgio_segmentation_clear(out);
+    return status;
+}
+
+static const sgio_segmentation_read_options no_options;
+
 sgio_status sgio_segmentation_from_volume(const sgio_volume *volume, const char *name,
                                           const sgio_segmentation_read_options *options,
                                           sgio_segmentation *out)
 {
     memset(out, 0, sizeof *out);
-    sgio_status status = take_volume(volume, name, out);
-    if (status == SGIO_OK) return fit_to_grid(out, name, options);
-    sgio_segmentation_clear(out);
+    return finish_reading(take_volume(volume, name, out), out, name,
+                          options ? options : &no_options);
+}
+
+static sgio_status read_as_volume(const char *path, const sgio_segmentation_read_options *options,
+                                  sgio_segmentation *out)
+{
+    sgio_volume volume;
+    const sgio_read_options reading = {.warn = options->warn,
+                                       .warn_user = options->warn_user,
+                                       .progress = options->progress,
+                                       .progress_user = options->progress_user};
+    sgio_status status = sgio_volume_read(path, &reading, &volume);
+    if (status != SGIO_OK) return status;
+    status = take_volume(&volume, path, out);
+    sgio_volume_clear(&volume);
     return status;
 }
 
-static sgio_status read_nrrd(const char *path, const sgio_segmentation_read_options *options,
-                             sgio_segmentation *out)
+static int is_file(const char *path)
 {
-    sgio_status status = sgio_segmentation_read_nrrd(path, options ? options->warn : NULL,
-                                                     options ? options->warn_user : NULL, out);
-    if (status == SGIO_OK) return fit_to_grid(out, path, options);
-    sgio_segmentation_clear(out);
-    return status;
+    struct stat info;
+    return stat(path, &info) == 0 && !S_ISDIR(info.st_mode);
 }
 
 sgio_status sgio_segmentation_read(const char *path, const sgio_segmentation_read_options *options,
                                    sgio_segmentation *out)
 {
-    sgio_volume volume;
-    sgio_read_options reading = {.warn = options ? options->warn : NULL,
-                                 .warn_user = options ? options->warn_user : NULL};
+    const sgio_format *format = NULL;
+    if (!options) options = &no_options;
     memset(out, 0, sizeof *out);
-    if (sgio_has_suffix(path, ".nrrd") || sgio_has_suffix(path, ".nhdr"))
-        return read_nrrd(path, options, out);
-    sgio_status status = sgio_volume_read(path, &reading, &volume);
+    sgio_status status = is_file(path) ? sgio_format_find(path, &format) : SGIO_OK;
     if (status != SGIO_OK) return status;
-    status = sgio_segmentation_from_volume(&volume, path, options, out);
-    sgio_volume_clear(&volume);
-    return status;
+    status = format && format->read_segmentation ? format->read_segmentation(path, options, out)
+                                                 : read_as_volume(path, options, out);
+    return finish_reading(status, out, path, options);
 }

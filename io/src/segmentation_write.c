@@ -1,73 +1,78 @@
-#include "labelmap_formats.h"
+#include "formats.h"
 
 #include "io_status.h"
-#include "volume_formats.h"
 
 #include <string.h>
 
-typedef enum format { NONE, SEG_NRRD, NRRD, NII_GZ, NII, MHA } format;
+static const sgio_segmentation_write_options no_options;
 
-static format format_of(const char *path)
+static sgio_status find_writer(const char *path, const sgio_format **format)
 {
-    static const struct {
-        const char *suffix;
-        format is;
-    } formats[] = {{".seg.nrrd", SEG_NRRD},
-                   {".nrrd", NRRD},
-                   {".nii.gz", NII_GZ},
-                   {".nii", NII},
-                   {".mha", MHA}};
-    for (size_t i = 0; i < sizeof formats / sizeof *formats; i++)
-        if (strlen(path) > strlen(formats[i].suffix) && sgio_has_suffix(path, formats[i].suffix))
-            return formats[i].is;
-    return NONE;
+    *format = sgio_format_by_name(path);
+    if (*format && (*format)->write) return SGIO_OK;
+    return sgio_fail(SGIO_USAGE, "%s: the output's extension must be %s", path,
+                     sgio_segmentation_endings());
 }
 
 int sgio_segmentation_can_write(const char *path)
 {
-    return format_of(path) != NONE;
+    const sgio_format *format = sgio_format_by_name(path);
+    return format && format->write;
 }
 
-static sgio_status write_as(format is, const sgio_segmentation *segmentation,
-                            sgio_atomic_file *file, sgio_overlap *overlap)
+static sgio_status check_format(const sgio_format *format, const char *path,
+                                const sgio_geometry *grid,
+                                const sgio_segmentation_write_options *options)
 {
-    switch (is) {
-    case SEG_NRRD:
-        return sgio_write_seg_nrrd(segmentation, file);
-    case NRRD:
-        return sgio_write_nrrd(segmentation, file, overlap);
-    case NII_GZ:
-        return sgio_write_nifti(segmentation, file, 1, overlap);
-    case NII:
-        return sgio_write_nifti(segmentation, file, 0, overlap);
-    default:
-        return sgio_write_mha(segmentation, file, overlap);
-    }
+    return format->check ? format->check(path, grid, options) : SGIO_OK;
 }
 
-const char *sgio_segmentation_caveat(const sgio_geometry *grid, const char *path)
+sgio_status sgio_segmentation_check_write(const char *path, const sgio_geometry *grid,
+                                          const sgio_segmentation_write_options *options)
 {
-    format is = format_of(path);
-    if ((is != NII && is != NII_GZ) || sgio_geometry_is_orthogonal(grid)) return NULL;
-    return "the grid is sheared: ITK, and 3D Slicer with it, refuses NIfTI files of sheared grids; "
-           ".seg.nrrd, .nrrd and .mha are read";
+    const sgio_format *format;
+    if (!options) options = &no_options;
+    sgio_status status = find_writer(path, &format);
+    if (status == SGIO_OK) status = check_format(format, path, grid, options);
+    return status == SGIO_OK ? sgio_output_check(path) : status;
+}
+
+static void warn_overlap(const sgio_label_job *job)
+{
+    const sgio_segmentation *from = job->segmentation;
+    if (job->overlap->voxels == 0) return;
+    sgio_warn(
+        job->options->warn, job->options->warn_user,
+        "segments overlap in %lld voxels (%.100s and %.100s, for instance): a plain label map "
+        "keeps the later one; .seg.nrrd keeps both",
+        (long long)job->overlap->voxels, from->segments[job->overlap->first].name,
+        from->segments[job->overlap->second].name);
+}
+
+static sgio_status write_file(const sgio_format *format, const sgio_label_job *job)
+{
+    sgio_atomic_file file;
+    sgio_status status = sgio_atomic_open(&file, job->path, job->options->outputs);
+    if (status != SGIO_OK) return status;
+    file.is_segmentation = 1;
+    status = format->write(job, &file);
+    if (status == SGIO_OK) status = sgio_atomic_commit(&file);
+    sgio_atomic_discard(&file);
+    if (status == SGIO_OK) warn_overlap(job);
+    return status;
 }
 
 sgio_status sgio_segmentation_write(const sgio_segmentation *segmentation, const char *path,
+                                    const sgio_segmentation_write_options *options,
                                     sgio_overlap *overlap)
 {
-    sgio_atomic_file file;
-    format is = format_of(path);
-    if (overlap) memset(overlap, 0, sizeof *overlap);
-    if (is == NONE)
-        return sgio_fail(SGIO_USAGE,
-                         "%s: the output's extension must be .seg.nrrd, .nrrd, .nii.gz, .nii or "
-                         ".mha",
-                         path);
-    sgio_status status = sgio_atomic_open(&file, path);
-    if (status != SGIO_OK) return status;
-    status = write_as(is, segmentation, &file, overlap);
-    if (status == SGIO_OK) return sgio_atomic_commit(&file);
-    sgio_atomic_discard(&file);
-    return status;
+    const sgio_format *format;
+    sgio_overlap unasked;
+    const sgio_label_job job = {segmentation, path, options ? options : &no_options,
+                                overlap ? overlap : &unasked};
+    memset(job.overlap, 0, sizeof *job.overlap);
+    sgio_status status = find_writer(path, &format);
+    if (status == SGIO_OK)
+        status = check_format(format, path, &segmentation->geometry, job.options);
+    return status == SGIO_OK ? write_file(format, &job) : status;
 }

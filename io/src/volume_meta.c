@@ -33,23 +33,24 @@ static sgio_status data_offset(const char *path, const sgio_meta_header *header,
 }
 
 static sgio_status read_voxels(const char *path, const sgio_meta_header *header, uint64_t offset,
-                               sgio_volume *out)
+                               const sgio_read_options *options, sgio_volume *out)
 {
     sgio_source *source;
     sgio_status status = sgio_source_open(
         path, offset, header->compressed ? SGIO_SOURCE_COMPRESSED : SGIO_SOURCE_PLAIN, &source);
-    if (status == SGIO_OK) status = sgio_voxels_read(source, path, &header->format, out);
+    if (status == SGIO_OK) status = sgio_voxels_read(source, path, &header->format, options, out);
     sgio_source_close(source);
     return status;
 }
 
-static sgio_status read_detached(const char *path, const sgio_meta_header *header, sgio_volume *out)
+static sgio_status read_detached(const char *path, const sgio_meta_header *header,
+                                 const sgio_read_options *options, sgio_volume *out)
 {
     uint64_t offset = 0;
     char *data_path = sgio_path_beside(path, header->data_file);
     if (!data_path) return sgio_fail_memory(strlen(path), path);
     sgio_status status = data_offset(data_path, header, &offset);
-    if (status == SGIO_OK) status = read_voxels(data_path, header, offset, out);
+    if (status == SGIO_OK) status = read_voxels(data_path, header, offset, options, out);
     free(data_path);
     return status;
 }
@@ -57,12 +58,11 @@ static sgio_status read_detached(const char *path, const sgio_meta_header *heade
 sgio_status sgio_read_meta(const char *path, const sgio_read_options *options, sgio_volume *out)
 {
     sgio_meta_header header;
-    (void)options;
     sgio_status status = read_header(path, &header);
     if (status != SGIO_OK) return status;
     out->geometry = header.geometry;
     out->channels = header.channels;
     if (strcmp(header.data_file, "LOCAL") == 0 || strcmp(header.data_file, "Local") == 0)
-        return read_voxels(path, &header, header.header_bytes, out);
-    return read_detached(path, &header, out);
+        return read_voxels(path, &header, header.header_bytes, options, out);
+    return read_detached(path, &header, options, out);
 }

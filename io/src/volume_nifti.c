@@ -34,23 +34,24 @@ static int is_pair_member(const char *path, const char *plain, const char *gzipp
     return sgio_has_suffix(path, plain) || sgio_has_suffix(path, gzipped);
 }
 
-static sgio_status read_voxels(const char *path, const sgio_nifti_header *header, sgio_volume *out)
+static sgio_status read_voxels(const char *path, const sgio_nifti_header *header,
+                               const sgio_read_options *options, sgio_volume *out)
 {
     sgio_source *source;
     sgio_status status = sgio_source_open(path, 0, SGIO_SOURCE_BY_MAGIC, &source);
     if (status == SGIO_OK) status = sgio_source_skip(source, header->data_offset);
-    if (status == SGIO_OK) status = sgio_voxels_read(source, path, &header->format, out);
+    if (status == SGIO_OK) status = sgio_voxels_read(source, path, &header->format, options, out);
     sgio_source_close(source);
     return status;
 }
 
 /* The .img of a pair may be compressed while its .hdr is not, and the other way round. */
 static sgio_status read_pair(const char *header_path, const sgio_nifti_header *header,
-                             sgio_volume *out)
+                             const sgio_read_options *options, sgio_volume *out)
 {
     char *path = with_letters(header_path, "img", "IMG");
     if (!path) return sgio_fail_memory(strlen(header_path), header_path);
-    sgio_status status = read_voxels(path, header, out);
+    sgio_status status = read_voxels(path, header, options, out);
     free(path);
     return status;
 }
@@ -69,8 +70,8 @@ static sgio_status read_files(const char *path, const sgio_read_options *options
     out->geometry = header.geometry;
     out->channels = 1;
     out->rescaled = header.format.slope != 1 || header.format.intercept != 0;
-    if (header.single_file) return read_voxels(path, &header, out);
-    if (is_pair_member(path, ".hdr", ".hdr.gz")) return read_pair(path, &header, out);
+    if (header.single_file) return read_voxels(path, &header, options, out);
+    if (is_pair_member(path, ".hdr", ".hdr.gz")) return read_pair(path, &header, options, out);
     return sgio_fail(SGIO_UNREADABLE, "%s: header of a .hdr/.img pair in a file named otherwise",
                      path);
 }

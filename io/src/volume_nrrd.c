@@ -21,14 +21,15 @@ static sgio_status read_channels(const char *path, const sgio_nrrd *header, int 
     return SGIO_OK;
 }
 
-static sgio_status read_volume(const char *path, const sgio_nrrd *header, sgio_volume *out)
+static sgio_status read_volume(const char *path, const sgio_nrrd *header,
+                               const sgio_read_options *options, sgio_volume *out)
 {
     sgio_source *source = NULL;
     const sgio_voxel_format format = {header->raw, header->swap, 1, 0};
     sgio_status status = read_channels(path, header, &out->channels);
     if (status == SGIO_OK) status = sgio_nrrd_geometry(path, header, &out->geometry);
     if (status == SGIO_OK) status = sgio_nrrd_open_data(path, header, &source);
-    if (status == SGIO_OK) status = sgio_voxels_read(source, path, &format, out);
+    if (status == SGIO_OK) status = sgio_voxels_read(source, path, &format, options, out);
     sgio_source_close(source);
     return status;
 }
@@ -36,10 +37,9 @@ static sgio_status read_volume(const char *path, const sgio_nrrd *header, sgio_v
 sgio_status sgio_read_nrrd(const char *path, const sgio_read_options *options, sgio_volume *out)
 {
     sgio_nrrd header;
-    (void)options;
     sgio_status status = sgio_nrrd_read(path, &header);
     if (status != SGIO_OK) return status;
-    status = read_volume(path, &header, out);
+    status = read_volume(path, &header, options, out);
     sgio_nrrd_clear(&header);
     return status;
 }

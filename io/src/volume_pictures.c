@@ -201,7 +201,8 @@ static sgio_status read_slice(const char *path, const sgio_picture *first, void 
     return sgio_picture_read(path, &picture, pixels);
 }
 
-static sgio_status read_stack(const numbered_list *list, sgio_volume *out)
+static sgio_status read_stack(const numbered_list *list, const sgio_read_options *options,
+                              sgio_volume *out)
 {
     sgio_picture first;
     sgio_status status = sgio_picture_read(list->items[0].path, &first, NULL);
@@ -210,8 +211,11 @@ static sgio_status read_stack(const numbered_list *list, sgio_volume *out)
     status = sgio_volume_allocate(out, list->items[0].path);
     size_t slice_bytes = (size_t)(first.size[0] * first.size[1]) * (size_t)first.channels *
                          sgio_raw_bytes((int)first.type);
-    for (size_t k = 0; k < list->count && status == SGIO_OK; k++)
+    for (size_t k = 0; k < list->count && status == SGIO_OK; k++) {
         status = read_slice(list->items[k].path, &first, (char *)out->data + k * slice_bytes);
+        if (status == SGIO_OK)
+            status = sgio_tell(options->progress, options->progress_user, k + 1, list->count);
+    }
     return status;
 }
 
@@ -249,7 +253,7 @@ sgio_status sgio_read_pictures(const char *path, const sgio_read_options *option
     sgio_status status = list_pictures(directory, pattern, &list);
     free(directory);
     if (status == SGIO_OK) status = check_series(path, &list);
-    if (status == SGIO_OK) status = read_stack(&list, out);
+    if (status == SGIO_OK) status = read_stack(&list, options, out);
     if (status == SGIO_OK) warn_about_gaps(path, &list, options);
     free_list(&list);
     return status;

@@ -7,7 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CHUNK = 4096 }; /* values converted at a time: 32 KiB of doubles stay in the L1 cache */
+enum { CHUNK = 4096 };   /* values converted at a time: 32 KiB of doubles stay in the L1 cache */
+enum { PART = 1 << 20 }; /* values between two calls of a progress function; whole chunks */
 
 static const struct {
     size_t bytes;
@@ -254,41 +255,66 @@ sgio_status sgio_volume_allocate(sgio_volume *volume, const char *path)
     return volume->data ? SGIO_OK : sgio_fail_memory((size_t)bytes, path);
 }
 
-static sgio_status read_converted(sgio_source *source, const char *path,
-                                  const sgio_voxel_format *format, size_t count,
-                                  const sgio_volume *volume)
+/* Stored values of a volume as they come from a file, some MiB at a time. */
+typedef struct voxel_reader {
+    sgio_source *source;
+    const char *path;
+    const sgio_voxel_format *format;
+    sgio_volume *volume;
+} voxel_reader;
+
+static sgio_status read_as_stored(const voxel_reader *r, size_t count, void *to)
+{
+    size_t width = types[r->format->raw].bytes;
+    sgio_status status = sgio_source_read(r->source, to, count * width);
+    if (status == SGIO_OK && r->format->swap) swap_bytes(to, count, width);
+    return status;
+}
+
+static sgio_status read_converted(const voxel_reader *r, size_t count, void *dst)
 {
     unsigned char stored[CHUNK * sizeof(double)];
-    char *to = volume->data;
+    const int raw = r->format->raw;
+    char *to = dst;
     for (size_t done = 0; done < count; done += CHUNK) {
         size_t n = count - done < CHUNK ? count - done : CHUNK;
-        sgio_status status = sgio_source_read(source, stored, n * types[format->raw].bytes);
+        sgio_status status = sgio_source_read(r->source, stored, n * types[raw].bytes);
         if (status != SGIO_OK) return status;
-        if (convert_chunk(format, stored, n, volume->type, to) != 0)
+        if (convert_chunk(r->format, stored, n, r->volume->type, to) != 0)
             return sgio_fail(SGIO_UNREADABLE, "%s: %s voxels hold values that do not fit into %s",
-                             path, types[format->raw].name, types[volume->type].name);
-        to += n * types[volume->type].bytes;
+                             r->path, types[raw].name, types[r->volume->type].name);
+        to += n * types[r->volume->type].bytes;
+    }
+    return SGIO_OK;
+}
+
+static sgio_status read_values(const voxel_reader *r, size_t count,
+                               const sgio_read_options *options)
+{
+    int as_stored = (int)r->volume->type == r->format->raw && is_unscaled(r->format);
+    size_t width = types[r->volume->type].bytes;
+    for (size_t done = 0; done < count; done += PART) {
+        size_t n = count - done < PART ? count - done : PART;
+        char *to = (char *)r->volume->data + done * width;
+        sgio_status status = as_stored ? read_as_stored(r, n, to) : read_converted(r, n, to);
+        if (status == SGIO_OK)
+            status = sgio_tell(options->progress, options->progress_user, done + n, count);
+        if (status != SGIO_OK) return status;
     }
     return SGIO_OK;
 }
 
 sgio_status sgio_voxels_read(sgio_source *source, const char *path, const sgio_voxel_format *format,
-                             sgio_volume *volume)
+                             const sgio_read_options *options, sgio_volume *volume)
 {
     uint64_t bytes = 0;
+    const voxel_reader reader = {source, path, format, volume};
     sgio_status status =
         sgio_voxels_bytes(path, volume->geometry.size, volume->channels, format->raw, &bytes);
     if (status == SGIO_OK) status = sgio_source_expect(source, bytes);
     volume->type = sgio_voxels_type(format, types[format->raw].low, types[format->raw].high);
     if (status == SGIO_OK) status = sgio_volume_allocate(volume, path);
-    if (status != SGIO_OK) return status;
-    size_t count = (size_t)bytes / types[format->raw].bytes;
-    if ((int)volume->type == format->raw && is_unscaled(format)) {
-        status = sgio_source_read(source, volume->data, (size_t)bytes);
-        if (status == SGIO_OK && format->swap)
-            swap_bytes(volume->data, count, types[format->raw].bytes);
-    } else {
-        status = read_converted(source, path, format, count, volume);
-    }
+    if (status == SGIO_OK)
+        status = read_values(&reader, (size_t)bytes / types[format->raw].bytes, options);
     return status == SGIO_OK ? sgio_source_finish(source) : status;
 }

@@ -52,9 +52,9 @@ int sgio_voxels_to_u16(const sgio_voxel_format *format, const void *stored, size
 sgio_status sgio_volume_allocate(sgio_volume *volume, const char *path);
 
 /* Sets volume->type, allocates, and reads all voxels (volume->geometry.size and channels must be
- * set). Memory beyond the volume is constant. */
+ * set), asking the options' progress function. Memory beyond the volume is constant. */
 sgio_status sgio_voxels_read(sgio_source *source, const char *path, const sgio_voxel_format *format,
-                             sgio_volume *volume);
+                             const sgio_read_options *options, sgio_volume *volume);
 
 #ifdef __cplusplus
 }

@@ -11,14 +11,15 @@
 /* The readers take paths, and a file in memory has one. */
 static void read_both(const char *path)
 {
-    static const sgio_read_options options;
+    static const sgio_read_options reading;
+    static const sgio_segmentation_read_options labels;
     sgio_volume volume;
     sgio_segmentation segmentation;
     memset(&volume, 0, sizeof volume);
     memset(&segmentation, 0, sizeof segmentation);
-    sgio_read_nrrd(path, &options, &volume);
+    sgio_read_nrrd(path, &reading, &volume);
     sgio_volume_clear(&volume);
-    sgio_segmentation_read_nrrd(path, NULL, NULL, &segmentation);
+    sgio_segmentation_read_nrrd(path, &labels, &segmentation);
     sgio_segmentation_clear(&segmentation);
 }
 

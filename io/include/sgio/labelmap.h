@@ -4,6 +4,8 @@
 #define SGIO_LABELMAP_H
 
 #include "sgio/geometry.h"
+#include "sgio/outputs.h"
+#include "sgio/prompts.h"
 #include "sgio/status.h"
 #include "sgio/volume.h"
 
@@ -72,6 +74,8 @@ typedef struct sgio_segmentation_read_options {
     const sgio_geometry *grid;
     sgio_warning_fn warn; /* may be NULL */
     void *warn_user;
+    sgio_progress_fn progress; /* may be NULL */
+    void *progress_user;
 } sgio_segmentation_read_options;
 
 /* Reads .seg.nrrd or a label map: NRRD (.nrrd, .nhdr; also Slicer's 4D with the list axis first),
@@ -90,19 +94,40 @@ typedef struct sgio_overlap {
     size_t first, second; /* one such pair: the lost and the kept segment */
 } sgio_overlap;
 
-/* 1 when the extension of `path` is one sgio_segmentation_write knows. */
+/* The endings that sgio_segmentation_write knows, as words: ".seg.nrrd, .nrrd, ... or .mha". */
+const char *sgio_segmentation_endings(void);
+
+/* 1 when the ending of `path` is one of them. */
 int sgio_segmentation_can_write(const char *path);
 
-/* What a user should know about writing this grid to `path`, as a warning's sentence, or NULL: a
- * sheared grid (gantry tilt) in NIfTI is read by nibabel and by this library, but not by ITK. */
-const char *sgio_segmentation_caveat(const sgio_geometry *grid, const char *path);
+/* What a segmentation came from and goes to. Zero-initialise. */
+typedef struct sgio_segmentation_write_options {
+    /* The segmented volume and the path it was read from, for formats that refer to it; may be
+     * NULL otherwise. */
+    const sgio_volume *source;
+    const char *source_path;
+    const sgio_prompts *prompts; /* for formats that hold them too; may be NULL */
+    sgio_outputs *outputs;       /* the set that the file joins; NULL: it appears at once */
+    sgio_warning_fn warn;        /* may be NULL */
+    void *warn_user;
+    sgio_progress_fn progress; /* may be NULL */
+    void *progress_user;
+} sgio_segmentation_write_options;
 
-/* Writes by extension: .seg.nrrd (all layers, names, colours, terminology), .nrrd, .nii.gz, .nii
+/* To be asked before the work that ends in sgio_segmentation_write: whether a segmentation on that
+ * grid can be written to `path` (ending, limits of the format, what the format needs of the source,
+ * and sgio_output_check). `options` may be NULL. The errors are those of writing. */
+sgio_status sgio_segmentation_check_write(const char *path, const sgio_geometry *grid,
+                                          const sgio_segmentation_write_options *options);
+
+/* Writes by ending: .seg.nrrd (all layers, names, colours, terminology), .nrrd, .nii.gz, .nii
  * and .mha (plain label maps; later segments win and *overlap, which may be NULL, says how much
  * was lost). The grid is written with 17 digits, NIfTI's in float. The file appears complete or
- * not at all. Errors: SGIO_USAGE (extension), SGIO_UNWRITABLE with the reason, SGIO_OUT_OF_MEMORY.
- */
+ * not at all. Warnings: overlap that was lost; a sheared grid (gantry tilt) in NIfTI, which nibabel
+ * and this library read and ITK does not. `options` may be NULL. Errors: SGIO_USAGE (ending),
+ * SGIO_UNWRITABLE with the reason, SGIO_OUT_OF_MEMORY, SGIO_CANCELLED. */
 sgio_status sgio_segmentation_write(const sgio_segmentation *segmentation, const char *path,
+                                    const sgio_segmentation_write_options *options,
                                     sgio_overlap *overlap);
 
 /* Colours. parse: "r,g,b" in 0-1 (SGIO_USAGE otherwise). palette: well separated, repeats after

@@ -10,8 +10,9 @@
 extern "C" {
 #endif
 
-/* Writes interleaved 8-bit RGB, top row first; appears complete or not at all. */
-sgio_status sgio_png_write_rgb(const char *path, const uint8_t *rgb, int width, int height);
+/* Writes interleaved 8-bit RGB, top row first. `outputs` as in sgio/outputs.h. */
+sgio_status sgio_png_write_rgb(sgio_outputs *outputs, const char *path, const uint8_t *rgb,
+                               int width, int height);
 
 typedef struct sgio_picture_options {
     int axis;              /* of the slices: 0, 1 or 2 = i, j, k */
@@ -24,9 +25,9 @@ typedef struct sgio_picture_options {
 
 /* Shows the volume with the segments' outlines, points (+ foreground, x background) and box
  * outlines. Pixels are square in millimetres; patient left is at the viewer's right, anterior or
- * superior is up. `prompts` and `options` may be NULL. The grids must be the same.
+ * superior is up. `outputs`, `prompts` and `options` may be NULL. The grids must be the same.
  * Errors: SGIO_USAGE, SGIO_UNWRITABLE, SGIO_OUT_OF_MEMORY. */
-sgio_status sgio_picture_write(const char *path, const sgio_volume *volume,
+sgio_status sgio_picture_write(sgio_outputs *outputs, const char *path, const sgio_volume *volume,
                                const sgio_segmentation *segmentation, const sgio_prompts *prompts,
                                const sgio_picture_options *options);
 

@@ -3,7 +3,7 @@
 #ifndef SGIO_REPORT_H
 #define SGIO_REPORT_H
 
-#include "sgio/status.h"
+#include "sgio/outputs.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -33,6 +33,7 @@ typedef struct sgio_report {
     const char *input, *output;
     int64_t size[3];
     double spacing[3];
+    int spacing_assumed; /* sgio_volume's: millimetres and millilitres are a guess */
     const char *modality;
     const char *axis; /* "k" or "axial", as chosen */
     double window[2]; /* intensities mapped to black and white */
@@ -47,9 +48,9 @@ typedef struct sgio_report {
     size_t warning_count;
 } sgio_report;
 
-/* Writes the report; the file appears complete or not at all. Text that is not UTF-8 is written
- * with the bytes replaced. Errors: SGIO_UNWRITABLE, SGIO_OUT_OF_MEMORY. */
-sgio_status sgio_report_write(const sgio_report *report, const char *path);
+/* Writes the report. `outputs` as in sgio/outputs.h. Text that is not UTF-8 is written with the
+ * bytes replaced. Errors: SGIO_UNWRITABLE, SGIO_OUT_OF_MEMORY. */
+sgio_status sgio_report_write(sgio_outputs *outputs, const char *path, const sgio_report *report);
 
 /* The largest resident size of this process so far in bytes, or -1. */
 int64_t sgio_peak_memory(void);

@@ -29,12 +29,14 @@ typedef struct sgio_volume {
     int rescaled;      /* 1 when values are already real-world values (Hounsfield for CT) */
     int has_padding;   /* DICOM PixelPaddingValue, after rescale; windowing ignores such voxels */
     double padding;
-    int sheared;       /* 1 for a gantry tilt kept as a sheared matrix */
-    int resampled;     /* 1 when gaps were filled by --allowGaps */
-    char *series_uid;  /* NULL when not DICOM; owned */
-    char **files;      /* DICOM: one file per slice in k order (the nearest one where resampled),
-                        * else NULL; owned */
-    size_t file_count; /* size[2] for DICOM, else 0 */
+    int sheared;         /* 1 for a gantry tilt kept as a sheared matrix */
+    int resampled;       /* 1 when gaps were filled by --allowGaps */
+    int spacing_assumed; /* 1 when the file gives no (usable) spacing along some axis and 1 mm is
+                          * taken: lengths and millilitres are then a guess */
+    char *series_uid;    /* NULL when not DICOM; owned */
+    char **files;        /* DICOM: one file per slice in k order (the nearest one where resampled),
+                          * else NULL; owned */
+    size_t file_count;   /* size[2] for DICOM, else 0 */
 } sgio_volume;
 
 typedef struct sgio_read_options {
@@ -43,6 +45,8 @@ typedef struct sgio_read_options {
                            * `series`, stacks of different spacing in one series are joined */
     sgio_warning_fn warn; /* may be NULL */
     void *warn_user;
+    sgio_progress_fn progress; /* may be NULL */
+    void *progress_user;
 } sgio_read_options;
 
 /* Reads the volume at `path`:
@@ -60,7 +64,8 @@ typedef struct sgio_read_options {
  * file cannot hold.
  *
  * `options` may be NULL. On success *out is to be released with sgio_volume_clear; on failure it is
- * zeroed. Errors: SGIO_UNREADABLE with a sentence that names the file, SGIO_OUT_OF_MEMORY. Several
+ * zeroed. Errors: SGIO_UNREADABLE with a sentence that names the file, SGIO_OUT_OF_MEMORY,
+ * SGIO_CANCELLED. Several
  * DICOM volumes and no choice: SGIO_UNREADABLE, the message holds the listing. Memory beyond the
  * volume is that of one slice (three where gaps are filled). */
 sgio_status sgio_volume_read(const char *path, const sgio_read_options *options, sgio_volume *out);

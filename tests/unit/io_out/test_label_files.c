@@ -36,7 +36,7 @@ static void write_segmentation(int which, int overlapping, const char *name, sgi
     sgio_geometry grid = make_grid(which);
     sgio_segmentation s;
     make(&s, &grid, overlapping);
-    assert_int_equal(sgio_segmentation_write(&s, scratch(name), overlap), SGIO_OK);
+    assert_int_equal(sgio_segmentation_write(&s, scratch(name), NULL, overlap), SGIO_OK);
     assert_int_equal(scratch_count(), 1); /* no temporary is left */
     sgio_segmentation_clear(&s);
 }
@@ -240,15 +240,27 @@ static void nifti_holds_both_transforms_unless_sheared(void **state)
     }
 }
 
-static void only_sheared_nifti_has_a_caveat(void **state)
+static int warnings_of_writing(int which, const char *name)
+{
+    sgio_geometry grid = make_grid(which);
+    warnings seen = {0};
+    const sgio_segmentation_write_options options = {.warn = count_warning, .warn_user = &seen};
+    sgio_segmentation s;
+    make(&s, &grid, 0);
+    assert_int_equal(sgio_segmentation_write(&s, scratch(name), &options, NULL), SGIO_OK);
+    if (seen.count) assert_non_null(strstr(seen.last, "sheared"));
+    sgio_segmentation_clear(&s);
+    remove_scratch(name);
+    return seen.count;
+}
+
+static void only_a_sheared_nifti_is_warned_about(void **state)
 {
     (void)state;
     for (int which = 0; which < GRID_COUNT; which++) {
-        sgio_geometry grid = make_grid(which);
-        assert_int_equal(sgio_segmentation_caveat(&grid, "a.nii") != NULL, which == GRID_SHEARED);
-        assert_int_equal(sgio_segmentation_caveat(&grid, "a.NII.gz") != NULL,
-                         which == GRID_SHEARED);
-        assert_null(sgio_segmentation_caveat(&grid, "a.seg.nrrd"));
+        assert_int_equal(warnings_of_writing(which, "a.nii"), which == GRID_SHEARED);
+        assert_int_equal(warnings_of_writing(which, "a.NII.gz"), which == GRID_SHEARED);
+        assert_int_equal(warnings_of_writing(which, "a.seg.nrrd"), 0);
     }
 }
 
@@ -354,7 +366,7 @@ static void long_runs_of_zeros_inflate_to_the_same(void **state)
     assert_int_equal(sgio_segmentation_set_mask(&s, index, mask), SGIO_OK);
     for (int n = 0; n < 3; n++) {
         size_t bytes;
-        assert_int_equal(sgio_segmentation_write(&s, scratch(names[n]), NULL), SGIO_OK);
+        assert_int_equal(sgio_segmentation_write(&s, scratch(names[n]), NULL, NULL), SGIO_OK);
         char *file = read_file(scratch(names[n]), &bytes);
         const char *data = n == 0 ? file : n == 1 ? strstr(file, "LOCAL\n") + 6 : nrrd_data(file);
         size_t header = n == 0 ? 352 : 0;
@@ -381,7 +393,7 @@ static void labels_above_255_are_written_in_two_bytes(void **state)
         assert_int_equal(sgio_segmentation_add(&s, "a", NULL, &index), SGIO_OK);
         s.segments[0].label = 1000;
         assert_int_equal(sgio_segmentation_set_mask(&s, index, mask), SGIO_OK);
-        assert_int_equal(sgio_segmentation_write(&s, scratch(names[n]), NULL), SGIO_OK);
+        assert_int_equal(sgio_segmentation_write(&s, scratch(names[n]), NULL, NULL), SGIO_OK);
         assert_int_equal(sgio_segmentation_read(scratch(names[n]), NULL, &back), SGIO_OK);
         assert_int_equal(back.segments[0].label, 1000);
         assert_int_equal(back.segments[0].voxels, 1);
@@ -401,7 +413,7 @@ static void a_segmentation_without_voxels_is_a_valid_file(void **state)
         size_t index;
         assert_int_equal(sgio_segmentation_init(&s, &grid), SGIO_OK);
         assert_int_equal(sgio_segmentation_add(&s, "nothing", NULL, &index), SGIO_OK);
-        assert_int_equal(sgio_segmentation_write(&s, scratch(names[n]), NULL), SGIO_OK);
+        assert_int_equal(sgio_segmentation_write(&s, scratch(names[n]), NULL, NULL), SGIO_OK);
         if (n < 2) {
             assert_int_equal(sgio_segmentation_read(scratch(names[n]), NULL, &back), SGIO_OK);
             assert_int_equal(back.segment_count, n == 0);
@@ -418,7 +430,7 @@ static void assert_unwritable(const char *path, const char *reason)
     sgio_geometry grid = make_grid(0);
     sgio_segmentation s;
     make(&s, &grid, 0);
-    assert_int_equal(sgio_segmentation_write(&s, path, NULL), SGIO_UNWRITABLE);
+    assert_int_equal(sgio_segmentation_write(&s, path, NULL, NULL), SGIO_UNWRITABLE);
     assert_message(path);
     assert_message(reason);
     sgio_segmentation_clear(&s);
@@ -427,7 +439,7 @@ static void assert_unwritable(const char *path, const char *reason)
 static void outputs_that_cannot_be_written_leave_nothing(void **state)
 {
     (void)state;
-    assert_unwritable(scratch("no/such/folder/a.nii.gz"), "No such file");
+    assert_unwritable(scratch("no/such/folder/a.nii.gz"), "there is no folder");
     assert_int_equal(mkdir(scratch("d.nrrd"), 0700), 0);
     assert_unwritable(scratch("d.nrrd"), "is a directory");
     assert_int_equal(rmdir(scratch("d.nrrd")), 0);
@@ -435,7 +447,7 @@ static void outputs_that_cannot_be_written_leave_nothing(void **state)
     sgio_geometry grid = make_grid(0);
     sgio_segmentation s;
     make(&s, &grid, 0);
-    assert_int_equal(sgio_segmentation_write(&s, scratch("a.jpg"), NULL), SGIO_USAGE);
+    assert_int_equal(sgio_segmentation_write(&s, scratch("a.jpg"), NULL, NULL), SGIO_USAGE);
     assert_message(".seg.nrrd");
     assert_int_equal(sgio_segmentation_can_write("x/a.SEG.NRRD"), 1);
     assert_int_equal(sgio_segmentation_can_write(".nrrd"), 0);
@@ -479,7 +491,7 @@ static void write_again_and_again(const char *path)
         sgio_segmentation_set_mask(&s, index, mask) != SGIO_OK)
         _exit(1);
     for (;;)
-        sgio_segmentation_write(&s, path, NULL);
+        sgio_segmentation_write(&s, path, NULL, NULL);
 }
 
 /* Whatever the moment, the output is the old one or a whole new one. */
@@ -514,7 +526,7 @@ static void writing_through_a_link_keeps_the_link(void **state)
     sgio_geometry grid = make_grid(0);
     sgio_segmentation s;
     make(&s, &grid, 0);
-    assert_int_equal(sgio_segmentation_write(&s, scratch("link.nii"), NULL), SGIO_OK);
+    assert_int_equal(sgio_segmentation_write(&s, scratch("link.nii"), NULL, NULL), SGIO_OK);
     assert_int_equal(lstat(scratch("link.nii"), &info), 0);
     assert_true(S_ISLNK(info.st_mode));
     assert_int_equal(stat(scratch("target.nii"), &info), 0);
@@ -531,8 +543,12 @@ static void nifti_refuses_sizes_it_cannot_hold(void **state)
     sgio_segmentation s;
     (void)state;
     assert_int_equal(sgio_segmentation_init(&s, &grid), SGIO_OK);
-    assert_int_equal(sgio_segmentation_write(&s, scratch("big.nii.gz"), NULL), SGIO_UNWRITABLE);
+    assert_int_equal(sgio_segmentation_write(&s, scratch("big.nii.gz"), NULL, NULL),
+                     SGIO_UNWRITABLE);
     assert_message("32768");
+    assert_int_equal(sgio_segmentation_check_write(scratch("big.nii.gz"), &grid, NULL),
+                     SGIO_UNWRITABLE);
+    assert_int_equal(sgio_segmentation_check_write(scratch("big.mha"), &grid, NULL), SGIO_OK);
     assert_int_equal(scratch_count(), 0);
     sgio_segmentation_clear(&s);
 }
@@ -544,7 +560,7 @@ int main(void)
         cmocka_unit_test(overlapping_segments_become_a_list_axis),
         cmocka_unit_test(nrrd_files_come_back_as_they_were),
         cmocka_unit_test(nifti_holds_both_transforms_unless_sheared),
-        cmocka_unit_test(only_sheared_nifti_has_a_caveat),
+        cmocka_unit_test(only_a_sheared_nifti_is_warned_about),
         cmocka_unit_test(compressed_nifti_is_the_plain_one),
         cmocka_unit_test(metaimage_lists_one_axis_after_the_other),
         cmocka_unit_test(in_a_plain_map_the_later_segment_wins),

@@ -23,6 +23,7 @@ static void the_report_holds_what_it_was_given(void **state)
                                 .output = "out.nrrd",
                                 .size = {5, 4, 3},
                                 .spacing = {0.5, 0.5, 2},
+                                .spacing_assumed = 1,
                                 .modality = "CT",
                                 .axis = "k",
                                 .window = {-160, 240},
@@ -41,7 +42,7 @@ static void the_report_holds_what_it_was_given(void **state)
                                 .warning_count = 1};
     size_t bytes;
     (void)state;
-    assert_int_equal(sgio_report_write(&report, scratch("r.json")), SGIO_OK);
+    assert_int_equal(sgio_report_write(NULL, scratch("r.json"), &report), SGIO_OK);
     char *text = read_file(scratch("r.json"), &bytes);
     json_t *root = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
     assert_non_null(root);
@@ -49,6 +50,8 @@ static void the_report_holds_what_it_was_given(void **state)
     assert_string_equal(json_string_value(json_object_get(first, "name")), "L\xC3\xA4sion");
     assert_int_equal(json_integer_value(json_object_get(first, "voxels")), 60);
     assert_near(json_real_value(json_object_get(first, "ml")), 0.125, 0);
+    assert_true(json_is_true(json_object_get(first, "ml_is_guess")));
+    assert_true(json_is_true(json_object_get(json_object_get(root, "volume"), "spacing_assumed")));
     json_t *slice = json_array_get(json_object_get(first, "slices"), 1);
     assert_int_equal(json_integer_value(json_object_get(slice, "index")), 12);
     assert_near(json_real_value(json_object_get(slice, "predicted_quality")), 0.5, 0);
@@ -70,7 +73,7 @@ static void the_report_holds_what_it_was_given(void **state)
     json_decref(root);
     free(text);
     remove_scratch("r.json");
-    assert_int_equal(sgio_report_write(&report, scratch("none/r.json")), SGIO_UNWRITABLE);
+    assert_int_equal(sgio_report_write(NULL, scratch("none/r.json"), &report), SGIO_UNWRITABLE);
 }
 
 typedef struct picture {
@@ -99,7 +102,7 @@ static void pixels_are_written_as_given(void **state)
 {
     static const uint8_t rgb[] = {255, 0, 0, 0, 255, 0, 0, 0, 255, 1, 2, 3, 4, 5, 6, 7, 8, 9};
     (void)state;
-    assert_int_equal(sgio_png_write_rgb(scratch("p.png"), rgb, 3, 2), SGIO_OK);
+    assert_int_equal(sgio_png_write_rgb(NULL, scratch("p.png"), rgb, 3, 2), SGIO_OK);
     picture p = load_png(scratch("p.png"));
     assert_int_equal(p.width, 3);
     assert_memory_equal(p.rgb, rgb, sizeof rgb);
@@ -127,7 +130,7 @@ static void patient_left_is_right_and_anterior_is_up(void **state)
         sgio_segmentation s;
         sgio_picture_options options = {.axis = 2, .window = {0, 255}, .tile_pixels = TILE};
         assert_int_equal(sgio_segmentation_init(&s, &grid), SGIO_OK);
-        assert_int_equal(sgio_picture_write(scratch("p.png"), &volume, &s, NULL, &options),
+        assert_int_equal(sgio_picture_write(NULL, scratch("p.png"), &volume, &s, NULL, &options),
                          SGIO_OK);
         picture p = load_png(scratch("p.png"));
         assert_int_equal(p.width, TILE + 2 * GAP);
@@ -158,7 +161,7 @@ static void superior_is_up_in_coronal_and_sagittal_slices(void **state)
                                         .slices = &middle,
                                         .slice_count = 1};
         assert_int_equal(sgio_segmentation_init(&s, &grid), SGIO_OK);
-        assert_int_equal(sgio_picture_write(scratch("p.png"), &volume, &s, NULL, &options),
+        assert_int_equal(sgio_picture_write(NULL, scratch("p.png"), &volume, &s, NULL, &options),
                          SGIO_OK);
         picture p = load_png(scratch("p.png"));
         assert_int_equal(pixel(&p, GAP + TILE - 3, GAP + 1)[0], 255);
@@ -195,7 +198,7 @@ static void outlines_and_points_are_where_they_belong(void **state)
     sgio_volume volume = {.geometry = grid, .type = SGIO_U8, .channels = 1, .data = data};
     sgio_picture_options options = {
         .axis = 2, .window = {0, 255}, .tile_pixels = 300, .slices = &slice, .slice_count = 1};
-    assert_int_equal(sgio_picture_write(scratch("p.png"), &volume, &s, &prompts, &options),
+    assert_int_equal(sgio_picture_write(NULL, scratch("p.png"), &volume, &s, &prompts, &options),
                      SGIO_OK);
     picture p = load_png(scratch("p.png"));
     assert_int_equal(p.width, 300 + 2 * GAP);

@@ -1,0 +1,108 @@
+#include "formats.h"
+
+#include "byte_source.h"
+#include "io_status.h"
+#include "labelmap_formats.h"
+#include "segmentation_parts.h"
+#include "volume_formats.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int looks_like_nrrd(const unsigned char *bytes, size_t size)
+{
+    return size >= 4 && memcmp(bytes, "NRRD", 4) == 0;
+}
+
+static int looks_like_png(const unsigned char *bytes, size_t size)
+{
+    return size >= 4 && memcmp(bytes, "\x89PNG", 4) == 0;
+}
+
+static int looks_like_jpeg(const unsigned char *bytes, size_t size)
+{
+    return size >= 3 && memcmp(bytes, "\xff\xd8\xff", 3) == 0;
+}
+
+static int looks_like_nifti(const unsigned char *bytes, size_t size)
+{
+    return size >= 348 && (memcmp(bytes + 344, "n+1", 4) == 0 || memcmp(bytes + 4, "n+2", 4) == 0);
+}
+
+/* DICOM files often have no ending, and UIDs as names look as if they had one; hence DICOM is the
+ * first to be looked for in the content. */
+static const sgio_format formats[] = {
+    {".dcm", "DICOM", sgio_looks_like_dicom, sgio_read_dicom, NULL, NULL, NULL},
+    {".dicom", "DICOM", NULL, sgio_read_dicom, NULL, NULL, NULL},
+    {".ima", "DICOM", NULL, sgio_read_dicom, NULL, NULL, NULL},
+    {".seg.nrrd", "NRRD", NULL, sgio_read_nrrd, sgio_segmentation_read_nrrd, NULL,
+     sgio_write_seg_nrrd},
+    {".nrrd", "NRRD", looks_like_nrrd, sgio_read_nrrd, sgio_segmentation_read_nrrd, NULL,
+     sgio_write_nrrd},
+    {".nhdr", "NRRD", NULL, sgio_read_nrrd, sgio_segmentation_read_nrrd, NULL, NULL},
+    {".nii.gz", "NIfTI", NULL, sgio_read_nifti, NULL, sgio_check_nifti, sgio_write_nifti_gz},
+    {".nii", "NIfTI", looks_like_nifti, sgio_read_nifti, NULL, sgio_check_nifti, sgio_write_nifti},
+    {".hdr", "NIfTI", NULL, sgio_read_nifti, NULL, NULL, NULL},
+    {".hdr.gz", "NIfTI", NULL, sgio_read_nifti, NULL, NULL, NULL},
+    {".img", "NIfTI", NULL, sgio_read_nifti, NULL, NULL, NULL},
+    {".img.gz", "NIfTI", NULL, sgio_read_nifti, NULL, NULL, NULL},
+    {".mha", "MetaImage", NULL, sgio_read_meta, NULL, NULL, sgio_write_mha},
+    {".mhd", "MetaImage", NULL, sgio_read_meta, NULL, NULL, NULL},
+    {".png", "PNG", looks_like_png, sgio_read_picture, NULL, NULL, NULL},
+    {".jpg", "JPEG", looks_like_jpeg, sgio_read_picture, NULL, NULL, NULL},
+    {".jpeg", "JPEG", NULL, sgio_read_picture, NULL, NULL, NULL},
+};
+
+enum { FORMATS = sizeof formats / sizeof *formats };
+
+const sgio_format *sgio_format_by_name(const char *path)
+{
+    for (int i = 0; i < FORMATS; i++)
+        if (strlen(path) > strlen(formats[i].ending) && sgio_has_suffix(path, formats[i].ending))
+            return &formats[i];
+    return NULL;
+}
+
+const sgio_format *sgio_format_by_content(const unsigned char *bytes, size_t size)
+{
+    for (int i = 0; i < FORMATS; i++)
+        if (formats[i].looks_like && formats[i].looks_like(bytes, size)) return &formats[i];
+    return NULL;
+}
+
+sgio_status sgio_format_find(const char *path, const sgio_format **format)
+{
+    char *bytes;
+    size_t size = 0;
+    *format = sgio_format_by_name(path);
+    if (*format) return SGIO_OK;
+    sgio_status status = sgio_read_prefix(path, SGIO_SNIFF_BYTES, &bytes, &size);
+    if (status != SGIO_OK) return status;
+    *format = sgio_format_by_content((const unsigned char *)bytes, size);
+    free(bytes);
+    if (*format) return SGIO_OK;
+    return sgio_fail(SGIO_UNREADABLE,
+                     "%s: not a volume: neither its name nor its %s is one of NIfTI, NRRD, "
+                     "MetaImage, PNG, JPEG or DICOM",
+                     path, size ? "content" : "(empty) content");
+}
+
+const char *sgio_segmentation_endings(void)
+{
+    static _Thread_local char words[256];
+    size_t used = 0;
+    int left = 0;
+    for (int i = 0; i < FORMATS; i++)
+        left += formats[i].write != NULL;
+    for (int i = 0; i < FORMATS; i++) {
+        if (!formats[i].write) continue;
+        left--;
+        int n = snprintf(words + used, sizeof words - used, "%s%s", formats[i].ending,
+                         left > 1    ? ", "
+                         : left == 1 ? " or "
+                                     : "");
+        used += n > 0 && (size_t)n < sizeof words - used ? (size_t)n : 0;
+    }
+    return words;
+}

@@ -1,0 +1,149 @@
+/* flock belongs to BSD. */
+#define _GNU_SOURCE
+
+#include "output_recovery.h"
+
+#include "output_target.h"
+#include "volume_formats.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+int sgio_lock_output(int descriptor)
+{
+    struct stat info;
+    if (flock(descriptor, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) return -1;
+    if (fstat(descriptor, &info) != 0) return 0;
+    /* A nameless file has no link either, but nobody can have found it. */
+    return S_ISREG(info.st_mode) && info.st_nlink == 0 ? -1 : 0;
+}
+
+typedef enum found { NOTHING, IN_USE, LEFT_BEHIND } found;
+
+/* Opens and locks what lies at `path`; the descriptor is the caller's when it was left behind. */
+static found take(const char *path, int *descriptor)
+{
+    struct stat info;
+    *descriptor = open(path, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    if (*descriptor < 0) return NOTHING;
+    found what = LEFT_BEHIND;
+    if (fstat(*descriptor, &info) != 0 || !S_ISREG(info.st_mode) || info.st_uid != geteuid())
+        what = NOTHING;
+    else if (flock(*descriptor, LOCK_EX | LOCK_NB) != 0)
+        what = errno == EWOULDBLOCK ? IN_USE : NOTHING;
+    if (what != LEFT_BEHIND) close(*descriptor);
+    return what;
+}
+
+/* ------------------------------------------------------------------------------------ journals */
+
+typedef enum step { DONE, POSSIBLE, LOST } step;
+
+static int is_temporary_name(const char *name, const char *suffix)
+{
+    return strncmp(name, SGIO_TEMPORARY_PREFIX, strlen(SGIO_TEMPORARY_PREFIX)) == 0 &&
+           sgio_has_suffix(name, suffix);
+}
+
+/* A journal may rename our temporary files within their folder and nothing else. */
+static int is_ours(const sgio_journal_entry *entry)
+{
+    const char *from = strrchr(entry->temporary, '/') + 1, *to = strrchr(entry->target, '/') + 1;
+    size_t folder = (size_t)(from - entry->temporary);
+    return *to && folder == (size_t)(to - entry->target) &&
+           memcmp(entry->temporary, entry->target, folder) == 0 &&
+           is_temporary_name(from, SGIO_PARTIAL_SUFFIX);
+}
+
+static int is_unchanged(const sgio_journal_entry *entry)
+{
+    sgio_journal_entry now;
+    if (sgio_journal_describe(entry->temporary, entry->target, &now) != 0) return 0;
+    if (now.inode != entry->inode || now.replaces != entry->replaces) return 0;
+    return now.old_inode == entry->old_inode && now.old_size == entry->old_size &&
+           now.old_seconds == entry->old_seconds && now.old_nanoseconds == entry->old_nanoseconds;
+}
+
+static step look(const sgio_journal_entry *entry)
+{
+    struct stat info;
+    if (!is_ours(entry)) return LOST;
+    if (is_unchanged(entry)) return POSSIBLE;
+    int there = lstat(entry->target, &info) == 0 && S_ISREG(info.st_mode);
+    return there && info.st_ino == entry->inode ? DONE : LOST;
+}
+
+/* Every rename is done or possible: then the rest is done. Else the temporary files go. */
+static void finish_set(const sgio_journal *journal)
+{
+    int complete = 1;
+    for (size_t i = 0; i < journal->count; i++)
+        complete = complete && look(&journal->entries[i]) != LOST;
+    for (size_t i = 0; i < journal->count; i++) {
+        const sgio_journal_entry *entry = &journal->entries[i];
+        if (look(entry) != POSSIBLE) continue;
+        if (complete && rename(entry->temporary, entry->target) == 0)
+            sgio_sync_folder_of(entry->target);
+        else
+            unlink(entry->temporary);
+    }
+}
+
+static void replay(int descriptor)
+{
+    sgio_journal journal;
+    char *bytes = malloc(SGIO_JOURNAL_LIMIT);
+    size_t size = 0;
+    ssize_t n = bytes ? read(descriptor, bytes, SGIO_JOURNAL_LIMIT) : -1;
+    while (n > 0 && size + (size_t)n < SGIO_JOURNAL_LIMIT) {
+        size += (size_t)n;
+        n = read(descriptor, bytes + size, SGIO_JOURNAL_LIMIT - size);
+    }
+    if (n == 0 && sgio_journal_parse(bytes, size, &journal) == 0) {
+        finish_set(&journal);
+        sgio_journal_clear(&journal);
+    }
+    free(bytes);
+}
+
+/* ------------------------------------------------------------------------------------- folders */
+
+/* Calls `act` on each of our temporary files with that suffix; 1 when one is in use. */
+static int each_left_behind(const char *folder, const char *suffix, void (*act)(int descriptor))
+{
+    int any_in_use = 0;
+    DIR *directory = opendir(folder);
+    if (!directory) return 0;
+    for (struct dirent *entry; (entry = readdir(directory));) {
+        char path[4096];
+        int descriptor;
+        if (!is_temporary_name(entry->d_name, suffix)) continue;
+        int n = snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
+        if (n < 0 || (size_t)n >= sizeof path) continue;
+        found what = take(path, &descriptor);
+        any_in_use |= what == IN_USE;
+        if (what != LEFT_BEHIND) continue;
+        if (act) act(descriptor);
+        unlink(path);
+        close(descriptor);
+    }
+    closedir(directory);
+    return any_in_use;
+}
+
+/* While a set is being completed, its partial files have no lock of their own. */
+void sgio_output_recover(const char *path)
+{
+    char *folder = sgio_folder_of(path);
+    if (!folder) return;
+    if (!each_left_behind(folder, SGIO_JOURNAL_SUFFIX, replay))
+        each_left_behind(folder, SGIO_PARTIAL_SUFFIX, NULL);
+    free(folder);
+}
