@@ -441,7 +441,7 @@ static void outputs_that_cannot_be_written_leave_nothing(void **state)
     (void)state;
     assert_unwritable(scratch("no/such/folder/a.nii.gz"), "there is no folder");
     assert_int_equal(mkdir(scratch("d.nrrd"), 0700), 0);
-    assert_unwritable(scratch("d.nrrd"), "is a directory");
+    assert_unwritable(scratch("d.nrrd"), "is a folder");
     assert_int_equal(rmdir(scratch("d.nrrd")), 0);
     assert_int_equal(scratch_count(), 0);
     sgio_geometry grid = make_grid(0);
