@@ -1,162 +1,152 @@
 /* PromptSeg: segments one volume from seeds, boxes or an initial segmentation.
  *
- * file -> volume -> (segmodel: slices, embeddings, masks) -> segmentation -> file */
+ * command line -> options; engine (device, model); case (volume, prompts); result (files). */
 #include <stdlib.h>
-#include <string.h>
-#include <time.h>
 
+#include "bridge.h"
+#include "cli_clock.h"
 #include "cli_embed.h"
-#include "segment_run.h"
+#include "cli_files.h"
+#include "cli_program.h"
+#include "cli_text.h"
+#include "result.h"
 
 CLI_DECLARE_EMBEDDED(PromptSeg_xml);
 
-double segment_clock(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
+/* One run, from the command line to written files. */
+typedef struct segment_run {
+    cli_program *program;
+    double started;
+    pipeline_options options;
+    pipeline_engine engine;
+    pipeline_case work;
+    pipeline_result result;
+} segment_run;
 
-int segment_from_io(sgio_status status)
-{
-    return status == SGIO_OK ? 0
-                             : cli_fail(cli_exit_from_io_status(status), "%s", sgio_last_message());
-}
-
-int segment_from_model(sgm_status status)
-{
-    return status == SGM_OK
-               ? 0
-               : cli_fail(cli_exit_from_model_status(status), "%s", sgm_last_message());
-}
-
-int segment_stop(void *unused, double done)
-{
-    (void)done;
-    return cli_cancelled(unused);
-}
-
-static int list_series(const cli_program *program)
+static int list_series(cli_program *program)
 {
     char *text = NULL;
-    int failed = segment_from_io(sgio_list_series(cli_text(program->options, "input"), &text));
-    if (!failed) fputs(text, stdout);
+    program->stdout_is_result = 1;
+    int failed = bridge_from_io(sgio_list_series(cli_text(program->options, "input"), &text));
+    if (!failed) {
+        cli_clean_text(text, CLI_CLEAN_BRACKETS);
+        fputs(text, stdout);
+    }
     free(text);
     return failed;
 }
 
-static int read_volume(segment_run *run)
+/* Before anything is read: what would be destroyed, and what can never be written. */
+static int check_files(const cli_options *options)
 {
-    const cli_options *options = run->program->options;
-    const sgio_read_options how = {
-        .series = cli_given(options, "series") ? cli_text(options, "series") : NULL,
-        .allow_gaps = cli_switch(options, "allowGaps"),
-        .warn = cli_warn,
-        .warn_user = &run->program->warnings,
-        .progress = segment_stop};
-    double start = segment_clock();
-    int failed = segment_from_io(sgio_volume_read(run->input, &how, &run->volume));
-    run->times.read = segment_clock() - start;
+    cli_files files = {0};
+    cli_files_add_options(&files, options, "input initial");
+    const int failed = cli_files_check(&files);
+    cli_files_clear(&files);
     return failed;
 }
 
-static sgm_voxel voxel_type(sgio_type type)
+static void on_progress(void *progress, double fraction, const char *message)
 {
-    switch (type) {
-    case SGIO_U8:
-        return SGM_VOXEL_U8;
-    case SGIO_I8:
-        return SGM_VOXEL_I8;
-    case SGIO_U16:
-        return SGM_VOXEL_U16;
-    case SGIO_I16:
-        return SGM_VOXEL_I16;
-    case SGIO_U32:
-        return SGM_VOXEL_U32;
-    case SGIO_I32:
-        return SGM_VOXEL_I32;
-    case SGIO_F32:
-        return SGM_VOXEL_F32;
-    case SGIO_F64:
-        return SGM_VOXEL_F64;
-    }
-    return SGM_VOXEL_U8;
-}
-
-static const char *const taken_for_ct =
-    "The file does not say its modality; its values look like CT in Hounsfield units and are shown "
-    "to "
-    "the model as such (--window percentile for the whole range).";
-
-/* The same memory, as the model library sees it. */
-static sgm_volume view_volume(const sgio_volume *volume)
-{
-    sgm_volume view = {.data = volume->data,
-                       .type = voxel_type(volume->type),
-                       .channels = volume->channels,
-                       .is_hounsfield = !strcmp(volume->modality, "CT") && volume->rescaled,
-                       .has_padding = volume->has_padding,
-                       .padding = volume->padding};
-    memcpy(view.size, volume->geometry.size, sizeof view.size);
-    memcpy(view.matrix, volume->geometry.matrix, sizeof view.matrix);
-    if (!volume->modality[0]) view.is_hounsfield = sgm_volume_looks_hounsfield(&view);
-    return view;
+    cli_progress_update(progress, fraction, message);
 }
 
 static int predict(segment_run *run)
 {
     const cli_progress_mode mode = cli_progress_choose(run->program->slicer);
-    const sgm_volume view = view_volume(&run->volume);
-    if (view.is_hounsfield && !run->volume.modality[0])
-        cli_warn(&run->program->warnings, taken_for_ct);
-    double start = segment_clock();
-    cli_progress_start(&run->progress, mode, mode == CLI_PROGRESS_SLICER ? stdout : stderr,
-                       "PromptSeg", "Segmenting");
-    int failed = segment_from_model(sgm_volume_predict(run->model, &view, run->objects,
-                                                       run->prompts.segment_count,
-                                                       &run->volume_options, &run->result));
-    cli_progress_end(&run->progress);
-    run->times.predict = segment_clock() - start;
+    cli_progress progress;
+    cli_progress_start(&progress, mode, mode == CLI_PROGRESS_SLICER ? stdout : stderr, "PromptSeg",
+                       "Segmenting");
+    int failed = pipeline_result_make(&run->engine, &run->work,
+                                      (engine_progress){on_progress, &progress}, &run->result);
+    cli_progress_end(&progress);
     return failed;
 }
 
-/* Errors are looked for in this order: usage, device, model, input, prompts. */
+/* Errors are looked for in this order: usage, outputs, device, model, input, prompts. */
 static int segment(segment_run *run)
 {
-    int failed = segment_read_options(run);
-    if (!failed) failed = segment_open_model(run);
-    if (!failed) failed = read_volume(run);
-    if (!failed) failed = segment_read_prompts(run);
-    if (!failed) failed = segment_make_objects(run);
-    if (!failed) failed = segment_check_outputs(run);
+    const cli_options *options = run->program->options;
+    const result_maker maker = {"PromptSeg", run->program->tool->version, run->started};
+    int failed = pipeline_options_read(options, &run->options);
+    if (!failed) failed = check_files(options);
+    if (failed) return failed;
+    cli_cancel_at_once(run->program->name);
+    failed = pipeline_engine_open(&run->options.engine, &run->program->warnings, &run->engine);
+    if (!failed)
+        failed = pipeline_case_read(&run->options.work, &run->program->warnings, &run->work);
+    if (!failed) failed = pipeline_result_check(&run->work, &run->options.result);
+    cli_cancel_at_once(NULL);
     if (!failed) failed = predict(run);
-    if (!failed) failed = segment_collect(run);
-    if (!failed) failed = segment_write(run);
+    if (!failed)
+        failed = pipeline_result_write(&run->result, &run->engine, &run->work, &run->options.result,
+                                       &maker);
     return failed;
+}
+
+/* ------------------------------------------------------------------------------ what is said */
+
+static void say_segments(const segment_run *run)
+{
+    char name[256];
+    for (size_t i = 0; i < run->work.prompts.segment_count; i++) {
+        const sgm_object_result *object = &run->result.found.objects[i];
+        cli_clean_copy(name, sizeof name, run->work.prompts.segments[i].name,
+                       CLI_CLEAN_LINES | CLI_CLEAN_BRACKETS);
+        printf("%s: %lld voxels, %.4g ml%s, %zu slices, predicted quality %.2f\n", name,
+               (long long)object->voxels, pipeline_result_ml(&run->result, &run->work, i),
+               run->work.volume.spacing_assumed ? " (a guess: the spacing is assumed)" : "",
+               object->slice_count, pipeline_result_quality(&run->result, i));
+    }
+}
+
+static void say(const segment_run *run)
+{
+    char output[1024];
+    say_segments(run);
+    cli_clean_copy(output, sizeof output, run->options.result.output, CLI_CLEAN_LINES);
+    printf("%s: %.2f s on %s\n", output, cli_clock() - run->started,
+           sgm_context_device(run->engine.context));
+}
+
+static void set_returns(segment_run *run)
+{
+    cli_buffer *returns = &run->program->returns;
+    char *warnings = cli_warnings_join(&run->program->warnings);
+    double ml = 0;
+    for (size_t i = 0; i < run->work.prompts.segment_count; i++)
+        ml += pipeline_result_ml(&run->result, &run->work, i);
+    cli_return_integer(returns, "segments", (long long)run->result.segmentation.segment_count);
+    cli_return_real(returns, "volumeInMl", ml);
+    cli_return_real(returns, "seconds", cli_clock() - run->started);
+    cli_return_text(returns, "deviceUsed", sgm_context_device(run->engine.context));
+    cli_return_text(returns, "warnings", warnings ? warnings : "");
+    free(warnings);
 }
 
 static void release(segment_run *run)
 {
-    sgm_volume_result_clear(&run->result);
-    segment_free_objects(run);
-    sgio_segmentation_clear(&run->segmentation);
-    sgio_prompts_clear(&run->prompts);
-    sgio_volume_clear(&run->volume);
-    sgm_store_close(&run->store);
-    sgm_model_destroy(run->model);
-    sgm_context_destroy(run->context);
-    free(run->model_path);
+    pipeline_result_clear(&run->result);
+    pipeline_case_clear(&run->work);
+    pipeline_engine_close(&run->engine);
+    pipeline_options_clear(&run->options);
 }
 
 int main(int argc, char **argv)
 {
     cli_program program;
-    segment_run run = {.program = &program, .times = {.start = segment_clock()}};
+    segment_run run = {.program = &program, .started = cli_clock()};
     int code;
     if (!cli_program_begin(&program, "PromptSeg", PromptSeg_xml, PromptSeg_xml_size, argc, argv,
                            "listSeries", &code))
         return code;
-    code = cli_switch(program.options, "listSeries") ? list_series(&program) : segment(&run);
+    if (cli_switch(program.options, "listSeries")) {
+        code = list_series(&program);
+    } else {
+        code = segment(&run);
+        if (!code) say(&run);
+        if (!code) set_returns(&run);
+    }
     release(&run);
     return cli_program_end(&program, code, NULL);
 }

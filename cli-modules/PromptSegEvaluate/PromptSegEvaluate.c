@@ -3,7 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bridge.h"
 #include "cli_embed.h"
+#include "cli_files.h"
 #include "cli_program.h"
 #include "evaluate_pairs.h"
 #include "evaluate_report.h"
@@ -17,19 +19,12 @@ typedef struct inputs {
     sgio_segmentation reference, prediction;
 } inputs;
 
-/* Messages of the io library are handed on as they are. */
-static int from_io(sgio_status status)
-{
-    return status == SGIO_OK ? 0
-                             : cli_fail(cli_exit_from_io_status(status), "%s", sgio_last_message());
-}
-
 static int read_segmentation(cli_program *program, const char *path, const sgio_geometry *grid,
                              sgio_segmentation *out)
 {
     const sgio_segmentation_read_options options = {
         .grid = grid, .warn = cli_warn, .warn_user = &program->warnings};
-    return from_io(sgio_segmentation_read(path, &options, out));
+    return bridge_from_io(sgio_segmentation_read(path, &options, out));
 }
 
 /* Grids are the same when no voxel is off by more than 2 % of the smallest spacing: NIfTI stores
@@ -136,8 +131,23 @@ static void set_returns(cli_program *program, const evaluate_report *report)
     cli_return_real(&program->returns, "meanDice", report->means.dice);
     cli_return_real(&program->returns, "meanHD95", report->means.hd95_mm);
     cli_return_real(&program->returns, "meanSurfaceDice", report->means.surface_dice);
+    cli_return_integer(&program->returns, "missing", (long long)evaluate_missing(report->pairs));
     cli_return_text(&program->returns, "warnings", warnings ? warnings : "");
     free(warnings);
+}
+
+/* The tables appear together. */
+static int write_tables(const cli_options *options, const evaluate_report *report)
+{
+    sgio_outputs *outputs = NULL;
+    int failed = bridge_from_io(sgio_outputs_create(&outputs));
+    if (!failed && cli_given(options, "csv"))
+        failed = evaluate_write_csv(report, cli_text(options, "csv"), outputs);
+    if (!failed && cli_given(options, "json"))
+        failed = evaluate_write_json(report, cli_text(options, "json"), outputs);
+    if (!failed) failed = bridge_from_io(sgio_outputs_commit(outputs));
+    sgio_outputs_destroy(outputs);
+    return failed;
 }
 
 static int publish(cli_program *program, const inputs *in, const evaluate_pairs *pairs)
@@ -149,12 +159,9 @@ static int publish(cli_program *program, const inputs *in, const evaluate_pairs 
                                     .pairs = pairs,
                                     .means = evaluate_average(pairs),
                                     .warnings = &program->warnings};
-    int failed = 0;
+    cli_cancel_at_once(NULL);
     evaluate_print_table(&report, stdout);
-    if (cli_given(program->options, "csv"))
-        failed = evaluate_write_csv(&report, cli_text(program->options, "csv"));
-    if (!failed && cli_given(program->options, "json"))
-        failed = evaluate_write_json(&report, cli_text(program->options, "json"));
+    const int failed = write_tables(program->options, &report);
     set_returns(program, &report);
     return failed;
 }
@@ -171,6 +178,19 @@ static int evaluate(cli_program *program, const inputs *in)
     if (!failed) failed = compare_all(program, in, &pairs);
     if (!failed) failed = publish(program, in, &pairs);
     free(pairs.items);
+    return failed;
+}
+
+/* Before anything is read. The table on standard output is the result when no other is asked for.
+ */
+static int check_files(cli_program *program)
+{
+    cli_files files = {0};
+    cli_files_add_options(&files, program->options, "");
+    const int failed = cli_files_check(&files);
+    cli_files_clear(&files);
+    program->stdout_is_result =
+        !cli_given(program->options, "csv") && !cli_given(program->options, "json");
     return failed;
 }
 
@@ -192,6 +212,8 @@ int main(int argc, char **argv)
                            PromptSegEvaluate_xml_size, argc, argv, NULL, &code))
         return code;
     code = check_required(program.options);
+    if (!code) code = check_files(&program);
+    cli_cancel_at_once(program.name);
     if (!code) code = read_inputs(&program, &in);
     if (!code) code = evaluate(&program, &in);
     sgio_segmentation_clear(&in.reference);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cli_exit.h"
+#include "cli_text.h"
 
 typedef struct average {
     double sum;
@@ -14,7 +15,7 @@ typedef struct average {
 
 static void add(average *a, double value)
 {
-    if (!isfinite(value)) return;
+    if (isnan(value)) return;
     a->sum += value;
     a->count++;
 }
@@ -22,6 +23,14 @@ static void add(average *a, double value)
 static double mean(average a)
 {
     return a.count ? a.sum / (double)a.count : NAN;
+}
+
+size_t evaluate_missing(const evaluate_pairs *pairs)
+{
+    size_t missing = 0;
+    for (size_t i = 0; i < pairs->count; i++)
+        missing += pairs->items[i].reference < 0 || pairs->items[i].prediction < 0;
+    return missing;
 }
 
 evaluate_means evaluate_average(const evaluate_pairs *pairs)
@@ -38,16 +47,22 @@ evaluate_means evaluate_average(const evaluate_pairs *pairs)
                             mean(all[3]), mean(all[4]), mean(all[5])};
 }
 
+static const char *shown_name(const evaluate_pair *pair, char name[64])
+{
+    return cli_clean_copy(name, 64, pair->name, CLI_CLEAN_LINES | CLI_CLEAN_BRACKETS);
+}
+
 void evaluate_print_table(const evaluate_report *report, FILE *stream)
 {
     fprintf(stream, "%6s  %-20s %10s %8s %7s %9s %9s %9s %9s\n", "label", "name", "ml", "Dice",
             "IoU", "HD mm", "HD95 mm", "ASSD mm", "sDice");
+    char name[64];
     for (size_t i = 0; i < report->pairs->count; i++) {
         const evaluate_pair *p = &report->pairs->items[i];
         const cli_mask_metrics *m = &p->metrics;
         fprintf(stream, "%6d  %-20.60s %10.3f %8.4f %7.4f %9.3f %9.3f %9.3f %9.4f\n", p->label,
-                p->name, m->reference_ml, m->dice, m->iou, m->hd_mm, m->hd95_mm, m->assd_mm,
-                m->surface_dice);
+                shown_name(p, name), m->reference_ml, m->dice, m->iou, m->hd_mm, m->hd95_mm,
+                m->assd_mm, m->surface_dice);
     }
     const evaluate_means *m = &report->means;
     fprintf(stream, "%6s  %-20s %10s %8.4f %7.4f %9.3f %9.3f %9.3f %9.4f\n", "mean", "", "",
@@ -79,7 +94,7 @@ static void csv_row(cli_buffer *out, const evaluate_pair *p)
                       m->hd95_mm, m->assd_mm, m->surface_dice);
 }
 
-int evaluate_write_csv(const evaluate_report *report, const char *path)
+int evaluate_write_csv(const evaluate_report *report, const char *path, sgio_outputs *outputs)
 {
     cli_buffer out = {0};
     cli_buffer_printf(&out, "label,name,reference_voxels,prediction_voxels,common_voxels,"
@@ -89,7 +104,7 @@ int evaluate_write_csv(const evaluate_report *report, const char *path)
         csv_row(&out, &report->pairs->items[i]);
     const int failed = out.failed
                            ? cli_fail(CLI_EXIT_MEMORY, "out of memory while writing %s", path)
-                           : cli_write_file(path, out.text, out.size);
+                           : cli_write_file(outputs, path, out.text, out.size);
     cli_buffer_clear(&out);
     return failed;
 }
@@ -107,8 +122,10 @@ static json_t *json_text(const char *text)
     return value;
 }
 
+/* JSON has neither: an infinite distance is the text "inf", an undefined value null. */
 static json_t *json_number(double value)
 {
+    if (isinf(value)) return json_string("inf");
     return isfinite(value) ? json_real(value) : json_null();
 }
 
@@ -144,13 +161,15 @@ static json_t *json_document(const evaluate_report *report)
         json_array_append_new(labels, json_pair(&report->pairs->items[i]));
     for (size_t i = 0; i < report->warnings->count; i++)
         json_array_append_new(warnings, json_text(report->warnings->sentences[i]));
-    return json_pack("{s:s,s:s,s:o,s:o,s:f,s:o,s:o,s:o}", "program", "PromptSegEvaluate", "version",
-                     report->version, "reference", json_text(report->reference), "prediction",
-                     json_text(report->prediction), "tolerance_mm", report->tolerance_mm, "labels",
-                     labels, "mean", json_means(&report->means), "warnings", warnings);
+    return json_pack("{s:s,s:s,s:o,s:o,s:f,s:o,s:I,s:o,s:o}", "program", "PromptSegEvaluate",
+                     "version", report->version, "reference", json_text(report->reference),
+                     "prediction", json_text(report->prediction), "tolerance_mm",
+                     report->tolerance_mm, "labels", labels, "missing",
+                     (json_int_t)evaluate_missing(report->pairs), "mean",
+                     json_means(&report->means), "warnings", warnings);
 }
 
-int evaluate_write_json(const evaluate_report *report, const char *path)
+int evaluate_write_json(const evaluate_report *report, const char *path, sgio_outputs *outputs)
 {
     json_t *document = json_document(report);
     char *text = document ? json_dumps(document, JSON_INDENT(2) | JSON_REAL_PRECISION(9)) : NULL;
@@ -161,7 +180,7 @@ int evaluate_write_json(const evaluate_report *report, const char *path)
     free(text);
     const int failed = out.failed
                            ? cli_fail(CLI_EXIT_MEMORY, "out of memory while writing %s", path)
-                           : cli_write_file(path, out.text, out.size);
+                           : cli_write_file(outputs, path, out.text, out.size);
     cli_buffer_clear(&out);
     return failed;
 }

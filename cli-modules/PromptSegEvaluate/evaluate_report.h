@@ -6,7 +6,8 @@
 #include "cli_warnings.h"
 #include "evaluate_pairs.h"
 
-/* Means over the pairs whose value is finite; NaN when there is none. */
+/* Means over all pairs whose value is defined, those with a side missing too: they have Dice 0 and
+ * infinite distances. NaN when there is none. */
 typedef struct evaluate_means {
     double dice, iou, hd_mm, hd95_mm, assd_mm, surface_dice;
 } evaluate_means;
@@ -21,10 +22,13 @@ typedef struct evaluate_report {
 
 evaluate_means evaluate_average(const evaluate_pairs *pairs);
 
+/* Pairs of which one side has no such label. */
+size_t evaluate_missing(const evaluate_pairs *pairs);
+
 void evaluate_print_table(const evaluate_report *report, FILE *stream);
 
 /* Both return 0 or an exit code with cli_last_message(). */
-int evaluate_write_csv(const evaluate_report *report, const char *path);
-int evaluate_write_json(const evaluate_report *report, const char *path);
+int evaluate_write_csv(const evaluate_report *report, const char *path, sgio_outputs *outputs);
+int evaluate_write_json(const evaluate_report *report, const char *path, sgio_outputs *outputs);
 
 #endif

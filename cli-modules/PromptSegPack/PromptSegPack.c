@@ -3,7 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bridge.h"
 #include "cli_embed.h"
+#include "cli_files.h"
 #include "cli_program.h"
 #include "pack_manifest.h"
 #include "pack_slices.h"
@@ -21,24 +23,21 @@ typedef struct pack_job {
     int slices;
 } pack_job;
 
-static int from_model(sgm_status status)
+/* A path of the manifest, from where this program runs. */
+static int find_file(const pack_job *job, const char *path, char full[4096])
 {
-    return status == SGM_OK
-               ? 0
-               : cli_fail(cli_exit_from_model_status((int)status), "%s", sgm_last_message());
+    int size = snprintf(full, 4096, "%s%s%s", path[0] == '/' ? "" : job->root,
+                        path[0] == '/' ? "" : "/", path);
+    return size >= 0 && size < 4096 ? 0
+                                    : cli_fail(CLI_EXIT_INPUT, "%s: the path is too long", path);
 }
 
 static int read_volume(const pack_job *job, const char *path, sgio_volume *out)
 {
     char full[4096];
-    int size = snprintf(full, sizeof full, "%s%s%s", path[0] == '/' ? "" : job->root,
-                        path[0] == '/' ? "" : "/", path);
-    if (size < 0 || (size_t)size >= sizeof full)
-        return cli_fail(CLI_EXIT_INPUT, "%s: the path is too long", path);
-    sgio_status status = sgio_volume_read(full, NULL, out);
-    return status == SGIO_OK
-               ? 0
-               : cli_fail(cli_exit_from_io_status((int)status), "%s", sgio_last_message());
+    const int failed = find_file(job, path, full);
+    if (failed) return failed;
+    return bridge_from_io(sgio_volume_read(full, NULL, out));
 }
 
 /* Data sets in the order of their first row. */
@@ -51,7 +50,7 @@ static int find_set(pack_job *job, const pack_row *row, int *index)
         }
     sgm_pack_set set = {row->dataset,   row->modality, row->anatomy,
                         row->instances, row->held_out, row->thin};
-    int code = from_model(sgm_pack_writer_set(job->writer, &set, index));
+    int code = bridge_from_model(sgm_pack_writer_set(job->writer, &set, index));
     if (code == 0) job->sets[job->set_count++] = row->dataset;
     return code;
 }
@@ -110,7 +109,7 @@ static int add_slice(pack_job *job, const pack_row *row, const pack_slicing *sli
                           .label_bytes = slice.most < 256 ? 1 : 2,
                           .image = slice.image,
                           .label = (const uint8_t *)slice.label};
-    code = from_model(sgm_pack_writer_item(job->writer, &item));
+    code = bridge_from_model(sgm_pack_writer_item(job->writer, &item));
     pack_slice_clear(&slice);
     job->slices++;
     return code;
@@ -176,17 +175,38 @@ static int add_all(pack_job *job, const pack_manifest *manifest)
     return code;
 }
 
+/* The pack must not be one of the files it is made of. */
+static int check_files(const pack_job *job, const pack_manifest *manifest)
+{
+    cli_files files = {0};
+    char full[4096], role[64];
+    int failed = 0;
+    cli_files_add_options(&files, job->program->options, "");
+    for (size_t i = 0; i < manifest->count && !failed; i++) {
+        const pack_row *row = &manifest->rows[i];
+        snprintf(role, sizeof role, "line %d of <manifest>", row->line);
+        failed = find_file(job, row->image, full);
+        if (!failed) cli_files_add(&files, role, full, CLI_FILE_READ);
+        if (!failed) failed = find_file(job, row->label, full);
+        if (!failed) cli_files_add(&files, role, full, CLI_FILE_READ);
+    }
+    if (!failed) failed = cli_files_check(&files);
+    cli_files_clear(&files);
+    return failed;
+}
+
 static int make_pack(pack_job *job, const char *manifest_path, const char *pack_path)
 {
     pack_manifest manifest;
     int code = pack_manifest_read(manifest_path, &manifest);
     if (code != 0) return code;
     int quality = (int)cli_integer(job->program->options, "compact");
-    code = from_model(sgm_pack_writer_open(pack_path, quality, &job->writer));
+    code = check_files(job, &manifest);
+    if (code == 0) code = bridge_from_model(sgm_pack_writer_open(pack_path, quality, &job->writer));
     if (code == 0) {
         code = add_all(job, &manifest);
         if (code == 0)
-            code = from_model(sgm_pack_writer_finish(job->writer));
+            code = bridge_from_model(sgm_pack_writer_finish(job->writer));
         else
             sgm_pack_writer_discard(job->writer);
     }

@@ -5,23 +5,37 @@
 
 #include "cli_exit.h"
 
-enum { MAX_TEMPORARIES = 16, MAX_PATH = 4096 };
-
 volatile sig_atomic_t cli_cancel_flag;
 
-/* A path counts only while its flag is set, and the flag is set last, so that the handler never
- * sees half a path. */
-static char paths[MAX_TEMPORARIES][MAX_PATH];
-static volatile sig_atomic_t in_use[MAX_TEMPORARIES];
+static const char *volatile at_once; /* the program's name while a signal ends it on the spot */
+
+/* Async-signal-safe. */
+static void say(const char *text)
+{
+    if (write(STDERR_FILENO, text, strlen(text)) < 0) return; /* nobody is left to be told */
+}
+
+static void leave(void)
+{
+    const char *program = at_once;
+    if (program) {
+        say(program);
+        say(": cancelled\n");
+    }
+    _exit(CLI_EXIT_CANCELLED);
+}
 
 static void on_signal(int number)
 {
     (void)number;
-    if (cli_cancel_flag) {
-        cli_temporary_remove_all();
-        _exit(CLI_EXIT_CANCELLED);
-    }
+    if (cli_cancel_flag || at_once) leave();
     cli_cancel_flag = 1;
+}
+
+void cli_cancel_at_once(const char *program)
+{
+    at_once = program;
+    if (program && cli_cancel_flag) leave();
 }
 
 static void catch_signal(int number)
@@ -46,31 +60,4 @@ int cli_cancelled(void *unused)
 {
     (void)unused;
     return cli_cancel_flag;
-}
-
-int cli_temporary_add(const char *path)
-{
-    if (strlen(path) >= MAX_PATH) return -1;
-    for (int i = 0; i < MAX_TEMPORARIES; i++) {
-        if (in_use[i]) continue;
-        strcpy(paths[i], path);
-        in_use[i] = 1;
-        return 0;
-    }
-    return -1;
-}
-
-void cli_temporary_forget(const char *path)
-{
-    for (int i = 0; i < MAX_TEMPORARIES; i++)
-        if (in_use[i] && strcmp(paths[i], path) == 0) in_use[i] = 0;
-}
-
-void cli_temporary_remove_all(void)
-{
-    for (int i = 0; i < MAX_TEMPORARIES; i++) {
-        if (!in_use[i]) continue;
-        in_use[i] = 0;
-        unlink(paths[i]);
-    }
 }

@@ -1,5 +1,6 @@
 /* Ctrl-C and SIGTERM: asked once, the program stops at the next opportunity, tidies up and returns
- * 130; asked twice, it removes its temporary files and is gone. */
+ * 130; asked twice, it is gone. Unfinished outputs have no name, or are removed by the next program
+ * that writes there (sgio/outputs.h). */
 #ifndef PROMPTSEG_CLI_CANCEL_H
 #define PROMPTSEG_CLI_CANCEL_H
 
@@ -13,19 +14,17 @@ extern "C" {
 extern volatile sig_atomic_t cli_cancel_flag;
 
 /* Catches SIGINT and SIGTERM (unless ignored, as under nohup), and ignores SIGPIPE so that a reader
- * that goes away does not leave temporary files behind. */
+ * that goes away does not stop a run. */
 void cli_cancel_install(void);
+
+/* While on, a signal ends the program on the spot: unfinished files are removed, one line is said
+ * on standard error, the exit code is 130. For stretches that nobody can interrupt and that leave
+ * nothing to tidy up, such as reading. Switching it on after a signal has come ends the program
+ * too. `program` names it in that line and stays valid; NULL switches off. Main thread only. */
+void cli_cancel_at_once(const char *program);
 
 /* A callback with the usual shape: user data in, nonzero to stop. */
 int cli_cancelled(void *unused);
-
-/* Remembers an unfinished output until it is renamed or removed. Main thread only; at most 16 at a
- * time, of at most 4095 characters; returns 0, or -1 when the list is full or the path too long. */
-int cli_temporary_add(const char *path);
-void cli_temporary_forget(const char *path);
-
-/* Unlinks all that are remembered; async-signal-safe. */
-void cli_temporary_remove_all(void);
 
 #ifdef __cplusplus
 }

@@ -73,6 +73,7 @@ static int no_memory(void)
 static char *text_of(const xmlNode *node)
 {
     xmlChar *raw = xmlNodeGetContent(node);
+    if (!raw && node->children) return NULL;
     char *text = malloc(raw ? strlen((char *)raw) + 1 : 1);
     if (!text) {
         xmlFree(raw);
@@ -146,9 +147,17 @@ static int check_attributes(const xmlNode *node, const char *allowed)
     return 0;
 }
 
+/* The attribute's text, NULL when it is not there; the caller's (xmlFree). */
+static int get_attribute(const xmlNode *node, const char *attribute, xmlChar **text)
+{
+    *text = xmlGetNoNsProp(node, (const xmlChar *)attribute);
+    return !*text && xmlHasProp(node, (const xmlChar *)attribute) ? no_memory() : 0;
+}
+
 static int truth_attribute(const xmlNode *node, const char *attribute, int *value)
 {
-    xmlChar *text = xmlGetNoNsProp(node, (const xmlChar *)attribute);
+    xmlChar *text;
+    if (get_attribute(node, attribute, &text)) return CLI_EXIT_MEMORY;
     if (!text) return 0;
     const int failed = parse_truth(node, (const char *)text, value);
     xmlFree(text);
@@ -168,8 +177,8 @@ static int clean_flag(const xmlNode *node, char *flag)
 
 static int parse_aliases(const xmlNode *node, const char *attribute, cli_parameter *p)
 {
-    xmlChar *all = xmlGetNoNsProp(node, (const xmlChar *)attribute);
-    int failed = 0;
+    xmlChar *all;
+    int failed = get_attribute(node, attribute, &all);
     char *rest = NULL;
     for (char *word = all ? strtok_r((char *)all, ", ", &rest) : NULL; word && !failed;
          word = strtok_r(NULL, ", ", &rest)) {
@@ -308,7 +317,8 @@ static int parse_parameter(const xmlNode *node, const element_rule *rule, cli_pa
     if (!p->element) return no_memory();
     int failed = check_attributes(node, rule->attributes);
     if (!failed) failed = truth_attribute(node, "multiple", &p->multiple);
-    xmlChar *extensions = xmlGetNoNsProp(node, (const xmlChar *)"fileExtensions");
+    xmlChar *extensions = NULL;
+    if (!failed) failed = get_attribute(node, "fileExtensions", &extensions);
     if (extensions && !(p->file_extensions = strdup((char *)extensions))) failed = no_memory();
     xmlFree(extensions);
     for (const xmlNode *n = node->children; n && !failed; n = n->next)
@@ -453,34 +463,39 @@ static int parse_document(xmlDoc *document, cli_tool *tool)
     return failed ? failed : fill_texts(tool);
 }
 
-static xmlDoc *read_document(const void *xml, size_t size)
+/* Errors of the parser's, also those of its tree functions, which have no other way to say that
+ * memory ran out than a message on standard error. */
+static void note_error(void *ran_out, xmlErrorPtr error)
 {
-    xmlParserCtxt *context = xmlNewParserCtxt();
-    if (!context) {
-        no_memory();
-        return NULL;
-    }
-    const int options = XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING;
-    xmlDoc *document = xmlCtxtReadMemory(context, xml, (int)size, NULL, NULL, options);
-    if (!document) {
-        const char *reason = context->lastError.message ? context->lastError.message : "not XML";
-        cli_fail(CLI_EXIT_USAGE, "tool description, line %d: %.*s", context->lastError.line,
-                 (int)strcspn(reason, "\n"), reason);
-    }
-    xmlFreeParserCtxt(context);
-    return document;
+    if (error->code == XML_ERR_NO_MEMORY) *(int *)ran_out = 1;
 }
 
-int cli_tool_parse(const void *xml, size_t size, cli_tool **out)
+static int read_document(const void *xml, size_t size, xmlDoc **out)
 {
-    *out = NULL;
+    xmlParserCtxt *context = xmlNewParserCtxt();
+    if (!context) return no_memory();
+    const int options = XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING;
+    int failed = 0;
+    *out = xmlCtxtReadMemory(context, xml, (int)size, NULL, NULL, options);
+    if (!*out) {
+        const char *reason = context->lastError.message ? context->lastError.message : "not XML";
+        failed = cli_fail(CLI_EXIT_USAGE, "tool description, line %d: %.*s",
+                          context->lastError.line, (int)strcspn(reason, "\n"), reason);
+    }
+    xmlFreeParserCtxt(context);
+    return failed;
+}
+
+static int parse(const void *xml, size_t size, cli_tool **out)
+{
     if (size == 0 || size > MAX_XML_BYTES)
         return cli_fail(CLI_EXIT_USAGE, "tool description: %zu bytes, wanted 1 to %d", size,
                         MAX_XML_BYTES);
-    xmlDoc *document = read_document(xml, size);
-    if (!document) return CLI_EXIT_USAGE;
+    xmlDoc *document;
+    int failed = read_document(xml, size, &document);
+    if (failed) return failed;
     cli_tool *tool = calloc(1, sizeof *tool);
-    const int failed = tool ? parse_document(document, tool) : no_memory();
+    failed = tool ? parse_document(document, tool) : no_memory();
     xmlFreeDoc(document);
     if (failed) {
         cli_tool_free(tool);
@@ -488,6 +503,19 @@ int cli_tool_parse(const void *xml, size_t size, cli_tool **out)
     }
     *out = tool;
     return 0;
+}
+
+int cli_tool_parse(const void *xml, size_t size, cli_tool **out)
+{
+    int ran_out = 0;
+    *out = NULL;
+    xmlSetStructuredErrorFunc(&ran_out, note_error);
+    const int failed = parse(xml, size, out);
+    xmlSetStructuredErrorFunc(NULL, NULL);
+    if (!ran_out) return failed;
+    cli_tool_free(*out); /* it may lack what the parser had no memory for */
+    *out = NULL;
+    return no_memory();
 }
 
 static void free_list(char **list, size_t count)

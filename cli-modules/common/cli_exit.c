@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli_text.h"
+
 static _Thread_local char last_message[1024];
 
 int cli_exit_from_model_status(int sgm_status_value)
@@ -40,8 +42,10 @@ const char *cli_last_message(void)
 int cli_report_failure(const char *program, int code, const char *message)
 {
     fflush(stdout);
-    const size_t length = strlen(message);
-    const int ends_in_newline = length > 0 && message[length - 1] == '\n';
-    fprintf(stderr, "%s: %s%s", program, message, ends_in_newline ? "" : "\n");
+    char shown[8192]; /* a message may be a listing */
+    cli_clean_copy(shown, sizeof shown, message, 0);
+    const size_t length = strlen(shown);
+    const int ends_in_newline = length > 0 && shown[length - 1] == '\n';
+    fprintf(stderr, "%s: %s%s", program, shown, ends_in_newline ? "" : "\n");
     return code;
 }

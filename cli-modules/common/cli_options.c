@@ -6,6 +6,7 @@
 #include "cli_exit.h"
 #include "cli_number.h"
 #include "cli_suggest.h"
+#include "cli_text.h"
 
 typedef struct occurrence {
     size_t parameter;
@@ -268,6 +269,11 @@ int cli_options_check_positional(const cli_options *options, int inputs_only)
     return 0;
 }
 
+const cli_tool *cli_options_tool(const cli_options *options)
+{
+    return options->tool;
+}
+
 cli_request cli_options_request(const cli_options *options)
 {
     return options->request;
@@ -351,6 +357,7 @@ size_t cli_numbers_at(const cli_options *options, const char *name, size_t which
 
 void cli_options_print(const cli_options *options, FILE *stream)
 {
+    char shown[1024];
     for (size_t i = 0; i < options->tool->parameter_count; i++) {
         const cli_parameter *p = &options->tool->parameters[i];
         if (p->is_return) continue;
@@ -360,6 +367,8 @@ void cli_options_print(const cli_options *options, FILE *stream)
         }
         const size_t given = cli_given(options, p->name);
         for (size_t k = 0; k < (given ? given : 1); k++)
-            fprintf(stream, "%s = %s\n", p->name, cli_text_at(options, p->name, k));
+            fprintf(stream, "%s = %s\n", p->name,
+                    cli_clean_copy(shown, sizeof shown, cli_text_at(options, p->name, k),
+                                   CLI_CLEAN_LINES));
     }
 }

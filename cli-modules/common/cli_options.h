@@ -34,6 +34,9 @@ void cli_options_free(cli_options *options);
  * outputs may be missing. */
 int cli_options_check_positional(const cli_options *options, int inputs_only);
 
+/* The description that the command line was read with; borrowed. */
+const cli_tool *cli_options_tool(const cli_options *options);
+
 cli_request cli_options_request(const cli_options *options);
 int cli_options_echo(const cli_options *options);
 /* NULL when the option was not given. */

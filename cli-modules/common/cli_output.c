@@ -1,4 +1,3 @@
-#define _XOPEN_SOURCE 700
 #include "cli_output.h"
 
 #include <errno.h>
@@ -6,28 +5,16 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
-#include "cli_cancel.h"
 #include "cli_exit.h"
+#include "cli_text.h"
 
 static int cannot_write(const char *path, int reason)
 {
     return cli_fail(CLI_EXIT_OUTPUT, "cannot write %s: %s", path, strerror(reason));
 }
 
-static int write_all(int fd, const char *text, size_t size)
-{
-    while (size > 0) {
-        const ssize_t written = write(fd, text, size);
-        if (written < 0 && errno == EINTR) continue;
-        if (written < 0) return -1;
-        text += written;
-        size -= (size_t)written;
-    }
-    return 0;
-}
-
+/* A device or a pipe: nothing to replace. */
 static int write_directly(const char *path, const char *text, size_t size)
 {
     FILE *stream = fopen(path, "w");
@@ -37,60 +24,18 @@ static int write_directly(const char *path, const char *text, size_t size)
     return failed ? cannot_write(path, errno) : 0;
 }
 
-/* mkstemp makes files only the owner can read; outputs have the usual mode. */
-static void set_usual_mode(int fd)
-{
-    const mode_t mask = umask(0);
-    umask(mask);
-    if (fchmod(fd, 0666 & ~mask) != 0) return; /* file systems without modes are fine */
-}
-
-static int fill_temporary(char *temporary, const char *text, size_t size)
-{
-    const int fd = mkstemp(temporary);
-    if (fd < 0) return -1;
-    cli_temporary_add(temporary);
-    set_usual_mode(fd);
-    const int failed = write_all(fd, text, size);
-    const int reason = errno;
-    if (close(fd) == 0 && !failed) return 0;
-    if (failed) errno = reason;
-    const int kept = errno;
-    unlink(temporary);
-    cli_temporary_forget(temporary);
-    errno = kept;
-    return -1;
-}
-
-static int write_beside(const char *path, const char *target, const char *text, size_t size)
-{
-    static const char suffix[] = ".XXXXXX";
-    char *temporary = malloc(strlen(target) + sizeof suffix);
-    if (!temporary) return cannot_write(path, ENOMEM);
-    strcpy(temporary, target);
-    strcat(temporary, suffix);
-    int failed = fill_temporary(temporary, text, size);
-    if (failed) {
-        failed = cannot_write(path, errno);
-    } else if (rename(temporary, target) != 0) {
-        failed = cannot_write(path, errno);
-        unlink(temporary);
-    }
-    cli_temporary_forget(temporary);
-    free(temporary);
-    return failed;
-}
-
-int cli_write_file(const char *path, const char *text, size_t size)
+int cli_is_device(const char *path)
 {
     struct stat found;
-    const int exists = stat(path, &found) == 0;
-    if (exists && S_ISDIR(found.st_mode)) return cannot_write(path, EISDIR);
-    if (exists && !S_ISREG(found.st_mode)) return write_directly(path, text, size);
-    char *resolved = exists ? realpath(path, NULL) : NULL;
-    const int failed = write_beside(path, resolved ? resolved : path, text, size);
-    free(resolved);
-    return failed;
+    return stat(path, &found) == 0 && !S_ISREG(found.st_mode) && !S_ISDIR(found.st_mode);
+}
+
+int cli_write_file(sgio_outputs *outputs, const char *path, const char *text, size_t size)
+{
+    if (cli_is_device(path)) return write_directly(path, text, size);
+    const sgio_status status = sgio_output_write(outputs, path, text, size);
+    if (status == SGIO_OK) return 0;
+    return cli_fail(cli_exit_from_io_status(status), "%s", sgio_last_message());
 }
 
 static int reserve(cli_buffer *buffer, size_t extra)
@@ -128,11 +73,11 @@ void cli_buffer_clear(cli_buffer *buffer)
 
 void cli_return_text(cli_buffer *returns, const char *name, const char *value)
 {
-    const size_t start = returns->size;
-    cli_buffer_printf(returns, "%s = %s", name, value);
-    for (size_t i = start; i < returns->size; i++)
-        if (returns->text[i] == '\n' || returns->text[i] == '\r') returns->text[i] = ' ';
-    cli_buffer_printf(returns, "\n");
+    char *clean = strdup(value);
+    if (clean) cli_clean_text(clean, CLI_CLEAN_LINES | CLI_CLEAN_BRACKETS);
+    returns->failed |= !clean;
+    cli_buffer_printf(returns, "%s = %s\n", name, clean ? clean : "");
+    free(clean);
 }
 
 void cli_return_integer(cli_buffer *returns, const char *name, long long value)
@@ -165,5 +110,5 @@ int cli_returns_write(const cli_buffer *returns, const cli_tool *tool, const cli
     if (!path) return 0;
     if (returns->failed) return cannot_write(path, ENOMEM);
     if (check_names(returns, tool)) return CLI_EXIT_USAGE;
-    return cli_write_file(path, returns->text ? returns->text : "", returns->size);
+    return cli_write_file(NULL, path, returns->text ? returns->text : "", returns->size);
 }

@@ -5,15 +5,19 @@
 #include <stdio.h>
 
 #include "cli_options.h"
+#include "sgio/outputs.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
-/* Writes into a file beside `path` and renames it; a path that is not a regular file (/dev/stdout,
- * a pipe) is written directly, a symbolic link's target is replaced and not the link. Returns 0, or
- * CLI_EXIT_OUTPUT with a message that names the path and the reason. */
-int cli_write_file(const char *path, const char *text, size_t size);
+/* Writes a file as sgio/outputs.h does, into that set or by itself (NULL); a device or a pipe is
+ * written directly. Returns 0, or CLI_EXIT_OUTPUT with a message that names the path and the
+ * reason. */
+int cli_write_file(sgio_outputs *outputs, const char *path, const char *text, size_t size);
+
+/* 1 for what exists and is neither a file nor a folder. */
+int cli_is_device(const char *path);
 
 /* A text that grows. Start with {0}; after a failed allocation it stays empty and `failed` is set,
  * so that callers check once at the end. */

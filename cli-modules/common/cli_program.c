@@ -1,5 +1,6 @@
 #include "cli_program.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <string.h>
 #include <unistd.h>
@@ -47,6 +48,14 @@ static int answer(const cli_program *program, const void *xml, size_t xml_size)
     return flush_stdout(program->name);
 }
 
+/* With a standard stream closed, the first file that is opened would take its number, and what is
+ * printed would end up in it. */
+static void keep_standard_streams(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDONLY) < 0) return;
+}
+
 static int read_all(cli_program *program, const void *xml, size_t xml_size, int argc,
                     char *const argv[])
 {
@@ -59,6 +68,7 @@ int cli_program_begin(cli_program *program, const char *name, const void *xml, s
                       int argc, char *const argv[], const char *inputs_only, int *code)
 {
     memset(program, 0, sizeof *program);
+    keep_standard_streams();
     program->name = name;
     *code = read_all(program, xml, xml_size, argc, argv);
     if (*code == 0 && cli_options_request(program->options) != CLI_RUN) {
@@ -90,12 +100,12 @@ int cli_program_end(cli_program *program, int code, const char *message)
             message = NULL;
         }
     }
+    cli_cancel_at_once(NULL);
     if (code == CLI_EXIT_DONE) {
-        code = flush_stdout(name);
+        if (program->stdout_is_result) code = flush_stdout(name);
     } else if (code != CLI_EXIT_PARTIAL) {
         cli_report_failure(name, code, message ? message : cli_last_message());
     }
-    cli_temporary_remove_all();
     release(program);
     return code;
 }

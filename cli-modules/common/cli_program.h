@@ -29,6 +29,7 @@ typedef struct cli_program {
     cli_warnings warnings; /* hand &program.warnings to cli_warn */
     cli_buffer returns;    /* fill with cli_return_*; written by cli_program_end */
     int slicer;            /* --returnparameterfile was given */
+    int stdout_is_result;  /* set it when what is asked for goes to standard output */
 } cli_program;
 
 /* Reads the description and the command line and answers --help, --xml and --version. When the
@@ -39,7 +40,9 @@ int cli_program_begin(cli_program *program, const char *name, const void *xml, s
                       int argc, char *const argv[], const char *inputs_only, int *code);
 
 /* Ends the program: writes the return values if `code` is DONE or PARTIAL, says cli_last_message()
- * on stderr if it is another one, removes temporary files, releases everything. `message` replaces
+ * on stderr if it is another one, releases everything. Lines that standard
+ * output did not take (a full disk, a closed one) make the run fail with CLI_EXIT_OUTPUT only when
+ * they are its result: else the files are, and they are there. `message` replaces
  * cli_last_message() when not NULL (messages of other libraries). Returns the exit code. */
 int cli_program_end(cli_program *program, int code, const char *message);
 

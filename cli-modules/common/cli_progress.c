@@ -2,8 +2,10 @@
 
 #include <math.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "cli_clock.h"
+#include "cli_text.h"
 
 enum {
     STEPS = 120,                            /* updates for the fraction alone */
@@ -11,22 +13,10 @@ enum {
     BAR_WIDTH = 30
 };
 
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 /* Slicer cuts its tags out of the log with [^<]*, and a line break would end the message. */
 static void copy_text(char *out, size_t size, const char *text)
 {
-    size_t i = 0;
-    for (; text[i] && i + 1 < size; i++) {
-        const char c = text[i];
-        out[i] = (char)(c == '<' ? '(' : c == '>' ? ')' : (unsigned char)c < ' ' ? ' ' : c);
-    }
-    out[i] = '\0';
+    cli_clean_copy(out, size, text, CLI_CLEAN_LINES | CLI_CLEAN_BRACKETS);
 }
 
 cli_progress_mode cli_progress_choose(int slicer)
@@ -49,7 +39,7 @@ void cli_progress_start(cli_progress *progress, cli_progress_mode mode, FILE *st
     progress->mode = mode;
     progress->stream = stream;
     progress->shown = -1;
-    progress->started = now();
+    progress->started = cli_clock();
     copy_text(progress->name, sizeof progress->name, name);
     copy_text(progress->comment, sizeof progress->comment, comment);
     if (mode != CLI_PROGRESS_SLICER) return;
@@ -112,7 +102,7 @@ void cli_progress_end(cli_progress *progress)
     if (progress->mode == CLI_PROGRESS_SLICER) {
         fprintf(progress->stream, "<filter-end>\n<filter-name>%s</filter-name>\n<filter-time>",
                 progress->name);
-        write_number(progress->stream, now() - progress->started);
+        write_number(progress->stream, cli_clock() - progress->started);
         fputs("</filter-time>\n</filter-end>\n", progress->stream);
         fflush(progress->stream);
     } else if (progress->bar_open) {

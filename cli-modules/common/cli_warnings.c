@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli_text.h"
+
 static int is_known(const cli_warnings *w, const char *sentence)
 {
     for (size_t i = 0; i < w->count; i++)
@@ -14,8 +16,7 @@ static int is_known(const cli_warnings *w, const char *sentence)
 static char *one_line(const char *sentence)
 {
     char *copy = strdup(sentence);
-    for (char *c = copy; c && *c; c++)
-        if (*c == '\n' || *c == '\r') *c = ' ';
+    if (copy) cli_clean_text(copy, CLI_CLEAN_LINES | CLI_CLEAN_BRACKETS);
     return copy;
 }
 
@@ -28,7 +29,7 @@ void cli_warn(void *warnings, const char *sentence)
         return;
     }
     if (!w->quiet) {
-        printf("warning: %s\n", copy ? copy : sentence);
+        printf("warning: %s\n", copy ? copy : "(no memory for a warning)");
         fflush(stdout);
     }
     char **grown = copy ? realloc(w->sentences, (w->count + 1) * sizeof *grown) : NULL;

@@ -17,8 +17,8 @@ typedef struct cli_warnings {
 } cli_warnings;
 
 /* Prints "warning: sentence" and keeps it; the shape of sgio_warning_fn, `warnings` being a
- * cli_warnings. A sentence that was said before is dropped; line breaks become blanks. When memory
- * is short it is printed but not kept. */
+ * cli_warnings. A sentence that was said before is dropped. What came from files is made harmless
+ * first (cli_text.h). */
 void cli_warn(void *warnings, const char *sentence);
 
 /* All sentences joined by "; ", or "none": the return value. malloc'ed, NULL when out of memory. */

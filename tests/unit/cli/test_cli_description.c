@@ -1,6 +1,8 @@
 /* Descriptions that must be refused, each with a sentence. */
 #include "cli_test.h"
 
+#include <libxml/parser.h>
+
 #include "cli_description.h"
 #include "cli_exit.h"
 
@@ -106,11 +108,63 @@ static void texts_are_tidied(void **state)
     cli_tool_free(tool);
 }
 
+/* The XML parser's memory, which runs out after `left` further requests (-1: never). */
+static long left = -1;
+
+static int granted(void)
+{
+    if (left > 0) left--;
+    return left != 0;
+}
+
+static void *scarce_malloc(size_t size)
+{
+    return granted() ? malloc(size) : NULL;
+}
+
+static void *scarce_realloc(void *memory, size_t size)
+{
+    return granted() ? realloc(memory, size) : NULL;
+}
+
+static char *scarce_strdup(const char *text)
+{
+    return granted() ? strdup(text) : NULL;
+}
+
+static void memory_that_runs_out_is_no_usage_error(void **state)
+{
+    (void)state;
+    static const char xml[] =
+        HEAD "<executable><title>t &amp; u</title><parameters advanced='true'><label>l</label>"
+             "<image fileExtensions='.a,.b' multiple='true'><name>n</name>"
+             "<longflag alias='old older'>n</longflag></image><integer><name>i</name>"
+             "<index>0</index><default>3</default></integer></parameters></executable>";
+    int code = CLI_EXIT_MEMORY, failures = 0;
+    for (long requests = 1; code; requests++) {
+        cli_tool *tool;
+        left = requests;
+        code = cli_tool_parse(xml, sizeof xml - 1, &tool);
+        left = -1;
+        if (code && code != CLI_EXIT_MEMORY)
+            fail_msg("after %ld requests: exit code %d, %s", requests, code, cli_last_message());
+        if (!code) assert_string_equal(tool->parameters[0].file_extensions, ".a,.b");
+        if (!code) assert_string_equal(tool->title, "t & u");
+        failures += code != 0;
+        cli_tool_free(code ? NULL : tool);
+    }
+    assert_true(failures > 50);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(other_documents_are_refused), cmocka_unit_test(entities_are_not_expanded),
-        cmocka_unit_test(wrong_parameters_are_refused),
-        cmocka_unit_test(names_and_flags_are_unique), cmocka_unit_test(texts_are_tidied)};
+    xmlMemSetup(free, scarce_malloc, scarce_realloc, scarce_strdup);
+    xmlInitParser();
+    const struct CMUnitTest tests[] = {cmocka_unit_test(other_documents_are_refused),
+                                       cmocka_unit_test(entities_are_not_expanded),
+                                       cmocka_unit_test(wrong_parameters_are_refused),
+                                       cmocka_unit_test(names_and_flags_are_unique),
+                                       cmocka_unit_test(texts_are_tidied),
+                                       cmocka_unit_test(memory_that_runs_out_is_no_usage_error)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -52,8 +52,8 @@ static void files_are_replaced_whole(void **state)
     (void)state;
     struct stat found;
     umask(022);
-    assert_int_equal(cli_write_file("a.txt", "old", 3), 0);
-    assert_int_equal(cli_write_file("a.txt", "new text", 8), 0);
+    assert_int_equal(cli_write_file(NULL, "a.txt", "old", 3), 0);
+    assert_int_equal(cli_write_file(NULL, "a.txt", "new text", 8), 0);
     check_content("a.txt", "new text");
     assert_int_equal(stat("a.txt", &found), 0);
     assert_int_equal(found.st_mode & 0777, 0644);
@@ -64,9 +64,9 @@ static void links_stay_links(void **state)
 {
     (void)state;
     struct stat found;
-    assert_int_equal(cli_write_file("target", "1", 1), 0);
+    assert_int_equal(cli_write_file(NULL, "target", "1", 1), 0);
     assert_int_equal(symlink("target", "link"), 0);
-    assert_int_equal(cli_write_file("link", "22", 2), 0);
+    assert_int_equal(cli_write_file(NULL, "link", "22", 2), 0);
     assert_int_equal(lstat("link", &found), 0);
     assert_true(S_ISLNK(found.st_mode));
     check_content("target", "22");
@@ -76,12 +76,12 @@ static void links_stay_links(void **state)
 static void impossible_files_are_explained(void **state)
 {
     (void)state;
-    assert_int_equal(cli_write_file("no/such/folder/a", "x", 1), CLI_EXIT_OUTPUT);
+    assert_int_equal(cli_write_file(NULL, "no/such/folder/a", "x", 1), CLI_EXIT_OUTPUT);
     assert_string_equal(cli_last_message(),
-                        "cannot write no/such/folder/a: No such file or directory");
-    assert_int_equal(cli_write_file(".", "x", 1), CLI_EXIT_OUTPUT);
-    assert_contains(cli_last_message(), "Is a directory");
-    assert_int_equal(cli_write_file("/dev/full", "x", 1), CLI_EXIT_OUTPUT);
+                        "cannot write no/such/folder/a: there is no folder no/such/folder");
+    assert_int_equal(cli_write_file(NULL, ".", "x", 1), CLI_EXIT_OUTPUT);
+    assert_contains(cli_last_message(), "it is a folder");
+    assert_int_equal(cli_write_file(NULL, "/dev/full", "x", 1), CLI_EXIT_OUTPUT);
     assert_contains(cli_last_message(), "No space left");
     assert_int_equal(count_files(0), 0);
 }
@@ -207,9 +207,6 @@ static int cancelled_run(void)
     cli_program program;
     char *argv[] = {(char *)"tool"};
     begin(&program, argv, 1);
-    FILE *unfinished = fopen("out.tmp", "w");
-    fclose(unfinished);
-    cli_temporary_add("out.tmp");
     if (cli_cancelled(NULL)) return 98;
     raise(SIGTERM);
     if (!cli_cancelled(NULL)) return 97;
@@ -219,26 +216,48 @@ static int cancelled_run(void)
 static int cancelled_twice(void)
 {
     cli_cancel_install();
-    FILE *unfinished = fopen("out.tmp", "w");
-    fclose(unfinished);
-    cli_temporary_add("out.tmp");
-    cli_temporary_add("forgotten");
-    cli_temporary_forget("forgotten");
     raise(SIGINT);
     raise(SIGINT);
     return 96;
 }
 
-static void cancelling_leaves_no_temporary(void **state)
+static int cancelled_while_reading(void)
+{
+    cli_cancel_install();
+    cli_cancel_at_once("tool");
+    raise(SIGINT);
+    return 95;
+}
+
+static int cancelled_before_reading(void)
+{
+    cli_cancel_install();
+    raise(SIGINT);
+    cli_cancel_at_once("tool");
+    return 94;
+}
+
+static int cancelled_after_reading(void)
+{
+    cli_cancel_install();
+    cli_cancel_at_once("tool");
+    cli_cancel_at_once(NULL);
+    raise(SIGINT);
+    return cli_cancelled(NULL) ? 0 : 93;
+}
+
+static void cancelling_ends_with_130(void **state)
 {
     (void)state;
     char errors[512];
     assert_int_equal(run_child(cancelled_run, errors, sizeof errors), 130);
     assert_string_equal(errors, "tool: cancelled\n");
-    assert_int_equal(count_files(0), 0);
-    assert_int_equal(cli_write_file("forgotten", "x", 1), 0);
     assert_int_equal(run_child(cancelled_twice, errors, sizeof errors), 130);
-    assert_int_equal(count_files(1), 1);
+    assert_int_equal(run_child(cancelled_while_reading, errors, sizeof errors), 130);
+    assert_string_equal(errors, "tool: cancelled\n");
+    assert_int_equal(run_child(cancelled_before_reading, errors, sizeof errors), 130);
+    assert_string_equal(errors, "tool: cancelled\n");
+    assert_int_equal(run_child(cancelled_after_reading, errors, sizeof errors), 0);
 }
 
 static void statuses_become_exit_codes(void **state)
@@ -275,7 +294,7 @@ int main(void)
                                        cmocka_unit_test(impossible_files_are_explained),
                                        cmocka_unit_test(return_values_are_written_on_success),
                                        cmocka_unit_test(failures_say_one_line),
-                                       cmocka_unit_test(cancelling_leaves_no_temporary),
+                                       cmocka_unit_test(cancelling_ends_with_130),
                                        cmocka_unit_test(statuses_become_exit_codes),
                                        cmocka_unit_test(warnings_are_kept_once)};
     return cmocka_run_group_tests(tests, enter_folder, leave_folder);

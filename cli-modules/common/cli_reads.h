@@ -1,0 +1,19 @@
+/* What is read beside a file that was named. */
+#ifndef PROMPTSEG_CLI_READS_H
+#define PROMPTSEG_CLI_READS_H
+
+typedef void (*cli_read_fn)(void *user, const char *path);
+
+/* Calls `found` for each file that is read with `path`: the data files that a detached header
+ * (.nhdr, .mhd) names, the other half of a .hdr/.img pair, the folder of a DICOM file or of
+ * numbered pictures. */
+void cli_reads_with(const char *path, cli_read_fn found, void *user);
+
+/* 1 when the file begins like DICOM: "DICM" after 128 bytes. */
+int cli_is_dicom(const char *path);
+
+/* 1 when reading the folder would read this file of it: DICOM, or a picture where the folder holds
+ * no DICOM file. */
+int cli_is_read_in_folder(const char *folder, const char *path);
+
+#endif

@@ -1,0 +1,164 @@
+#include "case.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "bridge.h"
+#include "cli_clock.h"
+#include "cli_exit.h"
+
+static int read_volume(pipeline_case *work)
+{
+    const sgio_read_options how = {.series = work->options->series,
+                                   .allow_gaps = work->options->allow_gaps,
+                                   .warn = cli_warn,
+                                   .warn_user = work->warnings,
+                                   .progress = bridge_stop};
+    const double start = cli_clock();
+    int failed = bridge_from_io(sgio_volume_read(work->options->input, &how, &work->volume));
+    work->seconds_read = cli_clock() - start;
+    return failed;
+}
+
+/* --------------------------------------------------------------------------- reading prompts */
+
+static int add_flags(pipeline_case *work)
+{
+    const case_options *o = work->options;
+    sgio_prompts *prompts = &work->prompts;
+    sgio_status status = SGIO_OK;
+    for (size_t i = 0; status == SGIO_OK && i < o->foreground.count; i++)
+        status = sgio_prompts_add_point_text(prompts, o->segment_name, o->foreground.items[i], 1);
+    for (size_t i = 0; status == SGIO_OK && i < o->background.count; i++)
+        status = sgio_prompts_add_point_text(prompts, o->segment_name, o->background.items[i], 0);
+    for (size_t i = 0; status == SGIO_OK && i < o->roi.count; i++)
+        status = sgio_prompts_add_roi_text(prompts, o->segment_name, o->roi.items[i]);
+    return bridge_from_io(status);
+}
+
+static int add_files(pipeline_case *work)
+{
+    const option_texts *files = &work->options->prompts;
+    const sgio_prompts_options how = {
+        .unnamed = work->options->segment_name, .warn = cli_warn, .warn_user = work->warnings};
+    int failed = 0;
+    for (size_t i = 0; i < files->count && !failed; i++)
+        failed = bridge_from_io(sgio_prompts_read(files->items[i], &how, &work->prompts));
+    return failed;
+}
+
+static int read_prompts(pipeline_case *work)
+{
+    const case_options *o = work->options;
+    int failed = add_flags(work);
+    if (!failed) failed = add_files(work);
+    if (failed) return failed;
+    if (work->prompts.segment_count == 0)
+        return cli_fail(CLI_EXIT_PROMPT, "nothing to look for: give a point inside the object "
+                                         "(--foreground x,y,z), a box (--roi) or a prompt file "
+                                         "(--prompts)");
+    if (o->has_colour) sgio_prompts_set_colour(&work->prompts, o->segment_name, o->colour);
+    return 0;
+}
+
+/* -------------------------------------------------------------------------------- initial mask */
+
+/* Index of the segment of that name that holds voxels, -1: there is none. */
+static int find_initial(const pipeline_case *work, const char *name)
+{
+    int index = sgio_segmentation_find(&work->initial, name);
+    return index >= 0 && work->initial.segments[index].voxels > 0 ? index : -1;
+}
+
+static int has_initial(void *work, const char *name)
+{
+    return find_initial(work, name) >= 0;
+}
+
+static int read_initial(pipeline_case *work)
+{
+    const sgio_segmentation_read_options how = {.grid = &work->volume.geometry,
+                                                .warn = cli_warn,
+                                                .warn_user = work->warnings,
+                                                .progress = bridge_stop};
+    if (!work->options->initial)
+        return bridge_from_io(sgio_segmentation_init(&work->initial, &work->volume.geometry));
+    int failed =
+        bridge_from_io(sgio_segmentation_read(work->options->initial, &how, &work->initial));
+    /* The output carries exactly the input's geometry, not a copy rounded by another format. */
+    if (!failed) work->initial.geometry = work->volume.geometry;
+    return failed;
+}
+
+static int take_mask(const pipeline_case *work, sgm_object *object)
+{
+    const int64_t *size = work->volume.geometry.size;
+    const int index = find_initial(work, object->name);
+    if (index < 0) return 0;
+    uint8_t *mask = malloc((size_t)size[0] * (size_t)size[1] * (size_t)size[2]);
+    if (!mask)
+        return cli_fail(CLI_EXIT_MEMORY, "no memory for the initial mask of %s", object->name);
+    sgio_segmentation_get_mask(&work->initial, (size_t)index, mask);
+    object->mask = mask;
+    return 0;
+}
+
+/* -------------------------------------------------------------------------------------- objects */
+
+static int make_object(const pipeline_case *work, const sgio_prompt_segment *segment,
+                       sgm_object *object)
+{
+    const sgio_geometry *grid = &work->volume.geometry;
+    sgm_seed *seeds = calloc(segment->point_count + 1, sizeof *seeds);
+    sgm_roi *rois = calloc(segment->box_count + 1, sizeof *rois);
+    object->name = segment->name;
+    object->seeds = seeds;
+    object->rois = rois;
+    if (!seeds || !rois) return cli_fail(CLI_EXIT_MEMORY, "no memory for prompts");
+    object->seed_count = segment->point_count;
+    object->roi_count = segment->box_count;
+    for (size_t i = 0; i < segment->point_count; i++)
+        bridge_seed(grid, &segment->points[i], &seeds[i]);
+    for (size_t i = 0; i < segment->box_count; i++)
+        bridge_roi(grid, &segment->boxes[i], &rois[i]);
+    return take_mask(work, object);
+}
+
+static int make_objects(pipeline_case *work)
+{
+    const size_t count = work->prompts.segment_count;
+    int failed = bridge_from_io(
+        sgio_prompts_check(&work->prompts, &work->volume.geometry, has_initial, work));
+    if (failed) return failed;
+    work->objects = calloc(count + 1, sizeof *work->objects);
+    if (!work->objects) return cli_fail(CLI_EXIT_MEMORY, "no memory for prompts");
+    for (size_t i = 0; !failed && i < count; i++)
+        failed = make_object(work, &work->prompts.segments[i], &work->objects[i]);
+    return failed;
+}
+
+int pipeline_case_read(const case_options *options, cli_warnings *warnings, pipeline_case *out)
+{
+    memset(out, 0, sizeof *out);
+    out->options = options;
+    out->warnings = warnings;
+    int failed = read_volume(out);
+    if (!failed) failed = read_prompts(out);
+    if (!failed) failed = read_initial(out);
+    if (!failed) failed = make_objects(out);
+    return failed;
+}
+
+void pipeline_case_clear(pipeline_case *work)
+{
+    for (size_t i = 0; work->objects && i < work->prompts.segment_count; i++) {
+        free((void *)work->objects[i].seeds);
+        free((void *)work->objects[i].rois);
+        free((void *)work->objects[i].mask);
+    }
+    free(work->objects);
+    sgio_segmentation_clear(&work->initial);
+    sgio_prompts_clear(&work->prompts);
+    sgio_volume_clear(&work->volume);
+    memset(work, 0, sizeof *work);
+}

@@ -1,0 +1,153 @@
+#include "options.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli_exit.h"
+#include "sgio/labelmap.h"
+
+static const char *const axes[] = {"auto", "axial", "coronal", "sagittal", "i", "j", "k"};
+static const char *const windows[] = {"auto", "none",    "percentile", "brain",
+                                      "lung", "abdomen", "bone",       "mediastinum"};
+static const char *const devices[] = {"auto", "cpu", "cuda"};
+static const char *const precisions[] = {"auto", "fp32", "bf16"};
+static const char *const path_words[] = {"given", "relative", "none"};
+
+/* Index of a word in a list, -1 if it is not there. */
+static int word_in(const char *word, const char *const list[], int count)
+{
+    for (int i = 0; i < count; i++)
+        if (!strcmp(word, list[i])) return i;
+    return -1;
+}
+
+static const char *text_or_null(const cli_options *options, const char *name)
+{
+    return cli_given(options, name) ? cli_text(options, name) : NULL;
+}
+
+static int read_texts(const cli_options *options, const char *name, option_texts *out)
+{
+    out->count = cli_given(options, name);
+    out->items = calloc(out->count + 1, sizeof *out->items);
+    if (!out->items) {
+        out->count = 0;
+        return cli_fail(CLI_EXIT_MEMORY, "out of memory while reading the command line");
+    }
+    for (size_t i = 0; i < out->count; i++)
+        out->items[i] = cli_text_at(options, name, i);
+    return 0;
+}
+
+/* "low,high" with low < high. */
+static int manual_window(const char *text, sgm_volume_options *volume)
+{
+    char *end = NULL;
+    volume->window = SGM_WINDOW_MANUAL;
+    volume->window_low = strtod(text, &end);
+    if (end != text && *end == ',') {
+        const char *second = end + 1;
+        volume->window_high = strtod(second, &end);
+        if (end != second && !*end && volume->window_high - volume->window_low > 0 &&
+            volume->window_high - volume->window_low < 1e30)
+            return 0;
+    }
+    return cli_fail(CLI_EXIT_USAGE,
+                    "--window %s: wanted auto, none, percentile, brain, lung, abdomen, bone, "
+                    "mediastinum, or two numbers low,high",
+                    text);
+}
+
+static int read_colour(const cli_options *options, case_options *work)
+{
+    double colour[4];
+    work->has_colour = cli_given(options, "segmentColor") > 0;
+    if (!work->has_colour) return 0;
+    size_t count = cli_numbers_at(options, "segmentColor", 0, colour, 4);
+    for (size_t i = 0; i < 3 && count == 3; i++)
+        if (!(colour[i] >= 0 && colour[i] <= 1)) count = 0;
+    if (count != 3)
+        return cli_fail(CLI_EXIT_USAGE,
+                        "--segmentColor %s: wanted red,green,blue, each from 0 to 1",
+                        cli_text(options, "segmentColor"));
+    memcpy(work->colour, colour, sizeof work->colour);
+    return 0;
+}
+
+static void read_engine(const cli_options *options, engine_options *engine)
+{
+    engine->model = text_or_null(options, "model");
+    engine->variant = cli_text(options, "variant");
+    engine->device = (sgm_device)word_in(cli_text(options, "device"), devices, 3);
+    engine->precision = (sgm_precision)word_in(cli_text(options, "precision"), precisions, 3);
+    engine->threads = (int)cli_integer(options, "threads");
+    engine->cache = text_or_null(options, "cache");
+    engine->cache_limit = (uint64_t)cli_integer(options, "cacheLimit") << 20;
+}
+
+static int read_slicing(const cli_options *options, sgm_volume_options *volume)
+{
+    const char *window = cli_text(options, "window");
+    const int known = word_in(window, windows, 8);
+    volume->axis = (sgm_axis)word_in(cli_text(options, "axis"), axes, 7);
+    volume->no_propagation = !strcmp(cli_text(options, "propagate"), "none");
+    volume->max_slices = (int)cli_integer(options, "maxSlices");
+    volume->keep_largest = cli_switch(options, "keepLargest");
+    volume->fill_holes = cli_switch(options, "fillHoles");
+    volume->window = (sgm_window)known;
+    return known < 0 ? manual_window(window, volume) : 0;
+}
+
+static int read_prompts(const cli_options *options, case_options *work)
+{
+    int failed = read_texts(options, "foreground", &work->foreground);
+    if (!failed) failed = read_texts(options, "background", &work->background);
+    if (!failed) failed = read_texts(options, "roi", &work->roi);
+    if (!failed) failed = read_texts(options, "prompts", &work->prompts);
+    work->initial = text_or_null(options, "initial");
+    work->segment_name = cli_text(options, "segmentName");
+    return failed;
+}
+
+static int read_case(const cli_options *options, case_options *work)
+{
+    work->input = cli_text(options, "input");
+    work->series = text_or_null(options, "series");
+    work->allow_gaps = cli_switch(options, "allowGaps");
+    int failed = read_prompts(options, work);
+    if (failed) return failed;
+    if (cli_integer(options, "classIndex") >= 0)
+        return cli_fail(CLI_EXIT_USAGE, "--class: no model of this version is prompted by class");
+    if (!*work->segment_name)
+        return cli_fail(CLI_EXIT_USAGE, "--segmentName is empty: every segment needs a name");
+    failed = read_slicing(options, &work->volume);
+    return failed ? failed : read_colour(options, work);
+}
+
+static int read_result(const cli_options *options, result_options *result)
+{
+    result->output = cli_text(options, "output");
+    result->report = text_or_null(options, "report");
+    result->picture = text_or_null(options, "picture");
+    result->paths = (report_paths)word_in(cli_text(options, "reportPaths"), path_words, 3);
+    if (sgio_segmentation_can_write(result->output)) return 0;
+    return cli_fail(CLI_EXIT_USAGE, "%s: the output's name must end in %s", result->output,
+                    sgio_segmentation_endings());
+}
+
+int pipeline_options_read(const cli_options *options, pipeline_options *out)
+{
+    memset(out, 0, sizeof *out);
+    read_engine(options, &out->engine);
+    int failed = read_result(options, &out->result);
+    return failed ? failed : read_case(options, &out->work);
+}
+
+void pipeline_options_clear(pipeline_options *options)
+{
+    free(options->work.foreground.items);
+    free(options->work.background.items);
+    free(options->work.roi.items);
+    free(options->work.prompts.items);
+    memset(options, 0, sizeof *options);
+}

@@ -1,0 +1,62 @@
+/* PromptSeg's command line as a typed struct: read and checked once, here; no other part of the
+ * pipeline looks an option up by its name. Texts are borrowed from the cli_options. */
+#ifndef PROMPTSEG_PIPELINE_OPTIONS_H
+#define PROMPTSEG_PIPELINE_OPTIONS_H
+
+#include "cli_options.h"
+#include "segmodel/volume.h"
+
+/* What does the work: made once, serves many cases. */
+typedef struct engine_options {
+    const char *model; /* NULL: the bundled one */
+    const char *variant;
+    sgm_device device;
+    sgm_precision precision;
+    int threads;          /* 0: one per core */
+    const char *cache;    /* NULL: none */
+    uint64_t cache_limit; /* bytes */
+} engine_options;
+
+typedef struct option_texts {
+    const char **items; /* the array is owned, the texts are not */
+    size_t count;
+} option_texts;
+
+/* What is segmented: one volume, its prompts, an earlier segmentation. */
+typedef struct case_options {
+    const char *input;
+    const char *series; /* NULL: there must be one */
+    int allow_gaps;
+    option_texts foreground, background, roi, prompts;
+    const char *initial; /* NULL: none */
+    const char *segment_name;
+    int has_colour;
+    double colour[3];
+    sgm_volume_options volume; /* axis, window, propagation; store and progress are the engine's */
+} case_options;
+
+/* How much of a path a report shows. */
+typedef enum report_paths {
+    REPORT_PATHS_GIVEN,
+    REPORT_PATHS_RELATIVE,
+    REPORT_PATHS_NONE
+} report_paths;
+
+typedef struct result_options {
+    const char *output;
+    const char *report, *picture; /* NULL: none */
+    report_paths paths;
+} result_options;
+
+typedef struct pipeline_options {
+    engine_options engine;
+    case_options work;
+    result_options result;
+} pipeline_options;
+
+/* Reads `options` (of PromptSeg's description) into *out. 0; CLI_EXIT_USAGE with a message; or
+ * CLI_EXIT_MEMORY. Release with pipeline_options_clear, also after a failure. */
+int pipeline_options_read(const cli_options *options, pipeline_options *out);
+void pipeline_options_clear(pipeline_options *options);
+
+#endif

@@ -1,0 +1,33 @@
+/* What a report shows of the paths of a run: all, relative to the report, or nothing. */
+#ifndef PROMPTSEG_PIPELINE_REPORT_PATHS_H
+#define PROMPTSEG_PIPELINE_REPORT_PATHS_H
+
+#include "options.h"
+
+/* One path of the run. */
+typedef struct known_path {
+    const char *path; /* as given */
+    const char *role; /* "the input": stands for it inside sentences where paths are left out */
+    char *shown;      /* owned; NULL: left out */
+} known_path;
+
+typedef struct known_paths {
+    report_paths how;
+    known_path *items;
+    size_t count;
+} known_paths;
+
+/* Fills *out for a report at options->report. 0, or CLI_EXIT_MEMORY. */
+int known_paths_make(const case_options *work, const result_options *options, const char *model,
+                     known_paths *out);
+void known_paths_clear(known_paths *paths);
+
+/* What stands in the report for this path; NULL: nothing. Unknown paths are left out too, unless
+ * all are shown. */
+const char *known_paths_show(const known_paths *paths, const char *path);
+
+/* The sentence with every known path, and every folder of one, replaced; malloc'ed, NULL when out
+ * of memory. */
+char *known_paths_replace(const known_paths *paths, const char *sentence);
+
+#endif

@@ -1,0 +1,124 @@
+#include "result.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "bridge.h"
+#include "cli_cancel.h"
+#include "cli_clock.h"
+#include "cli_exit.h"
+#include "result_report.h"
+#include "sgio/picture.h"
+
+/* -------------------------------------------------------------------------------- segmentation */
+
+static int collect_object(pipeline_result *result, const pipeline_case *work, size_t i)
+{
+    const sgio_prompt_segment *prompt = &work->prompts.segments[i];
+    const int found = sgio_segmentation_find(&result->segmentation, prompt->name);
+    size_t index = (size_t)found;
+    sgio_status status = SGIO_OK;
+    if (found < 0)
+        status = sgio_segmentation_add(&result->segmentation, prompt->name,
+                                       prompt->has_colour ? prompt->colour : NULL, &index);
+    if (status == SGIO_OK)
+        status =
+            sgio_segmentation_set_mask(&result->segmentation, index, result->found.objects[i].mask);
+    if (status == SGIO_OK && result->found.objects[i].voxels == 0) {
+        char sentence[256];
+        snprintf(sentence, sizeof sentence, "segment %.180s is empty", prompt->name);
+        cli_warn(work->warnings, sentence);
+    }
+    return bridge_from_io(status);
+}
+
+int pipeline_result_make(pipeline_engine *engine, pipeline_case *work, engine_progress progress,
+                         pipeline_result *out)
+{
+    const double start = cli_clock();
+    memset(out, 0, sizeof *out);
+    int failed = pipeline_engine_segment(engine, work, progress, &out->found);
+    out->seconds_predict = cli_clock() - start;
+    if (failed) return failed;
+    out->segmentation = work->initial;
+    memset(&work->initial, 0, sizeof work->initial);
+    for (size_t i = 0; i < work->prompts.segment_count && !failed; i++)
+        failed = collect_object(out, work, i);
+    return failed;
+}
+
+void pipeline_result_clear(pipeline_result *result)
+{
+    sgm_volume_result_clear(&result->found);
+    sgio_segmentation_clear(&result->segmentation);
+    memset(result, 0, sizeof *result);
+}
+
+double pipeline_result_ml(const pipeline_result *result, const pipeline_case *work, size_t i)
+{
+    const int index = sgio_segmentation_find(&result->segmentation, work->prompts.segments[i].name);
+    return sgio_segmentation_ml(&result->segmentation, (size_t)index);
+}
+
+double pipeline_result_quality(const pipeline_result *result, size_t i)
+{
+    const sgm_object_result *object = &result->found.objects[i];
+    double sum = 0;
+    for (size_t k = 0; k < object->slice_count; k++)
+        sum += object->slices[k].predicted_iou;
+    return object->slice_count ? sum / (double)object->slice_count : 0;
+}
+
+/* --------------------------------------------------------------------------------------- files */
+
+int pipeline_result_check(const pipeline_case *work, const result_options *options)
+{
+    const sgio_segmentation_write_options how = {.source = &work->volume,
+                                                 .source_path = work->options->input};
+    return bridge_from_io(
+        sgio_segmentation_check_write(options->output, &work->volume.geometry, &how));
+}
+
+static int write_segmentation(pipeline_result *result, const pipeline_case *work, const char *path,
+                              sgio_outputs *outputs)
+{
+    const sgio_segmentation_write_options how = {.source = &work->volume,
+                                                 .source_path = work->options->input,
+                                                 .prompts = &work->prompts,
+                                                 .outputs = outputs,
+                                                 .warn = cli_warn,
+                                                 .warn_user = work->warnings,
+                                                 .progress = bridge_stop};
+    const double start = cli_clock();
+    int failed = bridge_from_io(sgio_segmentation_write(&result->segmentation, path, &how, NULL));
+    result->seconds_write = cli_clock() - start;
+    return failed;
+}
+
+static int write_picture(const pipeline_result *result, const pipeline_case *work, const char *path,
+                         sgio_outputs *outputs)
+{
+    const sgio_picture_options how = {.axis = result->found.axis,
+                                      .window = {result->found.window[0], result->found.window[1]}};
+    return bridge_from_io(sgio_picture_write(outputs, path, &work->volume, &result->segmentation,
+                                             &work->prompts, &how));
+}
+
+/* All outputs appear together: a report never speaks of a segmentation that could not be written.
+ * It comes last, because it tells how the writing went. */
+int pipeline_result_write(pipeline_result *result, const pipeline_engine *engine,
+                          const pipeline_case *work, const result_options *options,
+                          const result_maker *maker)
+{
+    sgio_outputs *outputs = NULL;
+    int failed = bridge_from_io(sgio_outputs_create(&outputs));
+    if (!failed && options->picture)
+        failed = write_picture(result, work, options->picture, outputs);
+    if (!failed) failed = write_segmentation(result, work, options->output, outputs);
+    if (!failed && options->report)
+        failed = result_report_write(result, engine, work, options, maker, outputs);
+    if (!failed && cli_cancelled(NULL)) failed = cli_fail(CLI_EXIT_CANCELLED, "cancelled");
+    if (!failed) failed = bridge_from_io(sgio_outputs_commit(outputs));
+    sgio_outputs_destroy(outputs);
+    return failed;
+}

@@ -1,0 +1,40 @@
+/* What a case becomes: the segmentation, and the files that tell of it. */
+#ifndef PROMPTSEG_PIPELINE_RESULT_H
+#define PROMPTSEG_PIPELINE_RESULT_H
+
+#include "engine.h"
+#include "sgio/labelmap.h"
+
+typedef struct pipeline_result {
+    sgio_segmentation segmentation; /* the initial one with the segments of this run */
+    sgm_volume_result found;        /* one object per prompted segment */
+    double seconds_predict, seconds_write;
+} pipeline_result;
+
+/* Asks the engine. The initial segmentation moves from the case into the result; empty segments
+ * are warnings. 0, or an exit code with a message. Release with pipeline_result_clear, also after
+ * a failure. */
+int pipeline_result_make(pipeline_engine *engine, pipeline_case *work, engine_progress progress,
+                         pipeline_result *out);
+void pipeline_result_clear(pipeline_result *result);
+
+/* Who made the result, for its report. */
+typedef struct result_maker {
+    const char *program, *version;
+    double started; /* cli_clock() at the beginning of the run */
+} result_maker;
+
+/* Whether <output> can hold a segmentation of this case: to be asked before the engine is. */
+int pipeline_result_check(const pipeline_case *work, const result_options *options);
+
+/* Writes picture, report and segmentation, all or none; what is lost in them is a warning. 0, or
+ * an exit code with a message. */
+int pipeline_result_write(pipeline_result *result, const pipeline_engine *engine,
+                          const pipeline_case *work, const result_options *options,
+                          const result_maker *maker);
+
+/* Of the i-th prompted segment. */
+double pipeline_result_ml(const pipeline_result *result, const pipeline_case *work, size_t i);
+double pipeline_result_quality(const pipeline_result *result, size_t i);
+
+#endif
