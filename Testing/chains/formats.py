@@ -4,7 +4,7 @@ import re
 import shutil
 import subprocess
 
-from chain import (BRAIN, LIVER, TUMOUR_BOX, TUMOUR_POINT, Chain, numbers, read_nrrd, require,
+from chain import (BRAIN, LIVER, TUMOUR_BOX, TUMOUR_POINT, Chain, numbers, read_nrrd, require, run,
                    triples)
 
 FORMATS = ("seg.nrrd", "nrrd", "nii.gz", "nii", "mha")
@@ -22,6 +22,7 @@ def dicom_fields(path):
 def check_dicom(output):
     if not shutil.which("dcmdump"):
         print("absent, not checked against: dcmdump")
+        Chain.unread.append("dcmdump")
         return
     slices = [dicom_fields(os.path.join(LIVER, name)) for name in os.listdir(LIVER)]
     slices.sort(key=lambda fields: fields[0][2])  # these are axial
@@ -55,4 +56,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -1,7 +1,7 @@
 """--initial: other segments are kept, overlapping ones in layers; Slicer's 4D list is read back."""
 import json
 
-from chain import BRAIN, TUMOUR_BOX, TUMOUR_POINT, Chain, numbers, read_nrrd, require
+from chain import BRAIN, TUMOUR_BOX, TUMOUR_POINT, Chain, numbers, read_nrrd, require, run
 
 
 def masks(path):
@@ -55,4 +55,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

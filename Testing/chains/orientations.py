@@ -3,7 +3,7 @@ oblique, left-handed and sheared volumes arrives unchanged."""
 import itertools
 import math
 
-from chain import Chain, numbers, read_nrrd, require, triples, write_nifti, write_nrrd
+from chain import Chain, numbers, read_nrrd, require, run, triples, write_nifti, write_nrrd
 
 SIZE = (40, 36, 12)
 SPACING = (1.0, 1.0, 3.0)
@@ -100,4 +100,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

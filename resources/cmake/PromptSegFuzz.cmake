@@ -1,5 +1,6 @@
 # Fuzz targets. promptseg_fuzz_target(<name> <libraries>...): tests/fuzz/fuzz_<name>.c becomes
-#   - a libFuzzer program when PROMPTSEG_FUZZ is on (clang), and always
+#   - a libFuzzer program in <build>/fuzz when PROMPTSEG_FUZZ is on (clang; target fuzz_programs
+#     builds all of them), and always
 #   - a replay of its corpus tests/fuzz/corpus/<name> as a test, with any compiler.
 option(PROMPTSEG_FUZZ "Build libFuzzer programs (needs clang)" OFF)
 
@@ -8,6 +9,12 @@ function(promptseg_fuzz_target name)
     if(PROMPTSEG_FUZZ)
         add_executable(fuzz_${name} "${dir}/fuzz_${name}.c")
         target_link_libraries(fuzz_${name} PRIVATE ${ARGN} -fsanitize=fuzzer)
+        set_target_properties(fuzz_${name} PROPERTIES
+            RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/fuzz")
+        if(NOT TARGET fuzz_programs)
+            add_custom_target(fuzz_programs)
+        endif()
+        add_dependencies(fuzz_programs fuzz_${name})
     endif()
     if(TARGET replay_${name}) # segmodel's own tests replay already
         return()

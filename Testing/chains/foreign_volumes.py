@@ -1,21 +1,30 @@
-"""Volumes of the project's shared data folder, which no build needs: one seed each, written as
-.seg.nrrd and .nii.gz and read back by independent readers, which must see the input's grid."""
+"""Volumes as other programs wrote them: one seed each, written as .seg.nrrd and .nii.gz and read
+back by independent readers, which must see the input's grid. Testing/Data has four of them; more are
+in the project's shared data folder where there is one, and there each must be found."""
 import os
 import subprocess
 
-from chain import HERE, Chain, numbers, skip
+from chain import HERE, Chain, numbers, read_nrrd, require, run, skip
 
+BUNDLED = os.path.join(HERE, "..", "Data", "volumes")
 SHARED = os.path.join(HERE, "..", "..", "..", "shared", "data")
+BUNDLED_CASES = ("cord-t2s.nii.gz", "sheared.nii.gz", "axes-ial.nii.gz", "negative-cosines.nrrd")
 NIIVUE = "niivue+niivue/packages/niivue/"
-CASES = {
+SHARED_CASES = {
     "totalsegmentator-ct": "wasserth+TotalSegmentator/tests/reference_files/example_ct.nii.gz",
-    "cord-t2s": "spinalcordtoolbox+sct_testing_data/t2s/t2s.nii.gz",
     "cord-t1": "spinalcordtoolbox+sct_testing_data/t1/t1w.nii.gz",
-    "sheared": NIIVUE + "demos/images/shear.nii.gz",
-    "axes-ial": NIIVUE + "tests/images/nifti_space/IAL.nii.gz",
+    "sheared-whole": NIIVUE + "demos/images/shear.nii.gz",
     "axes-sra": NIIVUE + "tests/images/nifti_space/SRA.nii.gz",
-    "negative-cosines": "AIM-Harvard+pyradiomics/data/prostate_phantom_subvolume.nrrd",
 }
+
+
+def cases():
+    found = {name.split(".")[0]: os.path.join(BUNDLED, name) for name in BUNDLED_CASES}
+    if os.path.isdir(SHARED):
+        found.update({name: os.path.join(SHARED, path) for name, path in SHARED_CASES.items()})
+    else:
+        print("without the volumes of ../shared/data")
+    return found
 
 
 def middle_point(chain, volume):
@@ -36,23 +45,19 @@ def middle_point(chain, volume):
 
 
 def main():
-    if not os.path.isdir(SHARED):
-        skip("there is no ../shared/data beside the project")
     chain = Chain()
     if subprocess.run([chain.readers, "-c", "import nrrd, nibabel"], capture_output=True,
                       check=False).returncode != 0:
         skip("pynrrd and nibabel are absent")
-    for name, path in CASES.items():
-        volume = os.path.join(SHARED, path)
-        if not os.path.exists(volume):
-            print(f"absent: {volume}")
-            continue
+    for name, volume in cases().items():
+        require(os.path.exists(volume), f"there is no {volume}")
         outputs = [chain.path(f"{name}.{kind}") for kind in ("seg.nrrd", "nii.gz")]
         for output in outputs:
             chain.segment("--foreground", numbers(middle_point(chain, volume)), "--maxSlices", 3,
                           volume, output)
+        require(any(read_nrrd(outputs[0])[2]), f"{name}: the mask is empty, nothing is tested")
         chain.check_outputs(volume, *outputs)
 
 
 if __name__ == "__main__":
-    main()
+    run(main)
