@@ -1,9 +1,12 @@
-#include "dicom_jpeg2000.h"
+#include "dicom_codecs.h"
 
 #include "io_status.h"
 
 #include <openjpeg.h>
+#include <stdio.h>
 #include <string.h>
+
+enum { WARNING_BYTES = 160 };
 
 /* What OpenJPEG reads from. */
 typedef struct bytes {
@@ -44,6 +47,24 @@ static void say_nothing(const char *message, void *user)
     (void)user;
 }
 
+/* About how a file is put together, not about samples. */
+static int is_formality(const char *message)
+{
+    static const char *const parts[] = {"onform", "COLR", "ihdr",  "IHDR",
+                                        "ignore", "JP2",  "nknown"};
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        if (strstr(message, parts[i])) return 1;
+    return 0;
+}
+
+/* OpenJPEG warns where it fills up what a code stream does not hold. */
+static void keep_warning(const char *message, void *user)
+{
+    char *kept = user;
+    if (is_formality(message)) return;
+    if (!kept[0]) snprintf(kept, WARNING_BYTES, "%.*s", (int)strcspn(message, "\n"), message);
+}
+
 static opj_stream_t *make_stream(bytes *from)
 {
     opj_stream_t *stream = opj_stream_default_create(OPJ_TRUE);
@@ -56,15 +77,20 @@ static opj_stream_t *make_stream(bytes *from)
     return stream;
 }
 
-static opj_codec_t *make_codec(const bytes *from)
+static int is_code_stream(const bytes *from)
 {
-    int is_bare = from->size > 4 && memcmp(from->data, "\xff\x4f\xff\x51", 4) == 0;
-    opj_codec_t *codec = opj_create_decompress(is_bare ? OPJ_CODEC_J2K : OPJ_CODEC_JP2);
+    return from->size > 4 && memcmp(from->data, "\xff\x4f\xff\x51", 4) == 0;
+}
+
+static opj_codec_t *make_codec(const bytes *from, char *warning)
+{
+    opj_codec_t *codec =
+        opj_create_decompress(is_code_stream(from) ? OPJ_CODEC_J2K : OPJ_CODEC_JP2);
     opj_dparameters_t parameters;
     if (!codec) return NULL;
     opj_set_default_decoder_parameters(&parameters);
     opj_set_info_handler(codec, say_nothing, NULL);
-    opj_set_warning_handler(codec, say_nothing, NULL);
+    opj_set_warning_handler(codec, keep_warning, warning);
     opj_set_error_handler(codec, say_nothing, NULL);
     if (opj_setup_decoder(codec, &parameters)) return codec;
     opj_destroy_codec(codec);
@@ -83,12 +109,14 @@ static int matches(const sgio_dicom_slice *slice, const opj_image_t *image)
     return 1;
 }
 
-/* Header first, so that a lying code stream is refused before memory is asked for. */
+/* Header first, so that a lying code stream is refused before memory is asked for; and again once
+ * decoded, because the palette of a JP2 file changes the number of components. */
 static opj_image_t *decode(const sgio_dicom_slice *slice, opj_codec_t *codec, opj_stream_t *stream)
 {
     opj_image_t *image = NULL;
     int good = opj_read_header(stream, codec, &image) && matches(slice, image) &&
-               opj_decode(codec, stream, image) && opj_end_decompress(codec, stream);
+               opj_decode(codec, stream, image) && opj_end_decompress(codec, stream) &&
+               matches(slice, image);
     for (OPJ_UINT32 c = 0; good && c < image->numcomps; c++)
         good = image->comps[c].data != NULL;
     if (good) return image;
@@ -113,19 +141,37 @@ static void copy_pixels(const sgio_dicom_slice *slice, const opj_image_t *image,
     }
 }
 
+static int ends_in_eoc(const bytes *from, size_t size)
+{
+    return size >= 2 && from->data[size - 2] == 0xff && from->data[size - 1] == 0xd9;
+}
+
+/* A code stream ends in EOC; writers pad it with zeros or with one byte of any value. JP2 files may
+ * have boxes behind it. */
+static int is_whole(const bytes *from)
+{
+    size_t size = from->size;
+    if (!is_code_stream(from)) return 1;
+    while (size > 2 && from->data[size - 1] == 0)
+        size--;
+    return ends_in_eoc(from, size) || ends_in_eoc(from, size - 1);
+}
+
 sgio_status sgio_jpeg2000_decode(const sgio_dicom_slice *slice, const unsigned char *data,
                                  size_t size, void *pixels)
 {
     bytes from = {data, size, 0};
+    char warning[WARNING_BYTES] = "";
     opj_stream_t *stream = make_stream(&from);
-    opj_codec_t *codec = make_codec(&from);
-    opj_image_t *image = stream && codec ? decode(slice, codec, stream) : NULL;
-    if (image) copy_pixels(slice, image, pixels);
+    opj_codec_t *codec = make_codec(&from, warning);
+    opj_image_t *image = stream && codec && is_whole(&from) ? decode(slice, codec, stream) : NULL;
+    int good = image && !warning[0];
+    if (good) copy_pixels(slice, image, pixels);
     opj_image_destroy(image);
     opj_destroy_codec(codec);
     opj_stream_destroy(stream);
-    if (image) return SGIO_OK;
+    if (good) return SGIO_OK;
     return sgio_fail(SGIO_UNREADABLE,
-                     "%s: its JPEG 2000 pixels are damaged or do not match the header",
-                     slice->path);
+                     "%s: its JPEG 2000 pixels are damaged, cut, or do not match the header%s%s",
+                     slice->path, warning[0] ? ": " : "", warning);
 }

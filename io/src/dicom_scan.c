@@ -1,81 +1,19 @@
 #include "dicom_scan.h"
 
+#include "file_tree.h"
 #include "io_status.h"
 #include "volume_formats.h"
 
 #include <ctype.h>
-#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
-enum { MOST_FILES = 1000000, DEEPEST = 8 };
-
-typedef struct path_list {
-    char **items;
-    size_t count;
-} path_list;
-
-static void free_paths(path_list *list)
-{
-    for (size_t i = 0; i < list->count; i++)
-        free(list->items[i]);
-    free(list->items);
-}
-
-static sgio_status add_path(path_list *list, const char *path)
-{
-    if ((list->count & (list->count - 1)) == 0) { /* grows at powers of two */
-        size_t room = list->count ? 2 * list->count : 1;
-        char **grown = realloc(list->items, room * sizeof *grown);
-        if (!grown) return sgio_fail_memory(room * sizeof *grown, path);
-        list->items = grown;
-    }
-    char *copy = strdup(path);
-    if (!copy) return sgio_fail_memory(strlen(path), path);
-    list->items[list->count++] = copy;
-    return SGIO_OK;
-}
-
-static sgio_status list_files(const char *directory, int depth, path_list *list);
-
-static sgio_status list_entry(const char *directory, const char *name, int depth, path_list *list)
-{
-    size_t length = strlen(directory) + strlen(name) + 2;
-    struct stat info;
-    sgio_status status = SGIO_OK;
-    char *path = malloc(length);
-    if (!path) return sgio_fail_memory(length, directory);
-    snprintf(path, length, "%s/%s", directory, name);
-    int found = stat(path, &info) == 0;
-    if (found && S_ISREG(info.st_mode) && list->count < MOST_FILES)
-        status = add_path(list, path);
-    else if (found && S_ISDIR(info.st_mode) && depth > 0)
-        status = list_files(path, depth - 1, list);
-    free(path);
-    return status;
-}
-
-/* Regular files, down to `depth` levels of subdirectories; hidden ones are left out. */
-static sgio_status list_files(const char *directory, int depth, path_list *list)
-{
-    DIR *stream = opendir(directory);
-    struct dirent *entry;
-    sgio_status status = SGIO_OK;
-    if (!stream)
-        return sgio_fail(SGIO_UNREADABLE, "%s: cannot open: %s", directory, strerror(errno));
-    while (status == SGIO_OK && (entry = readdir(stream)) != NULL)
-        if (entry->d_name[0] != '.') status = list_entry(directory, entry->d_name, depth, list);
-    closedir(stream);
-    return status;
-}
-
-static int compare_paths(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
+enum { DEEPEST = 8 };
 
 /* Files without preamble begin with an element of group 2 or 8: explicit VR in either byte order,
  * or implicit VR with a short value. */
@@ -94,32 +32,42 @@ int sgio_looks_like_dicom(const unsigned char *bytes, size_t size)
     return (size >= 132 && memcmp(bytes + 128, "DICM", 4) == 0) || begins_like_dataset(bytes, size);
 }
 
-static int file_looks_like_dicom(const char *path)
+/* How many of the first `size` bytes there are; -1 where the file cannot be read. FIFOs are not
+ * waited for. */
+static ssize_t read_beginning(const char *path, unsigned char *bytes, size_t size)
+{
+    int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (file < 0) return -1;
+    ssize_t count = read(file, bytes, size);
+    int failure = errno;
+    close(file);
+    errno = failure;
+    return count;
+}
+
+static int has_dicom_suffix(const char *path)
+{
+    return sgio_has_suffix(path, ".dcm") || sgio_has_suffix(path, ".dicom") ||
+           sgio_has_suffix(path, ".ima");
+}
+
+static int looks_like_dicom(const char *path)
 {
     unsigned char bytes[132];
-    FILE *file = fopen(path, "rb");
-    if (!file) return 0;
-    size_t size = fread(bytes, 1, sizeof bytes, file);
-    fclose(file);
-    return sgio_looks_like_dicom(bytes, size);
+    ssize_t size = read_beginning(path, bytes, sizeof bytes);
+    return size > 0 && sgio_looks_like_dicom(bytes, (size_t)size);
 }
 
 sgio_status sgio_holds_dicom(const char *directory, int *holds)
 {
-    path_list list = {NULL, 0};
-    sgio_status status = list_files(directory, DEEPEST, &list);
+    sgio_file_tree tree;
+    sgio_status status = sgio_list_files(directory, DEEPEST, &tree);
     *holds = 0;
-    for (size_t i = 0; i < list.count && !*holds; i++)
-        *holds = file_looks_like_dicom(list.items[i]);
-    free_paths(&list);
+    for (size_t i = 0; i < tree.count && !*holds; i++)
+        *holds = looks_like_dicom(tree.files[i]);
+    sgio_file_tree_clear(&tree);
     return status;
 }
-
-/* What was left out, for one warning or, when nothing else is there, the error. */
-typedef struct rejects {
-    size_t count;
-    char first[512];
-} rejects;
 
 static sgio_status add_slice(sgio_dicom_slices *slices, const sgio_dicom_slice *slice)
 {
@@ -133,22 +81,47 @@ static sgio_status add_slice(sgio_dicom_slices *slices, const sgio_dicom_slice *
     return SGIO_OK;
 }
 
-/* `series` NULL: any. */
-static sgio_status read_one(const char *path, const char *series, sgio_dicom_slices *slices,
-                            rejects *left_out)
+static void leave_out(sgio_dicom_slices *slices, size_t count, const char *why)
+{
+    if (slices->left_out == 0 && count > 0)
+        snprintf(slices->first_left_out, sizeof slices->first_left_out, "%s", why);
+    slices->left_out += count;
+}
+
+/* `series` NULL: any. A file that fails may belong to the series unless it says another. */
+static sgio_status read_one(const char *path, const char *series, sgio_dicom_slices *slices)
 {
     sgio_dicom_slice slice;
     sgio_status status = sgio_dicom_read_header(path, &slice);
+    int wanted = !series || strcmp(series, slice.series_uid) == 0;
     if (status == SGIO_UNREADABLE) {
-        if (left_out->count++ == 0)
-            snprintf(left_out->first, sizeof left_out->first, "%s", sgio_last_message());
+        int may_belong = wanted || (!slice.series_uid[0] && !slice.no_image);
+        leave_out(slices, may_belong, sgio_last_message());
         return SGIO_OK;
     }
     if (status != SGIO_OK) return status;
-    int wanted = !series || strcmp(series, slice.series_uid) == 0;
     if (wanted) status = add_slice(slices, &slice);
     if (!wanted || status != SGIO_OK) sgio_dicom_slice_clear(&slice);
     return status;
+}
+
+/* Files of other kinds are nobody's concern; one that cannot be read, that is empty, or that is
+ * named like DICOM and is none, may be a slice that the user believes to be there. */
+static sgio_status look_at(const char *path, const char *series, sgio_dicom_slices *slices)
+{
+    unsigned char bytes[132];
+    char why[512];
+    ssize_t size = read_beginning(path, bytes, sizeof bytes);
+    if (size > 0 && sgio_looks_like_dicom(bytes, (size_t)size))
+        return read_one(path, series, slices);
+    if (size < 0)
+        snprintf(why, sizeof why, "%s: cannot be read: %s", path, strerror(errno));
+    else if (size == 0)
+        snprintf(why, sizeof why, "%s: an empty file", path);
+    else
+        snprintf(why, sizeof why, "%s: not DICOM in spite of its name", path);
+    leave_out(slices, size <= 0 || has_dicom_suffix(path), why);
+    return SGIO_OK;
 }
 
 static const char *last_part(const char *path)
@@ -163,31 +136,34 @@ static int is_named(const sgio_dicom_slices *slices, const char *path)
 }
 
 static sgio_status read_headers(const char *directory, int depth, const char *series,
-                                sgio_dicom_slices *slices, rejects *left_out)
+                                sgio_dicom_slices *slices)
 {
-    path_list list = {NULL, 0};
-    sgio_status status = list_files(directory, depth, &list);
-    if (list.count) qsort(list.items, list.count, sizeof *list.items, compare_paths);
-    for (size_t i = 0; i < list.count && status == SGIO_OK; i++)
-        if (!is_named(slices, list.items[i]) && file_looks_like_dicom(list.items[i]))
-            status = read_one(list.items[i], series, slices, left_out);
-    free_paths(&list);
+    sgio_file_tree tree;
+    sgio_status status = sgio_list_files(directory, depth, &tree);
+    for (size_t i = 0; i < tree.count && status == SGIO_OK; i++)
+        if (!is_named(slices, tree.files[i])) status = look_at(tree.files[i], series, slices);
+    leave_out(slices, tree.left_out, tree.first_left_out);
+    sgio_file_tree_clear(&tree);
     return status;
+}
+
+static void warn_of_left_out(const sgio_dicom_slices *slices, const sgio_read_options *options)
+{
+    if (slices->left_out > 0)
+        sgio_warn(options->warn, options->warn_user, "%zu DICOM file(s) left out; %s",
+                  slices->left_out, slices->first_left_out);
 }
 
 static sgio_status scan_directory(const char *path, const sgio_read_options *options,
                                   sgio_dicom_slices *slices)
 {
-    rejects left_out = {0, ""};
-    sgio_status status = read_headers(path, DEEPEST, NULL, slices, &left_out);
+    sgio_status status = read_headers(path, DEEPEST, NULL, slices);
     if (status != SGIO_OK) return status;
-    if (slices->count == 0 && left_out.count > 0)
+    if (slices->count == 0 && slices->left_out > 0)
         return sgio_fail(SGIO_UNREADABLE, "%s: no DICOM image among %zu file(s); %s", path,
-                         left_out.count, left_out.first);
+                         slices->left_out, slices->first_left_out);
     if (slices->count == 0) return sgio_fail(SGIO_UNREADABLE, "%s: no DICOM files", path);
-    if (left_out.count > 0)
-        sgio_warn(options->warn, options->warn_user, "%zu DICOM file(s) left out; %s",
-                  left_out.count, left_out.first);
+    warn_of_left_out(slices, options);
     return SGIO_OK;
 }
 
@@ -197,19 +173,20 @@ static char *directory_of(const char *path)
     return slash ? strndup(path, (size_t)(slash - path) + (slash == path)) : strdup(".");
 }
 
-/* Files of other kinds beside the named one are nobody's concern: no warning. */
-static sgio_status scan_series(const char *path, const char *series, sgio_dicom_slices *slices)
+static sgio_status scan_series(const char *path, const char *series,
+                               const sgio_read_options *options, sgio_dicom_slices *slices)
 {
-    rejects ignored = {0, ""};
     char *directory = directory_of(path);
     if (!directory) return sgio_fail_memory(strlen(path), path);
-    sgio_status status = read_headers(directory, 0, series, slices, &ignored);
+    sgio_status status = read_headers(directory, 0, series, slices);
     free(directory);
+    if (status == SGIO_OK) warn_of_left_out(slices, options);
     return status;
 }
 
 /* The named file comes first, so that it wins over copies of its instance. */
-static sgio_status scan_file(const char *path, sgio_dicom_slices *slices)
+static sgio_status scan_file(const char *path, const sgio_read_options *options,
+                             sgio_dicom_slices *slices)
 {
     sgio_dicom_slice slice;
     char series[sizeof slice.series_uid];
@@ -220,7 +197,7 @@ static sgio_status scan_file(const char *path, sgio_dicom_slices *slices)
     status = add_slice(slices, &slice);
     if (status != SGIO_OK) sgio_dicom_slice_clear(&slice);
     slices->named = status == SGIO_OK;
-    return status == SGIO_OK && !alone ? scan_series(path, series, slices) : status;
+    return status == SGIO_OK && !alone ? scan_series(path, series, options, slices) : status;
 }
 
 /* A DICOMDIR stands for the tree it lies in. */
@@ -246,7 +223,7 @@ sgio_status sgio_dicom_scan(const char *path, const sgio_read_options *options,
     else if (strcmp(last_part(path), "DICOMDIR") == 0)
         status = scan_dicomdir(path, options, slices);
     else
-        status = scan_file(path, slices);
+        status = scan_file(path, options, slices);
     if (status != SGIO_OK) sgio_dicom_slices_clear(slices);
     return status;
 }

@@ -10,9 +10,10 @@ extern "C" {
 #endif
 
 /* A directory: all images in it and in its subdirectories (what a DICOMDIR lies beside), whatever
- * their names; objects that are not readable images are left out with one warning. A file: the
- * images of its series in its directory. A DICOMDIR: as its directory. SGIO_UNREADABLE when there
- * is none. */
+ * their names. What could not be read, or is no image, is left out with one warning: also files
+ * that are empty or may not be opened. A file: the images of its series in its directory, files
+ * that may be of its series and cannot be read being left out likewise. A DICOMDIR: as its
+ * directory. SGIO_UNREADABLE when there is none. */
 sgio_status sgio_dicom_scan(const char *path, const sgio_read_options *options,
                             sgio_dicom_slices *slices);
 

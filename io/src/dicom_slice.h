@@ -22,15 +22,19 @@ enum {
 };
 
 typedef struct sgio_dicom_slice {
-    char *path; /* owned */
+    char *path;   /* owned */
+    int no_image; /* a DICOM object of another kind */
     char series_uid[65], instance_uid[65], transfer_syntax[65];
-    char modality[17], photometric[17], description[65];
+    char modality[17], photometric[17], description[200];
+    char image_type[128], contrast[96], kernel[48], protocol[96]; /* shown in listings */
+    double series_time;                                           /* hhmmss; NaN when absent */
     int series_number, instance_number;
-    int rows, columns, samples;
+    int rows, columns, samples, planar; /* planar: colours stored plane by plane */
     int bits_allocated, bits_stored, high_bit, is_signed;
     int has_plane;                         /* position and orientation are there */
     double position[3], row[3], column[3]; /* LPS mm; unit vectors along a row, down a column */
     int has_spacing;
+    int regions; /* ultrasound regions with scales of their own, where no spacing is to be had */
     double row_spacing, column_spacing; /* between rows, between columns */
     double thickness;                   /* 0 when the file does not say */
     int has_rescale;
@@ -39,17 +43,24 @@ typedef struct sgio_dicom_slice {
     int has_padding;
     double padding; /* as stored */
     double attributes[SGIO_DICOM_ATTRIBUTES];
+    /* The first number that is not written as the standard has it, "PixelSpacing \"0,5\"": */
+    char with_comma[96];   /* read all the same */
+    char not_a_number[96]; /* and therefore not used; nothing that decides where a voxel is */
 } sgio_dicom_slice;
 
 typedef struct sgio_dicom_slices {
     sgio_dicom_slice *items;
     size_t count;
-    int named; /* items[0] is the file that the user named */
+    int named;                /* items[0] is the file that the user named */
+    size_t left_out;          /* files that may belong to them and could not be read */
+    char first_left_out[512]; /* why, of the first one */
 } sgio_dicom_slices;
 
 /* Reads the header up to the pixels. SGIO_UNREADABLE names the reason: not DICOM, no image (with
- * the object's kind), multi-frame, transfer syntax without decoder, values that make no sense.
- * On success slice->path is a copy to be freed by sgio_dicom_slice_clear. */
+ * the object's kind), multi-frame, transfer syntax without decoder, values that make no sense or
+ * that the file cannot hold. On success slice->path is a copy to be freed by
+ * sgio_dicom_slice_clear; after a failure there is no path, and what was found of series_uid and
+ * no_image counts. */
 sgio_status sgio_dicom_read_header(const char *path, sgio_dicom_slice *slice);
 
 void sgio_dicom_slice_clear(sgio_dicom_slice *slice);
@@ -60,7 +71,8 @@ size_t sgio_dicom_pixel_bytes(const sgio_dicom_slice *slice);
 
 /* Reads and decodes the stored pixels (native byte order, colours interleaved as RGB, values
  * reduced to the stored bits and sign-extended) into a buffer of sgio_dicom_pixel_bytes. Palettes
- * are not expanded. */
+ * are not expanded. Data that are shorter than the image are SGIO_UNREADABLE, compressed or not;
+ * nothing is filled up. */
 sgio_status sgio_dicom_read_pixels(const sgio_dicom_slice *slice, void *pixels);
 
 #ifdef __cplusplus

@@ -1,12 +1,14 @@
 #include "dicom_toolkit.h"
 
 #include <dcmtk/config/osconfig.h>
-#include <dcmtk/dcmdata/dcrledrg.h>
 #include <dcmtk/dcmdata/dctk.h>
 #include <dcmtk/dcmjpeg/djdecode.h>
 #include <dcmtk/dcmjpls/djdecode.h>
 #include <dcmtk/oflog/oflog.h>
+#include <dcmtk/oflog/spi/logevent.h>
 
+#include <cstdio>
+#include <cstdlib>
 #include <mutex>
 
 namespace
@@ -18,64 +20,83 @@ struct entry {
     const char *name;
 };
 
-// Every tag that dicom_header.cxx asks for, for files with implicit VR.
+// What decoders look up or set while they decode.
 const entry entries[] = {
     {DCM_ImageType, EVR_CS, "ImageType"},
     {DCM_SOPClassUID, EVR_UI, "SOPClassUID"},
     {DCM_SOPInstanceUID, EVR_UI, "SOPInstanceUID"},
-    {DCM_AcquisitionTime, EVR_TM, "AcquisitionTime"},
-    {DCM_ContentTime, EVR_TM, "ContentTime"},
-    {DCM_Modality, EVR_CS, "Modality"},
-    {DCM_SeriesDescription, EVR_LO, "SeriesDescription"},
-    {DCM_SliceThickness, EVR_DS, "SliceThickness"},
-    {DCM_EchoTime, EVR_DS, "EchoTime"},
-    {DCM_TriggerTime, EVR_DS, "TriggerTime"},
-    {DCM_ImagerPixelSpacing, EVR_DS, "ImagerPixelSpacing"},
-    {DCM_DiffusionBValue, EVR_FD, "DiffusionBValue"},
-    {DCM_SeriesInstanceUID, EVR_UI, "SeriesInstanceUID"},
-    {DCM_SeriesNumber, EVR_IS, "SeriesNumber"},
-    {DCM_AcquisitionNumber, EVR_IS, "AcquisitionNumber"},
-    {DCM_InstanceNumber, EVR_IS, "InstanceNumber"},
-    {DCM_ImagePositionPatient, EVR_DS, "ImagePositionPatient"},
-    {DCM_ImageOrientationPatient, EVR_DS, "ImageOrientationPatient"},
-    {DCM_TemporalPositionIdentifier, EVR_IS, "TemporalPositionIdentifier"},
+    {DCM_DerivationDescription, EVR_ST, "DerivationDescription"},
     {DCM_SamplesPerPixel, EVR_US, "SamplesPerPixel"},
     {DCM_PhotometricInterpretation, EVR_CS, "PhotometricInterpretation"},
     {DCM_PlanarConfiguration, EVR_US, "PlanarConfiguration"},
     {DCM_NumberOfFrames, EVR_IS, "NumberOfFrames"},
     {DCM_Rows, EVR_US, "Rows"},
     {DCM_Columns, EVR_US, "Columns"},
-    {DCM_PixelSpacing, EVR_DS, "PixelSpacing"},
     {DCM_BitsAllocated, EVR_US, "BitsAllocated"},
     {DCM_BitsStored, EVR_US, "BitsStored"},
     {DCM_HighBit, EVR_US, "HighBit"},
     {DCM_PixelRepresentation, EVR_US, "PixelRepresentation"},
-    {DCM_PixelPaddingValue, EVR_xs, "PixelPaddingValue"},
-    {DCM_RescaleIntercept, EVR_DS, "RescaleIntercept"},
-    {DCM_RescaleSlope, EVR_DS, "RescaleSlope"},
-    {DCM_ModalityLUTSequence, EVR_SQ, "ModalityLUTSequence"},
-    {DCM_SharedFunctionalGroupsSequence, EVR_SQ, "SharedFunctionalGroupsSequence"},
+    {DCM_LossyImageCompression, EVR_CS, "LossyImageCompression"},
+    {DCM_LossyImageCompressionRatio, EVR_DS, "LossyImageCompressionRatio"},
+    {DCM_LossyImageCompressionMethod, EVR_CS, "LossyImageCompressionMethod"},
     {DCM_PixelData, EVR_ox, "PixelData"},
 };
 
-void complete_dictionary()
+// The first use of the dictionary loads what DCMDICTPATH names. The variable is emptied in place
+// for that moment, because setenv could move the environment under another thread's feet.
+DcmDataDictionary &dictionary_without_file()
 {
+    char *named = std::getenv("DCMDICTPATH");
+    const char kept = named ? *named : 0;
+    if (named) *named = 0;
     DcmDataDictionary &dictionary = dcmDataDict.wrlock();
+    if (named) *named = kept;
+    return dictionary;
+}
+
+void replace_dictionary()
+{
+    DcmDataDictionary &dictionary = dictionary_without_file();
+    dictionary.clear();
     for (const entry &e : entries)
-        if (!dictionary.findEntry(e.tag, nullptr))
-            dictionary.addEntry(new DcmDictEntry(e.tag.getGroup(), e.tag.getElement(), DcmVR(e.vr),
-                                                 e.name, 1, DcmVariableVM, "DICOM", OFFalse,
-                                                 nullptr));
+        dictionary.addEntry(new DcmDictEntry(e.tag.getGroup(), e.tag.getElement(), DcmVR(e.vr),
+                                             e.name, 1, DcmVariableVM, "DICOM", OFFalse, nullptr));
     dcmDataDict.wrunlock();
+}
+
+thread_local char first_warning[160];
+
+// Takes the place of DCMTK's output to stderr: dcmtk.dcmjpeg and dcmtk.dcmjpls speak of pixels.
+class keep_warning : public dcmtk::log4cplus::Appender
+{
+  public:
+    ~keep_warning() override { destructorImpl(); }
+    void close() override { closed = true; }
+
+  protected:
+    void append(const dcmtk::log4cplus::spi::InternalLoggingEvent &event) override
+    {
+        const bool is_codec = event.getLoggerName().find("dcmtk.dcmjp") == 0;
+        if (is_codec && !first_warning[0])
+            std::snprintf(first_warning, sizeof first_warning, "%s", event.getMessage().c_str());
+    }
+};
+
+void keep_quiet()
+{
+    OFLog::configure(OFLogger::OFF_LOG_LEVEL);
+    dcmtk::log4cplus::Logger root = dcmtk::log4cplus::Logger::getRoot();
+    root.removeAllAppenders();
+    root.addAppender(dcmtk::log4cplus::SharedAppenderPtr(new keep_warning));
+    root.setLogLevel(dcmtk::log4cplus::WARN_LOG_LEVEL);
 }
 
 void configure()
 {
-    OFLog::configure(OFLogger::OFF_LOG_LEVEL);
-    complete_dictionary();
+    keep_quiet();
+    replace_dictionary();
     DJDecoderRegistration::registerCodecs(EDC_photometricInterpretation);
     DJLSDecoderRegistration::registerCodecs();
-    DcmRLEDecoderRegistration::registerCodecs();
 }
 
 } // namespace
@@ -84,4 +105,15 @@ void sgio_prepare_dcmtk(void)
 {
     static std::once_flag once;
     std::call_once(once, configure);
+}
+
+void sgio_dcmtk_take_warning(char *out, size_t size)
+{
+    std::snprintf(out, size, "%s", first_warning);
+    first_warning[0] = 0;
+}
+
+const char *sgio_dicom_uid_name(const char *uid)
+{
+    return dcmFindNameOfUID(uid);
 }

@@ -1,0 +1,178 @@
+// JPEG and JPEG-LS pixels through DCMTK, which gets a data set of a dozen elements that describe
+// one frame, and never the file.
+#include "dicom_codecs.h"
+#include "dicom_toolkit.h"
+#include "io_status.h"
+
+#include <dcmtk/config/osconfig.h>
+#include <dcmtk/dcmdata/dcpixseq.h>
+#include <dcmtk/dcmdata/dcpxitem.h>
+#include <dcmtk/dcmdata/dctk.h>
+
+#include <cstring>
+#include <exception>
+#include <memory>
+#include <new>
+
+namespace
+{
+
+sgio_status cannot_decode(const sgio_dicom_slice *slice, const char *why)
+{
+    const char *name = sgio_dicom_uid_name(slice->transfer_syntax);
+    return sgio_fail(SGIO_UNREADABLE, "%s: compressed pixels (%s) cannot be decoded: %s",
+                     slice->path, name ? name : slice->transfer_syntax, why);
+}
+
+struct frame_header {
+    int precision, rows, columns, components;
+};
+
+// SOF0 to SOF15 but DHT, JPG and DAC; SOF55 is JPEG-LS.
+bool begins_frame(int marker)
+{
+    return marker == 0xf7 ||
+           (marker >= 0xc0 && marker <= 0xcf && marker != 0xc4 && marker != 0xc8 && marker != 0xcc);
+}
+
+// What the code stream says of its picture; the decoders trust the data set instead.
+bool find_frame(const unsigned char *data, std::size_t size, frame_header *out)
+{
+    std::size_t at = 2;
+    if (size < 2 || data[0] != 0xff || data[1] != 0xd8) return false;
+    while (size - at >= 10 && data[at] == 0xff) {
+        const int marker = data[at + 1];
+        if (marker == 0xff) { // fill byte
+            at++;
+            continue;
+        }
+        if (begins_frame(marker)) {
+            *out = {data[at + 4], data[at + 5] << 8 | data[at + 6],
+                    data[at + 7] << 8 | data[at + 8], data[at + 9]};
+            return true;
+        }
+        const std::size_t length = std::size_t(data[at + 2]) << 8 | data[at + 3];
+        if (length < 2 || length + 2 > size - at) return false;
+        at += length + 2;
+    }
+    return false;
+}
+
+sgio_status check_stream(const sgio_dicom_slice *slice, const unsigned char *data, std::size_t size)
+{
+    frame_header found;
+    if (!find_frame(data, size, &found)) return cannot_decode(slice, "no JPEG picture in them");
+    if (found.rows != slice->rows || found.columns != slice->columns ||
+        found.components != slice->samples || found.precision > slice->bits_allocated)
+        return sgio_fail(SGIO_UNREADABLE,
+                         "%s: its JPEG is %d x %d with %d component(s) of %d bits, its header says "
+                         "%d x %d with %d of %d",
+                         slice->path, found.columns, found.rows, found.components, found.precision,
+                         slice->columns, slice->rows, slice->samples, slice->bits_stored);
+    return SGIO_OK;
+}
+
+void put(DcmDataset &dataset, const DcmTagKey &tag, int value)
+{
+    dataset.putAndInsertUint16(DcmTag(tag, EVR_US), static_cast<Uint16>(value));
+}
+
+void describe(const sgio_dicom_slice *slice, DcmDataset &dataset)
+{
+    put(dataset, DCM_SamplesPerPixel, slice->samples);
+    put(dataset, DCM_Rows, slice->rows);
+    put(dataset, DCM_Columns, slice->columns);
+    put(dataset, DCM_BitsAllocated, slice->bits_allocated);
+    put(dataset, DCM_BitsStored, slice->bits_stored);
+    put(dataset, DCM_HighBit, slice->high_bit);
+    put(dataset, DCM_PixelRepresentation, slice->is_signed);
+    if (slice->samples > 1) put(dataset, DCM_PlanarConfiguration, slice->planar);
+    dataset.putAndInsertString(DcmTag(DCM_PhotometricInterpretation, EVR_CS), slice->photometric);
+}
+
+// The data set owns the fragments afterwards. They have an even length in DICOM.
+OFCondition insert_stream(DcmDataset &dataset, E_TransferSyntax syntax, const unsigned char *data,
+                          std::size_t size)
+{
+    const DcmTag item_tag(DCM_Item, EVR_OB), pixel_tag(DCM_PixelData, EVR_OB);
+    auto sequence = std::make_unique<DcmPixelSequence>(pixel_tag);
+    auto fragment = std::make_unique<DcmPixelItem>(item_tag);
+    Uint8 *to = nullptr;
+    sequence->insert(new DcmPixelItem(item_tag)); // an empty offset table
+    const OFCondition made = fragment->createUint8Array(static_cast<Uint32>(size + (size & 1)), to);
+    if (made.bad()) return made;
+    std::memcpy(to, data, size);
+    if (size & 1) to[size] = 0;
+    sequence->insert(fragment.release());
+    auto pixels = std::make_unique<DcmPixelData>(pixel_tag);
+    pixels->putOriginalRepresentation(syntax, nullptr, sequence.release());
+    return dataset.insert(pixels.release(), OFTrue);
+}
+
+sgio_status copy_pixels(const sgio_dicom_slice *slice, DcmDataset &dataset, void *pixels)
+{
+    DcmElement *element = nullptr;
+    Uint8 *as_bytes = nullptr;
+    Uint16 *as_words = nullptr;
+    const std::size_t bytes = sgio_dicom_pixel_bytes(slice);
+    if (dataset.findAndGetElement(DCM_PixelData, element).bad() || !element ||
+        element->getLength() < bytes)
+        return cannot_decode(slice, "there are too few pixels");
+    if (element->getVR() == EVR_OB && element->getUint8Array(as_bytes).good() && as_bytes)
+        std::memcpy(pixels, as_bytes, bytes);
+    else if (element->getUint16Array(as_words).good() && as_words)
+        std::memcpy(pixels, as_words, bytes);
+    else
+        return cannot_decode(slice, "there are no pixels");
+    return SGIO_OK;
+}
+
+// A warning means that the decoder made pixels up, but for bytes too many between markers and scan
+// parameters that sequential JPEG does not use.
+sgio_status check_warning(const sgio_dicom_slice *slice)
+{
+    char warning[160];
+    sgio_dcmtk_take_warning(warning, sizeof warning);
+    const bool is_formality = std::strstr(warning, "extraneous") || std::strstr(warning, "SOS param");
+    if (!warning[0] || is_formality) return SGIO_OK;
+    return cannot_decode(slice, warning);
+}
+
+sgio_status decode(const sgio_dicom_slice *slice, const unsigned char *data, std::size_t size,
+                   void *pixels, int *is_ybr, int *is_planar)
+{
+    char ignored[8];
+    DcmDataset dataset;
+    OFString colours;
+    Uint16 planar = 0;
+    sgio_prepare_dcmtk();
+    describe(slice, dataset);
+    const E_TransferSyntax syntax = DcmXfer(slice->transfer_syntax).getXfer();
+    OFCondition result = insert_stream(dataset, syntax, data, size);
+    sgio_dcmtk_take_warning(ignored, sizeof ignored);
+    if (result.good()) result = dataset.chooseRepresentation(EXS_LittleEndianExplicit, nullptr);
+    if (result.bad()) return cannot_decode(slice, result.text());
+    const sgio_status status = check_warning(slice);
+    if (status != SGIO_OK) return status;
+    dataset.findAndGetOFString(DCM_PhotometricInterpretation, colours);
+    dataset.findAndGetUint16(DCM_PlanarConfiguration, planar);
+    *is_ybr = colours.compare(0, 8, "YBR_FULL") == 0;
+    *is_planar = planar == 1;
+    return copy_pixels(slice, dataset, pixels);
+}
+
+} // namespace
+
+sgio_status sgio_jpeg_decode(const sgio_dicom_slice *slice, const unsigned char *data, size_t size,
+                             void *pixels, int *is_ybr, int *is_planar)
+{
+    const sgio_status status = check_stream(slice, data, size);
+    if (status != SGIO_OK) return status;
+    try {
+        return decode(slice, data, size, pixels, is_ybr, is_planar);
+    } catch (const std::bad_alloc &) {
+        return sgio_fail_memory(sgio_dicom_pixel_bytes(slice), slice->path);
+    } catch (const std::exception &error) {
+        return cannot_decode(slice, error.what());
+    }
+}

@@ -1,0 +1,63 @@
+/* The data elements that this library reads or writes, PS3.6. */
+#ifndef SGIO_DICOM_TAGS_H
+#define SGIO_DICOM_TAGS_H
+
+/* One row per element: constant, tag, VR (for files that do not say), keyword (for messages). */
+#define SGIO_DICOM_TAGS(X)                                                                         \
+    X(CHARACTER_SET, 0x00080005, "CS", "SpecificCharacterSet")                                     \
+    X(IMAGE_TYPE, 0x00080008, "CS", "ImageType")                                                   \
+    X(SOP_CLASS, 0x00080016, "UI", "SOPClassUID")                                                  \
+    X(SOP_INSTANCE, 0x00080018, "UI", "SOPInstanceUID")                                            \
+    X(SERIES_TIME, 0x00080031, "TM", "SeriesTime")                                                 \
+    X(ACQUISITION_TIME, 0x00080032, "TM", "AcquisitionTime")                                       \
+    X(CONTENT_TIME, 0x00080033, "TM", "ContentTime")                                               \
+    X(MODALITY, 0x00080060, "CS", "Modality")                                                      \
+    X(SERIES_DESCRIPTION, 0x0008103e, "LO", "SeriesDescription")                                   \
+    X(CONTRAST_AGENT, 0x00180010, "LO", "ContrastBolusAgent")                                      \
+    X(SLICE_THICKNESS, 0x00180050, "DS", "SliceThickness")                                         \
+    X(ECHO_TIME, 0x00180081, "DS", "EchoTime")                                                     \
+    X(PROTOCOL, 0x00181030, "LO", "ProtocolName")                                                  \
+    X(TRIGGER_TIME, 0x00181060, "DS", "TriggerTime")                                               \
+    X(IMAGER_PIXEL_SPACING, 0x00181164, "DS", "ImagerPixelSpacing")                                \
+    X(KERNEL, 0x00181210, "SH", "ConvolutionKernel")                                               \
+    X(REGIONS, 0x00186011, "SQ", "SequenceOfUltrasoundRegions")                                    \
+    X(REGION_FORMAT, 0x00186012, "US", "RegionSpatialFormat")                                      \
+    X(REGION_UNITS_X, 0x00186024, "US", "PhysicalUnitsXDirection")                                 \
+    X(REGION_UNITS_Y, 0x00186026, "US", "PhysicalUnitsYDirection")                                 \
+    X(REGION_DELTA_X, 0x0018602c, "FD", "PhysicalDeltaX")                                          \
+    X(REGION_DELTA_Y, 0x0018602e, "FD", "PhysicalDeltaY")                                          \
+    X(B_VALUE, 0x00189087, "FD", "DiffusionBValue")                                                \
+    X(STUDY_INSTANCE, 0x0020000d, "UI", "StudyInstanceUID")                                        \
+    X(SERIES_INSTANCE, 0x0020000e, "UI", "SeriesInstanceUID")                                      \
+    X(SERIES_NUMBER, 0x00200011, "IS", "SeriesNumber")                                             \
+    X(ACQUISITION_NUMBER, 0x00200012, "IS", "AcquisitionNumber")                                   \
+    X(INSTANCE_NUMBER, 0x00200013, "IS", "InstanceNumber")                                         \
+    X(POSITION, 0x00200032, "DS", "ImagePositionPatient")                                          \
+    X(ORIENTATION, 0x00200037, "DS", "ImageOrientationPatient")                                    \
+    X(TEMPORAL_POSITION, 0x00200100, "IS", "TemporalPositionIdentifier")                           \
+    X(SAMPLES, 0x00280002, "US", "SamplesPerPixel")                                                \
+    X(PHOTOMETRIC, 0x00280004, "CS", "PhotometricInterpretation")                                  \
+    X(PLANAR, 0x00280006, "US", "PlanarConfiguration")                                             \
+    X(FRAMES, 0x00280008, "IS", "NumberOfFrames")                                                  \
+    X(ROWS, 0x00280010, "US", "Rows")                                                              \
+    X(COLUMNS, 0x00280011, "US", "Columns")                                                        \
+    X(PIXEL_SPACING, 0x00280030, "DS", "PixelSpacing")                                             \
+    X(BITS_ALLOCATED, 0x00280100, "US", "BitsAllocated")                                           \
+    X(BITS_STORED, 0x00280101, "US", "BitsStored")                                                 \
+    X(HIGH_BIT, 0x00280102, "US", "HighBit")                                                       \
+    X(PIXEL_SIGN, 0x00280103, "US", "PixelRepresentation")                                         \
+    X(PADDING, 0x00280120, "US", "PixelPaddingValue")                                              \
+    X(INTERCEPT, 0x00281052, "DS", "RescaleIntercept")                                             \
+    X(SLOPE, 0x00281053, "DS", "RescaleSlope")                                                     \
+    X(MODALITY_LUT, 0x00283000, "SQ", "ModalityLUTSequence")                                       \
+    X(SHARED_GROUPS, 0x52009229, "SQ", "SharedFunctionalGroupsSequence")                           \
+    X(DIRECTORY_RECORDS, 0x00041220, "SQ", "DirectoryRecordSequence")                              \
+    X(PIXELS, 0x7fe00010, "OW", "PixelData")
+
+enum sgio_dicom_tag {
+#define SGIO_DICOM_CONSTANT(name, tag, vr, keyword) DICOM_##name = (tag),
+    SGIO_DICOM_TAGS(SGIO_DICOM_CONSTANT)
+#undef SGIO_DICOM_CONSTANT
+};
+
+#endif
