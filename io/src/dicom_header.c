@@ -5,6 +5,7 @@
 #include "dicom_toolkit.h"
 #include "io_status.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -345,6 +346,8 @@ static sgio_status read_values(const header *header)
     if (!slice->has_rescale) slice->slope = 1;
     if (!has_intercept) slice->intercept = 0;
     slice->has_rescale = slice->has_rescale || has_intercept;
+    double most = ldexp(fabs(slice->slope), slice->bits_stored) + fabs(slice->intercept);
+    if (!(most <= FLT_MAX)) return refuse_number(header, DICOM_SLOPE);
     slice->has_modality_lut = sgio_dicom_find(header->set, DICOM_MODALITY_LUT) != NULL;
     read_padding(header);
     return SGIO_OK;
@@ -359,7 +362,6 @@ static void read_identity(const header *header)
     };
     const sgio_dicom_set *set = header->set;
     sgio_dicom_slice *slice = header->slice;
-    sgio_dicom_text(set, DICOM_SERIES_INSTANCE, slice->series_uid, sizeof slice->series_uid);
     sgio_dicom_text(set, DICOM_SOP_INSTANCE, slice->instance_uid, sizeof slice->instance_uid);
     sgio_dicom_text(set, DICOM_MODALITY, slice->modality, sizeof slice->modality);
     sgio_dicom_text(set, DICOM_SERIES_DESCRIPTION, slice->description, sizeof slice->description);
@@ -403,6 +405,7 @@ static sgio_status read_file(const char *path, sgio_dicom_slice *slice)
     if (status == SGIO_OK) {
         const header header = {&set, slice};
         status = sgio_dicom_read_set(file, &set);
+        sgio_dicom_text(&set, DICOM_SERIES_INSTANCE, slice->series_uid, sizeof slice->series_uid);
         if (status == SGIO_OK) status = read_header(&header);
         sgio_dicom_set_clear(&set);
     }

@@ -127,15 +127,12 @@ sgio_status copy_pixels(const sgio_dicom_slice *slice, DcmDataset &dataset, void
     return SGIO_OK;
 }
 
-// A warning means that the decoder made pixels up, but for bytes too many between markers and scan
-// parameters that sequential JPEG does not use.
+// A warning means that the decoder made pixels up.
 sgio_status check_warning(const sgio_dicom_slice *slice)
 {
     char warning[160];
     sgio_dcmtk_take_warning(warning, sizeof warning);
-    const bool is_formality = std::strstr(warning, "extraneous") || std::strstr(warning, "SOS param");
-    if (!warning[0] || is_formality) return SGIO_OK;
-    return cannot_decode(slice, warning);
+    return warning[0] ? cannot_decode(slice, warning) : SGIO_OK;
 }
 
 sgio_status decode(const sgio_dicom_slice *slice, const unsigned char *data, std::size_t size,

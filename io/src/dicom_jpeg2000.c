@@ -1,6 +1,7 @@
 #include "dicom_codecs.h"
 
 #include "io_status.h"
+#include "jpeg2000_tiles.h"
 
 #include <openjpeg.h>
 #include <stdio.h>
@@ -141,22 +142,6 @@ static void copy_pixels(const sgio_dicom_slice *slice, const opj_image_t *image,
     }
 }
 
-static int ends_in_eoc(const bytes *from, size_t size)
-{
-    return size >= 2 && from->data[size - 2] == 0xff && from->data[size - 1] == 0xd9;
-}
-
-/* A code stream ends in EOC; writers pad it with zeros or with one byte of any value. JP2 files may
- * have boxes behind it. */
-static int is_whole(const bytes *from)
-{
-    size_t size = from->size;
-    if (!is_code_stream(from)) return 1;
-    while (size > 2 && from->data[size - 1] == 0)
-        size--;
-    return ends_in_eoc(from, size) || ends_in_eoc(from, size - 1);
-}
-
 sgio_status sgio_jpeg2000_decode(const sgio_dicom_slice *slice, const unsigned char *data,
                                  size_t size, void *pixels)
 {
@@ -164,7 +149,8 @@ sgio_status sgio_jpeg2000_decode(const sgio_dicom_slice *slice, const unsigned c
     char warning[WARNING_BYTES] = "";
     opj_stream_t *stream = make_stream(&from);
     opj_codec_t *codec = make_codec(&from, warning);
-    opj_image_t *image = stream && codec && is_whole(&from) ? decode(slice, codec, stream) : NULL;
+    opj_image_t *image =
+        stream && codec && sgio_jpeg2000_is_whole(data, size) ? decode(slice, codec, stream) : NULL;
     int good = image && !warning[0];
     if (good) copy_pixels(slice, image, pixels);
     opj_image_destroy(image);

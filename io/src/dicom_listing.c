@@ -3,117 +3,229 @@
 #include "dicom_scan.h"
 #include "io_status.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { LINE_BYTES = 512 };
+enum { LINE_BYTES = 768, VALUE_BYTES = 64 };
 
-static void write_line(const sgio_dicom_slices *slices, const sgio_dicom_volume *volume,
-                       size_t number, char line[LINE_BYTES])
+/* What may separate volumes that look alike, in the order in which it is shown. */
+enum kind {
+    SERIES_NUMBER,
+    PROTOCOL,
+    CONTRAST,
+    KERNEL,
+    THICKNESS,
+    IMAGE_TYPE,
+    ECHO,
+    TIME_POINT,
+    B_VALUE,
+    TRIGGER,
+    ACQUISITION,
+    ACQUIRED_AT,
+    SERIES_AT,
+    FIRST_FILE,
+    KINDS
+};
+
+/* One volume of the listing. */
+typedef struct entry {
+    size_t number; /* from 1 */
+    char look[LINE_BYTES / 2];
+    char values[KINDS][VALUE_BYTES]; /* "" where absent or not the same in all slices */
+    char shown[KINDS];
+} entry;
+
+static void write_number(const char *label, double value, const char *unit, char out[VALUE_BYTES])
 {
-    const sgio_dicom_slice *first = &slices->items[volume->slices[0]];
+    if (!isnan(value)) snprintf(out, VALUE_BYTES, "%s %g%s", label, value, unit);
+}
+
+/* hhmmss */
+static void write_time(const char *label, double value, char out[VALUE_BYTES])
+{
+    if (!(value >= 0 && value < 240000)) return;
+    int whole = (int)value;
+    snprintf(out, VALUE_BYTES, "%s %02d:%02d:%06.3f", label, whole / 10000, whole / 100 % 100,
+             fmod(value, 100));
+}
+
+static void write_text(const char *label, const char *value, char out[VALUE_BYTES])
+{
+    if (value[0]) snprintf(out, VALUE_BYTES, "%s %.*s", label, VALUE_BYTES - 16, value);
+}
+
+/* The names of files may hold anything. */
+static void write_file_name(const char *name, char out[VALUE_BYTES])
+{
+    write_text("from", name, out);
+    for (char *c = out; *c; c++)
+        if ((unsigned char)*c < ' ' || *c == 127 || *c == '<' || *c == '>') *c = '?';
+}
+
+static const char *last_part(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+static void write_value(const sgio_dicom_slice *slice, enum kind kind, char out[VALUE_BYTES])
+{
+    const double *a = slice->attributes;
+    out[0] = 0;
+    switch (kind) {
+    case SERIES_NUMBER:
+        return write_number("series", slice->series_number, "", out);
+    case PROTOCOL:
+        return write_text("protocol", slice->protocol, out);
+    case CONTRAST:
+        return write_text("contrast", slice->contrast[0] ? slice->contrast : "none", out);
+    case KERNEL:
+        return write_text("kernel", slice->kernel, out);
+    case THICKNESS:
+        return write_number("thickness", slice->thickness, " mm", out);
+    case IMAGE_TYPE:
+        return write_text("type", slice->image_type, out);
+    case ECHO:
+        return write_number("echo", a[SGIO_DICOM_ECHO_TIME], " ms", out);
+    case TIME_POINT:
+        return write_number("time point", a[SGIO_DICOM_TEMPORAL_POSITION], "", out);
+    case B_VALUE:
+        return write_number("b", a[SGIO_DICOM_B_VALUE], "", out);
+    case TRIGGER:
+        return write_number("trigger", a[SGIO_DICOM_TRIGGER_TIME], " ms", out);
+    case ACQUISITION:
+        return write_number("acquisition", a[SGIO_DICOM_ACQUISITION_NUMBER], "", out);
+    case ACQUIRED_AT:
+        return write_time("acquired", a[SGIO_DICOM_ACQUISITION_TIME], out);
+    case SERIES_AT:
+        return write_time("series time", slice->series_time, out);
+    default:
+        return write_file_name(last_part(slice->path), out);
+    }
+}
+
+static const sgio_dicom_slice *slice_of(const sgio_dicom_slices *slices,
+                                        const sgio_dicom_volume *volume, size_t k)
+{
+    return &slices->items[volume->slices[k]];
+}
+
+static void write_common_value(const sgio_dicom_slices *slices, const sgio_dicom_volume *volume,
+                               enum kind kind, char out[VALUE_BYTES])
+{
+    char other[VALUE_BYTES];
+    write_value(slice_of(slices, volume, 0), kind, out);
+    for (size_t k = 1; k < volume->count && kind != FIRST_FILE; k++) {
+        write_value(slice_of(slices, volume, k), kind, other);
+        if (strcmp(out, other) != 0) {
+            out[0] = 0;
+            return;
+        }
+    }
+}
+
+/* "CT  512x512x120  0.7x0.7x5 mm  Abdomen" */
+static void write_look(const sgio_dicom_slices *slices, const sgio_dicom_volume *volume, char *out,
+                       size_t size)
+{
+    const sgio_dicom_slice *first = slice_of(slices, volume, 0);
     double spacing = first->thickness, deviation = 0;
     if (first->has_plane && volume->count > 1)
         deviation = sgio_dicom_unevenness(slices, volume->slices, volume->count, &spacing);
-    snprintf(line, LINE_BYTES, "%zu  %s  %s  %dx%dx%zu  %gx%gx%.4g mm  %s%s\n", number,
-             first->series_uid[0] ? first->series_uid : "(no UID)",
+    snprintf(out, size, "%s  %dx%dx%zu  %gx%gx%.4g mm  %s%s",
              first->modality[0] ? first->modality : "??", first->columns, first->rows,
              volume->count, first->column_spacing, first->row_spacing, spacing, first->description,
              sgio_dicom_is_even(deviation, spacing) ? "" : " (uneven spacing)");
 }
 
-char *sgio_dicom_list(const sgio_dicom_slices *slices, const sgio_dicom_volumes *volumes)
+static void fill_entry(const sgio_dicom_slices *slices, const sgio_dicom_volume *volume,
+                       size_t number, entry *out)
 {
-    char *text = malloc(volumes->count * LINE_BYTES + 1);
-    size_t used = 0;
-    if (!text) return NULL;
-    text[0] = 0;
-    for (size_t i = 0; i < volumes->count; i++) {
-        write_line(slices, &volumes->items[i], i + 1, text + used);
-        used += strlen(text + used);
-    }
-    return text;
+    memset(out, 0, sizeof *out);
+    out->number = number;
+    write_look(slices, volume, out->look, sizeof out->look);
+    for (int kind = 0; kind < KINDS; kind++)
+        write_common_value(slices, volume, (enum kind)kind, out->values[kind]);
 }
 
-/* Whether filling gaps would make one volume of all slices. */
-static int gaps_would_join(const sgio_dicom_slices *slices)
+static int by_look(const void *a, const void *b)
 {
-    sgio_dicom_volumes joined;
-    int one = sgio_dicom_sort(slices, 1, &joined) == SGIO_OK && joined.count == 1;
-    sgio_dicom_volumes_clear(&joined);
-    return one;
+    const entry *x = a, *y = b;
+    int order = strcmp(x->look, y->look);
+    return order ? order : (x->number > y->number) - (x->number < y->number);
 }
 
-static sgio_status refuse_choice(const char *path, const char *problem,
-                                 const sgio_dicom_slices *slices, const sgio_dicom_volumes *volumes)
+static int by_number(const void *a, const void *b)
 {
-    char *text = sgio_dicom_list(slices, volumes);
-    if (!text) return sgio_fail_memory(volumes->count * LINE_BYTES, path);
-    size_t length = strlen(text);
-    if (length > 0) text[length - 1] = 0;
-    const char *hint = gaps_would_join(slices) ? " or join them with --allowGaps" : "";
-    sgio_status status = sgio_fail(SGIO_UNREADABLE, "%s: %s; choose with --series number%s:\n%s",
-                                   path, problem, hint, text);
-    free(text);
-    return status;
+    const entry *x = a, *y = b;
+    return (x->number > y->number) - (x->number < y->number);
 }
 
-static int contains_first(const sgio_dicom_volume *volume)
+static int differs(const entry *entries, size_t count, enum kind kind)
 {
-    for (size_t i = 0; i < volume->count; i++)
-        if (volume->slices[i] == 0) return 1;
+    for (size_t i = 1; i < count; i++)
+        if (strcmp(entries[0].values[kind], entries[i].values[kind]) != 0) return 1;
     return 0;
 }
 
-static sgio_status choose_by_path(const char *path, const sgio_dicom_slices *slices,
-                                  const sgio_dicom_volumes *volumes, size_t *chosen)
+/* Entries that look alike: shows what is not the same in all of them; the file's name only where
+ * nothing else is. */
+static void show_differences(entry *entries, size_t count)
 {
-    char problem[64];
-    *chosen = 0;
-    if (volumes->count == 1) return SGIO_OK;
-    for (size_t i = 0; i < volumes->count && slices->named; i++)
-        if (contains_first(&volumes->items[i])) {
-            *chosen = i;
-            return SGIO_OK;
-        }
-    snprintf(problem, sizeof problem, "holds %zu volumes", volumes->count);
-    return refuse_choice(path, problem, slices, volumes);
-}
-
-static sgio_status choose_by_uid(const char *path, const sgio_dicom_slices *slices,
-                                 const sgio_dicom_volumes *volumes, const char *uid, size_t *chosen)
-{
-    size_t found = 0;
-    char problem[160];
-    for (size_t i = 0; i < volumes->count; i++) {
-        if (strcmp(slices->items[volumes->items[i].slices[0]].series_uid, uid) != 0) continue;
-        *chosen = i;
-        found++;
+    int any = 0;
+    for (int kind = 0; kind < KINDS; kind++) {
+        if ((kind == FIRST_FILE && any) || !differs(entries, count, (enum kind)kind)) continue;
+        any = 1;
+        for (size_t i = 0; i < count; i++)
+            entries[i].shown[kind] = 1;
     }
-    if (found == 1) return SGIO_OK;
-    snprintf(problem, sizeof problem, "series %.80s has %zu volumes", uid, found);
-    return refuse_choice(path, problem, slices, volumes);
 }
 
-int sgio_is_volume_number(const char *series)
+static void compare_entries(entry *entries, size_t count)
 {
-    return series && *series && series[strspn(series, "0123456789")] == 0;
-}
-
-sgio_status sgio_dicom_choose(const char *path, const sgio_dicom_slices *slices,
-                              const sgio_dicom_volumes *volumes, const char *series, size_t *chosen)
-{
-    char problem[64];
-    if (!series || !*series) return choose_by_path(path, slices, volumes, chosen);
-    if (!sgio_is_volume_number(series)) return choose_by_uid(path, slices, volumes, series, chosen);
-    long number = strtol(series, NULL, 10);
-    if (number >= 1 && (size_t)number <= volumes->count) {
-        *chosen = (size_t)number - 1;
-        return SGIO_OK;
+    qsort(entries, count, sizeof *entries, by_look);
+    for (size_t start = 0, end; start < count; start = end) {
+        for (end = start + 1; end < count && !strcmp(entries[start].look, entries[end].look);)
+            end++;
+        show_differences(entries + start, end - start);
     }
-    snprintf(problem, sizeof problem, "has no volume number %ld", number);
-    return refuse_choice(path, problem, slices, volumes);
+    qsort(entries, count, sizeof *entries, by_number);
+}
+
+static size_t write_line(const entry *entry, const char *uid, char *line, size_t size)
+{
+    size_t used = (size_t)snprintf(line, size, "%zu  %s  %s", entry->number,
+                                   uid[0] ? uid : "(no UID)", entry->look);
+    for (int kind = 0, first = 1; kind < KINDS; kind++) {
+        if (!entry->shown[kind] || !entry->values[kind][0] || used >= size) continue;
+        used += (size_t)snprintf(line + used, size - used, "%s%s", first ? "  " : ", ",
+                                 entry->values[kind]);
+        first = 0;
+    }
+    if (used > size - 2) used = size - 2;
+    line[used] = '\n';
+    line[used + 1] = 0;
+    return used + 1;
+}
+
+char *sgio_dicom_list(const sgio_dicom_slices *slices, const sgio_dicom_volumes *volumes)
+{
+    size_t count = volumes->count, used = 0;
+    entry *entries = malloc((count + 1) * sizeof *entries);
+    char *text = entries ? malloc(count * LINE_BYTES + 1) : NULL;
+    if (text) {
+        text[0] = 0;
+        for (size_t i = 0; i < count; i++)
+            fill_entry(slices, &volumes->items[i], i + 1, &entries[i]);
+        compare_entries(entries, count);
+        for (size_t i = 0; i < count; i++)
+            used += write_line(&entries[i], slice_of(slices, &volumes->items[i], 0)->series_uid,
+                               text + used, LINE_BYTES);
+    }
+    free(entries);
+    return text;
 }
 
 sgio_status sgio_list_series(const char *path, char **text)

@@ -135,13 +135,17 @@ static int is_named(const sgio_dicom_slices *slices, const char *path)
     return slices->named && strcmp(last_part(slices->items[0].path), last_part(path)) == 0;
 }
 
+/* Long folders can be left at every file; how much of the reading they are is not known. */
 static sgio_status read_headers(const char *directory, int depth, const char *series,
-                                sgio_dicom_slices *slices)
+                                const sgio_read_options *options, sgio_dicom_slices *slices)
 {
     sgio_file_tree tree;
     sgio_status status = sgio_list_files(directory, depth, &tree);
-    for (size_t i = 0; i < tree.count && status == SGIO_OK; i++)
-        if (!is_named(slices, tree.files[i])) status = look_at(tree.files[i], series, slices);
+    for (size_t i = 0; i < tree.count && status == SGIO_OK; i++) {
+        status = sgio_tell(options->progress, options->progress_user, 0, 1);
+        if (status == SGIO_OK && !is_named(slices, tree.files[i]))
+            status = look_at(tree.files[i], series, slices);
+    }
     leave_out(slices, tree.left_out, tree.first_left_out);
     sgio_file_tree_clear(&tree);
     return status;
@@ -157,7 +161,7 @@ static void warn_of_left_out(const sgio_dicom_slices *slices, const sgio_read_op
 static sgio_status scan_directory(const char *path, const sgio_read_options *options,
                                   sgio_dicom_slices *slices)
 {
-    sgio_status status = read_headers(path, DEEPEST, NULL, slices);
+    sgio_status status = read_headers(path, DEEPEST, NULL, options, slices);
     if (status != SGIO_OK) return status;
     if (slices->count == 0 && slices->left_out > 0)
         return sgio_fail(SGIO_UNREADABLE, "%s: no DICOM image among %zu file(s); %s", path,
@@ -178,7 +182,7 @@ static sgio_status scan_series(const char *path, const char *series,
 {
     char *directory = directory_of(path);
     if (!directory) return sgio_fail_memory(strlen(path), path);
-    sgio_status status = read_headers(directory, 0, series, slices);
+    sgio_status status = read_headers(directory, 0, series, options, slices);
     free(directory);
     if (status == SGIO_OK) warn_of_left_out(slices, options);
     return status;

@@ -26,7 +26,7 @@ typedef struct sgio_dicom_slice {
     int no_image; /* a DICOM object of another kind */
     char series_uid[65], instance_uid[65], transfer_syntax[65];
     char modality[17], photometric[17], description[200];
-    char image_type[128], contrast[96], kernel[48], protocol[96]; /* shown in listings */
+    char image_type[128], contrast[48], kernel[48], protocol[48]; /* shown in listings */
     double series_time;                                           /* hhmmss; NaN when absent */
     int series_number, instance_number;
     int rows, columns, samples, planar; /* planar: colours stored plane by plane */

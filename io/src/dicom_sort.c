@@ -85,10 +85,11 @@ static int same_plane_directions(const sgio_dicom_slice *a, const sgio_dicom_sli
     return 1;
 }
 
-static int can_share_volume(const sgio_dicom_slice *a, const sgio_dicom_slice *b)
+static int can_share_volume(const sgio_dicom_slice *a, const sgio_dicom_slice *b, int join)
 {
-    return a->has_plane && b->has_plane && strcmp(a->series_uid, b->series_uid) == 0 &&
-           a->rows == b->rows && a->columns == b->columns && a->samples == b->samples &&
+    int same_series = join & SGIO_DICOM_JOIN_SERIES || !strcmp(a->series_uid, b->series_uid);
+    return a->has_plane && b->has_plane && same_series && a->rows == b->rows &&
+           a->columns == b->columns && a->samples == b->samples &&
            a->bits_allocated == b->bits_allocated && strcmp(a->photometric, b->photometric) == 0 &&
            strcmp(a->modality, b->modality) == 0 &&
            close_to(a->row_spacing, b->row_spacing, 1e-4 * a->row_spacing) &&
@@ -213,7 +214,7 @@ static int split_helps(const sorter *sorter, const group *members, int attribute
         start += part.count;
     }
     if (parts < 2) return 0;
-    return (all_even && !sorter->join) ||
+    return (all_even && !(sorter->join & SGIO_DICOM_JOIN_STACKS)) ||
            (worst < whole_multiplicity && parts <= whole_multiplicity);
 }
 
@@ -281,11 +282,11 @@ static sgio_status split(const sorter *sorter, const group *members, int attribu
 }
 
 /* Moves all that can share a volume with the first of `rest` to its front; returns how many. */
-static size_t gather(const sgio_dicom_slices *slices, size_t *rest, size_t count)
+static size_t gather(const sgio_dicom_slices *slices, int join, size_t *rest, size_t count)
 {
     size_t front = 1;
     for (size_t i = 1; i < count; i++) {
-        if (!can_share_volume(&slices->items[rest[0]], &slices->items[rest[i]])) continue;
+        if (!can_share_volume(&slices->items[rest[0]], &slices->items[rest[i]], join)) continue;
         size_t moved = rest[i];
         rest[i] = rest[front];
         rest[front++] = moved;
@@ -373,7 +374,7 @@ static sgio_status sort_all(const sorter *sorter, size_t *index)
     size_t count = 0;
     sgio_status status = list_distinct(slices, index, &count, &volumes->copies);
     for (size_t start = 0; start < count && status == SGIO_OK;) {
-        group members = {index + start, gather(slices, index + start, count - start)};
+        group members = {index + start, gather(slices, sorter->join, index + start, count - start)};
         start += members.count;
         if (slices->items[members.index[0]].has_plane)
             status = split(sorter, &members, 0);

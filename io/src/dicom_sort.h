@@ -29,11 +29,17 @@ typedef struct sgio_dicom_volumes {
  * separates are dealt out in the order of their instance numbers. Slices without position are
  * volumes of their own.
  *
- * `join` keeps stacks of different spacing together as one uneven volume (for a caller who fills
- * gaps); only slices at equal positions are then separated.
- *
- * Release with sgio_dicom_volumes_clear, also after failure (out of memory). */
+ * `join` is a sum of the constants below. Release with sgio_dicom_volumes_clear, also after failure
+ * (out of memory). */
 sgio_status sgio_dicom_sort(const sgio_dicom_slices *slices, int join, sgio_dicom_volumes *volumes);
+
+enum {
+    /* Stacks of different spacing stay together as one uneven volume (for a caller who fills gaps);
+     * only slices at equal positions are then separated. */
+    SGIO_DICOM_JOIN_STACKS = 1,
+    /* Series count as one (for files that have a series UID each). */
+    SGIO_DICOM_JOIN_SERIES = 2
+};
 
 void sgio_dicom_volumes_clear(sgio_dicom_volumes *volumes);
 

@@ -3,6 +3,7 @@
 #include "io_status.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -57,15 +58,16 @@ static void plan_flat_picture(const sgio_dicom_slice *slice, sgio_geometry *geom
     geometry->matrix[2][2] = 1;
 }
 
-static void plan_single_slice(const plan *plan, sgio_geometry *geometry)
+static void plan_single_slice(const plan *plan, sgio_dicom_stack *stack)
 {
     double step[3], thickness = slice_at(plan, 0)->thickness;
+    if (thickness == 0) stack->assumed = 1;
     if (thickness == 0)
         sgio_warn(plan->options->warn, plan->options->warn_user,
                   "%s: one slice without thickness, 1 mm is assumed", plan->path);
     for (int r = 0; r < 3; r++)
         step[r] = plan->normal[r] * (thickness > 0 ? thickness : 1);
-    set_geometry(plan, step, 1, geometry);
+    set_geometry(plan, step, 1, &stack->geometry);
 }
 
 static void step_between_ends(const plan *plan, double intervals, double step[3])
@@ -131,8 +133,19 @@ static sgio_status sorted_gaps(const plan *plan, double **gaps)
     return SGIO_OK;
 }
 
+/* Slices that are on disk and could not be read are the likeliest to be missing. */
+static void write_left_out(const plan *plan, const char *how, char *out, size_t size)
+{
+    const sgio_dicom_slices *slices = plan->slices;
+    out[0] = 0;
+    if (slices->left_out > 0)
+        snprintf(out, size, "; %s %zu file(s) that could not be read: %s", how, slices->left_out,
+                 slices->first_left_out);
+}
+
 static sgio_status refuse_uneven(const plan *plan, double usual)
 {
+    char left_out[640];
     size_t worst = 0;
     double most = -1;
     for (size_t k = 0; k + 1 < plan->volume->count; k++) {
@@ -142,12 +155,13 @@ static sgio_status refuse_uneven(const plan *plan, double usual)
             worst = k;
         }
     }
+    write_left_out(plan, "among them perhaps", left_out, sizeof left_out);
     return sgio_fail(SGIO_UNREADABLE,
                      "%s: slices are missing or unevenly spaced: slices %zu and %zu lie %.3f mm "
-                     "apart, others %.3f mm (%s, %s); --allowGaps resamples to even spacing",
+                     "apart, others %.3f mm (%s, %s)%s; --allowGaps resamples to even spacing",
                      plan->path, worst + 1, worst + 2,
                      distance_at(plan, worst + 1) - distance_at(plan, worst), usual,
-                     slice_at(plan, worst)->path, slice_at(plan, worst + 1)->path);
+                     slice_at(plan, worst)->path, slice_at(plan, worst + 1)->path, left_out);
 }
 
 /* Resampling is along k only: every slice must lie on the line from the first to the last. */
@@ -180,6 +194,7 @@ static int64_t resampled_count(double total, const double *gaps, size_t count)
 static sgio_status plan_resampling(const plan *plan, const double *gaps, sgio_dicom_stack *stack)
 {
     double direction[3], step[3];
+    char left_out[640];
     size_t count = plan->volume->count;
     double total = distance_at(plan, count - 1) - distance_at(plan, 0);
     int64_t even_count = resampled_count(total, gaps, count - 1);
@@ -194,12 +209,13 @@ static sgio_status plan_resampling(const plan *plan, const double *gaps, sgio_di
     step_between_ends(plan, (double)(even_count - 1), step);
     set_geometry(plan, step, even_count, &stack->geometry);
     note_tilt(plan, step, even_count, stack);
+    write_left_out(plan, "interpolation may stand for", left_out, sizeof left_out);
     sgio_warn(
         plan->options->warn, plan->options->warn_user,
         "%s: %zu unevenly spaced slices (%.3f to %.3f mm apart) were resampled to %lld slices "
-        "%.3f mm apart",
+        "%.3f mm apart%s",
         plan->path, count, gaps[0], gaps[count - 2], (long long)even_count,
-        total / (double)(even_count - 1));
+        total / (double)(even_count - 1), left_out);
     return SGIO_OK;
 }
 
@@ -222,7 +238,7 @@ static sgio_status plan_slices(const plan *plan, sgio_dicom_stack *stack)
         return SGIO_OK;
     }
     if (plan->volume->count == 1) {
-        plan_single_slice(plan, &stack->geometry);
+        plan_single_slice(plan, stack);
         return SGIO_OK;
     }
     double deviation =
@@ -232,6 +248,20 @@ static sgio_status plan_slices(const plan *plan, sgio_dicom_stack *stack)
     return SGIO_OK;
 }
 
+static void warn_of_spacing(const plan *plan, sgio_dicom_stack *stack)
+{
+    int regions = slice_at(plan, 0)->regions;
+    stack->assumed = 1;
+    if (regions > 1)
+        sgio_warn(plan->options->warn, plan->options->warn_user,
+                  "%s: no pixel spacing, and %d ultrasound regions with a scale each; 1 mm is "
+                  "assumed",
+                  plan->path, regions);
+    else
+        sgio_warn(plan->options->warn, plan->options->warn_user,
+                  "%s: no pixel spacing, 1 mm is assumed", plan->path);
+}
+
 sgio_status sgio_dicom_stack_plan(const char *path, const sgio_dicom_slices *slices,
                                   const sgio_dicom_volume *volume, const sgio_read_options *options,
                                   sgio_dicom_stack *stack)
@@ -239,8 +269,7 @@ sgio_status sgio_dicom_stack_plan(const char *path, const sgio_dicom_slices *sli
     plan plan = {path, slices, volume, options, {0, 0, 0}};
     memset(stack, 0, sizeof *stack);
     if (slice_at(&plan, 0)->has_plane) sgio_dicom_normal(slice_at(&plan, 0), plan.normal);
-    if (!slice_at(&plan, 0)->has_spacing)
-        sgio_warn(options->warn, options->warn_user, "%s: no pixel spacing, 1 mm is assumed", path);
+    if (!slice_at(&plan, 0)->has_spacing) warn_of_spacing(&plan, stack);
     sgio_status status = plan_slices(&plan, stack);
     if (status != SGIO_OK) sgio_dicom_stack_clear(stack);
     return status;

@@ -12,6 +12,7 @@ extern "C" {
 typedef struct sgio_dicom_stack {
     sgio_geometry geometry;
     int sheared;   /* the step from slice to slice is not along the normal (gantry tilt) */
+    int assumed;   /* 1 mm is taken along some axis, because the files do not say */
     double *place; /* uneven slices: where each lies along k of the even grid; else NULL. Owned */
 } sgio_dicom_stack;
 

@@ -10,6 +10,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <mutex>
+#include <string>
 
 namespace
 {
@@ -42,9 +43,10 @@ const entry entries[] = {
     {DCM_PixelData, EVR_ox, "PixelData"},
 };
 
-// The first use of the dictionary loads what DCMDICTPATH names. The variable is emptied in place
-// for that moment, because setenv could move the environment under another thread's feet.
-DcmDataDictionary &dictionary_without_file()
+// The first use of the dictionary loads what DCMDICTPATH names, be it wrong or a FIFO. The variable
+// is emptied in place for that moment, because setenv could move the environment under another
+// thread's feet. DCMTK's own file is loaded where it is installed.
+DcmDataDictionary &dictionary_without_environment()
 {
     char *named = std::getenv("DCMDICTPATH");
     const char kept = named ? *named : 0;
@@ -54,17 +56,26 @@ DcmDataDictionary &dictionary_without_file()
     return dictionary;
 }
 
-void replace_dictionary()
+void complete_dictionary()
 {
-    DcmDataDictionary &dictionary = dictionary_without_file();
-    dictionary.clear();
+    DcmDataDictionary &dictionary = dictionary_without_environment();
     for (const entry &e : entries)
-        dictionary.addEntry(new DcmDictEntry(e.tag.getGroup(), e.tag.getElement(), DcmVR(e.vr),
-                                             e.name, 1, DcmVariableVM, "DICOM", OFFalse, nullptr));
+        if (!dictionary.findEntry(e.tag, nullptr))
+            dictionary.addEntry(new DcmDictEntry(e.tag.getGroup(), e.tag.getElement(), DcmVR(e.vr),
+                                                 e.name, 1, DcmVariableVM, "DICOM", OFFalse,
+                                                 nullptr));
     dcmDataDict.wrunlock();
 }
 
 thread_local char first_warning[160];
+
+// About how a stream is put together: bytes too many between markers, scan parameters that
+// sequential JPEG does not use.
+bool is_formality(const std::string &message)
+{
+    return message.find("extraneous") != std::string::npos ||
+           message.find("SOS param") != std::string::npos;
+}
 
 // Takes the place of DCMTK's output to stderr: dcmtk.dcmjpeg and dcmtk.dcmjpls speak of pixels.
 class keep_warning : public dcmtk::log4cplus::Appender
@@ -76,9 +87,10 @@ class keep_warning : public dcmtk::log4cplus::Appender
   protected:
     void append(const dcmtk::log4cplus::spi::InternalLoggingEvent &event) override
     {
+        const std::string message = event.getMessage().c_str();
         const bool is_codec = event.getLoggerName().find("dcmtk.dcmjp") == 0;
-        if (is_codec && !first_warning[0])
-            std::snprintf(first_warning, sizeof first_warning, "%s", event.getMessage().c_str());
+        if (is_codec && !first_warning[0] && !is_formality(message))
+            std::snprintf(first_warning, sizeof first_warning, "%s", message.c_str());
     }
 };
 
@@ -94,7 +106,7 @@ void keep_quiet()
 void configure()
 {
     keep_quiet();
-    replace_dictionary();
+    complete_dictionary();
     DJDecoderRegistration::registerCodecs(EDC_photometricInterpretation);
     DJLSDecoderRegistration::registerCodecs();
 }

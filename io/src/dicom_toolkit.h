@@ -8,14 +8,14 @@
 extern "C" {
 #endif
 
-/* Registers DCMTK's decoders (JPEG, JPEG-LS), keeps it from printing, and gives it the few
- * dictionary entries that decoding needs in place of any dictionary file: the one that DCMDICTPATH
- * names is never opened, and what a file says does not depend on the one that is installed. Cheap
- * after the first call, safe from any thread. */
+/* Registers DCMTK's decoders (JPEG, JPEG-LS), keeps it from printing, and adds the few dictionary
+ * entries that decoding needs where DCMTK's file is absent (a relocated installation has none). A
+ * dictionary that DCMDICTPATH names is never opened. Cheap after the first call, safe from any
+ * thread. */
 void sgio_prepare_dcmtk(void);
 
-/* What DCMTK's decoders warned of on this thread since the last call that emptied it: the first
- * sentence, "" when nothing. Empties it. */
+/* What DCMTK's decoders said of missing or damaged pixels on this thread since the last call: the
+ * first sentence, "" when nothing. Empties it. */
 void sgio_dcmtk_take_warning(char *out, size_t size);
 
 /* "CTImageStorage"; NULL when the UID is unknown. */

@@ -13,12 +13,25 @@ const char *sgio_last_message(void)
     return message;
 }
 
+/* Names of files and texts in them may hold commands for a terminal: control characters, also those
+ * that UTF-8 writes as C2 80 to C2 9F. Line ends stay where a message may have several lines. */
+static void make_harmless(char *text, int keep_lines)
+{
+    for (unsigned char *c = (unsigned char *)text; *c; c++) {
+        if (*c == 0xc2 && c[1] >= 0x80 && c[1] < 0xa0)
+            c[0] = c[1] = '?';
+        else if ((*c < ' ' || *c == 127) && !(keep_lines && *c == '\n'))
+            *c = '?';
+    }
+}
+
 sgio_status sgio_fail(sgio_status status, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(message, sizeof message, format, arguments);
     va_end(arguments);
+    make_harmless(message, 1);
     return status;
 }
 
@@ -41,5 +54,6 @@ void sgio_warn(sgio_warning_fn warn, void *user, const char *format, ...)
     va_start(arguments, format);
     vsnprintf(sentence, sizeof sentence, format, arguments);
     va_end(arguments);
+    make_harmless(sentence, 0);
     warn(user, sentence);
 }

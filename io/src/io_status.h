@@ -9,7 +9,8 @@ extern "C" {
 #endif
 
 /* Stores the formatted sentence as the thread's message and returns `status`, so that a detecting
- * function ends in `return sgio_fail(SGIO_UNREADABLE, "%s: ...", path)`. */
+ * function ends in `return sgio_fail(SGIO_UNREADABLE, "%s: ...", path)`. Control characters become
+ * question marks, here and in sgio_warn. */
 sgio_status sgio_fail(sgio_status status, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 

@@ -1,13 +1,13 @@
 /* DICOM volumes: scan, sort, choose, and read slice by slice. */
-#include "dicom_listing.h"
+#include "dicom_choice.h"
 #include "dicom_scan.h"
-#include "dicom_sort.h"
 #include "dicom_stack.h"
 #include "io_status.h"
 #include "volume_formats.h"
 #include "voxels.h"
 
 #include <math.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,6 +16,7 @@ typedef struct job {
     const sgio_dicom_slices *slices;
     const sgio_dicom_volume *volume;
     const sgio_dicom_stack *stack;
+    const sgio_read_options *options;
     sgio_volume *out;
     size_t values; /* per slice, colours counted */
     void *stored;  /* one slice as in its file */
@@ -70,7 +71,8 @@ static sgio_status read_slice(const job *job, size_t k, sgio_type type, void *to
     if (status != SGIO_OK) return status;
     if (sgio_voxels_convert(&format, job->stored, job->values, type, to) != 0)
         return does_not_fit(slice, type);
-    return SGIO_OK;
+    return sgio_tell(job->options->progress, job->options->progress_user, k + 1,
+                     job->volume->count);
 }
 
 static sgio_status read_even(const job *job)
@@ -146,7 +148,7 @@ static sgio_status read_voxels(job *job, const char *path)
         job->out->type = try_narrow ? SGIO_I16 : widest;
         sgio_status status = sgio_volume_allocate(job->out, path);
         if (status == SGIO_OK) status = job->stack->place ? read_resampled(job) : read_even(job);
-        if (status == SGIO_OK || !try_narrow || status == SGIO_OUT_OF_MEMORY) return status;
+        if (status == SGIO_OK || !try_narrow || status != SGIO_UNREADABLE) return status;
         free(job->out->data);
         job->out->data = NULL;
     }
@@ -156,7 +158,10 @@ static sgio_status refuse_pixels(const job *job)
 {
     const sgio_dicom_slice *slice = slice_at(job, 0);
     if (strcmp(slice->photometric, "PALETTE COLOR") == 0)
-        return sgio_fail(SGIO_UNREADABLE, "%s: palette colour is not supported", slice->path);
+        return sgio_fail(SGIO_UNREADABLE,
+                         "%s: its colours are numbers into a palette, which is not supported; "
+                         "dcmj2pnm --write-png makes a picture of it that can be read",
+                         slice->path);
     if (slice->samples == 1 || strcmp(slice->photometric, "RGB") == 0 ||
         strncmp(slice->photometric, "YBR_", 4) == 0)
         return SGIO_OK;
@@ -172,6 +177,7 @@ static void describe(const job *job)
     out->channels = first->samples;
     out->sheared = job->stack->sheared;
     out->resampled = job->stack->place != NULL;
+    out->spacing_assumed = job->stack->assumed;
     memcpy(out->modality, first->modality, sizeof out->modality);
     out->rescaled = first->samples == 1 && !first->has_modality_lut;
     for (size_t k = 0; k < job->volume->count; k++) {
@@ -210,15 +216,43 @@ static sgio_status name_sources(const job *job)
     return SGIO_OK;
 }
 
-static sgio_status run_job(const char *path, const sgio_read_options *options, job *job)
+/* How many slices have such a text; the first one in *first. */
+static size_t count_texts(const job *job, size_t offset, const char **first)
+{
+    size_t count = 0;
+    for (size_t k = 0; k < job->volume->count; k++) {
+        const char *text = (const char *)slice_at(job, k) + offset;
+        if (text[0] && count++ == 0) *first = text;
+    }
+    return count;
+}
+
+static void warn_of_values(const job *job, const char *path)
+{
+    const sgio_read_options *options = job->options;
+    const char *text = "";
+    size_t commas = count_texts(job, offsetof(sgio_dicom_slice, with_comma), &text);
+    if (commas > 0)
+        sgio_warn(
+            options->warn, options->warn_user,
+            "%s: decimal commas in %zu file(s) are read as points, which DICOM prescribes: %s",
+            path, commas, text);
+    size_t others = count_texts(job, offsetof(sgio_dicom_slice, not_a_number), &text);
+    if (others > 0)
+        sgio_warn(options->warn, options->warn_user,
+                  "%s: no number, and not used, in %zu file(s): %s", path, others, text);
+    if (slice_at(job, 0)->has_modality_lut)
+        sgio_warn(options->warn, options->warn_user,
+                  "%s: its Modality LUT is not applied, values are as stored", path);
+}
+
+static sgio_status run_job(const char *path, job *job)
 {
     size_t most = 0;
     sgio_status status = refuse_pixels(job);
     if (status != SGIO_OK) return status;
     describe(job);
-    if (slice_at(job, 0)->has_modality_lut)
-        sgio_warn(options->warn, options->warn_user,
-                  "%s: its Modality LUT is not applied, values are as stored", path);
+    warn_of_values(job, path);
     for (size_t k = 0; k < job->volume->count; k++) {
         size_t bytes = sgio_dicom_pixel_bytes(slice_at(job, k));
         if (bytes > most) most = bytes;
@@ -239,8 +273,8 @@ static sgio_status read_volume(const char *path, const sgio_dicom_slices *slices
     sgio_dicom_stack stack;
     sgio_status status = sgio_dicom_stack_plan(path, slices, volume, options, &stack);
     if (status != SGIO_OK) return status;
-    job job = {slices, volume, &stack, out, 0, NULL};
-    status = run_job(path, options, &job);
+    job job = {slices, volume, &stack, options, out, 0, NULL};
+    status = run_job(path, &job);
     sgio_dicom_stack_clear(&stack);
     return status;
 }
@@ -252,15 +286,12 @@ sgio_status sgio_read_dicom(const char *path, const sgio_read_options *options, 
     size_t chosen = 0;
     sgio_status status = sgio_dicom_scan(path, options, &slices);
     if (status != SGIO_OK) return status;
-    /* A number counts in the listing, where stacks of different spacing are apart. */
-    int join = options->allow_gaps && !sgio_is_volume_number(options->series);
-    status = sgio_dicom_sort(&slices, join, &volumes);
+    status =
+        sgio_dicom_choose(path, &slices, options->series, options->allow_gaps, &volumes, &chosen);
     if (status == SGIO_OK && volumes.copies > 0)
         sgio_warn(options->warn, options->warn_user,
                   "%s: %zu file(s) hold instances that other files hold too and were left out",
                   path, volumes.copies);
-    if (status == SGIO_OK)
-        status = sgio_dicom_choose(path, &slices, &volumes, options->series, &chosen);
     if (status == SGIO_OK)
         status = read_volume(path, &slices, &volumes.items[chosen], options, out);
     sgio_dicom_volumes_clear(&volumes);

@@ -40,7 +40,8 @@ typedef struct sgio_volume {
 } sgio_volume;
 
 typedef struct sgio_read_options {
-    const char *series;   /* UID, or 1-based number in the listing; NULL: there must be just one */
+    const char *series;   /* DICOM: UID, or 1-based number in the listing; several of them ("1,4-7",
+                           * "all") are joined into one volume; NULL: there must be just one */
     int allow_gaps;       /* resample uneven or missing slices to even spacing; without a number in
                            * `series`, stacks of different spacing in one series are joined */
     sgio_warning_fn warn; /* may be NULL */
@@ -74,7 +75,7 @@ sgio_status sgio_volume_read(const char *path, const sgio_read_options *options,
 void sgio_volume_clear(sgio_volume *volume);
 
 /* The DICOM volumes found at `path`, one line each (number, UID, modality, size, spacing,
- * description); *text is malloc'ed, the caller frees it. */
+ * description, and what separates volumes that are alike in these); *text is malloc'ed, the caller frees it. */
 sgio_status sgio_list_series(const char *path, char **text);
 
 #ifdef __cplusplus

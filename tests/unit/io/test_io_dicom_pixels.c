@@ -1,0 +1,319 @@
+/* Compressed DICOM pixels: whole ones are exact, short or lying ones are refused. */
+#include "io_test_dicom.h"
+#include "io_test_files.h"
+#include "io_test_volume.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+#include <jpeglib.h>
+#include <openjpeg.h>
+
+enum { SIDE = 32, MOST = 1 << 16 };
+
+static unsigned char stream[MOST];
+static size_t stream_size;
+
+static void save(const char *syntax, int samples, int bits)
+{
+    const dicom_slice slice = dicom_slice_at(0);
+    dicom_begin(syntax);
+    dicom_identity(&slice);
+    dicom_picture(SIDE, SIDE, samples, bits, samples == 3 ? "RGB" : "MONOCHROME2");
+    dicom_fragment(stream, stream_size);
+    dicom_save("one.dcm");
+}
+
+static void expect_loaded(void)
+{
+    if (load("one.dcm") != SGIO_OK) fail_msg("%s", sgio_last_message());
+}
+
+static unsigned pixel(int n)
+{
+    return (unsigned)(n * 7919 + n / 3) & 0xffff;
+}
+
+/* Literal runs of all pixels, high bytes first. */
+static void make_rle(void)
+{
+    memset(stream, 0, 64);
+    stream[0] = 2;
+    stream_size = 64;
+    for (int byte = 1; byte >= 0; byte--) {
+        unsigned char *offset = stream + 4 + 4 * (1 - byte);
+        offset[0] = (unsigned char)stream_size;
+        offset[1] = (unsigned char)(stream_size >> 8);
+        for (int n = 0; n < SIDE * SIDE; n++) {
+            if (n % 128 == 0) stream[stream_size++] = 127;
+            stream[stream_size++] = (unsigned char)(pixel(n) >> 8 * byte);
+        }
+    }
+}
+
+static void test_rle_is_exact_or_refused(void **state)
+{
+    (void)state;
+    make_rle();
+    save(SYNTAX_RLE, 1, 16);
+    expect_loaded();
+    for (int n = 0; n < SIDE * SIDE; n++)
+        assert_int_equal(((uint16_t *)volume.data)[n], pixel(n));
+    size_t whole = stream_size;
+    for (size_t cut = 2; cut < whole; cut += 98) { /* fragment and file agree with each other */
+        make_rle();
+        stream_size = whole - cut;
+        save(SYNTAX_RLE, 1, 16);
+        expect_file_refused("one.dcm", "RLE");
+    }
+    make_rle();
+    stream[0] = 3; /* a segment too many */
+    save(SYNTAX_RLE, 1, 16);
+    expect_file_refused("one.dcm", "RLE");
+    make_rle();
+    stream[64] = 129; /* a run longer than the picture's rest, in the end */
+    save(SYNTAX_RLE, 1, 16);
+    expect_file_refused("one.dcm", "RLE");
+}
+
+static opj_image_t *make_picture(int components)
+{
+    opj_image_cmptparm_t parameters[3];
+    memset(parameters, 0, sizeof parameters);
+    for (int c = 0; c < components; c++) {
+        parameters[c].dx = parameters[c].dy = 1;
+        parameters[c].w = parameters[c].h = SIDE;
+        parameters[c].prec = 8;
+    }
+    opj_image_t *image = opj_image_create((OPJ_UINT32)components, parameters,
+                                          components == 3 ? OPJ_CLRSPC_SRGB : OPJ_CLRSPC_GRAY);
+    assert_non_null(image);
+    image->x1 = image->y1 = SIDE;
+    for (int c = 0; c < components; c++)
+        for (int n = 0; n < SIDE * SIDE; n++)
+            image->comps[c].data[n] = (OPJ_INT32)(pixel(n + c) & 255);
+    return image;
+}
+
+static void read_stream(const char *name)
+{
+    FILE *file = fopen(scratch_path(name), "rb");
+    assert_non_null(file);
+    stream_size = fread(stream, 1, MOST, file);
+    fclose(file);
+}
+
+/* A code stream, lossless, without a colour transform; of tiles of that side, or one (0). */
+static void make_j2k(int components, int tile)
+{
+    opj_cparameters_t parameters;
+    opj_image_t *image = make_picture(components);
+    opj_codec_t *codec = opj_create_compress(OPJ_CODEC_J2K);
+    opj_set_default_encoder_parameters(&parameters);
+    parameters.numresolution = 2;
+    parameters.tcp_mct = 0;
+    parameters.tile_size_on = tile > 0;
+    parameters.cp_tdx = parameters.cp_tdy = tile;
+    assert_true(opj_setup_encoder(codec, &parameters, image));
+    opj_stream_t *out = opj_stream_create_default_file_stream(scratch_path("one.j2k"), OPJ_FALSE);
+    assert_non_null(out);
+    assert_true(opj_start_compress(codec, image, out) && opj_encode(codec, out) &&
+                opj_end_compress(codec, out));
+    opj_stream_destroy(out);
+    opj_destroy_codec(codec);
+    opj_image_destroy(image);
+    read_stream("one.j2k");
+}
+
+static void test_jpeg_2000_is_exact_or_refused(void **state)
+{
+    (void)state;
+    make_j2k(1, 0);
+    save(SYNTAX_JPEG_2000, 1, 8);
+    expect_loaded();
+    for (int n = 0; n < SIDE * SIDE; n++)
+        assert_int_equal(((uint8_t *)volume.data)[n], pixel(n) & 255);
+    size_t whole = stream_size;
+    for (size_t cut = 20; cut < whole / 2; cut += 61) {
+        make_j2k(1, 0);
+        stream_size = whole - cut;
+        save(SYNTAX_JPEG_2000, 1, 8);
+        expect_file_refused("one.dcm", "JPEG 2000");
+        stream[stream_size - 2] = 0xff; /* as if that were all */
+        stream[stream_size - 1] = 0xd9;
+        save(SYNTAX_JPEG_2000, 1, 8);
+        expect_file_refused("one.dcm", "JPEG 2000");
+    }
+}
+
+/* Where the n-th tile part begins; 0 when there is none. */
+static size_t find_tile_part(int n)
+{
+    for (size_t at = 0; at + 1 < stream_size; at++)
+        if (stream[at] == 0xff && stream[at + 1] == 0x90 && n-- == 0) return at;
+    return 0;
+}
+
+static void test_missing_tiles_of_jpeg_2000_are_not_black(void **state)
+{
+    (void)state;
+    make_j2k(1, 16);
+    save(SYNTAX_JPEG_2000, 1, 8);
+    expect_loaded();
+    for (int n = 0; n < SIDE * SIDE; n++)
+        assert_int_equal(((uint8_t *)volume.data)[n], pixel(n) & 255);
+    for (int tiles = 1; tiles < 4; tiles++) { /* the first ones, and an end */
+        make_j2k(1, 16);
+        stream_size = find_tile_part(tiles);
+        assert_true(stream_size > 0);
+        stream[stream_size++] = 0xff;
+        stream[stream_size++] = 0xd9;
+        save(SYNTAX_JPEG_2000, 1, 8);
+        expect_file_refused("one.dcm", "JPEG 2000");
+    }
+}
+
+static void put(const void *bytes, size_t size)
+{
+    memcpy(stream + stream_size, bytes, size);
+    stream_size += size;
+}
+
+static void put_box(const char *kind, const void *bytes, size_t size)
+{
+    const size_t length = size + 8;
+    const unsigned char head[4] = {0, 0, (unsigned char)(length >> 8), (unsigned char)length};
+    put(head, 4);
+    put(kind, 4);
+    put(bytes, size);
+}
+
+/* A JP2 file of three components with a palette that makes one or two channels of them. */
+static void wrap_with_palette(int channels)
+{
+    static unsigned char code[MOST], header[4096];
+    size_t code_size = stream_size, used;
+    memcpy(code, stream, code_size);
+    stream_size = 0;
+    const unsigned char size[14] = {0, 0, 0, SIDE, 0, 0, 0, SIDE, 0, 3, 7, 7, 0, 0};
+    const unsigned char grey[7] = {1, 0, 0, 0, 0, 0, 17};
+    put_box("ihdr", size, sizeof size);
+    put_box("colr", grey, sizeof grey);
+    unsigned char palette[3 + 3 + 3 * 256] = {1, 0, (unsigned char)channels};
+    memset(palette + 3, 7, (size_t)channels);
+    for (int i = 0; i < channels * 256; i++)
+        palette[3 + channels + i] = (unsigned char)(i / channels);
+    put_box("pclr", palette, 3 + (size_t)channels * 257);
+    unsigned char map[12];
+    for (int c = 0; c < channels; c++)
+        memcpy(map + 4 * c, (const unsigned char[4]){0, 0, 1, (unsigned char)c}, 4);
+    put_box("cmap", map, 4 * (size_t)channels);
+    used = stream_size;
+    memcpy(header, stream, used);
+    stream_size = 0;
+    put_box("jP  ", "\r\n\x87\n", 4);
+    put_box("ftyp", "jp2 \0\0\0\0jp2 ", 12);
+    put_box("jp2h", header, used);
+    put_box("jp2c", code, code_size);
+}
+
+static void test_a_palette_in_jp2_that_changes_the_channels_is_refused(void **state)
+{
+    (void)state;
+    for (int channels = 1; channels <= 2; channels++) {
+        make_j2k(3, 0);
+        save(SYNTAX_JPEG_2000, 3, 8);
+        expect_loaded();
+        assert_int_equal(volume.channels, 3);
+        wrap_with_palette(channels);
+        save(SYNTAX_JPEG_2000, 3, 8);
+        expect_file_refused("one.dcm", "JPEG 2000");
+    }
+}
+
+static void make_jpeg(int side)
+{
+    struct jpeg_compress_struct jpeg;
+    struct jpeg_error_mgr errors;
+    unsigned char row[64], *made = NULL, *rows[1] = {row};
+    unsigned long size = 0;
+    jpeg.err = jpeg_std_error(&errors);
+    jpeg_create_compress(&jpeg);
+    jpeg_mem_dest(&jpeg, &made, &size);
+    jpeg.image_width = jpeg.image_height = (JDIMENSION)side;
+    jpeg.input_components = 1;
+    jpeg.in_color_space = JCS_GRAYSCALE;
+    jpeg_set_defaults(&jpeg);
+    jpeg_set_quality(&jpeg, 100, TRUE);
+    jpeg_start_compress(&jpeg, TRUE);
+    for (int y = 0; y < side; y++) {
+        for (int x = 0; x < side; x++)
+            row[x] = (unsigned char)(4 * x + 3 * y);
+        jpeg_write_scanlines(&jpeg, rows, 1);
+    }
+    jpeg_finish_compress(&jpeg);
+    jpeg_destroy_compress(&jpeg);
+    stream_size = size;
+    memcpy(stream, made, size);
+    free(made);
+}
+
+static void test_jpeg_is_whole_or_refused(void **state)
+{
+    (void)state;
+    make_jpeg(SIDE);
+    save(SYNTAX_JPEG, 1, 8);
+    expect_loaded();
+    for (int n = 0; n < SIDE * SIDE; n++)
+        assert_true(abs(((uint8_t *)volume.data)[n] -
+                        (int)(uint8_t)(4 * (n % SIDE) + 3 * (n / SIDE))) <= 2);
+    size_t whole = stream_size;
+    for (size_t cut = 20; cut < 200; cut += 20) {
+        make_jpeg(SIDE);
+        stream_size = whole - cut;
+        save(SYNTAX_JPEG, 1, 8);
+        expect_file_refused("one.dcm", "cannot be decoded");
+        stream[stream_size - 2] = 0xff; /* as if that were all */
+        stream[stream_size - 1] = 0xd9;
+        save(SYNTAX_JPEG, 1, 8);
+        expect_file_refused("one.dcm", "cannot be decoded");
+    }
+    make_jpeg(16);
+    save(SYNTAX_JPEG, 1, 8);
+    expect_file_refused("one.dcm", "its JPEG is 16 x 16");
+}
+
+/* The test's own process has not asked DCMTK for anything before: it runs first. */
+static void test_no_dictionary_of_the_environment_is_opened(void **state)
+{
+    (void)state;
+    assert_int_equal(mkfifo(scratch_path("dictionary"), 0600), 0);
+    setenv("DCMDICTPATH", scratch_path("dictionary"), 1);
+    alarm(20); /* who opens the FIFO waits for ever */
+    make_jpeg(SIDE);
+    save(SYNTAX_JPEG, 1, 8);
+    expect_loaded();
+    alarm(0);
+    assert_string_equal(getenv("DCMDICTPATH"), scratch_path("dictionary"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_no_dictionary_of_the_environment_is_opened),
+        cmocka_unit_test(test_rle_is_exact_or_refused),
+        cmocka_unit_test(test_jpeg_2000_is_exact_or_refused),
+        cmocka_unit_test(test_missing_tiles_of_jpeg_2000_are_not_black),
+        cmocka_unit_test(test_a_palette_in_jp2_that_changes_the_channels_is_refused),
+        cmocka_unit_test(test_jpeg_is_whole_or_refused),
+    };
+    return cmocka_run_group_tests(tests, open_scratch, close_scratch);
+}
