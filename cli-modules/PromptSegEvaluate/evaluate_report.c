@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cli_exit.h"
+#include "cli_table.h"
 #include "cli_text.h"
 
 typedef struct average {
@@ -69,24 +70,11 @@ void evaluate_print_table(const evaluate_report *report, FILE *stream)
             m->dice, m->iou, m->hd_mm, m->hd95_mm, m->assd_mm, m->surface_dice);
 }
 
-/* RFC 4180: quotes where needed, doubled inside. */
-static void csv_text(cli_buffer *out, const char *text)
-{
-    if (!strpbrk(text, ",\"\r\n")) {
-        cli_buffer_printf(out, "%s", text);
-        return;
-    }
-    cli_buffer_printf(out, "\"");
-    for (; *text; text++)
-        cli_buffer_printf(out, *text == '"' ? "\"%c" : "%c", *text);
-    cli_buffer_printf(out, "\"");
-}
-
 static void csv_row(cli_buffer *out, const evaluate_pair *p)
 {
     const cli_mask_metrics *m = &p->metrics;
     cli_buffer_printf(out, "%d,", p->label);
-    csv_text(out, p->name);
+    cli_table_write_cell(out, p->name);
     cli_buffer_printf(out, ",%lld,%lld,%lld,%.9g,%.9g", (long long)m->reference_voxels,
                       (long long)m->prediction_voxels, (long long)m->common_voxels, m->reference_ml,
                       m->prediction_ml);

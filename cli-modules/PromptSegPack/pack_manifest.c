@@ -1,91 +1,19 @@
 #include "pack_manifest.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cli_exit.h"
 
-enum { IMAGE, LABEL, DATASET, MODALITY, ANATOMY, KIND, SPLIT, COLUMNS, MAX_CELLS = 64 };
+enum { IMAGE, LABEL, DATASET, MODALITY, ANATOMY, KIND, SPLIT, COLUMNS };
 static const char *const NAMES[COLUMNS] = {"image",   "label", "dataset", "modality",
                                            "anatomy", "kind",  "split"};
-static const size_t MANIFEST_LIMIT = (size_t)256 << 20;
 
-static int read_text(const char *path, char **out)
-{
-    FILE *stream = fopen(path, "rb");
-    if (!stream) return cli_fail(CLI_EXIT_INPUT, "%s: %s", path, strerror(errno));
-    char *text = NULL;
-    size_t size = 0, capacity = 0;
-    for (;;) {
-        if (capacity - size < 65536) {
-            char *grown = capacity < MANIFEST_LIMIT ? realloc(text, capacity * 2 + 131072) : NULL;
-            if (!grown) break;
-            text = grown;
-            capacity = capacity * 2 + 131072;
-        }
-        size_t got = fread(text + size, 1, capacity - size - 1, stream);
-        size += got;
-        if (!got) break;
-    }
-    int complete = feof(stream);
-    fclose(stream);
-    if (!complete || !text || memchr(text, 0, size)) {
-        free(text);
-        return cli_fail(CLI_EXIT_INPUT, "%s: not a readable text file", path);
-    }
-    text[size] = 0;
-    *out = text;
-    return 0;
-}
-
-/* Ends one cell at a comma or line end and unquotes it in place; returns what follows. */
-static char *next_cell(char *at, char **cell, int *last)
-{
-    char *write = at, *read = at;
-    int quoted = *read == '"';
-    *cell = at;
-    if (quoted) read++;
-    while (*read) {
-        if (quoted && *read == '"') {
-            if (read[1] == '"') {
-                read++;
-            } else {
-                quoted = 0;
-                read++;
-                continue;
-            }
-        } else if (!quoted && (*read == ',' || *read == '\n')) {
-            break;
-        }
-        *write++ = *read++;
-    }
-    char *next = *read ? read + 1 : read;
-    *last = *read != ',';
-    if (write > at && write[-1] == '\r') write--;
-    *write = 0;
-    return next;
-}
-
-static char *read_line(char *at, char *cells[MAX_CELLS], int *count)
-{
-    int last = 0;
-    *count = 0;
-    while (!last) {
-        char *cell;
-        at = next_cell(at, &cell, &last);
-        if (*count < MAX_CELLS) cells[(*count)++] = cell;
-    }
-    return at;
-}
-
-static int find_columns(const char *path, char *const cells[], int count, int column[COLUMNS])
+static int find_columns(const char *path, const cli_table *table, int column[COLUMNS])
 {
     for (int c = 0; c < COLUMNS; c++) {
-        column[c] = -1;
-        for (int i = 0; i < count; i++)
-            if (strcmp(cells[i], NAMES[c]) == 0) column[c] = i;
+        column[c] = cli_table_column(table, NAMES[c]);
         if (column[c] < 0 && c != MODALITY && c != ANATOMY)
             return cli_fail(CLI_EXIT_INPUT, "%s: the first line has no column \"%s\"", path,
                             NAMES[c]);
@@ -150,37 +78,31 @@ static int fill_row(const char *path, char *const cells[], const int column[], p
 
 static int read_rows(const char *path, pack_manifest *manifest)
 {
-    char *cells[MAX_CELLS];
-    int count, column[COLUMNS], line = 1, code;
-    char *at = read_line(manifest->text, cells, &count);
-    if ((code = find_columns(path, cells, count, column)) != 0) return code;
-    int wanted = count;
-    size_t capacity = 0;
-    while (*at) {
-        at = read_line(at, cells, &count);
-        line++;
-        if (count == 1 && !cells[0][0]) continue;
-        if (count != wanted)
-            return cli_fail(CLI_EXIT_INPUT, "%s:%d: wanted %d cells, found %d", path, line, wanted,
-                            count);
-        if (manifest->count == capacity) {
-            capacity = capacity * 2 + 256;
-            pack_row *grown = realloc(manifest->rows, capacity * sizeof *grown);
-            if (!grown) return cli_fail(CLI_EXIT_MEMORY, "%s: no memory", path);
-            manifest->rows = grown;
-        }
-        pack_row row = {.line = line};
-        if ((code = fill_row(path, cells, column, &row)) != 0) return code;
-        manifest->rows[manifest->count++] = row;
+    const cli_table *table = &manifest->table;
+    int column[COLUMNS];
+    int code = find_columns(path, table, column);
+    if (code != 0) return code;
+    manifest->rows = calloc(table->row_count + 1, sizeof *manifest->rows);
+    if (!manifest->rows) return cli_fail(CLI_EXIT_MEMORY, "%s: no memory", path);
+    for (size_t i = 0; i < table->row_count && code == 0; i++) {
+        const cli_table_row *row = &table->rows[i];
+        if (row->count != table->header.count)
+            return cli_fail(CLI_EXIT_INPUT, "%s:%zu: wanted %zu cells, found %zu", path, row->line,
+                            table->header.count, row->count);
+        pack_row *filled = &manifest->rows[manifest->count];
+        filled->line = (int)row->line;
+        code = fill_row(path, row->cells, column, filled);
+        manifest->count += code == 0;
     }
-    if (!manifest->count) return cli_fail(CLI_EXIT_INPUT, "%s: the manifest lists nothing", path);
-    return 0;
+    if (code == 0 && !manifest->count)
+        code = cli_fail(CLI_EXIT_INPUT, "%s: the manifest lists nothing", path);
+    return code;
 }
 
 int pack_manifest_read(const char *path, pack_manifest *out)
 {
     memset(out, 0, sizeof *out);
-    int code = read_text(path, &out->text);
+    int code = cli_table_read(path, &out->table);
     if (code == 0) code = read_rows(path, out);
     if (code != 0) pack_manifest_clear(out);
     return code;
@@ -188,7 +110,7 @@ int pack_manifest_read(const char *path, pack_manifest *out)
 
 void pack_manifest_clear(pack_manifest *manifest)
 {
+    cli_table_clear(&manifest->table);
     free(manifest->rows);
-    free(manifest->text);
     memset(manifest, 0, sizeof *manifest);
 }

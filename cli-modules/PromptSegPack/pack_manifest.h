@@ -8,6 +8,8 @@
 
 #include <stddef.h>
 
+#include "cli_table.h"
+
 typedef struct pack_row {
     char *image, *label, *dataset, *modality, *anatomy;
     int instances, thin, validation, held_out;
@@ -17,7 +19,7 @@ typedef struct pack_row {
 typedef struct pack_manifest {
     pack_row *rows;
     size_t count;
-    char *text; /* what the rows point into */
+    cli_table table; /* what the rows point into */
 } pack_manifest;
 
 /* 0, or an exit code (cli_exit.h) with cli_last_message() naming file and line. An empty manifest

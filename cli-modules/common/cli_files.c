@@ -38,11 +38,12 @@ static int folder_of(const char *path, char out[PATH_MAX])
     return snprintf(out, PATH_MAX, "%.*s", length, slash ? path : ".") < PATH_MAX ? 0 : -1;
 }
 
-/* A file that cannot be looked at has no identity (inode 0): the check says why. */
+/* A file that does not exist is its first folder that does, and the rest of its name. A file whose
+ * name is too long for that has no identity (inode 0): the check says why. */
 static int identify(cli_file *file)
 {
     struct stat info;
-    char folder[PATH_MAX];
+    char folder[PATH_MAX], upper[PATH_MAX];
     if (stat(file->path, &info) == 0) {
         file->exists = 1;
         file->mode = info.st_mode;
@@ -50,11 +51,18 @@ static int identify(cli_file *file)
         file->inode = info.st_ino;
         return 0;
     }
-    if (folder_of(file->path, folder) != 0 || stat(folder, &info) != 0) return 0;
-    const char *slash = strrchr(file->path, '/');
+    if (folder_of(file->path, folder) != 0) return 0;
+    while (stat(folder, &info) != 0) {
+        if (strcmp(folder, ".") == 0 || strcmp(folder, "/") == 0) return 0;
+        if (folder_of(folder, upper) != 0) return 0;
+        strcpy(folder, upper);
+    }
+    const size_t known = strchr(file->path, '/') && strncmp(folder, file->path, strlen(folder)) == 0
+                             ? strlen(folder)
+                             : 0;
     file->device = info.st_dev;
     file->inode = info.st_ino;
-    file->name = strdup(slash ? slash + 1 : file->path);
+    file->name = strdup(file->path + known + strspn(file->path + known, "/"));
     return file->name ? 0 : -1;
 }
 
@@ -180,7 +188,8 @@ static int same_file(const cli_file *written, const cli_file *other)
         written = other;
         other = kept;
     }
-    return cli_fail(CLI_EXIT_USAGE, "%s and %s name the same file, %.600s: choose another %s",
+    return cli_fail(CLI_EXIT_USAGE,
+                    "%s and %s name the same file, %.600s: choose another one for %s",
                     written->role, other->role, written->path, written->role);
 }
 
@@ -218,9 +227,9 @@ static int check_inside(cli_file *const *sorted, size_t count, const cli_file *f
         *slash = '\0';
         const cli_file *folder = find_read_folder(sorted, count, path);
         if (folder && cli_is_read_in_folder(path, file->path))
-            failed =
-                cli_fail(CLI_EXIT_USAGE, "%s names a file that %s reads, %.600s: choose another %s",
-                         file->role, folder->role, file->path, file->role);
+            failed = cli_fail(CLI_EXIT_USAGE,
+                              "%s names a file that %s reads, %.600s: choose another one for %s",
+                              file->role, folder->role, file->path, file->role);
     }
     free(path);
     return failed;
@@ -235,7 +244,7 @@ static int check_written(cli_file *const *sorted, size_t count)
     return failed;
 }
 
-int cli_files_check(const cli_files *files)
+int cli_files_compare(const cli_files *files)
 {
     cli_file **sorted = calloc(files->count + 1, sizeof(cli_file *));
     if (!sorted || files->failed) {
@@ -248,6 +257,12 @@ int cli_files_check(const cli_files *files)
     int failed = check_pairs(sorted, files->count);
     if (!failed) failed = check_written(sorted, files->count);
     free(sorted);
+    return failed;
+}
+
+int cli_files_check(const cli_files *files)
+{
+    int failed = cli_files_compare(files);
     for (size_t i = 0; i < files->count && !failed; i++)
         if (is_written(&files->items[i]) && files->items[i].use != CLI_FOLDER_WRITTEN)
             failed = check_writable(files->items[i].path);

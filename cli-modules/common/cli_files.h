@@ -36,8 +36,11 @@ void cli_files_add(cli_files *files, const char *role, const char *path, cli_fil
  * the parameters, separated by blanks, that a positional output may replace ("input initial"). */
 void cli_files_add_options(cli_files *files, const cli_options *options, const char *replaceable);
 
-/* 0 when no output is a file that is read or another output, and every output can be written.
- * CLI_EXIT_USAGE names both options, CLI_EXIT_OUTPUT the file and the reason, CLI_EXIT_MEMORY. */
+/* 0 when no output is a file that is read or another output; else CLI_EXIT_USAGE with a message
+ * that names both options, or CLI_EXIT_MEMORY. */
+int cli_files_compare(const cli_files *files);
+
+/* The same, and every output can be written: else CLI_EXIT_OUTPUT with the file and the reason. */
 int cli_files_check(const cli_files *files);
 
 void cli_files_clear(cli_files *files);

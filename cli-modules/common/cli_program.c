@@ -103,7 +103,7 @@ int cli_program_end(cli_program *program, int code, const char *message)
     cli_cancel_at_once(NULL);
     if (code == CLI_EXIT_DONE) {
         if (program->stdout_is_result) code = flush_stdout(name);
-    } else if (code != CLI_EXIT_PARTIAL) {
+    } else {
         cli_report_failure(name, code, message ? message : cli_last_message());
     }
     release(program);

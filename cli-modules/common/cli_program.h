@@ -40,7 +40,7 @@ int cli_program_begin(cli_program *program, const char *name, const void *xml, s
                       int argc, char *const argv[], const char *inputs_only, int *code);
 
 /* Ends the program: writes the return values if `code` is DONE or PARTIAL, says cli_last_message()
- * on stderr if it is another one, releases everything. Lines that standard
+ * on stderr unless it is DONE, releases everything. Lines that standard
  * output did not take (a full disk, a closed one) make the run fail with CLI_EXIT_OUTPUT only when
  * they are its result: else the files are, and they are there. `message` replaces
  * cli_last_message() when not NULL (messages of other libraries). Returns the exit code. */

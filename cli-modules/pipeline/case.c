@@ -47,16 +47,50 @@ static int add_files(pipeline_case *work)
     return failed;
 }
 
+static void box_of_segment(const sgio_segmentation *s, size_t i, sgio_box *box)
+{
+    const int64_t *extent = s->segments[i].extent;
+    double middle[3];
+    for (int axis = 0; axis < 3; axis++) {
+        const double first = (double)extent[2 * axis], last = (double)extent[2 * axis + 1];
+        middle[axis] = 0.5 * (first + last);
+        for (int c = 0; c < 3; c++)
+            box->half_axis[axis][c] = s->geometry.matrix[c][axis] * 0.5 * (last - first + 1);
+    }
+    sgio_geometry_index_to_lps(&s->geometry, middle, box->centre);
+}
+
+/* Each segment's bounding box, to the outer faces of its voxels. */
+static int add_boxes(pipeline_case *work)
+{
+    const sgio_segmentation_read_options how = {.grid = &work->volume.geometry,
+                                                .warn = cli_warn,
+                                                .warn_user = work->warnings,
+                                                .progress = bridge_stop};
+    sgio_segmentation drawn;
+    int failed = bridge_from_io(sgio_segmentation_read(work->options->boxes, &how, &drawn));
+    if (failed) return failed;
+    for (size_t i = 0; i < drawn.segment_count && !failed; i++) {
+        sgio_box box;
+        if (drawn.segments[i].voxels == 0) continue;
+        box_of_segment(&drawn, i, &box);
+        failed = bridge_from_io(sgio_prompts_add_box(&work->prompts, drawn.segments[i].name, &box));
+    }
+    sgio_segmentation_clear(&drawn);
+    return failed;
+}
+
 static int read_prompts(pipeline_case *work)
 {
     const case_options *o = work->options;
     int failed = add_flags(work);
     if (!failed) failed = add_files(work);
+    if (!failed && o->boxes) failed = add_boxes(work);
     if (failed) return failed;
     if (work->prompts.segment_count == 0)
         return cli_fail(CLI_EXIT_PROMPT, "nothing to look for: give a point inside the object "
-                                         "(--foreground x,y,z), a box (--roi) or a prompt file "
-                                         "(--prompts)");
+                                         "(--foreground x,y,z), a box (--roi), a prompt file "
+                                         "(--prompts) or a label map (--boxes)");
     if (o->has_colour) sgio_prompts_set_colour(&work->prompts, o->segment_name, o->colour);
     return 0;
 }

@@ -74,7 +74,7 @@ static int read_colour(const cli_options *options, case_options *work)
     return 0;
 }
 
-static void read_engine(const cli_options *options, engine_options *engine)
+void pipeline_read_engine(const cli_options *options, engine_options *engine)
 {
     engine->model = text_or_null(options, "model");
     engine->variant = cli_text(options, "variant");
@@ -104,6 +104,7 @@ static int read_prompts(const cli_options *options, case_options *work)
     if (!failed) failed = read_texts(options, "background", &work->background);
     if (!failed) failed = read_texts(options, "roi", &work->roi);
     if (!failed) failed = read_texts(options, "prompts", &work->prompts);
+    work->boxes = text_or_null(options, "boxes");
     work->initial = text_or_null(options, "initial");
     work->segment_name = cli_text(options, "segmentName");
     return failed;
@@ -138,7 +139,7 @@ static int read_result(const cli_options *options, result_options *result)
 int pipeline_options_read(const cli_options *options, pipeline_options *out)
 {
     memset(out, 0, sizeof *out);
-    read_engine(options, &out->engine);
+    pipeline_read_engine(options, &out->engine);
     int failed = read_result(options, &out->result);
     return failed ? failed : read_case(options, &out->work);
 }

@@ -28,6 +28,7 @@ typedef struct case_options {
     const char *series; /* NULL: there must be one */
     int allow_gaps;
     option_texts foreground, background, roi, prompts;
+    const char *boxes;   /* a segmentation whose segments' boxes are prompts; NULL: none */
     const char *initial; /* NULL: none */
     const char *segment_name;
     int has_colour;
@@ -45,6 +46,8 @@ typedef enum report_paths {
 typedef struct result_options {
     const char *output;
     const char *report, *picture; /* NULL: none */
+    const char *names;            /* a table of label values and names (BIDS); NULL: none */
+    const char *thumbnail;        /* a small picture of one slice; NULL: none */
     report_paths paths;
 } result_options;
 
@@ -53,6 +56,9 @@ typedef struct pipeline_options {
     case_options work;
     result_options result;
 } pipeline_options;
+
+/* The part about the engine alone, for programs whose description has these options too. */
+void pipeline_read_engine(const cli_options *options, engine_options *engine);
 
 /* Reads `options` (of PromptSeg's description) into *out. 0; CLI_EXIT_USAGE with a message; or
  * CLI_EXIT_MEMORY. Release with pipeline_options_clear, also after a failure. */

@@ -1,53 +1,16 @@
-#define _XOPEN_SOURCE 700
 #include "report_paths.h"
 
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cli_exit.h"
 #include "cli_output.h"
-
-/* The absolute path of a file that need not exist, links resolved as far as it does. */
-static char *absolute(const char *path)
-{
-    char *known = realpath(path, NULL);
-    if (known) return known;
-    const char *slash = strrchr(path, '/');
-    char *folder = slash ? strndup(path, slash == path ? 1 : (size_t)(slash - path)) : strdup(".");
-    char *resolved = folder ? realpath(folder, NULL) : NULL;
-    cli_buffer joined = {0};
-    if (resolved)
-        cli_buffer_printf(&joined, "%s/%s", strcmp(resolved, "/") ? resolved : "",
-                          slash ? slash + 1 : path);
-    else
-        cli_buffer_printf(&joined, "%s", path);
-    free(folder);
-    free(resolved);
-    return joined.text;
-}
-
-/* `to` as seen from the folder of the file `from`; both absolute. */
-static char *relative(const char *from, const char *to)
-{
-    size_t common = 0;
-    for (size_t i = 0; from[i] && from[i] == to[i]; i++)
-        if (from[i] == '/') common = i + 1;
-    cli_buffer out = {0};
-    for (const char *c = from + common; (c = strchr(c, '/')) != NULL; c++)
-        cli_buffer_printf(&out, "../");
-    cli_buffer_printf(&out, "%s", to + common);
-    return out.text;
-}
+#include "cli_path.h"
 
 static char *show(report_paths how, const char *report, const char *path)
 {
     if (how == REPORT_PATHS_GIVEN) return strdup(path);
-    char *from = absolute(report), *to = absolute(path);
-    char *shown = from && to ? relative(from, to) : NULL;
-    free(from);
-    free(to);
-    return shown;
+    return cli_path_relative(report, path);
 }
 
 static int add(known_paths *paths, const char *report, const char *path, const char *role)
@@ -65,13 +28,14 @@ int known_paths_make(const case_options *work, const result_options *options, co
                      known_paths *out)
 {
     *out = (known_paths){.how = options->paths};
-    out->items = calloc(work->prompts.count + 6, sizeof *out->items);
+    out->items = calloc(work->prompts.count + 7, sizeof *out->items);
     if (!out->items) return cli_fail(CLI_EXIT_MEMORY, "no memory for the report");
     const char *report = options->report;
     int failed = add(out, report, work->input, "the input");
     if (!failed) failed = add(out, report, options->output, "the output");
     if (!failed) failed = add(out, report, options->picture, "the picture");
     if (!failed) failed = add(out, report, model, "the model");
+    if (!failed) failed = add(out, report, work->boxes, "the boxes");
     if (!failed) failed = add(out, report, work->initial, "the initial segmentation");
     for (size_t i = 0; i < work->prompts.count && !failed; i++)
         failed = add(out, report, work->prompts.items[i], "the prompts");

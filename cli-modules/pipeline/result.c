@@ -1,14 +1,19 @@
 #include "result.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "bridge.h"
 #include "cli_cancel.h"
 #include "cli_clock.h"
 #include "cli_exit.h"
+#include "cli_output.h"
+#include "cli_text.h"
 #include "result_report.h"
 #include "sgio/picture.h"
+
+enum { THUMBNAIL_PIXELS = 128 };
 
 /* -------------------------------------------------------------------------------- segmentation */
 
@@ -96,12 +101,35 @@ static int write_segmentation(pipeline_result *result, const pipeline_case *work
 }
 
 static int write_picture(const pipeline_result *result, const pipeline_case *work, const char *path,
-                         sgio_outputs *outputs)
+                         int tiles, int pixels, sgio_outputs *outputs)
 {
     const sgio_picture_options how = {.axis = result->found.axis,
-                                      .window = {result->found.window[0], result->found.window[1]}};
+                                      .window = {result->found.window[0], result->found.window[1]},
+                                      .max_tiles = tiles,
+                                      .tile_pixels = pixels};
     return bridge_from_io(sgio_picture_write(outputs, path, &work->volume, &result->segmentation,
                                              &work->prompts, &how));
+}
+
+/* What BIDS asks for beside a label map: _dseg.tsv. */
+static int write_names(const pipeline_result *result, const char *path, sgio_outputs *outputs)
+{
+    const sgio_segmentation *s = &result->segmentation;
+    int *labels = calloc(s->segment_count + 1, sizeof *labels);
+    cli_buffer text = {0};
+    if (!labels) return cli_fail(CLI_EXIT_MEMORY, "no memory for %s", path);
+    sgio_segmentation_flat_labels(s, labels);
+    cli_buffer_printf(&text, "index\tname\n");
+    for (size_t i = 0; i < s->segment_count; i++) {
+        char name[256];
+        cli_clean_copy(name, sizeof name, s->segments[i].name, CLI_CLEAN_LINES);
+        cli_buffer_printf(&text, "%d\t%s\n", labels[i], name);
+    }
+    free(labels);
+    const int failed = text.failed ? cli_fail(CLI_EXIT_MEMORY, "no memory for %s", path)
+                                   : cli_write_file(outputs, path, text.text, text.size);
+    cli_buffer_clear(&text);
+    return failed;
 }
 
 /* All outputs appear together: a report never speaks of a segmentation that could not be written.
@@ -113,7 +141,10 @@ int pipeline_result_write(pipeline_result *result, const pipeline_engine *engine
     sgio_outputs *outputs = NULL;
     int failed = bridge_from_io(sgio_outputs_create(&outputs));
     if (!failed && options->picture)
-        failed = write_picture(result, work, options->picture, outputs);
+        failed = write_picture(result, work, options->picture, 0, 0, outputs);
+    if (!failed && options->thumbnail)
+        failed = write_picture(result, work, options->thumbnail, 1, THUMBNAIL_PIXELS, outputs);
+    if (!failed && options->names) failed = write_names(result, options->names, outputs);
     if (!failed) failed = write_segmentation(result, work, options->output, outputs);
     if (!failed && options->report)
         failed = result_report_write(result, engine, work, options, maker, outputs);

@@ -10,9 +10,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { NAME_ATTEMPTS = 100, STREAM_BUFFER = 1 << 16, NAME_BYTES = 64 };
@@ -23,13 +25,23 @@ static sgio_status cannot_write(const char *path, const char *reason)
     return sgio_fail(SGIO_UNWRITABLE, "cannot write %s: %s", path, reason);
 }
 
+/* Two threads of a process, and processes of equal number on two machines, may write into one
+ * folder: names differ by a count and by when the file was named. */
+static unsigned long long unique_number(void)
+{
+    static atomic_uint count;
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (unsigned long long)now.tv_nsec << 16 | (atomic_fetch_add(&count, 1) & 0xFFFF);
+}
+
 /* Hidden, and with no extension that another program would pick up half-written. */
-static void name_temporary(sgio_atomic_file *file, size_t bytes, int attempt)
+static void name_temporary(sgio_atomic_file *file, size_t bytes)
 {
     const char *slash = strrchr(file->target, '/');
     int folder = slash ? (int)(slash - file->target) + 1 : 0;
-    snprintf(file->temporary, bytes, "%.*s" SGIO_TEMPORARY_PREFIX "%ld-%d" SGIO_PARTIAL_SUFFIX,
-             folder, file->target, (long)getpid(), attempt);
+    snprintf(file->temporary, bytes, "%.*s" SGIO_TEMPORARY_PREFIX "%ld-%llx" SGIO_PARTIAL_SUFFIX,
+             folder, file->target, (long)getpid(), unique_number());
 }
 
 /* Linux can keep the file nameless until it is complete: then a killed process leaves nothing
@@ -53,7 +65,7 @@ static int create_nameless(const sgio_atomic_file *file, mode_t mode)
 static int create_named(sgio_atomic_file *file, size_t bytes, mode_t mode)
 {
     for (int attempt = 0; attempt < NAME_ATTEMPTS; attempt++) {
-        name_temporary(file, bytes, attempt);
+        name_temporary(file, bytes);
         int descriptor = open(file->temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, mode);
         if (descriptor < 0 && errno != EEXIST) return -1;
         if (descriptor < 0) continue;
@@ -97,7 +109,7 @@ int sgio_atomic_give_name(sgio_atomic_file *file)
     if (!file->nameless) return 0;
     snprintf(link, sizeof link, "/proc/self/fd/%d", fileno(file->stream));
     for (int attempt = 0; attempt < NAME_ATTEMPTS; attempt++) {
-        name_temporary(file, strlen(file->target) + NAME_BYTES, attempt);
+        name_temporary(file, strlen(file->target) + NAME_BYTES);
         if (linkat(AT_FDCWD, link, AT_FDCWD, file->temporary, AT_SYMLINK_FOLLOW) == 0) {
             file->nameless = 0;
             return 0;

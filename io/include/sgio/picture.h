@@ -1,4 +1,5 @@
-/* Pictures of a result: a PNG montage of slices with outlines, prompts and boxes. */
+/* Pictures of a result: a PNG montage of slices with outlines, prompts and boxes; contact sheets.
+ */
 #ifndef SGIO_PICTURE_H
 #define SGIO_PICTURE_H
 
@@ -30,6 +31,18 @@ typedef struct sgio_picture_options {
 sgio_status sgio_picture_write(sgio_outputs *outputs, const char *path, const sgio_volume *volume,
                                const sgio_segmentation *segmentation, const sgio_prompts *prompts,
                                const sgio_picture_options *options);
+
+/* One place on a contact sheet. */
+typedef struct sgio_sheet_tile {
+    const char *picture; /* a PNG or JPEG file, or NULL */
+    const char *caption; /* below it */
+    const char *instead; /* written where the picture would be when it is not there */
+} sgio_sheet_tile;
+
+/* Writes many pictures, each into a square of tile_pixels, onto one page that is about as wide as
+ * it is high. Errors: SGIO_UNWRITABLE, SGIO_OUT_OF_MEMORY. */
+sgio_status sgio_picture_sheet(sgio_outputs *outputs, const char *path,
+                               const sgio_sheet_tile *tiles, size_t count, int tile_pixels);
 
 #ifdef __cplusplus
 }

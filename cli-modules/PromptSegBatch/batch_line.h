@@ -1,0 +1,20 @@
+/* The line of a status file about one row: written after the run, read for the results. */
+#ifndef PROMPTSEG_BATCH_LINE_H
+#define PROMPTSEG_BATCH_LINE_H
+
+#include "batch_plan.h"
+#include "result.h"
+
+/* What happened to a row. */
+typedef struct batch_outcome {
+    int code; /* 0: done */
+    const char *message;
+    double seconds;
+    const pipeline_case *work;     /* NULL when it failed before */
+    const pipeline_result *result; /* NULL when it failed */
+} batch_outcome;
+
+/* JSON without a line break, malloc'ed; NULL when out of memory. */
+char *batch_line_make(const batch_plan *plan, const batch_row *row, const batch_outcome *outcome);
+
+#endif

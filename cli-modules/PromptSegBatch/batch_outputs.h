@@ -1,0 +1,26 @@
+/* Where the outputs of a batch lie.
+ *
+ *   <folder>/<id>.seg.nrrd             the segmentation, or what the row's column `output` says
+ *   <folder>/<id>.json                 its report, beside it and named like it
+ *   <folder>/results.csv, summary.json, contact_sheet*.png    of the whole batch
+ *   <folder>/promptseg/status-1-of-4.jsonl    what a shard has finished (batch_journal.h)
+ *   <folder>/promptseg/thumbnails/<id>.png    for the contact sheet */
+#ifndef PROMPTSEG_BATCH_OUTPUTS_H
+#define PROMPTSEG_BATCH_OUTPUTS_H
+
+#include <stddef.h>
+
+#include "cli_output.h"
+
+/* Length of the path without the ending of a segmentation's format. */
+size_t batch_output_stem(const char *path);
+
+/* The path below the folder that `cell` names, malloc'ed: CLI_EXIT_USAGE when it lies outside. */
+int batch_output_inside(const char *folder, const char *cell, char **path);
+
+/* Makes the folder and those above it. 0, or CLI_EXIT_OUTPUT. */
+int batch_make_folder(const char *folder);
+/* Makes the folder of a file. */
+int batch_make_folder_of(const char *path);
+
+#endif
