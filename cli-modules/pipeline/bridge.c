@@ -47,17 +47,24 @@ static sgm_voxel voxel_type(sgio_type type)
     return SGM_VOXEL_U8;
 }
 
+/* What the file says of itself; AUTO where it says nothing. */
+static sgm_hounsfield hounsfield_of(const sgio_volume *volume)
+{
+    if (!volume->modality[0]) return SGM_HOUNSFIELD_AUTO;
+    return !strcmp(volume->modality, "CT") && volume->rescaled ? SGM_HOUNSFIELD_ON
+                                                               : SGM_HOUNSFIELD_OFF;
+}
+
 sgm_volume bridge_volume(const sgio_volume *volume)
 {
     sgm_volume view = {.data = volume->data,
                        .type = voxel_type(volume->type),
                        .channels = volume->channels,
-                       .is_hounsfield = !strcmp(volume->modality, "CT") && volume->rescaled,
+                       .hounsfield = hounsfield_of(volume),
                        .has_padding = volume->has_padding,
                        .padding = volume->padding};
     memcpy(view.size, volume->geometry.size, sizeof view.size);
     memcpy(view.matrix, volume->geometry.matrix, sizeof view.matrix);
-    if (!volume->modality[0]) view.is_hounsfield = sgm_volume_looks_hounsfield(&view);
     return view;
 }
 

@@ -133,7 +133,8 @@ static int take_mask(const pipeline_case *work, sgm_object *object)
     if (!mask)
         return cli_fail(CLI_EXIT_MEMORY, "no memory for the initial mask of %s", object->name);
     sgio_segmentation_get_mask(&work->initial, (size_t)index, mask);
-    object->mask = mask;
+    object->labels = mask;
+    object->label_type = SGM_VOXEL_U8;
     return 0;
 }
 
@@ -188,7 +189,7 @@ void pipeline_case_clear(pipeline_case *work)
     for (size_t i = 0; work->objects && i < work->prompts.segment_count; i++) {
         free((void *)work->objects[i].seeds);
         free((void *)work->objects[i].rois);
-        free((void *)work->objects[i].mask);
+        free((void *)work->objects[i].labels);
     }
     free(work->objects);
     sgio_segmentation_clear(&work->initial);

@@ -86,12 +86,11 @@ int pipeline_engine_segment(pipeline_engine *engine, const pipeline_case *work,
     const sgm_volume view = bridge_volume(&work->volume);
     sgm_volume_options options = work->options->volume;
     options.store = engine->store;
-    options.progress = progress.update;
-    options.progress_user = progress.user;
-    if (view.is_hounsfield && !work->volume.modality[0])
-        cli_warn(work->warnings,
-                 "The file does not say its modality; its values look like CT in Hounsfield units "
-                 "and are shown to the model as such (--window percentile for the whole range).");
+    sgm_call call = sgm_call_init();
+    call.progress = progress.update;
+    call.progress_user = progress.user;
+    call.warning = cli_warn;
+    call.warning_user = work->warnings;
     return bridge_from_model(sgm_volume_predict(engine->model, &view, work->objects,
-                                                work->prompts.segment_count, &options, out));
+                                                work->prompts.segment_count, &options, &call, out));
 }

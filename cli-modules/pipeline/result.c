@@ -67,11 +67,7 @@ double pipeline_result_ml(const pipeline_result *result, const pipeline_case *wo
 
 double pipeline_result_quality(const pipeline_result *result, size_t i)
 {
-    const sgm_object_result *object = &result->found.objects[i];
-    double sum = 0;
-    for (size_t k = 0; k < object->slice_count; k++)
-        sum += object->slices[k].predicted_iou;
-    return object->slice_count ? sum / (double)object->slice_count : 0;
+    return result->found.objects[i].quality;
 }
 
 /* --------------------------------------------------------------------------------------- files */

@@ -1,4 +1,4 @@
-# What others build against: libsegmodel.a, the public headers, segmodelConfig.cmake and segmodel.pc.
+# What others build against: libsegmodel.a and .so, the public headers, segmodelConfig.cmake and segmodel.pc.
 # No file names the folder it was installed to, so the prefix may be moved. All of it is the install
 # component segmodel_development.
 include(GNUInstallDirs)
@@ -6,8 +6,9 @@ include(CMakePackageConfigHelpers)
 
 set(SEGMODEL_PACKAGE_DIR ${CMAKE_INSTALL_LIBDIR}/cmake/segmodel)
 
-install(TARGETS segmodel EXPORT segmodelTargets
-    ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT segmodel_development)
+install(TARGETS segmodel segmodel_shared EXPORT segmodelTargets
+    ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT segmodel_development
+    LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT segmodel_development)
 install(DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR}/include/segmodel
     DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT segmodel_development)
 install(EXPORT segmodelTargets NAMESPACE segmodel::
@@ -26,8 +27,8 @@ install(FILES
     ${CMAKE_CURRENT_BINARY_DIR}/segmodelConfigVersion.cmake
     DESTINATION ${SEGMODEL_PACKAGE_DIR} COMPONENT segmodel_development)
 
-# pkg-config finds the prefix from where the .pc file lies. The library is static, so what it needs
-# itself is named in Libs.
+# pkg-config finds the prefix from where the .pc file lies. What the static library needs itself comes
+# with `pkg-config --static`.
 file(RELATIVE_PATH SEGMODEL_PC_PREFIX
     ${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig ${CMAKE_INSTALL_PREFIX})
 string(REGEX REPLACE "/$" "" SEGMODEL_PC_PREFIX "${SEGMODEL_PC_PREFIX}")

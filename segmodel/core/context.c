@@ -1,6 +1,8 @@
 #include "core/context.h"
 
+#include "core/call.h"
 #include "core/cpu_features.h"
+#include "core/sized.h"
 
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -73,8 +75,11 @@ sgm_status sgm_context_create(const sgm_context_options *options, sgm_context **
     sgm_context *context = calloc(1, sizeof *context);
     if (!context) return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for a context");
     atomic_init(&context->references, 1);
-    if (options) context->options = *options;
-    sgm_status status = create_backend(&context->options, &context->backend);
+    sgm_status status = SGM_OK;
+    if (options)
+        status = sgm_sized_read("sgm_context_options", options, sizeof *options, &context->options,
+                                sizeof *options);
+    if (status == SGM_OK) status = create_backend(&context->options, &context->backend);
     if (status == SGM_OK) status = choose_precision(context);
     if (status != SGM_OK) {
         sgm_context_destroy(context);
@@ -153,5 +158,5 @@ sgm_status sgm_context_cancelled(void *user)
     const sgm_context *context = user;
     if (context->options.cancel && context->options.cancel(context->options.cancel_user))
         return sgm_fail(SGM_CANCELLED, "cancelled");
-    return SGM_OK;
+    return sgm_call_cancelled();
 }

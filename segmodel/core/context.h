@@ -18,7 +18,8 @@ size_t sgm_context_memory_limit(const sgm_context *context);
 void sgm_context_log(const sgm_context *context, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* SGM_CANCELLED with a message when the cancel callback says so, else SGM_OK. The signature is that
+/* SGM_CANCELLED with a message when the cancel callback, or that of the call the thread is in
+ * (core/call.h), says so, else SGM_OK. The signature is that
  * of sgm_plan_options.cancelled, with the context as its argument. */
 sgm_status sgm_context_cancelled(void *context);
 

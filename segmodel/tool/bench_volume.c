@@ -132,7 +132,7 @@ static sgm_status segment(volume_bench *b, sgm_model *model, const sgm_volume *v
                          .roi_count = b->seed_count ? 0 : 1};
     const int64_t shape[3] = {volume->size[2], volume->size[1], volume->size[0]};
     double start = now_seconds();
-    SGM_TRY(sgm_volume_predict(model, volume, &object, 1, &b->options, &result));
+    SGM_TRY(sgm_volume_predict(model, volume, &object, 1, &b->options, NULL, &result));
     double segmenting = now_seconds() - start;
     start = now_seconds();
     sgm_status status = sgm_npy_write(b->files[2], SGM_STORED_U8, 3, shape, result.objects[0].mask);

@@ -17,7 +17,7 @@ static sgm_status predict_middle(const bench_volume_check *check, sgm_model *mod
     sgm_object object = {.rois = &roi, .roi_count = 1};
     roi.half_axis[2][2] = SLICES / 2.0 - 0.01;
     options.store = (sgm_embedding_store){0};
-    return sgm_volume_predict(model, check->volume, &object, 1, &options, result);
+    return sgm_volume_predict(model, check->volume, &object, 1, &options, NULL, result);
 }
 
 static sgm_status predict_on_cpu(const bench_volume_check *check, sgm_volume_result *result)

@@ -132,12 +132,14 @@ static void make_views(volume_case *out)
     out->volume = (sgm_volume){.data = image->data,
                                .type = (sgm_voxel)image->type,
                                .channels = image->channels,
-                               .is_hounsfield = !strcmp(image->modality, "CT") && image->rescaled,
+                               .hounsfield = SGM_HOUNSFIELD_OFF,
                                .has_padding = image->has_padding,
                                .padding = image->padding};
     memcpy(out->volume.size, image->geometry.size, sizeof out->volume.size);
     memcpy(out->volume.matrix, image->geometry.matrix, sizeof out->volume.matrix);
-    if (!image->modality[0]) out->volume.is_hounsfield = sgm_volume_looks_hounsfield(&out->volume);
+    if (!strcmp(image->modality, "CT") && image->rescaled)
+        out->volume.hounsfield = SGM_HOUNSFIELD_ON;
+    if (!image->modality[0]) out->volume.hounsfield = SGM_HOUNSFIELD_AUTO;
 }
 
 /* ------------------------------------------------------------------------------------- objects */

@@ -12,7 +12,7 @@ sgm_object prompt_object(const prompt_list *list)
                         .seed_count = list->seed_count,
                         .rois = &list->roi,
                         .roi_count = list->has_roi ? 1 : 0,
-                        .mask = list->mask};
+                        .labels = list->mask};
 }
 
 static void add_seed(prompt_list *list, const int64_t point[3], int label)

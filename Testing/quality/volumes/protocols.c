@@ -30,7 +30,7 @@ int protocol_ask(const bench *b, const volume_case *c, const prompt_list *prompt
     sgm_volume_result result;
     if (use_store) options.store = memory_store_view(b->store);
     double start = cpu_now();
-    if (sgm_volume_predict(b->model, &c->volume, &object, 1, &options, &result) != SGM_OK)
+    if (sgm_volume_predict(b->model, &c->volume, &object, 1, &options, NULL, &result) != SGM_OK)
         return fail(c);
     out->cpu = cpu_now() - start;
     memcpy(out->mask, result.objects[0].mask, grid_count(&c->grid));

@@ -25,7 +25,14 @@
  * Coordinates. x runs along a row, y down the columns, in pixels of the image as given; the centre
  * of the top-left pixel is (0, 0), the convention of the official SAM code for prompts.
  *
- * Ownership. Inputs are borrowed for the call and never kept. */
+ * Ownership. Inputs are borrowed for the call and never kept.
+ *
+ * Growing. Structs of options begin with their own size, so that a program built with an older
+ * header works with a newer library: members it does not know are zero. 0 stands for the size in
+ * version 0.2. A larger size than the library knows is refused unless the rest is zero.
+ *
+ * Threads and processes. No call touches the locale, signals, stdin, stdout or stderr. Callbacks
+ * come on the thread that made the call. */
 #ifndef SEGMODEL_SEGMODEL_H
 #define SEGMODEL_SEGMODEL_H
 
@@ -45,10 +52,10 @@ extern "C" {
 /* ------------------------------------------------------------------------------------ version */
 
 #define SGM_VERSION_MAJOR 0
-#define SGM_VERSION_MINOR 1
+#define SGM_VERSION_MINOR 2
 #define SGM_VERSION_PATCH 0
 
-/* "0.1.0"; static storage. */
+/* "0.2.0"; static storage. */
 SGM_API const char *sgm_version(void);
 
 /* ------------------------------------------------------------------------------------- status */
@@ -95,8 +102,30 @@ typedef void (*sgm_log_fn)(void *user, const char *sentence);
 /* Polled between steps of long work; non-zero cancels. */
 typedef int (*sgm_cancel_fn)(void *user);
 
+/* `fraction` of the work that may still come, never decreasing, 1 at the end; `message` is a short
+ * phrase, valid for the call. */
+typedef void (*sgm_progress_fn)(void *user, double fraction, const char *message);
+
+/* What goes with one call. Start from sgm_call_init(), or from zeros. */
+typedef struct sgm_call {
+    size_t size;          /* sizeof(sgm_call) */
+    sgm_cancel_fn cancel; /* polled every few milliseconds; non-zero ends the call */
+    void *cancel_user;
+    sgm_progress_fn progress;
+    void *progress_user;
+    sgm_log_fn warning; /* a sentence about this call that the user should read */
+    void *warning_user;
+} sgm_call;
+
+static inline sgm_call sgm_call_init(void)
+{
+    sgm_call call = {sizeof call, NULL, NULL, NULL, NULL, NULL, NULL};
+    return call;
+}
+
 /* Zero-initialise, then set what matters. */
 typedef struct sgm_context_options {
+    size_t size; /* sizeof(sgm_context_options) */
     sgm_device device;
     sgm_precision precision;
     int threads;         /* 0: one per available core */
@@ -196,8 +225,8 @@ typedef enum sgm_choice { SGM_CHOOSE_AUTO, SGM_CHOOSE_MULTI, SGM_CHOOSE_SINGLE }
 /* Whether a box without mask prompt and without background points is taken for tight: the threshold
  * is lowered until the mask spans nearly the whole box, and holes are filled. AUTO: if the model's
  * metadata say `tight_box = 1`. Without it, a mask is where its logits exceed the model's threshold
- * (metadata `mask_threshold`, 0 unless given). Logits are never changed. sgm_volume_predict never does it, because
- * a 3D box is not tight on every slice. */
+ * (metadata `mask_threshold`, 0 unless given). Logits are never changed. sgm_volume_predict never
+ * does it, because a 3D box is not tight on every slice. */
 typedef enum sgm_tight_box {
     SGM_TIGHT_BOX_AUTO,
     SGM_TIGHT_BOX_OFF,
@@ -205,6 +234,7 @@ typedef enum sgm_tight_box {
 } sgm_tight_box;
 
 typedef struct sgm_predict_options {
+    size_t size; /* sizeof(sgm_predict_options) */
     sgm_choice choice;
     int want_logits; /* also fill sgm_mask.low_res with every mask token's logits */
     sgm_tight_box tight_box;

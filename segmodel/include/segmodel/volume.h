@@ -28,6 +28,8 @@
 
 #include "segmodel/segmodel.h"
 
+#include <string.h>
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -40,21 +42,35 @@ typedef enum sgm_voxel {
     SGM_VOXEL_U32,
     SGM_VOXEL_I32,
     SGM_VOXEL_F32,
-    SGM_VOXEL_F64
+    SGM_VOXEL_F64,
+    SGM_VOXEL_U64, /* labels only; a volume of 64-bit integers is refused */
+    SGM_VOXEL_I64
 } sgm_voxel;
 
-/* Borrowed. */
+/* Whether voxels are CT numbers in Hounsfield units: then window presets make sense, and an
+ * object's mean does not drift from slice to slice. */
+typedef enum sgm_hounsfield {
+    SGM_HOUNSFIELD_AUTO, /* as the values look, see sgm_volume_looks_hounsfield; with a warning */
+    SGM_HOUNSFIELD_ON,
+    SGM_HOUNSFIELD_OFF
+} sgm_hounsfield;
+
+/* Borrowed: data must stay as they are while a live volume uses them. Byte order is the machine's,
+ * rows lie without gaps. */
 typedef struct sgm_volume {
     const void *data;
     sgm_voxel type;
-    int channels;        /* 1, or 3 for 8-bit RGB */
-    int64_t size[3];     /* i, j, k */
-    double matrix[3][4]; /* index -> LPS mm, any direction, may be sheared */
-    int is_hounsfield;   /* CT in Hounsfield units: window presets make sense, and an object's mean
-                            does not drift from slice to slice */
-    int has_padding;     /* voxels equal to `padding` are no data for percentiles */
+    int channels;              /* 1, or 3 for 8-bit RGB */
+    int64_t size[3];           /* i, j, k */
+    double matrix[3][4];       /* index -> LPS mm, any direction, may be sheared */
+    sgm_hounsfield hounsfield; /* what the file says; AUTO: it says nothing */
+    int has_padding;           /* voxels equal to `padding` are no data */
     double padding;
 } sgm_volume;
+
+/* SGM_UNREADABLE says in a sentence what cannot be: 64-bit integers, 16-bit RGB, two channels or
+ * more than three, a size or a matrix. Everything below checks by itself. */
+SGM_API sgm_status sgm_volume_check(const sgm_volume *volume);
 
 /* For files that do not say what they hold (NIfTI, NRRD): 1 if the values are those of a CT, that
  * is, a twentieth of them within 150 of air (-1000) and a tenth within 150 of water (0). */
@@ -71,15 +87,19 @@ typedef struct sgm_roi {
     double half_axis[3][3]; /* [axis][i, j, k] */
 } sgm_roi;
 
-/* One object. `mask` is an optional initial label (0/1, volume size, borrowed): the mask prompt on
- * the slices where it is not empty. */
+/* One object: all its prompts, in the order they were given. The initial label is the mask prompt
+ * on the slices where it is not empty. */
 typedef struct sgm_object {
     const char *name; /* for messages; may be NULL */
     const sgm_seed *seeds;
     size_t seed_count;
     const sgm_roi *rois;
     size_t roi_count;
-    const uint8_t *mask;
+    const void *labels;   /* label volume of the volume's size, borrowed for the call; or NULL */
+    sgm_voxel label_type; /* of `labels`: any type */
+    int64_t label_value;  /* the voxels meant; 0: all that are not 0 */
+    uint64_t label_stamp; /* a live volume reads `labels` again when the stamp is 0 or another one
+                             than in its last call with the same labels, type and value */
 } sgm_object;
 
 typedef enum sgm_axis {
@@ -96,13 +116,14 @@ typedef enum sgm_axis {
 /* Level/width of the presets in Hounsfield units as radiologists use them. RGB is never windowed.
  */
 typedef enum sgm_window {
-    SGM_WINDOW_AUTO,        /* CT: abdomen; other 8-bit data: as they are; else percentiles */
-    SGM_WINDOW_NONE,        /* whole range of the data */
-    SGM_WINDOW_PERCENTILE,  /* 0.5 % to 99.5 % of the voxels that are not padding */
-    SGM_WINDOW_BRAIN,       /* 40/80 */
-    SGM_WINDOW_LUNG,        /* -600/1500 */
-    SGM_WINDOW_ABDOMEN,     /* 40/400 */
-    SGM_WINDOW_BONE,        /* 400/1800 */
+    SGM_WINDOW_AUTO,       /* CT: abdomen; whole numbers of 0..255, the largest 64 at least: as they
+                              are; else percentiles. Values decide, the voxel type does not */
+    SGM_WINDOW_NONE,       /* whole range of the data */
+    SGM_WINDOW_PERCENTILE, /* 0.5 % to 99.5 % of the voxels that are not padding */
+    SGM_WINDOW_BRAIN,      /* 40/80 */
+    SGM_WINDOW_LUNG,       /* -600/1500 */
+    SGM_WINDOW_ABDOMEN,    /* 40/400 */
+    SGM_WINDOW_BONE,       /* 400/1800 */
     SGM_WINDOW_MEDIASTINUM, /* 50/350 */
     SGM_WINDOW_MANUAL
 } sgm_window;
@@ -114,10 +135,6 @@ typedef enum sgm_zoom_mode {
     SGM_ZOOM_ON
 } sgm_zoom_mode;
 
-/* `fraction` of the slices that may still be reached, never decreasing, 1 at the end; `message` is
- * a short phrase, valid for the call. */
-typedef void (*sgm_progress_fn)(void *user, double fraction, const char *message);
-
 /* An embedding cache. Both may be NULL. get returns 1 and fills `values` when the key is there. */
 typedef struct sgm_embedding_store {
     int (*get)(void *user, uint64_t key, float *values, size_t count);
@@ -125,21 +142,52 @@ typedef struct sgm_embedding_store {
     void *user;
 } sgm_embedding_store;
 
-/* Zero-initialise, then set what matters. */
+typedef enum sgm_padding {
+    SGM_PADDING_AUTO, /* as the volume says */
+    SGM_PADDING_VALUE,
+    SGM_PADDING_NONE
+} sgm_padding;
+
+/* Start from sgm_volume_options_init(), or from zeros (see segmodel.h, "Growing"). */
 typedef struct sgm_volume_options {
+    size_t size; /* sizeof(sgm_volume_options) */
     sgm_axis axis;
     sgm_window window;
     double window_low, window_high; /* SGM_WINDOW_MANUAL */
+    sgm_hounsfield hounsfield;      /* AUTO: as the volume says; ON, OFF: whatever it says */
+    sgm_padding padding;
+    double padding_value; /* SGM_PADDING_VALUE */
     sgm_zoom_mode zoom;
     int no_propagation;      /* decode prompted slices only */
     int max_slices;          /* per direction from a prompted slice; 0: no limit */
     int keep_largest;        /* largest 3D component only; voxels sharing a corner are connected */
     int fill_holes;          /* in each slice; holes are 4-connected */
     size_t embedding_memory; /* bytes of embeddings kept in memory; 0: 256 MiB. At least two are */
-    sgm_embedding_store store;
-    sgm_progress_fn progress;
-    void *progress_user;
+    size_t answer_memory;    /* bytes a live volume keeps of earlier answers, beside the objects'
+                                present masks; 0: 32 MiB */
+    sgm_embedding_store store; /* borrowed; open as long as the options' user */
 } sgm_volume_options;
+
+static inline sgm_volume_options sgm_volume_options_init(void)
+{
+    sgm_volume_options options = {sizeof options,
+                                  SGM_AXIS_AUTO,
+                                  SGM_WINDOW_AUTO,
+                                  0,
+                                  0,
+                                  SGM_HOUNSFIELD_AUTO,
+                                  SGM_PADDING_AUTO,
+                                  0,
+                                  SGM_ZOOM_AUTO,
+                                  0,
+                                  0,
+                                  0,
+                                  0,
+                                  0,
+                                  0,
+                                  {NULL, NULL, NULL}};
+    return options;
+}
 
 typedef struct sgm_slice_report {
     int64_t slice; /* index along the axis */
@@ -157,19 +205,146 @@ typedef enum sgm_stop {
     SGM_STOP_AREA,       /* the mask grew or shrank too fast */
     SGM_STOP_PLACE,      /* the mask left its neighbour's place */
     SGM_STOP_APPEARANCE, /* it looks like the surroundings */
+    SGM_STOP_MET,        /* it met the walk from the next prompted slice */
     SGM_STOP_COUNT
 } sgm_stop;
 
 /* "low quality", ...; NULL for SGM_STOP_NONE; static storage. */
 SGM_API const char *sgm_stop_name(sgm_stop stop);
 
+/* One walk: it left prompted slice `from` in `direction` and took all slices up to `last` (`from`
+ * itself if none). */
+typedef struct sgm_walk_report {
+    int64_t from, last;
+    int direction; /* 1 or -1 */
+    sgm_stop stop;
+} sgm_walk_report;
+
+/* ------------------------------------------------------------------------------- live volumes */
+
+/* A volume that stays open between questions, for clicks and live preview. It keeps orientation
+ * and window (found once), embeddings (in memory up to a limit, beyond it in the store if there is
+ * one), and for each object the masks of its slices and what they were decoded from.
+ *
+ * Every question brings all prompts of its object. Undo and redo are the caller's: the same
+ * prompts give the same masks, bit for bit, as a live volume made anew and asked nothing else, and
+ * cost nothing while the earlier answers are kept. Only what a changed prompt can change is
+ * decoded: slices whose own prompts, and those that the walk came from, are as before keep their
+ * answers. With SGM_AXIS_AUTO the axis follows the prompts of each call, so that it may change
+ * from one call to the next; the masks are then those of a run along the new axis.
+ *
+ * Threads: one thread at a time uses a live volume; callbacks come on the thread of the call.
+ * Several live volumes may share a model (with its threads) and a store. A call that fails or is
+ * cancelled leaves the object as it was, and keeps what was encoded and decoded. */
+typedef struct sgm_live_volume sgm_live_volume;
+
+/* The volume's data and the store are borrowed until destruction; the model is kept alive. Nothing
+ * is encoded yet and no voxel is read: what takes time comes in the first call that can be
+ * cancelled. `options` may be NULL. */
+SGM_API sgm_status sgm_live_volume_create(sgm_model *model, const sgm_volume *volume,
+                                          const sgm_volume_options *options, sgm_live_volume **out);
+SGM_API void sgm_live_volume_destroy(sgm_live_volume *live);
+
+/* What is known of an object. Pointers belong to the live volume and are valid until the next call
+ * that names this object, or destruction. */
+typedef struct sgm_live_result {
+    size_t size; /* sizeof(sgm_live_result), set by the caller */
+    int64_t voxels;
+    int64_t first[3], last[3]; /* inclusive bounding box of the mask; last < first when empty */
+    int64_t changed_first[3], changed_last[3]; /* of the voxels this call changed, likewise */
+    double quality;                            /* mean predicted IoU of its slices; 0 without any */
+    sgm_stop stopped[2]; /* the walks below the first and above the last prompted slice */
+    const sgm_slice_report *slices; /* ascending; every slice taken, also those without voxels */
+    size_t slice_count;
+    const sgm_walk_report *walks; /* every walk, by prompted slice, down before up */
+    size_t walk_count;
+    int axis;                /* 0, 1, 2: the index axis slices were taken along */
+    double window[2];        /* intensities shown as black and white */
+    int hounsfield;          /* 1: taken for CT numbers */
+    int64_t encoded, cached; /* by this call: embeddings computed, and taken from the store */
+    int64_t decoded, reused; /* by this call: decodes, and slices whose earlier answer stands */
+} sgm_live_result;
+
+static inline sgm_live_result sgm_live_result_init(void)
+{
+    sgm_live_result result;
+    memset(&result, 0, sizeof result);
+    result.size = sizeof result;
+    return result;
+}
+
+/* Segments an object, `id` being the caller's number for it. `call` may be NULL, and so may
+ * `result`. Errors as of sgm_volume_predict. */
+SGM_API sgm_status sgm_live_volume_predict(sgm_live_volume *live, int64_t id,
+                                           const sgm_object *object, const sgm_call *call,
+                                           sgm_live_result *result);
+
+/* One slice of an object. `mask` belongs to the live volume until its next call. */
+typedef struct sgm_live_slice {
+    size_t size; /* sizeof(sgm_live_slice), set by the caller */
+    int axis;
+    int64_t slice;
+    const uint8_t *mask; /* 0/1: the voxels of the slice in memory order, the lower of the two
+                            other index axes fastest */
+    int64_t mask_size[2];
+    int64_t voxels;
+    float predicted_iou;              /* 0 where nothing is known of the slice */
+    int prompted;                     /* 1: prompts lie on it, and the mask is theirs */
+    int64_t encoded, cached, decoded; /* by this call */
+} sgm_live_slice;
+
+static inline sgm_live_slice sgm_live_slice_init(void)
+{
+    sgm_live_slice slice;
+    memset(&slice, 0, sizeof slice);
+    slice.size = sizeof slice;
+    return slice;
+}
+
+/* One slice now, without walking, and without changing the object: if the prompts ask for this
+ * slice, what sgm_live_volume_predict will take there (which then costs nothing more); else the
+ * object's present mask on it. `slice` is an index along the axis that these prompts choose;
+ * -1: the slice of the last seed. */
+SGM_API sgm_status sgm_live_volume_preview(sgm_live_volume *live, int64_t id,
+                                           const sgm_object *object, int64_t slice,
+                                           const sgm_call *call, sgm_live_slice *out);
+
+/* Encodes what a click at `place` (continuous voxel index) and walks from there will need, nearest
+ * first, as long as memory holds it, while nobody asks. Interrupt it for a question by
+ * call->cancel: SGM_CANCELLED then, and what was encoded stays. SGM_OK when there is no more to do.
+ */
+SGM_API sgm_status sgm_live_volume_ahead(sgm_live_volume *live, const double place[3],
+                                         const sgm_call *call);
+
+/* The result of the object's last prediction again; its counts and changes are zero. An object
+ * that was never predicted is empty. */
+SGM_API sgm_status sgm_live_volume_get(sgm_live_volume *live, int64_t id, sgm_live_result *result);
+
+/* Copies the part first..last (inclusive, within the volume) of the object's mask as 0/1, i
+ * fastest; `mask` has room for it. */
+SGM_API sgm_status sgm_live_volume_mask(sgm_live_volume *live, int64_t id, const int64_t first[3],
+                                        const int64_t last[3], uint8_t *mask);
+
+/* Sets the object's voxels in a label volume (the volume's size, any integer type) to `value`,
+ * which must fit the type; other voxels stay. */
+SGM_API sgm_status sgm_live_volume_paint(sgm_live_volume *live, int64_t id, void *labels,
+                                         sgm_voxel type, int64_t value);
+
+/* Forgets an object. Its earlier answers serve as long as they are kept. */
+SGM_API void sgm_live_volume_remove(sgm_live_volume *live, int64_t id);
+
+/* ------------------------------------------------------------------------------------ at once */
+
 typedef struct sgm_object_result {
     uint8_t *mask; /* size[0]*size[1]*size[2], 0 or 1; pages never marked cost no memory */
     int64_t voxels;
     int64_t first[3], last[3]; /* inclusive bounding box of the mask; last < first when empty */
-    sgm_stop stopped[2];       /* the walks below the first and above the last prompted slice */
-    sgm_slice_report *slices;  /* ascending; every slice taken, also those now without voxels */
+    double quality;            /* as in sgm_live_result, and so are the next ones */
+    sgm_stop stopped[2];
+    sgm_slice_report *slices;
     size_t slice_count;
+    sgm_walk_report *walks;
+    size_t walk_count;
 } sgm_object_result;
 
 typedef struct sgm_volume_result {
@@ -177,18 +352,22 @@ typedef struct sgm_volume_result {
     size_t object_count;
     int axis;                /* 0, 1, 2: the index axis slices were taken along */
     double window[2];        /* intensities shown as black and white */
+    int hounsfield;          /* 1: taken for CT numbers */
     int64_t encoded, cached; /* embeddings computed, and taken from the store */
 } sgm_volume_result;
 
-/* Segments all objects; slices' embeddings are shared between them and computed only where needed.
- * An object's mask does not depend on which other objects are asked for. Memory: the volume is not
- * copied; beside the masks, a few slices and `embedding_memory`, whatever the number of slices.
- * Release *out with sgm_volume_result_clear (also after a failure: it is empty then). Errors:
- * SGM_BAD_PROMPT names the object, the prompt and the volume's bounds; SGM_UNREADABLE for sizes and
- * matrices that cannot be; SGM_CANCELLED from the context's callback. `options` may be NULL. */
+/* Segments all objects of a volume, the one-shot form of a live volume; slices' embeddings are
+ * shared between objects and computed only where needed. An object's mask does not depend on which
+ * other objects are asked for, but with SGM_AXIS_AUTO all objects have one axis, chosen for all.
+ * Memory: the volume is not copied; beside the masks, a few slices and `embedding_memory`, whatever
+ * the number of slices. Release *out with sgm_volume_result_clear (also after a failure: it is
+ * empty then). Errors: SGM_BAD_PROMPT names the object, the prompt and the volume's bounds;
+ * SGM_UNREADABLE for what sgm_volume_check refuses; SGM_CANCELLED from the call's or the context's
+ * callback. `options` and `call` may be NULL. */
 SGM_API sgm_status sgm_volume_predict(sgm_model *model, const sgm_volume *volume,
                                       const sgm_object *objects, size_t object_count,
-                                      const sgm_volume_options *options, sgm_volume_result *out);
+                                      const sgm_volume_options *options, const sgm_call *call,
+                                      sgm_volume_result *out);
 SGM_API void sgm_volume_result_clear(sgm_volume_result *result);
 
 /* Embedding cache in a folder (made if missing, its parents are not): one file per embedding,

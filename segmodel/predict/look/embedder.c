@@ -1,5 +1,6 @@
 #include "predict/look/embedder.h"
 
+#include "core/call.h"
 #include "core/status.h"
 
 #include <stdbool.h>
@@ -290,6 +291,7 @@ sgm_status sgm_embedder_select(sgm_embedder *embedder, int64_t picture, const sg
                                sgm_view view)
 {
     const sgm_predictor *predictor = embedder->predictor;
+    SGM_TRY(sgm_call_cancelled());
     if (predictor->cancelled) SGM_TRY(predictor->cancelled(predictor->self));
     sgm_embedding_slot *slot = find(embedder, picture, view);
     if (!slot && encodes_ahead(embedder))

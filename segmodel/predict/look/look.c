@@ -13,7 +13,7 @@ static const double common_share = 0.25;
 
 /* Two scales to an octave: the default model's Dice from one point on sets it was not trained on is
  * 0.703; with one to an octave it is 0.684. */
-enum { MAX_SCALES = 7, MAX_RECENTRES = 3 };
+enum { MAX_SCALES = SGM_MOST_VIEWS, MAX_RECENTRES = 3 };
 static const double scale_step = 1.41421356237309505;
 
 /* A look that is this much worse in the network's own eyes than the one it should refine is not
@@ -150,6 +150,7 @@ static sgm_status look_in(sgm_looker *looker, const sgm_question *question, sgm_
     }
     sgm_predict_options options = {
         .choice = question->choice, .want_logits = 1, .tight_box = question->tight_box};
+    looker->decoded++;
     SGM_TRY(predictor->decode(predictor->self, &prompt, &options, &out->raw));
     SGM_TRY(check_answer(predictor, view, &out->raw));
     paste(looker, question->image, view, &out->raw);
@@ -227,6 +228,17 @@ static int first_views(const sgm_question *question, const sgm_box *extent, sgm_
         views[count++] = sgm_view_at(x, y, side, width, height);
     }
     return count;
+}
+
+int sgm_looker_views(const sgm_looker *looker, const sgm_image *image, const sgm_point *point,
+                     sgm_view *views)
+{
+    sgm_question question = {.image = image, .points = point, .point_count = 1};
+    sgm_box extent;
+    if (looker->zoom && prompt_extent(&question, &extent))
+        return first_views(&question, &extent, views);
+    views[0] = sgm_view_whole(image->width, image->height);
+    return 1;
 }
 
 /* What the network thinks of its answer; an empty one or one that leaves the view comes last. A

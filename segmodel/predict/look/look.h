@@ -40,7 +40,10 @@ typedef struct sgm_looker {
     sgm_point *points;
     size_t point_room;
     float *moved, *low_res;
+    int64_t decoded; /* decodes so far */
 } sgm_looker;
+
+#define SGM_MOST_VIEWS 7
 
 sgm_status sgm_looker_init(sgm_looker *looker, const sgm_predictor *predictor,
                            sgm_embedder *embedder, int zoom);
@@ -56,6 +59,10 @@ void sgm_looker_clear(sgm_looker *looker);
  *
  * SGM_BAD_PROMPT as sgm_session_predict. */
 sgm_status sgm_look_at(sgm_looker *looker, const sgm_question *question, sgm_look *out);
+
+/* The views (at most SGM_MOST_VIEWS) that a question of this one point begins with. */
+int sgm_looker_views(const sgm_looker *looker, const sgm_image *image, const sgm_point *point,
+                     sgm_view *views);
 
 /* Clears what lies outside the box (pixel centres, half a pixel of grace). */
 void sgm_look_clip(sgm_look *look, const sgm_box *box);

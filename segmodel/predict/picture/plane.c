@@ -34,16 +34,30 @@ static sgm_status check_matrix(const sgm_volume *volume)
     return SGM_OK;
 }
 
+static sgm_status check_voxels(const sgm_volume *volume)
+{
+    if ((int)volume->type < SGM_VOXEL_U8 || (int)volume->type > SGM_VOXEL_I64)
+        return sgm_fail(SGM_INVALID_ARGUMENT, "unknown voxel type %d", (int)volume->type);
+    if (volume->type > SGM_VOXEL_F64)
+        return sgm_fail(SGM_UNREADABLE, "a volume of 64-bit integers is not supported; convert it "
+                                        "to 32 bits or to floating point");
+    if (volume->channels == 1 || (volume->channels == 3 && volume->type == SGM_VOXEL_U8))
+        return SGM_OK;
+    if (volume->channels == 3)
+        return sgm_fail(SGM_UNREADABLE, "colour is supported with 8 bits per channel only, in type "
+                                        "SGM_VOXEL_U8; scale the three channels to 0..255");
+    return sgm_fail(SGM_UNREADABLE,
+                    "a volume has one channel, or three of 8 bits; this one has %d: choose one of "
+                    "them, or drop the fourth",
+                    volume->channels);
+}
+
 sgm_status sgm_volume_check(const sgm_volume *volume)
 {
+    if (!volume) return sgm_fail(SGM_INVALID_ARGUMENT, "there is no volume");
     const int64_t *size = volume->size;
     if (!volume->data) return sgm_fail(SGM_INVALID_ARGUMENT, "the volume has no data");
-    if ((int)volume->type < SGM_VOXEL_U8 || (int)volume->type > SGM_VOXEL_F64)
-        return sgm_fail(SGM_INVALID_ARGUMENT, "unknown voxel type %d", (int)volume->type);
-    if (volume->channels != 1 && (volume->channels != 3 || volume->type != SGM_VOXEL_U8))
-        return sgm_fail(SGM_UNREADABLE,
-                        "a volume has one channel, or three of 8 bits; this one has %d",
-                        volume->channels);
+    SGM_TRY(check_voxels(volume));
     for (int axis = 0; axis < 3; axis++)
         if (size[axis] < 1 || size[axis] > INT32_MAX)
             return sgm_fail(SGM_UNREADABLE, "a volume of %lld x %lld x %lld voxels cannot be",

@@ -31,7 +31,4 @@ int64_t sgm_plane_slice_of(const sgm_plane *plane, double index);
 int64_t sgm_plane_offset(const sgm_plane *plane, const int64_t size[3], int64_t slice, int64_t u,
                          int64_t v);
 
-/* SGM_UNREADABLE names what cannot be: data, type, channels, size, matrix. */
-sgm_status sgm_volume_check(const sgm_volume *volume);
-
 #endif

@@ -104,7 +104,8 @@ static float shade(const sgm_slicer *slicer, double value)
 {
     if (sgm_window_is_padding(slicer->volume, value)) return 0;
     if (slicer->volume->channels == 3) return (float)value;
-    double share = (value - slicer->low) / (slicer->high - slicer->low);
+    /* halves, because the width of a window over nearly all doubles is not one */
+    double share = (value / 2 - slicer->low / 2) / (slicer->high / 2 - slicer->low / 2);
     return share <= 0 ? 0 : share >= 1 ? 255 : (float)(255 * share);
 }
 
@@ -184,33 +185,28 @@ static int64_t voxel_of(int pixel, int64_t voxels, int flip, double scale, int p
     return flip ? voxels - 1 - seen : seen;
 }
 
-int64_t sgm_slice_store(const sgm_plane *plane, const int64_t size[3], int64_t slice,
-                        const uint8_t *picture, uint8_t *volume)
+int64_t sgm_slice_store(const sgm_plane *plane, const uint8_t *picture, uint8_t *slice)
 {
-    int64_t step = sgm_plane_offset(plane, size, 0, 1, 0), set = 0;
+    int64_t set = 0;
     for (int64_t v = 0; v < plane->rows; v++) {
         int y = pixel_of(v, plane->rows, plane->flip_v, plane->scale_y, plane->height);
         const uint8_t *row = picture + (size_t)y * (size_t)plane->width;
-        uint8_t *voxel = volume + sgm_plane_offset(plane, size, slice, 0, v);
-        for (int64_t u = 0; u < plane->columns; u++, voxel += step) {
+        for (int64_t u = 0; u < plane->columns; u++) {
             int x = pixel_of(u, plane->columns, plane->flip_u, plane->scale_x, plane->width);
-            if (row[x] != *voxel) *voxel = row[x]; /* untouched pages stay unallocated */
+            *slice++ = row[x];
             set += row[x];
         }
     }
     return set;
 }
 
-void sgm_slice_load(const sgm_plane *plane, const int64_t size[3], int64_t slice,
-                    const uint8_t *volume, uint8_t *picture)
+void sgm_slice_load(const sgm_plane *plane, const uint8_t *slice, uint8_t *picture)
 {
-    int64_t step = sgm_plane_offset(plane, size, 0, 1, 0);
     for (int y = 0; y < plane->height; y++) {
         int64_t v = voxel_of(y, plane->rows, plane->flip_v, plane->scale_y, plane->height);
-        const uint8_t *row = volume + sgm_plane_offset(plane, size, slice, 0, v);
+        const uint8_t *row = slice + v * plane->columns;
         for (int x = 0; x < plane->width; x++)
             *picture++ =
-                row[voxel_of(x, plane->columns, plane->flip_u, plane->scale_x, plane->width) *
-                    step] != 0;
+                row[voxel_of(x, plane->columns, plane->flip_u, plane->scale_x, plane->width)];
     }
 }

@@ -30,12 +30,12 @@ void sgm_slicer_clear(sgm_slicer *slicer);
  * above is white; padding and NaN are black. RGB is taken as it is. */
 void sgm_slicer_extract(sgm_slicer *slicer, int64_t slice, uint8_t *picture);
 
-/* Writes a picture's mask to the slice of a volume's mask: each voxel takes the pixel at its
- * centre. Returns the number of voxels set. */
-int64_t sgm_slice_store(const sgm_plane *plane, const int64_t size[3], int64_t slice,
-                        const uint8_t *picture, uint8_t *volume);
-/* The other way: each pixel takes the voxel that covers its centre; any non-zero value is 1. */
-void sgm_slice_load(const sgm_plane *plane, const int64_t size[3], int64_t slice,
-                    const uint8_t *volume, uint8_t *picture);
+/* A slice's mask is rows x columns voxels, 0 or 1, the plane's u fastest. */
+
+/* A picture's mask as the slice's: each voxel takes the pixel at its centre. Returns the number of
+ * voxels set. */
+int64_t sgm_slice_store(const sgm_plane *plane, const uint8_t *picture, uint8_t *slice);
+/* The other way: each pixel takes the voxel that covers its centre. */
+void sgm_slice_load(const sgm_plane *plane, const uint8_t *slice, uint8_t *picture);
 
 #endif

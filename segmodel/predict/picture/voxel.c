@@ -28,5 +28,8 @@ void sgm_voxel_read(const sgm_volume *volume, int64_t start, int64_t stride, int
         READ(float);
     case SGM_VOXEL_F64:
         READ(double);
+    case SGM_VOXEL_U64: /* refused by sgm_volume_check */
+    case SGM_VOXEL_I64:
+        break;
     }
 }

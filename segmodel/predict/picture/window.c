@@ -1,5 +1,6 @@
 #include "predict/picture/window.h"
 
+#include "core/call.h"
 #include "core/status.h"
 #include "predict/picture/voxel.h"
 
@@ -7,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BINS = 65536, CHUNK = 1024, MAX_PASSES = 8 };
+enum { BINS = 65536, CHUNK = 1024, MAX_PASSES = 8, LEAST_WHITE = 64 };
 #define MAX_SAMPLES ((int64_t)32 << 20)
 
 int sgm_window_is_padding(const sgm_volume *volume, double value)
@@ -21,6 +22,7 @@ typedef struct histogram {
     double low, high;         /* bins cover low..high, both ends included */
     double smallest, largest; /* of all valid values */
     int64_t below, total;     /* values below low; all valid ones */
+    int is_whole;             /* all valid values are whole numbers */
     int64_t bins[BINS];
 } histogram;
 
@@ -29,6 +31,7 @@ static void count_value(histogram *h, double value)
     h->total++;
     if (value < h->smallest) h->smallest = value;
     if (value > h->largest) h->largest = value;
+    if (value != floor(value)) h->is_whole = 0;
     if (value < h->low) {
         h->below++;
         return;
@@ -39,7 +42,7 @@ static void count_value(histogram *h, double value)
 }
 
 /* Counts all valid voxels; rows are skipped evenly in very large volumes. */
-static void count_between(const sgm_volume *volume, double low, double high, histogram *h)
+static sgm_status count_between(const sgm_volume *volume, double low, double high, histogram *h)
 {
     int64_t length = volume->size[0], rows = volume->size[1] * volume->size[2];
     int64_t step = 1 + (length * rows - 1) / MAX_SAMPLES;
@@ -49,7 +52,9 @@ static void count_between(const sgm_volume *volume, double low, double high, his
     h->high = high;
     h->smallest = INFINITY;
     h->largest = -INFINITY;
-    for (int64_t row = 0; row < rows; row += step)
+    h->is_whole = 1;
+    for (int64_t row = 0; row < rows; row += step) {
+        SGM_TRY(sgm_call_cancelled());
         for (int64_t start = 0; start < length; start += CHUNK) {
             int64_t count = length - start < CHUNK ? length - start : CHUNK;
             sgm_voxel_read(volume, row * length + start, 1, count, values);
@@ -57,6 +62,8 @@ static void count_between(const sgm_volume *volume, double low, double high, his
                 if (!sgm_window_is_padding(volume, values[i]) && isfinite(values[i]))
                     count_value(h, values[i]);
         }
+    }
+    return SGM_OK;
 }
 
 static double share_between(const histogram *h, double low, double high)
@@ -73,18 +80,13 @@ int sgm_volume_looks_hounsfield(const sgm_volume *volume)
     if (!volume || volume->channels != 1) return 0;
     histogram *h = malloc(sizeof *h);
     if (!h) return 0;
-    count_between(volume, -2000, 2000, h);
-    int looks = share_between(h, -1150, -850) >= 0.05 && share_between(h, -150, 150) >= 0.1;
+    int looks = count_between(volume, -2000, 2000, h) == SGM_OK &&
+                share_between(h, -1150, -850) >= 0.05 && share_between(h, -150, 150) >= 0.1;
     free(h);
     return looks;
 }
 
 /* ------------------------------------------------------------------------------- quantiles */
-
-static int is_integer(const sgm_volume *volume)
-{
-    return volume->type != SGM_VOXEL_F32 && volume->type != SGM_VOXEL_F64;
-}
 
 /* The bin that holds the value of this rank. */
 static int bin_of_rank(const histogram *h, int64_t rank)
@@ -108,35 +110,55 @@ static double bin_edge(const histogram *h, int bin)
 }
 
 /* Fills the histogram over the range of the data: of the type for up to 16 bits, which saves a
- * pass, else as found. */
-static void count_all(const sgm_volume *volume, histogram *h)
+ * pass, else as found. Where all values are whole numbers every bin then holds one of them at most,
+ * or will after narrowing, so that the quantiles do not depend on the way. */
+static sgm_status count_all(const sgm_volume *volume, histogram *h)
 {
     static const double range[][2] = {[SGM_VOXEL_U8] = {-0.5, 255.5},
                                       [SGM_VOXEL_I8] = {-128.5, 127.5},
                                       [SGM_VOXEL_U16] = {-0.5, 65535.5},
                                       [SGM_VOXEL_I16] = {-32768.5, 32767.5}};
-    if (volume->type <= SGM_VOXEL_I16) {
-        count_between(volume, range[volume->type][0], range[volume->type][1], h);
-        return;
-    }
-    count_between(volume, 0, 1, h);
-    double half = is_integer(volume) ? 0.5 : 0; /* integers lie inside their bins */
+    if (volume->type <= SGM_VOXEL_I16)
+        return count_between(volume, range[volume->type][0], range[volume->type][1], h);
+    SGM_TRY(count_between(volume, 0, 1, h));
+    double half = h->is_whole ? 0.5 : 0; /* whole numbers lie inside their bins */
     if (h->smallest < h->largest && isfinite(h->largest - h->smallest))
-        count_between(volume, h->smallest - half, h->largest + half, h);
+        SGM_TRY(count_between(volume, h->smallest - half, h->largest + half, h));
+    return SGM_OK;
 }
 
 /* Narrows the bins to the quantiles' neighbourhood until these lie far apart in bins, or the bins
  * are finer than the data: one far-off voxel must not decide how exact percentiles are. */
-static void narrow(const sgm_volume *volume, const double q[2], histogram *h)
+static sgm_status narrow(const sgm_volume *volume, const double q[2], histogram *h)
 {
     for (int pass = 0; pass < MAX_PASSES; pass++) {
         int low = bin_of_quantile(h, q[0]), high = bin_of_quantile(h, q[1]);
-        if (high - low > BINS / 16) return;
-        if (is_integer(volume) && h->high - h->low <= BINS) return;
+        if (h->is_whole && h->high - h->low <= BINS) return SGM_OK;
+        if (high - low > BINS / 16) return SGM_OK;
         double from = bin_edge(h, low), to = bin_edge(h, high + 1);
-        if (!(from < to) || (from <= h->low && to >= h->high)) return;
-        count_between(volume, from, to, h);
+        if (!(from < to) || (from <= h->low && to >= h->high)) return SGM_OK;
+        SGM_TRY(count_between(volume, from, to, h));
     }
+    return SGM_OK;
+}
+
+static sgm_status quantiles_of(const sgm_volume *volume, const double q[2], histogram *h,
+                               double *low, double *high)
+{
+    SGM_TRY(count_all(volume, h));
+    *low = h->total ? h->smallest : 0;
+    *high = h->total ? h->largest : 0;
+    if (!(*low < *high && isfinite(*high - *low))) return SGM_OK;
+    SGM_TRY(narrow(volume, q, h));
+    double from = bin_edge(h, bin_of_quantile(h, q[0]));
+    double to = bin_edge(h, bin_of_quantile(h, q[1]) + 1);
+    if (h->is_whole) {
+        from = ceil(from - 1e-9);
+        to = ceil(to - 1e-9) - 1;
+    }
+    if (q[0] > 0) *low = fmax(*low, from);
+    if (q[1] < 1) *high = fmin(*high, fmax(to, *low));
+    return SGM_OK;
 }
 
 sgm_status sgm_window_quantiles(const sgm_volume *volume, const double q[2], double *low,
@@ -144,22 +166,22 @@ sgm_status sgm_window_quantiles(const sgm_volume *volume, const double q[2], dou
 {
     histogram *h = malloc(sizeof *h);
     if (!h) return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for a histogram");
-    count_all(volume, h);
-    *low = h->total ? h->smallest : 0;
-    *high = h->total ? h->largest : 0;
-    if (*low < *high && isfinite(*high - *low)) {
-        narrow(volume, q, h);
-        double from = bin_edge(h, bin_of_quantile(h, q[0]));
-        double to = bin_edge(h, bin_of_quantile(h, q[1]) + 1);
-        if (is_integer(volume)) {
-            from = ceil(from - 1e-9);
-            to = ceil(to - 1e-9) - 1;
-        }
-        if (q[0] > 0) *low = fmax(*low, from);
-        if (q[1] < 1) *high = fmin(*high, fmax(to, *low));
-    }
+    sgm_status status = quantiles_of(volume, q, h, low, high);
     free(h);
-    return SGM_OK;
+    return status;
+}
+
+/* Whether the values are those of a picture of 8 bits, whatever their type: whole numbers of
+ * 0..255. Where the largest is small they are rather something else's, and dark. */
+static sgm_status looks_like_bytes(const sgm_volume *volume, int *looks)
+{
+    histogram *h = malloc(sizeof *h);
+    if (!h) return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for a histogram");
+    sgm_status status = count_between(volume, 0, 255, h);
+    *looks = status == SGM_OK && h->total && h->is_whole && h->smallest >= 0 && h->largest <= 255 &&
+             h->largest >= LEAST_WHITE;
+    free(h);
+    return status;
 }
 
 /* ---------------------------------------------------------------------------------- windows */
@@ -180,13 +202,22 @@ static sgm_status of_quantiles(const sgm_volume *volume, double from, double to,
     return SGM_OK;
 }
 
-static sgm_status manual(const sgm_volume_options *options, double *low, double *high)
+sgm_status sgm_window_check(const sgm_volume_options *options)
 {
-    *low = options->window_low;
-    *high = options->window_high;
-    if (*low < *high && isfinite(*low) && isfinite(*high)) return SGM_OK;
+    double low = options->window_low, high = options->window_high;
+    if (options->window != SGM_WINDOW_MANUAL) return SGM_OK;
+    if (low < high && isfinite(low) && isfinite(high)) return SGM_OK;
     return sgm_fail(SGM_INVALID_ARGUMENT, "a window needs two numbers, low < high; got %g and %g",
-                    *low, *high);
+                    low, high);
+}
+
+static sgm_status automatic(const sgm_volume *volume, double *low, double *high)
+{
+    int looks;
+    if (volume->hounsfield == SGM_HOUNSFIELD_ON) return set(40, 400, low, high);
+    SGM_TRY(looks_like_bytes(volume, &looks));
+    if (looks) return set(127.5, 255, low, high);
+    return of_quantiles(volume, 0.005, 0.995, low, high);
 }
 
 sgm_status sgm_window_choose(const sgm_volume *volume, const sgm_volume_options *options,
@@ -195,9 +226,7 @@ sgm_status sgm_window_choose(const sgm_volume *volume, const sgm_volume_options 
     if (volume->channels == 3) return set(127.5, 255, low, high);
     switch (options->window) {
     case SGM_WINDOW_AUTO:
-        if (volume->is_hounsfield) return set(40, 400, low, high);
-        if (volume->type == SGM_VOXEL_U8) return set(127.5, 255, low, high);
-        return of_quantiles(volume, 0.005, 0.995, low, high);
+        return automatic(volume, low, high);
     case SGM_WINDOW_NONE:
         return of_quantiles(volume, 0, 1, low, high);
     case SGM_WINDOW_PERCENTILE:
@@ -213,7 +242,10 @@ sgm_status sgm_window_choose(const sgm_volume *volume, const sgm_volume_options 
     case SGM_WINDOW_MEDIASTINUM:
         return set(50, 350, low, high);
     case SGM_WINDOW_MANUAL:
-        return manual(options, low, high);
+        SGM_TRY(sgm_window_check(options));
+        *low = options->window_low;
+        *high = options->window_high;
+        return SGM_OK;
     }
     return sgm_fail(SGM_INVALID_ARGUMENT, "unknown window %d", (int)options->window);
 }

@@ -4,14 +4,18 @@
 
 #include "segmodel/volume.h"
 
-/* What the options ask for, looking at the voxels only where it must (percentiles, whole range).
- * low < high always. SGM_INVALID_ARGUMENT for a manual window that is none. */
+/* What the options ask for, looking at the voxels only where it must (percentiles, whole range):
+ * at their values, not at their type. `hounsfield` of the volume is ON or OFF. low < high always.
+ * SGM_INVALID_ARGUMENT for a manual window that is none; SGM_CANCELLED. */
 sgm_status sgm_window_choose(const sgm_volume *volume, const sgm_volume_options *options,
                              double *low, double *high);
 
+/* SGM_INVALID_ARGUMENT for a manual window that is none. */
+sgm_status sgm_window_check(const sgm_volume_options *options);
+
 /* The values of two quantiles (0 <= q[0] <= q[1] <= 1) among the finite voxels that are not
- * padding: exact for integers, else to 1/4096 of the distance between both; from at most about 32
- * million voxels, in rows at even steps. low = high = 0 if there are none. */
+ * padding: exact for whole numbers, else to 1/4096 of the distance between both; from at most about
+ * 32 million voxels, in rows at even steps. low = high = 0 if there are none. */
 sgm_status sgm_window_quantiles(const sgm_volume *volume, const double q[2], double *low,
                                 double *high);
 

@@ -1,5 +1,5 @@
+/* Slices decoded from an object's own prompts. */
 #include "predict/look/logits.h"
-#include "predict/picture/roi.h"
 #include "predict/session/mask.h"
 #include "predict/volume/run.h"
 
@@ -7,48 +7,28 @@
 
 #include <stdlib.h>
 
-size_t sgm_run_low_res_count(const sgm_run *run)
+sgm_status sgm_answer_take(sgm_desk *desk, sgm_stack *stack, const sgm_look *look,
+                           sgm_answer *answer)
 {
-    return (size_t)run->predictor->low_res_shape[0] * (size_t)run->predictor->low_res_shape[1];
-}
-
-void sgm_run_show(sgm_run *run, int64_t slice)
-{
-    if (run->loaded == slice) return;
-    sgm_slicer_extract(&run->slicer, slice, run->pixels);
-    run->loaded = slice;
-}
-
-static sgm_status add_report(sgm_target *target, const sgm_slice_report *report)
-{
-    if (target->report_count == target->report_room) {
-        size_t room = target->report_room ? 2 * target->report_room : 16;
-        sgm_slice_report *grown = realloc(target->reports, room * sizeof *grown);
-        if (!grown) return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for slice reports");
-        target->reports = grown;
-        target->report_room = room;
-    }
-    target->reports[target->report_count++] = *report;
+    size_t count = sgm_desk_low_res_count(desk);
+    answer->quality = look->raw.predicted_iou;
+    answer->view = look->view;
+    SGM_TRY(sgm_stack_pack(stack, look->mask, &answer->mask));
+    if (!answer->mask.voxels) return SGM_OK; /* no walk goes on from here */
+    answer->shades = sgm_shades_of(&stack->picture, look->mask, &look->extent);
+    answer->logits = malloc(count ? count : 1);
+    if (!answer->logits) return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for low-res logits");
+    sgm_logits_pack(look->low_res, count, answer->logits);
     return SGM_OK;
 }
 
-sgm_status sgm_run_take(sgm_run *run, sgm_target *target, const sgm_look *look, int prompted,
-                        int64_t *voxels)
-{
-    *voxels =
-        sgm_slice_store(&run->plane, run->volume->size, run->loaded, look->mask, target->mask);
-    if (!*voxels && !prompted) return SGM_OK;
-    sgm_slice_report report = {run->loaded, look->raw.predicted_iou, *voxels, prompted};
-    return add_report(target, &report);
-}
-
 /* The object's initial mask on this slice, as logits for the question; nothing if it is empty. */
-static void ask_with_mask(sgm_run *run, const sgm_object *object, sgm_question *question,
-                          sgm_box *box)
+static void ask_with_mask(sgm_desk *desk, sgm_stack *stack, const sgm_packed_mask *initial,
+                          sgm_question *question, sgm_box *box)
 {
-    int width = run->plane.width, height = run->plane.height;
-    sgm_slice_load(&run->plane, run->volume->size, run->loaded, object->mask, run->neighbour);
-    if (!sgm_mask_measure(run->neighbour, width, height, box)) return;
+    int width = stack->plane.width, height = stack->plane.height;
+    sgm_stack_unpack(stack, initial, stack->neighbour);
+    if (!sgm_mask_measure(stack->neighbour, width, height, box)) return;
     for (size_t i = 0; i < question->point_count; i++) {
         const sgm_point *point = &question->points[i];
         sgm_box dot = {point->x, point->y, point->x, point->y};
@@ -57,65 +37,38 @@ static void ask_with_mask(sgm_run *run, const sgm_object *object, sgm_question *
     if (box->x1 - box->x0 < 1) box->x0 -= 0.5, box->x1 += 0.5;
     if (box->y1 - box->y0 < 1) box->y0 -= 0.5, box->y1 += 0.5;
     question->logits_view =
-        run->looker.zoom ? sgm_view_around(box, width, height) : sgm_view_whole(width, height);
-    sgm_logits_from_mask(run->predictor, run->neighbour, width, height, question->logits_view,
-                         run->logits);
-    question->logits = run->logits;
+        desk->looker.zoom ? sgm_view_around(box, width, height) : sgm_view_whole(width, height);
+    sgm_logits_from_mask(desk->predictor, stack->neighbour, width, height, question->logits_view,
+                         desk->logits);
+    question->logits = desk->logits;
     question->box = box;
-}
-
-static sgm_status start_front(sgm_run *run, ptrdiff_t number, const sgm_look *look, int64_t voxels)
-{
-    if (number < 0) return SGM_OK;
-    sgm_front *front = &run->fronts[number];
-    front->quality = look->raw.predicted_iou;
-    if (voxels) return sgm_front_go_on(run, front, look, front->at);
-    sgm_front_stop(run, front, SGM_STOP_EMPTY);
-    return SGM_OK;
 }
 
 /* A box over several slices is drawn around the whole object; its cross-section fits the object on
  * one of them at best. Where seeds say what is meant and the network sees a crop, it only says
  * where to crop. A network that sees the whole slice has no other way to be told: the box is asked.
  */
-static void ask_with_roi(const sgm_run *run, const sgm_object *object, sgm_slice_prompt *prompt,
-                         sgm_question *question)
+static void ask_with_roi(const sgm_desk *desk, const sgm_step *step, sgm_question *question)
 {
-    int64_t least = run->plane.slices, most = -1;
-    for (size_t i = 0; i < object->roi_count; i++) {
-        int64_t first, last;
-        sgm_roi_slices(&object->rois[i], run->plane.axis, run->plane.slices, &first, &last);
-        if (last < first) continue;
-        if (first < least) least = first;
-        if (last > most) most = last;
-    }
-    if (run->looker.zoom && prompt->foreground_count && most > least)
-        question->extent = &prompt->roi;
+    if (desk->looker.zoom && step->own.foreground_count && step->rois_are_deep)
+        question->extent = &step->own.roi;
     else
-        question->box = &prompt->roi;
+        question->box = &step->own.roi;
 }
 
-sgm_status sgm_run_task(sgm_run *run, sgm_task *task)
+sgm_status sgm_answer_prompted(sgm_desk *desk, sgm_stack *stack, const sgm_step *step,
+                               sgm_answer *answer)
 {
-    sgm_target *target = &run->targets[task->target];
-    const sgm_object *object = target->object;
-    sgm_slice_prompt prompt = {.points = run->points};
     sgm_box box;
     sgm_look look;
-    int64_t voxels;
-    task->done = 1;
-    sgm_run_show(run, task->slice);
-    sgm_slice_prompt_of(&run->plane, object, task->slice, &prompt);
-    sgm_question question = {.picture = task->slice,
-                             .image = &run->picture,
-                             .points = prompt.points,
-                             .point_count = prompt.point_count,
+    sgm_question question = {.picture = sgm_stack_picture(stack, step->slice),
+                             .image = &stack->picture,
+                             .points = step->own.points,
+                             .point_count = step->own.point_count,
                              .tight_box = SGM_TIGHT_BOX_OFF};
-    if (prompt.has_roi) ask_with_roi(run, object, &prompt, &question);
-    if (object->mask) ask_with_mask(run, object, &question, &box);
-    SGM_TRY(sgm_look_at(&run->looker, &question, &look));
-    if (prompt.has_roi) sgm_look_clip(&look, &prompt.roi);
-    SGM_TRY(sgm_run_take(run, target, &look, 1, &voxels));
-    SGM_TRY(start_front(run, task->up, &look, voxels));
-    return start_front(run, task->down, &look, voxels);
+    if (step->own.has_roi) ask_with_roi(desk, step, &question);
+    if (step->initial) ask_with_mask(desk, stack, step->initial, &question, &box);
+    SGM_TRY(sgm_look_at(&desk->looker, &question, &look));
+    if (step->own.has_roi) sgm_look_clip(&look, &step->own.roi);
+    return sgm_answer_take(desk, stack, &look, answer);
 }

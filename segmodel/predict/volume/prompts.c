@@ -6,7 +6,6 @@
 
 #include <math.h>
 #include <stdio.h>
-#include <string.h>
 
 /* ------------------------------------------------------------------------------------ checks */
 
@@ -95,10 +94,11 @@ static sgm_status check_roi(const sgm_volume *volume, const sgm_object *object, 
     return SGM_OK;
 }
 
-static int mask_is_empty(const sgm_volume *volume, const uint8_t *mask)
+static sgm_status no_foreground(const sgm_object *object)
 {
-    size_t count = (size_t)(volume->size[0] * volume->size[1] * volume->size[2]);
-    return !mask || (mask[0] == 0 && memcmp(mask, mask + 1, count - 1) == 0);
+    return sgm_fail(SGM_BAD_PROMPT,
+                    "object \"%s\" has no foreground seed, no ROI and no initial mask",
+                    object->name ? object->name : "");
 }
 
 static sgm_status check_object(const sgm_volume *volume, const sgm_object *object)
@@ -113,10 +113,18 @@ static sgm_status check_object(const sgm_volume *volume, const sgm_object *objec
     }
     for (size_t i = 0; i < object->roi_count; i++)
         SGM_TRY(check_roi(volume, object, i));
-    if (foreground || object->roi_count || !mask_is_empty(volume, object->mask)) return SGM_OK;
-    return sgm_fail(SGM_BAD_PROMPT,
-                    "object \"%s\" has no foreground seed, no ROI and no initial mask",
-                    object->name ? object->name : "");
+    if ((int)object->label_type < SGM_VOXEL_U8 || (int)object->label_type > SGM_VOXEL_I64)
+        return sgm_fail(SGM_INVALID_ARGUMENT, "object \"%s\": unknown type %d of the labels",
+                        object->name ? object->name : "", (int)object->label_type);
+    return foreground || object->roi_count || object->labels ? SGM_OK : no_foreground(object);
+}
+
+sgm_status sgm_prompts_check_initial(const sgm_object *object, const sgm_initial *initial)
+{
+    size_t foreground = initial->count + object->roi_count;
+    for (size_t i = 0; i < object->seed_count; i++)
+        foreground += object->seeds[i].label != SGM_BACKGROUND;
+    return foreground ? SGM_OK : no_foreground(object);
 }
 
 sgm_status sgm_prompts_check(const sgm_volume *volume, const sgm_object *objects, size_t count)
@@ -195,35 +203,12 @@ void sgm_slice_prompt_of(const sgm_plane *plane, const sgm_object *object, int64
     fit_span(&prompt->roi.y0, &prompt->roi.y1, plane->height);
 }
 
-/* Marks the slices on which a row (along i) of the mask is set. */
-static int mark_row(const sgm_plane *plane, const uint8_t *row, int64_t length, int64_t slice,
-                    uint8_t *prompted)
+void sgm_prompted_slices(const sgm_plane *plane, const sgm_object *object,
+                         const sgm_initial *initial, uint8_t *prompted)
 {
     int found = 0;
-    for (int64_t i = 0; i < length; i++) {
-        if (!row[i]) continue;
-        found = 1;
-        prompted[plane->axis == 0 ? i : slice] = 1;
-        if (plane->axis != 0) break;
-    }
-    return found;
-}
-
-/* Reads the mask in memory order, whatever the axis. */
-static int mark_mask(const sgm_plane *plane, const int64_t size[3], const uint8_t *mask,
-                     uint8_t *prompted)
-{
-    int found = 0;
-    for (int64_t k = 0; k < size[2]; k++)
-        for (int64_t j = 0; j < size[1]; j++, mask += size[0])
-            found |= mark_row(plane, mask, size[0], plane->axis == 1 ? j : k, prompted);
-    return found;
-}
-
-void sgm_prompted_slices(const sgm_plane *plane, const int64_t size[3], const sgm_object *object,
-                         uint8_t *prompted)
-{
-    int found = object->mask && mark_mask(plane, size, object->mask, prompted);
+    for (size_t i = 0; initial && i < initial->count; i++, found = 1)
+        prompted[initial->slices[i]] = 1;
     for (size_t i = 0; i < object->seed_count; i++) {
         if (object->seeds[i].label == SGM_BACKGROUND) continue;
         prompted[sgm_plane_slice_of(plane, object->seeds[i].index[plane->axis])] = 1;

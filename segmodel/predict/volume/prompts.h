@@ -3,12 +3,16 @@
 #define SEGMODEL_PREDICT_VOLUME_PROMPTS_H
 
 #include "predict/picture/plane.h"
+#include "predict/volume/initial.h"
 
 /* SGM_BAD_PROMPT names object and prompt when there is no object, an object has no foreground, a
  * seed is not a number or outside, or a ROI is not finite, has no extent or misses the volume;
  * with the volume's bounds in millimetres. SGM_INVALID_ARGUMENT for NULL where there should be
  * data. The volume has passed sgm_volume_check. */
 sgm_status sgm_prompts_check(const sgm_volume *volume, const sgm_object *objects, size_t count);
+
+/* SGM_BAD_PROMPT when nothing but an initial label was given and that turned out to be empty. */
+sgm_status sgm_prompts_check_initial(const sgm_object *object, const sgm_initial *initial);
 
 /* What an object says about one slice, in picture coordinates. */
 typedef struct sgm_slice_prompt {
@@ -24,8 +28,9 @@ void sgm_slice_prompt_of(const sgm_plane *plane, const sgm_object *object, int64
                          sgm_slice_prompt *prompt);
 
 /* Sets prompted[slice] to 1 for each slice that is to be decoded from the object's own prompts:
- * those with foreground seeds or with the initial mask; if there are none, those its ROIs cross. */
-void sgm_prompted_slices(const sgm_plane *plane, const int64_t size[3], const sgm_object *object,
-                         uint8_t *prompted);
+ * those with foreground seeds or with the initial mask (NULL: none); if there are none, those its
+ * ROIs cross. */
+void sgm_prompted_slices(const sgm_plane *plane, const sgm_object *object,
+                         const sgm_initial *initial, uint8_t *prompted);
 
 #endif

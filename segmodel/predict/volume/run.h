@@ -1,27 +1,52 @@
-/* A volume on its way to masks: tasks and fronts, and the order they are worked off in.
+/* A run: objects on their way to masks, as subjects, tasks and fronts, and the order they are
+ * worked off in.
  *
  * A task is a slice decoded from an object's own prompts. From it, fronts walk outwards, slice by
  * slice. Any task, and any front's next slice, can be done as soon as its predecessor is; the
- * scheduler picks them so that what needs the same slice is done together. */
+ * scheduler picks them so that what needs the same slice is done together. What is asked of a slice
+ * is a step (step.h); what was asked before is not computed again. */
 #ifndef SEGMODEL_PREDICT_VOLUME_RUN_H
 #define SEGMODEL_PREDICT_VOLUME_RUN_H
 
 #include "predict/look/look.h"
-#include "predict/picture/plane.h"
-#include "predict/picture/slice.h"
-#include "predict/volume/prompts.h"
-#include "predict/volume/stop.h"
+#include "predict/volume/answers.h"
+#include "predict/volume/initial.h"
+#include "predict/volume/stack.h"
 
-typedef struct sgm_target {
+/* What answers are made with: one per live volume. */
+typedef struct sgm_desk {
+    const sgm_predictor *predictor;
+    sgm_volume volume; /* data borrowed; hounsfield is ON or OFF once the window is known */
+    sgm_volume_options options;
+    sgm_embedder embedder;
+    sgm_looker looker;
+    sgm_answers answers;
+    float *logits, *other_logits;
+    sgm_point *points; /* room for a slice's own points and SGM_INNER_POINTS */
+    size_t point_room;
+    int64_t reused; /* answers that were known */
+} sgm_desk;
+
+#define SGM_INNER_POINTS 3
+
+/* A slice that belongs to an object. The answer is held. */
+typedef struct sgm_taken {
+    int64_t slice;
+    const sgm_answer *answer;
+    int prompted; /* as in sgm_slice_report */
+} sgm_taken;
+
+/* An object being segmented. */
+typedef struct sgm_subject {
     const sgm_object *object;
-    uint8_t *mask;       /* of the volume's size */
-    sgm_stop stopped[2]; /* the outermost walks, down and up */
-    sgm_slice_report *reports;
-    size_t report_count, report_room;
-} sgm_target;
+    const sgm_initial *initial;  /* NULL: none */
+    int64_t roi_first, roi_last; /* slices that its ROIs cross; last < first: none */
+    sgm_taken *taken;
+    size_t taken_count, taken_room;
+} sgm_subject;
 
 typedef struct sgm_task {
-    size_t target;
+    size_t subject;
     int64_t slice;
     ptrdiff_t up, down; /* fronts that start here, or -1 */
     int done;
@@ -36,88 +61,84 @@ typedef enum sgm_front_state {
 } sgm_front_state;
 
 typedef struct sgm_front {
-    size_t target;
+    size_t subject;
     int direction;      /* 1 or -1 */
     int is_outer;       /* no prompted slice lies ahead */
-    int64_t at;         /* the last slice taken */
+    int64_t from, at;   /* the prompted slice, and the last slice taken */
     int64_t limit;      /* the last slice it may take by itself */
     int64_t reach;      /* the last slice it may ever take: max_slices, ROI, volume */
     ptrdiff_t opposite; /* the front that comes towards this one, or -1 */
     sgm_front_state state;
-    float quality;     /* predicted IoU of the prompted slice */
-    sgm_shades first;  /* of the prompted slice */
-    sgm_shades shades; /* of the last look */
-    sgm_view view;     /* of the last look */
-    int8_t *logits;    /* of the last look, packed; NULL before the first and after the last */
+    sgm_stop stop;            /* why it ended */
+    const sgm_answer *start;  /* of the prompted slice; held until the run ends */
+    const sgm_answer *answer; /* of slice `at` while it goes on; held likewise, and pinned */
 } sgm_front;
 
 typedef struct sgm_run {
-    const sgm_predictor *predictor;
-    const sgm_volume *volume;
-    const sgm_volume_options *options;
-    sgm_plane plane;
-    sgm_slicer slicer;
-    sgm_embedder embedder;
-    sgm_looker looker;
-    sgm_image picture; /* of slice `loaded` */
-    uint8_t *pixels;
-    int64_t loaded;  /* -1: none */
-    sgm_image ahead; /* picture of a slice that is encoded ahead */
-    uint8_t *ahead_pixels;
-    const sgm_front *at_front;            /* what is being worked on: a front, */
-    const sgm_task *at_task;              /* or a task */
-    uint8_t *neighbour, *other_neighbour; /* masks of the picture's size */
-    float *logits, *other_logits;
-    sgm_point *points; /* room for any object's seeds and SGM_INNER_POINTS */
-    sgm_target *targets;
-    size_t target_count;
+    sgm_desk *desk;
+    sgm_stack *stack;
+    const sgm_front *at_front; /* what is being worked on: a front, */
+    const sgm_task *at_task;   /* or a task */
+    sgm_subject *subjects;
+    size_t subject_count;
     sgm_task *tasks; /* by slice */
     size_t task_count;
-    sgm_front *fronts;
+    sgm_front *fronts; /* by subject, then as in sgm_walk_report */
     size_t front_count;
-    int64_t decoded;
+    int64_t done; /* slices */
     double progress;
 } sgm_run;
 
-#define SGM_INNER_POINTS 3
+/* ------------------------------------------------------------------------------------- plan.c */
 
-/* ------------------------------------------------------------------------------ volume_plan.c */
-
-/* Everything there is to do. Volume, objects and options are checked and borrowed. */
-sgm_status sgm_run_init(sgm_run *run, const sgm_predictor *predictor, int zoom,
-                        const sgm_volume *volume, const sgm_object *objects, size_t count,
-                        const sgm_volume_options *options, double low, double high);
+/* Everything there is to do for `count` objects. All is borrowed; initials[i] may be empty. */
+sgm_status sgm_run_init(sgm_run *run, sgm_desk *desk, sgm_stack *stack, const sgm_object *objects,
+                        const sgm_initial *initials, size_t count);
 void sgm_run_clear(sgm_run *run);
+/* Sets roi_first and roi_last. */
+void sgm_subject_find_rois(const sgm_plane *plane, sgm_subject *subject);
 
-/* ---------------------------------------------------------------------------- volume_decode.c */
-
-/* Brings a slice's picture up. */
-void sgm_run_show(sgm_run *run, int64_t slice);
-/* Decodes a task's slice and starts its fronts. */
-sgm_status sgm_run_task(sgm_run *run, sgm_task *task);
-/* Stores a look as the target's mask of the slice that is shown; returns its voxels in *voxels.
- * `prompted` as in sgm_slice_report. */
-sgm_status sgm_run_take(sgm_run *run, sgm_target *target, const sgm_look *look, int prompted,
-                        int64_t *voxels);
-size_t sgm_run_low_res_count(const sgm_run *run);
-
-/* ------------------------------------------------------------------------- volume_propagate.c */
-
-/* Lets a front go from the look that was just taken at slice `at`. */
-sgm_status sgm_front_go_on(sgm_run *run, sgm_front *front, const sgm_look *look, int64_t at);
-/* The front found nothing more: its opposite may have the rest. */
-void sgm_front_stop(sgm_run *run, sgm_front *front, sgm_stop reason);
-/* Takes the next slice of a running or meeting front, or ends it. */
-sgm_status sgm_front_step(sgm_run *run, sgm_front *front);
-
-/* -------------------------------------------------------------------------- volume_schedule.c */
+/* --------------------------------------------------------------------------------- schedule.c */
 
 /* Works everything off. */
 sgm_status sgm_run_all(sgm_run *run);
 
-/* ----------------------------------------------------------------------------- volume_ahead.c */
+/* ------------------------------------------------------------------------------------ ahead.c */
 
-/* Tells the embedder which slices come next, where it encodes in batches. */
-sgm_status sgm_run_encode_ahead(sgm_run *run);
+/* Tells the embedder which slices come next, where it encodes in batches; until the run ends. */
+void sgm_run_encode_ahead(sgm_run *run);
+
+/* ------------------------------------------------------------------------------------ front.c */
+
+/* Asks for a task's slice and starts its fronts. */
+sgm_status sgm_run_task(sgm_run *run, sgm_task *task);
+/* Takes the next slice of a running or meeting front, or ends it. */
+sgm_status sgm_front_step(sgm_run *run, sgm_front *front);
+
+/* -------------------------------------------------------------------------------------- ask.c */
+
+/* What is asked of a slice that the object's own prompts lie on. `points` has room for all of the
+ * object's seeds; the step borrows them and the subject. */
+void sgm_step_prompted(const sgm_stack *stack, const sgm_subject *subject, int64_t slice,
+                       sgm_point *points, sgm_step *step);
+/* The kept answer to a step, or a new one; held for the caller. */
+sgm_status sgm_desk_ask(sgm_desk *desk, sgm_stack *stack, const sgm_step *step,
+                        const sgm_answer **out);
+/* Room in desk->points for the object's seeds and SGM_INNER_POINTS. */
+sgm_status sgm_desk_make_room(sgm_desk *desk, const sgm_object *object);
+size_t sgm_desk_low_res_count(const sgm_desk *desk);
+
+/* ----------------------------------------------------------- decode.c, propagate.c: the answers */
+
+/* The step's slice is shown; the answers it comes from have their logits; *answer is zeroed. */
+sgm_status sgm_answer_prompted(sgm_desk *desk, sgm_stack *stack, const sgm_step *step,
+                               sgm_answer *answer);
+sgm_status sgm_answer_alone(sgm_desk *desk, sgm_stack *stack, const sgm_step *step,
+                            sgm_answer *answer);
+sgm_status sgm_answer_meeting(sgm_desk *desk, sgm_stack *stack, const sgm_step *step,
+                              sgm_answer *answer);
+/* Makes a look the answer. */
+sgm_status sgm_answer_take(sgm_desk *desk, sgm_stack *stack, const sgm_look *look,
+                           sgm_answer *answer);
 
 #endif

@@ -6,6 +6,7 @@
  * memory if these are not too many. */
 #include "predict/volume/run.h"
 
+#include "core/call.h"
 #include "core/status.h"
 
 #include <stdio.h>
@@ -23,8 +24,8 @@ static int64_t next_slice(const sgm_front *front)
 /* What a front would rather do first: smaller is better. */
 static int64_t front_rank(const sgm_run *run, const sgm_front *front)
 {
-    int64_t slice = next_slice(front), slices = run->plane.slices;
-    if (slice == run->loaded) return -1;
+    int64_t slice = next_slice(front), slices = run->stack->plane.slices;
+    if (slice == run->stack->shown) return -1;
     return front->direction > 0 ? slice : 2 * slices - slice;
 }
 
@@ -51,7 +52,7 @@ static sgm_task *best_task(sgm_run *run)
     for (size_t i = 0; i < run->task_count; i++) {
         sgm_task *task = &run->tasks[i];
         if (task->done) continue;
-        if (task->slice == run->loaded) return task;
+        if (task->slice == run->stack->shown) return task;
         if (!first) first = task;
         if (!starting && starts_fronts(task)) starting = task;
     }
@@ -72,24 +73,23 @@ static int64_t remaining(const sgm_run *run)
     return count;
 }
 
-static void report_progress(sgm_run *run, size_t target, int64_t slice)
+static void report_progress(sgm_run *run, size_t subject, int64_t slice)
 {
     char message[128];
-    const char *name = run->targets[target].object->name;
-    run->decoded++;
-    if (!run->options->progress) return;
-    double fraction = (double)run->decoded / (double)(run->decoded + remaining(run));
+    const char *name = run->subjects[subject].object->name;
+    run->done++;
+    double fraction = (double)run->done / (double)(run->done + remaining(run));
     if (fraction > run->progress) run->progress = fraction;
     snprintf(message, sizeof message, "%.80s%sslice %lld", name ? name : "", name ? ", " : "",
              (long long)slice);
-    run->options->progress(run->options->progress_user, run->progress, message);
+    sgm_call_progress(run->progress, message);
 }
 
 static int prefers_task(const sgm_run *run, const sgm_task *task, const sgm_front *front)
 {
     if (!task || !front) return task != NULL;
-    if (task->slice == run->loaded) return 1;
-    return next_slice(front) != run->loaded && starts_fronts(task);
+    if (task->slice == run->stack->shown) return 1;
+    return next_slice(front) != run->stack->shown && starts_fronts(task);
 }
 
 sgm_status sgm_run_all(sgm_run *run)
@@ -101,8 +101,9 @@ sgm_status sgm_run_all(sgm_run *run)
         int is_task = prefers_task(run, task, front);
         run->at_task = is_task ? task : NULL;
         run->at_front = is_task ? NULL : front;
-        size_t target = is_task ? task->target : front->target;
+        size_t subject = is_task ? task->subject : front->subject;
+        int64_t slice = is_task ? task->slice : next_slice(front);
         SGM_TRY(is_task ? sgm_run_task(run, task) : sgm_front_step(run, front));
-        report_progress(run, target, run->loaded);
+        report_progress(run, subject, slice);
     }
 }

@@ -1,131 +1,129 @@
+/* A volume at once: a live volume that is asked for all objects together. */
 #include "predict/volume/segment.h"
 
+#include "core/call.h"
 #include "core/status.h"
-#include "predict/look/session_predictor.h"
-#include "predict/picture/window.h"
-#include "predict/session/mask.h"
-#include "predict/volume/components.h"
-#include "predict/volume/run.h"
+#include "predict/volume/live.h"
+#include "predict/volume/prompts.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-/* ------------------------------------------------------------------------------ after the run */
+/* Nobody asks again: walks keep what they go on from. */
+enum { ONE_SHOT_MEMORY = 1 << 20 };
 
-static int compare_reports(const void *a, const void *b)
+/* Moves a solid's parts to the caller. */
+static sgm_status give_object(const sgm_live_volume *live, sgm_solid *solid,
+                              sgm_object_result *result)
 {
-    int64_t x = ((const sgm_slice_report *)a)->slice, y = ((const sgm_slice_report *)b)->slice;
-    return (x > y) - (x < y);
-}
-
-static sgm_status fill_holes(sgm_run *run, sgm_target *target)
-{
-    for (size_t i = 0; i < target->report_count; i++) {
-        sgm_slice_report *report = &target->reports[i];
-        if (!report->voxels) continue;
-        sgm_slice_load(&run->plane, run->volume->size, report->slice, target->mask, run->neighbour);
-        SGM_TRY(sgm_mask_fill_holes(run->neighbour, run->plane.width, run->plane.height));
-        sgm_slice_store(&run->plane, run->volume->size, report->slice, run->neighbour,
-                        target->mask);
-    }
+    const int64_t *size = live->desk.volume.size;
+    result->mask = calloc((size_t)(size[0] * size[1]), (size_t)size[2]);
+    if (!result->mask)
+        return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for a mask of %lld x %lld x %lld voxels",
+                        (long long)size[0], (long long)size[1], (long long)size[2]);
+    sgm_solid_paint(solid, size, result->mask, SGM_VOXEL_U8, 1);
+    result->voxels = solid->voxels;
+    memcpy(result->first, solid->first, sizeof result->first);
+    memcpy(result->last, solid->last, sizeof result->last);
+    memcpy(result->stopped, solid->stopped, sizeof result->stopped);
+    result->quality = solid->quality;
+    result->slices = solid->reports;
+    result->slice_count = solid->count;
+    result->walks = solid->walks;
+    result->walk_count = solid->walk_count;
+    solid->reports = NULL;
+    solid->walks = NULL;
     return SGM_OK;
 }
 
-/* Voxels of one slice; widens the bounding box to hold them. */
-static int64_t measure_slice(const sgm_run *run, const uint8_t *mask, int64_t slice,
-                             sgm_object_result *result)
+static sgm_status finish(sgm_live_volume *live, sgm_run *run, sgm_volume_result *out)
 {
-    const sgm_plane *plane = &run->plane;
-    int64_t count = 0, step = sgm_plane_offset(plane, run->volume->size, 0, 1, 0);
-    for (int64_t v = 0; v < plane->rows; v++) {
-        const uint8_t *voxel = mask + sgm_plane_offset(plane, run->volume->size, slice, 0, v);
-        for (int64_t u = 0; u < plane->columns; u++) {
-            if (!voxel[u * step]) continue;
-            int64_t index[3];
-            index[plane->axis] = slice;
-            index[plane->u] = u;
-            index[plane->v] = v;
-            for (int a = 0; a < 3; a++) {
-                if (index[a] < result->first[a]) result->first[a] = index[a];
-                if (index[a] > result->last[a]) result->last[a] = index[a];
-            }
-            count++;
-        }
-    }
-    return count;
-}
-
-static void measure(const sgm_run *run, sgm_target *target, sgm_object_result *result)
-{
-    result->voxels = 0;
-    for (int a = 0; a < 3; a++) {
-        result->first[a] = run->volume->size[a];
-        result->last[a] = -1;
-    }
-    for (size_t i = 0; i < target->report_count; i++) {
-        sgm_slice_report *report = &target->reports[i];
-        report->voxels = measure_slice(run, target->mask, report->slice, result);
-        result->voxels += report->voxels;
-    }
-}
-
-static sgm_status finish_target(sgm_run *run, sgm_target *target, sgm_object_result *result)
-{
-    const int64_t *size = run->volume->size;
-    if (target->report_count)
-        qsort(target->reports, target->report_count, sizeof *target->reports, compare_reports);
-    if (run->options->fill_holes) SGM_TRY(fill_holes(run, target));
-    measure(run, target, result);
-    if (!run->options->keep_largest) return SGM_OK;
-    SGM_TRY(sgm_keep_largest(target->mask, size, result->first, result->last));
-    measure(run, target, result);
-    return SGM_OK;
-}
-
-/* Moves masks and reports from the run to the result. */
-static sgm_status finish(sgm_run *run, sgm_volume_result *out)
-{
-    out->objects = calloc(run->target_count, sizeof *out->objects);
+    out->objects = calloc(run->subject_count, sizeof *out->objects);
     if (!out->objects) return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for results");
-    out->object_count = run->target_count;
-    for (size_t i = 0; i < run->target_count; i++) {
-        sgm_target *target = &run->targets[i];
-        sgm_object_result *result = &out->objects[i];
-        SGM_TRY(finish_target(run, target, result));
-        memcpy(result->stopped, target->stopped, sizeof result->stopped);
-        result->mask = target->mask;
-        result->slices = target->reports;
-        result->slice_count = target->report_count;
-        target->mask = NULL;
-        target->reports = NULL;
+    out->object_count = run->subject_count;
+    for (size_t i = 0; i < run->subject_count; i++) {
+        sgm_solid solid;
+        SGM_TRY(sgm_solid_make(run, i, NULL, &solid));
+        sgm_status status = give_object(live, &solid, &out->objects[i]);
+        sgm_solid_clear(&solid, &live->desk.answers);
+        SGM_TRY(status);
     }
-    out->axis = run->plane.axis;
-    out->window[0] = run->slicer.low;
-    out->window[1] = run->slicer.high;
-    out->encoded = run->embedder.encoded;
-    out->cached = run->embedder.cached;
+    out->axis = run->stack->plane.axis;
+    out->window[0] = live->low;
+    out->window[1] = live->high;
+    out->hounsfield = live->desk.volume.hounsfield == SGM_HOUNSFIELD_ON;
+    out->encoded = live->desk.embedder.encoded;
+    out->cached = live->desk.embedder.cached;
     return SGM_OK;
 }
 
-/* ----------------------------------------------------------------------------------- the run */
+static sgm_status read_initials(const sgm_live_volume *live, const sgm_stack *stack,
+                                const sgm_object *objects, size_t count, sgm_initial *initials)
+{
+    for (size_t i = 0; i < count; i++) {
+        SGM_TRY(sgm_initial_read(&initials[i], &stack->plane, live->desk.volume.size, &objects[i]));
+        SGM_TRY(sgm_prompts_check_initial(&objects[i], &initials[i]));
+    }
+    return SGM_OK;
+}
+
+static sgm_status run_all(sgm_live_volume *live, sgm_stack *stack, const sgm_object *objects,
+                          const sgm_initial *initials, size_t count, sgm_volume_result *out)
+{
+    sgm_run run;
+    SGM_TRY(sgm_run_init(&run, &live->desk, stack, objects, initials, count));
+    sgm_run_encode_ahead(&run);
+    sgm_status status = sgm_run_all(&run);
+    if (status == SGM_OK) status = finish(live, &run, out);
+    sgm_run_clear(&run);
+    return status;
+}
+
+static sgm_status segment(sgm_live_volume *live, const sgm_object *objects, size_t count,
+                          sgm_volume_result *out)
+{
+    sgm_stack *stack;
+    SGM_TRY(sgm_prompts_check(&live->desk.volume, objects, count));
+    SGM_TRY(sgm_live_volume_stack(live, objects, count, &stack));
+    sgm_initial *initials = calloc(count, sizeof *initials);
+    if (!initials) return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for %zu objects", count);
+    live->desk.answers.limit = ONE_SHOT_MEMORY;
+    sgm_status status = read_initials(live, stack, objects, count, initials);
+    if (status == SGM_OK) status = run_all(live, stack, objects, initials, count, out);
+    for (size_t i = 0; i < count; i++)
+        sgm_initial_clear(&initials[i]);
+    free(initials);
+    if (status != SGM_OK) sgm_volume_result_clear(out);
+    return status;
+}
 
 sgm_status sgm_volume_segment(const sgm_predictor *predictor, int zoom, const sgm_volume *volume,
                               const sgm_object *objects, size_t object_count,
                               const sgm_volume_options *options, sgm_volume_result *out)
 {
-    static const sgm_volume_options defaults;
-    double low, high;
-    sgm_run run;
+    sgm_live_volume *live;
     *out = (sgm_volume_result){0};
-    if (!options) options = &defaults;
-    SGM_TRY(sgm_volume_check(volume));
-    SGM_TRY(sgm_prompts_check(volume, objects, object_count));
-    SGM_TRY(sgm_window_choose(volume, options, &low, &high));
-    SGM_TRY(sgm_run_init(&run, predictor, zoom, volume, objects, object_count, options, low, high));
-    sgm_status status = sgm_run_all(&run);
-    if (status == SGM_OK) status = finish(&run, out);
-    sgm_run_clear(&run);
-    if (status != SGM_OK) sgm_volume_result_clear(out);
+    SGM_TRY(sgm_live_volume_make(predictor, zoom, volume, options, &live));
+    sgm_status status = segment(live, objects, object_count, out);
+    sgm_live_volume_destroy(live);
+    return status;
+}
+
+sgm_status sgm_volume_predict(sgm_model *model, const sgm_volume *volume, const sgm_object *objects,
+                              size_t object_count, const sgm_volume_options *options,
+                              const sgm_call *call, sgm_volume_result *out)
+{
+    sgm_call_scope scope;
+    sgm_live_volume *live;
+    if (!out) return sgm_fail(SGM_INVALID_ARGUMENT, "sgm_volume_predict: out is NULL");
+    *out = (sgm_volume_result){0};
+    SGM_TRY(sgm_live_volume_create(model, volume, options, &live));
+    sgm_status status = sgm_call_enter(&scope, call);
+    if (status == SGM_OK) {
+        status = segment(live, objects, object_count, out);
+        sgm_call_leave(&scope);
+    }
+    sgm_live_volume_destroy(live);
     return status;
 }
 
@@ -135,25 +133,8 @@ void sgm_volume_result_clear(sgm_volume_result *result)
     for (size_t i = 0; i < result->object_count; i++) {
         free(result->objects[i].mask);
         free(result->objects[i].slices);
+        free(result->objects[i].walks);
     }
     free(result->objects);
     *result = (sgm_volume_result){0};
-}
-
-sgm_status sgm_volume_predict(sgm_model *model, const sgm_volume *volume, const sgm_object *objects,
-                              size_t object_count, const sgm_volume_options *options,
-                              sgm_volume_result *out)
-{
-    sgm_session_predictor binding;
-    if (!out) return sgm_fail(SGM_INVALID_ARGUMENT, "sgm_volume_predict: out is NULL");
-    *out = (sgm_volume_result){0};
-    if (!model || !volume)
-        return sgm_fail(SGM_INVALID_ARGUMENT, "sgm_volume_predict: model or volume is NULL");
-    sgm_zoom_mode mode = options ? options->zoom : SGM_ZOOM_AUTO;
-    int zoom = mode == SGM_ZOOM_ON || (mode == SGM_ZOOM_AUTO && sgm_model_wants_zoom(model));
-    SGM_TRY(sgm_session_predictor_init(&binding, model));
-    sgm_status status =
-        sgm_volume_segment(&binding.predictor, zoom, volume, objects, object_count, options, out);
-    sgm_session_predictor_clear(&binding);
-    return status;
 }

@@ -87,6 +87,7 @@ const char *sgm_stop_name(sgm_stop stop)
     static const char *const names[SGM_STOP_COUNT] = {
         [SGM_STOP_LIMIT] = "limit",         [SGM_STOP_EMPTY] = "empty mask",
         [SGM_STOP_QUALITY] = "low quality", [SGM_STOP_AREA] = "area jump",
-        [SGM_STOP_PLACE] = "other place",   [SGM_STOP_APPEARANCE] = "other appearance"};
+        [SGM_STOP_PLACE] = "other place",   [SGM_STOP_APPEARANCE] = "other appearance",
+        [SGM_STOP_MET] = "met another walk"};
     return (unsigned)stop < SGM_STOP_COUNT ? names[stop] : NULL;
 }

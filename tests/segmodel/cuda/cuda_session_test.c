@@ -284,8 +284,8 @@ static void volumes_are_the_cpus(sgm_model *cpu, sgm_model *cuda, sgm_zoom_mode 
     if (seeded) object = (sgm_object){.name = "seed", .seeds = &seed, .seed_count = 1};
     sgm_volume_options options = {.zoom = zoom};
     sgm_volume_result want, got;
-    if (CHECK_OK(sgm_volume_predict(cpu, &volume, &object, 1, &options, &want)) &&
-        CHECK_OK(sgm_volume_predict(cuda, &volume, &object, 1, &options, &got))) {
+    if (CHECK_OK(sgm_volume_predict(cpu, &volume, &object, 1, &options, NULL, &want)) &&
+        CHECK_OK(sgm_volume_predict(cuda, &volume, &object, 1, &options, NULL, &got))) {
         CHECK(got.objects[0].slice_count == want.objects[0].slice_count);
         CHECK(got.encoded >= want.encoded); /* a walk that ends was encoded ahead */
         if (!seeded && zoom == SGM_ZOOM_OFF) CHECK(got.encoded == SLICES);

@@ -19,7 +19,7 @@ static inline sgm_volume disc_volume(int16_t *voxels, int slices)
                         .channels = 1,
                         .size = {DISC_SIDE, DISC_SIDE, slices},
                         .matrix = {{1, 0, 0, 0}, {0, 1, 0, 0}, {0, 0, 4, 0}},
-                        .is_hounsfield = 1};
+                        .hounsfield = SGM_HOUNSFIELD_ON};
 }
 
 #endif

@@ -169,7 +169,7 @@ static void check_initial_mask(void)
     for (int64_t k = 18; k < 21; k++)
         for (int64_t j = 12; j < 21; j++)
             memset(mask + (k * 40 + j) * 40 + 10, 1, 6);
-    sgm_object object = {.mask = mask};
+    sgm_object object = {.labels = mask};
     sgm_volume_options options = {.axis = SGM_AXIS_K, .no_propagation = 1};
     sgm_volume_result result = run(&p, n, &object, &options);
     CHECK(result.objects[0].slice_count == 3 && n->mask_prompts == 3);

@@ -31,8 +31,8 @@ static void check_cached(sgm_model *model, sgm_zoom_mode zoom)
     sgm_volume_result first, second;
     sgm_volume_options options = {.zoom = zoom};
     CHECK_OK(sgm_store_open(folder, 0, &options.store));
-    CHECK_OK(sgm_volume_predict(model, &volume, &object, 1, &options, &first));
-    CHECK_OK(sgm_volume_predict(model, &volume, &object, 1, &options, &second));
+    CHECK_OK(sgm_volume_predict(model, &volume, &object, 1, &options, NULL, &first));
+    CHECK_OK(sgm_volume_predict(model, &volume, &object, 1, &options, NULL, &second));
     sgm_store_close(&options.store);
     CHECK(first.axis == 2 && first.window[0] == -160 && first.window[1] == 240);
     CHECK(first.encoded >= SLICES && first.cached == 0);
@@ -101,13 +101,14 @@ static void check_cancel(sgm_model *model)
     sgm_object object = {.seeds = &seed, .seed_count = 1};
     sgm_volume_result result;
     cancelling = 1;
-    CHECK_STATUS(sgm_volume_predict(model, &volume, &object, 1, NULL, &result), SGM_CANCELLED, "");
+    CHECK_STATUS(sgm_volume_predict(model, &volume, &object, 1, NULL, NULL, &result), SGM_CANCELLED,
+                 "");
     cancelling = 0;
-    CHECK_OK(sgm_volume_predict(model, &volume, &object, 1, NULL, &result));
+    CHECK_OK(sgm_volume_predict(model, &volume, &object, 1, NULL, NULL, &result));
     CHECK(result.object_count == 1 && result.objects[0].slice_count >= 1);
     sgm_volume_result_clear(&result);
-    CHECK_STATUS(sgm_volume_predict(NULL, &volume, &object, 1, NULL, &result), SGM_INVALID_ARGUMENT,
-                 "NULL");
+    CHECK_STATUS(sgm_volume_predict(NULL, &volume, &object, 1, NULL, NULL, &result),
+                 SGM_INVALID_ARGUMENT, "NULL");
 }
 
 int main(int argc, char **argv)

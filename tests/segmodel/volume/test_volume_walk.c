@@ -3,6 +3,7 @@
 #include "phantom.h"
 #include "synthetic_network.h"
 
+#include "core/call.h"
 #include "predict/session/mask.h"
 #include "predict/volume/segment.h"
 #include "predict/volume/stop.h"
@@ -281,9 +282,12 @@ static void check_progress(void)
     phantom_make(&p, broken_tube, extent, isotropic, straight, 0);
     sgm_seed seeds[2] = {on_axis(5), on_axis(35)};
     sgm_object object = {.name = "tube", .seeds = seeds, .seed_count = 2};
-    sgm_volume_options options = {
-        .axis = SGM_AXIS_K, .progress = watch_progress, .progress_user = &w};
+    sgm_volume_options options = {.axis = SGM_AXIS_K};
+    sgm_call call = {.progress = watch_progress, .progress_user = &w};
+    sgm_call_scope scope;
+    CHECK_OK(sgm_call_enter(&scope, &call));
     sgm_volume_result result = run(&p, network(), &object, 1, &options);
+    sgm_call_leave(&scope);
     CHECK(w.fell == 0 && w.last == 1 && w.calls >= 38);
     CHECK(strncmp(w.message, "tube, slice ", 12) == 0);
     sgm_volume_result_clear(&result);

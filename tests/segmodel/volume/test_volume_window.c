@@ -102,8 +102,9 @@ static void check_presets(void)
 {
     static uint8_t voxels[COUNT];
     sgm_volume volume = make(voxels, SGM_VOXEL_U8);
+    voxels[3] = 250; /* a picture of 8 bits */
     check_window(&volume, SGM_WINDOW_AUTO, 0, 255);
-    volume.is_hounsfield = 1;
+    volume.hounsfield = SGM_HOUNSFIELD_ON;
     check_window(&volume, SGM_WINDOW_AUTO, -160, 240);
     check_window(&volume, SGM_WINDOW_BRAIN, 0, 80);
     check_window(&volume, SGM_WINDOW_LUNG, -1350, 150);

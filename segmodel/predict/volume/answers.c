@@ -1,0 +1,309 @@
+#include "predict/volume/answers.h"
+
+#include "core/status.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* What a step comes down to in memory: this, then the points, then the initial mask's runs. Bytes
+ * between members are zero, so that keys can be compared as bytes. */
+typedef struct sgm_step_key {
+    int64_t slice, kind, axis, has_rois, rois_are_deep, is_outer, has_roi;
+    sgm_box roi;
+    int64_t point_count, foreground_count;
+    const sgm_answer *from[2], *start[2];
+    int64_t has_initial;
+    sgm_packed_mask initial; /* runs: where they lie in this key, or NULL */
+} sgm_step_key;
+
+struct sgm_kept {
+    sgm_answer answer; /* first, so that a pointer to one is a pointer to the other */
+    uint64_t hash;
+    size_t key_size, bytes;
+    int holders; /* beside the table itself */
+    int pins;    /* of the logits */
+    sgm_kept *next_in_bucket, *older, *newer;
+    sgm_step_key *key;
+};
+
+static sgm_kept *kept_of(const sgm_answer *answer)
+{
+    return (sgm_kept *)(uintptr_t)answer;
+}
+
+/* ---------------------------------------------------------------------------------------- keys */
+
+static size_t key_size_of(const sgm_step *step)
+{
+    return sizeof(sgm_step_key) + step->own.point_count * sizeof(sgm_point) +
+           (step->initial ? step->initial->size : 0);
+}
+
+static sgm_point *key_points(const sgm_step_key *key)
+{
+    return (sgm_point *)(uintptr_t)(key + 1);
+}
+
+static uint8_t *key_runs(const sgm_step_key *key)
+{
+    return (uint8_t *)(key_points(key) + key->point_count);
+}
+
+static void fill_points(const sgm_step *step, sgm_point *points)
+{
+    for (size_t i = 0; i < step->own.point_count; i++) {
+        points[i].x = step->own.points[i].x;
+        points[i].y = step->own.points[i].y;
+        points[i].label = step->own.points[i].label;
+    }
+}
+
+/* `key` is zeroed memory of the key's size. */
+static void fill_key(const sgm_step *step, sgm_step_key *key)
+{
+    key->slice = step->slice;
+    key->kind = (int64_t)step->kind;
+    key->axis = step->axis;
+    key->has_rois = step->has_rois;
+    key->rois_are_deep = step->rois_are_deep;
+    key->is_outer = step->is_outer;
+    key->has_roi = step->own.has_roi;
+    if (step->own.has_roi) key->roi = step->own.roi;
+    key->point_count = (int64_t)step->own.point_count;
+    key->foreground_count = (int64_t)step->own.foreground_count;
+    for (int i = 0; i < 2; i++) {
+        key->from[i] = step->from[i];
+        key->start[i] = step->start[i];
+    }
+    fill_points(step, key_points(key));
+    if (!step->initial) return;
+    key->has_initial = 1;
+    key->initial.voxels = step->initial->voxels;
+    key->initial.x = step->initial->x;
+    key->initial.y = step->initial->y;
+    key->initial.width = step->initial->width;
+    key->initial.height = step->initial->height;
+    key->initial.size = step->initial->size;
+    if (step->initial->size) memcpy(key_runs(key), step->initial->runs, step->initial->size);
+}
+
+static uint64_t hash_of(const void *bytes, size_t size)
+{
+    const unsigned char *at = bytes;
+    uint64_t hash = 0xcbf29ce484222325u;
+    for (size_t i = 0; i < size; i++)
+        hash = (hash ^ at[i]) * 0x100000001b3u;
+    return hash ^ hash >> 29;
+}
+
+void sgm_answers_step(const sgm_answer *answer, sgm_step *step)
+{
+    sgm_step_key *key = kept_of(answer)->key;
+    *step = (sgm_step){.kind = (sgm_step_kind)key->kind,
+                       .axis = (int)key->axis,
+                       .slice = key->slice,
+                       .has_rois = (int)key->has_rois,
+                       .rois_are_deep = (int)key->rois_are_deep,
+                       .is_outer = (int)key->is_outer,
+                       .own = {.points = key_points(key),
+                               .point_count = (size_t)key->point_count,
+                               .foreground_count = (size_t)key->foreground_count,
+                               .has_roi = (int)key->has_roi,
+                               .roi = key->roi},
+                       .from = {key->from[0], key->from[1]},
+                       .start = {key->start[0], key->start[1]}};
+    if (!key->has_initial) return;
+    key->initial.runs = key_runs(key); /* not part of what is compared: see same_key */
+    step->initial = &key->initial;
+}
+
+static int same_key(const sgm_kept *kept, const sgm_step_key *key, size_t size)
+{
+    sgm_step_key head = *kept->key;
+    if (kept->key_size != size) return 0;
+    head.initial.runs = NULL;
+    return memcmp(&head, key, sizeof head) == 0 &&
+           memcmp(kept->key + 1, key + 1, size - sizeof head) == 0;
+}
+
+/* ------------------------------------------------------------------------------------- the list */
+
+static void unlink_use(sgm_answers *answers, sgm_kept *kept)
+{
+    *(kept->older ? &kept->older->newer : &answers->oldest) = kept->newer;
+    *(kept->newer ? &kept->newer->older : &answers->newest) = kept->older;
+    kept->older = kept->newer = NULL;
+}
+
+static void link_newest(sgm_answers *answers, sgm_kept *kept)
+{
+    kept->older = answers->newest;
+    kept->newer = NULL;
+    *(kept->older ? &kept->older->newer : &answers->oldest) = kept;
+    answers->newest = kept;
+}
+
+static void drop_logits(sgm_answers *answers, sgm_kept *kept)
+{
+    if (!kept->answer.logits) return;
+    free(kept->answer.logits);
+    kept->answer.logits = NULL;
+    answers->bytes -= answers->logit_count;
+    kept->bytes -= answers->logit_count;
+}
+
+static void free_kept(sgm_kept *kept)
+{
+    sgm_packed_mask_clear(&kept->answer.mask);
+    free(kept->answer.logits);
+    free(kept->key);
+    free(kept);
+}
+
+static void remove_kept(sgm_answers *answers, sgm_kept *kept)
+{
+    sgm_kept **at = &answers->buckets[kept->hash % answers->bucket_count];
+    while (*at != kept)
+        at = &(*at)->next_in_bucket;
+    *at = kept->next_in_bucket;
+    unlink_use(answers, kept);
+    answers->bytes -= kept->bytes;
+    answers->count--;
+    for (int i = 0; i < 2; i++) {
+        sgm_answers_release(answers, kept->key->from[i]);
+        sgm_answers_release(answers, kept->key->start[i]);
+    }
+    free_kept(kept);
+}
+
+/* Answers nobody holds first, then logits; the newest few stay for the walk that made them. */
+void sgm_answers_trim(sgm_answers *answers)
+{
+    if (answers->bytes <= answers->limit || answers->bytes < answers->checked_at) return;
+    size_t target = answers->limit - answers->limit / 8;
+    for (sgm_kept *kept = answers->oldest, *next; kept && answers->bytes > target; kept = next) {
+        next = kept->newer;
+        if (!kept->holders && !kept->pins) remove_kept(answers, kept);
+    }
+    for (sgm_kept *kept = answers->oldest; kept && answers->bytes > target; kept = kept->newer)
+        if (!kept->pins) drop_logits(answers, kept);
+    answers->checked_at = answers->bytes > target ? answers->bytes + answers->limit / 8 : 0;
+}
+
+/* ------------------------------------------------------------------------------------ the table */
+
+void sgm_answers_init(sgm_answers *answers, size_t limit, size_t logit_count)
+{
+    *answers = (sgm_answers){.limit = limit, .logit_count = logit_count};
+}
+
+void sgm_answers_clear(sgm_answers *answers)
+{
+    for (sgm_kept *kept = answers->oldest, *next; kept; kept = next) {
+        next = kept->newer;
+        free_kept(kept);
+    }
+    free(answers->buckets);
+    *answers = (sgm_answers){0};
+}
+
+static sgm_status grow(sgm_answers *answers)
+{
+    if (answers->count < answers->bucket_count) return SGM_OK;
+    size_t count = answers->bucket_count ? 2 * answers->bucket_count : 256;
+    sgm_kept **buckets = calloc(count, sizeof(sgm_kept *));
+    if (!buckets) return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for answers");
+    for (sgm_kept *kept = answers->oldest; kept; kept = kept->newer) {
+        kept->next_in_bucket = buckets[kept->hash % count];
+        buckets[kept->hash % count] = kept;
+    }
+    free(answers->buckets);
+    answers->buckets = buckets;
+    answers->bucket_count = count;
+    return SGM_OK;
+}
+
+const sgm_answer *sgm_answers_find(sgm_answers *answers, const sgm_step *step)
+{
+    size_t size = key_size_of(step);
+    if (!answers->count) return NULL;
+    sgm_step_key *key = calloc(1, size);
+    if (!key) return NULL; /* then it is computed again */
+    fill_key(step, key);
+    uint64_t hash = hash_of(key, size);
+    sgm_kept *kept = answers->buckets[hash % answers->bucket_count];
+    while (kept && (kept->hash != hash || !same_key(kept, key, size)))
+        kept = kept->next_in_bucket;
+    free(key);
+    if (!kept) return NULL;
+    unlink_use(answers, kept);
+    link_newest(answers, kept);
+    return sgm_answers_hold(&kept->answer);
+}
+
+static void keep(sgm_answers *answers, sgm_kept *kept, const sgm_step *step)
+{
+    fill_key(step, kept->key);
+    kept->hash = hash_of(kept->key, kept->key_size);
+    kept->bytes = sizeof *kept + kept->key_size + kept->answer.mask.size +
+                  (kept->answer.logits ? answers->logit_count : 0);
+    for (int i = 0; i < 2; i++) {
+        if (step->from[i]) sgm_answers_hold(step->from[i]);
+        if (step->start[i]) sgm_answers_hold(step->start[i]);
+    }
+    sgm_kept **bucket = &answers->buckets[kept->hash % answers->bucket_count];
+    kept->next_in_bucket = *bucket;
+    *bucket = kept;
+    link_newest(answers, kept);
+    answers->bytes += kept->bytes;
+    answers->count++;
+}
+
+sgm_status sgm_answers_add(sgm_answers *answers, const sgm_step *step, sgm_answer *answer,
+                           const sgm_answer **out)
+{
+    sgm_status status = grow(answers);
+    sgm_kept *kept = status == SGM_OK ? calloc(1, sizeof *kept) : NULL;
+    if (kept) {
+        kept->key_size = key_size_of(step);
+        kept->key = calloc(1, kept->key_size);
+    }
+    if (!kept || !kept->key) {
+        free(kept);
+        sgm_packed_mask_clear(&answer->mask);
+        free(answer->logits);
+        return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for answers");
+    }
+    kept->answer = *answer;
+    *answer = (sgm_answer){0};
+    keep(answers, kept, step);
+    *out = sgm_answers_hold(&kept->answer);
+    return SGM_OK;
+}
+
+const sgm_answer *sgm_answers_hold(const sgm_answer *answer)
+{
+    kept_of(answer)->holders++;
+    return answer;
+}
+
+void sgm_answers_release(sgm_answers *answers, const sgm_answer *answer)
+{
+    if (!answer) return;
+    kept_of(answer)->holders--;
+    answers->checked_at = 0;
+}
+
+void sgm_answers_set_logits(sgm_answers *answers, const sgm_answer *answer, int8_t *logits)
+{
+    sgm_kept *kept = kept_of(answer);
+    drop_logits(answers, kept);
+    kept->answer.logits = logits;
+    answers->bytes += answers->logit_count;
+    kept->bytes += answers->logit_count;
+}
+
+void sgm_answers_pin(const sgm_answer *answer, int by)
+{
+    kept_of(answer)->pins += by;
+}

@@ -1,0 +1,38 @@
+/* The live volume on any predictor. */
+#ifndef SEGMODEL_PREDICT_VOLUME_LIVE_H
+#define SEGMODEL_PREDICT_VOLUME_LIVE_H
+
+#include "predict/look/session_predictor.h"
+#include "predict/volume/solid.h"
+
+/* An object that was asked for. */
+typedef struct sgm_live_object {
+    int64_t id;
+    sgm_initial initial;
+    sgm_solid solid; /* of its last prediction; slices NULL: none yet */
+} sgm_live_object;
+
+struct sgm_live_volume {
+    sgm_session_predictor binding; /* session NULL: the predictor is borrowed */
+    sgm_desk desk;
+    int is_settled; /* window and hounsfield are known */
+    double low, high;
+    sgm_stack stacks[3]; /* by axis; those that were needed */
+    sgm_live_object *objects;
+    size_t object_count, object_room;
+    uint8_t *slice; /* mask of the last preview */
+};
+
+/* `zoom` non-zero: look at crops around the prompts. `predictor` is borrowed. */
+sgm_status sgm_live_volume_make(const sgm_predictor *predictor, int zoom, const sgm_volume *volume,
+                                const sgm_volume_options *options, sgm_live_volume **out);
+
+/* The axis that these objects' prompts choose, its stack, and the window: what every question needs
+ * first. The prompts have been checked. */
+sgm_status sgm_live_volume_stack(sgm_live_volume *live, const sgm_object *objects, size_t count,
+                                 sgm_stack **out);
+
+/* SGM_INVALID_ARGUMENT for options that cannot be. */
+sgm_status sgm_volume_options_read(const sgm_volume_options *given, sgm_volume_options *options);
+
+#endif

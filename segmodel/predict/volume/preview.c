@@ -1,0 +1,236 @@
+/* A live volume's quick questions: one slice, and what may be asked next. */
+#include "predict/volume/live.h"
+
+#include "core/call.h"
+#include "core/sized.h"
+#include "core/status.h"
+#include "predict/picture/roi.h"
+#include "predict/volume/prompts.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const sgm_live_object *find_object(const sgm_live_volume *live, int64_t id)
+{
+    for (size_t i = 0; i < live->object_count; i++)
+        if (live->objects[i].id == id) return &live->objects[i];
+    return NULL;
+}
+
+/* -------------------------------------------------------------------------------------- preview */
+
+/* The slice of the last seed, else the middle of the ROIs, else of the initial label. */
+static int64_t default_slice(const sgm_stack *stack, const sgm_object *object,
+                             const sgm_initial *initial)
+{
+    const sgm_plane *plane = &stack->plane;
+    int64_t first, last;
+    if (object->seed_count)
+        return sgm_plane_slice_of(plane, object->seeds[object->seed_count - 1].index[plane->axis]);
+    if (initial->count) return initial->slices[initial->count / 2];
+    sgm_roi_slices(&object->rois[object->roi_count - 1], plane->axis, plane->slices, &first, &last);
+    return (first + last) / 2;
+}
+
+static sgm_status is_prompted(const sgm_stack *stack, const sgm_object *object,
+                              const sgm_initial *initial, int64_t slice, int *prompted)
+{
+    uint8_t *marks = calloc((size_t)stack->plane.slices, 1);
+    if (!marks) return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for slices");
+    sgm_prompted_slices(&stack->plane, object, initial, marks);
+    *prompted = marks[slice];
+    free(marks);
+    return SGM_OK;
+}
+
+/* What a prediction will take on this slice, as the volume's voxels. */
+static sgm_status decode_slice(sgm_live_volume *live, sgm_stack *stack, const sgm_object *object,
+                               const sgm_initial *initial, int64_t slice, uint8_t *mask,
+                               sgm_live_slice *out)
+{
+    sgm_desk *desk = &live->desk;
+    sgm_subject subject = {.object = object, .initial = initial, .roi_last = -1};
+    sgm_step step;
+    sgm_packed_mask filled = {0};
+    const sgm_answer *answer;
+    SGM_TRY(sgm_desk_make_room(desk, object));
+    sgm_subject_find_rois(&stack->plane, &subject);
+    sgm_step_prompted(stack, &subject, slice, desk->points, &step);
+    SGM_TRY(sgm_desk_ask(desk, stack, &step, &answer));
+    sgm_status status = SGM_OK;
+    if (desk->options.fill_holes && answer->mask.voxels)
+        status = sgm_fill_slice(stack, &answer->mask, &filled);
+    sgm_solid_slice taken = {
+        .slice = slice, .answer = answer, .filled = filled, .has_filled = filled.voxels > 0};
+    sgm_solid solid = {.plane = stack->plane, .slices = &taken, .count = 1};
+    int64_t first[3] = {0, 0, 0}, last[3];
+    for (int a = 0; a < 3; a++)
+        last[a] = desk->volume.size[a] - 1;
+    first[stack->plane.axis] = last[stack->plane.axis] = slice;
+    sgm_solid_copy(&solid, first, last, mask);
+    out->predicted_iou = answer->quality;
+    out->voxels = sgm_solid_mask(&taken)->voxels;
+    sgm_packed_mask_clear(&filled);
+    sgm_answers_release(&desk->answers, answer);
+    return status;
+}
+
+/* The object's present mask there, along whatever axis it was made. */
+static void copy_slice(const sgm_live_volume *live, const sgm_live_object *object, int axis,
+                       int64_t slice, uint8_t *mask, sgm_live_slice *out)
+{
+    int64_t first[3] = {0, 0, 0}, last[3], count = out->mask_size[0] * out->mask_size[1];
+    for (int a = 0; a < 3; a++)
+        last[a] = live->desk.volume.size[a] - 1;
+    first[axis] = last[axis] = slice;
+    memset(mask, 0, (size_t)count);
+    if (!object || !object->solid.slices) return;
+    sgm_solid_copy(&object->solid, first, last, mask);
+    for (int64_t i = 0; i < count; i++)
+        out->voxels += mask[i];
+    for (size_t i = 0; i < object->solid.count && object->solid.plane.axis == axis; i++)
+        if (object->solid.reports[i].slice == slice)
+            out->predicted_iou = object->solid.reports[i].predicted_iou;
+}
+
+static sgm_status make_slice_room(sgm_live_volume *live, const sgm_plane *plane, uint8_t **mask)
+{
+    free(live->slice);
+    *mask = live->slice = malloc((size_t)plane->columns * (size_t)plane->rows);
+    return *mask ? SGM_OK : sgm_fail(SGM_OUT_OF_MEMORY, "no memory for the mask of a slice");
+}
+
+static sgm_status preview(sgm_live_volume *live, int64_t id, const sgm_object *object,
+                          const sgm_initial *initial, sgm_stack *stack, int64_t slice,
+                          sgm_live_slice *out)
+{
+    const sgm_plane *plane = &stack->plane;
+    const int64_t *size = live->desk.volume.size;
+    uint8_t *mask;
+    if (slice == -1) slice = default_slice(stack, object, initial);
+    if (slice < 0 || slice >= plane->slices)
+        return sgm_fail(SGM_INVALID_ARGUMENT, "there is no slice %lld; axis %d has 0 to %lld",
+                        (long long)slice, plane->axis, (long long)plane->slices - 1);
+    *out = (sgm_live_slice){.axis = plane->axis, .slice = slice};
+    out->mask_size[0] = size[plane->axis == 0 ? 1 : 0];
+    out->mask_size[1] = size[plane->axis == 2 ? 1 : 2];
+    SGM_TRY(is_prompted(stack, object, initial, slice, &out->prompted));
+    SGM_TRY(make_slice_room(live, plane, &mask));
+    out->mask = mask;
+    if (out->prompted) return decode_slice(live, stack, object, initial, slice, mask, out);
+    copy_slice(live, find_object(live, id), plane->axis, slice, mask, out);
+    return SGM_OK;
+}
+
+static sgm_status preview_counted(sgm_live_volume *live, int64_t id, const sgm_object *object,
+                                  int64_t slice, sgm_live_slice *out)
+{
+    const sgm_desk *desk = &live->desk;
+    int64_t encoded = desk->embedder.encoded, cached = desk->embedder.cached;
+    int64_t decoded = desk->looker.decoded;
+    sgm_initial initial = {0};
+    sgm_stack *stack;
+    SGM_TRY(sgm_prompts_check(&desk->volume, object, 1));
+    SGM_TRY(sgm_live_volume_stack(live, object, 1, &stack));
+    SGM_TRY(sgm_initial_read(&initial, &stack->plane, desk->volume.size, object));
+    sgm_status status = sgm_prompts_check_initial(object, &initial);
+    if (status == SGM_OK) status = preview(live, id, object, &initial, stack, slice, out);
+    sgm_initial_clear(&initial);
+    out->encoded = desk->embedder.encoded - encoded;
+    out->cached = desk->embedder.cached - cached;
+    out->decoded = desk->looker.decoded - decoded;
+    return status;
+}
+
+sgm_status sgm_live_volume_preview(sgm_live_volume *live, int64_t id, const sgm_object *object,
+                                   int64_t slice, const sgm_call *call, sgm_live_slice *out)
+{
+    sgm_call_scope scope;
+    sgm_live_slice made = {0};
+    if (!live || !object || !out)
+        return sgm_fail(SGM_INVALID_ARGUMENT, "sgm_live_volume_preview: NULL");
+    SGM_TRY(sgm_call_enter(&scope, call));
+    sgm_status status = preview_counted(live, id, object, slice, &made);
+    sgm_call_leave(&scope);
+    SGM_TRY(status);
+    return sgm_sized_write("sgm_live_slice", &made, sizeof made, sizeof made, out);
+}
+
+/* ---------------------------------------------------------------------------------------- ahead */
+
+/* The view that a walk would look through on this slice: that of an object's nearest slice. */
+static int walk_view(const sgm_live_volume *live, int axis, int64_t slice, sgm_view *view)
+{
+    int64_t nearest = INT64_MAX;
+    for (size_t i = 0; i < live->object_count; i++) {
+        const sgm_solid *solid = &live->objects[i].solid;
+        for (size_t n = 0; n < solid->count && solid->plane.axis == axis; n++) {
+            int64_t distance = llabs(solid->slices[n].slice - slice);
+            if (distance >= nearest || !solid->slices[n].answer->mask.voxels) continue;
+            nearest = distance;
+            *view = solid->slices[n].answer->view;
+        }
+    }
+    return nearest != INT64_MAX;
+}
+
+/* One slice, in the views that a click at (x, y) and a walk through it look at; *room counts down
+ * the embeddings that memory still holds. */
+static sgm_status encode_slice(sgm_live_volume *live, sgm_stack *stack, int64_t slice,
+                               const sgm_point *click, int *room)
+{
+    sgm_desk *desk = &live->desk;
+    sgm_view views[SGM_MOST_VIEWS + 1];
+    int count = 0;
+    sgm_stack_show(stack, slice);
+    if (click) count = sgm_looker_views(&desk->looker, &stack->picture, click, views);
+    if (!desk->looker.zoom && !count)
+        views[count++] = sgm_view_whole(stack->picture.width, stack->picture.height);
+    if (desk->looker.zoom && walk_view(live, stack->plane.axis, slice, &views[count])) count++;
+    for (int i = 0; i<count && * room> 0; i++, --*room) {
+        SGM_TRY(sgm_call_cancelled());
+        SGM_TRY(sgm_embedder_select(&desk->embedder, sgm_stack_picture(stack, slice),
+                                    &stack->picture, views[i]));
+    }
+    return SGM_OK;
+}
+
+/* Slices at falling nearness; a zooming model's crops are known where an object is, and on the
+ * slice itself. */
+static sgm_status encode_near(sgm_live_volume *live, sgm_stack *stack, int64_t slice,
+                              const sgm_point *click)
+{
+    int room = (int)live->desk.embedder.slot_count - 1;
+    SGM_TRY(encode_slice(live, stack, slice, click, &room));
+    for (int64_t distance = 1; room > 0 && distance < stack->plane.slices; distance++)
+        for (int side = -1; side <= 1; side += 2) {
+            int64_t other = slice + side * distance;
+            if (other < 0 || other >= stack->plane.slices) continue;
+            SGM_TRY(encode_slice(live, stack, other, NULL, &room));
+        }
+    return SGM_OK;
+}
+
+static sgm_status ahead(sgm_live_volume *live, const double place[3])
+{
+    sgm_stack *stack;
+    sgm_seed seed = {.index = {place[0], place[1], place[2]}, .label = SGM_FOREGROUND};
+    sgm_object object = {.seeds = &seed, .seed_count = 1};
+    sgm_point click = {.label = SGM_FOREGROUND};
+    SGM_TRY(sgm_prompts_check(&live->desk.volume, &object, 1));
+    SGM_TRY(sgm_live_volume_stack(live, &object, 1, &stack));
+    sgm_plane_project(&stack->plane, place, &click.x, &click.y);
+    return encode_near(live, stack, sgm_plane_slice_of(&stack->plane, place[stack->plane.axis]),
+                       &click);
+}
+
+sgm_status sgm_live_volume_ahead(sgm_live_volume *live, const double place[3], const sgm_call *call)
+{
+    sgm_call_scope scope;
+    if (!live || !place)
+        return sgm_fail(SGM_INVALID_ARGUMENT, "sgm_live_volume_ahead: live or place is NULL");
+    SGM_TRY(sgm_call_enter(&scope, call));
+    sgm_status status = ahead(live, place);
+    sgm_call_leave(&scope);
+    return status;
+}

@@ -1,0 +1,86 @@
+#include "predict/volume/stack.h"
+
+#include "core/status.h"
+
+#include <stdlib.h>
+
+static sgm_status make_room(sgm_stack *stack)
+{
+    const sgm_plane *plane = &stack->plane;
+    size_t pixels = (size_t)plane->width * (size_t)plane->height;
+    size_t channels = (size_t)stack->volume->channels;
+    stack->pixels = malloc(pixels * channels);
+    stack->ahead_pixels = malloc(pixels * channels);
+    stack->neighbour = malloc(pixels);
+    stack->other_neighbour = malloc(pixels);
+    stack->voxels = malloc((size_t)plane->columns * (size_t)plane->rows);
+    stack->picture = (sgm_image){.data = stack->pixels,
+                                 .width = plane->width,
+                                 .height = plane->height,
+                                 .channels = stack->volume->channels};
+    stack->ahead = stack->picture;
+    stack->ahead.data = stack->ahead_pixels;
+    if (stack->pixels && stack->ahead_pixels && stack->neighbour && stack->other_neighbour &&
+        stack->voxels)
+        return SGM_OK;
+    return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for slices of %d x %d pixels", plane->width,
+                    plane->height);
+}
+
+sgm_status sgm_stack_init(sgm_stack *stack, const sgm_volume *volume, const sgm_plane *plane,
+                          double low, double high)
+{
+    *stack = (sgm_stack){.volume = volume, .plane = *plane, .shown = -1};
+    sgm_status status = make_room(stack);
+    if (status == SGM_OK) status = sgm_slicer_init(&stack->slicer, volume, plane, low, high);
+    if (status != SGM_OK) sgm_stack_clear(stack);
+    return status;
+}
+
+void sgm_stack_clear(sgm_stack *stack)
+{
+    sgm_slicer_clear(&stack->slicer);
+    free(stack->pixels);
+    free(stack->ahead_pixels);
+    free(stack->neighbour);
+    free(stack->other_neighbour);
+    free(stack->voxels);
+    *stack = (sgm_stack){0};
+}
+
+void sgm_stack_show(sgm_stack *stack, int64_t slice)
+{
+    if (stack->shown == slice) return;
+    sgm_slicer_extract(&stack->slicer, slice, stack->pixels);
+    stack->shown = slice;
+}
+
+const sgm_image *sgm_stack_look_ahead(sgm_stack *stack, int64_t slice)
+{
+    sgm_slicer_extract(&stack->slicer, slice, stack->ahead_pixels);
+    return &stack->ahead;
+}
+
+int64_t sgm_stack_picture(const sgm_stack *stack, int64_t slice)
+{
+    return 3 * slice + stack->plane.axis;
+}
+
+int64_t sgm_stack_slice(int64_t picture)
+{
+    return picture / 3;
+}
+
+sgm_status sgm_stack_pack(sgm_stack *stack, const uint8_t *picture, sgm_packed_mask *packed)
+{
+    const sgm_plane *plane = &stack->plane;
+    sgm_slice_store(plane, picture, stack->voxels);
+    return sgm_packed_mask_make(stack->voxels, (int)plane->columns, (int)plane->rows, packed);
+}
+
+void sgm_stack_unpack(sgm_stack *stack, const sgm_packed_mask *packed, uint8_t *picture)
+{
+    const sgm_plane *plane = &stack->plane;
+    sgm_packed_mask_unpack(packed, (int)plane->columns, (int)plane->rows, stack->voxels);
+    sgm_slice_load(plane, stack->voxels, picture);
+}

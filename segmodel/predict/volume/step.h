@@ -1,0 +1,46 @@
+/* Steps: what a walk asks about one slice, and the answer.
+ *
+ * A step holds everything that its answer may depend on. Answers are kept by the exact step
+ * (answers.h), so that a step asked again is not computed again, and a live volume gives what a run
+ * from nothing would: whoever computes an answer (decode.c, propagate.c) must read nothing but the
+ * step, the volume, the options and the network. */
+#ifndef SEGMODEL_PREDICT_VOLUME_STEP_H
+#define SEGMODEL_PREDICT_VOLUME_STEP_H
+
+#include "predict/look/view.h"
+#include "predict/picture/packed_mask.h"
+#include "predict/volume/prompts.h"
+#include "predict/volume/stop.h"
+
+typedef struct sgm_answer sgm_answer;
+
+typedef enum sgm_step_kind {
+    SGM_STEP_PROMPTED, /* decoded from the object's own prompts */
+    SGM_STEP_ALONE,    /* the next slice of a walk */
+    SGM_STEP_MEETING   /* the slice in the middle of two walks */
+} sgm_step_kind;
+
+typedef struct sgm_step {
+    sgm_step_kind kind;
+    int axis;
+    int64_t slice;
+    int has_rois;                   /* the object has some, on this slice or others */
+    int rois_are_deep;              /* they cross more than one slice */
+    int is_outer;                   /* no prompted slice lies ahead */
+    sgm_slice_prompt own;           /* what lies on the slice */
+    const sgm_packed_mask *initial; /* of the slice; NULL: none */
+    const sgm_answer *from[2];      /* neighbours: of ALONE one, of MEETING below and above */
+    const sgm_answer *start[2];     /* the prompted slices these walks left */
+} sgm_step;
+
+struct sgm_answer {
+    sgm_stop stop;  /* NONE: the slice is taken, with this mask */
+    int has_parted; /* of MEETING: the neighbours share nothing; nothing was asked */
+    float quality;  /* predicted IoU */
+    sgm_packed_mask mask;
+    sgm_shades shades; /* where the mask is not empty */
+    sgm_view view;
+    int8_t *logits; /* of the chosen mask in `view`, packed; NULL: given up, see answers.h */
+};
+
+#endif
