@@ -6,7 +6,8 @@
 Writes one table row per volume: it loads (corner voxels within 0.01 mm and equal intensities) or is
 refused with a sentence. Exit 1 when a row differs, a run crashes or prints to stderr, or no row is
 equal; 77 when the data or the readers are absent.
-Needs nibabel, pydicom with its decoders (pylibjpeg, -libjpeg, -openjpeg, -rle), numpy, pillow.
+Needs nibabel, SimpleITK, pydicom with its decoders (pylibjpeg, -libjpeg, -openjpeg, -rle), numpy,
+pillow.
 """
 
 import argparse
@@ -138,12 +139,13 @@ def compare_file(path, report):
     if matrix is not None:
         distance = compare_corners(report["matrix"], matrix, report["size"])
         notes.append(f"{distance:.1e} mm")
-    return "; ".join(notes + own_words(report))
+    return "; ".join(notes + own_words(report, path))
 
 
-def own_words(report):
+def own_words(report, path):
+    """`it` stands for the path in its warnings."""
     words = [word for word in ("sheared", "resampled") if report[word]]
-    return [report["type"]] + words + [f"warns: {w}" for w in report["warnings"]]
+    return [report["type"]] + words + [f"warns: {w.replace(str(path), 'it')}" for w in report["warnings"]]
 
 
 def compare_slice(report, k, path):
@@ -171,7 +173,7 @@ def compare_dicom(path, report):
     notes = [f"{len(files)} file(s)", report["modality"] or "no modality", f"{distance:.1e} mm"]
     if worst:
         notes.append(f"decoders differ by {worst:g}")
-    return "; ".join(notes + own_words(report))
+    return "; ".join(notes + own_words(report, path))
 
 
 def stack_of(files):
@@ -205,7 +207,7 @@ def compare_resampled(path, report):
         worst = max(worst, difference.max(initial=0))
     if not worst <= 0.5001:  # half a unit of rounding
         raise Mismatch(f"interpolated intensities differ by {worst:.4g}")
-    return "; ".join([f"{len(slices)} files", f"{corner:.1e} mm"] + own_words(report))
+    return "; ".join([f"{len(slices)} files", f"{corner:.1e} mm"] + own_words(report, path))
 
 
 def looks_like_dicom(path):
@@ -252,7 +254,7 @@ def compare_pictures(path, report):
     voxels = numpy.stack([independent(readers.read_picture, name)[1][0] for name in names])
     worst = compare_values(report["voxels"], voxels, 2 if path.suffix == ".jpg" else 0)
     notes = [f"{len(names)} pictures"] + ([f"JPEG decoders differ by {worst:g}"] if worst else [])
-    return "; ".join(notes + own_words(report))
+    return "; ".join(notes + own_words(report, path))
 
 
 def check_picture_series(checker):
@@ -284,7 +286,7 @@ def write_table(checker, table):
         "# Volumes of the shared data: PromptSeg's reading against independent readers",
         "",
         "Made by `check_volumes.py` (see its head for the command). *equal*: all eight corner "
-        "voxels lie within 0.01 mm of, and every intensity equals, what nibabel (sform when coded), "
+        "voxels lie within 0.01 mm of, and every intensity equals, what nibabel (sform when coded; ITK where no form is), "
         "pydicom (pixel x slope + intercept, positions), Pillow or a plain NRRD/MetaImage parser "
         "says; lossy JPEG may differ by the rounding of decoders, which is then stated. *refused*: "
         "exit 2 with the sentence given. *loaded*: read, but the independent reader is not able to. The millimetres are the largest corner distance.",

@@ -1,4 +1,4 @@
-"""Volumes as nibabel, pydicom, Pillow and two plain parsers see them.
+"""Volumes as nibabel, ITK, pydicom, Pillow and two plain parsers see them.
 
 Each reader returns (matrix, voxels): `matrix` is 3x4, index (i fastest) to LPS mm, or None when the
 format carries no geometry; `voxels` is indexed [k, j, i] or [k, j, i, channel].
@@ -13,23 +13,47 @@ import nibabel
 import numpy
 import pydicom
 import pydicom.pixels
+import SimpleITK
 from PIL import Image
 
 RAS_TO_LPS = numpy.diag([-1.0, -1.0, 1.0])
 
 
+MILLIMETRES = {"meter": 1000.0, "micron": 0.001}
+
+
+def itk_matrix(path):
+    """What ITK makes of a NIfTI that does not say how it lies; nibabel guesses otherwise."""
+    image = SimpleITK.ReadImage(str(path))
+    n = image.GetDimension()
+    matrix = numpy.eye(4)[:3]
+    direction = numpy.array(image.GetDirection()).reshape(n, n)
+    matrix[:n, :n] = direction * numpy.array(image.GetSpacing())
+    matrix[:n, 3] = image.GetOrigin()
+    return matrix
+
+
+def nifti_matrix(image, path):
+    header = image.header
+    if int(header["sform_code"]) <= 0 and int(header["qform_code"]) <= 0:
+        return itk_matrix(path)
+    affine = header.get_sform() if int(header["sform_code"]) > 0 else image.affine
+    return RAS_TO_LPS @ affine[:3] * MILLIMETRES.get(header.get_xyzt_units()[0], 1.0)
+
+
 def read_nifti(path):
     image = nibabel.load(path)
-    header = image.header
-    affine = image.affine
-    if int(header["sform_code"]) > 0:
-        affine = header.get_sform()
     voxels = numpy.asanyarray(image.dataobj)
+    if voxels.dtype.names == ("R", "G", "B"):
+        voxels = numpy.stack([voxels[c] for c in "RGB"], -1)
+        while voxels.ndim < 4:
+            voxels = voxels[..., numpy.newaxis, :]
+        return nifti_matrix(image, path), voxels.transpose(2, 1, 0, 3)
     while voxels.ndim > 3 and voxels.shape[-1] == 1:
         voxels = voxels[..., 0]
     while voxels.ndim < 3:
         voxels = voxels[..., numpy.newaxis]
-    return RAS_TO_LPS @ affine[:3], voxels.transpose()
+    return nifti_matrix(image, path), voxels.transpose()
 
 
 NRRD_TYPES = {

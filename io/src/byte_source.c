@@ -3,10 +3,12 @@
 #include "io_status.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 #include <zlib.h>
 
 enum { INPUT_BYTES = 1 << 16 };
@@ -25,14 +27,29 @@ struct sgio_source {
 static sgio_status open_file(const char *path, FILE **file, uint64_t *size)
 {
     struct stat info;
+    /* A pipe without a writer would block for ever. */
+    int descriptor = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
     *file = NULL;
-    /* Asked before opening: a pipe would block. */
-    if (stat(path, &info) == 0 && !S_ISREG(info.st_mode))
-        return sgio_fail(SGIO_UNREADABLE, "%s: not a regular file", path);
-    *file = fopen(path, "rb");
-    if (!*file) return sgio_fail(SGIO_UNREADABLE, "%s: cannot open: %s", path, strerror(errno));
-    *size = fstat(fileno(*file), &info) == 0 ? (uint64_t)info.st_size : 0;
+    if (descriptor < 0)
+        return sgio_fail(SGIO_UNREADABLE, "%s: cannot open: %s", path, strerror(errno));
+    if (fstat(descriptor, &info) != 0 || !S_ISREG(info.st_mode)) {
+        close(descriptor);
+        return sgio_fail(SGIO_UNREADABLE, "%s: %s, wanted a regular file", path,
+                         S_ISDIR(info.st_mode) ? "a folder" : "a pipe or a device");
+    }
+    *file = fdopen(descriptor, "rb");
+    if (!*file) {
+        close(descriptor);
+        return sgio_fail_memory(INPUT_BYTES, path);
+    }
+    *size = (uint64_t)info.st_size;
     return SGIO_OK;
+}
+
+sgio_status sgio_open_input(const char *path, FILE **file)
+{
+    uint64_t size;
+    return open_file(path, file, &size);
 }
 
 static int begins_like_gzip(FILE *file)
@@ -48,7 +65,7 @@ sgio_status sgio_source_open(const char *path, uint64_t offset, sgio_source_kind
                              sgio_source **out)
 {
     FILE *file;
-    uint64_t size;
+    uint64_t size = 0;
     sgio_status status = open_file(path, &file, &size);
     *out = NULL;
     if (status != SGIO_OK) return status;
@@ -138,6 +155,13 @@ sgio_status sgio_source_read_some(sgio_source *source, void *buffer, size_t size
     return SGIO_OK;
 }
 
+static sgio_status check_ended(const sgio_source *source)
+{
+    if (source->ended) return SGIO_OK;
+    return sgio_fail(SGIO_UNREADABLE, "%s: truncated: its compressed data have no end",
+                     source->path);
+}
+
 sgio_status sgio_source_read(sgio_source *source, void *buffer, size_t size)
 {
     size_t got = 0;
@@ -159,12 +183,34 @@ sgio_status sgio_source_skip(sgio_source *source, uint64_t size)
     return status;
 }
 
+/* The checksum stands at the stream's end, and a damaged stream need not fail before: it may just
+ * yield other bytes, and often more or fewer of them. */
 sgio_status sgio_source_finish(sgio_source *source)
 {
     unsigned char scratch[1];
-    size_t got;
+    size_t got = 0;
     if (!source->compressed) return SGIO_OK;
-    return inflate_some(source, scratch, sizeof scratch, &got);
+    sgio_status status = inflate_some(source, scratch, sizeof scratch, &got);
+    if (status != SGIO_OK) return status;
+    if (got > 0)
+        return sgio_fail(SGIO_UNREADABLE,
+                         "%s: damaged: its data go on behind the last voxel that its header tells",
+                         source->path);
+    return check_ended(source);
+}
+
+sgio_status sgio_source_drain(sgio_source *source, uint64_t limit)
+{
+    unsigned char scratch[4096];
+    size_t got = sizeof scratch;
+    sgio_status status = SGIO_OK;
+    if (!source->compressed) return SGIO_OK;
+    for (uint64_t done = 0; status == SGIO_OK && got == sizeof scratch; done += got) {
+        if (done > limit)
+            return sgio_fail(SGIO_UNREADABLE, "%s: longer than a header can be", source->path);
+        status = inflate_some(source, scratch, sizeof scratch, &got);
+    }
+    return status == SGIO_OK ? check_ended(source) : status;
 }
 
 sgio_status sgio_source_expect(sgio_source *source, uint64_t size)
@@ -191,7 +237,7 @@ sgio_status sgio_file_bytes(const char *path, uint64_t *size)
 sgio_status sgio_read_prefix(const char *path, size_t limit, char **buffer, size_t *size)
 {
     FILE *file;
-    uint64_t file_size;
+    uint64_t file_size = 0;
     sgio_status status = open_file(path, &file, &file_size);
     *buffer = NULL;
     if (status != SGIO_OK) return status;

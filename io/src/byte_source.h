@@ -4,6 +4,8 @@
 
 #include "sgio/status.h"
 
+#include <stdio.h>
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -33,8 +35,13 @@ sgio_status sgio_source_read_some(sgio_source *source, void *buffer, size_t size
 
 sgio_status sgio_source_skip(sgio_source *source, uint64_t size);
 
-/* After the last wanted byte: verifies gzip's checksum when the stream ends here. */
+/* After the last wanted byte of compressed data: the stream has to end here, its checksum right.
+ * SGIO_UNREADABLE when it goes on or is cut. Plain data may go on. */
 sgio_status sgio_source_finish(sgio_source *source);
+
+/* Reads compressed data to their end, for the checksum; SGIO_UNREADABLE when that is more than
+ * about `limit` bytes away. */
+sgio_status sgio_source_drain(sgio_source *source, uint64_t limit);
 
 /* SGIO_UNREADABLE when the rest of the file cannot possibly hold `size` bytes. To be asked before
  * memory is allocated for a size that only a header claims. */
@@ -42,6 +49,9 @@ sgio_status sgio_source_expect(sgio_source *source, uint64_t size);
 
 /* NULL is fine. */
 void sgio_source_close(sgio_source *source);
+
+/* Opens a regular file for reading, and nothing that could block: the caller closes it. */
+sgio_status sgio_open_input(const char *path, FILE **file);
 
 sgio_status sgio_file_bytes(const char *path, uint64_t *size);
 

@@ -1,6 +1,7 @@
 #include "formats.h"
 
 #include "byte_source.h"
+#include "foreign_content.h"
 #include "io_status.h"
 #include "labelmap_formats.h"
 #include "segmentation_parts.h"
@@ -71,21 +72,54 @@ const sgio_format *sgio_format_by_content(const unsigned char *bytes, size_t siz
     return NULL;
 }
 
-sgio_status sgio_format_find(const char *path, const sgio_format **format)
+static sgio_status refuse_foreign(const char *path, const unsigned char *bytes, size_t size,
+                                  const sgio_format *named)
 {
-    char *bytes;
-    size_t size = 0;
-    *format = sgio_format_by_name(path);
-    if (*format) return SGIO_OK;
-    sgio_status status = sgio_read_prefix(path, SGIO_SNIFF_BYTES, &bytes, &size);
-    if (status != SGIO_OK) return status;
-    *format = sgio_format_by_content((const unsigned char *)bytes, size);
-    free(bytes);
+    int may_be_gzip = named && named->read_volume == sgio_read_nifti;
+    const char *what = sgio_foreign_content(bytes, size);
+    if (!what && !may_be_gzip && sgio_is_gzip(bytes, size))
+        what = "compressed with gzip; unpack it first";
+    return what ? sgio_fail(SGIO_UNREADABLE, "%s: %s", path, what) : SGIO_OK;
+}
+
+/* Only bytes that leave no doubt contradict a name. */
+static sgio_status compare_with_name(const char *path, const unsigned char *bytes, size_t size,
+                                     const sgio_format *named)
+{
+    int is_dicom = size >= 132 && memcmp(bytes + 128, "DICM", 4) == 0;
+    const sgio_format *found = sgio_format_by_content(bytes, size);
+    if (!found || found->read_volume == named->read_volume) return SGIO_OK;
+    if (found->read_volume == sgio_read_dicom && !is_dicom) return SGIO_OK;
+    return sgio_fail(SGIO_UNREADABLE,
+                     "%s: its name says %s, its content is %s; rename it to end in %s", path,
+                     named->name, found->name, found->ending);
+}
+
+static sgio_status find_by_content(const char *path, const unsigned char *bytes, size_t size,
+                                   const sgio_format **format)
+{
+    *format = sgio_format_by_content(bytes, size);
     if (*format) return SGIO_OK;
     return sgio_fail(SGIO_UNREADABLE,
-                     "%s: not a volume: neither its name nor its %s is one of NIfTI, NRRD, "
+                     "%s: not a volume: neither its name nor its content is one of NIfTI, NRRD, "
                      "MetaImage, PNG, JPEG or DICOM",
-                     path, size ? "content" : "(empty) content");
+                     path);
+}
+
+sgio_status sgio_format_find(const char *path, const sgio_format **format)
+{
+    char *text;
+    size_t size = 0;
+    *format = sgio_format_by_name(path);
+    sgio_status status = sgio_read_prefix(path, SGIO_SNIFF_BYTES, &text, &size);
+    if (status != SGIO_OK) return status;
+    const unsigned char *bytes = (const unsigned char *)text;
+    status = refuse_foreign(path, bytes, size, *format);
+    if (status == SGIO_OK)
+        status = *format ? compare_with_name(path, bytes, size, *format)
+                         : find_by_content(path, bytes, size, format);
+    free(text);
+    return status;
 }
 
 const char *sgio_segmentation_endings(void)

@@ -1,7 +1,8 @@
 #include "io_status.h"
 
+#include "text_number.h"
+
 #include <stdarg.h>
-#include <stdio.h>
 
 /* Long enough for the listing of a few dozen series; longer text is cut. */
 enum { MESSAGE_BYTES = 8192 };
@@ -29,7 +30,7 @@ sgio_status sgio_fail(sgio_status status, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(message, sizeof message, format, arguments);
+    sgio_vprint(message, sizeof message, format, arguments);
     va_end(arguments);
     make_harmless(message, 1);
     return status;
@@ -52,7 +53,7 @@ void sgio_warn(sgio_warning_fn warn, void *user, const char *format, ...)
     va_list arguments;
     if (!warn) return;
     va_start(arguments, format);
-    vsnprintf(sentence, sizeof sentence, format, arguments);
+    sgio_vprint(sentence, sizeof sentence, format, arguments);
     va_end(arguments);
     make_harmless(sentence, 0);
     warn(user, sentence);

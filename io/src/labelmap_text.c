@@ -1,8 +1,8 @@
 #include "labelmap_formats.h"
 
 #include "io_status.h"
+#include "text_number.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,11 +22,11 @@ void sgio_text_add(sgio_text *text, const char *format, ...)
     va_list arguments, again;
     va_start(arguments, format);
     va_copy(again, arguments);
-    int length = vsnprintf(NULL, 0, format, arguments);
+    int length = sgio_vprint(NULL, 0, format, arguments);
     if (length < 0 || reserve(text, (size_t)length + 1) != 0) {
         text->failed = 1;
     } else {
-        vsnprintf(text->data + text->length, (size_t)length + 1, format, again);
+        sgio_vprint(text->data + text->length, (size_t)length + 1, format, again);
         text->length += (size_t)length;
     }
     va_end(again);

@@ -1,11 +1,12 @@
 #include "meta_header.h"
 
 #include "io_status.h"
+#include "text_number.h"
 #include "volume_formats.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 enum { MAX_DIMENSIONS = 4, VALUE_BYTES = 1024 };
 
@@ -14,7 +15,7 @@ typedef struct meta_fields {
     int dimensions;
     double size[MAX_DIMENSIONS], spacing[MAX_DIMENSIONS], offset[MAX_DIMENSIONS];
     double matrix[MAX_DIMENSIONS * MAX_DIMENSIONS]; /* row i: direction of axis i */
-    int has_matrix, has_spacing;
+    int has_matrix, has_spacing; /* has_spacing: 1 from ElementSize, 2 from ElementSpacing */
     int big_endian, binary;
 } meta_fields;
 
@@ -24,15 +25,14 @@ static sgio_status bad_field(const char *path, const char *key, const char *valu
                      path, key, value, count);
 }
 
+/* Exactly `count`, each a whole word: "0,5" is no 0. */
 static int read_numbers(const char *value, int count, double *out)
 {
     for (int i = 0; i < count; i++) {
-        char *end;
-        out[i] = strtod(value, &end);
-        if (end == value) return 0;
-        value = end;
+        if (!sgio_take_double(&value, &out[i])) return 0;
+        if (*value && *value != ' ' && *value != '\t') return 0;
     }
-    return 1;
+    return sgio_text_ends(value);
 }
 
 static int is_true(const char *value)
@@ -63,17 +63,51 @@ static sgio_status read_type(const char *path, const char *value, sgio_meta_head
 
 static sgio_status read_dimensions(const char *path, const char *value, meta_fields *fields)
 {
-    fields->dimensions = atoi(value);
-    if (fields->dimensions >= 2 && fields->dimensions <= MAX_DIMENSIONS) return SGIO_OK;
+    int64_t dimensions;
+    if (sgio_whole_integer(value, 2, MAX_DIMENSIONS, &dimensions)) {
+        fields->dimensions = (int)dimensions;
+        return SGIO_OK;
+    }
     return sgio_fail(SGIO_UNREADABLE, "%s: MetaImage with %.20s dimensions, wanted 2 or 3", path,
                      value);
 }
 
 static sgio_status read_channels(const char *path, const char *value, sgio_meta_header *header)
 {
-    header->channels = atoi(value);
-    if (header->channels == 1 || header->channels == 3) return SGIO_OK;
-    return sgio_fail(SGIO_UNREADABLE, "%s: %.20s values per voxel, wanted one", path, value);
+    int64_t channels;
+    if (sgio_whole_integer(value, 1, 3, &channels) && channels != 2) {
+        header->channels = (int)channels;
+        return SGIO_OK;
+    }
+    return sgio_fail(SGIO_UNREADABLE,
+                     "%s: %.20s values per voxel, wanted one, or three colours; extract the wanted "
+                     "one first",
+                     path, value);
+}
+
+static sgio_status read_numeric(const char *path, const char *key, const char *value, int count,
+                                double *out)
+{
+    if (count == 0)
+        return sgio_fail(SGIO_UNREADABLE, "%s: MetaImage field %s comes before NDims", path, key);
+    return read_numbers(value, count, out) ? SGIO_OK : bad_field(path, key, value, count);
+}
+
+/* The spacing of voxels counts; their size only where that is not given. */
+static sgio_status read_spacing(const char *path, const char *key, const char *value, int rank,
+                                meta_fields *fields)
+{
+    double ignored[MAX_DIMENSIONS];
+    int wins = rank >= fields->has_spacing;
+    if (wins) fields->has_spacing = rank;
+    return read_numeric(path, key, value, fields->dimensions, wins ? fields->spacing : ignored);
+}
+
+static sgio_status read_unit(const char *value, sgio_meta_header *header)
+{
+    if (strcasecmp(value, "mm") != 0 && strcmp(value, "?") != 0)
+        snprintf(header->unit, sizeof header->unit, "%.20s", value);
+    return SGIO_OK;
 }
 
 static sgio_status read_data_file(const char *path, const char *value, sgio_meta_header *header)
@@ -83,14 +117,6 @@ static sgio_status read_data_file(const char *path, const char *value, sgio_meta
                          "%s: MetaImage voxels spread over several files are not supported", path);
     snprintf(header->data_file, sizeof header->data_file, "%s", value);
     return SGIO_OK;
-}
-
-static sgio_status read_numeric(const char *path, const char *key, const char *value, int count,
-                                double *out)
-{
-    if (count == 0)
-        return sgio_fail(SGIO_UNREADABLE, "%s: MetaImage field %s comes before NDims", path, key);
-    return read_numbers(value, count, out) ? SGIO_OK : bad_field(path, key, value, count);
 }
 
 static int any_of(const char *key, const char *a, const char *b, const char *c)
@@ -113,11 +139,13 @@ static sgio_status read_field(const char *path, const char *key, const char *val
         fields->has_matrix = 1;
         return read_numeric(path, key, value, n * n, fields->matrix);
     }
-    if (!strcmp(key, "ElementSpacing")) {
-        fields->has_spacing = 1;
-        return read_numeric(path, key, value, n, fields->spacing);
-    }
-    if (!strcmp(key, "HeaderSize")) header->header_size = strtoll(value, NULL, 10);
+    if (!strcmp(key, "ElementSpacing")) return read_spacing(path, key, value, 2, fields);
+    if (!strcmp(key, "ElementSize")) return read_spacing(path, key, value, 1, fields);
+    if (!strcmp(key, "DistanceUnits")) return read_unit(value, header);
+    if (!strcmp(key, "HeaderSize"))
+        return sgio_whole_integer(value, -1, INT64_C(1) << 40, &header->header_size)
+                   ? SGIO_OK
+                   : bad_field(path, key, value, 1);
     if (!strcmp(key, "CompressedData")) header->compressed = is_true(value);
     if (!strcmp(key, "BinaryData")) fields->binary = is_true(value);
     if (!strcmp(key, "BinaryDataByteOrderMSB") || !strcmp(key, "ElementByteOrderMSB"))
@@ -176,9 +204,6 @@ static sgio_status check_complete(const char *path, const meta_fields *fields,
     if (missing) return sgio_fail(SGIO_UNREADABLE, "%s: MetaImage without %s", path, missing);
     if (!fields->binary)
         return sgio_fail(SGIO_UNREADABLE, "%s: MetaImage with text voxels is not supported", path);
-    if (header->header_size < -1)
-        return sgio_fail(SGIO_UNREADABLE, "%s: MetaImage with HeaderSize %lld, wanted -1 or more",
-                         path, (long long)header->header_size);
     return SGIO_OK;
 }
 
@@ -199,7 +224,8 @@ static sgio_status set_size(const char *path, const meta_fields *fields, sgio_ge
     return SGIO_OK;
 }
 
-static void set_matrix(const meta_fields *fields, sgio_geometry *geometry)
+/* Returns the bits of the axes for which 1 mm is taken. */
+static int set_matrix(const meta_fields *fields, sgio_geometry *geometry)
 {
     int n = fields->dimensions, axes = n < 3 ? n : 3;
     for (int axis = 0; axis < axes; axis++) {
@@ -210,7 +236,8 @@ static void set_matrix(const meta_fields *fields, sgio_geometry *geometry)
         }
         geometry->matrix[axis][3] = fields->offset[axis];
     }
-    sgio_complete_geometry(geometry);
+    int unknown = fields->has_spacing ? 0 : (1 << axes) - 1;
+    return unknown | sgio_complete_geometry(geometry);
 }
 
 sgio_status sgio_meta_parse(const char *path, const char *bytes, size_t size,
@@ -225,6 +252,6 @@ sgio_status sgio_meta_parse(const char *path, const char *bytes, size_t size,
     if (status == SGIO_OK) status = set_size(path, &fields, &header->geometry);
     if (status != SGIO_OK) return status;
     header->format.swap = fields.big_endian == sgio_little_endian();
-    set_matrix(&fields, &header->geometry);
+    header->spacing_assumed = set_matrix(&fields, &header->geometry);
     return sgio_check_geometry(path, &header->geometry);
 }

@@ -16,6 +16,8 @@ typedef struct sgio_meta_header {
     sgio_geometry geometry;
     sgio_voxel_format format;
     int channels;
+    int spacing_assumed; /* bits of the axes for which 1 mm is taken */
+    char unit[24];       /* of lengths, where it is named and not the millimetre; else "" */
     int compressed;
     int64_t header_size;  /* bytes to skip in the data file, -1: the voxels are its last bytes */
     char data_file[1024]; /* "LOCAL": the voxels follow the header at header_bytes */

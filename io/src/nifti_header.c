@@ -9,15 +9,17 @@
 /* Byte offsets of the fields used, by version; widths differ, see `number`. */
 typedef struct layout {
     int magic, dim, datatype, pixdim, vox_offset, slope, intercept;
-    int qform_code, sform_code, quatern, qoffset, srow;
+    int qform_code, sform_code, quatern, qoffset, srow, units;
     char dim_kind, real_kind, code_kind, offset_kind;
 } layout;
 
 /* Kinds: s int16, i int32, l int64, f float, d double. */
 static const layout layouts[2] = {
-    {344, 40, 70, 76, 108, 112, 116, 252, 254, 256, 268, 280, 's', 'f', 's', 'f'},
-    {4, 16, 12, 104, 168, 176, 184, 344, 348, 352, 376, 400, 'l', 'd', 'i', 'l'},
+    {344, 40, 70, 76, 108, 112, 116, 252, 254, 256, 268, 280, 123, 's', 'f', 's', 'f'},
+    {4, 16, 12, 104, 168, 176, 184, 344, 348, 352, 376, 400, 500, 'l', 'd', 'i', 'l'},
 };
+
+enum { RGB_COLOUR = 128 };
 
 typedef struct raw_header {
     const unsigned char *bytes;
@@ -67,8 +69,11 @@ static sgio_status find_layout(const char *path, const unsigned char *bytes, siz
 {
     int native = sgio_little_endian();
     if (size < SGIO_NIFTI_1_BYTES)
-        return sgio_fail(SGIO_UNREADABLE, "%s: too short for a NIfTI header: %zu bytes", path,
-                         size);
+        return sgio_fail(
+            SGIO_UNREADABLE,
+            "%s: too short for a NIfTI header: %zu bytes of 348; it may have been copied "
+            "incompletely",
+            path, size);
     uint32_t little = (uint32_t)bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 |
                       (uint32_t)bytes[3] << 24;
     uint32_t big = (uint32_t)bytes[3] | (uint32_t)bytes[2] << 8 | (uint32_t)bytes[1] << 16 |
@@ -121,7 +126,7 @@ static sgio_status read_size(const char *path, const raw_header *raw, int64_t si
     return SGIO_OK;
 }
 
-static sgio_status read_datatype(const char *path, const raw_header *raw, sgio_voxel_format *format)
+static sgio_status read_datatype(const char *path, const raw_header *raw, sgio_nifti_header *header)
 {
     static const struct {
         int code, raw;
@@ -131,16 +136,19 @@ static sgio_status read_datatype(const char *path, const raw_header *raw, sgio_v
         {16, SGIO_F32, NULL},       {64, SGIO_F64, NULL},     {256, SGIO_I8, NULL},
         {512, SGIO_U16, NULL},      {768, SGIO_U32, NULL},    {1024, SGIO_RAW_I64, NULL},
         {1280, SGIO_RAW_U64, NULL}, {1, 0, "1-bit"},          {32, 0, "complex64"},
-        {128, 0, "RGB colour"},     {1536, 0, "float128"},    {1792, 0, "complex128"},
+        {128, SGIO_U8, NULL},       {1536, 0, "float128"},    {1792, 0, "complex128"},
         {2048, 0, "complex256"},    {2304, 0, "RGBA colour"},
     };
     int code = (int)number(raw, 's', raw->at->datatype, 0);
     for (size_t i = 0; i < sizeof datatypes / sizeof *datatypes; i++) {
         if (datatypes[i].code != code) continue;
         if (datatypes[i].refused)
-            return sgio_fail(SGIO_UNREADABLE, "%s: %s voxels are not supported", path,
-                             datatypes[i].refused);
-        format->raw = datatypes[i].raw;
+            return sgio_fail(SGIO_UNREADABLE,
+                             "%s: %s voxels are not supported; convert it to one number per voxel "
+                             "(int16 or float32) first",
+                             path, datatypes[i].refused);
+        header->format.raw = datatypes[i].raw;
+        header->channels = code == RGB_COLOUR ? 3 : 1;
         return SGIO_OK;
     }
     return sgio_fail(SGIO_UNREADABLE, "%s: unknown NIfTI datatype %d", path, code);
@@ -156,15 +164,38 @@ static void read_scaling(const raw_header *raw, sgio_voxel_format *format)
     format->intercept = 0;
 }
 
-static void read_sform(const raw_header *raw, double ras[3][4])
+/* xyzt_units, the bits of space: metre, millimetre, micrometre; anything else is taken as
+ * millimetres, as ITK does. */
+static double unit_in_mm(const raw_header *raw)
+{
+    enum { SPACE = 7, METRE = 1, MICROMETRE = 3 };
+    int field = raw->at == &layouts[0] ? raw->bytes[raw->at->units]
+                                       : (int)number(raw, 'i', raw->at->units, 0);
+    return (field & SPACE) == METRE ? 1e3 : (field & SPACE) == MICROMETRE ? 1e-3 : 1;
+}
+
+/* 0 when an axis of several voxels has no direction. */
+static int read_sform(const raw_header *raw, const int64_t size[3], double ras[3][4])
 {
     for (int r = 0; r < 3; r++)
         for (int c = 0; c < 4; c++)
             ras[r][c] = real(raw, raw->at->srow, 4 * r + c);
+    for (int axis = 0; axis < 3; axis++)
+        if (size[axis] > 1 && ras[0][axis] == 0 && ras[1][axis] == 0 && ras[2][axis] == 0) return 0;
+    return 1;
+}
+
+/* pixdim of an axis; where it is missing 1, and the axis' bit is set. */
+static double read_spacing(const raw_header *raw, int axis, int *assumed)
+{
+    double spacing = real(raw, raw->at->pixdim, 1 + axis);
+    if (isfinite(spacing) && spacing != 0) return spacing;
+    *assumed |= 1 << axis;
+    return 1;
 }
 
 /* Method 2 of nifti1.h: quaternion, offset, and pixdim[0] for the handedness. */
-static void read_qform(const raw_header *raw, double ras[3][4])
+static void read_qform(const raw_header *raw, double ras[3][4], int *assumed)
 {
     double b = real(raw, raw->at->quatern, 0);
     double c = real(raw, raw->at->quatern, 1);
@@ -183,46 +214,51 @@ static void read_qform(const raw_header *raw, double ras[3][4])
         {2 * (b * d - a * c), 2 * (c * d + a * b), a * a + d * d - b * b - c * c},
     };
     double handed = real(raw, raw->at->pixdim, 0) < 0 ? -1 : 1;
-    for (int r = 0; r < 3; r++) {
-        for (int axis = 0; axis < 3; axis++) {
-            double spacing = fabs(real(raw, raw->at->pixdim, 1 + axis));
+    for (int axis = 0; axis < 3; axis++) {
+        double spacing = fabs(read_spacing(raw, axis, assumed));
+        for (int r = 0; r < 3; r++)
             ras[r][axis] = rotation[r][axis] * spacing * (axis == 2 ? handed : 1);
-        }
-        ras[r][3] = real(raw, raw->at->qoffset, r);
+        ras[axis][3] = real(raw, raw->at->qoffset, axis);
     }
 }
 
-/* Neither form coded: the file does not say where its axes point. Like nibabel (and SPM) the voxels
- * are taken as stored right to left, and the middle of the volume as the origin. */
-static void assume_axes(const raw_header *raw, const int64_t size[3], double ras[3][4])
+/* Neither form coded: the file does not say where its axes point. Readers differ; like ITK, and
+ * 3D Slicer with it, the axes are taken as those of LPS and the first voxel as the origin. */
+static void assume_axes(const raw_header *raw, double ras[3][4], int *assumed)
 {
     memset(ras, 0, 12 * sizeof(double));
-    for (int axis = 0; axis < 3; axis++) {
-        double spacing = fabs(real(raw, raw->at->pixdim, 1 + axis));
-        ras[axis][axis] = axis == 0 ? -spacing : spacing;
-        ras[axis][3] = -ras[axis][axis] * (double)(size[axis] - 1) / 2;
-    }
+    for (int axis = 0; axis < 3; axis++)
+        ras[axis][axis] = read_spacing(raw, axis, assumed) * (axis < 2 ? -1 : 1);
+}
+
+static int is_coded(const raw_header *raw, int code)
+{
+    return number(raw, raw->at->code_kind, code, 0) > 0;
 }
 
 static void read_transform(const raw_header *raw, sgio_nifti_header *header)
 {
-    double ras[3][4];
-    if (number(raw, raw->at->code_kind, raw->at->sform_code, 0) > 0) {
+    double ras[3][4], mm = unit_in_mm(raw);
+    int assumed = 0;
+    int has_sform = is_coded(raw, raw->at->sform_code);
+    int has_qform = is_coded(raw, raw->at->qform_code);
+    int complete = has_sform && read_sform(raw, header->geometry.size, ras);
+    header->sform_unusable = has_sform && !complete && has_qform;
+    if (has_sform && !header->sform_unusable) {
         header->transform = SGIO_NIFTI_SFORM;
-        read_sform(raw, ras);
-    } else if (number(raw, raw->at->code_kind, raw->at->qform_code, 0) > 0) {
+    } else if (has_qform) {
         header->transform = SGIO_NIFTI_QFORM;
-        read_qform(raw, ras);
+        read_qform(raw, ras, &assumed);
     } else {
         header->transform = SGIO_NIFTI_NONE;
-        assume_axes(raw, header->geometry.size, ras);
+        assume_axes(raw, ras, &assumed);
     }
     for (int c = 0; c < 4; c++) { /* RAS -> LPS */
-        header->geometry.matrix[0][c] = -ras[0][c];
-        header->geometry.matrix[1][c] = -ras[1][c];
-        header->geometry.matrix[2][c] = ras[2][c];
+        header->geometry.matrix[0][c] = -ras[0][c] * mm;
+        header->geometry.matrix[1][c] = -ras[1][c] * mm;
+        header->geometry.matrix[2][c] = ras[2][c] * mm;
     }
-    sgio_complete_geometry(&header->geometry); /* axes of length 1 may have a pixdim of 0 */
+    header->spacing_assumed = assumed | sgio_complete_geometry(&header->geometry);
 }
 
 static sgio_status read_offset(const char *path, const raw_header *raw, sgio_nifti_header *header)
@@ -247,7 +283,7 @@ sgio_status sgio_nifti_parse(const char *path, const unsigned char *bytes, size_
     sgio_status status = find_layout(path, bytes, size, &raw);
     if (status == SGIO_OK) status = read_magic(path, &raw, &header->single_file);
     if (status == SGIO_OK) status = read_size(path, &raw, header->geometry.size);
-    if (status == SGIO_OK) status = read_datatype(path, &raw, &header->format);
+    if (status == SGIO_OK) status = read_datatype(path, &raw, header);
     if (status == SGIO_OK) status = read_offset(path, &raw, header);
     if (status != SGIO_OK) return status;
     header->format.swap = raw.swap;

@@ -17,19 +17,23 @@ enum { SGIO_NIFTI_1_BYTES = 348, SGIO_NIFTI_2_BYTES = 540 };
 typedef enum sgio_nifti_transform {
     SGIO_NIFTI_SFORM,
     SGIO_NIFTI_QFORM,
-    SGIO_NIFTI_NONE /* neither is coded: axes assumed, see nifti_header.c */
+    SGIO_NIFTI_NONE /* neither is coded (or usable): axes assumed, see nifti_header.c */
 } sgio_nifti_transform;
 
 typedef struct sgio_nifti_header {
     sgio_geometry geometry;
     sgio_voxel_format format;
+    int channels; /* 3 for RGB colour */
     sgio_nifti_transform transform;
+    int sform_unusable;   /* an sform that is coded but lacks an axis was passed over */
+    int spacing_assumed;  /* bits of the axes for which 1 mm is taken */
     int single_file;      /* 1: voxels at data_offset of the same file, 0: in the .img */
     uint64_t data_offset; /* in the uncompressed file */
 } sgio_nifti_header;
 
 /* Parses `size` bytes (SGIO_NIFTI_2_BYTES, fewer only if the file is shorter). Errors name `path`.
- * Refused by name: ANALYZE 7.5, more than three dimensions, complex and colour voxels. */
+ * Lengths are converted to millimetres (xyzt_units). Refused by name: ANALYZE 7.5, more than three
+ * dimensions, complex voxels, colour with alpha. */
 sgio_status sgio_nifti_parse(const char *path, const unsigned char *bytes, size_t size,
                              sgio_nifti_header *header);
 

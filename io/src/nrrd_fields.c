@@ -1,10 +1,12 @@
 #include "nrrd_fields.h"
 
 #include "io_status.h"
+#include "text_number.h"
 
 #include <ctype.h>
-#include <stdlib.h>
+#include <math.h>
 #include <string.h>
+#include <strings.h>
 
 /* Reads the value of one "field: value" line. */
 typedef sgio_status (*field_reader)(const char *path, const char *value, sgio_nrrd *header);
@@ -23,44 +25,24 @@ static const char *skip_blanks(const char *p)
     return p;
 }
 
-static int ended(const char *p)
-{
-    return *skip_blanks(p) == 0;
-}
-
 static int same_word(const char *value, const char *word)
 {
     size_t n = strlen(word);
     for (size_t i = 0; i < n; i++)
         if (tolower((unsigned char)value[i]) != word[i]) return 0;
-    return ended(value + n);
+    return sgio_text_ends(value + n);
 }
 
-static int read_integer(const char **p, int64_t low, int64_t high, int64_t *out)
+/* A number with a blank or the end behind it: "0,5" is no 0. */
+static int read_token(const char **p, double *out)
 {
-    char *end;
-    const char *start = skip_blanks(*p);
-    long long value = strtoll(start, &end, 10);
-    if (end == start || value < low || value > high) return 0;
-    *out = value;
-    *p = end;
-    return 1;
-}
-
-static int read_double(const char **p, double *out)
-{
-    char *end;
-    const char *start = skip_blanks(*p);
-    *out = strtod(start, &end);
-    *p = end;
-    return end != start;
+    return sgio_take_double(p, out) && (**p == 0 || **p == ' ' || **p == '\t');
 }
 
 static sgio_status read_dimension(const char *path, const char *value, sgio_nrrd *header)
 {
     int64_t dimension;
-    const char *p = value;
-    if (!read_integer(&p, 1, SGIO_NRRD_AXES, &dimension))
+    if (!sgio_whole_integer(value, 1, SGIO_NRRD_AXES, &dimension))
         return bad_field(path, "dimension", value, "a whole number from 1 to 16");
     header->dimension = (int)dimension;
     return SGIO_OK;
@@ -151,8 +133,8 @@ static sgio_status read_sizes(const char *path, const char *value, sgio_nrrd *he
     const char *p = value;
     int good = 1;
     for (int axis = 0; axis < header->dimension && good; axis++)
-        good = read_integer(&p, 1, INT64_MAX, &header->axes[axis].size);
-    return good && ended(p)
+        good = sgio_take_integer(&p, 1, INT64_MAX, &header->axes[axis].size);
+    return good && sgio_text_ends(p)
                ? SGIO_OK
                : bad_field(path, "sizes", value, "a positive whole number for each axis");
 }
@@ -161,9 +143,16 @@ static sgio_status read_sizes(const char *path, const char *value, sgio_nrrd *he
 static int read_per_axis(const char *value, int count, double *numbers)
 {
     int good = 1;
-    for (int axis = 0; axis < count && good; axis++)
-        good = read_double(&value, &numbers[axis]);
-    return good && ended(value);
+    for (int axis = 0; axis < count && good; axis++) {
+        value = skip_blanks(value);
+        if (strncasecmp(value, "nan", 3) == 0) {
+            numbers[axis] = NAN;
+            value += 3;
+        } else {
+            good = read_token(&value, &numbers[axis]);
+        }
+    }
+    return good && sgio_text_ends(value);
 }
 
 static sgio_status read_spacings(const char *path, const char *value, sgio_nrrd *header)
@@ -215,8 +204,7 @@ static sgio_status read_space(const char *path, const char *value, sgio_nrrd *he
 static sgio_status read_space_dimension(const char *path, const char *value, sgio_nrrd *header)
 {
     int64_t dimension;
-    const char *p = value;
-    if (!read_integer(&p, 2, 3, &dimension))
+    if (!sgio_whole_integer(value, 2, 3, &dimension))
         return bad_field(path, "space dimension", value, "2 or 3");
     return set_space(header, (int)dimension, 1, 1);
 }
@@ -227,7 +215,7 @@ static int read_vector(const char **p, int components, double *out)
     const char *q = skip_blanks(*p);
     if (*q++ != '(') return 0;
     for (int i = 0; i < components; i++) {
-        if (!read_double(&q, &out[i])) return 0;
+        if (!sgio_take_double(&q, &out[i])) return 0;
         q = skip_blanks(q);
         if (*q++ != (i + 1 < components ? ',' : ')')) return 0;
     }
@@ -247,15 +235,16 @@ static sgio_status read_directions(const char *path, const char *value, sgio_nrr
         else
             p += 4;
     }
-    return good && ended(p) ? SGIO_OK
-                            : bad_field(path, "space directions", value,
-                                        "for each axis none or a vector such as (1,0,0)");
+    return good && sgio_text_ends(p) ? SGIO_OK
+                                     : bad_field(path, "space directions", value,
+                                                 "for each axis none or a vector such as (1,0,0)");
 }
 
 static sgio_status read_origin(const char *path, const char *value, sgio_nrrd *header)
 {
     const char *p = value;
-    header->has_origin = read_vector(&p, header->space_dimension, header->origin) && ended(p);
+    header->has_origin =
+        read_vector(&p, header->space_dimension, header->origin) && sgio_text_ends(p);
     return header->has_origin ? SGIO_OK
                               : bad_field(path, "space origin", value, "a vector such as (0,0,0)");
 }
@@ -272,6 +261,23 @@ static sgio_status read_kinds(const char *path, const char *value, sgio_nrrd *he
             header->axes[axis].kind[i] = (char)tolower((unsigned char)p[i]);
         header->axes[axis].kind[n] = 0;
         p += n;
+    }
+    return SGIO_OK;
+}
+
+/* Quoted words, one per axis. Lengths are not converted (the readers say why), so the first that is
+ * not the millimetre is kept. */
+static sgio_status read_units(const char *path, const char *value, sgio_nrrd *header)
+{
+    static const char *const millimetre[] = {"", "mm", "millimeter", "millimeters", "millimetre"};
+    (void)path;
+    while ((value = strchr(value, '"'))) {
+        size_t n = strcspn(++value, "\"");
+        int known = 0;
+        for (size_t i = 0; i < sizeof millimetre / sizeof *millimetre; i++)
+            known |= n == strlen(millimetre[i]) && strncasecmp(value, millimetre[i], n) == 0;
+        if (!known && !header->unit[0] && n < sizeof header->unit) memcpy(header->unit, value, n);
+        value += n + (value[n] == '"');
     }
     return SGIO_OK;
 }
@@ -299,16 +305,14 @@ static sgio_status read_data_file(const char *path, const char *value, sgio_nrrd
 
 static sgio_status read_line_skip(const char *path, const char *value, sgio_nrrd *header)
 {
-    const char *p = value;
-    return read_integer(&p, 0, 1 << 20, &header->line_skip)
+    return sgio_whole_integer(value, 0, 1 << 20, &header->line_skip)
                ? SGIO_OK
                : bad_field(path, "line skip", value, "a whole number from 0 to 1048576");
 }
 
 static sgio_status read_byte_skip(const char *path, const char *value, sgio_nrrd *header)
 {
-    const char *p = value;
-    return read_integer(&p, -1, INT64_C(1) << 40, &header->byte_skip)
+    return sgio_whole_integer(value, -1, INT64_C(1) << 40, &header->byte_skip)
                ? SGIO_OK
                : bad_field(path, "byte skip", value, "-1 or a whole number from 0 to 2^40");
 }
@@ -331,6 +335,8 @@ static const struct {
     {"space dimension", read_space_dimension, 0, 0},
     {"space directions", read_directions, 1, 1},
     {"space origin", read_origin, 0, 1},
+    {"space units", read_units, 0, 0},
+    {"units", read_units, 0, 0},
     {"kinds", read_kinds, 1, 0},
     {"centerings", read_centerings, 1, 0},
     {"centers", read_centerings, 1, 0},
@@ -342,7 +348,7 @@ static const struct {
     {"byteskip", read_byte_skip, 0, 0},
 };
 
-/* Units, content, measurement frame and the like do not matter here. */
+/* Content, measurement frame and the like do not matter here. */
 sgio_status sgio_nrrd_set_field(const char *path, const char *name, const char *value,
                                 sgio_nrrd *header)
 {

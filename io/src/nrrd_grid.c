@@ -24,9 +24,11 @@ int sgio_nrrd_is_spatial(const sgio_nrrd *header, int axis)
 }
 
 /* Without a space (as ITK): axis-aligned, spacing 1 unless given. `column` is the spatial axis. */
-static void plain_column(const sgio_nrrd_axis *axis, int column, sgio_geometry *geometry)
+static void plain_column(const sgio_nrrd_axis *axis, int column, sgio_geometry *geometry,
+                         int *assumed)
 {
     double spacing = isnan(axis->spacing) ? 1 : fabs(axis->spacing);
+    if (isnan(axis->spacing)) *assumed |= 1 << column;
     for (int r = 0; r < 3; r++)
         geometry->matrix[r][column] = r == column ? spacing : 0;
     if (!isnan(axis->min))
@@ -39,9 +41,11 @@ static void directed_column(const sgio_nrrd *header, int axis, int column, sgio_
         geometry->matrix[r][column] = header->space_sign[r] * header->axes[axis].direction[r];
 }
 
-sgio_status sgio_nrrd_geometry(const char *path, const sgio_nrrd *header, sgio_geometry *geometry)
+sgio_status sgio_nrrd_geometry(const char *path, const sgio_nrrd *header, sgio_geometry *geometry,
+                               int *assumed)
 {
     int count = 0;
+    *assumed = 0;
     memset(geometry, 0, sizeof *geometry);
     for (int axis = 0; axis < header->dimension; axis++) {
         if (!sgio_nrrd_is_spatial(header, axis)) continue;
@@ -50,7 +54,7 @@ sgio_status sgio_nrrd_geometry(const char *path, const sgio_nrrd *header, sgio_g
             if (header->axes[axis].has_direction)
                 directed_column(header, axis, count, geometry);
             else
-                plain_column(&header->axes[axis], count, geometry);
+                plain_column(&header->axes[axis], count, geometry, assumed);
         }
         count++;
     }
@@ -59,6 +63,6 @@ sgio_status sgio_nrrd_geometry(const char *path, const sgio_nrrd *header, sgio_g
     if (count == 2) geometry->size[2] = 1;
     for (int r = 0; r < 3 && header->has_origin; r++)
         geometry->matrix[r][3] = header->space_sign[r] * header->origin[r];
-    sgio_complete_geometry(geometry);
+    *assumed |= sgio_complete_geometry(geometry);
     return sgio_check_geometry(path, geometry);
 }

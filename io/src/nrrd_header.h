@@ -42,6 +42,7 @@ typedef struct sgio_nrrd {
     double space_sign[3];         /* file's space -> LPS, per component */
     int has_origin;
     double origin[3];
+    char unit[24];         /* of lengths, where it is named and not the millimetre; else "" */
     const char *data_file; /* NULL when attached; relative to the header's directory */
     sgio_nrrd_key *keys;   /* in the file's order */
     size_t key_count;
@@ -61,9 +62,11 @@ void sgio_nrrd_clear(sgio_nrrd *header);
 /* 1 when voxels of this axis lie beside one another in space; 0 for components, lists, ... */
 int sgio_nrrd_is_spatial(const sgio_nrrd *header, int axis);
 
-/* The grid of the two or three spatial axes. Refuses other counts, and geometry that is not finite
- * or singular. Axes that are not spatial are left to the caller. */
-sgio_status sgio_nrrd_geometry(const char *path, const sgio_nrrd *header, sgio_geometry *geometry);
+/* The grid of the two or three spatial axes; *assumed gets the bits of those for which 1 mm is
+ * taken because the file gives no spacing. Refuses other counts, and geometry that is not finite or
+ * singular. Axes that are not spatial are left to the caller. */
+sgio_status sgio_nrrd_geometry(const char *path, const sgio_nrrd *header, sgio_geometry *geometry,
+                               int *assumed);
 
 /* Opens the voxels (attached or detached), all skips done. */
 sgio_status sgio_nrrd_open_data(const char *path, const sgio_nrrd *header, sgio_source **source);

@@ -4,7 +4,10 @@
 
 #include "output_recovery.h"
 
+#include "text_number.h"
+
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,11 +24,11 @@ int sgio_journal_describe(const char *temporary, const char *target, sgio_journa
     if (lstat(temporary, &info) != 0) return -1;
     entry->temporary = temporary;
     entry->target = target;
-    entry->inode = info.st_ino;
+    entry->inode = (int64_t)info.st_ino;
     if (lstat(target, &info) != 0) return errno == ENOENT ? 0 : -1;
     entry->replaces = 1;
-    entry->old_inode = info.st_ino;
-    entry->old_size = (unsigned long long)info.st_size;
+    entry->old_inode = (int64_t)info.st_ino;
+    entry->old_size = info.st_size;
     entry->old_seconds = info.st_mtim.tv_sec;
     entry->old_nanoseconds = info.st_mtim.tv_nsec;
     return 0;
@@ -35,11 +38,12 @@ static size_t put_entry(const sgio_journal_entry *entry, char *at, size_t room)
 {
     int n;
     if (entry->replaces)
-        n = snprintf(at, room, "%llu%c%llu %llu %lld %ld%c%s%c%s%c", entry->inode, 0,
-                     entry->old_inode, entry->old_size, entry->old_seconds, entry->old_nanoseconds,
-                     0, entry->temporary, 0, entry->target, 0);
+        n = snprintf(at, room,
+                     "%" PRId64 "%c%" PRId64 " %" PRId64 " %" PRId64 " %" PRId64 "%c%s%c%s%c",
+                     entry->inode, 0, entry->old_inode, entry->old_size, entry->old_seconds,
+                     entry->old_nanoseconds, 0, entry->temporary, 0, entry->target, 0);
     else
-        n = snprintf(at, room, "%llu%c-%c%s%c%s%c", entry->inode, 0, 0, entry->temporary, 0,
+        n = snprintf(at, room, "%" PRId64 "%c-%c%s%c%s%c", entry->inode, 0, 0, entry->temporary, 0,
                      entry->target, 0);
     return (size_t)n;
 }
@@ -58,24 +62,16 @@ char *sgio_journal_format(const sgio_journal_entry *entries, size_t count, size_
     return text;
 }
 
-/* Digits and nothing else up to the end. */
-static int whole(const char *text, const char *end)
-{
-    return *text >= '0' && *text <= '9' && *end == '\0';
-}
-
 static int take_numbers(const char *inode, const char *old, sgio_journal_entry *entry)
 {
-    char *end;
-    errno = 0;
-    entry->inode = strtoull(inode, &end, 10);
-    if (errno || !whole(inode, end)) return -1;
+    int64_t *const numbers[] = {&entry->old_inode, &entry->old_size, &entry->old_seconds,
+                                &entry->old_nanoseconds};
+    if (!sgio_whole_integer(inode, INT64_MIN, INT64_MAX, &entry->inode)) return -1;
     if (strcmp(old, "-") == 0) return 0;
-    int used = 0;
     entry->replaces = 1;
-    int found = sscanf(old, "%20llu %20llu %20lld %9ld%n", &entry->old_inode, &entry->old_size,
-                       &entry->old_seconds, &entry->old_nanoseconds, &used);
-    return found == FIELDS && old[used] == '\0' ? 0 : -1;
+    for (int i = 0; i < 4; i++)
+        if (!sgio_take_integer(&old, INT64_MIN, INT64_MAX, numbers[i])) return -1;
+    return sgio_text_ends(old) ? 0 : -1;
 }
 
 /* The next four fields from *at on; 0 at the end, -1 when something is amiss. */

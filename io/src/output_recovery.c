@@ -77,7 +77,7 @@ static step look(const sgio_journal_entry *entry)
     if (!is_ours(entry)) return LOST;
     if (is_unchanged(entry)) return POSSIBLE;
     int there = lstat(entry->target, &info) == 0 && S_ISREG(info.st_mode);
-    return there && info.st_ino == entry->inode ? DONE : LOST;
+    return there && (int64_t)info.st_ino == entry->inode ? DONE : LOST;
 }
 
 /* Every rename is done or possible: then the rest is done. Else the temporary files go. */

@@ -23,11 +23,9 @@ enum { SGIO_JOURNAL_LIMIT = 1 << 20 };
  * whether somebody changed the file since: then nothing of the set is touched any more. */
 typedef struct sgio_journal_entry {
     const char *temporary, *target; /* absolute */
-    unsigned long long inode;       /* of the temporary file */
+    int64_t inode;                  /* of the temporary file */
     int replaces;                   /* there is a file to replace: its inode, size, time */
-    unsigned long long old_inode, old_size;
-    long long old_seconds;
-    long old_nanoseconds;
+    int64_t old_inode, old_size, old_seconds, old_nanoseconds;
 } sgio_journal_entry;
 
 typedef struct sgio_journal {

@@ -55,7 +55,8 @@ static sgio_status follow_dangling(const char *path, char **end)
 
 static sgio_status check_existing(const char *path, const struct stat *info)
 {
-    if (S_ISDIR(info->st_mode)) return cannot_write(path, "it is a folder, wanted the name of a file");
+    if (S_ISDIR(info->st_mode))
+        return cannot_write(path, "it is a folder, wanted the name of a file");
     if (!S_ISREG(info->st_mode)) return cannot_write(path, "it is not a regular file");
     if (!(info->st_mode & ANY_WRITE))
         return cannot_write(path, "it is write-protected; remove it, allow writing (chmod u+w) or "

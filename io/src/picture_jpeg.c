@@ -1,8 +1,8 @@
 /* JPEG through libjpeg, with errors as status. */
+#include "byte_source.h"
 #include "io_status.h"
 #include "picture_file.h"
 
-#include <errno.h>
 #include <setjmp.h>
 #include <stdio.h>
 #include <string.h>
@@ -76,8 +76,9 @@ static int read_all(reader *reader, FILE *file, sgio_picture *picture, void *pix
 sgio_status sgio_jpeg_read(const char *path, sgio_picture *picture, void *pixels)
 {
     reader reader;
-    FILE *file = fopen(path, "rb");
-    if (!file) return sgio_fail(SGIO_UNREADABLE, "%s: cannot open: %s", path, strerror(errno));
+    FILE *file;
+    sgio_status status = sgio_open_input(path, &file);
+    if (status != SGIO_OK) return status;
     memset(&reader, 0, sizeof reader);
     reader.jpeg.err = jpeg_std_error(&reader.errors);
     reader.errors.error_exit = keep_error;

@@ -2,6 +2,7 @@
 #include "segmentation_parts.h"
 
 #include "io_status.h"
+#include "text_number.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -186,8 +187,8 @@ static int legend(montage *m, int64_t width, int y, int draw)
     for (size_t s = 0; s < m->segmentation->segment_count; s++) {
         const sgio_segment *segment = &m->segmentation->segments[s];
         char text[96];
-        snprintf(text, sizeof text, "%.60s %.3g ml", segment->name,
-                 sgio_segmentation_ml(m->segmentation, s));
+        sgio_print(text, sizeof text, "%.60s %.3g ml", segment->name,
+                   sgio_segmentation_ml(m->segmentation, s));
         int needed = side + 3 * scale + sgio_text_width(text, scale) + 4 * scale;
         if (x > GAP && x + needed > width) {
             x = GAP;

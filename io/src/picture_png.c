@@ -1,9 +1,9 @@
 /* PNG through libpng, with errors as status: rows are decoded straight into the caller's buffer. */
+#include "byte_source.h"
 #include "io_status.h"
 #include "picture_file.h"
 #include "voxels.h"
 
-#include <errno.h>
 #include <png.h>
 #include <setjmp.h>
 #include <stdio.h>
@@ -89,10 +89,10 @@ static sgio_status read_open_file(reader *reader, sgio_picture *picture, void *p
 
 sgio_status sgio_png_read(const char *path, sgio_picture *picture, void *pixels)
 {
-    reader reader = {.path = path, .file = fopen(path, "rb")};
-    if (!reader.file)
-        return sgio_fail(SGIO_UNREADABLE, "%s: cannot open: %s", path, strerror(errno));
-    sgio_status status = read_open_file(&reader, picture, pixels);
+    reader reader = {.path = path};
+    sgio_status status = sgio_open_input(path, &reader.file);
+    if (status != SGIO_OK) return status;
+    status = read_open_file(&reader, picture, pixels);
     fclose(reader.file);
     return status;
 }

@@ -1,6 +1,7 @@
 #include "sgio/prompts.h"
 
 #include "io_status.h"
+#include "text_number.h"
 #include "vectors.h"
 
 #include <math.h>
@@ -26,8 +27,8 @@ static void describe_bounds(const sgio_geometry *geometry, char *text, size_t by
             high[a] = fmax(high[a], lps[a]);
         }
     }
-    snprintf(text, bytes, "x %g to %g, y %g to %g, z %g to %g mm (LPS)", low[0], high[0], low[1],
-             high[1], low[2], high[2]);
+    sgio_print(text, bytes, "x %g to %g, y %g to %g, z %g to %g mm (LPS)", low[0], high[0], low[1],
+               high[1], low[2], high[2]);
 }
 
 static int inside(const sgio_geometry *geometry, const double lps[3])

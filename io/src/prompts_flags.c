@@ -1,10 +1,9 @@
 #include "prompts_parse.h"
 
 #include "io_status.h"
+#include "text_number.h"
 
-#include <ctype.h>
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* Slicer prints 6 significant digits, so unit vectors are unit to about 1e-5; users round. */
@@ -12,28 +11,11 @@ static const double AXIS_TOLERANCE = 1e-2;
 /* Volume of the parallelepiped of the unit axes; 1 for a rotation. */
 static const double LEAST_AXES_VOLUME = 0.1;
 
-/* strtod also takes "nan", "inf" and hexadecimal, which no file or flag should hold. */
-static int parse_number(const char **text, double *value)
-{
-    const char *start = *text;
-    char *end;
-    while (*start == ' ' || *start == '\t')
-        start++;
-    const char *digits = start + (*start == '-' || *start == '+');
-    if (!isdigit((unsigned char)*digits) && *digits != '.') return -1;
-    if (digits[0] == '0' && (digits[1] == 'x' || digits[1] == 'X')) return -1;
-    *value = strtod(start, &end);
-    if (end == start || !isfinite(*value)) return -1;
-    while (*end == ' ' || *end == '\t')
-        end++;
-    *text = end;
-    return 0;
-}
-
 int sgio_parse_numbers(const char *text, double *values, int most)
 {
     for (int count = 0; count < most;) {
-        if (parse_number(&text, &values[count++]) != 0) return -1;
+        if (!sgio_take_double(&text, &values[count++])) return -1;
+        text += strspn(text, " \t");
         if (*text == '\0') return count;
         if (*text++ != ',') return -1;
     }

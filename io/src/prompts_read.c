@@ -1,6 +1,7 @@
 #include "prompts_parse.h"
 
 #include "byte_source.h"
+#include "foreign_content.h"
 #include "io_status.h"
 #include "volume_formats.h"
 
@@ -17,9 +18,13 @@ static sgio_status slurp(const char *path, char **text, size_t *bytes)
 {
     sgio_status status = sgio_read_prefix(path, SGIO_MAX_PROMPT_FILE + 1, text, bytes);
     if (status == SGIO_UNREADABLE) return SGIO_BAD_PROMPT;
-    if (status != SGIO_OK || *bytes <= SGIO_MAX_PROMPT_FILE) return status;
+    if (status != SGIO_OK) return status;
+    const char *wrong =
+        *bytes > SGIO_MAX_PROMPT_FILE ? "larger than 64 MiB" : sgio_foreign_content(*text, *bytes);
+    if (!wrong) return SGIO_OK;
     free(*text);
-    return cannot_read(path, "larger than 64 MiB");
+    *text = NULL;
+    return cannot_read(path, wrong);
 }
 
 /* File name without folder and markups extension; the caller frees. */

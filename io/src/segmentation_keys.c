@@ -3,10 +3,9 @@
 #include "segmentation_parts.h"
 
 #include "io_status.h"
+#include "text_number.h"
 
 #include <ctype.h>
-#include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,10 +16,10 @@ typedef struct segment_keys {
 /* The number of "Segment<number>_<field>", with *field behind the underscore; -1 for other keys. */
 static int segment_number(const char *key, const char **field)
 {
-    char *end;
-    if (strncmp(key, "Segment", 7) != 0 || !isdigit((unsigned char)key[7])) return -1;
-    unsigned long number = strtoul(key + 7, &end, 10);
-    if (*end != '_' || number >= SGIO_MAX_SEGMENTS) return -1;
+    int64_t number;
+    const char *end = key + 7;
+    if (strncmp(key, "Segment", 7) != 0 || !isdigit((unsigned char)*end)) return -1;
+    if (!sgio_take_integer(&end, 0, SGIO_MAX_SEGMENTS - 1, &number) || *end != '_') return -1;
     *field = end + 1;
     return (int)number;
 }
@@ -49,23 +48,21 @@ static void collect(const sgio_nrrd *nrrd, segment_keys *all)
 
 static void parse_colour(const char *text, size_t index, double colour[3])
 {
-    char extra;
-    sgio_colour_palette(index, colour);
     double found[3];
-    if (!text || sscanf(text, "%lf %lf %lf %c", &found[0], &found[1], &found[2], &extra) != 3)
-        return;
+    sgio_colour_palette(index, colour);
     for (int c = 0; c < 3; c++)
-        if (!(found[c] >= 0 && found[c] <= 1)) return;
+        if (!text || !sgio_take_double(&text, &found[c]) || !(found[c] >= 0 && found[c] <= 1))
+            return;
+    if (!sgio_text_ends(text)) return;
     memcpy(colour, found, sizeof found);
 }
 
 /* A whole number in [low, high], `absent` when there is no text; -1 for anything else. */
 static long parse_integer(const char *text, long low, long high, long absent)
 {
-    char *end;
+    int64_t value;
     if (!text) return absent;
-    long value = strtol(text, &end, 10);
-    return end == text || *end || value < low || value > high ? -1 : value;
+    return sgio_whole_integer(text, low, high, &value) ? (long)value : -1;
 }
 
 /* "key:value|key:value|": the terminology goes to its own field, all else is kept as it is. */

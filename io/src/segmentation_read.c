@@ -2,6 +2,7 @@
 
 #include "formats.h"
 #include "io_status.h"
+#include "volume_formats.h"
 
 #include <string.h>
 #include <sys/stat.h>
@@ -77,7 +78,7 @@ static sgio_status read_as_volume(const char *path, const sgio_segmentation_read
                                        .warn_user = options->warn_user,
                                        .progress = options->progress,
                                        .progress_user = options->progress_user};
-    sgio_status status = sgio_volume_read(path, &reading, &volume);
+    sgio_status status = sgio_volume_load(path, &reading, &volume);
     if (status != SGIO_OK) return status;
     status = take_volume(&volume, path, out);
     sgio_volume_clear(&volume);

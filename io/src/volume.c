@@ -43,11 +43,21 @@ static sgio_status read_any(const char *path, const sgio_read_options *options, 
     return sgio_fail(SGIO_UNREADABLE, "%s: a %s file holds no volume", path, format->name);
 }
 
-sgio_status sgio_volume_read(const char *path, const sgio_read_options *options, sgio_volume *out)
+static const sgio_read_options defaults;
+
+sgio_status sgio_volume_load(const char *path, const sgio_read_options *options, sgio_volume *out)
 {
-    static const sgio_read_options defaults;
     memset(out, 0, sizeof *out);
     sgio_status status = read_any(path, options ? options : &defaults, out);
+    if (status != SGIO_OK) sgio_volume_clear(out);
+    return status;
+}
+
+sgio_status sgio_volume_read(const char *path, const sgio_read_options *options, sgio_volume *out)
+{
+    sgio_status status = sgio_volume_load(path, options, out);
+    if (status != SGIO_OK) return status;
+    status = sgio_check_values(path, options ? options : &defaults, out);
     if (status != SGIO_OK) sgio_volume_clear(out);
     return status;
 }

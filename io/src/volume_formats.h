@@ -24,9 +24,25 @@ sgio_status sgio_read_pictures(const char *path, const sgio_read_options *option
 /* SGIO_UNREADABLE when the matrix has NaN, a zero column, or parallel columns. */
 sgio_status sgio_check_geometry(const char *path, const sgio_geometry *geometry);
 
+/* sgio_volume_read without sgio_check_values: for label maps, which may be empty. */
+sgio_status sgio_volume_load(const char *path, const sgio_read_options *options, sgio_volume *out);
+
+/* SGIO_UNREADABLE when no voxel is a number; a warning when all are the same. */
+sgio_status sgio_check_values(const char *path, const sgio_read_options *options,
+                              const sgio_volume *volume);
+
 /* Gives an axis of one voxel that came without a direction (2-D pictures) the unit normal of the
- * other two, or its own unit vector when these are missing too. */
-void sgio_complete_geometry(sgio_geometry *geometry);
+ * other two, or its own unit vector when these are missing too. The axes completed, as bits. */
+int sgio_complete_geometry(sgio_geometry *geometry);
+
+/* Where bits of `axes` are set, the file at `path` gave no spacing and 1 mm was taken: sets
+ * out->spacing_assumed and warns. */
+void sgio_say_assumed(const char *path, int axes, const sgio_read_options *options,
+                      sgio_volume *out);
+
+/* The file names another unit of length than the millimetre: says so, marks lengths as a guess. */
+void sgio_say_unit(const char *path, const char *unit, const sgio_read_options *options,
+                   sgio_volume *out);
 
 /* 1 when `path` ends in `suffix`, whatever the case of the letters. */
 int sgio_has_suffix(const char *path, const char *suffix);

@@ -62,6 +62,8 @@ sgio_status sgio_read_meta(const char *path, const sgio_read_options *options, s
     if (status != SGIO_OK) return status;
     out->geometry = header.geometry;
     out->channels = header.channels;
+    sgio_say_assumed(path, header.spacing_assumed, options, out);
+    sgio_say_unit(path, header.unit, options, out);
     if (strcmp(header.data_file, "LOCAL") == 0 || strcmp(header.data_file, "Local") == 0)
         return read_voxels(path, &header, header.header_bytes, options, out);
     return read_detached(path, &header, options, out);

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { MOST_EXTENSION_BYTES = 64 << 20 }; /* behind the header proper */
+
 static sgio_status read_header(const char *path, sgio_nifti_header *header)
 {
     unsigned char bytes[SGIO_NIFTI_2_BYTES];
@@ -14,6 +16,9 @@ static sgio_status read_header(const char *path, sgio_nifti_header *header)
     if (status != SGIO_OK) return status;
     status = sgio_source_read_some(source, bytes, sizeof bytes, &size);
     if (status == SGIO_OK) status = sgio_nifti_parse(path, bytes, size, header);
+    /* The voxels of a pair are in another stream. */
+    if (status == SGIO_OK && !header->single_file)
+        status = sgio_source_drain(source, MOST_EXTENSION_BYTES);
     sgio_source_close(source);
     return status;
 }
@@ -56,19 +61,29 @@ static sgio_status read_pair(const char *header_path, const sgio_nifti_header *h
     return status;
 }
 
+static void warn_about_transform(const char *path, const sgio_nifti_header *header,
+                                 const sgio_read_options *options)
+{
+    if (header->transform == SGIO_NIFTI_NONE)
+        sgio_warn(options->warn, options->warn_user,
+                  "%s does not say how it lies in the patient (no sform, no qform): axes R to L, "
+                  "A to P, I to S are assumed, as ITK and 3D Slicer do; other programs flip it",
+                  path);
+    if (header->sform_unusable)
+        sgio_warn(options->warn, options->warn_user,
+                  "%s: its sform gives one axis no direction; the qform is taken", path);
+}
+
 static sgio_status read_files(const char *path, const sgio_read_options *options, sgio_volume *out)
 {
     sgio_nifti_header header;
     sgio_status status = read_header(path, &header);
     if (status == SGIO_OK) status = sgio_check_geometry(path, &header.geometry);
     if (status != SGIO_OK) return status;
-    if (header.transform == SGIO_NIFTI_NONE)
-        sgio_warn(options->warn, options->warn_user,
-                  "%s does not say how it lies in the patient (no sform, no qform): axes R to L, "
-                  "P to A, I to S are assumed",
-                  path);
+    warn_about_transform(path, &header, options);
+    sgio_say_assumed(path, header.spacing_assumed, options, out);
     out->geometry = header.geometry;
-    out->channels = 1;
+    out->channels = header.channels;
     out->rescaled = header.format.slope != 1 || header.format.intercept != 0;
     if (header.single_file) return read_voxels(path, &header, options, out);
     if (is_pair_member(path, ".hdr", ".hdr.gz")) return read_pair(path, &header, options, out);

@@ -15,8 +15,10 @@ static sgio_status read_channels(const char *path, const sgio_nrrd *header, int 
         if (axis == 0 && size == 3 && (!strcmp(kind, "rgb-color") || !strcmp(kind, "3-color")))
             *channels = 3;
         else
-            return sgio_fail(SGIO_UNREADABLE, "%s: %lld values per voxel (axis %d, %s), wanted one",
-                             path, (long long)size, axis, *kind ? kind : "not spatial");
+            return sgio_fail(SGIO_UNREADABLE,
+                             "%s: its axis %d (%s) holds %lld volumes or values per voxel, wanted "
+                             "one 3-D volume; extract the wanted one first",
+                             path, axis, *kind ? kind : "no direction in space", (long long)size);
     }
     return SGIO_OK;
 }
@@ -25,10 +27,14 @@ static sgio_status read_volume(const char *path, const sgio_nrrd *header,
                                const sgio_read_options *options, sgio_volume *out)
 {
     sgio_source *source = NULL;
+    int assumed = 0;
     const sgio_voxel_format format = {header->raw, header->swap, 1, 0};
     sgio_status status = read_channels(path, header, &out->channels);
-    if (status == SGIO_OK) status = sgio_nrrd_geometry(path, header, &out->geometry);
-    if (status == SGIO_OK) status = sgio_nrrd_open_data(path, header, &source);
+    if (status == SGIO_OK) status = sgio_nrrd_geometry(path, header, &out->geometry, &assumed);
+    if (status != SGIO_OK) return status;
+    sgio_say_assumed(path, assumed, options, out);
+    sgio_say_unit(path, header->unit, options, out);
+    status = sgio_nrrd_open_data(path, header, &source);
     if (status == SGIO_OK) status = sgio_voxels_read(source, path, &format, options, out);
     sgio_source_close(source);
     return status;

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_PIXELS = 1 << 28 };
+enum { MOST_PIXELS = 1 << 28, ALL_AXES = 7 };
 
 static sgio_status read_by_content(const char *path, sgio_picture *picture, void *pixels)
 {
@@ -223,8 +223,6 @@ static void warn_about_gaps(const char *path, const numbered_list *list,
                             const sgio_read_options *options)
 {
     long span = list->items[list->count - 1].number - list->items[0].number + 1;
-    sgio_warn(options->warn, options->warn_user,
-              "%s: pictures carry no geometry, spacing 1 mm is assumed", path);
     if (span != (long)list->count)
         sgio_warn(options->warn, options->warn_user,
                   "%s: %zu pictures for the numbers %ld to %ld; the missing ones are not filled",
@@ -254,7 +252,10 @@ sgio_status sgio_read_pictures(const char *path, const sgio_read_options *option
     free(directory);
     if (status == SGIO_OK) status = check_series(path, &list);
     if (status == SGIO_OK) status = read_stack(&list, options, out);
-    if (status == SGIO_OK) warn_about_gaps(path, &list, options);
+    if (status == SGIO_OK) {
+        sgio_say_assumed(path, ALL_AXES, options, out);
+        warn_about_gaps(path, &list, options);
+    }
     free_list(&list);
     return status;
 }
@@ -262,10 +263,10 @@ sgio_status sgio_read_pictures(const char *path, const sgio_read_options *option
 sgio_status sgio_read_picture(const char *path, const sgio_read_options *options, sgio_volume *out)
 {
     sgio_picture picture;
-    (void)options;
     sgio_status status = sgio_picture_read(path, &picture, NULL);
     if (status != SGIO_OK) return status;
     set_picture_geometry(&picture, 1, out);
+    sgio_say_assumed(path, ALL_AXES, options, out);
     status = sgio_volume_allocate(out, path);
     return status == SGIO_OK ? sgio_picture_read(path, &picture, out->data) : status;
 }

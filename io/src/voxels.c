@@ -1,6 +1,7 @@
 #include "voxels.h"
 
 #include "io_status.h"
+#include "memory_available.h"
 
 #include <float.h>
 #include <math.h>
@@ -250,6 +251,7 @@ sgio_status sgio_volume_allocate(sgio_volume *volume, const char *path)
     uint64_t bytes = 0;
     sgio_status status =
         sgio_voxels_bytes(path, volume->geometry.size, volume->channels, (int)volume->type, &bytes);
+    if (status == SGIO_OK) status = sgio_memory_expect(bytes, path);
     if (status != SGIO_OK) return status;
     volume->data = malloc((size_t)bytes);
     return volume->data ? SGIO_OK : sgio_fail_memory((size_t)bytes, path);

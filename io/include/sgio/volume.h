@@ -53,16 +53,18 @@ typedef struct sgio_read_options {
 /* Reads the volume at `path`:
  *  - a NIfTI-1/2 (.nii, .hdr/.img, also .gz), NRRD (.nrrd, .nhdr), MetaImage (.mha, .mhd), PNG or
  *    JPEG file. The sform of a NIfTI is used when coded, shear included, else the qform; with
- *    neither, axes are assumed as nibabel does, with a warning. Pictures have spacing 1, z = 0;
+ *    neither, axes are assumed as ITK does, with a warning; its lengths are converted to
+ *    millimetres. Pictures have spacing 1, z = 0. Spacings that are assumed are warned about;
  *  - a DICOM directory (with its subdirectories), a DICOMDIR, or one file of a series, which stands
  *    for the volume that it belongs to. Order and step come from the positions alone. Values are
  *    stored * slope + intercept, slice by slice; MONOCHROME1 is not inverted;
  *  - a directory of numbered PNG/JPEG pictures, or a pattern for some of them (dir/a_%03d.png).
  *
  * The type is the file's, or the smallest that holds scaled values. Refused with a sentence: more
- * than three dimensions, complex values, colour but in pictures and single-frame DICOM, multi-frame
- * DICOM, geometry that is not finite or is singular, truncated or corrupt files, sizes that the
- * file cannot hold.
+ * than three dimensions, complex values, colour but RGB in pictures, NIfTI, NRRD, MetaImage and
+ * single-frame DICOM, multi-frame DICOM, geometry that is not finite or is singular, truncated or
+ * corrupt files (compressed data are read to their checksum), sizes that the file or the memory
+ * cannot hold, volumes without a finite value. A constant volume is warned about.
  *
  * `options` may be NULL. On success *out is to be released with sgio_volume_clear; on failure it is
  * zeroed. Errors: SGIO_UNREADABLE with a sentence that names the file, SGIO_OUT_OF_MEMORY,

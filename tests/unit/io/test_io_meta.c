@@ -107,10 +107,40 @@ static void test_refuses(void **state)
                    "MET_STRING");
     expect_refused("NDims = 3\nDimSize = 3 4 2\nElementType = MET_UCHAR\nElementSpacing = 1 nan 1\n"
                    "ElementDataFile = LOCAL\n",
-                   "not a number");
+                   "1 nan 1");
+    expect_refused(
+        "NDims = 3\nDimSize = 3 4 2\nElementType = MET_UCHAR\nElementSpacing = 1,5 1,5 1\n"
+        "ElementDataFile = LOCAL\n",
+        "1,5 1,5 1");
+    expect_refused("NDims = 3D\n", "3D dimensions");
+    expect_refused(HEAD "HeaderSize = 12bytes\nElementDataFile = LOCAL\n", "12bytes");
     expect_refused("NDims = 3\nDimSize = 3 4 2\nElementType = MET_UCHAR\nElementSpacing = 1 0 1\n"
                    "ElementDataFile = LOCAL\n",
                    "zero");
+}
+
+static void test_spacing_is_element_size_or_assumed(void **state)
+{
+    (void)state;
+    save("a.mha", "NDims = 3\nDimSize = 3 4 2\nElementType = MET_UCHAR\nElementDataFile = LOCAL\n",
+         ramp, VOXELS);
+    assert_int_equal(load("a.mha"), SGIO_OK);
+    assert_true(volume.geometry.matrix[2][2] == 1);
+    assert_int_equal(volume.spacing_assumed, 1);
+    save("a.mha",
+         "NDims = 3\nDimSize = 3 4 2\nElementType = MET_UCHAR\nElementSize = 2 3 4\n"
+         "ElementDataFile = LOCAL\n",
+         ramp, VOXELS);
+    assert_int_equal(load("a.mha"), SGIO_OK);
+    assert_true(volume.geometry.matrix[2][2] == 4);
+    assert_int_equal(volume.spacing_assumed, 0);
+    save("a.mha",
+         "NDims = 3\nDimSize = 3 4 2\nElementType = MET_UCHAR\nElementSpacing = 5 6 7\n"
+         "ElementSize = 2 3 4\nDistanceUnits = um\nElementDataFile = LOCAL\n",
+         ramp, VOXELS);
+    assert_int_equal(load("a.mha"), SGIO_OK);
+    assert_true(volume.geometry.matrix[2][2] == 7);
+    assert_int_equal(volume.spacing_assumed, 1);
 }
 
 static int open_ramp(void **state)
@@ -125,7 +155,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_local),    cmocka_unit_test(test_compressed),
         cmocka_unit_test(test_detached), cmocka_unit_test(test_big_endian),
-        cmocka_unit_test(test_refuses),
+        cmocka_unit_test(test_refuses),  cmocka_unit_test(test_spacing_is_element_size_or_assumed),
     };
     return cmocka_run_group_tests(tests, open_ramp, close_scratch);
 }

@@ -129,14 +129,94 @@ static void test_no_transform_is_told(void **state)
 {
     int warnings = 0;
     const sgio_read_options options = {.warn = count_warning, .warn_user = &warnings};
-    static const double lps[3][4] = {{0.5, 0, 0, -0.5}, {0, -0.75, 0, 1.125}, {0, 0, 3, -1.5}};
+    /* ITK 5.4's reading of such a file (SimpleITK 2.5): unit directions in LPS, origin 0; a
+     * negative pixdim turns its axis round. */
+    static const double lps[3][4] = {{0.5, 0, 0, 0}, {0, 0.75, 0, 0}, {0, 0, 3, 0}};
+    static const double turned[3][4] = {{0.5, 0, 0, 0}, {0, -0.75, 0, 0}, {0, 0, 3, 0}};
     (void)state;
     nifti file = make(0);
+    put_float(&file, 268, 10); /* without a code these mean nothing */
+    put_float(&file, 280, 7);
     save("a.nii", &file);
     sgio_volume_clear(&volume);
     assert_int_equal(sgio_volume_read(scratch_path("a.nii"), &options, &volume), SGIO_OK);
     expect_matrix(lps);
+    assert_int_equal(volume.spacing_assumed, 0);
     assert_int_equal(warnings, 1);
+    put_float(&file, 84, -0.75f);
+    save("a.nii", &file);
+    assert_int_equal(load("a.nii"), SGIO_OK);
+    expect_matrix(turned);
+}
+
+/* xyzt_units: metre, micrometre; the bits of time do not matter, unknown values mean millimetres.
+ */
+static void test_lengths_become_millimetres(void **state)
+{
+    static const struct {
+        unsigned char units;
+        double mm;
+    } cases[] = {{0, 1},        {1, 1000},  {2, 1},         {3, 1e-3},
+                 {8 + 1, 1000}, {8 + 2, 1}, {16 + 3, 1e-3}, {5, 1}};
+    static const float rows[12] = {0.5f, 0, 0, -10, 0, 0.75f, 0, 20, 0, 0, 3, 30};
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        for (int form = 0; form < 3; form++) {
+            nifti file = make(0);
+            file.bytes[123] = cases[i].units;
+            if (form == 1) set_sform(&file, rows);
+            if (form == 2) put16(&file, 252, 1);
+            if (form == 2) put_float(&file, 276, 30);
+            save("a.nii", &file);
+            assert_int_equal(load("a.nii"), SGIO_OK);
+            const double(*m)[4] = volume.geometry.matrix;
+            assert_true(fabs(fabs(m[0][0]) / (0.5 * cases[i].mm) - 1) < 1e-6);
+            assert_true(fabs(m[2][2] / (3 * cases[i].mm) - 1) < 1e-6);
+            assert_true(fabs(m[2][3] - (form ? 30 * cases[i].mm : 0)) < 1e-6);
+        }
+}
+
+static void test_a_missing_spacing_is_said(void **state)
+{
+    static const float flat[12] = {0.5f, 0, 0, 0, 0, 0.75f, 0, 0, 0, 0, 0, 0};
+    static const float zero[12] = {0.5f, 0, 0, 0, 0, 0, 0, 0, 0, 0, 3, 0};
+    (void)state;
+    for (int form = 0; form < 2; form++) {
+        nifti file = make(0);
+        if (form) put16(&file, 252, 1);
+        put_float(&file, 84, 0);
+        save("a.nii", &file);
+        assert_int_equal(load("a.nii"), SGIO_OK);
+        assert_true(fabs(volume.geometry.matrix[1][1]) == 1);
+        assert_int_equal(volume.spacing_assumed, 1);
+    }
+    nifti file = make(0); /* one slice without a thickness */
+    put16(&file, 46, 1);
+    set_sform(&file, flat);
+    save("a.nii", &file);
+    assert_int_equal(load("a.nii"), SGIO_OK);
+    assert_true(fabs(volume.geometry.matrix[2][2]) == 1);
+    assert_int_equal(volume.spacing_assumed, 1);
+    file = make(0); /* a bad sform beside a good qform */
+    set_sform(&file, zero);
+    put16(&file, 252, 1);
+    save("a.nii", &file);
+    assert_int_equal(load("a.nii"), SGIO_OK);
+    assert_true(fabs(volume.geometry.matrix[1][1] + 0.75) < 1e-6);
+    assert_int_equal(volume.spacing_assumed, 0);
+}
+
+static void test_rgb_colour(void **state)
+{
+    (void)state;
+    nifti file = make(0);
+    put16(&file, 70, 128);
+    put16(&file, 42, 2); /* 2 x 4 x 2 voxels of 3 bytes are the ramp's 48 bytes */
+    save("rgb.nii", &file);
+    assert_int_equal(load("rgb.nii"), SGIO_OK);
+    assert_int_equal(volume.channels, 3);
+    assert_int_equal(volume.type, SGIO_U8);
+    assert_memory_equal(volume.data, file.bytes + OFFSET, VOXELS * 2);
 }
 
 static void test_byte_orders_and_gzip(void **state)
@@ -229,9 +309,9 @@ static void test_refuses_contents(void **state)
     save("complex.nii", &file);
     expect_file_refused("complex.nii", "complex64");
     file = make(0);
-    put16(&file, 70, 128);
-    save("rgb.nii", &file);
-    expect_file_refused("rgb.nii", "RGB");
+    put16(&file, 70, 2304);
+    save("rgba.nii", &file);
+    expect_file_refused("rgba.nii", "convert it to one number per voxel");
     file = make(0);
     memset(file.bytes + 344, 0, 4);
     save("analyze.nii", &file);
@@ -261,7 +341,7 @@ static void test_refuses_damage(void **state)
     (void)state;
     nifti file = make(0);
     write_file("empty.nii", "", 0);
-    expect_file_refused("empty.nii", "too short");
+    expect_file_refused("empty.nii", "empty");
     write_file("text.nii.gz", "hello", 5);
     expect_file_refused("text.nii.gz", "too short");
     write_file("short.nii", file.bytes, sizeof file.bytes - 1);
@@ -304,6 +384,9 @@ int main(void)
         cmocka_unit_test(test_sheared_sform),
         cmocka_unit_test(test_qform),
         cmocka_unit_test(test_no_transform_is_told),
+        cmocka_unit_test(test_lengths_become_millimetres),
+        cmocka_unit_test(test_a_missing_spacing_is_said),
+        cmocka_unit_test(test_rgb_colour),
         cmocka_unit_test(test_byte_orders_and_gzip),
         cmocka_unit_test(test_pair),
         cmocka_unit_test(test_scaling),

@@ -156,7 +156,10 @@ static void test_refuses(void **state)
     expect_refused("dimension: 4\nsizes: 2 3 4 1\ntype: uint8\nencoding: raw\n"
                    "space: left-posterior-superior\n"
                    "space directions: none (1,0,0) (0,1,0) (0,0,1)\n",
-                   "2 values per voxel");
+                   "axis 0 (no direction in space) holds 2 volumes or values per voxel");
+    expect_refused("dimension: 4\nsizes: 3 4 2 1\ntype: uint8\nencoding: raw\n"
+                   "kinds: domain domain list domain\n",
+                   "extract the wanted one first");
     expect_refused(SIZES "encoding: bzip2\n", "bzip2");
     expect_refused(SIZES "encoding: raw\nspace: left-posterior-superior-time\n", "space");
     expect_refused("dimension: 3\nsizes: 3 4 3\ntype: uint8\nencoding: raw\n", "truncated");
@@ -172,7 +175,12 @@ static void test_refuses(void **state)
     expect_refused("no colon here\n", "colon");
     expect_refused(SIZES "encoding: raw\nspace: LPS\n"
                          "space directions: (nan,0,0) (0,1,0) (0,0,1)\n",
-                   "not a number");
+                   "(nan,0,0)");
+    expect_refused(SIZES "encoding: raw\nspacings: 0,5 0,5 2\n", "0,5 0,5 2");
+    expect_refused("dimension: 3x\n", "dimension");
+    expect_refused("dimension: 3\nsizes: 3 4 99999999999999999999\n", "sizes");
+    expect_refused(SIZES "encoding: raw\nspacings: 0x1 1 1\n", "0x1");
+    expect_refused(SIZES "encoding: raw\nbyte skip: 1e3\n", "byte skip");
     expect_refused(SIZES "encoding: raw\nspace: LPS\nspace directions: (0,0,0) (0,1,0) (0,0,1)\n",
                    "zero");
 }
@@ -188,6 +196,49 @@ static void test_refuses_other_files(void **state)
     expect_file_refused("note.txt", "not a volume");
 }
 
+static void keep_sentence(void *user, const char *sentence)
+{
+    snprintf(user, 512, "%s", sentence);
+}
+
+static void expect_said(const char *name, int assumed, const char *part)
+{
+    char said[512] = "";
+    const sgio_read_options options = {.warn = keep_sentence, .warn_user = said};
+    sgio_volume_clear(&volume);
+    assert_int_equal(sgio_volume_read(scratch_path(name), &options, &volume), SGIO_OK);
+    assert_int_equal(volume.spacing_assumed, assumed);
+    assert_true(*part ? holds(said, part) : said[0] == '\0');
+}
+
+static void test_a_missing_spacing_is_said(void **state)
+{
+    (void)state;
+    save_ramp("a.nrrd", SIZES "encoding: raw\n");
+    expect_said("a.nrrd", 1, "gives no spacing: 1 mm is assumed");
+    save_ramp("a.nrrd", SIZES "encoding: raw\nspacings: 0.5 nan 2\n");
+    expect_said("a.nrrd", 1, "gives no spacing along j: 1 mm");
+    save_ramp("a.nrrd", SIZES "encoding: raw\nspacings: 0.5 0.5 2\n");
+    expect_said("a.nrrd", 0, "");
+    save_ramp("a.nrrd", SIZES "encoding: raw\nspace: left-posterior-superior\n" GRID);
+    expect_said("a.nrrd", 0, "");
+    save_ramp("flat.nrrd", "dimension: 2\nsizes: 6 4\ntype: uint8\nencoding: raw\nspacings: 2 2\n");
+    expect_said("flat.nrrd", 1, "gives no spacing along k");
+}
+
+static void test_other_units_are_said(void **state)
+{
+    (void)state;
+    save_ramp("a.nrrd", SIZES "encoding: raw\nspace: left-posterior-superior\n" GRID
+                              "space units: \"um\" \"um\" \"um\"\n");
+    expect_said("a.nrrd", 1, "\"um\"; they are read as millimetres");
+    save_ramp("a.nrrd", SIZES "encoding: raw\nspacings: 1 1 1\nunits: \"mm\" \"mm\" \"cm\"\n");
+    expect_said("a.nrrd", 1, "\"cm\"");
+    save_ramp("a.nrrd", SIZES "encoding: raw\nspace: left-posterior-superior\n" GRID
+                              "space units: \"mm\" \"mm\" \"mm\"\n");
+    expect_said("a.nrrd", 0, "");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -197,6 +248,8 @@ int main(void)
         cmocka_unit_test(test_gzip),
         cmocka_unit_test(test_detached_with_skips),
         cmocka_unit_test(test_axis_of_one),
+        cmocka_unit_test(test_a_missing_spacing_is_said),
+        cmocka_unit_test(test_other_units_are_said),
         cmocka_unit_test(test_refuses),
         cmocka_unit_test(test_refuses_other_files),
     };

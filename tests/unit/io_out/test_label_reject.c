@@ -204,7 +204,7 @@ static void bad_files_are_refused_with_the_reason(void **state)
         {U8_3D "sizes: 4000000000 4000000000 4000000000\n", "not credible"},
         {U8_3D "sizes: 2 2 1\nspace directions: (1,0,0) (2,0,0) (0,0,1)\n", "plane"},
         {U8_3D "sizes: 2 2 1\nspace directions: (0,0,0) (0,1,0) (0,0,1)\n", "zero"},
-        {U8_3D "sizes: 2 2 1\nspace directions: (nan,0,0) (0,1,0) (0,0,1)\n", "not a number"},
+        {U8_3D "sizes: 2 2 1\nspace directions: (nan,0,0) (0,1,0) (0,0,1)\n", "(nan,0,0)"},
         {U8_3D "sizes: 2 2 1\nspace directions: (1,0,0) none (0,0,1)\n", "direction"},
         {U8_3D "sizes: 2 2 1\nspace origin: (1,2)\n", "origin"},
         {U8_3D "sizes: 2 2 1\nspace: sideways\n", "sideways"},

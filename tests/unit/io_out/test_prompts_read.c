@@ -178,7 +178,7 @@ static void bad_markups_are_refused_with_the_reason(void **state)
     static const struct {
         const char *text, *reason;
     } cases[] = {
-        {"", "line"},
+        {"", "empty"},
         {"[]", "markups"},
         {"{\"markups\": 3}", "markups"},
         {"{\"markups\": [], \"markups\": []}", "duplicate"},
