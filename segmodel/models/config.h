@@ -2,25 +2,9 @@
 #ifndef SEGMODEL_MODELS_CONFIG_H
 #define SEGMODEL_MODELS_CONFIG_H
 
-#include "core/status.h"
+#include "models/protocol.h"
 
-#include <stdbool.h>
-
-typedef enum sgm_encoder_kind {
-    SGM_ENCODER_VIT,      /* SAM, MedSAM */
-    SGM_ENCODER_TINY_VIT, /* MobileSAM, LiteMedSAM, models trained here */
-    SGM_ENCODER_SAMUS,
-    SGM_ENCODER_SAMIHS
-} sgm_encoder_kind;
-
-/* How an 8-bit image becomes the encoder's input, and a mask comes back: predict/picture/preprocess.c. */
-typedef enum sgm_protocol {
-    SGM_PROTOCOL_SAM,         /* longest side, antialiased bilinear, mean and deviation, pad */
-    SGM_PROTOCOL_MEDSAM,      /* square, cubic, min-max; sigmoid before the upsampling */
-    SGM_PROTOCOL_LITE_MEDSAM, /* longest side, area means, min-max, pad */
-    SGM_PROTOCOL_SAMUS,       /* grey, square, antialiased bilinear, / 255 */
-    SGM_PROTOCOL_SAMIHS       /* grey, percentiles, square, bilinear, min-max */
-} sgm_protocol;
+typedef struct sgm_family sgm_family; /* family.h */
 
 typedef struct sgm_vit_config {
     int embed_dim, depth, heads;
@@ -56,22 +40,28 @@ typedef struct sgm_decoder_config {
 
 typedef struct sgm_model_config {
     char variant[32];
-    sgm_encoder_kind encoder;
-    sgm_protocol protocol;
+    const sgm_family *family;
+    const sgm_protocol *protocol;
     int image_size; /* side of the encoder's input, pixels */
     int grid;       /* side of the embedding */
     sgm_vit_config vit;
     sgm_tiny_vit_config tiny;
     sgm_decoder_config decoder;
+    int classes; /* it is prompted by a class of that many; 0: by places */
+    int own[8];  /* numbers of families that the structs above do not serve */
 } sgm_model_config;
 
 /* Are the numbers a network that can be built, within sane bounds? SGM_BAD_MODEL says which one is
  * not. Also derives `grid`. Numbers may come from a file, so nothing is taken for granted. */
 sgm_status sgm_config_check(sgm_model_config *config);
 
-/* Rows of the embedding, each of `grid` places with decoder.dim channels: grid, and with high_res
- * three times as many after them (models.h). */
-int sgm_config_embedding_rows(const sgm_model_config *config);
+/* For checks: SGM_BAD_MODEL that says `key` cannot be `value`; and only if it is not in
+ * [low, high]. */
+sgm_status sgm_config_refuse(const char *key, int value);
+sgm_status sgm_config_within(const char *key, int value, int low, int high);
+
+/* Floats of all features of a picture together (family.h). */
+size_t sgm_config_embedding_count(const sgm_model_config *config);
 
 /* Architectures outside the table of registry.h (models trained here) as text for the metadata:
  * "tiny_vit protocol=sam image=256 dims=48,96,128,192 ...". Both directions; parsing checks. */

@@ -1,22 +1,25 @@
-/* The networks. Every function emits nodes into net->graph and returns the result, NULL once the
- * graph has an error (sgm_graph_status tells). The same functions serve inference and training. */
+/* The stages of a network. Every function emits nodes into net->graph and returns the result, NULL
+ * once the graph has an error (sgm_graph_status tells). The same functions serve inference and
+ * training. Which network it is, config->family says (family.h). */
 #ifndef SEGMODEL_MODELS_MODELS_H
 #define SEGMODEL_MODELS_MODELS_H
 
+#include "checkpoint/checkpoint.h"
 #include "models/config.h"
 #include "models/net.h"
 
-/* image[B, S, S, 3], preprocessed -> embedding[B, grid, grid, dim].
- * With decoder.high_res, [B, 4 grid, grid, dim]: below the embedding's rows lie the features that
- * the decoder's upsampling adds, [B, 2 grid, 2 grid, dim / 4] and [B, 4 grid, 4 grid, dim / 8], row
- * by row; one tensor, so that whoever keeps embeddings need not know. */
-sgm_node *sgm_encoder(sgm_net *net, const sgm_model_config *config, sgm_node *image);
+/* What the encoder makes of pictures: the embedding[B, grid, grid, dim], and after it what else the
+ * family's decoder reads; names and shapes are those of sgm_config_features (family.h). */
+typedef struct sgm_features {
+    int count;
+    sgm_node *node[8]; /* SGM_MAX_FEATURES; each [B, rows, columns, channels] */
+} sgm_features;
 
-/* The families behind it. */
-sgm_node *sgm_sam_vit(sgm_net *net, const sgm_model_config *config, sgm_node *image);
-sgm_node *sgm_tiny_vit(sgm_net *net, const sgm_model_config *config, sgm_node *image);
-sgm_node *sgm_samus(sgm_net *net, const sgm_model_config *config, sgm_node *image);
-sgm_node *sgm_samihs(sgm_net *net, const sgm_model_config *config, sgm_node *image);
+/* image[B, S, S, 3], preprocessed. */
+sgm_features sgm_encode(const sgm_net *net, const sgm_model_config *config, sgm_node *image);
+
+/* The features of B pictures, `times` times one after the other: for `times` prompt sets each. */
+sgm_features sgm_features_repeat(sgm_graph *graph, const sgm_features *features, int times);
 
 /* Labels of prompt tokens, in the order of the embedding table. */
 typedef enum sgm_token {
@@ -27,6 +30,14 @@ typedef enum sgm_token {
     SGM_TOKEN_PADDING = 4     /* SAM's label -1: no position */
 } sgm_token;
 
+/* Prompts of B objects; what is not asked with is NULL. */
+typedef struct sgm_prompt_input {
+    sgm_node *coordinates; /* [B, N, 2]: x, y in [-1, 1] over the encoder's square input */
+    sgm_node *labels;      /* [B, N]: sgm_token (int32) */
+    sgm_node *mask;        /* [B, 4 grid, 4 grid, 1]: low-res logits */
+    sgm_node *classes;     /* [B]: index of the class (int32), for families prompted by class */
+} sgm_prompt_input;
+
 /* What prompts become. */
 typedef struct sgm_prompt_embedding {
     sgm_node *sparse;   /* [B, N, dim], or NULL when there are no tokens */
@@ -34,20 +45,36 @@ typedef struct sgm_prompt_embedding {
     sgm_node *position; /* [1, grid, grid, dim], encoding of the grid's places */
 } sgm_prompt_embedding;
 
-/* coordinates[B, N, 2]: x, y in [-1, 1] over the encoder's square input; labels[B, N]: sgm_token
- * (int32); both NULL for none. mask[B, 4 grid, 4 grid, 1]: low-res logits, or NULL. */
-sgm_prompt_embedding sgm_prompt_encoder(sgm_net *net, const sgm_model_config *config,
-                                        sgm_node *coordinates, sgm_node *labels, sgm_node *mask);
+sgm_prompt_embedding sgm_encode_prompt(const sgm_net *net, const sgm_model_config *config,
+                                       const sgm_prompt_input *input, const sgm_features *features);
 
 typedef struct sgm_decoder_output {
     sgm_node *low_res; /* [B, mask_tokens, 4 grid, 4 grid] logits */
     sgm_node *iou;     /* [B, mask_tokens] */
 } sgm_decoder_output;
 
-/* embedding[B | 1, rows, grid, dim], as from sgm_encoder: one embedding serves all B prompt sets.
- * `batch` is B (prompts may be empty, so it cannot always be read off them). */
-sgm_decoder_output sgm_mask_decoder(sgm_net *net, const sgm_model_config *config,
-                                    sgm_node *embedding, const sgm_prompt_embedding *prompt,
-                                    int64_t batch);
+/* Features of B pictures, or of one picture for all B prompt sets. `batch` is B (prompts may be
+ * empty, so it cannot always be read off them). */
+sgm_decoder_output sgm_decode(const sgm_net *net, const sgm_model_config *config,
+                              const sgm_features *features, const sgm_prompt_embedding *prompt,
+                              int64_t batch);
+
+/* ------------------------------------------------------------------- parts that families share */
+
+/* SAM's prompt encoder (prompt_encoder.c) under the scope "prompt_encoder"; it does not look at the
+ * features. */
+sgm_prompt_embedding sgm_sam_prompt(const sgm_net *net, const sgm_model_config *config,
+                                    const sgm_prompt_input *input, const sgm_features *features);
+
+/* SAM's mask decoder (mask_decoder.c) under the scope "mask_decoder". */
+sgm_decoder_output sgm_sam_decode(const sgm_net *net, const sgm_model_config *config,
+                                  const sgm_features *features, const sgm_prompt_embedding *prompt,
+                                  int64_t batch);
+
+/* mask_tokens as the file has them. */
+void sgm_sam_decoder_adopt(const sgm_checkpoint *file, sgm_decoder_config *decoder);
+/* SGM_BAD_MODEL names a number of config->decoder that cannot be. */
+sgm_status sgm_sam_decoder_check(const sgm_model_config *config);
+extern const sgm_decoder_config sgm_sam_decoder_numbers;
 
 #endif

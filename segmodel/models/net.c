@@ -3,10 +3,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { PREFIX_SIZE = 160 };
+enum { NAME_SIZE = 160 };
 
-#define FORMAT_PREFIX(text, format)                                                                \
-    char text[PREFIX_SIZE];                                                                        \
+#define FORMAT_NAME(text, format)                                                                  \
+    char text[NAME_SIZE];                                                                          \
     do {                                                                                           \
         va_list args_;                                                                             \
         va_start(args_, format);                                                                   \
@@ -19,61 +19,77 @@ int64_t sgm_net_channels(const sgm_node *x)
     return x && x->shape.ndim ? x->shape.dim[x->shape.ndim - 1] : 0;
 }
 
-sgm_node *sgm_net_tap(sgm_net *net, sgm_node *value, const char *stage_format, ...)
+sgm_net sgm_net_scope(const sgm_net *net, const char *name_format, ...)
+{
+    sgm_net scope = *net;
+    FORMAT_NAME(name, name_format);
+    int length = snprintf(scope.prefix, sizeof scope.prefix, "%s%s.", net->prefix, name);
+    if (length >= (int)sizeof scope.prefix)
+        sgm_graph_fail(net->graph,
+                       sgm_fail(SGM_INTERNAL, "the scope '%s%s' is too long", net->prefix, name));
+    return scope;
+}
+
+sgm_node *sgm_net_param(const sgm_net *net, sgm_shape shape, const char *name_format, ...)
+{
+    FORMAT_NAME(name, name_format);
+    return sgm_param(net->graph, shape, "%s%s", net->prefix, name);
+}
+
+sgm_node *sgm_net_tap(const sgm_net *net, sgm_node *value, const char *stage_format, ...)
 {
     if (!net->tap || !value) return value;
-    FORMAT_PREFIX(stage, stage_format);
+    FORMAT_NAME(stage, stage_format);
     net->tap(net->tap_user, stage, value);
     return value;
 }
 
-sgm_node *sgm_net_linear(sgm_net *net, sgm_node *x, int64_t out, const char *prefix_format, ...)
+sgm_node *sgm_net_linear(const sgm_net *net, sgm_node *x, int64_t out, const char *name_format, ...)
 {
     if (!x) return NULL;
-    FORMAT_PREFIX(prefix, prefix_format);
-    sgm_node *weight =
-        sgm_param(net->graph, SGM_SHAPE(out, sgm_net_channels(x)), "%s.weight", prefix);
-    sgm_node *bias = sgm_param(net->graph, SGM_SHAPE(out), "%s.bias", prefix);
+    FORMAT_NAME(name, name_format);
+    sgm_node *weight = sgm_net_param(net, SGM_SHAPE(out, sgm_net_channels(x)), "%s.weight", name);
+    sgm_node *bias = sgm_net_param(net, SGM_SHAPE(out), "%s.bias", name);
     return sgm_linear(net->graph, x, weight, bias);
 }
 
-sgm_node *sgm_net_norm(sgm_net *net, sgm_node *x, float eps, const char *prefix_format, ...)
+sgm_node *sgm_net_norm(const sgm_net *net, sgm_node *x, float eps, const char *name_format, ...)
 {
     if (!x) return NULL;
-    FORMAT_PREFIX(prefix, prefix_format);
+    FORMAT_NAME(name, name_format);
     sgm_shape channels = SGM_SHAPE(sgm_net_channels(x));
-    sgm_node *gamma = sgm_param(net->graph, channels, "%s.weight", prefix);
-    sgm_node *beta = sgm_param(net->graph, channels, "%s.bias", prefix);
+    sgm_node *gamma = sgm_net_param(net, channels, "%s.weight", name);
+    sgm_node *beta = sgm_net_param(net, channels, "%s.bias", name);
     return sgm_layernorm(net->graph, x, gamma, beta, eps);
 }
 
-sgm_node *sgm_net_conv(sgm_net *net, sgm_node *x, sgm_conv_spec spec, const char *prefix_format,
+sgm_node *sgm_net_conv(const sgm_net *net, sgm_node *x, sgm_conv_spec spec, const char *name_format,
                        ...)
 {
     if (!x) return NULL;
-    FORMAT_PREFIX(prefix, prefix_format);
+    FORMAT_NAME(name, name_format);
     int64_t in = sgm_net_channels(x);
-    sgm_node *weight = sgm_param(
-        net->graph, SGM_SHAPE(spec.out, spec.depthwise ? 1 : in, spec.kernel, spec.kernel),
-        "%s.weight", prefix);
+    sgm_shape shape = SGM_SHAPE(spec.out, spec.depthwise ? 1 : in, spec.kernel, spec.kernel);
+    sgm_node *weight = sgm_net_param(net, shape, "%s.weight", name);
     sgm_node *bias = NULL;
-    if (spec.bias) bias = sgm_param(net->graph, SGM_SHAPE(spec.out), "%s.bias", prefix);
+    if (spec.bias) bias = sgm_net_param(net, SGM_SHAPE(spec.out), "%s.bias", name);
     return sgm_conv2d(net->graph, x, weight, bias, spec.stride, spec.pad,
                       spec.depthwise ? (int)in : 1);
 }
 
-sgm_node *sgm_net_mlp(sgm_net *net, sgm_node *x, int64_t hidden, int64_t out, int layers,
-                      const char *prefix)
+sgm_node *sgm_net_mlp(const sgm_net *net, sgm_node *x, int64_t hidden, int64_t out, int layers,
+                      const char *name_format, ...)
 {
+    FORMAT_NAME(name, name_format);
     for (int i = 0; i < layers; i++) {
         bool last = i == layers - 1;
-        x = sgm_net_linear(net, x, last ? out : hidden, "%s.layers.%d", prefix, i);
+        x = sgm_net_linear(net, x, last ? out : hidden, "%s.layers.%d", name, i);
         if (!last) x = sgm_act_node(net->graph, x, SGM_ACT_RELU);
     }
     return x;
 }
 
-sgm_node *sgm_net_repeat(sgm_net *net, sgm_node *x, int64_t batch)
+sgm_node *sgm_net_repeat(const sgm_net *net, sgm_node *x, int64_t batch)
 {
     if (!x || x->shape.dim[0] == batch) return x;
     float *zeros = calloc((size_t)batch, sizeof *zeros);

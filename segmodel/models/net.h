@@ -1,6 +1,7 @@
 /* The vocabulary model code is written in: layers that find their weights by the checkpoint's
- * names. Each takes a printf format for the layer's prefix and appends ".weight", ".bias" and so on
- * itself, so a line of model code shows the name that a state dict shows. */
+ * names. Each takes a printf format for the layer's name within the scope it is called in and
+ * appends ".weight", ".bias" and so on itself, so a line of model code shows the name that a state
+ * dict shows. */
 #ifndef SEGMODEL_MODELS_NET_H
 #define SEGMODEL_MODELS_NET_H
 
@@ -12,23 +13,38 @@
  * [B, H, W, C] unless said otherwise. */
 typedef void (*sgm_tap_fn)(void *user, const char *stage, sgm_node *value);
 
+enum { SGM_SCOPE_SIZE = 128 };
+
+/* A place in a network: where its nodes go, and what stands before the names of its weights. Passed
+ * on to a part of the network as a scope (sgm_net_scope), so that a network can be a part of
+ * another one. */
 typedef struct sgm_net {
     sgm_graph *graph;
     sgm_tap_fn tap; /* may be NULL: only tests look inside */
     void *tap_user;
+    char prefix[SGM_SCOPE_SIZE]; /* "" or ends in '.' */
 } sgm_net;
 
+/* The scope of a part: names in it begin with net's prefix, the formatted name and a dot. A prefix
+ * that is too long is the graph's error. */
+sgm_net sgm_net_scope(const sgm_net *net, const char *name_format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* A weight of that name in the scope. */
+sgm_node *sgm_net_param(const sgm_net *net, sgm_shape shape, const char *name_format, ...)
+    __attribute__((format(printf, 3, 4)));
+
 /* Shows `value` to the tap and returns it. */
-sgm_node *sgm_net_tap(sgm_net *net, sgm_node *value, const char *stage_format, ...)
+sgm_node *sgm_net_tap(const sgm_net *net, sgm_node *value, const char *stage_format, ...)
     __attribute__((format(printf, 3, 4)));
 
 /* x[.., K] -> [.., out] */
-sgm_node *sgm_net_linear(sgm_net *net, sgm_node *x, int64_t out, const char *prefix_format, ...)
+sgm_node *sgm_net_linear(const sgm_net *net, sgm_node *x, int64_t out, const char *name_format, ...)
     __attribute__((format(printf, 4, 5)));
 
 /* Normalisation over the channels, which are the last axis: LayerNorm of tokens and LayerNorm2d of
  * feature maps alike. */
-sgm_node *sgm_net_norm(sgm_net *net, sgm_node *x, float eps, const char *prefix_format, ...)
+sgm_node *sgm_net_norm(const sgm_net *net, sgm_node *x, float eps, const char *name_format, ...)
     __attribute__((format(printf, 4, 5)));
 
 typedef struct sgm_conv_spec {
@@ -39,15 +55,15 @@ typedef struct sgm_conv_spec {
 } sgm_conv_spec;
 
 /* x[B, H, W, I] -> [B, H', W', out] */
-sgm_node *sgm_net_conv(sgm_net *net, sgm_node *x, sgm_conv_spec spec, const char *prefix_format,
+sgm_node *sgm_net_conv(const sgm_net *net, sgm_node *x, sgm_conv_spec spec, const char *name_format,
                        ...) __attribute__((format(printf, 4, 5)));
 
-/* MLP of linear layers <prefix>.layers.0 ... with ReLU between, as SAM's heads are made. */
-sgm_node *sgm_net_mlp(sgm_net *net, sgm_node *x, int64_t hidden, int64_t out, int layers,
-                      const char *prefix);
+/* MLP of linear layers <name>.layers.0 ... with ReLU between, as SAM's heads are made. */
+sgm_node *sgm_net_mlp(const sgm_net *net, sgm_node *x, int64_t hidden, int64_t out, int layers,
+                      const char *name_format, ...) __attribute__((format(printf, 6, 7)));
 
 /* Repeats x[1, ..] over `batch` (a broadcast sum with zeros, so its gradient is the sum). */
-sgm_node *sgm_net_repeat(sgm_net *net, sgm_node *x, int64_t batch);
+sgm_node *sgm_net_repeat(const sgm_net *net, sgm_node *x, int64_t batch);
 
 int64_t sgm_net_channels(const sgm_node *x);
 

@@ -6,20 +6,18 @@
 #include <stdlib.h>
 
 /* Rows in the order of sgm_token. */
-static sgm_node *token_table(sgm_net *net, int dim)
+static sgm_node *token_table(const sgm_net *net, int dim)
 {
     sgm_node *rows[5];
     for (int i = 0; i < 4; i++)
-        rows[i] = sgm_param(net->graph, SGM_SHAPE(1, dim),
-                            "prompt_encoder.point_embeddings.%d.weight", i);
-    rows[SGM_TOKEN_PADDING] =
-        sgm_param(net->graph, SGM_SHAPE(1, dim), "prompt_encoder.not_a_point_embed.weight");
+        rows[i] = sgm_net_param(net, SGM_SHAPE(1, dim), "point_embeddings.%d.weight", i);
+    rows[SGM_TOKEN_PADDING] = sgm_net_param(net, SGM_SHAPE(1, dim), "not_a_point_embed.weight");
     return sgm_concat(net->graph, 0, 5, rows);
 }
 
 /* A padding token has no place: its Fourier features are multiplied by 0. */
-static sgm_node *sparse_tokens(sgm_net *net, int dim, sgm_node *gaussian, sgm_node *coordinates,
-                               sgm_node *labels)
+static sgm_node *sparse_tokens(const sgm_net *net, int dim, sgm_node *gaussian,
+                               sgm_node *coordinates, sgm_node *labels)
 {
     static const float has_place[5] = {1, 1, 1, 1, 0};
     sgm_graph *g = net->graph;
@@ -30,7 +28,7 @@ static sgm_node *sparse_tokens(sgm_net *net, int dim, sgm_node *gaussian, sgm_no
 }
 
 /* Fourier features of the cell centres of a grid over [-1, 1] x [-1, 1]. */
-static sgm_node *grid_positions(sgm_net *net, int grid, int dim, sgm_node *gaussian)
+static sgm_node *grid_positions(const sgm_net *net, int grid, int dim, sgm_node *gaussian)
 {
     float *centres = malloc((size_t)grid * (size_t)grid * 2 * sizeof *centres);
     if (!centres)
@@ -47,9 +45,9 @@ static sgm_node *grid_positions(sgm_net *net, int grid, int dim, sgm_node *gauss
 }
 
 /* mask[B, 4 grid, 4 grid, 1] -> [B, grid, grid, dim] */
-static sgm_node *embed_mask(sgm_net *net, int dim, sgm_node *mask)
+static sgm_node *embed_mask(const sgm_net *net, int dim, sgm_node *mask)
 {
-    const char *p = "prompt_encoder.mask_downscaling";
+    const char *p = "mask_downscaling";
     sgm_conv_spec halve = {.out = 4, .kernel = 2, .stride = 2, .bias = true};
     sgm_node *x = sgm_net_conv(net, mask, halve, "%s.0", p);
     x = sgm_act_node(net->graph, sgm_net_norm(net, x, 1e-6f, "%s.1", p), SGM_ACT_GELU);
@@ -61,22 +59,24 @@ static sgm_node *embed_mask(sgm_net *net, int dim, sgm_node *mask)
 }
 
 /* Without a mask: one learned vector everywhere, [1, 1, 1, dim]. */
-static sgm_node *no_mask(sgm_net *net, int dim)
+static sgm_node *no_mask(const sgm_net *net, int dim)
 {
-    sgm_node *vector =
-        sgm_param(net->graph, SGM_SHAPE(1, dim), "prompt_encoder.no_mask_embed.weight");
+    sgm_node *vector = sgm_net_param(net, SGM_SHAPE(1, dim), "no_mask_embed.weight");
     return sgm_reshape(net->graph, vector, SGM_SHAPE(1, 1, 1, dim));
 }
 
-sgm_prompt_embedding sgm_prompt_encoder(sgm_net *net, const sgm_model_config *config,
-                                        sgm_node *coordinates, sgm_node *labels, sgm_node *mask)
+sgm_prompt_embedding sgm_sam_prompt(const sgm_net *root, const sgm_model_config *config,
+                                    const sgm_prompt_input *in, const sgm_features *features)
 {
+    (void)features;
     int dim = config->decoder.dim;
-    sgm_node *gaussian = sgm_param(net->graph, SGM_SHAPE(2, dim / 2),
-                                   "prompt_encoder.pe_layer.positional_encoding_gaussian_matrix");
+    sgm_net scope = sgm_net_scope(root, "prompt_encoder"), *net = &scope;
+    sgm_node *gaussian =
+        sgm_net_param(net, SGM_SHAPE(2, dim / 2), "pe_layer.positional_encoding_gaussian_matrix");
     sgm_prompt_embedding out = {.position = grid_positions(net, config->grid, dim, gaussian)};
-    if (coordinates) out.sparse = sparse_tokens(net, dim, gaussian, coordinates, labels);
-    out.dense = mask ? embed_mask(net, dim, mask) : no_mask(net, dim);
+    if (in->coordinates)
+        out.sparse = sparse_tokens(net, dim, gaussian, in->coordinates, in->labels);
+    out.dense = in->mask ? embed_mask(net, dim, in->mask) : no_mask(net, dim);
     sgm_net_tap(net, out.dense, "dense");
     return out;
 }

@@ -23,4 +23,11 @@ bool sgm_variant_config(const char *name, sgm_model_config *config);
 sgm_status sgm_registry_detect(const sgm_checkpoint *checkpoint, const char *variant,
                                sgm_model_config *config, char assumption[256]);
 
+/* ------------------------------------------------------------------------- for families' rows */
+
+/* The size of a tensor's dimension, 0 if there is no such tensor or dimension. */
+int sgm_tensor_dimension(const sgm_checkpoint *checkpoint, const char *name, int axis);
+/* Does the file's own name, in lower case, contain `word`? */
+bool sgm_file_name_contains(const sgm_checkpoint *checkpoint, const char *word);
+
 #endif

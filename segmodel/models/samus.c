@@ -6,7 +6,7 @@
 #include <stdio.h>
 
 /* conv 3x3, LayerNorm2d, GELU. `first` is the index of the convolution in its nn.Sequential. */
-static sgm_node *conv_norm_gelu(sgm_net *net, sgm_node *x, int64_t out, int first,
+static sgm_node *conv_norm_gelu(const sgm_net *net, sgm_node *x, int64_t out, int first,
                                 const char *prefix)
 {
     sgm_conv_spec spec = {.out = out, .kernel = 3, .stride = 1, .pad = 1};
@@ -16,14 +16,14 @@ static sgm_node *conv_norm_gelu(sgm_net *net, sgm_node *x, int64_t out, int firs
 }
 
 /* Image[B, 256, 256, 3] -> [B, 32, 32, C] at the ViT's resolution. */
-static sgm_node *cnn_branch(sgm_net *net, const sgm_vit_config *vit, sgm_node *x)
+static sgm_node *cnn_branch(const sgm_net *net, const sgm_vit_config *vit, sgm_node *x)
 {
     static const int middle[2] = {128, 256};
     char p[96];
-    x = conv_norm_gelu(net, x, 64, 0, "image_encoder.cnn_embed.inc.conv");
+    x = conv_norm_gelu(net, x, 64, 0, "cnn_embed.inc.conv");
     sgm_net_tap(net, x, "cnn_embed.inc");
     for (int i = 0; i < 3; i++) {
-        snprintf(p, sizeof p, "image_encoder.cnn_embed.downs.%d.maxpool_conv", i);
+        snprintf(p, sizeof p, "cnn_embed.downs.%d.maxpool_conv", i);
         x = conv_norm_gelu(net, sgm_maxpool(net->graph, x), i < 2 ? middle[i] : vit->embed_dim, 1,
                            p);
         sgm_net_tap(net, x, "cnn_embed.down%d", i);
@@ -33,96 +33,118 @@ static sgm_node *cnn_branch(sgm_net *net, const sgm_vit_config *vit, sgm_node *x
 
 /* Patches of 16 at stride 8, so the image is enlarged by 8 pixels first (264 in the official
  * code). */
-static sgm_node *patch_embed(sgm_net *net, const sgm_model_config *config, sgm_node *image)
+static sgm_node *patch_embed(const sgm_net *net, const sgm_model_config *config, sgm_node *image)
 {
     int64_t side = config->image_size + 8;
     sgm_conv_spec spec = {.out = config->vit.embed_dim, .kernel = 16, .stride = 8, .bias = true};
     sgm_node *x = sgm_resize(net->graph, image, side, side, false);
-    return sgm_net_tap(net, sgm_net_conv(net, x, spec, "image_encoder.patch_embed.proj"),
-                       "patch_embed");
+    return sgm_net_tap(net, sgm_net_conv(net, x, spec, "patch_embed.proj"), "patch_embed");
 }
 
 /* SAM's positions at 64 x 64, brought to 32 x 32 by a learned down-sampling. */
-static sgm_node *positions(sgm_net *net, const sgm_vit_config *vit)
+static sgm_node *positions(const sgm_net *net, const sgm_vit_config *vit)
 {
     sgm_node *pos = sgm_vit_pos_embed(net, vit, vit->pos_side);
     pos = conv_norm_gelu(net, sgm_maxpool(net->graph, pos), vit->embed_dim, 1,
-                         "image_encoder.post_pos_embed.downs.0.maxpool_conv");
+                         "post_pos_embed.downs.0.maxpool_conv");
     return sgm_net_tap(net, pos, "post_pos_embed");
 }
 
 /* Bottleneck of a quarter of the channels, without shortcut. */
-static sgm_node *adapter(sgm_net *net, sgm_node *x, const char *prefix)
+static sgm_node *adapter(const sgm_net *net, sgm_node *x, const char *name)
 {
     int64_t dim = sgm_net_channels(x);
-    sgm_node *y = sgm_net_linear(net, x, dim / 4, "%s.D_fc1", prefix);
+    sgm_node *y = sgm_net_linear(net, x, dim / 4, "%s.D_fc1", name);
     y = sgm_act_node(net->graph, y, SGM_ACT_GELU);
-    return sgm_net_linear(net, y, dim, "%s.D_fc2", prefix);
+    return sgm_net_linear(net, y, dim, "%s.D_fc2", name);
 }
 
 /* Cross-branch attention: the ViT's tokens ask the CNN branch. */
-static sgm_node *space_adapter(sgm_net *net, const sgm_vit_config *vit, int block, sgm_node *x,
+static sgm_node *space_adapter(const sgm_net *block, const sgm_vit_config *vit, sgm_node *x,
                                sgm_node *cnn)
 {
     if (!x || !cnn) return NULL;
-    char p[96];
-    snprintf(p, sizeof p, "image_encoder.blocks.%d.Space_Adapter", block);
-    sgm_graph *g = net->graph;
+    sgm_net net = sgm_net_scope(block, "Space_Adapter");
+    sgm_graph *g = net.graph;
     int64_t dim = vit->embed_dim;
     sgm_shape grid = x->shape, tokens = SGM_SHAPE(grid.dim[0], grid.dim[1] * grid.dim[2], dim);
-    sgm_node *q = sgm_reshape(g, sgm_net_linear(net, x, dim, "%s.q", p), tokens);
-    sgm_node *k = sgm_reshape(g, sgm_net_linear(net, cnn, dim, "%s.k", p), tokens);
-    sgm_node *v = sgm_reshape(g, sgm_net_linear(net, cnn, dim, "%s.v", p), tokens);
+    sgm_node *q = sgm_reshape(g, sgm_net_linear(&net, x, dim, "q"), tokens);
+    sgm_node *k = sgm_reshape(g, sgm_net_linear(&net, cnn, dim, "k"), tokens);
+    sgm_node *v = sgm_reshape(g, sgm_net_linear(&net, cnn, dim, "v"), tokens);
     sgm_node *y = sgm_reshape(g, sgm_attention(g, q, k, v, vit->heads), grid);
-    return sgm_net_tap(net, sgm_net_linear(net, y, dim, "%s.proj", p), "block%d.Space_Adapter",
-                       block);
-}
-
-static sgm_node *refine_adapter(sgm_net *net, const sgm_vit_config *vit, int block, sgm_node *cnn)
-{
-    char p[96];
-    snprintf(p, sizeof p, "image_encoder.blocks.%d.refine_Adapter.conv", block);
-    cnn = conv_norm_gelu(net, cnn, vit->embed_dim, 0, p);
-    sgm_net_tap(net, cnn, "block%d.refine_Adapter", block);
-    return sgm_net_tap(net, cnn, "block%d.cnnx", block);
+    return sgm_net_linear(&net, y, dim, "proj");
 }
 
 /* A block of SAM; global ones also exchange with the CNN branch and have a parallel adapter. */
-static sgm_node *samus_block(sgm_net *net, const sgm_vit_config *vit, int i, sgm_node *x,
+static sgm_node *samus_block(const sgm_net *encoder, const sgm_vit_config *vit, int i, sgm_node *x,
                              sgm_node **cnn)
 {
-    sgm_graph *g = net->graph;
+    sgm_net net = sgm_net_scope(encoder, "blocks.%d", i);
+    sgm_graph *g = net.graph;
     bool global = sgm_vit_is_global(vit, i);
     sgm_node *shortcut = x;
-    x = sgm_net_norm(net, x, SGM_VIT_EPS, "image_encoder.blocks.%d.norm1", i);
+    x = sgm_net_norm(&net, x, SGM_VIT_EPS, "norm1");
     if (global) {
-        x = sgm_add(g, x, space_adapter(net, vit, i, x, *cnn));
-        *cnn = refine_adapter(net, vit, i, *cnn);
+        sgm_node *asked = space_adapter(&net, vit, x, *cnn);
+        x = sgm_add(g, x, sgm_net_tap(&net, asked, "block%d.Space_Adapter", i));
+        *cnn = conv_norm_gelu(&net, *cnn, vit->embed_dim, 0, "refine_Adapter.conv");
+        sgm_net_tap(&net, *cnn, "block%d.refine_Adapter", i);
+        sgm_net_tap(&net, *cnn, "block%d.cnnx", i);
     }
-    x = sgm_net_tap(net, sgm_vit_attention(net, vit, i, x, NULL), "block%d.attn", i);
+    x = sgm_net_tap(&net, sgm_vit_attention(&net, vit, i, x, NULL), "block%d.attn", i);
     x = sgm_add(g, shortcut, x);
-    sgm_node *normed = sgm_net_norm(net, x, SGM_VIT_EPS, "image_encoder.blocks.%d.norm2", i);
-    x = sgm_add(g, x, sgm_vit_mlp(net, vit, i, normed));
+    sgm_node *normed = sgm_net_norm(&net, x, SGM_VIT_EPS, "norm2");
+    x = sgm_add(g, x, sgm_vit_mlp(&net, vit, normed));
     if (global) {
-        char p[96];
-        snprintf(p, sizeof p, "image_encoder.blocks.%d.MLP_Adapter", i);
-        sgm_node *parallel = sgm_net_tap(net, adapter(net, normed, p), "block%d.MLP_Adapter", i);
+        sgm_node *parallel = adapter(&net, normed, "MLP_Adapter");
+        sgm_net_tap(&net, parallel, "block%d.MLP_Adapter", i);
         x = sgm_add(g, x, sgm_affine(g, parallel, 0.5f, 0));
     }
-    return sgm_net_tap(net, x, "block%d", i);
+    return sgm_net_tap(&net, x, "block%d", i);
 }
 
-sgm_node *sgm_samus(sgm_net *net, const sgm_model_config *config, sgm_node *image)
+static sgm_features encode(const sgm_net *root, const sgm_model_config *config, sgm_node *image)
 {
     const sgm_vit_config *vit = &config->vit;
-    sgm_graph *g = net->graph;
-    sgm_node *cnn = cnn_branch(net, vit, image);
-    sgm_node *x = patch_embed(net, config, image);
-    x = sgm_add(g, x, adapter(net, x, "image_encoder.input_Adapter"));
-    sgm_net_tap(net, x, "input_Adapter");
-    x = sgm_net_tap(net, sgm_add(g, x, positions(net, vit)), "pos_added");
+    sgm_net net = sgm_net_scope(root, "image_encoder");
+    sgm_graph *g = net.graph;
+    sgm_node *cnn = cnn_branch(&net, vit, image);
+    sgm_node *x = patch_embed(&net, config, image);
+    x = sgm_add(g, x, adapter(&net, x, "input_Adapter"));
+    sgm_net_tap(&net, x, "input_Adapter");
+    x = sgm_net_tap(&net, sgm_add(g, x, positions(&net, vit)), "pos_added");
     for (int i = 0; i < vit->depth; i++)
-        x = samus_block(net, vit, i, x, &cnn);
-    x = sgm_net_tap(net, sgm_add(g, x, sgm_affine(g, cnn, 0.5f, 0)), "before_neck_nchw");
-    return sgm_sam_neck(net, config->decoder.dim, x);
+        x = samus_block(&net, vit, i, x, &cnn);
+    x = sgm_net_tap(&net, sgm_add(g, x, sgm_affine(g, cnn, 0.5f, 0)), "before_neck_nchw");
+    return (sgm_features){1, {sgm_sam_neck(&net, config->decoder.dim, x)}};
 }
+
+/* ------------------------------------------------------------------------------------- the row */
+
+extern const sgm_family sgm_family_samus;
+
+static void fill(sgm_model_config *c)
+{
+    sgm_vit_fill_b(c);
+    c->family = &sgm_family_samus;
+    c->protocol = &sgm_protocol_samus;
+    c->image_size = 256;
+    c->vit.patch = 8;
+    c->vit.rel_global = 63;
+}
+
+static const sgm_variant variants[] = {
+    {"samus", "SAMUS: ViT-B at 256 with a CNN branch, ultrasound", fill}, {NULL}};
+
+const sgm_family sgm_family_samus = {
+    .name = "samus",
+    .variants = variants,
+    .mark = "image_encoder.cnn_embed.inc.conv.0.weight",
+    .adopt = sgm_vit_adopt,
+    .unused = "pixel_mean,pixel_std",
+    .fields = sgm_vit_fields,
+    .check = sgm_vit_check,
+    .encode = encode,
+    .prompt = sgm_sam_prompt,
+    .decode = sgm_sam_decode,
+    .trained = "*cnn_embed*,*post_pos_embed*,*Adapter*,*2.attn.rel_pos*,*upneck*"};

@@ -49,8 +49,7 @@ static sgm_status keep(const bench *b, sgm_session *session, const sgm_model_con
 {
     bench_reference *r = b->reference;
     sgm_mask mask;
-    r->embedding_count = (size_t)sgm_config_embedding_rows(config) * (size_t)config->grid *
-                         (size_t)config->decoder.dim;
+    r->embedding_count = sgm_config_embedding_count(config);
     r->logits_count =
         16 * (size_t)config->grid * (size_t)config->grid * (size_t)config->decoder.mask_tokens;
     if (r->embedding_count > BENCH_ROOM || r->logits_count > BENCH_ROOM)
@@ -121,11 +120,12 @@ static sgm_status judge(const char *what, int picture, double error, double limi
                     what, picture + 1, error, limit);
 }
 
-sgm_status bench_check_embedding(const bench *b, int picture, const float *embedding, size_t dim,
-                                 bool bf16, double *error)
+sgm_status bench_check_feature(const bench *b, int picture, size_t first,
+                               const sgm_feature *feature, const float *values, bool bf16,
+                               double *error)
 {
-    const bench_reference *r = b->reference;
-    double found = nrmse(embedding, r->embedding[picture], r->embedding_count / dim, dim);
+    double found = nrmse(values, b->reference->embedding[picture] + first,
+                         (size_t)(feature->rows * feature->columns), (size_t)feature->channels);
     if (!(found <= *error)) *error = found;
     return judge("the embedding", picture, found, bf16 ? 3e-2 : 1e-4);
 }

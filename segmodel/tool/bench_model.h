@@ -4,6 +4,7 @@
 #ifndef SEGMODEL_TOOL_BENCH_MODEL_H
 #define SEGMODEL_TOOL_BENCH_MODEL_H
 
+#include "models/family.h"
 #include "segmodel/segmodel.h"
 
 #include <stdbool.h>
@@ -44,9 +45,11 @@ sgm_status bench_session(const bench *b, sgm_model *model);
  * another instruction set if there is one besides. */
 sgm_status bench_make_reference(const bench *b);
 /* Compare with picture number `picture`; SGM_INTERNAL when they differ too much or are no numbers.
- * `embedding` is [grid, grid, dim], `logits` as above. *error receives the normalised RMS error. */
-sgm_status bench_check_embedding(const bench *b, int picture, const float *embedding, size_t dim,
-                                 bool bf16, double *error);
+ * A feature's `values` are [rows, columns, channels] and begin at `first` in the reference;
+ * `logits` as above. *error receives the normalised RMS error. */
+sgm_status bench_check_feature(const bench *b, int picture, size_t first,
+                               const sgm_feature *feature, const float *values, bool bf16,
+                               double *error);
 sgm_status bench_check_logits(const bench *b, int picture, const float *logits, bool bf16,
                               double *error);
 

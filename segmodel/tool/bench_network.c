@@ -91,26 +91,40 @@ static sgm_status set_pictures(const bench *b, const sgm_model_config *config, e
     return status;
 }
 
-/* Every embedding of the batch, which is also the warm-up. */
+/* One feature of every picture of the batch; in the reference it begins at `first`. */
+static sgm_status check_feature(const bench *b, encoder_run *run, const sgm_node *node,
+                                const sgm_feature *feature, size_t first)
+{
+    size_t count = (size_t)sgm_shape_count(node->shape) / (size_t)run->batch;
+    float *values = malloc((size_t)run->batch * count * sizeof *values);
+    if (!values) return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for embeddings");
+    sgm_status status = sgm_workspace_get(run->workspace, node, values);
+    for (int i = 0; status == SGM_OK && i < run->batch; i++)
+        status = bench_check_feature(b, i % b->reference->pictures, first, feature,
+                                     values + (size_t)i * count, run->bf16, &run->error);
+    free(values);
+    return status;
+}
+
+/* All that the encoder makes of the batch, which is also the warm-up. */
 static sgm_status check_encoder(const bench *b, const sgm_model_config *config, encoder_run *run)
 {
-    size_t count = b->reference->embedding_count;
-    float *embedding = malloc((size_t)run->batch * count * sizeof *embedding);
-    if (!embedding) return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for embeddings");
-    sgm_status status = sgm_plan_run(run->program->plan, run->workspace);
-    if (status == SGM_OK)
-        status = sgm_workspace_get(run->workspace, run->program->embedding, embedding);
-    for (int i = 0; status == SGM_OK && i < run->batch; i++)
-        status = bench_check_embedding(b, i % b->reference->pictures, embedding + (size_t)i * count,
-                                       (size_t)config->decoder.dim, run->bf16, &run->error);
-    free(embedding);
-    return status;
+    sgm_feature features[SGM_MAX_FEATURES];
+    int count = sgm_config_features(config, features);
+    size_t first = 0;
+    SGM_TRY(sgm_plan_run(run->program->plan, run->workspace));
+    for (int i = 0; i < count; i++) {
+        SGM_TRY(check_feature(b, run, run->program->features.node[i], &features[i], first));
+        first += (size_t)(features[i].rows * features[i].columns * features[i].channels);
+    }
+    return SGM_OK;
 }
 
 static sgm_status time_encoder(const bench *b, sgm_model *model, encoder_run *run)
 {
     const sgm_model_config *config = sgm_model_get_config(model);
-    SGM_TRY(sgm_model_program(model, (sgm_program_key){.batch = run->batch}, &run->program));
+    SGM_TRY(sgm_model_program(
+        model, (sgm_program_key){.stage = SGM_STAGE_ENCODE, .batch = run->batch}, &run->program));
     SGM_TRY(sgm_workspace_create(run->program->plan, &run->workspace));
     SGM_TRY(set_pictures(b, config, run));
     SGM_TRY(check_encoder(b, config, run));
@@ -193,19 +207,22 @@ static sgm_status profile_decoder(sgm_model *model)
     sgm_workspace *workspace = NULL;
     const int32_t labels[2] = {SGM_TOKEN_FOREGROUND, SGM_TOKEN_PADDING};
     const float coordinates[4] = {0};
-    SGM_TRY(sgm_model_program(model, (sgm_program_key){true, 1, 2, false}, &p));
+    sgm_program_key key = {.stage = SGM_STAGE_DECODE, .batch = 1, .tokens = 2};
+    SGM_TRY(sgm_model_program(model, key, &p));
     sgm_status status = sgm_workspace_create(p->plan, &workspace);
-    float *embedding = calloc((size_t)sgm_shape_count(p->in_embedding->shape), sizeof *embedding);
-    if (status == SGM_OK && embedding) {
+    float *zeros = calloc(sgm_config_embedding_count(sgm_model_get_config(model)), sizeof *zeros);
+    if (status == SGM_OK && zeros) {
         sgm_workspace_time(workspace, true);
-        status = sgm_workspace_set(workspace, p->in_embedding, embedding);
-        if (status == SGM_OK) status = sgm_workspace_set(workspace, p->coordinates, coordinates);
-        if (status == SGM_OK) status = sgm_workspace_set(workspace, p->labels, labels);
+        for (int i = 0; status == SGM_OK && i < p->in.count; i++)
+            status = sgm_workspace_set(workspace, p->in.node[i], zeros);
+        if (status == SGM_OK)
+            status = sgm_workspace_set(workspace, p->prompt.coordinates, coordinates);
+        if (status == SGM_OK) status = sgm_workspace_set(workspace, p->prompt.labels, labels);
         for (int i = 0; status == SGM_OK && i < 2; i++)
             status = sgm_plan_run(p->plan, workspace);
         if (status == SGM_OK) print_profile(workspace);
     }
-    free(embedding);
+    free(zeros);
     sgm_workspace_destroy(workspace);
     sgm_model_release(model, p);
     return status;

@@ -42,7 +42,8 @@ static sgm_status make_encoder(paced *p, int batch)
     size_t count = (size_t)config->image_size * (size_t)config->image_size * 3;
     sgm_frame frame;
     drop_encoder(p);
-    SGM_TRY(sgm_model_program(p->model, (sgm_program_key){.batch = batch}, &p->encoder));
+    SGM_TRY(sgm_model_program(
+        p->model, (sgm_program_key){.stage = SGM_STAGE_ENCODE, .batch = batch}, &p->encoder));
     SGM_TRY(sgm_workspace_create(p->encoder->plan, &p->workspace));
     float *input = malloc((size_t)batch * count * sizeof *input);
     if (!input) return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for %d images", batch);

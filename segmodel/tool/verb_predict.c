@@ -86,7 +86,7 @@ static sgm_status write_embedding(const request *r, sgm_session *session,
 {
     const int *e = info->embedding_shape;
     int64_t shape[4] = {1, e[0], e[1], e[2]};
-    float *values = malloc((size_t)e[0] * (size_t)e[1] * (size_t)e[2] * sizeof *values);
+    float *values = malloc(info->embedding_count * sizeof *values);
     if (!values) return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for the embedding");
     sgm_status status = sgm_session_get_embedding(session, values);
     if (status == SGM_OK) status = write_npy(r, "embedding.npy", SGM_STORED_F32, 4, shape, values);

@@ -128,14 +128,15 @@ static void between_extremes(float *image, int size)
         image[i] = (image[i] - low) * scale;
 }
 
-void sgm_normalise(float *image, int size, sgm_protocol protocol)
+void sgm_normalise(float *image, int size, const sgm_protocol *protocol)
 {
     static const float MEAN[3] = {123.675f, 116.28f, 103.53f};
     static const float DEVIATION[3] = {58.395f, 57.12f, 57.375f};
-    if (protocol == SGM_PROTOCOL_SAM)
+    if (protocol->grey) to_grey(image, size);
+    if (protocol->levels == SGM_LEVELS_IMAGENET)
         for (int i = 0; i < size * size * 3; i++)
             image[i] = (image[i] - MEAN[i % 3]) / DEVIATION[i % 3];
-    else if (protocol == SGM_PROTOCOL_SAMUS)
+    else if (protocol->levels == SGM_LEVELS_UNIT)
         for (int i = 0; i < size * size * 3; i++)
             image[i] /= 255;
     else

@@ -9,9 +9,8 @@
  * Window jitter, gamma, rare inversion, colour to grey, colour cast, bias field, blur, noise. */
 void sgm_augment(float *image, int size, double strength, sgm_rng *rng, float *scratch);
 
-/* Into the network's numbers, as the predictor of that protocol does it (predict/picture/preprocess.c):
- * ImageNet's mean and deviation (SAM), [0, 1] between the image's own extremes (MedSAM, LiteMedSAM,
- * SAMIHS), or / 255 (SAMUS). */
-void sgm_normalise(float *image, int size, sgm_protocol protocol);
+/* Into the network's numbers, by the protocol's row as the predictor does it
+ * (predict/picture/preprocess.c). */
+void sgm_normalise(float *image, int size, const sgm_protocol *protocol);
 
 #endif

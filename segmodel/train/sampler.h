@@ -8,12 +8,12 @@
 
 typedef struct sgm_sampler_options {
     uint64_t seed;
-    int size;               /* side of the image, pixels */
-    int target_side;        /* side of the target and mask prompts; divides size */
-    sgm_protocol protocol;  /* how the image is normalised */
-    double synthetic_share; /* of samples from synth.h, 0..1; the pack may be absent at 1 */
-    double tight_share;     /* of windows a predictor would choose for a box; others are wider */
-    double augmentation;    /* strength, 0: only the window moves */
+    int size;                     /* side of the image, pixels */
+    int target_side;              /* side of the target and mask prompts; divides size */
+    const sgm_protocol *protocol; /* how the image is normalised */
+    double synthetic_share;       /* of samples from synth.h, 0..1; the pack may be absent at 1 */
+    double tight_share;  /* of windows a predictor would choose for a box; others are wider */
+    double augmentation; /* strength, 0: only the window moves */
     sgm_split split;
     bool held_out; /* take whole sets kept aside instead of leaving them out */
     int limit;     /* only the first so many items with objects; 0: all (overfitting tests) */

@@ -244,28 +244,3 @@ sgm_status sgm_train_config_read(const char *path, sgm_train_config *config)
     text[size] = 0;
     return sgm_train_config_parse(text, path, config);
 }
-
-/* Glob with '*' only; `pattern` ends at `end`. */
-static bool matches(const char *pattern, const char *end, const char *name)
-{
-    if (pattern == end) return !*name;
-    if (*pattern == '*') {
-        for (;; name++) {
-            if (matches(pattern + 1, end, name)) return true;
-            if (!*name) return false;
-        }
-    }
-    return *pattern == *name && matches(pattern + 1, end, name + 1);
-}
-
-bool sgm_name_matches(const char *patterns, const char *name)
-{
-    while (*patterns) {
-        while (*patterns == ',' || *patterns == ' ')
-            patterns++;
-        const char *end = patterns + strcspn(patterns, ", ");
-        if (end > patterns && matches(patterns, end, name)) return true;
-        patterns = end;
-    }
-    return false;
-}

@@ -4,6 +4,7 @@
 #ifndef SEGMODEL_TRAIN_TRAIN_CONFIG_H
 #define SEGMODEL_TRAIN_TRAIN_CONFIG_H
 
+#include "core/names.h"
 #include "models/config.h"
 #include "train/optim.h"
 #include "train/sampler.h"
@@ -57,8 +58,5 @@ typedef struct sgm_train_config {
 sgm_status sgm_train_config_read(const char *path, sgm_train_config *config);
 /* The same from text; `path` stands in messages. */
 sgm_status sgm_train_config_parse(const char *text, const char *path, sgm_train_config *config);
-
-/* 1 if `name` matches one of the comma-separated patterns; '*' stands for any characters. */
-bool sgm_name_matches(const char *patterns, const char *name);
 
 #endif

@@ -41,30 +41,31 @@ static sgm_node *round_loss(sgm_train_graph *t, sgm_train_loss kind, int pair, i
 
 /* Decodes rows [first, first + count) of a pair of rounds. `dense` is of all rows or of none. */
 static sgm_decoder_output decode(sgm_train_graph *t, const sgm_model_config *model,
-                                 sgm_node *embedding, const sgm_prompt_embedding *all,
+                                 const sgm_features *features, const sgm_prompt_embedding *all,
                                  sgm_node *dense, int64_t first, int64_t count)
 {
     sgm_net net = {.graph = t->graph};
     sgm_prompt_embedding part = {sgm_slice(t->graph, all->sparse, 0, first, count), dense,
                                  all->position};
-    return sgm_mask_decoder(&net, model, embedding, &part, count);
+    return sgm_decode(&net, model, features, &part, count);
 }
 
-static void add_pair(sgm_train_graph *t, const sgm_model_config *model, sgm_node *once,
-                     sgm_node *twice, int pair, int64_t batch)
+static void add_pair(sgm_train_graph *t, const sgm_model_config *model, const sgm_features *once,
+                     const sgm_features *twice, int pair, int64_t batch)
 {
     sgm_graph *g = t->graph;
     sgm_net net = {.graph = g};
-    sgm_node *coords = t->coords[pair], *labels = t->labels[pair], *mask = t->masks[pair];
-    sgm_prompt_embedding prompt =
-        sgm_prompt_encoder(&net, model, coords, labels, t->prior ? mask : NULL);
+    sgm_prompt_input in = {.coordinates = t->coords[pair], .labels = t->labels[pair]};
+    if (t->prior) in.mask = t->masks[pair];
+    sgm_prompt_embedding prompt = sgm_encode_prompt(&net, model, &in, twice);
     if (t->prior || pair == 0) {
-        sgm_decoder_output out = sgm_mask_decoder(&net, model, twice, &prompt, 2 * batch);
+        sgm_decoder_output out = sgm_decode(&net, model, twice, &prompt, 2 * batch);
         t->low_res[pair] = out.low_res;
         t->iou[pair] = out.iou;
         return;
     }
-    sgm_prompt_embedding masked = sgm_prompt_encoder(&net, model, coords, labels, mask);
+    in.mask = t->masks[pair];
+    sgm_prompt_embedding masked = sgm_encode_prompt(&net, model, &in, twice);
     sgm_node *dense = sgm_slice(g, masked.dense, 0, batch, batch);
     sgm_decoder_output first = decode(t, model, once, &prompt, prompt.dense, 0, batch);
     sgm_decoder_output second = decode(t, model, once, &prompt, dense, batch, batch);
@@ -77,11 +78,10 @@ static void add_network(sgm_train_graph *t, const sgm_model_config *model, sgm_t
                         int64_t batch)
 {
     sgm_net net = {.graph = t->graph};
-    sgm_node *once = sgm_encoder(&net, model, t->image);
-    sgm_node *copies[2] = {once, once};
-    sgm_node *twice = sgm_concat(t->graph, 0, 2, copies);
+    sgm_features once = sgm_encode(&net, model, t->image);
+    sgm_features twice = sgm_features_repeat(t->graph, &once, 2);
     for (int p = 0; p < 2; p++) {
-        add_pair(t, model, once, twice, p, batch);
+        add_pair(t, model, &once, &twice, p, batch);
         for (int part = 0; part < 2; part++) {
             sgm_node *loss = round_loss(t, kind, p, part, batch);
             t->loss = t->loss ? sgm_add(t->graph, t->loss, loss) : loss;

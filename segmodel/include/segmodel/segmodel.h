@@ -151,6 +151,8 @@ typedef struct sgm_model_info {
     const char *assumption; /* what was taken for granted about the variant, "" if nothing */
     int image_size;         /* side of the encoder's square input, pixels */
     int embedding_shape[3]; /* channels, rows, columns */
+    size_t embedding_count; /* floats of sgm_session_get_embedding: the embedding, then what else
+                               the network's decoder reads of a picture (finer features) */
     int mask_tokens;        /* masks the decoder makes: 4 for SAM */
     int low_res_shape[2];   /* rows, columns of the low-res logits */
     int64_t parameters;
@@ -187,8 +189,10 @@ SGM_API void sgm_session_destroy(sgm_session *session);
 /* Runs the preprocessing and the encoder; the embedding stays until the next call. */
 SGM_API sgm_status sgm_session_set_image(sgm_session *session, const sgm_image *image);
 
-/* The embedding as embedding_shape FP32 values (channel-major like the official code), and back:
- * what caches store. `width`, `height`: the original image's, needed to place prompts. */
+/* The embedding as embedding_count FP32 values, and back: what caches store. First come those of
+ * embedding_shape, channel-major like the official code; then the finer features of networks that
+ * have them, each channel-major too. `width`, `height`: the original image's, needed to place
+ * prompts. */
 SGM_API sgm_status sgm_session_get_embedding(sgm_session *session, float *values);
 SGM_API sgm_status sgm_session_set_embedding(sgm_session *session, const float *values, int width,
                                              int height);

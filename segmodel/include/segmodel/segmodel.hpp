@@ -92,10 +92,7 @@ class session
         sgm_session *made = nullptr;
         check(sgm_session_create(of.get(), &made));
         handle_.reset(made);
-        sgm_model_info info = of.info();
-        count_ = static_cast<std::size_t>(info.embedding_shape[0]) *
-                 static_cast<std::size_t>(info.embedding_shape[1]) *
-                 static_cast<std::size_t>(info.embedding_shape[2]);
+        count_ = of.info().embedding_count;
     }
     sgm_session *get() const noexcept { return handle_.get(); }
 

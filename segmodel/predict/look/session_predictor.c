@@ -101,15 +101,10 @@ static void keep_on_device(sgm_predictor *predictor, int batch)
     predictor->encode_staged = kept_encode_staged;
 }
 
-static int stretches(sgm_protocol protocol)
-{
-    return protocol != SGM_PROTOCOL_SAM && protocol != SGM_PROTOCOL_LITE_MEDSAM;
-}
-
 int sgm_model_wants_zoom(const sgm_model *model)
 {
     const sgm_model_config *config = sgm_model_get_config(model);
-    return config->image_size <= LARGEST_ZOOMED_INPUT && config->protocol == SGM_PROTOCOL_SAM;
+    return config->image_size <= LARGEST_ZOOMED_INPUT && config->protocol->crops;
 }
 
 sgm_status sgm_session_predictor_init(sgm_session_predictor *binding, sgm_model *model)
@@ -122,9 +117,8 @@ sgm_status sgm_session_predictor_init(sgm_session_predictor *binding, sgm_model 
         .self = binding,
         .image_size = info.image_size,
         .low_res_shape = {info.low_res_shape[0], info.low_res_shape[1]},
-        .stretches = stretches(sgm_model_get_config(model)->protocol),
-        .embedding_count = (size_t)info.embedding_shape[0] * (size_t)info.embedding_shape[1] *
-                           (size_t)info.embedding_shape[2],
+        .stretches = sgm_model_get_config(model)->protocol->stretch,
+        .embedding_count = info.embedding_count,
         /* an odd multiplier spreads the precision over the key */
         .key = info.hash ^ ((uint64_t)info.precision * 0x9e3779b97f4a7c15u),
         .input_hash = bound_input_hash,

@@ -15,8 +15,8 @@ typedef struct sgm_session_predictor {
 sgm_status sgm_session_predictor_init(sgm_session_predictor *binding, sgm_model *model);
 void sgm_session_predictor_clear(sgm_session_predictor *binding);
 
-/* Whether SGM_ZOOM_AUTO zooms for this model: an input of at most 512 pixels, prepared as in SAM.
- * Models that see the image otherwise (LiteMedSAM, SAMUS, SAMIHS) were trained on whole pictures.
+/* Whether SGM_ZOOM_AUTO zooms for this model: an input of at most 512 pixels, and a protocol that
+ * knows crops. Other networks (LiteMedSAM, SAMUS, SAMIHS) were trained on whole pictures.
  */
 int sgm_model_wants_zoom(const sgm_model *model);
 

@@ -6,13 +6,6 @@
 
 enum { MAX_SIDE = 32768 };
 
-/* Does this protocol stretch the image to the square, or keep its aspect? */
-static bool stretches(sgm_protocol protocol)
-{
-    return protocol == SGM_PROTOCOL_MEDSAM || protocol == SGM_PROTOCOL_SAMUS ||
-           protocol == SGM_PROTOCOL_SAMIHS;
-}
-
 sgm_status sgm_frame_make(const sgm_model_config *config, int width, int height, sgm_frame *frame)
 {
     if (width < 1 || height < 1 || width > MAX_SIDE || height > MAX_SIDE)
@@ -21,7 +14,7 @@ sgm_status sgm_frame_make(const sgm_model_config *config, int width, int height,
                         height);
     int side = config->image_size;
     *frame = (sgm_frame){.original = {width, height}, .resized = {side, side}};
-    if (stretches(config->protocol)) return SGM_OK;
+    if (config->protocol->stretch) return SGM_OK;
     double scale = (double)side / (width > height ? width : height);
     frame->resized.width = (int)(width * scale + 0.5);
     frame->resized.height = (int)(height * scale + 0.5);
@@ -112,14 +105,25 @@ static void place(const uint8_t *pixels, sgm_size size, int channels, const leve
     }
 }
 
-typedef sgm_status (*resample_fn)(const uint8_t *from, sgm_size from_size, int channels,
-                                  uint8_t *to, sgm_size to_size);
-
-static resample_fn resampling(sgm_protocol protocol)
+/* Grey levels as the protocol maps them; `pixels` are the resized ones. */
+static void fill_levels(levels *l, sgm_levels kind, const uint8_t *pixels, size_t count)
 {
-    if (protocol == SGM_PROTOCOL_MEDSAM) return sgm_resample_cubic;
-    if (protocol == SGM_PROTOCOL_LITE_MEDSAM) return sgm_resample_area;
-    return sgm_resample_pillow;
+    if (kind == SGM_LEVELS_IMAGENET)
+        mean_and_deviation(l);
+    else if (kind == SGM_LEVELS_UNIT)
+        divide_by_255(l);
+    else
+        min_max(l, pixels, count);
+}
+
+static sgm_status resample(sgm_resampling kind, const uint8_t *from, sgm_size from_size,
+                           int channels, uint8_t *to, sgm_size to_size)
+{
+    if (kind == SGM_RESAMPLING_CUBIC)
+        return sgm_resample_cubic(from, from_size, channels, to, to_size);
+    if (kind == SGM_RESAMPLING_AREA)
+        return sgm_resample_area(from, from_size, channels, to, to_size);
+    return sgm_resample_pillow(from, from_size, channels, to, to_size);
 }
 
 /* Protocols that resize to 8 bits and then map grey levels. */
@@ -129,16 +133,11 @@ static sgm_status by_levels(const sgm_model_config *config, const uint8_t *packe
     size_t count = (size_t)frame->resized.width * (size_t)frame->resized.height * (size_t)channels;
     uint8_t *resized = malloc(count);
     if (!resized) return sgm_fail(SGM_OUT_OF_MEMORY, "no memory to resize an image");
-    sgm_status status =
-        resampling(config->protocol)(packed, frame->original, channels, resized, frame->resized);
+    sgm_status status = resample(config->protocol->resampling, packed, frame->original, channels,
+                                 resized, frame->resized);
     if (status == SGM_OK) {
         levels l;
-        if (config->protocol == SGM_PROTOCOL_SAM)
-            mean_and_deviation(&l);
-        else if (config->protocol == SGM_PROTOCOL_SAMUS)
-            divide_by_255(&l);
-        else
-            min_max(&l, resized, count);
+        fill_levels(&l, config->protocol->levels, resized, count);
         place(resized, frame->resized, channels, &l, config->image_size, input);
     }
     free(resized);
@@ -161,19 +160,19 @@ static double percentile(const size_t histogram[256], size_t count, double perce
     return level + (rank - (double)low) * (next - level);
 }
 
-/* SAMIHS: clip to the 0.05 and 99.5 percentiles, ... */
-static void clip_to_percentiles(uint8_t *grey, size_t count)
+static void clip_to_percentiles(uint8_t *grey, size_t count, const double percents[2])
 {
     size_t histogram[256] = {0};
     for (size_t i = 0; i < count; i++)
         histogram[grey[i]]++;
-    double low = percentile(histogram, count, 0.05), high = percentile(histogram, count, 99.5);
+    double low = percentile(histogram, count, percents[0]);
+    double high = percentile(histogram, count, percents[1]);
     for (size_t i = 0; i < count; i++)
         grey[i] = (uint8_t)(int)fmin(fmax(grey[i], low), high);
 }
 
-/* ... bilinear to the square, rounded, min-max. */
-static sgm_status by_range(const uint8_t *clipped, const sgm_frame *frame, float *input)
+/* Protocols that resize floats: bilinear to the square, rounded, then min-max of whole numbers. */
+static sgm_status by_floats(const uint8_t *clipped, const sgm_frame *frame, float *input)
 {
     size_t in = (size_t)frame->original.width * (size_t)frame->original.height;
     size_t out = (size_t)frame->resized.width * (size_t)frame->resized.height;
@@ -198,8 +197,7 @@ static sgm_status by_range(const uint8_t *clipped, const sgm_frame *frame, float
 
 int sgm_picture_channels(const sgm_model_config *config, const sgm_image *image)
 {
-    bool grey = config->protocol == SGM_PROTOCOL_SAMUS || config->protocol == SGM_PROTOCOL_SAMIHS;
-    return grey ? 1 : image->channels;
+    return config->protocol->grey ? 1 : image->channels;
 }
 
 sgm_status sgm_picture_pixels(const sgm_model_config *config, const sgm_image *image,
@@ -208,8 +206,9 @@ sgm_status sgm_picture_pixels(const sgm_model_config *config, const sgm_image *i
     SGM_TRY(check_image(image));
     *pixels = pack(image, sgm_picture_channels(config, image));
     if (!*pixels) return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for an image");
-    if (config->protocol == SGM_PROTOCOL_SAMIHS)
-        clip_to_percentiles(*pixels, (size_t)image->width * (size_t)image->height);
+    const double *clip = config->protocol->clip;
+    if (clip[1] > clip[0])
+        clip_to_percentiles(*pixels, (size_t)image->width * (size_t)image->height, clip);
     return SGM_OK;
 }
 
@@ -221,8 +220,8 @@ sgm_status sgm_preprocess(const sgm_model_config *config, const sgm_image *image
     SGM_TRY(sgm_frame_make(config, image->width, image->height, frame));
     SGM_TRY(sgm_picture_pixels(config, image, &pixels));
     sgm_status status =
-        config->protocol == SGM_PROTOCOL_SAMIHS
-            ? by_range(pixels, frame, input)
+        config->protocol->resampling == SGM_RESAMPLING_FLOATS
+            ? by_floats(pixels, frame, input)
             : by_levels(config, pixels, sgm_picture_channels(config, image), frame, input);
     free(pixels);
     return status;
@@ -231,39 +230,50 @@ sgm_status sgm_preprocess(const sgm_model_config *config, const sgm_image *image
 /* ------------------------------------------------------------------- the same as tables for
  * devices */
 
-static sgm_status axis_of(const sgm_picture_rule *rule, sgm_protocol protocol, int in, int out,
+static sgm_status axis_of(const sgm_picture_rule *rule, sgm_resampling kind, int in, int out,
                           sgm_taps *taps)
 {
-    if (protocol == SGM_PROTOCOL_LITE_MEDSAM) return sgm_area_taps(rule->resample, in, out, taps);
-    if (protocol == SGM_PROTOCOL_MEDSAM) return sgm_cubic_taps(in, out, taps);
-    if (protocol == SGM_PROTOCOL_SAMIHS) return sgm_linear_taps(in, out, taps);
+    switch (kind) {
+    case SGM_RESAMPLING_AREA:
+        return sgm_area_taps(rule->resample, in, out, taps);
+    case SGM_RESAMPLING_CUBIC:
+        return sgm_cubic_taps(in, out, taps);
+    case SGM_RESAMPLING_FLOATS:
+        return sgm_linear_taps(in, out, taps);
+    case SGM_RESAMPLING_PILLOW:
+        break;
+    }
     return sgm_pillow_taps(in, out, taps);
 }
 
-static sgm_resample_rule rule_of(sgm_protocol protocol, const sgm_frame *frame)
+static sgm_resample_rule rule_of(sgm_resampling kind, const sgm_frame *frame)
 {
-    if (protocol == SGM_PROTOCOL_LITE_MEDSAM) return sgm_area_rule(frame->original, frame->resized);
-    if (protocol == SGM_PROTOCOL_MEDSAM) return SGM_RESAMPLE_CUBIC;
-    return protocol == SGM_PROTOCOL_SAMIHS ? SGM_RESAMPLE_FLOATS : SGM_RESAMPLE_PILLOW;
+    switch (kind) {
+    case SGM_RESAMPLING_AREA:
+        return sgm_area_rule(frame->original, frame->resized);
+    case SGM_RESAMPLING_CUBIC:
+        return SGM_RESAMPLE_CUBIC;
+    case SGM_RESAMPLING_FLOATS:
+        return SGM_RESAMPLE_FLOATS;
+    case SGM_RESAMPLING_PILLOW:
+        break;
+    }
+    return SGM_RESAMPLE_PILLOW;
 }
 
 sgm_status sgm_picture_rule_make(const sgm_model_config *config, const sgm_frame *frame,
                                  int channels, sgm_picture_rule *rule)
 {
     levels l = {0};
-    sgm_protocol protocol = config->protocol;
+    sgm_resampling kind = config->protocol->resampling;
     *rule = (sgm_picture_rule){
-        .resample = rule_of(protocol, frame), .channels = channels, .side = config->image_size};
-    if (protocol == SGM_PROTOCOL_SAM)
-        mean_and_deviation(&l);
-    else if (protocol == SGM_PROTOCOL_SAMUS)
-        divide_by_255(&l);
-    else
-        rule->full_range = true;
+        .resample = rule_of(kind, frame), .channels = channels, .side = config->image_size};
+    rule->full_range = config->protocol->levels == SGM_LEVELS_RANGE;
+    if (!rule->full_range) fill_levels(&l, config->protocol->levels, NULL, 0);
     memcpy(rule->levels, l.value, sizeof rule->levels);
-    SGM_TRY(axis_of(rule, protocol, frame->original.width, frame->resized.width, &rule->across));
+    SGM_TRY(axis_of(rule, kind, frame->original.width, frame->resized.width, &rule->across));
     sgm_status status =
-        axis_of(rule, protocol, frame->original.height, frame->resized.height, &rule->down);
+        axis_of(rule, kind, frame->original.height, frame->resized.height, &rule->down);
     if (status != SGM_OK) sgm_picture_rule_clear(rule);
     return status;
 }

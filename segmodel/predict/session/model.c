@@ -1,5 +1,6 @@
 #include "predict/session/model.h"
 
+#include "core/names.h"
 #include "models/registry.h"
 
 #include <pthread.h>
@@ -128,16 +129,6 @@ static sgm_status check_and_mark(void *user, const char *name, sgm_shape wanted)
     return SGM_OK;
 }
 
-/* TinyViT's classifier and counters of batch norms are in every official file and never used. */
-static bool is_known_leftover(const char *name)
-{
-    const char *const known[] = {"image_encoder.norm_head.", "image_encoder.head.", "pixel_mean",
-                                 "pixel_std"};
-    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-        if (strncmp(name, known[i], strlen(known[i])) == 0) return true;
-    return strstr(name, "num_batches_tracked") != NULL;
-}
-
 /* Names left over may mean that the file holds another network than the one it is taken for. */
 static void note_leftovers(sgm_model *model, const bool *used)
 {
@@ -145,7 +136,7 @@ static void note_leftovers(sgm_model *model, const bool *used)
     const char *first = "";
     for (size_t i = 0; i < sgm_checkpoint_count(model->checkpoint); i++) {
         const char *name = sgm_checkpoint_tensor(model->checkpoint, i)->name;
-        if (used[i] || is_known_leftover(name)) continue;
+        if (used[i] || sgm_name_matches(model->config.family->unused, name)) continue;
         if (!count++) first = name;
     }
     if (!count) return;
@@ -155,20 +146,20 @@ static void note_leftovers(sgm_model *model, const bool *used)
              count, model->config.variant, first);
 }
 
-/* Emits both halves of the network, so that a missing or misshapen tensor is found when the file is
+/* Emits all stages of the network, so that a missing or misshapen tensor is found when the file is
  * loaded and not at the first prediction. */
 static sgm_status emit_network(sgm_model *model, asked *a)
 {
-    const sgm_program_key keys[2] = {{.batch = 1},
-                                     {.decoder = true, .batch = 1, .tokens = 2, .mask = true}};
-    for (int i = 0; i < 2; i++) {
+    const sgm_program_key keys[] = {
+        {.stage = SGM_STAGE_ENCODE, .batch = 1},
+        {.stage = SGM_STAGE_DECODE, .batch = 1, .tokens = 2, .mask = true},
+        {.stage = SGM_STAGE_DECODE, .batch = 1, .tokens = 2}};
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
         sgm_program *program;
         SGM_TRY(sgm_program_build(&model->config, keys[i], check_and_mark, a, NULL, &program));
         sgm_program_destroy(program);
     }
-    /* used only without a mask prompt */
-    return check_and_mark(a, "prompt_encoder.no_mask_embed.weight",
-                          SGM_SHAPE(1, model->config.decoder.dim));
+    return SGM_OK;
 }
 
 static sgm_status check_network(sgm_model *model)
@@ -312,7 +303,8 @@ sgm_plan_options sgm_model_plan_options(const sgm_model *model)
 
 static bool same_key(sgm_program_key a, sgm_program_key b)
 {
-    return a.decoder == b.decoder && a.batch == b.batch && a.tokens == b.tokens && a.mask == b.mask;
+    return a.stage == b.stage && a.batch == b.batch && a.tokens == b.tokens && a.mask == b.mask &&
+           a.classes == b.classes;
 }
 
 /* The place for a new program: an empty one, else that of the least recently used program which
@@ -410,10 +402,13 @@ static uint64_t mix_tensor(uint64_t hash, const sgm_stored_tensor *t)
 
 static uint64_t hash_weights(const sgm_model *model)
 {
+    sgm_feature features[SGM_MAX_FEATURES]; /* how stored embeddings are laid out */
     uint64_t hash = UINT64_C(0xCBF29CE484222325);
     hash = mix(hash, model->config.variant, strlen(model->config.variant));
     hash = mix(hash, &model->config.image_size, sizeof model->config.image_size);
-    hash = mix(hash, &model->config.protocol, sizeof model->config.protocol);
+    hash = mix(hash, model->config.protocol->name, strlen(model->config.protocol->name));
+    for (int i = sgm_config_features(&model->config, features); i-- > 0;)
+        hash = mix(hash, features[i].name, strlen(features[i].name));
     for (size_t i = 0; i < sgm_checkpoint_count(model->checkpoint); i++)
         hash = mix_tensor(hash, sgm_checkpoint_tensor(model->checkpoint, i));
     return hash ? hash : 1;
@@ -433,11 +428,14 @@ static uint64_t model_hash(const sgm_model *model)
 void sgm_model_get_info(const sgm_model *model, sgm_model_info *info)
 {
     const sgm_model_config *config = &model->config;
+    sgm_feature features[SGM_MAX_FEATURES];
+    sgm_config_features(config, features);
     *info = (sgm_model_info){.variant = config->variant,
                              .assumption = model->assumption,
                              .image_size = config->image_size,
-                             .embedding_shape = {config->decoder.dim, sgm_config_embedding_rows(config),
-                                                 config->grid},
+                             .embedding_shape = {(int)features[0].channels, (int)features[0].rows,
+                                                 (int)features[0].columns},
+                             .embedding_count = sgm_config_embedding_count(config),
                              .mask_tokens = config->decoder.mask_tokens,
                              .low_res_shape = {4 * config->grid, 4 * config->grid},
                              .parameters = model->parameters,

@@ -76,7 +76,7 @@ static sgm_status make_axis(int low_side, int side, int cropped, int out, axis_m
 
 static sgm_status make_maps(sgm_upscaler *u, const sgm_model_config *config, const sgm_frame *frame)
 {
-    bool direct = config->protocol == SGM_PROTOCOL_MEDSAM;
+    bool direct = config->protocol->probabilities;
     int side = direct ? u->low_side : config->image_size;
     sgm_size cropped = direct ? (sgm_size){side, side} : frame->resized;
     SGM_TRY(make_axis(u->low_side, side, cropped.width, u->size.width, &u->horizontal));
@@ -91,7 +91,7 @@ sgm_status sgm_upscaler_create(const sgm_model_config *config, const sgm_frame *
     if (!u) return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for a mask of the image's size");
     u->size = frame->original;
     u->low_side = 4 * config->grid;
-    u->sigmoid = config->protocol == SGM_PROTOCOL_MEDSAM;
+    u->sigmoid = config->protocol->probabilities;
     u->threshold = u->sigmoid ? 0.5f : 0;
     size_t low = (size_t)u->low_side, width = (size_t)u->size.width;
     u->wide = malloc(low * width * sizeof *u->wide);

@@ -6,25 +6,32 @@ static void build_encoder(sgm_net *net, const sgm_model_config *config, sgm_prog
 {
     int64_t side = config->image_size;
     p->image = sgm_input(net->graph, "image", SGM_F32, SGM_SHAPE(p->key.batch, side, side, 3));
-    p->embedding = sgm_encoder(net, config, p->image);
+    p->features = sgm_encode(net, config, p->image);
+}
+
+static void add_features(sgm_graph *g, const sgm_model_config *config, sgm_features *in)
+{
+    sgm_feature f[SGM_MAX_FEATURES];
+    in->count = sgm_config_features(config, f);
+    for (int i = 0; i < in->count; i++)
+        in->node[i] =
+            sgm_input(g, f[i].name, SGM_F32, SGM_SHAPE(1, f[i].rows, f[i].columns, f[i].channels));
 }
 
 static void build_decoder(sgm_net *net, const sgm_model_config *config, sgm_program *p)
 {
     sgm_graph *g = net->graph;
-    int64_t batch = p->key.batch, tokens = p->key.tokens, grid = config->grid;
-    int64_t rows = sgm_config_embedding_rows(config);
-    p->in_embedding =
-        sgm_input(g, "embedding", SGM_F32, SGM_SHAPE(1, rows, grid, config->decoder.dim));
+    int64_t batch = p->key.batch, tokens = p->key.tokens, side = 4 * config->grid;
+    add_features(g, config, &p->in);
     if (tokens) {
-        p->coordinates = sgm_input(g, "coordinates", SGM_F32, SGM_SHAPE(batch, tokens, 2));
-        p->labels = sgm_input(g, "labels", SGM_I32, SGM_SHAPE(batch, tokens));
+        p->prompt.coordinates = sgm_input(g, "coordinates", SGM_F32, SGM_SHAPE(batch, tokens, 2));
+        p->prompt.labels = sgm_input(g, "labels", SGM_I32, SGM_SHAPE(batch, tokens));
     }
     if (p->key.mask)
-        p->mask = sgm_input(g, "mask", SGM_F32, SGM_SHAPE(batch, 4 * grid, 4 * grid, 1));
-    sgm_prompt_embedding prompt =
-        sgm_prompt_encoder(net, config, p->coordinates, p->labels, p->mask);
-    sgm_decoder_output out = sgm_mask_decoder(net, config, p->in_embedding, &prompt, batch);
+        p->prompt.mask = sgm_input(g, "mask", SGM_F32, SGM_SHAPE(batch, side, side, 1));
+    if (p->key.classes) p->prompt.classes = sgm_input(g, "classes", SGM_I32, SGM_SHAPE(batch));
+    sgm_prompt_embedding prompt = sgm_encode_prompt(net, config, &p->prompt, &p->in);
+    sgm_decoder_output out = sgm_decode(net, config, &p->in, &prompt, batch);
     p->low_res = out.low_res;
     p->iou = out.iou;
 }
@@ -44,7 +51,7 @@ sgm_status sgm_program_build(const sgm_model_config *config, sgm_program_key key
     }
     sgm_net own = net ? *net : (sgm_net){0};
     own.graph = p->graph;
-    if (key.decoder)
+    if (key.stage == SGM_STAGE_DECODE)
         build_decoder(&own, config, p);
     else
         build_encoder(&own, config, p);
@@ -59,9 +66,10 @@ sgm_status sgm_program_build(const sgm_model_config *config, sgm_program_key key
 
 sgm_status sgm_program_plan(sgm_program *p, sgm_weights *weights, const sgm_plan_options *options)
 {
-    sgm_node *decoder[2] = {p->low_res, p->iou};
-    if (p->key.decoder) return sgm_plan_create(p->graph, weights, 2, decoder, options, &p->plan);
-    return sgm_plan_create(p->graph, weights, 1, &p->embedding, options, &p->plan);
+    sgm_node *masks[2] = {p->low_res, p->iou};
+    bool decodes = p->key.stage == SGM_STAGE_DECODE;
+    return sgm_plan_create(p->graph, weights, decodes ? 2 : p->features.count,
+                           decodes ? masks : p->features.node, options, &p->plan);
 }
 
 void sgm_program_destroy(sgm_program *p)

@@ -1,33 +1,40 @@
-/* A program: a graph with its plan, ready to run. An encoder program for a batch of images, or a
- * decoder program for a batch of prompt sets of equal size. */
+/* A program: a graph with its plan, ready to run: some of a network's stages for a batch of
+ * pictures or of prompt sets of equal size. */
 #ifndef SEGMODEL_PREDICT_SESSION_PROGRAM_H
 #define SEGMODEL_PREDICT_SESSION_PROGRAM_H
 
 #include "graph/plan.h"
-#include "models/models.h"
+#include "models/family.h"
+
+/* What a program does of a network's work. Prompts are encoded where they are decoded: alone they
+ * are a few thousand numbers. */
+typedef enum sgm_stage {
+    SGM_STAGE_ENCODE, /* pictures to features */
+    SGM_STAGE_DECODE  /* features and prompts to masks */
+} sgm_stage;
 
 typedef struct sgm_program_key {
-    bool decoder;
+    sgm_stage stage;
     int batch;
-    int tokens; /* decoder: prompt tokens per set, may be 0 */
-    bool mask;  /* decoder: with a mask prompt */
+    /* decode */
+    int tokens;   /* prompt tokens per set, may be 0 */
+    bool mask;    /* with a mask prompt */
+    bool classes; /* with a class */
 } sgm_program_key;
 
 typedef struct sgm_program {
     sgm_program_key key;
     sgm_graph *graph;
     sgm_plan *plan; /* NULL when only the graph was asked for */
-    /* inputs; NULL where the key has none */
-    sgm_node *image;        /* [B, S, S, 3] */
-    sgm_node *in_embedding; /* [1, grid, grid, dim] */
-    sgm_node *coordinates;  /* [B, tokens, 2] */
-    sgm_node *labels;       /* [B, tokens], int32 */
-    sgm_node *mask;         /* [B, 4 grid, 4 grid, 1] */
-    /* outputs */
-    sgm_node *embedding; /* [B, grid, grid, dim] */
-    sgm_node *low_res;   /* [B, mask_tokens, 4 grid, 4 grid] */
-    sgm_node *iou;       /* [B, mask_tokens] */
-    int references;      /* guarded by the model's lock */
+    /* encode */
+    sgm_node *image;       /* in: [B, S, S, 3] */
+    sgm_features features; /* out: [B, rows, columns, channels] each; family.h */
+    /* decode; inputs that the key does not have are NULL */
+    sgm_features in;         /* [1, rows, columns, channels] each */
+    sgm_prompt_input prompt; /* of B sets; models.h */
+    sgm_node *low_res;       /* out: [B, mask_tokens, 4 grid, 4 grid] */
+    sgm_node *iou;           /* out: [B, mask_tokens] */
+    int references;          /* guarded by the model's lock */
     uint64_t last_used;
 } sgm_program;
 

@@ -81,13 +81,13 @@ void sgm_token_place(int image_size, double x, double y, float coordinates[2])
     coordinates[1] = (float)(2 * ((y + 0.5) / image_size) - 1);
 }
 
-/* LiteMedSAM scales both axes alike and cuts a box's corners to whole pixels. */
+/* Where a protocol cuts a box's corners to whole pixels it also scales both axes alike. */
 static void place_corner(const sgm_model_config *config, const sgm_frame *frame, double x, double y,
                          float coordinates[2])
 {
     double along_x = (double)frame->resized.width / frame->original.width;
     double along_y = (double)frame->resized.height / frame->original.height;
-    if (config->protocol == SGM_PROTOCOL_LITE_MEDSAM) {
+    if (config->protocol->whole_corners) {
         int longest = frame->original.width > frame->original.height ? frame->original.width
                                                                      : frame->original.height;
         double ratio = (double)config->image_size / longest;

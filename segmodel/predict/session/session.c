@@ -25,9 +25,13 @@ sgm_status sgm_session_reserve(sgm_buffer *b, size_t count, size_t size)
 
 size_t sgm_session_embedding_count(const sgm_session *session)
 {
-    const sgm_model_config *config = session->config;
-    return (size_t)sgm_config_embedding_rows(config) * (size_t)config->grid *
-           (size_t)config->decoder.dim;
+    return sgm_config_embedding_count(session->config);
+}
+
+size_t sgm_session_feature_count(const sgm_session *session, int feature)
+{
+    const sgm_feature *f = &session->features[feature];
+    return (size_t)(f->rows * f->columns * f->channels);
 }
 
 static size_t low_count(const sgm_model_config *config)
@@ -79,7 +83,7 @@ sgm_status sgm_session_encoder(sgm_session *session, int count, sgm_runner **out
     int number = count == 8 ? 3 : count == 4 ? 2 : count - 1;
     sgm_runner *r = *out = &session->encoders[number];
     if (r->program) return SGM_OK;
-    sgm_program_key key = {.batch = count};
+    sgm_program_key key = {.stage = SGM_STAGE_ENCODE, .batch = count};
     sgm_status status = sgm_runner_make(session, key, r);
     if (status != SGM_OUT_OF_MEMORY || count > 1) return status;
     for (int i = 1; i < ENCODER_SIZES; i++)
@@ -92,7 +96,8 @@ static bool runs(const sgm_runner *r, sgm_program_key key)
 {
     if (!r->program) return false;
     const sgm_program_key *k = &r->program->key;
-    return k->batch == key.batch && k->tokens == key.tokens && k->mask == key.mask;
+    return k->batch == key.batch && k->tokens == key.tokens && k->mask == key.mask &&
+           k->classes == key.classes;
 }
 
 /* The runner for a decoder, in place of the least recently used one if need be. */
@@ -138,6 +143,7 @@ sgm_status sgm_session_create(sgm_model *model, sgm_session **out)
     if (!session) return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for a session");
     session->model = sgm_model_retain(model);
     session->config = sgm_model_get_config(model);
+    session->feature_count = sgm_config_features(session->config, session->features);
     session->wants_prior = has_flag(model, SGM_METADATA_PROMPT_PRIOR);
     session->wants_tight = has_flag(model, SGM_METADATA_TIGHT_BOX);
     session->threshold = mask_threshold(model);
@@ -214,9 +220,7 @@ sgm_status sgm_session_set_image(sgm_session *session, const sgm_image *image)
     SGM_TRY(sgm_session_encoder(session, 1, &r));
     SGM_TRY(set_input(session, r, image, &frame));
     SGM_TRY(sgm_plan_run(r->program->plan, r->workspace));
-    SGM_TRY(sgm_session_copy(session, session->embedding,
-                             sgm_workspace_memory(r->workspace, r->program->embedding),
-                             sgm_session_embedding_count(session) * sizeof(float)));
+    SGM_TRY(sgm_session_take_features(session, r, 0, session->embedding));
     sgm_session_set_frame(session, frame);
     return SGM_OK;
 }
@@ -314,15 +318,13 @@ static sgm_status set_prompts(sgm_session *session, const sgm_runner *r, const s
         sgm_prompt_tokens(session->config, &session->frame, &prompts[first + i],
                           coordinates + 2 * tokens * i, labels + tokens * i);
     if (tokens) {
-        SGM_TRY(sgm_workspace_set(r->workspace, p->coordinates, coordinates));
-        SGM_TRY(sgm_workspace_set(r->workspace, p->labels, labels));
+        SGM_TRY(sgm_workspace_set(r->workspace, p->prompt.coordinates, coordinates));
+        SGM_TRY(sgm_workspace_set(r->workspace, p->prompt.labels, labels));
     }
     if (p->key.mask)
-        SGM_TRY(sgm_workspace_set(r->workspace, p->mask,
+        SGM_TRY(sgm_workspace_set(r->workspace, p->prompt.mask,
                                   (float *)session->prompt_masks.data + first * low));
-    return sgm_session_copy(session, sgm_workspace_memory(r->workspace, p->in_embedding),
-                            session->embedding,
-                            sgm_session_embedding_count(session) * sizeof(float));
+    return sgm_session_give_features(session, r, session->embedding);
 }
 
 /* Decodes `key.batch` prompt sets; IoU predictions go to places `first` on, and so do logits where
@@ -349,7 +351,7 @@ static sgm_status decode(sgm_session *session, sgm_program_key key, const sgm_pr
 
 static sgm_program_key key_of(const sgm_session *session, const sgm_prompt *prompt)
 {
-    return (sgm_program_key){.decoder = true,
+    return (sgm_program_key){.stage = SGM_STAGE_DECODE,
                              .batch = 1,
                              .tokens = sgm_prompt_token_count(prompt),
                              .mask = prompt->mask || session->wants_prior};
@@ -374,13 +376,11 @@ static sgm_program_key next_batch(const sgm_session *session, const sgm_prompt *
 static int choose(const sgm_session *session, const sgm_prompt *prompt, sgm_choice choice,
                   const float *iou)
 {
-    int count = session->config->decoder.mask_tokens, best = 1;
+    int count = session->config->decoder.mask_tokens;
     bool one_point = prompt->point_count == 1 && !prompt->box && !prompt->mask;
-    if (choice == SGM_CHOOSE_SINGLE || (choice == SGM_CHOOSE_AUTO && !one_point) || count < 2)
-        return 0;
-    for (int i = 2; i < count; i++)
-        if (iou[i] > iou[best]) best = i;
-    return best;
+    if (choice == SGM_CHOOSE_AUTO)
+        return sgm_protocol_answer(session->config->protocol, one_point, iou, count, 0);
+    return sgm_protocol_answer(&sgm_protocol_sam, choice == SGM_CHOOSE_MULTI, iou, count, 0);
 }
 
 static bool is_tight(const sgm_session *session, const sgm_prompt *prompt,
@@ -391,7 +391,7 @@ static bool is_tight(const sgm_session *session, const sgm_prompt *prompt,
     if (!wanted || !prompt->box || prompt->mask) return false;
     for (size_t i = 0; i < prompt->point_count; i++)
         if (prompt->points[i].label == SGM_BACKGROUND) return false;
-    return session->config->protocol != SGM_PROTOCOL_MEDSAM; /* its values are no logits */
+    return !session->config->protocol->probabilities;
 }
 
 /* Whether the host reads the logits of these prompts' masks: always, unless masks are made on the

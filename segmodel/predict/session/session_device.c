@@ -106,16 +106,13 @@ static sgm_status encode_some(sgm_session *session, sgm_runner *r, int first, in
 {
     const sgm_program *p = r->program;
     size_t input = (size_t)sgm_shape_count(p->image->shape) / (size_t)size * sizeof(float);
-    size_t output = sgm_session_embedding_count(session) * sizeof(float);
     char *to = sgm_workspace_memory(r->workspace, p->image);
-    char *from = sgm_workspace_memory(r->workspace, p->embedding);
     for (int i = 0; i < size; i++)
         SGM_TRY(session->backend->ops->pictures->picture_place(session->backend, session->picture,
                                                                first + i, to + (size_t)i * input));
     SGM_TRY(sgm_plan_submit(p->plan, r->workspace));
     for (int i = 0; i < size; i++)
-        SGM_TRY(
-            sgm_session_copy(session, embeddings[first + i], from + (size_t)i * output, output));
+        SGM_TRY(sgm_session_take_features(session, r, i, embeddings[first + i]));
     return SGM_OK;
 }
 
@@ -155,33 +152,73 @@ void sgm_session_embedding_free(sgm_session *session, void *embedding)
     if (embedding) session->backend->ops->free(session->backend, embedding);
 }
 
+sgm_status sgm_session_take_features(sgm_session *session, const sgm_runner *encoder, int place,
+                                     void *embedding)
+{
+    float *to = embedding;
+    for (int i = 0; i < session->feature_count; i++) {
+        size_t count = sgm_session_feature_count(session, i);
+        const float *from =
+            sgm_workspace_memory(encoder->workspace, encoder->program->features.node[i]);
+        SGM_TRY(sgm_session_copy(session, to, from + (size_t)place * count, count * sizeof *to));
+        to += count;
+    }
+    return SGM_OK;
+}
+
+sgm_status sgm_session_give_features(sgm_session *session, const sgm_runner *decoder,
+                                     const void *embedding)
+{
+    const float *from = embedding;
+    for (int i = 0; i < session->feature_count; i++) {
+        size_t count = sgm_session_feature_count(session, i);
+        void *to = sgm_workspace_memory(decoder->workspace, decoder->program->in.node[i]);
+        SGM_TRY(sgm_session_copy(session, to, from, count * sizeof *from));
+        from += count;
+    }
+    return SGM_OK;
+}
+
+/* Between the network's order, channels last, and the public one, channels first. */
+static void reorder(const sgm_session *session, const float *from, float *to, bool to_public)
+{
+    for (int f = 0; f < session->feature_count; f++) {
+        size_t channels = (size_t)session->features[f].channels;
+        size_t count = sgm_session_feature_count(session, f), places = count / channels;
+        for (size_t c = 0; c < channels; c++)
+            for (size_t i = 0; i < places; i++) {
+                if (to_public)
+                    to[c * places + i] = from[i * channels + c];
+                else
+                    to[i * channels + c] = from[c * places + i];
+            }
+        from += count;
+        to += count;
+    }
+}
+
 sgm_status sgm_session_embedding_read(sgm_session *session, const void *embedding, float *values)
 {
-    size_t dim = (size_t)session->config->decoder.dim,
-           places = sgm_session_embedding_count(session) / dim;
     const float *from = embedding;
     if (!session->backend->ops->host_memory) {
-        SGM_TRY(sgm_session_reserve(&session->transposed, places * dim, sizeof(float)));
+        SGM_TRY(sgm_session_reserve(&session->transposed, sgm_session_embedding_count(session),
+                                    sizeof(float)));
         SGM_TRY(session->backend->ops->download(session->backend, session->transposed.data,
                                                 embedding, embedding_bytes(session)));
         from = session->transposed.data;
     }
-    for (size_t c = 0; c < dim; c++)
-        for (size_t i = 0; i < places; i++)
-            values[c * places + i] = from[i * dim + c];
+    reorder(session, from, values, true);
     return SGM_OK;
 }
 
 sgm_status sgm_session_embedding_write(sgm_session *session, void *embedding, const float *values)
 {
-    size_t dim = (size_t)session->config->decoder.dim,
-           places = sgm_session_embedding_count(session) / dim;
     bool host = session->backend->ops->host_memory;
-    if (!host) SGM_TRY(sgm_session_reserve(&session->transposed, places * dim, sizeof(float)));
+    if (!host)
+        SGM_TRY(sgm_session_reserve(&session->transposed, sgm_session_embedding_count(session),
+                                    sizeof(float)));
     float *to = host ? embedding : session->transposed.data;
-    for (size_t i = 0; i < places; i++)
-        for (size_t c = 0; c < dim; c++)
-            to[i * dim + c] = values[c * places + i];
+    reorder(session, values, to, false);
     if (host) return SGM_OK;
     return session->backend->ops->upload(session->backend, embedding, to, embedding_bytes(session));
 }

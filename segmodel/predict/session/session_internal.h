@@ -36,7 +36,10 @@ struct sgm_session {
     bool wants_tight;       /* and tight_box.h where the caller does not say */
     float threshold;        /* of masks, in logits: the model's metadata, else 0 */
     sgm_upscaler *upscaler; /* for frame; NULL until a mask is asked for */
-    void *embedding;        /* [grid, grid, dim] in the backend's memory */
+    int feature_count;      /* what the network makes of a picture: family.h */
+    sgm_feature features[SGM_MAX_FEATURES];
+    void *embedding; /* all features one after the other, [rows, columns, channels] each, in the
+                        backend's memory */
     sgm_buffer input, coordinates, labels, prompt_masks, low_res, iou, masks, transposed;
     /* device only */
     void *picture;       /* for staged_frame and staged_channels; NULL: the host prepares */
@@ -48,6 +51,7 @@ struct sgm_session {
 
 sgm_status sgm_session_reserve(sgm_buffer *buffer, size_t count, size_t size);
 size_t sgm_session_embedding_count(const sgm_session *session);
+size_t sgm_session_feature_count(const sgm_session *session, int feature);
 
 void sgm_runner_clear(sgm_session *session, sgm_runner *runner);
 /* A program with memory to run it, within the context's limit. */
@@ -71,6 +75,11 @@ sgm_status sgm_session_place_image(sgm_session *session, const sgm_image *image,
 sgm_status sgm_session_start_mask(sgm_session *session, const float *low, float above,
                                   bool *started);
 sgm_status sgm_session_finish_mask(sgm_session *session, uint8_t *mask);
+/* Picture `place` of a batch's features into an embedding, and an embedding into a decoder. */
+sgm_status sgm_session_take_features(sgm_session *session, const sgm_runner *encoder, int place,
+                                     void *embedding);
+sgm_status sgm_session_give_features(sgm_session *session, const sgm_runner *decoder,
+                                     const void *embedding);
 /* To and from the backend's memory, in order with plans. */
 sgm_status sgm_session_copy(sgm_session *session, void *to, const void *from, size_t size);
 

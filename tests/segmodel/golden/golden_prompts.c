@@ -93,12 +93,12 @@ static float *fetch(sgm_workspace *workspace, const sgm_node *node, sgm_shape *s
 static bool set_inputs(const prompt_case *c, const sgm_program *p, sgm_workspace *workspace,
                        const float *embedding)
 {
-    bool ok = CHECK_OK(sgm_workspace_set(workspace, p->in_embedding, embedding));
+    bool ok = CHECK_OK(sgm_workspace_set(workspace, p->in.node[0], embedding));
     if (c->tokens) {
-        ok &= CHECK_OK(sgm_workspace_set(workspace, p->coordinates, c->coordinates));
-        ok &= CHECK_OK(sgm_workspace_set(workspace, p->labels, c->labels));
+        ok &= CHECK_OK(sgm_workspace_set(workspace, p->prompt.coordinates, c->coordinates));
+        ok &= CHECK_OK(sgm_workspace_set(workspace, p->prompt.labels, c->labels));
     }
-    if (c->mask) ok &= CHECK_OK(sgm_workspace_set(workspace, p->mask, c->mask));
+    if (c->mask) ok &= CHECK_OK(sgm_workspace_set(workspace, p->prompt.mask, c->mask));
     return ok;
 }
 
@@ -107,7 +107,7 @@ static void decode(const golden_model *m, prompt_case *c, const float *embedding
     sgm_node *stage[3] = {0}, *outputs[5];
     sgm_net net = {.tap = keep_prompt_stage, .tap_user = stage};
     sgm_program_key key = {
-        .decoder = true, .batch = c->batch, .tokens = c->tokens, .mask = c->mask != NULL};
+        .stage = SGM_STAGE_DECODE, .batch = c->batch, .tokens = c->tokens, .mask = c->mask != NULL};
     sgm_plan_options options = sgm_model_plan_options(m->model);
     sgm_program *p;
     sgm_workspace *workspace = NULL;
@@ -238,7 +238,7 @@ static void check_case(const golden_model *m, const prompt_case *c)
     check_upsampled(m, c, "post_427x569", (sgm_size){569, 427}, 1);
     check_upsampled(m, c, "prob_up", (sgm_size){800, 600}, 0);
     check_upsampled(m, c, "post_600x800", (sgm_size){800, 600}, 0);
-    if (m->config->protocol == SGM_PROTOCOL_SAMUS)
+    if (m->config->protocol == &sgm_protocol_samus)
         check_upsampled(m, c, "masks", (sgm_size){side, side}, 0);
 }
 
@@ -277,10 +277,10 @@ void golden_prompts(golden_model *m)
     const char *const *names = of_sam;
     if (!strcmp(m->config->variant, "sam_vit_l") || !strcmp(m->config->variant, "sam_vit_h"))
         names = of_large;
-    if (m->config->protocol == SGM_PROTOCOL_MEDSAM) names = of_medsam;
-    if (m->config->protocol == SGM_PROTOCOL_LITE_MEDSAM) names = of_medsam;
-    if (m->config->protocol == SGM_PROTOCOL_SAMUS) names = of_samus;
-    if (m->config->protocol == SGM_PROTOCOL_SAMIHS) names = of_samihs;
+    if (m->config->protocol == &sgm_protocol_medsam) names = of_medsam;
+    if (m->config->protocol == &sgm_protocol_lite_medsam) names = of_medsam;
+    if (m->config->protocol == &sgm_protocol_samus) names = of_samus;
+    if (m->config->protocol == &sgm_protocol_samihs) names = of_samihs;
     for (; *names; names++)
         run_case(m, *names);
 }

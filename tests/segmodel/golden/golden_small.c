@@ -41,10 +41,11 @@ static void encode(small_run *r)
     size_t values = (size_t)r->config->image_size * (size_t)r->config->image_size * 3;
     for (int i = 0; i < r->c->images; i++)
         small_case_input(r->config, i, &r->frame, r->input + (size_t)i * values);
-    if (start(r, (sgm_program_key){.batch = r->c->images}, &p, &workspace) &&
+    if (start(r, (sgm_program_key){.stage = SGM_STAGE_ENCODE, .batch = r->c->images}, &p,
+              &workspace) &&
         CHECK_OK(sgm_workspace_set(workspace, p->image, r->input)) &&
         CHECK_OK(sgm_plan_run(p->plan, workspace)))
-        CHECK_OK(sgm_workspace_get(workspace, p->embedding, r->embedding));
+        CHECK_OK(sgm_workspace_get(workspace, p->features.node[0], r->embedding));
     sgm_workspace_destroy(workspace);
     sgm_program_destroy(p);
 }
@@ -57,13 +58,14 @@ static void decode(small_run *r, int index, float *low_res, float *iou)
     size_t grid = (size_t)r->config->grid, dim = (size_t)r->config->decoder.dim;
     sgm_program *p = NULL;
     sgm_workspace *workspace = NULL;
-    sgm_program_key key = {.decoder = true, .batch = 1, .tokens = sgm_prompt_token_count(prompt)};
+    sgm_program_key key = {
+        .stage = SGM_STAGE_DECODE, .batch = 1, .tokens = sgm_prompt_token_count(prompt)};
     sgm_prompt_tokens(r->config, &r->frame, prompt, coordinates, labels);
     if (start(r, key, &p, &workspace) &&
-        CHECK_OK(sgm_workspace_set(workspace, p->in_embedding,
+        CHECK_OK(sgm_workspace_set(workspace, p->in.node[0],
                                    r->embedding + (size_t)index * grid * grid * dim)) &&
-        CHECK_OK(sgm_workspace_set(workspace, p->coordinates, coordinates)) &&
-        CHECK_OK(sgm_workspace_set(workspace, p->labels, labels)) &&
+        CHECK_OK(sgm_workspace_set(workspace, p->prompt.coordinates, coordinates)) &&
+        CHECK_OK(sgm_workspace_set(workspace, p->prompt.labels, labels)) &&
         CHECK_OK(sgm_plan_run(p->plan, workspace)) &&
         CHECK_OK(sgm_workspace_get(workspace, p->low_res, low_res)))
         CHECK_OK(sgm_workspace_get(workspace, p->iou, iou));
@@ -79,7 +81,7 @@ static void check_upsampled(small_run *r, const float *low, size_t low_count)
     float *values = malloc((size_t)sgm_shape_count(shape) * sizeof *values);
     sgm_model_config plain = *r->config; /* these goldens upsample logits, MedSAM's too */
     sgm_upscaler *upscaler = NULL;
-    plain.protocol = SGM_PROTOCOL_SAM;
+    plain.protocol = &sgm_protocol_sam;
     if (CHECK_OK(sgm_upscaler_create(&plain, &r->frame, &upscaler))) {
         for (int64_t i = 0; i < r->c->images; i++)
             sgm_upscaler_values(upscaler, low + (size_t)i * low_count, values + i * side * side);

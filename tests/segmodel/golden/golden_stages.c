@@ -64,7 +64,7 @@ static void check_coverage(const stage_list *list)
 static void run_encoder(golden_model *m, sgm_program *program, stage_list *list, const float *input,
                         float *embedding)
 {
-    sgm_node *outputs[MAX_STAGES + 1] = {program->embedding};
+    sgm_node *outputs[MAX_STAGES + 1] = {program->features.node[0]};
     sgm_plan_options options = sgm_model_plan_options(m->model);
     sgm_workspace *workspace = NULL;
     memcpy(outputs + 1, list->node, (size_t)list->count * sizeof *outputs);
@@ -73,10 +73,11 @@ static void run_encoder(golden_model *m, sgm_program *program, stage_list *list,
         CHECK_OK(sgm_workspace_create(program->plan, &workspace)) &&
         CHECK_OK(sgm_workspace_set(workspace, program->image, input)) &&
         CHECK_OK(sgm_plan_run(program->plan, workspace)) &&
-        CHECK_OK(sgm_workspace_get(workspace, program->embedding, embedding)) && list->file) {
+        CHECK_OK(sgm_workspace_get(workspace, program->features.node[0], embedding)) &&
+        list->file) {
         check_stages(m, list, workspace);
         check_coverage(list);
-        golden_check(list->file, "embedding", program->embedding->shape, embedding,
+        golden_check(list->file, "embedding", program->features.node[0]->shape, embedding,
                      m->embedding_limit);
     }
     sgm_workspace_destroy(workspace);
@@ -90,8 +91,9 @@ void golden_encode(golden_model *m, const float *input, const golden_file *stage
     sgm_program *program = NULL;
     sgm_shape shape = SGM_SHAPE(1, m->config->image_size, m->config->image_size, 3);
     if (stages) golden_check(stages, "input", shape, input, 1e-6);
-    if (CHECK_OK(sgm_program_build(m->config, (sgm_program_key){.batch = 1}, NULL, NULL, &net,
-                                   &program)))
+    if (CHECK_OK(sgm_program_build(m->config,
+                                   (sgm_program_key){.stage = SGM_STAGE_ENCODE, .batch = 1}, NULL,
+                                   NULL, &net, &program)))
         run_encoder(m, program, list, input, embedding);
     sgm_program_destroy(program);
     free(list);
@@ -113,20 +115,20 @@ static void min_max_input(const uint8_t *rgb, size_t count, float *input)
 void golden_make_input(const golden_model *m, int variant, float *input)
 {
     int side = m->config->image_size;
-    bool wide =
-        m->config->protocol == SGM_PROTOCOL_SAM || m->config->protocol == SGM_PROTOCOL_LITE_MEDSAM;
+    bool wide = m->config->protocol == &sgm_protocol_sam ||
+                m->config->protocol == &sgm_protocol_lite_medsam;
     int height = wide ? side * 3 / 4 : side;
     size_t pixels = (size_t)side * (size_t)height;
     uint8_t *rgb = malloc(pixels * 3);
     hash_image(side, height, variant, rgb);
     sgm_image image = {.data = rgb, .width = side, .height = height, .channels = 3};
     sgm_frame frame;
-    if (m->config->protocol == SGM_PROTOCOL_SAMUS) {
+    if (m->config->protocol == &sgm_protocol_samus) {
         for (size_t i = 0; i < pixels; i++)
             rgb[i] = rgb[3 * i];
         image.channels = 1;
     }
-    if (m->config->protocol == SGM_PROTOCOL_SAMIHS)
+    if (m->config->protocol == &sgm_protocol_samihs)
         min_max_input(rgb, pixels, input);
     else
         CHECK_OK(sgm_preprocess(m->config, &image, input, &frame));

@@ -65,13 +65,13 @@ void small_case_input(const sgm_model_config *config, int index, sgm_frame *fram
     uint8_t *rgb = malloc(pixels * 3);
     hash_image(side, side, index ? 3 : 0, rgb);
     sgm_image image = {.data = rgb, .width = side, .height = side, .channels = 3};
-    if (config->protocol == SGM_PROTOCOL_SAMIHS) {
+    if (config->protocol == &sgm_protocol_samihs) {
         samihs_input(rgb, pixels, input);
         CHECK_OK(sgm_frame_make(config, side, side, frame));
         free(rgb);
         return;
     }
-    if (config->protocol == SGM_PROTOCOL_SAMUS) {
+    if (config->protocol == &sgm_protocol_samus) {
         for (size_t i = 0; i < pixels; i++)
             rgb[i] = rgb[3 * i];
         image.channels = 1;

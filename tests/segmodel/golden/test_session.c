@@ -177,8 +177,7 @@ static void embeddings_travel(sgm_model *model, sgm_session *session)
     sgm_mask mask;
     sgm_session *other = NULL;
     sgm_model_get_info(model, &info);
-    const int *e = info.embedding_shape;
-    float *values = malloc((size_t)e[0] * (size_t)e[1] * (size_t)e[2] * sizeof *values);
+    float *values = malloc(info.embedding_count * sizeof *values);
     if (CHECK_OK(sgm_session_get_embedding(session, values)) &&
         CHECK_OK(sgm_session_create(model, &other)) &&
         CHECK_OK(sgm_session_set_embedding(other, values, WIDTH, HEIGHT)) &&
@@ -335,7 +334,7 @@ static void architectures_travel_as_text(void)
     if (CHECK_OK(sgm_config_parse(trained, &config))) {
         sgm_config_text(&config, text);
         CHECK(strcmp(text, trained) == 0);
-        CHECK(config.grid == 16 && sgm_config_embedding_rows(&config) == 64);
+        CHECK(config.grid == 16 && sgm_config_embedding_count(&config) == 16 * 16 * 128 * 4);
         config.tiny.merge_stride[1] = 2; /* no features of 4 x the grid any more */
         CHECK_STATUS(sgm_config_check(&config), SGM_BAD_MODEL, "high_res");
     }

@@ -127,11 +127,11 @@ static bool is_trained(void *user, const char *name)
 static sgm_node *loss_of(train_run *r, sgm_decoder_output out)
 {
     sgm_graph *g = r->graph;
-    if (r->config->protocol == SGM_PROTOCOL_SAM)
+    if (r->config->protocol == &sgm_protocol_sam)
         return sgm_loss_sam(g, out.low_res, out.iou, r->target, NULL, true, false);
     sgm_node *logits = sgm_slice(g, out.low_res, 1, 0, 1);
-    if (r->config->protocol == SGM_PROTOCOL_SAMUS) return sgm_loss_samus(g, logits, r->target);
-    if (r->config->protocol == SGM_PROTOCOL_SAMIHS) return sgm_loss_samihs(g, logits, r->target);
+    if (r->config->protocol == &sgm_protocol_samus) return sgm_loss_samus(g, logits, r->target);
+    if (r->config->protocol == &sgm_protocol_samihs) return sgm_loss_samihs(g, logits, r->target);
     /* MedSAM's losses are taken at image size; resizing wants channels last. */
     int64_t images = logits->shape.dim[0], low = logits->shape.dim[2], side = r->c->side;
     logits = sgm_reshape(g, logits, SGM_SHAPE(images, low, low, 1));
@@ -145,16 +145,17 @@ static bool build(train_run *r)
     int64_t images = r->small->images, tokens = sgm_prompt_token_count(&r->small->prompt[0]);
     sgm_graph *g = r->graph = sgm_graph_create(NULL, NULL);
     sgm_net net = {.graph = g};
-    bool sam = m->protocol == SGM_PROTOCOL_SAM;
+    bool sam = m->protocol == &sgm_protocol_sam;
     int64_t size = m->image_size, side = r->c->side;
     r->image = sgm_input(g, "image", SGM_F32, SGM_SHAPE(images, size, size, 3));
     r->target = sgm_input(g, "target", SGM_F32,
                           sam ? SGM_SHAPE(images, side, side) : SGM_SHAPE(images, 1, side, side));
     r->coordinates = sgm_input(g, "coordinates", SGM_F32, SGM_SHAPE(images, tokens, 2));
     r->labels = sgm_input(g, "labels", SGM_I32, SGM_SHAPE(images, tokens));
-    sgm_node *embedding = sgm_encoder(&net, m, r->image);
-    sgm_prompt_embedding prompt = sgm_prompt_encoder(&net, m, r->coordinates, r->labels, NULL);
-    r->loss = loss_of(r, sgm_mask_decoder(&net, m, embedding, &prompt, images));
+    sgm_features features = sgm_encode(&net, m, r->image);
+    sgm_prompt_input in = {.coordinates = r->coordinates, .labels = r->labels};
+    sgm_prompt_embedding prompt = sgm_encode_prompt(&net, m, &in, &features);
+    r->loss = loss_of(r, sgm_decode(&net, m, &features, &prompt, images));
     return CHECK_OK(sgm_graph_status(g)) &&
            CHECK_OK(sgm_params_create(r->backend, sgm_first_values_read, &r->first, is_trained,
                                       (void *)r->c, &r->params)) &&

@@ -228,7 +228,7 @@ static void check_augmentation(void)
         for (int i = 0; i < 3 * PIXELS; i++)
             image[i] = k ? (float)(i * 37 % 256) : 5;
         sgm_augment(image, SIDE, k ? 1 : 0, &rng, scratch);
-        sgm_normalise(image, SIDE, SGM_PROTOCOL_LITE_MEDSAM);
+        sgm_normalise(image, SIDE, &sgm_protocol_lite_medsam);
         float low = 2, high = -2;
         for (int i = 0; i < 3 * PIXELS; i++) {
             low = fminf(low, image[i]);

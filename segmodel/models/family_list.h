@@ -1,0 +1,5 @@
+/* The families, one line each, from plain to special: a file is offered to the last one first. */
+FAMILY(sgm_family_vit)      /* SAM, MedSAM */
+FAMILY(sgm_family_tiny_vit) /* MobileSAM, LiteMedSAM, models trained here */
+FAMILY(sgm_family_samus)
+FAMILY(sgm_family_samihs)

@@ -1,0 +1,71 @@
+#include "models/protocol.h"
+
+#include "models/registry.h"
+
+#include <string.h>
+
+const sgm_protocol sgm_protocol_sam = {.name = "sam",
+                                       .resampling = SGM_RESAMPLING_PILLOW,
+                                       .levels = SGM_LEVELS_IMAGENET,
+                                       .answer = SGM_ANSWER_SAM,
+                                       .walk = {.logits = true, .box = true, .points = true},
+                                       .crops = true};
+
+/* Boxes are all that MedSAM and LiteMedSAM were trained with. */
+const sgm_protocol sgm_protocol_medsam = {.name = "medsam",
+                                          .stretch = true,
+                                          .resampling = SGM_RESAMPLING_CUBIC,
+                                          .levels = SGM_LEVELS_RANGE,
+                                          .probabilities = true,
+                                          .answer = SGM_ANSWER_FIRST,
+                                          .walk = {.box = true}};
+
+const sgm_protocol sgm_protocol_lite_medsam = {.name = "lite_medsam",
+                                               .resampling = SGM_RESAMPLING_AREA,
+                                               .levels = SGM_LEVELS_RANGE,
+                                               .whole_corners = true,
+                                               .answer = SGM_ANSWER_FIRST,
+                                               .walk = {.box = true}};
+
+/* SAMUS and SAMIHS were trained with one point per object. */
+const sgm_protocol sgm_protocol_samus = {.name = "samus",
+                                         .grey = true,
+                                         .stretch = true,
+                                         .resampling = SGM_RESAMPLING_PILLOW,
+                                         .levels = SGM_LEVELS_UNIT,
+                                         .answer = SGM_ANSWER_FIRST,
+                                         .walk = {.points = true}};
+
+const sgm_protocol sgm_protocol_samihs = {.name = "samihs",
+                                          .grey = true,
+                                          .stretch = true,
+                                          .clip = {0.05, 99.5},
+                                          .resampling = SGM_RESAMPLING_FLOATS,
+                                          .levels = SGM_LEVELS_RANGE,
+                                          .answer = SGM_ANSWER_FIRST,
+                                          .walk = {.points = true}};
+
+const sgm_protocol *sgm_protocol_find(const char *name)
+{
+    sgm_model_config config;
+    for (int i = 0; sgm_variant_name(i); i++)
+        if (sgm_variant_config(sgm_variant_name(i), &config) &&
+            !strcmp(config.protocol->name, name))
+            return config.protocol;
+    return NULL;
+}
+
+static int best_rated(const float *iou, int masks)
+{
+    int best = 1;
+    for (int i = 2; i < masks; i++)
+        if (iou[i] > iou[best]) best = i;
+    return masks > 1 ? best : 0;
+}
+
+int sgm_protocol_answer(const sgm_protocol *protocol, bool one_point, const float *iou, int masks,
+                        int class_index)
+{
+    if (protocol->answer == SGM_ANSWER_CLASS) return class_index < masks ? class_index : 0;
+    return protocol->answer == SGM_ANSWER_SAM && one_point ? best_rated(iou, masks) : 0;
+}

@@ -1,0 +1,69 @@
+/* Protocols: how a picture is shown to a network and its answer read, as the official code of its
+ * family does it. One row of numbers and words per protocol, and nothing that asks for a protocol's
+ * name: prediction (predict/picture/preprocess.c, predict/session) and training read the same row.
+ */
+#ifndef SEGMODEL_MODELS_PROTOCOL_H
+#define SEGMODEL_MODELS_PROTOCOL_H
+
+#include "core/status.h"
+
+#include <stdbool.h>
+
+/* How 8-bit pixels are brought to another size: predict/picture/resample.h. */
+typedef enum sgm_resampling {
+    SGM_RESAMPLING_PILLOW, /* antialiased bilinear, as Pillow */
+    SGM_RESAMPLING_CUBIC,  /* cubic with a Gaussian against aliasing, as scikit-image */
+    SGM_RESAMPLING_AREA,   /* means over areas, as OpenCV */
+    SGM_RESAMPLING_FLOATS  /* bilinear on floats, rounded, as torch; grey only */
+} sgm_resampling;
+
+/* What grey levels become. */
+typedef enum sgm_levels {
+    SGM_LEVELS_IMAGENET, /* (v - mean) / deviation per channel */
+    SGM_LEVELS_UNIT,     /* v / 255 */
+    SGM_LEVELS_RANGE     /* (v - least) / (most - least) of the resized picture */
+} sgm_levels;
+
+/* Which of the decoder's masks is meant. */
+typedef enum sgm_answer_rule {
+    SGM_ANSWER_SAM,   /* one point and nothing else: the best rated of 1 ..; otherwise 0 */
+    SGM_ANSWER_FIRST, /* mask 0 */
+    SGM_ANSWER_CLASS  /* the mask of the class that is asked for */
+} sgm_answer_rule;
+
+/* How a walk from slice to slice asks about the next slice, given the mask of the last one: what
+ * the family has been trained to be asked by. */
+typedef struct sgm_walk {
+    bool logits; /* the last answer's logits as mask prompt */
+    bool box;    /* a box around the last mask */
+    bool points; /* the innermost points of the last mask */
+} sgm_walk;
+
+typedef struct sgm_protocol {
+    const char *name;
+    bool grey;      /* colour is turned into grey (ITU-R 601), three equal channels are shown */
+    bool stretch;   /* to the whole square; else the aspect is kept and the rest padded with 0 */
+    double clip[2]; /* percentiles of the grey levels that pixels are clipped to first; {0, 0}: none
+                     */
+    sgm_resampling resampling;
+    sgm_levels levels;
+    bool whole_corners; /* corners of a box are cut to whole pixels of the square */
+    bool probabilities; /* masks go through the sigmoid first, then straight to the picture's size,
+                           and are cut at 0.5; else logits, by way of the square, at 0 */
+    sgm_answer_rule answer;
+    sgm_walk walk;
+    bool crops; /* the network knows crops of pictures: predict/look may zoom */
+} sgm_protocol;
+
+extern const sgm_protocol sgm_protocol_sam, sgm_protocol_medsam, sgm_protocol_lite_medsam,
+    sgm_protocol_samus, sgm_protocol_samihs;
+
+/* The protocol of that name among those that known networks use; NULL if there is none. */
+const sgm_protocol *sgm_protocol_find(const char *name);
+
+/* Index of the mask that answers. one_point: the prompt is a single point and nothing else;
+ * `iou`: predictions of `masks` masks; class_index: the class asked for, from 0. */
+int sgm_protocol_answer(const sgm_protocol *protocol, bool one_point, const float *iou, int masks,
+                        int class_index);
+
+#endif
