@@ -72,15 +72,24 @@ sgm_status sgm_checkpoint_open_memory(const void *bytes, size_t size, const char
     return status;
 }
 
+/* The mapping has served to parse the directory; values are read from the file. */
+static void read_from_file(sgm_checkpoint *c, sgm_mapped_file file)
+{
+    c->file = file;
+    c->source = (sgm_tensor_source){.file = &c->file, .path = c->path};
+    for (size_t i = 0; i < c->count; i++)
+        c->tensors[i].source = &c->source;
+}
+
 sgm_status sgm_checkpoint_open(const char *path, sgm_checkpoint **out)
 {
     if (!out || !path) return sgm_fail(SGM_INVALID_ARGUMENT, "sgm_checkpoint_open: NULL argument");
     *out = NULL;
     sgm_mapped_file file;
-    SGM_TRY(sgm_mapped_file_open(path, SGM_BAD_MODEL, &file));
+    SGM_TRY(sgm_mapped_file_open_kept(path, SGM_BAD_MODEL, &file));
     sgm_status status = sgm_checkpoint_open_memory(file.bytes, file.size, path, out);
     if (status == SGM_OK)
-        (*out)->file = file;
+        read_from_file(*out, file);
     else
         sgm_mapped_file_close(&file);
     return status;

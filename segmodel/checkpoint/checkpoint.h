@@ -1,8 +1,10 @@
 /* Checkpoints: named tensors and key/value metadata out of a .safetensors or PyTorch .pth file.
  *
- * The file is memory-mapped and only its directory is parsed, so opening costs about a millisecond
- * whatever the size. Every byte is taken as hostile: sizes, offsets, depth and memory are bounded,
- * nothing in a pickle is ever executed. This folder knows names, shapes and types, not models.
+ * The file is memory-mapped while its directory is parsed and stays open; values are read when they
+ * are asked for. So opening costs about a millisecond whatever the size, and a file that somebody
+ * cuts while it is in use is an error. Every byte is taken as hostile: sizes, offsets, depth and
+ * memory are bounded, nothing in a pickle is ever executed. This folder knows names, shapes and
+ * types, not models.
  *
  * Formats, recognised by content:
  *  - safetensors (huggingface/safetensors, format description in its README): strict, no gaps or

@@ -13,7 +13,8 @@ enum {
 };
 
 struct sgm_checkpoint {
-    sgm_mapped_file file; /* what is unmapped at the close; empty if opened from memory */
+    sgm_mapped_file file; /* what is closed in the end; empty if opened from memory */
+    sgm_tensor_source source;
     const unsigned char *bytes;
     size_t size;
     sgm_parse_arena arena; /* names, metadata, path */

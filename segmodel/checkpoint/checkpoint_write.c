@@ -260,8 +260,7 @@ typedef struct {
 static sgm_status read_chunk(const entry *e, size_t first, size_t n, float *out)
 {
     if (e->source) return e->source(e->user, first, n, out);
-    sgm_stored_tensor_read_f32_range(&e->from, first, n, out);
-    return SGM_OK;
+    return sgm_stored_tensor_read_f32_range(&e->from, first, n, out);
 }
 
 static sgm_status to_halves(const entry *e, const float *values, size_t n, uint16_t *out)
@@ -285,7 +284,7 @@ static sgm_status write_chunk(sgm_atomic_file *file, const entry *e, size_t firs
                               workspace *work)
 {
     if (e->type == e->from.type && !e->source) {
-        sgm_stored_tensor_read_raw(&e->from, first, n, work->raw);
+        SGM_TRY(sgm_stored_tensor_read_raw(&e->from, first, n, work->raw));
         return sgm_atomic_file_write(file, work->raw, n * sgm_stored_type_size(e->type));
     }
     SGM_TRY(read_chunk(e, first, n, work->values));
@@ -297,7 +296,7 @@ static sgm_status write_chunk(sgm_atomic_file *file, const entry *e, size_t firs
 
 static sgm_status write_tensor(sgm_atomic_file *file, const entry *e, workspace *work)
 {
-    if (e->type == e->from.type && !e->source && e->from.contiguous)
+    if (e->type == e->from.type && !e->source && !e->from.source && e->from.contiguous)
         return sgm_atomic_file_write(file, e->from.data, e->from.byte_size);
     for (size_t first = 0; first < e->from.count; first += CHUNK) {
         size_t left = e->from.count - first;

@@ -1,6 +1,11 @@
 #include "checkpoint/stored_tensor.h"
 
+#include "checkpoint/mapped_file.h"
+#include "core/status.h"
+
+#include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const struct {
@@ -144,14 +149,63 @@ static void gather_strided(const sgm_stored_tensor *t, size_t first, size_t coun
     }
 }
 
-void sgm_stored_tensor_read_raw(const sgm_stored_tensor *t, size_t first, size_t count, void *out)
+/* Bytes [offset, offset + size) from the first element on. */
+static sgm_status read_file(const sgm_stored_tensor *t, size_t offset, size_t size, void *out)
+{
+    const sgm_mapped_file *file = t->source->file;
+    size_t first = (size_t)((const unsigned char *)t->data - file->bytes) + offset;
+    if (sgm_mapped_file_read(file, first, size, out)) return SGM_OK;
+    if (errno)
+        return sgm_fail(SGM_BAD_MODEL, "%s: tensor %s cannot be read: %s", t->source->path, t->name,
+                        strerror(errno));
+    return sgm_fail(SGM_BAD_MODEL,
+                    "%s: the file has been cut while it was in use: tensor %s ends at byte %zu",
+                    t->source->path, t->name, first + size);
+}
+
+/* A view of a file, as a view of memory: everything between its first and its last element.
+ * *memory is the caller's to free. */
+static sgm_status load_view(const sgm_stored_tensor *t, sgm_stored_tensor *view, void **memory)
+{
+    size_t last = 0;
+    for (int i = 0; i < t->rank; i++)
+        last += (size_t)((t->shape[i] - 1) * t->strides[i]);
+    size_t size = (last + 1) * types[t->type].size;
+    *memory = malloc(size);
+    if (!*memory)
+        return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for tensor %s (%zu bytes)", t->name, size);
+    *view = *t;
+    view->data = *memory;
+    view->source = NULL;
+    return read_file(t, 0, size, *memory);
+}
+
+static void copy_raw(const sgm_stored_tensor *t, size_t first, size_t count, void *out)
 {
     size_t size = types[t->type].size;
-    if (count == 0) return;
     if (t->contiguous || t->rank == 0)
         memcpy(out, (const char *)t->data + first * size, count * size);
     else
         gather_strided(t, first, count, out);
+}
+
+sgm_status sgm_stored_tensor_read_raw(const sgm_stored_tensor *t, size_t first, size_t count,
+                                      void *out)
+{
+    size_t size = types[t->type].size;
+    if (count == 0) return SGM_OK;
+    if (t->source && (t->contiguous || t->rank == 0))
+        return read_file(t, first * size, count * size, out);
+    if (!t->source) {
+        copy_raw(t, first, count, out);
+        return SGM_OK;
+    }
+    sgm_stored_tensor view;
+    void *memory;
+    sgm_status status = load_view(t, &view, &memory);
+    if (status == SGM_OK) copy_raw(&view, first, count, out);
+    free(memory);
+    return status;
 }
 
 #define CONVERT(type, expression)                                                                  \
@@ -197,31 +251,47 @@ static void convert_to_f32(sgm_stored_type type, const char *bytes, size_t count
     }
 }
 
-void sgm_stored_tensor_read_f32_range(const sgm_stored_tensor *t, size_t first, size_t count,
-                                      float *out)
+/* In pieces through a buffer, which holds what a type needs and what a view scatters. */
+static sgm_status convert_in_pieces(const sgm_stored_tensor *t, size_t first, size_t count,
+                                    float *out)
 {
-    size_t size = types[t->type].size;
-    if (count == 0) return;
-    if (t->contiguous) {
-        convert_to_f32(t->type, (const char *)t->data + first * size, count, out);
-        return;
-    }
-    char chunk[4096];
-    for (size_t done = 0, step = sizeof chunk / size; done < count; done += step) {
+    char chunk[65536];
+    size_t step = sizeof chunk / types[t->type].size;
+    for (size_t done = 0; done < count; done += step) {
         size_t n = count - done < step ? count - done : step;
-        sgm_stored_tensor_read_raw(t, first + done, n, chunk);
+        SGM_TRY(sgm_stored_tensor_read_raw(t, first + done, n, chunk));
         convert_to_f32(t->type, chunk, n, out + done);
     }
+    return SGM_OK;
 }
 
-void sgm_stored_tensor_read_f32(const sgm_stored_tensor *t, float *out)
+sgm_status sgm_stored_tensor_read_f32_range(const sgm_stored_tensor *t, size_t first, size_t count,
+                                            float *out)
 {
-    sgm_stored_tensor_read_f32_range(t, 0, t->count, out);
+    size_t size = types[t->type].size;
+    if (count == 0) return SGM_OK;
+    if (!t->source && t->contiguous) {
+        convert_to_f32(t->type, (const char *)t->data + first * size, count, out);
+        return SGM_OK;
+    }
+    if (t->type == SGM_STORED_F32) return sgm_stored_tensor_read_raw(t, first, count, out);
+    if (!t->source || t->contiguous) return convert_in_pieces(t, first, count, out);
+    sgm_stored_tensor view;
+    void *memory;
+    sgm_status status = load_view(t, &view, &memory);
+    if (status == SGM_OK) status = convert_in_pieces(&view, first, count, out);
+    free(memory);
+    return status;
+}
+
+sgm_status sgm_stored_tensor_read_f32(const sgm_stored_tensor *t, float *out)
+{
+    return sgm_stored_tensor_read_f32_range(t, 0, t->count, out);
 }
 
 const float *sgm_stored_tensor_f32(const sgm_stored_tensor *t)
 {
-    bool direct =
-        t->type == SGM_STORED_F32 && t->contiguous && (uintptr_t)t->data % _Alignof(float) == 0;
+    bool direct = !t->source && t->type == SGM_STORED_F32 && t->contiguous &&
+                  (uintptr_t)t->data % _Alignof(float) == 0;
     return direct ? (const float *)t->data : NULL;
 }

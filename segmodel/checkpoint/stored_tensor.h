@@ -26,6 +26,13 @@ typedef enum sgm_stored_type {
     SGM_STORED_TYPE_COUNT
 } sgm_stored_type;
 
+/* A file that tensors are read from when their values are asked for: a file that is cut while it is
+ * open is then an error, where touching its mapping would be a signal. */
+typedef struct sgm_tensor_source {
+    const struct sgm_mapped_file *file; /* kept open */
+    const char *path;                   /* for messages */
+} sgm_tensor_source;
+
 typedef struct sgm_stored_tensor {
     const char *name; /* owned by the file it came from; "" in a .npy */
     sgm_stored_type type;
@@ -34,6 +41,7 @@ typedef struct sgm_stored_tensor {
     int64_t strides[SGM_STORED_MAX_RANK]; /* in elements, >= 0 */
     bool contiguous;                      /* row-major without gaps */
     const void *data;                     /* first element; any alignment */
+    const sgm_tensor_source *source;      /* not NULL: read it there, `data` only says where */
     size_t count;                         /* elements, the product of shape */
     size_t byte_size;                     /* count times the element's size */
 } sgm_stored_tensor;
@@ -53,19 +61,23 @@ bool sgm_stored_tensor_set_sizes(sgm_stored_tensor *tensor);
 /* "(3, 4)" into `text`, for messages; returns `text`. */
 const char *sgm_stored_tensor_shape_text(const sgm_stored_tensor *tensor, char text[96]);
 
+/* Reading fails with SGM_BAD_MODEL where the tensor's file has been cut or cannot be read, with
+ * SGM_OUT_OF_MEMORY for a view without memory to gather it; never for tensors in memory. */
+
 /* The values in row-major order, converted to float: halves and bfloat16 exactly, doubles and
  * integers rounded to nearest. `out` holds tensor->count floats and must not overlap the data. */
-void sgm_stored_tensor_read_f32(const sgm_stored_tensor *tensor, float *out);
+sgm_status sgm_stored_tensor_read_f32(const sgm_stored_tensor *tensor, float *out);
 
 /* The same for the `count` values that begin at row-major index `first`; for streaming. */
-void sgm_stored_tensor_read_f32_range(const sgm_stored_tensor *tensor, size_t first, size_t count,
-                                      float *out);
+sgm_status sgm_stored_tensor_read_f32_range(const sgm_stored_tensor *tensor, size_t first,
+                                            size_t count, float *out);
 
 /* The unconverted elements [first, first + count) in row-major order. */
-void sgm_stored_tensor_read_raw(const sgm_stored_tensor *tensor, size_t first, size_t count,
-                                void *out);
+sgm_status sgm_stored_tensor_read_raw(const sgm_stored_tensor *tensor, size_t first, size_t count,
+                                      void *out);
 
-/* The data itself if it is contiguous, aligned F32, so that nothing needs copying; else NULL. */
+/* The data itself if it is contiguous, aligned F32 in memory, so that nothing needs copying; else
+ * NULL. */
 const float *sgm_stored_tensor_f32(const sgm_stored_tensor *tensor);
 
 /* IEEE 754 binary16 and bfloat16. To: round to nearest, ties to even; NaN stays NaN, too large

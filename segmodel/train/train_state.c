@@ -81,8 +81,7 @@ static sgm_status load_part(const sgm_checkpoint *file, const char *path, const 
     if (!tensor || tensor->type != SGM_STORED_F32 || tensor->count != (size_t)t->count)
         return sgm_fail(SGM_BAD_MODEL, "%s: wanted %s with %" PRId64 " values, found %s", path,
                         name, t->count, tensor ? "another size or type" : "none");
-    sgm_stored_tensor_read_f32(tensor, part_of(t, part));
-    return SGM_OK;
+    return sgm_stored_tensor_read_f32(tensor, part_of(t, part));
 }
 
 static sgm_status load_parts(const sgm_checkpoint *file, const char *path,

@@ -69,8 +69,7 @@ static sgm_status from_checkpoint(const sgm_stored_tensor *tensor, const char *n
     if (!fits)
         return sgm_fail(SGM_BAD_MODEL, "%s: wanted %s, found %s", name,
                         sgm_shape_text(shape, wanted), sgm_stored_tensor_shape_text(tensor, found));
-    sgm_stored_tensor_read_f32(tensor, values);
-    return SGM_OK;
+    return sgm_stored_tensor_read_f32(tensor, values);
 }
 
 sgm_status sgm_first_values_read(void *user, const char *name, sgm_shape shape,

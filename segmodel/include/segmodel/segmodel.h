@@ -162,7 +162,8 @@ typedef struct sgm_model_info {
 
 /* Loads a .safetensors or PyTorch .pth checkpoint (memory-mapped; nothing in it is executed).
  * variant: NULL or "auto", else a name of `segmodel info`. SGM_BAD_MODEL names the tensor, the
- * wanted and the found shape. The file must not change while the model lives. */
+ * wanted and the found shape. The file stays open, and weights are read from it when they are first
+ * needed: replace it by renaming, never in place. */
 SGM_API sgm_status sgm_model_load(sgm_context *context, const char *path, const char *variant,
                                   sgm_model **out);
 SGM_API void sgm_model_destroy(sgm_model *model);

@@ -8,10 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#ifdef __linux__
-#include <sys/mman.h>
-#include <unistd.h>
-#endif
 
 enum { KEPT_PROGRAMS = 12 };
 
@@ -24,8 +20,7 @@ struct sgm_model {
     int64_t parameters;
     sgm_precision precision; /* FP32 or BF16 */
     sgm_weights *weights;
-    const sgm_stored_tensor *last_read; /* guarded by the weights */
-    pthread_mutex_t lock;               /* of what follows */
+    pthread_mutex_t lock; /* of what follows */
     sgm_program *programs[KEPT_PROGRAMS];
     uint64_t clock;
     uint64_t hash; /* 0: not computed yet */
@@ -80,37 +75,14 @@ sgm_status sgm_checkpoint_read(void *user, const char *name, sgm_shape wanted, c
     if (!converted)
         return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for tensor %s (%zu values)", name,
                         tensor->count);
-    sgm_stored_tensor_read_f32(tensor, converted);
+    sgm_status status = sgm_stored_tensor_read_f32(tensor, converted);
+    if (status != SGM_OK) {
+        free(converted);
+        return status;
+    }
     *values = converted;
     *owned = true;
     return SGM_OK;
-}
-
-/* Lets go of a tensor's file pages: what a plan needs of it has been packed or copied by now, and
- * pages that are asked for again come back from the page cache. Keeps the peak of resident memory
- * near what is computed with instead of the whole file. */
-static void release_pages(const sgm_stored_tensor *tensor)
-{
-#ifdef __linux__
-    enum { WORTH_IT = 1 << 18 };
-    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), begin = (uintptr_t)tensor->data;
-    uintptr_t end = (begin + tensor->byte_size) / page * page;
-    if (tensor->byte_size < WORTH_IT) return;
-    begin = (begin + page - 1) / page * page;
-    if (end > begin) madvise((void *)begin, end - begin, MADV_DONTNEED);
-#else
-    (void)tensor;
-#endif
-}
-
-/* sgm_weights_read_fn of a model, whose checkpoint is a mapped file. Serialised by the weights. */
-static sgm_status read_weight(void *user, const char *name, sgm_shape wanted, const float **values,
-                              bool *owned)
-{
-    sgm_model *model = user;
-    if (model->last_read) release_pages(model->last_read);
-    model->last_read = sgm_checkpoint_find(model->checkpoint, name);
-    return sgm_checkpoint_read(model->checkpoint, name, wanted, values, owned);
 }
 
 /* Which tensors the network asked for, by their place in the file. */
@@ -129,21 +101,26 @@ static sgm_status check_and_mark(void *user, const char *name, sgm_shape wanted)
     return SGM_OK;
 }
 
-/* Names left over may mean that the file holds another network than the one it is taken for. */
-static void note_leftovers(sgm_model *model, const bool *used)
+/* Tensors that the network does not use carry meaning it would lose: the file is of another network
+ * than it is taken for. All but what the family's official files are known to carry unused. */
+static sgm_status refuse_leftovers(const sgm_model *model, const bool *used)
 {
-    size_t count = 0;
-    const char *first = "";
+    enum { NAMED = 3 };
+    char names[512] = "";
+    size_t count = 0, length = 0;
     for (size_t i = 0; i < sgm_checkpoint_count(model->checkpoint); i++) {
         const char *name = sgm_checkpoint_tensor(model->checkpoint, i)->name;
         if (used[i] || sgm_name_matches(model->config.family->unused, name)) continue;
-        if (!count++) first = name;
+        if (count++ < NAMED && length < sizeof names)
+            length += (size_t)snprintf(names + length, sizeof names - length, "%s%.120s",
+                                       length ? ", " : "", name);
     }
-    if (!count) return;
-    size_t length = strlen(model->assumption);
-    snprintf(model->assumption + length, sizeof model->assumption - length,
-             "%s%zu tensors of the file are not part of %s, the first is %.80s.", length ? " " : "",
-             count, model->config.variant, first);
+    if (!count) return SGM_OK;
+    return sgm_fail(SGM_BAD_MODEL,
+                    "%s: %zu of its tensors have no place in %s: %s%s; it is a file of another "
+                    "network (--variant; segmodel info lists those that are known)",
+                    sgm_checkpoint_path(model->checkpoint), count, model->config.variant, names,
+                    count > NAMED ? ", ..." : "");
 }
 
 /* Emits all stages of the network, so that a missing or misshapen tensor is found when the file is
@@ -168,7 +145,7 @@ static sgm_status check_network(sgm_model *model)
                .used = calloc(sgm_checkpoint_count(model->checkpoint) + 1, sizeof *a.used)};
     if (!a.used) return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for a model");
     sgm_status status = emit_network(model, &a);
-    if (status == SGM_OK) note_leftovers(model, a.used);
+    if (status == SGM_OK) status = refuse_leftovers(model, a.used);
     free(a.used);
     return status;
 }
@@ -186,8 +163,8 @@ static int64_t count_parameters(const sgm_checkpoint *checkpoint)
 static sgm_status use_backend(sgm_model *model)
 {
     model->precision = sgm_context_precision(model->context);
-    return sgm_weights_create(sgm_context_backend(model->context), read_weight, model,
-                              &model->weights);
+    return sgm_weights_create(sgm_context_backend(model->context), sgm_checkpoint_read,
+                              model->checkpoint, &model->weights);
 }
 
 /* Does the device hold the weights of the encoder and the memory to run it? */
@@ -394,7 +371,8 @@ static uint64_t mix_tensor(uint64_t hash, const sgm_stored_tensor *t)
     size_t step = t->count > RUN * RUNS ? (t->count - RUN) / (RUNS - 1) : RUN;
     for (size_t first = 0; first < t->count; first += step) {
         size_t count = t->count - first < RUN ? t->count - first : RUN;
-        sgm_stored_tensor_read_f32_range(t, first, count, values);
+        if (sgm_stored_tensor_read_f32_range(t, first, count, values) != SGM_OK)
+            memset(values, 0, sizeof values); /* a file that was cut has another hash */
         hash = mix(hash, values, count * sizeof *values);
     }
     return hash;

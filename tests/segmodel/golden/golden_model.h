@@ -29,6 +29,9 @@ void golden_encode(golden_model *m, const float *input, const golden_file *stage
 /* All prompt cases of the model on m->embedding. */
 void golden_prompts(golden_model *m);
 
+/* Which mask the public interface answers with, on m->embedding. */
+void golden_answers(golden_model *m);
+
 /* End to end from an 8-bit picture through the public interface. */
 void golden_predictor(golden_model *m);
 

@@ -54,6 +54,9 @@ static void run(golden_model *m, const char *weights, const char *variant)
     golden_prompts(m);
     bool has_predictor = !strcmp(variant, "sam_vit_b") || !strcmp(variant, "mobile_sam");
     if (has_predictor) golden_predictor(m);
+    bool first_of_points =
+        m->config->protocol->answer == SGM_ANSWER_FIRST && m->config->protocol->walk.points;
+    if (first_of_points) golden_answers(m);
 }
 
 int main(int argc, char **argv)

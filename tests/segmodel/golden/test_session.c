@@ -12,6 +12,7 @@
 
 #include <pthread.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 enum { WIDTH = 100, HEIGHT = 80 };
 
@@ -396,6 +397,53 @@ static void bundled_model_runs(const char *path)
     sgm_model_destroy(plain);
 }
 
+/* Writes the checkpoint again, with one tensor more unless `extra` is NULL. */
+static void copy_checkpoint(const char *path, const char *extra, const char *to)
+{
+    static const float values[4] = {1, 2, 3, 4};
+    static const int64_t four = 4;
+    sgm_checkpoint *checkpoint;
+    sgm_checkpoint_writer *writer;
+    if (!CHECK_OK(sgm_checkpoint_open(path, &checkpoint))) return;
+    CHECK_OK(sgm_checkpoint_writer_create(&writer));
+    CHECK_OK(sgm_checkpoint_writer_add_all(writer, checkpoint, SGM_STORED_F32));
+    if (extra)
+        CHECK_OK(sgm_checkpoint_writer_add_f32(writer, extra, 1, &four, values, SGM_STORED_F32));
+    CHECK_OK(sgm_checkpoint_writer_save(writer, to));
+    sgm_checkpoint_writer_destroy(writer);
+    sgm_checkpoint_close(checkpoint);
+}
+
+/* A file with adapters that SAM does not have is not SAM with something left over. */
+static void refuses_what_it_would_not_use(const char *path)
+{
+    sgm_context_options options = {.device = SGM_DEVICE_REFERENCE};
+    sgm_context *context;
+    sgm_model *model = NULL;
+    if (!CHECK_OK(sgm_context_create(&options, &context))) return;
+    copy_checkpoint(path, "image_encoder.blocks.0.some_adapter", "more.safetensors");
+    CHECK_STATUS(sgm_model_load(context, "more.safetensors", NULL, &model), SGM_BAD_MODEL,
+                 "1 of its tensors have no place in sam_vit: image_encoder.blocks.0.some_adapter");
+    copy_checkpoint(path, "pixel_mean", "more.safetensors");
+    CHECK_OK(sgm_model_load(context, "more.safetensors", NULL, &model));
+    sgm_model_destroy(model);
+    sgm_context_destroy(context);
+}
+
+/* Somebody overwrites the file in place while the model lives: an error, not SIGBUS. */
+static void survives_a_cut_file(const char *path)
+{
+    copy_checkpoint(path, NULL, "cut.safetensors");
+    sgm_model *model = load("cut.safetensors", "sam_vit", (sgm_context_options){0});
+    sgm_session *session = NULL;
+    CHECK(truncate("cut.safetensors", 8192) == 0);
+    if (model && CHECK_OK(sgm_session_create(model, &session)))
+        CHECK_STATUS(sgm_session_set_image(session, &picture), SGM_BAD_MODEL,
+                     "cut.safetensors: the file has been cut");
+    sgm_session_destroy(session);
+    sgm_model_destroy(model);
+}
+
 int main(int argc, char **argv)
 {
     if (argc < 3) return 1;
@@ -422,6 +470,8 @@ int main(int argc, char **argv)
     refuses_damage(path, "mask_decoder.iou_token.weight", false, 0, 0, "(1, 256)");
     refuses_damage(path, "prompt_encoder.no_mask_embed.weight", false, 0, 0, "missing");
     refuses_damage(path, "image_encoder.neck.1.weight", true, SGM_STORED_I32, 256, "I32");
+    refuses_what_it_would_not_use(path);
+    survives_a_cut_file(path);
     architectures_travel_as_text();
     lite_medsam_runs(argv[2]);
     if (argc > 3) bundled_model_runs(argv[3]);
