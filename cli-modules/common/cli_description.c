@@ -560,6 +560,11 @@ void cli_tool_free(cli_tool *tool)
     free(tool);
 }
 
+const char *cli_description_library(void)
+{
+    return LIBXML_DOTTED_VERSION;
+}
+
 const cli_parameter *cli_tool_find(const cli_tool *tool, const char *name)
 {
     for (size_t i = 0; i < tool->parameter_count; i++)

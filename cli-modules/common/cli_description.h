@@ -72,6 +72,9 @@ int cli_tool_parse(const void *xml, size_t size, cli_tool **out);
 
 void cli_tool_free(cli_tool *tool);
 
+/* Version of the XML library, "2.9.14"; static storage. */
+const char *cli_description_library(void);
+
 /* The parameter called `name`, or NULL. */
 const cli_parameter *cli_tool_find(const cli_tool *tool, const char *name);
 

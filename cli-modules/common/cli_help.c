@@ -164,7 +164,7 @@ static void print_standard(int width, FILE *stream)
 {
     static const char *const entries[][2] = {
         {"-h, --help", "Show this text."},
-        {"--version", "Show the version."},
+        {"--version [--verbose]", "Show the version, and those of the libraries."},
         {"--xml", "Show the description that 3D Slicer reads."},
         {"--echo", "Print the value of every option before the work begins."},
         {"--returnparameterfile <file>", "Write the return values there as name = value lines, and "

@@ -20,6 +20,7 @@ struct cli_options {
     size_t positional_count;
     cli_request request;
     int echo;
+    int verbose;
     const char *return_file;
 };
 
@@ -241,6 +242,7 @@ int cli_options_parse(const cli_tool *tool, int argc, char *const argv[], cli_op
     o->tool = tool;
     cursor c = {.argc = argc, .argv = argv};
     const int failed = take_arguments(o, &c);
+    o->verbose = o->request == CLI_SHOW_VERSION && c.at < argc && !strcmp(argv[c.at], "--verbose");
     if (failed) {
         cli_options_free(o);
         return failed;
@@ -277,6 +279,11 @@ const cli_tool *cli_options_tool(const cli_options *options)
 cli_request cli_options_request(const cli_options *options)
 {
     return options->request;
+}
+
+int cli_options_verbose(const cli_options *options)
+{
+    return options->verbose;
 }
 
 int cli_options_echo(const cli_options *options)

@@ -6,7 +6,8 @@
  * repeated only if the description says multiple="true". Every value is checked here, so that the
  * getters cannot fail.
  *
- * Besides the tool's own: --help -h, --xml, --version, --echo, --returnparameterfile FILE and
+ * Besides the tool's own: --help -h, --xml, --version [--verbose], --echo, --returnparameterfile
+ * FILE and
  * --processinformationaddress ADDRESS (which only means something to Slicer's shared objects). */
 #ifndef PROMPTSEG_CLI_OPTIONS_H
 #define PROMPTSEG_CLI_OPTIONS_H
@@ -38,6 +39,8 @@ int cli_options_check_positional(const cli_options *options, int inputs_only);
 const cli_tool *cli_options_tool(const cli_options *options);
 
 cli_request cli_options_request(const cli_options *options);
+/* --version was followed by --verbose: with the versions of the libraries. */
+int cli_options_verbose(const cli_options *options);
 int cli_options_echo(const cli_options *options);
 /* NULL when the option was not given. */
 const char *cli_options_return_file(const cli_options *options);

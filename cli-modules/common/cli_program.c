@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "cli_help.h"
+#include "sgio/libraries.h"
 
 static void release(cli_program *program)
 {
@@ -41,6 +42,8 @@ static int answer(const cli_program *program, const void *xml, size_t xml_size)
         break;
     case CLI_SHOW_VERSION:
         printf("%s %s\n", program->name, program->tool->version);
+        if (cli_options_verbose(program->options))
+            printf("libxml2 %s\n%s", cli_description_library(), sgio_libraries());
         break;
     default:
         cli_help_print(program->tool, program->name, cli_help_width(stdout), stdout);

@@ -156,18 +156,24 @@ static int read_rows(reader *r)
     return failed;
 }
 
-int cli_table_read(const char *path, cli_table *out)
+int cli_table_parse(const char *name, char *text, cli_table *out)
 {
+    char *start = text + (strncmp(text, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0);
+    reader r = {
+        .path = name, .table = out, .at = start, .separator = separator_of(start), .line = 1};
     memset(out, 0, sizeof *out);
-    int failed = read_text(path, &out->text);
-    if (!failed) {
-        char *start = out->text + (strncmp(out->text, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0);
-        reader r = {
-            .path = path, .table = out, .at = start, .separator = separator_of(start), .line = 1};
-        failed = read_rows(&r);
-    }
+    out->text = text;
+    const int failed = read_rows(&r);
     if (failed) cli_table_clear(out);
     return failed;
+}
+
+int cli_table_read(const char *path, cli_table *out)
+{
+    char *text = NULL;
+    memset(out, 0, sizeof *out);
+    const int failed = read_text(path, &text);
+    return failed ? failed : cli_table_parse(path, text, out);
 }
 
 void cli_table_clear(cli_table *table)

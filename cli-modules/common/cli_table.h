@@ -29,6 +29,10 @@ typedef struct cli_table {
  * carriage returns are dropped. Rows may have any number of cells: that is the caller's to judge.
  * 0, CLI_EXIT_INPUT with a message, or CLI_EXIT_MEMORY; after a failure *out is empty. */
 int cli_table_read(const char *path, cli_table *out);
+
+/* The same from memory: `text` is malloc'ed, ends in a zero and becomes the table's, also when this
+ * fails; `name` is used in messages. */
+int cli_table_parse(const char *name, char *text, cli_table *out);
 void cli_table_clear(cli_table *table);
 
 /* The column of that name in the header, -1: there is none. */

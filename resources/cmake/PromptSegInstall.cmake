@@ -32,6 +32,10 @@ endforeach()
 if(EXISTS ${CMAKE_CURRENT_SOURCE_DIR}/resources/models)
     install(DIRECTORY resources/models/ DESTINATION share/promptseg/models)
 endif()
+if(PROMPTSEG_HAVE_PROGRAMS)
+    install(DIRECTORY resources/cluster/ DESTINATION share/promptseg/cluster
+            USE_SOURCE_PERMISSIONS)
+endif()
 install(FILES LICENSE README.md DESTINATION share/promptseg)
 
 # Copies what the programs load at run time, except the C library and the loader.
