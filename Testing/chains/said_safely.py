@@ -152,22 +152,24 @@ def paths_in_reports(chain):
     os.makedirs(folder)
     volume, report = os.path.join(folder, "scan.nrrd"), chain.path("out", "r.json")
     os.makedirs(chain.path("out"))
-    with open(BRAIN, "rb") as stream:
-        content = stream.read()
-    with open(volume, "wb") as stream:
-        stream.write(content)
+    with open(volume, "wb") as stream: # no spacing: a warning names the file
+        stream.write(b"NRRD0004\ntype: uchar\ndimension: 3\nsizes: 8 8 8\nencoding: raw\n\n"
+                     + bytes((7 * i) % 200 for i in range(512)))
     texts = {}
     for how in ("given", "relative", "none"):
-        chain.segment("--roi", numbers(TUMOUR_BOX), "--report", report, "--reportPaths", how,
+        said = chain.segment("--foreground", "3,3,3", "--report", report, "--reportPaths", how,
                       volume, chain.path("out", "o.nrrd"))
         with open(report, encoding="utf-8") as stream:
             texts[how] = stream.read()
+    require("(a guess: the spacing is assumed)" in said, f"millilitres of a guess: {said}")
     found = {how: json.loads(text) for how, text in texts.items()}
     require(found["given"]["input"] == volume, f"given: {found['given']['input']}")
     require(found["relative"]["input"] == "../doe^john/scan.nrrd"
             and found["relative"]["output"] == "o.nrrd", f"relative: {found['relative']['input']}")
     require(found["none"]["input"] is None and found["none"]["output"] is None
             and found["none"]["model"]["file"] is None, "none: a path is left")
+    require(any("the input gives no spacing" in w for w in found["none"]["warnings"]),
+            f"none: {found['none']['warnings']}")
     require("doe" not in texts["none"] and chain.work not in texts["none"], "none: a name is left")
     require(chain.work not in texts["relative"], "relative: an absolute path is left")
 

@@ -124,18 +124,16 @@ static int read_initial(pipeline_case *work)
     return failed;
 }
 
-static int take_mask(const pipeline_case *work, sgm_object *object)
+/* The initial segment as the object's label: the layer itself, not a copy. */
+static void take_initial(const pipeline_case *work, sgm_object *object)
 {
-    const int64_t *size = work->volume.geometry.size;
     const int index = find_initial(work, object->name);
-    if (index < 0) return 0;
-    uint8_t *mask = malloc((size_t)size[0] * (size_t)size[1] * (size_t)size[2]);
-    if (!mask)
-        return cli_fail(CLI_EXIT_MEMORY, "no memory for the initial mask of %s", object->name);
-    sgio_segmentation_get_mask(&work->initial, (size_t)index, mask);
-    object->labels = mask;
-    object->label_type = SGM_VOXEL_U8;
-    return 0;
+    if (index < 0) return;
+    const sgio_segment *segment = &work->initial.segments[index];
+    const sgio_layer *layer = &work->initial.layers[segment->layer];
+    object->labels = layer->data;
+    object->label_type = layer->bytes == 1 ? SGM_VOXEL_U8 : SGM_VOXEL_U16;
+    object->label_value = segment->label;
 }
 
 /* -------------------------------------------------------------------------------------- objects */
@@ -156,7 +154,8 @@ static int make_object(const pipeline_case *work, const sgio_prompt_segment *seg
         bridge_seed(grid, &segment->points[i], &seeds[i]);
     for (size_t i = 0; i < segment->box_count; i++)
         bridge_roi(grid, &segment->boxes[i], &rois[i]);
-    return take_mask(work, object);
+    take_initial(work, object);
+    return 0;
 }
 
 static int make_objects(pipeline_case *work)
@@ -189,7 +188,6 @@ void pipeline_case_clear(pipeline_case *work)
     for (size_t i = 0; work->objects && i < work->prompts.segment_count; i++) {
         free((void *)work->objects[i].seeds);
         free((void *)work->objects[i].rois);
-        free((void *)work->objects[i].labels);
     }
     free(work->objects);
     sgio_segmentation_clear(&work->initial);
