@@ -35,24 +35,29 @@ bool begins_frame(int marker)
            (marker >= 0xc0 && marker <= 0xcf && marker != 0xc4 && marker != 0xc8 && marker != 0xcc);
 }
 
-// What the code stream says of its picture; the decoders trust the data set instead.
+// DHT, DAC, DQT, DRI, APPn, LSE, COM: what has a length and may stand before a frame.
+bool may_precede_frame(int marker)
+{
+    return marker == 0xc4 || marker == 0xcc || marker == 0xdb || marker == 0xdd ||
+           (marker >= 0xe0 && marker <= 0xef) || marker == 0xf8 || marker == 0xfe;
+}
+
+// What the code stream says of its picture; the decoders trust the data set instead. Nothing but
+// segments with a length may stand before: DCMTK's own search for the frame runs for ever on
+// others.
 bool find_frame(const unsigned char *data, std::size_t size, frame_header *out)
 {
     std::size_t at = 2;
     if (size < 2 || data[0] != 0xff || data[1] != 0xd8) return false;
     while (size - at >= 10 && data[at] == 0xff) {
         const int marker = data[at + 1];
-        if (marker == 0xff) { // fill byte
-            at++;
-            continue;
-        }
+        const std::size_t length = std::size_t(data[at + 2]) << 8 | data[at + 3];
         if (begins_frame(marker)) {
             *out = {data[at + 4], data[at + 5] << 8 | data[at + 6],
                     data[at + 7] << 8 | data[at + 8], data[at + 9]};
             return true;
         }
-        const std::size_t length = std::size_t(data[at + 2]) << 8 | data[at + 3];
-        if (length < 2 || length + 2 > size - at) return false;
+        if (!may_precede_frame(marker) || length < 2 || length + 2 > size - at) return false;
         at += length + 2;
     }
     return false;
