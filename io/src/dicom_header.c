@@ -234,41 +234,22 @@ static sgio_status check_spacing(const header *header, enum sgio_dicom_tag tag)
     return refuse_number(header, tag);
 }
 
-/* Ultrasound has its scale in regions, in centimetres (PS3.3 C.8.5.5). One two-dimensional region
- * says it for the picture; several may differ. */
-static sgio_status read_region(const header *header, const sgio_dicom_cursor *item)
+/* Ultrasound has its scale in regions, in centimetres (PS3.3 C.8.5.5). One region says it for the
+ * picture; several may differ. */
+static sgio_status read_region(void *user, const sgio_dicom_set *region)
 {
-    sgio_dicom_slice *slice = header->slice;
-    sgio_dicom_set region;
-    double x = 0, y = 0, units_x = 0, units_y = 0;
-    sgio_status status = sgio_dicom_read_item(header->set, item, &region);
-    if (status == SGIO_OK) {
-        const struct header inner = {&region, slice};
-        number(&inner, DICOM_REGION_UNITS_X, 0, 0, &units_x);
-        number(&inner, DICOM_REGION_UNITS_Y, 0, 0, &units_y);
-        number(&inner, DICOM_REGION_DELTA_X, 0, 0, &x);
-        number(&inner, DICOM_REGION_DELTA_Y, 0, 0, &y);
-        if (units_x == 3 && units_y == 3 && fabs(x) > 0 && fabs(y) > 0) {
-            slice->has_spacing = ++slice->regions == 1;
-            slice->column_spacing = 10 * fabs(x);
-            slice->row_spacing = 10 * fabs(y);
-        }
-    }
-    sgio_dicom_set_clear(&region);
-    return status;
-}
-
-static sgio_status read_regions(const header *header)
-{
-    const sgio_dicom_element *sequence = sgio_dicom_find(header->set, DICOM_REGIONS);
-    sgio_dicom_cursor items, item;
-    sgio_status status = SGIO_OK;
-    int more = 0;
-    if (!sequence) return SGIO_OK;
-    sgio_dicom_enter(sequence, &items);
-    while (status == SGIO_OK && (more = sgio_dicom_next_item(header->set->file, &items, &item)) > 0)
-        status = read_region(header, &item);
-    return more < 0 ? SGIO_UNREADABLE : status;
+    sgio_dicom_slice *slice = user;
+    const header inner = {region, slice};
+    double x, y, units_x, units_y;
+    number(&inner, DICOM_REGION_UNITS_X, 0, 0, &units_x);
+    number(&inner, DICOM_REGION_UNITS_Y, 0, 0, &units_y);
+    number(&inner, DICOM_REGION_DELTA_X, 0, 0, &x);
+    number(&inner, DICOM_REGION_DELTA_Y, 0, 0, &y);
+    if (units_x != 3 || units_y != 3 || !(fabs(x) > 0) || !(fabs(y) > 0)) return SGIO_OK;
+    slice->has_spacing = ++slice->regions == 1;
+    slice->column_spacing = 10 * fabs(x);
+    slice->row_spacing = 10 * fabs(y);
+    return SGIO_OK;
 }
 
 static sgio_status read_spacing(const header *header)
@@ -285,7 +266,7 @@ static sgio_status read_spacing(const header *header)
     slice->row_spacing = spacing[0];
     slice->column_spacing = spacing[1];
     if (slice->has_spacing) return check_spacing(header, tag);
-    status = read_regions(header);
+    status = sgio_dicom_for_items(header->set, DICOM_REGIONS, read_region, slice);
     if (!slice->has_spacing) slice->row_spacing = slice->column_spacing = 1;
     return status;
 }

@@ -7,7 +7,6 @@
 #include <string.h>
 
 enum { MOST_TOP_LEVEL = 1 << 16, LONGEST_TEXT = 1024 };
-enum { ASCII, LATIN_1, UTF_8 };
 
 static const struct {
     enum sgio_dicom_tag tag;
@@ -62,14 +61,16 @@ static int character_set_of(const sgio_dicom_set *set)
 {
     char text[64];
     sgio_dicom_text(set, DICOM_CHARACTER_SET, text, sizeof text);
-    if (!strcmp(text, "ISO_IR 192")) return UTF_8;
-    return !strcmp(text, "ISO_IR 100") ? LATIN_1 : ASCII;
+    if (!strcmp(text, "ISO_IR 192")) return SGIO_DICOM_UTF_8;
+    if (!strcmp(text, "ISO_IR 100")) return SGIO_DICOM_LATIN_1;
+    int is_ascii = !text[0] || !strcmp(text, "ISO_IR 6");
+    return is_ascii ? SGIO_DICOM_ASCII : SGIO_DICOM_OTHER_CHARACTERS;
 }
 
 sgio_status sgio_dicom_read_set(sgio_dicom_file *file, sgio_dicom_set *set)
 {
     sgio_dicom_cursor cursor;
-    *set = (sgio_dicom_set){file, NULL, 0, ASCII};
+    *set = (sgio_dicom_set){file, NULL, 0, SGIO_DICOM_ASCII};
     sgio_dicom_begin(file, &cursor);
     sgio_status status = read_elements(cursor, set);
     if (status == SGIO_OK) set->character_set = character_set_of(set);
@@ -94,6 +95,24 @@ const sgio_dicom_element *sgio_dicom_find(const sgio_dicom_set *set, enum sgio_d
     for (size_t i = 0; i < set->count; i++)
         if (set->items[i].tag == (uint32_t)tag) return &set->items[i];
     return NULL;
+}
+
+sgio_status sgio_dicom_for_items(const sgio_dicom_set *set, enum sgio_dicom_tag tag,
+                                 sgio_dicom_item_fn use, void *user)
+{
+    const sgio_dicom_element *sequence = sgio_dicom_find(set, tag);
+    sgio_dicom_cursor items, item;
+    sgio_status status = SGIO_OK;
+    int more = 0;
+    if (!sequence) return SGIO_OK;
+    sgio_dicom_enter(sequence, &items);
+    while (status == SGIO_OK && (more = sgio_dicom_next_item(set->file, &items, &item)) > 0) {
+        sgio_dicom_set inner;
+        status = sgio_dicom_read_item(set, &item, &inner);
+        if (status == SGIO_OK) status = use(user, &inner);
+        sgio_dicom_set_clear(&inner);
+    }
+    return more < 0 ? SGIO_UNREADABLE : status;
 }
 
 static const char *vr_of(const sgio_dicom_element *element)
@@ -147,14 +166,14 @@ static size_t convert(const char *from, int character_set, char to[4], size_t *u
 {
     const unsigned char *bytes = (const unsigned char *)from;
     *used = 1;
-    to[0] = harmless(from[0]);
+    to[0] = from[0];
     if (bytes[0] < 0x80) return 1;
-    if (character_set == LATIN_1 && bytes[0] >= 0xa0) {
+    if (character_set == SGIO_DICOM_LATIN_1 && bytes[0] >= 0xa0) {
         to[0] = (char)(0xc0 | bytes[0] >> 6);
         to[1] = (char)(0x80 | (bytes[0] & 0x3f));
         return 2;
     }
-    size_t count = character_set == UTF_8 ? character_bytes(bytes) : 0;
+    size_t count = character_set == SGIO_DICOM_UTF_8 ? character_bytes(bytes) : 0;
     if (count == 0) {
         to[0] = '?';
         return 1;
@@ -164,10 +183,10 @@ static size_t convert(const char *from, int character_set, char to[4], size_t *u
     return count;
 }
 
-int sgio_dicom_text(const sgio_dicom_set *set, enum sgio_dicom_tag tag, char *out, size_t size)
+static int converted_text(const sgio_dicom_set *set, uint32_t tag, char *out, size_t size)
 {
     char raw[LONGEST_TEXT], character[4];
-    size_t count = raw_text(set, tag, raw, sizeof raw), used = 0, done = 0;
+    size_t count = raw_text(set, (enum sgio_dicom_tag)tag, raw, sizeof raw), used = 0, done = 0;
     for (size_t at = 0; at < count; at += used) {
         size_t bytes = convert(raw + at, set->character_set, character, &used);
         if (done + bytes >= size) break;
@@ -176,6 +195,21 @@ int sgio_dicom_text(const sgio_dicom_set *set, enum sgio_dicom_tag tag, char *ou
     }
     out[done] = 0;
     return done > 0;
+}
+
+int sgio_dicom_text(const sgio_dicom_set *set, enum sgio_dicom_tag tag, char *out, size_t size)
+{
+    int any = converted_text(set, (uint32_t)tag, out, size);
+    for (char *c = out; *c; c++)
+        *c = harmless(*c);
+    return any;
+}
+
+int sgio_dicom_exact_text(const sgio_dicom_set *set, uint32_t tag, char *out, size_t size)
+{
+    if (set->character_set != SGIO_DICOM_OTHER_CHARACTERS)
+        return converted_text(set, tag, out, size);
+    return raw_text(set, (enum sgio_dicom_tag)tag, out, size) > 0;
 }
 
 static int digits(const char **at)

@@ -9,6 +9,9 @@
 extern "C" {
 #endif
 
+/* SpecificCharacterSet, as far as it is understood. */
+enum { SGIO_DICOM_ASCII, SGIO_DICOM_LATIN_1, SGIO_DICOM_UTF_8, SGIO_DICOM_OTHER_CHARACTERS };
+
 typedef struct sgio_dicom_set {
     sgio_dicom_file *file; /* borrowed; read from when values are asked for */
     sgio_dicom_element *items;
@@ -24,6 +27,12 @@ sgio_status sgio_dicom_read_item(const sgio_dicom_set *parent, const sgio_dicom_
                                  sgio_dicom_set *set);
 void sgio_dicom_set_clear(sgio_dicom_set *set);
 
+/* Calls `use` with every item of a sequence until it returns something else than SGIO_OK. An absent
+ * sequence has no items. */
+typedef sgio_status (*sgio_dicom_item_fn)(void *user, const sgio_dicom_set *item);
+sgio_status sgio_dicom_for_items(const sgio_dicom_set *set, enum sgio_dicom_tag tag,
+                                 sgio_dicom_item_fn use, void *user);
+
 /* NULL when absent. */
 const sgio_dicom_element *sgio_dicom_find(const sgio_dicom_set *set, enum sgio_dicom_tag tag);
 
@@ -31,6 +40,10 @@ const sgio_dicom_element *sgio_dicom_find(const sgio_dicom_set *set, enum sgio_d
  * blanks and angle brackets round ones, so that a text cannot command a terminal or look like
  * Slicer's progress tags. Returns 1 when there is something. */
 int sgio_dicom_text(const sgio_dicom_set *set, enum sgio_dicom_tag tag, char *out, size_t size);
+
+/* The value to be written into another file: as UTF-8, whatever characters it has; of a set that is
+ * not understood the bytes as they are. */
+int sgio_dicom_exact_text(const sgio_dicom_set *set, uint32_t tag, char *out, size_t size);
 
 typedef enum sgio_dicom_found {
     SGIO_DICOM_ABSENT, /* or empty */

@@ -8,6 +8,26 @@
     X(IMAGE_TYPE, 0x00080008, "CS", "ImageType")                                                   \
     X(SOP_CLASS, 0x00080016, "UI", "SOPClassUID")                                                  \
     X(SOP_INSTANCE, 0x00080018, "UI", "SOPInstanceUID")                                            \
+    X(CODE_VALUE, 0x00080100, "SH", "CodeValue")                                                   \
+    X(CODE_SCHEME, 0x00080102, "SH", "CodingSchemeDesignator")                                     \
+    X(CODE_MEANING, 0x00080104, "LO", "CodeMeaning")                                               \
+    X(ANATOMIC_REGION, 0x00082218, "SQ", "AnatomicRegionSequence")                                 \
+    X(SPACING_BETWEEN, 0x00180088, "DS", "SpacingBetweenSlices")                                   \
+    X(PLANE_POSITIONS, 0x00209113, "SQ", "PlanePositionSequence")                                  \
+    X(PLANE_ORIENTATIONS, 0x00209116, "SQ", "PlaneOrientationSequence")                            \
+    X(PIXEL_MEASURES, 0x00289110, "SQ", "PixelMeasuresSequence")                                   \
+    X(SEGMENTATION_TYPE, 0x00620001, "CS", "SegmentationType")                                     \
+    X(SEGMENTS, 0x00620002, "SQ", "SegmentSequence")                                               \
+    X(SEGMENT_CATEGORY, 0x00620003, "SQ", "SegmentedPropertyCategoryCodeSequence")                 \
+    X(SEGMENT_NUMBER, 0x00620004, "US", "SegmentNumber")                                           \
+    X(SEGMENT_LABEL, 0x00620005, "LO", "SegmentLabel")                                             \
+    X(SEGMENT_IDENTIFICATION, 0x0062000a, "SQ", "SegmentIdentificationSequence")                   \
+    X(SEGMENT_REFERENCE, 0x0062000b, "US", "ReferencedSegmentNumber")                              \
+    X(SEGMENT_COLOUR, 0x0062000d, "US", "RecommendedDisplayCIELabValue")                           \
+    X(MAXIMUM_FRACTION, 0x0062000e, "US", "MaximumFractionalValue")                                \
+    X(SEGMENT_TYPE, 0x0062000f, "SQ", "SegmentedPropertyTypeCodeSequence")                         \
+    X(SEGMENT_MODIFIER, 0x00620011, "SQ", "SegmentedPropertyTypeModifierCodeSequence")             \
+    X(FRAME_GROUPS, 0x52009230, "SQ", "PerFrameFunctionalGroupsSequence")                          \
     X(SERIES_TIME, 0x00080031, "TM", "SeriesTime")                                                 \
     X(ACQUISITION_TIME, 0x00080032, "TM", "AcquisitionTime")                                       \
     X(CONTENT_TIME, 0x00080033, "TM", "ContentTime")                                               \

@@ -1,6 +1,7 @@
 #include "formats.h"
 
 #include "byte_source.h"
+#include "dicom_seg.h"
 #include "foreign_content.h"
 #include "io_status.h"
 #include "labelmap_formats.h"
@@ -34,9 +35,10 @@ static int looks_like_nifti(const unsigned char *bytes, size_t size)
 /* DICOM files often have no ending, and UIDs as names look as if they had one; hence DICOM is the
  * first to be looked for in the content. */
 static const sgio_format formats[] = {
-    {".dcm", "DICOM", sgio_looks_like_dicom, sgio_read_dicom, NULL, NULL, NULL},
-    {".dicom", "DICOM", NULL, sgio_read_dicom, NULL, NULL, NULL},
-    {".ima", "DICOM", NULL, sgio_read_dicom, NULL, NULL, NULL},
+    {".dcm", "DICOM", sgio_looks_like_dicom, sgio_read_dicom, sgio_read_dicom_seg,
+     sgio_check_dicom_seg, sgio_write_dicom_seg},
+    {".dicom", "DICOM", NULL, sgio_read_dicom, sgio_read_dicom_seg, NULL, NULL},
+    {".ima", "DICOM", NULL, sgio_read_dicom, sgio_read_dicom_seg, NULL, NULL},
     {".seg.nrrd", "NRRD", NULL, sgio_read_nrrd, sgio_segmentation_read_nrrd, NULL,
      sgio_write_seg_nrrd},
     {".nrrd", "NRRD", looks_like_nrrd, sgio_read_nrrd, sgio_segmentation_read_nrrd, NULL,

@@ -1,5 +1,6 @@
-/* Any bytes as a DICOM file through the volume reader and the listing: read or refused. */
-#include "sgio/volume.h"
+/* Any bytes as a DICOM file through the readers of volumes and of segmentations, and the listing:
+ * read or refused. */
+#include "sgio/labelmap.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -42,11 +43,24 @@ static void read_volume(const char *name)
     }
 }
 
+/* Every voxel of a segment lies within its extent. */
+static void read_segmentation(const char *name)
+{
+    sgio_segmentation segmentation;
+    if (sgio_segmentation_read(name, NULL, &segmentation) != SGIO_OK) return;
+    for (size_t s = 0; s < segmentation.segment_count; s++) {
+        const sgio_segment *segment = &segmentation.segments[s];
+        if (segment->voxels > 0 && segment->extent[5] >= segmentation.geometry.size[2]) abort();
+    }
+    sgio_segmentation_clear(&segmentation);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     char *text = NULL;
     if (!write_input(data, size)) return 0;
     read_volume(path);
+    read_segmentation(path);
     if (sgio_list_series(folder, &text) == SGIO_OK)
         for (const char *c = text; *c; c++)
             if ((*c < ' ' && *c >= 0 && *c != '\n') || *c == '<') abort();

@@ -78,8 +78,8 @@ typedef struct sgio_segmentation_read_options {
     void *progress_user;
 } sgio_segmentation_read_options;
 
-/* Reads .seg.nrrd or a label map: NRRD (.nrrd, .nhdr; also Slicer's 4D with the list axis first),
- * all else through sgio_volume_read. Labels without a name become
+/* Reads .seg.nrrd, a DICOM Segmentation (.dcm; binary, label map, fractional) or a label map: NRRD
+ * (.nrrd, .nhdr; also Slicer's 4D with the list axis first), all else through sgio_volume_read. Labels without a name become
  * "Segment_<label>". `options` may be NULL. Errors: SGIO_UNREADABLE, SGIO_OUT_OF_MEMORY. */
 sgio_status sgio_segmentation_read(const char *path, const sgio_segmentation_read_options *options,
                                    sgio_segmentation *out);
@@ -122,9 +122,10 @@ sgio_status sgio_segmentation_check_write(const char *path, const sgio_geometry 
 
 /* Writes by ending: .seg.nrrd (all layers, names, colours, terminology), .nrrd, .nii.gz, .nii
  * and .mha (plain label maps; later segments win and *overlap, which may be NULL, says how much
- * was lost). The grid is written with 17 digits, NIfTI's in float. The file appears complete or
+ * was lost), .dcm (DICOM SEG: options->source must be the DICOM series of that grid, and something
+ * must be segmented; SGIO_USAGE and SGIO_UNWRITABLE otherwise). The grid is written with 17 digits, NIfTI's in float. The file appears complete or
  * not at all. Warnings: overlap that was lost; a sheared grid (gantry tilt) in NIfTI, which nibabel
- * and this library read and ITK does not. `options` may be NULL. Errors: SGIO_USAGE (ending),
+ * and this library read and ITK does not, and in DICOM SEG, which 3D Slicer refuses. `options` may be NULL. Errors: SGIO_USAGE (ending),
  * SGIO_UNWRITABLE with the reason, SGIO_OUT_OF_MEMORY, SGIO_CANCELLED. */
 sgio_status sgio_segmentation_write(const sgio_segmentation *segmentation, const char *path,
                                     const sgio_segmentation_write_options *options,

@@ -1,0 +1,238 @@
+#include "dicom_reference.h"
+
+#include "dicom_toolkit.h"
+#include "io_status.h"
+#include "vectors.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum { FRAME_OF_REFERENCE = 0x00200052 };
+
+static sgio_status no_reference(const char *path, const char *kind, const char *why)
+{
+    return sgio_fail(SGIO_USAGE,
+                     "%s: a %s refers to the DICOM slices that were segmented, but %s; .seg.nrrd "
+                     "keeps everything",
+                     path, kind, why);
+}
+
+static sgio_status open_set(const char *path, sgio_dicom_file **file, sgio_dicom_set *set)
+{
+    memset(set, 0, sizeof *set);
+    sgio_status status = sgio_dicom_open(path, 0, file);
+    return status == SGIO_OK ? sgio_dicom_read_set(*file, set) : status;
+}
+
+static int read_numbers(const sgio_dicom_set *set, enum sgio_dicom_tag tag, int count, double *out)
+{
+    for (int i = 0; i < count; i++) {
+        sgio_dicom_found found = sgio_dicom_number(set, tag, i, &out[i]);
+        if (found != SGIO_DICOM_NUMBER && found != SGIO_DICOM_COMMA) return 0;
+    }
+    return 1;
+}
+
+static int has_position(const char *path)
+{
+    sgio_dicom_file *file = NULL;
+    sgio_dicom_set set;
+    double position[3];
+    int has =
+        open_set(path, &file, &set) == SGIO_OK && read_numbers(&set, DICOM_POSITION, 3, position);
+    sgio_dicom_set_clear(&set);
+    sgio_dicom_close(file);
+    return has;
+}
+
+sgio_status sgio_dicom_check_reference(const char *path, const char *kind,
+                                       const sgio_geometry *grid,
+                                       const sgio_segmentation_write_options *options)
+{
+    const sgio_volume *source = options->source;
+    if (!source || !source->files || source->file_count == 0)
+        return no_reference(path, kind, "the input is no DICOM series");
+    if (!sgio_geometry_equal(grid, &source->geometry, 1e-3))
+        return no_reference(path, kind, "the segmentation is on another grid");
+    if (!has_position(source->files[0]))
+        return no_reference(path, kind, "they have no ImagePositionPatient");
+    return SGIO_OK;
+}
+
+/* Values of an element as they are in the file; written anew where they are no DS. */
+static void number_text(const sgio_dicom_set *set, enum sgio_dicom_tag tag, int count,
+                        const double *values, char *out, size_t size)
+{
+    sgio_dicom_exact_text(set, (uint32_t)tag, out, size);
+    if (out[0] && !strchr(out, ',')) return;
+    size_t used = 0;
+    for (int i = 0; i < count && used < size; i++)
+        used += (size_t)snprintf(out + used, size - used, "%s%.9g", i ? "\\" : "", values[i]);
+}
+
+static sgio_status changed(const char *path)
+{
+    return sgio_fail(SGIO_UNREADABLE, "%s: cannot be referred to: it has changed since it was read",
+                     path);
+}
+
+static sgio_status fill_source(const char *path, const sgio_dicom_set *set,
+                               const sgio_geometry *grid, sgio_dicom_source *out)
+{
+    double index[3];
+    memset(out, 0, sizeof *out);
+    sgio_dicom_text(set, DICOM_SOP_CLASS, out->sop_class, sizeof out->sop_class);
+    sgio_dicom_text(set, DICOM_SOP_INSTANCE, out->instance, sizeof out->instance);
+    sgio_dicom_text(set, DICOM_SERIES_INSTANCE, out->series, sizeof out->series);
+    if (!read_numbers(set, DICOM_POSITION, 3, out->position)) return changed(path);
+    number_text(set, DICOM_POSITION, 3, out->position, out->position_text,
+                sizeof out->position_text);
+    if (sgio_geometry_lps_to_index(grid, out->position, index) != 0) return changed(path);
+    out->k = (int64_t)rint(index[2]);
+    return out->k >= 0 && out->k < grid->size[2] ? SGIO_OK : changed(path);
+}
+
+static sgio_status read_plane(sgio_dicom_reference *reference, const char *path)
+{
+    const sgio_dicom_set *set = &reference->set;
+    double cosines[6], spacing[2];
+    if (!read_numbers(set, DICOM_ORIENTATION, 6, cosines)) return changed(path);
+    memcpy(reference->row, cosines, sizeof reference->row);
+    memcpy(reference->column, cosines + 3, sizeof reference->column);
+    number_text(set, DICOM_ORIENTATION, 6, cosines, reference->orientation_text,
+                sizeof reference->orientation_text);
+    enum sgio_dicom_tag tag = DICOM_PIXEL_SPACING;
+    if (!read_numbers(set, tag, 2, spacing)) tag = DICOM_IMAGER_PIXEL_SPACING;
+    if (!read_numbers(set, tag, 2, spacing)) spacing[0] = spacing[1] = 1;
+    reference->row_spacing = spacing[0];
+    reference->column_spacing = spacing[1];
+    number_text(set, tag, 2, spacing, reference->spacing_text, sizeof reference->spacing_text);
+    return SGIO_OK;
+}
+
+static sgio_status read_first(const char *path, sgio_dicom_reference *reference)
+{
+    sgio_status status = open_set(path, &reference->file, &reference->set);
+    if (status != SGIO_OK) return status;
+    sgio_dicom_exact_text(&reference->set, DICOM_STUDY_INSTANCE, reference->study,
+                          sizeof reference->study);
+    if (!reference->study[0]) sgio_dicom_new_uid(reference->study);
+    char *uid = reference->frame_of_reference;
+    sgio_dicom_exact_text(&reference->set, FRAME_OF_REFERENCE, uid,
+                          sizeof reference->frame_of_reference);
+    reference->made_frame_of_reference = !uid[0];
+    if (!uid[0]) sgio_dicom_new_uid(uid);
+    return read_plane(reference, path);
+}
+
+static int is_taken(const sgio_dicom_reference *reference, int64_t k)
+{
+    return reference->count > 0 && reference->slices[reference->count - 1].k >= k;
+}
+
+/* Resampled volumes name the nearest file for every slice: each counts once, where it really is. */
+static sgio_status read_slices(const sgio_volume *source, sgio_dicom_reference *reference)
+{
+    for (size_t i = 0; i < source->file_count; i++) {
+        sgio_dicom_file *file = NULL;
+        sgio_dicom_set set;
+        if (i > 0 && strcmp(source->files[i], source->files[i - 1]) == 0) continue;
+        sgio_dicom_source *next = &reference->slices[reference->count];
+        sgio_status status = open_set(source->files[i], &file, &set);
+        if (status == SGIO_OK)
+            status = fill_source(source->files[i], &set, &source->geometry, next);
+        sgio_dicom_set_clear(&set);
+        sgio_dicom_close(file);
+        if (status != SGIO_OK) return status;
+        if (!is_taken(reference, next->k)) reference->count++;
+    }
+    reference->interpolated = source->file_count - reference->count;
+    return SGIO_OK;
+}
+
+sgio_status sgio_dicom_read_reference(const sgio_segmentation_write_options *options,
+                                      sgio_dicom_reference *reference)
+{
+    const sgio_volume *source = options->source;
+    double normal[3], step[3];
+    memset(reference, 0, sizeof *reference);
+    reference->slices = calloc(source->file_count, sizeof *reference->slices);
+    if (!reference->slices) return sgio_fail_memory(source->file_count, source->files[0]);
+    sgio_status status = read_first(source->files[0], reference);
+    if (status == SGIO_OK) status = read_slices(source, reference);
+    if (status != SGIO_OK) return status;
+    sgio_cross(reference->row, reference->column, normal);
+    for (int r = 0; r < 3; r++)
+        step[r] = source->geometry.matrix[r][2];
+    reference->thickness = fabs(sgio_dot(normal, step)) / sqrt(sgio_dot(normal, normal));
+    reference->is_sheared = source->sheared;
+    return SGIO_OK;
+}
+
+void sgio_dicom_reference_clear(sgio_dicom_reference *reference)
+{
+    free(reference->slices);
+    sgio_dicom_set_clear(&reference->set);
+    sgio_dicom_close(reference->file);
+    memset(reference, 0, sizeof *reference);
+}
+
+static int keeps_characters(const sgio_dicom_reference *reference)
+{
+    return reference->set.character_set == SGIO_DICOM_OTHER_CHARACTERS;
+}
+
+const char *sgio_dicom_character_set(const sgio_dicom_reference *reference)
+{
+    static _Thread_local char text[128];
+    if (!keeps_characters(reference)) return "ISO_IR 192";
+    sgio_dicom_exact_text(&reference->set, DICOM_CHARACTER_SET, text, sizeof text);
+    return text;
+}
+
+/* At most 64 bytes (LO), whole characters; a backslash would part values. */
+void sgio_dicom_write_name(sgio_dicom_writer *writer, const sgio_dicom_reference *reference,
+                           uint32_t tag, const char *vr, const char *text)
+{
+    char name[65];
+    size_t used = 0;
+    for (const char *c = text; *c && used + 1 < sizeof name; c++) {
+        unsigned char byte = (unsigned char)*c;
+        int odd = byte < ' ' || byte == 127 || byte == '\\' ||
+                  (byte >= 0x80 && keeps_characters(reference));
+        name[used++] = odd ? '_' : *c;
+    }
+    if (text[used]) /* cut: not within a character */
+        while (used > 0 && ((unsigned char)text[used] & 0xc0) == 0x80)
+            used--;
+    name[used] = 0;
+    sgio_dicom_write_text(writer, tag, vr, name);
+}
+
+void sgio_dicom_copy_text(sgio_dicom_writer *writer, const sgio_dicom_reference *reference,
+                          uint32_t tag, const char *vr)
+{
+    char text[1024];
+    sgio_dicom_exact_text(&reference->set, tag, text, sizeof text);
+    sgio_dicom_write_text(writer, tag, vr, text);
+}
+
+void sgio_dicom_copy_optional(sgio_dicom_writer *writer, const sgio_dicom_reference *reference,
+                              uint32_t tag, const char *vr)
+{
+    char text[1024];
+    if (sgio_dicom_exact_text(&reference->set, tag, text, sizeof text))
+        sgio_dicom_write_text(writer, tag, vr, text);
+}
+
+void sgio_dicom_now(char date[16], char clock[16])
+{
+    struct tm parts;
+    time_t now = time(NULL);
+    localtime_r(&now, &parts);
+    strftime(date, 16, "%Y%m%d", &parts);
+    strftime(clock, 16, "%H%M%S", &parts);
+}

@@ -1,0 +1,60 @@
+/* The DICOM series that a segmentation refers to: what SEG and RTSTRUCT take over from it. */
+#ifndef SGIO_DICOM_REFERENCE_H
+#define SGIO_DICOM_REFERENCE_H
+
+#include "dicom_set.h"
+#include "dicom_writer.h"
+#include "sgio/labelmap.h"
+
+typedef struct sgio_dicom_source {
+    char sop_class[65], instance[65], series[65];
+    char position_text[64]; /* as in its file */
+    double position[3];
+    int64_t k; /* its slice in the grid */
+} sgio_dicom_source;
+
+typedef struct sgio_dicom_reference {
+    sgio_dicom_source *slices; /* in the order of k */
+    size_t count;
+    sgio_dicom_file *file;                        /* of the first slice */
+    sgio_dicom_set set;                           /* its elements */
+    char orientation_text[128], spacing_text[64]; /* as in that file */
+    double row[3], column[3], row_spacing, column_spacing;
+    double thickness; /* distance of the grid's slices along the normal, mm */
+    char study[65];   /* made where the series has none */
+    char frame_of_reference[65];
+    int made_frame_of_reference; /* the series has none */
+    int is_sheared;
+    size_t interpolated; /* slices of the grid that no file holds */
+} sgio_dicom_reference;
+
+/* Whether a segmentation on that grid can refer to options->source: a DICOM series with positions
+ * and the same grid. SGIO_USAGE with a sentence; `kind` is "DICOM SEG". */
+sgio_status sgio_dicom_check_reference(const char *path, const char *kind,
+                                       const sgio_geometry *grid,
+                                       const sgio_segmentation_write_options *options);
+
+/* Reads the headers of options->source's files, which sgio_dicom_check_reference accepted. To be
+ * released with sgio_dicom_reference_clear, also after a failure (SGIO_UNREADABLE: a file has
+ * changed since). */
+sgio_status sgio_dicom_read_reference(const sgio_segmentation_write_options *options,
+                                      sgio_dicom_reference *reference);
+void sgio_dicom_reference_clear(sgio_dicom_reference *reference);
+
+/* SpecificCharacterSet of what is written, and texts in it: UTF-8, unless the series has a set that
+ * is not understood here, which is then kept; other texts lose what is not ASCII. */
+const char *sgio_dicom_character_set(const sgio_dicom_reference *reference);
+void sgio_dicom_write_name(sgio_dicom_writer *writer, const sgio_dicom_reference *reference,
+                           uint32_t tag, const char *vr, const char *text);
+
+/* The element as the first slice has it, else empty. */
+void sgio_dicom_copy_text(sgio_dicom_writer *writer, const sgio_dicom_reference *reference,
+                          uint32_t tag, const char *vr);
+/* The same, but nothing where the slice has none. */
+void sgio_dicom_copy_optional(sgio_dicom_writer *writer, const sgio_dicom_reference *reference,
+                              uint32_t tag, const char *vr);
+
+/* "20261128", "171220" */
+void sgio_dicom_now(char date[16], char time[16]);
+
+#endif

@@ -1,0 +1,253 @@
+/* DICOM Segmentations: written beside a series, read back, refused. The series are written byte by
+ * byte by tests/unit/io/io_test_dicom. */
+#include "io_test_dicom.h"
+#include "io_test_files.h"
+#include "sgio/labelmap.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include <cmocka.h>
+
+enum { ROWS = 4, COLUMNS = 5, SLICES = 6, SLICE = ROWS * COLUMNS, VOXELS = SLICE * SLICES };
+
+static sgio_volume volume;
+static sgio_segmentation written, found;
+static sgio_segmentation_write_options how;
+static char warnings[4096];
+
+static void keep(void *user, const char *sentence)
+{
+    (void)user;
+    size_t used = strlen(warnings);
+    snprintf(warnings + used, sizeof warnings - used, "%s\n", sentence);
+}
+
+static void save_series(int with_gap)
+{
+    char name[16];
+    for (int k = 0; k < SLICES; k++) {
+        dicom_slice slice = dicom_slice_at(2 * k);
+        snprintf(name, sizeof name, "s/%d.dcm", k);
+        if (!with_gap || k != 2) dicom_save_slice(name, &slice);
+    }
+}
+
+static int begin(void **state)
+{
+    (void)state;
+    scratch_open();
+    make_folder("s");
+    warnings[0] = 0;
+    memset(&how, 0, sizeof how);
+    how.source = &volume;
+    how.warn = keep;
+    return 0;
+}
+
+static int end(void **state)
+{
+    (void)state;
+    sgio_segmentation_clear(&written);
+    sgio_segmentation_clear(&found);
+    sgio_volume_clear(&volume);
+    scratch_close();
+    return 0;
+}
+
+static void read_series(int allow_gaps)
+{
+    const sgio_read_options options = {.allow_gaps = allow_gaps};
+    assert_int_equal(sgio_volume_read(scratch_path("s"), &options, &volume), SGIO_OK);
+    assert_int_equal(sgio_segmentation_init(&written, &volume.geometry), SGIO_OK);
+}
+
+/* Voxel n is in the segment where n is a multiple of `every` on slices `first` to `last`. */
+static void add(const char *name, int every, int first, int last)
+{
+    const double colour[3] = {0.2, 0.4, 0.6};
+    uint8_t mask[VOXELS] = {0};
+    size_t index;
+    for (int n = first * SLICE; n < (last + 1) * SLICE; n++)
+        mask[n] = n % every == 0;
+    assert_int_equal(sgio_segmentation_add(&written, name, colour, &index), SGIO_OK);
+    assert_int_equal(sgio_segmentation_set_mask(&written, index, mask), SGIO_OK);
+}
+
+static void write_seg(void)
+{
+    if (sgio_segmentation_write(&written, scratch_path("out.dcm"), &how, NULL) != SGIO_OK)
+        fail_msg("%s", sgio_last_message());
+}
+
+static void read_seg(const sgio_geometry *grid)
+{
+    const sgio_segmentation_read_options options = {.grid = grid};
+    if (sgio_segmentation_read(scratch_path("out.dcm"), &options, &found) != SGIO_OK)
+        fail_msg("%s", sgio_last_message());
+}
+
+static void expect_same_mask(size_t s)
+{
+    uint8_t wanted[VOXELS], got[VOXELS];
+    sgio_segmentation_get_mask(&written, s, wanted);
+    sgio_segmentation_get_mask(&found, s, got);
+    assert_memory_equal(wanted, got, VOXELS);
+}
+
+static void test_overlapping_and_empty_segments_come_back(void **state)
+{
+    (void)state;
+    save_series(0);
+    read_series(0);
+    add("Liver", 3, 1, 4);
+    add("Tum\xc3\xb6r", 2, 2, 3);
+    add("nothing", 1, 0, -1);
+    write_seg();
+    read_seg(&volume.geometry);
+    assert_true(sgio_geometry_equal(&found.geometry, &volume.geometry, 1e-9));
+    assert_int_equal(found.segment_count, 3);
+    assert_string_equal(found.segments[0].name, "Liver");
+    assert_string_equal(found.segments[1].name, "Tum\xc3\xb6r");
+    assert_int_equal(found.segments[2].voxels, 0);
+    for (size_t s = 0; s < 3; s++)
+        expect_same_mask(s);
+    for (int c = 0; c < 3; c++)
+        assert_true(found.segments[0].colour[c] - written.segments[0].colour[c] < 1e-3 &&
+                    written.segments[0].colour[c] - found.segments[0].colour[c] < 1e-3);
+    assert_true(holds(found.segments[0].terminology, "SCT^10200004^Liver"));
+}
+
+/* Frames exist only where something is, and yet the stack between them is whole. */
+static void test_without_a_grid_the_frames_make_their_own(void **state)
+{
+    (void)state;
+    save_series(0);
+    read_series(0);
+    add("low", 3, 1, 1);
+    add("high", 3, 4, 4);
+    write_seg();
+    read_seg(NULL);
+    assert_int_equal(found.geometry.size[2], 4);
+    assert_true(found.geometry.matrix[2][3] == 2 && found.geometry.matrix[2][2] == 2);
+    assert_int_equal(found.segments[0].extent[4], 0);
+    assert_int_equal(found.segments[1].extent[4], 3);
+}
+
+static size_t read_whole(const char *name, unsigned char *bytes, size_t most)
+{
+    FILE *file = fopen(scratch_path(name), "rb");
+    assert_non_null(file);
+    size_t size = fread(bytes, 1, most, file);
+    fclose(file);
+    return size;
+}
+
+/* 20 voxels a frame end within a byte: the next frame begins there. */
+static void test_bits_of_frames_follow_without_padding(void **state)
+{
+    (void)state;
+    static unsigned char bytes[1 << 16];
+    save_series(0);
+    read_series(0);
+    add("all", 1, 0, 0);
+    add("first", SLICE, 1, 2);
+    write_seg();
+    size_t size = read_whole("out.dcm", bytes, sizeof bytes);
+    const unsigned char wanted[] = {
+        0xe0, 0x7f, 0x10, 0, 'O', 'B', 0, 0, 8, 0, 0, 0, 0xff, 0xff, 0xff >> 4 | 0x10,
+        0,    0,    0x01, 0, 0};
+    assert_true(size > sizeof wanted);
+    assert_memory_equal(bytes + size - sizeof wanted, wanted, sizeof wanted);
+}
+
+static void test_interpolated_slices_have_no_frame(void **state)
+{
+    (void)state;
+    save_series(1);
+    read_series(1);
+    add("Liver", 3, 1, 4);
+    write_seg();
+    assert_true(holds(warnings, "1 slices between those of the series are interpolated"));
+    read_seg(&volume.geometry);
+    assert_int_equal(found.segments[0].voxels, written.segments[0].voxels - 6); /* 42, 45, ... 57 */
+}
+
+static void test_what_cannot_refer_to_slices_is_refused_before_the_work(void **state)
+{
+    (void)state;
+    save_series(0);
+    read_series(0);
+    const char *path = scratch_path("out.dcm");
+    how.source = NULL;
+    assert_int_equal(sgio_segmentation_check_write(path, &volume.geometry, &how), SGIO_USAGE);
+    assert_true(holds(sgio_last_message(), "the input is no DICOM series"));
+    sgio_geometry other = volume.geometry;
+    other.matrix[0][3] += 1;
+    how.source = &volume;
+    assert_int_equal(sgio_segmentation_check_write(path, &other, &how), SGIO_USAGE);
+    assert_int_equal(sgio_segmentation_check_write(path, &volume.geometry, &how), SGIO_OK);
+}
+
+static void test_without_a_frame_the_file_that_is_there_stays(void **state)
+{
+    (void)state;
+    unsigned char bytes[16];
+    save_series(0);
+    read_series(0);
+    add("nothing", 1, 0, -1);
+    write_file("out.dcm", "before", 6);
+    assert_int_equal(sgio_segmentation_write(&written, scratch_path("out.dcm"), &how, NULL),
+                     SGIO_UNWRITABLE);
+    assert_true(holds(sgio_last_message(), "nothing was segmented"));
+    assert_int_equal(read_whole("out.dcm", bytes, sizeof bytes), 6);
+    assert_memory_equal(bytes, "before", 6);
+}
+
+static void test_cut_segmentations_are_refused(void **state)
+{
+    (void)state;
+    static unsigned char bytes[1 << 16];
+    save_series(0);
+    read_series(0);
+    add("Liver", 3, 1, 4);
+    write_seg();
+    size_t size = read_whole("out.dcm", bytes, sizeof bytes);
+    for (size_t cut = 4; cut < size; cut += 37) {
+        write_file("out.dcm", bytes, size - cut);
+        assert_int_equal(sgio_segmentation_read(scratch_path("out.dcm"), NULL, &found),
+                         SGIO_UNREADABLE);
+    }
+}
+
+static void test_a_series_without_study_or_frame_is_told(void **state)
+{
+    (void)state;
+    save_series(0);
+    read_series(0);
+    add("Liver", 3, 1, 4);
+    write_seg();
+    assert_true(holds(warnings, "no FrameOfReferenceUID"));
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
+    const struct CMUnitTest tests[] = {
+        TEST(test_overlapping_and_empty_segments_come_back),
+        TEST(test_without_a_grid_the_frames_make_their_own),
+        TEST(test_bits_of_frames_follow_without_padding),
+        TEST(test_interpolated_slices_have_no_frame),
+        TEST(test_what_cannot_refer_to_slices_is_refused_before_the_work),
+        TEST(test_without_a_frame_the_file_that_is_there_stays),
+        TEST(test_cut_segmentations_are_refused),
+        TEST(test_a_series_without_study_or_frame_is_told),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
