@@ -2,22 +2,23 @@
  *
  * In ten lines, from an image to a mask:
  *
- *     sgm_context *context;  sgm_model *model;  sgm_session *session;
+ *     sgm_context *context;  sgm_model *model;  sgm_picture *picture;
  *     sgm_context_create(NULL, &context);
- *     sgm_model_load(context, "sam_vit_b.pth", NULL, &model);
- *     sgm_session_create(model, &session);
- *     sgm_session_set_image(session, &image);              // runs the encoder once
+ *     sgm_model_load(context, "promptseg-lite.safetensors", NULL, &model);
+ *     sgm_picture_create(model, NULL, &picture);
+ *     sgm_picture_set_image(picture, &image);                   // copied; nothing is computed yet
  *     sgm_point point = {320, 240, SGM_FOREGROUND};
  *     sgm_prompt prompt = {.points = &point, .point_count = 1};
  *     sgm_mask mask;
- *     sgm_session_predict(session, &prompt, NULL, &mask);  // runs the decoder, as often as you
- * like
+ *     sgm_picture_predict(picture, &prompt, NULL, NULL, &mask); // as often as you like
  *     ... mask.data[y * mask.width + x] is 0 or 1 ...
  *
- * Three handles. A context holds a device, its threads and the callbacks; a model holds immutable
- * weights and may be shared by threads; a session holds one image's embedding and belongs to one
- * thread at a time. Handles keep what they were made from alive: destroy them in any order.
- * `destroy(NULL)` does nothing.
+ * Handles. A context holds a device, its threads and the callbacks; a model holds immutable
+ * weights and may be shared by threads; a picture answers prompts on one image and belongs to one
+ * thread at a time. A picture looks where its model has to: networks of small input see a crop
+ * around the prompt, so that small objects keep their resolution. A session is the bare network
+ * on a whole image, as the official codes run it. Volumes are in segmodel/volume.h. Handles keep
+ * what they were made from alive: destroy them in any order. `destroy(NULL)` does nothing.
  *
  * Errors. Every function that can fail returns a status; 0 is success. sgm_last_message() then
  * explains what was wanted and what was found. The library never prints, exits or aborts.
@@ -266,6 +267,77 @@ SGM_API sgm_status sgm_session_predict(sgm_session *session, const sgm_prompt *p
 SGM_API sgm_status sgm_session_predict_many(sgm_session *session, const sgm_prompt *prompts,
                                             size_t count, const sgm_predict_options *options,
                                             sgm_mask *masks);
+
+/* ------------------------------------------------------------------------------------ picture */
+
+/* Whether the network sees the whole picture or a crop around the prompt. */
+typedef enum sgm_zoom_mode {
+    SGM_ZOOM_AUTO, /* crops for models of small input that were trained on crops */
+    SGM_ZOOM_OFF,
+    SGM_ZOOM_ON
+} sgm_zoom_mode;
+
+/* Whether `mode` means crops for this model. */
+SGM_API int sgm_zoom_applies(const sgm_model *model, sgm_zoom_mode mode);
+
+/* Keeps embeddings beyond a handle's memory: sgm_store_open makes one of a folder. All may be NULL.
+ * get returns 1 and fills `values` when the key is there; both may come from several threads. */
+typedef struct sgm_embedding_store {
+    int (*get)(void *user, uint64_t key, float *values, size_t count);
+    void (*put)(void *user, uint64_t key, const float *values, size_t count);
+    void *user;
+} sgm_embedding_store;
+
+/* Embedding cache in a folder (made if missing, for its owner only; its parents are not): one file
+ * per embedding, written beside and renamed; those used longest ago are removed when the folder
+ * outgrows limit_bytes (0: no limit). Several threads and processes may share it. Files are exact,
+ * so that results do not depend on the cache: FP32, or two bytes per value where all values are
+ * BF16 numbers. A file that is damaged or not ours, or holds what is not a finite number, counts as
+ * missing; a full disk only means that nothing is kept. SGM_UNWRITABLE when the folder cannot be
+ * made or written. Fills *store; close it after the last handle that uses it. */
+SGM_API sgm_status sgm_store_open(const char *folder, uint64_t limit_bytes,
+                                  sgm_embedding_store *store);
+SGM_API void sgm_store_close(sgm_embedding_store *store);
+
+typedef struct sgm_picture sgm_picture;
+
+/* Zero-initialise, then set what matters. */
+typedef struct sgm_picture_options {
+    size_t size; /* sizeof(sgm_picture_options) */
+    sgm_zoom_mode zoom;
+    size_t embedding_memory; /* bytes of embeddings kept in memory; 0: 256 MiB. At least two are */
+    sgm_embedding_store store; /* borrowed; open as long as the picture lives */
+} sgm_picture_options;
+
+/* `options` may be NULL. */
+SGM_API sgm_status sgm_picture_create(sgm_model *model, const sgm_picture_options *options,
+                                      sgm_picture **out);
+SGM_API void sgm_picture_destroy(sgm_picture *picture);
+
+/* The image is copied; nothing is encoded yet. */
+SGM_API sgm_status sgm_picture_set_image(sgm_picture *picture, const sgm_image *image);
+
+/* As sgm_session_predict, in pixels of the image. Without zoom the answer is a session's. With
+ * zoom, it is what sgm_volume_predict gives on a volume of this one slice:
+ *  - With a box or a mask prompt the crop is a square of at least 1.45 times their extent, and
+ *    nothing is marked outside the box. With points alone the network looks at up to seven scales,
+ *    two to an octave, from the whole image down to an eighth of it (32 pixels at least); the
+ *    answer that it rates highest and that does not run out of its crop decides where the last
+ *    look goes. An answer that touches the side of its crop is asked for again in a wider one.
+ *  - Crops snap to a coarse grid, and the last one is kept while prompt and mask lie well inside
+ *    it: then a further click costs one decode.
+ *  - The result's low_res logits lie in the crop that the network looked at; given back as mask
+ *    prompt of the next call, they are moved to its crop.
+ * `options` and `call` may be NULL. The result is valid until the next call. */
+SGM_API sgm_status sgm_picture_predict(sgm_picture *picture, const sgm_prompt *prompt,
+                                       const sgm_predict_options *options, const sgm_call *call,
+                                       sgm_mask *out);
+
+/* The crop of the last prediction: x, y, width, height; zeros before the first. */
+SGM_API void sgm_picture_view(const sgm_picture *picture, int view[4]);
+/* Embeddings computed and taken from the store, and decodes, so far. */
+SGM_API void sgm_picture_counts(const sgm_picture *picture, int64_t *encoded, int64_t *cached,
+                                int64_t *decoded);
 
 #ifdef __cplusplus
 }

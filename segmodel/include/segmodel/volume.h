@@ -128,20 +128,6 @@ typedef enum sgm_window {
     SGM_WINDOW_MANUAL
 } sgm_window;
 
-/* Whether the network sees the whole slice or a crop around the prompt (see segmodel/zoom.h). */
-typedef enum sgm_zoom_mode {
-    SGM_ZOOM_AUTO, /* crops for models of small input that were trained on crops */
-    SGM_ZOOM_OFF,
-    SGM_ZOOM_ON
-} sgm_zoom_mode;
-
-/* An embedding cache. Both may be NULL. get returns 1 and fills `values` when the key is there. */
-typedef struct sgm_embedding_store {
-    int (*get)(void *user, uint64_t key, float *values, size_t count);
-    void (*put)(void *user, uint64_t key, const float *values, size_t count);
-    void *user;
-} sgm_embedding_store;
-
 typedef enum sgm_padding {
     SGM_PADDING_AUTO, /* as the volume says */
     SGM_PADDING_VALUE,
@@ -369,16 +355,6 @@ SGM_API sgm_status sgm_volume_predict(sgm_model *model, const sgm_volume *volume
                                       const sgm_volume_options *options, const sgm_call *call,
                                       sgm_volume_result *out);
 SGM_API void sgm_volume_result_clear(sgm_volume_result *result);
-
-/* Embedding cache in a folder (made if missing, its parents are not): one file per embedding,
- * written beside and renamed; those used longest ago are removed when the folder outgrows
- * limit_bytes (0: no limit). Several processes may share it. Files are exact, so that results do
- * not depend on the cache: FP32, or two bytes per value where all values are BF16 numbers. A file
- * that is damaged or not ours counts as missing; a full disk only means that nothing is kept.
- * SGM_UNWRITABLE when the folder cannot be made or written. Fills *store; close when done. */
-SGM_API sgm_status sgm_store_open(const char *folder, uint64_t limit_bytes,
-                                  sgm_embedding_store *store);
-SGM_API void sgm_store_close(sgm_embedding_store *store);
 
 #ifdef __cplusplus
 }

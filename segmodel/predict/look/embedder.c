@@ -125,16 +125,23 @@ static sgm_status put_away(sgm_embedder *embedder, uint64_t key, float *values)
     return SGM_OK;
 }
 
+/* 0 without a store. */
+static sgm_status key_of(const sgm_embedder *embedder, const sgm_image *part, uint64_t *key)
+{
+    const sgm_predictor *predictor = embedder->predictor;
+    *key = 0;
+    if (!embedder->store.get && !embedder->store.put) return SGM_OK;
+    SGM_TRY(predictor->input_hash(predictor->self, part, key));
+    *key ^= predictor->key;
+    return SGM_OK;
+}
+
 static sgm_status compute(sgm_embedder *embedder, const sgm_image *part, float *values)
 {
     const sgm_predictor *predictor = embedder->predictor;
-    const sgm_embedding_store *store = &embedder->store;
-    uint64_t key = 0;
+    uint64_t key;
     bool found;
-    if (store->get || store->put) {
-        SGM_TRY(predictor->input_hash(predictor->self, part, &key));
-        key ^= predictor->key;
-    }
+    SGM_TRY(key_of(embedder, part, &key));
     SGM_TRY(look_up(embedder, key, values, &found));
     if (found) {
         embedder->cached++;
@@ -171,12 +178,9 @@ static sgm_status fill(sgm_embedder *embedder, int64_t picture, const sgm_image 
 
 /* --------------------------------------------------------------------------------- in batches */
 
-/* What is encoded in batches does not look into a store: asking it takes the host's own
- * preparation of every picture. */
 static bool encodes_ahead(const sgm_embedder *embedder)
 {
-    return embedder->predictor->batch > 1 && embedder->upcoming.picture && !embedder->store.get &&
-           !embedder->store.put;
+    return embedder->predictor->batch > 1 && embedder->upcoming.picture;
 }
 
 /* How much a batch may hold: all memory is not for what nobody has asked for yet. */
@@ -187,11 +191,37 @@ static int most_in_batch(const sgm_embedder *embedder)
     return most < SGM_MOST_AHEAD ? most : SGM_MOST_AHEAD;
 }
 
-static sgm_status stage(sgm_embedder *embedder, int64_t picture, const sgm_image *image)
+/* An embedding that the store has, in the staged view. */
+static sgm_status take_stored(sgm_embedder *embedder, int64_t picture, uint64_t key,
+                              sgm_embedding_slot **out)
+{
+    bool found;
+    if (!embedder->store.get) return SGM_OK;
+    sgm_embedding_slot *slot = evict(embedder);
+    if (!slot) return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for an embedding");
+    SGM_TRY(look_up(embedder, key, slot->values, &found));
+    if (!found) return SGM_OK;
+    slot->picture = picture;
+    slot->view = embedder->staged_view;
+    slot->used = ++embedder->tick;
+    embedder->cached++;
+    *out = slot;
+    return SGM_OK;
+}
+
+/* A picture goes to the predictor, or comes from the store, where one is found: then *found. */
+static sgm_status stage(sgm_embedder *embedder, int64_t picture, const sgm_image *image,
+                        sgm_embedding_slot **found)
 {
     const sgm_predictor *predictor = embedder->predictor;
     sgm_image part = part_of(image, embedder->staged_view);
+    uint64_t key;
+    *found = NULL;
+    SGM_TRY(key_of(embedder, &part, &key));
+    SGM_TRY(take_stored(embedder, picture, key, found));
+    if (*found) return SGM_OK;
     SGM_TRY(predictor->stage(predictor->self, embedder->staged_count, &part));
+    embedder->staged_keys[embedder->staged_count] = key;
     embedder->staged[embedder->staged_count++] = picture;
     return SGM_OK;
 }
@@ -206,15 +236,17 @@ static bool is_staged(const sgm_embedder *embedder, int64_t picture)
 /* Fills the batch with what will be asked for, and with `depth` of what may be. */
 static sgm_status stage_upcoming(sgm_embedder *embedder)
 {
-    int most = most_in_batch(embedder);
-    for (int n = 0; n < 2 * most && embedder->staged_count < most; n++) {
+    int most = most_in_batch(embedder), fetched = 0;
+    for (int n = 0; n < 2 * most && embedder->staged_count + fetched < most; n++) {
         int64_t picture;
         int likely = embedder->upcoming.picture(embedder->upcoming.user, n, &picture);
         if (!likely || (likely == 1 && embedder->staged_count >= embedder->depth)) break;
         if (is_staged(embedder, picture) || find(embedder, picture, embedder->staged_view))
             continue;
-        SGM_TRY(
-            stage(embedder, picture, embedder->upcoming.image(embedder->upcoming.user, picture)));
+        sgm_embedding_slot *stored;
+        SGM_TRY(stage(embedder, picture, embedder->upcoming.image(embedder->upcoming.user, picture),
+                      &stored));
+        fetched += stored != NULL;
     }
     return SGM_OK;
 }
@@ -256,6 +288,8 @@ static sgm_status encode_batch(sgm_embedder *embedder, int64_t picture, sgm_embe
     embedder->encoded += count;
     embedder->ahead = count - 1;
     embedder->used_ahead = 0;
+    for (int i = 0; i < count; i++)
+        SGM_TRY(put_away(embedder, embedder->staged_keys[i], slots[i]->values));
     return SGM_OK;
 }
 
@@ -264,21 +298,23 @@ static sgm_status encode_batch(sgm_embedder *embedder, int64_t picture, sgm_embe
 static sgm_status fill_batch(sgm_embedder *embedder, int64_t picture, const sgm_image *image,
                              sgm_view view, sgm_embedding_slot **out)
 {
+    *out = NULL;
     adapt_depth(embedder);
     if (!sgm_view_equal(embedder->staged_view, view) || !is_staged(embedder, picture)) {
         embedder->staged_count = 0;
         embedder->staged_view = view;
-        SGM_TRY(stage(embedder, picture, image));
+        SGM_TRY(stage(embedder, picture, image, out));
+        if (*out) return SGM_OK;
     }
     SGM_TRY(stage_upcoming(embedder));
-    *out = NULL;
     SGM_TRY(encode_batch(embedder, picture, out));
     embedder->staged_count = 0;
     if (!*out) { /* memory did not do for as many */
-        SGM_TRY(stage(embedder, picture, image));
-        SGM_TRY(encode_batch(embedder, picture, out));
+        SGM_TRY(stage(embedder, picture, image, out));
+        if (!*out) SGM_TRY(encode_batch(embedder, picture, out));
         embedder->staged_count = 0;
     }
+    (*out)->used = ++embedder->tick; /* so that what comes next does not push it out */
     return stage_upcoming(embedder);
 }
 

@@ -5,7 +5,7 @@
 
 #include "predict/look/predictor.h"
 #include "predict/look/view.h"
-#include "segmodel/volume.h"
+#include "segmodel/segmodel.h"
 
 #define SGM_EMBEDDING_MEMORY ((size_t)256 << 20)
 
@@ -42,6 +42,7 @@ typedef struct sgm_embedder {
     int depth;                      /* pictures per batch that only may be asked for */
     int ahead, used_ahead;          /* of the last batch */
     int64_t staged[SGM_MOST_AHEAD]; /* pictures the predictor has staged, in the view below */
+    uint64_t staged_keys[SGM_MOST_AHEAD]; /* for the store, if there is one */
     int staged_count;
     sgm_view staged_view;
 } sgm_embedder;

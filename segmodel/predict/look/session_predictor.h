@@ -3,7 +3,7 @@
 #define SEGMODEL_PREDICT_LOOK_SESSION_PREDICTOR_H
 
 #include "predict/look/predictor.h"
-#include "segmodel/volume.h"
+#include "segmodel/segmodel.h"
 
 typedef struct sgm_session_predictor {
     sgm_predictor predictor;

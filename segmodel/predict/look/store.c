@@ -1,4 +1,4 @@
-/* Embeddings in a folder. See segmodel/volume.h for what is promised.
+/* Embeddings in a folder. See segmodel/segmodel.h for what is promised.
  *
  * A file is a header and its values in the machine's byte order; a file from a machine of another
  * order does not have our magic and counts as missing. Values are exact: rounding them (to FP16,
@@ -6,13 +6,14 @@
  * and break the exact mode's parity; where the device's embeddings are BF16 numbers anyway, two
  * bytes hold them. The time of the last use is the file's modification time, because access times
  * are often switched off. */
-#include "segmodel/volume.h"
+#include "segmodel/segmodel.h"
 
 #include "core/status.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,7 +38,8 @@ static const char magic[8] = {'s', 'g', 'm', 'e', 'm', 'b', '0', '1'};
 typedef struct folder {
     int descriptor;
     uint64_t limit;
-    uint64_t size; /* bytes in it, as of the last count plus what was written since */
+    pthread_mutex_t lock; /* of `size`, and of removing files: several threads may put */
+    uint64_t size;        /* bytes in it, as of the last count plus what was written since */
 } folder;
 
 /* ----------------------------------------------------------------------------------- contents */
@@ -69,6 +71,15 @@ static int are_bf16(const float *values, size_t count)
     for (size_t i = 0; i < count; i++)
         low |= bits_of(values[i]) & 0xffff;
     return low == 0;
+}
+
+/* A network's embedding is finite; values that are not would spoil every mask made of them. */
+static int are_finite(const float *values, size_t count)
+{
+    uint32_t found = 0;
+    for (size_t i = 0; i < count; i++)
+        found |= (bits_of(values[i]) & 0x7f800000) == 0x7f800000;
+    return !found;
 }
 
 static void narrow(const float *values, size_t count, uint16_t *halves)
@@ -152,7 +163,7 @@ static int read_entry(int file, uint64_t key, float *values, size_t count)
     if (fstat(file, &state) != 0 || !S_ISREG(state.st_mode)) return 0;
     if (!read_all(file, &header, sizeof header) || !fits(&header, key, count)) return 0;
     if ((uint64_t)state.st_size != sizeof header + (uint64_t)count * header.width) return 0;
-    if (!read_values(file, &header, values)) return 0;
+    if (!read_values(file, &header, values) || !are_finite(values, count)) return 0;
     futimens(file, NULL); /* used now; a failure only ages the entry */
     return 1;
 }
@@ -278,10 +289,10 @@ static void store_put(void *user, uint64_t key, const float *values, size_t coun
     folder *f = user;
     char name[NAME_LENGTH + 1], beside[64];
     uint64_t size = sizeof(file_header) + (uint64_t)count * 4;
-    if (!count || (f->limit && size > f->limit)) return;
+    if (!count || (f->limit && size > f->limit) || !are_finite(values, count)) return;
     name_of(key, name);
     snprintf(beside, sizeof beside, ".sgmemb-%ld-%u", (long)getpid(), atomic_fetch_add(&serial, 1));
-    int file = openat(f->descriptor, beside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    int file = openat(f->descriptor, beside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (file < 0) return;
     int ok = write_entry(file, key, values, count);
     ok = close(file) == 0 && ok;
@@ -289,8 +300,10 @@ static void store_put(void *user, uint64_t key, const float *values, size_t coun
         unlinkat(f->descriptor, beside, 0);
         return;
     }
+    pthread_mutex_lock(&f->lock);
     f->size += size;
     if (f->limit && f->size > f->limit) shrink(f);
+    pthread_mutex_unlock(&f->lock);
 }
 
 /* ------------------------------------------------------------------------------ open and close */
@@ -303,7 +316,7 @@ static sgm_status cannot(const char *what, const char *path)
 
 static sgm_status open_folder(const char *path, int *descriptor)
 {
-    if (mkdir(path, 0777) != 0 && errno != EEXIST) return cannot("made", path);
+    if (mkdir(path, 0700) != 0 && errno != EEXIST) return cannot("made", path);
     *descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (*descriptor < 0) return cannot("opened", path);
     if (faccessat(*descriptor, ".", W_OK | X_OK, 0) == 0) return SGM_OK;
@@ -323,6 +336,7 @@ sgm_status sgm_store_open(const char *path, uint64_t limit_bytes, sgm_embedding_
         close(descriptor);
         return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for the embedding cache");
     }
+    pthread_mutex_init(&f->lock, NULL);
     f->descriptor = descriptor;
     f->limit = limit_bytes;
     shrink(f);
@@ -335,6 +349,7 @@ void sgm_store_close(sgm_embedding_store *store)
     if (!store || !store->user) return;
     folder *f = store->user;
     close(f->descriptor);
+    pthread_mutex_destroy(&f->lock);
     free(f);
     *store = (sgm_embedding_store){0};
 }

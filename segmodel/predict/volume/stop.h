@@ -3,6 +3,7 @@
 #define SEGMODEL_PREDICT_VOLUME_STOP_H
 
 #include "predict/look/look.h"
+#include "segmodel/volume.h"
 
 /* Mean intensities (0..255) of a mask and of what lies around it. */
 typedef struct sgm_shades {

@@ -180,8 +180,70 @@ void synthetic_init(synthetic_network *network, int side)
     };
 }
 
+/* ------------------------------------------------------------------------------------ in batches
+ */
+
+static void *batch_alloc(void *self)
+{
+    synthetic_network *network = self;
+    return malloc(sizeof(float) * network->predictor.embedding_count);
+}
+
+static void batch_free(void *self, void *embedding)
+{
+    (void)self;
+    free(embedding);
+}
+
+static sgm_status batch_copy(const synthetic_network *network, void *to, const void *from)
+{
+    memcpy(to, from, sizeof(float) * network->predictor.embedding_count);
+    return SGM_OK;
+}
+
+static sgm_status batch_read(void *self, const void *embedding, float *values)
+{
+    return batch_copy(self, values, embedding);
+}
+
+static sgm_status batch_write(void *self, void *embedding, const float *values)
+{
+    return batch_copy(self, embedding, values);
+}
+
+static sgm_status batch_stage(void *self, int place, const sgm_image *image)
+{
+    synthetic_network *network = self;
+    if (!network->staged[place]) network->staged[place] = batch_alloc(self);
+    return synthetic_encode(self, image, network->staged[place]);
+}
+
+static sgm_status batch_encode(void *self, int count, void *const embeddings[])
+{
+    synthetic_network *network = self;
+    network->batches++;
+    for (int i = 0; i < count; i++)
+        batch_copy(network, embeddings[i], network->staged[i]);
+    return SGM_OK;
+}
+
+void synthetic_encode_in_batches(synthetic_network *network, int batch)
+{
+    network->predictor.alloc = batch_alloc;
+    network->predictor.free = batch_free;
+    network->predictor.read = batch_read;
+    network->predictor.write = batch_write;
+    network->predictor.batch = batch;
+    network->predictor.stage = batch_stage;
+    network->predictor.encode_staged = batch_encode;
+}
+
 void synthetic_clear(synthetic_network *network)
 {
     free(network->mask);
     network->mask = NULL;
+    for (int i = 0; i < 16; i++) {
+        free(network->staged[i]);
+        network->staged[i] = NULL;
+    }
 }

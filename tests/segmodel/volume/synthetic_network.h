@@ -23,10 +23,14 @@ typedef struct synthetic_network {
     int stack[SYNTHETIC_MAX_SIDE * SYNTHETIC_MAX_SIDE];
     uint8_t *mask;
     float iou;
+    int batches;       /* encode_staged calls */
+    float *staged[16]; /* embeddings of the pictures that are staged */
 } synthetic_network;
 
 /* side: of its input, at most SYNTHETIC_MAX_SIDE. */
 void synthetic_init(synthetic_network *network, int side);
+/* Makes it one that keeps embeddings to itself and encodes up to `batch` (at most 16) at a time. */
+void synthetic_encode_in_batches(synthetic_network *network, int batch);
 void synthetic_clear(synthetic_network *network);
 
 #endif

@@ -7,6 +7,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -231,6 +232,150 @@ static void check_second_run(void)
     empty_folder();
 }
 
+/* ---------------------------------------------------------------- what others could do with it */
+
+/* As in predict/look/store.c: an entry of our own making must carry the right sum to be believed.
+ */
+static uint64_t checksum(const void *data, size_t size)
+{
+    const unsigned char *bytes = data;
+    uint64_t sum = 0x9e3779b97f4a7c15u ^ size, word;
+    for (; size >= 8; size -= 8, bytes += 8) {
+        memcpy(&word, bytes, 8);
+        sum = (sum ^ word) * 0xff51afd7ed558ccdu;
+        sum ^= sum >> 32;
+    }
+    for (; size; size--)
+        sum = (sum ^ *bytes++) * 0xff51afd7ed558ccdu;
+    return sum ^ sum >> 29;
+}
+
+/* Puts `value` at place 5 of an entry, with the sum that belongs to it. */
+static void spoil(uint64_t key, float value)
+{
+    static unsigned char bytes[FILE_SIZE];
+    char path[128];
+    path_of(key, path);
+    FILE *file = fopen(path, "r+b");
+    if (!CHECK(file && fread(bytes, 1, sizeof bytes, file) == sizeof bytes)) return;
+    memcpy(bytes + 40 + 5 * sizeof value, &value, sizeof value);
+    uint64_t sum = checksum(bytes + 40, COUNT * 4);
+    memcpy(bytes + 32, &sum, sizeof sum);
+    rewind(file);
+    CHECK(fwrite(bytes, 1, sizeof bytes, file) == sizeof bytes);
+    fclose(file);
+}
+
+/* Values that no network gives are not an embedding, whatever the sum says. */
+static void check_finite(void)
+{
+    const float spoilt[] = {NAN, INFINITY, -INFINITY};
+    sgm_embedding_store store;
+    float values[COUNT], back[COUNT];
+    empty_folder();
+    CHECK_OK(sgm_store_open(folder, 0, &store));
+    fill(values, 3);
+    store.put(store.user, 11, values, COUNT);
+    spoil(11, 0.25f);
+    CHECK(store.get(store.user, 11, back, COUNT) == 1 && back[5] == 0.25f); /* the sum is right */
+    for (int n = 0; n < 3; n++) {
+        spoil(11, spoilt[n]);
+        CHECK(store.get(store.user, 11, back, COUNT) == 0);
+        values[7] = spoilt[n];
+        store.put(store.user, 12, values, COUNT);
+        CHECK(size_of(12) == -1);
+    }
+    sgm_store_close(&store);
+}
+
+/* Embeddings show what was in the images: nobody else may read them. */
+static void check_modes(void)
+{
+    char path[128], entry[160];
+    struct stat state;
+    sgm_embedding_store store;
+    float values[COUNT];
+    mode_t mask = umask(0);
+    snprintf(path, sizeof path, "%s/made", folder);
+    CHECK_OK(sgm_store_open(path, 0, &store));
+    CHECK(stat(path, &state) == 0 && (state.st_mode & 0777) == 0700);
+    fill(values, 4);
+    store.put(store.user, 13, values, COUNT);
+    snprintf(entry, sizeof entry, "%s/%016x.emb", path, 13u);
+    CHECK(stat(entry, &state) == 0 && (state.st_mode & 0777) == 0600);
+    sgm_store_close(&store);
+    umask(mask);
+    remove(entry);
+    remove(path);
+}
+
+static void *put_many(void *user)
+{
+    const sgm_embedding_store *store = user;
+    float values[COUNT];
+    for (unsigned key = 0; key < 200; key++) {
+        fill(values, key);
+        store->put(store->user, 5000 + key, values, COUNT);
+        store->get(store->user, 5000 + key / 2, values, COUNT);
+    }
+    return NULL;
+}
+
+/* Two volumes on two threads share a store; a thread sanitizer watches the count of its bytes. */
+static void check_threads(void)
+{
+    sgm_embedding_store store;
+    pthread_t threads[2];
+    empty_folder();
+    CHECK_OK(sgm_store_open(folder, 20 * FILE_SIZE, &store));
+    for (int n = 0; n < 2; n++)
+        CHECK(pthread_create(&threads[n], NULL, put_many, &store) == 0);
+    for (int n = 0; n < 2; n++)
+        pthread_join(threads[n], NULL);
+    CHECK(count_files() > 0 && count_files() <= 20);
+    sgm_store_close(&store);
+}
+
+/* A device that encodes in batches goes on doing so with a store, fills it, and is served by it. */
+static void check_batches(void)
+{
+    const int64_t extent[3] = {30, 30, 20};
+    const double isotropic[3] = {1, 1, 1};
+    const int straight[3] = {0, 1, 2};
+    phantom p;
+    sgm_volume_result results[3];
+    sgm_volume_options options = {.axis = SGM_AXIS_K};
+    int encodes[3], batches[3];
+    empty_folder();
+    phantom_make(&p, ball, extent, isotropic, straight, 0);
+    sgm_seed seed = {{14.5, 14.5, 9.5}, SGM_FOREGROUND};
+    sgm_object object = {.name = "ball", .seeds = &seed, .seed_count = 1};
+    for (int n = 0; n < 3; n++) { /* one by one; in batches, to the store; from it */
+        static synthetic_network net;
+        synthetic_init(&net, 64);
+        if (n) synthetic_encode_in_batches(&net, 4);
+        if (n == 1) CHECK_OK(sgm_store_open(folder, 0, &options.store));
+        CHECK_OK(
+            sgm_volume_segment(&net.predictor, 0, &p.volume, &object, 1, &options, &results[n]));
+        encodes[n] = net.encodes;
+        batches[n] = net.batches;
+        synthetic_clear(&net);
+    }
+    sgm_store_close(&options.store);
+    CHECK(batches[0] == 0 && encodes[0] > 8);
+    CHECK(batches[1] > 0 && batches[1] < encodes[1] && encodes[1] >= encodes[0]);
+    CHECK(results[1].cached == 0 && count_files() == (int)results[1].encoded);
+    CHECK(encodes[2] == 0 && batches[2] == 0 && results[2].encoded == 0 && results[2].cached > 8);
+    for (int n = 0; n < 3; n++) {
+        if (n && results[n].object_count)
+            CHECK(memcmp(results[0].objects[0].mask, results[n].objects[0].mask, 30 * 30 * 20) ==
+                  0);
+    }
+    for (int n = 0; n < 3; n++)
+        sgm_volume_result_clear(&results[n]);
+    phantom_clear(&p);
+}
+
 int main(void)
 {
     snprintf(folder, sizeof folder, "test_store.%ld", (long)getpid());
@@ -239,6 +384,12 @@ int main(void)
     check_limit();
     check_refusals();
     check_second_run();
+    CHECK(mkdir(folder, 0700) == 0 || count_files() >= 0);
+    check_finite();
+    check_modes();
+    check_threads();
+    check_batches();
+    empty_folder();
     CHECK(rmdir(folder) == 0);
     return check_report();
 }
