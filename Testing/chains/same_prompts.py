@@ -1,5 +1,6 @@
 """The same prompts give the same file, whichever way they came: flags, markups, fcsv; LPS, RAS."""
 import json
+import os
 
 from chain import BRAIN, TUMOUR_POINT, Chain, numbers, require
 
@@ -28,9 +29,10 @@ def markups(system):
               + [control_point(to(p), "-") for p in BACKGROUND]
               + [{"id": "9", "label": "tumour-9", "position": "", "positionStatus": "undefined"},
                  dict(control_point(to([0.0, 0.0, 0.0]), ""), selected=False)])
+    # Slicer does not write the node's name: the file names the segment.
     return {"markups": [
-        {"type": "Fiducial", "name": "tumour", "coordinateSystem": system, "controlPoints": points},
-        {"type": "ROI", "name": "tumour", "coordinateSystem": system, "roiType": "Box",
+        {"type": "Fiducial", "coordinateSystem": system, "controlPoints": points},
+        {"type": "ROI", "coordinateSystem": system, "roiType": "Box",
          "center": to(CENTRE), "size": [2 * r for r in RADIUS],
          "orientation": [sign * v for v in TURN[:6]] + TURN[6:]}]}
 
@@ -52,16 +54,22 @@ def main():
     box = ["--roi", numbers(CENTRE + RADIUS + TURN)]
     ways = {"points": {"flags": flags}, "box": {"flags": flags + box}}
     for system in ("LPS", "RAS"):
-        for kind, name, text in (("box", f"{system}.mrk.json", json.dumps(markups(system))),
-                                 ("points", f"{system}.fcsv", fcsv(system))):
-            with open(chain.path(name), "w", encoding="utf-8") as stream:
+        os.makedirs(chain.path(system))
+        for kind, name, text in (
+                ("box", "tumour.mrk.json", json.dumps(markups(system))),
+                ("points", "tumour.fcsv", fcsv(system)),
+                # as Slicer hands a list to a module: --segmentName names it
+                ("box", "BCD_vtkMRMLMarkupsFiducialNodeB.mrk.json", json.dumps(markups(system)))):
+            path = chain.path(os.path.join(system, name))
+            with open(path, "w", encoding="utf-8") as stream:
                 stream.write(text)
-            ways[kind][name] = ["--prompts", chain.path(name)]
+            ways[kind][f"{system}-{name}"] = ["--prompts", path]
     results = {}
     for kind, commands in ways.items():
         for name, arguments in commands.items():
             output = chain.path(f"{kind}-{name}.seg.nrrd")
-            chain.segment(*arguments, "--segmentName", "tumour", BRAIN, output)
+            named = [] if "tumour" in name else ["--segmentName", "tumour"]
+            chain.segment(*arguments, *named, BRAIN, output)
             with open(output, "rb") as stream:
                 results[kind, name] = stream.read()
             require(results[kind, name] == results[kind, "flags"],

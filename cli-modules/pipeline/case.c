@@ -26,13 +26,14 @@ static int add_flags(pipeline_case *work)
 {
     const case_options *o = work->options;
     sgio_prompts *prompts = &work->prompts;
+    const sgio_prompts_options how = {.warn = cli_warn, .warn_user = work->warnings};
     sgio_status status = SGIO_OK;
     for (size_t i = 0; status == SGIO_OK && i < o->foreground.count; i++)
         status = sgio_prompts_add_point_text(prompts, o->segment_name, o->foreground.items[i], 1);
     for (size_t i = 0; status == SGIO_OK && i < o->background.count; i++)
         status = sgio_prompts_add_point_text(prompts, o->segment_name, o->background.items[i], 0);
     for (size_t i = 0; status == SGIO_OK && i < o->roi.count; i++)
-        status = sgio_prompts_add_roi_text(prompts, o->segment_name, o->roi.items[i]);
+        status = sgio_prompts_add_roi_text(prompts, o->segment_name, o->roi.items[i], &how);
     return bridge_from_io(status);
 }
 
@@ -161,8 +162,9 @@ static int make_object(const pipeline_case *work, const sgio_prompt_segment *seg
 static int make_objects(pipeline_case *work)
 {
     const size_t count = work->prompts.segment_count;
-    int failed = bridge_from_io(
-        sgio_prompts_check(&work->prompts, &work->volume.geometry, has_initial, work));
+    const sgio_prompts_check_options how = {
+        .has_mask = has_initial, .user = work, .warn = cli_warn, .warn_user = work->warnings};
+    int failed = bridge_from_io(sgio_prompts_check(&work->prompts, &work->volume.geometry, &how));
     if (failed) return failed;
     work->objects = calloc(count + 1, sizeof *work->objects);
     if (!work->objects) return cli_fail(CLI_EXIT_MEMORY, "no memory for prompts");

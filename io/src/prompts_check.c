@@ -5,7 +5,7 @@
 #include "vectors.h"
 
 #include <math.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Slicer hands points on with six significant digits, so a point on the border may fall out by
@@ -13,10 +13,13 @@
 static const double BORDER_TOLERANCE = 1e-3;
 static const double FLAT_TOLERANCE_MM = 1e-6;
 
-/* The volume's bounding box in LPS, voxel borders included, as words for a message. */
-static void describe_bounds(const sgio_geometry *geometry, char *text, size_t bytes)
+/* The volume's bounding box in LPS, voxel borders included. */
+static void find_bounds(const sgio_geometry *geometry, double low[3], double high[3])
 {
-    double low[3] = {INFINITY, INFINITY, INFINITY}, high[3] = {-INFINITY, -INFINITY, -INFINITY};
+    for (int a = 0; a < 3; a++) {
+        low[a] = INFINITY;
+        high[a] = -INFINITY;
+    }
     for (int corner = 0; corner < 8; corner++) {
         double index[3], lps[3];
         for (int a = 0; a < 3; a++)
@@ -27,8 +30,26 @@ static void describe_bounds(const sgio_geometry *geometry, char *text, size_t by
             high[a] = fmax(high[a], lps[a]);
         }
     }
-    sgio_print(text, bytes, "x %g to %g, y %g to %g, z %g to %g mm (LPS)", low[0], high[0], low[1],
-               high[1], low[2], high[2]);
+}
+
+/* 0 without its sign. */
+static double minus(double value)
+{
+    return value == 0 ? 0 : -value;
+}
+
+/* The bounds in LPS, then place and bounds as Slicer shows them. */
+static void describe_bounds(const sgio_geometry *geometry, const double place[3], char *text,
+                            size_t bytes)
+{
+    double low[3], high[3];
+    find_bounds(geometry, low, high);
+    sgio_print(text, bytes,
+               "x %g to %g, y %g to %g, z %g to %g mm (LPS). 3D Slicer shows RAS: there it is at "
+               "%g,%g,%g and the volume is R %g to %g, A %g to %g, S %g to %g mm",
+               low[0], high[0], low[1], high[1], low[2], high[2], minus(place[0]), minus(place[1]),
+               place[2], minus(high[0]), minus(low[0]), minus(high[1]), minus(low[1]), low[2],
+               high[2]);
 }
 
 static int inside(const sgio_geometry *geometry, const double lps[3])
@@ -46,8 +67,8 @@ static sgio_status point_outside(const sgio_prompt_segment *segment, size_t p,
                                  const sgio_geometry *geometry)
 {
     const sgio_point *point = &segment->points[p];
-    char bounds[256];
-    describe_bounds(geometry, bounds, sizeof bounds);
+    char bounds[512];
+    describe_bounds(geometry, point->lps, bounds, sizeof bounds);
     return sgio_fail(
         SGIO_BAD_PROMPT, "point %zu ('%s') of segment '%s' at %g,%g,%g lies outside the volume: %s",
         p + 1, point->label, segment->name, point->lps[0], point->lps[1], point->lps[2], bounds);
@@ -57,8 +78,8 @@ static sgio_status box_outside(const sgio_prompt_segment *segment, size_t b,
                                const sgio_geometry *geometry)
 {
     const double *c = segment->boxes[b].centre;
-    char bounds[256];
-    describe_bounds(geometry, bounds, sizeof bounds);
+    char bounds[512];
+    describe_bounds(geometry, c, bounds, sizeof bounds);
     return sgio_fail(SGIO_BAD_PROMPT,
                      "ROI %zu of segment '%s', centred at %g,%g,%g, misses the volume: %s", b + 1,
                      segment->name, c[0], c[1], c[2], bounds);
@@ -71,27 +92,90 @@ static int has_foreground(const sgio_prompt_segment *segment)
     return segment->box_count > 0;
 }
 
-sgio_status sgio_prompts_check(const sgio_prompts *prompts, const sgio_geometry *geometry,
-                               int (*has_mask)(void *user, const char *segment), void *user)
+/* A point by the voxel it lies in, for sorting. */
+typedef struct placed {
+    int64_t voxel[3];
+    const sgio_point *point;
+} placed;
+
+static int compare_voxels(const placed *a, const placed *b)
+{
+    for (int axis = 2; axis >= 0; axis--)
+        if (a->voxel[axis] != b->voxel[axis]) return a->voxel[axis] < b->voxel[axis] ? -1 : 1;
+    return 0;
+}
+
+static int compare_placed(const void *left, const void *right)
+{
+    const placed *a = left, *b = right;
+    int order = compare_voxels(a, b);
+    return order ? order : a->point->foreground - b->point->foreground;
+}
+
+static void warn_contradiction(const sgio_prompt_segment *segment, const placed *background,
+                               const placed *foreground, const sgio_prompts_check_options *options)
+{
+    const double *lps = foreground->point->lps;
+    sgio_warn(options->warn, options->warn_user,
+              "segment '%s': points '%s' (inside) and '%s' (outside) lie in one voxel, at "
+              "%g,%g,%g (LPS), and contradict each other",
+              segment->name, foreground->point->label, background->point->label, lps[0], lps[1],
+              lps[2]);
+}
+
+/* Foreground and background in one voxel: neighbours in the sorted list. */
+static sgio_status find_contradictions(const sgio_prompt_segment *segment,
+                                       const sgio_geometry *geometry,
+                                       const sgio_prompts_check_options *options)
+{
+    size_t count = segment->point_count;
+    if (count < 2 || !options->warn) return SGIO_OK;
+    placed *points = malloc(count * sizeof *points);
+    if (!points) return sgio_fail_memory(count * sizeof *points, "prompts");
+    for (size_t p = 0; p < count; p++) {
+        double index[3];
+        points[p].point = &segment->points[p];
+        sgio_geometry_lps_to_index(geometry, points[p].point->lps, index);
+        for (int axis = 0; axis < 3; axis++)
+            points[p].voxel[axis] = (int64_t)floor(index[axis] + 0.5);
+    }
+    qsort(points, count, sizeof *points, compare_placed);
+    for (size_t p = 1; p < count; p++)
+        if (points[p].point->foreground && !points[p - 1].point->foreground &&
+            compare_voxels(&points[p - 1], &points[p]) == 0)
+            warn_contradiction(segment, &points[p - 1], &points[p], options);
+    free(points);
+    return SGIO_OK;
+}
+
+static sgio_status check_segment(const sgio_prompt_segment *segment, const sgio_geometry *geometry,
+                                 const sgio_prompts_check_options *options)
 {
     double low[3], high[3];
+    if (!has_foreground(segment) &&
+        !(options->has_mask && options->has_mask(options->user, segment->name)))
+        return sgio_fail(SGIO_BAD_PROMPT,
+                         "segment '%s' has background points only: a foreground point or a ROI is "
+                         "needed",
+                         segment->name);
+    for (size_t p = 0; p < segment->point_count; p++)
+        if (!inside(geometry, segment->points[p].lps)) return point_outside(segment, p, geometry);
+    for (size_t b = 0; b < segment->box_count; b++)
+        if (!sgio_box_index_range(&segment->boxes[b], geometry, low, high))
+            return box_outside(segment, b, geometry);
+    return find_contradictions(segment, geometry, options);
+}
+
+sgio_status sgio_prompts_check(const sgio_prompts *prompts, const sgio_geometry *geometry,
+                               const sgio_prompts_check_options *options)
+{
+    static const sgio_prompts_check_options none;
+    sgio_status status = SGIO_OK;
     if (prompts->segment_count == 0)
         return sgio_fail(SGIO_BAD_PROMPT, "no prompt given: a foreground point or a ROI is needed");
-    for (size_t s = 0; s < prompts->segment_count; s++) {
-        const sgio_prompt_segment *segment = &prompts->segments[s];
-        if (!has_foreground(segment) && !(has_mask && has_mask(user, segment->name)))
-            return sgio_fail(SGIO_BAD_PROMPT,
-                             "segment '%s' has background points only: a foreground point or a "
-                             "ROI is needed",
-                             segment->name);
-        for (size_t p = 0; p < segment->point_count; p++)
-            if (!inside(geometry, segment->points[p].lps))
-                return point_outside(segment, p, geometry);
-        for (size_t b = 0; b < segment->box_count; b++)
-            if (!sgio_box_index_range(&segment->boxes[b], geometry, low, high))
-                return box_outside(segment, b, geometry);
-    }
-    return SGIO_OK;
+    for (size_t s = 0; s < prompts->segment_count && status == SGIO_OK; s++)
+        status = check_segment(&prompts->segments[s], geometry, options ? options : &none);
+    return status;
 }
 
 /* 1 when the projections of both bodies on `axis` are apart. */

@@ -76,7 +76,16 @@ sgio_status sgio_box_make(const double centre[3], const double half[3], const do
     return SGIO_OK;
 }
 
-sgio_status sgio_prompts_add_roi_text(sgio_prompts *prompts, const char *segment, const char *text)
+/* What Slicer passes for a ROI node that was never drawn. */
+static int is_undrawn(const double centre_and_radii[6])
+{
+    for (int i = 0; i < 6; i++)
+        if (centre_and_radii[i] != 0) return 0;
+    return 1;
+}
+
+sgio_status sgio_prompts_add_roi_text(sgio_prompts *prompts, const char *segment, const char *text,
+                                      const sgio_prompts_options *options)
 {
     double v[15] = {0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1};
     int count = sgio_parse_numbers(text, v, 15);
@@ -86,6 +95,12 @@ sgio_status sgio_prompts_add_roi_text(sgio_prompts *prompts, const char *segment
                          "rotated, 9 more numbers, not '%s'",
                          text);
     if (count == 6) memcpy(v + 6, (double[9]){1, 0, 0, 0, 1, 0, 0, 0, 1}, 9 * sizeof *v);
+    if (is_undrawn(v)) {
+        if (options)
+            sgio_warn(options->warn, options->warn_user,
+                      "a ROI of segment '%s' was never drawn (%s) and is skipped", segment, text);
+        return SGIO_OK;
+    }
     sgio_box box;
     sgio_status status = sgio_box_make(v, v + 3, v + 6, "ROI", &box);
     return status == SGIO_OK ? sgio_prompts_add_box(prompts, segment, &box) : status;

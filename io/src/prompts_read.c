@@ -42,6 +42,28 @@ static char *base_name(const char *path)
     return name;
 }
 
+/* Slicer writes the digits 0 to 9 as A to J, so that no reader takes its files for a series. */
+static size_t coded_digits(const char *text)
+{
+    return strspn(text, "ABCDEFGHIJ");
+}
+
+/* [A-J]+_vtkMRML...Node[A-J]+ before the extensions. */
+int sgio_prompts_is_temporary(const char *path)
+{
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+    size_t process = coded_digits(name), end = strcspn(name, ".");
+    static const char class_prefix[] = "_vtkMRML", node[] = "Node";
+    if (process == 0 || strncmp(name + process, class_prefix, sizeof class_prefix - 1) != 0)
+        return 0;
+    for (const char *at = name; (at = strstr(at, node)) && at < name + end; at++) {
+        const char *number = at + sizeof node - 1;
+        size_t digits = coded_digits(number);
+        if (digits > 0 && number + digits == name + end) return 1;
+    }
+    return 0;
+}
+
 static sgio_status parse(const sgio_prompt_source *source, sgio_prompts *prompts)
 {
     if (sgio_has_suffix(source->file, ".json")) return sgio_prompts_parse_json(source, prompts);
@@ -60,7 +82,7 @@ sgio_status sgio_prompts_read(const char *path, const sgio_prompts_options *opti
     char *name = base_name(path);
     sgio_prompt_source source = {path, name, text, bytes, NULL, NULL};
     if (options) {
-        if (options->unnamed) source.segment = options->unnamed;
+        if (options->unnamed && sgio_prompts_is_temporary(path)) source.segment = options->unnamed;
         source.warn = options->warn;
         source.warn_user = options->warn_user;
     }

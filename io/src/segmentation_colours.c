@@ -37,50 +37,64 @@ sgio_status sgio_colour_parse(const char *text, double colour[3])
 static const char STRUCTURE[] = "SCT^123037004^Anatomical Structure";
 static const char ALTERED[] = "SCT^49755003^Morphologically Altered Structure";
 static const char TISSUE[] = "SCT^85756007^Tissue";
-static const char CONTEXT[] = "Segmentation category and type - 3D Slicer General Anatomy list";
+/* Slicer shows a code under its name only if the list that an entry names has it. */
+static const char GENERAL[] = "Segmentation category and type - 3D Slicer General Anatomy list";
+static const char MASTER[] = "Segmentation category and type - DICOM master list";
 static const char REGIONS[] = "Anatomic codes - DICOM master list";
 
 /* SNOMED CT codes as DICOM uses them, and the usual colours of anatomy. */
 typedef struct structure {
-    const char *name, *category, *type;
+    const char *name, *list, *category, *type;
     uint8_t colour[3];
+    int has_sides; /* the list has it left and right */
 } structure;
 
 static const structure structures[] = {
-    {"adrenal gland", STRUCTURE, "SCT^23451007^Adrenal gland", {249, 186, 150}},
-    {"aorta", STRUCTURE, "SCT^15825003^Aorta", {224, 97, 76}},
-    {"bladder", STRUCTURE, "SCT^89837001^Urinary bladder", {222, 154, 132}},
-    {"bone", TISSUE, "SCT^272673000^Bone", {241, 214, 145}},
-    {"brain", STRUCTURE, "SCT^12738006^Brain", {250, 250, 225}},
-    {"colon", STRUCTURE, "SCT^71854001^Colon", {204, 168, 143}},
-    {"cyst", ALTERED, "SCT^367643001^Cyst", {205, 205, 100}},
-    {"duodenum", STRUCTURE, "SCT^38848004^Duodenum", {255, 253, 229}},
-    {"esophagus", STRUCTURE, "SCT^32849002^Esophagus", {211, 171, 143}},
-    {"femur", STRUCTURE, "SCT^71341001^Femur", {255, 238, 170}},
-    {"gallbladder", STRUCTURE, "SCT^28231008^Gallbladder", {139, 150, 98}},
-    {"heart", STRUCTURE, "SCT^80891009^Heart", {206, 110, 84}},
-    {"hemorrhage", ALTERED, "SCT^50960005^Hemorrhage", {188, 65, 28}},
-    {"kidney", STRUCTURE, "SCT^64033007^Kidney", {185, 102, 83}},
-    {"liver", STRUCTURE, "SCT^10200004^Liver", {221, 130, 101}},
-    {"lung", STRUCTURE, "SCT^39607008^Lung", {197, 165, 145}},
-    {"lymph node", TISSUE, "SCT^59441001^Lymph node", {68, 172, 100}},
-    {"muscle", TISSUE, "SCT^71616004^Muscle", {192, 104, 88}},
-    {"neoplasm", ALTERED, "SCT^108369006^Neoplasm", {144, 238, 144}},
-    {"oesophagus", STRUCTURE, "SCT^32849002^Esophagus", {211, 171, 143}},
-    {"pancreas", STRUCTURE, "SCT^15776009^Pancreas", {249, 180, 111}},
-    {"prostate", STRUCTURE, "SCT^41216001^Prostate", {230, 158, 140}},
-    {"sacrum", STRUCTURE, "SCT^54735007^Sacrum", {212, 188, 102}},
-    {"skin", TISSUE, "SCT^39937001^Skin", {177, 122, 101}},
-    {"skull", STRUCTURE, "SCT^89546000^Skull", {241, 213, 144}},
-    {"small bowel", STRUCTURE, "SCT^30315005^Small Intestine", {205, 167, 142}},
-    {"spinal cord", STRUCTURE, "SCT^2748008^Spinal cord", {244, 214, 49}},
-    {"spleen", STRUCTURE, "SCT^78961009^Spleen", {157, 108, 162}},
-    {"stomach", STRUCTURE, "SCT^69695003^Stomach", {216, 132, 105}},
-    {"thyroid", STRUCTURE, "SCT^69748006^Thyroid gland", {62, 162, 114}},
-    {"trachea", STRUCTURE, "SCT^44567001^Trachea", {182, 228, 255}},
-    {"tumor", ALTERED, "SCT^108369006^Neoplasm", {144, 238, 144}},
-    {"tumour", ALTERED, "SCT^108369006^Neoplasm", {144, 238, 144}},
-    {"urinary bladder", STRUCTURE, "SCT^89837001^Urinary bladder", {222, 154, 132}},
+    {"adrenal gland", GENERAL, STRUCTURE, "SCT^23451007^Adrenal gland", {249, 186, 150}, 1},
+    {"aorta", GENERAL, STRUCTURE, "SCT^15825003^Aorta", {224, 97, 76}, 0},
+    {"artery", GENERAL, TISSUE, "SCT^51114001^Artery", {216, 101, 79}, 0},
+    {"bladder", GENERAL, STRUCTURE, "SCT^89837001^Bladder", {222, 154, 132}, 0},
+    {"bone", GENERAL, TISSUE, "SCT^272673000^Bone", {241, 214, 145}, 0},
+    {"brain", GENERAL, STRUCTURE, "SCT^12738006^Brain", {250, 250, 225}, 0},
+    {"colon", GENERAL, STRUCTURE, "SCT^71854001^Colon", {204, 168, 143}, 0},
+    {"cyst", GENERAL, ALTERED, "SCT^367643001^Cyst", {205, 205, 100}, 0},
+    {"duodenum", GENERAL, STRUCTURE, "SCT^38848004^Duodenum", {255, 253, 229}, 0},
+    {"edema", GENERAL, ALTERED, "SCT^79654002^Edema", {140, 224, 228}, 0},
+    {"esophagus", GENERAL, STRUCTURE, "SCT^32849002^Esophagus", {211, 171, 143}, 0},
+    {"femur", MASTER, STRUCTURE, "SCT^71341001^Femur", {255, 238, 170}, 1},
+    {"gallbladder", GENERAL, STRUCTURE, "SCT^28231008^Gallbladder", {139, 150, 98}, 0},
+    {"heart", GENERAL, STRUCTURE, "SCT^80891009^Heart", {206, 110, 84}, 0},
+    {"hemorrhage", GENERAL, ALTERED, "SCT^50960005^Hemorrhage", {188, 65, 28}, 0},
+    {"hippocampus", MASTER, STRUCTURE, "SCT^5366008^Hippocampus", {249, 180, 111}, 1},
+    {"kidney", GENERAL, STRUCTURE, "SCT^64033007^Kidney", {185, 102, 83}, 1},
+    {"liver", GENERAL, STRUCTURE, "SCT^10200004^Liver", {221, 130, 101}, 0},
+    {"lung", GENERAL, STRUCTURE, "SCT^39607008^Lung", {197, 165, 145}, 1},
+    {"lymph node", GENERAL, TISSUE, "SCT^59441001^Lymph node", {68, 172, 100}, 0},
+    {"mass", GENERAL, ALTERED, "SCT^4147007^Mass", {144, 238, 144}, 0},
+    {"muscle", GENERAL, TISSUE, "SCT^71616004^Muscle", {192, 104, 88}, 0},
+    {"necrosis", GENERAL, ALTERED, "SCT^6574001^Necrosis", {216, 191, 216}, 0},
+    {"neoplasm", MASTER, ALTERED, "SCT^108369006^Neoplasm", {144, 238, 144}, 0},
+    {"nodule", MASTER, ALTERED, "SCT^27925004^Nodule", {144, 238, 144}, 0},
+    {"oesophagus", GENERAL, STRUCTURE, "SCT^32849002^Esophagus", {211, 171, 143}, 0},
+    {"pancreas", GENERAL, STRUCTURE, "SCT^15776009^Pancreas", {249, 180, 111}, 0},
+    {"prostate", GENERAL, STRUCTURE, "SCT^41216001^Prostate", {230, 158, 140}, 0},
+    {"sacrum", MASTER, STRUCTURE, "SCT^54735007^Sacrum", {212, 188, 102}, 0},
+    {"skin", GENERAL, TISSUE, "SCT^39937001^Skin", {177, 122, 101}, 0},
+    {"skull", GENERAL, STRUCTURE, "SCT^89546000^Skull", {241, 213, 144}, 0},
+    {"small bowel", GENERAL, STRUCTURE, "SCT^30315005^Small Intestine", {205, 167, 142}, 0},
+    {"small intestine", GENERAL, STRUCTURE, "SCT^30315005^Small Intestine", {205, 167, 142}, 0},
+    {"spinal cord", GENERAL, STRUCTURE, "SCT^2748008^Spinal cord", {244, 214, 49}, 0},
+    {"spleen", GENERAL, STRUCTURE, "SCT^78961009^Spleen", {157, 108, 162}, 0},
+    {"sternum", GENERAL, STRUCTURE, "SCT^56873002^Sternum", {244, 217, 154}, 0},
+    {"stomach", GENERAL, STRUCTURE, "SCT^69695003^Stomach", {216, 132, 105}, 0},
+    {"thyroid", GENERAL, STRUCTURE, "SCT^69748006^Thyroid", {62, 162, 114}, 0},
+    {"thyroid gland", GENERAL, STRUCTURE, "SCT^69748006^Thyroid", {62, 162, 114}, 0},
+    {"trachea", GENERAL, STRUCTURE, "SCT^44567001^Trachea", {182, 228, 255}, 0},
+    {"tumor", MASTER, ALTERED, "SCT^108369006^Neoplasm", {144, 238, 144}, 0},
+    {"tumour", MASTER, ALTERED, "SCT^108369006^Neoplasm", {144, 238, 144}, 0},
+    {"urinary bladder", GENERAL, STRUCTURE, "SCT^89837001^Bladder", {222, 154, 132}, 0},
+    {"vein", GENERAL, TISSUE, "SCT^29092000^Vein", {0, 151, 206}, 0},
+    {"vertebra", MASTER, STRUCTURE, "SCT^51282000^Vertebra", {255, 255, 207}, 0},
 };
 
 /* Lower case, blanks for '_' and '-'. Longer names are none of the table's. */
@@ -139,8 +153,9 @@ char *sgio_terminology_entry(const char *name)
     const structure *known = look_up(name, &side);
     char *entry = malloc(512);
     if (!entry) return NULL;
-    snprintf(entry, 512, "%s~%s~%s~%s~%s~^^~^^", CONTEXT, known ? known->category : TISSUE,
-             known ? known->type : TISSUE, known && *side ? side : "^^", REGIONS);
+    snprintf(entry, 512, "%s~%s~%s~%s~%s~^^~^^", known ? known->list : GENERAL,
+             known ? known->category : TISSUE, known ? known->type : TISSUE,
+             known && known->has_sides && *side ? side : "^^", REGIONS);
     return entry;
 }
 

@@ -2,8 +2,10 @@
  * from Slicer's markups (.mrk.json, .fcsv, .csv) and from command-line flags.
  *
  * A Fiducial markup is a segment of that name; an ROI markup adds its box to the segment of the
- * same name. A control point is background when its label or description is exactly "-" or "bg" or
- * begins with "-" or "bg:"; Slicer labels points "<node name>-1", so names never decide. */
+ * same name. Files as Slicer writes them do not name their markups: their segment is named by the
+ * file, "kidney.mrk.json" -> "kidney". A control point is background when its label or description
+ * is exactly "-" or "bg" or begins with "-" or "bg:"; Slicer labels points "<node name>-1", so
+ * names never decide. */
 #ifndef SGIO_PROMPTS_H
 #define SGIO_PROMPTS_H
 
@@ -51,12 +53,17 @@ typedef struct sgio_prompts {
 } sgio_prompts;
 
 typedef struct sgio_prompts_options {
-    /* Segment name for markups whose file does not name them, as those Slicer writes; NULL: the
-     * file's name without extension. */
+    /* Segment name for markups without a name in a temporary file of Slicer
+     * ("BHIA_vtkMRMLMarkupsFiducialNodeB.mrk.json"), whose own name says nothing; NULL: that one.
+     */
     const char *unnamed;
     sgio_warning_fn warn; /* may be NULL */
     void *warn_user;
 } sgio_prompts_options;
+
+/* 1 when the file is named as Slicer names what it hands to a module: process number and node ID,
+ * the digits written as letters. */
+int sgio_prompts_is_temporary(const char *path);
 
 /* Appends what `path` holds to *prompts. The format follows the extension: .fcsv, .csv, and .json
  * (also .mrk.json). On error *prompts keeps what it had and may have gained some segments.
@@ -73,21 +80,32 @@ sgio_status sgio_prompts_add_box(sgio_prompts *prompts, const char *segment, con
 /* Command-line forms, LPS: "x,y,z", and "cx,cy,cz,rx,ry,rz" with r the radius (half the size),
  * optionally followed by a 3x3 matrix row by row whose columns are the box's axes. SGIO_USAGE when
  * the text has another form or names no finite number; SGIO_BAD_PROMPT when the box makes no
- * sense. */
+ * sense. A box of zeros only, which Slicer passes for a ROI that was never drawn, is skipped with a
+ * warning (`options` may be NULL). */
 sgio_status sgio_prompts_add_point_text(sgio_prompts *prompts, const char *segment,
                                         const char *text, int foreground);
-sgio_status sgio_prompts_add_roi_text(sgio_prompts *prompts, const char *segment, const char *text);
+sgio_status sgio_prompts_add_roi_text(sgio_prompts *prompts, const char *segment, const char *text,
+                                      const sgio_prompts_options *options);
 
 /* Colours the segment of that name when it exists; else does nothing. */
 void sgio_prompts_set_colour(sgio_prompts *prompts, const char *segment, const double colour[3]);
 
 const sgio_prompt_segment *sgio_prompts_find(const sgio_prompts *prompts, const char *segment);
 
+typedef struct sgio_prompts_check_options {
+    /* Whether a segment has a mask prompt; may be NULL: none has. */
+    int (*has_mask)(void *user, const char *segment);
+    void *user;
+    sgio_warning_fn warn; /* may be NULL */
+    void *warn_user;
+} sgio_prompts_check_options;
+
 /* Every point lies inside the volume, every box meets it, and every segment has something to
- * find: a foreground point, a box, or, when `has_mask` says so for its name, a mask prompt.
- * `has_mask` may be NULL. SGIO_BAD_PROMPT names the prompt and the volume's bounds in LPS. */
+ * find: a foreground point, a box, or a mask prompt. SGIO_BAD_PROMPT names the prompt and the
+ * volume's bounds, in LPS and in RAS, which Slicer shows. A warning names points of a segment that
+ * lie in one voxel and contradict each other. `options` may be NULL. */
 sgio_status sgio_prompts_check(const sgio_prompts *prompts, const sgio_geometry *geometry,
-                               int (*has_mask)(void *user, const char *segment), void *user);
+                               const sgio_prompts_check_options *options);
 
 /* The continuous index range that the box covers in the volume, clipped to the outer faces of its
  * voxels ([-0.5, size - 0.5]). Returns 1, or 0 when box and volume do not meet. For a rotated box

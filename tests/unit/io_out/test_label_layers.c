@@ -1,6 +1,8 @@
 /* Segments in layers: packing, replacing, labels. */
 #include "io_out_support.h"
+#include "terminology_rows.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -175,9 +177,95 @@ static void colours_are_parsed_and_differ(void **state)
     }
 }
 
+/* "list~category~type~sides" of a TerminologyEntry; the side must be one that the list has. */
+static int is_in_slicers_lists(const char *entry, const char *side)
+{
+    size_t n = 0;
+    for (int parts = 0; parts < 3; parts++)
+        n += strcspn(entry + n, "~") + 1;
+    const char *modifier = entry + n;
+    int has_side = strncmp(modifier, "^^~", 3) != 0;
+    if (has_side && !strstr(modifier, side)) return 0;
+    for (size_t r = 0; r < sizeof terminology_rows / sizeof *terminology_rows; r++) {
+        const char *row = terminology_rows[r];
+        if (strncmp(row, entry, n) == 0 && (row[n] == '1' || !has_side)) return 1;
+    }
+    return 0;
+}
+
+static void codes_come_from_the_list_that_has_them(void **state)
+{
+    static const char *const names[] = {"adrenal gland",
+                                        "aorta",
+                                        "artery",
+                                        "bladder",
+                                        "bone",
+                                        "brain",
+                                        "colon",
+                                        "cyst",
+                                        "duodenum",
+                                        "edema",
+                                        "esophagus",
+                                        "femur",
+                                        "gallbladder",
+                                        "heart",
+                                        "hemorrhage",
+                                        "hippocampus",
+                                        "kidney",
+                                        "liver",
+                                        "lung",
+                                        "lymph node",
+                                        "mass",
+                                        "muscle",
+                                        "necrosis",
+                                        "neoplasm",
+                                        "nodule",
+                                        "oesophagus",
+                                        "pancreas",
+                                        "prostate",
+                                        "sacrum",
+                                        "skin",
+                                        "skull",
+                                        "small bowel",
+                                        "spinal cord",
+                                        "small intestine",
+                                        "spleen",
+                                        "sternum",
+                                        "stomach",
+                                        "thyroid",
+                                        "thyroid gland",
+                                        "trachea",
+                                        "tumor",
+                                        "tumour",
+                                        "vein",
+                                        "vertebra",
+                                        "urinary bladder",
+                                        "no such thing"};
+    sgio_geometry grid = make_grid(0);
+    sgio_segmentation s;
+    size_t index;
+    (void)state;
+    assert_int_equal(sgio_segmentation_init(&s, &grid), SGIO_OK);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char left[64];
+        snprintf(left, sizeof left, "Left_%s", names[i]);
+        assert_int_equal(sgio_segmentation_add(&s, names[i], NULL, &index), SGIO_OK);
+        if (!is_in_slicers_lists(s.segments[index].terminology, "^^"))
+            fail_msg("%s: %s", names[i], s.segments[index].terminology);
+        assert_int_equal(sgio_segmentation_add(&s, left, NULL, &index), SGIO_OK);
+        if (!is_in_slicers_lists(s.segments[index].terminology, "SCT^7771000^Left"))
+            fail_msg("%s: %s", left, s.segments[index].terminology);
+    }
+    int known = sgio_segmentation_find(&s, "Left_femur");
+    assert_non_null(strstr(s.segments[known].terminology, "DICOM master list~"));
+    assert_non_null(strstr(s.segments[known].terminology, "Femur~SCT^7771000^Left~"));
+    sgio_segmentation_clear(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(codes_come_from_the_list_that_has_them),
         cmocka_unit_test(only_overlapping_segments_take_a_layer_more),
         cmocka_unit_test(replacing_a_mask_leaves_the_others_alone),
         cmocka_unit_test(more_than_255_segments_use_two_bytes),

@@ -2,6 +2,7 @@
 #include "io_out_support.h"
 
 #include <math.h>
+#include <string.h>
 
 static sgio_geometry unit_volume(void)
 {
@@ -16,7 +17,7 @@ static sgio_status check_point(double x, double y, double z)
     sgio_geometry g = unit_volume();
     const double lps[3] = {x, y, z};
     assert_int_equal(sgio_prompts_add_point(&prompts, "tumour", lps, 1, "F-3"), SGIO_OK);
-    sgio_status status = sgio_prompts_check(&prompts, &g, NULL, NULL);
+    sgio_status status = sgio_prompts_check(&prompts, &g, NULL);
     sgio_prompts_clear(&prompts);
     return status;
 }
@@ -46,8 +47,8 @@ static sgio_status check_roi(const char *text)
 {
     sgio_prompts prompts = {0};
     sgio_geometry g = unit_volume();
-    assert_int_equal(sgio_prompts_add_roi_text(&prompts, "A", text), SGIO_OK);
-    sgio_status status = sgio_prompts_check(&prompts, &g, NULL, NULL);
+    assert_int_equal(sgio_prompts_add_roi_text(&prompts, "A", text, NULL), SGIO_OK);
+    sgio_status status = sgio_prompts_check(&prompts, &g, NULL);
     sgio_prompts_clear(&prompts);
     return status;
 }
@@ -80,7 +81,7 @@ static void the_index_range_is_clipped(void **state)
     sgio_prompts prompts = {0};
     double low[3], high[3];
     (void)state;
-    assert_int_equal(sgio_prompts_add_roi_text(&prompts, "A", "98,2,30,1.5,10,14"), SGIO_OK);
+    assert_int_equal(sgio_prompts_add_roi_text(&prompts, "A", "98,2,30,1.5,10,14", NULL), SGIO_OK);
     assert_int_equal(sgio_box_index_range(&prompts.segments[0].boxes[0], &g, low, high), 1);
     const double wanted[2][3] = {{0.5, -0.5, 8}, {3.5, 9.5, 9.5}};
     for (int a = 0; a < 3; a++) {
@@ -107,7 +108,7 @@ static void a_box_contains_what_is_between_its_faces(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         sgio_prompts prompts = {0};
-        assert_int_equal(sgio_prompts_add_roi_text(&prompts, "A", cases[i].text), SGIO_OK);
+        assert_int_equal(sgio_prompts_add_roi_text(&prompts, "A", cases[i].text, NULL), SGIO_OK);
         if (sgio_box_contains(&prompts.segments[0].boxes[0], cases[i].p) != cases[i].inside)
             fail_msg("case %zu", i);
         sgio_prompts_clear(&prompts);
@@ -124,27 +125,71 @@ static void each_segment_needs_something_to_find(void **state)
 {
     sgio_geometry g = unit_volume();
     const double lps[3] = {95, 5, 5};
+    const sgio_prompts_check_options refines = {.has_mask = mask_for_old};
     sgio_prompts prompts = {0};
     (void)state;
-    assert_int_equal(sgio_prompts_check(&prompts, &g, NULL, NULL), SGIO_BAD_PROMPT);
+    assert_int_equal(sgio_prompts_check(&prompts, &g, NULL), SGIO_BAD_PROMPT);
     assert_message("no prompt");
     assert_int_equal(sgio_prompts_add_point(&prompts, "old", lps, 0, "-"), SGIO_OK);
-    assert_int_equal(sgio_prompts_check(&prompts, &g, NULL, NULL), SGIO_BAD_PROMPT);
+    assert_int_equal(sgio_prompts_check(&prompts, &g, NULL), SGIO_BAD_PROMPT);
     assert_message("'old' has background points only");
-    assert_int_equal(sgio_prompts_check(&prompts, &g, mask_for_old, NULL), SGIO_OK);
+    assert_int_equal(sgio_prompts_check(&prompts, &g, &refines), SGIO_OK);
     assert_int_equal(sgio_prompts_add_point(&prompts, "new", lps, 0, "-"), SGIO_OK);
-    assert_int_equal(sgio_prompts_check(&prompts, &g, mask_for_old, NULL), SGIO_BAD_PROMPT);
+    assert_int_equal(sgio_prompts_check(&prompts, &g, &refines), SGIO_BAD_PROMPT);
     assert_message("'new'");
+    sgio_prompts_clear(&prompts);
+}
+
+/* Slicer shows RAS. */
+static void a_point_outside_is_told_in_both_systems(void **state)
+{
+    sgio_geometry g = unit_volume();
+    const double lps[3] = {1, -2, 300};
+    sgio_prompts prompts = {0};
+    (void)state;
+    assert_int_equal(sgio_prompts_add_point(&prompts, "A", lps, 1, "F-1"), SGIO_OK);
+    assert_int_equal(sgio_prompts_check(&prompts, &g, NULL), SGIO_BAD_PROMPT);
+    assert_message("at 1,-2,300 lies outside the volume: x ");
+    assert_message("3D Slicer shows RAS: there it is at -1,2,300 and the volume is R ");
+    sgio_prompts_clear(&prompts);
+    assert_int_equal(sgio_prompts_add_roi_text(&prompts, "A", "-500,0,7,1,1,1", NULL), SGIO_OK);
+    assert_int_equal(sgio_prompts_check(&prompts, &g, NULL), SGIO_BAD_PROMPT);
+    assert_message("there it is at 500,0,7 and the volume is R ");
+    sgio_prompts_clear(&prompts);
+}
+
+static void inside_and_outside_in_one_voxel_are_warned_about(void **state)
+{
+    sgio_geometry g = unit_volume();
+    warnings seen = {0};
+    const sgio_prompts_check_options options = {.warn = count_warning, .warn_user = &seen};
+    sgio_prompts prompts = {0};
+    double lps[3] = {95, 5, 5};
+    (void)state;
+    sgio_prompts_add_point(&prompts, "A", lps, 1, "in");
+    sgio_prompts_add_point(&prompts, "A", (double[3]){93, 5, 5}, 0, "far");
+    sgio_prompts_add_point(&prompts, "B", lps, 0, "other segment");
+    sgio_prompts_add_point(&prompts, "B", (double[3]){93, 5, 5}, 1, "b");
+    assert_int_equal(sgio_prompts_check(&prompts, &g, &options), SGIO_OK);
+    assert_int_equal(seen.count, 0);
+    lps[1] += 0.01;
+    sgio_prompts_add_point(&prompts, "A", lps, 0, "out");
+    assert_int_equal(sgio_prompts_check(&prompts, &g, &options), SGIO_OK);
+    assert_int_equal(seen.count, 1);
+    assert_non_null(strstr(seen.last, "'in' (inside) and 'out' (outside) lie in one voxel"));
     sgio_prompts_clear(&prompts);
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(points_may_lie_anywhere_in_a_voxel),
-                                       cmocka_unit_test(a_point_outside_is_named_with_the_bounds),
-                                       cmocka_unit_test(an_roi_has_to_meet_the_volume),
-                                       cmocka_unit_test(the_index_range_is_clipped),
-                                       cmocka_unit_test(a_box_contains_what_is_between_its_faces),
-                                       cmocka_unit_test(each_segment_needs_something_to_find)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(points_may_lie_anywhere_in_a_voxel),
+        cmocka_unit_test(a_point_outside_is_named_with_the_bounds),
+        cmocka_unit_test(an_roi_has_to_meet_the_volume),
+        cmocka_unit_test(the_index_range_is_clipped),
+        cmocka_unit_test(a_box_contains_what_is_between_its_faces),
+        cmocka_unit_test(a_point_outside_is_told_in_both_systems),
+        cmocka_unit_test(inside_and_outside_in_one_voxel_are_warned_about),
+        cmocka_unit_test(each_segment_needs_something_to_find)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -173,6 +173,91 @@ static void other_markups_are_ignored_with_a_warning(void **state)
     remove_scratch("l.mrk.json");
 }
 
+/* A list as Slicer 5 writes it: the node's name is in no field, only in the points' labels. */
+static const char slicer_list[] =
+    "{\"@schema\": "
+    "\"https://raw.githubusercontent.com/slicer/slicer/master/Modules/Loadable/Markups/"
+    "Resources/Schema/markups-schema-v1.0.3.json#\",\n"
+    "\"markups\": [{\"type\": \"Fiducial\", \"coordinateSystem\": \"LPS\", \"coordinateUnits\": "
+    "\"mm\", \"locked\": false, \"fixedNumberOfControlPoints\": false, \"labelFormat\": "
+    "\"%N-%d\", \"lastUsedControlPointNumber\": 1, \"controlPoints\": [{\"id\": \"1\", \"label\": "
+    "\"F-1\", \"description\": \"\", \"associatedNodeID\": \"vtkMRMLScalarVolumeNode1\", "
+    "\"position\": [1.5, 2.5, 3.5], \"orientation\": [-1.0, -0.0, -0.0, -0.0, -1.0, -0.0, 0.0, "
+    "0.0, 1.0], \"selected\": true, \"locked\": false, \"visibility\": true, "
+    "\"positionStatus\": \"defined\"}], \"measurements\": [], \"display\": {\"visibility\": "
+    "false, \"opacity\": 1.0, \"color\": [0.4, 1.0, 1.0]}}]}\n";
+
+static void a_list_of_slicer_is_named_by_its_file(void **state)
+{
+    static const struct {
+        const char *file, *segment;
+    } cases[] = {
+        {"kidney.mrk.json", "kidney"},
+        {"left kidney.mrk.json", "left kidney"},
+        {"kidney.json", "kidney"},
+        {"v1.2.mrk.json", "v1.2"},
+        {"kidney.MRK.JSON", "kidney"},
+        /* Slicer's own temporary files say nothing; the option does. */
+        {"BHIA_vtkMRMLMarkupsFiducialNodeB.mrk.json", "from the option"},
+        {"JJ_vtkMRMLMarkupsROINodeBA.mrk.json", "from the option"},
+        {"BCD_vtkMRMLMarkupsFiducialNodeB.json", "from the option"},
+        /* Names that only look a little like them. */
+        {"vtkMRMLMarkupsFiducialNodeB.mrk.json", "vtkMRMLMarkupsFiducialNodeB"},
+        {"BHIA_vtkMRMLMarkupsFiducialNode.mrk.json", "BHIA_vtkMRMLMarkupsFiducialNode"},
+        {"BHIA_vtkMRMLMarkupsFiducialNodeX.mrk.json", "BHIA_vtkMRMLMarkupsFiducialNodeX"},
+        {"123_vtkMRMLMarkupsFiducialNodeB.mrk.json", "123_vtkMRMLMarkupsFiducialNodeB"},
+        {"ABC.mrk.json", "ABC"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const sgio_prompts_options options = {.unnamed = "from the option"};
+        sgio_prompts prompts = {0};
+        write_text(scratch(cases[i].file), slicer_list);
+        assert_int_equal(sgio_prompts_read(scratch(cases[i].file), &options, &prompts), SGIO_OK);
+        remove_scratch(cases[i].file);
+        assert_string_equal(prompts.segments[0].name, cases[i].segment);
+        assert_point(&prompts.segments[0], 0, 1.5, 2.5, 3.5, 1);
+        sgio_prompts_clear(&prompts);
+    }
+}
+
+static void two_lists_of_slicer_are_two_segments(void **state)
+{
+    const sgio_prompts_options options = {.unnamed = "Segment_1"};
+    sgio_prompts prompts = {0};
+    (void)state;
+    write_text(scratch("liver.mrk.json"), slicer_list);
+    write_text(scratch("kidney.fcsv"), "# Markups fiducial file version = 4.11\n"
+                                       "# CoordinateSystem = LPS\n1,7,8,9,0,0,0,1,1,1,0,F-1,,\n");
+    assert_int_equal(sgio_prompts_read(scratch("liver.mrk.json"), &options, &prompts), SGIO_OK);
+    assert_int_equal(sgio_prompts_read(scratch("kidney.fcsv"), &options, &prompts), SGIO_OK);
+    assert_int_equal(prompts.segment_count, 2);
+    assert_non_null(sgio_prompts_find(&prompts, "liver"));
+    assert_non_null(sgio_prompts_find(&prompts, "kidney"));
+    remove_scratch("liver.mrk.json");
+    remove_scratch("kidney.fcsv");
+    sgio_prompts_clear(&prompts);
+}
+
+static void a_roi_that_was_never_drawn_is_skipped_and_said(void **state)
+{
+    static const char *const undrawn[] = {"-0,-0,0,0,0,0", "0,0,0,0,0,0,1,0,0,0,1,0,0,0,1"};
+    warnings seen = {0};
+    const sgio_prompts_options options = {.warn = count_warning, .warn_user = &seen};
+    sgio_prompts prompts = {0};
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(sgio_prompts_add_roi_text(&prompts, "S", undrawn[i], &options), SGIO_OK);
+        assert_int_equal(seen.count, i + 1);
+        assert_non_null(strstr(seen.last, "never drawn"));
+        assert_int_equal(sgio_prompts_add_roi_text(&prompts, "S", undrawn[i], NULL), SGIO_OK);
+    }
+    assert_int_equal(prompts.segment_count, 0);
+    assert_int_equal(sgio_prompts_add_roi_text(&prompts, "S", "1,0,0,0,0,0", &options),
+                     SGIO_BAD_PROMPT);
+    sgio_prompts_clear(&prompts);
+}
+
 static void bad_markups_are_refused_with_the_reason(void **state)
 {
     static const struct {
@@ -325,7 +410,8 @@ static void flags_give_the_same_prompts_as_files(void **state)
     assert_int_equal(sgio_prompts_add_point_text(&flags, "S", "1.5,-2,3", 1), SGIO_OK);
     assert_int_equal(sgio_prompts_add_point_text(&flags, "S", "-4, 5 ,6e0", 0), SGIO_OK);
     assert_int_equal(
-        sgio_prompts_add_roi_text(&flags, "S", "10,20,30,10,5,2,.6,-.8,0,.8,.6,0,0,0,1"), SGIO_OK);
+        sgio_prompts_add_roi_text(&flags, "S", "10,20,30,10,5,2,.6,-.8,0,.8,.6,0,0,0,1", NULL),
+        SGIO_OK);
     const char *text =
         "{\"markups\": [{\"type\": \"Fiducial\", \"name\": \"S\", \"coordinateSystem\": \"RAS\", "
         "\"controlPoints\": [" POINT("a", "-1.5,2,3") "," POINT(
@@ -358,9 +444,10 @@ static void bad_flags_are_usage_errors(void **state)
     for (size_t i = 0; i < sizeof points / sizeof *points; i++)
         assert_int_equal(sgio_prompts_add_point_text(&prompts, "S", points[i], 1), SGIO_USAGE);
     for (size_t i = 0; i < sizeof rois / sizeof *rois; i++)
-        assert_int_equal(sgio_prompts_add_roi_text(&prompts, "S", rois[i]), SGIO_USAGE);
+        assert_int_equal(sgio_prompts_add_roi_text(&prompts, "S", rois[i], NULL), SGIO_USAGE);
     for (size_t i = 0; i < sizeof senseless / sizeof *senseless; i++)
-        assert_int_equal(sgio_prompts_add_roi_text(&prompts, "S", senseless[i]), SGIO_BAD_PROMPT);
+        assert_int_equal(sgio_prompts_add_roi_text(&prompts, "S", senseless[i], NULL),
+                         SGIO_BAD_PROMPT);
     assert_int_equal(prompts.segment_count, 0);
 }
 
@@ -387,6 +474,9 @@ int main(void)
         cmocka_unit_test(a_rotated_roi_is_the_same_box_in_both_systems),
         cmocka_unit_test(micrometres_are_converted),
         cmocka_unit_test(other_markups_are_ignored_with_a_warning),
+        cmocka_unit_test(a_list_of_slicer_is_named_by_its_file),
+        cmocka_unit_test(two_lists_of_slicer_are_two_segments),
+        cmocka_unit_test(a_roi_that_was_never_drawn_is_skipped_and_said),
         cmocka_unit_test(bad_markups_are_refused_with_the_reason),
         cmocka_unit_test(every_fcsv_version_gives_the_same_points),
         cmocka_unit_test(markups_csv_is_read),
