@@ -15,8 +15,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     FILE *nowhere = fopen("/dev/null", "w");
     if (nowhere) {
         cli_help_print(tool, "tool", 80, nowhere);
-        if (cli_options_parse(tool, 5, argv, &options) == 0)
-            cli_options_print(options, nowhere);
+        if (cli_options_parse(tool, 5, argv, &options) == 0) cli_options_print(options, nowhere);
         cli_options_free(options);
         fclose(nowhere);
     }

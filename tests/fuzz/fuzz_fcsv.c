@@ -1,4 +1,6 @@
 /* Point lists, .fcsv and .csv. */
+#include "fuzz_result.h"
+
 #include "prompts_parse.h"
 
 #include <stdlib.h>
@@ -12,9 +14,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     memcpy(text, data, size);
     text[size] = '\0';
     sgio_prompt_source source = {"fuzz", "fuzz", text, size, NULL, NULL};
-    sgio_prompts_parse_csv(&source, &prompts);
+    fuzz_refused = sgio_prompts_parse_csv(&source, &prompts) != SGIO_OK;
     sgio_prompts_clear(&prompts);
-    sgio_prompts_parse_fcsv(&source, &prompts);
+    fuzz_refused &= sgio_prompts_parse_fcsv(&source, &prompts) != SGIO_OK;
     sgio_prompts_clear(&prompts);
     free(text);
     return 0;

@@ -1,4 +1,6 @@
 /* Slicer markups in JSON. */
+#include "fuzz_result.h"
+
 #include "prompts_parse.h"
 
 #include <stdlib.h>
@@ -12,7 +14,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     memcpy(text, data, size);
     text[size] = '\0';
     sgio_prompt_source source = {"fuzz.mrk.json", "fuzz", text, size, NULL, NULL};
-    sgio_prompts_parse_json(&source, &prompts);
+    fuzz_refused = sgio_prompts_parse_json(&source, &prompts) != SGIO_OK;
     sgio_prompts_clear(&prompts);
     free(text);
     return 0;

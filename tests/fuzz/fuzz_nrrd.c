@@ -1,5 +1,7 @@
 /* A whole NRRD, header, keys and data: as a volume and as a segmentation. */
 #define _GNU_SOURCE
+#include "fuzz_result.h"
+
 #include "segmentation_parts.h"
 #include "volume_formats.h"
 
@@ -17,9 +19,9 @@ static void read_both(const char *path)
     sgio_segmentation segmentation;
     memset(&volume, 0, sizeof volume);
     memset(&segmentation, 0, sizeof segmentation);
-    sgio_read_nrrd(path, &reading, &volume);
+    fuzz_refused = sgio_read_nrrd(path, &reading, &volume) != SGIO_OK;
     sgio_volume_clear(&volume);
-    sgio_segmentation_read_nrrd(path, &labels, &segmentation);
+    fuzz_refused &= sgio_segmentation_read_nrrd(path, &labels, &segmentation) != SGIO_OK;
     sgio_segmentation_clear(&segmentation);
 }
 

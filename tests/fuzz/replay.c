@@ -1,5 +1,7 @@
 /* Runs a fuzz target on files and on the files of folders, so that every compiler and every test
- * run replays the corpus: replay CORPUS... Fails if there was nothing to run. */
+ * run replays the corpus: replay CORPUS... Fails if there was nothing to run, or if a target that
+ * says what it refuses does not refuse the samples named "reject_*", or refuses others. Other
+ * inputs, such as mutated ones, are run with --any in front. */
 #include <dirent.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -9,7 +11,10 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static int files_run, files_failed;
+/* Only targets that say whether an input was refused have it (fuzz_result.h). */
+extern __attribute__((weak)) int fuzz_refused;
+
+static int files_run, files_failed, any_result;
 
 /* The input gets a heap block of exactly its size, so that a sanitizer sees every overread. */
 static int run_stream(FILE *file, size_t size)
@@ -19,6 +24,16 @@ static int run_stream(FILE *file, size_t size)
     if (complete) LLVMFuzzerTestOneInput(data, size);
     free(data);
     return complete;
+}
+
+/* "reject_..." is refused, any other sample is not. */
+static void check_name(const char *path)
+{
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+    int rejects = strncmp(name, "reject_", 7) == 0;
+    if (any_result || !&fuzz_refused || rejects == (fuzz_refused != 0)) return;
+    fprintf(stderr, "%s: %s\n", path, rejects ? "was not refused" : "was refused");
+    files_failed++;
 }
 
 static void run_file(const char *path, size_t size)
@@ -31,6 +46,7 @@ static void run_file(const char *path, size_t size)
         files_failed++;
     }
     files_run++;
+    check_name(path);
 }
 
 static void run_path(const char *path, int depth);
@@ -63,7 +79,8 @@ static void run_path(const char *path, int depth)
 
 int main(int argc, char **argv)
 {
-    for (int i = 1; i < argc; i++)
+    any_result = argc > 1 && strcmp(argv[1], "--any") == 0;
+    for (int i = 1 + any_result; i < argc; i++)
         run_path(argv[i], 0);
     printf("%d inputs\n", files_run);
     return files_failed > 0 || files_run == 0;
