@@ -107,6 +107,12 @@ static int unknown_option(const cli_tool *tool, const char *argument)
     const size_t dashes = strspn(argument, "-");
     const size_t length = strcspn(argument + dashes, "=");
     snprintf(typed, sizeof typed, "%.*s", (int)(length < 100 ? length : 100), argument + dashes);
+    /* Options have no dots and slashes, file names do. */
+    if (strpbrk(typed, "./"))
+        return cli_fail(
+            CLI_EXIT_USAGE,
+            "unknown option %.200s; for a file of that name write ./%.200s, or -- before it",
+            argument, argument);
     const char *best = nearest_option(tool, typed);
     if (best)
         return cli_fail(CLI_EXIT_USAGE, "unknown option %.*s%s; did you mean --%s?", (int)dashes,

@@ -116,8 +116,9 @@ static double sample(const sgio_volume *volume, const sgio_view *view, const dou
 
 static uint8_t grey(double value, const double window[2])
 {
-    double width = window[1] > window[0] ? window[1] - window[0] : 1;
-    double level = (value - window[0]) / width * 255;
+    /* Halves, because the difference of two large values need not be a number. */
+    double width = window[1] > window[0] ? window[1] / 2 - window[0] / 2 : 0.5;
+    double level = (value / 2 - window[0] / 2) / width * 255;
     return !(level > 0) ? 0 : level > 255 ? 255 : (uint8_t)(level + 0.5);
 }
 

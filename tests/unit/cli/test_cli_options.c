@@ -133,6 +133,8 @@ static void wrong_lines_are_explained(void **state)
     refused("--fill-holes a b", "did you mean --fillHoles?");
     refused("--zzzzzz=4 a b", "unknown option --zzzzzz; --help");
     refused("-z a b", "unknown option -z");
+    refused("-dash.nii.gz b", "write ./-dash.nii.gz, or -- before it");
+    refused("--zzzzzz=a/b.c a b", "unknown option --zzzzzz; --help");
     refused("--t 3 a b", "unknown option --t");
     refused("-threads 3 a b", "did you mean --threads?");
     refused("--fillHoles=true a b", "takes no value");

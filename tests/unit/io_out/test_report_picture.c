@@ -143,6 +143,29 @@ static void patient_left_is_right_and_anterior_is_up(void **state)
     }
 }
 
+/* The difference of such values is infinite. */
+static void values_near_the_largest_double_are_shown(void **state)
+{
+    enum { N = 8, TILE = 80, GAP = 6 };
+    (void)state;
+    sgio_geometry grid = {.size = {N, N, 1}, .matrix = {{1, 0, 0, 0}, {0, 1, 0, 0}, {0, 0, 1, 0}}};
+    double data[N * N];
+    for (int v = 0; v < N * N; v++)
+        data[v] = v < N * N / 2 ? 1.7e308 : -1.7e308;
+    sgio_volume volume = {.geometry = grid, .type = SGIO_F64, .channels = 1, .data = data};
+    sgio_picture_options options = {.axis = 2, .tile_pixels = TILE};
+    sgio_segmentation s;
+    assert_int_equal(sgio_segmentation_init(&s, &grid), SGIO_OK);
+    assert_int_equal(sgio_picture_write(NULL, scratch("p.png"), &volume, &s, NULL, &options),
+                     SGIO_OK);
+    picture p = load_png(scratch("p.png"));
+    assert_int_equal(pixel(&p, GAP + TILE / 2, GAP + 20)[0], 255);
+    assert_int_equal(pixel(&p, GAP + TILE / 2, GAP + TILE - 3)[0], 0);
+    free(p.rgb);
+    sgio_segmentation_clear(&s);
+    remove_scratch("p.png");
+}
+
 static void superior_is_up_in_coronal_and_sagittal_slices(void **state)
 {
     enum { N = 8, TILE = 80, GAP = 6 };
@@ -225,6 +248,7 @@ int main(void)
         cmocka_unit_test(the_report_holds_what_it_was_given),
         cmocka_unit_test(pixels_are_written_as_given),
         cmocka_unit_test(patient_left_is_right_and_anterior_is_up),
+        cmocka_unit_test(values_near_the_largest_double_are_shown),
         cmocka_unit_test(superior_is_up_in_coronal_and_sagittal_slices),
         cmocka_unit_test(outlines_and_points_are_where_they_belong)};
     return cmocka_run_group_tests(tests, scratch_group_setup, scratch_group_teardown);
