@@ -17,7 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { NAME_ATTEMPTS = 100, STREAM_BUFFER = 1 << 16, NAME_BYTES = 64 };
+enum { NAME_ATTEMPTS = 100, STREAM_BUFFER = 1 << 16, NAME_BYTES = 128 };
 enum { PERMISSIONS = 0777, GROUP_PERMISSIONS = 0070, NEW_FILE = 0666 };
 
 static sgio_status cannot_write(const char *path, const char *reason)
@@ -40,8 +40,8 @@ static void name_temporary(sgio_atomic_file *file, size_t bytes)
 {
     const char *slash = strrchr(file->target, '/');
     int folder = slash ? (int)(slash - file->target) + 1 : 0;
-    snprintf(file->temporary, bytes, "%.*s" SGIO_TEMPORARY_PREFIX "%ld-%llx" SGIO_PARTIAL_SUFFIX,
-             folder, file->target, (long)getpid(), unique_number());
+    snprintf(file->temporary, bytes, "%.*s" SGIO_TEMPORARY_PREFIX "%s-%ld-%llx" SGIO_PARTIAL_SUFFIX,
+             folder, file->target, sgio_machine_name(), (long)getpid(), unique_number());
 }
 
 /* Linux can keep the file nameless until it is complete: then a killed process leaves nothing

@@ -6,6 +6,7 @@
 #include "output_target.h"
 #include "volume_formats.h"
 
+#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -14,7 +15,10 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
+
+enum { ONE_DAY = 86400 };
 
 int sgio_lock_output(int descriptor)
 {
@@ -23,6 +27,28 @@ int sgio_lock_output(int descriptor)
     if (fstat(descriptor, &info) != 0) return 0;
     /* A nameless file has no link either, but nobody can have found it. */
     return S_ISREG(info.st_mode) && info.st_nlink == 0 ? -1 : 0;
+}
+
+const char *sgio_machine_name(void)
+{
+    static _Thread_local char name[33];
+    char full[256] = "";
+    size_t n = 0;
+    gethostname(full, sizeof full - 1);
+    for (const char *c = full; *c && n < sizeof name - 1; c++)
+        if (isalnum((unsigned char)*c)) name[n++] = *c;
+    name[n] = '\0';
+    return name;
+}
+
+/* Of this machine, or so old that no program can be at it. */
+static int may_be_judged(const char *path, const struct stat *info)
+{
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+    const char *machine = name + strlen(SGIO_TEMPORARY_PREFIX), *own = sgio_machine_name();
+    size_t n = strlen(own);
+    if (strncmp(machine, own, n) == 0 && machine[n] == '-') return 1;
+    return time(NULL) - info->st_mtime > ONE_DAY;
 }
 
 typedef enum found { NOTHING, IN_USE, LEFT_BEHIND } found;
@@ -36,6 +62,8 @@ static found take(const char *path, int *descriptor)
     found what = LEFT_BEHIND;
     if (fstat(*descriptor, &info) != 0 || !S_ISREG(info.st_mode) || info.st_uid != geteuid())
         what = NOTHING;
+    else if (!may_be_judged(path, &info))
+        what = IN_USE;
     else if (flock(*descriptor, LOCK_EX | LOCK_NB) != 0)
         what = errno == EWOULDBLOCK ? IN_USE : NOTHING;
     if (what != LEFT_BEHIND) close(*descriptor);

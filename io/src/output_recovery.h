@@ -1,7 +1,9 @@
 /* What killed writers leave in a folder, and the journal that makes the renames of a set one step.
  *
  * Everything left behind is told from what is in use by a lock (flock) that its process holds as
- * long as it lives; where the file system has no locks nothing is touched. */
+ * long as it lives; where the file system has no locks nothing is touched. Locks of other machines
+ * are not visible on every shared file system: their files count as left behind only when a day
+ * old, and names tell the machine. */
 #ifndef SGIO_OUTPUT_RECOVERY_H
 #define SGIO_OUTPUT_RECOVERY_H
 
@@ -13,6 +15,7 @@
 extern "C" {
 #endif
 
+/* ".sgio-<machine>-<process>-<number>.partial" */
 #define SGIO_TEMPORARY_PREFIX ".sgio-"
 #define SGIO_PARTIAL_SUFFIX ".partial"
 #define SGIO_JOURNAL_SUFFIX ".journal"
@@ -44,6 +47,9 @@ char *sgio_journal_format(const sgio_journal_entry *entries, size_t count, size_
 /* Takes a copy of the bytes. 0, or -1 when they are no journal; release with sgio_journal_clear. */
 int sgio_journal_parse(const char *bytes, size_t size, sgio_journal *journal);
 void sgio_journal_clear(sgio_journal *journal);
+
+/* This machine's name as it stands in names: at most 32 letters and digits. */
+const char *sgio_machine_name(void);
 
 /* Locks a temporary file just created. -1 when it has been removed meanwhile. */
 int sgio_lock_output(int descriptor);

@@ -18,6 +18,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 /* ------------------------------------------------------------------------------ wrapped calls */
@@ -227,6 +228,23 @@ static void partial_files_of_running_programs_stay(void **state)
     }
 }
 
+/* A shared file system need not show the locks of other machines. */
+static void partial_files_of_another_machine_stay_for_a_day(void **state)
+{
+    static const char name[] = ".sgio-another-1-0.partial";
+    struct timespec times[2];
+    (void)state;
+    write_text(scratch(name), "being written");
+    assert_int_equal(sgio_output_check(scratch("r.json")), SGIO_OK);
+    assert_int_equal(scratch_count(), 1);
+    clock_gettime(CLOCK_REALTIME, &times[0]);
+    times[0].tv_sec -= 2 * 86400;
+    times[1] = times[0];
+    assert_int_equal(utimensat(AT_FDCWD, scratch(name), times, 0), 0);
+    assert_int_equal(sgio_output_check(scratch("r.json")), SGIO_OK);
+    assert_int_equal(scratch_count(), 0);
+}
+
 /* A folder from a stranger may hold such names. */
 static void foreign_journals_rename_nothing(void **state)
 {
@@ -240,9 +258,12 @@ static void foreign_journals_rename_nothing(void **state)
     snprintf(target, sizeof target, "%s", scratch("precious"));
     assert_int_equal(sgio_journal_describe(temporary, target, &entry), 0);
     char *text = sgio_journal_format(&entry, 1, &bytes);
-    write_file(scratch(".sgio-1-0.journal"), text, bytes);
+    char journal[128];
+    snprintf(journal, sizeof journal, ".sgio-%s-1-0.journal", sgio_machine_name());
+    write_file(scratch(journal), text, bytes);
     free(text);
-    write_text(scratch(".sgio-2-0.journal"), "nonsense");
+    snprintf(journal, sizeof journal, ".sgio-%s-2-0.journal", sgio_machine_name());
+    write_text(scratch(journal), "nonsense");
     assert_int_equal(sgio_output_check(scratch("other.nrrd")), SGIO_OK);
     assert_true(is_old("precious"));
     assert_int_equal(scratch_count(), 2);
@@ -435,6 +456,7 @@ int main(void)
         cmocka_unit_test(a_file_edited_since_the_kill_is_not_replaced),
         cmocka_unit_test(partial_files_of_killed_runs_are_removed_by_the_next),
         cmocka_unit_test(partial_files_of_running_programs_stay),
+        cmocka_unit_test(partial_files_of_another_machine_stay_for_a_day),
         cmocka_unit_test(foreign_journals_rename_nothing),
         cmocka_unit_test(a_failing_rename_is_said_and_leaves_no_partial_file),
         cmocka_unit_test(forty_files_appear_together),
