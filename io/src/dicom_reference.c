@@ -228,6 +228,25 @@ void sgio_dicom_copy_optional(sgio_dicom_writer *writer, const sgio_dicom_refere
         sgio_dicom_write_text(writer, tag, vr, text);
 }
 
+void sgio_dicom_copy_patient(sgio_dicom_writer *writer, const sgio_dicom_reference *reference)
+{
+    sgio_dicom_copy_text(writer, reference, 0x00100010, "PN");
+    sgio_dicom_copy_text(writer, reference, 0x00100020, "LO");
+    sgio_dicom_copy_text(writer, reference, 0x00100030, "DA");
+    sgio_dicom_copy_text(writer, reference, 0x00100040, "CS");
+    sgio_dicom_copy_optional(writer, reference, 0x00101010, "AS");
+    sgio_dicom_copy_optional(writer, reference, 0x00101030, "DS");
+    sgio_dicom_copy_optional(writer, reference, 0x00120062, "CS");
+    sgio_dicom_copy_optional(writer, reference, 0x00120063, "LO");
+}
+
+int sgio_dicom_begins_series(const sgio_dicom_reference *reference, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(reference->slices[i].series, reference->slices[n].series) == 0) return 0;
+    return 1;
+}
+
 void sgio_dicom_now(char date[16], char clock[16])
 {
     struct tm parts;

@@ -54,6 +54,12 @@ void sgio_dicom_copy_text(sgio_dicom_writer *writer, const sgio_dicom_reference 
 void sgio_dicom_copy_optional(sgio_dicom_writer *writer, const sgio_dicom_reference *reference,
                               uint32_t tag, const char *vr);
 
+/* Patient and what was done to make the patient unknown (groups 10 and 12). */
+void sgio_dicom_copy_patient(sgio_dicom_writer *writer, const sgio_dicom_reference *reference);
+
+/* Whether no slice before slice `n` is of its series. */
+int sgio_dicom_begins_series(const sgio_dicom_reference *reference, size_t n);
+
 /* "20261128", "171220" */
 void sgio_dicom_now(char date[16], char time[16]);
 

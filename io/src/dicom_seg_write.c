@@ -112,10 +112,7 @@ static void write_references(seg_job *seg)
     sgio_dicom_open_sequence(&seg->out, 0x00081115);
     for (size_t i = 0; i < reference->count; i++) {
         const char *series = reference->slices[i].series;
-        int is_first = 1;
-        for (size_t j = 0; j < i && is_first; j++)
-            is_first = strcmp(reference->slices[j].series, series) != 0;
-        if (!is_first) continue;
+        if (!sgio_dicom_begins_series(reference, i)) continue;
         sgio_dicom_open_item(&seg->out);
         sgio_dicom_open_sequence(&seg->out, 0x0008114a);
         for (size_t j = i; j < reference->count; j++) {
@@ -150,14 +147,7 @@ static void write_identity(seg_job *seg, const char *date, const char *time)
     text(seg, 0x0008103e, "LO", "PromptSeg segmentation");
     text(seg, 0x00081090, "LO", "PromptSeg");
     write_references(seg);
-    copy(seg, 0x00100010, "PN");
-    copy(seg, 0x00100020, "LO");
-    copy(seg, 0x00100030, "DA");
-    copy(seg, 0x00100040, "CS");
-    sgio_dicom_copy_optional(&seg->out, &seg->reference, 0x00101010, "AS");
-    sgio_dicom_copy_optional(&seg->out, &seg->reference, 0x00101030, "DS");
-    sgio_dicom_copy_optional(&seg->out, &seg->reference, 0x00120062, "CS");
-    sgio_dicom_copy_optional(&seg->out, &seg->reference, 0x00120063, "LO");
+    sgio_dicom_copy_patient(&seg->out, &seg->reference);
     text(seg, 0x00181000, "LO", "1");
     text(seg, 0x00181020, "LO", "1");
 }

@@ -1,6 +1,7 @@
 #include "formats.h"
 
 #include "byte_source.h"
+#include "dicom_rt_write.h"
 #include "dicom_seg.h"
 #include "foreign_content.h"
 #include "io_status.h"
@@ -35,6 +36,8 @@ static int looks_like_nifti(const unsigned char *bytes, size_t size)
 /* DICOM files often have no ending, and UIDs as names look as if they had one; hence DICOM is the
  * first to be looked for in the content. */
 static const sgio_format formats[] = {
+    {".rtstruct.dcm", "RT structure set", NULL, NULL, NULL, sgio_check_rtstruct,
+     sgio_write_rtstruct},
     {".dcm", "DICOM", sgio_looks_like_dicom, sgio_read_dicom, sgio_read_dicom_seg,
      sgio_check_dicom_seg, sgio_write_dicom_seg},
     {".dicom", "DICOM", NULL, sgio_read_dicom, sgio_read_dicom_seg, NULL, NULL},

@@ -122,8 +122,9 @@ sgio_status sgio_segmentation_check_write(const char *path, const sgio_geometry 
 
 /* Writes by ending: .seg.nrrd (all layers, names, colours, terminology), .nrrd, .nii.gz, .nii
  * and .mha (plain label maps; later segments win and *overlap, which may be NULL, says how much
- * was lost), .dcm (DICOM SEG: options->source must be the DICOM series of that grid, and something
- * must be segmented; SGIO_USAGE and SGIO_UNWRITABLE otherwise). The grid is written with 17 digits, NIfTI's in float. The file appears complete or
+ * was lost), .dcm (DICOM SEG) and .rtstruct.dcm (RT structure set): for these options->source must
+ * be the DICOM series of that grid (else SGIO_USAGE), and in a SEG something must be segmented (else
+ * SGIO_UNWRITABLE). The grid is written with 17 digits, NIfTI's in float. The file appears complete or
  * not at all. Warnings: overlap that was lost; a sheared grid (gantry tilt) in NIfTI, which nibabel
  * and this library read and ITK does not, and in DICOM SEG, which 3D Slicer refuses. `options` may be NULL. Errors: SGIO_USAGE (ending),
  * SGIO_UNWRITABLE with the reason, SGIO_OUT_OF_MEMORY, SGIO_CANCELLED. */

@@ -1,0 +1,57 @@
+"""A DICOM series segmented into DICOM SEG and RTSTRUCT: the masks that .seg.nrrd holds, as pydicom and
+highdicom read them; and the SEG as --initial and for PromptSegEvaluate."""
+import os
+import subprocess
+
+from chain import BRAIN, LIVER, TUMOUR_POINT, Chain, numbers, read_nrrd, require, run
+
+SEED = ["--foreground=-104.7,-25,-127.69"]
+
+
+def read_back(chain, *files):
+    script = os.path.join(os.path.dirname(__file__), "..", "readers", "check_dicom_outputs.py")
+    done = subprocess.run([chain.readers, script, LIVER, *files], capture_output=True, text=True,
+                          check=False)
+    print(done.stdout, end="")
+    require(done.returncode in (0, 77), f"independent readers disagree\n{done.stderr}")
+    if done.returncode == 77:
+        Chain.unread += files
+
+
+def refuse(chain, *arguments):
+    done = subprocess.run(chain.command(*arguments), capture_output=True, text=True, check=False)
+    require(done.returncode == 1, f"exit code {done.returncode}, wanted 1: {arguments}")
+    require("DICOM series" in done.stderr, done.stderr)
+
+
+def main():
+    chain = Chain()
+    labels, seg, rt, again = (chain.path(n) for n in (
+        "ct.seg.nrrd", "ct.dcm", "ct.rtstruct.dcm", "again.seg.nrrd"))
+    for output in (labels, seg, rt):
+        chain.segment(*SEED, "--segmentName", "liver", LIVER, output)
+    _, _, voxels = read_nrrd(labels)
+    require(any(voxels), f"{labels} is empty: nothing is tested")
+    read_back(chain, labels, seg, rt)
+
+    # The SEG's segment is carried unchanged beside another one.
+    chain.segment(*SEED, "--segmentName", "other", "--initial", seg, LIVER, again)
+    fields, keys, both = read_nrrd(again)
+    require(keys["Segment0_Name"] == "liver", "the SEG's segment was not carried")
+    layers = int(fields["sizes"].split()[0]) if fields["dimension"] == "4" else 1
+    layer, label = int(keys["Segment0_Layer"]), int(keys["Segment0_LabelValue"])
+    table = bytes(int(value == label) for value in range(256))
+    require(both[layer::layers].translate(table) == voxels.translate(bytes([0]) + bytes([1]) * 255),
+            "the SEG's mask changed on its way through --initial")
+
+    said = chain.run([chain.program("PromptSegEvaluate"), "--reference", labels, "--prediction",
+                      seg])
+    require("1.000" in said, f"PromptSegEvaluate does not find a SEG equal to its mask:\n{said}")
+
+    for output in (chain.path("mr.dcm"), chain.path("mr.rtstruct.dcm")):
+        refuse(chain, "--foreground", numbers(TUMOUR_POINT), BRAIN, output)
+        require(not os.path.exists(output), f"{output} exists")
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,164 @@
+/* Contours of masks, and RT structure sets. */
+#include "contours.h"
+#include "io_test_dicom.h"
+#include "io_test_files.h"
+#include "sgio/labelmap.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+enum { WIDTH = 23, HEIGHT = 17, PIXELS = WIDTH * HEIGHT };
+
+static sgio_contours contours;
+
+/* How often a ray to the right of a point crosses a polygon (even-odd), and how often it winds. The
+ * point lies a little beside the pixel's centre, where channels to holes run. */
+static void cross(const sgio_contours *c, size_t polygon, double x, double y, int *odd, int *wound)
+{
+    size_t first = c->starts[polygon], end = c->starts[polygon + 1];
+    *odd = *wound = 0;
+    for (size_t i = first; i < end; i++) {
+        const int32_t *a = c->points[i], *b = c->points[i + 1 < end ? i + 1 : first];
+        if ((a[1] > 2 * y) == (b[1] > 2 * y)) continue;
+        double at = a[0] + (2 * y - a[1]) * (b[0] - a[0]) / (double)(b[1] - a[1]);
+        if (at <= 2 * x) continue;
+        *odd ^= 1;
+        *wound += b[1] > a[1] ? 1 : -1;
+    }
+}
+
+/* Whichever rule fills the polygons, they are the mask; no two of them overlap. */
+static void expect_mask(const uint8_t *mask, int width, int height)
+{
+    assert_int_equal(sgio_trace_contours(mask, width, height, &contours), SGIO_OK);
+    for (int n = 0; n < width * height; n++) {
+        int by_odd = 0, by_winding = 0;
+        for (size_t p = 0; p < contours.count; p++) {
+            int odd, wound;
+            cross(&contours, p, n % width + 0.013, n / width + 0.007, &odd, &wound);
+            by_odd += odd;
+            by_winding += wound != 0;
+        }
+        assert_int_equal(by_odd, mask[n] != 0);
+        assert_int_equal(by_winding, mask[n] != 0);
+    }
+    for (size_t p = 0; p < contours.count; p++)
+        assert_true(contours.starts[p + 1] - contours.starts[p] >= 3);
+    sgio_contours_clear(&contours);
+}
+
+static void test_random_masks_of_every_density(void **state)
+{
+    (void)state;
+    uint8_t mask[PIXELS];
+    uint32_t chance = 12345;
+    for (int round = 0; round < 600; round++) {
+        for (int n = 0; n < PIXELS; n++) {
+            chance = chance * 1664525 + 1013904223;
+            mask[n] = (chance >> 24) < (uint32_t)(round % 100) * 256 / 100 ? 255 : 0;
+        }
+        expect_mask(mask, WIDTH, HEIGHT);
+    }
+}
+
+static void test_a_ring_with_an_island_is_two_polygons(void **state)
+{
+    (void)state;
+    uint8_t mask[81] = {0};
+    for (int n = 0; n < 81; n++) {
+        int x = abs(n % 9 - 4), y = abs(n / 9 - 4), far = x > y ? x : y;
+        mask[n] = far == 4 || far == 3 || far == 0;
+    }
+    assert_int_equal(sgio_trace_contours(mask, 9, 9, &contours), SGIO_OK);
+    assert_int_equal(contours.count, 2);
+    sgio_contours_clear(&contours);
+    expect_mask(mask, 9, 9);
+}
+
+static void test_pixels_at_a_corner_are_apart(void **state)
+{
+    (void)state;
+    const uint8_t mask[4] = {1, 0, 0, 1};
+    assert_int_equal(sgio_trace_contours(mask, 2, 2, &contours), SGIO_OK);
+    assert_int_equal(contours.count, 2);
+    assert_int_equal(contours.point_count, 8);
+    sgio_contours_clear(&contours);
+}
+
+static void test_nothing_has_no_contour(void **state)
+{
+    (void)state;
+    const uint8_t mask[6] = {0};
+    assert_int_equal(sgio_trace_contours(mask, 3, 2, &contours), SGIO_OK);
+    assert_int_equal(contours.count, 0);
+    sgio_contours_clear(&contours);
+}
+
+static size_t count_of(const char *bytes, size_t size, const char *part)
+{
+    size_t found = 0, length = strlen(part);
+    for (size_t i = 0; i + length <= size; i++)
+        found += memcmp(bytes + i, part, length) == 0;
+    return found;
+}
+
+/* One pixel in one slice: its place in the file, in millimetres. */
+static void test_a_pixel_is_a_diamond_around_its_place(void **state)
+{
+    (void)state;
+    static char bytes[1 << 16];
+    sgio_volume volume;
+    sgio_segmentation segmentation, again;
+    uint8_t mask[3 * 20] = {0};
+    size_t index;
+    scratch_open();
+    make_folder("s");
+    for (int k = 0; k < 3; k++) {
+        char name[16];
+        dicom_slice slice = dicom_slice_at(4 * k);
+        snprintf(name, sizeof name, "s/%d.dcm", k);
+        dicom_save_slice(name, &slice);
+    }
+    assert_int_equal(sgio_volume_read(scratch_path("s"), NULL, &volume), SGIO_OK);
+    assert_int_equal(sgio_segmentation_init(&segmentation, &volume.geometry), SGIO_OK);
+    assert_int_equal(sgio_segmentation_add(&segmentation, "dot", NULL, &index), SGIO_OK);
+    mask[20 + 5 + 2] = 1; /* i 2, j 1, k 1: -10 + 2 * 0.5, 20 + 0.75, 4 */
+    assert_int_equal(sgio_segmentation_set_mask(&segmentation, index, mask), SGIO_OK);
+    const sgio_segmentation_write_options how = {.source = &volume};
+    if (sgio_segmentation_write(&segmentation, scratch_path("o.rtstruct.dcm"), &how, NULL))
+        fail_msg("%s", sgio_last_message());
+    FILE *file = fopen(scratch_path("o.rtstruct.dcm"), "rb");
+    assert_non_null(file);
+    size_t size = fread(bytes, 1, sizeof bytes, file);
+    fclose(file);
+    assert_int_equal(count_of(bytes, size, "CLOSED_PLANAR"), 1);
+    assert_int_equal(count_of(bytes, size, "-9.2500\\20.7500\\4.0000"), 1);
+    assert_int_equal(count_of(bytes, size, "-8.7500\\20.7500\\4.0000"), 1);
+    assert_int_equal(count_of(bytes, size, "-9.0000\\20.3750\\4.0000"), 1);
+    assert_int_equal(count_of(bytes, size, "-9.0000\\21.1250\\4.0000"), 1);
+    assert_int_equal(count_of(bytes, size, "1.2.840.10008.1.2.1"), 0); /* implicit VR */
+    assert_int_equal(sgio_segmentation_read(scratch_path("o.rtstruct.dcm"), NULL, &again),
+                     SGIO_UNREADABLE);
+    sgio_segmentation_clear(&segmentation);
+    sgio_volume_clear(&volume);
+    scratch_close();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_random_masks_of_every_density),
+        cmocka_unit_test(test_a_ring_with_an_island_is_two_polygons),
+        cmocka_unit_test(test_pixels_at_a_corner_are_apart),
+        cmocka_unit_test(test_nothing_has_no_contour),
+        cmocka_unit_test(test_a_pixel_is_a_diamond_around_its_place),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
