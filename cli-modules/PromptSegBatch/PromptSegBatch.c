@@ -104,7 +104,8 @@ static int make_key(batch *b, batch_row *row)
     batch_command command;
     int failed = batch_command_make(&b->plan, row, &command);
     if (!failed)
-        failed = batch_key_make(&command, &b->engines[0], b->program->tool->version, &row->key);
+        failed = batch_key_make(&command, &b->engines[0], b->program->tool->version, b->plan.folder,
+                                &row->key);
     batch_command_clear(&command);
     if (!failed) return 0;
     row->problem_code = failed;

@@ -1,4 +1,4 @@
-#define _XOPEN_SOURCE 700
+#define _GNU_SOURCE /* FTW_ACTIONRETVAL */
 #include "batch_key.h"
 
 #include <errno.h>
@@ -11,6 +11,7 @@
 
 #include "bridge.h"
 #include "cli_exit.h"
+#include "cli_reads.h"
 
 enum { OPEN_FOLDERS = 16 };
 
@@ -38,26 +39,32 @@ uint64_t batch_hash_text(const char *text)
 
 /* --------------------------------------------------------------------------------------- files */
 
-static uint64_t identity(const char *path, const struct stat *info)
+/* Not the whole path: a manifest may be called by another name, or from another machine. */
+static uint64_t identity(const char *name, const struct stat *info)
 {
-    uint64_t hash = batch_hash_text(path);
+    uint64_t hash = batch_hash_text(name);
     const int64_t numbers[3] = {info->st_size, info->st_mtim.tv_sec, info->st_mtim.tv_nsec};
     mix(&hash, numbers, sizeof numbers);
     return hash;
 }
 
 /* Sums of hashes do not depend on the order in which a folder lists its files. The last folder is
- * remembered: many series of one folder follow one another. */
+ * remembered: many series of one folder follow one another. Main thread only. */
 static struct {
     char *path;
     uint64_t sum;
+    struct stat outputs; /* the batch's own folder, which may lie inside */
 } folder;
 
 static int add_to_folder(const char *path, const struct stat *info, int kind, struct FTW *where)
 {
     (void)where;
-    if (kind == FTW_F) folder.sum += identity(path, info);
-    return 0;
+    if (kind == FTW_D && info->st_ino == folder.outputs.st_ino &&
+        info->st_dev == folder.outputs.st_dev)
+        return FTW_SKIP_SUBTREE;
+    const char *name = path + strlen(folder.path);
+    if (kind == FTW_F) folder.sum += identity(name + strspn(name, "/"), info);
+    return FTW_CONTINUE;
 }
 
 static uint64_t folder_identity(const char *path)
@@ -66,18 +73,29 @@ static uint64_t folder_identity(const char *path)
     free(folder.path);
     folder.path = strdup(path);
     folder.sum = 0;
-    nftw(path, add_to_folder, OPEN_FOLDERS, FTW_PHYS);
+    if (folder.path) nftw(path, add_to_folder, OPEN_FOLDERS, FTW_PHYS | FTW_ACTIONRETVAL);
     return folder.sum;
 }
 
+static void mix_found(void *hash, const char *path)
+{
+    struct stat info;
+    const char *slash = strrchr(path, '/');
+    if (stat(path, &info) != 0) return;
+    const uint64_t found =
+        S_ISDIR(info.st_mode) ? folder_identity(path) : identity(slash ? slash + 1 : path, &info);
+    mix(hash, &found, sizeof found);
+}
+
+/* With what is read beside it: data of a detached header, the folder of a DICOM file. */
 static int mix_file(uint64_t *hash, const char *path)
 {
     struct stat info;
-    if (stat(path, &info) != 0)
+    if (stat(path, &info) != 0 && !strchr(path, '%'))
         return cli_fail(CLI_EXIT_INPUT, "%s: %s", path,
                         errno == ENOENT ? "no such file or folder" : strerror(errno));
-    const uint64_t found = S_ISDIR(info.st_mode) ? folder_identity(path) : identity(path, &info);
-    mix(hash, &found, sizeof found);
+    mix_found(hash, path);
+    cli_reads_with(path, mix_found, hash);
     return 0;
 }
 
@@ -136,11 +154,12 @@ static void mix_options(uint64_t *hash, const cli_options *options)
 }
 
 int batch_key_make(const batch_command *command, const pipeline_engine *engine, const char *version,
-                   uint64_t *key)
+                   const char *outputs, uint64_t *key)
 {
     const case_options *work = &command->typed.work;
     const int precision = engine->info.precision;
     *key = START;
+    if (stat(outputs, &folder.outputs) != 0) memset(&folder.outputs, 0, sizeof folder.outputs);
     mix_text(key, version);
     mix(key, &engine->info.hash, sizeof engine->info.hash);
     mix(key, &precision, sizeof precision);
