@@ -2,6 +2,7 @@
 
 #include "core/status.h"
 #include "predict/look/logits.h"
+#include "predict/picture/touching.h"
 #include "predict/session/mask.h"
 
 #include <math.h>
@@ -49,14 +50,22 @@ void sgm_looker_clear(sgm_looker *looker)
     *looker = (sgm_looker){0};
 }
 
+/* First and last pixel that a span overlaps by more than a touch. */
+static void overlapped(double low, double high, int length, int *first, int *last)
+{
+    *first = (int)fmax(0, ceil(low - 0.5 + SGM_TOUCHING));
+    *last = (int)fmin(length - 1, floor(high + 0.5 - SGM_TOUCHING));
+}
+
 void sgm_look_clip(sgm_look *look, const sgm_box *box)
 {
-    for (int y = 0; y < look->height; y++) {
-        int is_row_inside = y >= box->y0 - 0.5 && y <= box->y1 + 0.5;
+    int left, right, top, bottom;
+    overlapped(box->x0, box->x1, look->width, &left, &right);
+    overlapped(box->y0, box->y1, look->height, &top, &bottom);
+    for (int y = 0; y < look->height; y++)
         for (int x = 0; x < look->width; x++)
-            if (!is_row_inside || x < box->x0 - 0.5 || x > box->x1 + 0.5)
+            if (y < top || y > bottom || x < left || x > right)
                 look->mask[(size_t)y * (size_t)look->width + (size_t)x] = 0;
-    }
     look->area = sgm_mask_measure(look->mask, look->width, look->height, &look->extent);
 }
 

@@ -64,7 +64,7 @@ sgm_status sgm_look_at(sgm_looker *looker, const sgm_question *question, sgm_loo
 int sgm_looker_views(const sgm_looker *looker, const sgm_image *image, const sgm_point *point,
                      sgm_view *views);
 
-/* Clears what lies outside the box (pixel centres, half a pixel of grace). */
+/* Clears the pixels that the box (in pixel centres) does not reach into. */
 void sgm_look_clip(sgm_look *look, const sgm_box *box);
 
 #endif

@@ -1,5 +1,7 @@
 #include "predict/look/view.h"
 
+#include "predict/picture/touching.h"
+
 #include <math.h>
 
 sgm_view sgm_view_whole(int width, int height)
@@ -16,7 +18,7 @@ int sgm_view_equal(sgm_view a, sgm_view b)
 static int ladder_side(double side, int longest)
 {
     if (!(side < longest)) return longest;
-    double steps = ceil(4 * log2(fmax(side, SGM_VIEW_MIN_SIDE)) - 1e-9);
+    double steps = ceil(4 * log2(fmax(side - SGM_TOUCHING, SGM_VIEW_MIN_SIDE)) - 1e-9);
     int rung = (int)ceil(exp2(steps / 4) - 1e-9);
     return rung < longest ? rung : longest;
 }
@@ -30,7 +32,7 @@ static void place(double centre, int side, int length, int *start, int *span)
         return;
     }
     int step = side / 16 > 1 ? side / 16 : 1;
-    double origin = floor((centre + 0.5 - side / 2.0) / step + 0.5) * step;
+    double origin = sgm_nearest((centre + 0.5 - side / 2.0) / step) * step;
     if (!(origin > 0)) origin = 0;
     if (origin > length - side) origin = length - side;
     *start = (int)origin;
@@ -62,8 +64,8 @@ sgm_view sgm_view_around(const sgm_box *extent, int width, int height)
  * picture's. */
 static int is_inside(double low, double high, int start, int span, int length, double gap)
 {
-    return (start == 0 || low >= start + gap) &&
-           (start + span == length || high <= start + span - 1 - gap);
+    return (start == 0 || low >= start + gap - SGM_TOUCHING) &&
+           (start + span == length || high <= start + span - 1 - gap + SGM_TOUCHING);
 }
 
 int sgm_view_serves(sgm_view view, const sgm_box *extent, int width, int height)

@@ -2,6 +2,7 @@
 
 #include "core/status.h"
 #include "predict/picture/roi.h"
+#include "predict/picture/touching.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -114,7 +115,7 @@ static int64_t seed_slices(const sgm_object *object, int axis, int64_t *room)
     int64_t distinct = 0;
     for (size_t i = 0; i < object->seed_count; i++)
         if (object->seeds[i].label != SGM_BACKGROUND)
-            room[count++] = (int64_t)floor(object->seeds[i].index[axis] + 0.5);
+            room[count++] = (int64_t)sgm_nearest(object->seeds[i].index[axis]);
     qsort(room, count, sizeof *room, compare_slices);
     for (size_t i = 0; i < count; i++)
         distinct += i == 0 || room[i] != room[i - 1];
@@ -268,7 +269,7 @@ void sgm_plane_project(const sgm_plane *plane, const double index[3], double *x,
 
 int64_t sgm_plane_slice_of(const sgm_plane *plane, double index)
 {
-    double nearest = floor(index + 0.5);
+    double nearest = sgm_nearest(index);
     if (!(nearest > 0)) return 0;
     return nearest < (double)plane->slices ? (int64_t)nearest : plane->slices - 1;
 }

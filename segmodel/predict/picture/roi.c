@@ -2,9 +2,6 @@
 
 #include <math.h>
 
-/* A face that should lie on a slice's plane may miss it by rounding. */
-static const double touching = 1e-6;
-
 static void corner(const sgm_roi *roi, int number, double point[3])
 {
     for (int a = 0; a < 3; a++) {
@@ -30,8 +27,8 @@ void sgm_roi_slices(const sgm_roi *roi, int axis, int64_t size, int64_t *first, 
 {
     double low, high;
     sgm_roi_span(roi, axis, &low, &high);
-    double start = ceil(low - touching), end = floor(high + touching);
-    if (start > end) start = end = floor(roi->center[axis] + 0.5);
+    double start = ceil(low - SGM_TOUCHING), end = floor(high + SGM_TOUCHING);
+    if (start > end) start = end = sgm_nearest(roi->center[axis]);
     if (!(start > 0)) start = 0;
     if (!(end < (double)size)) end = (double)size - 1;
     *first = 0;

@@ -3,6 +3,7 @@
 #ifndef SEGMODEL_PREDICT_PICTURE_ROI_H
 #define SEGMODEL_PREDICT_PICTURE_ROI_H
 
+#include "predict/picture/touching.h"
 #include "segmodel/volume.h"
 
 /* Slices first..last of 0..size-1 along `axis` that the ROI crosses: those whose centre plane meets

@@ -66,7 +66,8 @@ static sgm_status check_seed(const sgm_volume *volume, const sgm_object *object,
                         "background (0)",
                         name, number + 1, seed->label);
     for (int a = 0; a < 3; a++)
-        if (seed->index[a] < -0.5 || seed->index[a] > (double)volume->size[a] - 0.5)
+        if (seed->index[a] < -0.5 - SGM_TOUCHING ||
+            seed->index[a] > (double)volume->size[a] - 0.5 + SGM_TOUCHING)
             return outside(volume, object, "seed", number, seed->index);
     return SGM_OK;
 }
@@ -88,7 +89,7 @@ static sgm_status check_roi(const sgm_volume *volume, const sgm_object *object, 
     for (int a = 0; a < 3; a++) {
         double low, high;
         sgm_roi_span(roi, a, &low, &high);
-        if (!(high >= -0.5 && low <= (double)volume->size[a] - 0.5))
+        if (!(high >= -0.5 - SGM_TOUCHING && low <= (double)volume->size[a] - 0.5 + SGM_TOUCHING))
             return outside(volume, object, "ROI", number, roi->center);
     }
     return SGM_OK;
@@ -150,8 +151,9 @@ static int section_box(const sgm_plane *plane, const sgm_roi *roi, int64_t slice
     sgm_plane_project(plane, low, &x[0], &y[0]);
     sgm_plane_project(plane, high, &x[1], &y[1]);
     *box = (sgm_box){fmin(x[0], x[1]), fmin(y[0], y[1]), fmax(x[0], x[1]), fmax(y[0], y[1])};
-    return box->x1 >= -0.5 && box->y1 >= -0.5 && box->x0 <= plane->width - 0.5 &&
-           box->y0 <= plane->height - 0.5;
+    return box->x1 >= -0.5 + SGM_TOUCHING && box->y1 >= -0.5 + SGM_TOUCHING &&
+           box->x0 <= plane->width - 0.5 - SGM_TOUCHING &&
+           box->y0 <= plane->height - 0.5 - SGM_TOUCHING;
 }
 
 /* Clips a span to the picture's pixel centres and widens it to a pixel. */
