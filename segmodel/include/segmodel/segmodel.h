@@ -130,7 +130,7 @@ typedef struct sgm_context_options {
     sgm_device device;
     sgm_precision precision;
     int threads;         /* 0: one per available core */
-    size_t memory_limit; /* bytes for working memory; 0: none */
+    size_t memory_limit; /* bytes for a session's working memory, on every device; 0: none */
     sgm_log_fn log;
     void *log_user;
     sgm_cancel_fn cancel;
@@ -263,10 +263,18 @@ typedef struct sgm_mask {
 SGM_API sgm_status sgm_session_predict(sgm_session *session, const sgm_prompt *prompt,
                                        const sgm_predict_options *options, sgm_mask *out);
 /* `count` objects on the same embedding in batches; masks[i] as above, together valid until the
- * session's next call. */
+ * session's next call: a picture's size of bytes for each. */
 SGM_API sgm_status sgm_session_predict_many(sgm_session *session, const sgm_prompt *prompts,
                                             size_t count, const sgm_predict_options *options,
                                             sgm_mask *masks);
+
+/* As sgm_session_predict_many, but hands each mask out as it is made: memory for a few, however
+ * many there are. *mask is valid during the call of `give`; non-zero from it ends with
+ * SGM_CANCELLED. Mask prompts must not be the session's own logits. */
+typedef int (*sgm_mask_fn)(void *user, size_t index, const sgm_mask *mask);
+SGM_API sgm_status sgm_session_predict_each(sgm_session *session, const sgm_prompt *prompts,
+                                            size_t count, const sgm_predict_options *options,
+                                            sgm_mask_fn give, void *user);
 
 /* ------------------------------------------------------------------------------------ picture */
 

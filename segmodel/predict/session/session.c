@@ -1,4 +1,5 @@
 /* A session: one image's embedding, the memory to encode and decode, and the last masks. */
+#include "core/sized.h"
 #include "graph/weights.h"
 #include "predict/session/mask.h"
 #include "predict/session/prompt_prior.h"
@@ -51,19 +52,42 @@ static size_t workspace_bytes(const sgm_runner *r)
     return r->program ? sgm_plan_workspace_bytes(r->program->plan) : 0;
 }
 
-/* All workspaces together stay within the context's limit. */
-static sgm_status check_limit(const sgm_session *session, const sgm_program *program)
+static size_t all_workspaces(const sgm_session *session)
 {
-    size_t limit = sgm_context_memory_limit(sgm_model_context(session->model));
-    size_t sum = sgm_plan_workspace_bytes(program->plan);
+    size_t sum = 0;
     for (int i = 0; i < ENCODER_SIZES; i++)
         sum += workspace_bytes(&session->encoders[i]);
     for (int i = 0; i < KEPT_DECODERS; i++)
         sum += workspace_bytes(&session->decoders[i]);
-    if (!limit || sum <= limit || sgm_session_batch(session) == 1) return SGM_OK;
-    return sgm_fail(SGM_OUT_OF_MEMORY,
-                    "this network needs %zu MiB of working memory, the limit is %zu MiB", sum >> 20,
-                    limit >> 20);
+    return sum;
+}
+
+/* On the CPU, memory that is made again at little cost is given up: decoders, the least recently
+ * used one first, then the encoder. False: there is none. */
+static bool give_up_one(sgm_session *session)
+{
+    sgm_runner *oldest = NULL;
+    if (sgm_session_batch(session) > 1) return false;
+    for (int i = 0; i < KEPT_DECODERS; i++) {
+        sgm_runner *r = &session->decoders[i];
+        if (r->program && (!oldest || r->last_used < oldest->last_used)) oldest = r;
+    }
+    if (!oldest && session->encoders[0].program) oldest = &session->encoders[0];
+    if (oldest) sgm_runner_clear(session, oldest);
+    return oldest != NULL;
+}
+
+/* All workspaces together stay within the context's limit. */
+static sgm_status check_limit(sgm_session *session, const sgm_program *program)
+{
+    size_t limit = sgm_context_memory_limit(sgm_model_context(session->model));
+    size_t own = sgm_plan_workspace_bytes(program->plan);
+    while (limit && own + all_workspaces(session) > limit)
+        if (!give_up_one(session))
+            return sgm_fail(SGM_OUT_OF_MEMORY,
+                            "this network needs %zu MiB of working memory, the limit is %zu MiB",
+                            (own + all_workspaces(session) + (1 << 20) - 1) >> 20, limit >> 20);
+    return SGM_OK;
 }
 
 sgm_status sgm_runner_make(sgm_session *session, sgm_program_key key, sgm_runner *r)
@@ -522,8 +546,10 @@ static bool find_room(sgm_session *session, int batch)
 }
 
 sgm_status sgm_session_predict_many(sgm_session *session, const sgm_prompt *prompts, size_t count,
-                                    const sgm_predict_options *options, sgm_mask *masks)
+                                    const sgm_predict_options *given, sgm_mask *masks)
 {
+    sgm_predict_options how = {0}, *options = &how;
+    if (given) SGM_TRY(sgm_sized_read("sgm_predict_options", given, sizeof how, &how, sizeof how));
     if (!session || (count && (!prompts || !masks)))
         return sgm_fail(SGM_INVALID_ARGUMENT,
                         "sgm_session_predict: session, prompt or out is NULL");
@@ -542,6 +568,41 @@ sgm_status sgm_session_predict_many(sgm_session *session, const sgm_prompt *prom
         SGM_TRY(status);
         SGM_TRY(make_masks(session, r, prompts, options, first, masks));
         first += (size_t)key.batch;
+    }
+    return SGM_OK;
+}
+
+static sgm_status check_each(const sgm_session *session, const sgm_prompt *prompts, size_t count)
+{
+    const char *own = session->low_res.data;
+    for (size_t i = 0; i < count; i++) {
+        const char *mask = (const char *)prompts[i].mask;
+        SGM_TRY(sgm_prompt_check(session->config, &session->frame, &prompts[i]));
+        if (mask && own && mask >= own && mask < own + session->low_res.size)
+            return sgm_fail(SGM_INVALID_ARGUMENT,
+                            "prompt %zu: its mask is the session's own memory, which masks on the "
+                            "way overwrite; copy it",
+                            i + 1);
+    }
+    return SGM_OK;
+}
+
+sgm_status sgm_session_predict_each(sgm_session *session, const sgm_prompt *prompts, size_t count,
+                                    const sgm_predict_options *options, sgm_mask_fn give,
+                                    void *user)
+{
+    sgm_mask masks[LARGEST_BATCH];
+    if (!session || !give || (count && !prompts))
+        return sgm_fail(SGM_INVALID_ARGUMENT, "sgm_session_predict_each: NULL");
+    SGM_TRY(check_each(session, prompts, count));
+    for (size_t first = 0; first < count; first += LARGEST_BATCH) {
+        size_t part = count - first < LARGEST_BATCH ? count - first : LARGEST_BATCH;
+        SGM_TRY(sgm_context_cancelled(sgm_model_context(session->model)));
+        SGM_TRY(sgm_session_predict_many(session, prompts + first, part, options, masks));
+        for (size_t i = 0; i < part; i++)
+            if (give(user, first + i, &masks[i]))
+                return sgm_fail(SGM_CANCELLED, "cancelled after %zu of %zu masks", first + i + 1,
+                                count);
     }
     return SGM_OK;
 }

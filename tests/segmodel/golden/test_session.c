@@ -8,7 +8,7 @@
 #include "checkpoint/checkpoint_write.h"
 #include "core/status.h"
 #include "models/registry.h"
-#include "predict/session/model.h"
+#include "predict/session/session_internal.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -151,6 +151,90 @@ static void batches_agree(sgm_session *session)
         free(logits[i]);
     }
     CHECK_OK(sgm_session_predict_many(session, prompts, 0, NULL, many));
+}
+
+typedef struct handed {
+    const sgm_mask *want;
+    size_t count, last; /* how many came; after which to stop */
+    int differ;
+} handed;
+
+static int take_one(void *user, size_t index, const sgm_mask *mask)
+{
+    handed *h = user;
+    const sgm_mask *want = &h->want[index];
+    h->differ += index != h->count || mask->chosen != want->chosen ||
+                 memcmp(mask->data, want->data, (size_t)WIDTH * HEIGHT) != 0;
+    return ++h->count == h->last;
+}
+
+/* One after the other, in order, what all at once are; memory for a few of them. */
+static void hands_out_one_by_one(sgm_model *model)
+{
+    enum { COUNT = 37 };
+    sgm_point points[COUNT];
+    sgm_prompt prompts[COUNT];
+    sgm_mask masks[COUNT];
+    sgm_session *session = open_session(model), *other = open_session(model);
+    if (!session || !other) return;
+    for (int i = 0; i < COUNT; i++) {
+        points[i] = (sgm_point){3 + 2 * i, 4 + 2 * i, 1};
+        prompts[i] = (sgm_prompt){.points = &points[i], .point_count = 1};
+    }
+    handed h = {.want = masks};
+    CHECK_OK(sgm_session_predict_many(session, prompts, COUNT, NULL, masks));
+    CHECK_OK(sgm_session_predict_each(other, prompts, COUNT, NULL, take_one, &h));
+    CHECK(h.count == COUNT && h.differ == 0);
+    CHECK(8 * other->masks.size < 2 * session->masks.size);
+    h = (handed){.want = masks, .last = 12};
+    CHECK_STATUS(sgm_session_predict_each(other, prompts, COUNT, NULL, take_one, &h), SGM_CANCELLED,
+                 "12 of 37");
+    CHECK(h.count == 12);
+    prompts[20].mask = other->low_res.data;
+    CHECK_STATUS(sgm_session_predict_each(other, prompts, COUNT, NULL, take_one, &h),
+                 SGM_INVALID_ARGUMENT, "prompt 21");
+    sgm_session_destroy(session);
+    sgm_session_destroy(other);
+}
+
+static size_t workspaces_of(const sgm_session *session)
+{
+    size_t sum = 0;
+    for (int i = 0; i < ENCODER_SIZES; i++)
+        if (session->encoders[i].program)
+            sum += sgm_plan_workspace_bytes(session->encoders[i].program->plan);
+    for (int i = 0; i < KEPT_DECODERS; i++)
+        if (session->decoders[i].program)
+            sum += sgm_plan_workspace_bytes(session->decoders[i].program->plan);
+    return sum;
+}
+
+/* Everything that a session works with stays within the limit, and it works. */
+static void keeps_to_the_limit(const char *path)
+{
+    sgm_model *model = load(path, "sam_vit", (sgm_context_options){0});
+    sgm_session *session = model ? open_session(model) : NULL;
+    if (!session) return;
+    size_t limit = workspaces_of(session) + 4096; /* the encoder's alone, but for the rounding */
+    sgm_model *tight = load(path, "sam_vit", (sgm_context_options){.memory_limit = limit});
+    sgm_session *small = tight ? open_session(tight) : NULL;
+    for (size_t count = 1; small && count <= 6; count++) {
+        sgm_point points[6];
+        sgm_mask want, got;
+        sgm_prompt prompt = {.points = points, .point_count = count};
+        for (int i = 0; i < 6; i++)
+            points[i] = (sgm_point){10 + 9 * i, 20 + 5 * i, 1};
+        if (count == 4) CHECK_OK(sgm_session_set_image(small, &picture));
+        CHECK_OK(sgm_session_predict(session, &prompt, NULL, &want));
+        CHECK_OK(sgm_session_predict(small, &prompt, NULL, &got));
+        CHECK(memcmp(want.data, got.data, (size_t)WIDTH * HEIGHT) == 0);
+        CHECK(workspaces_of(small) <= limit);
+    }
+    CHECK(workspaces_of(session) > limit);
+    sgm_session_destroy(small);
+    sgm_model_destroy(tight);
+    sgm_session_destroy(session);
+    sgm_model_destroy(model);
 }
 
 /* The last logits as a mask prompt, in place and as a copy. */
@@ -460,10 +544,12 @@ int main(int argc, char **argv)
         embeddings_travel(model, session);
         hashes_tell_inputs_apart(session);
         layouts_agree(session);
+        hands_out_one_by_one(model);
     }
     sgm_model_destroy(model); /* the session keeps it */
     sgm_session_destroy(session);
     obeys_the_context(path);
+    keeps_to_the_limit(path);
     threads_agree(path);
     refuses_damage(path, "image_encoder.neck.3.bias", false, 0, 0, "missing");
     refuses_damage(path, "image_encoder.neck.3.bias", true, SGM_STORED_F32, 255, "(255)");
