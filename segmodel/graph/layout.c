@@ -11,18 +11,18 @@ static size_t aligned(size_t size)
 
 static int larger_first(const void *a, const void *b)
 {
-    const sgm_interval *x = *(sgm_interval *const *)a, *y = *(sgm_interval *const *)b;
+    const sgm_lifetime *x = *(sgm_lifetime *const *)a, *y = *(sgm_lifetime *const *)b;
     if (x->size != y->size) return x->size < y->size ? 1 : -1;
     return x < y ? -1 : x > y; /* a fixed order, so that plans are reproducible */
 }
 
-static int meet_in_time(const sgm_interval *a, const sgm_interval *b)
+static int meet_in_time(const sgm_lifetime *a, const sgm_lifetime *b)
 {
     return a->first <= b->last && b->first <= a->last;
 }
 
 /* Inserts `piece` into `placed` (sorted by offset) at the lowest gap among those it meets. */
-static void place(sgm_interval **placed, int count, sgm_interval *piece)
+static void place(sgm_lifetime **placed, int count, sgm_lifetime *piece)
 {
     size_t at = 0;
     for (int i = 0; i < count; i++) {
@@ -38,11 +38,11 @@ static void place(sgm_interval **placed, int count, sgm_interval *piece)
     placed[i] = piece;
 }
 
-sgm_status sgm_layout(sgm_interval *pieces, int count, size_t *total)
+sgm_status sgm_layout(sgm_lifetime *pieces, int count, size_t *total)
 {
-    sgm_interval **order = malloc(2 * (size_t)(count ? count : 1) * sizeof *order);
+    sgm_lifetime **order = malloc(2 * (size_t)(count ? count : 1) * sizeof *order);
     if (!order) return sgm_fail(SGM_OUT_OF_MEMORY, "no memory to lay out %d values", count);
-    sgm_interval **placed = order + count;
+    sgm_lifetime **placed = order + count;
     for (int i = 0; i < count; i++)
         order[i] = &pieces[i];
     qsort(order, (size_t)count, sizeof *order, larger_first);

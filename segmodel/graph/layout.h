@@ -7,14 +7,14 @@
 #include "segmodel/segmodel.h"
 
 /* A piece of memory that is needed from time `first` to time `last`, both included. */
-typedef struct sgm_interval {
+typedef struct sgm_lifetime {
     size_t size; /* bytes; 0 is legal and gets offset 0 */
     int first, last;
     size_t offset; /* result, a multiple of 64 */
-} sgm_interval;
+} sgm_lifetime;
 
 /* Chooses offsets so that pieces needed at the same time do not overlap; *total is the size of the
  * block. Greedy, largest first, each at the lowest place where it fits. */
-sgm_status sgm_layout(sgm_interval *pieces, int count, size_t *total);
+sgm_status sgm_layout(sgm_lifetime *pieces, int count, size_t *total);
 
 #endif

@@ -182,27 +182,27 @@ static sgm_status bind_all(sgm_plan *plan)
 
 /* ------------------------------------------------------------------------------------- memory */
 
-static void use(sgm_interval *pieces, const sgm_operand *operand, int time)
+static void use(sgm_lifetime *pieces, const sgm_operand *operand, int time)
 {
     if (operand->place == SGM_PLACE_ARENA && pieces[operand->value].last < time)
         pieces[operand->value].last = time;
 }
 
 /* pieces[0..nodes) are values, then one scratch piece per step. */
-static void lifetimes(const sgm_plan *plan, sgm_interval *pieces)
+static void lifetimes(const sgm_plan *plan, sgm_lifetime *pieces)
 {
     for (int id = 0; id < plan->node_count; id++) {
         const sgm_node *node = sgm_graph_node(plan->graph, id);
         if (plan->needed[id] && node->op == SGM_OP_INPUT) /* stays: set once, run often */
-            pieces[id] = (sgm_interval){value_bytes(plan, node), -1, plan->step_count, 0};
+            pieces[id] = (sgm_lifetime){value_bytes(plan, node), -1, plan->step_count, 0};
     }
     for (int t = 0; t < plan->step_count; t++) {
         const sgm_planned *step = &plan->steps[t];
-        pieces[step->root->id] = (sgm_interval){value_bytes(plan, step->root), t, t, 0};
+        pieces[step->root->id] = (sgm_lifetime){value_bytes(plan, step->root), t, t, 0};
         for (int i = 0; i < step->node->input_count; i++)
             use(pieces, &step->in[i], t);
         use(pieces, &step->residual, t);
-        pieces[plan->node_count + t] = (sgm_interval){step->scratch_size, t, t, 0};
+        pieces[plan->node_count + t] = (sgm_lifetime){step->scratch_size, t, t, 0};
     }
     for (int i = 0; i < plan->output_count; i++)
         if (!plan->outputs[i]->constant)
@@ -212,7 +212,7 @@ static void lifetimes(const sgm_plan *plan, sgm_interval *pieces)
 static sgm_status lay_out(sgm_plan *plan)
 {
     int count = plan->node_count + plan->step_count;
-    sgm_interval *pieces = calloc((size_t)count + 1, sizeof *pieces);
+    sgm_lifetime *pieces = calloc((size_t)count + 1, sizeof *pieces);
     if (!pieces) return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for a plan");
     lifetimes(plan, pieces);
     sgm_status status = sgm_layout(pieces, count, &plan->arena);

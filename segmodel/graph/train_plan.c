@@ -265,44 +265,44 @@ static sgm_step resolve(sgm_train_plan *plan, const train_step *planned, bool ba
 
 /* ------------------------------------------------------------------------------------- memory */
 
-static void until(sgm_interval *piece, int time)
+static void until(sgm_lifetime *piece, int time)
 {
     if (time > piece->last) piece->last = time;
 }
 
 /* Pieces: value of node id at [id], its gradient at [n + id], scratch of step t at [2n + 2t] and
  * [2n + 2t + 1]. Time 0 .. steps - 1 is forward, steps is the loss, later is backward. */
-static void lifetimes(sgm_train_plan *plan, sgm_interval *pieces)
+static void lifetimes(sgm_train_plan *plan, sgm_lifetime *pieces)
 {
     int n = plan->node_count, end = 2 * plan->step_count + 1;
     for (int id = 0; id < n; id++) {
         const sgm_node *node = sgm_graph_node(plan->graph, id);
         size_t bytes = (size_t)sgm_shape_count(node->shape) * sizeof(float);
         if (plan->values[id].needed && node->op == SGM_OP_INPUT)
-            pieces[id] = (sgm_interval){bytes, -1, end, 0};
+            pieces[id] = (sgm_lifetime){bytes, -1, end, 0};
     }
     for (int t = 0; t < plan->step_count; t++) {
         train_step *step = &plan->steps[t];
         const sgm_node *node = step->node;
         size_t bytes = (size_t)sgm_shape_count(node->shape) * sizeof(float);
         int back = plan->values[node->id].backward_time;
-        pieces[node->id] = (sgm_interval){bytes, t, t, 0};
+        pieces[node->id] = (sgm_lifetime){bytes, t, t, 0};
         if (step->backward) {
-            pieces[n + node->id] = (sgm_interval){bytes, back, back, 0};
+            pieces[n + node->id] = (sgm_lifetime){bytes, back, back, 0};
             if (reads_output(node->op)) until(&pieces[node->id], back);
         }
         for (int i = 0; i < node->input_count; i++) {
             if (!node->in[i]) continue;
-            sgm_interval *piece = &pieces[sgm_base_of(node->in[i])->id];
+            sgm_lifetime *piece = &pieces[sgm_base_of(node->in[i])->id];
             until(piece, step->backward && reads_inputs(node->op) ? back : t);
         }
-        pieces[2 * n + 2 * t] = (sgm_interval){step->scratch, t, t, 0};
-        pieces[2 * n + 2 * t + 1] = (sgm_interval){step->back_scratch, back, back, 0};
+        pieces[2 * n + 2 * t] = (sgm_lifetime){step->scratch, t, t, 0};
+        pieces[2 * n + 2 * t + 1] = (sgm_lifetime){step->back_scratch, back, back, 0};
     }
 }
 
 /* A gradient lives from its first contribution (the latest consumer's backward step) on. */
-static void gradient_starts(sgm_train_plan *plan, sgm_interval *pieces)
+static void gradient_starts(sgm_train_plan *plan, sgm_lifetime *pieces)
 {
     int n = plan->node_count;
     for (int t = 0; t < plan->step_count; t++) {
@@ -310,14 +310,14 @@ static void gradient_starts(sgm_train_plan *plan, sgm_interval *pieces)
         int back = plan->values[step->node->id].backward_time;
         for (int i = 0; step->backward && i < step->node->input_count; i++) {
             if (!wanted_grad(plan, step->node, i)) continue;
-            sgm_interval *piece = &pieces[n + sgm_base_of(step->node->in[i])->id];
+            sgm_lifetime *piece = &pieces[n + sgm_base_of(step->node->in[i])->id];
             if (piece->size && back < piece->first) piece->first = back;
         }
     }
     if (plan->loss) pieces[n + plan->loss->id].first = plan->step_count;
 }
 
-static void keep_outputs(sgm_train_plan *plan, sgm_interval *pieces)
+static void keep_outputs(sgm_train_plan *plan, sgm_lifetime *pieces)
 {
     int end = 2 * plan->step_count + 1;
     for (int i = 0; i < plan->output_count; i++)
@@ -328,7 +328,7 @@ static void keep_outputs(sgm_train_plan *plan, sgm_interval *pieces)
 static sgm_status lay_out(sgm_train_plan *plan)
 {
     int n = plan->node_count, count = 2 * n + 2 * plan->step_count;
-    sgm_interval *pieces = calloc((size_t)count + 1, sizeof *pieces);
+    sgm_lifetime *pieces = calloc((size_t)count + 1, sizeof *pieces);
     if (!pieces) return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for a training plan");
     for (int t = 0; t < plan->step_count; t++) {
         sgm_step step = resolve(plan, &plan->steps[t], false);

@@ -85,7 +85,7 @@ double sgm_surface_dice(const uint8_t *a, const uint8_t *b, int width, int heigh
     return result;
 }
 
-static void score(examiner *e, sgm_answer answer, const uint8_t *mask)
+static void score(examiner *e, sgm_quality_answer answer, const uint8_t *mask)
 {
     const sgm_pack_item *item = e->item;
     e->row->dice[answer] = sgm_mask_dice(e->truth, mask, item->width * item->height);

@@ -2,15 +2,16 @@
  *
  * Of each data set's validation images (whole sets kept aside are marked) up to `objects` objects
  * are drawn: components of a class, a class in several pieces, a class with what lies inside it; in
- * sets of instances single instances. Each is asked for with one point (deepest inside), three points, its tight box, and
- * the box with one correction (deepest place of the larger error; previous logits as mask prompt
- * unless the model has a prompt prior), through the same zooming predictor that users get. Rivals answer the same prompts. */
+ * sets of instances single instances. Each is asked for with one point (deepest inside), three
+ * points, its tight box, and the box with one correction (deepest place of the larger error;
+ * previous logits as mask prompt unless the model has a prompt prior), through the same zooming
+ * predictor that users get. Rivals answer the same prompts. */
 #ifndef SEGMODEL_QUALITY_QUALITY_H
 #define SEGMODEL_QUALITY_QUALITY_H
 
 #include "train/pack.h"
 
-typedef enum sgm_answer {
+typedef enum sgm_quality_answer {
     SGM_ANSWER_POINT,
     SGM_ANSWER_POINTS,
     SGM_ANSWER_BOX,
@@ -21,7 +22,7 @@ typedef enum sgm_answer {
     SGM_ANSWER_GROWN_POINTS,
     SGM_ANSWER_GROWN_BOX,
     SGM_ANSWER_COUNT
-} sgm_answer;
+} sgm_quality_answer;
 
 typedef struct sgm_quality_row {
     int set, item;

@@ -1,5 +1,6 @@
 /* `segmodel bench volume`: a whole volume from .npy to .npy, timed, with its peak memory. On a GPU
  * some slices are first compared with FP32 on the CPU. */
+#include "bench_clicks.h"
 #include "bench_phantom.h"
 #include "bench_volume_check.h"
 #include "matrix_rate.h"
@@ -138,7 +139,7 @@ static sgm_status segment(volume_bench *b, sgm_model *model, const sgm_volume *v
     sgm_status status = sgm_npy_write(b->files[2], SGM_STORED_U8, 3, shape, result.objects[0].mask);
     if (status == SGM_OK) report(&result, loading, segmenting, now_seconds() - start);
     sgm_volume_result_clear(&result);
-    return status;
+    return status == SGM_OK ? bench_clicks(model, volume, &object, &b->options) : status;
 }
 
 /* The model is loaded before the check, which is not timed, and used after it. */
@@ -203,7 +204,8 @@ int bench_volume(int argc, char **argv)
     command_line command = {
         .usage = "segmodel bench volume MODEL VOLUME.npy LABELS.npy [--seed I,J,K,1]",
         .help = "Segments a volume (int16, uint8 or float32, axes k, j, i) and says how long it "
-                "took\nand how much memory.",
+                "took\nand how much memory; with seeds also what further clicks take on a live "
+                "volume.",
         .options = options,
         .positional = b.files,
         .positional_wanted = 3,

@@ -16,6 +16,7 @@ typedef struct request {
     const char *model, *variant, *image, *mask, *dump;
     sgm_context_options context;
     bool multimask;
+    const char *zoom;
     sgm_point *points;
     size_t point_count;
     sgm_box box;
@@ -123,6 +124,49 @@ static void print_result(const sgm_model_info *info, const sgm_context *context,
            pixels, mask->width, mask->height);
 }
 
+static sgm_status zoom_mode(const char *text, sgm_zoom_mode *mode)
+{
+    static const char *const names[] = {[SGM_ZOOM_AUTO] = "auto", "off", "on"};
+    for (int i = SGM_ZOOM_AUTO; i <= SGM_ZOOM_ON; i++) {
+        *mode = (sgm_zoom_mode)i;
+        if (!text || !strcmp(text, names[i])) return SGM_OK;
+    }
+    return sgm_fail(SGM_INVALID_ARGUMENT, "--zoom is auto, on or off, not '%s'", text);
+}
+
+/* What a crop gives: embedding and logits of the whole picture are not computed. */
+static sgm_status dump_mask(const request *r, const sgm_mask *mask)
+{
+    char png[4096];
+    int64_t size[2] = {mask->height, mask->width};
+    if (mkdir(r->dump, 0777) != 0 && errno != EEXIST)
+        return sgm_fail(SGM_UNWRITABLE, "%s: %s", r->dump, strerror(errno));
+    SGM_TRY(write_npy(r, "mask.npy", SGM_STORED_U8, 2, size, mask->data));
+    printf("--dump wrote the mask only: the model looks at crops; --zoom off shows it the whole "
+           "picture and writes its embedding and logits\n");
+    if (!image_file_has_png()) return SGM_OK;
+    snprintf(png, sizeof png, "%s/mask.png", r->dump);
+    return image_file_write_mask(png, mask->data, mask->width, mask->height);
+}
+
+static sgm_status predict_zoomed(const request *r, const sgm_context *context, sgm_model *model,
+                                 const sgm_image *image, const sgm_prompt *prompt,
+                                 const sgm_predict_options *options)
+{
+    sgm_model_info info;
+    sgm_picture *picture;
+    sgm_mask mask;
+    const sgm_picture_options how = {.size = sizeof how, .zoom = SGM_ZOOM_ON};
+    sgm_model_get_info(model, &info);
+    SGM_TRY(sgm_picture_create(model, &how, &picture));
+    sgm_status status = sgm_picture_set_image(picture, image);
+    if (status == SGM_OK) status = sgm_picture_predict(picture, prompt, options, NULL, &mask);
+    if (status == SGM_OK && r->dump) status = dump_mask(r, &mask);
+    if (status == SGM_OK) print_result(&info, context, &mask);
+    sgm_picture_destroy(picture);
+    return status;
+}
+
 /* A wrong prompt is found before the encoder has run for nothing. */
 static sgm_status check_prompt(const sgm_model *model, const sgm_image *image,
                                const sgm_prompt *prompt)
@@ -133,30 +177,44 @@ static sgm_status check_prompt(const sgm_model *model, const sgm_image *image,
     return sgm_prompt_check(config, &frame, prompt);
 }
 
-static sgm_status predict_on(const request *r, sgm_context *context, sgm_model *model,
-                             const sgm_image *image)
+static sgm_status predict_whole(const request *r, const sgm_context *context, sgm_model *model,
+                                const sgm_image *image, const sgm_prompt *prompt,
+                                const sgm_predict_options *options)
 {
     sgm_model_info info;
     sgm_session *session;
     sgm_mask mask;
+    sgm_model_get_info(model, &info);
+    SGM_TRY(sgm_session_create(model, &session));
+    sgm_status status = sgm_session_set_image(session, image);
+    if (status == SGM_OK) status = sgm_session_predict(session, prompt, options, &mask);
+    if (status == SGM_OK && r->dump) status = dump(r, session, &info, &mask);
+    if (status == SGM_OK) print_result(&info, context, &mask);
+    sgm_session_destroy(session);
+    return status;
+}
+
+static sgm_status predict_on(const request *r, sgm_context *context, sgm_model *model,
+                             const sgm_image *image)
+{
+    sgm_model_info info;
+    sgm_zoom_mode mode;
     float *low = NULL;
+    SGM_TRY(zoom_mode(r->zoom, &mode));
     sgm_model_get_info(model, &info);
     if (r->mask) SGM_TRY(read_mask(r->mask, &info, &low));
     sgm_prompt prompt = {.points = r->points,
                          .point_count = r->point_count,
                          .box = r->has_box ? &r->box : NULL,
                          .mask = low};
-    sgm_predict_options options = {.choice = r->multimask ? SGM_CHOOSE_MULTI : SGM_CHOOSE_AUTO,
+    sgm_predict_options options = {.size = sizeof options,
+                                   .choice = r->multimask ? SGM_CHOOSE_MULTI : SGM_CHOOSE_AUTO,
                                    .want_logits = 1};
     sgm_status status = check_prompt(model, image, &prompt);
-    if (status == SGM_OK) status = sgm_session_create(model, &session);
-    if (status == SGM_OK) {
-        status = sgm_session_set_image(session, image);
-        if (status == SGM_OK) status = sgm_session_predict(session, &prompt, &options, &mask);
-        if (status == SGM_OK && r->dump) status = dump(r, session, &info, &mask);
-        if (status == SGM_OK) print_result(&info, context, &mask);
-        sgm_session_destroy(session);
-    }
+    if (status == SGM_OK)
+        status = sgm_zoom_applies(model, mode)
+                     ? predict_zoomed(r, context, model, image, &prompt, &options)
+                     : predict_whole(r, context, model, image, &prompt, &options);
     free(low);
     return status;
 }
@@ -188,16 +246,19 @@ int verb_predict(int argc, char **argv)
         {"--box", OPTION_VISIT, &r, set_box, "x0,y0,x1,y1", "a box in pixels"},
         {"--mask", OPTION_TEXT, &r.mask, NULL, "FILE", "low-res logits (.npy) as a prompt"},
         {"--multimask", OPTION_FLAG, &r.multimask, NULL, NULL, "best of masks 1 to 3, always"},
+        {"--zoom", OPTION_TEXT, &r.zoom, NULL, "auto|on|off",
+         "look at crops around the prompt (auto: where the model was trained on crops)"},
         {"--precision", OPTION_PRECISION, &r.context.precision, NULL, "auto|fp32|bf16", ""},
         {"--device", OPTION_DEVICE, &r.context.device, NULL, "auto|cpu|cuda", ""},
         {"--threads", OPTION_INT, &r.context.threads, NULL, "N", "0: one per core"},
         {"--dump", OPTION_TEXT, &r.dump, NULL, "DIR",
-         "writes embedding, low_res_logits, iou, mask (.npy) and mask.png"},
+         "writes embedding, low_res_logits, iou (without zoom), mask (.npy) and mask.png"},
         {0}};
     command_line line = {
         .usage = "segmodel predict --model FILE --image FILE --point x,y,1 [...] [--dump DIR]",
         .help = "Segments one object of one image. Points, a box and a mask may be combined.\n"
-                "One point alone gives the best of three masks, anything else the single mask.",
+                "One point alone gives the best of three masks, anything else the single mask.\n"
+                "The mask is that of PromptSeg on the same picture.",
         .options = options};
     sgm_status status = parse_options(argc, argv, &line, &helped);
     if (status == SGM_OK && !helped && (!r.model || !r.image))

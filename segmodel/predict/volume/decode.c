@@ -65,7 +65,8 @@ sgm_status sgm_answer_prompted(sgm_desk *desk, sgm_stack *stack, const sgm_step 
                              .image = &stack->picture,
                              .points = step->own.points,
                              .point_count = step->own.point_count,
-                             .tight_box = SGM_TIGHT_BOX_OFF};
+                             .tight_box =
+                                 stack->plane.slices == 1 ? SGM_TIGHT_BOX_AUTO : SGM_TIGHT_BOX_OFF};
     if (step->own.has_roi) ask_with_roi(desk, step, &question);
     if (step->initial) ask_with_mask(desk, stack, step->initial, &question, &box);
     SGM_TRY(sgm_look_at(&desk->looker, &question, &look));

@@ -46,10 +46,10 @@ static void test_errors_stick(void)
 
 static void test_layout(void)
 {
-    sgm_interval p[40];
+    sgm_lifetime p[40];
     size_t total = 0;
     for (int i = 0; i < 40; i++)
-        p[i] = (sgm_interval){(size_t)(i * 37 % 11) * 50, i % 13, i % 13 + i % 5, 0};
+        p[i] = (sgm_lifetime){(size_t)(i * 37 % 11) * 50, i % 13, i % 13 + i % 5, 0};
     CHECK_OK(sgm_layout(p, 40, &total));
     for (int i = 0; i < 40; i++) {
         CHECK(p[i].offset % 64 == 0 && p[i].offset + p[i].size <= total);

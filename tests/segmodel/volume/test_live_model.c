@@ -1,0 +1,266 @@
+/* test_live_model MODEL: live volumes and pictures with the bundled model. */
+#include "check.h"
+#include "phantom.h"
+
+#include "segmodel/volume.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { SIDE = 120, SLICES = 14, COUNT = SIDE * SIDE * SLICES };
+
+/* A bright body that leans and grows, a ring around another, on a shaded ground. */
+static double scene(const double mm[3])
+{
+    double x = mm[0], y = mm[1], z = mm[2];
+    if (hypot(x + 14 - z / 2, y + 8) < 13 + z / 4) return 190;
+    double r = hypot(x - 22, y - 16);
+    if (r < 15 && r > 6) return 130;
+    return 50 + x / 8 + ((int)(x * 5 + 900) ^ (int)(y * 3 + 900)) % 7;
+}
+
+static phantom make_scene(void)
+{
+    const int64_t extent[3] = {SIDE, SIDE, SLICES};
+    const double spacing[3] = {1, 1, 3};
+    const int order[3] = {0, 1, 2};
+    phantom p;
+    phantom_make(&p, scene, extent, spacing, order, 0);
+    return p;
+}
+
+static sgm_seed seed_at(const phantom *p, double x, double y, double z, int label)
+{
+    sgm_seed seed = {.label = label};
+    phantom_index(p, (const double[3]){x, y, z}, seed.index);
+    return seed;
+}
+
+/* ------------------------------------------------------------------------------- the same answer
+ */
+
+static sgm_embedding_store store; /* so that a run from nothing need not encode again */
+
+static void check_same(sgm_model *model, sgm_live_volume *live, const phantom *p,
+                       const sgm_object *object)
+{
+    sgm_volume_options options = sgm_volume_options_init();
+    sgm_volume_result want;
+    sgm_live_result got = sgm_live_result_init();
+    uint8_t *mask = calloc(COUNT, 1);
+    options.store = store;
+    CHECK_OK(sgm_volume_predict(model, &p->volume, object, 1, &options, NULL, &want));
+    CHECK_OK(sgm_live_volume_predict(live, 1, object, NULL, &got));
+    CHECK_OK(sgm_live_volume_paint(live, 1, mask, SGM_VOXEL_U8, 1));
+    if (want.object_count == 1) {
+        CHECK(memcmp(mask, want.objects[0].mask, COUNT) == 0);
+        CHECK(got.voxels == want.objects[0].voxels && got.quality == want.objects[0].quality);
+    }
+    free(mask);
+    sgm_volume_result_clear(&want);
+}
+
+/* Clicks, undo, redo, other clicks: what a run from nothing gives. */
+static void check_conversation(sgm_model *model, const phantom *p)
+{
+    sgm_live_volume *live = NULL;
+    sgm_volume_options options = sgm_volume_options_init();
+    const sgm_seed seeds[] = {seed_at(p, -14, -8, 1, 1), seed_at(p, -8, -4, 1, 1),
+                              seed_at(p, -30, -10, 8, 0), seed_at(p, -14, -12, -9, 1)};
+    static const size_t counts[] = {1, 2, 3, 2, 4, 1, 3};
+    options.store = store;
+    CHECK_OK(sgm_live_volume_create(model, &p->volume, &options, &live));
+    for (size_t n = 0; n < sizeof counts / sizeof *counts; n++) {
+        sgm_object object = {.name = "body", .seeds = seeds, .seed_count = counts[n]};
+        check_same(model, live, p, &object);
+    }
+    sgm_live_volume_destroy(live);
+}
+
+/* --------------------------------------------------------------------------------------- pictures
+ */
+
+/* A picture answers as a volume of this one slice does: seeds are its points, a ROI its box. */
+static void check_picture(sgm_model *model, const phantom *p)
+{
+    const uint8_t *pixels = p->voxels + (size_t)SIDE * SIDE * 7;
+    const sgm_volume slice = {.data = pixels,
+                              .type = SGM_VOXEL_U8,
+                              .channels = 1,
+                              .size = {SIDE, SIDE, 1},
+                              .matrix = {{1, 0, 0, 0}, {0, 1, 0, 0}, {0, 0, 1, 0}}};
+    const sgm_image image = {.data = pixels, .width = SIDE, .height = SIDE, .channels = 1};
+    const sgm_seed seeds[2] = {{{44, 50, 0}, 1}, {{62, 50, 0}, 0}};
+    const sgm_point points[2] = {{44, 50, 1}, {62, 50, 0}};
+    const sgm_roi roi = {{46, 52, 0}, {{14, 0, 0}, {0, 15, 0}, {0, 0, 0.4}}};
+    const sgm_box box = {32, 37, 60, 67};
+    for (int n = 1; n < 4; n++) { /* a point, two, a box */
+        sgm_object object = {.seeds = seeds, .seed_count = n < 3 ? (size_t)n : 0};
+        sgm_prompt prompt = {.points = points, .point_count = n < 3 ? (size_t)n : 0};
+        sgm_picture *picture = NULL;
+        sgm_volume_result want;
+        sgm_mask got = {0};
+        if (n == 3) {
+            object.rois = &roi;
+            object.roi_count = 1;
+            prompt.box = &box;
+        }
+        CHECK_OK(sgm_volume_predict(model, &slice, &object, 1, NULL, NULL, &want));
+        CHECK_OK(sgm_picture_create(model, NULL, &picture));
+        CHECK_OK(sgm_picture_set_image(picture, &image));
+        CHECK_OK(sgm_picture_predict(picture, &prompt, NULL, NULL, &got));
+        if (want.object_count == 1 && got.data) {
+            CHECK(want.objects[0].voxels > 50);
+            CHECK(memcmp(got.data, want.objects[0].mask, (size_t)SIDE * SIDE) == 0);
+        }
+        sgm_picture_destroy(picture);
+        sgm_volume_result_clear(&want);
+    }
+}
+
+/* ------------------------------------------------------------------------------------ the numbers
+ */
+
+/* With everything encoded: a preview of a further click is what the slice takes; undo is free. */
+static void check_counts(sgm_model *model, const phantom *p)
+{
+    sgm_live_volume *live = NULL;
+    sgm_volume_options options = sgm_volume_options_init();
+    const sgm_seed seeds[2] = {seed_at(p, -14, -8, 1, 1), seed_at(p, -14, -8, 7, 0)};
+    sgm_object object = {.seeds = seeds, .seed_count = 1};
+    sgm_live_result first = sgm_live_result_init(), next = first, undone = first;
+    options.store = store;
+    CHECK_OK(sgm_live_volume_create(model, &p->volume, &options, &live));
+    CHECK_OK(sgm_live_volume_predict(live, 1, &object, NULL, &first));
+    object.seed_count = 2;
+    CHECK_OK(sgm_live_volume_predict(live, 1, &object, NULL, &next));
+    CHECK(next.reused > 0 && next.decoded < first.decoded);
+    object.seed_count = 1;
+    CHECK_OK(sgm_live_volume_predict(live, 1, &object, NULL, &undone));
+    CHECK(undone.decoded == 0 && undone.encoded == 0 && undone.cached == 0);
+    CHECK(undone.voxels == first.voxels);
+    sgm_live_volume_destroy(live);
+}
+
+/* Processor time of the calling thread: what else the machine does is none of the test's business.
+ */
+static double thread_seconds(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+typedef struct watch {
+    double last, longest;
+    long polls, stop_at;
+} watch;
+
+static int note_poll(void *user)
+{
+    watch *w = user;
+    double now = thread_seconds();
+    if (w->last > 0 && now - w->last > w->longest) w->longest = now - w->last;
+    w->last = now;
+    return w->stop_at && ++w->polls >= w->stop_at;
+}
+
+/* The user is never deaf to a cancel for more than 20 ms of work, and it ends the call at once. */
+static void check_cancel(sgm_model *model, const phantom *p)
+{
+    sgm_live_volume *live = NULL;
+    const sgm_seed seed = seed_at(p, -14, -8, 1, 1);
+    const sgm_object object = {.seeds = &seed, .seed_count = 1};
+    sgm_call call = sgm_call_init();
+    watch w = {0};
+    call.cancel = note_poll;
+    call.cancel_user = &w;
+    CHECK_OK(sgm_live_volume_create(model, &p->volume, NULL, &live));
+    CHECK_OK(sgm_live_volume_predict(live, 1, &object, &call, NULL)); /* plans are made here */
+    sgm_live_volume_destroy(live);
+    CHECK_OK(sgm_live_volume_create(model, &p->volume, NULL, &live));
+    w = (watch){0};
+    CHECK_OK(sgm_live_volume_predict(live, 1, &object, &call, NULL));
+    printf("longest without a look at cancel: %.1f ms\n", 1000 * w.longest);
+    CHECK(w.longest > 0 && w.longest < 0.02);
+    w = (watch){.stop_at = 4};
+    CHECK_STATUS(sgm_live_volume_predict(live, 2, &object, &call, NULL), SGM_CANCELLED, "");
+    sgm_live_volume_remove(live, 1);
+    w = (watch){.stop_at = 3};
+    CHECK_STATUS(sgm_live_volume_ahead(live, (const double[3]){10, 90, 3}, &call), SGM_CANCELLED,
+                 "");
+    CHECK(thread_seconds() - w.last < 0.02);
+    sgm_live_volume_destroy(live);
+}
+
+/* ------------------------------------------------------------------------------- two live threads
+ */
+
+typedef struct listener {
+    sgm_model *model;
+    const phantom *scene;
+    double x;
+    int64_t voxels;
+} listener;
+
+static void *listen(void *user)
+{
+    listener *l = user;
+    sgm_live_volume *live = NULL;
+    sgm_volume_options options = sgm_volume_options_init();
+    sgm_live_result result = sgm_live_result_init();
+    options.store = store;
+    options.max_slices = 3;
+    sgm_seed seeds[2] = {seed_at(l->scene, l->x, -8, 1, 1), seed_at(l->scene, l->x, -4, 4, 1)};
+    sgm_object object = {.seeds = seeds, .seed_count = 1};
+    if (sgm_live_volume_create(l->model, &l->scene->volume, &options, &live) != SGM_OK) return NULL;
+    for (int n = 0; n < 3; n++) {
+        object.seed_count = 1 + (size_t)n % 2;
+        if (sgm_live_volume_predict(live, n, &object, NULL, &result) == SGM_OK)
+            l->voxels += result.voxels;
+    }
+    sgm_live_volume_destroy(live);
+    return NULL;
+}
+
+/* Two volumes on two threads share the model, its threads and a store. */
+static void check_threads(sgm_model *model, const phantom *p)
+{
+    listener alone = {model, p, -14, 0}, both[2] = {{model, p, -14, 0}, {model, p, -14, 0}};
+    pthread_t threads[2];
+    for (int n = 0; n < 2; n++)
+        CHECK(pthread_create(&threads[n], NULL, listen, &both[n]) == 0);
+    for (int n = 0; n < 2; n++)
+        pthread_join(threads[n], NULL);
+    listen(&alone);
+    CHECK(alone.voxels > 0 && both[0].voxels == alone.voxels && both[1].voxels == alone.voxels);
+}
+
+int main(int argc, char **argv)
+{
+    sgm_context *context = NULL;
+    sgm_model *model = NULL;
+    char folder[] = "test_live_model.XXXXXX", command[64];
+    if (argc != 2) return 2;
+    phantom p = make_scene();
+    sgm_context_options options = {.size = sizeof options, .device = SGM_DEVICE_CPU, .threads = 2};
+    CHECK(mkdtemp(folder) != NULL);
+    CHECK_OK(sgm_store_open(folder, 0, &store));
+    CHECK_OK(sgm_context_create(&options, &context));
+    if (CHECK_OK(sgm_model_load(context, argv[1], NULL, &model))) {
+        check_threads(model, &p);
+        check_conversation(model, &p);
+        check_counts(model, &p);
+        check_picture(model, &p);
+        check_cancel(model, &p);
+    }
+    sgm_model_destroy(model);
+    sgm_context_destroy(context);
+    sgm_store_close(&store);
+    phantom_clear(&p);
+    snprintf(command, sizeof command, "rm -r %s", folder);
+    CHECK(system(command) == 0);
+    return check_report();
+}
