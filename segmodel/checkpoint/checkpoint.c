@@ -103,6 +103,8 @@ void sgm_checkpoint_close(sgm_checkpoint *c)
     free(c->by_name);
     sgm_parse_arena_free(&c->arena);
     sgm_mapped_file_close(&c->file);
+    for (int i = 0; i < 2; i++)
+        sgm_checkpoint_close(c->layers[i]);
     free(c);
 }
 

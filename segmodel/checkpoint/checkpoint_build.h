@@ -24,6 +24,7 @@ struct sgm_checkpoint {
     sgm_metadata_entry *metadata; /* sorted by key once open */
     size_t metadata_count, metadata_capacity;
     const sgm_stored_tensor **by_name;
+    sgm_checkpoint *layers[2]; /* of a stack: overlay and base, whose tensors these are */
 };
 
 /* Each fills tensors, metadata and format from bytes; messages do not name the file, the caller

@@ -30,6 +30,15 @@ typedef struct sgm_feature {
     int64_t rows, columns, channels;
 } sgm_feature;
 
+/* A family whose own file lies on another network's: it holds what was trained alone. */
+typedef struct sgm_overlay {
+    const char *mark; /* a tensor of such a file, by the name it has there */
+    const char *base; /* what must lie beneath it, in words */
+    const char *wide; /* not NULL: a tensor of such a file that is as wide as the base's tokens */
+    int wide_axis;
+    const char *names; /* prefixes of names that are changed, "from=to,from=to"; NULL: none */
+} sgm_overlay;
+
 struct sgm_family {
     const char *name;            /* first word of an architecture's text */
     const sgm_variant *variants; /* {NULL} at the end */
@@ -38,9 +47,10 @@ struct sgm_family {
      * list of families is asked from its end. detect: the variant, which may set an assumption, a
      * sentence about what was taken for granted; NULL: the only variant. adopt: numbers that follow
      * from the tensors' shapes; may be NULL. */
-    const char *mark;
+    const char *mark, *other_mark; /* the latter where two layouts of files exist; may be NULL */
     const char *(*detect)(const sgm_checkpoint *file, char assumption[256]);
     void (*adopt)(const sgm_checkpoint *file, sgm_model_config *config);
+    const sgm_overlay *overlay; /* NULL: its files are whole */
     /* What official files carry and the network does not use: patterns with '*', separated by
      * commas; NULL: nothing. */
     const char *unused;
@@ -64,6 +74,9 @@ struct sgm_family {
      * `zero`: patterns of new tensors that begin as zero, so that a fresh network is the one it was
      * made from; NULL: none. */
     const char *trained, *zero;
+    /* Tensors whose size the family changes, and which its loader therefore makes anew; NULL: none.
+     */
+    const char *remade;
 };
 
 /* All rows, NULL at the end: the list is family_list.h. */

@@ -10,7 +10,20 @@
 
 /* What the transformer passes from layer to layer. The image side may have batch 1 as long as it is
  * the same for all prompts: it is then projected once. */
+/* How the layers of the transformer differ between SAM's code and EfficientSAM's (which
+ * Medical-SAM-Adapter took over in 2025). */
+typedef struct layer_style {
+    bool efficient; /* a shortcut around the first layer's self-attention too, and positions that
+                       join the stream instead of being added to queries and keys alone */
+    const char *mlp_in, *mlp_out;
+} layer_style;
+
+static const layer_style sam_style = {.mlp_in = "mlp.lin1", .mlp_out = "mlp.lin2"};
+static const layer_style efficient_style = {
+    .efficient = true, .mlp_in = "mlp.layers.0.0", .mlp_out = "mlp.fc"};
+
 typedef struct two_way {
+    const layer_style *style;
     sgm_node *queries;  /* [B, T, dim]: output tokens and prompt tokens */
     sgm_node *keys;     /* [B | 1, grid * grid, dim]: image tokens */
     sgm_node *query_pe; /* [B, T, dim]: the tokens as they came in */
@@ -41,17 +54,19 @@ static sgm_node *project_image(const sgm_net *net, const two_way *t, const char 
     return sgm_add(g, sgm_linear(g, t->keys, weight, NULL), places);
 }
 
-/* The first layer has neither positions nor a shortcut here, as the official code has it. */
+/* SAM's first layer has neither positions nor a shortcut here, as the official code has it. */
 static void self_attention(const sgm_net *net, two_way *t, int layer, const char *prefix)
 {
     char p[96];
     snprintf(p, sizeof p, "%s.self_attn", prefix);
+    bool joins = t->style->efficient;
     sgm_node *placed = layer ? sgm_add(net->graph, t->queries, t->query_pe) : t->queries;
+    if (joins) t->queries = placed;
     sgm_node *q = sgm_net_linear(net, placed, t->dim, "%s.q_proj", p);
     sgm_node *k = sgm_net_linear(net, placed, t->dim, "%s.k_proj", p);
     sgm_node *v = sgm_net_linear(net, t->queries, t->dim, "%s.v_proj", p);
     sgm_node *x = attend(net, t, q, k, v, p);
-    t->queries = layer ? sgm_add(net->graph, t->queries, x) : x;
+    t->queries = layer || joins ? sgm_add(net->graph, t->queries, x) : x;
     t->queries = sgm_net_norm(net, t->queries, DECODER_EPS, "%s.norm1", prefix);
 }
 
@@ -68,9 +83,9 @@ static void tokens_to_image(const sgm_net *net, two_way *t, const char *prefix, 
 
 static void token_mlp(const sgm_net *net, two_way *t, const char *prefix)
 {
-    sgm_node *x = sgm_net_linear(net, t->queries, t->mlp_dim, "%s.mlp.lin1", prefix);
+    sgm_node *x = sgm_net_linear(net, t->queries, t->mlp_dim, "%s.%s", prefix, t->style->mlp_in);
     x = sgm_act_node(net->graph, x, SGM_ACT_RELU);
-    x = sgm_net_linear(net, x, t->dim, "%s.mlp.lin2", prefix);
+    x = sgm_net_linear(net, x, t->dim, "%s.%s", prefix, t->style->mlp_out);
     t->queries =
         sgm_net_norm(net, sgm_add(net->graph, t->queries, x), DECODER_EPS, "%s.norm3", prefix);
 }
@@ -182,16 +197,19 @@ static sgm_node *image_tokens(const sgm_net *net, const sgm_model_config *config
     return sgm_reshape(net->graph, x, SGM_SHAPE(x->shape.dim[0], places, config->decoder.dim));
 }
 
-sgm_decoder_output sgm_sam_decode(const sgm_net *root, const sgm_model_config *config,
-                                  const sgm_features *features, const sgm_prompt_embedding *prompt,
-                                  int64_t batch)
+static sgm_decoder_output decode(const sgm_net *root, const sgm_model_config *config,
+                                 const layer_style *style, const sgm_features *features,
+                                 const sgm_prompt_embedding *prompt, int64_t batch)
 {
     const sgm_decoder_config *decoder = &config->decoder;
     sgm_net scope = sgm_net_scope(root, "mask_decoder"), *net = &scope;
     sgm_graph *g = net->graph;
     int64_t places = (int64_t)config->grid * config->grid, side = 4 * config->grid;
-    two_way t = {
-        .dim = decoder->dim, .heads = decoder->heads, .mlp_dim = decoder->mlp_dim, .batch = batch};
+    two_way t = {.style = style,
+                 .dim = decoder->dim,
+                 .heads = decoder->heads,
+                 .mlp_dim = decoder->mlp_dim,
+                 .batch = batch};
     t.queries = t.query_pe = all_tokens(net, decoder, prompt->sparse, batch);
     t.keys = image_tokens(net, config, features->node[0], prompt->dense);
     t.key_pe = sgm_reshape(g, prompt->position, SGM_SHAPE(1, places, decoder->dim));
@@ -206,6 +224,20 @@ sgm_decoder_output sgm_sam_decode(const sgm_net *root, const sgm_model_config *c
         .iou = sgm_net_mlp(net, token(net, t.queries, 0), decoder->dim, decoder->mask_tokens, 3,
                            "iou_prediction_head")};
     return out;
+}
+
+sgm_decoder_output sgm_sam_decode(const sgm_net *root, const sgm_model_config *config,
+                                  const sgm_features *features, const sgm_prompt_embedding *prompt,
+                                  int64_t batch)
+{
+    return decode(root, config, &sam_style, features, prompt, batch);
+}
+
+sgm_decoder_output sgm_efficient_decode(const sgm_net *root, const sgm_model_config *config,
+                                        const sgm_features *features,
+                                        const sgm_prompt_embedding *prompt, int64_t batch)
+{
+    return decode(root, config, &efficient_style, features, prompt, batch);
 }
 
 /* ------------------------------------------------------------------------------------- numbers */

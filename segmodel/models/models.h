@@ -71,6 +71,11 @@ sgm_decoder_output sgm_sam_decode(const sgm_net *net, const sgm_model_config *co
                                   const sgm_features *features, const sgm_prompt_embedding *prompt,
                                   int64_t batch);
 
+/* The same with EfficientSAM's transformer. */
+sgm_decoder_output sgm_efficient_decode(const sgm_net *net, const sgm_model_config *config,
+                                        const sgm_features *features,
+                                        const sgm_prompt_embedding *prompt, int64_t batch);
+
 /* mask_tokens as the file has them. */
 void sgm_sam_decoder_adopt(const sgm_checkpoint *file, sgm_decoder_config *decoder);
 /* SGM_BAD_MODEL names a number of config->decoder that cannot be. */

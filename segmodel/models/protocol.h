@@ -19,16 +19,18 @@ typedef enum sgm_resampling {
 
 /* What grey levels become. */
 typedef enum sgm_levels {
-    SGM_LEVELS_IMAGENET, /* (v - mean) / deviation per channel */
-    SGM_LEVELS_UNIT,     /* v / 255 */
-    SGM_LEVELS_RANGE     /* (v - least) / (most - least) of the resized picture */
+    SGM_LEVELS_IMAGENET,      /* (v - mean) / deviation per channel */
+    SGM_LEVELS_UNIT_IMAGENET, /* (v / 255 - mean) / deviation, the same two for 0..255: a quirk of
+                                 Medical-SAM-Adapter */
+    SGM_LEVELS_UNIT,          /* v / 255 */
+    SGM_LEVELS_RANGE          /* (v - least) / (most - least) of the resized picture */
 } sgm_levels;
 
 /* Which of the decoder's masks is meant. */
 typedef enum sgm_answer_rule {
     SGM_ANSWER_SAM,   /* one point and nothing else: the best rated of 1 ..; otherwise 0 */
     SGM_ANSWER_FIRST, /* mask 0 */
-    SGM_ANSWER_CLASS  /* the mask of the class that is asked for */
+    SGM_ANSWER_CLASS  /* where the class that is asked for is the largest of all masks */
 } sgm_answer_rule;
 
 /* How a walk from slice to slice asks about the next slice, given the mask of the last one: what

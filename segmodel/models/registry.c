@@ -1,5 +1,6 @@
 #include "models/registry.h"
 
+#include "checkpoint/stack.h"
 #include "models/family.h"
 
 #include <ctype.h>
@@ -87,6 +88,21 @@ static sgm_status named(const sgm_checkpoint *file, const char *name, sgm_model_
     return status ? sgm_fail_in(status, sgm_checkpoint_path(file)) : SGM_OK;
 }
 
+sgm_status sgm_registry_fresh(const sgm_checkpoint *file, const char *name,
+                              sgm_model_config *config)
+{
+    sgm_model_config plain;
+    if (!sgm_variant_config(name, &plain)) return unknown_variant(name);
+    SGM_TRY(named(file, name, config));
+    if (plain.vit.embed_dim != config->vit.embed_dim) return SGM_OK; /* not of an official size */
+    config->image_size = plain.image_size;
+    config->vit.pos_side = plain.vit.pos_side;
+    config->vit.rel_global = plain.vit.rel_global;
+    config->decoder.mask_tokens = plain.decoder.mask_tokens;
+    config->classes = plain.classes;
+    return sgm_config_check(config);
+}
+
 static sgm_status by_metadata(const sgm_checkpoint *file, sgm_model_config *config)
 {
     const char *variant = sgm_checkpoint_metadata(file, SGM_METADATA_VARIANT);
@@ -98,12 +114,18 @@ static sgm_status by_metadata(const sgm_checkpoint *file, sgm_model_config *conf
     return SGM_OK;
 }
 
+static bool has_mark(const sgm_checkpoint *file, const sgm_family *family)
+{
+    return sgm_checkpoint_find(file, family->mark) ||
+           (family->other_mark && sgm_checkpoint_find(file, family->other_mark));
+}
+
 /* The last family of the list whose mark is among the tensors. */
 static const sgm_family *family_of(const sgm_checkpoint *file)
 {
     const sgm_family *found = NULL;
     for (int i = 0; sgm_families[i]; i++)
-        if (sgm_checkpoint_find(file, sgm_families[i]->mark)) found = sgm_families[i];
+        if (has_mark(file, sgm_families[i])) found = sgm_families[i];
     return found;
 }
 
@@ -118,6 +140,71 @@ static sgm_status of_no_family(const sgm_checkpoint *file)
                     "%s: not a checkpoint of a known network: none of these is among its %zu "
                     "tensors: %s",
                     sgm_checkpoint_path(file), sgm_checkpoint_count(file), marks);
+}
+
+/* -------------------------------------------------------------------------------------- stacks */
+
+#define BENEATH "image_encoder.patch_embed.proj.weight"
+
+/* The family whose overlay this file is; NULL for a whole network. */
+static const sgm_family *overlay_of(const sgm_checkpoint *file)
+{
+    if (sgm_checkpoint_find(file, BENEATH)) return NULL;
+    for (int i = 0; sgm_families[i]; i++) {
+        const sgm_overlay *overlay = sgm_families[i]->overlay;
+        if (overlay && sgm_checkpoint_find(file, overlay->mark)) return sgm_families[i];
+    }
+    return NULL;
+}
+
+/* Whether the base is what the overlay was made on. */
+static sgm_status check_base(const sgm_checkpoint *base, const sgm_checkpoint *file,
+                             const sgm_overlay *overlay)
+{
+    int found = sgm_tensor_dimension(base, BENEATH, 0);
+    int wanted = overlay->wide ? sgm_tensor_dimension(file, overlay->wide, overlay->wide_axis) : 0;
+    if (!found)
+        return sgm_fail(SGM_BAD_MODEL, "%s: no base for %s: it has no tensor " BENEATH,
+                        sgm_checkpoint_path(base), sgm_checkpoint_path(file));
+    if (!wanted || wanted == found) return SGM_OK;
+    return sgm_fail(SGM_BAD_MODEL,
+                    "%s: of another size than the base of %s: %d channels, not %d; it lies on %s",
+                    sgm_checkpoint_path(base), sgm_checkpoint_path(file), found, wanted,
+                    overlay->base);
+}
+
+static sgm_status lay(const char *base, const sgm_family *family, sgm_checkpoint *file,
+                      sgm_checkpoint **out)
+{
+    sgm_checkpoint *beneath;
+    sgm_status status = sgm_checkpoint_open(base, &beneath);
+    if (status == SGM_OK) {
+        status = check_base(beneath, file, family->overlay);
+        if (status == SGM_OK)
+            return sgm_checkpoint_stack(beneath, file, family->overlay->names, out);
+        sgm_checkpoint_close(beneath);
+    }
+    sgm_checkpoint_close(file);
+    return status;
+}
+
+sgm_status sgm_registry_open(const char *path, const char *base, sgm_checkpoint **out)
+{
+    sgm_checkpoint *file;
+    *out = NULL;
+    SGM_TRY(sgm_checkpoint_open(path, &file));
+    const sgm_family *family = overlay_of(file);
+    if (base && family) return lay(base, family, file, out);
+    if (!base && !family) {
+        *out = file;
+        return SGM_OK;
+    }
+    sgm_checkpoint_close(file);
+    if (base) return sgm_fail(SGM_BAD_MODEL, "%s: a whole network, which lies on no base", path);
+    return sgm_fail(SGM_BAD_MODEL,
+                    "%s: holds only what was trained of %s; it lies on %s: give that file as the "
+                    "base (--base), or join both by segmodel convert --base",
+                    path, family->name, family->overlay->base);
 }
 
 sgm_status sgm_registry_detect(const sgm_checkpoint *file, const char *variant,

@@ -9,6 +9,11 @@
 #define SGM_METADATA_VARIANT "variant"
 #define SGM_METADATA_ARCHITECTURE "architecture"
 
+/* Opens the checkpoint of a network: a whole one (base NULL), or one that holds only what was
+ * trained, on the file it was made from. SGM_BAD_MODEL says that a base is missing, is too much, or
+ * is of another size. */
+sgm_status sgm_registry_open(const char *path, const char *base, sgm_checkpoint **out);
+
 /* Names and one-line descriptions of the table, in order; NULL past the end. */
 const char *sgm_variant_name(int index);
 const char *sgm_variant_description(int index);
@@ -22,6 +27,12 @@ bool sgm_variant_config(const char *name, sgm_model_config *config);
  * SGM_BAD_MODEL names the file and what is missing or unknown. */
 sgm_status sgm_registry_detect(const sgm_checkpoint *checkpoint, const char *variant,
                                sgm_model_config *config, char assumption[256]);
+
+/* The numbers of a named network that is to be made out of this file (warm_start.h): sizes that any
+ * network takes over (channels, depth) are the file's, lengths of tables are those of the variant.
+ */
+sgm_status sgm_registry_fresh(const sgm_checkpoint *checkpoint, const char *variant,
+                              sgm_model_config *config);
 
 /* ------------------------------------------------------------------------- for families' rows */
 

@@ -13,35 +13,51 @@ bool sgm_vit_is_global(const sgm_vit_config *vit, int block)
 
 /* rel_pos as stored[length, head_dim], linearly resized to 2 * side - 1 rows when it was trained
  * for another side. */
-static sgm_node *rel_pos(const sgm_net *net, const sgm_vit_config *vit, int block, char axis,
-                         int64_t side)
+static sgm_node *rel_pos(const sgm_net *net, const sgm_vit_config *vit, int block, const char *name,
+                         char axis, int64_t side)
 {
     int64_t stored = sgm_vit_is_global(vit, block) ? vit->rel_global : vit->rel_window;
     int64_t wanted = 2 * side - 1, head_dim = vit->embed_dim / vit->heads;
-    sgm_node *table = sgm_net_param(net, SGM_SHAPE(stored, head_dim), "attn.rel_pos_%c", axis);
+    sgm_node *table = sgm_net_param(net, SGM_SHAPE(stored, head_dim), "attn.%s_%c", name, axis);
     if (stored == wanted) return table;
     table = sgm_reshape(net->graph, table, SGM_SHAPE(1, stored, 1, head_dim));
     table = sgm_resize(net->graph, table, wanted, 1, false);
     return sgm_reshape(net->graph, table, SGM_SHAPE(wanted, head_dim));
 }
 
-sgm_node *sgm_vit_attention(const sgm_net *net, const sgm_vit_config *vit, int block, sgm_node *x,
-                            sgm_node *pad)
+sgm_node *sgm_vit_attention_of(const sgm_net *net, const sgm_vit_config *vit, int block,
+                               sgm_node *x, sgm_node *pad, const sgm_vit_qkv *of)
 {
     if (!x) return NULL;
     sgm_graph *g = net->graph;
     int64_t dim = vit->embed_dim;
     int window = sgm_vit_is_global(vit, block) ? 0 : vit->window;
-    sgm_node *weight = sgm_net_param(net, SGM_SHAPE(3 * dim, dim), "attn.qkv.weight");
-    sgm_node *bias = sgm_net_param(net, SGM_SHAPE(3 * dim), "attn.qkv.bias");
-    sgm_node *qkv = sgm_linear(g, x, weight, bias);
-    sgm_node *pad_qkv = bias; /* of a zero token */
-    if (pad) pad_qkv = sgm_reshape(g, sgm_linear(g, pad, weight, bias), SGM_SHAPE(3 * dim));
-    sgm_node *rel_h = rel_pos(net, vit, block, 'h', window ? window : x->shape.dim[1]);
-    sgm_node *rel_w = rel_pos(net, vit, block, 'w', window ? window : x->shape.dim[2]);
-    x = sgm_attention_grid(g, qkv, window ? pad_qkv : NULL, rel_h, rel_w, SGM_BIAS_REL_POS,
-                           SGM_QKV_SAM, vit->heads, window);
+    sgm_node *qkv = sgm_linear(g, x, of->weight, of->bias);
+    sgm_node *pad_qkv = of->bias; /* of a zero token */
+    if (pad) pad_qkv = sgm_reshape(g, sgm_linear(g, pad, of->weight, of->bias), SGM_SHAPE(3 * dim));
+    sgm_node *h = rel_pos(net, vit, block, of->rel, 'h', window ? window : x->shape.dim[1]);
+    sgm_node *w = rel_pos(net, vit, block, of->rel, 'w', window ? window : x->shape.dim[2]);
+    x = sgm_attention_grid(g, qkv, window ? pad_qkv : NULL, h, w, SGM_BIAS_REL_POS, SGM_QKV_SAM,
+                           vit->heads, window);
     return sgm_net_linear(net, x, dim, "attn.proj");
+}
+
+sgm_node *sgm_vit_attention(const sgm_net *net, const sgm_vit_config *vit, int block, sgm_node *x,
+                            sgm_node *pad)
+{
+    int64_t dim = vit->embed_dim;
+    sgm_vit_qkv qkv = {.weight = sgm_net_param(net, SGM_SHAPE(3 * dim, dim), "attn.qkv.weight"),
+                       .bias = sgm_net_param(net, SGM_SHAPE(3 * dim), "attn.qkv.bias"),
+                       .rel = "rel_pos"};
+    return sgm_vit_attention_of(net, vit, block, x, pad, &qkv);
+}
+
+sgm_node *sgm_vit_adapter(const sgm_net *net, sgm_node *x, const char *name)
+{
+    int64_t dim = sgm_net_channels(x);
+    sgm_node *y = sgm_net_linear(net, x, dim / 4, "%s.D_fc1", name);
+    y = sgm_act_node(net->graph, y, SGM_ACT_GELU);
+    return sgm_net_linear(net, y, dim, "%s.D_fc2", name);
 }
 
 sgm_node *sgm_vit_mlp(const sgm_net *net, const sgm_vit_config *vit, sgm_node *x)
@@ -139,7 +155,7 @@ static void fill_vit_l(sgm_model_config *c)
     fill_vit(c, 1024, 24, 16);
 }
 
-static void fill_vit_h(sgm_model_config *c)
+void sgm_vit_fill_h(sgm_model_config *c)
 {
     fill_vit(c, 1280, 32, 16);
 }
@@ -153,7 +169,7 @@ static void fill_medsam(sgm_model_config *c)
 static const sgm_variant variants[] = {
     {"sam_vit_b", "Segment Anything, ViT-B at 1024", sgm_vit_fill_b},
     {"sam_vit_l", "Segment Anything, ViT-L at 1024", fill_vit_l},
-    {"sam_vit_h", "Segment Anything, ViT-H at 1024", fill_vit_h},
+    {"sam_vit_h", "Segment Anything, ViT-H at 1024", sgm_vit_fill_h},
     {"sam_vit", "Segment Anything, a ViT of another size", sgm_vit_fill_b},
     {"medsam", "MedSAM: ViT-B at 1024, box prompts, medical images", fill_medsam},
     {NULL}};
@@ -182,37 +198,39 @@ static const char *detect(const sgm_checkpoint *file, char assumption[256])
 }
 
 /* Length of block i's rel_pos, 0 if it has none. */
-static int rel_length(const sgm_checkpoint *file, int block)
+static int rel_length(const sgm_checkpoint *file, const char *rel, int block)
 {
     char name[80];
-    snprintf(name, sizeof name, "image_encoder.blocks.%d.attn.rel_pos_h", block);
+    snprintf(name, sizeof name, "image_encoder.blocks.%d.attn.%s", block, rel);
     return sgm_tensor_dimension(file, name, 0);
 }
 
 /* A ViT of a size outside the table: depth, heads and which blocks are global follow from the
  * tensors (windowed blocks have the shorter rel_pos). Every official size keeps the table's
  * numbers, so that a missing block is an error and not a shallower network. */
-static void adopt_size(const sgm_checkpoint *file, sgm_vit_config *vit)
+static void adopt_size(const sgm_checkpoint *file, const char *rel, sgm_vit_config *vit)
 {
     int dim = sgm_tensor_dimension(file, "image_encoder.patch_embed.proj.weight", 0);
     if (dim == vit->embed_dim || dim == 0) return;
-    int head_dim = sgm_tensor_dimension(file, "image_encoder.blocks.0.attn.rel_pos_h", 1);
+    char first[80];
+    snprintf(first, sizeof first, "image_encoder.blocks.0.attn.%s", rel);
+    int head_dim = sgm_tensor_dimension(file, first, 1);
     vit->embed_dim = dim;
     vit->heads = head_dim > 0 ? dim / head_dim : 0;
     vit->global_blocks = 0;
-    for (vit->depth = 0; vit->depth < 64 && rel_length(file, vit->depth); vit->depth++)
-        if (rel_length(file, vit->depth) > vit->rel_window)
+    for (vit->depth = 0; vit->depth < 64 && rel_length(file, rel, vit->depth); vit->depth++)
+        if (rel_length(file, rel, vit->depth) > vit->rel_window)
             vit->global_blocks |= UINT64_C(1) << vit->depth;
 }
 
-void sgm_vit_adopt(const sgm_checkpoint *file, sgm_model_config *config)
+void sgm_vit_adopt(const sgm_checkpoint *file, sgm_model_config *config, const char *rel)
 {
     sgm_vit_config *vit = &config->vit;
-    adopt_size(file, vit);
+    adopt_size(file, rel, vit);
     int side = sgm_tensor_dimension(file, "image_encoder.pos_embed", 1);
     if (side) vit->pos_side = side;
     for (int i = 0; i < vit->depth && i < 64; i++) {
-        int length = rel_length(file, i);
+        int length = rel_length(file, rel, i);
         if (length && vit->global_blocks >> i & 1) vit->rel_global = length;
     }
     sgm_sam_decoder_adopt(file, &config->decoder);
@@ -221,7 +239,7 @@ void sgm_vit_adopt(const sgm_checkpoint *file, sgm_model_config *config)
 /* SAM's picture is as large as its positions say. */
 static void adopt(const sgm_checkpoint *file, sgm_model_config *config)
 {
-    sgm_vit_adopt(file, config);
+    sgm_vit_adopt(file, config, "rel_pos_h");
     config->image_size = config->vit.pos_side * config->vit.patch;
 }
 

@@ -86,6 +86,11 @@ static void fill(sgm_model_config *c)
     c->protocol = &sgm_protocol_samihs;
 }
 
+static void adopt(const sgm_checkpoint *file, sgm_model_config *config)
+{
+    sgm_vit_adopt(file, config, "rel_pos_h");
+}
+
 static const sgm_variant variants[] = {
     {"samihs", "SAMIHS: ViT-B at 1024 with adapters, intracranial haemorrhage in CT", fill},
     {NULL}};
@@ -93,7 +98,7 @@ static const sgm_variant variants[] = {
 const sgm_family sgm_family_samihs = {.name = "samihs",
                                       .variants = variants,
                                       .mark = "image_encoder.att_down_projection",
-                                      .adopt = sgm_vit_adopt,
+                                      .adopt = adopt,
                                       .unused = "pixel_mean,pixel_std",
                                       .fields = sgm_vit_fields,
                                       .check = sgm_vit_check,

@@ -50,15 +50,6 @@ static sgm_node *positions(const sgm_net *net, const sgm_vit_config *vit)
     return sgm_net_tap(net, pos, "post_pos_embed");
 }
 
-/* Bottleneck of a quarter of the channels, without shortcut. */
-static sgm_node *adapter(const sgm_net *net, sgm_node *x, const char *name)
-{
-    int64_t dim = sgm_net_channels(x);
-    sgm_node *y = sgm_net_linear(net, x, dim / 4, "%s.D_fc1", name);
-    y = sgm_act_node(net->graph, y, SGM_ACT_GELU);
-    return sgm_net_linear(net, y, dim, "%s.D_fc2", name);
-}
-
 /* Cross-branch attention: the ViT's tokens ask the CNN branch. */
 static sgm_node *space_adapter(const sgm_net *block, const sgm_vit_config *vit, sgm_node *x,
                                sgm_node *cnn)
@@ -96,7 +87,7 @@ static sgm_node *samus_block(const sgm_net *encoder, const sgm_vit_config *vit, 
     sgm_node *normed = sgm_net_norm(&net, x, SGM_VIT_EPS, "norm2");
     x = sgm_add(g, x, sgm_vit_mlp(&net, vit, normed));
     if (global) {
-        sgm_node *parallel = adapter(&net, normed, "MLP_Adapter");
+        sgm_node *parallel = sgm_vit_adapter(&net, normed, "MLP_Adapter");
         sgm_net_tap(&net, parallel, "block%d.MLP_Adapter", i);
         x = sgm_add(g, x, sgm_affine(g, parallel, 0.5f, 0));
     }
@@ -110,7 +101,7 @@ static sgm_features encode(const sgm_net *root, const sgm_model_config *config, 
     sgm_graph *g = net.graph;
     sgm_node *cnn = cnn_branch(&net, vit, image);
     sgm_node *x = patch_embed(&net, config, image);
-    x = sgm_add(g, x, adapter(&net, x, "input_Adapter"));
+    x = sgm_add(g, x, sgm_vit_adapter(&net, x, "input_Adapter"));
     sgm_net_tap(&net, x, "input_Adapter");
     x = sgm_net_tap(&net, sgm_add(g, x, positions(&net, vit)), "pos_added");
     for (int i = 0; i < vit->depth; i++)
@@ -133,6 +124,11 @@ static void fill(sgm_model_config *c)
     c->vit.rel_global = 63;
 }
 
+static void adopt(const sgm_checkpoint *file, sgm_model_config *config)
+{
+    sgm_vit_adopt(file, config, "rel_pos_h");
+}
+
 static const sgm_variant variants[] = {
     {"samus", "SAMUS: ViT-B at 256 with a CNN branch, ultrasound", fill}, {NULL}};
 
@@ -140,7 +136,7 @@ const sgm_family sgm_family_samus = {
     .name = "samus",
     .variants = variants,
     .mark = "image_encoder.cnn_embed.inc.conv.0.weight",
-    .adopt = sgm_vit_adopt,
+    .adopt = adopt,
     .unused = "pixel_mean,pixel_std",
     .fields = sgm_vit_fields,
     .check = sgm_vit_check,

@@ -1,3 +1,4 @@
+#include "fresh_network.h"
 #include "tool.h"
 #include "tool_options.h"
 
@@ -32,7 +33,7 @@ static sgm_status write_model(const sgm_model *model, const char *to, sgm_stored
     return status;
 }
 
-static sgm_status convert(const char *from, const char *to, const char *variant,
+static sgm_status convert(const char *from, const char *base, const char *to, const char *variant,
                           sgm_stored_type type, const char *threshold)
 {
     sgm_context_options options = {.device = SGM_DEVICE_REFERENCE};
@@ -40,7 +41,7 @@ static sgm_status convert(const char *from, const char *to, const char *variant,
     sgm_model *model = NULL;
     sgm_model_info info;
     SGM_TRY(sgm_context_create(&options, &context));
-    sgm_status status = sgm_model_load(context, from, variant, &model);
+    sgm_status status = sgm_model_load_on(context, base, from, variant, &model);
     if (status == SGM_OK) status = write_model(model, to, type, threshold);
     if (status == SGM_OK) {
         sgm_model_get_info(model, &info);
@@ -76,14 +77,32 @@ static sgm_status check_threshold(const char *text)
                     text, SGM_LARGEST_MASK_THRESHOLD, SGM_LARGEST_MASK_THRESHOLD);
 }
 
+/* What becomes of the file in the new network. */
+static sgm_status make_fresh(const char *from, const char *to, const char *variant,
+                             sgm_stored_type type)
+{
+    fresh_network fresh;
+    if (!variant)
+        return sgm_fail(SGM_INVALID_ARGUMENT, "--fresh wants --variant, the network to be made");
+    SGM_TRY(fresh_network_make(from, variant, &fresh));
+    sgm_status status = fresh_network_save(&fresh, to, type);
+    if (status == SGM_OK) fresh_network_print(&fresh, to);
+    fresh_network_clear(&fresh);
+    return status;
+}
+
 int verb_convert(int argc, char **argv)
 {
-    const char *variant = NULL, *dtype = "f32", *threshold = NULL, *path[2];
+    const char *variant = NULL, *base = NULL, *dtype = "f32", *threshold = NULL, *path[2];
     sgm_stored_type type;
-    bool helped;
+    bool helped, fresh = false;
     const option options[] = {
+        {"--fresh", OPTION_FLAG, &fresh, NULL, NULL,
+         "makes a network of the variant out of another one's weights, to be trained"},
         {"--variant", OPTION_TEXT, &variant, NULL, "NAME",
          "the network (segmodel info lists them)"},
+        {"--base", OPTION_TEXT, &base, NULL, "FILE",
+         "what lies beneath a file of additions: both are joined"},
         {"--maskThreshold", OPTION_TEXT, &threshold, NULL, "LOGIT",
          "goes into the metadata: masks are where logits exceed it (0)"},
         {"--dtype", OPTION_TEXT, &dtype, NULL, "f32|f16|bf16", "how values are stored (f32)"},
@@ -101,6 +120,9 @@ int verb_convert(int argc, char **argv)
     if (status != SGM_OK || helped) return tool_exit(status);
     status = type_of(dtype, &type);
     if (status == SGM_OK) status = check_threshold(threshold);
-    if (status == SGM_OK) status = convert(path[0], path[1], variant, type, threshold);
+    if (status == SGM_OK && fresh)
+        status = make_fresh(path[0], path[1], variant, type);
+    else if (status == SGM_OK)
+        status = convert(path[0], base, path[1], variant, type, threshold);
     return tool_exit(status);
 }

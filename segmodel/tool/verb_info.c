@@ -69,18 +69,19 @@ static void print_model(const sgm_model *model)
            info.embedding_shape[2]);
     printf("masks        %d of %d x %d\n", info.mask_tokens, info.low_res_shape[0],
            info.low_res_shape[1]);
+    if (info.classes) printf("classes      %d\n", info.classes);
     printf("architecture %s\n", text);
     printf("hash         %016" PRIx64 "\n", info.hash);
 }
 
-static sgm_status show(const char *path, const char *variant, bool tensors)
+static sgm_status show(const char *path, const char *base, const char *variant, bool tensors)
 {
     /* The reference device: nothing here computes. */
     sgm_context_options options = {.device = SGM_DEVICE_REFERENCE};
     sgm_context *context;
     sgm_model *model = NULL;
     SGM_TRY(sgm_context_create(&options, &context));
-    sgm_status status = sgm_model_load(context, path, variant, &model);
+    sgm_status status = sgm_model_load_on(context, base, path, variant, &model);
     if (status == SGM_OK) {
         print_file(sgm_model_checkpoint(model));
         print_model(model);
@@ -93,10 +94,11 @@ static sgm_status show(const char *path, const char *variant, bool tensors)
 
 int verb_info(int argc, char **argv)
 {
-    const char *variant = NULL, *path = NULL;
+    const char *variant = NULL, *base = NULL, *path = NULL;
     bool tensors = false, helped;
     const option options[] = {
         {"--variant", OPTION_TEXT, &variant, NULL, "NAME", "take the file for this network"},
+        {"--base", OPTION_TEXT, &base, NULL, "FILE", "what lies beneath a file of additions"},
         {"--tensors", OPTION_FLAG, &tensors, NULL, NULL, "list every tensor"},
         {0}};
     command_line line = {.usage = "segmodel info [FILE] [--variant NAME] [--tensors]",
@@ -111,5 +113,5 @@ int verb_info(int argc, char **argv)
         print_variants();
         return EXIT_DONE;
     }
-    return tool_exit(show(path, variant, tensors));
+    return tool_exit(show(path, base, variant, tensors));
 }

@@ -13,7 +13,8 @@
 #include <sys/stat.h>
 
 typedef struct request {
-    const char *model, *variant, *image, *mask, *dump;
+    const char *model, *base, *variant, *image, *mask, *dump;
+    int class_index;
     sgm_context_options context;
     bool multimask;
     const char *zoom;
@@ -206,7 +207,8 @@ static sgm_status predict_on(const request *r, sgm_context *context, sgm_model *
     sgm_prompt prompt = {.points = r->points,
                          .point_count = r->point_count,
                          .box = r->has_box ? &r->box : NULL,
-                         .mask = low};
+                         .mask = low,
+                         .class_index = r->class_index};
     sgm_predict_options options = {.size = sizeof options,
                                    .choice = r->multimask ? SGM_CHOOSE_MULTI : SGM_CHOOSE_AUTO,
                                    .want_logits = 1};
@@ -225,7 +227,7 @@ static sgm_status predict(const request *r)
     sgm_model *model = NULL;
     image_file image = {0};
     SGM_TRY(sgm_context_create(&r->context, &context));
-    sgm_status status = sgm_model_load(context, r->model, r->variant, &model);
+    sgm_status status = sgm_model_load_on(context, r->base, r->model, r->variant, &model);
     if (status == SGM_OK) status = image_file_read(r->image, &image);
     if (status == SGM_OK) status = predict_on(r, context, model, &image.image);
     image_file_clear(&image);
@@ -240,11 +242,13 @@ int verb_predict(int argc, char **argv)
     bool helped;
     const option options[] = {
         {"--model", OPTION_TEXT, &r.model, NULL, "FILE", "weights: .safetensors or .pth"},
+        {"--base", OPTION_TEXT, &r.base, NULL, "FILE", "what lies beneath a file of additions"},
         {"--variant", OPTION_TEXT, &r.variant, NULL, "NAME", "the network (segmodel info)"},
         {"--image", OPTION_TEXT, &r.image, NULL, "FILE", "uint8 .npy (H,W) or (H,W,3), or .png"},
         {"--point", OPTION_VISIT, &r, add_point, "x,y,1", "a point in pixels; 0: background"},
         {"--box", OPTION_VISIT, &r, set_box, "x0,y0,x1,y1", "a box in pixels"},
         {"--mask", OPTION_TEXT, &r.mask, NULL, "FILE", "low-res logits (.npy) as a prompt"},
+        {"--class", OPTION_INT, &r.class_index, NULL, "N", "for networks prompted by class"},
         {"--multimask", OPTION_FLAG, &r.multimask, NULL, NULL, "best of masks 1 to 3, always"},
         {"--zoom", OPTION_TEXT, &r.zoom, NULL, "auto|on|off",
          "look at crops around the prompt (auto: where the model was trained on crops)"},

@@ -133,9 +133,10 @@ void sgm_normalise(float *image, int size, const sgm_protocol *protocol)
     static const float MEAN[3] = {123.675f, 116.28f, 103.53f};
     static const float DEVIATION[3] = {58.395f, 57.12f, 57.375f};
     if (protocol->grey) to_grey(image, size);
-    if (protocol->levels == SGM_LEVELS_IMAGENET)
+    float scale = protocol->levels == SGM_LEVELS_UNIT_IMAGENET ? 1.0f / 255 : 1;
+    if (protocol->levels == SGM_LEVELS_IMAGENET || protocol->levels == SGM_LEVELS_UNIT_IMAGENET)
         for (int i = 0; i < size * size * 3; i++)
-            image[i] = (image[i] - MEAN[i % 3]) / DEVIATION[i % 3];
+            image[i] = (image[i] * scale - MEAN[i % 3]) / DEVIATION[i % 3];
     else if (protocol->levels == SGM_LEVELS_UNIT)
         for (int i = 0; i < size * size * 3; i++)
             image[i] /= 255;

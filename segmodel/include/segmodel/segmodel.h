@@ -155,6 +155,7 @@ typedef struct sgm_model_info {
     size_t embedding_count; /* floats of sgm_session_get_embedding: the embedding, then what else
                                the network's decoder reads of a picture (finer features) */
     int mask_tokens;        /* masks the decoder makes: 4 for SAM */
+    int classes;            /* it is prompted by a class of 1 to that many; 0: by places */
     int low_res_shape[2];   /* rows, columns of the low-res logits */
     int64_t parameters;
     uint64_t hash;           /* of the weights: key of embedding caches */
@@ -167,6 +168,11 @@ typedef struct sgm_model_info {
  * needed: replace it by renaming, never in place. */
 SGM_API sgm_status sgm_model_load(sgm_context *context, const char *path, const char *variant,
                                   sgm_model **out);
+/* The same for a file that holds only what was trained (SAMed's low-rank additions, SurgicalSAM's
+ * prototypes) and the file it was made from. `base` NULL: as above. SGM_BAD_MODEL says that a base
+ * is missing, is too much, or is of another size. */
+SGM_API sgm_status sgm_model_load_on(sgm_context *context, const char *base, const char *path,
+                                     const char *variant, sgm_model **out);
 SGM_API void sgm_model_destroy(sgm_model *model);
 SGM_API void sgm_model_get_info(const sgm_model *model, sgm_model_info *info);
 
@@ -221,6 +227,8 @@ typedef struct sgm_prompt {
     size_t point_count; /* at most 4096 */
     const sgm_box *box; /* or NULL */
     const float *mask;  /* low-res logits of an earlier prediction, low_res_shape, or NULL */
+    int class_index;    /* 1 to sgm_model_info.classes; 0 for networks that are prompted by places.
+                           Where a class is asked for, points, box and mask are not looked at */
 } sgm_prompt;
 
 /* Which mask: one point and nothing else gives the one of highest predicted IoU among masks 1..3,

@@ -63,13 +63,13 @@ typedef struct levels {
     float value[3][256];
 } levels;
 
-static void mean_and_deviation(levels *l)
+static void mean_and_deviation(levels *l, float scale)
 {
     static const float mean[3] = {123.675f, 116.28f, 103.53f},
                        deviation[3] = {58.395f, 57.12f, 57.375f};
     for (int c = 0; c < 3; c++)
         for (int v = 0; v < 256; v++)
-            l->value[c][v] = ((float)v - mean[c]) / deviation[c];
+            l->value[c][v] = ((float)v * scale - mean[c]) / deviation[c];
 }
 
 static void min_max(levels *l, const uint8_t *pixels, size_t count)
@@ -109,7 +109,9 @@ static void place(const uint8_t *pixels, sgm_size size, int channels, const leve
 static void fill_levels(levels *l, sgm_levels kind, const uint8_t *pixels, size_t count)
 {
     if (kind == SGM_LEVELS_IMAGENET)
-        mean_and_deviation(l);
+        mean_and_deviation(l, 1);
+    else if (kind == SGM_LEVELS_UNIT_IMAGENET)
+        mean_and_deviation(l, 1.0f / 255);
     else if (kind == SGM_LEVELS_UNIT)
         divide_by_255(l);
     else

@@ -127,10 +127,15 @@ static sgm_status refuse_leftovers(const sgm_model *model, const bool *used)
  * loaded and not at the first prediction. */
 static sgm_status emit_network(sgm_model *model, asked *a)
 {
+    const bool classes = model->config.classes > 0;
     const sgm_program_key keys[] = {
         {.stage = SGM_STAGE_ENCODE, .batch = 1},
-        {.stage = SGM_STAGE_DECODE, .batch = 1, .tokens = 2, .mask = true},
-        {.stage = SGM_STAGE_DECODE, .batch = 1, .tokens = 2}};
+        {.stage = SGM_STAGE_DECODE,
+         .batch = 1,
+         .tokens = classes ? 0 : 2,
+         .mask = !classes,
+         .classes = classes},
+        {.stage = SGM_STAGE_DECODE, .batch = 1, .tokens = classes ? 0 : 2, .classes = classes}};
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
         sgm_program *program;
         SGM_TRY(sgm_program_build(&model->config, keys[i], check_and_mark, a, NULL, &program));
@@ -203,9 +208,10 @@ static sgm_status choose_device(sgm_model *model)
     return use_backend(model);
 }
 
-static sgm_status open_model(sgm_model *model, const char *path, const char *variant)
+static sgm_status open_model(sgm_model *model, const char *base, const char *path,
+                             const char *variant)
 {
-    SGM_TRY(sgm_checkpoint_open(path, &model->checkpoint));
+    SGM_TRY(sgm_registry_open(path, base, &model->checkpoint));
     SGM_TRY(sgm_registry_detect(model->checkpoint, variant, &model->config, model->assumption));
     SGM_TRY(check_network(model));
     model->parameters = count_parameters(model->checkpoint);
@@ -216,6 +222,12 @@ static sgm_status open_model(sgm_model *model, const char *path, const char *var
 sgm_status sgm_model_load(sgm_context *context, const char *path, const char *variant,
                           sgm_model **out)
 {
+    return sgm_model_load_on(context, NULL, path, variant, out);
+}
+
+sgm_status sgm_model_load_on(sgm_context *context, const char *base, const char *path,
+                             const char *variant, sgm_model **out)
+{
     if (!context || !path || !out)
         return sgm_fail(SGM_INVALID_ARGUMENT, "sgm_model_load: context, path or out is NULL");
     *out = NULL;
@@ -224,7 +236,7 @@ sgm_status sgm_model_load(sgm_context *context, const char *path, const char *va
     atomic_init(&model->references, 1);
     model->context = sgm_context_retain(context);
     pthread_mutex_init(&model->lock, NULL);
-    sgm_status status = open_model(model, path, variant);
+    sgm_status status = open_model(model, base, path, variant);
     if (status != SGM_OK) {
         sgm_model_destroy(model);
         return status;
@@ -415,6 +427,7 @@ void sgm_model_get_info(const sgm_model *model, sgm_model_info *info)
                                                  (int)features[0].columns},
                              .embedding_count = sgm_config_embedding_count(config),
                              .mask_tokens = config->decoder.mask_tokens,
+                             .classes = config->classes,
                              .low_res_shape = {4 * config->grid, 4 * config->grid},
                              .parameters = model->parameters,
                              .hash = model_hash(model),

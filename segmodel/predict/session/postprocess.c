@@ -178,6 +178,25 @@ void sgm_upscaler_mask(sgm_upscaler *u, const float *low, float above, uint8_t *
     }
 }
 
+sgm_status sgm_upscaler_class(sgm_upscaler *u, const float *low, int count, int wanted,
+                              uint8_t *mask)
+{
+    size_t pixels = (size_t)u->size.width * (size_t)u->size.height;
+    size_t map = (size_t)u->low_side * (size_t)u->low_side;
+    float *values = malloc(2 * pixels * sizeof *values), *other = values + pixels;
+    if (!values) return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for masks of all classes");
+    sgm_upscaler_values(u, low + (size_t)wanted * map, values);
+    memset(mask, 1, pixels);
+    for (int k = 0; k < count; k++) {
+        if (k == wanted) continue;
+        sgm_upscaler_values(u, low + (size_t)k * map, other);
+        for (size_t i = 0; i < pixels; i++)
+            mask[i] &= k < wanted ? other[i] < values[i] : other[i] <= values[i];
+    }
+    free(values);
+    return SGM_OK;
+}
+
 void sgm_upscaler_rule(const sgm_upscaler *u, sgm_mask_rule *rule)
 {
     *rule = (sgm_mask_rule){.low_side = u->low_side,

@@ -24,6 +24,11 @@ void sgm_upscaler_mask(sgm_upscaler *upscaler, const float *low, float above, ui
 /* The values before the threshold: logits, probabilities for MedSAM. */
 void sgm_upscaler_values(sgm_upscaler *upscaler, const float *low, float *values);
 
+/* Where map `wanted` of `count` maps, one after the other, is the largest (the first of equals).
+ * SGM_OUT_OF_MEMORY. */
+sgm_status sgm_upscaler_class(sgm_upscaler *upscaler, const float *low, int count, int wanted,
+                              uint8_t *mask);
+
 /* The upscaler's tables for a device (backend/picture.h), and the value a pixel must exceed: the
  * network's own threshold and `above` as in sgm_upscaler_mask. Valid as long as the upscaler. */
 void sgm_upscaler_rule(const sgm_upscaler *upscaler, sgm_mask_rule *rule);

@@ -345,6 +345,9 @@ static sgm_status set_prompts(sgm_session *session, const sgm_runner *r, const s
         SGM_TRY(sgm_workspace_set(r->workspace, p->prompt.coordinates, coordinates));
         SGM_TRY(sgm_workspace_set(r->workspace, p->prompt.labels, labels));
     }
+    for (size_t i = 0; p->key.classes && i < (size_t)p->key.batch; i++)
+        labels[i] = prompts[first + i].class_index - 1;
+    if (p->key.classes) SGM_TRY(sgm_workspace_set(r->workspace, p->prompt.classes, labels));
     if (p->key.mask)
         SGM_TRY(sgm_workspace_set(r->workspace, p->prompt.mask,
                                   (float *)session->prompt_masks.data + first * low));
@@ -361,7 +364,8 @@ static sgm_status decode(sgm_session *session, sgm_program_key key, const sgm_pr
     size_t low = low_count(session->config);
     SGM_TRY(sgm_session_reserve(&session->coordinates, 2 * batch * (size_t)key.tokens + 1,
                                 sizeof(float)));
-    SGM_TRY(sgm_session_reserve(&session->labels, batch * (size_t)key.tokens + 1, sizeof(int32_t)));
+    SGM_TRY(
+        sgm_session_reserve(&session->labels, batch * ((size_t)key.tokens + 1), sizeof(int32_t)));
     SGM_TRY(find_decoder(session, key, &r));
     SGM_TRY(set_prompts(session, r, prompts, first));
     SGM_TRY(sgm_plan_run(r->program->plan, r->workspace));
@@ -375,6 +379,8 @@ static sgm_status decode(sgm_session *session, sgm_program_key key, const sgm_pr
 
 static sgm_program_key key_of(const sgm_session *session, const sgm_prompt *prompt)
 {
+    if (session->config->classes)
+        return (sgm_program_key){.stage = SGM_STAGE_DECODE, .batch = 1, .classes = true};
     return (sgm_program_key){.stage = SGM_STAGE_DECODE,
                              .batch = 1,
                              .tokens = sgm_prompt_token_count(prompt),
@@ -402,8 +408,9 @@ static int choose(const sgm_session *session, const sgm_prompt *prompt, sgm_choi
 {
     int count = session->config->decoder.mask_tokens;
     bool one_point = prompt->point_count == 1 && !prompt->box && !prompt->mask;
-    if (choice == SGM_CHOOSE_AUTO)
-        return sgm_protocol_answer(session->config->protocol, one_point, iou, count, 0);
+    if (choice == SGM_CHOOSE_AUTO || session->config->classes)
+        return sgm_protocol_answer(session->config->protocol, one_point, iou, count,
+                                   prompt->class_index);
     return sgm_protocol_answer(&sgm_protocol_sam, choice == SGM_CHOOSE_MULTI, iou, count, 0);
 }
 
@@ -412,6 +419,7 @@ static bool is_tight(const sgm_session *session, const sgm_prompt *prompt,
 {
     sgm_tight_box wish = options ? options->tight_box : SGM_TIGHT_BOX_AUTO;
     bool wanted = wish == SGM_TIGHT_BOX_ON || (wish == SGM_TIGHT_BOX_AUTO && session->wants_tight);
+    if (session->config->classes) return false;
     if (!wanted || !prompt->box || prompt->mask) return false;
     for (size_t i = 0; i < prompt->point_count; i++)
         if (prompt->points[i].label == SGM_BACKGROUND) return false;
@@ -424,6 +432,7 @@ static bool needs_logits(const sgm_session *session, const sgm_prompt *prompts, 
                          const sgm_predict_options *options)
 {
     if (!sgm_session_on_device(session) || (options && options->want_logits)) return true;
+    if (session->config->protocol->answer == SGM_ANSWER_CLASS) return true;
     for (size_t i = 0; i < count; i++)
         if (is_tight(session, &prompts[i], options)) return true;
     return false;
@@ -473,6 +482,11 @@ static sgm_status make_mask(sgm_session *session, const sgm_runner *r, const sgm
     size_t chosen = (size_t)out->chosen;
     float *logits = (float *)session->low_res.data + (index * tokens + chosen) * low;
     const float *device = sgm_workspace_memory(r->workspace, r->program->low_res);
+    if (session->config->protocol->answer == SGM_ANSWER_CLASS) {
+        *started = false;
+        return sgm_upscaler_class(session->upscaler, logits - chosen * low, (int)tokens,
+                                  (int)chosen, (uint8_t *)out->data);
+    }
     float above = threshold_of(session, prompt, options, logits);
     SGM_TRY(
         sgm_session_start_mask(session, device + (place * tokens + chosen) * low, above, started));

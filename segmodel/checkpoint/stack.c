@@ -1,0 +1,99 @@
+#include "checkpoint/stack.h"
+
+#include "checkpoint/checkpoint_build.h"
+#include "core/status.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* `name` with the first prefix of `changes` that it has replaced; itself if it has none. NULL when
+ * there is no memory. */
+static const char *changed(sgm_checkpoint *c, const char *changes, const char *name)
+{
+    while (changes && *changes) {
+        size_t from = strcspn(changes, "="), to = strcspn(changes + from + 1, ",");
+        if (!strncmp(name, changes, from)) {
+            size_t rest = strlen(name + from);
+            char *made = sgm_parse_arena_alloc(&c->arena, to + rest + 1);
+            if (!made) return NULL;
+            memcpy(made, changes + from + 1, to);
+            memcpy(made + to, name + from, rest + 1);
+            return made;
+        }
+        changes += from + 1 + to;
+        changes += *changes == ',';
+    }
+    return name;
+}
+
+static sgm_status add_overlay(sgm_checkpoint *c, const sgm_checkpoint *overlay, const char *names)
+{
+    for (size_t i = 0; i < overlay->count; i++) {
+        sgm_stored_tensor t = overlay->tensors[i];
+        t.name = changed(c, names, t.name);
+        if (!t.name) return sgm_fail(SGM_OUT_OF_MEMORY, "out of memory for names");
+        SGM_TRY(sgm_checkpoint_add_tensor(c, &t));
+    }
+    for (size_t i = 0; i < overlay->metadata_count; i++)
+        SGM_TRY(sgm_checkpoint_add_metadata(c, overlay->metadata[i]));
+    return sgm_checkpoint_build_index(c);
+}
+
+/* What the overlay does not have. The index is the overlay's while it is asked. */
+static sgm_status add_base(sgm_checkpoint *c, const sgm_checkpoint *base,
+                           const sgm_checkpoint *overlay)
+{
+    size_t own = c->count, own_metadata = c->metadata_count;
+    bool *hidden = calloc(base->count + 1, sizeof *hidden);
+    if (!hidden) return sgm_fail(SGM_OUT_OF_MEMORY, "out of memory for %zu names", base->count);
+    for (size_t i = 0; i < base->count; i++)
+        hidden[i] = sgm_checkpoint_find(c, base->tensors[i].name) != NULL;
+    sgm_status status = SGM_OK;
+    for (size_t i = 0; i < base->count && status == SGM_OK; i++)
+        if (!hidden[i]) status = sgm_checkpoint_add_tensor(c, &base->tensors[i]);
+    free(hidden);
+    for (size_t i = 0; i < base->metadata_count && status == SGM_OK; i++)
+        if (!sgm_checkpoint_metadata(overlay, base->metadata[i].key))
+            status = sgm_checkpoint_add_metadata(c, base->metadata[i]);
+    if (status != SGM_OK || (c->count == own && c->metadata_count == own_metadata)) return status;
+    free(c->by_name);
+    c->by_name = NULL; /* the index is made anew for all */
+    return sgm_checkpoint_build_index(c);
+}
+
+static sgm_status name_stack(sgm_checkpoint *c)
+{
+    const char *over = c->layers[0]->path, *under = c->layers[1]->path;
+    size_t size = strlen(over) + strlen(under) + sizeof " on ";
+    char *path = sgm_parse_arena_alloc(&c->arena, size);
+    if (!path) return sgm_fail(SGM_OUT_OF_MEMORY, "out of memory for a path");
+    snprintf(path, size, "%s on %s", over, under);
+    c->path = path;
+    c->format = c->layers[0]->format;
+    c->prefix = c->layers[0]->prefix;
+    c->wrapper = c->layers[0]->wrapper;
+    return SGM_OK;
+}
+
+sgm_status sgm_checkpoint_stack(sgm_checkpoint *base, sgm_checkpoint *overlay, const char *names,
+                                sgm_checkpoint **out)
+{
+    *out = NULL;
+    sgm_checkpoint *c = calloc(1, sizeof *c);
+    if (!c) {
+        sgm_checkpoint_close(base);
+        sgm_checkpoint_close(overlay);
+        return sgm_fail(SGM_OUT_OF_MEMORY, "out of memory for a checkpoint");
+    }
+    c->layers[0] = overlay;
+    c->layers[1] = base;
+    sgm_status status = name_stack(c);
+    if (status == SGM_OK) status = add_overlay(c, overlay, names);
+    if (status == SGM_OK) status = add_base(c, base, overlay);
+    if (status == SGM_OK)
+        *out = c;
+    else
+        sgm_checkpoint_close(c);
+    return status;
+}

@@ -1,0 +1,113 @@
+/* A base beneath an overlay, and what is said when one of them is missing or of another size. */
+#include "../check.h"
+
+#include "checkpoint/checkpoint_write.h"
+#include "checkpoint/stack.h"
+#include "models/registry.h"
+
+#include <stdlib.h>
+
+typedef struct part {
+    const char *name;
+    int64_t rows, columns;
+    float first;
+} part;
+
+static void save(const char *path, const char *key, const char *value, int count,
+                 const part parts[])
+{
+    sgm_checkpoint_writer *writer;
+    float *kept[4]; /* borrowed by the writer */
+    if (!CHECK_OK(sgm_checkpoint_writer_create(&writer))) return;
+    for (int i = 0; i < count; i++) {
+        const int64_t shape[2] = {parts[i].rows, parts[i].columns};
+        float *tensor = calloc((size_t)(shape[0] * shape[1]), sizeof *tensor);
+        kept[i] = tensor;
+        tensor[0] = parts[i].first;
+        sgm_stored_tensor t = {.name = parts[i].name,
+                               .type = SGM_STORED_F32,
+                               .rank = 2,
+                               .shape = {shape[0], shape[1]},
+                               .data = tensor};
+        CHECK(sgm_stored_tensor_set_sizes(&t));
+        CHECK_OK(sgm_checkpoint_writer_add(writer, &t, SGM_STORED_F32));
+    }
+    CHECK_OK(sgm_checkpoint_writer_metadata(writer, key, value));
+    CHECK_OK(sgm_checkpoint_writer_save(writer, path));
+    sgm_checkpoint_writer_destroy(writer);
+    for (int i = 0; i < count; i++)
+        free(kept[i]);
+}
+
+static float first_of(const sgm_checkpoint *c, const char *name)
+{
+    float value = -1;
+    const sgm_stored_tensor *t = sgm_checkpoint_find(c, name);
+    if (CHECK(t != NULL)) CHECK_OK(sgm_stored_tensor_read_f32_range(t, 0, 1, &value));
+    return value;
+}
+
+static void the_overlay_lies_above(void)
+{
+    const part base[] = {{"decoder.a", 2, 2, 1}, {"encoder.b", 3, 3, 2}};
+    const part overlay[] = {{"dict/a", 4, 1, 3}, {"w", 2, 1, 4}};
+    sgm_checkpoint *below, *above, *stack = NULL;
+    save("base.safetensors", "variant", "sam", 2, base);
+    save("overlay.safetensors", "classes", "knife,fork", 2, overlay);
+    if (!CHECK_OK(sgm_checkpoint_open("base.safetensors", &below)) ||
+        !CHECK_OK(sgm_checkpoint_open("overlay.safetensors", &above)) ||
+        !CHECK_OK(sgm_checkpoint_stack(below, above, "other/=x.,dict/=decoder.", &stack)))
+        return;
+    CHECK(sgm_checkpoint_count(stack) == 3);
+    CHECK(first_of(stack, "decoder.a") == 3 && first_of(stack, "encoder.b") == 2);
+    CHECK(first_of(stack, "w") == 4 && !sgm_checkpoint_find(stack, "dict/a"));
+    CHECK(!strcmp(sgm_checkpoint_metadata(stack, "variant"), "sam"));
+    CHECK(!strcmp(sgm_checkpoint_metadata(stack, "classes"), "knife,fork"));
+    CHECK(!strcmp(sgm_checkpoint_path(stack), "overlay.safetensors on base.safetensors"));
+    sgm_checkpoint_close(stack);
+}
+
+static void names_may_not_meet(void)
+{
+    const part base[] = {{"z", 1, 1, 0}}, overlay[] = {{"dict/a", 1, 1, 0}, {"x.a", 1, 1, 0}};
+    sgm_checkpoint *below, *above, *stack;
+    save("base.safetensors", "k", "v", 1, base);
+    save("overlay.safetensors", "k", "v", 2, overlay);
+    if (CHECK_OK(sgm_checkpoint_open("base.safetensors", &below)) &&
+        CHECK_OK(sgm_checkpoint_open("overlay.safetensors", &above)))
+        CHECK_STATUS(sgm_checkpoint_stack(below, above, "dict/=x.", &stack), SGM_BAD_MODEL,
+                     "'x.a' occurs twice");
+}
+
+/* SAMed's file of additions: alone, on ViT-H, on something else; and a whole network on a base. */
+static void says_what_is_wrong_with_a_base(void)
+{
+    const part additions[] = {{"w_a_000", 4, 768, 0}, {"w_b_000", 768, 4, 0}};
+    const part huge[] = {{"image_encoder.patch_embed.proj.weight", 1280, 4, 0}};
+    const part fits[] = {{"image_encoder.patch_embed.proj.weight", 768, 4, 0}};
+    sgm_checkpoint *c = NULL;
+    save("lora.safetensors", "k", "v", 2, additions);
+    save("huge.safetensors", "k", "v", 1, huge);
+    save("fits.safetensors", "k", "v", 1, fits);
+    CHECK_STATUS(sgm_registry_open("lora.safetensors", NULL, &c), SGM_BAD_MODEL,
+                 "lora.safetensors: holds only what was trained of samed; it lies on SAM ViT-B");
+    CHECK_STATUS(sgm_registry_open("lora.safetensors", "huge.safetensors", &c), SGM_BAD_MODEL,
+                 "huge.safetensors: of another size than the base of lora.safetensors: 1280 "
+                 "channels, not 768; it lies on SAM ViT-B");
+    CHECK_STATUS(sgm_registry_open("lora.safetensors", "lora.safetensors", &c), SGM_BAD_MODEL,
+                 "no base for");
+    CHECK_STATUS(sgm_registry_open("fits.safetensors", "fits.safetensors", &c), SGM_BAD_MODEL,
+                 "lies on no base");
+    CHECK(c == NULL);
+    if (CHECK_OK(sgm_registry_open("lora.safetensors", "fits.safetensors", &c)))
+        CHECK(sgm_checkpoint_count(c) == 3);
+    sgm_checkpoint_close(c);
+}
+
+int main(void)
+{
+    the_overlay_lies_above();
+    names_may_not_meet();
+    says_what_is_wrong_with_a_base();
+    return check_report();
+}

@@ -1,0 +1,310 @@
+/* golden_forward CASE WEIGHTS GOLDEN [BASE]
+ *
+ * Families that are more than SAM's encoder against the official code, in FP32: SAMed (LoRA on a
+ * base, and as a whole network), Medical-SAM-Adapter of 2025 and 2023, SurgicalSAM (prompted by
+ * class, on given embeddings). Limits as in golden_test.c. */
+#include "golden_file.h"
+
+#include "../check.h"
+#include "../hash_weights.h"
+
+#include "models/registry.h"
+#include "predict/picture/preprocess.h"
+#include "predict/session/model.h"
+#include "predict/session/prompt_tokens.h"
+
+#include <stdlib.h>
+
+int check_count, check_failures;
+
+enum { MAX_STAGES = 32 };
+
+static const double embedding_limit = 1e-4, logit_limit = 5e-4;
+
+typedef struct forward_case {
+    const char *name, *low_res; /* variant, and what the golden calls the logits */
+    bool grey;                  /* the picture is its first channel / 255 */
+    const char *protocol;       /* variant whose protocol the golden was made with */
+    int stages;                 /* of the encoder that are compared */
+} forward_case;
+
+static const forward_case cases[] = {
+    {"samed", "lowres", true, "samed", 7},
+    {"msa", "lowres_all", false, "msa", 11},
+    /* made with a call that the code of 2023 never makes: goldens/README.md */
+    {"msa_2023", "lowres_all", false, "msa", 11},
+    {"surgicalsam", "lowres", false, "surgicalsam", 0},
+};
+
+typedef struct forward {
+    const forward_case *c;
+    sgm_model *model;
+    const sgm_model_config *config;
+    golden_file file;
+    float *input, *embedding;
+    int stage_count;
+    char stage[MAX_STAGES][64];
+    sgm_node *node[MAX_STAGES];
+} forward;
+
+static void keep_stage(void *user, const char *stage, sgm_node *value)
+{
+    forward *f = user;
+    char key[80];
+    snprintf(key, sizeof key, "%.63s.val", stage);
+    if (f->stage_count == MAX_STAGES || !golden_has(&f->file, key)) return;
+    snprintf(f->stage[f->stage_count], sizeof f->stage[0], "%.63s", stage);
+    f->node[f->stage_count++] = value;
+}
+
+static void make_input(forward *f)
+{
+    int side = f->config->image_size;
+    size_t pixels = (size_t)side * (size_t)side;
+    uint8_t *rgb = malloc(pixels * 3);
+    sgm_image image = {.data = rgb, .width = side, .height = side, .channels = 3};
+    sgm_model_config with = *f->config, other;
+    sgm_frame frame;
+    hash_image(side, side, 0, rgb);
+    f->input = malloc(pixels * 3 * sizeof *f->input);
+    if (CHECK(sgm_variant_config(f->c->protocol, &other))) with.protocol = other.protocol;
+    if (f->c->grey)
+        for (size_t i = 0; i < 3 * pixels; i++)
+            f->input[i] = (float)rgb[i / 3 * 3] / 255;
+    else
+        CHECK_OK(sgm_preprocess(&with, &image, f->input, &frame));
+    golden_check(&f->file, "input", SGM_SHAPE(1, side, side, 3), f->input, 1e-6);
+    free(rgb);
+}
+
+static float *fetch(sgm_workspace *workspace, const sgm_node *node)
+{
+    float *values = malloc((size_t)sgm_shape_count(node->shape) * sizeof *values);
+    CHECK_OK(sgm_workspace_get(workspace, node, values));
+    return values;
+}
+
+static void check_stages(forward *f, sgm_workspace *workspace)
+{
+    int compared = 0;
+    for (int i = 0; i < f->stage_count; i++) {
+        sgm_node *node = f->node[i];
+        sgm_shape golden = golden_shape(&f->file, f->stage[i]);
+        /* attention inside windows was captured per window */
+        if (sgm_shape_count(golden) > sgm_shape_count(node->shape)) continue;
+        float *values = fetch(workspace, node);
+        golden_check(&f->file, f->stage[i], node->shape, values, embedding_limit);
+        free(values);
+        compared++;
+    }
+    check_that(compared >= f->c->stages, "as many stages as the golden has", f->c->name, compared);
+}
+
+static void encode(forward *f)
+{
+    sgm_program *p = NULL;
+    sgm_workspace *workspace = NULL;
+    sgm_program_key key = {.stage = SGM_STAGE_ENCODE, .batch = 1};
+    sgm_net net = {.tap = keep_stage, .tap_user = f};
+    sgm_plan_options options = sgm_model_plan_options(f->model);
+    sgm_node *outputs[MAX_STAGES + 1];
+    make_input(f);
+    if (!CHECK_OK(sgm_program_build(f->config, key, NULL, NULL, &net, &p))) return;
+    outputs[0] = p->features.node[0];
+    memcpy(outputs + 1, f->node, (size_t)f->stage_count * sizeof *outputs);
+    if (CHECK_OK(sgm_plan_create(p->graph, sgm_model_weights(f->model), f->stage_count + 1, outputs,
+                                 &options, &p->plan)) &&
+        CHECK_OK(sgm_workspace_create(p->plan, &workspace)) &&
+        CHECK_OK(sgm_workspace_set(workspace, p->image, f->input)) &&
+        CHECK_OK(sgm_plan_run(p->plan, workspace))) {
+        check_stages(f, workspace);
+        f->embedding = fetch(workspace, p->features.node[0]);
+        golden_check(&f->file, "embedding", p->features.node[0]->shape, f->embedding,
+                     embedding_limit);
+    }
+    sgm_workspace_destroy(workspace);
+    sgm_program_destroy(p);
+}
+
+/* One point in pixels of the input, and SAM's padding token. */
+static void set_point(const forward *f, const sgm_program *p, sgm_workspace *workspace)
+{
+    static const int32_t labels[2] = {SGM_TOKEN_FOREGROUND, SGM_TOKEN_PADDING};
+    float coordinates[4] = {0};
+    size_t count;
+    float *point = golden_floats(&f->file, "in.points", &count);
+    if (!point || !CHECK(count == 2)) return;
+    sgm_token_place(f->config->image_size, point[0], point[1], coordinates);
+    CHECK_OK(sgm_workspace_set(workspace, p->prompt.coordinates, coordinates));
+    CHECK_OK(sgm_workspace_set(workspace, p->prompt.labels, labels));
+    free(point);
+}
+
+static void check_iou(const forward *f, const char *name, const float *values, size_t have)
+{
+    size_t count;
+    float *want = golden_floats(&f->file, name, &count);
+    if (want && CHECK(count == have)) check_close(name, values, want, count, 1e-3, 0);
+    free(want);
+}
+
+static void decode(forward *f)
+{
+    sgm_program *p = NULL;
+    sgm_workspace *workspace = NULL;
+    bool classes = f->config->classes > 0;
+    int32_t first = 0;
+    sgm_program_key key = {
+        .stage = SGM_STAGE_DECODE, .batch = 1, .tokens = classes ? 0 : 2, .classes = classes};
+    sgm_plan_options options = sgm_model_plan_options(f->model);
+    if (f->embedding && CHECK_OK(sgm_program_build(f->config, key, NULL, NULL, NULL, &p)) &&
+        CHECK_OK(sgm_program_plan(p, sgm_model_weights(f->model), &options)) &&
+        CHECK_OK(sgm_workspace_create(p->plan, &workspace)) &&
+        CHECK_OK(sgm_workspace_set(workspace, p->in.node[0], f->embedding))) {
+        if (classes)
+            CHECK_OK(sgm_workspace_set(workspace, p->prompt.classes, &first));
+        else
+            set_point(f, p, workspace);
+        CHECK_OK(sgm_plan_run(p->plan, workspace));
+        float *low = fetch(workspace, p->low_res), *iou = fetch(workspace, p->iou);
+        golden_check(&f->file, f->c->low_res, p->low_res->shape, low, logit_limit);
+        check_iou(f, "iou", iou, (size_t)f->config->decoder.mask_tokens);
+        free(low);
+        free(iou);
+    }
+    sgm_workspace_destroy(workspace);
+    sgm_program_destroy(p);
+}
+
+/* ------------------------------------------------------------------------------- SurgicalSAM */
+
+enum { PICTURES = 3 };
+
+typedef struct class_outputs {
+    float *dense, *sparse, *low, *quality;
+    sgm_node *node[2]; /* taps: dense, sparse */
+} class_outputs;
+
+static void keep_prompt(void *user, const char *stage, sgm_node *value)
+{
+    class_outputs *out = user;
+    if (!strcmp(stage, "class_dense")) out->node[0] = value;
+    if (!strcmp(stage, "class_sparse")) out->node[1] = value;
+}
+
+static void copy_out(sgm_workspace *workspace, const sgm_node *node, float *to, size_t count)
+{
+    float *values = fetch(workspace, node);
+    memcpy(to, values, count * sizeof *to);
+    free(values);
+}
+
+/* Picture i of the golden: features that are a function of their index, and a class. */
+static void ask_class(forward *f, sgm_program *p, sgm_workspace *workspace, int i, int32_t asked,
+                      class_outputs *out)
+{
+    size_t places = (size_t)f->config->grid * (size_t)f->config->grid;
+    size_t dim = (size_t)f->config->decoder.dim, low = 16 * places;
+    size_t tokens = (size_t)sgm_shape_count(out->node[1]->shape);
+    float *features = malloc(places * dim * sizeof *features);
+    char name[64];
+    snprintf(name, sizeof name, "synthetic:sam_feat:%d", i);
+    hash_uniform(name, places * dim, features);
+    for (size_t k = 0; k < places * dim; k++)
+        features[k] = 1.5f * features[k];
+    CHECK_OK(sgm_workspace_set(workspace, p->in.node[0], features));
+    CHECK_OK(sgm_workspace_set(workspace, p->prompt.classes, &asked));
+    if (CHECK_OK(sgm_plan_run(p->plan, workspace))) {
+        copy_out(workspace, out->node[0], out->dense + (size_t)i * places * dim, places * dim);
+        copy_out(workspace, out->node[1], out->sparse + (size_t)i * tokens, tokens);
+        copy_out(workspace, p->low_res, out->low + (size_t)i * low, low); /* mask 0 */
+        copy_out(workspace, p->iou, out->quality + i, 1);
+    }
+    free(features);
+}
+
+static void check_classes(const forward *f, const class_outputs *out)
+{
+    int64_t grid = f->config->grid, dim = f->config->decoder.dim;
+    size_t count;
+    golden_check(&f->file, "dense", SGM_SHAPE(PICTURES, grid, grid, dim), out->dense, 1e-4);
+    golden_check(&f->file, "lowres", SGM_SHAPE(PICTURES, 1, 4 * grid, 4 * grid), out->low,
+                 logit_limit);
+    float *sparse = golden_floats(&f->file, "sparse", &count);
+    if (sparse && CHECK(count == PICTURES * (size_t)sgm_shape_count(out->node[1]->shape)))
+        check_nrmse("sparse", out->sparse, sparse, count, 1e-4);
+    free(sparse);
+    check_iou(f, "quality", out->quality, PICTURES);
+}
+
+static void run_classes(forward *f)
+{
+    size_t places = (size_t)f->config->grid * (size_t)f->config->grid, count;
+    size_t dim = (size_t)f->config->decoder.dim;
+    sgm_program *p = NULL;
+    sgm_workspace *workspace = NULL;
+    class_outputs out = {.dense = malloc(PICTURES * places * dim * sizeof(float)),
+                         .sparse = malloc(PICTURES * 64 * dim * sizeof(float)),
+                         .low = malloc(PICTURES * 16 * places * sizeof(float)),
+                         .quality = malloc(PICTURES * sizeof(float))};
+    sgm_net net = {.tap = keep_prompt, .tap_user = &out};
+    sgm_program_key key = {.stage = SGM_STAGE_DECODE, .batch = 1, .classes = true};
+    sgm_plan_options options = sgm_model_plan_options(f->model);
+    float *asked = golden_floats(&f->file, "in.cls_ids", &count);
+    if (asked && CHECK(count == PICTURES) &&
+        CHECK_OK(sgm_program_build(f->config, key, NULL, NULL, &net, &p))) {
+        sgm_node *outputs[4] = {p->low_res, p->iou, out.node[0], out.node[1]};
+        if (CHECK_OK(sgm_plan_create(p->graph, sgm_model_weights(f->model), 4, outputs, &options,
+                                     &p->plan)) &&
+            CHECK_OK(sgm_workspace_create(p->plan, &workspace))) {
+            for (int i = 0; i < PICTURES; i++)
+                ask_class(f, p, workspace, i, (int32_t)asked[i] - 1, &out);
+            check_classes(f, &out);
+        }
+    }
+    sgm_workspace_destroy(workspace);
+    sgm_program_destroy(p);
+    free(asked);
+    free(out.dense);
+    free(out.sparse);
+    free(out.low);
+    free(out.quality);
+}
+
+/* ---------------------------------------------------------------------------------------------- */
+
+static void run(forward *f, sgm_context *context, char **argv, const char *base)
+{
+    if (!CHECK_OK(sgm_model_load_on(context, base, argv[2], NULL, &f->model))) return;
+    f->config = sgm_model_get_config(f->model);
+    snprintf(f->file.label, sizeof f->file.label, "%s", f->c->name);
+    if (!CHECK_OK(sgm_checkpoint_open(argv[3], &f->file.checkpoint))) return;
+    CHECK(!strcmp(f->config->variant, f->c->name)); /* told from its tensors */
+    if (!strcmp(f->c->name, "surgicalsam")) {
+        run_classes(f);
+        return;
+    }
+    encode(f);
+    decode(f);
+}
+
+int main(int argc, char **argv)
+{
+    forward f = {0};
+    sgm_context *context = NULL;
+    sgm_context_options options = {.device = SGM_DEVICE_CPU, .precision = SGM_PRECISION_FP32};
+    for (size_t i = 0; argc > 3 && i < sizeof cases / sizeof *cases; i++)
+        if (!strcmp(cases[i].name, argv[1])) f.c = &cases[i];
+    if (!f.c) {
+        fprintf(stderr, "usage: golden_forward CASE WEIGHTS GOLDEN [BASE]\n");
+        return 1;
+    }
+    if (CHECK_OK(sgm_context_create(&options, &context)))
+        run(&f, context, argv, argc > 4 ? argv[4] : NULL);
+    sgm_model_destroy(f.model);
+    sgm_context_destroy(context);
+    golden_close(&f.file);
+    free(f.input);
+    free(f.embedding);
+    return check_report();
+}
