@@ -24,6 +24,11 @@ sgm_status sgm_config_check(sgm_model_config *config)
     return sgm_config_within("grid", config->grid, 2, config->image_size / 4);
 }
 
+bool sgm_config_listens(const sgm_model_config *config)
+{
+    return !config->classes && !config->protocol->unprompted;
+}
+
 static const sgm_family *find_family(const char *name)
 {
     for (int i = 0; sgm_families[i]; i++)

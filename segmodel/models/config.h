@@ -60,6 +60,9 @@ sgm_status sgm_config_check(sgm_model_config *config);
 sgm_status sgm_config_refuse(const char *key, int value);
 sgm_status sgm_config_within(const char *key, int value, int low, int high);
 
+/* Whether it is prompted by places (points, boxes, masks): not by classes, and not by nothing. */
+bool sgm_config_listens(const sgm_model_config *config);
+
 /* Floats of all features of a picture together (family.h). */
 size_t sgm_config_embedding_count(const sgm_model_config *config);
 

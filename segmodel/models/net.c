@@ -77,6 +77,31 @@ sgm_node *sgm_net_conv(const sgm_net *net, sgm_node *x, sgm_conv_spec spec, cons
                       spec.depthwise ? (int)in : 1);
 }
 
+sgm_node *sgm_net_conv_norm(const sgm_net *net, sgm_node *x, sgm_conv_spec spec, float eps,
+                            const char *conv, const char *norm)
+{
+    if (!x) return NULL;
+    sgm_graph *g = net->graph;
+    sgm_shape channels = SGM_SHAPE(spec.out);
+    int64_t in = spec.depthwise ? 1 : sgm_net_channels(x);
+    sgm_shape kernel = SGM_SHAPE(spec.out, in, spec.kernel, spec.kernel);
+    sgm_node *weight = sgm_net_param(net, kernel, "%s.weight", conv);
+    sgm_node *gamma = sgm_net_param(net, channels, "%s.weight", norm);
+    sgm_node *beta = sgm_net_param(net, channels, "%s.bias", norm);
+    sgm_node *mean = sgm_net_param(net, channels, "%s.running_mean", norm);
+    sgm_node *variance = sgm_net_param(net, channels, "%s.running_var", norm);
+    sgm_node *scale = sgm_act_node(g, sgm_affine(g, variance, 1, eps), SGM_ACT_RSQRT);
+    scale = sgm_mul(g, gamma, scale);
+    if (spec.bias) {
+        sgm_node *own = sgm_net_param(net, channels, "%s.bias", conv);
+        mean = sgm_add(g, mean, sgm_affine(g, own, -1, 0));
+    }
+    sgm_node *bias = sgm_add(g, beta, sgm_affine(g, sgm_mul(g, mean, scale), -1, 0));
+    weight = sgm_mul(g, weight, sgm_reshape(g, scale, SGM_SHAPE(spec.out, 1, 1, 1)));
+    return sgm_conv2d(g, x, weight, bias, spec.stride, spec.pad,
+                      spec.depthwise ? (int)spec.out : 1);
+}
+
 sgm_node *sgm_net_mlp(const sgm_net *net, sgm_node *x, int64_t hidden, int64_t out, int layers,
                       const char *name_format, ...)
 {

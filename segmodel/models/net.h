@@ -58,6 +58,12 @@ typedef struct sgm_conv_spec {
 sgm_node *sgm_net_conv(const sgm_net *net, sgm_node *x, sgm_conv_spec spec, const char *name_format,
                        ...) __attribute__((format(printf, 4, 5)));
 
+/* A convolution without bias, or with one (spec.bias), and a batch norm with the statistics that it
+ * has gathered: the norm is folded into weight and bias, so it costs nothing. `norm`: the norm's
+ * name. */
+sgm_node *sgm_net_conv_norm(const sgm_net *net, sgm_node *x, sgm_conv_spec spec, float eps,
+                            const char *conv, const char *norm);
+
 /* MLP of linear layers <name>.layers.0 ... with ReLU between, as SAM's heads are made. */
 sgm_node *sgm_net_mlp(const sgm_net *net, sgm_node *x, int64_t hidden, int64_t out, int layers,
                       const char *name_format, ...) __attribute__((format(printf, 6, 7)));

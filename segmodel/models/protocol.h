@@ -52,6 +52,9 @@ typedef struct sgm_protocol {
     bool whole_corners; /* corners of a box are cut to whole pixels of the square */
     bool probabilities; /* masks go through the sigmoid first, then straight to the picture's size,
                            and are cut at 0.5; else logits, by way of the square, at 0 */
+    bool range; /* masks are stretched between the extremes of their map first, resized with corners
+                   on corners, and cut at 0.5 */
+    bool unprompted; /* the network is asked nothing: it makes its own prompt of the picture */
     sgm_answer_rule answer;
     sgm_walk walk;
     bool crops; /* the network knows crops of pictures: predict/look may zoom */

@@ -17,29 +17,17 @@ extern const sgm_family sgm_family_tiny_vit;
 static sgm_node *conv_norm(const sgm_net *net, const sgm_tiny_vit_config *tiny, sgm_node *x,
                            sgm_conv_spec spec, const char *prefix)
 {
-    if (!x) return NULL;
-    sgm_graph *g = net->graph;
-    if (tiny->norm != SGM_NORM_BATCH) {
-        /* With a bias: without one, brightness is a mere factor of all channels, and a norm would
-         * take it away (a grey region would look like a white one). */
-        spec.bias = true;
-        x = sgm_net_conv(net, x, spec, "%s.c", prefix);
-        return tiny->norm == SGM_NORM_LAYER ? sgm_net_norm(net, x, 1e-6f, "%s.ln", prefix) : x;
+    if (tiny->norm == SGM_NORM_BATCH) {
+        char conv[96], norm[96];
+        snprintf(conv, sizeof conv, "%s.c", prefix);
+        snprintf(norm, sizeof norm, "%s.bn", prefix);
+        return sgm_net_conv_norm(net, x, spec, TINY_EPS, conv, norm);
     }
-    int64_t in = spec.depthwise ? 1 : sgm_net_channels(x);
-    sgm_shape channels = SGM_SHAPE(spec.out);
-    sgm_node *weight = sgm_net_param(net, SGM_SHAPE(spec.out, in, spec.kernel, spec.kernel),
-                                     "%s.c.weight", prefix);
-    sgm_node *gamma = sgm_net_param(net, channels, "%s.bn.weight", prefix);
-    sgm_node *beta = sgm_net_param(net, channels, "%s.bn.bias", prefix);
-    sgm_node *mean = sgm_net_param(net, channels, "%s.bn.running_mean", prefix);
-    sgm_node *variance = sgm_net_param(net, channels, "%s.bn.running_var", prefix);
-    sgm_node *scale = sgm_act_node(g, sgm_affine(g, variance, 1, TINY_EPS), SGM_ACT_RSQRT);
-    scale = sgm_mul(g, gamma, scale);
-    sgm_node *bias = sgm_add(g, beta, sgm_affine(g, sgm_mul(g, mean, scale), -1, 0));
-    weight = sgm_mul(g, weight, sgm_reshape(g, scale, SGM_SHAPE(spec.out, 1, 1, 1)));
-    return sgm_conv2d(g, x, weight, bias, spec.stride, spec.pad,
-                      spec.depthwise ? (int)spec.out : 1);
+    /* With a bias: without one, brightness is a mere factor of all channels, and a norm would take
+     * it away (a grey region would look like a white one). */
+    spec.bias = true;
+    x = sgm_net_conv(net, x, spec, "%s.c", prefix);
+    return tiny->norm == SGM_NORM_LAYER ? sgm_net_norm(net, x, 1e-6f, "%s.ln", prefix) : x;
 }
 
 static sgm_node *gelu(const sgm_net *net, sgm_node *x)

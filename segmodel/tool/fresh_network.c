@@ -37,14 +37,14 @@ static sgm_status note(void *user, const char *name, sgm_shape wanted)
 /* All stages in all their forms. */
 static sgm_status collect(fresh_network *fresh)
 {
-    bool classes = fresh->config.classes > 0;
+    bool classes = fresh->config.classes > 0, listens = sgm_config_listens(&fresh->config);
     const sgm_program_key keys[] = {
         {.stage = SGM_STAGE_ENCODE, .batch = 1},
-        {.stage = SGM_STAGE_DECODE, .batch = 1, .tokens = classes ? 0 : 2, .classes = classes},
+        {.stage = SGM_STAGE_DECODE, .batch = 1, .tokens = listens ? 2 : 0, .classes = classes},
         {.stage = SGM_STAGE_DECODE,
          .batch = 1,
-         .tokens = classes ? 0 : 2,
-         .mask = !classes,
+         .tokens = listens ? 2 : 0,
+         .mask = listens,
          .classes = classes}};
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
         sgm_program *program;

@@ -127,15 +127,15 @@ static sgm_status refuse_leftovers(const sgm_model *model, const bool *used)
  * loaded and not at the first prediction. */
 static sgm_status emit_network(sgm_model *model, asked *a)
 {
-    const bool classes = model->config.classes > 0;
+    const bool classes = model->config.classes > 0, listens = sgm_config_listens(&model->config);
     const sgm_program_key keys[] = {
         {.stage = SGM_STAGE_ENCODE, .batch = 1},
         {.stage = SGM_STAGE_DECODE,
          .batch = 1,
-         .tokens = classes ? 0 : 2,
-         .mask = !classes,
+         .tokens = listens ? 2 : 0,
+         .mask = listens,
          .classes = classes},
-        {.stage = SGM_STAGE_DECODE, .batch = 1, .tokens = classes ? 0 : 2, .classes = classes}};
+        {.stage = SGM_STAGE_DECODE, .batch = 1, .tokens = listens ? 2 : 0, .classes = classes}};
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
         sgm_program *program;
         SGM_TRY(sgm_program_build(&model->config, keys[i], check_and_mark, a, NULL, &program));

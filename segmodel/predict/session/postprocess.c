@@ -23,19 +23,22 @@ typedef struct axis_map {
 struct sgm_upscaler {
     sgm_size size;
     int low_side;
-    bool sigmoid;
+    bool sigmoid, range; /* what values go through first */
     float threshold;
     axis_map horizontal, vertical;
-    float *probabilities; /* [low_side][low_side], sigmoid only */
+    float *probabilities; /* [low_side][low_side], where values go through something */
     float *wide;          /* [low_side][width]: after the horizontal pass */
     float *row;           /* [width] */
 };
 
-/* torch: source = max((i + 0.5) * in / out - 0.5, 0), in float. */
-static void bilinear_source(int i, int in, int out, int *low, int *high, float *fraction)
+/* torch: source = max((i + 0.5) * in / out - 0.5, 0), in float; with corners on corners
+ * i * (in - 1) / (out - 1). */
+static void bilinear_source(int i, int in, int out, bool corners, int *low, int *high,
+                            float *fraction)
 {
     float scale = (float)in / (float)out;
     float at = ((float)i + 0.5f) * scale - 0.5f;
+    if (corners) at = out > 1 ? (float)i * ((float)(in - 1) / (float)(out - 1)) : 0;
     if (at < 0) at = 0;
     *low = (int)at;
     if (*low > in - 1) *low = in - 1;
@@ -44,14 +47,15 @@ static void bilinear_source(int i, int in, int out, int *low, int *high, float *
 }
 
 /* Weights of output i over low-res samples: low_side -> side, cropped to `cropped`, -> out. */
-static void compose(int i, int low_side, int side, int cropped, int out, int *first,
+static void compose(int i, int low_side, int side, int cropped, int out, bool corners, int *first,
                     float weight[TAPS])
 {
     int middle[2], source[2][2];
     float fraction, inner[2];
-    bilinear_source(i, cropped, out, &middle[0], &middle[1], &fraction);
+    bilinear_source(i, cropped, out, corners, &middle[0], &middle[1], &fraction);
     for (int k = 0; k < 2; k++)
-        bilinear_source(middle[k], low_side, side, &source[k][0], &source[k][1], &inner[k]);
+        bilinear_source(middle[k], low_side, side, corners, &source[k][0], &source[k][1],
+                        &inner[k]);
     *first = source[0][0] < low_side - TAPS ? source[0][0] : low_side - TAPS;
     if (*first < 0) *first = 0;
     memset(weight, 0, TAPS * sizeof *weight);
@@ -62,7 +66,8 @@ static void compose(int i, int low_side, int side, int cropped, int out, int *fi
     }
 }
 
-static sgm_status make_axis(int low_side, int side, int cropped, int out, axis_map *map)
+static sgm_status make_axis(int low_side, int side, int cropped, int out, bool corners,
+                            axis_map *map)
 {
     map->out = out;
     map->first = malloc((size_t)out * sizeof *map->first);
@@ -70,7 +75,8 @@ static sgm_status make_axis(int low_side, int side, int cropped, int out, axis_m
     if (!map->first || !map->weight)
         return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for a mask of the image's size");
     for (int i = 0; i < out; i++)
-        compose(i, low_side, side, cropped, out, &map->first[i], map->weight + (size_t)i * TAPS);
+        compose(i, low_side, side, cropped, out, corners, &map->first[i],
+                map->weight + (size_t)i * TAPS);
     return SGM_OK;
 }
 
@@ -79,8 +85,8 @@ static sgm_status make_maps(sgm_upscaler *u, const sgm_model_config *config, con
     bool direct = config->protocol->probabilities;
     int side = direct ? u->low_side : config->image_size;
     sgm_size cropped = direct ? (sgm_size){side, side} : frame->resized;
-    SGM_TRY(make_axis(u->low_side, side, cropped.width, u->size.width, &u->horizontal));
-    return make_axis(u->low_side, side, cropped.height, u->size.height, &u->vertical);
+    SGM_TRY(make_axis(u->low_side, side, cropped.width, u->size.width, u->range, &u->horizontal));
+    return make_axis(u->low_side, side, cropped.height, u->size.height, u->range, &u->vertical);
 }
 
 sgm_status sgm_upscaler_create(const sgm_model_config *config, const sgm_frame *frame,
@@ -92,7 +98,8 @@ sgm_status sgm_upscaler_create(const sgm_model_config *config, const sgm_frame *
     u->size = frame->original;
     u->low_side = 4 * config->grid;
     u->sigmoid = config->protocol->probabilities;
-    u->threshold = u->sigmoid ? 0.5f : 0;
+    u->range = config->protocol->range;
+    u->threshold = u->sigmoid || u->range ? 0.5f : 0;
     size_t low = (size_t)u->low_side, width = (size_t)u->size.width;
     u->wide = malloc(low * width * sizeof *u->wide);
     u->row = malloc(width * sizeof *u->row);
@@ -121,9 +128,23 @@ void sgm_upscaler_destroy(sgm_upscaler *u)
     free(u);
 }
 
-static const float *apply_sigmoid(sgm_upscaler *u, const float *low)
+static void stretch_range(const float *low, size_t count, float *out)
+{
+    float least = low[0], most = low[0];
+    for (size_t i = 1; i < count; i++) {
+        least = fminf(least, low[i]);
+        most = fmaxf(most, low[i]);
+    }
+    for (size_t i = 0; i < count; i++)
+        out[i] = most > least ? (low[i] - least) / (most - least) : 0;
+}
+
+/* The map as it is enlarged. */
+static const float *prepare(sgm_upscaler *u, const float *low)
 {
     size_t count = (size_t)u->low_side * (size_t)u->low_side;
+    if (u->range) stretch_range(low, count, u->probabilities);
+    if (u->range || !u->sigmoid) return u->range ? u->probabilities : low;
     for (size_t i = 0; i < count; i++)
         u->probabilities[i] = 1 / (1 + expf(-low[i]));
     return u->probabilities;
@@ -161,7 +182,7 @@ static void mix_rows(const sgm_upscaler *u, int y, float *restrict to)
 
 void sgm_upscaler_values(sgm_upscaler *u, const float *low, float *values)
 {
-    widen(u, u->sigmoid ? apply_sigmoid(u, low) : low);
+    widen(u, prepare(u, low));
     for (int y = 0; y < u->size.height; y++)
         mix_rows(u, y, values + (size_t)y * (size_t)u->size.width);
 }
@@ -169,7 +190,7 @@ void sgm_upscaler_values(sgm_upscaler *u, const float *low, float *values)
 void sgm_upscaler_mask(sgm_upscaler *u, const float *low, float above, uint8_t *mask)
 {
     float threshold = sgm_upscaler_threshold(u, above);
-    widen(u, u->sigmoid ? apply_sigmoid(u, low) : low);
+    widen(u, prepare(u, low));
     for (int y = 0; y < u->size.height; y++) {
         uint8_t *to = mask + (size_t)y * (size_t)u->size.width;
         mix_rows(u, y, u->row);

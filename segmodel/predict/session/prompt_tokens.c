@@ -75,6 +75,7 @@ sgm_status sgm_prompt_check(const sgm_model_config *config, const sgm_frame *fra
                             const sgm_prompt *prompt)
 {
     if (config->classes || prompt->class_index) return check_class(config, prompt);
+    if (!sgm_config_listens(config)) return SGM_OK;
     if (!prompt->point_count && !prompt->box && !prompt->mask)
         return sgm_fail(SGM_BAD_PROMPT, "there is no prompt: neither a point, a box nor a mask");
     SGM_TRY(check_points(frame, prompt));

@@ -379,8 +379,9 @@ static sgm_status decode(sgm_session *session, sgm_program_key key, const sgm_pr
 
 static sgm_program_key key_of(const sgm_session *session, const sgm_prompt *prompt)
 {
-    if (session->config->classes)
-        return (sgm_program_key){.stage = SGM_STAGE_DECODE, .batch = 1, .classes = true};
+    if (!sgm_config_listens(session->config))
+        return (sgm_program_key){
+            .stage = SGM_STAGE_DECODE, .batch = 1, .classes = session->config->classes > 0};
     return (sgm_program_key){.stage = SGM_STAGE_DECODE,
                              .batch = 1,
                              .tokens = sgm_prompt_token_count(prompt),
@@ -419,11 +420,11 @@ static bool is_tight(const sgm_session *session, const sgm_prompt *prompt,
 {
     sgm_tight_box wish = options ? options->tight_box : SGM_TIGHT_BOX_AUTO;
     bool wanted = wish == SGM_TIGHT_BOX_ON || (wish == SGM_TIGHT_BOX_AUTO && session->wants_tight);
-    if (session->config->classes) return false;
+    if (!sgm_config_listens(session->config)) return false;
     if (!wanted || !prompt->box || prompt->mask) return false;
     for (size_t i = 0; i < prompt->point_count; i++)
         if (prompt->points[i].label == SGM_BACKGROUND) return false;
-    return !session->config->protocol->probabilities;
+    return !session->config->protocol->probabilities && !session->config->protocol->range;
 }
 
 /* Whether the host reads the logits of these prompts' masks: always, unless masks are made on the

@@ -243,7 +243,7 @@ sgm_status sgm_session_start_mask(sgm_session *session, const float *low, float 
                                   bool *started)
 {
     *started = false;
-    if (!sgm_session_on_device(session)) return SGM_OK;
+    if (!sgm_session_on_device(session) || session->config->protocol->range) return SGM_OK;
     const sgm_picture_ops *pictures = session->backend->ops->pictures;
     if (!session->masker) {
         sgm_mask_rule rule;

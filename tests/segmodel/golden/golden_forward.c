@@ -2,7 +2,7 @@
  *
  * Families that are more than SAM's encoder against the official code, in FP32: SAMed (LoRA on a
  * base, and as a whole network), Medical-SAM-Adapter of 2025 and 2023, SurgicalSAM (prompted by
- * class, on given embeddings). Limits as in golden_test.c. */
+ * class, on given embeddings), AutoSAM. Limits as in golden_test.c. */
 #include "golden_file.h"
 
 #include "../check.h"
@@ -17,7 +17,7 @@
 
 int check_count, check_failures;
 
-enum { MAX_STAGES = 32 };
+enum { MAX_STAGES = 40 };
 
 static const double embedding_limit = 1e-4, logit_limit = 5e-4;
 
@@ -34,6 +34,7 @@ static const forward_case cases[] = {
     /* made with a call that the code of 2023 never makes: goldens/README.md */
     {"msa_2023", "lowres_all", false, "msa", 11},
     {"surgicalsam", "lowres", false, "surgicalsam", 0},
+    {"autosam", "lowres", false, "autosam", 20},
 };
 
 typedef struct forward {
@@ -41,7 +42,7 @@ typedef struct forward {
     sgm_model *model;
     const sgm_model_config *config;
     golden_file file;
-    float *input, *embedding;
+    float *input, *features[SGM_MAX_FEATURES];
     int stage_count;
     char stage[MAX_STAGES][64];
     sgm_node *node[MAX_STAGES];
@@ -77,6 +78,28 @@ static void make_input(forward *f)
     free(rgb);
 }
 
+/* AutoSAM's: a picture of 800 x 600 resized as floats, SAM's normalisation, 0 beside it. */
+static void make_wide_input(forward *f)
+{
+    enum { WIDTH = 800, HEIGHT = 600, SIDE = 1024, ROWS = 768 };
+    static const float mean[3] = {123.675f, 116.28f, 103.53f},
+                       deviation[3] = {58.395f, 57.12f, 57.375f};
+    uint8_t *rgb = malloc((size_t)WIDTH * HEIGHT * 3);
+    float *values = malloc((size_t)WIDTH * HEIGHT * 3 * sizeof *values);
+    f->input = calloc((size_t)SIDE * SIDE * 3, sizeof *f->input);
+    hash_image(WIDTH, HEIGHT, 5, rgb);
+    for (size_t i = 0; i < (size_t)WIDTH * HEIGHT * 3; i++)
+        values[i] = rgb[i];
+    CHECK_OK(sgm_resample_linear(values, (sgm_size){WIDTH, HEIGHT}, 3, f->input,
+                                 (sgm_size){SIDE, ROWS}));
+    golden_check(&f->file, "resized", SGM_SHAPE(1, ROWS, SIDE, 3), f->input, 1e-6);
+    for (size_t i = 0; i < (size_t)SIDE * ROWS * 3; i++)
+        f->input[i] = (f->input[i] - mean[i % 3]) / deviation[i % 3];
+    golden_check(&f->file, "input", SGM_SHAPE(1, SIDE, SIDE, 3), f->input, 1e-6);
+    free(rgb);
+    free(values);
+}
+
 static float *fetch(sgm_workspace *workspace, const sgm_node *node)
 {
     float *values = malloc((size_t)sgm_shape_count(node->shape) * sizeof *values);
@@ -107,19 +130,24 @@ static void encode(forward *f)
     sgm_program_key key = {.stage = SGM_STAGE_ENCODE, .batch = 1};
     sgm_net net = {.tap = keep_stage, .tap_user = f};
     sgm_plan_options options = sgm_model_plan_options(f->model);
-    sgm_node *outputs[MAX_STAGES + 1];
-    make_input(f);
+    sgm_node *outputs[MAX_STAGES + SGM_MAX_FEATURES];
+    if (f->config->protocol->unprompted)
+        make_wide_input(f);
+    else
+        make_input(f);
     if (!CHECK_OK(sgm_program_build(f->config, key, NULL, NULL, &net, &p))) return;
-    outputs[0] = p->features.node[0];
-    memcpy(outputs + 1, f->node, (size_t)f->stage_count * sizeof *outputs);
-    if (CHECK_OK(sgm_plan_create(p->graph, sgm_model_weights(f->model), f->stage_count + 1, outputs,
-                                 &options, &p->plan)) &&
+    int count = p->features.count;
+    memcpy(outputs, p->features.node, (size_t)count * sizeof *outputs);
+    memcpy(outputs + count, f->node, (size_t)f->stage_count * sizeof *outputs);
+    if (CHECK_OK(sgm_plan_create(p->graph, sgm_model_weights(f->model), f->stage_count + count,
+                                 outputs, &options, &p->plan)) &&
         CHECK_OK(sgm_workspace_create(p->plan, &workspace)) &&
         CHECK_OK(sgm_workspace_set(workspace, p->image, f->input)) &&
         CHECK_OK(sgm_plan_run(p->plan, workspace))) {
         check_stages(f, workspace);
-        f->embedding = fetch(workspace, p->features.node[0]);
-        golden_check(&f->file, "embedding", p->features.node[0]->shape, f->embedding,
+        for (int i = 0; i < count; i++)
+            f->features[i] = fetch(workspace, p->features.node[i]);
+        golden_check(&f->file, "embedding", p->features.node[0]->shape, f->features[0],
                      embedding_limit);
     }
     sgm_workspace_destroy(workspace);
@@ -148,27 +176,44 @@ static void check_iou(const forward *f, const char *name, const float *values, s
     free(want);
 }
 
+/* AutoSAM's mask between the extremes of its map. */
+static void check_range(const forward *f, const float *low)
+{
+    size_t count = 16 * (size_t)f->config->grid * (size_t)f->config->grid;
+    float least = low[0], most = low[0], *values = malloc(count * sizeof *values);
+    for (size_t i = 1; i < count; i++) {
+        least = fminf(least, low[i]);
+        most = fmaxf(most, low[i]);
+    }
+    for (size_t i = 0; i < count; i++)
+        values[i] = (low[i] - least) / (most - least);
+    golden_check(&f->file, "norm", SGM_SHAPE(1, 1, 4 * f->config->grid, 4 * f->config->grid),
+                 values, logit_limit);
+    free(values);
+}
+
 static void decode(forward *f)
 {
     sgm_program *p = NULL;
     sgm_workspace *workspace = NULL;
-    bool classes = f->config->classes > 0;
+    bool classes = f->config->classes > 0, listens = sgm_config_listens(f->config);
     int32_t first = 0;
     sgm_program_key key = {
-        .stage = SGM_STAGE_DECODE, .batch = 1, .tokens = classes ? 0 : 2, .classes = classes};
+        .stage = SGM_STAGE_DECODE, .batch = 1, .tokens = listens ? 2 : 0, .classes = classes};
     sgm_plan_options options = sgm_model_plan_options(f->model);
-    if (f->embedding && CHECK_OK(sgm_program_build(f->config, key, NULL, NULL, NULL, &p)) &&
+    if (f->features[0] && CHECK_OK(sgm_program_build(f->config, key, NULL, NULL, NULL, &p)) &&
         CHECK_OK(sgm_program_plan(p, sgm_model_weights(f->model), &options)) &&
-        CHECK_OK(sgm_workspace_create(p->plan, &workspace)) &&
-        CHECK_OK(sgm_workspace_set(workspace, p->in.node[0], f->embedding))) {
-        if (classes)
-            CHECK_OK(sgm_workspace_set(workspace, p->prompt.classes, &first));
-        else
-            set_point(f, p, workspace);
+        CHECK_OK(sgm_workspace_create(p->plan, &workspace))) {
+        for (int i = 0; i < p->in.count; i++)
+            CHECK_OK(sgm_workspace_set(workspace, p->in.node[i], f->features[i]));
+        if (classes) CHECK_OK(sgm_workspace_set(workspace, p->prompt.classes, &first));
+        if (listens) set_point(f, p, workspace);
         CHECK_OK(sgm_plan_run(p->plan, workspace));
         float *low = fetch(workspace, p->low_res), *iou = fetch(workspace, p->iou);
-        golden_check(&f->file, f->c->low_res, p->low_res->shape, low, logit_limit);
-        check_iou(f, "iou", iou, (size_t)f->config->decoder.mask_tokens);
+        int64_t masks = golden_shape(&f->file, f->c->low_res).dim[1], side = 4 * f->config->grid;
+        golden_check(&f->file, f->c->low_res, SGM_SHAPE(1, masks, side, side), low, logit_limit);
+        check_iou(f, "iou", iou, (size_t)masks);
+        if (f->config->protocol->range) check_range(f, low);
         free(low);
         free(iou);
     }
@@ -305,6 +350,7 @@ int main(int argc, char **argv)
     sgm_context_destroy(context);
     golden_close(&f.file);
     free(f.input);
-    free(f.embedding);
+    for (int i = 0; i < SGM_MAX_FEATURES; i++)
+        free(f.features[i]);
     return check_report();
 }
