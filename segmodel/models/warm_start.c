@@ -2,6 +2,7 @@
 
 #include "core/names.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,8 +29,7 @@ static void resize_axis(const float *x, int64_t outer, int64_t from, int64_t to,
                         float *out)
 {
     for (int64_t i = 0; i < to; i++) {
-        float at = ((float)i + 0.5f) * ((float)from / (float)to) - 0.5f;
-        if (at < 0) at = 0;
+        float at = fmaxf(((float)i + 0.5f) * ((float)from / (float)to) - 0.5f, 0);
         int64_t low = (int64_t)at < from - 1 ? (int64_t)at : from - 1;
         int64_t high = low < from - 1 ? low + 1 : low;
         float part = at - (float)low;

@@ -17,8 +17,8 @@ static sgm_status give_embedding(const golden_model *m, sgm_session *session)
     for (size_t c = 0; c < dim; c++)
         for (size_t i = 0; i < places; i++)
             values[c * places + i] = m->embedding[i * dim + c];
-    sgm_status status = sgm_session_set_embedding(session, values, m->config->image_size,
-                                                  m->config->image_size);
+    sgm_status status =
+        sgm_session_set_embedding(session, values, m->config->image_size, m->config->image_size);
     free(values);
     return status;
 }

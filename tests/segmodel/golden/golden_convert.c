@@ -31,7 +31,8 @@ static void check_tensor(const golden_file *file, const sgm_family *family, cons
     if (t->origin == SGM_ORIGIN_LOADED) check_that(!resized && !is_new, t->name, "loaded", 0);
     if (t->origin == SGM_ORIGIN_RESIZED) {
         check_that(resized && !remade, t->name, "resized", 0);
-        golden_check(file, t->name, t->shape, t->values, 1e-6);
+        /* a place near 120 has 8e-6 of a step in float, and the order of rounding is torch's own */
+        golden_check(file, t->name, t->shape, t->values, 1e-5);
     }
     if (t->origin == SGM_ORIGIN_ZERO || t->origin == SGM_ORIGIN_MADE)
         check_that(is_new || (resized && remade), t->name, "new", 0);

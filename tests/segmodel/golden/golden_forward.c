@@ -29,10 +29,10 @@ typedef struct forward_case {
 } forward_case;
 
 static const forward_case cases[] = {
-    {"samed", "lowres", true, "samed", 7},
-    {"msa", "lowres_all", false, "msa", 11},
+    {"samed", "lowres", true, "samed", 6},
+    {"msa", "lowres_all", false, "msa", 9},
     /* made with a call that the code of 2023 never makes: goldens/README.md */
-    {"msa_2023", "lowres_all", false, "msa", 11},
+    {"msa_2023", "lowres_all", false, "msa", 9},
     {"surgicalsam", "lowres", false, "surgicalsam", 0},
     {"autosam", "lowres", false, "autosam", 20},
 };
@@ -92,7 +92,6 @@ static void make_wide_input(forward *f)
         values[i] = rgb[i];
     CHECK_OK(sgm_resample_linear(values, (sgm_size){WIDTH, HEIGHT}, 3, f->input,
                                  (sgm_size){SIDE, ROWS}));
-    golden_check(&f->file, "resized", SGM_SHAPE(1, ROWS, SIDE, 3), f->input, 1e-6);
     for (size_t i = 0; i < (size_t)SIDE * ROWS * 3; i++)
         f->input[i] = (f->input[i] - mean[i % 3]) / deviation[i % 3];
     golden_check(&f->file, "input", SGM_SHAPE(1, SIDE, SIDE, 3), f->input, 1e-6);
