@@ -6,6 +6,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static void print_variants(void)
@@ -74,7 +75,30 @@ static void print_model(const sgm_model *model)
     printf("hash         %016" PRIx64 "\n", info.hash);
 }
 
-static sgm_status show(const char *path, const char *base, const char *variant, bool tensors)
+/* The nodes of the stages for one picture and one prompt. */
+static sgm_status print_graphs(const sgm_model *model)
+{
+    const sgm_model_config *config = sgm_model_get_config(model);
+    const sgm_program_key keys[] = {{.stage = SGM_STAGE_ENCODE, .batch = 1},
+                                    {.stage = SGM_STAGE_DECODE,
+                                     .batch = 1,
+                                     .tokens = sgm_config_listens(config) ? 2 : 0,
+                                     .classes = config->classes > 0}};
+    static const char *const titles[] = {"encode", "decode"};
+    for (int i = 0; i < 2; i++) {
+        sgm_program *program;
+        SGM_TRY(sgm_program_build(config, keys[i], NULL, NULL, NULL, &program));
+        char *text = sgm_graph_dump(program->graph);
+        sgm_program_destroy(program);
+        if (!text) return sgm_fail(SGM_OUT_OF_MEMORY, "no memory to print a graph");
+        printf("%s\n%s", titles[i], text);
+        free(text);
+    }
+    return SGM_OK;
+}
+
+static sgm_status show(const char *path, const char *base, const char *variant, bool tensors,
+                       bool graphs)
 {
     /* The reference device: nothing here computes. */
     sgm_context_options options = {.device = SGM_DEVICE_REFERENCE};
@@ -86,6 +110,7 @@ static sgm_status show(const char *path, const char *base, const char *variant, 
         print_file(sgm_model_checkpoint(model));
         print_model(model);
         if (tensors) print_tensors(sgm_model_checkpoint(model));
+        if (graphs) status = print_graphs(model);
     }
     sgm_model_destroy(model);
     sgm_context_destroy(context);
@@ -95,13 +120,14 @@ static sgm_status show(const char *path, const char *base, const char *variant, 
 int verb_info(int argc, char **argv)
 {
     const char *variant = NULL, *base = NULL, *path = NULL;
-    bool tensors = false, helped;
+    bool tensors = false, graphs = false, helped;
     const option options[] = {
         {"--variant", OPTION_TEXT, &variant, NULL, "NAME", "take the file for this network"},
         {"--base", OPTION_TEXT, &base, NULL, "FILE", "what lies beneath a file of additions"},
         {"--tensors", OPTION_FLAG, &tensors, NULL, NULL, "list every tensor"},
+        {"--graph", OPTION_FLAG, &graphs, NULL, NULL, "print the nodes of every stage"},
         {0}};
-    command_line line = {.usage = "segmodel info [FILE] [--variant NAME] [--tensors]",
+    command_line line = {.usage = "segmodel info [FILE] [--variant NAME] [--tensors] [--graph]",
                          .help = "Says what a model file holds and checks it against its network.\n"
                                  "Without a file, lists the known networks.",
                          .options = options,
@@ -113,5 +139,5 @@ int verb_info(int argc, char **argv)
         print_variants();
         return EXIT_DONE;
     }
-    return tool_exit(show(path, base, variant, tensors));
+    return tool_exit(show(path, base, variant, tensors, graphs));
 }

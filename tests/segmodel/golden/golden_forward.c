@@ -220,6 +220,61 @@ static void decode(forward *f)
     sgm_program_destroy(p);
 }
 
+/* -------------------------------------------------------------------------- SAMed, as it is used
+ */
+
+/* What encode left, channels first as the public interface takes it. */
+static sgm_status give_embedding(const forward *f, sgm_session *session)
+{
+    size_t dim = (size_t)f->config->decoder.dim;
+    size_t places = (size_t)f->config->grid * (size_t)f->config->grid;
+    float *values = malloc(places * dim * sizeof *values);
+    for (size_t c = 0; c < dim; c++)
+        for (size_t i = 0; i < places; i++)
+            values[c * places + i] = f->features[0][i * dim + c];
+    sgm_status status =
+        sgm_session_set_embedding(session, values, f->config->image_size, f->config->image_size);
+    free(values);
+    return status;
+}
+
+/* Every class's mask against the official label map, of which every fourth pixel is stored. */
+static void check_labels(const forward *f, sgm_session *session)
+{
+    enum { STORED = 128, STEP = 4 };
+    size_t count, same = 0;
+    float *labels = golden_floats(&f->file, "label.sub", &count);
+    if (!labels || !CHECK(count == STORED * STORED)) return;
+    for (int c = 1; c <= f->config->classes; c++) {
+        sgm_prompt prompt = {.class_index = c};
+        sgm_mask mask;
+        if (!CHECK_OK(sgm_session_predict(session, &prompt, NULL, &mask))) continue;
+        for (int y = 0; y < STORED; y++)
+            for (int x = 0; x < STORED; x++)
+                same += mask.data[STEP * (y * mask.width + x)] == (labels[y * STORED + x] == c);
+    }
+    double share = (double)same / (double)(count * (size_t)f->config->classes);
+    printf("  %s: %.6f of the official labels\n", f->c->name, share);
+    CHECK(share >= 0.9999);
+    free(labels);
+}
+
+static void ask_all_classes(const forward *f)
+{
+    sgm_session *session = NULL;
+    sgm_mask mask;
+    const sgm_point point = {10, 10, SGM_FOREGROUND};
+    const sgm_prompt none = {.points = &point, .point_count = 1}, beyond = {.class_index = 9};
+    if (CHECK_OK(sgm_session_create(f->model, &session)) && CHECK_OK(give_embedding(f, session))) {
+        CHECK_STATUS(sgm_session_predict(session, &none, NULL, &mask), SGM_BAD_PROMPT,
+                     "prompted by a class, 1 to 8");
+        CHECK_STATUS(sgm_session_predict(session, &beyond, NULL, &mask), SGM_BAD_PROMPT,
+                     "there is no class 9 in samed; its classes are 1 to 8");
+        check_labels(f, session);
+    }
+    sgm_session_destroy(session);
+}
+
 /* ------------------------------------------------------------------------------- SurgicalSAM */
 
 enum { PICTURES = 3 };
@@ -330,6 +385,7 @@ static void run(forward *f, sgm_context *context, char **argv, const char *base)
     }
     encode(f);
     decode(f);
+    if (f->features[0] && f->config->protocol->answer == SGM_ANSWER_CLASS) ask_all_classes(f);
 }
 
 int main(int argc, char **argv)
