@@ -1,0 +1,74 @@
+/* test_fresh SAM_SMALL.safetensors
+ *
+ * A fresh SAMIHS is SAM: its adapters change nothing before training. On a narrow network. */
+#include "../check.h"
+#include "../hash_weights.h"
+
+#include "predict/session/model.h"
+#include "tool/fresh_network.h"
+
+#include <stdlib.h>
+
+enum { SIDE = 224 };
+
+/* The embedding of the same input by the model of a file. malloc'ed; NULL after a failure. */
+static float *embed(const char *path, const float *input, size_t *count)
+{
+    sgm_context_options options = {.device = SGM_DEVICE_CPU, .precision = SGM_PRECISION_FP32};
+    sgm_program_key key = {.stage = SGM_STAGE_ENCODE, .batch = 1};
+    sgm_context *context = NULL;
+    sgm_model *model = NULL;
+    sgm_program *p = NULL;
+    sgm_workspace *workspace = NULL;
+    float *values = NULL;
+    if (CHECK_OK(sgm_context_create(&options, &context)) &&
+        CHECK_OK(sgm_model_load(context, path, NULL, &model)) &&
+        CHECK_OK(sgm_model_program(model, key, &p)) &&
+        CHECK_OK(sgm_workspace_create(p->plan, &workspace)) &&
+        CHECK_OK(sgm_workspace_set(workspace, p->image, input)) &&
+        CHECK_OK(sgm_plan_run(p->plan, workspace))) {
+        *count = (size_t)sgm_shape_count(p->features.node[0]->shape);
+        values = malloc(*count * sizeof *values);
+        CHECK_OK(sgm_workspace_get(workspace, p->features.node[0], values));
+    }
+    sgm_workspace_destroy(workspace);
+    if (model) sgm_model_release(model, p);
+    sgm_model_destroy(model);
+    sgm_context_destroy(context);
+    return values;
+}
+
+/* A network of the variant out of the file, for pictures of SIDE pixels: 14 x 14 tokens, one
+ * window, because SAMIHS fills windows before the norm and SAM after it. */
+static void save_fresh(const char *from, const char *variant, const char *to, size_t zero,
+                       size_t made)
+{
+    fresh_network fresh;
+    if (!CHECK_OK(fresh_network_make(from, variant, &fresh))) return;
+    for (size_t i = 0; i < fresh.count; i++) {
+        zero -= fresh.tensors[i].origin == SGM_ORIGIN_ZERO;
+        made -= fresh.tensors[i].origin == SGM_ORIGIN_MADE;
+    }
+    CHECK(zero == 0 && made == 0);
+    fresh.config.image_size = SIDE;
+    CHECK_OK(sgm_config_check(&fresh.config));
+    CHECK_OK(fresh_network_save(&fresh, to, SGM_STORED_F32));
+    fresh_network_clear(&fresh);
+}
+
+int main(int argc, char **argv)
+{
+    enum { BLOCKS = 2 };
+    static float input[SIDE * SIDE * 3];
+    size_t count = 0, same = 0;
+    if (argc < 2) return 1;
+    hash_uniform("synthetic:fresh", SIDE * SIDE * 3, input);
+    save_fresh(argv[1], "sam_vit", "fresh_sam.safetensors", 0, 0);
+    save_fresh(argv[1], "samihs", "fresh_samihs.safetensors", 4 * BLOCKS, 2);
+    float *sam = embed("fresh_sam.safetensors", input, &count);
+    float *samihs = embed("fresh_samihs.safetensors", input, &same);
+    if (sam && samihs && CHECK(count == same)) check_close("fresh", samihs, sam, count, 1e-6, 1e-6);
+    free(sam);
+    free(samihs);
+    return check_report();
+}
