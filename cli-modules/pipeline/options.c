@@ -117,11 +117,13 @@ static int read_case(const cli_options *options, case_options *work)
     work->allow_gaps = cli_switch(options, "allowGaps");
     int failed = read_prompts(options, work);
     if (failed) return failed;
-    if (cli_integer(options, "classIndex") >= 0)
-        return cli_fail(CLI_EXIT_USAGE, "--class: no model of this version is prompted by class");
+    if (cli_integer(options, "classIndex") == 0)
+        return cli_fail(CLI_EXIT_USAGE, "--class: classes are numbered from 1");
     if (!*work->segment_name)
         return cli_fail(CLI_EXIT_USAGE, "--segmentName is empty: every segment needs a name");
     failed = read_slicing(options, &work->volume);
+    if (cli_integer(options, "classIndex") > 0)
+        work->volume.class_index = (int)cli_integer(options, "classIndex");
     return failed ? failed : read_colour(options, work);
 }
 

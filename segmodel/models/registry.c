@@ -94,12 +94,13 @@ sgm_status sgm_registry_fresh(const sgm_checkpoint *file, const char *name,
     sgm_model_config plain;
     if (!sgm_variant_config(name, &plain)) return unknown_variant(name);
     SGM_TRY(named(file, name, config));
-    if (plain.vit.embed_dim != config->vit.embed_dim) return SGM_OK; /* not of an official size */
-    config->image_size = plain.image_size;
-    config->vit.pos_side = plain.vit.pos_side;
-    config->vit.rel_global = plain.vit.rel_global;
     config->decoder.mask_tokens = plain.decoder.mask_tokens;
     config->classes = plain.classes;
+    if (plain.vit.embed_dim == config->vit.embed_dim) { /* of the official size */
+        config->image_size = plain.image_size;
+        config->vit.pos_side = plain.vit.pos_side;
+        config->vit.rel_global = plain.vit.rel_global;
+    }
     return sgm_config_check(config);
 }
 

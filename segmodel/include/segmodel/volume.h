@@ -152,6 +152,8 @@ typedef struct sgm_volume_options {
     size_t answer_memory;    /* bytes a live volume keeps of earlier answers, beside the objects'
                                 present masks; 0: 32 MiB */
     sgm_embedding_store store; /* borrowed; open as long as the options' user */
+    int class_index;           /* for networks prompted by class (sgm_model_info.classes): the class of
+                                  all objects, from 1; prompts then say where they are. 0: none */
 } sgm_volume_options;
 
 static inline sgm_volume_options sgm_volume_options_init(void)
@@ -171,7 +173,8 @@ static inline sgm_volume_options sgm_volume_options_init(void)
                                   0,
                                   0,
                                   0,
-                                  {NULL, NULL, NULL}};
+                                  {NULL, NULL, NULL},
+                                  0};
     return options;
 }
 

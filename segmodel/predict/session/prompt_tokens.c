@@ -58,23 +58,23 @@ static sgm_status check_mask(const sgm_model_config *config, const float *mask)
     return SGM_OK;
 }
 
-static sgm_status check_class(const sgm_model_config *config, const sgm_prompt *prompt)
+sgm_status sgm_prompt_check_class(const sgm_model_config *config, int class_index)
 {
-    if (!config->classes)
+    if (!config->classes && class_index)
         return sgm_fail(SGM_BAD_PROMPT, "%s is prompted by points and boxes, not by a class",
                         config->variant);
-    if (!prompt->class_index)
+    if (config->classes && !class_index)
         return sgm_fail(SGM_BAD_PROMPT, "%s is prompted by a class, 1 to %d; none is given",
                         config->variant, config->classes);
-    if (prompt->class_index >= 1 && prompt->class_index <= config->classes) return SGM_OK;
+    if (class_index >= 0 && class_index <= config->classes) return SGM_OK;
     return sgm_fail(SGM_BAD_PROMPT, "there is no class %d in %s; its classes are 1 to %d",
-                    prompt->class_index, config->variant, config->classes);
+                    class_index, config->variant, config->classes);
 }
 
 sgm_status sgm_prompt_check(const sgm_model_config *config, const sgm_frame *frame,
                             const sgm_prompt *prompt)
 {
-    if (config->classes || prompt->class_index) return check_class(config, prompt);
+    SGM_TRY(sgm_prompt_check_class(config, prompt->class_index));
     if (!sgm_config_listens(config)) return SGM_OK;
     if (!prompt->point_count && !prompt->box && !prompt->mask)
         return sgm_fail(SGM_BAD_PROMPT, "there is no prompt: neither a point, a box nor a mask");

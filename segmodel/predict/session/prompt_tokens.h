@@ -13,6 +13,9 @@
 sgm_status sgm_prompt_check(const sgm_model_config *config, const sgm_frame *frame,
                             const sgm_prompt *prompt);
 
+/* The part of it that is about the class asked for; 0: none. */
+sgm_status sgm_prompt_check_class(const sgm_model_config *config, int class_index);
+
 /* Tokens the prompt becomes: points, a padding token when there are points but no box (as the
  * official code adds it), two corners of a box. 0 for a mask alone. */
 int sgm_prompt_token_count(const sgm_prompt *prompt);

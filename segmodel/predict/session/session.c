@@ -330,6 +330,11 @@ static sgm_status copy_masks(sgm_session *session, const sgm_prompt *prompts, si
     return SGM_OK;
 }
 
+static int class_of(const sgm_session *session, const sgm_prompt *prompt)
+{
+    return prompt->class_index ? prompt->class_index : session->class_index;
+}
+
 /* Tokens and mask prompts of the sets from `first` on into the decoder's inputs. */
 static sgm_status set_prompts(sgm_session *session, const sgm_runner *r, const sgm_prompt *prompts,
                               size_t first)
@@ -346,7 +351,7 @@ static sgm_status set_prompts(sgm_session *session, const sgm_runner *r, const s
         SGM_TRY(sgm_workspace_set(r->workspace, p->prompt.labels, labels));
     }
     for (size_t i = 0; p->key.classes && i < (size_t)p->key.batch; i++)
-        labels[i] = prompts[first + i].class_index - 1;
+        labels[i] = class_of(session, &prompts[first + i]) - 1;
     if (p->key.classes) SGM_TRY(sgm_workspace_set(r->workspace, p->prompt.classes, labels));
     if (p->key.mask)
         SGM_TRY(sgm_workspace_set(r->workspace, p->prompt.mask,
@@ -375,6 +380,21 @@ static sgm_status decode(sgm_session *session, sgm_program_key key, const sgm_pr
     *out = r;
     return sgm_workspace_get(r->workspace, r->program->iou,
                              (float *)session->iou.data + first * masks);
+}
+
+sgm_status sgm_session_ask_class(sgm_session *session, int class_index)
+{
+    SGM_TRY(sgm_prompt_check_class(session->config, class_index));
+    session->class_index = class_index;
+    return SGM_OK;
+}
+
+/* The prompt as it is decoded: with the session's class where it has none. */
+static sgm_status check_prompt(const sgm_session *session, const sgm_prompt *prompt)
+{
+    sgm_prompt whole = *prompt;
+    whole.class_index = class_of(session, prompt);
+    return sgm_prompt_check(session->config, &session->frame, &whole);
 }
 
 static sgm_program_key key_of(const sgm_session *session, const sgm_prompt *prompt)
@@ -411,7 +431,7 @@ static int choose(const sgm_session *session, const sgm_prompt *prompt, sgm_choi
     bool one_point = prompt->point_count == 1 && !prompt->box && !prompt->mask;
     if (choice == SGM_CHOOSE_AUTO || session->config->classes)
         return sgm_protocol_answer(session->config->protocol, one_point, iou, count,
-                                   prompt->class_index);
+                                   class_of(session, prompt));
     return sgm_protocol_answer(&sgm_protocol_sam, choice == SGM_CHOOSE_MULTI, iou, count, 0);
 }
 
@@ -571,7 +591,7 @@ sgm_status sgm_session_predict_many(sgm_session *session, const sgm_prompt *prom
     if (!session->has_embedding)
         return sgm_fail(SGM_INVALID_ARGUMENT, "set an image or an embedding before predicting");
     for (size_t i = 0; i < count; i++)
-        SGM_TRY(sgm_prompt_check(session->config, &session->frame, &prompts[i]));
+        SGM_TRY(check_prompt(session, &prompts[i]));
     SGM_TRY(copy_masks(session, prompts, count));
     SGM_TRY(reserve_results(session, count));
     for (size_t first = 0; first < count;) {

@@ -5,6 +5,10 @@
 
 #include "segmodel/segmodel.h"
 
+/* The class that prompts without one ask for; 0: none. SGM_BAD_PROMPT if the network is not
+ * prompted by class, has no such class, or is and none is given. */
+sgm_status sgm_session_ask_class(sgm_session *session, int class_index);
+
 /* Pictures that are worth staging together; 1 where batches gain nothing (the CPU). */
 int sgm_session_batch(const sgm_session *session);
 

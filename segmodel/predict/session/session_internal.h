@@ -34,6 +34,7 @@ struct sgm_session {
     bool has_embedding;
     bool wants_prior;       /* the model takes prompt_prior.h where there is no mask prompt */
     bool wants_tight;       /* and tight_box.h where the caller does not say */
+    int class_index;        /* of prompts that have none */
     float threshold;        /* of masks, in logits: the model's metadata, else 0 */
     sgm_upscaler *upscaler; /* for frame; NULL until a mask is asked for */
     int feature_count;      /* what the network makes of a picture: family.h */

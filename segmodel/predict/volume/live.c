@@ -6,6 +6,7 @@
 #include "core/status.h"
 #include "predict/picture/labels.h"
 #include "predict/picture/window.h"
+#include "predict/session/session_batch.h"
 #include "predict/volume/prompts.h"
 
 #include <stdlib.h>
@@ -79,6 +80,8 @@ static sgm_status make(sgm_model *model, const sgm_predictor *predictor, int zoo
     sgm_status status = SGM_OK;
     if (!predictor) {
         status = sgm_session_predictor_init(&live->binding, model);
+        if (status == SGM_OK)
+            status = sgm_session_ask_class(live->binding.session, options.class_index);
         predictor = &live->binding.predictor;
         zoom = options.zoom == SGM_ZOOM_ON ||
                (options.zoom == SGM_ZOOM_AUTO && sgm_model_wants_zoom(model));

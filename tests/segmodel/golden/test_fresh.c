@@ -1,10 +1,12 @@
 /* test_fresh SAM_SMALL.safetensors
  *
- * A fresh SAMIHS is SAM: its adapters change nothing before training. On a narrow network. */
+ * A fresh SAMIHS is SAM: its adapters change nothing before training. A fresh SAMed is asked for a
+ * class, in a volume too. On narrow networks. */
 #include "../check.h"
 #include "../hash_weights.h"
 
 #include "predict/session/model.h"
+#include "segmodel/volume.h"
 #include "tool/fresh_network.h"
 
 #include <stdlib.h>
@@ -56,6 +58,55 @@ static void save_fresh(const char *from, const char *variant, const char *to, si
     fresh_network_clear(&fresh);
 }
 
+/* Says where the object is by one seed, and which class is meant. */
+static sgm_status segment(sgm_model *model, int class_index, sgm_volume_result *out)
+{
+    enum { WIDTH = 24, DEPTH = 3 };
+    static uint8_t voxels[DEPTH * WIDTH * WIDTH];
+    const sgm_seed seed = {.index = {12, 12, 1}, .label = SGM_FOREGROUND};
+    const sgm_object object = {.seeds = &seed, .seed_count = 1};
+    sgm_volume volume = {.data = voxels,
+                         .type = SGM_VOXEL_U8,
+                         .channels = 1,
+                         .size = {WIDTH, WIDTH, DEPTH},
+                         .matrix = {{1, 0, 0, 0}, {0, 1, 0, 0}, {0, 0, 1, 0}}};
+    sgm_volume_options options = sgm_volume_options_init();
+    for (int i = 0; i < DEPTH * WIDTH * WIDTH; i++)
+        voxels[i] = (uint8_t)(i * 37 % 251);
+    options.class_index = class_index;
+    options.axis = SGM_AXIS_K;
+    return sgm_volume_predict(model, &volume, &object, 1, &options, NULL, out);
+}
+
+static void volumes_ask_for_a_class(const char *sam)
+{
+    sgm_context_options options = {.device = SGM_DEVICE_CPU, .precision = SGM_PRECISION_FP32};
+    sgm_context *context = NULL;
+    sgm_model *model = NULL;
+    fresh_network fresh;
+    if (!CHECK_OK(fresh_network_make(sam, "samed", &fresh))) return;
+    fresh.config.image_size = 256; /* the narrow network's own */
+    CHECK_OK(sgm_config_check(&fresh.config));
+    CHECK_OK(fresh_network_save(&fresh, "fresh_samed.safetensors", SGM_STORED_F32));
+    fresh_network_clear(&fresh);
+    if (CHECK_OK(sgm_context_create(&options, &context)) &&
+        CHECK_OK(sgm_model_load(context, "fresh_samed.safetensors", NULL, &model))) {
+        sgm_volume_result result = {0};
+        int64_t all = 0;
+        CHECK_STATUS(segment(model, 0, &result), SGM_BAD_PROMPT, "1 to 8; none is given");
+        sgm_volume_result_clear(&result);
+        CHECK_STATUS(segment(model, 9, &result), SGM_BAD_PROMPT, "there is no class 9");
+        sgm_volume_result_clear(&result);
+        for (int c = 1; c <= 8; c++) {
+            if (CHECK_OK(segment(model, c, &result))) all += result.objects[0].voxels;
+            sgm_volume_result_clear(&result);
+        }
+        CHECK(all <= 24 * 24 * 3); /* no voxel has two classes */
+    }
+    sgm_model_destroy(model);
+    sgm_context_destroy(context);
+}
+
 int main(int argc, char **argv)
 {
     enum { BLOCKS = 2 };
@@ -70,5 +121,6 @@ int main(int argc, char **argv)
     if (sam && samihs && CHECK(count == same)) check_close("fresh", samihs, sam, count, 1e-6, 1e-6);
     free(sam);
     free(samihs);
+    volumes_ask_for_a_class(argv[1]);
     return check_report();
 }
