@@ -8,6 +8,8 @@
 /* Keys of a .safetensors `__metadata__` that this library writes and understands. */
 #define SGM_METADATA_VARIANT "variant"
 #define SGM_METADATA_ARCHITECTURE "architecture"
+/* Names of the classes of a network that is prompted by class, "clasper,wrist,shaft". */
+#define SGM_METADATA_CLASSES "classes"
 
 /* Opens the checkpoint of a network: a whole one (base NULL), or one that holds only what was
  * trained, on the file it was made from. SGM_BAD_MODEL says that a base is missing, is too much, or

@@ -14,7 +14,7 @@
 
 /* Variant and architecture go into the metadata, so that the file says by itself what it is. */
 static sgm_status write_model(const sgm_model *model, const char *to, sgm_stored_type type,
-                              const char *threshold)
+                              const char *threshold, const char *classes)
 {
     sgm_checkpoint_writer *writer;
     char text[512];
@@ -28,13 +28,26 @@ static sgm_status write_model(const sgm_model *model, const char *to, sgm_stored
         status = sgm_checkpoint_writer_metadata(writer, SGM_METADATA_ARCHITECTURE, text);
     if (status == SGM_OK && threshold)
         status = sgm_checkpoint_writer_metadata(writer, SGM_METADATA_MASK_THRESHOLD, threshold);
+    if (status == SGM_OK && classes)
+        status = sgm_checkpoint_writer_metadata(writer, SGM_METADATA_CLASSES, classes);
     if (status == SGM_OK) status = sgm_checkpoint_writer_save(writer, to);
     sgm_checkpoint_writer_destroy(writer);
     return status;
 }
 
+/* As many names as the network has classes. */
+static sgm_status check_classes(const sgm_model *model, const char *classes)
+{
+    int wanted = sgm_model_get_config(model)->classes, count = 1;
+    for (const char *c = classes; c && *c; c++)
+        count += *c == ',';
+    if (!classes || count == wanted) return SGM_OK;
+    return sgm_fail(SGM_INVALID_ARGUMENT, "--classes has %d names; %s has %d classes", count,
+                    sgm_model_get_config(model)->variant, wanted);
+}
+
 static sgm_status convert(const char *from, const char *base, const char *to, const char *variant,
-                          sgm_stored_type type, const char *threshold)
+                          sgm_stored_type type, const char *threshold, const char *classes)
 {
     sgm_context_options options = {.device = SGM_DEVICE_REFERENCE};
     sgm_context *context;
@@ -42,7 +55,8 @@ static sgm_status convert(const char *from, const char *base, const char *to, co
     sgm_model_info info;
     SGM_TRY(sgm_context_create(&options, &context));
     sgm_status status = sgm_model_load_on(context, base, from, variant, &model);
-    if (status == SGM_OK) status = write_model(model, to, type, threshold);
+    if (status == SGM_OK) status = check_classes(model, classes);
+    if (status == SGM_OK) status = write_model(model, to, type, threshold, classes);
     if (status == SGM_OK) {
         sgm_model_get_info(model, &info);
         if (info.assumption[0]) printf("%s\n", info.assumption);
@@ -93,7 +107,8 @@ static sgm_status make_fresh(const char *from, const char *to, const char *varia
 
 int verb_convert(int argc, char **argv)
 {
-    const char *variant = NULL, *base = NULL, *dtype = "f32", *threshold = NULL, *path[2];
+    const char *variant = NULL, *base = NULL, *classes = NULL, *dtype = "f32", *threshold = NULL,
+               *path[2];
     sgm_stored_type type;
     bool helped, fresh = false;
     const option options[] = {
@@ -103,6 +118,8 @@ int verb_convert(int argc, char **argv)
          "the network (segmodel info lists them)"},
         {"--base", OPTION_TEXT, &base, NULL, "FILE",
          "what lies beneath a file of additions: both are joined"},
+        {"--classes", OPTION_TEXT, &classes, NULL, "A,B,...",
+         "names of the classes of a network that is prompted by class"},
         {"--maskThreshold", OPTION_TEXT, &threshold, NULL, "LOGIT",
          "goes into the metadata: masks are where logits exceed it (0)"},
         {"--dtype", OPTION_TEXT, &dtype, NULL, "f32|f16|bf16", "how values are stored (f32)"},
@@ -123,6 +140,6 @@ int verb_convert(int argc, char **argv)
     if (status == SGM_OK && fresh)
         status = make_fresh(path[0], path[1], variant, type);
     else if (status == SGM_OK)
-        status = convert(path[0], base, path[1], variant, type, threshold);
+        status = convert(path[0], base, path[1], variant, type, threshold, classes);
     return tool_exit(status);
 }

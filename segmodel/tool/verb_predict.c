@@ -14,7 +14,7 @@
 
 typedef struct request {
     const char *model, *base, *variant, *image, *mask, *dump;
-    int class_index;
+    const char *class_name; /* or number */
     sgm_context_options context;
     bool multimask;
     const char *zoom;
@@ -203,12 +203,14 @@ static sgm_status predict_on(const request *r, sgm_context *context, sgm_model *
     float *low = NULL;
     SGM_TRY(zoom_mode(r->zoom, &mode));
     sgm_model_get_info(model, &info);
+    int class_index = 0;
+    if (r->class_name) SGM_TRY(sgm_model_class(model, r->class_name, &class_index));
     if (r->mask) SGM_TRY(read_mask(r->mask, &info, &low));
     sgm_prompt prompt = {.points = r->points,
                          .point_count = r->point_count,
                          .box = r->has_box ? &r->box : NULL,
                          .mask = low,
-                         .class_index = r->class_index};
+                         .class_index = class_index};
     sgm_predict_options options = {.size = sizeof options,
                                    .choice = r->multimask ? SGM_CHOOSE_MULTI : SGM_CHOOSE_AUTO,
                                    .want_logits = 1};
@@ -248,7 +250,7 @@ int verb_predict(int argc, char **argv)
         {"--point", OPTION_VISIT, &r, add_point, "x,y,1", "a point in pixels; 0: background"},
         {"--box", OPTION_VISIT, &r, set_box, "x0,y0,x1,y1", "a box in pixels"},
         {"--mask", OPTION_TEXT, &r.mask, NULL, "FILE", "low-res logits (.npy) as a prompt"},
-        {"--class", OPTION_INT, &r.class_index, NULL, "N", "for networks prompted by class"},
+        {"--class", OPTION_TEXT, &r.class_name, NULL, "N|NAME", "for networks prompted by class"},
         {"--multimask", OPTION_FLAG, &r.multimask, NULL, NULL, "best of masks 1 to 3, always"},
         {"--zoom", OPTION_TEXT, &r.zoom, NULL, "auto|on|off",
          "look at crops around the prompt (auto: where the model was trained on crops)"},

@@ -2,6 +2,7 @@
 
 #include "core/names.h"
 #include "models/registry.h"
+#include "predict/session/prompt_tokens.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -260,6 +261,32 @@ void sgm_model_destroy(sgm_model *model)
     pthread_mutex_destroy(&model->lock);
     sgm_context_destroy(model->context);
     free(model);
+}
+
+/* Its place in a comma-separated list, from 1; 0 if it is not there. */
+static int place_in_list(const char *list, const char *name)
+{
+    size_t length = strlen(name);
+    for (int place = 1; list && *list; place++) {
+        size_t size = strcspn(list, ",");
+        if (size == length && !strncmp(list, name, size)) return place;
+        list += size + (list[size] == ',');
+    }
+    return 0;
+}
+
+sgm_status sgm_model_class(const sgm_model *model, const char *text, int *class_index)
+{
+    const char *names = sgm_checkpoint_metadata(model->checkpoint, SGM_METADATA_CLASSES);
+    char *end;
+    long number = strtol(text, &end, 10);
+    bool is_number = end != text && !*end && number > 0 && number <= model->config.classes;
+    *class_index = is_number ? (int)number : place_in_list(names, text);
+    if (*class_index && *class_index <= model->config.classes) return SGM_OK;
+    if (!model->config.classes) return sgm_prompt_check_class(&model->config, 1);
+    return sgm_fail(
+        SGM_BAD_PROMPT, "there is no class '%.60s' in %s; its classes are 1 to %d%s%.300s", text,
+        model->config.variant, model->config.classes, names ? ": " : "", names ? names : "");
 }
 
 sgm_context *sgm_model_context(const sgm_model *model)

@@ -16,6 +16,10 @@ const sgm_model_config *sgm_model_get_config(const sgm_model *model);
 const sgm_checkpoint *sgm_model_checkpoint(const sgm_model *model);
 sgm_weights *sgm_model_weights(const sgm_model *model);
 
+/* The class of that number or, where the metadata name the classes, of that name. SGM_BAD_PROMPT
+ * says which there are. */
+sgm_status sgm_model_class(const sgm_model *model, const char *text, int *class_index);
+
 /* sgm_param_check_fn and sgm_weights_read_fn over a sgm_checkpoint: names and shapes must be
  * exactly those the network wants. */
 sgm_status sgm_checkpoint_check(void *checkpoint, const char *name, sgm_shape wanted);

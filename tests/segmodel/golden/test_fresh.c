@@ -5,6 +5,8 @@
 #include "../check.h"
 #include "../hash_weights.h"
 
+#include "checkpoint/checkpoint_write.h"
+#include "models/registry.h"
 #include "predict/session/model.h"
 #include "segmodel/volume.h"
 #include "tool/fresh_network.h"
@@ -107,6 +109,39 @@ static void volumes_ask_for_a_class(const char *sam)
     sgm_context_destroy(context);
 }
 
+/* Classes by number and, where the metadata name them, by name. */
+static void classes_have_names(void)
+{
+    sgm_context_options options = {.device = SGM_DEVICE_REFERENCE};
+    sgm_checkpoint *file;
+    sgm_checkpoint_writer *writer;
+    sgm_context *context = NULL;
+    sgm_model *model = NULL, *plain = NULL;
+    int found = 0;
+    if (!CHECK_OK(sgm_checkpoint_open("fresh_samed.safetensors", &file)) ||
+        !CHECK_OK(sgm_checkpoint_writer_create(&writer)))
+        return;
+    CHECK_OK(sgm_checkpoint_writer_add_all(writer, file, SGM_STORED_F32));
+    CHECK_OK(sgm_checkpoint_writer_metadata(writer, SGM_METADATA_CLASSES,
+                                            "aorta,gallbladder,spleen,a,b,c,d,stomach"));
+    CHECK_OK(sgm_checkpoint_writer_save(writer, "named_samed.safetensors"));
+    sgm_checkpoint_writer_destroy(writer);
+    sgm_checkpoint_close(file);
+    if (CHECK_OK(sgm_context_create(&options, &context)) &&
+        CHECK_OK(sgm_model_load(context, "named_samed.safetensors", NULL, &model)) &&
+        CHECK_OK(sgm_model_load(context, "fresh_sam.safetensors", NULL, &plain))) {
+        CHECK(sgm_model_class(model, "spleen", &found) == SGM_OK && found == 3);
+        CHECK(sgm_model_class(model, "8", &found) == SGM_OK && found == 8);
+        CHECK_STATUS(sgm_model_class(model, "liver", &found), SGM_BAD_PROMPT,
+                     "no class 'liver' in samed; its classes are 1 to 8: aorta,gallbladder");
+        CHECK_STATUS(sgm_model_class(model, "9", &found), SGM_BAD_PROMPT, "no class '9'");
+        CHECK_STATUS(sgm_model_class(plain, "1", &found), SGM_BAD_PROMPT, "not by a class");
+    }
+    sgm_model_destroy(model);
+    sgm_model_destroy(plain);
+    sgm_context_destroy(context);
+}
+
 int main(int argc, char **argv)
 {
     enum { BLOCKS = 2 };
@@ -122,5 +157,6 @@ int main(int argc, char **argv)
     free(sam);
     free(samihs);
     volumes_ask_for_a_class(argv[1]);
+    classes_have_names();
     return check_report();
 }
