@@ -154,8 +154,9 @@ static const char *detect(const sgm_checkpoint *file, char assumption[256])
 /* The second generation's tables have the length of the grid that it was trained with. */
 static void adopt(const sgm_checkpoint *file, sgm_model_config *config)
 {
-    sgm_vit_adopt(file, config, config->own[SECOND] ? "rel_h" : "rel_pos_h");
-    if (config->own[SECOND])
+    bool renamed = sgm_tensor_dimension(file, "image_encoder.blocks.0.attn.rel_h", 0);
+    sgm_vit_adopt(file, config, renamed ? "rel_h" : "rel_pos_h");
+    if (renamed)
         config->image_size = (config->vit.rel_global + 1) / 2 * config->vit.patch;
 }
 
