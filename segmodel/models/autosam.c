@@ -7,7 +7,8 @@
 
 extern const sgm_family sgm_family_autosam;
 
-enum { SMALL = 512 /* side of the picture that the second encoder sees */ };
+/* config->own */
+enum { SMALL = 0 /* side of the picture that the second encoder sees */ };
 
 #define AUTOSAM_EPS 1e-5f
 
@@ -33,9 +34,10 @@ static sgm_node *dense_prompt(const sgm_net *root, const sgm_model_config *confi
     sgm_net backbone = sgm_net_scope(root, "backbone"), decoder = sgm_net_scope(root, "decoder");
     sgm_net final = sgm_net_scope(&decoder, "final");
     sgm_graph *g = root->graph;
+    int64_t small = config->own[SMALL];
     sgm_conv_spec spec = {
         .out = config->decoder.dim, .kernel = 3, .stride = 1, .pad = 1, .bias = true};
-    sgm_node *x = sgm_net_tap(root, sgm_resize(g, image, SMALL, SMALL, true), "small");
+    sgm_node *x = sgm_net_tap(root, sgm_resize(g, image, small, small, true), "small");
     sgm_hardnet_features f = sgm_hardnet(&backbone, x);
     x = up_block(&decoder, f.sixteenth, f.eighth, "up1");
     x = up_block(&decoder, x, f.quarter, "up2");
@@ -95,6 +97,7 @@ static void fill(sgm_model_config *c)
     sgm_vit_fill_h(c);
     c->family = &sgm_family_autosam;
     c->protocol = &protocol;
+    c->own[SMALL] = 512;
 }
 
 static const sgm_variant variants[] = {
@@ -104,6 +107,20 @@ static void adopt(const sgm_checkpoint *file, sgm_model_config *config)
 {
     sgm_vit_adopt(file, config, "rel_pos_h");
     config->image_size = config->vit.pos_side * config->vit.patch;
+}
+
+static int fields(sgm_model_config *c, sgm_field *f)
+{
+    int n = sgm_vit_fields(c, f);
+    f[n++] = (sgm_field){.key = "small", .value = &c->own[SMALL], .count = 1};
+    return n;
+}
+
+static sgm_status check(sgm_model_config *config)
+{
+    SGM_TRY(sgm_config_within("small", config->own[SMALL], 32, 4096));
+    if (config->own[SMALL] % 32) return sgm_config_refuse("small", config->own[SMALL]);
+    return sgm_vit_check(config);
 }
 
 static const sgm_overlay overlay = {.mark = "backbone.base.0.conv.weight", .base = "SAM"};
@@ -117,8 +134,8 @@ const sgm_family sgm_family_autosam = {
     .overlay = &overlay,
     .unused = "prompt_encoder.*,backbone.base.16.*,backbone.base.18.*,decoder.final.BN2.*,"
               "*num_batches_tracked,pixel_mean,pixel_std",
-    .fields = sgm_vit_fields,
-    .check = sgm_vit_check,
+    .fields = fields,
+    .check = check,
     .features = features,
     .encode = encode,
     .prompt = prompt,

@@ -77,29 +77,69 @@ sgm_node *sgm_net_conv(const sgm_net *net, sgm_node *x, sgm_conv_spec spec, cons
                       spec.depthwise ? (int)in : 1);
 }
 
+typedef struct batch_norm {
+    sgm_node *gamma, *beta;
+    const char *name;
+    float eps;
+} batch_norm;
+
+/* Mean over all but the channels: y[B, H, W, C] -> [C]. */
+static sgm_node *channel_mean(const sgm_net *net, sgm_node *y)
+{
+    static const int channels_first[4] = {3, 0, 1, 2};
+    if (!y) return NULL;
+    float share = (float)sgm_net_channels(y) / (float)sgm_shape_count(y->shape);
+    y = sgm_permute(net->graph, y, channels_first);
+    return sgm_affine(net->graph, sgm_sum(net->graph, y, 1), share, 0);
+}
+
+static sgm_node *norm_of_batch(const sgm_net *net, sgm_node *y, const batch_norm *norm)
+{
+    sgm_graph *g = net->graph;
+    sgm_node *mean = channel_mean(net, y);
+    sgm_net_tap(net, mean, "%s%s.batch_mean", net->prefix, norm->name);
+    y = sgm_add(g, y, sgm_affine(g, mean, -1, 0));
+    sgm_node *variance = channel_mean(net, sgm_mul(g, y, y));
+    sgm_net_tap(net, variance, "%s%s.batch_var", net->prefix, norm->name);
+    sgm_node *scale = sgm_act_node(g, sgm_affine(g, variance, 1, norm->eps), SGM_ACT_RSQRT);
+    return sgm_add(g, sgm_mul(g, y, sgm_mul(g, norm->gamma, scale)), norm->beta);
+}
+
+/* The norm as a factor and a summand of each channel, within weight and bias (which may be NULL).
+ */
+static sgm_node *folded_norm(const sgm_net *net, sgm_node *x, sgm_conv_spec spec, sgm_node *weight,
+                             sgm_node *bias, const batch_norm *norm)
+{
+    sgm_graph *g = net->graph;
+    sgm_shape channels = SGM_SHAPE(spec.out);
+    sgm_node *mean = sgm_net_param(net, channels, "%s.running_mean", norm->name);
+    sgm_node *variance = sgm_net_param(net, channels, "%s.running_var", norm->name);
+    sgm_node *scale = sgm_act_node(g, sgm_affine(g, variance, 1, norm->eps), SGM_ACT_RSQRT);
+    scale = sgm_mul(g, norm->gamma, scale);
+    if (bias) mean = sgm_add(g, mean, sgm_affine(g, bias, -1, 0));
+    bias = sgm_add(g, norm->beta, sgm_affine(g, sgm_mul(g, mean, scale), -1, 0));
+    weight = sgm_mul(g, weight, sgm_reshape(g, scale, SGM_SHAPE(spec.out, 1, 1, 1)));
+    return sgm_conv2d(g, x, weight, bias, spec.stride, spec.pad,
+                      spec.depthwise ? (int)spec.out : 1);
+}
+
 sgm_node *sgm_net_conv_norm(const sgm_net *net, sgm_node *x, sgm_conv_spec spec, float eps,
-                            const char *conv, const char *norm)
+                            const char *conv, const char *name)
 {
     if (!x) return NULL;
-    sgm_graph *g = net->graph;
     sgm_shape channels = SGM_SHAPE(spec.out);
     int64_t in = spec.depthwise ? 1 : sgm_net_channels(x);
     sgm_shape kernel = SGM_SHAPE(spec.out, in, spec.kernel, spec.kernel);
     sgm_node *weight = sgm_net_param(net, kernel, "%s.weight", conv);
-    sgm_node *gamma = sgm_net_param(net, channels, "%s.weight", norm);
-    sgm_node *beta = sgm_net_param(net, channels, "%s.bias", norm);
-    sgm_node *mean = sgm_net_param(net, channels, "%s.running_mean", norm);
-    sgm_node *variance = sgm_net_param(net, channels, "%s.running_var", norm);
-    sgm_node *scale = sgm_act_node(g, sgm_affine(g, variance, 1, eps), SGM_ACT_RSQRT);
-    scale = sgm_mul(g, gamma, scale);
-    if (spec.bias) {
-        sgm_node *own = sgm_net_param(net, channels, "%s.bias", conv);
-        mean = sgm_add(g, mean, sgm_affine(g, own, -1, 0));
-    }
-    sgm_node *bias = sgm_add(g, beta, sgm_affine(g, sgm_mul(g, mean, scale), -1, 0));
-    weight = sgm_mul(g, weight, sgm_reshape(g, scale, SGM_SHAPE(spec.out, 1, 1, 1)));
-    return sgm_conv2d(g, x, weight, bias, spec.stride, spec.pad,
-                      spec.depthwise ? (int)spec.out : 1);
+    batch_norm norm = {.gamma = sgm_net_param(net, channels, "%s.weight", name),
+                       .beta = sgm_net_param(net, channels, "%s.bias", name),
+                       .name = name,
+                       .eps = eps};
+    sgm_node *bias = spec.bias ? sgm_net_param(net, channels, "%s.bias", conv) : NULL;
+    if (!net->batch_statistics) return folded_norm(net, x, spec, weight, bias, &norm);
+    x = sgm_conv2d(net->graph, x, weight, bias, spec.stride, spec.pad,
+                   spec.depthwise ? (int)spec.out : 1);
+    return norm_of_batch(net, x, &norm);
 }
 
 sgm_node *sgm_net_mlp(const sgm_net *net, sgm_node *x, int64_t hidden, int64_t out, int layers,

@@ -22,6 +22,8 @@ typedef struct sgm_net {
     sgm_graph *graph;
     sgm_tap_fn tap; /* may be NULL: only tests look inside */
     void *tap_user;
+    bool batch_statistics; /* batch norms take mean and deviation of the batch, as in training,
+                              instead of those that they have gathered */
     char prefix[SGM_SCOPE_SIZE]; /* "" or ends in '.' */
 } sgm_net;
 
@@ -58,9 +60,11 @@ typedef struct sgm_conv_spec {
 sgm_node *sgm_net_conv(const sgm_net *net, sgm_node *x, sgm_conv_spec spec, const char *name_format,
                        ...) __attribute__((format(printf, 4, 5)));
 
-/* A convolution without bias, or with one (spec.bias), and a batch norm with the statistics that it
- * has gathered: the norm is folded into weight and bias, so it costs nothing. `norm`: the norm's
- * name. */
+/* A convolution without bias, or with one (spec.bias), and a batch norm named `norm`. With the
+ * statistics that it has gathered the norm is folded into weight and bias, so it costs nothing.
+ * With batch_statistics the tap is shown the batch's under "<full name>.batch_mean" and
+ * ".batch_var"
+ * ([C], the biased variance), from which a trainer gathers. */
 sgm_node *sgm_net_conv_norm(const sgm_net *net, sgm_node *x, sgm_conv_spec spec, float eps,
                             const char *conv, const char *norm);
 
