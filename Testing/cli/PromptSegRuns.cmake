@@ -80,7 +80,9 @@ expect_promptseg(bad_window 1 "${seed} --window 5,3 ${good} OUT" "STDERR=--windo
 expect_promptseg(bad_colour 1 "${seed} --segmentColor 2,0,0 ${good} OUT"
     "STDERR=--segmentColor 2,0,0: wanted red,green,blue")
 expect_promptseg(no_name 1 "${seed} --segmentName= ${good} OUT" "STDERR=--segmentName is empty")
-expect_promptseg(no_class 1 "${seed} --class 2 ${good} OUT" "STDERR=--class: no model")
+expect_promptseg(no_class 3 "${seed} --class 2 ${good} OUT"
+    "STDERR=is prompted by points and boxes, not by a class")
+expect_promptseg(class_zero 1 "${seed} --class 0 ${good} OUT" "STDERR=classes are numbered from 1")
 expect_promptseg(short_point 1 "${model} --foreground 1,1 ${good} OUT"
     "STDERR=--foreground wants a point x,y,z in LPS millimetres .*found '1,1'")
 expect_promptseg(nan_point 1 "${model} --foreground 1,1,nan ${good} OUT" "STDERR=found '1,1,nan'")
