@@ -1,4 +1,4 @@
-/* What a device must be able to do. graph/plan.c turns a graph into steps with resolved memory;
+/* What a device must be able to do. plan/plan.c turns a graph into steps with resolved memory;
  * a backend executes single steps, forward and backward.
  *
  * The same steps run on `ref` (plain loops, double accumulation: the oracle every other backend is

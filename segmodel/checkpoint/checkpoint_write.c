@@ -2,8 +2,8 @@
 
 #include "checkpoint/checkpoint_write.h"
 
-#include "checkpoint/atomic_file.h"
 #include "checkpoint/checkpoint_build.h"
+#include "core/atomic_file.h"
 #include "core/status.h"
 
 #include <math.h>

@@ -1,7 +1,7 @@
 #include "checkpoint/npy.h"
 
-#include "checkpoint/atomic_file.h"
 #include "checkpoint/parse_arena.h"
+#include "core/atomic_file.h"
 #include "core/status.h"
 
 #include <stdio.h>

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/atomic_file.h"
 #include "quality/quality.h"
-#include "train/replace_file.h"
 
 static const char *const NAMES[SGM_ANSWER_COUNT] = {"point",       "points",       "box",
                                                     "corrected",   "box_post",     "ellipse",
@@ -42,15 +42,15 @@ static void print_row(FILE *out, const sgm_quality *q, const sgm_quality_row *ro
 
 sgm_status sgm_quality_csv(const sgm_quality *quality, const char *path)
 {
-    sgm_replace_file file;
-    SGM_TRY(sgm_replace_begin(path, &file));
+    sgm_atomic_file file;
+    SGM_TRY(sgm_atomic_file_create(path, &file));
     fputs("dataset,modality,held_out,thin,image,area", file.stream);
     for (int a = 0; a < SGM_ANSWER_COUNT; a++)
         fprintf(file.stream, ",%s_dice,%s_surface", NAMES[a], NAMES[a]);
     fputc('\n', file.stream);
     for (int i = 0; i < quality->count; i++)
         print_row(file.stream, quality, &quality->rows[i]);
-    return sgm_replace_commit(&file);
+    return sgm_atomic_file_commit(&file);
 }
 
 typedef struct quality_mean {
@@ -263,10 +263,10 @@ static void print_summary(FILE *out, const sgm_quality *q)
 
 sgm_status sgm_quality_markdown(const sgm_quality *quality, const char *path)
 {
-    sgm_replace_file file;
-    SGM_TRY(sgm_replace_begin(path, &file));
+    sgm_atomic_file file;
+    SGM_TRY(sgm_atomic_file_create(path, &file));
     print_sets(file.stream, quality);
     print_modalities(file.stream, quality);
     print_summary(file.stream, quality);
-    return sgm_replace_commit(&file);
+    return sgm_atomic_file_commit(&file);
 }

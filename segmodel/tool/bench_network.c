@@ -6,6 +6,7 @@
 #include "count_flops.h"
 #include "matrix_rate.h"
 
+#include "core/clock.h"
 #include "predict/picture/preprocess.h"
 #include "predict/session/model.h"
 
@@ -134,9 +135,9 @@ static sgm_status time_encoder(const bench *b, sgm_model *model, encoder_run *ru
     for (int i = 0; i < run->repeat; i++) {
         run->rates[i] = matrix_rate_measure(run->rate);
         run->ceilings[i] = matrix_rate_ceiling(run->rate);
-        double start = now_seconds();
+        double start = sgm_clock();
         SGM_TRY(sgm_plan_run(run->program->plan, run->workspace));
-        run->seconds[i] = now_seconds() - start;
+        run->seconds[i] = sgm_clock() - start;
     }
     run->allocations = count_allocations() - before;
     if (!b->profile) return SGM_OK;
@@ -265,17 +266,17 @@ static sgm_status time_session(const bench *b, session_run *run)
     SGM_TRY(bench_predict(run->session, true, &mask));
     SGM_TRY(bench_check_logits(b, 0, mask.low_res, run->bf16, &run->error));
     for (int i = 0; i < run->images; i++) {
-        double start = now_seconds();
+        double start = sgm_clock();
         SGM_TRY(sgm_session_set_image(run->session, &run->image));
-        run->embed[i] = now_seconds() - start;
+        run->embed[i] = sgm_clock() - start;
         SGM_TRY(bench_predict(run->session, false, &mask));
-        run->slice[i] = now_seconds() - start;
+        run->slice[i] = sgm_clock() - start;
     }
     long before = count_allocations();
     for (int i = 0; i < run->repeat; i++) {
-        double start = now_seconds();
+        double start = sgm_clock();
         SGM_TRY(bench_predict(run->session, false, &mask));
-        run->decode[i] = now_seconds() - start;
+        run->decode[i] = sgm_clock() - start;
     }
     run->allocations = count_allocations() - before;
     return SGM_OK;

@@ -3,6 +3,7 @@
 #include "matrix_rate.h"
 #include "tool_image.h"
 
+#include "core/clock.h"
 #include "predict/picture/preprocess.h"
 #include "predict/session/model.h"
 
@@ -62,16 +63,16 @@ static sgm_status run_network(paced *p, int batch, double *seconds)
     if (batch < 1 || batch > 64)
         return sgm_fail(SGM_INVALID_ARGUMENT, "'network' takes 1 to 64 images");
     if (!p->encoder || p->encoder->key.batch != batch) SGM_TRY(make_encoder(p, batch));
-    double start = now_seconds();
+    double start = sgm_clock();
     SGM_TRY(sgm_plan_run(p->encoder->plan, p->workspace));
-    *seconds = now_seconds() - start;
+    *seconds = sgm_clock() - start;
     return SGM_OK;
 }
 
 static sgm_status answer(paced *p, const char *line)
 {
     sgm_status status;
-    double start = now_seconds(), seconds = -1;
+    double start = sgm_clock(), seconds = -1;
     if (!strcmp(line, "encode\n"))
         status = sgm_session_set_image(p->session, p->image);
     else if (!strcmp(line, "decode\n"))
@@ -81,7 +82,7 @@ static sgm_status answer(paced *p, const char *line)
     else
         status =
             sgm_fail(SGM_INVALID_ARGUMENT, "wanted 'encode', 'decode' or 'network N' on stdin");
-    if (status == SGM_OK) printf("%.6f\n", seconds < 0 ? now_seconds() - start : seconds);
+    if (status == SGM_OK) printf("%.6f\n", seconds < 0 ? sgm_clock() - start : seconds);
     return status;
 }
 

@@ -8,7 +8,8 @@
 #include "tool.h"
 #include "tool_options.h"
 
-#include "core/context.h"
+#include "backend/context.h"
+#include "core/clock.h"
 #include "core/cpu_features.h"
 #include "train/train_graph.h"
 #include "train/train_weights.h"
@@ -195,9 +196,9 @@ static sgm_status time_steps(train_bench *b, step_run *run)
     for (int i = 0; status == SGM_OK && i < repeat; i++) {
         rates[i] = matrix_rate_measure(rate);
         ceilings[i] = matrix_rate_ceiling(rate);
-        double start = now_seconds();
+        double start = sgm_clock();
         status = take_step(b, run, &loss);
-        seconds[i] = now_seconds() - start;
+        seconds[i] = sgm_clock() - start;
     }
     matrix_rate_destroy(rate);
     if (status == SGM_OK && !isfinite(loss))

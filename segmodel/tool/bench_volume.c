@@ -7,8 +7,9 @@
 #include "tool.h"
 #include "tool_options.h"
 
+#include "backend/context.h"
 #include "checkpoint/npy.h"
-#include "core/context.h"
+#include "core/clock.h"
 #include "segmodel/volume.h"
 
 #include <stdio.h>
@@ -132,12 +133,12 @@ static sgm_status segment(volume_bench *b, sgm_model *model, const sgm_volume *v
                          .rois = &roi,
                          .roi_count = b->seed_count ? 0 : 1};
     const int64_t shape[3] = {volume->size[2], volume->size[1], volume->size[0]};
-    double start = now_seconds();
+    double start = sgm_clock();
     SGM_TRY(sgm_volume_predict(model, volume, &object, 1, &b->options, NULL, &result));
-    double segmenting = now_seconds() - start;
-    start = now_seconds();
+    double segmenting = sgm_clock() - start;
+    start = sgm_clock();
     sgm_status status = sgm_npy_write(b->files[2], SGM_STORED_U8, 3, shape, result.objects[0].mask);
-    if (status == SGM_OK) report(&result, loading, segmenting, now_seconds() - start);
+    if (status == SGM_OK) report(&result, loading, segmenting, sgm_clock() - start);
     sgm_volume_result_clear(&result);
     return status == SGM_OK ? bench_clicks(model, volume, &object, &b->options) : status;
 }
@@ -145,12 +146,12 @@ static sgm_status segment(volume_bench *b, sgm_model *model, const sgm_volume *v
 /* The model is loaded before the check, which is not timed, and used after it. */
 static sgm_status load_and_segment(volume_bench *b, const sgm_volume *volume, double opening)
 {
-    double start = now_seconds();
+    double start = sgm_clock();
     sgm_context *context = NULL;
     sgm_model *model = NULL;
     sgm_status status = sgm_context_create(&b->context, &context);
     if (status == SGM_OK) status = sgm_model_load(context, b->files[0], b->variant, &model);
-    double loading = opening + now_seconds() - start;
+    double loading = opening + sgm_clock() - start;
     if (status == SGM_OK && !sgm_context_backend(context)->ops->host_memory) {
         sgm_roi roi = middle(volume, b->whole);
         bench_volume_check check = {b->files[0], b->variant, b->context.threads,
@@ -171,11 +172,11 @@ static sgm_status run(volume_bench *b)
     if (b->zoomed) b->options.zoom = SGM_ZOOM_ON;
     if (b->phantom[0] > 0) SGM_TRY(bench_write_phantom(b->files[1], b->phantom));
     if (b->cache) SGM_TRY(sgm_store_open(b->cache, 0, &b->options.store));
-    double start = now_seconds();
+    double start = sgm_clock();
     sgm_status status = sgm_npy_open(b->files[1], &npy);
     if (status == SGM_OK) {
         status = view_volume(b, &npy, &volume);
-        if (status == SGM_OK) status = load_and_segment(b, &volume, now_seconds() - start);
+        if (status == SGM_OK) status = load_and_segment(b, &volume, sgm_clock() - start);
         sgm_npy_close(&npy);
     }
     sgm_store_close(&b->options.store);

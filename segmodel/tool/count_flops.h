@@ -3,7 +3,7 @@
 #ifndef SEGMODEL_TOOL_COUNT_FLOPS_H
 #define SEGMODEL_TOOL_COUNT_FLOPS_H
 
-#include "graph/train_plan.h"
+#include "plan/train_plan.h"
 
 /* What depends on the input; padding tokens of windows count as keys but not as queries. */
 double count_flops(const sgm_graph *graph);

@@ -1,7 +1,8 @@
 #include "device_rate.h"
 
-#include "graph/plan.h"
+#include "core/clock.h"
 #include "matrix_rate.h"
+#include "plan/plan.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -158,9 +159,9 @@ void device_rate_destroy(device_rate *rate)
 static double measure(const device_rate *rate, const course *c)
 {
     if (!c->plan) return 0;
-    double side = rate->side, start = now_seconds();
+    double side = rate->side, start = sgm_clock();
     if (sgm_plan_run(c->plan, c->workspace) != SGM_OK) return NAN;
-    return 2 * side * side * (PRODUCTS * side + DEPTH) / (now_seconds() - start);
+    return 2 * side * side * (PRODUCTS * side + DEPTH) / (sgm_clock() - start);
 }
 
 double device_rate_measure(device_rate *rate)

@@ -4,33 +4,26 @@
 
 #include "backend/cpu/kernels/gemm.h"
 #include "backend/cpu/kernels/isa.h"
+#include "core/clock.h"
 
 #include <math.h>
 #include <stdlib.h>
-#include <time.h>
 
 enum { M = 4096, K = 768, N = 3072 };
 
 struct matrix_rate {
     device_rate *device; /* or NULL, and the rest is for the CPU */
     sgm_threads *pool;
-    sgm_pack *pack;
+    sgm_packed *pack;
     float *a, *c;
     bool bf16;
 };
-
-double now_seconds(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 void matrix_rate_destroy(matrix_rate *rate)
 {
     if (!rate) return;
     device_rate_destroy(rate->device);
-    sgm_pack_destroy(rate->pack);
+    sgm_packed_destroy(rate->pack);
     sgm_threads_destroy(rate->pool);
     free(rate->a);
     free(rate->c);
@@ -54,8 +47,8 @@ static sgm_status fill(matrix_rate *rate, int threads)
         rate->a[i] = (float)(i % 13) / 13;
     sgm_status status = sgm_threads_create(threads, &rate->pool);
     if (status == SGM_OK)
-        status = sgm_pack_create(weight, N, K, K, false, rate->bf16 ? SGM_BF16 : SGM_F32, NULL,
-                                 &rate->pack);
+        status = sgm_packed_create(weight, N, K, K, false, rate->bf16 ? SGM_BF16 : SGM_F32, NULL,
+                                   &rate->pack);
     free(weight);
     return status;
 }
@@ -83,9 +76,9 @@ double matrix_rate_measure(matrix_rate *rate)
     sgm_dtype type = rate->bf16 ? SGM_BF16 : SGM_F32;
     sgm_rows rows = {.data = rate->a, .dtype = type, .ld = K};
     sgm_epilogue epilogue = {.out = rate->c, .out_dtype = type, .out_ld = N};
-    double start = now_seconds();
+    double start = sgm_clock();
     if (sgm_gemm(rate->pool, rate->pack, &rows, M, &epilogue) != SGM_OK) return NAN;
-    return 2.0 * M * N * K / (now_seconds() - start);
+    return 2.0 * M * N * K / (sgm_clock() - start);
 }
 
 /* One micro-kernel call after the other on operands that stay in the L1 cache. */
@@ -116,7 +109,7 @@ double matrix_rate_ceiling(matrix_rate *rate)
     probe p = {sgm_micro_for(rate->bf16 ? SGM_BF16 : SGM_F32), a, b};
     int threads = sgm_threads_count(rate->pool);
     double depth = (double)CHUNKS * SGM_CHUNK / (rate->bf16 ? 2 : 4);
-    double start = now_seconds();
+    double start = sgm_clock();
     sgm_parallel_for(rate->pool, threads, 1, probe_items, &p);
-    return 2 * p.micro->step * SGM_PANEL * depth * ROUNDS * threads / (now_seconds() - start);
+    return 2 * p.micro->step * SGM_PANEL * depth * ROUNDS * threads / (sgm_clock() - start);
 }

@@ -18,6 +18,4 @@ double matrix_rate_measure(matrix_rate *rate);
  * exceed. 0 on a GPU. */
 double matrix_rate_ceiling(matrix_rate *rate);
 
-double now_seconds(void);
-
 #endif

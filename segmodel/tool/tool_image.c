@@ -1,7 +1,7 @@
 #include "tool_image.h"
 
-#include "checkpoint/atomic_file.h"
 #include "checkpoint/npy.h"
+#include "core/atomic_file.h"
 
 #include <stdlib.h>
 #include <string.h>

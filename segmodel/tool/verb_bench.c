@@ -5,6 +5,7 @@
 #include "tool.h"
 #include "tool_options.h"
 
+#include "core/clock.h"
 #include "predict/session/model.h"
 
 #include <spawn.h>
@@ -23,11 +24,11 @@ static int run_one(const bench *b, bool work)
 {
     sgm_context *context = NULL;
     sgm_model *model = NULL;
-    double start = now_seconds();
+    double start = sgm_clock();
     sgm_status status = sgm_context_create(&b->options, &context);
     if (status == SGM_OK) status = sgm_model_load(context, b->path, b->variant, &model);
     if (status == SGM_OK && work) {
-        double load = now_seconds() - start;
+        double load = sgm_clock() - start;
         printf("\n%s on %s\n", sgm_model_get_config(model)->variant, sgm_context_device(context));
         bench_line("load", 1e3 * load, "ms");
         status = bench_network(b, model);
@@ -86,12 +87,12 @@ static int time_start(const bench *b)
     double best = 1e9;
     for (int i = 0; i < 5; i++) {
         pid_t child;
-        double start = now_seconds();
+        double start = sgm_clock();
         if (posix_spawn(&child, "/proc/self/exe", NULL, NULL, arguments, environ) != 0)
             return EXIT_DONE; /* no /proc: this line is left out */
         int code = wait_for(child, NULL);
         if (code != EXIT_DONE) return code;
-        double seconds = now_seconds() - start;
+        double seconds = sgm_clock() - start;
         if (seconds < best) best = seconds;
     }
     bench_line("start + load", 1e3 * best, "ms");

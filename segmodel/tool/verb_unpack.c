@@ -1,9 +1,9 @@
 #include "tool.h"
 #include "tool_options.h"
 
-#include "checkpoint/atomic_file.h"
 #include "checkpoint/mapped_file.h"
 #include "checkpoint/xz_file.h"
+#include "core/atomic_file.h"
 
 #include <stdlib.h>
 

@@ -1,9 +1,10 @@
 #include "train/loader.h"
 
+#include "core/clock.h"
+
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum { MAX_THREADS = 64, AHEAD = 2 };
 
@@ -132,16 +133,9 @@ void sgm_loader_destroy(sgm_loader *loader)
     free(loader);
 }
 
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 sgm_status sgm_loader_next(sgm_loader *loader, sgm_batch **batch)
 {
-    double before = now();
+    double before = sgm_clock();
     pthread_mutex_lock(&loader->lock);
     loader->holding = false; /* the batch given last is free again */
     pthread_cond_broadcast(&loader->changed);
@@ -157,7 +151,7 @@ sgm_status sgm_loader_next(sgm_loader *loader, sgm_batch **batch)
     } else {
         sgm_set_message(loader->message);
     }
-    loader->waited += now() - before;
+    loader->waited += sgm_clock() - before;
     pthread_mutex_unlock(&loader->lock);
     return status;
 }

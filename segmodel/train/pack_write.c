@@ -3,11 +3,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/atomic_file.h"
 #include "train/pack_format.h"
-#include "train/replace_file.h"
 
 struct sgm_pack_writer {
-    sgm_replace_file file;
+    sgm_atomic_file file;
     int quality;
     uint64_t offset;
     uint8_t *items, *sets;
@@ -42,7 +42,7 @@ sgm_status sgm_pack_writer_open(const char *path, int compact_quality, sgm_pack_
         return sgm_fail(SGM_OUT_OF_MEMORY, "%s: no memory", path);
     }
     writer->quality = compact_quality;
-    sgm_status status = sgm_replace_begin(path, &writer->file);
+    sgm_status status = sgm_atomic_file_create(path, &writer->file);
     if (status == SGM_OK) status = write_bytes(writer, header, sizeof header);
     if (status != SGM_OK)
         sgm_pack_writer_discard(writer);
@@ -172,7 +172,7 @@ static sgm_status write_tables(sgm_pack_writer *writer)
 sgm_status sgm_pack_writer_finish(sgm_pack_writer *writer)
 {
     sgm_status status = write_tables(writer);
-    if (status == SGM_OK) status = sgm_replace_commit(&writer->file);
+    if (status == SGM_OK) status = sgm_atomic_file_commit(&writer->file);
     sgm_pack_writer_discard(writer);
     return status;
 }
@@ -180,7 +180,7 @@ sgm_status sgm_pack_writer_finish(sgm_pack_writer *writer)
 void sgm_pack_writer_discard(sgm_pack_writer *writer)
 {
     if (!writer) return;
-    sgm_replace_abandon(&writer->file);
+    sgm_atomic_file_abandon(&writer->file);
     free(writer->items);
     free(writer->sets);
     free(writer);

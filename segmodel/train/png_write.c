@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "train/replace_file.h"
+#include "core/atomic_file.h"
 
 static void put_be32(uint8_t *to, uint32_t value)
 {
@@ -87,14 +87,14 @@ sgm_status sgm_png_write(const char *path, const uint8_t *rgb, int width, int he
     uint8_t *file = malloc(raw + 5 * (raw / BLOCK + 2) + 128);
     if (!file) return sgm_fail(SGM_OUT_OF_MEMORY, "%s: no memory for the picture", path);
     size_t size = encode(rgb, width, height, file);
-    sgm_replace_file out;
-    sgm_status status = sgm_replace_begin(path, &out);
+    sgm_atomic_file out;
+    sgm_status status = sgm_atomic_file_create(path, &out);
     if (status == SGM_OK) {
         if (fwrite(file, 1, size, out.stream) != size) {
             status = sgm_fail(SGM_UNWRITABLE, "%s: %s", path, strerror(errno));
-            sgm_replace_abandon(&out);
+            sgm_atomic_file_abandon(&out);
         } else {
-            status = sgm_replace_commit(&out);
+            status = sgm_atomic_file_commit(&out);
         }
     }
     free(file);

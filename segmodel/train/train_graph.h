@@ -4,8 +4,8 @@
 #ifndef SEGMODEL_TRAIN_TRAIN_GRAPH_H
 #define SEGMODEL_TRAIN_TRAIN_GRAPH_H
 
-#include "graph/train_plan.h"
 #include "models/models.h"
+#include "plan/train_plan.h"
 #include "train/train_config.h"
 
 typedef struct sgm_train_graph {

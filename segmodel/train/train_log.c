@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "train/replace_file.h"
+#include "core/atomic_file.h"
 
 #define HEADER                                                                                     \
     "step,seconds,rate,loss,norm,point,box,several,corrected,ellipse,aside_point,aside_box,"       \
@@ -78,8 +78,8 @@ static void print_validation(FILE *out, const sgm_validation *v)
 
 sgm_status sgm_train_log_save(const sgm_train_log *log)
 {
-    sgm_replace_file file;
-    SGM_TRY(sgm_replace_begin(log->path, &file));
+    sgm_atomic_file file;
+    SGM_TRY(sgm_atomic_file_create(log->path, &file));
     fputs(HEADER, file.stream);
     for (size_t i = 0; i < log->count; i++) {
         const sgm_log_row *r = &log->rows[i];
@@ -89,7 +89,7 @@ sgm_status sgm_train_log_save(const sgm_train_log *log)
         print_validation(file.stream, &r->held_out);
         fputc('\n', file.stream);
     }
-    return sgm_replace_commit(&file);
+    return sgm_atomic_file_commit(&file);
 }
 
 void sgm_train_log_clear(sgm_train_log *log)

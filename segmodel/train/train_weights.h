@@ -4,7 +4,7 @@
 #define SEGMODEL_TRAIN_TRAIN_WEIGHTS_H
 
 #include "checkpoint/checkpoint.h"
-#include "graph/train_plan.h"
+#include "plan/train_plan.h"
 #include "train/train_config.h"
 
 /* Source of first values: a checkpoint (tensors it has must fit), else random by name, shape and

@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 
-#include "core/context.h"
+#include "backend/context.h"
+#include "core/clock.h"
 #include "models/registry.h"
 #include "segmodel/train.h"
 #include "train/interact.h"
@@ -43,13 +43,6 @@ typedef struct trainer {
     double loss_started, rate;
     bool stopped_early;
 } trainer;
-
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 static void out_path(const trainer *t, const char *name, char path[4096])
 {
@@ -190,7 +183,7 @@ static void tear_down(trainer *t)
 
 static double elapsed(const trainer *t)
 {
-    return t->earlier + now() - t->started;
+    return t->earlier + sgm_clock() - t->started;
 }
 
 /* How far the run is, 0 to 1: by steps, or by the clock if that ends it sooner. */
@@ -288,7 +281,7 @@ static void tell(trainer *t, const char *event, double loss)
 {
     if (!t->options->report) return;
     const sgm_train_config *c = &t->config;
-    double since = now() - t->loss_started;
+    double since = sgm_clock() - t->loss_started;
     sgm_train_report report = {
         .step = t->state.step,
         .steps = c->steps,
@@ -320,7 +313,7 @@ static sgm_status report(trainer *t)
     tell(t, NULL, row.loss);
     t->numbers.loss_sum = 0;
     t->numbers.loss_count = 0;
-    t->loss_started = now();
+    t->loss_started = sgm_clock();
     return SGM_OK;
 }
 
@@ -451,7 +444,7 @@ sgm_status sgm_train(sgm_context *context, const sgm_train_options *options,
     t->options = options;
     sgm_status status = set_up(t);
     t->earlier = t->state.seconds;
-    t->started = t->loss_started = now();
+    t->started = t->loss_started = sgm_clock();
     if (status == SGM_OK) status = loop(t);
     if (result)
         *result = (sgm_train_result){t->state.step, status == SGM_OK ? elapsed(t) : 0,

@@ -129,13 +129,13 @@ static sgm_status cpu_prepare(sgm_backend *backend, const sgm_step *step, bool b
     *packed = NULL;
     *size = sgm_cpu_pack_size(step, bf16);
     if (*size == 0) return SGM_OK;
-    return sgm_cpu_pack(step, bf16, NULL, (sgm_pack **)packed);
+    return sgm_cpu_pack(step, bf16, NULL, (sgm_packed **)packed);
 }
 
 static void cpu_release(sgm_backend *backend, void *packed)
 {
     (void)backend;
-    sgm_pack_destroy(packed);
+    sgm_packed_destroy(packed);
 }
 
 static sgm_status cpu_forward(sgm_backend *backend, const sgm_step *step)

@@ -44,7 +44,7 @@ sgm_status sgm_cpu_maxpool_backward(sgm_threads *pool, const sgm_step *step);
 /* Packing of a weight: how many bytes, and the packed form in `buffer` (NULL: allocated). A size of
  * 0 means that the op takes its weight as it is. */
 size_t sgm_cpu_pack_size(const sgm_step *step, bool bf16);
-sgm_status sgm_cpu_pack(const sgm_step *step, bool bf16, void *buffer, sgm_pack **out);
+sgm_status sgm_cpu_pack(const sgm_step *step, bool bf16, void *buffer, sgm_packed **out);
 
 /* A convolution with one filter per channel. */
 bool sgm_cpu_is_depthwise(const sgm_step *step);

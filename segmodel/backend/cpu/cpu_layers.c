@@ -58,20 +58,20 @@ size_t sgm_cpu_pack_size(const sgm_step *step, bool bf16)
 {
     const int64_t *w = step->in[1].shape.dim;
     sgm_dtype type = compute_type(bf16);
-    if (step->node->op == SGM_OP_LINEAR) return sgm_pack_size(w[0], w[1], type);
+    if (step->node->op == SGM_OP_LINEAR) return sgm_packed_size(w[0], w[1], type);
     if (step->node->op == SGM_OP_CONV_TRANSPOSE)
         return sgm_conv_transpose_pack_size(w[0], w[1], type);
     if (step->node->op != SGM_OP_CONV2D || step->node->u.conv.groups > 1) return 0;
-    return sgm_pack_size(w[0], w[1] * w[2] * w[3], type);
+    return sgm_packed_size(w[0], w[1] * w[2] * w[3], type);
 }
 
-sgm_status sgm_cpu_pack(const sgm_step *step, bool bf16, void *buffer, sgm_pack **out)
+sgm_status sgm_cpu_pack(const sgm_step *step, bool bf16, void *buffer, sgm_packed **out)
 {
     const int64_t *w = step->in[1].shape.dim;
     const float *values = step->in[1].data;
     sgm_dtype type = compute_type(bf16);
     if (step->node->op == SGM_OP_LINEAR)
-        return sgm_pack_create(values, w[0], w[1], w[1], false, type, buffer, out);
+        return sgm_packed_create(values, w[0], w[1], w[1], false, type, buffer, out);
     if (step->node->op == SGM_OP_CONV_TRANSPOSE)
         return sgm_conv_transpose_pack(w[0], w[1], values, type, buffer, out);
     sgm_conv_shape shape = sgm_cpu_conv_shape(step);
@@ -79,18 +79,18 @@ sgm_status sgm_cpu_pack(const sgm_step *step, bool bf16, void *buffer, sgm_pack 
 }
 
 /* The packed weight: made beforehand, or now in scratch. */
-static sgm_status packed_weight(const sgm_step *step, const sgm_pack **pack)
+static sgm_status packed_weight(const sgm_step *step, const sgm_packed **pack)
 {
     *pack = step->packed;
     if (*pack) return SGM_OK;
-    return sgm_cpu_pack(step, step->bf16, step->scratch, (sgm_pack **)pack);
+    return sgm_cpu_pack(step, step->bf16, step->scratch, (sgm_packed **)pack);
 }
 
 /* ------------------------------------------------------------------------------------- linear */
 
 sgm_status sgm_cpu_linear(sgm_threads *pool, const sgm_step *step)
 {
-    const sgm_pack *pack;
+    const sgm_packed *pack;
     SGM_TRY(packed_weight(step, &pack));
     sgm_rows rows = {step->in[0].data, step->in[0].dtype, sgm_last_dim(step->in[0].shape), NULL};
     sgm_epilogue epilogue = epilogue_of(step);
@@ -156,7 +156,7 @@ sgm_status sgm_cpu_conv2d(sgm_threads *pool, const sgm_step *step)
         return sgm_depthwise_forward(pool, &shape, step->in[1].data, step->in[2].data, step->act,
                                      step->in[0].data, step->in[0].dtype, step->out.data,
                                      step->out.dtype);
-    const sgm_pack *pack;
+    const sgm_packed *pack;
     SGM_TRY(packed_weight(step, &pack));
     sgm_epilogue epilogue = epilogue_of(step);
     return sgm_conv2d_forward(pool, &shape, pack, step->in[0].data, step->in[0].dtype, &epilogue);
@@ -188,7 +188,7 @@ sgm_status sgm_cpu_conv2d_backward(sgm_threads *pool, const sgm_step *step)
 
 sgm_status sgm_cpu_conv_transpose(sgm_threads *pool, const sgm_step *step)
 {
-    const sgm_pack *pack;
+    const sgm_packed *pack;
     SGM_TRY(packed_weight(step, &pack));
     sgm_conv_shape shape = sgm_cpu_conv_shape(step);
     sgm_epilogue epilogue = epilogue_of(step);

@@ -9,15 +9,15 @@
 
 /* ------------------------------------------------------------------------------- resampling */
 
-static void resampling_clear(sgm_line_filter *resampling)
+static void resampling_clear(sgm_axis_taps *resampling)
 {
     free(resampling->first);
     free(resampling->weights);
-    *resampling = (sgm_line_filter){0};
+    *resampling = (sgm_axis_taps){0};
 }
 
 /* Triangle around `centre` (input samples), clamped to the input; the weights' sum is 1. */
-static void set_triangle(sgm_line_filter *resampling, int n, double centre, double reach,
+static void set_triangle(sgm_axis_taps *resampling, int n, double centre, double reach,
                          int64_t in)
 {
     float *weights = resampling->weights + (size_t)n * (size_t)resampling->taps;
@@ -40,9 +40,9 @@ static void set_triangle(sgm_line_filter *resampling, int n, double centre, doub
 }
 
 /* Linear interpolation; with a wider triangle where pixels are coarser than voxels. */
-static sgm_status resampling_init(sgm_line_filter *resampling, int64_t in, int out)
+static sgm_status resampling_init(sgm_axis_taps *resampling, int64_t in, int out)
 {
-    *resampling = (sgm_line_filter){0};
+    *resampling = (sgm_axis_taps){0};
     if (in == out) return SGM_OK;
     double scale = (double)out / (double)in, reach = fmax(1, 1 / scale);
     int64_t taps = (int64_t)ceil(2 * reach) + 1;
@@ -57,7 +57,7 @@ static sgm_status resampling_init(sgm_line_filter *resampling, int64_t in, int o
 }
 
 /* `in` and `out` are `step` apart per sample. */
-static void resample(const sgm_line_filter *resampling, const float *in, size_t in_step, float *out,
+static void resample(const sgm_axis_taps *resampling, const float *in, size_t in_step, float *out,
                      size_t out_step, int count)
 {
     size_t taps = (size_t)resampling->taps;
@@ -143,7 +143,7 @@ static uint8_t to_byte(float shade)
     return (uint8_t)(shade <= 0 ? 0 : shade >= 255 ? 255 : shade + 0.5f);
 }
 
-static float heightened(const sgm_line_filter *down, const float *column, size_t width, int y)
+static float heightened(const sgm_axis_taps *down, const float *column, size_t width, int y)
 {
     if (!down->taps) return column[(size_t)y * width];
     const float *weights = down->weights + (size_t)y * (size_t)down->taps;

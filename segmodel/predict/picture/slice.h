@@ -6,18 +6,18 @@
 
 /* How one axis of a picture is interpolated: output n is the sum of `taps` inputs from first[n] on.
  * taps 0: nothing to do. */
-typedef struct sgm_line_filter {
+typedef struct sgm_axis_taps {
     int taps;
     int *first;
     float *weights;
-} sgm_line_filter;
+} sgm_axis_taps;
 
 /* Borrows the volume. */
 typedef struct sgm_slicer {
     const sgm_volume *volume;
     sgm_plane plane;
     double low, high; /* window */
-    sgm_line_filter across, down;
+    sgm_axis_taps across, down;
     double *line;
     float *voxels, *widened; /* rows x columns, rows x width */
 } sgm_slicer;

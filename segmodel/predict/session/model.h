@@ -3,8 +3,8 @@
 #ifndef SEGMODEL_PREDICT_SESSION_MODEL_H
 #define SEGMODEL_PREDICT_SESSION_MODEL_H
 
+#include "backend/context.h"
 #include "checkpoint/checkpoint.h"
-#include "core/context.h"
 #include "models/config.h"
 #include "predict/session/program.h"
 

@@ -3,8 +3,8 @@
 #ifndef SEGMODEL_PREDICT_SESSION_PROGRAM_H
 #define SEGMODEL_PREDICT_SESSION_PROGRAM_H
 
-#include "graph/plan.h"
 #include "models/family.h"
+#include "plan/plan.h"
 
 /* What a program does of a network's work. Prompts are encoded where they are decoded: alone they
  * are a few thousand numbers. */

@@ -1,6 +1,6 @@
 /* A session: one image's embedding, the memory to encode and decode, and the last masks. */
 #include "core/sized.h"
-#include "graph/weights.h"
+#include "plan/weights.h"
 #include "predict/session/mask.h"
 #include "predict/session/prompt_prior.h"
 #include "predict/session/prompt_tokens.h"

@@ -4,7 +4,7 @@
 
 #include "../check.h"
 #include "backend/backend.h"
-#include "graph/train_plan.h"
+#include "plan/train_plan.h"
 #include "train/loss.h"
 
 enum {

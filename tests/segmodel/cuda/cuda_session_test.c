@@ -3,8 +3,8 @@
  * late as CUDA may do it, and with devices that are too small, busy or lost. */
 #include "../check.h"
 #include "../volume/disc_volume.h"
+#include "backend/context.h"
 #include "backend/picture.h"
-#include "core/context.h"
 #include "predict/session/postprocess.h"
 #include "predict/session/session_batch.h"
 

@@ -117,7 +117,7 @@ static const char *type_name(sgm_dtype dtype)
 /* ------------------------------------------------------------------------------ linear layers */
 
 typedef struct linear {
-    sgm_pack *pack;
+    sgm_packed *pack;
     sgm_rows rows;
     int64_t m;
     sgm_epilogue e;
@@ -170,7 +170,7 @@ static void bench_linear(int64_t m, int64_t k, int64_t n, sgm_dtype dtype, sgm_a
     float *bias = zeros((size_t)n), *out = zeros((size_t)(m * n));
     void *a_data = as_dtype(a, (size_t)(m * k), dtype);
     linear l = {.rows = {a_data, dtype, k, NULL}, .m = m};
-    CHECK_OK(sgm_pack_create(w, n, k, k, false, dtype, NULL, &l.pack));
+    CHECK_OK(sgm_packed_create(w, n, k, k, false, dtype, NULL, &l.pack));
     l.e = (sgm_epilogue){.bias = bias, .act = act, .out = out, .out_dtype = dtype, .out_ld = n};
     CHECK_OK(run_linear(&l));
     check_linear(a, w, &l.e, m, n, k, dtype);
@@ -178,7 +178,7 @@ static void bench_linear(int64_t m, int64_t k, int64_t n, sgm_dtype dtype, sgm_a
 #ifdef SEGMODEL_HAVE_ONEDNN
     if (act != SGM_ACT_RELU) bench_onednn(&l, k, n, w); /* asked for no or GELU epilogues */
 #endif
-    sgm_pack_destroy(l.pack);
+    sgm_packed_destroy(l.pack);
     free(a), free(w), free(bias), free(out), free(a_data);
 }
 
@@ -314,7 +314,7 @@ static void bench_plain(int64_t batch, int64_t nq, int64_t nk, int heads, int di
 
 typedef struct conv {
     sgm_conv_shape s;
-    sgm_pack *pack;
+    sgm_packed *pack;
     const void *x;
     const float *w, *bias;
     sgm_dtype dtype;
@@ -391,7 +391,7 @@ static void bench_conv(conv_kind kind, sgm_conv_shape s, sgm_dtype dtype)
     else
         check_conv(&s, deep, kind == TRANSPOSED, x, w, &c.e, dtype);
     report(name, fns[kind], &c, deep ? 0 : flops * (kind == DENSE_BACK ? 2 : 1), bytes, dtype);
-    sgm_pack_destroy(c.pack);
+    sgm_packed_destroy(c.pack);
     free(x), free(w), free(bias), free(out), free(dx), free(dw), free(dout), free((void *)c.x);
 }
 

@@ -80,7 +80,7 @@ static void run_forward(sgm_threads *pool, kind k, const problem *p, const float
 {
     sgm_epilogue e = {
         .bias = bias, .act = p->act, .out = out, .out_dtype = p->out, .out_ld = p->s.outputs};
-    sgm_pack *pack = NULL;
+    sgm_packed *pack = NULL;
     if (k == DEPTHWISE) {
         CHECK_OK(sgm_depthwise_forward(pool, &p->s, w, bias, p->act, x, p->x, out, p->out));
     } else if (k == DENSE) {
@@ -90,7 +90,7 @@ static void run_forward(sgm_threads *pool, kind k, const problem *p, const float
         CHECK_OK(sgm_conv_transpose_pack(p->s.channels, p->s.outputs, w, p->weight, NULL, &pack));
         CHECK_OK(sgm_conv_transpose_forward(pool, &p->s, pack, x, p->x, &e));
     }
-    sgm_pack_destroy(pack);
+    sgm_packed_destroy(pack);
 }
 
 static void check_backward(sgm_threads *pool, kind k, const problem *p, const sums *want,
@@ -210,7 +210,7 @@ static void test_transposed(sgm_threads *pool)
 static void test_refusals(sgm_threads *pool)
 {
     sgm_conv_shape s = {1, 2, 2, 1, 1, 3, 3, 1, 0};
-    sgm_pack *pack;
+    sgm_packed *pack;
     float w[9] = {0}, x[4] = {0}, out[4];
     CHECK_STATUS(sgm_conv_pack(&s, w, SGM_F32, NULL, &pack), SGM_INVALID_ARGUMENT, "3 x 3");
     s.outputs = 2;

@@ -54,9 +54,9 @@ static void check_problem(sgm_threads *pool, const problem *p)
     void *r_data = as_dtype(residual, c_count, p->residual);
     float *want = expected(p, a, index, w, bias, residual);
     void *out = p->in_place ? r_data : calloc(c_count, 4);
-    sgm_pack *pack;
-    if (CHECK_OK(sgm_pack_create(w, p->n, p->k, p->transposed ? ldc : lda, p->transposed, p->weight,
-                                 NULL, &pack))) {
+    sgm_packed *pack;
+    if (CHECK_OK(sgm_packed_create(w, p->n, p->k, p->transposed ? ldc : lda, p->transposed,
+                                   p->weight, NULL, &pack))) {
         sgm_rows rows = {a_data, p->a, lda, p->indexed ? index : NULL};
         sgm_epilogue e = {.bias = p->bias ? bias : NULL,
                           .act = p->act,
@@ -67,7 +67,7 @@ static void check_problem(sgm_threads *pool, const problem *p)
                           .out_dtype = p->out,
                           .out_ld = ldc};
         CHECK_OK(sgm_gemm(pool, pack, &rows, p->m, &e));
-        sgm_pack_destroy(pack);
+        sgm_packed_destroy(pack);
     }
     float *all = p->in_place ? to_floats(out, c_count, p->out) : to_floats(out, c_count, p->out);
     float *got = malloc(sizeof *got * (size_t)(p->m * p->n));
@@ -176,8 +176,8 @@ static void test_thread_independence(void)
 {
     float *a = random_floats(500 * 96), *w = random_floats(130 * 96);
     float *first = zeros(500 * 130), *second = zeros(500 * 130);
-    sgm_pack *pack;
-    CHECK_OK(sgm_pack_create(w, 130, 96, 96, false, SGM_F32, NULL, &pack));
+    sgm_packed *pack;
+    CHECK_OK(sgm_packed_create(w, 130, 96, 96, false, SGM_F32, NULL, &pack));
     for (int threads = 1; threads <= 4; threads += 3) {
         sgm_threads *pool;
         CHECK_OK(sgm_threads_create(threads, &pool));
@@ -187,18 +187,18 @@ static void test_thread_independence(void)
         sgm_threads_destroy(pool);
     }
     CHECK(memcmp(first, second, sizeof(float) * 500 * 130) == 0);
-    sgm_pack_destroy(pack);
+    sgm_packed_destroy(pack);
     free(a), free(w), free(first), free(second);
 }
 
 static void test_refusals(void)
 {
     float w[4] = {0};
-    sgm_pack *pack;
-    CHECK_STATUS(sgm_pack_create(w, 0, 4, 4, false, SGM_F32, NULL, &pack), SGM_INVALID_ARGUMENT,
+    sgm_packed *pack;
+    CHECK_STATUS(sgm_packed_create(w, 0, 4, 4, false, SGM_F32, NULL, &pack), SGM_INVALID_ARGUMENT,
                  "0 x 4");
     sgm_cpu_limit(SGM_ISA_BASE, SGM_BF16_NONE);
-    CHECK_STATUS(sgm_pack_create(w, 2, 2, 2, false, SGM_BF16, NULL, &pack), SGM_DEVICE, "BF16");
+    CHECK_STATUS(sgm_packed_create(w, 2, 2, 2, false, SGM_BF16, NULL, &pack), SGM_DEVICE, "BF16");
     sgm_cpu_limit(SGM_ISA_AVX512_BF16, SGM_BF16_AMX);
 }
 

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 
 #include "check.h"
-#include "graph/layout.h"
-#include "graph/plan.h"
+#include "plan/layout.h"
+#include "plan/plan.h"
 
 static sgm_status read_ones(void *user, const char *name, sgm_shape shape, const float **values,
                             bool *owned)

@@ -14,9 +14,9 @@
 
 #include "backend/ref/ref_ops.h"
 #include "check.h"
-#include "graph/plan.h"
-#include "graph/train_plan.h"
 #include "op_cases.h"
+#include "plan/plan.h"
+#include "plan/train_plan.h"
 
 static const char *word = "";
 

@@ -105,8 +105,8 @@ static void pack_keys(work *w)
     for (int64_t p = 0; p < w->key_panels; p++) {
         int64_t n = p * SGM_PANEL;
         int cols = (int)(t->nk - n < SGM_PANEL ? t->nk - n : SGM_PANEL);
-        sgm_pack_panel_rows(w->gathered, t->compute, n * d, d, cols, d, t->compute,
-                            w->keys + p * w->d_chunks * SGM_B_CHUNK);
+        sgm_packed_panel_rows(w->gathered, t->compute, n * d, d, cols, d, t->compute,
+                              w->keys + p * w->d_chunks * SGM_B_CHUNK);
     }
 }
 
@@ -120,7 +120,7 @@ static void pack_values(work *w)
         int64_t n = p * SGM_PANEL;
         int cols = (int)(d - n < SGM_PANEL ? d - n : SGM_PANEL);
         char *panel = w->values + p * w->key_chunks * SGM_B_CHUNK;
-        sgm_pack_panel_columns(w->gathered, t->compute, n, d, cols, t->nk, t->compute, panel);
+        sgm_packed_panel_columns(w->gathered, t->compute, n, d, cols, t->nk, t->compute, panel);
         memset(panel + used * SGM_B_CHUNK, 0, (size_t)((w->key_chunks - used) * SGM_B_CHUNK));
     }
 }

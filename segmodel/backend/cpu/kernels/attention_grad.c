@@ -137,16 +137,16 @@ static void pack_columns(const work *w, const float *rows, char *packed)
     for (int64_t p = 0; p < w->panels; p++) {
         int64_t n = p * SGM_PANEL;
         int cols = (int)(w->d - n < SGM_PANEL ? w->d - n : SGM_PANEL);
-        sgm_pack_panel_columns(rows, SGM_F32, n, w->d_padded, cols, QUERIES, SGM_F32,
-                               packed + p * QUERY_CHUNKS * SGM_B_CHUNK);
+        sgm_packed_panel_columns(rows, SGM_F32, n, w->d_padded, cols, QUERIES, SGM_F32,
+                                 packed + p * QUERY_CHUNKS * SGM_B_CHUNK);
     }
 }
 
 static void pack_rows(const work *w, const float *rows, char *packed)
 {
     for (int64_t p = 0; p < QUERY_PANELS; p++)
-        sgm_pack_panel_rows(rows, SGM_F32, p * SGM_PANEL * w->d_padded, w->d_padded, SGM_PANEL,
-                            w->d, SGM_F32, packed + p * w->chunks * SGM_B_CHUNK);
+        sgm_packed_panel_rows(rows, SGM_F32, p * SGM_PANEL * w->d_padded, w->d_padded, SGM_PANEL,
+                              w->d, SGM_F32, packed + p * w->chunks * SGM_B_CHUNK);
 }
 
 static void scale_rows(const work *w, float factor)

@@ -32,12 +32,12 @@ sgm_grid_geometry sgm_grid_geometry_of(const sgm_attention_grid_args *a)
     return g;
 }
 
-sgm_token_window sgm_grid_window(const sgm_attention_grid_args *a, const sgm_grid_geometry *g,
-                           int64_t index)
+sgm_grid_place sgm_grid_window(const sgm_attention_grid_args *a, const sgm_grid_geometry *g,
+                               int64_t index)
 {
-    sgm_token_window w = {.b = index / (g->rows * g->columns),
-                    .y = index / g->columns % g->rows * g->sh,
-                    .x = index % g->columns * g->sw};
+    sgm_grid_place w = {.b = index / (g->rows * g->columns),
+                        .y = index / g->columns % g->rows * g->sh,
+                        .x = index % g->columns * g->sw};
     w.height = a->height - w.y < g->sh ? a->height - w.y : g->sh;
     w.width = a->width - w.x < g->sw ? a->width - w.x : g->sw;
     return w;
@@ -49,8 +49,8 @@ int64_t sgm_grid_channel(const sgm_attention_grid_args *a, int64_t head, int whi
     return a->layout == SGM_QKV_SAM ? (which * a->heads + head) * d : (head * 3 + which) * d;
 }
 
-sgm_tokens sgm_grid_tokens(const sgm_attention_grid_args *a, const sgm_token_window *w, const void *data,
-                           sgm_dtype dtype, int64_t channels, int64_t channel)
+sgm_tokens sgm_grid_tokens(const sgm_attention_grid_args *a, const sgm_grid_place *w,
+                           const void *data, sgm_dtype dtype, int64_t channels, int64_t channel)
 {
     int64_t at = ((w->b * a->height + w->y) * a->width + w->x) * channels + channel;
     return (sgm_tokens){data, dtype, at, w->width, a->width * channels, channels};
@@ -137,7 +137,7 @@ typedef struct job {
 static sgm_attention_task window_task(const job *j, int64_t index, int64_t head)
 {
     const sgm_attention_grid_args *a = j->args;
-    sgm_token_window w = sgm_grid_window(a, &j->geometry, index);
+    sgm_grid_place w = sgm_grid_window(a, &j->geometry, index);
     int64_t c = (int64_t)a->heads * a->head_dim;
     int64_t at[3];
     for (int i = 0; i < 3; i++)

@@ -49,7 +49,7 @@ static sgm_attention_grad_task window_task(const grid_job *j, int64_t index, int
 {
     const sgm_attention_grid_args *a = j->args;
     const sgm_attention_grid_grads *g = j->grads;
-    sgm_token_window w = sgm_grid_window(a, &j->geometry, index);
+    sgm_grid_place w = sgm_grid_window(a, &j->geometry, index);
     int64_t c = (int64_t)a->heads * a->head_dim, at[3];
     for (int i = 0; i < 3; i++)
         at[i] = sgm_grid_channel(a, head, i);

@@ -36,17 +36,17 @@ void sgm_conv_reorder(const float *w, int64_t outputs, int64_t channels, int64_t
 }
 
 sgm_status sgm_conv_pack(const sgm_conv_shape *s, const float *w, sgm_dtype dtype, void *buffer,
-                         sgm_pack **out)
+                         sgm_packed **out)
 {
     SGM_TRY(sgm_conv_check(s));
     int64_t taps = (int64_t)s->kernel_h * s->kernel_w, k = taps * s->channels;
-    if (taps == 1) return sgm_pack_create(w, s->outputs, k, k, false, dtype, buffer, out);
+    if (taps == 1) return sgm_packed_create(w, s->outputs, k, k, false, dtype, buffer, out);
     float *ordered = malloc(sizeof(float) * (size_t)(s->outputs * k));
     if (!ordered)
         return sgm_fail(SGM_OUT_OF_MEMORY, "convolution: no memory to pack %lld x %lld weights",
                         (long long)s->outputs, (long long)k);
     sgm_conv_reorder(w, s->outputs, s->channels, taps, ordered);
-    sgm_status status = sgm_pack_create(ordered, s->outputs, k, k, false, dtype, buffer, out);
+    sgm_status status = sgm_packed_create(ordered, s->outputs, k, k, false, dtype, buffer, out);
     free(ordered);
     return status;
 }
@@ -56,7 +56,7 @@ sgm_patches sgm_patches_of(const sgm_conv_shape *s, const void *x, sgm_dtype dty
     return (sgm_patches){*s, x, dtype, sgm_conv_out_height(s), sgm_conv_out_width(s)};
 }
 
-sgm_status sgm_conv2d_forward(sgm_threads *pool, const sgm_conv_shape *s, const sgm_pack *w,
+sgm_status sgm_conv2d_forward(sgm_threads *pool, const sgm_conv_shape *s, const sgm_packed *w,
                               const void *x, sgm_dtype x_dtype, const sgm_epilogue *epilogue)
 {
     SGM_TRY(sgm_conv_check(s));
@@ -83,15 +83,16 @@ size_t sgm_conv_transpose_pack_size(int64_t channels, int64_t outputs, sgm_dtype
 }
 
 sgm_status sgm_conv_transpose_pack(int64_t channels, int64_t outputs, const float *w,
-                                   sgm_dtype dtype, void *buffer, sgm_pack **out)
+                                   sgm_dtype dtype, void *buffer, sgm_packed **out)
 {
     float *tap = malloc(sizeof(float) * (size_t)(channels * outputs));
     if (!tap) return sgm_fail(SGM_OUT_OF_MEMORY, "transposed convolution: no memory to pack");
-    sgm_status status = sgm_pack_allocate(outputs, channels, SGM_MAX_SEGMENTS, dtype, buffer, out);
+    sgm_status status =
+        sgm_packed_allocate(outputs, channels, SGM_MAX_SEGMENTS, dtype, buffer, out);
     for (int t = 0; status == SGM_OK && t < SGM_MAX_SEGMENTS; t++) {
         for (int64_t i = 0; i < channels * outputs; i++)
             tap[i] = w[i * 4 + t];
-        sgm_pack_fill(*out, t, tap, outputs, true);
+        sgm_packed_fill(*out, t, tap, outputs, true);
     }
     free(tap);
     return status;
@@ -102,8 +103,8 @@ static void *advance(const void *p, sgm_dtype dtype, int64_t elements)
     return p ? (char *)p + elements * (dtype == SGM_F32 ? 4 : 2) : NULL;
 }
 
-sgm_status sgm_conv_transpose_forward(sgm_threads *pool, const sgm_conv_shape *s, const sgm_pack *w,
-                                      const void *x, sgm_dtype x_dtype,
+sgm_status sgm_conv_transpose_forward(sgm_threads *pool, const sgm_conv_shape *s,
+                                      const sgm_packed *w, const void *x, sgm_dtype x_dtype,
                                       const sgm_epilogue *epilogue)
 {
     if (epilogue->residual && epilogue->residual_ld != epilogue->out_ld)

@@ -15,13 +15,13 @@ typedef struct sgm_conv_shape {
 int64_t sgm_conv_out_height(const sgm_conv_shape *shape);
 int64_t sgm_conv_out_width(const sgm_conv_shape *shape);
 
-/* Packs w[outputs, channels, kernel_h, kernel_w] for sgm_conv2d; size by sgm_pack_size(outputs,
- * channels * kernel_h * kernel_w, dtype); buffer as in sgm_pack_create. */
+/* Packs w[outputs, channels, kernel_h, kernel_w] for sgm_conv2d; size by sgm_packed_size(outputs,
+ * channels * kernel_h * kernel_w, dtype); buffer as in sgm_packed_create. */
 sgm_status sgm_conv_pack(const sgm_conv_shape *shape, const float *w, sgm_dtype dtype, void *buffer,
-                         sgm_pack **out);
+                         sgm_packed **out);
 
 /* epilogue over M = B * H' * W' rows and N = outputs columns. */
-sgm_status sgm_conv2d_forward(sgm_threads *pool, const sgm_conv_shape *shape, const sgm_pack *w,
+sgm_status sgm_conv2d_forward(sgm_threads *pool, const sgm_conv_shape *shape, const sgm_packed *w,
                               const void *x, sgm_dtype x_dtype, const sgm_epilogue *epilogue);
 
 /* Gradients from dout[B, H', W', outputs]: dx[B, H, W, C] needs w, dw[outputs, C, kh, kw] needs x,
@@ -45,9 +45,9 @@ sgm_status sgm_conv2d_backward(sgm_threads *pool, const sgm_conv_shape *shape,
  * ignored. */
 size_t sgm_conv_transpose_pack_size(int64_t channels, int64_t outputs, sgm_dtype dtype);
 sgm_status sgm_conv_transpose_pack(int64_t channels, int64_t outputs, const float *w,
-                                   sgm_dtype dtype, void *buffer, sgm_pack **out);
+                                   sgm_dtype dtype, void *buffer, sgm_packed **out);
 sgm_status sgm_conv_transpose_forward(sgm_threads *pool, const sgm_conv_shape *shape,
-                                      const sgm_pack *w, const void *x, sgm_dtype x_dtype,
+                                      const sgm_packed *w, const void *x, sgm_dtype x_dtype,
                                       const sgm_epilogue *epilogue);
 /* shape: channels and outputs of the transposed convolution, height and width of its input. */
 sgm_status sgm_conv_transpose_backward(sgm_threads *pool, const sgm_conv_shape *shape,

@@ -97,18 +97,18 @@ static sgm_status weight_grad(sgm_threads *pool, const sgm_conv_shape *s, const 
     if (!ordered) return sgm_fail(SGM_OUT_OF_MEMORY, "convolution: no memory for gradients");
     sgm_patches patches = sgm_patches_of(s, x, x_dtype);
     transposed_rows a = {rows, rows_dtype, s->outputs};
-    sgm_product product = {.m = s->outputs,
-                           .n = n,
-                           .k = s->batch * patches.out_height * patches.out_width,
-                           .pack_a = pack_transposed_rows,
-                           .pack_b = pack_patch_panel,
-                           .a = &a,
-                           .b = &patches,
-                           .compute = compute,
-                           .alpha = 1,
-                           .c = ordered,
-                           .c_dtype = SGM_F32,
-                           .ldc = n};
+    sgm_cpu_product product = {.m = s->outputs,
+                               .n = n,
+                               .k = s->batch * patches.out_height * patches.out_width,
+                               .pack_a = pack_transposed_rows,
+                               .pack_b = pack_patch_panel,
+                               .a = &a,
+                               .b = &patches,
+                               .compute = compute,
+                               .alpha = 1,
+                               .c = ordered,
+                               .c_dtype = SGM_F32,
+                               .ldc = n};
     sgm_status status = sgm_product_run(pool, &product);
     if (status == SGM_OK) store_ordered(ordered, s->outputs, s->channels, taps, dw, accumulate);
     free(ordered);
@@ -119,7 +119,7 @@ static sgm_status weight_grad(sgm_threads *pool, const sgm_conv_shape *s, const 
 
 /* Packs w[O, C, k, k] turned by 180 degrees with inputs and outputs exchanged. */
 static sgm_status pack_turned(const sgm_conv_shape *turned, const float *w, sgm_dtype dtype,
-                              sgm_pack **out)
+                              sgm_packed **out)
 {
     int64_t o_count = turned->channels, c_count = turned->outputs;
     int64_t taps = (int64_t)turned->kernel_h * turned->kernel_w;
@@ -152,11 +152,11 @@ static sgm_status data_grad_turned(sgm_threads *pool, const sgm_conv_shape *s,
                              s->kernel_w,
                              1,
                              s->kernel_h - 1 - s->pad};
-    sgm_pack *pack;
+    sgm_packed *pack;
     SGM_TRY(pack_turned(&turned, g->w, g->compute, &pack));
     sgm_epilogue out = plain_output(g->dx, s->channels, g->accumulate_dx);
     sgm_status status = sgm_conv2d_forward(pool, &turned, pack, g->dout, SGM_F32, &out);
-    sgm_pack_destroy(pack);
+    sgm_packed_destroy(pack);
     return status;
 }
 
@@ -255,11 +255,11 @@ sgm_status sgm_conv_transpose_backward(sgm_threads *pool, const sgm_conv_shape *
                            0};
     SGM_TRY(sgm_conv_check(&down));
     if (g->dx) {
-        sgm_pack *pack;
+        sgm_packed *pack;
         SGM_TRY(sgm_conv_pack(&down, g->w, g->compute, NULL, &pack));
         sgm_epilogue out = plain_output(g->dx, s->channels, g->accumulate_dx);
         sgm_status status = sgm_conv2d_forward(pool, &down, pack, g->dout, SGM_F32, &out);
-        sgm_pack_destroy(pack);
+        sgm_packed_destroy(pack);
         SGM_TRY(status);
     }
     if (g->dw)

@@ -5,7 +5,7 @@
 #define SERIAL_FLOPS 4e5 /* below this, waking a worker costs more than it brings */
 
 typedef struct gemm_job {
-    const sgm_pack *w;
+    const sgm_packed *w;
     const sgm_micro *micro;
     const sgm_isa_table *loops;
     sgm_pack_a_fn pack_a;
@@ -22,7 +22,7 @@ static void multiply_panel(const gemm_job *j, int64_t panel, int64_t row, int64_
                            const char *a)
 {
     _Alignas(64) float tile[SGM_MAX_STEP * SGM_PANEL];
-    const sgm_pack *w = j->w;
+    const sgm_packed *w = j->w;
     int64_t n = panel % w->panels * SGM_PANEL;
     int cols = (int)(w->n - n < SGM_PANEL ? w->n - n : SGM_PANEL);
     const char *b = w->data + panel * w->chunks * SGM_B_CHUNK;
@@ -67,7 +67,7 @@ static int64_t block_rows(int64_t m, int64_t row_bytes, const sgm_micro *micro, 
     return rows < least ? least : rows;
 }
 
-sgm_status sgm_gemm_run(sgm_threads *pool, const sgm_pack *w, sgm_pack_a_fn pack_a,
+sgm_status sgm_gemm_run(sgm_threads *pool, const sgm_packed *w, sgm_pack_a_fn pack_a,
                         const void *source, int64_t m, const sgm_epilogue *epilogues)
 {
     if (m <= 0) return SGM_OK;
@@ -101,7 +101,7 @@ sgm_status sgm_gemm_run(sgm_threads *pool, const sgm_pack *w, sgm_pack_a_fn pack
     return status;
 }
 
-sgm_status sgm_gemm(sgm_threads *pool, const sgm_pack *w, const sgm_rows *a, int64_t m,
+sgm_status sgm_gemm(sgm_threads *pool, const sgm_packed *w, const sgm_rows *a, int64_t m,
                     const sgm_epilogue *epilogue)
 {
     sgm_rows_source source = {*a, w->k};

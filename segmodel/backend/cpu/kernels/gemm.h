@@ -36,23 +36,23 @@ typedef struct sgm_epilogue {
 } sgm_epilogue;
 
 /* A weight in the layout of the micro-kernels; immutable, may be shared by threads. */
-typedef struct sgm_pack sgm_pack;
+typedef struct sgm_packed sgm_packed;
 
 /* Bytes for a weight of n outputs and k inputs, header included. */
-size_t sgm_pack_size(int64_t n, int64_t k, sgm_dtype dtype);
+size_t sgm_packed_size(int64_t n, int64_t k, sgm_dtype dtype);
 
-/* Packs w[n, k] (row stride ld; transposed: w[k, n]) into `buffer` of sgm_pack_size bytes, 64-byte
- * aligned; with buffer NULL the memory is allocated, and sgm_pack_destroy frees it. dtype SGM_BF16
- * needs sgm_cpu()->bf16 (else SGM_DEVICE). `w` is not kept. */
-sgm_status sgm_pack_create(const float *w, int64_t n, int64_t k, int64_t ld, bool transposed,
-                           sgm_dtype dtype, void *buffer, sgm_pack **out);
-void sgm_pack_destroy(sgm_pack *pack);
-int64_t sgm_pack_rows(const sgm_pack *pack);    /* n */
-int64_t sgm_pack_columns(const sgm_pack *pack); /* k */
+/* Packs w[n, k] (row stride ld; transposed: w[k, n]) into `buffer` of sgm_packed_size bytes,
+ * 64-byte aligned; with buffer NULL the memory is allocated, and sgm_packed_destroy frees it. dtype
+ * SGM_BF16 needs sgm_cpu()->bf16 (else SGM_DEVICE). `w` is not kept. */
+sgm_status sgm_packed_create(const float *w, int64_t n, int64_t k, int64_t ld, bool transposed,
+                             sgm_dtype dtype, void *buffer, sgm_packed **out);
+void sgm_packed_destroy(sgm_packed *pack);
+int64_t sgm_packed_rows(const sgm_packed *pack);    /* n */
+int64_t sgm_packed_columns(const sgm_packed *pack); /* k */
 
 /* out[M, N] = epilogue(A[M, K] * transpose(W[N, K])). A of either dtype goes with a pack of either
  * dtype (it is converted while it is packed). */
-sgm_status sgm_gemm(sgm_threads *pool, const sgm_pack *w, const sgm_rows *a, int64_t m,
+sgm_status sgm_gemm(sgm_threads *pool, const sgm_packed *w, const sgm_rows *a, int64_t m,
                     const sgm_epilogue *epilogue);
 
 /* C[b] = alpha * op(A[b]) * op(B[b]) (+ C[b]) for b < batch; nothing packed beforehand: training's

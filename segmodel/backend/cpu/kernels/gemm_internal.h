@@ -8,7 +8,7 @@
 
 /* One or more matrices [n, k] of the same shape side by side (a transposed convolution has four):
  * panels of 32 rows of the matrix, see isa.h. */
-struct sgm_pack {
+struct sgm_packed {
     int64_t n, k, chunks, panels; /* of one segment */
     int segments;
     sgm_dtype dtype;
@@ -34,25 +34,25 @@ static inline int64_t sgm_packed_b_bytes(int64_t n, int64_t k, sgm_dtype dtype)
 
 /* Packs a panel (32 columns of B, fewer at the edge) of B = transpose(w), w[cols, k]: row j of w
  * starts at x + (at + j * ld) elements. dtype: of the packed form. */
-void sgm_pack_panel_rows(const void *x, sgm_dtype from, int64_t at, int64_t ld, int cols, int64_t k,
-                         sgm_dtype dtype, void *panel);
+void sgm_packed_panel_rows(const void *x, sgm_dtype from, int64_t at, int64_t ld, int cols,
+                           int64_t k, sgm_dtype dtype, void *panel);
 
 /* The same for B[k, cols] as stored: row i starts at x + (at + i * ld). */
-void sgm_pack_panel_columns(const void *x, sgm_dtype from, int64_t at, int64_t ld, int cols,
-                            int64_t k, sgm_dtype dtype, void *panel);
+void sgm_packed_panel_columns(const void *x, sgm_dtype from, int64_t at, int64_t ld, int cols,
+                              int64_t k, sgm_dtype dtype, void *panel);
 
 /* Strips of A from its transpose: row k of the stored matrix starts at x + (at + k * ld). */
 void sgm_pack_transposed(const void *x, sgm_dtype from, int64_t at, int64_t ld, int rows, int64_t k,
                          sgm_dtype to, int strip, void *packed);
 
-sgm_status sgm_pack_allocate(int64_t n, int64_t k, int segments, sgm_dtype dtype, void *buffer,
-                             sgm_pack **out);
+sgm_status sgm_packed_allocate(int64_t n, int64_t k, int segments, sgm_dtype dtype, void *buffer,
+                               sgm_packed **out);
 size_t sgm_pack_bytes(int64_t n, int64_t k, int segments, sgm_dtype dtype);
 /* Fills one segment from w[n, k] or, transposed, w[k, n]. */
-void sgm_pack_fill(sgm_pack *pack, int segment, const float *w, int64_t ld, bool transposed);
+void sgm_packed_fill(sgm_packed *pack, int segment, const float *w, int64_t ld, bool transposed);
 
 /* out[segment] = epilogue[segment](A * transpose(W[segment])), rows of A made by `pack_a`. */
-sgm_status sgm_gemm_run(sgm_threads *pool, const sgm_pack *w, sgm_pack_a_fn pack_a,
+sgm_status sgm_gemm_run(sgm_threads *pool, const sgm_packed *w, sgm_pack_a_fn pack_a,
                         const void *source, int64_t m, const sgm_epilogue *epilogues);
 
 /* Fills B's panel for rows [k0, k0 + k) of the sum. */
@@ -63,7 +63,7 @@ typedef void (*sgm_pack_a_part_fn)(const void *source, int64_t row, int rows, in
                                    sgm_dtype to, int strip, void *packed);
 
 /* C[m, n] = alpha A B (+ C) with both operands packed on the way, K in parts. */
-typedef struct sgm_product {
+typedef struct sgm_cpu_product {
     int64_t m, n, k;
     sgm_pack_a_part_fn pack_a;
     sgm_pack_b_fn pack_b;
@@ -74,8 +74,8 @@ typedef struct sgm_product {
     void *c;
     sgm_dtype c_dtype;
     int64_t c_at, ldc;
-} sgm_product;
+} sgm_cpu_product;
 
-sgm_status sgm_product_run(sgm_threads *pool, const sgm_product *product);
+sgm_status sgm_product_run(sgm_threads *pool, const sgm_cpu_product *product);
 
 #endif

@@ -15,8 +15,8 @@ static void load_block(const void *x, sgm_dtype from, int64_t at, int64_t ld, in
         loops->convert(x, at + i * ld, from, block, i * elements, to, n < elements ? n : elements);
 }
 
-void sgm_pack_panel_rows(const void *x, sgm_dtype from, int64_t at, int64_t ld, int cols, int64_t k,
-                         sgm_dtype dtype, void *panel)
+void sgm_packed_panel_rows(const void *x, sgm_dtype from, int64_t at, int64_t ld, int cols,
+                           int64_t k, sgm_dtype dtype, void *panel)
 {
     const sgm_isa_table *loops = sgm_loops();
     _Alignas(64) uint32_t block[256];
@@ -36,8 +36,8 @@ void sgm_pack_panel_rows(const void *x, sgm_dtype from, int64_t at, int64_t ld, 
     }
 }
 
-void sgm_pack_panel_columns(const void *x, sgm_dtype from, int64_t at, int64_t ld, int cols,
-                            int64_t k, sgm_dtype dtype, void *panel)
+void sgm_packed_panel_columns(const void *x, sgm_dtype from, int64_t at, int64_t ld, int cols,
+                              int64_t k, sgm_dtype dtype, void *panel)
 {
     sgm_loops()->pack_columns(x, from, at, ld, cols, k, dtype, panel);
 }
@@ -90,15 +90,15 @@ size_t sgm_pack_bytes(int64_t n, int64_t k, int segments, sgm_dtype dtype)
     return HEADER + (size_t)segments * (size_t)sgm_packed_b_bytes(n, k, dtype);
 }
 
-size_t sgm_pack_size(int64_t n, int64_t k, sgm_dtype dtype)
+size_t sgm_packed_size(int64_t n, int64_t k, sgm_dtype dtype)
 {
     return sgm_pack_bytes(n, k, 1, dtype);
 }
 
-sgm_status sgm_pack_allocate(int64_t n, int64_t k, int segments, sgm_dtype dtype, void *buffer,
-                             sgm_pack **out)
+sgm_status sgm_packed_allocate(int64_t n, int64_t k, int segments, sgm_dtype dtype, void *buffer,
+                               sgm_packed **out)
 {
-    _Static_assert(sizeof(sgm_pack) <= HEADER, "header");
+    _Static_assert(sizeof(sgm_packed) <= HEADER, "header");
     *out = NULL;
     if (n <= 0 || k <= 0)
         return sgm_fail(SGM_INVALID_ARGUMENT, "weight: %lld x %lld cannot be packed", (long long)n,
@@ -106,21 +106,21 @@ sgm_status sgm_pack_allocate(int64_t n, int64_t k, int segments, sgm_dtype dtype
     if (dtype != SGM_F32 && !sgm_micro_for(dtype))
         return sgm_fail(SGM_DEVICE, "this processor has no BF16 products (%s)", sgm_cpu_summary());
     size_t size = sgm_pack_bytes(n, k, segments, dtype);
-    sgm_pack *pack = buffer ? buffer : aligned_alloc(64, (size + 63) & ~(size_t)63);
+    sgm_packed *pack = buffer ? buffer : aligned_alloc(64, (size + 63) & ~(size_t)63);
     if (!pack) return sgm_fail(SGM_OUT_OF_MEMORY, "weight: no %zu bytes to pack it", size);
-    *pack = (sgm_pack){.n = n,
-                       .k = k,
-                       .chunks = sgm_chunks(k, dtype),
-                       .panels = sgm_div_up(n, SGM_PANEL),
-                       .segments = segments,
-                       .dtype = dtype,
-                       .owned = !buffer,
-                       .data = (char *)pack + HEADER};
+    *pack = (sgm_packed){.n = n,
+                         .k = k,
+                         .chunks = sgm_chunks(k, dtype),
+                         .panels = sgm_div_up(n, SGM_PANEL),
+                         .segments = segments,
+                         .dtype = dtype,
+                         .owned = !buffer,
+                         .data = (char *)pack + HEADER};
     *out = pack;
     return SGM_OK;
 }
 
-void sgm_pack_fill(sgm_pack *pack, int segment, const float *w, int64_t ld, bool transposed)
+void sgm_packed_fill(sgm_packed *pack, int segment, const float *w, int64_t ld, bool transposed)
 {
     int64_t panel_bytes = pack->chunks * SGM_B_CHUNK;
     for (int64_t p = 0; p < pack->panels; p++) {
@@ -128,31 +128,31 @@ void sgm_pack_fill(sgm_pack *pack, int segment, const float *w, int64_t ld, bool
         int64_t n = p * SGM_PANEL;
         int cols = (int)(pack->n - n < SGM_PANEL ? pack->n - n : SGM_PANEL);
         if (transposed)
-            sgm_pack_panel_columns(w, SGM_F32, n, ld, cols, pack->k, pack->dtype, panel);
+            sgm_packed_panel_columns(w, SGM_F32, n, ld, cols, pack->k, pack->dtype, panel);
         else
-            sgm_pack_panel_rows(w, SGM_F32, n * ld, ld, cols, pack->k, pack->dtype, panel);
+            sgm_packed_panel_rows(w, SGM_F32, n * ld, ld, cols, pack->k, pack->dtype, panel);
     }
 }
 
-sgm_status sgm_pack_create(const float *w, int64_t n, int64_t k, int64_t ld, bool transposed,
-                           sgm_dtype dtype, void *buffer, sgm_pack **out)
+sgm_status sgm_packed_create(const float *w, int64_t n, int64_t k, int64_t ld, bool transposed,
+                             sgm_dtype dtype, void *buffer, sgm_packed **out)
 {
-    SGM_TRY(sgm_pack_allocate(n, k, 1, dtype, buffer, out));
-    sgm_pack_fill(*out, 0, w, ld, transposed);
+    SGM_TRY(sgm_packed_allocate(n, k, 1, dtype, buffer, out));
+    sgm_packed_fill(*out, 0, w, ld, transposed);
     return SGM_OK;
 }
 
-void sgm_pack_destroy(sgm_pack *pack)
+void sgm_packed_destroy(sgm_packed *pack)
 {
     if (pack && pack->owned) free(pack);
 }
 
-int64_t sgm_pack_rows(const sgm_pack *pack)
+int64_t sgm_packed_rows(const sgm_packed *pack)
 {
     return pack->n;
 }
 
-int64_t sgm_pack_columns(const sgm_pack *pack)
+int64_t sgm_packed_columns(const sgm_packed *pack)
 {
     return pack->k;
 }

@@ -107,7 +107,7 @@ typedef struct sgm_isa_table {
     sgm_micro f32;
     /* dst[j][i] = src[i][j] for 16 x 16 words; ld in words. */
     void (*transpose)(const uint32_t *src, int64_t ld, uint32_t *dst, int64_t dst_ld);
-    /* A panel of B: see sgm_pack_panel_columns. */
+    /* A panel of B: see sgm_packed_panel_columns. */
     void (*pack_columns)(const void *x, sgm_dtype from, int64_t at, int64_t ld, int cols, int64_t k,
                          sgm_dtype to, void *panel);
     sgm_pack_a_fn pack_rows;    /* source: sgm_rows_source */

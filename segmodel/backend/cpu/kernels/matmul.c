@@ -32,9 +32,10 @@ static void pack_b(const void *source, int64_t panel, int64_t k0, int64_t k, sgm
     int64_t n = panel * SGM_PANEL;
     int cols = (int)(b->n - n < SGM_PANEL ? b->n - n : SGM_PANEL);
     if (b->transposed)
-        sgm_pack_panel_rows(b->x, b->dtype, b->at + n * b->ld + k0, b->ld, cols, k, to, packed);
+        sgm_packed_panel_rows(b->x, b->dtype, b->at + n * b->ld + k0, b->ld, cols, k, to, packed);
     else
-        sgm_pack_panel_columns(b->x, b->dtype, b->at + k0 * b->ld + n, b->ld, cols, k, to, packed);
+        sgm_packed_panel_columns(b->x, b->dtype, b->at + k0 * b->ld + n, b->ld, cols, k, to,
+                                 packed);
 }
 
 sgm_status sgm_matmul_run(sgm_threads *pool, const sgm_matmul_args *x)
@@ -46,20 +47,20 @@ sgm_status sgm_matmul_run(sgm_threads *pool, const sgm_matmul_args *x)
     for (int64_t i = 0; i < (x->batch > 0 ? x->batch : 1); i++) {
         operand a = {x->a, x->a_dtype, x->lda, i * x->stride_a, x->transpose_a, 0};
         operand b = {x->b, x->b_dtype, x->ldb, i * x->stride_b, x->transpose_b, x->n};
-        sgm_product product = {.m = x->m,
-                               .n = x->n,
-                               .k = x->k,
-                               .pack_a = pack_a,
-                               .pack_b = pack_b,
-                               .a = &a,
-                               .b = &b,
-                               .compute = x->compute,
-                               .alpha = x->alpha,
-                               .accumulate = x->accumulate,
-                               .c = x->c,
-                               .c_dtype = x->c_dtype,
-                               .c_at = i * x->stride_c,
-                               .ldc = x->ldc};
+        sgm_cpu_product product = {.m = x->m,
+                                   .n = x->n,
+                                   .k = x->k,
+                                   .pack_a = pack_a,
+                                   .pack_b = pack_b,
+                                   .a = &a,
+                                   .b = &b,
+                                   .compute = x->compute,
+                                   .alpha = x->alpha,
+                                   .accumulate = x->accumulate,
+                                   .c = x->c,
+                                   .c_dtype = x->c_dtype,
+                                   .c_at = i * x->stride_c,
+                                   .ldc = x->ldc};
         SGM_TRY(sgm_product_run(pool, &product));
     }
     return SGM_OK;

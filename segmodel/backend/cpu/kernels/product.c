@@ -6,7 +6,7 @@
 #define FEW_ROWS 128 /* up to here all of A is packed once and the panels of B are shared out */
 
 typedef struct product_job {
-    const sgm_product *p;
+    const sgm_cpu_product *p;
     const sgm_micro *micro;
     const sgm_isa_table *loops;
     sgm_threads *pool;
@@ -20,7 +20,7 @@ static void multiply(const product_job *j, int64_t row, int64_t rows, const char
                      const char *b)
 {
     _Alignas(64) float tile[SGM_MAX_STEP * SGM_PANEL];
-    const sgm_product *p = j->p;
+    const sgm_cpu_product *p = j->p;
     int64_t n = panel * SGM_PANEL;
     int cols = (int)(p->n - n < SGM_PANEL ? p->n - n : SGM_PANEL);
     for (int64_t i = 0; i < rows; i += j->micro->step) {
@@ -76,7 +76,7 @@ static void panel_items(void *context, int64_t begin, int64_t end, int thread)
 
 static void run_few_rows(product_job *j)
 {
-    const sgm_product *p = j->p;
+    const sgm_cpu_product *p = j->p;
     p->pack_a(p->a, 0, (int)p->m, j->k0, j->k, p->compute, j->micro->strip, j->shared);
     bool serial = 2.0 * (double)p->m * (double)p->n * (double)j->k < 4e5;
     sgm_parallel_for(j->pool, j->panels, serial ? j->panels : 0, panel_items, j);
@@ -103,7 +103,7 @@ static void plan_blocks(product_job *j)
 
 static sgm_status reserve(const product_job *j, bool few)
 {
-    const sgm_product *p = j->p;
+    const sgm_cpu_product *p = j->p;
     int64_t k = p->k < PART_K ? p->k : PART_K, chunks = sgm_chunks(k, p->compute);
     int64_t step = j->micro->step, a_rows = few ? p->m : j->block;
     size_t a = (size_t)(sgm_div_up(a_rows, step) * step * chunks * SGM_CHUNK);
@@ -112,7 +112,7 @@ static sgm_status reserve(const product_job *j, bool few)
                : sgm_threads_reserve(j->pool, a, panel * (size_t)j->panels);
 }
 
-sgm_status sgm_product_run(sgm_threads *pool, const sgm_product *p)
+sgm_status sgm_product_run(sgm_threads *pool, const sgm_cpu_product *p)
 {
     const sgm_micro *micro = sgm_micro_for(p->compute);
     if (!micro) return sgm_fail(SGM_DEVICE, "product: no BF16 products on this processor");

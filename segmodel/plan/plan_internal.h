@@ -1,9 +1,9 @@
 /* What the passes that make a plan share with the code that runs it. */
-#ifndef SEGMODEL_GRAPH_PLAN_INTERNAL_H
-#define SEGMODEL_GRAPH_PLAN_INTERNAL_H
+#ifndef SEGMODEL_PLAN_PLAN_INTERNAL_H
+#define SEGMODEL_PLAN_PLAN_INTERNAL_H
 
-#include "graph/layout.h"
-#include "graph/plan.h"
+#include "plan/layout.h"
+#include "plan/plan.h"
 
 /* Where a tensor of a step lives. */
 typedef enum sgm_place { SGM_PLACE_NONE, SGM_PLACE_FIXED, SGM_PLACE_ARENA } sgm_place;

@@ -4,11 +4,11 @@
  * in which order, where gradients live, and whether a contribution overwrites or adds. Values stay
  * alive for as long as some backward rule reads them. Nothing is folded or fused: parameters change
  * from step to step. */
-#ifndef SEGMODEL_GRAPH_TRAIN_PLAN_H
-#define SEGMODEL_GRAPH_TRAIN_PLAN_H
+#ifndef SEGMODEL_PLAN_TRAIN_PLAN_H
+#define SEGMODEL_PLAN_TRAIN_PLAN_H
 
 #include "backend/backend.h"
-#include "graph/plan.h"
+#include "plan/plan.h"
 
 /* The parameters of a training run, by name: FP32 values and, where trainable, gradients, on the
  * device. Shared by the plans of one run (the encoder with the decoder, the decoder alone).

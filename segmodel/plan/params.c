@@ -1,7 +1,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "graph/train_plan.h"
+#include "plan/params_internal.h"
 
 struct sgm_params {
     sgm_backend *backend;
@@ -92,7 +92,6 @@ sgm_status sgm_params_refresh_bf16(sgm_params *params)
     return SGM_OK;
 }
 
-/* Keeps a BF16 copy of the parameter from now on (internal: train_plan.c). */
 sgm_status sgm_params_keep_bf16(sgm_params *params, sgm_parameter *p)
 {
     sgm_backend *backend = params->backend;
@@ -119,7 +118,6 @@ static sgm_status fill(sgm_params *params, sgm_parameter *p)
     return status;
 }
 
-/* The parameter of a PARAM node, made on first use (internal: train_plan.c). */
 sgm_status sgm_params_of_node(sgm_params *params, const sgm_node *node, sgm_parameter **out)
 {
     *out = sgm_params_find(params, node->name);

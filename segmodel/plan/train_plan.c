@@ -1,19 +1,16 @@
-#include "graph/train_plan.h"
+#include "plan/train_plan.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "backend/transfer.h"
+#include "core/clock.h"
 #include "graph/graph_internal.h"
-#include "graph/layout.h"
-#include "graph/plan_internal.h"
-
-sgm_status sgm_params_of_node(sgm_params *params, const sgm_node *node, sgm_parameter **out);
-sgm_status sgm_params_keep_bf16(sgm_params *params, sgm_parameter *p);
-sgm_backend *sgm_params_backend(const sgm_params *params);
+#include "plan/layout.h"
+#include "plan/params_internal.h"
+#include "plan/plan_internal.h"
 
 /* Per node of the graph. Gradients belong to bases: a view's gradient is its base's. */
 typedef struct train_value {
@@ -451,20 +448,13 @@ void *sgm_train_plan_memory(sgm_train_plan *plan, const sgm_node *node)
     return value_memory(plan, node);
 }
 
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 static sgm_status submit_forward(sgm_train_plan *plan)
 {
     for (int t = 0; t < plan->step_count; t++) {
-        double start = now();
+        double start = sgm_clock();
         sgm_step step = resolve(plan, &plan->steps[t], false);
         SGM_TRY(plan->backend->ops->forward(plan->backend, &step));
-        plan->forward_seconds[step.node->op] += now() - start;
+        plan->forward_seconds[step.node->op] += sgm_clock() - start;
     }
     return SGM_OK;
 }
@@ -473,10 +463,10 @@ static sgm_status submit_backward(sgm_train_plan *plan)
 {
     for (int t = plan->step_count - 1; t >= 0; t--) {
         if (!plan->steps[t].backward) continue;
-        double start = now();
+        double start = sgm_clock();
         sgm_step step = resolve(plan, &plan->steps[t], true);
         SGM_TRY(plan->backend->ops->backward(plan->backend, &step));
-        plan->backward_seconds[step.node->op] += now() - start;
+        plan->backward_seconds[step.node->op] += sgm_clock() - start;
     }
     return SGM_OK;
 }

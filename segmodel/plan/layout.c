@@ -1,4 +1,4 @@
-#include "graph/layout.h"
+#include "plan/layout.h"
 
 #include <stdlib.h>
 

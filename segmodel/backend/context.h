@@ -1,7 +1,7 @@
 /* The context behind segmodel.h: device, precision, callbacks. Counted, so that models and sessions
  * keep it alive. */
-#ifndef SEGMODEL_CORE_CONTEXT_H
-#define SEGMODEL_CORE_CONTEXT_H
+#ifndef SEGMODEL_BACKEND_CONTEXT_H
+#define SEGMODEL_BACKEND_CONTEXT_H
 
 #include "backend/backend.h"
 #include "core/status.h"

@@ -1,4 +1,4 @@
-#include "graph/weights.h"
+#include "plan/weights.h"
 
 #include <pthread.h>
 #include <stdlib.h>

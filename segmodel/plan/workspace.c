@@ -2,11 +2,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "core/clock.h"
 #include "graph/graph_internal.h"
-#include "graph/plan_internal.h"
-#include "graph/weights.h"
+#include "plan/plan_internal.h"
+#include "plan/weights.h"
 
 struct sgm_workspace {
     const sgm_plan *plan;
@@ -96,22 +96,15 @@ static sgm_status run_step(sgm_workspace *workspace, const sgm_planned *planned)
     return workspace->backend->ops->forward(workspace->backend, &step);
 }
 
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 static sgm_status run_steps(const sgm_plan *plan, sgm_workspace *workspace)
 {
     for (int i = 0; i < plan->step_count; i++) {
         if (plan->options.cancelled) SGM_TRY(plan->options.cancelled(plan->options.cancel_user));
-        double start = workspace->seconds ? now() : 0;
+        double start = workspace->seconds ? sgm_clock() : 0;
         SGM_TRY(run_step(workspace, &plan->steps[i]));
         if (workspace->seconds) {
             SGM_TRY(plan->backend->ops->synchronize(plan->backend));
-            workspace->seconds[i] = now() - start;
+            workspace->seconds[i] = sgm_clock() - start;
         }
     }
     return SGM_OK;

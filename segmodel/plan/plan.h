@@ -5,8 +5,8 @@
  * all values into one block of memory. Running it allocates nothing.
  *
  * Inference plans are immutable and may be shared by threads, each with a workspace of its own. */
-#ifndef SEGMODEL_GRAPH_PLAN_H
-#define SEGMODEL_GRAPH_PLAN_H
+#ifndef SEGMODEL_PLAN_PLAN_H
+#define SEGMODEL_PLAN_PLAN_H
 
 #include "backend/backend.h"
 #include "graph/graph.h"

@@ -1,4 +1,4 @@
-#include "core/context.h"
+#include "backend/context.h"
 
 #include "core/call.h"
 #include "core/cpu_features.h"

@@ -1,6 +1,6 @@
 /* Fusion: an activation or a residual sum directly behind a layer is computed in the layer's
  * epilogue, so that the layer's own output never goes through memory. */
-#include "graph/plan_internal.h"
+#include "plan/plan_internal.h"
 
 static bool is_layer(const sgm_node *node)
 {

@@ -1,9 +1,9 @@
 /* Internal side of sgm_weights (plan.h): device values and packed forms, shared by all plans of a
  * model under their structural keys. */
-#ifndef SEGMODEL_GRAPH_WEIGHTS_H
-#define SEGMODEL_GRAPH_WEIGHTS_H
+#ifndef SEGMODEL_PLAN_WEIGHTS_H
+#define SEGMODEL_PLAN_WEIGHTS_H
 
-#include "graph/plan.h"
+#include "plan/plan.h"
 
 sgm_backend *sgm_weights_backend(const sgm_weights *weights);
 

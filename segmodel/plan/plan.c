@@ -1,12 +1,12 @@
-#include "graph/plan.h"
+#include "plan/plan.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "graph/graph_internal.h"
-#include "graph/plan_internal.h"
-#include "graph/weights.h"
+#include "plan/plan_internal.h"
+#include "plan/weights.h"
 
 const sgm_node *sgm_base_of(const sgm_node *node)
 {

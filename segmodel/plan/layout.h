@@ -1,6 +1,6 @@
 /* Memory layout: where values live in one block, given when each is needed. */
-#ifndef SEGMODEL_GRAPH_LAYOUT_H
-#define SEGMODEL_GRAPH_LAYOUT_H
+#ifndef SEGMODEL_PLAN_LAYOUT_H
+#define SEGMODEL_PLAN_LAYOUT_H
 
 #include <stddef.h>
 

@@ -1,0 +1,30 @@
+/* A file that appears under its name only when it is complete: written beside it, flushed to the
+ * disk, then renamed. The library's only way to write files, but for the embedding cache, whose
+ * entries may get lost. */
+#ifndef SEGMODEL_CORE_ATOMIC_FILE_H
+#define SEGMODEL_CORE_ATOMIC_FILE_H
+
+#include <stdio.h>
+
+#include "segmodel/segmodel.h"
+
+typedef struct sgm_atomic_file {
+    FILE *stream;           /* write here, or through sgm_atomic_file_write */
+    char *path, *temporary; /* owned; the file that is replaced, links followed */
+    char *buffer;           /* owned */
+} sgm_atomic_file;
+
+/* Begins a file. One that exists must be a regular file that may be written; its mode is kept, and
+ * a symbolic link goes on naming the new content. Every failure is SGM_UNWRITABLE (or
+ * SGM_OUT_OF_MEMORY) with the path; *out is zeroed then. */
+sgm_status sgm_atomic_file_create(const char *path, sgm_atomic_file *out);
+sgm_status sgm_atomic_file_write(sgm_atomic_file *file, const void *bytes, size_t size);
+
+/* Commit renames the file into place; on failure, a failed write of `stream` before included, the
+ * old file is untouched and nothing is left. */
+sgm_status sgm_atomic_file_commit(sgm_atomic_file *file);
+/* Removes what was written and keeps the thread's message; fine after a commit and on a zeroed
+ * struct. */
+void sgm_atomic_file_abandon(sgm_atomic_file *file);
+
+#endif

@@ -1,0 +1,86 @@
+# The order of the house:   cmake -DSEGMODEL=<folder> -P House.cmake
+#   includes point one way: a file includes files of its own folder and of those below it
+#   no two types have one name
+#   there is one clock, and one way to write a file
+cmake_minimum_required(VERSION 3.20)
+
+# From the ground up. What stands in one line must not include each other.
+set(floors
+    "core"
+    "graph|metrics"
+    "backend"
+    "checkpoint|plan"
+    "models"
+    "predict/picture"
+    "predict/session"
+    "predict/look"
+    "predict/volume"
+    "train"
+    "quality"
+    "tool")
+
+file(GLOB_RECURSE files RELATIVE ${SEGMODEL} ${SEGMODEL}/*.h ${SEGMODEL}/*.c ${SEGMODEL}/*.cu)
+if(NOT files)
+    message(FATAL_ERROR "no source in ${SEGMODEL}")
+endif()
+
+# floor_of(<path> <result> <folder>): number of the floor and folder of a path; -1: not of the house.
+function(floor_of path result folder)
+    set(${result} -1 PARENT_SCOPE)
+    set(number 0)
+    foreach(floor IN LISTS floors)
+        string(REPLACE "|" ";" rooms "${floor}")
+        foreach(room IN LISTS rooms)
+            if(path MATCHES "^${room}/")
+                set(${result} ${number} PARENT_SCOPE)
+                set(${folder} ${room} PARENT_SCOPE)
+                return()
+            endif()
+        endforeach()
+        math(EXPR number "${number} + 1")
+    endforeach()
+endfunction()
+
+set(checked 0)
+set(types "")
+foreach(file IN LISTS files)
+    if(file MATCHES "^(include|cmake)/")
+        set(from 100)
+    else()
+        floor_of(${file} from room)
+        if(from EQUAL -1)
+            message(SEND_ERROR "${file}: its folder has no floor in House.cmake")
+        endif()
+    endif()
+    file(STRINGS ${SEGMODEL}/${file} lines REGEX
+        "^#include \"|^} sgm_[a-z0-9_]+;|^struct sgm_[a-z0-9_]+ {|clock_gettime|[^a-z_]rename\\(")
+    foreach(line IN LISTS lines)
+        if(line MATCHES "^#include \"([a-z/_0-9]+/[a-z_0-9]+[.]h)\"")
+            floor_of(${CMAKE_MATCH_1} to other)
+            math(EXPR checked "${checked} + 1")
+            if(file MATCHES "^backend/" AND line MATCHES "train/(loss|optim)[.]h")
+                continue() # the vocabulary of the loss op and of updates
+            endif()
+            if(to GREATER from OR (to EQUAL from AND NOT other STREQUAL room))
+                message(SEND_ERROR "${file} includes ${CMAKE_MATCH_1}, which stands above it")
+            endif()
+        elseif(line MATCHES "^(} |struct )(sgm_[a-z0-9_]+)")
+            set(type ${CMAKE_MATCH_2})
+            if(DEFINED type_${type} AND NOT type_${type} STREQUAL file AND
+               NOT type STREQUAL sgm_step) # of a plan, and of a walk
+                message(SEND_ERROR "two types ${type}: ${type_${type}} and ${file}")
+            endif()
+            set(type_${type} ${file})
+            list(APPEND types ${type})
+        elseif(line MATCHES "clock_gettime" AND NOT file STREQUAL core/clock.c)
+            message(SEND_ERROR "${file} has a clock of its own; core/clock.h has sgm_clock")
+        elseif(line MATCHES "[^a-z_]rename\\(" AND NOT file STREQUAL core/atomic_file.c)
+            message(SEND_ERROR "${file} replaces a file by itself; core/atomic_file.h does that")
+        endif()
+    endforeach()
+endforeach()
+list(LENGTH types count)
+if(checked LESS 100 OR count LESS 100)
+    message(FATAL_ERROR "only ${checked} includes and ${count} types found: the test reads nothing")
+endif()
+message(STATUS "${checked} includes point down, ${count} types have their own names")

@@ -1,0 +1,122 @@
+/* Files that are whole or not there: what is replaced keeps its mode and its links, and what fails
+ * leaves nothing. */
+#define _XOPEN_SOURCE 700
+
+#include "core/atomic_file.h"
+#include "core/status.h"
+
+#include "check.h"
+
+#include <dirent.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static void put(const char *path, const char *text, mode_t mode)
+{
+    FILE *file = fopen(path, "w");
+    CHECK(file != NULL);
+    if (!file) return;
+    fputs(text, file);
+    fclose(file);
+    CHECK(chmod(path, mode) == 0);
+}
+
+static int holds(const char *path, const char *text)
+{
+    char found[64] = "";
+    FILE *file = fopen(path, "r");
+    if (!file) return 0;
+    size_t n = fread(found, 1, sizeof found - 1, file);
+    fclose(file);
+    return n == strlen(text) && memcmp(found, text, n) == 0;
+}
+
+/* Files in the current folder. */
+static int count_files(void)
+{
+    int count = 0;
+    DIR *folder = opendir(".");
+    if (!folder) return -1;
+    for (struct dirent *entry; (entry = readdir(folder)) != NULL;)
+        count += entry->d_name[0] != '.';
+    closedir(folder);
+    return count;
+}
+
+static sgm_status write_new(const char *path)
+{
+    sgm_atomic_file file;
+    SGM_TRY(sgm_atomic_file_create(path, &file));
+    sgm_status status = sgm_atomic_file_write(&file, "new", 3);
+    if (status == SGM_OK) return sgm_atomic_file_commit(&file);
+    sgm_atomic_file_abandon(&file);
+    return status;
+}
+
+static void a_private_file_stays_private(void)
+{
+    struct stat info;
+    put("private", "old", 0600);
+    CHECK_OK(write_new("private"));
+    CHECK(holds("private", "new"));
+    CHECK(stat("private", &info) == 0 && (info.st_mode & 07777) == 0600);
+}
+
+static void a_link_goes_on_naming_the_result(void)
+{
+    struct stat info;
+    put("target", "old", 0644);
+    CHECK(symlink("target", "link") == 0);
+    CHECK_OK(write_new("link"));
+    CHECK(lstat("link", &info) == 0 && S_ISLNK(info.st_mode));
+    CHECK(holds("target", "new"));
+}
+
+static void a_protected_file_is_refused(void)
+{
+    put("protected", "old", 0444);
+    if (access("protected", W_OK) == 0) { /* root may write everything */
+        CHECK_OK(write_new("protected"));
+        return;
+    }
+    CHECK_STATUS(write_new("protected"), SGM_UNWRITABLE, "protected: exists and may not be");
+    CHECK(holds("protected", "old"));
+}
+
+static void what_fails_leaves_nothing(void)
+{
+    int before = count_files();
+    sgm_atomic_file file;
+    put("kept", "old", 0644);
+    CHECK_OK(sgm_atomic_file_create("kept", &file));
+    CHECK_OK(sgm_atomic_file_write(&file, "half", 4));
+    sgm_atomic_file_abandon(&file);
+    CHECK(holds("kept", "old"));
+    CHECK_STATUS(write_new("no/such/folder"), SGM_UNWRITABLE, "no/such/folder: cannot be created");
+    CHECK_STATUS(write_new("/dev/full"), SGM_UNWRITABLE, "/dev/full: exists and is not a regular");
+    CHECK_STATUS(write_new("."), SGM_UNWRITABLE, "not a regular file");
+    CHECK(count_files() == before + 1);
+}
+
+/* The folder may be gone when the file is whole. */
+static void a_failed_rename_is_said(void)
+{
+    sgm_atomic_file file;
+    CHECK(mkdir("folder", 0777) == 0);
+    CHECK_OK(sgm_atomic_file_create("folder/x", &file));
+    CHECK(rename("folder", "elsewhere") == 0);
+    CHECK_STATUS(sgm_atomic_file_commit(&file), SGM_UNWRITABLE, "folder/x: cannot be renamed");
+}
+
+int main(void)
+{
+    char folder[] = "atomic_file_XXXXXX";
+    CHECK(mkdtemp(folder) != NULL && chdir(folder) == 0);
+    a_private_file_stays_private();
+    a_link_goes_on_naming_the_result();
+    a_protected_file_is_refused();
+    what_fails_leaves_nothing();
+    a_failed_rename_is_said();
+    return check_report();
+}
