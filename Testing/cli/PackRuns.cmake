@@ -49,3 +49,15 @@ expect_pack(other_size 2
 expect_pack(no_image 2 "STDERR=nowhere.nrrd")
 expect_pack(share_alike 2 "STDERR=share_alike.csv:2: .*only be used for validation")
 expect_pack(unknown_kind 2 "STDERR=unknown_kind.csv:2: kind must be")
+file(WRITE "${data}/unknown_axis.csv" "image,label,dataset,kind,split,axis\n"
+    "image.nrrd,label.nrrd,test,class,train,diagonal\n")
+expect_pack(unknown_axis 2 "STDERR=unknown_axis.csv:2: axis must be auto, axial")
+
+# Training sees what prediction shows, byte for byte.
+if(TARGET promptseg_pipeline)
+    add_executable(check_pack check_pack.c)
+    target_link_libraries(check_pack PRIVATE promptseg_pipeline segmodel_internal)
+    add_test(NAME cli_pack_shows_what_prediction_shows
+        COMMAND check_pack "$<TARGET_FILE:PromptSegPack>" "${data}")
+    set_tests_properties(cli_pack_shows_what_prediction_shows PROPERTIES LABELS "cli" TIMEOUT 60)
+endif()

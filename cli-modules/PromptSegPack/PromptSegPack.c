@@ -21,6 +21,9 @@ typedef struct pack_job {
     const char *sets[SGM_PACK_MAX_SETS];
     int set_count;
     int slices;
+    int volumes;        /* numbers given */
+    const char *volume; /* the stack that the last row belonged to, "": none */
+    int volume_set, volume_slice;
 } pack_job;
 
 /* A path of the manifest, from where this program runs. */
@@ -91,7 +94,24 @@ static void item_name(const pack_row *row, int64_t slice, int64_t slices, char n
         snprintf(name, SGM_PACK_TEXT, "%.*s", length, base);
 }
 
-static int add_slice(pack_job *job, const pack_row *row, const pack_slicing *slicing, int64_t index,
+/* Numbers the volumes, and the pictures of a sequence that lies in consecutive rows. */
+static int next_volume(pack_job *job, const pack_row *row, const pack_slicing *slicing, int set)
+{
+    int is_stack = pack_slicing_count(slicing) > 1;
+    if (!is_stack && row->volume[0] && job->volume && job->volume_set == set &&
+        strcmp(job->volume, row->volume) == 0) {
+        job->volume_slice++;
+        return 0;
+    }
+    job->volume = is_stack ? NULL : row->volume;
+    job->volume_set = set;
+    job->volume_slice = 0;
+    if ((is_stack || row->volume[0]) && ++job->volumes > SGM_PACK_MAX_VOLUMES)
+        return cli_fail(CLI_EXIT_INPUT, "more than %d volumes", SGM_PACK_MAX_VOLUMES);
+    return 0;
+}
+
+static int add_slice(pack_job *job, const pack_row *row, pack_slicing *slicing, int64_t index,
                      int set)
 {
     pack_slice slice;
@@ -100,6 +120,7 @@ static int add_slice(pack_job *job, const pack_row *row, const pack_slicing *sli
     if (code != 0) return code;
     narrow_labels(&slice);
     item_name(row, index, pack_slicing_count(slicing), name);
+    int is_stack = pack_slicing_count(slicing) > 1;
     sgm_pack_item item = {.id = name,
                           .set = set,
                           .split = row->validation ? SGM_SPLIT_VALIDATION : SGM_SPLIT_TRAIN,
@@ -107,6 +128,8 @@ static int add_slice(pack_job *job, const pack_row *row, const pack_slicing *sli
                           .height = slice.height,
                           .channels = slice.channels,
                           .label_bytes = slice.most < 256 ? 1 : 2,
+                          .volume = is_stack || row->volume[0] ? job->volumes : 0,
+                          .slice = is_stack ? (int)index : job->volume_slice,
                           .image = slice.image,
                           .label = (const uint8_t *)slice.label};
     code = bridge_from_model(sgm_pack_writer_item(job->writer, &item));
@@ -122,16 +145,46 @@ static void warn_empty(pack_job *job, const pack_row *row)
     cli_warn(&job->program->warnings, sentence);
 }
 
-static int add_slices(pack_job *job, const pack_row *row, const pack_slicing *slicing)
+/* Slices with a label in first..last; returns how many. */
+static int64_t labelled_range(const pack_slicing *slicing, int64_t *first, int64_t *last)
 {
-    int64_t count = pack_slicing_count(slicing), labelled = 0, seen = 0;
+    int64_t count = pack_slicing_count(slicing), labelled = 0;
+    *first = 0;
+    *last = -1;
+    for (int64_t i = 0; i < count; i++) {
+        if (!pack_slicing_has_label(slicing, i)) continue;
+        if (!labelled++) *first = i;
+        *last = i;
+    }
+    return labelled;
+}
+
+/* All slices from one before the first labelled one to one behind the last: where objects end is
+ * part of what neighbours teach. */
+static int add_whole_range(pack_job *job, const pack_row *row, pack_slicing *slicing, int64_t first,
+                           int64_t last, int set)
+{
+    int code = 0;
+    if (last < first) return 0;
+    if (first > 0) first--;
+    if (last + 1 < pack_slicing_count(slicing)) last++;
+    for (int64_t i = first; i <= last && code == 0; i++)
+        code = add_slice(job, row, slicing, i, set);
+    return code;
+}
+
+static int add_slices(pack_job *job, const pack_row *row, pack_slicing *slicing)
+{
+    int64_t first, last, labelled = labelled_range(slicing, &first, &last), seen = 0;
     int set, code = find_set(job, row, &set);
+    if (code == 0) code = next_volume(job, row, slicing, set);
     if (code != 0) return code;
-    for (int64_t i = 0; i < count; i++)
-        labelled += pack_slicing_has_label(slicing, i);
+    int is_frame = pack_slicing_count(slicing) == 1 && row->volume[0];
+    if (is_frame) return add_slice(job, row, slicing, 0, set);
     if (!labelled) warn_empty(job, row);
+    if (!job->max_slices) return add_whole_range(job, row, slicing, first, last, set);
     int64_t wanted = labelled < job->max_slices ? labelled : job->max_slices;
-    for (int64_t i = 0; i < count && code == 0; i++) {
+    for (int64_t i = first; i <= last && code == 0; i++) {
         if (!pack_slicing_has_label(slicing, i)) continue;
         /* the slice is wanted when its turn among `wanted` of `labelled` comes */
         if (seen * wanted / labelled != (seen + 1) * wanted / labelled)
@@ -144,12 +197,13 @@ static int add_slices(pack_job *job, const pack_row *row, const pack_slicing *sl
 static int add_row(pack_job *job, const pack_row *row)
 {
     sgio_volume image = {0}, label = {0};
-    pack_slicing slicing;
+    pack_slicing slicing = {0};
     int code = read_volume(job, row->image, &image);
     if (code == 0) code = read_volume(job, row->label, &label);
     if (code == 0) {
-        code = pack_slicing_begin(&image, &label, row->modality, job->max_side, &slicing);
+        code = pack_slicing_begin(&image, &label, row->axis, job->max_side, &slicing);
         if (code == 0) code = add_slices(job, row, &slicing);
+        pack_slicing_end(&slicing);
         if (code != 0 && !strstr(cli_last_message(), row->label)) {
             char reason[512];
             snprintf(reason, sizeof reason, "%s", cli_last_message());

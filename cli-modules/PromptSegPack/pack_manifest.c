@@ -6,15 +6,16 @@
 
 #include "cli_exit.h"
 
-enum { IMAGE, LABEL, DATASET, MODALITY, ANATOMY, KIND, SPLIT, COLUMNS };
-static const char *const NAMES[COLUMNS] = {"image",   "label", "dataset", "modality",
-                                           "anatomy", "kind",  "split"};
+enum { IMAGE, LABEL, DATASET, KIND, SPLIT, MODALITY, ANATOMY, VOLUME, AXIS, COLUMNS };
+enum { NEEDED = MODALITY };
+static const char *const NAMES[COLUMNS] = {"image",    "label",   "dataset", "kind", "split",
+                                           "modality", "anatomy", "volume",  "axis"};
 
 static int find_columns(const char *path, const cli_table *table, int column[COLUMNS])
 {
     for (int c = 0; c < COLUMNS; c++) {
         column[c] = cli_table_column(table, NAMES[c]);
-        if (column[c] < 0 && c != MODALITY && c != ANATOMY)
+        if (column[c] < 0 && c < NEEDED)
             return cli_fail(CLI_EXIT_INPUT, "%s: the first line has no column \"%s\"", path,
                             NAMES[c]);
     }
@@ -50,6 +51,17 @@ static int set_split(pack_row *row, const char *split)
     return row->validation || strcmp(split, "train") == 0;
 }
 
+static int set_axis(pack_row *row, const char *name)
+{
+    static const char *const names[] = {"auto", "axial", "coronal", "sagittal", "i", "j", "k"};
+    for (int i = 0; i < (int)(sizeof names / sizeof *names); i++)
+        if (strcmp(name, names[i]) == 0) {
+            row->axis = (sgm_axis)i;
+            return 1;
+        }
+    return !name[0]; /* left open */
+}
+
 static int fill_row(const char *path, char *const cells[], const int column[], pack_row *row)
 {
     static char nothing[1];
@@ -58,6 +70,8 @@ static int fill_row(const char *path, char *const cells[], const int column[], p
     row->dataset = cells[column[DATASET]];
     row->modality = column[MODALITY] < 0 ? nothing : cells[column[MODALITY]];
     row->anatomy = column[ANATOMY] < 0 ? nothing : cells[column[ANATOMY]];
+    row->volume = column[VOLUME] < 0 ? nothing : cells[column[VOLUME]];
+    row->axis = SGM_AXIS_AUTO;
     if (!row->image[0] || !row->label[0] || !row->dataset[0])
         return cli_fail(CLI_EXIT_INPUT, "%s:%d: image, label and dataset must not be empty", path,
                         row->line);
@@ -69,6 +83,11 @@ static int fill_row(const char *path, char *const cells[], const int column[], p
     if (!set_split(row, cells[column[SPLIT]]))
         return cli_fail(CLI_EXIT_INPUT, "%s:%d: split must be train, val or heldout, found \"%s\"",
                         path, row->line, cells[column[SPLIT]]);
+    if (column[AXIS] >= 0 && !set_axis(row, cells[column[AXIS]]))
+        return cli_fail(CLI_EXIT_INPUT,
+                        "%s:%d: axis must be auto, axial, coronal, sagittal, i, j or k, found "
+                        "\"%s\"",
+                        path, row->line, cells[column[AXIS]]);
     const char *reason = why_refused(row);
     if (reason)
         return cli_fail(CLI_EXIT_INPUT, "%s:%d: %s (%s) is refused: %s", path, row->line,

@@ -1,17 +1,22 @@
 /* The manifest of a training pack: a CSV file with a header line and the columns
  *   image, label, dataset, modality, anatomy, kind, split
- * in any order. `kind` is class or instance, with "-thin" behind it for trees such as vessels;
- * `split` is train, val or heldout (the whole data set is kept aside). modality and anatomy may be
- * left out. Paths are relative to the root the caller gives. */
+ * in any order, and if wanted `volume` and `axis`. `kind` is class or instance, with "-thin" behind
+ * it for trees such as vessels; `split` is train, val or heldout (the whole data set is kept
+ * aside). modality and anatomy may be left out. `volume` names the stack or sequence that pictures
+ * of a data set belong to, row by row in its order; a file of several slices is one by itself.
+ * `axis` is what --axis of PromptSeg takes. Paths are relative to the root the caller gives. */
 #ifndef PROMPTSEG_PACK_MANIFEST_H
 #define PROMPTSEG_PACK_MANIFEST_H
 
 #include <stddef.h>
 
 #include "cli_table.h"
+#include "segmodel/volume.h"
 
 typedef struct pack_row {
     char *image, *label, *dataset, *modality, *anatomy;
+    char *volume; /* "": none */
+    sgm_axis axis;
     int instances, thin, validation, held_out;
     int line; /* in the file, for messages */
 } pack_row;

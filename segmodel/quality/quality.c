@@ -320,7 +320,7 @@ static sgm_status find_objects(const sgm_pack *pack, const sgm_quality_options *
         size_t first = list->count;
         for (int i = 0; i < sgm_pack_item_count(pack); i++) {
             const sgm_pack_item *item = sgm_pack_item_at(pack, i);
-            if (item->set == set && item->split == SGM_SPLIT_VALIDATION)
+            if (item->set == set && item->split == SGM_SPLIT_VALIDATION && !item->volume)
                 SGM_TRY(find_in_item(pack, i, options->min_area, list));
         }
         choose_objects(list, first, options->objects);

@@ -93,6 +93,8 @@ static sgm_status read_item(sgm_pack *pack, const uint8_t *record, int index)
     item->label_bytes = record[39];
     item->split = (sgm_split)record[40];
     int coding = record[41], quality = record[42];
+    item->volume = (int)sgm_pack_get(record + 43, 2);
+    item->slice = (int)sgm_pack_get(record + 45, 2);
     item->id = (const char *)record + 48;
     if (!text_ends(record + 48)) return bad(pack, "an item's name never ends");
     if (!item_fields_ok(pack, item, coding, quality)) return bad(pack, "an item's record is wrong");
@@ -204,6 +206,26 @@ const sgm_pack_item *sgm_pack_item_at(const sgm_pack *pack, int index)
 const sgm_pack_set *sgm_pack_set_at(const sgm_pack *pack, int index)
 {
     return &pack->sets[index];
+}
+
+static bool is_slice(const sgm_pack *pack, int index, const sgm_pack_item *of, int slice)
+{
+    if (index < 0 || index >= pack->item_count) return false;
+    const sgm_pack_item *item = &pack->items[index];
+    return item->volume == of->volume && item->slice == slice && item->set == of->set &&
+           item->width == of->width && item->height == of->height;
+}
+
+/* Packs are written in the order of slices: the neighbour is nearly always where it should be. */
+int sgm_pack_neighbour(const sgm_pack *pack, int index, int step)
+{
+    const sgm_pack_item *item = &pack->items[index];
+    int slice = item->slice + step;
+    if (!item->volume) return -1;
+    if (is_slice(pack, index + step, item, slice)) return index + step;
+    for (int i = 0; i < pack->item_count; i++)
+        if (is_slice(pack, i, item, slice)) return i;
+    return -1;
 }
 
 uint64_t sgm_pack_hash(const sgm_pack *pack)

@@ -16,6 +16,7 @@ enum {
     SGM_PACK_MAX_SIDE = 4096,
     SGM_PACK_MAX_ITEMS = 1 << 20,
     SGM_PACK_MAX_SETS = 4096,
+    SGM_PACK_MAX_VOLUMES = 65535,
     SGM_PACK_TEXT = 48 /* bytes of a name, with the closing zero */
 };
 
@@ -37,6 +38,8 @@ typedef struct sgm_pack_item {
     int label_bytes;      /* 1 or 2 per pixel */
     const uint8_t *image; /* height * width * channels */
     const uint8_t *label; /* height * width * label_bytes, little endian, 0 is background */
+    int volume;           /* slices of one volume share a number from 1; 0: of none */
+    int slice;            /* number along the slicing axis, 0 where volume is 0 */
 } sgm_pack_item;
 
 typedef struct sgm_pack sgm_pack;
@@ -52,6 +55,9 @@ int sgm_pack_set_count(const sgm_pack *pack);
 /* Index in range; valid until the close. */
 const sgm_pack_item *sgm_pack_item_at(const sgm_pack *pack, int index);
 const sgm_pack_set *sgm_pack_set_at(const sgm_pack *pack, int index);
+/* The item that is `step` slices further in the same volume, of the same size; -1: there is none.
+ */
+int sgm_pack_neighbour(const sgm_pack *pack, int index, int step);
 /* Hash of the tables: tells one pack from another in a training state. */
 uint64_t sgm_pack_hash(const sgm_pack *pack);
 

@@ -12,7 +12,8 @@ enum {
     SGM_PACK_SET_SIZE = 160,   /* name[48], modality[48], anatomy[48], flags u32, zeros[12] */
     SGM_PACK_ITEM_SIZE = 96,   /* image u64, label u64, image bytes u64, label bytes u64,
                                   width u16, height u16, set u16, channels u8, label bytes u8,
-                                  split u8, coding u8, quality u8, zeros[5], id[48] */
+                                  split u8, coding u8, quality u8, volume u16, slice u16,
+                                  zero, id[48] */
     SGM_PACK_ALIGN = 16        /* of pixel data and tables */
 };
 

@@ -87,7 +87,9 @@ static sgm_status check_item(const sgm_pack_writer *writer, const sgm_pack_item 
                         SGM_PACK_MAX_SIDE, item->width, item->height);
     if (item->set < 0 || (size_t)item->set >= writer->set_count ||
         (item->channels != 1 && item->channels != 3) ||
-        (item->label_bytes != 1 && item->label_bytes != 2) || !item->image || !item->label)
+        (item->label_bytes != 1 && item->label_bytes != 2) || !item->image || !item->label ||
+        item->volume < 0 || item->volume > SGM_PACK_MAX_VOLUMES || item->slice < 0 ||
+        item->slice > UINT16_MAX)
         return sgm_fail(SGM_INVALID_ARGUMENT, "%s: item is incomplete", item->id);
     return SGM_OK;
 }
@@ -146,6 +148,8 @@ sgm_status sgm_pack_writer_item(sgm_pack_writer *writer, const sgm_pack_item *it
     record[40] = (uint8_t)item->split;
     record[41] = writer->quality ? SGM_PACK_COSINE : SGM_PACK_PLAIN;
     record[42] = (uint8_t)writer->quality;
+    sgm_pack_put(record + 43, 2, (uint64_t)item->volume);
+    sgm_pack_put(record + 45, 2, (uint64_t)item->slice);
     writer->item_count++;
     return SGM_OK;
 }

@@ -211,3 +211,15 @@ void sgm_slice_load(const sgm_plane *plane, const uint8_t *slice, uint8_t *pictu
                 row[voxel_of(x, plane->columns, plane->flip_u, plane->scale_x, plane->width)];
     }
 }
+
+void sgm_slice_voxels(const sgm_plane *plane, const int64_t size[3], int64_t slice, int64_t *voxels)
+{
+    int64_t step = sgm_plane_offset(plane, size, 0, 1, 0);
+    for (int y = 0; y < plane->height; y++) {
+        int64_t v = voxel_of(y, plane->rows, plane->flip_v, plane->scale_y, plane->height);
+        int64_t row = sgm_plane_offset(plane, size, slice, 0, v);
+        for (int x = 0; x < plane->width; x++)
+            *voxels++ = row + step * voxel_of(x, plane->columns, plane->flip_u, plane->scale_x,
+                                              plane->width);
+    }
+}

@@ -38,4 +38,8 @@ int64_t sgm_slice_store(const sgm_plane *plane, const uint8_t *picture, uint8_t 
 /* The other way: each pixel takes the voxel that covers its centre. */
 void sgm_slice_load(const sgm_plane *plane, const uint8_t *slice, uint8_t *picture);
 
+/* Which voxel of the volume covers each pixel's centre: width * height indices, rows first. */
+void sgm_slice_voxels(const sgm_plane *plane, const int64_t size[3], int64_t slice,
+                      int64_t *voxels);
+
 #endif

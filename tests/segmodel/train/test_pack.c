@@ -38,7 +38,8 @@ static sgm_status write_pack(int quality)
                             {"two", "US", "", true, true, true}};
     CHECK_OK(sgm_pack_writer_set(writer, &sets[0], &first));
     CHECK_OK(sgm_pack_writer_set(writer, &sets[1], &second));
-    sgm_pack_item a = {"a", first, SGM_SPLIT_TRAIN, WIDTH, HEIGHT, 1, 2, grey.image, grey.label};
+    sgm_pack_item a = {"a", first,      SGM_SPLIT_TRAIN, WIDTH, HEIGHT, 1,
+                       2,   grey.image, grey.label,      3,     40};
     sgm_pack_item b = {"b", second, SGM_SPLIT_VALIDATION, WIDTH,       HEIGHT,
                        3,   1,      colour.image,         colour.label};
     CHECK_OK(sgm_pack_writer_item(writer, &a));
@@ -55,6 +56,8 @@ static void check_contents(int quality, int tolerance)
     fill(&grey, 1);
     fill(&colour, 3);
     if (!CHECK_OK(write_pack(quality)) || !CHECK_OK(sgm_pack_open(PATH, &pack))) return;
+    CHECK(sgm_pack_item_at(pack, 0)->volume == 3 && sgm_pack_item_at(pack, 0)->slice == 40);
+    CHECK(sgm_pack_item_at(pack, 1)->volume == 0 && sgm_pack_neighbour(pack, 1, -1) < 0);
     CHECK(sgm_pack_item_count(pack) == 2 && sgm_pack_set_count(pack) == 2);
     const sgm_pack_set *two = sgm_pack_set_at(pack, 1);
     CHECK(!strcmp(two->name, "two") && !strcmp(two->modality, "US"));
@@ -71,6 +74,36 @@ static void check_contents(int quality, int tolerance)
         worst = d > worst ? d : worst;
     }
     CHECK(worst <= tolerance);
+    sgm_pack_close(pack);
+}
+
+/* Slices are found beside each other wherever they lie, and never across volumes, sets or sizes. */
+static void check_neighbours(void)
+{
+    static sample grey;
+    static const struct {
+        int set, volume, slice, width;
+    } ITEMS[] = {{0, 1, 7, WIDTH}, {0, 1, 8, WIDTH}, {0, 2, 9, WIDTH},        {0, 1, 9, WIDTH},
+                 {1, 1, 6, WIDTH}, {0, 1, 6, 10},    {0, 65535, 65535, WIDTH}};
+    sgm_pack_writer *writer;
+    sgm_pack *pack;
+    int index;
+    fill(&grey, 1);
+    CHECK_OK(sgm_pack_writer_open(PATH, 0, &writer));
+    sgm_pack_set set = {"one", "", "", false, false, false};
+    CHECK_OK(sgm_pack_writer_set(writer, &set, &index));
+    CHECK_OK(sgm_pack_writer_set(writer, &set, &index));
+    for (size_t i = 0; i < sizeof ITEMS / sizeof *ITEMS; i++) {
+        sgm_pack_item item = {"a", ITEMS[i].set, SGM_SPLIT_TRAIN, ITEMS[i].width,  HEIGHT,        1,
+                              1,   grey.image,   grey.label,      ITEMS[i].volume, ITEMS[i].slice};
+        CHECK_OK(sgm_pack_writer_item(writer, &item));
+    }
+    CHECK_OK(sgm_pack_writer_finish(writer));
+    if (!CHECK_OK(sgm_pack_open(PATH, &pack))) return;
+    CHECK(sgm_pack_neighbour(pack, 0, 1) == 1 && sgm_pack_neighbour(pack, 1, -1) == 0);
+    CHECK(sgm_pack_neighbour(pack, 1, 1) == 3 && sgm_pack_neighbour(pack, 3, -2) == 0);
+    CHECK(sgm_pack_neighbour(pack, 0, -1) < 0 && sgm_pack_neighbour(pack, 2, -1) < 0);
+    CHECK(sgm_pack_neighbour(pack, 6, 1) < 0);
     sgm_pack_close(pack);
 }
 
@@ -155,6 +188,7 @@ int main(void)
 {
     check_contents(0, 0);
     check_contents(75, 12); /* JPEG at 75 on a ramp, with its steps at block edges */
+    check_neighbours();
     check_damage();
     check_refusals();
     unlink(PATH);
