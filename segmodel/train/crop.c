@@ -72,6 +72,18 @@ void sgm_crop_image(const sgm_crop *crop, const sgm_pack_item *item, int size, f
         }
 }
 
+void sgm_crop_around(const sgm_crop *crop, const sgm_pack_item *item, int size, uint8_t *around)
+{
+    crop_map map = map_of(crop, size);
+    for (int y = 0; y < size; y++)
+        for (int x = 0; x < size; x++) {
+            double u = map.origin[0] + map.column[0] * x + map.row[0] * y;
+            double v = map.origin[1] + map.column[1] * x + map.row[1] * y;
+            around[y * size + x] =
+                u < -0.5 || v < -0.5 || u >= item->width - 0.5 || v >= item->height - 0.5;
+        }
+}
+
 void sgm_crop_mask(const sgm_crop *crop, const sgm_target *object, const uint8_t *object_mask,
                    int size, uint8_t *mask)
 {

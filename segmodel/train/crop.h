@@ -19,6 +19,9 @@ typedef struct sgm_crop {
 void sgm_crop_image(const sgm_crop *crop, const sgm_pack_item *item, int size, float outside,
                     float *image);
 
+/* around: size * size, 1 where the output pixel's centre lies outside the item. */
+void sgm_crop_around(const sgm_crop *crop, const sgm_pack_item *item, int size, uint8_t *around);
+
 /* mask: size * size, 0 or 1; object_mask as sgm_target_mask gives it. */
 void sgm_crop_mask(const sgm_crop *crop, const sgm_target *object, const uint8_t *object_mask,
                    int size, uint8_t *mask);

@@ -60,6 +60,36 @@ static void rewrite(const sgm_interaction *w, const float *logits, const float *
         put_correction(coords, labels, w->side, x, y, label);
 }
 
+/* The mask of another slice has the network's own soft edge, and lies elsewhere: as the walk's
+ * prompts, rounds to quarters of a logit. */
+static void move_logits(const float *from, int side, sgm_rng *rng, float *to)
+{
+    double slip = 0.03 * side, scale = exp(0.08 * sgm_rng_normal(rng)), half = (side - 1) / 2.0;
+    double dx = slip * sgm_rng_normal(rng), dy = slip * sgm_rng_normal(rng);
+    for (int y = 0; y < side; y++)
+        for (int x = 0; x < side; x++) {
+            double u = fmin(fmax(half + (x - dx - half) / scale, 0), side - 1.001);
+            double v = fmin(fmax(half + (y - dy - half) / scale, 0), side - 1.001);
+            int iu = (int)u, iv = (int)v;
+            float a = (float)(u - iu), b = (float)(v - iv);
+            const float *p = from + iv * side + iu;
+            float top = p[0] + a * (p[1] - p[0]), low = p[side] + a * (p[side + 1] - p[side]);
+            to[y * side + x] = rintf(4 * (top + b * (low - top))) / 4;
+        }
+}
+
+static sgm_status rewrite_neighbours(const sgm_train_graph *graph, sgm_train_plan *plan,
+                                     sgm_rng *rng, const sgm_interaction *w, sgm_batch *batch)
+{
+    int64_t masks = graph->low_res[0]->shape.dim[1], cells = (int64_t)w->side * w->side;
+    SGM_TRY(sgm_train_plan_get(plan, graph->low_res[0], w->low_res));
+    for (int b = 0; b < batch->count; b++)
+        if (!batch->paired[b])
+            move_logits(w->low_res + (batch->count + b) * masks * cells, w->side, rng,
+                        batch->masks[2] + b * cells);
+    return SGM_OK;
+}
+
 sgm_status sgm_interact(const sgm_train_graph *graph, sgm_train_plan *plan, sgm_rng rng,
                         const sgm_interaction *interaction, sgm_batch *batch)
 {
@@ -69,7 +99,8 @@ sgm_status sgm_interact(const sgm_train_graph *graph, sgm_train_plan *plan, sgm_
     int64_t masks = graph->low_res[1]->shape.dim[1];
     int64_t cells = (int64_t)interaction->side * interaction->side;
     for (int b = 0; b < batch->count; b++)
-        rewrite(interaction, interaction->low_res + b * masks * cells, batch->target + b * cells, b,
-                &rng, batch);
-    return SGM_OK;
+        if (!graph->walks || batch->weight[b] > 0)
+            rewrite(interaction, interaction->low_res + b * masks * cells,
+                    batch->target + b * cells, b, &rng, batch);
+    return graph->walks ? rewrite_neighbours(graph, plan, &rng, interaction, batch) : SGM_OK;
 }

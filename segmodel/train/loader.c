@@ -26,7 +26,6 @@ struct sgm_loader {
     bool stop, holding;
     sgm_status status;
     char message[1024];
-    double waited;
 };
 
 static sgm_status fill(const sgm_loader *loader, const sgm_sampler_scratch *scratch,
@@ -135,7 +134,6 @@ void sgm_loader_destroy(sgm_loader *loader)
 
 sgm_status sgm_loader_next(sgm_loader *loader, sgm_batch **batch)
 {
-    double before = sgm_clock();
     pthread_mutex_lock(&loader->lock);
     loader->holding = false; /* the batch given last is free again */
     pthread_cond_broadcast(&loader->changed);
@@ -151,12 +149,6 @@ sgm_status sgm_loader_next(sgm_loader *loader, sgm_batch **batch)
     } else {
         sgm_set_message(loader->message);
     }
-    loader->waited += sgm_clock() - before;
     pthread_mutex_unlock(&loader->lock);
     return status;
-}
-
-double sgm_loader_waited(const sgm_loader *loader)
-{
-    return loader->waited;
 }

@@ -15,7 +15,5 @@ void sgm_loader_destroy(sgm_loader *loader);
 /* The next batch; valid (and the caller's to change) until the following call. A worker's error
  * comes with its message. */
 sgm_status sgm_loader_next(sgm_loader *loader, sgm_batch **batch);
-/* Seconds the caller has waited so far: near zero when there are enough threads. */
-double sgm_loader_waited(const sgm_loader *loader);
 
 #endif

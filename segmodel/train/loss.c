@@ -161,17 +161,11 @@ sgm_node *sgm_loss_medsam(sgm_graph *g, sgm_node *logits, sgm_node *target)
     return mix(g, 1, SGM_LOSS_DICE, dice, 1, SGM_LOSS_BCE, bce, logits, target);
 }
 
-sgm_node *sgm_loss_samed(sgm_graph *g, sgm_node *logits, sgm_node *classes)
-{
-    const float none[4] = {0}, dice[4] = {1e-5f};
-    return mix(g, 0.2f, SGM_LOSS_CROSS_ENTROPY, none, 0.8f, SGM_LOSS_DICE_SOFTMAX, dice, logits,
-               classes);
-}
-
 sgm_node *sgm_loss_sam(sgm_graph *g, sgm_node *logits, sgm_node *iou, sgm_node *target,
-                       sgm_node *weights, bool multi, bool balanced)
+                       sgm_node *weights, sgm_sam_shares shares, bool multi)
 {
     sgm_node *in[4] = {logits, iou, target, weights};
-    const float value[4] = {balanced ? 10 : 20, 1, 1, (multi ? 1.f : 0.f) + (balanced ? 2.f : 0.f)};
+    const float value[4] = {shares.focal, shares.dice, shares.rating,
+                            (multi ? 1.f : 0.f) + (shares.balanced ? 2.f : 0.f)};
     return sgm_loss(g, SGM_LOSS_SAM, value, weights ? 4 : 3, in);
 }

@@ -42,8 +42,8 @@ typedef enum sgm_loss_kind {
      * over samples. Single (value[3] even): mask 0 is trained. Multi (odd): of masks 1.. the one
      * with the smallest w0 focal + w1 dice is trained, the IoU head for all of them. in: logits [B,
      * M, ...], predicted IoU [B, M], target [B, ...], sample weights [B] or absent. True IoU is
-     * that of logit > 0 with target > 0.5 and carries no gradient. value[3] >= 2: focal's alpha is
-     * 0.5 instead of 0.25. */
+     * that of logit > 0 with target > 0.5, 0 where there is nothing, and carries no gradient.
+     * value[3] >= 2: focal's alpha is 0.5 instead of 0.25. */
     SGM_LOSS_SAM,
 
     /* Prototype contrast of SurgicalSAM (NT-Xent, cosine). in: prototypes [C, D], embeddings
@@ -76,11 +76,14 @@ sgm_node *sgm_loss_samus(sgm_graph *g, sgm_node *logits, sgm_node *target);
 sgm_node *sgm_loss_samihs(sgm_graph *g, sgm_node *logits, sgm_node *target);
 /* Dice(per sample, 1e-5) + BCE: MedSAM. */
 sgm_node *sgm_loss_medsam(sgm_graph *g, sgm_node *logits, sgm_node *target);
-/* 0.2 cross entropy + 0.8 Dice: SAMed. */
-sgm_node *sgm_loss_samed(sgm_graph *g, sgm_node *logits, sgm_node *classes);
-/* 20 focal + dice + MSE of the IoU, one mask or the best of several; balanced: 10 focal with alpha
- * 0.5. `weights` may be NULL. */
+/* Shares of SAM's loss; the paper has 20, 1, 1. */
+typedef struct sgm_sam_shares {
+    float focal, dice, rating;
+    bool balanced; /* focal's alpha is 0.5 instead of 0.25 */
+} sgm_sam_shares;
+
+/* One mask or the best of several. `weights` may be NULL. */
 sgm_node *sgm_loss_sam(sgm_graph *g, sgm_node *logits, sgm_node *iou, sgm_node *target,
-                       sgm_node *weights, bool multi, bool balanced);
+                       sgm_node *weights, sgm_sam_shares shares, bool multi);
 
 #endif

@@ -84,7 +84,7 @@ static double sample_loss(const sgm_loss_call *call, int64_t sample, int64_t fir
         mask_sums sums =
             sum_mask(call->in[0] + (sample * masks + m) * n, target, n, alpha_of(call));
         double loss = mask_loss(call, &sums, n);
-        double truth = sums.either ? (double)sums.both / (double)sums.either : 1;
+        double truth = sums.either ? (double)sums.both / (double)sums.either : 0;
         double error = iou[m] - truth;
         if (loss < least) {
             least = loss;

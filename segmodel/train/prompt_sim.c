@@ -5,6 +5,17 @@
 #include "models/models.h"
 #include "predict/session/prompt_prior.h"
 
+const sgm_round_group sgm_round_groups[SGM_GROUPS] = {{0, 2, 2}, {2, 2, 4}, {4, 1, 0}, {5, 1, 3}};
+
+int sgm_group_of(int round, int *part)
+{
+    int group = 0;
+    while (round >= sgm_round_groups[group].first + sgm_round_groups[group].rounds)
+        group++;
+    *part = round - sgm_round_groups[group].first;
+    return group;
+}
+
 typedef struct sim {
     const uint8_t *mask;
     int size;
@@ -98,7 +109,7 @@ static void write_prior(const sim *s, float *logits)
 static void second_round(sim *s)
 {
     s->point_count = 0;
-    s->has_box = sgm_rng_chance(s->rng, 0.5);
+    s->has_box = sgm_rng_chance(s->rng, s->options->walks ? 0.35 : 0.5);
     add_inside(s, sgm_rng_chance(s->rng, 0.5));
     if (s->has_box) {
         s->box = noisy_box(s);
@@ -113,26 +124,31 @@ static void second_round(sim *s)
     }
 }
 
-/* A mask as an earlier round might have left it: the object with a smooth displacement, cut or
- * grown at one place. */
-static void worse_mask(const sim *s, uint8_t *guess)
+/* A mask as an earlier round might have left it, or as it might be on the next slice: the object
+ * with a smooth displacement, moved by `slip` of its size, cut or grown at one place. It is larger
+ * as often as smaller. */
+static void worse_mask(const sim *s, double slip, uint8_t *guess)
 {
     int n = s->size;
     sgm_mask_box b = sgm_mask_bounds(s->mask, n, n);
     double w = b.x1 - b.x0 + 1, h = b.y1 - b.y0 + 1, reach = 0.06 * (w + h) / 2;
+    double move_x = slip > 0 ? slip * w * sgm_rng_normal(s->rng) : 0;
+    double move_y = slip > 0 ? slip * h * sgm_rng_normal(s->rng) : 0;
     double px = sgm_rng_range(s->rng, 0, 6.28), py = sgm_rng_range(s->rng, 0, 6.28);
     double fx = sgm_rng_range(s->rng, 1, 2.5) * 6.28 / (w + 4), sx = sgm_rng_normal(s->rng) * reach;
     double fy = sgm_rng_range(s->rng, 1, 2.5) * 6.28 / (h + 4), sy = sgm_rng_normal(s->rng) * reach;
-    double grow = 1 + 0.12 * sgm_rng_normal(s->rng);
+    double grow = exp(0.12 * sgm_rng_normal(s->rng));
     double cx = (b.x0 + b.x1) / 2.0, cy = (b.y0 + b.y1) / 2.0;
     double hole_x = sgm_rng_range(s->rng, b.x0, b.x1 + 1);
     double hole_y = sgm_rng_range(s->rng, b.y0, b.y1 + 1);
-    double hole = sgm_rng_chance(s->rng, 0.7) ? sgm_rng_range(s->rng, 0.1, 0.4) * (w + h) / 2 : 0;
+    double hole = sgm_rng_chance(s->rng, slip > 0 ? 0.3 : 0.7)
+                      ? sgm_rng_range(s->rng, 0.1, 0.4) * (w + h) / 2
+                      : 0;
     int fill = sgm_rng_chance(s->rng, 0.5);
     for (int y = 0; y < n; y++)
         for (int x = 0; x < n; x++) {
-            double u = cx + (x - cx) / grow + sx * sin(fy * (y - cy) + px);
-            double v = cy + (y - cy) / grow + sy * sin(fx * (x - cx) + py);
+            double u = cx + (x - move_x - cx) / grow + sx * sin(fy * (y - cy) + px);
+            double v = cy + (y - move_y - cy) / grow + sy * sin(fx * (x - cx) + py);
             int iu = (int)floor(u + 0.5), iv = (int)floor(v + 0.5);
             uint8_t in = iu >= 0 && iv >= 0 && iu < n && iv < n && s->mask[iv * n + iu];
             if ((x - hole_x) * (x - hole_x) + (y - hole_y) * (y - hole_y) < hole * hole)
@@ -175,25 +191,106 @@ bool sgm_correction(const uint8_t *mask, const uint8_t *guess, int size, bool de
                    : sgm_mask_random_pixel(scratch->distance, size, size, rng, x, y);
 }
 
-static void third_round(sim *s, float *logits)
+void sgm_weaken_logits(float *logits, int side, double x, double y)
 {
-    uint8_t *guess = s->scratch->mask[0];
+    double radius = 0.06 * side, reach = 3 * radius;
+    int x0 = (int)fmax(0, ceil(x - reach)), x1 = (int)fmin(side - 1, x + reach);
+    int y0 = (int)fmax(0, ceil(y - reach)), y1 = (int)fmin(side - 1, y + reach);
+    for (int v = y0; v <= y1; v++)
+        for (int u = x0; u <= x1; u++) {
+            double dx = (u - x) / radius, dy = (v - y) / radius;
+            logits[v * side + u] *= (float)(1 - exp(-0.5 * (dx * dx + dy * dy)));
+        }
+}
+
+/* Earlier clicks that the mask already obeys, of both kinds. */
+static void add_earlier_clicks(sim *s)
+{
+    int count = (int)sgm_rng_below(s->rng, 3);
+    s->point_count = 0;
+    s->has_box = false;
+    for (int i = 0; i < count; i++)
+        if (sgm_rng_chance(s->rng, 0.6))
+            add_inside(s, sgm_rng_chance(s->rng, 0.5));
+        else
+            add_outside(s);
+}
+
+static void third_round(sim *s, const uint8_t *neighbour, float *logits)
+{
+    const uint8_t *guess = s->scratch->mask[0];
     int x, y, label;
-    worse_mask(s, guess);
+    bool afresh = s->options->walks && sgm_rng_chance(s->rng, 0.75);
+    if (afresh) add_earlier_clicks(s);
+    if (afresh && neighbour && sgm_rng_chance(s->rng, 0.5))
+        guess = neighbour;
+    else
+        worse_mask(s, 0, s->scratch->mask[0]);
     mask_logits(s, guess, logits);
     if (!sgm_correction(s->mask, guess, s->size, sgm_rng_chance(s->rng, 0.6), s->rng, s->scratch,
                         &x, &y, &label))
         return;
-    int room = SGM_ROUND_TOKENS - (s->has_box ? 2 : 0);
-    if (s->point_count == room) s->point_count--;
+    int room = SGM_ROUND_TOKENS - (s->has_box ? 2 : s->options->walks ? 1 : 0);
+    if (s->point_count >= room) s->point_count = room - 1;
     add_point(s, x, y, label);
+    if (afresh && sgm_rng_chance(s->rng, 0.5)) sgm_weaken_logits(logits, s->size, x, y);
 }
 
-void sgm_simulate(const uint8_t *mask, int size, const sgm_sim_options *options, sgm_rng *rng,
-                  const sgm_sim_scratch *scratch, sgm_round rounds[SGM_ROUNDS],
-                  float *const masks[SGM_ROUNDS])
+/* The mask of a neighbouring slice alone. */
+static void neighbour_round(sim *s, const uint8_t *neighbour, float *logits)
+{
+    s->point_count = 0;
+    s->has_box = false;
+    if (!neighbour) worse_mask(s, 0.05, s->scratch->mask[0]);
+    mask_logits(s, neighbour ? neighbour : s->scratch->mask[0], logits);
+}
+
+/* Up to 40 % of the object's size away from it, on each side by itself. */
+static double slack(sim *s, double size)
+{
+    double share = sgm_rng_chance(s->rng, 0.15) ? 0.02 : sgm_rng_range(s->rng, 0.03, 0.4);
+    return share * size;
+}
+
+static void loose_box_round(sim *s, sgm_round *round, float *logits)
+{
+    sgm_mask_box b = sgm_mask_bounds(s->mask, s->size, s->size);
+    double w = b.x1 - b.x0 + 1, h = b.y1 - b.y0 + 1, last = s->size - 1;
+    s->point_count = 0;
+    s->has_box = true;
+    s->box.x0 = fmax(0, b.x0 - slack(s, w));
+    s->box.y0 = fmax(0, b.y0 - slack(s, h));
+    s->box.x1 = fmin(last, b.x1 + slack(s, w));
+    s->box.y1 = fmin(last, b.y1 + slack(s, h));
+    write_round(s, 2, round);
+    int at = 2;
+    put_token(round, &at, s->size, 0, 0, SGM_TOKEN_PADDING);
+    round->tokens = 3;
+    sgm_prompt_prior_loose(NULL, 0, &s->box, s->size, logits);
+}
+
+static void blank_rounds(int count, int size, sgm_round rounds[SGM_ROUNDS],
+                         float *const masks[SGM_ROUNDS])
+{
+    for (int r = 0; r < count; r++) {
+        int part, group = sgm_group_of(r, &part), at = 0;
+        rounds[r].tokens = sgm_round_groups[group].tokens;
+        while (at < rounds[r].tokens)
+            put_token(&rounds[r], &at, size, 0, 0, SGM_TOKEN_PADDING);
+        memset(masks[r], 0, (size_t)size * (size_t)size * sizeof **masks);
+    }
+}
+
+void sgm_simulate(const uint8_t *mask, const uint8_t *neighbour, int size,
+                  const sgm_sim_options *options, sgm_rng *rng, const sgm_sim_scratch *scratch,
+                  sgm_round rounds[SGM_ROUNDS], float *const masks[SGM_ROUNDS])
 {
     sim s = {.mask = mask, .size = size, .options = options, .rng = rng, .scratch = scratch};
+    if (!sgm_mask_bounds(mask, size, size).area) {
+        blank_rounds(sgm_round_count(options->walks), size, rounds, masks);
+        if (neighbour && options->walks) neighbour_round(&s, neighbour, masks[SGM_NEIGHBOUR_ROUND]);
+        return;
+    }
     add_inside(&s, sgm_rng_chance(rng, options->deepest_chance));
     write_round(&s, 2, &rounds[0]);
     write_prior(&s, masks[0]);
@@ -208,6 +305,10 @@ void sgm_simulate(const uint8_t *mask, int size, const sgm_sim_options *options,
     write_round(&s, 4, &rounds[2]);
     write_prior(&s, masks[2]);
 
-    third_round(&s, masks[3]);
+    third_round(&s, neighbour, masks[3]);
     write_round(&s, 4, &rounds[3]);
+    if (!options->walks) return;
+    neighbour_round(&s, neighbour, masks[4]);
+    write_round(&s, 0, &rounds[4]);
+    loose_box_round(&s, &rounds[5], masks[5]);
 }

@@ -5,6 +5,7 @@
 
 #include "train/augment.h"
 #include "train/crop.h"
+#include "train/neighbour.h"
 #include "train/synth.h"
 
 /* The objects of one item, a range of the list. */
@@ -118,25 +119,53 @@ size_t sgm_sampler_object_count(const sgm_sampler *sampler)
     return sampler->objects.count;
 }
 
+/* Floats of a batch, or (with `batch`) where they lie. */
+static size_t place_floats(const sgm_sampler_options *options, size_t n, float *at,
+                           sgm_batch *batch)
+{
+    size_t pixels = (size_t)options->size * (size_t)options->size, used = 0;
+    size_t cells = (size_t)options->target_side * (size_t)options->target_side;
+    batch->image = at;
+    used += n * 3 * pixels;
+    batch->target = at + used;
+    used += n * cells;
+    for (int g = 0; g < sgm_group_count(options->sim.walks); g++) {
+        size_t rows = n * (size_t)sgm_round_groups[g].rounds;
+        batch->masks[g] = at + used;
+        used += rows * cells;
+        batch->coords[g] = at + used;
+        used += rows * (size_t)sgm_round_groups[g].tokens * 2;
+    }
+    batch->weight = at + used;
+    return used + n;
+}
+
+static size_t place_ints(const sgm_sampler_options *options, size_t n, int32_t *at,
+                         sgm_batch *batch)
+{
+    size_t used = 0;
+    for (int g = 0; g < sgm_group_count(options->sim.walks); g++) {
+        batch->labels[g] = at + used;
+        used += n * (size_t)(sgm_round_groups[g].rounds * sgm_round_groups[g].tokens);
+    }
+    batch->item = at + used;
+    batch->paired = at + used + n;
+    return used + 2 * n;
+}
+
 sgm_status sgm_batch_create(const sgm_sampler_options *options, int count, sgm_batch *batch)
 {
-    size_t n = (size_t)count, pixels = (size_t)options->size * (size_t)options->size;
-    size_t cells = (size_t)options->target_side * (size_t)options->target_side;
+    static float none[1];
+    size_t n = (size_t)count;
+    sgm_batch sizes = {0};
     memset(batch, 0, sizeof *batch);
-    size_t floats = n * (3 * pixels + 5 * cells + 2 * 2 * 2 + 2 * 4 * 2);
-    batch->memory = calloc(floats * sizeof(float) + n * 13 * sizeof(int32_t), 1);
+    size_t floats = place_floats(options, n, none, &sizes);
+    size_t ints = place_ints(options, n, (int32_t *)none, &sizes);
+    batch->memory = calloc(floats + ints, sizeof(float));
     if (!batch->memory) return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for a batch of %d", count);
-    float *at = batch->memory;
     batch->count = count;
-    batch->image = at;
-    batch->target = at += n * 3 * pixels;
-    batch->masks[0] = at += n * cells;
-    batch->masks[1] = at += 2 * n * cells;
-    batch->coords[0] = at += 2 * n * cells;
-    batch->coords[1] = at += 2 * n * 4;
-    batch->labels[0] = (int32_t *)(at + 2 * n * 8);
-    batch->labels[1] = batch->labels[0] + 2 * n * 2;
-    batch->item = batch->labels[1] + 2 * n * 4;
+    place_floats(options, n, batch->memory, batch);
+    place_ints(options, n, (int32_t *)batch->memory + floats, batch);
     return SGM_OK;
 }
 
@@ -146,13 +175,13 @@ void sgm_batch_clear(sgm_batch *batch)
     memset(batch, 0, sizeof *batch);
 }
 
-/* Floats: image scratch 3, synthetic 4, masks of the rounds 4; bytes: mask and 3 more. */
+/* Floats: image scratch 3, synthetic 4, masks of the rounds; bytes: mask, neighbour and 3 more. */
 sgm_status sgm_sampler_scratch_create(const sgm_sampler_options *options,
                                       sgm_sampler_scratch *scratch)
 {
     size_t pixels = (size_t)options->size * (size_t)options->size;
-    scratch->floats = malloc(11 * pixels * sizeof(float));
-    scratch->bytes = malloc(4 * pixels);
+    scratch->floats = malloc((7 + SGM_ROUNDS) * pixels * sizeof(float));
+    scratch->bytes = malloc(5 * pixels);
     scratch->ints = malloc(pixels * sizeof(int32_t));
     if (scratch->floats && scratch->bytes && scratch->ints) return SGM_OK;
     sgm_sampler_scratch_clear(scratch);
@@ -194,12 +223,13 @@ static const sgm_target *draw_object(const sgm_sampler *sampler, const item_rang
     return object;
 }
 
-/* Moves the window into the item as far as it fits, as the predictor does. */
+/* Moves the window into the item as far as it fits, as the predictor does; what is left over lies
+ * at the right or below. */
 static void shift_inside(double *centre, double side, double extent)
 {
     double half = side / 2 - 0.5;
     if (side >= extent)
-        *centre = (extent - 1) / 2;
+        *centre = half;
     else
         *centre = fmin(fmax(*centre, half), extent - 1 - half);
 }
@@ -240,28 +270,123 @@ typedef struct sample_work {
     sgm_rng rng;
     float *image;
     uint8_t *mask;
+    uint8_t *neighbour; /* NULL: none but what the mask suggests */
+    uint8_t *around;    /* pixels beyond the item */
 } sample_work;
+
+static bool crop_is_usable(const sample_work *work, bool may_be_empty)
+{
+    int size = work->sampler->options.size;
+    return may_be_empty || sgm_mask_bounds(work->mask, size, size).area >= MIN_CROP_AREA;
+}
+
+/* A window on one item: `centre` says around what, object and mask what is to be drawn. */
+static sgm_crop try_crop(sample_work *work, const sgm_target *centre, const sgm_target *object,
+                         const uint8_t *object_mask, int attempt)
+{
+    const sgm_sampler *sampler = work->sampler;
+    const sgm_pack_item *item = sgm_pack_item_at(sampler->pack, object->item);
+    bool plain = attempt == 2 || sampler->options.augmentation <= 0;
+    sgm_crop crop = draw_crop(sampler, item, centre, plain, &work->rng);
+    sgm_crop_mask(&crop, object, object_mask, sampler->options.size, work->mask);
+    return crop;
+}
+
+static void take_crop(sample_work *work, const sgm_crop *crop, int item)
+{
+    const sgm_pack_item *shown = sgm_pack_item_at(work->sampler->pack, item);
+    sgm_crop_image(crop, shown, work->sampler->options.size, 0, work->image);
+    sgm_crop_around(crop, shown, work->sampler->options.size, work->around);
+    work->batch->item[work->slot] = item;
+}
+
+static void draw_alone(sample_work *work, const sgm_target *object, const uint8_t *object_mask,
+                       bool *usable)
+{
+    for (int attempt = 0; attempt < 3 && !*usable; attempt++) {
+        sgm_crop crop = try_crop(work, object, object, object_mask, attempt);
+        *usable = crop_is_usable(work, false);
+        if (*usable) take_crop(work, &crop, object->item);
+    }
+}
+
+/* The view is around the neighbour's mask, as a walk chooses it. */
+static void draw_pair(sample_work *work, const sgm_neighbour_pair *pair, uint8_t *neighbour,
+                      bool *usable)
+{
+    int size = work->sampler->options.size;
+    for (int attempt = 0; attempt < 3 && !*usable; attempt++) {
+        sgm_crop crop = try_crop(work, &pair->extent, &pair->frame, pair->mask, attempt);
+        sgm_crop_mask(&crop, &pair->frame, pair->neighbour, size, neighbour);
+        *usable = crop_is_usable(work, pair->ended) &&
+                  sgm_mask_bounds(neighbour, size, size).area >= MIN_CROP_AREA;
+        if (*usable) take_crop(work, &crop, pair->item);
+    }
+    if (*usable) work->neighbour = neighbour;
+}
+
+/* An object, and where walks are trained its neighbour. Objects end on two slices of many: one in
+ * ten draws looks for such a pair. */
+static sgm_status draw_neighbours(sample_work *work, const sgm_target **object,
+                                  sgm_neighbour_pair *pair, bool *paired)
+{
+    const sgm_sampler *sampler = work->sampler;
+    bool walks = sampler->options.sim.walks, wants_end = walks && sgm_rng_chance(&work->rng, 0.1);
+    for (int attempt = 0;; attempt++) {
+        const item_range *range = draw_item(sampler, &work->rng);
+        *object = draw_object(sampler, range, &work->rng);
+        if (walks) SGM_TRY(sgm_neighbour_draw(sampler->pack, *object, &work->rng, pair, paired));
+        if (!wants_end || pair->ended || attempt == 12) return SGM_OK;
+        sgm_neighbour_clear(pair);
+    }
+}
 
 static sgm_status draw_from_pack(sample_work *work, bool *usable)
 {
     const sgm_sampler *sampler = work->sampler;
-    int size = sampler->options.size;
-    const item_range *range = draw_item(sampler, &work->rng);
-    const sgm_target *object = draw_object(sampler, range, &work->rng);
-    const sgm_pack_item *item = sgm_pack_item_at(sampler->pack, range->item);
+    size_t pixels = (size_t)sampler->options.size * (size_t)sampler->options.size;
+    const sgm_target *object;
+    sgm_neighbour_pair pair = {0};
+    bool paired = false;
+    *usable = false;
+    SGM_TRY(draw_neighbours(work, &object, &pair, &paired));
+    if (paired) {
+        draw_pair(work, &pair, work->scratch->bytes + 4 * pixels, usable);
+        sgm_neighbour_clear(&pair);
+        return SGM_OK;
+    }
     uint8_t *object_mask = sgm_target_mask(sampler->pack, object);
     if (!object_mask) return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for an object's mask");
-    *usable = false;
-    for (int attempt = 0; attempt < 3 && !*usable; attempt++) {
-        bool plain = attempt == 2 || sampler->options.augmentation <= 0;
-        sgm_crop crop = draw_crop(sampler, item, object, plain, &work->rng);
-        sgm_crop_mask(&crop, object, object_mask, size, work->mask);
-        *usable = sgm_mask_bounds(work->mask, size, size).area >= MIN_CROP_AREA;
-        if (*usable) sgm_crop_image(&crop, item, size, 0, work->image);
-    }
+    draw_alone(work, object, object_mask, usable);
     free(object_mask);
-    work->batch->item[work->slot] = range->item;
     return SGM_OK;
+}
+
+/* Where there is no picture the network sees 0, as prediction pads. */
+static void clear_around(const sample_work *work)
+{
+    int size = work->sampler->options.size;
+    for (int i = 0; i < size * size; i++)
+        if (work->around[i])
+            work->image[3 * i] = work->image[3 * i + 1] = work->image[3 * i + 2] = 0;
+}
+
+/* Of walks, one generated object in eight has ended: the picture without it, asked with its mask.
+ */
+static void draw_synthetic(sample_work *work)
+{
+    const sgm_sampler_options *options = &work->sampler->options;
+    size_t pixels = (size_t)options->size * (size_t)options->size;
+    uint8_t *neighbour = work->scratch->bytes + 4 * pixels;
+    bool ended = options->sim.walks && sgm_rng_chance(&work->rng, 0.125);
+    sgm_synth(options->seed, work->index, options->size, ended, work->image, work->mask,
+              work->scratch->floats + 3 * pixels);
+    work->batch->item[work->slot] = -1;
+    memset(work->around, 0, pixels);
+    if (!ended) return;
+    memcpy(neighbour, work->mask, pixels);
+    memset(work->mask, 0, pixels);
+    work->neighbour = neighbour;
 }
 
 static sgm_status draw_pixels(sample_work *work)
@@ -271,15 +396,11 @@ static sgm_status draw_pixels(sample_work *work)
     if (!sgm_rng_chance(&work->rng, options->synthetic_share))
         for (int attempt = 0; attempt < 4 && !usable; attempt++)
             SGM_TRY(draw_from_pack(work, &usable));
-    size_t pixels = (size_t)options->size * (size_t)options->size;
-    if (!usable) {
-        sgm_synth(options->seed, work->index, options->size, work->image, work->mask,
-                  work->scratch->floats + 3 * pixels);
-        work->batch->item[work->slot] = -1;
-    }
+    if (!usable) draw_synthetic(work);
     sgm_augment(work->image, options->size, options->augmentation, &work->rng,
                 work->scratch->floats);
     sgm_normalise(work->image, options->size, options->protocol);
+    clear_around(work);
     return SGM_OK;
 }
 
@@ -315,15 +436,16 @@ static void write_rounds(const sample_work *work, const sgm_round rounds[SGM_ROU
 {
     const sgm_sampler_options *options = &work->sampler->options;
     size_t cells = (size_t)options->target_side * (size_t)options->target_side;
-    for (int r = 0; r < SGM_ROUNDS; r++) {
-        int pair = r / 2, tokens = rounds[r].tokens;
-        size_t row = (size_t)(r % 2 * work->batch->count + work->slot);
-        memcpy(work->batch->coords[pair] + row * (size_t)tokens * 2, rounds[r].coords,
-               (size_t)tokens * 2 * sizeof(float));
-        memcpy(work->batch->labels[pair] + row * (size_t)tokens, rounds[r].labels,
-               (size_t)tokens * sizeof(int32_t));
+    for (int r = 0; r < sgm_round_count(options->sim.walks); r++) {
+        int part, group = sgm_group_of(r, &part);
+        size_t tokens = (size_t)rounds[r].tokens;
+        size_t row = (size_t)(part * work->batch->count + work->slot);
+        memcpy(work->batch->coords[group] + row * tokens * 2, rounds[r].coords,
+               tokens * 2 * sizeof(float));
+        memcpy(work->batch->labels[group] + row * tokens, rounds[r].labels,
+               tokens * sizeof(int32_t));
         shrink_logits(masks[r], options->size, options->target_side,
-                      work->batch->masks[pair] + row * cells);
+                      work->batch->masks[group] + row * cells);
     }
 }
 
@@ -340,10 +462,13 @@ sgm_status sgm_sampler_draw(const sgm_sampler *sampler, uint64_t index, int slot
                         .index = index,
                         .rng = sgm_rng_at(options->seed, index),
                         .image = batch->image + (size_t)slot * 3 * pixels,
-                        .mask = scratch->bytes};
+                        .mask = scratch->bytes,
+                        .around = scratch->bytes + pixels};
     SGM_TRY(draw_pixels(&work));
     shrink_mask(work.mask, options->size, options->target_side,
                 batch->target + (size_t)slot * cells);
+    batch->weight[slot] = sgm_mask_bounds(work.mask, options->size, options->size).area ? 1 : 0;
+    batch->paired[slot] = work.neighbour != NULL;
     sgm_sim_scratch sim = {.distance = scratch->ints};
     float *masks[SGM_ROUNDS];
     for (int i = 0; i < 3; i++)
@@ -351,7 +476,8 @@ sgm_status sgm_sampler_draw(const sgm_sampler *sampler, uint64_t index, int slot
     for (int i = 0; i < SGM_ROUNDS; i++)
         masks[i] = scratch->floats + (size_t)(i + 7) * pixels;
     sgm_round rounds[SGM_ROUNDS];
-    sgm_simulate(work.mask, options->size, &options->sim, &work.rng, &sim, rounds, masks);
+    sgm_simulate(work.mask, work.neighbour, options->size, &options->sim, &work.rng, &sim, rounds,
+                 masks);
     write_rounds(&work, rounds, masks);
     return SGM_OK;
 }

@@ -31,17 +31,19 @@ void sgm_sampler_destroy(sgm_sampler *sampler);
 bool sgm_sampler_weight(sgm_sampler *sampler, const char *set, double factor);
 size_t sgm_sampler_object_count(const sgm_sampler *sampler);
 
-/* Where sample `slot` of a batch of `count` is written. Rounds 0 and 1 share the arrays of two
- * tokens, rounds 2 and 3 those of four: first all samples' earlier round, then the later. */
+/* Where sample `slot` of a batch of `count` is written. The rounds of a group (prompt_sim.h) share
+ * its arrays: first all samples' earlier round, then the later. */
 typedef struct sgm_batch {
     int count;
     uint64_t first; /* index of the first sample */
     float *image;   /* [count, size, size, 3], normalised */
     float *target;  /* [count, side, side]: share of the pixel that is object */
-    float *coords[2];
-    int32_t *labels[2]; /* [2 count, 2 or 4] */
-    float *masks[2];    /* [2 count, side, side] */
-    int *item;          /* [count] in the pack, -1 synthetic: to name a sample in messages */
+    float *coords[SGM_GROUPS];
+    int32_t *labels[SGM_GROUPS]; /* [rounds count, tokens] */
+    float *masks[SGM_GROUPS];    /* [rounds count, side, side] */
+    float *weight; /* [count] of all rounds but the neighbour's: 0 where the object has ended */
+    int *paired;   /* [count] 1: the neighbour's mask is that of a real slice */
+    int *item;     /* [count] in the pack, -1 synthetic: to name a sample in messages */
     void *memory;
 } sgm_batch;
 

@@ -18,6 +18,7 @@ typedef struct scene {
     int size;
     sgm_synth_style style;
     sgm_rng rng;
+    bool without_target;
     shape shapes[MAX_SHAPES];
     int count;
     float *coarse, *fine; /* noise in [-1, 1], size * size */
@@ -105,6 +106,7 @@ static float coverage(const scene *s, const shape *p, int x, int y)
 static void draw(scene *s, int index)
 {
     const shape *p = &s->shapes[index];
+    if (s->without_target && (index == TARGET || p->parent == TARGET)) return;
     int n = s->size;
     double reach = 1.6 * fmax(p->rx, p->ry) + 2;
     int x0 = (int)fmax(0, p->cx - reach), x1 = (int)fmin(n - 1, p->cx + reach);
@@ -287,8 +289,8 @@ static void draw_scene(scene *s)
     compose(s);
 }
 
-sgm_synth_style sgm_synth(uint64_t seed, uint64_t index, int size, float *image, uint8_t *mask,
-                          float *scratch)
+sgm_synth_style sgm_synth(uint64_t seed, uint64_t index, int size, bool ended, float *image,
+                          uint8_t *mask, float *scratch)
 {
     size_t pixels = (size_t)size * (size_t)size;
     scene s = {.size = size,
@@ -299,7 +301,9 @@ sgm_synth_style sgm_synth(uint64_t seed, uint64_t index, int size, float *image,
                .image = image,
                .rng = sgm_rng_at(seed ^ 0x53594E5448u, index)};
     s.style = (sgm_synth_style)sgm_rng_below(&s.rng, SGM_SYNTH_STYLE_COUNT);
+    sgm_rng before = s.rng;
     for (int attempt = 0; attempt < 8; attempt++) {
+        before = s.rng;
         draw_scene(&s);
         read_mask(&s, mask);
         if (mask_is_usable(mask, size)) break;
@@ -311,6 +315,11 @@ sgm_synth_style sgm_synth(uint64_t seed, uint64_t index, int size, float *image,
         s.shapes[TARGET].bend = 0;
         draw(&s, TARGET);
         read_mask(&s, mask);
+    }
+    if (ended) { /* the same scene again */
+        s.rng = before;
+        s.without_target = true;
+        draw_scene(&s);
     }
     finish(&s);
     return s.style;

@@ -22,9 +22,10 @@ typedef enum sgm_synth_style {
 #define SGM_SYNTH_SCRATCH(size) ((size_t)4 * (size_t)(size) * (size_t)(size))
 
 /* Picture `index` of stream `seed`: image[size * size * 3] in [0, 255] and the mask (0/1) of its
- * object, which is never empty and lies with its centre inside. The same index gives the same
- * picture whoever asks. Returns the style. */
-sgm_synth_style sgm_synth(uint64_t seed, uint64_t index, int size, float *image, uint8_t *mask,
-                          float *scratch);
+ * object, which is never empty and lies with its centre inside. `ended`: the object and its parts
+ * are left out of the picture (as on a slice beyond it) and the mask is where they would be. The
+ * same index gives the same picture whoever asks. Returns the style. */
+sgm_synth_style sgm_synth(uint64_t seed, uint64_t index, int size, bool ended, float *image,
+                          uint8_t *mask, float *scratch);
 
 #endif

@@ -5,33 +5,53 @@
 
 #include "train/loss.h"
 
+static sgm_node *named_input(sgm_train_graph *t, const char *name, int group, sgm_dtype type,
+                             sgm_shape shape)
+{
+    char text[32];
+    snprintf(text, sizeof text, "%s%d", name, group);
+    return sgm_input(t->graph, text, type, shape);
+}
+
 static void add_inputs(sgm_train_graph *t, const sgm_model_config *model, int64_t batch)
 {
     sgm_graph *g = t->graph;
     int64_t size = model->image_size, side = 4 * model->grid;
     t->image = sgm_input(g, "image", SGM_F32, SGM_SHAPE(batch, size, size, 3));
     t->target = sgm_input(g, "target", SGM_F32, SGM_SHAPE(batch, side, side));
-    for (int p = 0; p < 2; p++) {
-        char name[32];
-        int64_t tokens = p ? 4 : 2;
-        snprintf(name, sizeof name, "coordinates%d", p);
-        t->coords[p] = sgm_input(g, name, SGM_F32, SGM_SHAPE(2 * batch, tokens, 2));
-        snprintf(name, sizeof name, "labels%d", p);
-        t->labels[p] = sgm_input(g, name, SGM_I32, SGM_SHAPE(2 * batch, tokens));
-        snprintf(name, sizeof name, "mask%d", p);
-        t->masks[p] = sgm_input(g, name, SGM_F32, SGM_SHAPE(2 * batch, side, side, 1));
+    if (t->walks) t->weight = sgm_input(g, "weight", SGM_F32, SGM_SHAPE(batch));
+    for (int p = 0; p < sgm_group_count(t->walks); p++) {
+        int64_t tokens = sgm_round_groups[p].tokens, rows = sgm_round_groups[p].rounds * batch;
+        if (tokens) {
+            t->coords[p] = named_input(t, "coordinates", p, SGM_F32, SGM_SHAPE(rows, tokens, 2));
+            t->labels[p] = named_input(t, "labels", p, SGM_I32, SGM_SHAPE(rows, tokens));
+        }
+        t->masks[p] = named_input(t, "mask", p, SGM_F32, SGM_SHAPE(rows, side, side, 1));
     }
 }
 
-static sgm_node *round_loss(sgm_train_graph *t, sgm_train_loss kind, int pair, int part,
-                            int64_t batch)
+/* Where walks are trained: a lone point's rating chooses between scales, so its error counts
+ * threefold. A neighbour's mask is answered with less of Dice in the loss, which would rather have
+ * too much than too little, and a walk adds that up from slice to slice. */
+static sgm_sam_shares shares_of(const sgm_train_graph *t, sgm_train_loss kind, int round)
+{
+    bool balanced = kind == SGM_TRAIN_LOSS_BALANCED;
+    sgm_sam_shares shares = {balanced ? 10 : 20, 1, 1, balanced};
+    if (t->walks && round == 0) shares.rating = 3;
+    if (round == SGM_NEIGHBOUR_ROUND) shares.dice = 0.3f;
+    return shares;
+}
+
+static sgm_node *round_loss(sgm_train_graph *t, sgm_train_loss kind, int round, int64_t batch)
 {
     sgm_graph *g = t->graph;
-    sgm_node *logits = sgm_slice(g, t->low_res[pair], 0, part * batch, batch);
+    int part, group = sgm_group_of(round, &part);
+    sgm_node *logits = sgm_slice(g, t->low_res[group], 0, part * batch, batch);
     if (kind == SGM_TRAIN_LOSS_SAM || kind == SGM_TRAIN_LOSS_BALANCED) {
-        sgm_node *iou = sgm_slice(g, t->iou[pair], 0, part * batch, batch);
-        return sgm_loss_sam(g, logits, iou, t->target, NULL, pair == 0 && part == 0,
-                            kind == SGM_TRAIN_LOSS_BALANCED);
+        sgm_node *iou = sgm_slice(g, t->iou[group], 0, part * batch, batch);
+        sgm_node *weight = round == SGM_NEIGHBOUR_ROUND ? NULL : t->weight;
+        return sgm_loss_sam(g, logits, iou, t->target, weight, shares_of(t, kind, round),
+                            round == 0);
     }
     logits = sgm_slice(g, logits, 1, 0, 1);
     if (kind == SGM_TRAIN_LOSS_SAMUS) return sgm_loss_samus(g, logits, t->target);
@@ -39,7 +59,7 @@ static sgm_node *round_loss(sgm_train_graph *t, sgm_train_loss kind, int pair, i
     return sgm_loss_medsam(g, logits, t->target);
 }
 
-/* Decodes rows [first, first + count) of a pair of rounds. `dense` is of all rows or of none. */
+/* Decodes rows [first, first + count) of a group. `dense` is of all rows or of none. */
 static sgm_decoder_output decode(sgm_train_graph *t, const sgm_model_config *model,
                                  const sgm_features *features, const sgm_prompt_embedding *all,
                                  sgm_node *dense, int64_t first, int64_t count)
@@ -50,28 +70,53 @@ static sgm_decoder_output decode(sgm_train_graph *t, const sgm_model_config *mod
     return sgm_decode(&net, model, features, &part, count);
 }
 
-static void add_pair(sgm_train_graph *t, const sgm_model_config *model, const sgm_features *once,
-                     const sgm_features *twice, int pair, int64_t batch)
+/* Round 2 without a mask prompt, round 3 with one. */
+static void add_unlike_pair(sgm_train_graph *t, const sgm_model_config *model,
+                            const sgm_features features[2], const sgm_prompt_embedding *prompt,
+                            int group, int64_t batch)
 {
     sgm_graph *g = t->graph;
     sgm_net net = {.graph = g};
-    sgm_prompt_input in = {.coordinates = t->coords[pair], .labels = t->labels[pair]};
-    if (t->prior) in.mask = t->masks[pair];
-    sgm_prompt_embedding prompt = sgm_encode_prompt(&net, model, &in, twice);
-    if (t->prior || pair == 0) {
-        sgm_decoder_output out = sgm_decode(&net, model, twice, &prompt, 2 * batch);
-        t->low_res[pair] = out.low_res;
-        t->iou[pair] = out.iou;
+    sgm_prompt_input in = {t->coords[group], t->labels[group], .mask = t->masks[group]};
+    sgm_prompt_embedding masked = sgm_encode_prompt(&net, model, &in, &features[1]);
+    sgm_node *dense = sgm_slice(g, masked.dense, 0, batch, batch);
+    sgm_decoder_output first = decode(t, model, &features[0], prompt, prompt->dense, 0, batch);
+    sgm_decoder_output second = decode(t, model, &features[0], prompt, dense, batch, batch);
+    sgm_node *low_res[2] = {first.low_res, second.low_res}, *iou[2] = {first.iou, second.iou};
+    t->low_res[group] = sgm_concat(g, 0, 2, low_res);
+    t->iou[group] = sgm_concat(g, 0, 2, iou);
+}
+
+/* features: of the images once and twice in a row. */
+static void add_group(sgm_train_graph *t, const sgm_model_config *model,
+                      const sgm_features features[2], int group, int64_t batch)
+{
+    sgm_net net = {.graph = t->graph};
+    int rounds = sgm_round_groups[group].rounds;
+    const sgm_features *seen = &features[rounds - 1];
+    sgm_prompt_input in = {.coordinates = t->coords[group], .labels = t->labels[group]};
+    if (t->prior) in.mask = t->masks[group];
+    sgm_prompt_embedding prompt = sgm_encode_prompt(&net, model, &in, seen);
+    if (!t->prior && group == 1) {
+        add_unlike_pair(t, model, features, &prompt, group, batch);
         return;
     }
-    in.mask = t->masks[pair];
-    sgm_prompt_embedding masked = sgm_encode_prompt(&net, model, &in, twice);
-    sgm_node *dense = sgm_slice(g, masked.dense, 0, batch, batch);
-    sgm_decoder_output first = decode(t, model, once, &prompt, prompt.dense, 0, batch);
-    sgm_decoder_output second = decode(t, model, once, &prompt, dense, batch, batch);
-    sgm_node *low_res[2] = {first.low_res, second.low_res}, *iou[2] = {first.iou, second.iou};
-    t->low_res[pair] = sgm_concat(g, 0, 2, low_res);
-    t->iou[pair] = sgm_concat(g, 0, 2, iou);
+    sgm_decoder_output out = sgm_decode(&net, model, seen, &prompt, rounds * batch);
+    t->low_res[group] = out.low_res;
+    t->iou[group] = out.iou;
+}
+
+static void add_loss(sgm_train_graph *t, sgm_train_loss kind, int64_t batch)
+{
+    int rounds = sgm_round_count(t->walks), sum = 0;
+    for (int r = 0; r < rounds; r++) {
+        int times = r == SGM_NEIGHBOUR_ROUND ? 2 : 1;
+        sgm_node *loss = round_loss(t, kind, r, batch);
+        if (times > 1) loss = sgm_affine(t->graph, loss, (float)times, 0);
+        t->loss = t->loss ? sgm_add(t->graph, t->loss, loss) : loss;
+        sum += times;
+    }
+    t->loss = sgm_affine(t->graph, t->loss, 1.0f / (float)sum, 0);
 }
 
 static void add_network(sgm_train_graph *t, const sgm_model_config *model, sgm_train_loss kind,
@@ -79,29 +124,35 @@ static void add_network(sgm_train_graph *t, const sgm_model_config *model, sgm_t
 {
     sgm_net net = {.graph = t->graph};
     sgm_features once = sgm_encode(&net, model, t->image);
-    sgm_features twice = sgm_features_repeat(t->graph, &once, 2);
-    for (int p = 0; p < 2; p++) {
-        add_pair(t, model, &once, &twice, p, batch);
-        for (int part = 0; part < 2; part++) {
-            sgm_node *loss = round_loss(t, kind, p, part, batch);
-            t->loss = t->loss ? sgm_add(t->graph, t->loss, loss) : loss;
-        }
-    }
-    t->loss = sgm_affine(t->graph, t->loss, 1.0f / SGM_ROUNDS, 0);
+    sgm_features features[2] = {once, sgm_features_repeat(t->graph, &once, 2)};
+    for (int p = 0; p < sgm_group_count(t->walks); p++)
+        add_group(t, model, features, p, batch);
+    add_loss(t, kind, batch);
 }
 
-sgm_status sgm_train_graph_build(const sgm_model_config *model, sgm_train_loss loss, int batch,
-                                 bool prior, sgm_train_graph *out)
+static sgm_status check(const sgm_model_config *model, sgm_train_loss loss,
+                        const sgm_sim_options *sim)
 {
-    memset(out, 0, sizeof *out);
-    if ((loss == SGM_TRAIN_LOSS_SAM || loss == SGM_TRAIN_LOSS_BALANCED) &&
-        model->decoder.mask_tokens < 2)
+    bool of_sam = loss == SGM_TRAIN_LOSS_SAM || loss == SGM_TRAIN_LOSS_BALANCED;
+    if (of_sam && model->decoder.mask_tokens < 2)
         return sgm_fail(SGM_INVALID_ARGUMENT,
                         "the SAM loss needs a decoder with several masks, found %d",
                         model->decoder.mask_tokens);
+    if (sim->walks && !(of_sam && sim->prior))
+        return sgm_fail(SGM_INVALID_ARGUMENT,
+                        "walks = 1 needs prior = 1 and loss = sam or balanced");
+    return SGM_OK;
+}
+
+sgm_status sgm_train_graph_build(const sgm_model_config *model, sgm_train_loss loss, int batch,
+                                 const sgm_sim_options *sim, sgm_train_graph *out)
+{
+    memset(out, 0, sizeof *out);
+    SGM_TRY(check(model, loss, sim));
     out->graph = sgm_graph_create(NULL, NULL);
     if (!out->graph) return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for a training graph");
-    out->prior = prior;
+    out->prior = sim->prior;
+    out->walks = sim->walks;
     add_inputs(out, model, batch);
     add_network(out, model, loss, batch);
     sgm_status status = sgm_graph_status(out->graph);
@@ -120,9 +171,12 @@ sgm_status sgm_train_graph_feed(const sgm_train_graph *t, sgm_train_plan *plan,
 {
     SGM_TRY(sgm_train_plan_set(plan, t->image, batch->image));
     SGM_TRY(sgm_train_plan_set(plan, t->target, batch->target));
-    for (int p = 0; p < 2; p++) {
-        SGM_TRY(sgm_train_plan_set(plan, t->coords[p], batch->coords[p]));
-        SGM_TRY(sgm_train_plan_set(plan, t->labels[p], batch->labels[p]));
+    if (t->walks) SGM_TRY(sgm_train_plan_set(plan, t->weight, batch->weight));
+    for (int p = 0; p < sgm_group_count(t->walks); p++) {
+        if (t->coords[p]) {
+            SGM_TRY(sgm_train_plan_set(plan, t->coords[p], batch->coords[p]));
+            SGM_TRY(sgm_train_plan_set(plan, t->labels[p], batch->labels[p]));
+        }
         SGM_TRY(sgm_train_plan_set(plan, t->masks[p], batch->masks[p]));
     }
     return SGM_OK;

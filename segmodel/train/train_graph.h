@@ -1,5 +1,5 @@
 /* The network of one training step: the encoder on B images, then the decoder on the same
- * embeddings for the rounds of prompt_sim.h, two rounds at a time, and the loss over all of them.
+ * embeddings for the rounds of prompt_sim.h, group by group, and the loss over all of them.
  */
 #ifndef SEGMODEL_TRAIN_TRAIN_GRAPH_H
 #define SEGMODEL_TRAIN_TRAIN_GRAPH_H
@@ -12,16 +12,20 @@ typedef struct sgm_train_graph {
     sgm_graph *graph;
     sgm_node *image;  /* [B, S, S, 3] */
     sgm_node *target; /* [B, T, T] */
-    sgm_node *coords[2], *labels[2], *masks[2];
-    sgm_node *low_res[2]; /* [2B, M, T, T] */
-    sgm_node *iou[2];     /* [2B, M] */
-    sgm_node *loss;       /* mean over the four rounds */
-    bool prior;           /* rounds 0 to 2 have mask prompts: the prior */
+    sgm_node *weight; /* [B] of all rounds but the neighbour's; NULL without walks */
+    sgm_node *coords[SGM_GROUPS], *labels[SGM_GROUPS]; /* NULL where a group has no token */
+    sgm_node *masks[SGM_GROUPS];
+    sgm_node *low_res[SGM_GROUPS]; /* [rounds B, M, T, T] */
+    sgm_node *iou[SGM_GROUPS];     /* [rounds B, M] */
+    sgm_node *loss;                /* mean over the rounds; the neighbour's counts twice */
+    bool prior;                    /* rounds 0 to 2 have mask prompts: the prior */
+    bool walks;                    /* rounds 4 and 5 are there */
 } sgm_train_graph;
 
-/* Without `prior` only round 3 sees a mask prompt; the others have none, as in SAM. */
+/* Without `prior` only round 3 sees a mask prompt; the others have none, as in SAM. `walks` wants a
+ * prior and one of SAM's losses: SGM_INVALID_ARGUMENT. */
 sgm_status sgm_train_graph_build(const sgm_model_config *model, sgm_train_loss loss, int batch,
-                                 bool prior, sgm_train_graph *out);
+                                 const sgm_sim_options *sim, sgm_train_graph *out);
 void sgm_train_graph_clear(sgm_train_graph *graph);
 
 /* Sets all inputs of a plan of this graph. */

@@ -9,7 +9,7 @@
 
 #define HEADER                                                                                     \
     "step,seconds,rate,loss,norm,point,box,several,corrected,ellipse,aside_point,aside_box,"       \
-    "aside_several,aside_corrected,aside_ellipse\n"
+    "aside_several,aside_corrected,aside_ellipse,neighbour,loose,growth,ended_seen\n"
 
 sgm_status sgm_train_log_add(sgm_train_log *log, const sgm_log_row *row)
 {
@@ -38,6 +38,16 @@ static const char *read_validation(const char *at, sgm_validation *v)
     return at;
 }
 
+static void read_walks(const char *at, sgm_validation *v)
+{
+    double *const to[] = {&v->dice[4], &v->dice[5], &v->growth, &v->ended_seen};
+    for (int i = 0; i < 4 && *at == ','; i++) {
+        char *end;
+        *to[i] = strtod(at + 1, &end);
+        at = end;
+    }
+}
+
 static bool read_row(const char *line, sgm_log_row *row)
 {
     int used = 0;
@@ -45,7 +55,8 @@ static bool read_row(const char *line, sgm_log_row *row)
     if (sscanf(line, "%" SCNd64 ",%lf,%lf,%lf,%lf%n", &row->step, &row->seconds, &row->rate,
                &row->loss, &row->norm, &used) != 5)
         return false;
-    read_validation(read_validation(line + used, &row->split), &row->held_out);
+    read_walks(read_validation(read_validation(line + used, &row->split), &row->held_out),
+               &row->split);
     row->validated = row->split.samples || row->held_out.samples;
     return true;
 }
@@ -71,9 +82,17 @@ static void print_validation(FILE *out, const sgm_validation *v)
         fputs(",,,,,", out);
         return;
     }
-    for (int r = 0; r < SGM_ROUNDS; r++)
+    for (int r = 0; r < SGM_NEIGHBOUR_ROUND; r++)
         fprintf(out, ",%.5f", v->dice[r]);
     fprintf(out, ",%.5f", v->ellipse);
+}
+
+static void print_walks(FILE *out, const sgm_validation *v)
+{
+    if (v->samples)
+        fprintf(out, ",%.5f,%.5f,%.5f,%.5f", v->dice[4], v->dice[5], v->growth, v->ended_seen);
+    else
+        fputs(",,,,", out);
 }
 
 sgm_status sgm_train_log_save(const sgm_train_log *log)
@@ -87,6 +106,7 @@ sgm_status sgm_train_log_save(const sgm_train_log *log)
                 r->loss, r->norm);
         print_validation(file.stream, &r->split);
         print_validation(file.stream, &r->held_out);
+        print_walks(file.stream, &r->split);
         fputc('\n', file.stream);
     }
     return sgm_atomic_file_commit(&file);

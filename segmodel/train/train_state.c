@@ -175,6 +175,8 @@ static sgm_status add_metadata(sgm_checkpoint_writer *writer, const sgm_train_co
     SGM_TRY(sgm_checkpoint_writer_metadata(writer, SGM_METADATA_VARIANT, config->variant));
     if (config->sampler.sim.prior)
         SGM_TRY(sgm_checkpoint_writer_metadata(writer, SGM_METADATA_PROMPT_PRIOR, "1"));
+    if (config->sampler.sim.walks)
+        SGM_TRY(sgm_checkpoint_writer_metadata(writer, SGM_METADATA_LOOSE_BOX, "1"));
     if (config->mask_threshold != 0) {
         char threshold[32];
         snprintf(threshold, sizeof threshold, "%g", config->mask_threshold);

@@ -1,5 +1,6 @@
 #include "train/train_weights.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -45,6 +46,8 @@ static first_rule rule_of(const char *name, sgm_shape shape)
 {
     if (ends_with(name, "running_var")) return (first_rule){1, 0};
     if (is_embedding(name)) return (first_rule){0, 1};
+    /* SAMIHS's adapters change nothing at the start, in its code too. */
+    if (ends_with(name, "adapter_rescale")) return (first_rule){0, 0};
     if (strstr(name, "attention_biases") || strstr(name, "rel_pos")) return (first_rule){0, 0};
     if (ends_with(name, "pos_embed")) return (first_rule){0, 0.02};
     /* The first convolution: its bias is what brightness is measured against, and keeps black
@@ -72,6 +75,27 @@ static sgm_status from_checkpoint(const sgm_stored_tensor *tensor, const char *n
     return sgm_stored_tensor_read_f32(tensor, values);
 }
 
+static void note_made(sgm_first_values *first, const char *name)
+{
+    size_t used = strlen(first->made_names), room = sizeof first->made_names - used;
+    if (strlen(name) + 3 < room)
+        snprintf(first->made_names + used, room, "%s%s", used ? ", " : "", name);
+    first->made++;
+}
+
+void sgm_first_values_tell(const sgm_first_values *first, char text[640])
+{
+    size_t held = first->checkpoint ? sgm_checkpoint_count(first->checkpoint) : 0;
+    size_t unused = held > (size_t)first->loaded ? held - (size_t)first->loaded : 0;
+    int used = snprintf(text, 640, "warm start: %d tensors loaded", first->loaded);
+    if (first->made)
+        used += snprintf(text + used, 640 - (size_t)used, ", %d made at random (%s)", first->made,
+                         first->made_names);
+    if (unused)
+        snprintf(text + used, 640 - (size_t)used, ", %zu of the file not part of the network",
+                 unused);
+}
+
 sgm_status sgm_first_values_read(void *user, const char *name, sgm_shape shape,
                                  const float **values, bool *owned)
 {
@@ -91,7 +115,7 @@ sgm_status sgm_first_values_read(void *user, const char *name, sgm_shape shape,
         for (int64_t i = 0; i < count; i++)
             made[i] = rule.mean +
                       (rule.deviation > 0 ? (float)(rule.deviation * sgm_rng_normal(&rng)) : 0);
-        first->made++;
+        note_made(first, name);
     }
     if (status != SGM_OK) {
         free(made);

@@ -12,8 +12,13 @@
 typedef struct sgm_first_values {
     const sgm_checkpoint *checkpoint; /* or NULL */
     uint64_t seed;
-    int loaded, made; /* how many came from where */
+    int loaded, made;     /* how many came from where */
+    char made_names[400]; /* of the made ones, as far as they fit */
 } sgm_first_values;
+
+/* What a warm start found: how many tensors were loaded, which were made anew because the file has
+ * none of that name, and how many of the file's are of no use to the network. */
+void sgm_first_values_tell(const sgm_first_values *first, char text[640]);
 
 /* sgm_weights_read_fn; user: sgm_first_values. */
 sgm_status sgm_first_values_read(void *user, const char *name, sgm_shape shape,

@@ -95,11 +95,15 @@ static sgm_status make_network(trainer *t)
     const sgm_train_config *c = &t->config;
     SGM_TRY(sgm_params_create(t->backend, sgm_first_values_read, &t->first, sgm_is_trainable,
                               &t->config, &t->params));
-    SGM_TRY(sgm_train_graph_build(&c->model, c->loss, c->batch, c->sampler.sim.prior, &t->graph));
-    sgm_node *outputs[4] = {t->graph.low_res[0], t->graph.low_res[1], t->graph.iou[0],
-                            t->graph.iou[1]};
-    SGM_TRY(sgm_train_plan_create(t->graph.graph, t->params, t->graph.loss, 4, outputs, c->bf16,
-                                  &t->plan));
+    SGM_TRY(sgm_train_graph_build(&c->model, c->loss, c->batch, &c->sampler.sim, &t->graph));
+    sgm_node *outputs[2 * SGM_GROUPS];
+    int groups = sgm_group_count(t->graph.walks);
+    for (int g = 0; g < groups; g++) {
+        outputs[2 * g] = t->graph.low_res[g];
+        outputs[2 * g + 1] = t->graph.iou[g];
+    }
+    SGM_TRY(sgm_train_plan_create(t->graph.graph, t->params, t->graph.loss, 2 * groups, outputs,
+                                  c->bf16, &t->plan));
     if (c->init[0] && !t->first.loaded)
         return sgm_fail(SGM_BAD_MODEL, "%s: no tensor of it is part of the network", c->init);
     SGM_TRY(sgm_interaction_create(&t->graph, &t->interaction));
@@ -367,10 +371,14 @@ static sgm_status validate(trainer *t)
     bool better;
     keep_score(t, v, &better);
     if (better) SGM_TRY(save_files(t, "best.safetensors"));
-    char event[320];
+    char event[480];
     int used = snprintf(event, sizeof event,
                         "validation: point %.3f box %.3f several %.3f corrected %.3f ellipse %.3f",
                         v->dice[0], v->dice[1], v->dice[2], v->dice[3], v->ellipse);
+    if (t->graph.walks)
+        used += snprintf(event + used, sizeof event - (size_t)used,
+                         " neighbour %.3f (larger by %.1f %%, ended seen %.2f) loose box %.3f",
+                         v->dice[4], 100 * v->growth, v->ended_seen, v->dice[5]);
     if (row.held_out.samples && row.split.samples)
         used += snprintf(event + used, sizeof event - (size_t)used,
                          "; sets aside: point %.3f box %.3f ellipse %.3f", row.held_out.dice[0],
@@ -408,10 +416,19 @@ static bool finished(trainer *t)
            (c->minutes > 0 && elapsed(t) >= 60 * c->minutes);
 }
 
+static void tell_warm_start(trainer *t)
+{
+    char text[640];
+    if (!t->init || t->state.step > 0) return; /* a resumed run has its weights from its state */
+    sgm_first_values_tell(&t->first, text);
+    tell(t, text, 0);
+}
+
 static sgm_status loop(trainer *t)
 {
     const sgm_train_config *c = &t->config;
     int64_t saved = t->state.step, validated = -1;
+    tell_warm_start(t);
     while (!finished(t)) {
         if (sgm_context_cancelled(t->context) != SGM_OK) {
             SGM_TRY(save(t));

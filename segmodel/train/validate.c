@@ -1,5 +1,6 @@
 #include "train/validate.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -33,34 +34,87 @@ static double ellipse_dice(const float *corners, const float *target, int side, 
     return dice(logits, target, (int64_t)side * side);
 }
 
-static void score_batch(const sgm_batch *batch, const float *low_res[2], const float *iou[2],
-                        int masks, int side, float *scratch, sgm_validation *out)
-{
-    int64_t cells = (int64_t)side * side;
-    for (int r = 0; r < SGM_ROUNDS; r++)
-        for (int b = 0; b < batch->count; b++) {
-            int64_t row = (int64_t)(r % 2) * batch->count + b;
-            int m = sgm_answer_index(iou[r / 2] + row * masks, masks, r == 0);
-            out->dice[r] +=
-                dice(low_res[r / 2] + (row * masks + m) * cells, batch->target + b * cells, cells);
-        }
-    for (int b = 0; b < batch->count; b++)
-        out->ellipse += ellipse_dice(batch->coords[0] + (int64_t)(batch->count + b) * 4,
-                                     batch->target + b * cells, side, scratch);
-    out->samples += batch->count;
-}
-
 typedef struct validation_memory {
     sgm_batch batch;
     sgm_sampler_scratch scratch;
-    float *low_res[2], *iou[2], *ellipse;
+    float *low_res[SGM_GROUPS], *iou[SGM_GROUPS], *ellipse;
 } validation_memory;
+
+typedef struct score {
+    int samples, present, ended; /* all; those of rounds but the neighbour's; objects that ended */
+    sgm_validation sum;
+} score;
+
+/* Mask 0 is what answers a neighbour's mask. */
+static void score_neighbour(const float *logits, const float *target, int64_t cells, bool ended,
+                            score *out)
+{
+    int64_t area = 0, truth = 0;
+    for (int64_t i = 0; i < cells; i++) {
+        area += logits[i] > 0;
+        truth += target[i] > 0.5f;
+    }
+    if (ended) {
+        out->ended++;
+        out->sum.ended_seen += area == 0;
+        return;
+    }
+    out->sum.dice[SGM_NEIGHBOUR_ROUND] += dice(logits, target, cells);
+    out->sum.growth += log((double)(area + 1) / (double)(truth + 1));
+}
+
+static void score_round(const sgm_batch *batch, const float *low_res, const float *iou, int masks,
+                        int64_t cells, int round, score *out)
+{
+    int part;
+    sgm_group_of(round, &part);
+    for (int b = 0; b < batch->count; b++) {
+        int64_t row = (int64_t)part * batch->count + b;
+        const float *target = batch->target + b * cells;
+        int m = sgm_answer_index(iou + row * masks, masks, round == 0);
+        const float *logits = low_res + (row * masks + m) * cells;
+        if (round == SGM_NEIGHBOUR_ROUND)
+            score_neighbour(logits, target, cells, batch->weight[b] == 0, out);
+        else if (batch->weight[b] > 0)
+            out->sum.dice[round] += dice(logits, target, cells);
+    }
+}
+
+static void score_batch(const sgm_batch *batch, const validation_memory *m, bool walks, int masks,
+                        int side, score *out)
+{
+    int64_t cells = (int64_t)side * side;
+    for (int r = 0; r < sgm_round_count(walks); r++) {
+        int part, group = sgm_group_of(r, &part);
+        score_round(batch, m->low_res[group], m->iou[group], masks, cells, r, out);
+    }
+    for (int b = 0; b < batch->count; b++) {
+        if (batch->weight[b] == 0) continue;
+        out->present++;
+        out->sum.ellipse += ellipse_dice(batch->coords[0] + (int64_t)(batch->count + b) * 4,
+                                         batch->target + b * cells, side, m->ellipse);
+    }
+    out->samples += batch->count;
+}
+
+static sgm_validation mean_of(const score *s)
+{
+    sgm_validation out = s->sum;
+    double present = s->present ? s->present : 1;
+    out.samples = s->samples;
+    for (int r = 0; r < SGM_ROUNDS; r++)
+        out.dice[r] /= present;
+    out.ellipse /= present;
+    out.growth /= present;
+    out.ended_seen /= s->ended ? s->ended : 1;
+    return out;
+}
 
 static sgm_status reserve(const sgm_train_graph *graph, const sgm_sampler_options *options,
                           int batch, validation_memory *m)
 {
     memset(m, 0, sizeof *m);
-    for (int p = 0; p < 2; p++) {
+    for (int p = 0; p < sgm_group_count(graph->walks); p++) {
         m->low_res[p] = malloc((size_t)sgm_shape_count(graph->low_res[p]->shape) * sizeof(float));
         m->iou[p] = malloc((size_t)sgm_shape_count(graph->iou[p]->shape) * sizeof(float));
         if (!m->low_res[p] || !m->iou[p])
@@ -75,7 +129,7 @@ static sgm_status reserve(const sgm_train_graph *graph, const sgm_sampler_option
 
 static void release(validation_memory *m)
 {
-    for (int p = 0; p < 2; p++) {
+    for (int p = 0; p < SGM_GROUPS; p++) {
         free(m->low_res[p]);
         free(m->iou[p]);
     }
@@ -91,7 +145,7 @@ static sgm_status run_batch(const sgm_train_graph *graph, sgm_train_plan *plan,
         SGM_TRY(sgm_sampler_draw(sampler, first + (uint64_t)i, i, &m->scratch, &m->batch));
     SGM_TRY(sgm_train_graph_feed(graph, plan, &m->batch));
     SGM_TRY(sgm_train_plan_forward(plan));
-    for (int p = 0; p < 2; p++) {
+    for (int p = 0; p < sgm_group_count(graph->walks); p++) {
         SGM_TRY(sgm_train_plan_get(plan, graph->low_res[p], m->low_res[p]));
         SGM_TRY(sgm_train_plan_get(plan, graph->iou[p], m->iou[p]));
     }
@@ -103,6 +157,7 @@ sgm_status sgm_validate(const sgm_train_graph *graph, sgm_train_plan *plan,
                         int count, sgm_validation *out)
 {
     validation_memory m;
+    score sum = {0};
     memset(out, 0, sizeof *out);
     sgm_status status = reserve(graph, options, batch, &m);
     int batches = count / batch > 0 ? count / batch : 1;
@@ -110,13 +165,9 @@ sgm_status sgm_validate(const sgm_train_graph *graph, sgm_train_plan *plan,
     for (int k = 0; k < batches && status == SGM_OK; k++) {
         status = run_batch(graph, plan, sampler, (uint64_t)k * (uint64_t)batch, &m);
         if (status == SGM_OK)
-            score_batch(&m.batch, (const float **)m.low_res, (const float **)m.iou, masks,
-                        options->target_side, m.ellipse, out);
+            score_batch(&m.batch, &m, graph->walks, masks, options->target_side, &sum);
     }
     release(&m);
-    if (status != SGM_OK) return status;
-    for (int r = 0; r < SGM_ROUNDS; r++)
-        out->dice[r] /= out->samples;
-    out->ellipse /= out->samples;
-    return SGM_OK;
+    if (status == SGM_OK) *out = mean_of(&sum);
+    return status;
 }

@@ -6,7 +6,10 @@
 
 typedef struct sgm_validation {
     int samples;
-    double dice[SGM_ROUNDS]; /* one point, box, points or box with points, corrected */
+    double dice[SGM_ROUNDS]; /* one point, box, points or box with points, corrected; with walks
+                                neighbour (of objects that go on) and loose box, else 0 */
+    double growth;           /* mean log of the neighbour answer's area over the truth's */
+    double ended_seen;       /* share of ended objects that are answered with nothing */
     double ellipse;          /* of the ellipse inscribed in the box of round 1 */
 } sgm_validation;
 

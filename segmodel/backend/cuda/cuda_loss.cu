@@ -179,7 +179,7 @@ static __device__ double sam_sample(const loss_args &a, const double *sums, int 
         loss_factors unused;
         double loss =
             a.value[0] * s[SUM_FOCAL] / a.pixels + a.value[1] * dice_of(s, 1, 1, 0, 0, &unused);
-        double iou = s[SUM_EITHER] > 0 ? s[SUM_BOTH] / s[SUM_EITHER] : 1;
+        double iou = s[SUM_EITHER] > 0 ? s[SUM_BOTH] / s[SUM_EITHER] : 0;
         double error = a.iou[sample * a.masks + m] - iou;
         quality += error * error / (end - first);
         if (grad_iou)

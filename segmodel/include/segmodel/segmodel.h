@@ -229,6 +229,8 @@ typedef struct sgm_prompt {
     const float *mask;  /* low-res logits of an earlier prediction, low_res_shape, or NULL */
     int class_index;    /* 1 to sgm_model_info.classes; 0 for networks that are prompted by places.
                            Where a class is asked for, points, box and mask are not looked at */
+    int loose_box;      /* 1: the box only bounds the object and is not drawn tightly around it;
+                           heeded by models trained for it (metadata `loose_box = 1`) */
 } sgm_prompt;
 
 /* Which mask: one point and nothing else gives the one of highest predicted IoU among masks 1..3,

@@ -17,6 +17,18 @@ static void draw_box(const sgm_box *box, int side, float *logits)
         }
 }
 
+static void draw_loose_box(const sgm_box *box, int side, float *logits)
+{
+    double cx = (box->x0 + box->x1) / 2, cy = (box->y0 + box->y1) / 2;
+    double rx = fmax(fabs(box->x1 - box->x0) / 2, 0.5);
+    double ry = fmax(fabs(box->y1 - box->y0) / 2, 0.5);
+    for (int y = 0; y < side; y++)
+        for (int x = 0; x < side; x++) {
+            double m = fmax(fabs(x - cx) / rx, fabs(y - cy) / ry);
+            logits[y * side + x] = (float)(m <= 1 ? 1 - 2 * m * m : fmax(-1 - 8 * (m - 1), -8));
+        }
+}
+
 static void draw_point(const sgm_point *point, int side, float *logits)
 {
     double radius = side * 0.04, reach = 3 * radius;
@@ -40,6 +52,14 @@ void sgm_prompt_prior(const sgm_point *points, size_t point_count, const sgm_box
     else
         for (int i = 0; i < side * side; i++)
             logits[i] = -1;
+    for (size_t i = 0; i < point_count; i++)
+        draw_point(&points[i], side, logits);
+}
+
+void sgm_prompt_prior_loose(const sgm_point *points, size_t point_count, const sgm_box *box,
+                            int side, float *logits)
+{
+    draw_loose_box(box, side, logits);
     for (size_t i = 0; i < point_count; i++)
         draw_point(&points[i], side, logits);
 }

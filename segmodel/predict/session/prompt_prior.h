@@ -12,9 +12,18 @@
 /* The metadata key of checkpoints that want it; the value is "1". */
 #define SGM_METADATA_PROMPT_PRIOR "prompt_prior"
 
+/* Of those that understand sgm_prompt.loose_box; the value is "1". */
+#define SGM_METADATA_LOOSE_BOX "loose_box"
+
 /* Fills logits[side * side]. Coordinates are pixels of the low-res grid with the centre of the
  * first pixel at 0; box may be NULL. */
 void sgm_prompt_prior(const sgm_point *points, size_t point_count, const sgm_box *box, int side,
                       float *logits);
+
+/* The same for a box that only bounds its object: a user's 3D box cut by a slice, or a sloppy
+ * frame. Nothing is claimed about the outline: from 1 in the middle to -1 at the box's sides,
+ * falling to -8 outside. */
+void sgm_prompt_prior_loose(const sgm_point *points, size_t point_count, const sgm_box *box,
+                            int side, float *logits);
 
 #endif

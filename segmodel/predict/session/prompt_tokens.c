@@ -86,7 +86,7 @@ sgm_status sgm_prompt_check(const sgm_model_config *config, const sgm_frame *fra
 int sgm_prompt_token_count(const sgm_prompt *prompt)
 {
     int points = (int)prompt->point_count;
-    if (prompt->box) return points + 2;
+    if (prompt->box) return points + (prompt->loose_box ? 3 : 2);
     return points ? points + 1 : 0;
 }
 
@@ -128,7 +128,8 @@ void sgm_prompt_tokens(const sgm_model_config *config, const sgm_frame *frame,
         labels[n++] = SGM_TOKEN_BOX_FIRST;
         place_corner(config, frame, prompt->box->x1, prompt->box->y1, coordinates + 2 * n);
         labels[n++] = SGM_TOKEN_BOX_SECOND;
-    } else if (n) {
+    }
+    if (n && (!prompt->box || prompt->loose_box)) {
         coordinates[2 * n] = coordinates[2 * n + 1] = 0;
         labels[n] = SGM_TOKEN_PADDING;
     }

@@ -169,6 +169,7 @@ sgm_status sgm_session_create(sgm_model *model, sgm_session **out)
     session->config = sgm_model_get_config(model);
     session->feature_count = sgm_config_features(session->config, session->features);
     session->wants_prior = has_flag(model, SGM_METADATA_PROMPT_PRIOR);
+    session->knows_loose = has_flag(model, SGM_METADATA_LOOSE_BOX);
     session->wants_tight = has_flag(model, SGM_METADATA_TIGHT_BOX);
     session->threshold = mask_threshold(model);
     session->backend = sgm_weights_backend(sgm_model_weights(model));
@@ -281,6 +282,14 @@ sgm_status sgm_session_input_hash(sgm_session *session, const sgm_image *image, 
 
 /* ------------------------------------------------------------------------------------ decoding */
 
+/* A box is tight for models that know no other. */
+static sgm_prompt meant(const sgm_session *session, const sgm_prompt *prompt)
+{
+    sgm_prompt known = *prompt;
+    known.loose_box = prompt->loose_box && prompt->box && session->knows_loose;
+    return known;
+}
+
 static sgm_point low_res_place(const sgm_session *session, double x, double y)
 {
     const sgm_frame *f = &session->frame;
@@ -306,8 +315,11 @@ static sgm_status draw_prior(const sgm_session *session, const sgm_prompt *promp
         sgm_point second = low_res_place(session, prompt->box->x1, prompt->box->y1);
         box = (sgm_box){first.x, first.y, second.x, second.y};
     }
-    sgm_prompt_prior(points, prompt->point_count, prompt->box ? &box : NULL,
-                     4 * session->config->grid, logits);
+    int side = 4 * session->config->grid;
+    if (meant(session, prompt).loose_box)
+        sgm_prompt_prior_loose(points, prompt->point_count, &box, side, logits);
+    else
+        sgm_prompt_prior(points, prompt->point_count, prompt->box ? &box : NULL, side, logits);
     free(points);
     return SGM_OK;
 }
@@ -343,9 +355,11 @@ static sgm_status set_prompts(sgm_session *session, const sgm_runner *r, const s
     size_t tokens = (size_t)p->key.tokens, low = low_count(session->config);
     float *coordinates = session->coordinates.data;
     int32_t *labels = session->labels.data;
-    for (size_t i = 0; tokens && i < (size_t)p->key.batch; i++)
-        sgm_prompt_tokens(session->config, &session->frame, &prompts[first + i],
-                          coordinates + 2 * tokens * i, labels + tokens * i);
+    for (size_t i = 0; tokens && i < (size_t)p->key.batch; i++) {
+        sgm_prompt prompt = meant(session, &prompts[first + i]);
+        sgm_prompt_tokens(session->config, &session->frame, &prompt, coordinates + 2 * tokens * i,
+                          labels + tokens * i);
+    }
     if (tokens) {
         SGM_TRY(sgm_workspace_set(r->workspace, p->prompt.coordinates, coordinates));
         SGM_TRY(sgm_workspace_set(r->workspace, p->prompt.labels, labels));
@@ -402,9 +416,10 @@ static sgm_program_key key_of(const sgm_session *session, const sgm_prompt *prom
     if (!sgm_config_listens(session->config))
         return (sgm_program_key){
             .stage = SGM_STAGE_DECODE, .batch = 1, .classes = session->config->classes > 0};
+    sgm_prompt known = meant(session, prompt);
     return (sgm_program_key){.stage = SGM_STAGE_DECODE,
                              .batch = 1,
-                             .tokens = sgm_prompt_token_count(prompt),
+                             .tokens = sgm_prompt_token_count(&known),
                              .mask = prompt->mask || session->wants_prior};
 }
 
@@ -441,7 +456,7 @@ static bool is_tight(const sgm_session *session, const sgm_prompt *prompt,
     sgm_tight_box wish = options ? options->tight_box : SGM_TIGHT_BOX_AUTO;
     bool wanted = wish == SGM_TIGHT_BOX_ON || (wish == SGM_TIGHT_BOX_AUTO && session->wants_tight);
     if (!sgm_config_listens(session->config)) return false;
-    if (!wanted || !prompt->box || prompt->mask) return false;
+    if (!wanted || !prompt->box || prompt->mask || prompt->loose_box) return false;
     for (size_t i = 0; i < prompt->point_count; i++)
         if (prompt->points[i].label == SGM_BACKGROUND) return false;
     return !session->config->protocol->probabilities && !session->config->protocol->range;

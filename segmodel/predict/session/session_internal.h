@@ -32,6 +32,7 @@ struct sgm_session {
     uint64_t clock;
     sgm_frame frame;
     bool has_embedding;
+    bool knows_loose;       /* the model tells loose boxes from tight ones */
     bool wants_prior;       /* the model takes prompt_prior.h where there is no mask prompt */
     bool wants_tight;       /* and tight_box.h where the caller does not say */
     int class_index;        /* of prompts that have none */

@@ -128,7 +128,8 @@ static sgm_node *loss_of(train_run *r, sgm_decoder_output out)
 {
     sgm_graph *g = r->graph;
     if (r->config->protocol == &sgm_protocol_sam)
-        return sgm_loss_sam(g, out.low_res, out.iou, r->target, NULL, true, false);
+        return sgm_loss_sam(g, out.low_res, out.iou, r->target, NULL,
+                            (sgm_sam_shares){20, 1, 1, false}, true);
     sgm_node *logits = sgm_slice(g, out.low_res, 1, 0, 1);
     if (r->config->protocol == &sgm_protocol_samus) return sgm_loss_samus(g, logits, r->target);
     if (r->config->protocol == &sgm_protocol_samihs) return sgm_loss_samihs(g, logits, r->target);

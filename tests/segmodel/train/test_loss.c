@@ -130,6 +130,25 @@ static const problem PROBLEMS[] = {
     {SGM_LOSS_PROTOTYPE, 3, {0.5f}, {{2, {3, 6}}, {2, {5, 6}}, {1, {5}}}},
 };
 
+/* An object that is not there: whatever is drawn has an IoU of 0, and so has drawing nothing, so
+ * that the rating says whether there is an object at all. */
+static void check_empty_target(void)
+{
+    static const float value[4] = {0, 0, 1, 0};
+    for (int drawn = 0; drawn < 2; drawn++) {
+        float logits[4] = {-3, -3, -3, drawn ? 3 : -3}, iou[1] = {0.7f}, target[4] = {0};
+        float grad_iou[1] = {0}, loss = NAN;
+        sgm_tensor in[3] = {tensor_of(logits, SGM_SHAPE(1, 1, 2, 2)),
+                            tensor_of(iou, SGM_SHAPE(1, 1)), tensor_of(target, SGM_SHAPE(1, 2, 2))};
+        sgm_tensor grads[3] = {{0}, tensor_of(grad_iou, SGM_SHAPE(1, 1)), {0}};
+        bool add[3] = {false};
+        CHECK_OK(sgm_loss_forward(SGM_LOSS_SAM, value, 3, in, &loss));
+        CHECK_OK(sgm_loss_backward(SGM_LOSS_SAM, value, 3, in, 1, grads, add));
+        CHECK_NEAR(loss, 0.49, 1e-5);
+        CHECK_NEAR(grad_iou[0], 1.4, 1e-5);
+    }
+}
+
 static int differentiable(const problem *p)
 {
     return p->kind == SGM_LOSS_SAM || p->kind == SGM_LOSS_PROTOTYPE ? 2 : 1;
@@ -212,5 +231,6 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < sizeof PROBLEMS / sizeof *PROBLEMS; i++)
         check_problem(&PROBLEMS[i]);
     check_edges();
+    check_empty_target();
     return check_report();
 }

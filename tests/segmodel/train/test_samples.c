@@ -6,9 +6,11 @@
 #include "../check.h"
 #include "models/models.h"
 #include "predict/session/prompt_prior.h"
+#include "predict/session/prompt_tokens.h"
 #include "train/augment.h"
 #include "train/crop.h"
 #include "train/loader.h"
+#include "train/neighbour.h"
 #include "train/synth.h"
 
 enum { SIDE = 64, PIXELS = SIDE * SIDE };
@@ -152,14 +154,14 @@ static void check_prompts(void)
     static float logits[SGM_ROUNDS][PIXELS];
     sgm_sim_scratch scratch = {{bytes[0], bytes[1], bytes[2]}, ints};
     float *masks[SGM_ROUNDS] = {logits[0], logits[1], logits[2], logits[3]};
-    sgm_sim_options options = {0, 0.5, true};
+    sgm_sim_options options = {0, 0.5, true, false};
     for (int i = 0; i < PIXELS; i++)
         mask[i] = abs(i % SIDE - 30) + abs(i / SIDE - 25) < 15;
     int corrections = 0;
     for (uint64_t k = 0; k < 200; k++) {
         sgm_round rounds[SGM_ROUNDS];
         sgm_rng rng = sgm_rng_at(3, k);
-        sgm_simulate(mask, SIDE, &options, &rng, &scratch, rounds, masks);
+        sgm_simulate(mask, NULL, SIDE, &options, &rng, &scratch, rounds, masks);
         const sgm_round *point = &rounds[0], *box = &rounds[1], *fixed = &rounds[3];
         CHECK(point->tokens == 2 && point->labels[0] == SGM_TOKEN_FOREGROUND &&
               point->labels[1] == SGM_TOKEN_PADDING);
@@ -187,6 +189,197 @@ static void check_prompts(void)
     CHECK(corrections > 150); /* guesses without an error need none */
 }
 
+typedef struct walk_sim {
+    uint8_t mask[PIXELS], bytes[3][PIXELS];
+    int32_t ints[PIXELS];
+    float logits[SGM_ROUNDS][PIXELS];
+    sgm_round rounds[SGM_ROUNDS];
+} walk_sim;
+
+static void simulate_walk(walk_sim *w, const uint8_t *neighbour, uint64_t k)
+{
+    sgm_sim_scratch scratch = {{w->bytes[0], w->bytes[1], w->bytes[2]}, w->ints};
+    float *masks[SGM_ROUNDS];
+    sgm_sim_options options = {0, 0.5, true, true};
+    sgm_rng rng = sgm_rng_at(5, k);
+    for (int r = 0; r < SGM_ROUNDS; r++)
+        masks[r] = w->logits[r];
+    sgm_simulate(w->mask, neighbour, SIDE, &options, &rng, &scratch, w->rounds, masks);
+}
+
+static int positive(const float *logits)
+{
+    int count = 0;
+    for (int i = 0; i < PIXELS; i++)
+        count += logits[i] > 0;
+    return count;
+}
+
+/* A loose box is asked in training with the tokens that a session makes of it. */
+static void check_loose_tokens(const sgm_round *round)
+{
+    float coordinates[6];
+    int32_t labels[3];
+    sgm_box box = {
+        (round->coords[0][0] + 1) * SIDE / 2 - 0.5, (round->coords[0][1] + 1) * SIDE / 2 - 0.5,
+        (round->coords[1][0] + 1) * SIDE / 2 - 0.5, (round->coords[1][1] + 1) * SIDE / 2 - 0.5};
+    sgm_prompt prompt = {.box = &box, .loose_box = 1};
+    sgm_model_config config = {.image_size = SIDE};
+    sgm_frame frame = {{SIDE, SIDE}, {SIDE, SIDE}};
+    CHECK(sgm_prompt_token_count(&prompt) == round->tokens);
+    sgm_prompt_tokens(&config, &frame, &prompt, coordinates, labels);
+    for (int t = 0; t < 3; t++) {
+        CHECK(labels[t] == round->labels[t]);
+        for (int c = 0; c < 2 && t < 2; c++) /* a padding token has no place */
+            CHECK_NEAR(coordinates[2 * t + c], round->coords[t][c], 1e-6);
+    }
+}
+
+/* What a walk asks: a mask and nothing else, larger than the truth as often as smaller; a loose box
+ * that holds the object and is told from a tight one; corrections of both polarities. */
+static void check_walk_prompts(void)
+{
+    static walk_sim w;
+    double growth = 0;
+    int draws = 400, foreground = 0, background = 0;
+    for (int i = 0; i < PIXELS; i++)
+        w.mask[i] = abs(i % SIDE - 30) + abs(i / SIDE - 25) < 15;
+    int area = sgm_mask_bounds(w.mask, SIDE, SIDE).area;
+    for (int k = 0; k < draws; k++) {
+        simulate_walk(&w, NULL, (uint64_t)k);
+        CHECK(w.rounds[4].tokens == 0 && w.rounds[5].tokens == 3);
+        growth += log(positive(w.logits[4]) / (double)area) / draws;
+        const sgm_round *loose = &w.rounds[5], *click = &w.rounds[3];
+        CHECK(loose->labels[0] == SGM_TOKEN_BOX_FIRST && loose->labels[1] == SGM_TOKEN_BOX_SECOND &&
+              loose->labels[2] == SGM_TOKEN_PADDING);
+        CHECK(place(loose->coords[0][0]) <= 16 && place(loose->coords[0][1]) <= 11 &&
+              place(loose->coords[1][0]) >= 44 && place(loose->coords[1][1]) >= 39);
+        check_loose_tokens(loose);
+        for (int i = 0; i < PIXELS; i++)
+            if (w.logits[5][i] > 1 || w.logits[5][i] < -8) CHECK(!"a loose box claims too much");
+        for (int t = 0; t < 4; t++) {
+            foreground += click->labels[t] == SGM_TOKEN_FOREGROUND;
+            background += click->labels[t] == SGM_TOKEN_BACKGROUND;
+        }
+    }
+    CHECK(fabs(growth) < 0.03);
+    CHECK(foreground > draws / 2 && background > draws / 2);
+    static uint8_t gone[PIXELS];
+    memcpy(gone, w.mask, sizeof gone);
+    memset(w.mask, 0, sizeof w.mask);
+    simulate_walk(&w, gone, 1); /* the object has ended: only its last mask is asked with */
+    CHECK(positive(w.logits[4]) == area && positive(w.logits[0]) == 0);
+}
+
+static void check_weakening(void)
+{
+    static float logits[PIXELS];
+    for (int i = 0; i < PIXELS; i++)
+        logits[i] = 8;
+    sgm_weaken_logits(logits, SIDE, 20, 30);
+    CHECK(logits[30 * SIDE + 20] == 0 && logits[30 * SIDE + 22] < 4);
+    CHECK(logits[30 * SIDE + 40] == 8 && logits[0] == 8);
+}
+
+enum { SLICES = 7, EMPTY_SLICE = 6 };
+
+/* A ball's slices: the radius of the object grows, then it ends. */
+static int radius_of(int slice)
+{
+    return slice == EMPTY_SLICE ? 0 : 8 + 2 * slice;
+}
+
+static sgm_pack *make_volume(void)
+{
+    static uint8_t image[PIXELS], label[PIXELS];
+    sgm_pack_writer *writer;
+    sgm_pack *pack = NULL;
+    sgm_pack_set set = {"ball", "CT", "", false, false, false};
+    int index;
+    CHECK_OK(sgm_pack_writer_open(PATH, 0, &writer));
+    CHECK_OK(sgm_pack_writer_set(writer, &set, &index));
+    for (int s = 0; s < SLICES; s++) {
+        int r = radius_of(s);
+        for (int i = 0; i < PIXELS; i++) {
+            int x = i % SIDE - 32, y = i / SIDE - 32;
+            label[i] = x * x + y * y < r * r;
+            image[i] = (uint8_t)(label[i] ? 200 : 30);
+        }
+        sgm_pack_item item = {"slice", 0, SGM_SPLIT_TRAIN, SIDE, SIDE, 1, 1, image, label, 1, s};
+        CHECK_OK(sgm_pack_writer_item(writer, &item));
+    }
+    CHECK_OK(sgm_pack_writer_finish(writer));
+    CHECK_OK(sgm_pack_open(PATH, &pack));
+    return pack;
+}
+
+/* Pairs of slices: the truth is the asked slice's own, objects grow as often as they shrink, and
+ * beyond the last one there is nothing. */
+static void check_neighbours(void)
+{
+    sgm_pack *pack = make_volume();
+    sgm_target_list list = {0};
+    int grows = 0, shrinks = 0, ended = 0;
+    for (int s = 0; s < SLICES; s++)
+        CHECK_OK(sgm_targets_find(pack, s, 8, &list));
+    CHECK(list.count == SLICES - 1);
+    for (uint64_t k = 0; k < 600; k++) {
+        sgm_neighbour_pair pair;
+        bool found;
+        sgm_rng rng = sgm_rng_at(8, k);
+        CHECK_OK(sgm_neighbour_draw(pack, &list.objects[k % list.count], &rng, &pair, &found));
+        if (!found) continue;
+        int area = sgm_mask_bounds(pair.mask, SIDE, SIDE).area;
+        int beside = sgm_mask_bounds(pair.neighbour, SIDE, SIDE).area, truth = 0;
+        for (int i = 0; i < PIXELS; i++)
+            truth += sgm_pack_label(sgm_pack_item_at(pack, pair.item), i % SIDE, i / SIDE) != 0;
+        CHECK(area == truth && pair.ended == (area == 0) && beside > 0);
+        CHECK(!pair.ended || pair.item == EMPTY_SLICE);
+        ended += pair.ended;
+        grows += area > beside;
+        shrinks += area < beside && area;
+        sgm_neighbour_clear(&pair);
+    }
+    CHECK(ended > 20 && ended < 150);
+    CHECK(abs(grows - shrinks) < 60 && grows > 100);
+    sgm_target_list_clear(&list);
+    sgm_pack_close(pack);
+}
+
+/* A sample of an object that has ended: nothing to draw, and no other round counts. */
+static void check_ended_sample(void)
+{
+    sgm_pack *pack = make_volume();
+    sgm_sampler_options options = {.seed = 4,
+                                   .size = SIDE,
+                                   .target_side = SIDE / 2,
+                                   .tight_share = 1,
+                                   .sim = {0, 0.5, true, true}};
+    sgm_sampler *sampler;
+    sgm_sampler_scratch scratch;
+    sgm_batch batch;
+    int ended = 0, cells = PIXELS / 4;
+    CHECK_OK(sgm_sampler_create(pack, &options, &sampler));
+    CHECK_OK(sgm_sampler_scratch_create(&options, &scratch));
+    CHECK_OK(sgm_batch_create(&options, 1, &batch));
+    for (uint64_t k = 0; k < 100; k++) {
+        float drawn = 0, asked = 0;
+        CHECK_OK(sgm_sampler_draw(sampler, k, 0, &scratch, &batch));
+        for (int i = 0; i < cells; i++) {
+            drawn += batch.target[i];
+            asked += batch.masks[2][i] > 0;
+        }
+        CHECK(batch.paired[0] == 1 && asked > 0);
+        CHECK((drawn > 0) == (batch.weight[0] == 1));
+        ended += batch.weight[0] == 0;
+    }
+    CHECK(ended > 3 && ended < 40);
+    sgm_batch_clear(&batch);
+    sgm_sampler_scratch_clear(&scratch);
+    sgm_sampler_destroy(sampler);
+    sgm_pack_close(pack);
+}
+
 static void check_prior(void)
 {
     static float logits[PIXELS];
@@ -204,7 +397,7 @@ static void check_synthetic(void)
     static uint8_t mask_a[PIXELS], mask_b[PIXELS];
     int styles[SGM_SYNTH_STYLE_COUNT] = {0};
     for (uint64_t k = 0; k < 120; k++) {
-        styles[sgm_synth(9, k, SIDE, a, mask_a, scratch)]++;
+        styles[sgm_synth(9, k, SIDE, false, a, mask_a, scratch)]++;
         sgm_mask_box box = sgm_mask_bounds(mask_a, SIDE, SIDE);
         CHECK(box.area >= PIXELS / 400);
         for (int i = 0; i < 3 * PIXELS; i++)
@@ -212,11 +405,13 @@ static void check_synthetic(void)
     }
     for (int s = 0; s < SGM_SYNTH_STYLE_COUNT; s++)
         CHECK(styles[s] > 5);
-    sgm_synth(9, 17, SIDE, a, mask_a, scratch);
-    sgm_synth(9, 18, SIDE, b, mask_b, scratch);
+    sgm_synth(9, 17, SIDE, false, a, mask_a, scratch);
+    sgm_synth(9, 18, SIDE, false, b, mask_b, scratch);
     CHECK(memcmp(a, b, sizeof a) != 0);
-    sgm_synth(9, 17, SIDE, b, mask_b, scratch);
+    sgm_synth(9, 17, SIDE, false, b, mask_b, scratch);
     CHECK(memcmp(a, b, sizeof a) == 0 && memcmp(mask_a, mask_b, sizeof mask_a) == 0);
+    sgm_synth(9, 17, SIDE, true, b, mask_b, scratch); /* the object is gone, its place is told */
+    CHECK(memcmp(a, b, sizeof a) != 0 && memcmp(mask_a, mask_b, sizeof mask_a) == 0);
 }
 
 /* Normalised images span [0, 1]; a constant one does not explode. */
@@ -244,7 +439,7 @@ static const sgm_sampler_options OPTIONS = {.seed = 4,
                                             .synthetic_share = 0.3,
                                             .tight_share = 0.5,
                                             .augmentation = 1,
-                                            .sim = {0.05, 0.5, true}};
+                                            .sim = {0.05, 0.5, true, false}};
 
 /* The same batches in the same order, from one thread or three. */
 static void check_loader(void)
@@ -297,6 +492,10 @@ int main(void)
     check_crop();
     check_distance();
     check_prompts();
+    check_walk_prompts();
+    check_weakening();
+    check_neighbours();
+    check_ended_sample();
     check_prior();
     check_synthetic();
     check_augmentation();

@@ -21,6 +21,13 @@
     "dims=16,24,32,32 "                                                                            \
     "depths=1,1,1,1 heads=1,1,1,1 windows=8,8,8,8 merge_strides=2,1,1 expand=2 mlp_ratio=2\n"
 
+/* The same with a third layer in the decoder. */
+#define DEEPER_NETWORK                                                                             \
+    "architecture = tiny_vit protocol=sam norm=layer image=32 decoder_dim=32 decoder_heads=4 "     \
+    "decoder_depth=3 decoder_mlp=64 mask_tokens=4 stem_kernel=3 stem_strides=2,1 "                 \
+    "dims=16,24,32,32 "                                                                            \
+    "depths=1,1,1,1 heads=1,1,1,1 windows=8,8,8,8 merge_strides=2,1,1 expand=2 mlp_ratio=2\n"
+
 enum { RUN_LOSSES = 10, SIDE = 64, PIXELS = SIDE * SIDE };
 
 typedef struct run {
@@ -32,6 +39,7 @@ typedef struct run {
     double loss[RUN_LOSSES]; /* as reported */
     int losses;
     double first_left; /* seconds, of the first report */
+    char first_event[640];
     sgm_train_result result;
 } run;
 
@@ -45,6 +53,8 @@ static inline void run_note(void *user, const sgm_train_report *report)
 {
     run *r = user;
     r->step = report->step;
+    if (report->event && !r->first_event[0])
+        snprintf(r->first_event, sizeof r->first_event, "%s", report->event);
     if (!report->event && !r->losses) r->first_left = report->seconds_left;
     if (!report->event && r->losses < RUN_LOSSES) r->loss[r->losses++] = report->loss;
 }
@@ -82,7 +92,7 @@ static inline void make_pack(const char *path, int images, bool others)
     CHECK_OK(sgm_pack_writer_open(path, 0, &writer));
     CHECK_OK(sgm_pack_writer_set(writer, &set, &index));
     for (int k = 0; k < 2 * images; k++) {
-        sgm_synth(11, (uint64_t)(others ? k : k % images), SIDE, image, mask, scratch);
+        sgm_synth(11, (uint64_t)(others ? k : k % images), SIDE, false, image, mask, scratch);
         for (int i = 0; i < 3 * PIXELS; i++)
             pixels[i] = (uint8_t)image[i];
         sgm_pack_item item = {"item", 0,      k < images ? SGM_SPLIT_TRAIN : SGM_SPLIT_VALIDATION,
