@@ -2,17 +2,28 @@
 
 #include <string.h>
 
-/* Glob with '*' only; `pattern` ends at `end`. */
+/* Glob with '*' only; `pattern` ends at `end`. Only the last '*' ever takes more: time is at most
+ * that of pattern times name. */
 static bool matches(const char *pattern, const char *end, const char *name)
 {
-    if (pattern == end) return !*name;
-    if (*pattern == '*') {
-        for (;; name++) {
-            if (matches(pattern + 1, end, name)) return true;
-            if (!*name) return false;
+    const char *star = NULL, *taken = NULL;
+    while (*name) {
+        if (pattern < end && *pattern == '*') {
+            star = ++pattern;
+            taken = name;
+        } else if (pattern < end && *pattern == *name) {
+            pattern++;
+            name++;
+        } else if (star) {
+            pattern = star;
+            name = ++taken;
+        } else {
+            return false;
         }
     }
-    return *pattern == *name && matches(pattern + 1, end, name + 1);
+    while (pattern < end && *pattern == '*')
+        pattern++;
+    return pattern == end;
 }
 
 bool sgm_name_matches(const char *patterns, const char *name)

@@ -65,6 +65,7 @@ static const field FIELDS[] = {
      SGM_LARGEST_MASK_THRESHOLD, NULL},
     {"interaction", REAL, AT(interaction), 0, 1, NULL},
     {"prior", FLAG, AT(sampler.sim.prior), 0, 1, NULL},
+    {"walks", FLAG, AT(sampler.sim.walks), 0, 1, NULL},
     {"validate_every", INTEGER64, AT(validate_every), 0, 1e9, NULL},
     {"report_every", INTEGER64, AT(report_every), 1, 1e9, NULL},
     {"save_every", INTEGER64, AT(save_every), 0, 1e9, NULL},
@@ -190,7 +191,7 @@ static void set_defaults(const char *path, sgm_train_config *c)
     c->sampler.synthetic_share = 0.2;
     c->sampler.tight_share = 0.5;
     c->sampler.augmentation = 1;
-    c->sampler.sim = (sgm_sim_options){0.04, 0.6, true};
+    c->sampler.sim = (sgm_sim_options){0.04, 0.6, true, false};
     c->interaction = 0.25;
     c->report_every = 20;
     c->validate_every = 500;

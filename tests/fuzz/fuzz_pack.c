@@ -1,6 +1,6 @@
-/* Any bytes as a training pack; whatever opens is read to the last pixel, and its objects looked
- * for when it is small. */
-#include "train/objects.h"
+/* Any bytes as a training pack; whatever opens is read to the last pixel, and its objects and what
+ * continues them on neighbouring slices looked for when it is small. */
+#include "train/neighbour.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -16,6 +16,14 @@ static unsigned touch(const sgm_pack_item *item)
     return sum;
 }
 
+static void follow(const sgm_pack *pack, const sgm_target *object)
+{
+    sgm_neighbour_pair pair;
+    bool found;
+    sgm_rng rng = sgm_rng_at(1, (uint64_t)object->area);
+    if (sgm_neighbour_draw(pack, object, &rng, &pair, &found) == SGM_OK) sgm_neighbour_clear(&pair);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     sgm_pack *pack;
@@ -27,6 +35,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         sum += touch(item);
         if (i < 8 && item->width * item->height < 4096) sgm_targets_find(pack, i, 4, &list);
     }
+    for (size_t i = 0; i < list.count && i < 16; i++)
+        follow(pack, &list.objects[i]);
     sgm_target_list_clear(&list);
     sgm_pack_close(pack);
     return 0;

@@ -15,12 +15,14 @@ static sgm_status parse(const char *text, sgm_train_config *config)
 static void check_values(void)
 {
     static sgm_train_config c;
-    CHECK_OK(parse(NETWORK "  rate =  2.5e-3 # how fast\r\n\n# all\nbatch=3\noptimizer = adam\n"
-                           "schedule = step\nprior = 0\nfreeze = image_encoder.*, *.bias\n"
-                           "weight.dsb2018 = 0.5\nseed = 9007199254\n",
+    CHECK_OK(parse(NETWORK
+                   "  rate =  2.5e-3 # how fast\r\n\n# all\nbatch=3\noptimizer = adam\n"
+                   "schedule = step\nprior = 0\nwalks = 1\nfreeze = image_encoder.*, *.bias\n"
+                   "weight.dsb2018 = 0.5\nseed = 9007199254\n",
                    &c));
     CHECK(c.schedule.rate == 2.5e-3 && c.batch == 3 && c.optim.kind == SGM_OPTIMIZER_ADAM);
-    CHECK(c.schedule.kind == SGM_SCHEDULE_STEP && !c.sampler.sim.prior && c.seed == 9007199254);
+    CHECK(c.schedule.kind == SGM_SCHEDULE_STEP && !c.sampler.sim.prior && c.sampler.sim.walks &&
+          c.seed == 9007199254);
     CHECK(c.weight_count == 1 && !strcmp(c.weights[0].set, "dsb2018"));
     CHECK(c.model.image_size == 256 && c.accumulate == 1);
 }
@@ -60,6 +62,11 @@ static void check_patterns(void)
     CHECK(sgm_name_matches("a, *.bias", "mask_decoder.x.bias"));
     CHECK(sgm_name_matches("*a*b*", "xxaxxbxx") && !sgm_name_matches("*a*b", "xxaxxbxx"));
     CHECK(!sgm_name_matches("", "x") && !sgm_name_matches(" , ", "x"));
+    char stars[201]; /* found by fuzzing: this took for ever */
+    memset(stars, '*', 199);
+    memcpy(stars + 199, "b", 2);
+    CHECK(!sgm_name_matches(stars, "image_encoder.layers.0.blocks.0.attn.qkv.weight"));
+    CHECK(sgm_name_matches(stars, "image_encoder.layers.0.blocks.0.attn.qkv.b"));
 }
 
 static void check_shipped(const char *folder)
