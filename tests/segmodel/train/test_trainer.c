@@ -148,7 +148,7 @@ static void check_overfit(void)
 {
     run r = cpu_run("overfit.cfg", "run_overfit");
     write_config("overfit.cfg",
-                 NETWORK "steps = 1200\nbatch = 8\naugmentation = 0\nsynthetic = 0\ntight = 1\n"
+                 NETWORK "steps = 1500\nbatch = 6\naugmentation = 0\nsynthetic = 0\ntight = 1\n"
                          "box_noise = 0\nrate = 3e-3\nwarmup = 30\nvalidate_every = 0\n"
                          "save_every = 0\nvalidate_objects = 64\ninteraction = 0\n"
                          "report_every = 50\nema = 0.98\nweight_decay = 0\n");
