@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/names.h"
 #include "train/train_config.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
