@@ -9,7 +9,24 @@
  * the same anatomy gives the same masks however it was stored. Pixels are made square by
  * interpolating the coarser in-plane axis to the finer spacing; masks are mapped back to voxels.
  *
- * From prompts to 3D, for each object:
+ * From prompts to 3D, for each object, with a model that is asked by masks (the bundled one, and
+ * what is trained here on crops):
+ *  - The first foreground seed's slice is decoded from it. From there a mask walks outward slice by
+ *    slice: the neighbour's mask, and nothing else, says what is meant on the next slice.
+ *  - Without a ROI a walk ends where nothing is found, where the network does not believe in its
+ *    answer, where the mask grows too fast or looks like its neighbour's surroundings
+ *    (predict/volume/stop.h), and at max_slices.
+ *  - A ROI bounds the object and says its extent: its cross-section on its middle slice is asked as
+ *    a box that the object lies somewhere in, the mask walks from there both ways, and the walk
+ *    ends at the ROI or where nothing is found.
+ *  - An initial mask stays as it is, voxel by voxel. Without seeds it walks on over slices that it
+ *    leaves empty, and meets itself in the middle of gaps.
+ *  - All further seeds (beside a ROI or an initial mask: all) are clicks, taken in their order. One
+ *    that the mask agrees with changes nothing. One on a slice without a mask begins a walk over
+ *    slices without one. Any other changes the region that it lies in, on its slice, and then on
+ * the neighbours as far as they are wrong in the same place. All else stays as it is. On a picture
+ * of one slice all points are asked together. A model that is asked by boxes (all others; and for
+ * objects with a ROI those that have not learnt what a loose box is, see sgm_prompt.loose_box):
  *  - Prompted slices are decoded from what lies on them: seeds (in the slice nearest to them), the
  *    bounding box of the ROIs' cross-section (rotated ROIs too, several are united), the initial
  *    mask. ROIs without foreground seed or mask prompt every slice they cross; beside seeds or a
@@ -20,6 +37,7 @@
  *  - A walk stops at an empty mask, at a drop of the predicted quality, at a jump of the area, when
  *    the mask leaves its neighbour's place or looks more like its neighbour's surroundings than
  *    like its neighbour (predict/volume/stop.h), at max_slices and at the end of the ROI.
+ * Both:
  *  - Between two prompted slices, each slice is taken from the nearer one; the one in the middle is
  *    decoded from the mean of both neighbours. If one walk stops early, the other one goes on.
  *  - Nothing is marked outside the bounding box of the ROIs' cross-section, if there is a ROI. */
@@ -104,7 +122,8 @@ typedef struct sgm_object {
 
 typedef enum sgm_axis {
     SGM_AXIS_AUTO,  /* an axis of one voxel; else one at least 10 % coarser than the others; else
-                       the one along which the prompts lie on clearly fewer slices, else axial */
+                       the one along which all points lie in slices' planes, as clicks in a viewer
+                       do (and flat boxes within a slice), if it is the only one; else axial */
     SGM_AXIS_AXIAL, /* the index axis nearest to it; the three anatomical ones never coincide */
     SGM_AXIS_CORONAL,
     SGM_AXIS_SAGITTAL,

@@ -3,6 +3,9 @@
 #include <math.h>
 #include <string.h>
 
+/* Standard deviation of a click's reach, as a share of the low-res grid's side. */
+static const double faded_share = 0.06;
+
 /* Low-res pixels per picture pixel. The picture's pixel x of a view lies at
  * (x - view.x + 0.5) * scale - 0.5 in the low-res grid. */
 static void low_res_scale(const sgm_predictor *predictor, sgm_view view, double *sx, double *sy)
@@ -99,6 +102,20 @@ void sgm_logits_from_mask(const sgm_predictor *predictor, const uint8_t *mask, i
             *result++ = (float)(2 * share - 1) * SGM_SURE_LOGIT;
         }
     }
+}
+
+void sgm_logits_weaken(const sgm_predictor *predictor, float *logits, sgm_view view, double x,
+                       double y)
+{
+    int rows = predictor->low_res_shape[0], columns = predictor->low_res_shape[1];
+    double sx, sy, reach = faded_share * (rows > columns ? rows : columns);
+    low_res_scale(predictor, view, &sx, &sy);
+    double column = (x - view.x + 0.5) * sx - 0.5, row = (y - view.y + 0.5) * sy - 0.5;
+    for (int r = 0; r < rows; r++)
+        for (int c = 0; c < columns; c++) {
+            double d = hypot(r - row, c - column) / reach;
+            *logits++ *= (float)(1 - exp(-0.5 * d * d));
+        }
 }
 
 void sgm_logits_pack(const float *logits, size_t count, int8_t *packed)

@@ -19,6 +19,11 @@ void sgm_logits_move(const sgm_predictor *predictor, const float *source, sgm_vi
 void sgm_logits_from_mask(const sgm_predictor *predictor, const uint8_t *mask, int width,
                           int height, sgm_view view, float *result);
 
+/* Fades the logits around a pixel of the picture, to 0 at the pixel itself: where a click says that
+ * they are wrong. As training does it (train/prompt_sim.h). */
+void sgm_logits_weaken(const sgm_predictor *predictor, float *logits, sgm_view view, double x,
+                       double y);
+
 /* Logits in a byte, steps of 0.25 clamped to +-31.75: what travels from slice to slice. */
 void sgm_logits_pack(const float *logits, size_t count, int8_t *packed);
 void sgm_logits_unpack(const int8_t *packed, size_t count, float *logits);

@@ -152,6 +152,7 @@ static sgm_status look_in(sgm_looker *looker, const sgm_question *question, sgm_
     if (question->box) {
         box = move_box(question->box, view, question->image);
         prompt.box = &box;
+        prompt.loose_box = question->loose_box;
     }
     if (question->logits) {
         sgm_logits_move(predictor, question->logits, question->logits_view, looker->moved, view);

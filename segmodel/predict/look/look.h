@@ -12,6 +12,7 @@ typedef struct sgm_question {
     const sgm_point *points;
     size_t point_count;
     const sgm_box *box;
+    int loose_box;       /* as in sgm_prompt */
     const float *logits; /* low-res logits of `logits_view`, or NULL */
     sgm_view logits_view;
     const sgm_box *extent; /* of an earlier mask of the object, to choose a view by; may be NULL */

@@ -107,6 +107,14 @@ int sgm_model_wants_zoom(const sgm_model *model)
     return config->image_size <= LARGEST_ZOOMED_INPUT && config->protocol->crops;
 }
 
+/* The row's word; networks that were trained here on crops have the row of SAM, but have learnt
+ * what a neighbour's mask means. */
+static int walks_by_mask(const sgm_model *model)
+{
+    const sgm_walk *walk = &sgm_model_get_config(model)->protocol->walk;
+    return sgm_model_wants_zoom(model) || (walk->logits && !walk->box && !walk->points);
+}
+
 sgm_status sgm_session_predictor_init(sgm_session_predictor *binding, sgm_model *model)
 {
     sgm_model_info info;
@@ -117,6 +125,8 @@ sgm_status sgm_session_predictor_init(sgm_session_predictor *binding, sgm_model 
         .self = binding,
         .image_size = info.image_size,
         .low_res_shape = {info.low_res_shape[0], info.low_res_shape[1]},
+        .walks_by_mask = walks_by_mask(model),
+        .knows_loose = sgm_session_knows_loose(binding->session),
         .stretches = sgm_model_get_config(model)->protocol->stretch,
         .embedding_count = info.embedding_count,
         /* an odd multiplier spreads the precision over the key */

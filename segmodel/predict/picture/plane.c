@@ -13,9 +13,9 @@ enum { MAX_SIDE = 32768, MAX_ENLARGED_SIDE = 4096 };
 /* An axis counts as the coarsest when it is this much coarser than both others: less is rounding,
  * or a reconstruction that is isotropic for all purposes. */
 static const double coarser = 1.1;
-/* An axis other than the axial one is suggested when the prompts lie on this share of the slices
- * they need there, or fewer. */
-static const double clearly_fewer = 0.7;
+/* A point so near to a slice's plane, in slices, was set on that slice: by a click in a viewer, up
+ * to the rounding of a file. */
+static const double on_slice = 0.02;
 /* In-plane spacings that differ by less need no resampling. */
 static const double square_enough = 1.01;
 
@@ -102,61 +102,46 @@ static int axis_of(const int anatomy[3], int direction)
 
 /* ------------------------------------------------------------------------------------- axis */
 
-static int compare_slices(const void *a, const void *b)
+static int is_whole(double index)
 {
-    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-    return (x > y) - (x < y);
+    return fabs(index - floor(index + 0.5)) <= on_slice;
 }
 
-/* Slices along `axis` that the foreground seeds lie on. `room` holds seed_count numbers. */
-static int64_t seed_slices(const sgm_object *object, int axis, int64_t *room)
+/* Whether all points lie in the planes of slices along `axis`, and all boxes that lie within one
+ * slice along some axis within one along this. */
+static int lies_on_slices(const sgm_volume *volume, const sgm_object *objects, size_t count,
+                          int axis)
 {
-    size_t count = 0;
-    int64_t distinct = 0;
-    for (size_t i = 0; i < object->seed_count; i++)
-        if (object->seeds[i].label != SGM_BACKGROUND)
-            room[count++] = (int64_t)sgm_nearest(object->seeds[i].index[axis]);
-    qsort(room, count, sizeof *room, compare_slices);
-    for (size_t i = 0; i < count; i++)
-        distinct += i == 0 || room[i] != room[i - 1];
-    return distinct;
-}
-
-static int64_t prompted_slices(const sgm_volume *volume, const sgm_object *objects, size_t count,
-                               int axis, int64_t *room)
-{
-    int64_t total = 0;
+    size_t found = 0;
     for (size_t i = 0; i < count; i++) {
-        total += seed_slices(&objects[i], axis, room);
+        for (size_t s = 0; s < objects[i].seed_count; s++, found++)
+            if (!is_whole(objects[i].seeds[s].index[axis])) return 0;
         for (size_t r = 0; r < objects[i].roi_count; r++) {
-            int64_t first, last;
-            sgm_roi_slices(&objects[i].rois[r], axis, volume->size[axis], &first, &last);
-            if (last >= first) total += last - first + 1;
+            int64_t first, last, flat[3];
+            for (int a = 0; a < 3; a++) {
+                sgm_roi_slices(&objects[i].rois[r], a, volume->size[a], &first, &last);
+                flat[a] = first == last;
+            }
+            if (!flat[0] && !flat[1] && !flat[2]) continue;
+            if (!flat[axis]) return 0;
+            found++;
         }
     }
-    return total;
+    return found > 0;
 }
 
-/* The axis along which the prompts lie on clearly fewer slices than on axial ones. */
-static sgm_status suggested_axis(const sgm_volume *volume, const sgm_object *objects, size_t count,
-                                 int axial, int *axis)
+/* The one axis along which the prompts lie on slices; the axial one when there are none or
+ * several. */
+static int clicked_axis(const sgm_volume *volume, const sgm_object *objects, size_t count,
+                        int axial)
 {
-    size_t most = 1;
-    for (size_t i = 0; i < count; i++)
-        if (objects[i].seed_count > most) most = objects[i].seed_count;
-    int64_t *room = calloc(most, sizeof *room);
-    if (!room) return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for %zu seeds", most);
-    int64_t fewest = prompted_slices(volume, objects, count, axial, room);
-    double limit = clearly_fewer * (double)fewest;
-    *axis = axial;
-    for (int a = 0; a < 3; a++) {
-        int64_t slices = prompted_slices(volume, objects, count, a, room);
-        if ((double)slices > limit || slices >= fewest) continue;
-        fewest = slices;
-        *axis = a;
+    int found = -1;
+    for (int axis = 0; axis < 3; axis++) {
+        if (!lies_on_slices(volume, objects, count, axis)) continue;
+        if (found >= 0) return axial;
+        found = axis;
     }
-    free(room);
-    return SGM_OK;
+    return found < 0 ? axial : found;
 }
 
 /* -1: none */
@@ -198,7 +183,8 @@ static sgm_status choose_axis(const sgm_volume *volume, sgm_axis wish, const sgm
         *axis = single_voxel_axis(volume);
         if (*axis < 0) *axis = coarsest_axis(volume);
         if (*axis >= 0) return SGM_OK;
-        return suggested_axis(volume, objects, count, axis_of(anatomy, SUPERIOR), axis);
+        *axis = clicked_axis(volume, objects, count, axis_of(anatomy, SUPERIOR));
+        return SGM_OK;
     }
     return sgm_fail(SGM_INVALID_ARGUMENT, "unknown slice axis %d", (int)wish);
 }
@@ -214,6 +200,7 @@ static void orient(const sgm_volume *volume, const int anatomy[3], sgm_plane *pl
     double right = volume->matrix[anatomy[plane->u]][plane->u];
     double down = volume->matrix[anatomy[plane->v]][plane->v];
     plane->flip_u = right < 0;
+    plane->flip_slices = volume->matrix[normal][plane->axis] < 0;
     plane->flip_v = normal == SUPERIOR ? down < 0 : down > 0;
     plane->slices = volume->size[plane->axis];
     plane->columns = volume->size[plane->u];
@@ -269,9 +256,19 @@ void sgm_plane_project(const sgm_plane *plane, const double index[3], double *x,
 
 int64_t sgm_plane_slice_of(const sgm_plane *plane, double index)
 {
-    double nearest = sgm_nearest(index);
+    double nearest = plane->flip_slices ? -sgm_nearest(-index) : sgm_nearest(index);
     if (!(nearest > 0)) return 0;
     return nearest < (double)plane->slices ? (int64_t)nearest : plane->slices - 1;
+}
+
+int64_t sgm_plane_middle(const sgm_plane *plane, int64_t first, int64_t last)
+{
+    return (first + last + plane->flip_slices) / 2;
+}
+
+int64_t sgm_plane_onward(const sgm_plane *plane, int64_t slice, int64_t steps)
+{
+    return plane->flip_slices ? slice - steps : slice + steps;
 }
 
 int64_t sgm_plane_offset(const sgm_plane *plane, const int64_t size[3], int64_t slice, int64_t u,

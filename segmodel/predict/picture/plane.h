@@ -10,6 +10,7 @@
 typedef struct sgm_plane {
     int axis, u, v;     /* index axes: across slices, along x, along y */
     int flip_u, flip_v; /* 1: the picture runs against the index */
+    int flip_slices;    /* 1: the patient's left, posterior or superior lies at lower indices */
     int64_t slices;     /* voxels along axis, u, v */
     int64_t columns, rows;
     int width, height;       /* of the picture, square pixels */
@@ -24,8 +25,14 @@ sgm_status sgm_plane_choose(const sgm_volume *volume, sgm_axis axis, const sgm_o
 /* Picture coordinates of a continuous voxel index. */
 void sgm_plane_project(const sgm_plane *plane, const double index[3], double *x, double *y);
 
-/* The slice that holds a continuous index along the plane's axis, clamped to the volume. */
+/* The slice that holds a continuous index along the plane's axis, clamped to the volume; of two
+ * equally near ones the one farther left, posterior or superior, however the axis is stored. */
 int64_t sgm_plane_slice_of(const sgm_plane *plane, double index);
+
+/* The slice in the middle of first..last; of two the one less far left, posterior or superior. */
+int64_t sgm_plane_middle(const sgm_plane *plane, int64_t first, int64_t last);
+/* `steps` slices towards the patient's left, posterior or superior; may leave the volume. */
+int64_t sgm_plane_onward(const sgm_plane *plane, int64_t slice, int64_t steps);
 
 /* Where a voxel of a slice lies in the volume, in voxels. */
 int64_t sgm_plane_offset(const sgm_plane *plane, const int64_t size[3], int64_t slice, int64_t u,

@@ -282,6 +282,11 @@ sgm_status sgm_session_input_hash(sgm_session *session, const sgm_image *image, 
 
 /* ------------------------------------------------------------------------------------ decoding */
 
+int sgm_session_knows_loose(const sgm_session *session)
+{
+    return session->knows_loose;
+}
+
 /* A box is tight for models that know no other. */
 static sgm_prompt meant(const sgm_session *session, const sgm_prompt *prompt)
 {

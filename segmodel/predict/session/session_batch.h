@@ -30,4 +30,7 @@ sgm_status sgm_session_embedding_write(sgm_session *session, void *embedding, co
 sgm_status sgm_session_keep(sgm_session *session, void *embedding);
 sgm_status sgm_session_select(sgm_session *session, const void *embedding, int width, int height);
 
+/* Whether the model tells boxes that only bound their object from tight ones. */
+int sgm_session_knows_loose(const sgm_session *session);
+
 #endif

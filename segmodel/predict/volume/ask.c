@@ -31,7 +31,10 @@ void sgm_step_prompted(const sgm_stack *stack, const sgm_subject *subject, int64
                        .own = {.points = points}};
     sgm_slice_prompt_of(&stack->plane, subject->object, slice, &step->own);
     step->rois_are_deep = step->own.has_roi && subject->roi_last > subject->roi_first;
+    step->has_rois = subject->object->roi_count > 0;
+    step->by_mask = subject->by_mask;
     if (subject->initial) step->initial = sgm_initial_on(subject->initial, slice);
+    if (step->initial && subject->keeps_initial) step->kind = SGM_STEP_KEPT;
 }
 
 static sgm_status compute(sgm_desk *desk, sgm_stack *stack, const sgm_step *step,
@@ -46,17 +49,32 @@ static sgm_status compute(sgm_desk *desk, sgm_stack *stack, const sgm_step *step
         return sgm_answer_alone(desk, stack, step, answer);
     case SGM_STEP_MEETING:
         return sgm_answer_meeting(desk, stack, step, answer);
+    case SGM_STEP_KEPT:
+        return sgm_answer_kept(desk, stack, step, answer);
+    case SGM_STEP_CLICKED:
+        return sgm_answer_clicked(desk, stack, step, answer);
+    case SGM_STEP_FOLLOWED:
+        return sgm_answer_followed(desk, stack, step, answer);
     }
     return sgm_fail(SGM_INTERNAL, "no step of kind %d", (int)step->kind);
+}
+
+/* The n-th answer whose logits a step is asked with; NULL: none. */
+static const sgm_answer *asked_with(const sgm_step *step, int n)
+{
+    return n == 0 || step->kind == SGM_STEP_MEETING ? step->from[n] : NULL;
 }
 
 /* Walks back from an answer without logits to the last one that can be computed again. */
 static const sgm_answer *first_without(const sgm_answer *answer, sgm_step *step)
 {
     for (;;) {
+        const sgm_answer *lost = NULL;
         sgm_answers_step(answer, step);
-        if (!step->from[0] || step->from[0]->logits) return answer;
-        answer = step->from[0];
+        for (int n = 0; n < 2 && !lost; n++)
+            if (asked_with(step, n) && !asked_with(step, n)->logits) lost = asked_with(step, n);
+        if (!lost) return answer;
+        answer = lost;
     }
 }
 
@@ -84,7 +102,7 @@ static sgm_status compute_new(sgm_desk *desk, sgm_stack *stack, const sgm_step *
 {
     sgm_answer answer;
     for (int i = 0; i < 2; i++)
-        if (step->from[i]) SGM_TRY(restore_logits(desk, stack, step->from[i]));
+        if (asked_with(step, i)) SGM_TRY(restore_logits(desk, stack, asked_with(step, i)));
     sgm_status status = compute(desk, stack, step, &answer);
     if (status == SGM_OK) return sgm_answers_add(&desk->answers, step, &answer, out);
     sgm_packed_mask_clear(&answer.mask);

@@ -50,10 +50,28 @@ static void ask_with_mask(sgm_desk *desk, sgm_stack *stack, const sgm_packed_mas
  */
 static void ask_with_roi(const sgm_desk *desk, const sgm_step *step, sgm_question *question)
 {
-    if (desk->looker.zoom && step->own.foreground_count && step->rois_are_deep)
+    question->loose_box = step->by_mask && step->rois_are_deep;
+    if (!step->by_mask && desk->looker.zoom && step->own.foreground_count && step->rois_are_deep)
         question->extent = &step->own.roi;
     else
         question->box = &step->own.roi;
+}
+
+sgm_status sgm_answer_kept(sgm_desk *desk, sgm_stack *stack, const sgm_step *step,
+                           sgm_answer *answer)
+{
+    int width = stack->plane.width, height = stack->plane.height;
+    sgm_look look = {.mask = stack->neighbour, .width = width, .height = height};
+    sgm_stack_unpack(stack, step->initial, look.mask);
+    look.area = sgm_mask_measure(look.mask, width, height, &look.extent);
+    look.view = desk->looker.zoom && look.area ? sgm_view_around(&look.extent, width, height)
+                                               : sgm_view_whole(width, height);
+    look.low_res = desk->logits;
+    look.raw.predicted_iou = 1;
+    sgm_logits_from_mask(desk->predictor, look.mask, width, height, look.view, look.low_res);
+    SGM_TRY(sgm_answer_take(desk, stack, &look, answer));
+    sgm_packed_mask_clear(&answer->mask); /* the picture may be coarser than the voxels */
+    return sgm_packed_mask_copy(step->initial, &answer->mask);
 }
 
 sgm_status sgm_answer_prompted(sgm_desk *desk, sgm_stack *stack, const sgm_step *step,

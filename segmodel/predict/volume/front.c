@@ -74,11 +74,16 @@ static void go_on(sgm_run *run, sgm_front *front, const sgm_answer *answer, int6
 
 /* ------------------------------------------------------------------------------------- taking */
 
-/* Takes over the hold on the answer. */
-static sgm_status take(sgm_run *run, size_t subject, int64_t slice, const sgm_answer *answer,
-                       int prompted)
+sgm_status sgm_subject_take(sgm_run *run, size_t subject, int64_t slice, const sgm_answer *answer,
+                            int prompted)
 {
     sgm_subject *s = &run->subjects[subject];
+    for (size_t i = 0; i < s->taken_count; i++) {
+        if (s->taken[i].slice != slice) continue;
+        sgm_answers_release(&run->desk->answers, s->taken[i].answer);
+        s->taken[i] = (sgm_taken){slice, answer, prompted || s->taken[i].prompted};
+        return SGM_OK;
+    }
     if (s->taken_count == s->taken_room) {
         size_t room = s->taken_room ? 2 * s->taken_room : 16;
         sgm_taken *grown = realloc(s->taken, room * sizeof *grown);
@@ -112,7 +117,7 @@ sgm_status sgm_run_task(sgm_run *run, sgm_task *task)
     sgm_step_prompted(run->stack, &run->subjects[task->subject], task->slice, run->desk->points,
                       &step);
     SGM_TRY(sgm_desk_ask(run->desk, run->stack, &step, &answer));
-    SGM_TRY(take(run, task->subject, task->slice, answer, 1));
+    SGM_TRY(sgm_subject_take(run, task->subject, task->slice, answer, 1));
     start_front(run, task->up, answer);
     start_front(run, task->down, answer);
     return SGM_OK;
@@ -145,7 +150,7 @@ static sgm_status step_alone(sgm_run *run, sgm_front *front)
     step_from(run, front, NULL, next, &step);
     SGM_TRY(sgm_desk_ask(run->desk, run->stack, &step, &answer));
     if (answer->stop == SGM_STOP_NONE) {
-        SGM_TRY(take(run, front->subject, next, answer, 0));
+        SGM_TRY(sgm_subject_take(run, front->subject, next, answer, 0));
         go_on(run, front, answer, next);
         return SGM_OK;
     }
@@ -154,23 +159,30 @@ static sgm_status step_alone(sgm_run *run, sgm_front *front)
     return SGM_OK;
 }
 
-/* Masks that share nothing are branches: the upward one goes on alone. */
+/* Masks that share nothing are branches: the one that walks towards the patient's left, posterior
+ * or superior goes on alone. It comes first in any case, however the slices are stored. */
 static sgm_status step_meeting(sgm_run *run, sgm_front *up, sgm_front *down)
 {
     sgm_step step;
     const sgm_answer *answer;
-    step_from(run, up, down, up->at + 1, &step);
+    if (run->stack->plane.flip_slices) {
+        sgm_front *first = down;
+        down = up;
+        up = first;
+    }
+    int64_t slice = up->at + up->direction;
+    step_from(run, up, down, slice, &step);
     SGM_TRY(sgm_desk_ask(run->desk, run->stack, &step, &answer));
     if (answer->has_parted) {
         sgm_answers_release(&run->desk->answers, answer);
         up->opposite = -1;
-        up->limit = up->at + 1;
+        up->limit = slice;
         end_front(down, SGM_STOP_MET);
         return step_alone(run, up);
     }
     end_front(up, SGM_STOP_MET);
     end_front(down, SGM_STOP_MET);
-    if (answer->stop == SGM_STOP_NONE) return take(run, up->subject, up->at + 1, answer, 0);
+    if (answer->stop == SGM_STOP_NONE) return sgm_subject_take(run, up->subject, slice, answer, 0);
     sgm_answers_release(&run->desk->answers, answer);
     return SGM_OK;
 }

@@ -254,6 +254,7 @@ static sgm_status run_object(sgm_live_volume *live, sgm_live_object *kept, sgm_s
     SGM_TRY(sgm_run_init(&run, &live->desk, stack, object, &kept->initial, 1));
     sgm_run_encode_ahead(&run);
     sgm_status status = sgm_run_all(&run);
+    if (status == SGM_OK) status = sgm_run_clicks(&run, 1);
     if (status == SGM_OK) status = sgm_solid_make(&run, 0, &kept->solid, out);
     live->desk.embedder.upcoming = (sgm_upcoming){0};
     sgm_run_clear(&run);

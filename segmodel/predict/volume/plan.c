@@ -51,7 +51,10 @@ static void add_pair(sgm_run *run, sgm_task *a, sgm_task *b)
 /* The tasks of one object lie one after the other, ascending. */
 static void add_fronts(sgm_run *run, sgm_task *tasks, size_t count)
 {
+    const sgm_subject *subject = count ? &run->subjects[tasks->subject] : NULL;
     if (!count || run->desk->options.no_propagation) return;
+    /* An initial mask that is clicked on is finished but for what the clicks reach. */
+    if (subject->keeps_initial && subject->given->seed_count) return;
     tasks[0].down = add_front(run, &tasks[0], -1, 0);
     run->fronts[tasks[0].down].is_outer = 1;
     for (size_t i = 0; i + 1 < count; i++)
@@ -97,7 +100,7 @@ static sgm_status plan_tasks(sgm_run *run)
     for (size_t i = 0; i < run->subject_count && status == SGM_OK; i++) {
         memset(prompted, 0, slices);
         sgm_prompted_slices(&run->stack->plane, run->subjects[i].object, run->subjects[i].initial,
-                            prompted);
+                            run->subjects[i].by_mask, prompted);
         status = append_tasks(run, i, prompted);
     }
     free(prompted);
@@ -120,7 +123,8 @@ static sgm_status plan_fronts(sgm_run *run)
 
 /* ---------------------------------------------------------------------------------------- run */
 
-void sgm_subject_find_rois(const sgm_plane *plane, sgm_subject *subject)
+/* Sets roi_first and roi_last. */
+static void find_rois(const sgm_plane *plane, sgm_subject *subject)
 {
     const sgm_object *object = subject->object;
     subject->roi_first = plane->slices;
@@ -134,6 +138,29 @@ void sgm_subject_find_rois(const sgm_plane *plane, sgm_subject *subject)
     }
 }
 
+/* How many seeds the walks begin with: those up to the first one of the object. */
+static size_t first_seeds(const sgm_object *object)
+{
+    size_t count = 0;
+    while (count < object->seed_count)
+        if (object->seeds[count++].label != SGM_BACKGROUND) break;
+    return count;
+}
+
+void sgm_subject_init(sgm_subject *subject, const sgm_predictor *predictor, const sgm_plane *plane,
+                      const sgm_object *object, const sgm_initial *initial)
+{
+    *subject = (sgm_subject){.given = object,
+                             .first = *object,
+                             .object = &subject->first,
+                             .initial = initial->count ? initial : NULL};
+    find_rois(plane, subject);
+    subject->by_mask = predictor->walks_by_mask && (!object->roi_count || predictor->knows_loose);
+    if (!subject->by_mask || (plane->slices == 1 && !subject->initial)) return;
+    subject->keeps_initial = subject->initial != NULL;
+    subject->first.seed_count = subject->initial || object->roi_count ? 0 : first_seeds(object);
+}
+
 static sgm_status make_subjects(sgm_run *run, const sgm_object *objects,
                                 const sgm_initial *initials, size_t count)
 {
@@ -141,9 +168,8 @@ static sgm_status make_subjects(sgm_run *run, const sgm_object *objects,
     if (!run->subjects) return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for %zu objects", count);
     run->subject_count = count;
     for (size_t i = 0; i < count; i++) {
-        run->subjects[i].object = &objects[i];
-        run->subjects[i].initial = initials[i].count ? &initials[i] : NULL;
-        sgm_subject_find_rois(&run->stack->plane, &run->subjects[i]);
+        sgm_subject_init(&run->subjects[i], run->desk->predictor, &run->stack->plane, &objects[i],
+                         &initials[i]);
         SGM_TRY(sgm_desk_make_room(run->desk, &objects[i]));
     }
     return SGM_OK;

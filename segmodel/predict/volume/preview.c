@@ -32,31 +32,28 @@ static int64_t default_slice(const sgm_stack *stack, const sgm_object *object,
     return (first + last) / 2;
 }
 
-static sgm_status is_prompted(const sgm_stack *stack, const sgm_object *object,
-                              const sgm_initial *initial, int64_t slice, int *prompted)
+/* Sets *prompted to 1 for a slice that the first prompts ask for, to 2 for one with a click. */
+static sgm_status is_prompted(const sgm_stack *stack, const sgm_subject *subject, int middles,
+                              int64_t slice, int *prompted)
 {
-    uint8_t *marks = calloc((size_t)stack->plane.slices, 1);
+    const sgm_plane *plane = &stack->plane;
+    uint8_t *marks = calloc((size_t)plane->slices, 1);
     if (!marks) return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for slices");
-    sgm_prompted_slices(&stack->plane, object, initial, marks);
+    sgm_prompted_slices(plane, subject->object, subject->initial, middles, marks);
     *prompted = marks[slice];
     free(marks);
+    for (size_t i = subject->first.seed_count; i < subject->given->seed_count; i++)
+        if (sgm_plane_slice_of(plane, subject->given->seeds[i].index[plane->axis]) == slice)
+            *prompted = 2;
     return SGM_OK;
 }
 
-/* What a prediction will take on this slice, as the volume's voxels. */
-static sgm_status decode_slice(sgm_live_volume *live, sgm_stack *stack, const sgm_object *object,
-                               const sgm_initial *initial, int64_t slice, uint8_t *mask,
-                               sgm_live_slice *out)
+/* An answer as the volume's voxels; lets go of it. */
+static sgm_status show_answer(sgm_live_volume *live, sgm_stack *stack, const sgm_answer *answer,
+                              int64_t slice, uint8_t *mask, sgm_live_slice *out)
 {
     sgm_desk *desk = &live->desk;
-    sgm_subject subject = {.object = object, .initial = initial, .roi_last = -1};
-    sgm_step step;
     sgm_packed_mask filled = {0};
-    const sgm_answer *answer;
-    SGM_TRY(sgm_desk_make_room(desk, object));
-    sgm_subject_find_rois(&stack->plane, &subject);
-    sgm_step_prompted(stack, &subject, slice, desk->points, &step);
-    SGM_TRY(sgm_desk_ask(desk, stack, &step, &answer));
     sgm_status status = SGM_OK;
     if (desk->options.fill_holes && answer->mask.voxels)
         status = sgm_fill_slice(stack, &answer->mask, &filled);
@@ -73,6 +70,42 @@ static sgm_status decode_slice(sgm_live_volume *live, sgm_stack *stack, const sg
     sgm_packed_mask_clear(&filled);
     sgm_answers_release(&desk->answers, answer);
     return status;
+}
+
+/* What a prediction will take on a slice that the first prompts ask for. */
+static sgm_status decode_slice(sgm_live_volume *live, sgm_stack *stack, const sgm_subject *subject,
+                               int64_t slice, uint8_t *mask, sgm_live_slice *out)
+{
+    sgm_step step;
+    const sgm_answer *answer;
+    SGM_TRY(sgm_desk_make_room(&live->desk, subject->given));
+    sgm_step_prompted(stack, subject, slice, live->desk.points, &step);
+    SGM_TRY(sgm_desk_ask(&live->desk, stack, &step, &answer));
+    return show_answer(live, stack, answer, slice, mask, out);
+}
+
+/* What a prediction will take on a slice with a click: it corrects what the prompts before it made,
+ * which is known if they were predicted, and does not walk on by itself. */
+static sgm_status click_slice(sgm_live_volume *live, sgm_stack *stack, const sgm_subject *subject,
+                              int64_t slice, uint8_t *mask, sgm_live_slice *out)
+{
+    sgm_run run;
+    const sgm_answer *answer = NULL;
+    static const sgm_initial none;
+    const sgm_object *object = subject->given;
+    const sgm_seed *last = &object->seeds[object->seed_count - 1];
+    int is_last = sgm_plane_slice_of(&stack->plane, last->index[stack->plane.axis]) == slice;
+    SGM_TRY(sgm_run_init(&run, &live->desk, stack, object,
+                         subject->initial ? subject->initial : &none, 1));
+    sgm_status status = sgm_run_all(&run);
+    if (status == SGM_OK) status = sgm_run_clicks(&run, !is_last);
+    for (size_t i = 0; i < run.subjects[0].taken_count && status == SGM_OK; i++)
+        if (run.subjects[0].taken[i].slice == slice)
+            answer = sgm_answers_hold(run.subjects[0].taken[i].answer);
+    sgm_run_clear(&run);
+    SGM_TRY(status);
+    memset(mask, 0, (size_t)(stack->plane.columns * stack->plane.rows));
+    return answer ? show_answer(live, stack, answer, slice, mask, out) : SGM_OK;
 }
 
 /* The object's present mask there, along whatever axis it was made. */
@@ -114,10 +147,16 @@ static sgm_status preview(sgm_live_volume *live, int64_t id, const sgm_object *o
     *out = (sgm_live_slice){.axis = plane->axis, .slice = slice};
     out->mask_size[0] = size[plane->axis == 0 ? 1 : 0];
     out->mask_size[1] = size[plane->axis == 2 ? 1 : 2];
-    SGM_TRY(is_prompted(stack, object, initial, slice, &out->prompted));
+    sgm_subject subject;
+    const sgm_predictor *predictor = live->desk.predictor;
+    int prompted;
+    sgm_subject_init(&subject, predictor, plane, object, initial);
+    SGM_TRY(is_prompted(stack, &subject, subject.by_mask, slice, &prompted));
     SGM_TRY(make_slice_room(live, plane, &mask));
     out->mask = mask;
-    if (out->prompted) return decode_slice(live, stack, object, initial, slice, mask, out);
+    out->prompted = prompted > 0;
+    if (prompted == 2) return click_slice(live, stack, &subject, slice, mask, out);
+    if (prompted) return decode_slice(live, stack, &subject, slice, mask, out);
     copy_slice(live, find_object(live, id), plane->axis, slice, mask, out);
     return SGM_OK;
 }

@@ -168,17 +168,23 @@ static void fit_span(double *low, double *high, int length)
     *high = fmax(fmin(*high, length - 1), *low + 1);
 }
 
+sgm_point sgm_slice_point(const sgm_plane *plane, const sgm_seed *seed)
+{
+    sgm_point point = {.label = seed->label};
+    sgm_plane_project(plane, seed->index, &point.x, &point.y);
+    /* half a voxel around the outer centres still belongs to the volume */
+    point.x = fmin(fmax(point.x, 0), plane->width - 1);
+    point.y = fmin(fmax(point.y, 0), plane->height - 1);
+    return point;
+}
+
 static void add_points(const sgm_plane *plane, const sgm_object *object, int64_t slice,
                        sgm_slice_prompt *prompt)
 {
     for (size_t i = 0; i < object->seed_count; i++) {
         const sgm_seed *seed = &object->seeds[i];
         if (sgm_plane_slice_of(plane, seed->index[plane->axis]) != slice) continue;
-        sgm_point point = {.label = seed->label};
-        sgm_plane_project(plane, seed->index, &point.x, &point.y);
-        /* half a voxel around the outer centres still belongs to the volume */
-        point.x = fmin(fmax(point.x, 0), plane->width - 1);
-        point.y = fmin(fmax(point.y, 0), plane->height - 1);
+        sgm_point point = sgm_slice_point(plane, seed);
         prompt->points[prompt->point_count++] = point;
         if (point.label == SGM_BACKGROUND) continue;
         prompt->foreground_count++;
@@ -205,8 +211,17 @@ void sgm_slice_prompt_of(const sgm_plane *plane, const sgm_object *object, int64
     fit_span(&prompt->roi.y0, &prompt->roi.y1, plane->height);
 }
 
+static void mark_middles(const sgm_plane *plane, const sgm_object *object, uint8_t *prompted)
+{
+    for (size_t i = 0; i < object->roi_count; i++) {
+        int64_t first, last;
+        sgm_roi_slices(&object->rois[i], plane->axis, plane->slices, &first, &last);
+        if (last >= first) prompted[sgm_plane_middle(plane, first, last)] = 1;
+    }
+}
+
 void sgm_prompted_slices(const sgm_plane *plane, const sgm_object *object,
-                         const sgm_initial *initial, uint8_t *prompted)
+                         const sgm_initial *initial, int middles, uint8_t *prompted)
 {
     int found = 0;
     for (size_t i = 0; initial && i < initial->count; i++, found = 1)
@@ -216,7 +231,8 @@ void sgm_prompted_slices(const sgm_plane *plane, const sgm_object *object,
         prompted[sgm_plane_slice_of(plane, object->seeds[i].index[plane->axis])] = 1;
         found = 1;
     }
-    if (found) return;
+    if (!found && middles) mark_middles(plane, object, prompted);
+    if (found || middles) return;
     for (int64_t slice = 0; slice < plane->slices; slice++) {
         sgm_slice_prompt prompt = {0};
         sgm_slice_prompt_of(plane, object, slice, &prompt);

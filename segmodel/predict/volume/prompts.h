@@ -27,10 +27,13 @@ typedef struct sgm_slice_prompt {
 void sgm_slice_prompt_of(const sgm_plane *plane, const sgm_object *object, int64_t slice,
                          sgm_slice_prompt *prompt);
 
+/* Where a seed lies in the picture of its slice. */
+sgm_point sgm_slice_point(const sgm_plane *plane, const sgm_seed *seed);
+
 /* Sets prompted[slice] to 1 for each slice that is to be decoded from the object's own prompts:
  * those with foreground seeds or with the initial mask (NULL: none); if there are none, those its
- * ROIs cross. */
+ * ROIs cross, or (`middles`) the one in the middle of each. */
 void sgm_prompted_slices(const sgm_plane *plane, const sgm_object *object,
-                         const sgm_initial *initial, uint8_t *prompted);
+                         const sgm_initial *initial, int middles, uint8_t *prompted);
 
 #endif

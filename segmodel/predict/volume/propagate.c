@@ -25,6 +25,8 @@ static void load_neighbour(const sgm_desk *desk, sgm_stack *stack, const sgm_ste
     out->shades = step->from[n]->shades;
     out->calibrated = desk->volume.hounsfield == SGM_HOUNSFIELD_ON;
     out->enclosed = !step->is_outer;
+    out->by_mask = step->by_mask;
+    out->bounded = step->has_rois;
     out->area = sgm_mask_measure(mask, width, height, &out->extent);
 }
 
@@ -80,12 +82,33 @@ static size_t gather_points(sgm_desk *desk, const sgm_stack *stack, const uint8_
 
 /* Asks for the shown slice with `mask` as the neighbour's and desk->logits in its view, and clips
  * the answer to the ROI. *answered is 0 where the ROI leaves nothing to ask for. */
+sgm_status sgm_ask_by_mask(sgm_desk *desk, sgm_stack *stack, const sgm_step *step, sgm_view view,
+                           const sgm_box *extent, sgm_look *look)
+{
+    sgm_question question = {.picture = sgm_stack_picture(stack, step->slice),
+                             .image = &stack->picture,
+                             .points = step->own.points,
+                             .point_count = step->own.point_count,
+                             .extent = extent,
+                             .logits = desk->logits,
+                             .logits_view = view,
+                             .stay = view,
+                             .tight_box = SGM_TIGHT_BOX_OFF};
+    SGM_TRY(sgm_look_at(&desk->looker, &question, look));
+    if (step->own.has_roi) sgm_look_clip(look, &step->own.roi);
+    return SGM_OK;
+}
+
 static sgm_status ask(sgm_desk *desk, sgm_stack *stack, const sgm_step *step, const uint8_t *mask,
                       const sgm_box *extent, sgm_look *look, int *answered)
 {
     sgm_box box;
     *answered = 0;
     if (step->has_rois && !step->own.has_roi) return SGM_OK;
+    if (step->by_mask) {
+        *answered = 1;
+        return sgm_ask_by_mask(desk, stack, step, step->from[0]->view, extent, look);
+    }
     if (!next_box(stack, extent, &step->own, &box)) return SGM_OK;
     sgm_question question = {.picture = sgm_stack_picture(stack, step->slice),
                              .image = &stack->picture,

@@ -38,8 +38,13 @@ typedef struct sgm_taken {
 
 /* An object being segmented. */
 typedef struct sgm_subject {
-    const sgm_object *object;
+    const sgm_object *given;
+    sgm_object first; /* those of its prompts that the walks begin with */
+    const sgm_object
+        *object; /* the prompts to go by now: `first`, or more while clicks are taken */
     const sgm_initial *initial;  /* NULL: none */
+    int keeps_initial;           /* 1: as it is, 0: as a prompt */
+    int by_mask;                 /* walks ask by the neighbour's mask alone */
     int64_t roi_first, roi_last; /* slices that its ROIs cross; last < first: none */
     sgm_taken *taken;
     size_t taken_count, taken_room;
@@ -95,8 +100,9 @@ typedef struct sgm_run {
 sgm_status sgm_run_init(sgm_run *run, sgm_desk *desk, sgm_stack *stack, const sgm_object *objects,
                         const sgm_initial *initials, size_t count);
 void sgm_run_clear(sgm_run *run);
-/* Sets roi_first and roi_last. */
-void sgm_subject_find_rois(const sgm_plane *plane, sgm_subject *subject);
+/* Sorts an object's prompts into the first ones and clicks. The subject must stay where it is. */
+void sgm_subject_init(sgm_subject *subject, const sgm_predictor *predictor, const sgm_plane *plane,
+                      const sgm_object *object, const sgm_initial *initial);
 
 /* --------------------------------------------------------------------------------- schedule.c */
 
@@ -128,7 +134,17 @@ sgm_status sgm_desk_ask(sgm_desk *desk, sgm_stack *stack, const sgm_step *step,
 sgm_status sgm_desk_make_room(sgm_desk *desk, const sgm_object *object);
 size_t sgm_desk_low_res_count(const sgm_desk *desk);
 
-/* ----------------------------------------------------------- decode.c, propagate.c: the answers */
+/* Puts an answer in the slice's place; takes over the hold on it. */
+sgm_status sgm_subject_take(sgm_run *run, size_t subject, int64_t slice, const sgm_answer *answer,
+                            int prompted);
+
+/* ----------------------------------------------------------------------------------- clicks.c */
+
+/* Takes the prompts that came after the first ones, in their order. `follow_last`: 0: the last one
+ * changes its own slice only. */
+sgm_status sgm_run_clicks(sgm_run *run, int follow_last);
+
+/* ------------------------------------------------ decode.c, propagate.c, correct.c: the answers */
 
 /* The step's slice is shown; the answers it comes from have their logits; *answer is zeroed. */
 sgm_status sgm_answer_prompted(sgm_desk *desk, sgm_stack *stack, const sgm_step *step,
@@ -137,6 +153,16 @@ sgm_status sgm_answer_alone(sgm_desk *desk, sgm_stack *stack, const sgm_step *st
                             sgm_answer *answer);
 sgm_status sgm_answer_meeting(sgm_desk *desk, sgm_stack *stack, const sgm_step *step,
                               sgm_answer *answer);
+sgm_status sgm_answer_kept(sgm_desk *desk, sgm_stack *stack, const sgm_step *step,
+                           sgm_answer *answer);
+sgm_status sgm_answer_clicked(sgm_desk *desk, sgm_stack *stack, const sgm_step *step,
+                              sgm_answer *answer);
+sgm_status sgm_answer_followed(sgm_desk *desk, sgm_stack *stack, const sgm_step *step,
+                               sgm_answer *answer);
+/* Asks for the shown slice with a neighbour's mask, which desk->logits holds in `view`; clipped to
+ * the ROI. */
+sgm_status sgm_ask_by_mask(sgm_desk *desk, sgm_stack *stack, const sgm_step *step, sgm_view view,
+                           const sgm_box *extent, sgm_look *look);
 /* Makes a look the answer. */
 sgm_status sgm_answer_take(sgm_desk *desk, sgm_stack *stack, const sgm_look *look,
                            sgm_answer *answer);

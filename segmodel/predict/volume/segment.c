@@ -74,6 +74,7 @@ static sgm_status run_all(sgm_live_volume *live, sgm_stack *stack, const sgm_obj
     SGM_TRY(sgm_run_init(&run, &live->desk, stack, objects, initials, count));
     sgm_run_encode_ahead(&run);
     sgm_status status = sgm_run_all(&run);
+    if (status == SGM_OK) status = sgm_run_clicks(&run, 1);
     if (status == SGM_OK) status = finish(live, &run, out);
     sgm_run_clear(&run);
     return status;

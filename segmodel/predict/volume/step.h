@@ -17,7 +17,10 @@ typedef struct sgm_answer sgm_answer;
 typedef enum sgm_step_kind {
     SGM_STEP_PROMPTED, /* decoded from the object's own prompts */
     SGM_STEP_ALONE,    /* the next slice of a walk */
-    SGM_STEP_MEETING   /* the slice in the middle of two walks */
+    SGM_STEP_MEETING,  /* the slice in the middle of two walks */
+    SGM_STEP_KEPT,     /* the object's initial mask as it is */
+    SGM_STEP_CLICKED,  /* a slice whose last point says that its mask is wrong there */
+    SGM_STEP_FOLLOWED  /* the neighbour of a slice that a click has changed */
 } sgm_step_kind;
 
 typedef struct sgm_step {
@@ -29,8 +32,14 @@ typedef struct sgm_step {
     int is_outer;                   /* no prompted slice lies ahead */
     sgm_slice_prompt own;           /* what lies on the slice */
     const sgm_packed_mask *initial; /* of the slice; NULL: none */
-    const sgm_answer *from[2];      /* neighbours: of ALONE one, of MEETING below and above */
-    const sgm_answer *start[2];     /* the prompted slices these walks left */
+    int by_mask;                    /* the neighbour's mask alone is asked */
+    int label;                      /* of CLICKED and FOLLOWED: what the click calls its place */
+    /* Of ALONE the neighbour, of MEETING those below and above. Of CLICKED the slice whose logits
+     * are asked with (this or a neighbour), of FOLLOWED the changed neighbour; then what stood on
+     * the slice before (NULL: nothing). */
+    const sgm_answer *from[2];
+    /* The prompted slices these walks left; of FOLLOWED what stood on the neighbour before. */
+    const sgm_answer *start[2];
 } sgm_step;
 
 struct sgm_answer {

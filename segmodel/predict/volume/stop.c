@@ -4,7 +4,7 @@
 
 #include <math.h>
 
-static const float least_quality = 0.6f, least_contrast = 12;
+static const float least_quality = 0.6f, least_quality_by_mask = 0.35f, least_contrast = 12;
 static const float outer_trust = 1.5f, enclosed_trust = 2;
 static const float most_drift = 0.2f;
 static const double most_growth = 2.5, least_share = 0.1, area_grace = 16;
@@ -69,11 +69,24 @@ static int looks_alike(const sgm_image *picture, const sgm_look *look, const sgm
     return fabsf(now.inside - before->inside) <= trust * fabsf(now.inside - before->around);
 }
 
+static sgm_stop reason_by_mask(const sgm_image *picture, const sgm_look *look,
+                               const sgm_neighbour *from)
+{
+    sgm_neighbour uncalibrated = *from;
+    float iou = look->raw.predicted_iou;
+    uncalibrated.calibrated = 0;
+    if (from->bounded) return SGM_STOP_NONE;
+    if (isnan(iou) || iou < least_quality_by_mask) return SGM_STOP_QUALITY;
+    if ((double)look->area > most_growth * (double)from->area + area_grace) return SGM_STOP_AREA;
+    return looks_alike(picture, look, &uncalibrated) ? SGM_STOP_NONE : SGM_STOP_APPEARANCE;
+}
+
 sgm_stop sgm_stop_reason(const sgm_image *picture, const sgm_look *look, const sgm_neighbour *from)
 {
     double area = (double)look->area, before = (double)from->area;
     float iou = look->raw.predicted_iou;
     if (!look->area) return SGM_STOP_EMPTY;
+    if (from->by_mask) return reason_by_mask(picture, look, from);
     if (isnan(iou) || (from->quality > 0 && iou < least_quality * from->quality))
         return SGM_STOP_QUALITY;
     if (area > most_growth * before + area_grace || area < least_share * before - area_grace)

@@ -19,6 +19,8 @@ typedef struct sgm_neighbour {
     float quality;    /* predicted IoU where the walk began */
     int enclosed;     /* the walk goes towards another prompted slice */
     int calibrated;   /* grey levels mean the same on every slice (CT) */
+    int by_mask;      /* the network was asked by the neighbour's mask alone */
+    int bounded;      /* a ROI says where the object ends */
 } sgm_neighbour;
 
 /* `extent` is the bounding box of the mask, which is not empty. */
@@ -35,7 +37,12 @@ sgm_shades sgm_shades_of(const sgm_image *picture, const uint8_t *mask, const sg
  * its box answers with whatever else is there. Where another prompted slice lies ahead the object
  * has not ended: there it must look twice as much like the surroundings;
  *  - is calibrated, and its mean has moved by 12 levels and a fifth of the way to what surrounded
- *    the object on the prompted slice: leaks into neighbour organs are slow from slice to slice. */
+ *    the object on the prompted slice: leaks into neighbour organs are slow from slice to slice.
+ *
+ * An answer that was asked for by the neighbour's mask alone ends a walk only when it is empty, if
+ * a ROI says how far the object goes. Else also when its predicted IoU is below 0.35 (or not a
+ * number), when it has more than 2.5 times the neighbour's area, or when it looks like the
+ * surroundings as above. A shrinking mask or a drift of its mean does not: vertebrae do both. */
 sgm_stop sgm_stop_reason(const sgm_image *picture, const sgm_look *look, const sgm_neighbour *from);
 
 #endif

@@ -6,6 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Intensities that belong together where a mask says what is meant. */
+enum { sure_tolerance = 10 };
+
 static double scale_of(const synthetic_network *network)
 {
     int longest = network->width > network->height ? network->width : network->height;
@@ -64,6 +67,16 @@ static sgm_status synthetic_select(void *self, const float *embedding, int width
     return SGM_OK;
 }
 
+/* Walking by masks: does a cell have the intensity of a point's place? */
+static int looks_like(const synthetic_network *network, const sgm_point *point, int column, int row)
+{
+    int side = network->predictor.image_size;
+    int x = cell_of(network, point->x, network->width);
+    int y = cell_of(network, point->y, network->height);
+    return network->predictor.walks_by_mask &&
+           fabsf(network->embedding[row * side + column] - network->embedding[y * side + x]) < 10;
+}
+
 /* Is a cell inside the box and not near a background point? */
 static int is_allowed(const synthetic_network *network, const sgm_prompt *prompt, int column,
                       int row)
@@ -76,7 +89,8 @@ static int is_allowed(const synthetic_network *network, const sgm_prompt *prompt
         return 0;
     for (size_t i = 0; i < prompt->point_count; i++)
         if (prompt->points[i].label == SGM_BACKGROUND &&
-            hypot(prompt->points[i].x - x, prompt->points[i].y - y) < 2)
+            (hypot(prompt->points[i].x - x, prompt->points[i].y - y) < 2 ||
+             looks_like(network, &prompt->points[i], column, row)))
             return 0;
     return 1;
 }
@@ -108,11 +122,32 @@ static void grow(synthetic_network *network, const sgm_prompt *prompt, double x,
     network->iou = 0.5f + wanted / 510;
 }
 
+/* All that is connected to what the mask prompt holds, where that looks like the object. */
+static void grow_mask(synthetic_network *network, const sgm_prompt *prompt)
+{
+    int side = network->predictor.image_size, tolerance = network->tolerance;
+    double scale = scale_of(network);
+    network->tolerance = sure_tolerance;
+    network->iou = 0.9f;
+    for (int at = 0; at < side * side; at++) {
+        double x = (at % side + 0.5) / scale - 0.5, y = (at / side + 0.5) / scale - 0.5;
+        if (prompt->mask[at] < 7 || x > network->width - 1 || y > network->height - 1) continue;
+        if (fabsf(network->embedding[at] - (float)network->object_grey) <=
+            (float)network->object_reach)
+            grow(network, prompt, x, y);
+    }
+    network->tolerance = tolerance;
+    network->iou = 0.9f;
+}
+
 static void count_prompt(synthetic_network *network, const sgm_prompt *prompt)
 {
     network->decodes++;
     network->mask_prompts += prompt->mask != NULL;
     network->last = *prompt;
+    network->points += (int)prompt->point_count;
+    network->boxes += prompt->box != NULL;
+    network->loose_boxes += prompt->box && prompt->loose_box;
     if (prompt->box) network->last_box = *prompt->box;
     for (size_t i = 0; i < prompt->point_count; i++)
         network->background_points += prompt->points[i].label == SGM_BACKGROUND;
@@ -127,12 +162,17 @@ static sgm_status synthetic_decode(void *self, const sgm_prompt *prompt,
     count_prompt(network, prompt);
     for (int i = 0; i < side * side; i++)
         network->logits[i] = -8;
+    int tolerance = network->tolerance;
+    if (prompt->mask && network->predictor.walks_by_mask) network->tolerance = sure_tolerance;
     for (size_t i = 0; i < prompt->point_count; i++) {
         if (prompt->points[i].label == SGM_BACKGROUND) continue;
         grow(network, prompt, prompt->points[i].x, prompt->points[i].y);
         foreground = 1;
     }
-    if (!foreground && prompt->box)
+    network->tolerance = tolerance;
+    if (prompt->mask && network->predictor.walks_by_mask)
+        grow_mask(network, prompt);
+    else if (!foreground && prompt->box)
         grow(network, prompt, (prompt->box->x0 + prompt->box->x1) / 2,
              (prompt->box->y0 + prompt->box->y1) / 2);
     free(network->mask);

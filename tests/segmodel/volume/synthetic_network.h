@@ -1,6 +1,8 @@
 /* A network without weights: the picture scaled to a square (nearest pixel) is its embedding, and
  * its answer is the part of the picture, inside the box, that is connected to the foreground points
- * and of their intensity. It counts what is asked of it. */
+ * and of their intensity. One that walks by masks also finds, around what a mask prompt holds, all
+ * that is of the object's intensity, and keeps off intensities that background points lie on. It
+ * counts what is asked of it. */
 #ifndef SEGMODEL_TESTS_SYNTHETIC_NETWORK_H
 #define SEGMODEL_TESTS_SYNTHETIC_NETWORK_H
 
@@ -12,7 +14,10 @@ typedef struct synthetic_network {
     sgm_predictor predictor;
     int tolerance; /* intensities that still belong together */
     int encodes, decodes, mask_prompts, background_points;
-    int ignores_box;  /* 1: answers beyond it */
+    int ignores_box; /* 1: answers beyond it */
+    int object_grey; /* walking by masks: intensity of what is meant, up to object_reach */
+    int object_reach;
+    int points, boxes, loose_boxes;
     int cancel_after; /* encodes after which the user wants to stop; 0: never */
     sgm_prompt last;  /* counts only; pointers are not valid */
     sgm_box last_box;

@@ -38,12 +38,21 @@ static void check_auto_axis(void)
     CHECK(auto_axis(&volume, NULL) == 0);
     set_diagonal(&volume, 1, 1, 1);
     CHECK(auto_axis(&volume, NULL) == 2);
-    sgm_seed seeds[3] = {{{5, 20, 1}, 1}, {{9, 20, 30}, 1}, {{22, 20.3, 12}, 1}};
+    /* clicks in coronal slices: in-plane they fall anywhere */
+    sgm_seed seeds[3] = {{{5.3, 20, 1.2}, 1}, {{9.1, 22, 30.4}, 0}, {{22.6, 7.001, 12.3}, 1}};
     sgm_object planar = {.seeds = seeds, .seed_count = 3};
     CHECK(auto_axis(&volume, &planar) == 1);
-    sgm_roi flat = {{20, 20, 20}, {{2, 0, 0}, {0, 15, 0}, {0, 0, 15}}};
+    seeds[1].index[1] = 22.4; /* not all of them */
+    CHECK(auto_axis(&volume, &planar) == 2);
+    /* along a cord that runs straight: on one sagittal slice too, but nobody clicked there */
+    sgm_seed cord[3] = {{{20, 18, 5}, 1}, {{20, 19, 15}, 1}, {{20, 22, 30}, 1}};
+    sgm_object straight_cord = {.seeds = cord, .seed_count = 3};
+    CHECK(auto_axis(&volume, &straight_cord) == 2);
+    sgm_roi flat = {{20, 20, 20}, {{0.1, 0, 0}, {0, 15, 0}, {0, 0, 15}}};
     sgm_object box = {.rois = &flat, .roi_count = 1};
     CHECK(auto_axis(&volume, &box) == 0);
+    flat.half_axis[0][0] = 2; /* a box in space says nothing of slices */
+    CHECK(auto_axis(&volume, &box) == 2);
     volume.size[1] = 1;
     set_diagonal(&volume, 5, 1, 1);
     CHECK(auto_axis(&volume, &box) == 1);

@@ -1,0 +1,210 @@
+/* Prompts that come after the first ones, in their order. Each is held against the mask that stands
+ * when its turn comes: a point that the mask agrees with changes nothing; one on a slice without a
+ * mask begins a walk over slices without one; any other corrects the region it lies in, on its
+ * slice and as far as the neighbours are wrong in the same place. So a click never changes what it
+ * does not reach, and the masks are those of the same clicks one after the other. */
+#include "predict/volume/run.h"
+
+#include "core/status.h"
+
+#include <math.h>
+
+/* A slice without a mask is asked with that of a neighbour which is so near. */
+static const int64_t near_slices = 3;
+
+typedef struct clicks {
+    sgm_run *run;
+    size_t number; /* of the subject */
+    sgm_subject *subject;
+    sgm_object prefix; /* the prompts up to this click */
+} clicks;
+
+/* ------------------------------------------------------------------------------------- what stands
+ */
+
+/* The answer of a slice; NULL when it has no mask. */
+static const sgm_answer *standing(const clicks *c, int64_t slice)
+{
+    for (size_t i = 0; i < c->subject->taken_count; i++)
+        if (c->subject->taken[i].slice == slice)
+            return c->subject->taken[i].answer->mask.voxels ? c->subject->taken[i].answer : NULL;
+    return NULL;
+}
+
+static int mask_at(const clicks *c, const sgm_answer *answer, const sgm_point *point)
+{
+    sgm_stack *stack = c->run->stack;
+    if (!answer) return 0;
+    sgm_stack_unpack(stack, &answer->mask, stack->neighbour);
+    size_t x = (size_t)lrint(point->x), y = (size_t)lrint(point->y);
+    return stack->neighbour[y * (size_t)stack->plane.width + x];
+}
+
+/* The nearest mask of another slice whose bounding box holds the voxel, not farther away than
+ * near_slices; the lower one of two. */
+static const sgm_answer *near_by(const clicks *c, int64_t slice, const sgm_seed *seed)
+{
+    const sgm_plane *plane = &c->run->stack->plane;
+    double u = seed->index[plane->u], v = seed->index[plane->v];
+    for (int64_t d = 1; d <= near_slices; d++)
+        for (int side = 0; side < 2; side++) {
+            const sgm_answer *there = standing(c, sgm_plane_onward(plane, slice, side ? d : -d));
+            if (!there) continue;
+            const sgm_packed_mask *m = &there->mask;
+            if (u >= m->x - 0.5 && u <= m->x + m->width - 0.5 && v >= m->y - 0.5 &&
+                v <= m->y + m->height - 0.5)
+                return there;
+        }
+    return NULL;
+}
+
+/* ---------------------------------------------------------------------------------------- asking
+ */
+
+static sgm_status ask(const clicks *c, const sgm_step *step, const sgm_answer **answer)
+{
+    return sgm_desk_ask(c->run->desk, c->run->stack, step, answer);
+}
+
+static sgm_status take(const clicks *c, int64_t slice, const sgm_answer *answer, int prompted)
+{
+    return sgm_subject_take(c->run, c->number, slice, answer, prompted);
+}
+
+static void begin_step(const clicks *c, int64_t slice, sgm_step_kind kind, sgm_step *step)
+{
+    sgm_step_prompted(c->run->stack, c->subject, slice, c->run->desk->points, step);
+    step->kind = kind;
+    step->initial = NULL;
+}
+
+static int is_within(const clicks *c, int64_t slice)
+{
+    const sgm_subject *s = c->subject;
+    if (slice < 0 || slice >= c->run->stack->plane.slices) return 0;
+    return !s->object->roi_count || (slice >= s->roi_first && slice <= s->roi_last);
+}
+
+/* From an answer over slices without a mask. */
+static sgm_status walk(const clicks *c, const sgm_answer *start, int64_t from, int direction)
+{
+    const sgm_answer *at = start, *next;
+    int most = c->run->desk->options.max_slices, count = 0;
+    if (c->run->desk->options.no_propagation) return SGM_OK;
+    for (int64_t slice = from + direction; is_within(c, slice); slice += direction) {
+        sgm_step step;
+        if (standing(c, slice) || (most > 0 && ++count > most)) return SGM_OK;
+        begin_step(c, slice, SGM_STEP_ALONE, &step);
+        step.is_outer = 1;
+        step.from[0] = at;
+        step.start[0] = start;
+        SGM_TRY(ask(c, &step, &next));
+        if (next->stop != SGM_STOP_NONE) {
+            sgm_answers_release(&c->run->desk->answers, next);
+            return SGM_OK;
+        }
+        SGM_TRY(take(c, slice, next, 0));
+        at = next;
+    }
+    return SGM_OK;
+}
+
+/* From a changed slice over slices with a mask. `before`: what stood on it. */
+static sgm_status follow(const clicks *c, const sgm_answer *changed, const sgm_answer *before,
+                         int64_t from, int direction, int label)
+{
+    sgm_answers *answers = &c->run->desk->answers;
+    const sgm_answer *old = sgm_answers_hold(before), *here;
+    sgm_status status = SGM_OK;
+    if (c->run->desk->options.no_propagation) from = -1;
+    for (int64_t slice = from + direction; from >= 0 && changed->mask.voxels; slice += direction) {
+        sgm_step step;
+        const sgm_answer *stands = is_within(c, slice) ? standing(c, slice) : NULL, *next;
+        if (!stands) break;
+        begin_step(c, slice, SGM_STEP_FOLLOWED, &step);
+        step.label = label;
+        step.from[0] = changed;
+        step.from[1] = stands;
+        step.start[0] = old;
+        status = ask(c, &step, &next);
+        if (status != SGM_OK) break;
+        if (next->stop != SGM_STOP_NONE) {
+            sgm_answers_release(answers, next);
+            break;
+        }
+        here = sgm_answers_hold(stands);
+        sgm_answers_release(answers, old);
+        old = here;
+        status = take(c, slice, next, 0);
+        if (status != SGM_OK) break;
+        changed = next;
+    }
+    sgm_answers_release(answers, old);
+    return status;
+}
+
+/* ---------------------------------------------------------------------------------------- clicks
+ */
+
+/* A point where nothing stands. */
+static sgm_status begin_here(const clicks *c, int64_t slice, const sgm_seed *seed, int spreads)
+{
+    sgm_step step;
+    const sgm_answer *near = near_by(c, slice, seed), *answer;
+    begin_step(c, slice, near ? SGM_STEP_CLICKED : SGM_STEP_PROMPTED, &step);
+    step.label = near ? SGM_FOREGROUND : 0;
+    step.from[0] = near;
+    SGM_TRY(ask(c, &step, &answer));
+    SGM_TRY(take(c, slice, answer, 1));
+    if (!answer->mask.voxels || !spreads) return SGM_OK;
+    SGM_TRY(walk(c, answer, slice, -1));
+    return walk(c, answer, slice, 1);
+}
+
+static sgm_status correct_here(const clicks *c, int64_t slice, const sgm_answer *stands, int label,
+                               int spreads)
+{
+    sgm_step step;
+    const sgm_answer *answer;
+    begin_step(c, slice, SGM_STEP_CLICKED, &step);
+    step.label = label;
+    step.from[0] = step.from[1] = stands;
+    SGM_TRY(ask(c, &step, &answer));
+    sgm_answers_hold(stands);
+    sgm_status status = take(c, slice, answer, 1);
+    if (status == SGM_OK && spreads) status = follow(c, answer, stands, slice, -1, label);
+    if (status == SGM_OK && spreads) status = follow(c, answer, stands, slice, 1, label);
+    sgm_answers_release(&c->run->desk->answers, stands);
+    return status;
+}
+
+static sgm_status take_click(const clicks *c, const sgm_seed *seed, int spreads)
+{
+    const sgm_plane *plane = &c->run->stack->plane;
+    int64_t slice = sgm_plane_slice_of(plane, seed->index[plane->axis]);
+    const sgm_answer *stands = standing(c, slice);
+    sgm_point point = sgm_slice_point(plane, seed);
+    if (mask_at(c, stands, &point) == (seed->label != SGM_BACKGROUND)) return SGM_OK;
+    if (!is_within(c, slice)) return SGM_OK;
+    if (!stands) return begin_here(c, slice, seed, spreads);
+    return correct_here(c, slice, stands, seed->label, spreads);
+}
+
+sgm_status sgm_run_clicks(sgm_run *run, int follow_last)
+{
+    for (size_t i = 0; i < run->subject_count; i++) {
+        sgm_subject *subject = &run->subjects[i];
+        clicks c = {.run = run, .number = i, .subject = subject, .prefix = *subject->given};
+        sgm_status status = SGM_OK;
+        subject->object = &c.prefix;
+        for (size_t n = subject->first.seed_count; n < subject->given->seed_count; n++) {
+            c.prefix.seed_count = n + 1;
+            int is_last = n + 1 == subject->given->seed_count;
+            status = take_click(&c, &subject->given->seeds[n], follow_last || !is_last);
+            if (status != SGM_OK) break;
+        }
+        subject->object = &subject->first;
+        SGM_TRY(status);
+    }
+    return SGM_OK;
+}

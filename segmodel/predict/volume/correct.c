@@ -1,0 +1,268 @@
+/* Answers to clicks on masks that stand: what a click changes is the region it lies in, on its
+ * slice and then on the neighbours. Everything else of a mask stays as it was. */
+#include "predict/look/logits.h"
+#include "predict/session/mask.h"
+#include "predict/volume/run.h"
+
+#include "core/status.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A click is obeyed this many pixels around even if the network insists on its opinion, if greys
+ * that differ by least_contrast do not say otherwise. */
+static const double least_reach = 5, least_contrast = 12;
+/* A change this many times smaller than the neighbour's is another one. */
+static const int64_t fading = 8;
+/* Pixels that a change may be wider than on the slice before. */
+enum { widening = 2 };
+
+/* ---------------------------------------------------------------------------------- the region */
+
+/* Pixels that may change, and those that do: mask[at] becomes `label` where wish[at] is. */
+typedef struct change {
+    uint8_t *mask;         /* what stood, then what stands */
+    const uint8_t *wish;   /* what the network says */
+    const uint8_t *within; /* NULL: everywhere */
+    int width, height, label;
+    int *stack;
+    int64_t count; /* changed pixels */
+} change;
+
+static sgm_status begin_change(change *c, const sgm_stack *stack, uint8_t *mask,
+                               const uint8_t *wish, int label)
+{
+    *c = (change){.mask = mask,
+                  .wish = wish,
+                  .width = stack->plane.width,
+                  .height = stack->plane.height,
+                  .label = label};
+    c->stack = malloc(sizeof *c->stack * (size_t)c->width * (size_t)c->height);
+    return c->stack ? SGM_OK : sgm_fail(SGM_OUT_OF_MEMORY, "no memory for a click's region");
+}
+
+static int is_open(const change *c, int x, int y)
+{
+    if (x < 0 || y < 0 || x >= c->width || y >= c->height) return 0;
+    size_t at = (size_t)y * (size_t)c->width + (size_t)x;
+    return c->wish[at] == c->label && c->mask[at] != c->label && (!c->within || c->within[at]);
+}
+
+static void change_pixel(change *c, int x, int y, int *top)
+{
+    int at = y * c->width + x;
+    c->mask[at] = (uint8_t)c->label;
+    c->stack[(*top)++] = at;
+    c->count++;
+}
+
+/* Changes what is connected to a pixel. */
+static void change_from(change *c, int x, int y)
+{
+    int top = 0;
+    if (!is_open(c, x, y)) return;
+    change_pixel(c, x, y, &top);
+    while (top) {
+        int at = c->stack[--top], cx = at % c->width, cy = at / c->width;
+        for (int code = 0; code < 9; code++)
+            if (is_open(c, cx + code % 3 - 1, cy + code / 3 - 1))
+                change_pixel(c, cx + code % 3 - 1, cy + code / 3 - 1, &top);
+    }
+}
+
+static double grey_at(const sgm_image *picture, int x, int y)
+{
+    const uint8_t *pixel = picture->data + ((ptrdiff_t)y * picture->width + x) * picture->channels;
+    return picture->channels == 3 ? (pixel[0] + pixel[1] + pixel[2]) / 3.0 : pixel[0];
+}
+
+/* Of the nine pixels around a click. */
+static double grey_around(const sgm_image *picture, int x, int y)
+{
+    double sum = 0, count = 0;
+    for (int code = 0; code < 9; code++) {
+        int cx = x + code % 3 - 1, cy = y + code / 3 - 1;
+        if (cx < 0 || cy < 0 || cx >= picture->width || cy >= picture->height) continue;
+        sum += grey_at(picture, cx, cy);
+        count++;
+    }
+    return sum / count;
+}
+
+/* Whether a click says something about a pixel near it that the mask does not agree with: no click
+ * of the other kind is nearer, and the pixel looks rather like the click's place than like what
+ * the click tells it from (`other`; nothing to go by below least_contrast). */
+static int is_clicked(const change *c, const sgm_image *picture, const sgm_slice_prompt *own,
+                      const sgm_point *click, double clicked, double other, int x, int y)
+{
+    double d = hypot(x - click->x, y - click->y), grey = grey_at(picture, x, y);
+    if (d > least_reach) return 0;
+    if (fabs(clicked - other) >= least_contrast && fabs(grey - clicked) > fabs(grey - other))
+        return 0;
+    for (size_t i = 0; i < own->point_count; i++)
+        if (own->points[i].label != click->label &&
+            hypot(x - own->points[i].x, y - own->points[i].y) <= d)
+            return 0;
+    return c->mask[(size_t)y * (size_t)c->width + (size_t)x] != c->label;
+}
+
+/* Changes the pixels around a click, whatever the network says. */
+static void change_around(change *c, const sgm_image *picture, const sgm_slice_prompt *own,
+                          const sgm_point *click, const sgm_shades *shades)
+{
+    int cx = (int)lrint(click->x), cy = (int)lrint(click->y), reach = (int)ceil(least_reach);
+    double clicked = grey_around(picture, cx, cy);
+    double other = click->label == SGM_FOREGROUND ? shades->around : shades->inside;
+    for (int y = cy - reach < 0 ? 0 : cy - reach; y <= cy + reach && y < c->height; y++)
+        for (int x = cx - reach < 0 ? 0 : cx - reach; x <= cx + reach && x < c->width; x++) {
+            if (!is_clicked(c, picture, own, click, clicked, other, x, y)) continue;
+            c->mask[(size_t)y * (size_t)c->width + (size_t)x] = (uint8_t)c->label;
+            c->count++;
+        }
+}
+
+/* The mask is the answer; the look's logits are kept where they agree with it. */
+static sgm_status take_changed(sgm_desk *desk, sgm_stack *stack, const uint8_t *mask,
+                               sgm_look *look, sgm_answer *answer)
+{
+    int width = stack->plane.width, height = stack->plane.height;
+    size_t pixels = (size_t)width * (size_t)height;
+    memcpy(look->mask, mask, pixels);
+    look->area = sgm_mask_measure(look->mask, width, height, &look->extent);
+    sgm_logits_from_mask(desk->predictor, look->mask, width, height, look->view,
+                         desk->other_logits);
+    for (size_t i = 0; i < sgm_desk_low_res_count(desk); i++)
+        if ((look->low_res[i] > 0) != (desk->other_logits[i] > 0))
+            look->low_res[i] = desk->other_logits[i];
+    return sgm_answer_take(desk, stack, look, answer);
+}
+
+/* -------------------------------------------------------------------------------------- a click */
+
+/* Bounding box of a kept mask and a point, in the picture. */
+static sgm_box extent_with(sgm_stack *stack, const sgm_packed_mask *mask, const sgm_point *point)
+{
+    sgm_box box = {point->x, point->y, point->x, point->y}, extent;
+    sgm_stack_unpack(stack, mask, stack->neighbour);
+    if (!sgm_mask_measure(stack->neighbour, stack->plane.width, stack->plane.height, &extent))
+        return box;
+    return sgm_box_union(&box, &extent);
+}
+
+/* What the network says of the slice, knowing the mask and all points. */
+static sgm_status ask_clicked(sgm_desk *desk, sgm_stack *stack, const sgm_step *step,
+                              const sgm_point *click, sgm_look *look)
+{
+    const sgm_answer *from = step->from[0];
+    sgm_box extent = extent_with(stack, &from->mask, click);
+    sgm_logits_unpack(from->logits, sgm_desk_low_res_count(desk), desk->logits);
+    sgm_logits_weaken(desk->predictor, desk->logits, from->view, click->x, click->y);
+    return sgm_ask_by_mask(desk, stack, step, from->view, &extent, look);
+}
+
+static void unpack_or_clear(sgm_stack *stack, const sgm_answer *answer, uint8_t *picture)
+{
+    if (answer && answer->mask.voxels)
+        sgm_stack_unpack(stack, &answer->mask, picture);
+    else
+        memset(picture, 0, (size_t)stack->plane.width * (size_t)stack->plane.height);
+}
+
+/* The network's change at the click; where it insists on its opinion, the click's own place. */
+static void change_at_click(change *c, const sgm_image *picture, const sgm_slice_prompt *own,
+                            const sgm_point *click, const sgm_shades *shades)
+{
+    int x = (int)lrint(click->x), y = (int)lrint(click->y);
+    for (int code = 0; code < 9; code++)
+        change_from(c, x + code % 3 - 1, y + code / 3 - 1);
+    change_around(c, picture, own, click, shades);
+    size_t at = (size_t)y * (size_t)c->width + (size_t)x;
+    c->count += c->mask[at] != c->label;
+    c->mask[at] = (uint8_t)c->label;
+}
+
+sgm_status sgm_answer_clicked(sgm_desk *desk, sgm_stack *stack, const sgm_step *step,
+                              sgm_answer *answer)
+{
+    const sgm_point *click = &step->own.points[step->own.point_count - 1];
+    sgm_look look;
+    change c;
+    SGM_TRY(ask_clicked(desk, stack, step, click, &look));
+    unpack_or_clear(stack, step->from[1], stack->neighbour);
+    SGM_TRY(begin_change(&c, stack, stack->neighbour, look.mask, step->label));
+    change_at_click(&c, &stack->picture, &step->own, click, &step->from[0]->shades);
+    free(c.stack);
+    return take_changed(desk, stack, stack->neighbour, &look, answer);
+}
+
+/* --------------------------------------------------------------------------------- its followers
+ */
+
+/* Leaves in `mask` where the neighbour changed to the click's label; returns how many pixels. */
+static int64_t neighbour_change(sgm_stack *stack, const sgm_step *step, uint8_t *mask,
+                                uint8_t *before)
+{
+    int64_t pixels = (int64_t)stack->plane.width * stack->plane.height, count = 0;
+    unpack_or_clear(stack, step->from[0], mask);
+    unpack_or_clear(stack, step->start[0], before);
+    for (int64_t i = 0; i < pixels; i++) {
+        mask[i] = mask[i] == step->label && before[i] != step->label;
+        count += mask[i];
+    }
+    return count;
+}
+
+/* The places of the neighbour's change, some pixels wider: `wide` holds them afterwards. */
+static void widen(const uint8_t *behind, int width, int height, uint8_t *wide)
+{
+    memset(wide, 0, (size_t)width * (size_t)height);
+    for (int y = 0; y < height; y++)
+        for (int x = 0; x < width; x++) {
+            if (!behind[(size_t)y * (size_t)width + (size_t)x]) continue;
+            for (int v = y < widening ? 0 : y - widening; v <= y + widening && v < height; v++)
+                for (int u = x < widening ? 0 : x - widening; u <= x + widening && u < width; u++)
+                    wide[(size_t)v * (size_t)width + (size_t)u] = 1;
+        }
+}
+
+/* Changes what the network changes where the neighbour changed, and around. */
+static sgm_status change_behind(change *c, const uint8_t *behind)
+{
+    uint8_t *wide = malloc((size_t)c->width * (size_t)c->height);
+    if (!wide) return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for a click's region");
+    widen(behind, c->width, c->height, wide);
+    c->within = wide;
+    for (int y = 0; y < c->height; y++)
+        for (int x = 0; x < c->width; x++)
+            if (behind[(size_t)y * (size_t)c->width + (size_t)x]) change_from(c, x, y);
+    c->within = NULL;
+    free(wide);
+    return SGM_OK;
+}
+
+/* SGM_STOP_EMPTY: the error does not go on here. */
+sgm_status sgm_answer_followed(sgm_desk *desk, sgm_stack *stack, const sgm_step *step,
+                               sgm_answer *answer)
+{
+    sgm_look look;
+    change c;
+    sgm_box extent;
+    int width = stack->plane.width, height = stack->plane.height;
+    sgm_stack_unpack(stack, &step->from[0]->mask, stack->neighbour);
+    answer->stop = SGM_STOP_EMPTY;
+    if (!sgm_mask_measure(stack->neighbour, width, height, &extent)) return SGM_OK;
+    sgm_logits_unpack(step->from[0]->logits, sgm_desk_low_res_count(desk), desk->logits);
+    SGM_TRY(sgm_ask_by_mask(desk, stack, step, step->from[0]->view, &extent, &look));
+    uint8_t *behind = malloc((size_t)width * (size_t)height);
+    if (!behind) return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for a click's region");
+    int64_t before = neighbour_change(stack, step, behind, stack->other_neighbour);
+    unpack_or_clear(stack, step->from[1], stack->neighbour);
+    sgm_status status = begin_change(&c, stack, stack->neighbour, look.mask, step->label);
+    if (status == SGM_OK) status = change_behind(&c, behind);
+    free(behind);
+    free(c.stack);
+    if (status != SGM_OK || c.count * fading < before) return status;
+    answer->stop = SGM_STOP_NONE;
+    return take_changed(desk, stack, stack->neighbour, &look, answer);
+}

@@ -1,0 +1,436 @@
+/* What prompts mean to a network that is asked by the neighbour's mask: walks, boxes in space,
+ * correcting clicks, initial masks; the same for every way a volume may be stored. */
+#include "check.h"
+#include "phantom.h"
+#include "synthetic_network.h"
+
+#include "predict/volume/live.h"
+#include "predict/volume/segment.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const int straight[3] = {0, 1, 2};
+static const double isotropic[3] = {1, 1, 1};
+static synthetic_network net;
+
+static synthetic_network *network(void)
+{
+    synthetic_clear(&net);
+    synthetic_init(&net, 64);
+    net.predictor.walks_by_mask = net.predictor.knows_loose = 1;
+    net.object_grey = 200;
+    net.object_reach = 90;
+    return &net;
+}
+
+/* A tube along z from -15 to 15. */
+static double tube(const double mm[3])
+{
+    return hypot(mm[0], mm[1]) < 6 && fabs(mm[2]) < 15 ? 200 : 40;
+}
+
+/* The same with a neighbour organ at its side, a little darker, on twenty slices. */
+static double touching_tube(const double mm[3])
+{
+    if (tube(mm) > 100) return 200;
+    return hypot(mm[0] - 10, mm[1]) < 5 && fabs(mm[2] + 2) < 10 ? 170 : 40;
+}
+
+/* The same with a part that is much darker. */
+static double two_part_tube(const double mm[3])
+{
+    if (tube(mm) > 100) return 200;
+    return hypot(mm[0] - 10, mm[1]) < 5 && fabs(mm[2] + 2) < 10 ? 120 : 40;
+}
+
+static sgm_seed seed_at(const phantom *p, double x, double y, double z, int label)
+{
+    sgm_seed seed = {.label = label};
+    phantom_index(p, (const double[3]){x, y, z}, seed.index);
+    return seed;
+}
+
+static phantom make(phantom_fn scene)
+{
+    static const int64_t extent[3] = {36, 36, 40};
+    phantom p;
+    phantom_make(&p, scene, extent, isotropic, straight, 0);
+    return p;
+}
+
+static sgm_volume_result ask(const phantom *p, const sgm_object *object, sgm_axis axis)
+{
+    sgm_volume_result result;
+    sgm_volume_options options = {.axis = axis};
+    CHECK_OK(sgm_volume_segment(&net.predictor, 0, &p->volume, object, 1, &options, &result));
+    return result;
+}
+
+static int64_t count_of(const phantom *p)
+{
+    return p->volume.size[0] * p->volume.size[1] * p->volume.size[2];
+}
+
+/* Voxels in which two masks differ. */
+static int64_t differences(const phantom *p, const uint8_t *a, const uint8_t *b)
+{
+    int64_t count = 0;
+    for (int64_t i = 0; i < count_of(p); i++)
+        count += a[i] != b[i];
+    return count;
+}
+
+/* After the first slice nothing but masks is asked, and the walk ends with the object. */
+static void check_walk(void)
+{
+    phantom p = make(tube);
+    network();
+    sgm_seed seed = seed_at(&p, 0, 0, 0.5, SGM_FOREGROUND);
+    sgm_object object = {.seeds = &seed, .seed_count = 1};
+    sgm_volume_result result = ask(&p, &object, SGM_AXIS_K);
+    CHECK_NEAR(phantom_dice(&p, result.objects[0].mask, 200, 200), 1, 0);
+    CHECK(net.points == 1 && net.boxes == 0);
+    CHECK(net.mask_prompts == net.decodes - 1);
+    CHECK(result.objects[0].stopped[0] == SGM_STOP_EMPTY);
+    CHECK(result.objects[0].stopped[1] == SGM_STOP_EMPTY);
+    sgm_volume_result_clear(&result);
+    phantom_clear(&p);
+}
+
+/* A box in space is asked on its middle slice, as one that only bounds the object; the walks end at
+ * the box, or where nothing is found. */
+static void check_box(void)
+{
+    phantom p = make(tube);
+    network();
+    sgm_roi roi = {.half_axis = {{9, 0, 0}, {0, 9, 0}, {0, 0, 9}}};
+    phantom_index(&p, (const double[3]){0, 0, -9}, roi.center);
+    sgm_object object = {.rois = &roi, .roi_count = 1};
+    sgm_volume_result result = ask(&p, &object, SGM_AXIS_K);
+    CHECK(net.boxes == 1 && net.loose_boxes == 1 && net.points == 0);
+    CHECK(result.objects[0].stopped[0] == SGM_STOP_EMPTY);
+    CHECK(result.objects[0].stopped[1] == SGM_STOP_LIMIT);
+    size_t inside = 0;
+    for (int64_t i = 0; i < count_of(&p); i++) {
+        int64_t index[3] = {i % 36, i / 36 % 36, i / 36 / 36};
+        int in_box = fabs((double)index[2] - roi.center[2]) <= 9;
+        inside += in_box && p.voxels[i] == 200;
+        CHECK(!result.objects[0].mask[i] || (in_box && p.voxels[i] == 200));
+    }
+    CHECK(result.objects[0].voxels == (int64_t)inside && inside > 1000);
+    sgm_volume_result_clear(&result);
+    phantom_clear(&p);
+}
+
+/* One click on a leak of twenty slices removes it on all of them, and nothing else. */
+static void check_leak(void)
+{
+    phantom p = make(touching_tube);
+    network();
+    sgm_seed seeds[2] = {seed_at(&p, -0.5, 0.5, 0.5, SGM_FOREGROUND),
+                         seed_at(&p, 10.5, 0.5, -2.5, SGM_BACKGROUND)};
+    sgm_object object = {.seeds = seeds, .seed_count = 1};
+    sgm_volume_result leaky = ask(&p, &object, SGM_AXIS_K);
+    CHECK_NEAR(phantom_dice(&p, leaky.objects[0].mask, 170, 200), 1, 0);
+    object.seed_count = 2;
+    sgm_volume_result mended = ask(&p, &object, SGM_AXIS_K);
+    CHECK_NEAR(phantom_dice(&p, mended.objects[0].mask, 200, 200), 1, 0);
+    sgm_volume_result_clear(&leaky);
+    sgm_volume_result_clear(&mended);
+    phantom_clear(&p);
+}
+
+/* One click into a part that was left out adds it on all of its slices, and nothing else. */
+static void check_missing_part(void)
+{
+    phantom p = make(two_part_tube);
+    network();
+    sgm_seed seeds[2] = {seed_at(&p, -0.5, 0.5, 0.5, SGM_FOREGROUND),
+                         seed_at(&p, 11.5, 0.5, -2.5, SGM_FOREGROUND)};
+    sgm_object object = {.seeds = seeds, .seed_count = 1};
+    sgm_volume_result before = ask(&p, &object, SGM_AXIS_K);
+    CHECK_NEAR(phantom_dice(&p, before.objects[0].mask, 200, 200), 1, 0);
+    object.seed_count = 2;
+    sgm_volume_result after = ask(&p, &object, SGM_AXIS_K);
+    CHECK_NEAR(phantom_dice(&p, after.objects[0].mask, 120, 200), 1, 0);
+    sgm_volume_result_clear(&before);
+    sgm_volume_result_clear(&after);
+    phantom_clear(&p);
+}
+
+/* Points that the mask agrees with change nothing and cost nothing. */
+static void check_agreement(void)
+{
+    phantom p = make(tube);
+    network();
+    sgm_seed seeds[3] = {seed_at(&p, -0.5, 0.5, 0.5, SGM_FOREGROUND),
+                         seed_at(&p, 3.5, 0.5, 7.5, SGM_FOREGROUND),
+                         seed_at(&p, 12.5, 0.5, 7.5, SGM_BACKGROUND)};
+    sgm_object object = {.seeds = seeds, .seed_count = 1};
+    sgm_volume_result one = ask(&p, &object, SGM_AXIS_K);
+    int decodes = net.decodes;
+    network();
+    object.seed_count = 3;
+    sgm_volume_result three = ask(&p, &object, SGM_AXIS_K);
+    CHECK(net.decodes == decodes);
+    CHECK(differences(&p, one.objects[0].mask, three.objects[0].mask) == 0);
+    sgm_volume_result_clear(&one);
+    sgm_volume_result_clear(&three);
+    phantom_clear(&p);
+}
+
+/* A click beyond the end of a mask begins a walk of its own, up to the mask that stands. */
+static void check_second_body(void)
+{
+    phantom p = make(two_part_tube);
+    network();
+    net.tolerance = 5;
+    sgm_seed seeds[2] = {seed_at(&p, 11.5, 0.5, -2.5, SGM_FOREGROUND),
+                         seed_at(&p, 0.5, 0.5, 12.5, SGM_FOREGROUND)};
+    sgm_object object = {.seeds = seeds, .seed_count = 2};
+    net.object_reach = 200; /* the dark part first */
+    net.object_grey = 200;
+    sgm_volume_result result = ask(&p, &object, SGM_AXIS_K);
+    for (int64_t i = 0; i < count_of(&p); i++) {
+        double index[3] = {(double)(i % 36), (double)(i / 36 % 36), (double)(i / 36 / 36)}, mm[3];
+        phantom_position(&p, index, mm);
+        if (mm[2] > 8.1 && p.voxels[i] == 200) CHECK(result.objects[0].mask[i]);
+        if (fabs(mm[2] + 2) < 10 && p.voxels[i] == 120) CHECK(result.objects[0].mask[i]);
+        if (p.voxels[i] == 40 && mm[2] < 15) CHECK(!result.objects[0].mask[i]);
+    }
+    sgm_volume_result_clear(&result);
+    phantom_clear(&p);
+}
+
+/* Somebody's own segmentation, frayed: what no click reaches stays as it is, to the voxel. */
+static void check_initial(void)
+{
+    phantom p = make(touching_tube);
+    network();
+    uint8_t *initial = calloc((size_t)count_of(&p), 1);
+    unsigned noise = 1;
+    for (int64_t i = 0; i < count_of(&p); i++) {
+        noise = noise * 1664525u + 1013904223u;
+        initial[i] = p.voxels[i] >= 170 && (noise >> 24) > 20;
+    }
+    sgm_seed seed = seed_at(&p, 10.5, 0.5, -2.5, SGM_BACKGROUND);
+    initial[(int64_t)llrint(seed.index[0]) +
+            36 * (llrint(seed.index[1]) + 36 * llrint(seed.index[2]))] = 1;
+    sgm_object object = {
+        .seeds = &seed, .seed_count = 1, .labels = initial, .label_type = SGM_VOXEL_U8};
+    sgm_volume_result result = ask(&p, &object, SGM_AXIS_K);
+    int64_t removed = 0, lost = 0, added = 0;
+    for (int64_t i = 0; i < count_of(&p); i++) {
+        int now = result.objects[0].mask[i];
+        removed += p.voxels[i] == 170 && initial[i] && !now;
+        lost += p.voxels[i] == 200 && initial[i] && !now;
+        added += now && !initial[i];
+    }
+    CHECK(lost == 0 && added == 0 && removed > 500);
+    sgm_volume_result_clear(&result);
+    object.seed_count = 0; /* and without a click it only goes on where there is none */
+    result = ask(&p, &object, SGM_AXIS_K);
+    CHECK(differences(&p, initial, result.objects[0].mask) == 0);
+    sgm_volume_result_clear(&result);
+    free(initial);
+    phantom_clear(&p);
+}
+
+/* One slice of a mask, as it is, and walks from there. */
+static void check_painted_slice(void)
+{
+    phantom p = make(tube);
+    network();
+    uint8_t *initial = calloc((size_t)count_of(&p), 1);
+    for (int64_t i = 20 * 36 * 36; i < 21 * 36 * 36; i++)
+        initial[i] = p.voxels[i] == 200 && i % 36 != 17; /* a line through it is left out */
+    sgm_object object = {.labels = initial, .label_type = SGM_VOXEL_U8};
+    sgm_volume_result result = ask(&p, &object, SGM_AXIS_K);
+    for (int64_t i = 0; i < count_of(&p); i++) {
+        int want = i / 36 / 36 == 20 ? initial[i] : p.voxels[i] == 200;
+        CHECK(result.objects[0].mask[i] == want);
+    }
+    CHECK(net.points == 0 && net.boxes == 0);
+    sgm_volume_result_clear(&result);
+    free(initial);
+    phantom_clear(&p);
+}
+
+/* A live volume that took the clicks one by one has the masks of a run from nothing, and previewed
+ * the slice of each click as it then became. */
+static void check_live(void)
+{
+    phantom p = make(touching_tube);
+    sgm_live_volume *live;
+    sgm_volume_options options = {.axis = SGM_AXIS_K};
+    network();
+    sgm_seed seeds[4] = {
+        seed_at(&p, -0.5, 0.5, 0.5, SGM_FOREGROUND), seed_at(&p, 10.5, 0.5, -2.5, SGM_BACKGROUND),
+        seed_at(&p, 13.5, 0.5, 3.5, SGM_FOREGROUND), seed_at(&p, -3.5, 1.5, 9.5, SGM_BACKGROUND)};
+    sgm_object object = {.seeds = seeds};
+    const int64_t zero[3] = {0, 0, 0};
+    int64_t last[3] = {35, 35, 39};
+    uint8_t *mask = malloc((size_t)count_of(&p));
+    CHECK_OK(sgm_live_volume_make(&net.predictor, 0, &p.volume, &options, &live));
+    for (object.seed_count = 1; object.seed_count <= 4; object.seed_count++) {
+        sgm_live_slice slice = sgm_live_slice_init();
+        uint8_t shown[36 * 36];
+        CHECK_OK(sgm_live_volume_preview(live, 1, &object, -1, NULL, &slice));
+        memcpy(shown, slice.mask, sizeof shown);
+        CHECK_OK(sgm_live_volume_predict(live, 1, &object, NULL, NULL));
+        CHECK_OK(sgm_live_volume_mask(live, 1, zero, last, mask));
+        CHECK(memcmp(shown, mask + slice.slice * 36 * 36, sizeof shown) == 0);
+        sgm_volume_result result = ask(&p, &object, SGM_AXIS_K);
+        CHECK(differences(&p, mask, result.objects[0].mask) == 0);
+        sgm_volume_result_clear(&result);
+    }
+    sgm_live_volume_destroy(live);
+    free(mask);
+    phantom_clear(&p);
+}
+
+/* ------------------------------------------------------------------------------- orientations */
+
+/* No symmetry, faint stripes: rounding to another pixel or slice would show. */
+static double bent_body(const double mm[3])
+{
+    double x = mm[0] - 0.2 * mm[2], y = mm[1] + 0.1 * mm[2];
+    double stripe = 6 * sin(1.3 * mm[0] + 0.7 * mm[1] - 0.9 * mm[2]);
+    if (x * x / 49 + y * y / 81 + mm[2] * mm[2] / 200 < 1) return 200 + stripe;
+    if (hypot(x - 9, y - 2) < 4.3 && fabs(mm[2] - 1) < 6) return 172 + stripe / 3;
+    return 40 + stripe;
+}
+
+/* The mask of one storage order, taken to the straight one. */
+static void straighten(const phantom *from, const phantom *to, const uint8_t *mask, uint8_t *out)
+{
+    const int64_t *size = from->volume.size;
+    for (int64_t i = 0; i < count_of(from); i++) {
+        double index[3] = {(double)(i % size[0]), (double)(i / size[0] % size[1]),
+                           (double)(i / size[0] / size[1])},
+               mm[3], there[3];
+        phantom_position(from, index, mm);
+        phantom_index(to, mm, there);
+        out[llrint(there[0]) +
+            to->volume.size[0] * (llrint(there[1]) + to->volume.size[1] * llrint(there[2]))] =
+            mask[i];
+    }
+}
+
+typedef struct marks {
+    sgm_seed seeds[5];
+    size_t seed_count;
+    sgm_roi roi;
+    int has_roi, has_initial, zoom;
+} marks;
+
+static uint8_t *segment_stored(const phantom *p, marks m)
+{
+    sgm_volume_result result;
+    sgm_volume_options options = {.axis = SGM_AXIS_AUTO};
+    uint8_t *initial = NULL;
+    network();
+    for (size_t i = 0; i < m.seed_count; i++)
+        phantom_index(
+            p, (const double[3]){m.seeds[i].index[0], m.seeds[i].index[1], m.seeds[i].index[2]},
+            m.seeds[i].index);
+    if (m.has_roi) {
+        double centre[3], tip[3];
+        memcpy(centre, m.roi.center, sizeof centre);
+        phantom_index(p, centre, m.roi.center);
+        for (int a = 0; a < 3; a++) {
+            for (int n = 0; n < 3; n++)
+                tip[n] = centre[n] + m.roi.half_axis[a][n];
+            phantom_index(p, tip, m.roi.half_axis[a]);
+            for (int n = 0; n < 3; n++)
+                m.roi.half_axis[a][n] -= m.roi.center[n];
+        }
+    }
+    if (m.has_initial) {
+        const int64_t *size = p->volume.size;
+        initial = calloc((size_t)count_of(p), 1);
+        for (int64_t i = 0; i < count_of(p); i++) {
+            double index[3] = {(double)(i % size[0]), (double)(i / size[0] % size[1]),
+                               (double)(i / size[0] / size[1])},
+                   mm[3];
+            phantom_position(p, index, mm);
+            initial[i] = p->voxels[i] > 150 && (fabs(mm[2] - 7.5) < 0.6 || fabs(mm[2] + 4.5) < 0.6);
+        }
+    }
+    sgm_object object = {.seeds = m.seeds,
+                         .seed_count = m.seed_count,
+                         .rois = &m.roi,
+                         .roi_count = m.has_roi ? 1 : 0,
+                         .labels = initial,
+                         .label_type = SGM_VOXEL_U8};
+    CHECK_OK(sgm_volume_segment(&net.predictor, m.zoom, &p->volume, &object, 1, &options, &result));
+    uint8_t *mask = malloc((size_t)count_of(p));
+    memcpy(mask, result.objects[0].mask, (size_t)count_of(p));
+    CHECK(result.objects[0].voxels > 500);
+    sgm_volume_result_clear(&result);
+    free(initial);
+    return mask;
+}
+
+/* The same anatomy and the same marks give the same voxels, in all 48 ways to store a volume. */
+static void check_storage(const char *what, marks m, const double spacing[3])
+{
+    static const int64_t extent[3] = {36, 34, 40};
+    phantom reference;
+    int64_t wrong = 0;
+    phantom_make(&reference, bent_body, extent, spacing, straight, 0);
+    uint8_t *want = segment_stored(&reference, m);
+    uint8_t *got = malloc((size_t)count_of(&reference));
+    for (int number = 1; number < 48; number++) {
+        int order[3], signs;
+        phantom stored;
+        phantom_orientation(number, order, &signs);
+        phantom_make(&stored, bent_body, extent, spacing, order, signs);
+        uint8_t *mask = segment_stored(&stored, m);
+        straighten(&stored, &reference, mask, got);
+        wrong += differences(&reference, want, got) != 0;
+        free(mask);
+        phantom_clear(&stored);
+    }
+    if (wrong) printf("%s: %d of 47 storage orders give another mask\n", what, (int)wrong);
+    CHECK(wrong == 0);
+    free(want);
+    free(got);
+    phantom_clear(&reference);
+}
+
+/* Positions in millimetres; some lie exactly between two slices. */
+static void check_all_storage(int zoom)
+{
+    static const double thick[3] = {1, 1, 1.5};
+    marks seeds = {.seeds = {{{0, 0, 0}, 1}, {{1, 1, 8}, 1}, {{9, 3, 1}, 0}, {{2, 2, -9}, 1}},
+                   .seed_count = 4,
+                   .zoom = zoom};
+    marks box = {.has_roi = 1,
+                 .roi = {{1, 0, 0.5}, {{12, 0, 0}, {0, 11, 0}, {0, 0, 10}}},
+                 .seeds = {{{9, 3, 1}, 0}},
+                 .seed_count = 1,
+                 .zoom = zoom};
+    marks painted = {.has_initial = 1, .zoom = zoom};
+    check_storage("points", seeds, isotropic);
+    check_storage("points, thick slices", seeds, thick);
+    check_storage("a box and a click", box, isotropic);
+    check_storage("two painted slices", painted, isotropic);
+}
+
+int main(void)
+{
+    check_walk();
+    check_box();
+    check_leak();
+    check_missing_part();
+    check_agreement();
+    check_second_body();
+    check_initial();
+    check_painted_slice();
+    check_live();
+    check_all_storage(0);
+    check_all_storage(1);
+    return check_report();
+}
