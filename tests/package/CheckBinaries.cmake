@@ -69,7 +69,7 @@ foreach(folder IN LISTS FOLDERS RPATH_ONLY)
     endif()
     list(FILTER files EXCLUDE REGEX "[.](o|a|c|h|d|txt|json|safetensors|npy|png|nrrd|xml|py)$|/(readers|chains)/")
     foreach(file IN LISTS files)
-        if(IS_SYMLINK "${file}")
+        if(IS_SYMLINK "${file}" OR NOT EXISTS "${file}") # lib/ is there with CUDA alone
             continue()
         endif()
         read_binary("${file}" text)

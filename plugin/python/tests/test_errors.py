@@ -1,0 +1,173 @@
+"""What goes wrong is an exception with the library's sentence, and everything works afterwards."""
+
+import multiprocessing
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import threading
+import warnings
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+
+import promptseg
+
+
+@pytest.fixture(autouse=True)
+def works_afterwards(model, brain, brain_prompts):
+    yield
+    live = model.open(brain)
+    assert live.preview(foreground=brain_prompts["foreground"][:1]).voxels > 0
+
+
+def test_a_prompt_outside_names_it(model, brain):
+    with pytest.raises(promptseg.PromptError, match="9999") as caught:
+        model.segment(brain, foreground=[(9999, 0, 0)], name="tumour")
+    assert "tumour" in str(caught.value)
+    assert isinstance(caught.value, ValueError)
+
+
+def test_no_prompt(model, brain):
+    with pytest.raises(promptseg.PromptError):
+        model.segment(brain)
+
+
+def test_points_that_are_none(model, brain):
+    with pytest.raises(promptseg.PromptError, match="shape"):
+        model.segment(brain, foreground=[(1, 2, 3, 4)])
+    with pytest.raises(promptseg.PromptError):
+        model.segment(brain, foreground=[(float("nan"), 0, 0)])
+    with pytest.raises(promptseg.PromptError, match="6 or 15"):
+        model.segment(brain, roi=(1, 2, 3))
+
+
+@pytest.mark.parametrize("geometry", [
+    dict(direction=np.full((3, 3), np.nan)), dict(spacing=(0, 1, 1)),
+    dict(spacing=(np.inf, 1, 1)), dict(affine=np.eye(3)), dict(affine=np.zeros((4, 4))),
+])
+def test_geometry_that_cannot_be(model, geometry):
+    with pytest.raises((promptseg.ImageError, promptseg.UsageError)):
+        model.segment(np.zeros((4, 5, 6), np.int16), foreground=[(1, 1, 1)], **geometry)
+
+
+@pytest.mark.parametrize("array", [
+    np.zeros((0, 5, 5)), np.zeros(5), np.zeros((2, 2, 2, 2)), np.zeros((4, 4, 4), complex),
+    np.full((4, 4, 4), 2**40), np.array([["a", "b"]]), {"no": "image"},
+])
+def test_arrays_that_are_no_image(model, array):
+    with pytest.raises(promptseg.ImageError):
+        model.segment(array, foreground=[(1, 1, 1)], spacing=1)
+
+
+def test_an_initial_label_on_another_grid(model, brain, brain_prompts):
+    labels = sitk.Image(brain.GetSize(), sitk.sitkUInt8)
+    labels.CopyInformation(brain)
+    labels.SetOrigin([v + 3 for v in brain.GetOrigin()])
+    with pytest.raises(promptseg.ImageError, match="initial"):
+        model.segment(brain, initial=labels, **brain_prompts)
+
+
+def test_options_that_are_none(model, brain, brain_prompts):
+    for wrong in (dict(axis="diagonal"), dict(window="liver"), dict(window=(1, 2, 3)),
+                  dict(zoom="maybe"), dict(coordinates="itk")):
+        with pytest.raises(promptseg.UsageError):
+            model.segment(brain, **{**brain_prompts, **wrong})
+    with pytest.raises(promptseg.UsageError):
+        model.segment(brain, {0: promptseg.Prompts(**brain_prompts)})
+    with pytest.raises(TypeError):
+        model.segment(brain, no_such_option=1, **brain_prompts)
+
+
+def test_models_that_are_none(tmp_path):
+    with pytest.raises(promptseg.ModelError, match="nowhere"):
+        promptseg.Model(tmp_path / "nowhere.safetensors")
+    whole = promptseg.BUNDLED_MODEL.read_bytes()
+    short = tmp_path / "short.safetensors"
+    short.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(promptseg.ModelError, match="short"):
+        promptseg.Model(short)
+    with pytest.raises(promptseg.UsageError, match="none of"):
+        promptseg.Model(device="gpu")
+
+
+def test_an_exception_in_progress_ends_the_work(model, brain, brain_prompts):
+    class Mine(Exception):
+        pass
+
+    def stop(fraction, message):
+        raise Mine
+
+    with pytest.raises(Mine):
+        model.segment(brain, progress=stop, **brain_prompts)
+
+
+def test_cancel(model, brain, brain_prompts):
+    with pytest.raises(promptseg.CancelledError):
+        model.segment(brain, cancel=lambda: True, **brain_prompts)
+
+
+def test_control_c_ends_the_work(model, brain, brain_prompts):
+    timer = threading.Timer(0.02, os.kill, (os.getpid(), signal.SIGINT))
+    live = model.open(brain)
+    with pytest.raises(KeyboardInterrupt):
+        timer.start()
+        for n in range(500):  # other questions each time: nothing is remembered
+            live.segment(foreground=[np.add(brain_prompts["foreground"][0], (0.01 * n, 0, 0))])
+
+
+def test_warnings_are_warnings(model, liver, liver_prompts):
+    """An array says nothing of Hounsfield units, so they are guessed."""
+    array = sitk.GetArrayFromImage(liver)
+    with pytest.warns(promptseg.PromptSegWarning):
+        model.segment(array, spacing=liver.GetSpacing(), origin=liver.GetOrigin(),
+                      direction=liver.GetDirection(), **liver_prompts)
+    quiet = model.segment(array, spacing=liver.GetSpacing(), origin=liver.GetOrigin(),
+                          direction=liver.GetDirection(), hounsfield=True, **liver_prompts)
+    assert quiet.hounsfield and not quiet.warnings
+
+
+def test_a_model_is_pickled_by_its_file(model, brain, brain_prompts):
+    again = pickle.loads(pickle.dumps(model))
+    a = model.segment(brain, **brain_prompts).labels
+    b = again.segment(brain, **brain_prompts).labels
+    assert np.array_equal(sitk.GetArrayFromImage(a), sitk.GetArrayFromImage(b))
+
+
+def _ask_after_fork(model, image, prompts, queue):
+    try:
+        model.segment(image, **prompts)
+        queue.put("answered")
+    except promptseg.UsageError as error:
+        queue.put(str(error))
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_a_fork_is_refused_with_a_sentence(model, brain, brain_prompts):
+    context = multiprocessing.get_context("fork")
+    queue = context.Queue()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        child = context.Process(target=_ask_after_fork, args=(model, brain, brain_prompts, queue))
+        child.start()
+    assert "fork" in queue.get(timeout=60)
+    child.join(60)
+    assert child.exitcode == 0
+
+
+def test_another_library_is_refused(tmp_path):
+    """A shared library that is not ours, by the environment variable."""
+    run = subprocess.run([sys.executable, "-c", "import promptseg"], capture_output=True, text=True,
+                         env={**os.environ, "PROMPTSEG_LIBRARY": str(tmp_path / "none.so")})
+    assert run.returncode == 1 and "cannot be loaded" in run.stderr
+
+
+def test_a_path_without_output_or_program(monkeypatch, tmp_path):
+    with pytest.raises(promptseg.UsageError, match="output"):
+        promptseg.segment(tmp_path / "ct.nii.gz", foreground=[(1, 2, 3)])
+    monkeypatch.delenv("PROMPTSEG_PROGRAM", raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(promptseg.UsageError, match="PATH"):
+        promptseg.segment(tmp_path / "ct.nii.gz", foreground=[(1, 2, 3)], output=tmp_path / "o.nrrd")

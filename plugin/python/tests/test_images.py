@@ -1,0 +1,153 @@
+"""Every kind of image gives the same mask, and gets it back as its own kind."""
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+
+import promptseg
+from conftest import dice, flags
+
+
+@pytest.fixture(scope="module")
+def wanted(model, brain, brain_prompts):
+    return sitk.GetArrayFromImage(model.segment(brain, **brain_prompts).labels)
+
+
+def affine_of(image):
+    """RAS, as nibabel has it."""
+    matrix = np.eye(4)
+    matrix[:3, :3] = np.array(image.GetDirection()).reshape(3, 3) * image.GetSpacing()
+    matrix[:3, 3] = image.GetOrigin()
+    return np.diag([-1, -1, 1, 1]) @ matrix
+
+
+def test_a_mask_is_not_empty(wanted):
+    assert 500 < (wanted != 0).sum() < 20000
+
+
+def test_simpleitk_comes_back_with_its_geometry(model, brain, brain_prompts, wanted):
+    result = model.segment(brain, **brain_prompts)
+    assert isinstance(result.labels, sitk.Image)
+    assert result.labels.GetOrigin() == brain.GetOrigin()
+    assert result.labels.GetDirection() == brain.GetDirection()
+    assert result.objects[1].voxels == (wanted != 0).sum()
+
+
+def test_an_array_with_itk_geometry(model, brain, brain_prompts, wanted):
+    result = model.segment(
+        sitk.GetArrayFromImage(brain), spacing=brain.GetSpacing(), origin=brain.GetOrigin(),
+        direction=brain.GetDirection(), **brain_prompts)
+    assert isinstance(result.labels, np.ndarray)
+    assert np.array_equal(result.labels, wanted)
+
+
+def test_an_array_with_an_affine(model, brain, brain_prompts, wanted):
+    array = sitk.GetArrayFromImage(brain).transpose(2, 1, 0)
+    result = model.segment(array, affine=affine_of(brain), **brain_prompts)
+    assert result.labels.shape == array.shape
+    assert np.array_equal(result.labels.transpose(2, 1, 0), wanted)
+
+
+def test_nibabel_comes_back_as_nibabel(model, brain, brain_prompts, wanted):
+    nib = pytest.importorskip("nibabel")
+    array = np.asfortranarray(sitk.GetArrayFromImage(brain).transpose(2, 1, 0))
+    image = nib.Nifti1Image(array, affine_of(brain))
+    result = model.segment(image, **brain_prompts)
+    assert isinstance(result.labels, nib.Nifti1Image)
+    assert np.allclose(result.labels.affine, image.affine)
+    assert np.array_equal(np.asarray(result.labels.dataobj).transpose(2, 1, 0), wanted)
+
+
+def test_itk_comes_back_as_itk(model, brain, brain_prompts, wanted):
+    itk = pytest.importorskip("itk")
+    image = itk.image_from_array(sitk.GetArrayFromImage(brain))
+    image.SetSpacing(brain.GetSpacing())
+    image.SetOrigin(brain.GetOrigin())
+    image.SetDirection(np.array(brain.GetDirection()).reshape(3, 3))
+    result = model.segment(image, **brain_prompts)
+    assert np.array_equal(itk.array_from_image(result.labels), wanted)
+    assert np.allclose(result.labels.GetOrigin(), image.GetOrigin())
+
+
+@pytest.mark.parametrize("kind", ["u1", "u2", "i4", "f4", "f8", "i8", ">i2"])
+def test_the_voxel_type_changes_nothing(model, brain, brain_prompts, kind):
+    array = np.clip(sitk.GetArrayFromImage(brain), 0, 250)
+    geometry = dict(spacing=brain.GetSpacing(), origin=brain.GetOrigin(),
+                    direction=brain.GetDirection())
+    wanted = model.segment(array.astype("i2"), **geometry, **brain_prompts).labels
+    found = model.segment(array.astype(kind), **geometry, **brain_prompts).labels
+    assert np.array_equal(found, wanted)
+
+
+def test_a_stored_order_is_not_the_anatomy(model, brain, brain_prompts, wanted):
+    """All 48 ways to store the same head."""
+    import itertools
+
+    array = sitk.GetArrayFromImage(brain).transpose(2, 1, 0)
+    affine = affine_of(brain)
+    for axes in itertools.permutations(range(3)):
+        for signs in itertools.product((1, -1), repeat=3):
+            turn = np.eye(4)[[*axes, 3]]
+            turned = array.transpose(axes)
+            matrix = affine @ turn.T
+            for axis, sign in enumerate(signs):
+                if sign < 0:
+                    turned = np.flip(turned, axis)
+                    matrix[:, 3] += matrix[:, axis] * (turned.shape[axis] - 1)
+                    matrix[:, axis] *= -1
+            labels = model.segment(turned, affine=matrix, **brain_prompts).labels
+            for axis, sign in enumerate(signs):
+                if sign < 0:
+                    labels = np.flip(labels, axis)
+            back = labels.transpose(np.argsort(axes)).transpose(2, 1, 0)
+            assert np.array_equal(back, wanted), (axes, signs)
+
+
+def test_a_plane_image(model, brain):
+    plane = sitk.GetArrayFromImage(brain)[12]
+    result = model.segment(plane, foreground=[(120, 120)], spacing=(1, 1))
+    assert result.labels.shape == plane.shape
+
+
+def test_colours(model):
+    picture = np.random.default_rng(1).normal(80, 10, (64, 80, 3)).astype(np.uint8)
+    picture[16:48, 20:60, 0] += 100
+    truth = np.zeros((64, 80), bool)
+    truth[16:48, 20:60] = True
+    result = model.segment(picture, rgb=True, roi=(39.5, 31.5, 0, 21, 17, 1), spacing=(1, 1))
+    assert dice(result.labels, truth) > 0.9
+
+
+@pytest.mark.parametrize("name", ["brain", "liver"])
+def test_the_program_says_the_same(request, model, program, tmp_path, name):
+    image, prompts = request.getfixturevalue(name), request.getfixturevalue(f"{name}_prompts")
+    path = tmp_path / "image.nrrd"
+    sitk.WriteImage(image, str(path))
+    wanted = program(path, tmp_path / "out.nrrd", *flags(prompts))
+    found = sitk.GetArrayFromImage(model.segment(image, **prompts).labels)
+    assert (found != 0).any()
+    assert np.array_equal(found, wanted)
+
+
+def test_two_labels_and_an_initial_one(model, program, tmp_path, brain, brain_prompts, wanted):
+    start = sitk.GetImageFromArray((wanted != 0).astype(np.uint8) * 3)
+    start.CopyInformation(brain)
+    points = {key: value for key, value in brain_prompts.items() if key != "roi"}
+    result = model.segment(brain, {
+        1: promptseg.Prompts(**points, initial=start, initial_value=3),
+        300: promptseg.Prompts(**points),
+    })
+    labels = sitk.GetArrayFromImage(result.labels)
+    assert labels.dtype == np.uint16 and set(np.unique(labels)) <= {0, 1, 300}
+    assert result.objects[300].voxels == (labels == 300).sum()  # the last one has the overlap
+    assert result.objects[1].voxels >= (labels == 1).sum()
+
+
+def test_voxels_are_not_copied(brain):
+    from promptseg._image import image_of
+
+    array = sitk.GetArrayFromImage(brain)
+    assert np.shares_memory(image_of(array).array, array)
+    fortran = np.asfortranarray(array.transpose(2, 1, 0))
+    assert np.shares_memory(image_of(fortran, affine=np.eye(4)).array, fortran)
+    assert np.shares_memory(image_of(brain).array, sitk.GetArrayViewFromImage(brain))

@@ -1,0 +1,121 @@
+"""A volume that stays open: a further click is cheap, undo is exact, nothing else changes."""
+
+import threading
+import time
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+
+import promptseg
+
+
+def array_of(result):
+    return sitk.GetArrayFromImage(result.labels)
+
+
+def test_clicks_and_undo_give_what_one_call_gives(model, brain, brain_prompts):
+    points = brain_prompts["foreground"]
+    live = model.open(brain)
+    answers = [array_of(live.segment(foreground=points[: n + 1])) for n in range(len(points))]
+    undone = array_of(live.segment(foreground=points[:1]))
+    assert np.array_equal(undone, answers[0])
+    for n, answer in enumerate(answers):
+        once = array_of(model.segment(brain, foreground=points[: n + 1]))
+        assert np.array_equal(answer, once), f"after {n + 1} points"
+
+
+def test_a_second_question_encodes_nothing(model, brain, brain_prompts):
+    live = model.open(brain)
+    first = live.segment(**brain_prompts)
+    again = live.segment(**brain_prompts)
+    assert first.encoded > 0 and again.encoded == 0
+    assert np.array_equal(array_of(first), array_of(again))
+
+
+def test_a_preview_is_the_slice_that_will_be(model, brain, brain_prompts):
+    live = model.open(brain)
+    prompts = promptseg.Prompts(foreground=brain_prompts["foreground"][:1])
+    preview = live.preview(prompts=prompts)
+    whole = array_of(live.segment({1: prompts}))
+    taken = np.take(whole, preview.slice, axis=2 - preview.axis)
+    assert preview.prompted and preview.voxels == preview.mask.sum() > 0
+    assert np.array_equal(preview.mask, taken != 0)
+
+
+def test_a_cache_serves_the_next_process(model, brain, brain_prompts, tmp_path):
+    cache = tmp_path / "cache"
+    first = model.segment(brain, cache=cache, **brain_prompts)
+    second = model.segment(brain, cache=cache, **brain_prompts)
+    assert first.encoded > 0 and second.encoded == 0 and second.cached > 0
+    assert np.array_equal(array_of(first), array_of(second))
+
+
+def test_ahead_leaves_little_to_encode(model, brain, brain_prompts):
+    point = brain_prompts["foreground"][0]
+    cold = model.open(brain)
+    cold.preview(foreground=[point])
+    warm = model.open(brain)
+    warm.ahead(point)
+    start = time.perf_counter()
+    preview = warm.preview(foreground=[point])
+    assert preview.voxels > 0
+    assert time.perf_counter() - start < 10
+
+
+def test_ahead_can_be_ended(model, brain, brain_prompts):
+    live = model.open(brain)
+    with pytest.raises(promptseg.CancelledError):
+        live.ahead(brain_prompts["foreground"][0], cancel=lambda: True)
+    assert live.segment(**brain_prompts).objects[1].voxels > 0
+
+
+def test_threads_take_turns(model, brain, brain_prompts):
+    live, other = model.open(brain), model.open(brain)
+    wanted = array_of(model.segment(brain, **brain_prompts))
+    found = {}
+
+    def ask(name, volume):
+        found[name] = array_of(volume.segment(**brain_prompts))
+
+    threads = [threading.Thread(target=ask, args=(n, v))
+               for n, v in enumerate([live, live, other, other])]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert all(np.array_equal(found[n], wanted) for n in range(4))
+
+
+def test_the_interpreter_is_free_meanwhile(model, brain, brain_prompts):
+    """Another thread counts while the library works."""
+    ticks, stop = [0], threading.Event()
+
+    def count():
+        while not stop.is_set():
+            ticks[0] += 1
+            time.sleep(0.001)
+
+    counter = threading.Thread(target=count)
+    counter.start()
+    try:
+        start = time.perf_counter()
+        model.open(brain).segment(**brain_prompts)
+        seconds = time.perf_counter() - start
+    finally:
+        stop.set()
+        counter.join()
+    assert ticks[0] > 20 * seconds  # a held lock leaves a handful
+
+
+def test_progress_rises_to_the_end(model, brain, brain_prompts):
+    seen = []
+    model.segment(brain, progress=lambda fraction, message: seen.append(fraction), **brain_prompts)
+    assert seen == sorted(seen) and seen[-1] == 1
+
+
+def test_a_closed_volume_says_so(model, brain, brain_prompts):
+    with model.open(brain) as live:
+        live.preview(foreground=brain_prompts["foreground"][:1])
+    with pytest.raises(promptseg.UsageError, match="closed"):
+        live.segment(**brain_prompts)
