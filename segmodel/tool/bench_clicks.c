@@ -3,6 +3,7 @@
 #include "bench_model.h"
 #include "matrix_rate.h"
 
+#include "core/clock.h"
 #include "core/status.h"
 
 #include <stdio.h>
@@ -39,9 +40,9 @@ static sgm_status time_decode(sgm_session *session, const sgm_prompt *first, dou
     prompt.mask = logits;
     sgm_status status = SGM_OK;
     for (int n = 0; n < DECODES && status == SGM_OK; n++) {
-        double start = now_seconds();
+        double start = sgm_clock();
         status = sgm_session_predict(session, &prompt, &options, &mask);
-        all[n] = now_seconds() - start;
+        all[n] = sgm_clock() - start;
     }
     free(logits);
     qsort(all, DECODES, sizeof *all, by_value);
@@ -77,19 +78,19 @@ static void line(const char *name, double seconds, int64_t encoded, int64_t deco
 
 static sgm_status predict(clicks *c, const char *name, sgm_live_result *result)
 {
-    double start = now_seconds();
+    double start = sgm_clock();
     *result = sgm_live_result_init();
     SGM_TRY(sgm_live_volume_predict(c->live, 1, &c->object, NULL, result));
-    line(name, now_seconds() - start, result->encoded, result->decoded, c->decode);
+    line(name, sgm_clock() - start, result->encoded, result->decoded, c->decode);
     return SGM_OK;
 }
 
 static sgm_status preview(clicks *c, const char *name)
 {
-    double start = now_seconds();
+    double start = sgm_clock();
     sgm_live_slice slice = sgm_live_slice_init();
     SGM_TRY(sgm_live_volume_preview(c->live, 1, &c->object, -1, NULL, &slice));
-    line(name, now_seconds() - start, slice.encoded, slice.decoded, c->decode);
+    line(name, sgm_clock() - start, slice.encoded, slice.decoded, c->decode);
     return SGM_OK;
 }
 

@@ -173,6 +173,10 @@ public:
   itkGetConstMacro(FillHoles, bool);
   itkBooleanMacro(FillHoles);
 
+  /** Class that all objects are of, from 1, for networks that are prompted by class; 0 (the default): none. */
+  itkSetMacro(ClassIndex, unsigned int);
+  itkGetConstMacro(ClassIndex, unsigned int);
+
   /** Bytes of embeddings kept between slices and updates; 0: 256 MiB. */
   itkSetMacro(EmbeddingMemory, SizeValueType);
   itkGetConstMacro(EmbeddingMemory, SizeValueType);

@@ -426,6 +426,7 @@ PromptSegmentationImageFilter<TInputImage, TLabelImage>::OptionsOf(Cache * cache
   options.max_slices = static_cast<int>(m_MaximumSlices);
   options.keep_largest = m_KeepLargest;
   options.fill_holes = m_FillHoles;
+  options.class_index = static_cast<int>(m_ClassIndex);
   options.embedding_memory = m_EmbeddingMemory;
   if (cache != nullptr)
   {
@@ -624,6 +625,7 @@ PromptSegmentationImageFilter<TInputImage, TLabelImage>::PrintSelf(std::ostream 
   os << indent << "MaximumSlices: " << m_MaximumSlices << std::endl;
   os << indent << "KeepLargest: " << (m_KeepLargest ? "On" : "Off") << std::endl;
   os << indent << "FillHoles: " << (m_FillHoles ? "On" : "Off") << std::endl;
+  os << indent << "ClassIndex: " << m_ClassIndex << std::endl;
   os << indent << "EmbeddingMemory: " << m_EmbeddingMemory << std::endl;
   os << indent << "CacheFolder: " << m_CacheFolder << std::endl;
   os << indent << "TagsHounsfield: " << static_cast<int>(m_TagsHounsfield) << std::endl;

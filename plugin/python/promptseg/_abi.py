@@ -56,7 +56,8 @@ class ContextOptions(c.Structure):
 class ModelInfo(c.Structure):
     _fields_ = [
         ("variant", c.c_char_p), ("assumption", c.c_char_p), ("image_size", c.c_int),
-        ("embedding_shape", c.c_int * 3), ("embedding_count", c.c_size_t), ("mask_tokens", c.c_int), ("low_res_shape", c.c_int * 2),
+        ("embedding_shape", c.c_int * 3), ("embedding_count", c.c_size_t), ("mask_tokens", c.c_int), ("classes", c.c_int),
+        ("low_res_shape", c.c_int * 2),
         ("parameters", c.c_int64), ("hash", c.c_uint64), ("precision", c.c_int),
     ]
 
@@ -99,7 +100,7 @@ class VolumeOptions(c.Structure):
         ("zoom", c.c_int), ("no_propagation", c.c_int), ("max_slices", c.c_int),
         ("keep_largest", c.c_int), ("fill_holes", c.c_int),
         ("embedding_memory", c.c_size_t), ("answer_memory", c.c_size_t),
-        ("store", Store),
+        ("store", Store), ("class_index", c.c_int),
     ]
 
 

@@ -185,6 +185,11 @@ class Model:
         return self._info().parameters
 
     @property
+    def classes(self) -> int:
+        """How many classes the network can be asked for; 0: it is prompted by places."""
+        return self._info().classes
+
+    @property
     def device(self) -> str:
         """Such as "cpu, 2 threads, bf16 (AMX)"."""
         return _library.sgm_context_device(self._context.get()).decode()
@@ -204,8 +209,8 @@ class Model:
             "percentile", "brain", "lung", "abdomen", "bone", "mediastinum" or (low, high);
             hounsfield True, False or None (as the image says, else as its values look); padding: the
             value that is no data; zoom "auto", "on", "off"; propagate False: prompted slices only;
-            max_slices per direction; keep_largest; fill_holes; embedding_memory in bytes; cache: a
-            folder that keeps embeddings between runs, cache_limit in bytes.
+            max_slices per direction; keep_largest; fill_holes; embedding_memory in bytes; class_index
+            for networks that are prompted by a class (1 to :attr:`classes`); cache: a folder that keeps embeddings between runs, cache_limit in bytes.
         """
         view = image_of(image, affine, spacing, origin, direction, rgb)
         return LiveVolume(self, view, _Options(**options))
@@ -248,7 +253,7 @@ class _Options:
                  hounsfield: Optional[bool] = None, padding: Optional[float] = None,
                  zoom: str = "auto", propagate: bool = True, max_slices: int = 0,
                  keep_largest: bool = False, fill_holes: bool = False, embedding_memory: int = 0,
-                 cache: Union[str, os.PathLike, None] = None, cache_limit: int = 0) -> None:
+                 class_index: int = 0, cache: Union[str, os.PathLike, None] = None, cache_limit: int = 0) -> None:
         self.hounsfield, self.padding = hounsfield, padding
         self.struct = _abi.VolumeOptions(
             size=c.sizeof(_abi.VolumeOptions),
@@ -259,6 +264,7 @@ class _Options:
             keep_largest=keep_largest,
             fill_holes=fill_holes,
             embedding_memory=embedding_memory,
+            class_index=class_index,
         )
         self._set_window(window)
         self._open = False
