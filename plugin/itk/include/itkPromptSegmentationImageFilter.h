@@ -325,6 +325,7 @@ private:
   unsigned int m_MaximumSlices{ 0 };
   bool m_KeepLargest{ false };
   bool m_FillHoles{ false };
+  unsigned int   m_ClassIndex{ 0 };
   SizeValueType m_EmbeddingMemory{ 0 };
   std::string m_CacheFolder;
 

@@ -444,7 +444,7 @@ PromptSegmentationImageFilter<TInputImage, TLabelImage>::OriginOf(const InputIma
   options.precision(17);
   options << m_Axis << ' ' << m_Window << ' ' << m_WindowLow << ' ' << m_WindowHigh << ' ' << m_Hounsfield << ' '
           << m_Zoom << ' ' << m_Propagate << ' ' << m_MaximumSlices << ' ' << m_KeepLargest << ' ' << m_FillHoles << ' '
-          << m_EmbeddingMemory << ' ' << m_TagsHounsfield << ' ' << m_TagsHavePadding << ' ' << m_TagsPadding << ' '
+          << m_ClassIndex << ' ' << m_EmbeddingMemory << ' ' << m_TagsHounsfield << ' ' << m_TagsHavePadding << ' ' << m_TagsPadding << ' '
           << m_CacheFolder;
   origin.model = this->GetModel();
   origin.modelTime = this->GetModel()->GetMTime();

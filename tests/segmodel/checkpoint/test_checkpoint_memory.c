@@ -110,7 +110,8 @@ static void sweep(const char *name, sgm_status (*run)(void))
         if (!reached) break;
         check_status(status, SGM_OUT_OF_MEMORY, NULL, name, __FILE__, __LINE__);
     }
-    check_that(failure > 2 && failure < MORE_THAN_ENOUGH, name, __FILE__, __LINE__);
+    /* Writing .npy, the shortest of them, allocates twice. */
+    check_that(failure > 1 && failure < MORE_THAN_ENOUGH, name, __FILE__, __LINE__);
 }
 
 int main(void)

@@ -224,7 +224,8 @@ static void check_loose_tokens(const sgm_round *round)
         (round->coords[0][0] + 1) * SIDE / 2 - 0.5, (round->coords[0][1] + 1) * SIDE / 2 - 0.5,
         (round->coords[1][0] + 1) * SIDE / 2 - 0.5, (round->coords[1][1] + 1) * SIDE / 2 - 0.5};
     sgm_prompt prompt = {.box = &box, .loose_box = 1};
-    sgm_model_config config = {.image_size = SIDE};
+    static const sgm_protocol as_it_is = {0};
+    sgm_model_config config = {.image_size = SIDE, .protocol = &as_it_is};
     sgm_frame frame = {{SIDE, SIDE}, {SIDE, SIDE}};
     CHECK(sgm_prompt_token_count(&prompt) == round->tokens);
     sgm_prompt_tokens(&config, &frame, &prompt, coordinates, labels);
