@@ -224,8 +224,7 @@ static void check_loose_tokens(const sgm_round *round)
         (round->coords[0][0] + 1) * SIDE / 2 - 0.5, (round->coords[0][1] + 1) * SIDE / 2 - 0.5,
         (round->coords[1][0] + 1) * SIDE / 2 - 0.5, (round->coords[1][1] + 1) * SIDE / 2 - 0.5};
     sgm_prompt prompt = {.box = &box, .loose_box = 1};
-    static const sgm_protocol as_it_is = {0};
-    sgm_model_config config = {.image_size = SIDE, .protocol = &as_it_is};
+    sgm_model_config config = {.image_size = SIDE, .protocol = &sgm_protocol_sam};
     sgm_frame frame = {{SIDE, SIDE}, {SIDE, SIDE}};
     CHECK(sgm_prompt_token_count(&prompt) == round->tokens);
     sgm_prompt_tokens(&config, &frame, &prompt, coordinates, labels);
@@ -352,6 +351,7 @@ static void check_ended_sample(void)
 {
     sgm_pack *pack = make_volume();
     sgm_sampler_options options = {.seed = 4,
+                                   .protocol = &sgm_protocol_sam,
                                    .size = SIDE,
                                    .target_side = SIDE / 2,
                                    .tight_share = 1,
@@ -435,6 +435,7 @@ static void check_augmentation(void)
 }
 
 static const sgm_sampler_options OPTIONS = {.seed = 4,
+                                            .protocol = &sgm_protocol_sam,
                                             .size = SIDE,
                                             .target_side = SIDE / 2,
                                             .synthetic_share = 0.3,
