@@ -217,10 +217,17 @@ static double area_under(const row *rows, size_t count, const char *role, const 
     return sum / 5;
 }
 
+static void add_known(double value, double *sum, double *count)
+{
+    if (isnan(value)) return;
+    *sum += value;
+    ++*count;
+}
+
 static void write_clicks(FILE *file, const row *rows, size_t count, const char *role,
                          const char *first, const char *name)
 {
-    double sums[3] = {0};
+    double sums[3] = {0}, known[3] = {0};
     value_fn judged[3] = {obeyed, worse, elsewhere};
     if (isnan(mean(rows, count, role, first, dice))) return;
     if (isnan(area_under(rows, count, role, first, name, dice))) return;
@@ -237,13 +244,15 @@ static void write_clicks(FILE *file, const row *rows, size_t count, const char *
             snprintf(numbered, sizeof numbered, "%s %d", name, i);
             cell(file, mean(rows, count, role, numbered, value), "%.3f");
             for (int k = 0; k < 3 && !kind; k++)
-                sums[k] += mean(rows, count, role, numbered, judged[k]) / 5;
+                add_known(mean(rows, count, role, numbered, judged[k]), &sums[k], &known[k]);
         }
         cell(file, area_under(rows, count, role, first, name, value), "%.3f");
         fputs(" |\n", file);
     }
-    fprintf(file, "\nObeyed %.0f %%, worse %.1f %%, elsewhere %.1f %%.\n", 100 * sums[0],
-            100 * sums[1], 100 * sums[2]);
+    fprintf(file, "\nObeyed %.0f %%, worse %.1f %%", 100 * sums[0] / known[0],
+            100 * sums[1] / known[1]);
+    if (known[2] > 0) fprintf(file, ", elsewhere %.1f %%", 100 * sums[2] / known[2]);
+    fputs(".\n", file);
 }
 
 static const char *const stops[] = {"limit",     "empty mask",  "low quality",
