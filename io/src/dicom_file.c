@@ -6,6 +6,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -15,7 +16,7 @@ enum {
     WINDOW = 1 << 15,
     MOST_META = 1 << 16,
     MOST_HEADER = 1 << 24, /* before the pixels of a deflated file */
-    MOST_ELEMENTS = 1000000,
+    MOST_ELEMENTS = 20000000,
     DEEPEST = 64,
     PREAMBLE = 132
 };
@@ -210,7 +211,7 @@ int sgio_dicom_next(sgio_dicom_file *file, sgio_dicom_cursor *cursor, sgio_dicom
 {
     uint32_t length;
     if (cursor->at >= cursor->end) return 0;
-    if (file->elements++ >= MOST_ELEMENTS) return damaged(file, "it has a million elements");
+    if (file->elements++ >= MOST_ELEMENTS) return damaged(file, "it has 20 million elements");
     if (read_head(file, cursor->at, cursor->encoding, element, &length) != 0 ||
         element->at > cursor->end)
         return damaged(file, "it ends within an element");
@@ -247,7 +248,7 @@ int sgio_dicom_next_item(sgio_dicom_file *file, sgio_dicom_cursor *items, sgio_d
     sgio_dicom_element head;
     uint32_t length;
     if (items->at >= items->end) return 0;
-    if (file->elements++ >= MOST_ELEMENTS) return damaged(file, "it has a million elements");
+    if (file->elements++ >= MOST_ELEMENTS) return damaged(file, "it has 20 million elements");
     if (read_head(file, items->at, items->encoding, &head, &length) != 0 || head.at > items->end)
         return damaged(file, "it ends within a sequence");
     if (head.tag == sequence_end) return 0;
@@ -290,9 +291,10 @@ static void find_encoding(sgio_dicom_file *file)
     const unsigned char *b = peek(file, file->start, 8);
     int has_vr = b && begins_with_vr(b + 4), big = b && b[0] == 0 && b[1] != 0 && has_vr;
     if (!file->syntax[0])
-        strcpy(file->syntax, big      ? "1.2.840.10008.1.2.2"
-                             : has_vr ? "1.2.840.10008.1.2.1"
-                                      : "1.2.840.10008.1.2");
+        snprintf(file->syntax, sizeof file->syntax, "%s",
+                 big      ? "1.2.840.10008.1.2.2"
+                 : has_vr ? "1.2.840.10008.1.2.1"
+                          : "1.2.840.10008.1.2");
     file->encoding.big_endian = strcmp(file->syntax, "1.2.840.10008.1.2.2") == 0;
     file->encoding.implicit = strcmp(file->syntax, "1.2.840.10008.1.2") == 0 && !has_vr;
 }

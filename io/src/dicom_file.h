@@ -51,7 +51,7 @@ const char *sgio_dicom_transfer_syntax(const sgio_dicom_file *file);
 void sgio_dicom_begin(sgio_dicom_file *file, sgio_dicom_cursor *cursor);
 
 /* Advances to the next element: 1, and 0 at the end. -1 with a message where the bytes are none:
- * an element that reaches beyond its surroundings, sequences nested more than 64 deep, a million
+ * an element that reaches beyond its surroundings, sequences nested more than 64 deep, 20 million
  * elements. Pixel data of the data set itself is the last element seen; its length is as claimed
  * and may lie. */
 int sgio_dicom_next(sgio_dicom_file *file, sgio_dicom_cursor *cursor, sgio_dicom_element *element);
