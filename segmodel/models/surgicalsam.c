@@ -18,13 +18,12 @@ enum { TOKENS = 0 /* tokens per class */ };
 static sgm_node *one_hot(const sgm_net *net, const sgm_model_config *config, sgm_node *classes)
 {
     int64_t count = config->classes;
+    if (!classes)
+        return sgm_graph_fail(net->graph,
+                              sgm_fail(SGM_INVALID_ARGUMENT, "no class is given to be asked for"));
     float *identity = calloc((size_t)(count * count), sizeof *identity);
-    if (!identity || !classes) {
-        free(identity);
-        return classes ? sgm_graph_fail(net->graph,
-                                        sgm_fail(SGM_OUT_OF_MEMORY, "no memory for a graph"))
-                       : NULL;
-    }
+    if (!identity)
+        return sgm_graph_fail(net->graph, sgm_fail(SGM_OUT_OF_MEMORY, "no memory for a graph"));
     for (int64_t i = 0; i < count; i++)
         identity[i * count + i] = 1;
     sgm_node *rows = sgm_data(net->graph, SGM_SHAPE(count, count), identity);

@@ -133,6 +133,10 @@ static void add_network(sgm_train_graph *t, const sgm_model_config *model, sgm_t
 static sgm_status check(const sgm_model_config *model, sgm_train_loss loss,
                         const sgm_sim_options *sim)
 {
+    if (!sgm_config_listens(model))
+        return sgm_fail(SGM_INVALID_ARGUMENT,
+                        "%s is not prompted by points and boxes, which is what is trained here",
+                        model->variant);
     bool of_sam = loss == SGM_TRAIN_LOSS_SAM || loss == SGM_TRAIN_LOSS_BALANCED;
     if (of_sam && model->decoder.mask_tokens < 2)
         return sgm_fail(SGM_INVALID_ARGUMENT,
