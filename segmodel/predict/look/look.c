@@ -146,7 +146,7 @@ static sgm_status look_in(sgm_looker *looker, const sgm_question *question, sgm_
 {
     const sgm_predictor *predictor = looker->predictor;
     SGM_TRY(sgm_embedder_select(looker->embedder, question->picture, question->image, view));
-    sgm_prompt prompt = {.points = looker->points};
+    sgm_prompt prompt = {.points = looker->points, .class_index = question->class_index};
     sgm_box box;
     prompt.point_count = move_points(looker, question, view);
     if (question->box) {

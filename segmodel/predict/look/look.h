@@ -19,6 +19,7 @@ typedef struct sgm_question {
     sgm_view stay;         /* an earlier view to stay in while it serves; width 0: none */
     sgm_choice choice;
     sgm_tight_box tight_box;
+    int class_index; /* as in sgm_prompt */
 } sgm_question;
 
 /* Owned by the looker, valid until its next question. */

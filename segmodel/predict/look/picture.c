@@ -186,7 +186,8 @@ static sgm_status predict(sgm_picture *picture, const sgm_prompt *prompt,
                              .box = prompt->box,
                              .stay = picture->view,
                              .choice = options->choice,
-                             .tight_box = options->tight_box};
+                             .tight_box = options->tight_box,
+                             .class_index = prompt->class_index};
     if (picture->has_extent && (prompt->mask || continues(picture, prompt)))
         question.extent = &picture->extent;
     if (prompt->mask) {

@@ -80,6 +80,32 @@ static sgm_status segment(sgm_model *model, int class_index, sgm_volume_result *
     return sgm_volume_predict(model, &volume, &object, 1, &options, NULL, out);
 }
 
+/* A picture asked for a class gives what a session gives. */
+static void pictures_ask_for_a_class(sgm_model *model)
+{
+    enum { WIDTH = 90, HEIGHT = 70 };
+    static uint8_t pixels[WIDTH * HEIGHT];
+    sgm_image image = {.data = pixels, .width = WIDTH, .height = HEIGHT, .channels = 1};
+    sgm_prompt prompt = {.class_index = 3}, none = {0};
+    sgm_session *session = NULL;
+    sgm_picture *picture = NULL;
+    sgm_mask want, got;
+    for (int i = 0; i < WIDTH * HEIGHT; i++)
+        pixels[i] = (uint8_t)(i * 29 % 241);
+    if (CHECK_OK(sgm_session_create(model, &session)) &&
+        CHECK_OK(sgm_session_set_image(session, &image)) &&
+        CHECK_OK(sgm_session_predict(session, &prompt, NULL, &want)) &&
+        CHECK_OK(sgm_picture_create(model, NULL, &picture)) &&
+        CHECK_OK(sgm_picture_set_image(picture, &image)) &&
+        CHECK_OK(sgm_picture_predict(picture, &prompt, NULL, NULL, &got))) {
+        CHECK(!memcmp(want.data, got.data, sizeof pixels));
+        CHECK_STATUS(sgm_picture_predict(picture, &none, NULL, NULL, &got), SGM_BAD_PROMPT,
+                     "none is given");
+    }
+    sgm_picture_destroy(picture);
+    sgm_session_destroy(session);
+}
+
 static void volumes_ask_for_a_class(const char *sam)
 {
     sgm_context_options options = {.device = SGM_DEVICE_CPU, .precision = SGM_PRECISION_FP32};
@@ -104,6 +130,7 @@ static void volumes_ask_for_a_class(const char *sam)
             sgm_volume_result_clear(&result);
         }
         CHECK(all <= 24 * 24 * 3); /* no voxel has two classes */
+        pictures_ask_for_a_class(model);
     }
     sgm_model_destroy(model);
     sgm_context_destroy(context);
