@@ -67,8 +67,8 @@ sgm_status sgm_warm_start(const sgm_checkpoint *file, const sgm_family *family, 
 {
     const sgm_stored_tensor *t = file ? sgm_checkpoint_find(file, name) : NULL;
     char found[96], text[64];
-    if (!t || (!same_shape(t, wanted) && sgm_name_matches(family->remade, name))) {
-        bool zero = sgm_name_matches(family->zero, name);
+    if (!t || (family && !same_shape(t, wanted) && sgm_name_matches(family->remade, name))) {
+        bool zero = family && sgm_name_matches(family->zero, name);
         if (zero) memset(values, 0, (size_t)sgm_shape_count(wanted) * sizeof *values);
         *origin = zero ? SGM_ORIGIN_ZERO : SGM_ORIGIN_MADE;
         return SGM_OK;

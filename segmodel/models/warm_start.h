@@ -14,8 +14,8 @@ typedef enum sgm_origin {
     SGM_ORIGIN_MADE     /* new: `values` is untouched */
 } sgm_origin;
 
-/* Where tensor `name` of a network of that family comes from, and its values. SGM_BAD_MODEL if the
- * file has it in a shape that nothing makes fit. */
+/* Where tensor `name` of a network of that family (NULL: of any) comes from, and its values.
+ * SGM_BAD_MODEL if the file has it in a shape that nothing makes fit. */
 sgm_status sgm_warm_start(const sgm_checkpoint *file, const sgm_family *family, const char *name,
                           sgm_shape wanted, float *values, sgm_origin *origin);
 

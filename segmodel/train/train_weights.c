@@ -1,5 +1,7 @@
 #include "train/train_weights.h"
 
+#include "models/warm_start.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -62,19 +64,6 @@ static first_rule rule_of(const char *name, sgm_shape shape)
     return (first_rule){0, sqrt(gain / fan_in(name, shape))};
 }
 
-static sgm_status from_checkpoint(const sgm_stored_tensor *tensor, const char *name,
-                                  sgm_shape shape, float *values)
-{
-    bool fits = tensor->rank == shape.ndim;
-    for (int i = 0; fits && i < shape.ndim; i++)
-        fits = tensor->shape[i] == shape.dim[i];
-    char wanted[64], found[96];
-    if (!fits)
-        return sgm_fail(SGM_BAD_MODEL, "%s: wanted %s, found %s", name,
-                        sgm_shape_text(shape, wanted), sgm_stored_tensor_shape_text(tensor, found));
-    return sgm_stored_tensor_read_f32(tensor, values);
-}
-
 static void note_made(sgm_first_values *first, const char *name)
 {
     size_t used = strlen(first->made_names), room = sizeof first->made_names - used;
@@ -83,11 +72,22 @@ static void note_made(sgm_first_values *first, const char *name)
     first->made++;
 }
 
+static void note_origin(sgm_first_values *first, sgm_origin origin)
+{
+    first->loaded += origin == SGM_ORIGIN_LOADED || origin == SGM_ORIGIN_RESIZED;
+    first->resized += origin == SGM_ORIGIN_RESIZED;
+    first->zero += origin == SGM_ORIGIN_ZERO;
+}
+
 void sgm_first_values_tell(const sgm_first_values *first, char text[640])
 {
     size_t held = first->checkpoint ? sgm_checkpoint_count(first->checkpoint) : 0;
     size_t unused = held > (size_t)first->loaded ? held - (size_t)first->loaded : 0;
     int used = snprintf(text, 640, "warm start: %d tensors loaded", first->loaded);
+    if (first->resized)
+        used += snprintf(text + used, 640 - (size_t)used, " (%d of them resized)", first->resized);
+    if (first->zero)
+        used += snprintf(text + used, 640 - (size_t)used, ", %d zero at the start", first->zero);
     if (first->made)
         used += snprintf(text + used, 640 - (size_t)used, ", %d made at random (%s)", first->made,
                          first->made_names);
@@ -103,13 +103,11 @@ sgm_status sgm_first_values_read(void *user, const char *name, sgm_shape shape,
     int64_t count = sgm_shape_count(shape);
     float *made = malloc((size_t)count * sizeof *made);
     if (!made) return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for %s", name);
-    const sgm_stored_tensor *tensor =
-        first->checkpoint ? sgm_checkpoint_find(first->checkpoint, name) : NULL;
-    sgm_status status = SGM_OK;
-    if (tensor) {
-        status = from_checkpoint(tensor, name, shape, made);
-        first->loaded++;
-    } else {
+    sgm_origin origin = SGM_ORIGIN_MADE;
+    sgm_status status =
+        sgm_warm_start(first->checkpoint, first->family, name, shape, made, &origin);
+    if (status == SGM_OK) note_origin(first, origin);
+    if (status == SGM_OK && origin == SGM_ORIGIN_MADE) {
         first_rule rule = rule_of(name, shape);
         sgm_rng rng = sgm_rng_at(first->seed, name_hash(name));
         for (int64_t i = 0; i < count; i++)

@@ -4,15 +4,18 @@
 #define SEGMODEL_TRAIN_TRAIN_WEIGHTS_H
 
 #include "checkpoint/checkpoint.h"
+#include "models/family.h"
 #include "plan/train_plan.h"
 #include "train/train_config.h"
 
-/* Source of first values: a checkpoint (tensors it has must fit), else random by name, shape and
- * seed: the same on every machine. */
+/* Source of first values: a checkpoint (tensors it has must fit, or be resized as the family's own
+ * loader does), else random by name, shape and seed: the same on every machine. */
 typedef struct sgm_first_values {
     const sgm_checkpoint *checkpoint; /* or NULL */
+    const sgm_family *family; /* of the network; NULL: nothing is zero or made anew for its sake */
     uint64_t seed;
     int loaded, made;     /* how many came from where */
+    int resized, zero;    /* of the loaded ones; and new ones that are zero at the start */
     char made_names[400]; /* of the made ones, as far as they fit */
 } sgm_first_values;
 

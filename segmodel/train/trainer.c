@@ -93,6 +93,7 @@ static sgm_status make_samplers(trainer *t)
 static sgm_status make_network(trainer *t)
 {
     const sgm_train_config *c = &t->config;
+    t->first.family = c->model.family;
     SGM_TRY(sgm_params_create(t->backend, sgm_first_values_read, &t->first, sgm_is_trainable,
                               &t->config, &t->params));
     SGM_TRY(sgm_train_graph_build(&c->model, c->loss, c->batch, &c->sampler.sim, &t->graph));

@@ -10,6 +10,7 @@
 #include "predict/session/model.h"
 #include "segmodel/volume.h"
 #include "tool/fresh_network.h"
+#include "train/train_weights.h"
 
 #include <stdlib.h>
 
@@ -169,6 +170,39 @@ static void classes_have_names(void)
     sgm_context_destroy(context);
 }
 
+static sgm_status first_value(sgm_first_values *first, const char *name, sgm_shape shape)
+{
+    const float *values;
+    bool owned;
+    SGM_TRY(sgm_first_values_read(first, name, shape, &values, &owned));
+    if (owned) free((void *)values);
+    return SGM_OK;
+}
+
+/* Training into another family takes SAM's tables in the lengths it needs, begins adapters at zero,
+ * makes the rest, and says so. */
+static void training_starts_like_the_loader(const char *sam)
+{
+    sgm_model_config config;
+    sgm_checkpoint *file;
+    char text[640];
+    if (!CHECK(sgm_variant_config("samihs", &config)) || !CHECK_OK(sgm_checkpoint_open(sam, &file)))
+        return;
+    sgm_first_values first = {.checkpoint = file, .family = config.family, .seed = 1};
+    CHECK_OK(first_value(&first, "image_encoder.neck.3.bias", SGM_SHAPE(256)));
+    CHECK_OK(first_value(&first, "image_encoder.blocks.1.attn.rel_pos_h", SGM_SHAPE(63, 64)));
+    CHECK_OK(first_value(&first, "image_encoder.pos_embed", SGM_SHAPE(1, 8, 8, 192)));
+    CHECK_OK(first_value(&first, "image_encoder.blocks.0.attn_adapter.adapter_rescale",
+                         SGM_SHAPE(1, 100)));
+    CHECK_OK(first_value(&first, "image_encoder.att_down_projection", SGM_SHAPE(192, 100)));
+    CHECK(first.loaded == 3 && first.resized == 2 && first.zero == 1 && first.made == 1);
+    sgm_first_values_tell(&first, text);
+    CHECK(strstr(text, "3 tensors loaded (2 of them resized), 1 zero at the start, 1 made"));
+    CHECK_STATUS(first_value(&first, "image_encoder.neck.3.bias", SGM_SHAPE(255)), SGM_BAD_MODEL,
+                 "wanted 255, found (256)");
+    sgm_checkpoint_close(file);
+}
+
 int main(int argc, char **argv)
 {
     enum { BLOCKS = 2 };
@@ -185,5 +219,6 @@ int main(int argc, char **argv)
     free(samihs);
     volumes_ask_for_a_class(argv[1]);
     classes_have_names();
+    training_starts_like_the_loader(argv[1]);
     return check_report();
 }
