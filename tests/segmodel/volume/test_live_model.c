@@ -94,18 +94,19 @@ static void check_picture(sgm_model *model, const phantom *p)
     const sgm_image image = {.data = pixels, .width = SIDE, .height = SIDE, .channels = 1};
     const sgm_seed seeds[2] = {{{44, 50, 0}, 1}, {{62, 50, 0}, 0}};
     const sgm_point points[2] = {{44, 50, 1}, {62, 50, 0}};
-    const sgm_roi roi = {{46, 52, 0}, {{14, 0, 0}, {0, 15, 0}, {0, 0, 0.4}}};
-    const sgm_box box = {32, 37, 60, 67};
-    for (int n = 1; n < 4; n++) { /* a point, two, a box */
+    const sgm_roi rois[2] = {{{46, 52, 0}, {{14, 0, 0}, {0, 15, 0}, {0, 0, 0.4}}},
+                             {{81.5, 75.5, 0}, {{16, 0, 0}, {0, 17, 0}, {0, 0, 0.4}}}};
+    const sgm_box boxes[2] = {{32, 37, 60, 67}, {65.5, 58.5, 97.5, 92.5}};
+    for (int n = 1; n < 5; n++) { /* a point, two, a box, another */
         sgm_object object = {.seeds = seeds, .seed_count = n < 3 ? (size_t)n : 0};
         sgm_prompt prompt = {.points = points, .point_count = n < 3 ? (size_t)n : 0};
         sgm_picture *picture = NULL;
         sgm_volume_result want;
         sgm_mask got = {0};
-        if (n == 3) {
-            object.rois = &roi;
+        if (n >= 3) {
+            object.rois = &rois[n - 3];
             object.roi_count = 1;
-            prompt.box = &box;
+            prompt.box = &boxes[n - 3];
         }
         CHECK_OK(sgm_volume_predict(model, &slice, &object, 1, NULL, NULL, &want));
         CHECK_OK(sgm_picture_create(model, NULL, &picture));
