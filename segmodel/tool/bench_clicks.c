@@ -94,7 +94,8 @@ static sgm_status preview(clicks *c, const char *name)
     return SGM_OK;
 }
 
-/* A seed in the object's mask on a slice, as far as may be from `from`. 0: the slice is empty. */
+/* A background seed in the mask on a slice, as far as may be from `from`: a click where nothing is
+ * wrong would change nothing. 0: the slice is empty. */
 static int add_inner_seed(clicks *c, const sgm_live_result *result, int64_t slice,
                           const double from[3])
 {
@@ -121,7 +122,7 @@ static int add_inner_seed(clicks *c, const sgm_live_result *result, int64_t slic
     free(mask);
     if (best < 0 || c->object.seed_count == MOST_SEEDS) return 0;
     sgm_seed *seed = &c->seeds[c->object.seed_count++];
-    seed->label = SGM_FOREGROUND;
+    seed->label = SGM_BACKGROUND;
     seed->index[0] = (double)(best % size[0] + first[0]);
     seed->index[1] = (double)(best / size[0] % size[1] + first[1]);
     seed->index[2] = (double)(best / size[0] / size[1] + first[2]);
