@@ -11,7 +11,10 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
+
+enum { JOURNAL_ATTEMPTS = 100 };
 
 struct sgio_outputs {
     sgio_atomic_file *files;
@@ -117,6 +120,21 @@ static int write_all(int descriptor, const char *text, size_t bytes)
     return 0;
 }
 
+/* In the moment before the lock another program may take the journal for left behind, and remove
+ * it: then once more. */
+static int open_locked(const char *path)
+{
+    for (int attempt = 0; attempt < JOURNAL_ATTEMPTS; attempt++) {
+        int descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+        if (descriptor < 0 && errno != EEXIST) return -1;
+        if (descriptor >= 0 && sgio_lock_output(descriptor) == 0) return descriptor;
+        if (descriptor >= 0) close(descriptor);
+        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+    }
+    errno = EBUSY;
+    return -1;
+}
+
 /* Beside that temporary file, named after it. */
 static int write_journal(commit *c, const char *temporary)
 {
@@ -126,13 +144,12 @@ static int write_journal(commit *c, const char *temporary)
     if (!journal->path) return -1;
     memcpy(journal->path, temporary, stem);
     strcpy(journal->path + stem, SGIO_JOURNAL_SUFFIX);
-    journal->descriptor = open(journal->path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    journal->descriptor = open_locked(journal->path);
     if (journal->descriptor < 0) {
         free(journal->path);
         return -1;
     }
     c->journal_count++;
-    if (sgio_lock_output(journal->descriptor) != 0) return -1;
     if (write_all(journal->descriptor, c->text, c->bytes) != 0) return -1;
     if (fsync(journal->descriptor) != 0) return -1;
     sgio_sync_folder_of(journal->path);
