@@ -1,5 +1,6 @@
 #include "tool_options.h"
 
+#include "core/number.h"
 #include "core/status.h"
 
 #include <stdio.h>
@@ -10,7 +11,7 @@ bool parse_list(const char *text, int count, double *values)
 {
     for (int i = 0; i < count; i++) {
         char *end;
-        values[i] = strtod(text, &end);
+        values[i] = sgm_read_number(text, &end);
         if (end == text || *end != (i + 1 < count ? ',' : '\0')) return false;
         text = end + 1;
     }

@@ -3,6 +3,7 @@
 #include "tool_options.h"
 
 #include "checkpoint/checkpoint_write.h"
+#include "core/number.h"
 #include "models/registry.h"
 #include "predict/session/model.h"
 #include "predict/session/postprocess.h"
@@ -85,7 +86,7 @@ static sgm_status type_of(const char *dtype, sgm_stored_type *type)
 static sgm_status check_threshold(const char *text)
 {
     char *end;
-    if (!text || (fabs(strtod(text, &end)) <= SGM_LARGEST_MASK_THRESHOLD && end != text && !*end))
+    if (!text || (fabs(sgm_read_number(text, &end)) <= SGM_LARGEST_MASK_THRESHOLD && end != text && !*end))
         return SGM_OK;
     return sgm_fail(SGM_INVALID_ARGUMENT, "--maskThreshold cannot be '%s'; a logit from -%d to %d",
                     text, SGM_LARGEST_MASK_THRESHOLD, SGM_LARGEST_MASK_THRESHOLD);

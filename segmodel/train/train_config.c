@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/number.h"
 #include "models/registry.h"
 #include "predict/session/postprocess.h"
 
@@ -89,7 +90,7 @@ static sgm_status parse_number(const parse_place *at, const field *f, const char
                                double *out)
 {
     char *end, range[96];
-    *out = strtod(value, &end);
+    *out = sgm_read_number(value, &end);
     snprintf(range, sizeof range, "must be a number from %g to %g", f->low, f->high);
     if (end == value || *end || !(*out >= f->low && *out <= f->high))
         return bad(at, f->key, range, value);

@@ -1,4 +1,5 @@
 /* A session: one image's embedding, the memory to encode and decode, and the last masks. */
+#include "core/number.h"
 #include "core/sized.h"
 #include "plan/weights.h"
 #include "predict/session/mask.h"
@@ -154,7 +155,7 @@ static float mask_threshold(const sgm_model *model)
 {
     const char *text =
         sgm_checkpoint_metadata(sgm_model_checkpoint(model), SGM_METADATA_MASK_THRESHOLD);
-    double value = text ? strtod(text, NULL) : 0;
+    double value = text ? sgm_read_number(text, NULL) : 0;
     return fabs(value) <= SGM_LARGEST_MASK_THRESHOLD ? (float)value : 0;
 }
 
