@@ -33,7 +33,7 @@ static sgm_kept *kept_of(const sgm_answer *answer)
 
 /* ---------------------------------------------------------------------------------------- keys */
 
-static size_t key_size_of(const sgm_step *step)
+static size_t key_size_of(const sgm_volume_step *step)
 {
     return sizeof(sgm_step_key) + step->own.point_count * sizeof(sgm_point) +
            (step->initial ? step->initial->size : 0);
@@ -49,7 +49,7 @@ static uint8_t *key_runs(const sgm_step_key *key)
     return (uint8_t *)(key_points(key) + key->point_count);
 }
 
-static void fill_points(const sgm_step *step, sgm_point *points)
+static void fill_points(const sgm_volume_step *step, sgm_point *points)
 {
     for (size_t i = 0; i < step->own.point_count; i++) {
         points[i].x = step->own.points[i].x;
@@ -59,7 +59,7 @@ static void fill_points(const sgm_step *step, sgm_point *points)
 }
 
 /* `key` is zeroed memory of the key's size. */
-static void fill_key(const sgm_step *step, sgm_step_key *key)
+static void fill_key(const sgm_volume_step *step, sgm_step_key *key)
 {
     key->slice = step->slice;
     key->kind = (int64_t)step->kind;
@@ -98,24 +98,24 @@ static uint64_t hash_of(const void *bytes, size_t size)
     return hash ^ hash >> 29;
 }
 
-void sgm_answers_step(const sgm_answer *answer, sgm_step *step)
+void sgm_answers_step(const sgm_answer *answer, sgm_volume_step *step)
 {
     sgm_step_key *key = kept_of(answer)->key;
-    *step = (sgm_step){.kind = (sgm_step_kind)key->kind,
-                       .axis = (int)key->axis,
-                       .slice = key->slice,
-                       .has_rois = (int)key->has_rois,
-                       .rois_are_deep = (int)key->rois_are_deep,
-                       .is_outer = (int)key->is_outer,
-                       .label = (int)key->label,
-                       .by_mask = (int)key->by_mask,
-                       .own = {.points = key_points(key),
-                               .point_count = (size_t)key->point_count,
-                               .foreground_count = (size_t)key->foreground_count,
-                               .has_roi = (int)key->has_roi,
-                               .roi = key->roi},
-                       .from = {key->from[0], key->from[1]},
-                       .start = {key->start[0], key->start[1]}};
+    *step = (sgm_volume_step){.kind = (sgm_step_kind)key->kind,
+                              .axis = (int)key->axis,
+                              .slice = key->slice,
+                              .has_rois = (int)key->has_rois,
+                              .rois_are_deep = (int)key->rois_are_deep,
+                              .is_outer = (int)key->is_outer,
+                              .label = (int)key->label,
+                              .by_mask = (int)key->by_mask,
+                              .own = {.points = key_points(key),
+                                      .point_count = (size_t)key->point_count,
+                                      .foreground_count = (size_t)key->foreground_count,
+                                      .has_roi = (int)key->has_roi,
+                                      .roi = key->roi},
+                              .from = {key->from[0], key->from[1]},
+                              .start = {key->start[0], key->start[1]}};
     if (!key->has_initial) return;
     key->initial.runs = key_runs(key); /* not part of what is compared: see same_key */
     step->initial = &key->initial;
@@ -227,7 +227,7 @@ static sgm_status grow(sgm_answers *answers)
     return SGM_OK;
 }
 
-const sgm_answer *sgm_answers_find(sgm_answers *answers, const sgm_step *step)
+const sgm_answer *sgm_answers_find(sgm_answers *answers, const sgm_volume_step *step)
 {
     size_t size = key_size_of(step);
     if (!answers->count) return NULL;
@@ -245,7 +245,7 @@ const sgm_answer *sgm_answers_find(sgm_answers *answers, const sgm_step *step)
     return sgm_answers_hold(&kept->answer);
 }
 
-static void keep(sgm_answers *answers, sgm_kept *kept, const sgm_step *step)
+static void keep(sgm_answers *answers, sgm_kept *kept, const sgm_volume_step *step)
 {
     fill_key(step, kept->key);
     kept->hash = hash_of(kept->key, kept->key_size);
@@ -263,7 +263,7 @@ static void keep(sgm_answers *answers, sgm_kept *kept, const sgm_step *step)
     answers->count++;
 }
 
-sgm_status sgm_answers_add(sgm_answers *answers, const sgm_step *step, sgm_answer *answer,
+sgm_status sgm_answers_add(sgm_answers *answers, const sgm_volume_step *step, sgm_answer *answer,
                            const sgm_answer **out)
 {
     sgm_status status = grow(answers);

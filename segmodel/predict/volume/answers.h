@@ -23,18 +23,18 @@ void sgm_answers_init(sgm_answers *answers, size_t limit, size_t logit_count);
 void sgm_answers_clear(sgm_answers *answers);
 
 /* The answer to exactly this step, held for the caller; NULL: it is not known. */
-const sgm_answer *sgm_answers_find(sgm_answers *answers, const sgm_step *step);
+const sgm_answer *sgm_answers_find(sgm_answers *answers, const sgm_volume_step *step);
 
 /* Keeps an answer, held for the caller; takes over what it owns, also after a failure. The answers
  * the step came from are held as long as it is kept. */
-sgm_status sgm_answers_add(sgm_answers *answers, const sgm_step *step, sgm_answer *answer,
+sgm_status sgm_answers_add(sgm_answers *answers, const sgm_volume_step *step, sgm_answer *answer,
                            const sgm_answer **out);
 
 const sgm_answer *sgm_answers_hold(const sgm_answer *answer);
 void sgm_answers_release(sgm_answers *answers, const sgm_answer *answer); /* NULL: nothing */
 
 /* The step of a kept answer; valid as long as the answer is held. */
-void sgm_answers_step(const sgm_answer *answer, sgm_step *step);
+void sgm_answers_step(const sgm_answer *answer, sgm_volume_step *step);
 /* Takes over logits computed again; they are not given up while `pin` (+1, then -1) says so. */
 void sgm_answers_set_logits(sgm_answers *answers, const sgm_answer *answer, int8_t *logits);
 void sgm_answers_pin(const sgm_answer *answer, int by);

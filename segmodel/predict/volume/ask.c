@@ -23,12 +23,12 @@ sgm_status sgm_desk_make_room(sgm_desk *desk, const sgm_object *object)
 }
 
 void sgm_step_prompted(const sgm_stack *stack, const sgm_subject *subject, int64_t slice,
-                       sgm_point *points, sgm_step *step)
+                       sgm_point *points, sgm_volume_step *step)
 {
-    *step = (sgm_step){.kind = SGM_STEP_PROMPTED,
-                       .axis = stack->plane.axis,
-                       .slice = slice,
-                       .own = {.points = points}};
+    *step = (sgm_volume_step){.kind = SGM_STEP_PROMPTED,
+                              .axis = stack->plane.axis,
+                              .slice = slice,
+                              .own = {.points = points}};
     sgm_slice_prompt_of(&stack->plane, subject->object, slice, &step->own);
     step->rois_are_deep = step->own.has_roi && subject->roi_last > subject->roi_first;
     step->has_rois = subject->object->roi_count > 0;
@@ -37,7 +37,7 @@ void sgm_step_prompted(const sgm_stack *stack, const sgm_subject *subject, int64
     if (step->initial && subject->keeps_initial) step->kind = SGM_STEP_KEPT;
 }
 
-static sgm_status compute(sgm_desk *desk, sgm_stack *stack, const sgm_step *step,
+static sgm_status compute(sgm_desk *desk, sgm_stack *stack, const sgm_volume_step *step,
                           sgm_answer *answer)
 {
     *answer = (sgm_answer){0};
@@ -60,13 +60,13 @@ static sgm_status compute(sgm_desk *desk, sgm_stack *stack, const sgm_step *step
 }
 
 /* The n-th answer whose logits a step is asked with; NULL: none. */
-static const sgm_answer *asked_with(const sgm_step *step, int n)
+static const sgm_answer *asked_with(const sgm_volume_step *step, int n)
 {
     return n == 0 || step->kind == SGM_STEP_MEETING ? step->from[n] : NULL;
 }
 
 /* Walks back from an answer without logits to the last one that can be computed again. */
-static const sgm_answer *first_without(const sgm_answer *answer, sgm_step *step)
+static const sgm_answer *first_without(const sgm_answer *answer, sgm_volume_step *step)
 {
     for (;;) {
         const sgm_answer *lost = NULL;
@@ -82,7 +82,7 @@ static const sgm_answer *first_without(const sgm_answer *answer, sgm_step *step)
 static sgm_status restore_logits(sgm_desk *desk, sgm_stack *stack, const sgm_answer *answer)
 {
     while (!answer->logits) {
-        sgm_step step;
+        sgm_volume_step step;
         sgm_answer again;
         const sgm_answer *lost = first_without(answer, &step);
         sgm_status status = compute(desk, stack, &step, &again);
@@ -97,7 +97,7 @@ static sgm_status restore_logits(sgm_desk *desk, sgm_stack *stack, const sgm_ans
     return SGM_OK;
 }
 
-static sgm_status compute_new(sgm_desk *desk, sgm_stack *stack, const sgm_step *step,
+static sgm_status compute_new(sgm_desk *desk, sgm_stack *stack, const sgm_volume_step *step,
                               const sgm_answer **out)
 {
     sgm_answer answer;
@@ -110,7 +110,7 @@ static sgm_status compute_new(sgm_desk *desk, sgm_stack *stack, const sgm_step *
     return status;
 }
 
-sgm_status sgm_desk_ask(sgm_desk *desk, sgm_stack *stack, const sgm_step *step,
+sgm_status sgm_desk_ask(sgm_desk *desk, sgm_stack *stack, const sgm_volume_step *step,
                         const sgm_answer **out)
 {
     SGM_TRY(sgm_call_cancelled());

@@ -61,7 +61,7 @@ static const sgm_answer *near_by(const clicks *c, int64_t slice, const sgm_seed 
 /* ---------------------------------------------------------------------------------------- asking
  */
 
-static sgm_status ask(const clicks *c, const sgm_step *step, const sgm_answer **answer)
+static sgm_status ask(const clicks *c, const sgm_volume_step *step, const sgm_answer **answer)
 {
     return sgm_desk_ask(c->run->desk, c->run->stack, step, answer);
 }
@@ -71,7 +71,7 @@ static sgm_status take(const clicks *c, int64_t slice, const sgm_answer *answer,
     return sgm_subject_take(c->run, c->number, slice, answer, prompted);
 }
 
-static void begin_step(const clicks *c, int64_t slice, sgm_step_kind kind, sgm_step *step)
+static void begin_step(const clicks *c, int64_t slice, sgm_step_kind kind, sgm_volume_step *step)
 {
     sgm_step_prompted(c->run->stack, c->subject, slice, c->run->desk->points, step);
     step->kind = kind;
@@ -92,7 +92,7 @@ static sgm_status walk(const clicks *c, const sgm_answer *start, int64_t from, i
     int most = c->run->desk->options.max_slices, count = 0;
     if (c->run->desk->options.no_propagation) return SGM_OK;
     for (int64_t slice = from + direction; is_within(c, slice); slice += direction) {
-        sgm_step step;
+        sgm_volume_step step;
         if (standing(c, slice) || (most > 0 && ++count > most)) return SGM_OK;
         begin_step(c, slice, SGM_STEP_ALONE, &step);
         step.is_outer = 1;
@@ -118,7 +118,7 @@ static sgm_status follow(const clicks *c, const sgm_answer *changed, const sgm_a
     sgm_status status = SGM_OK;
     if (c->run->desk->options.no_propagation) from = -1;
     for (int64_t slice = from + direction; from >= 0 && changed->mask.voxels; slice += direction) {
-        sgm_step step;
+        sgm_volume_step step;
         const sgm_answer *stands = is_within(c, slice) ? standing(c, slice) : NULL, *next;
         if (!stands) break;
         begin_step(c, slice, SGM_STEP_FOLLOWED, &step);
@@ -149,7 +149,7 @@ static sgm_status follow(const clicks *c, const sgm_answer *changed, const sgm_a
 /* A point where nothing stands. */
 static sgm_status begin_here(const clicks *c, int64_t slice, const sgm_seed *seed, int spreads)
 {
-    sgm_step step;
+    sgm_volume_step step;
     const sgm_answer *near = near_by(c, slice, seed), *answer;
     begin_step(c, slice, near ? SGM_STEP_CLICKED : SGM_STEP_PROMPTED, &step);
     step.label = near ? SGM_FOREGROUND : 0;
@@ -164,7 +164,7 @@ static sgm_status begin_here(const clicks *c, int64_t slice, const sgm_seed *see
 static sgm_status correct_here(const clicks *c, int64_t slice, const sgm_answer *stands, int label,
                                int spreads)
 {
-    sgm_step step;
+    sgm_volume_step step;
     const sgm_answer *answer;
     begin_step(c, slice, SGM_STEP_CLICKED, &step);
     step.label = label;

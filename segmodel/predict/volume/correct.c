@@ -151,7 +151,7 @@ static sgm_box extent_with(sgm_stack *stack, const sgm_packed_mask *mask, const 
 }
 
 /* What the network says of the slice, knowing the mask and all points. */
-static sgm_status ask_clicked(sgm_desk *desk, sgm_stack *stack, const sgm_step *step,
+static sgm_status ask_clicked(sgm_desk *desk, sgm_stack *stack, const sgm_volume_step *step,
                               const sgm_point *click, sgm_look *look)
 {
     const sgm_answer *from = step->from[0];
@@ -182,7 +182,7 @@ static void change_at_click(change *c, const sgm_image *picture, const sgm_slice
     c->mask[at] = (uint8_t)c->label;
 }
 
-sgm_status sgm_answer_clicked(sgm_desk *desk, sgm_stack *stack, const sgm_step *step,
+sgm_status sgm_answer_clicked(sgm_desk *desk, sgm_stack *stack, const sgm_volume_step *step,
                               sgm_answer *answer)
 {
     const sgm_point *click = &step->own.points[step->own.point_count - 1];
@@ -200,7 +200,7 @@ sgm_status sgm_answer_clicked(sgm_desk *desk, sgm_stack *stack, const sgm_step *
  */
 
 /* Leaves in `mask` where the neighbour changed to the click's label; returns how many pixels. */
-static int64_t neighbour_change(sgm_stack *stack, const sgm_step *step, uint8_t *mask,
+static int64_t neighbour_change(sgm_stack *stack, const sgm_volume_step *step, uint8_t *mask,
                                 uint8_t *before)
 {
     int64_t pixels = (int64_t)stack->plane.width * stack->plane.height, count = 0;
@@ -242,7 +242,7 @@ static sgm_status change_behind(change *c, const uint8_t *behind)
 }
 
 /* SGM_STOP_EMPTY: the error does not go on here. */
-sgm_status sgm_answer_followed(sgm_desk *desk, sgm_stack *stack, const sgm_step *step,
+sgm_status sgm_answer_followed(sgm_desk *desk, sgm_stack *stack, const sgm_volume_step *step,
                                sgm_answer *answer)
 {
     sgm_look look;

@@ -48,7 +48,7 @@ static void ask_with_mask(sgm_desk *desk, sgm_stack *stack, const sgm_packed_mas
  * one of them at best. Where seeds say what is meant and the network sees a crop, it only says
  * where to crop. A network that sees the whole slice has no other way to be told: the box is asked.
  */
-static void ask_with_roi(const sgm_desk *desk, const sgm_step *step, sgm_question *question)
+static void ask_with_roi(const sgm_desk *desk, const sgm_volume_step *step, sgm_question *question)
 {
     question->loose_box = step->by_mask && step->rois_are_deep;
     if (!step->by_mask && desk->looker.zoom && step->own.foreground_count && step->rois_are_deep)
@@ -57,7 +57,7 @@ static void ask_with_roi(const sgm_desk *desk, const sgm_step *step, sgm_questio
         question->box = &step->own.roi;
 }
 
-sgm_status sgm_answer_kept(sgm_desk *desk, sgm_stack *stack, const sgm_step *step,
+sgm_status sgm_answer_kept(sgm_desk *desk, sgm_stack *stack, const sgm_volume_step *step,
                            sgm_answer *answer)
 {
     int width = stack->plane.width, height = stack->plane.height;
@@ -74,7 +74,7 @@ sgm_status sgm_answer_kept(sgm_desk *desk, sgm_stack *stack, const sgm_step *ste
     return sgm_packed_mask_copy(step->initial, &answer->mask);
 }
 
-sgm_status sgm_answer_prompted(sgm_desk *desk, sgm_stack *stack, const sgm_step *step,
+sgm_status sgm_answer_prompted(sgm_desk *desk, sgm_stack *stack, const sgm_volume_step *step,
                                sgm_answer *answer)
 {
     sgm_box box;

@@ -111,7 +111,7 @@ static void start_front(sgm_run *run, ptrdiff_t number, const sgm_answer *answer
 
 sgm_status sgm_run_task(sgm_run *run, sgm_task *task)
 {
-    sgm_step step;
+    sgm_volume_step step;
     const sgm_answer *answer;
     task->done = 1;
     sgm_step_prompted(run->stack, &run->subjects[task->subject], task->slice, run->desk->points,
@@ -127,7 +127,7 @@ sgm_status sgm_run_task(sgm_run *run, sgm_task *task)
 
 /* The step from a front, or from two that meet (`down` NULL: from one), to a slice. */
 static void step_from(const sgm_run *run, const sgm_front *up, const sgm_front *down, int64_t slice,
-                      sgm_step *step)
+                      sgm_volume_step *step)
 {
     const sgm_subject *subject = &run->subjects[up->subject];
     sgm_step_prompted(run->stack, subject, slice, run->desk->points, step);
@@ -144,7 +144,7 @@ static void step_from(const sgm_run *run, const sgm_front *up, const sgm_front *
 
 static sgm_status step_alone(sgm_run *run, sgm_front *front)
 {
-    sgm_step step;
+    sgm_volume_step step;
     const sgm_answer *answer;
     int64_t next = front->at + front->direction;
     step_from(run, front, NULL, next, &step);
@@ -163,7 +163,7 @@ static sgm_status step_alone(sgm_run *run, sgm_front *front)
  * or superior goes on alone. It comes first in any case, however the slices are stored. */
 static sgm_status step_meeting(sgm_run *run, sgm_front *up, sgm_front *down)
 {
-    sgm_step step;
+    sgm_volume_step step;
     const sgm_answer *answer;
     if (run->stack->plane.flip_slices) {
         sgm_front *first = down;

@@ -76,7 +76,7 @@ static sgm_status show_answer(sgm_live_volume *live, sgm_stack *stack, const sgm
 static sgm_status decode_slice(sgm_live_volume *live, sgm_stack *stack, const sgm_subject *subject,
                                int64_t slice, uint8_t *mask, sgm_live_slice *out)
 {
-    sgm_step step;
+    sgm_volume_step step;
     const sgm_answer *answer;
     SGM_TRY(sgm_desk_make_room(&live->desk, subject->given));
     sgm_step_prompted(stack, subject, slice, live->desk.points, &step);

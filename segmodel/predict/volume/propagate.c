@@ -15,8 +15,8 @@ static const double box_margin = 0.05;
 static const double seed_distance = 3;
 
 /* What is known of neighbour n of a step, and its mask as a picture. */
-static void load_neighbour(const sgm_desk *desk, sgm_stack *stack, const sgm_step *step, int n,
-                           uint8_t *mask, sgm_neighbour *out)
+static void load_neighbour(const sgm_desk *desk, sgm_stack *stack, const sgm_volume_step *step,
+                           int n, uint8_t *mask, sgm_neighbour *out)
 {
     int width = stack->plane.width, height = stack->plane.height;
     sgm_stack_unpack(stack, &step->from[n]->mask, mask);
@@ -82,8 +82,8 @@ static size_t gather_points(sgm_desk *desk, const sgm_stack *stack, const uint8_
 
 /* Asks for the shown slice with `mask` as the neighbour's and desk->logits in its view, and clips
  * the answer to the ROI. *answered is 0 where the ROI leaves nothing to ask for. */
-sgm_status sgm_ask_by_mask(sgm_desk *desk, sgm_stack *stack, const sgm_step *step, sgm_view view,
-                           const sgm_box *extent, sgm_look *look)
+sgm_status sgm_ask_by_mask(sgm_desk *desk, sgm_stack *stack, const sgm_volume_step *step,
+                           sgm_view view, const sgm_box *extent, sgm_look *look)
 {
     sgm_question question = {.picture = sgm_stack_picture(stack, step->slice),
                              .image = &stack->picture,
@@ -99,8 +99,8 @@ sgm_status sgm_ask_by_mask(sgm_desk *desk, sgm_stack *stack, const sgm_step *ste
     return SGM_OK;
 }
 
-static sgm_status ask(sgm_desk *desk, sgm_stack *stack, const sgm_step *step, const uint8_t *mask,
-                      const sgm_box *extent, sgm_look *look, int *answered)
+static sgm_status ask(sgm_desk *desk, sgm_stack *stack, const sgm_volume_step *step,
+                      const uint8_t *mask, const sgm_box *extent, sgm_look *look, int *answered)
 {
     sgm_box box;
     *answered = 0;
@@ -125,7 +125,7 @@ static sgm_status ask(sgm_desk *desk, sgm_stack *stack, const sgm_step *step, co
     return SGM_OK;
 }
 
-sgm_status sgm_answer_alone(sgm_desk *desk, sgm_stack *stack, const sgm_step *step,
+sgm_status sgm_answer_alone(sgm_desk *desk, sgm_stack *stack, const sgm_volume_step *step,
                             sgm_answer *answer)
 {
     sgm_neighbour from;
@@ -163,7 +163,7 @@ static void blend_logits(sgm_desk *desk, const sgm_answer *up, const sgm_answer 
 
 /* The slice in the middle of two walks: the mean of both boxes and logits, and the inner points of
  * what both masks share. */
-sgm_status sgm_answer_meeting(sgm_desk *desk, sgm_stack *stack, const sgm_step *step,
+sgm_status sgm_answer_meeting(sgm_desk *desk, sgm_stack *stack, const sgm_volume_step *step,
                               sgm_answer *answer)
 {
     sgm_neighbour below, above;

@@ -126,9 +126,9 @@ sgm_status sgm_front_step(sgm_run *run, sgm_front *front);
 /* What is asked of a slice that the object's own prompts lie on. `points` has room for all of the
  * object's seeds; the step borrows them and the subject. */
 void sgm_step_prompted(const sgm_stack *stack, const sgm_subject *subject, int64_t slice,
-                       sgm_point *points, sgm_step *step);
+                       sgm_point *points, sgm_volume_step *step);
 /* The kept answer to a step, or a new one; held for the caller. */
-sgm_status sgm_desk_ask(sgm_desk *desk, sgm_stack *stack, const sgm_step *step,
+sgm_status sgm_desk_ask(sgm_desk *desk, sgm_stack *stack, const sgm_volume_step *step,
                         const sgm_answer **out);
 /* Room in desk->points for the object's seeds and SGM_INNER_POINTS. */
 sgm_status sgm_desk_make_room(sgm_desk *desk, const sgm_object *object);
@@ -147,22 +147,22 @@ sgm_status sgm_run_clicks(sgm_run *run, int follow_last);
 /* ------------------------------------------------ decode.c, propagate.c, correct.c: the answers */
 
 /* The step's slice is shown; the answers it comes from have their logits; *answer is zeroed. */
-sgm_status sgm_answer_prompted(sgm_desk *desk, sgm_stack *stack, const sgm_step *step,
+sgm_status sgm_answer_prompted(sgm_desk *desk, sgm_stack *stack, const sgm_volume_step *step,
                                sgm_answer *answer);
-sgm_status sgm_answer_alone(sgm_desk *desk, sgm_stack *stack, const sgm_step *step,
+sgm_status sgm_answer_alone(sgm_desk *desk, sgm_stack *stack, const sgm_volume_step *step,
                             sgm_answer *answer);
-sgm_status sgm_answer_meeting(sgm_desk *desk, sgm_stack *stack, const sgm_step *step,
+sgm_status sgm_answer_meeting(sgm_desk *desk, sgm_stack *stack, const sgm_volume_step *step,
                               sgm_answer *answer);
-sgm_status sgm_answer_kept(sgm_desk *desk, sgm_stack *stack, const sgm_step *step,
+sgm_status sgm_answer_kept(sgm_desk *desk, sgm_stack *stack, const sgm_volume_step *step,
                            sgm_answer *answer);
-sgm_status sgm_answer_clicked(sgm_desk *desk, sgm_stack *stack, const sgm_step *step,
+sgm_status sgm_answer_clicked(sgm_desk *desk, sgm_stack *stack, const sgm_volume_step *step,
                               sgm_answer *answer);
-sgm_status sgm_answer_followed(sgm_desk *desk, sgm_stack *stack, const sgm_step *step,
+sgm_status sgm_answer_followed(sgm_desk *desk, sgm_stack *stack, const sgm_volume_step *step,
                                sgm_answer *answer);
 /* Asks for the shown slice with a neighbour's mask, which desk->logits holds in `view`; clipped to
  * the ROI. */
-sgm_status sgm_ask_by_mask(sgm_desk *desk, sgm_stack *stack, const sgm_step *step, sgm_view view,
-                           const sgm_box *extent, sgm_look *look);
+sgm_status sgm_ask_by_mask(sgm_desk *desk, sgm_stack *stack, const sgm_volume_step *step,
+                           sgm_view view, const sgm_box *extent, sgm_look *look);
 /* Makes a look the answer. */
 sgm_status sgm_answer_take(sgm_desk *desk, sgm_stack *stack, const sgm_look *look,
                            sgm_answer *answer);

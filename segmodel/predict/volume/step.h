@@ -23,7 +23,7 @@ typedef enum sgm_step_kind {
     SGM_STEP_FOLLOWED  /* the neighbour of a slice that a click has changed */
 } sgm_step_kind;
 
-typedef struct sgm_step {
+typedef struct sgm_volume_step {
     sgm_step_kind kind;
     int axis;
     int64_t slice;
@@ -40,7 +40,7 @@ typedef struct sgm_step {
     const sgm_answer *from[2];
     /* The prompted slices these walks left; of FOLLOWED what stood on the neighbour before. */
     const sgm_answer *start[2];
-} sgm_step;
+} sgm_volume_step;
 
 struct sgm_answer {
     sgm_stop stop;  /* NONE: the slice is taken, with this mask */
