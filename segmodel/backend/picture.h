@@ -1,5 +1,5 @@
 /* Pictures to network inputs and logits to masks, on a device. The host makes the tables
- * (predict/picture_rule.c, predict/session/postprocess.c), the device does the arithmetic of
+ * (predict/picture/preprocess.c, predict/session/postprocess.c), the device does the arithmetic of
  * predict/resample_*.c, preprocess.c and postprocess.c in the same types and order, without fused
  * multiply-adds: the same bits. One exception: MedSAM's masks go through expf, which differs by two
  * units in the last place between host and device. */
