@@ -1,5 +1,6 @@
 #include "train/interact.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,11 +9,13 @@ enum { TOKENS = SGM_ROUND_TOKENS };
 sgm_status sgm_interaction_create(const sgm_train_graph *graph, sgm_interaction *out)
 {
     size_t side = (size_t)graph->target->shape.dim[1], cells = side * side;
+    size_t batch = (size_t)graph->target->shape.dim[0];
     out->side = (int)side;
     out->low_res = malloc((size_t)sgm_shape_count(graph->low_res[1]->shape) * sizeof(float));
     out->bytes = malloc(4 * cells);
     out->ints = malloc(cells * sizeof(int32_t));
-    if (out->low_res && out->bytes && out->ints) return SGM_OK;
+    out->sources = malloc(batch * sizeof *out->sources);
+    if (out->low_res && out->bytes && out->ints && out->sources) return SGM_OK;
     sgm_interaction_clear(out);
     return sgm_fail(SGM_OUT_OF_MEMORY, "no memory to simulate interaction");
 }
@@ -22,46 +25,42 @@ void sgm_interaction_clear(sgm_interaction *interaction)
     free(interaction->low_res);
     free(interaction->bytes);
     free(interaction->ints);
+    free(interaction->sources);
     memset(interaction, 0, sizeof *interaction);
 }
 
 /* Takes the first padding token, else the last point. */
-static void put_correction(float *coords, int32_t *labels, int side, int x, int y, int label)
+static void put_correction(float *coords, int32_t *labels, int count, int side, int x, int y,
+                           int label)
 {
     int at = -1;
-    for (int i = 0; i < TOKENS && at < 0; i++)
+    for (int i = 0; i < count && at < 0; i++)
         if (labels[i] == SGM_TOKEN_PADDING) at = i;
-    for (int i = 0; i < TOKENS && at < 0; i++)
-        if (labels[TOKENS - 1 - i] <= SGM_TOKEN_FOREGROUND) at = TOKENS - 1 - i;
+    for (int i = 0; i < count && at < 0; i++)
+        if (labels[count - 1 - i] <= SGM_TOKEN_FOREGROUND) at = count - 1 - i;
     if (at < 0) return;
     coords[2 * at] = 2 * ((float)x + 0.5f) / (float)side - 1;
     coords[2 * at + 1] = 2 * ((float)y + 0.5f) / (float)side - 1;
     labels[at] = label == SGM_FOREGROUND ? SGM_TOKEN_FOREGROUND : SGM_TOKEN_BACKGROUND;
 }
 
-static void rewrite(const sgm_interaction *w, const float *logits, const float *target, int sample,
-                    sgm_rng *rng, sgm_batch *batch)
+/* Where walks are trained a mask has points and a padding token beside it, and no box. */
+static void without_box(float *coords, int32_t *labels)
 {
-    int cells = w->side * w->side, from = sample, to = batch->count + sample;
-    uint8_t *mask = w->bytes, *guess = w->bytes + cells;
-    sgm_sim_scratch scratch = {{NULL, w->bytes + 2 * cells, NULL}, w->ints};
-    float *coords = batch->coords[1] + (size_t)to * TOKENS * 2;
-    int32_t *labels = batch->labels[1] + (size_t)to * TOKENS;
-    memcpy(coords, batch->coords[1] + (size_t)from * TOKENS * 2, TOKENS * 2 * sizeof *coords);
-    memcpy(labels, batch->labels[1] + (size_t)from * TOKENS, TOKENS * sizeof *labels);
-    memcpy(batch->masks[1] + (size_t)to * (size_t)cells, logits, (size_t)cells * sizeof *logits);
-    for (int i = 0; i < cells; i++) {
-        mask[i] = target[i] > 0.5f;
-        guess[i] = logits[i] > 0;
-    }
-    int x, y, label;
-    bool deepest = sgm_rng_chance(rng, 0.5);
-    if (sgm_correction(mask, guess, w->side, deepest, rng, &scratch, &x, &y, &label))
-        put_correction(coords, labels, w->side, x, y, label);
+    for (int i = 0; i < TOKENS; i++)
+        if (labels[i] > SGM_TOKEN_FOREGROUND) {
+            labels[i] = SGM_TOKEN_PADDING;
+            coords[2 * i] = coords[2 * i + 1] = 0;
+        }
 }
 
-/* The mask of another slice has the network's own soft edge, and lies elsewhere: as the walk's
- * prompts, rounds to quarters of a logit. */
+/* A walk keeps its logits in quarters, in one byte. */
+static float in_quarters(float logit)
+{
+    return rintf(fmaxf(-127, fminf(127, 4 * logit))) / 4;
+}
+
+/* Of a picture without a neighbour: its own answer, moved and scaled a little. */
 static void move_logits(const float *from, int side, sgm_rng *rng, float *to)
 {
     double slip = 0.03 * side, scale = exp(0.08 * sgm_rng_normal(rng)), half = (side - 1) / 2.0;
@@ -74,33 +73,125 @@ static void move_logits(const float *from, int side, sgm_rng *rng, float *to)
             float a = (float)(u - iu), b = (float)(v - iv);
             const float *p = from + iv * side + iu;
             float top = p[0] + a * (p[1] - p[0]), low = p[side] + a * (p[side + 1] - p[side]);
-            to[y * side + x] = rintf(4 * (top + b * (low - top))) / 4;
+            to[y * side + x] = in_quarters(top + b * (low - top));
         }
 }
 
-static sgm_status rewrite_neighbours(const sgm_train_graph *graph, sgm_train_plan *plan,
-                                     sgm_rng *rng, const sgm_interaction *w, sgm_batch *batch)
+static double dice_of(const float *logits, const float *target, int cells)
 {
-    int64_t masks = graph->low_res[0]->shape.dim[1], cells = (int64_t)w->side * w->side;
-    SGM_TRY(sgm_train_plan_get(plan, graph->low_res[0], w->low_res));
-    for (int b = 0; b < batch->count; b++)
-        if (!batch->paired[b])
-            move_logits(w->low_res + (batch->count + b) * masks * cells, w->side, rng,
-                        batch->masks[2] + b * cells);
+    int both = 0, sum = 0;
+    for (int i = 0; i < cells; i++) {
+        int is = logits[i] > 0, should = target[i] > 0.5f;
+        both += is & should;
+        sum += is + should;
+    }
+    return sum ? 2.0 * both / sum : 0;
+}
+
+/* Round 3: `logits` as the mask, the tokens of an earlier round (NULL: none), and a correction. */
+static void correct(const sgm_interaction *w, bool walks, const float *logits, int64_t from,
+                    int sample, sgm_rng *rng, sgm_batch *batch)
+{
+    int cells = w->side * w->side;
+    int64_t to = batch->count + sample;
+    const float *target = batch->target + (size_t)sample * (size_t)cells;
+    uint8_t *mask = w->bytes, *guess = w->bytes + cells;
+    sgm_sim_scratch scratch = {{NULL, w->bytes + 2 * cells, NULL}, w->ints};
+    float *coords = batch->coords[1] + to * TOKENS * 2, *prompt = batch->masks[1] + to * cells;
+    int32_t *labels = batch->labels[1] + to * TOKENS;
+    if (from >= 0) {
+        memmove(coords, batch->coords[1] + from * TOKENS * 2, TOKENS * 2 * sizeof *coords);
+        memmove(labels, batch->labels[1] + from * TOKENS, TOKENS * sizeof *labels);
+    }
+    for (int i = 0; from < 0 && i < TOKENS; i++)
+        labels[i] = SGM_TOKEN_PADDING;
+    if (walks) without_box(coords, labels);
+    for (int i = 0; i < cells; i++) {
+        mask[i] = target[i] > 0.5f;
+        guess[i] = logits[i] > 0;
+        prompt[i] = walks ? in_quarters(logits[i]) : logits[i];
+    }
+    int x, y, label;
+    bool deepest = sgm_rng_chance(rng, 0.5);
+    if (!sgm_correction(mask, guess, w->side, deepest, rng, &scratch, &x, &y, &label)) return;
+    put_correction(coords, labels, walks ? TOKENS - 1 : TOKENS, w->side, x, y, label);
+    if (walks && sgm_rng_chance(rng, 0.5)) sgm_weaken_logits(prompt, w->side, x, y);
+}
+
+static void draw_sources(const sgm_interaction *w, bool goes_on, int count, sgm_rng *rng)
+{
+    for (int b = 0; b < count; b++) {
+        bool walked = goes_on || sgm_rng_chance(rng, 0.5);
+        w->sources[b] =
+            (sgm_interaction_sources){.beside = walked ? SGM_NEIGHBOUR_ROUND : 1,
+                                      .again = sgm_rng_chance(rng, 0.5) ? SGM_NEIGHBOUR_ROUND
+                                               : goes_on                ? 3
+                                                                        : 2};
+    }
+}
+
+/* Answers that miss their own object teach nothing about the next slice: what was drawn stays. */
+static void ask_beside(const sgm_interaction *w, const float *logits, int sample, sgm_rng *rng,
+                       sgm_batch *batch)
+{
+    int cells = w->side * w->side, beside = sample ^ 1;
+    const float *target = batch->target + (size_t)sample * (size_t)cells;
+    if (beside < batch->count && batch->paired[beside]) {
+        float *prompt = batch->masks[2] + (size_t)beside * (size_t)cells;
+        if (dice_of(logits, target, cells) < 0.6) return;
+        for (int i = 0; i < cells; i++)
+            prompt[i] = in_quarters(logits[i]);
+    }
+    if (!batch->paired[sample])
+        move_logits(logits, w->side, rng, batch->masks[2] + (size_t)sample * (size_t)cells);
+}
+
+/* All that the answers to one round lead to. */
+static sgm_status use_round(const sgm_train_graph *graph, sgm_train_plan *plan, int round,
+                            sgm_rng *rng, const sgm_interaction *w, sgm_batch *batch)
+{
+    int part, group = sgm_group_of(round, &part);
+    int64_t masks = graph->low_res[group]->shape.dim[1], cells = (int64_t)w->side * w->side;
+    SGM_TRY(sgm_train_plan_get(plan, graph->low_res[group], w->low_res));
+    for (int b = 0; b < batch->count; b++) {
+        int64_t row = (int64_t)part * batch->count + b;
+        const float *logits = w->low_res + row * masks * cells;
+        if (batch->weight[b] <= 0) continue;
+        if (w->sources[b].beside == round) ask_beside(w, logits, b, rng, batch);
+        if (w->sources[b].again == round)
+            correct(w, graph->walks, logits, group == 1 ? row : -1, b, rng, batch);
+    }
+    return SGM_OK;
+}
+
+static sgm_status answer(const sgm_train_graph *graph, sgm_train_plan *plan, const sgm_batch *batch)
+{
+    SGM_TRY(sgm_train_graph_feed(graph, plan, batch));
+    return sgm_train_plan_forward(plan);
+}
+
+static sgm_status interact_with_walks(const sgm_train_graph *graph, sgm_train_plan *plan,
+                                      sgm_rng rng, const sgm_interaction *w, sgm_batch *batch)
+{
+    int passes = sgm_rng_chance(&rng, 0.4) ? 2 : 1;
+    for (int pass = 0; pass < passes; pass++) {
+        SGM_TRY(answer(graph, plan, batch));
+        draw_sources(w, pass > 0, batch->count, &rng);
+        for (int round = 1; round <= SGM_NEIGHBOUR_ROUND; round++)
+            SGM_TRY(use_round(graph, plan, round, &rng, w, batch));
+    }
     return SGM_OK;
 }
 
 sgm_status sgm_interact(const sgm_train_graph *graph, sgm_train_plan *plan, sgm_rng rng,
                         const sgm_interaction *interaction, sgm_batch *batch)
 {
-    SGM_TRY(sgm_train_graph_feed(graph, plan, batch));
-    SGM_TRY(sgm_train_plan_forward(plan));
+    if (graph->walks) return interact_with_walks(graph, plan, rng, interaction, batch);
+    SGM_TRY(answer(graph, plan, batch));
     SGM_TRY(sgm_train_plan_get(plan, graph->low_res[1], interaction->low_res));
     int64_t masks = graph->low_res[1]->shape.dim[1];
     int64_t cells = (int64_t)interaction->side * interaction->side;
     for (int b = 0; b < batch->count; b++)
-        if (!graph->walks || batch->weight[b] > 0)
-            rewrite(interaction, interaction->low_res + b * masks * cells,
-                    batch->target + b * cells, b, &rng, batch);
-    return graph->walks ? rewrite_neighbours(graph, plan, &rng, interaction, batch) : SGM_OK;
+        correct(interaction, false, interaction->low_res + b * masks * cells, b, b, &rng, batch);
+    return SGM_OK;
 }

@@ -1,18 +1,29 @@
 /* Real interaction in training: what the network itself answered to round 2 becomes the mask prompt
- * of round 3, with a correction in its largest error (Kirillov 2023, appendix A); and where walks
- * are trained, what it answered to the box, moved and scaled a little, becomes the neighbour's mask
- * of samples that have no real one. */
+ * of round 3, with a correction in its largest error (Kirillov 2023, appendix A).
+ *
+ * Where walks are trained, its answer on one slice becomes the neighbour's mask of the slice beside
+ * it (samples 2 m and 2 m + 1, see sampler.h): its answer to the box as at a walk's beginning, or
+ * to a neighbour's mask as further on. The target stays the truth, so that a walk that has grown,
+ * or lost something, comes back. Corrections are made on such answers too, and on corrected ones.
+ */
 #ifndef SEGMODEL_TRAIN_INTERACT_H
 #define SEGMODEL_TRAIN_INTERACT_H
 
 #include "train/train_graph.h"
 
+/* Which answers of a sample are used: for the slice beside it, round 1 (the box) or 4 (the walk);
+ * for a correction of its own, round 2 (points), 3 (corrected already) or 4 (the walk). */
+typedef struct sgm_interaction_sources {
+    uint8_t beside, again;
+} sgm_interaction_sources;
+
 /* Working memory, made once. */
 typedef struct sgm_interaction {
     int side;
-    float *low_res; /* of group 0 or 1 */
+    float *low_res; /* of one group */
     uint8_t *bytes;
     int32_t *ints;
+    sgm_interaction_sources *sources; /* of every sample */
 } sgm_interaction;
 
 sgm_status sgm_interaction_create(const sgm_train_graph *graph, sgm_interaction *out);

@@ -79,25 +79,33 @@ static int draw_step(sgm_rng *rng)
     return sgm_rng_chance(rng, 0.5) ? step : -step;
 }
 
+sgm_status sgm_neighbour_turn(const sgm_pack *pack, const sgm_target *object,
+                              sgm_neighbour_pair *pair)
+{
+    uint8_t *asked = pair->neighbour;
+    int item = pair->beside;
+    pair->neighbour = pair->mask;
+    pair->mask = asked;
+    pair->beside = pair->item;
+    pair->item = pair->frame.item = item;
+    if (follow(sgm_pack_item_at(pack, item), object, pair->neighbour, pair->mask)) return SGM_OK;
+    return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for an object's masks");
+}
+
 /* From `here` to `there`, and with even chance back again: then the object's own slice is asked. */
 static bool fill_pair(const sgm_pack *pack, const sgm_target *object, int there, sgm_rng *rng,
                       sgm_neighbour_pair *out)
 {
-    const sgm_pack_item *a = sgm_pack_item_at(pack, object->item);
     const sgm_pack_item *b = sgm_pack_item_at(pack, there);
     if (!spread(pack, object, out->neighbour) || !follow(b, object, out->neighbour, out->mask))
         return false;
     out->item = there;
+    out->beside = object->item;
+    out->frame = (sgm_target){.item = there, .x1 = b->width - 1, .y1 = b->height - 1};
     out->ended = !sgm_mask_bounds(out->mask, b->width, b->height).area;
-    if (!out->ended && sgm_rng_chance(rng, 0.5)) {
-        uint8_t *continued = out->mask;
-        out->mask = out->neighbour;
-        out->neighbour = continued;
-        out->item = object->item;
-        if (!follow(a, object, out->neighbour, out->mask)) return false;
-    }
-    out->extent = target_of(out->item, out->neighbour, a->width, a->height);
-    out->frame = (sgm_target){.item = out->item, .x1 = a->width - 1, .y1 = a->height - 1};
+    if (!out->ended && sgm_rng_chance(rng, 0.5) && sgm_neighbour_turn(pack, object, out) != SGM_OK)
+        return false;
+    out->extent = target_of(out->item, out->neighbour, b->width, b->height);
     return true;
 }
 

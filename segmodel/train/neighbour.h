@@ -6,7 +6,7 @@
 #include "train/rng.h"
 
 typedef struct sgm_neighbour_pair {
-    int item;           /* in the pack: the slice that is asked */
+    int item, beside;   /* in the pack: the slice that is asked, and the neighbour's */
     uint8_t *mask;      /* the object there, of the item's size; empty: it has ended */
     uint8_t *neighbour; /* the object on the slice beside it */
     bool ended;
@@ -20,6 +20,10 @@ typedef struct sgm_neighbour_pair {
  * or its slice has no neighbour. Masks are malloc'ed; release with sgm_neighbour_clear. */
 sgm_status sgm_neighbour_draw(const sgm_pack *pack, const sgm_target *object, sgm_rng *rng,
                               sgm_neighbour_pair *out, bool *found);
+/* The same pair seen from the neighbour: it is asked, with the mask of the slice that was. Not for
+ * an object that has ended. `extent` stays, so that both are seen in the same window. */
+sgm_status sgm_neighbour_turn(const sgm_pack *pack, const sgm_target *object,
+                              sgm_neighbour_pair *pair);
 void sgm_neighbour_clear(sgm_neighbour_pair *pair);
 
 #endif

@@ -271,6 +271,7 @@ typedef struct sample_work {
     float *image;
     uint8_t *mask;
     uint8_t *neighbour; /* NULL: none but what the mask suggests */
+    bool paired;        /* the other sample of the pair shows the neighbour */
     uint8_t *around;    /* pixels beyond the item */
 } sample_work;
 
@@ -310,19 +311,45 @@ static void draw_alone(sample_work *work, const sgm_target *object, const uint8_
     }
 }
 
-/* The view is around the neighbour's mask, as a walk chooses it. */
-static void draw_pair(sample_work *work, const sgm_neighbour_pair *pair, uint8_t *neighbour,
-                      bool *usable)
+/* The second sample of a pair: the neighbouring slice, asked with the first one's mask. Where the
+ * object has ended there is no such mask: it is drawn as if it were alone. */
+static sgm_status show_other(sample_work *work, const sgm_target *object, const sgm_crop *crop,
+                             sgm_neighbour_pair *pair, uint8_t *neighbour)
 {
     int size = work->sampler->options.size;
+    if (!pair->ended) {
+        SGM_TRY(sgm_neighbour_turn(work->sampler->pack, object, pair));
+        sgm_crop_mask(crop, &pair->frame, pair->mask, size, work->mask);
+        sgm_crop_mask(crop, &pair->frame, pair->neighbour, size, neighbour);
+        take_crop(work, crop, pair->item);
+        return SGM_OK;
+    }
+    sgm_crop_mask(crop, &pair->frame, pair->neighbour, size, work->mask);
+    take_crop(work, crop, pair->beside);
+    work->neighbour = NULL;
+    return SGM_OK;
+}
+
+/* The view is around the neighbour's mask, as a walk chooses it. */
+static sgm_status draw_pair(sample_work *work, const sgm_target *object, sgm_neighbour_pair *pair,
+                            uint8_t *neighbour, bool *usable)
+{
+    int size = work->sampler->options.size;
+    sgm_crop crop = {0};
     for (int attempt = 0; attempt < 3 && !*usable; attempt++) {
-        sgm_crop crop = try_crop(work, &pair->extent, &pair->frame, pair->mask, attempt);
+        crop = try_crop(work, &pair->extent, &pair->frame, pair->mask, attempt);
         sgm_crop_mask(&crop, &pair->frame, pair->neighbour, size, neighbour);
         *usable = crop_is_usable(work, pair->ended) &&
                   sgm_mask_bounds(neighbour, size, size).area >= MIN_CROP_AREA;
-        if (*usable) take_crop(work, &crop, pair->item);
     }
-    if (*usable) work->neighbour = neighbour;
+    if (!*usable) return SGM_OK;
+    work->neighbour = neighbour;
+    if (work->index % 2)
+        SGM_TRY(show_other(work, object, &crop, pair, neighbour));
+    else
+        take_crop(work, &crop, pair->item);
+    work->paired = work->neighbour != NULL;
+    return SGM_OK;
 }
 
 /* An object, and where walks are trained its neighbour. Objects end on two slices of many: one in
@@ -351,9 +378,10 @@ static sgm_status draw_from_pack(sample_work *work, bool *usable)
     *usable = false;
     SGM_TRY(draw_neighbours(work, &object, &pair, &paired));
     if (paired) {
-        draw_pair(work, &pair, work->scratch->bytes + 4 * pixels, usable);
+        sgm_status status =
+            draw_pair(work, object, &pair, work->scratch->bytes + 4 * pixels, usable);
         sgm_neighbour_clear(&pair);
-        return SGM_OK;
+        return status;
     }
     uint8_t *object_mask = sgm_target_mask(sampler->pack, object);
     if (!object_mask) return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for an object's mask");
@@ -460,7 +488,7 @@ sgm_status sgm_sampler_draw(const sgm_sampler *sampler, uint64_t index, int slot
                         .batch = batch,
                         .slot = slot,
                         .index = index,
-                        .rng = sgm_rng_at(options->seed, index),
+                        .rng = sgm_rng_at(options->seed, options->sim.walks ? index / 2 : index),
                         .image = batch->image + (size_t)slot * 3 * pixels,
                         .mask = scratch->bytes,
                         .around = scratch->bytes + pixels};
@@ -468,7 +496,7 @@ sgm_status sgm_sampler_draw(const sgm_sampler *sampler, uint64_t index, int slot
     shrink_mask(work.mask, options->size, options->target_side,
                 batch->target + (size_t)slot * cells);
     batch->weight[slot] = sgm_mask_bounds(work.mask, options->size, options->size).area ? 1 : 0;
-    batch->paired[slot] = work.neighbour != NULL;
+    batch->paired[slot] = work.paired;
     sgm_sim_scratch sim = {.distance = scratch->ints};
     float *masks[SGM_ROUNDS];
     for (int i = 0; i < 3; i++)

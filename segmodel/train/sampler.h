@@ -42,7 +42,8 @@ typedef struct sgm_batch {
     int32_t *labels[SGM_GROUPS]; /* [rounds count, tokens] */
     float *masks[SGM_GROUPS];    /* [rounds count, side, side] */
     float *weight; /* [count] of all rounds but the neighbour's: 0 where the object has ended */
-    int *paired;   /* [count] 1: the neighbour's mask is that of a real slice */
+    int *paired;   /* [count] 1: the neighbour's mask is that of a real slice, which sample
+                    * slot ^ 1 shows in the same window */
     int *item;     /* [count] in the pack, -1 synthetic: to name a sample in messages */
     void *memory;
 } sgm_batch;
@@ -61,7 +62,9 @@ sgm_status sgm_sampler_scratch_create(const sgm_sampler_options *options,
                                       sgm_sampler_scratch *scratch);
 void sgm_sampler_scratch_clear(sgm_sampler_scratch *scratch);
 
-/* Makes sample `index`: the same whatever thread, order or batch. */
+/* Makes sample `index`: the same whatever thread, order or batch. With walks, samples 2 m and
+ * 2 m + 1 are two neighbouring slices of one object in the same window wherever the pack has them:
+ * each can be asked with what the network answered to the other (interact.h). */
 sgm_status sgm_sampler_draw(const sgm_sampler *sampler, uint64_t index, int slot,
                             const sgm_sampler_scratch *scratch, sgm_batch *batch);
 

@@ -130,7 +130,7 @@ static void add_network(sgm_train_graph *t, const sgm_model_config *model, sgm_t
     add_loss(t, kind, batch);
 }
 
-static sgm_status check(const sgm_model_config *model, sgm_train_loss loss,
+static sgm_status check(const sgm_model_config *model, sgm_train_loss loss, int batch,
                         const sgm_sim_options *sim)
 {
     if (!sgm_config_listens(model))
@@ -145,6 +145,10 @@ static sgm_status check(const sgm_model_config *model, sgm_train_loss loss,
     if (sim->walks && !(of_sam && sim->prior))
         return sgm_fail(SGM_INVALID_ARGUMENT,
                         "walks = 1 needs prior = 1 and loss = sam or balanced");
+    if (sim->walks && batch % 2)
+        return sgm_fail(SGM_INVALID_ARGUMENT,
+                        "walks = 1 learns from pairs of slices; the batch must be even, found %d",
+                        batch);
     return SGM_OK;
 }
 
@@ -152,7 +156,7 @@ sgm_status sgm_train_graph_build(const sgm_model_config *model, sgm_train_loss l
                                  const sgm_sim_options *sim, sgm_train_graph *out)
 {
     memset(out, 0, sizeof *out);
-    SGM_TRY(check(model, loss, sim));
+    SGM_TRY(check(model, loss, batch, sim));
     out->graph = sgm_graph_create(NULL, NULL);
     if (!out->graph) return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for a training graph");
     out->prior = sim->prior;

@@ -346,16 +346,59 @@ static void check_neighbours(void)
     sgm_pack_close(pack);
 }
 
+static const sgm_sampler_options walk_options = {.seed = 4,
+                                                 .protocol = &sgm_protocol_sam,
+                                                 .size = SIDE,
+                                                 .target_side = SIDE / 2,
+                                                 .tight_share = 1,
+                                                 .sim = {0, 0.5, true, true}};
+
+/* How well the neighbour's mask that sample `a` is asked with is what sample `b` shows. */
+static double asked_beside(const sgm_batch *batch, int a, int b)
+{
+    static uint8_t asked[PIXELS / 4], shown[PIXELS / 4];
+    for (int i = 0; i < PIXELS / 4; i++) {
+        asked[i] = batch->masks[2][a * PIXELS / 4 + i] > 0;
+        shown[i] = batch->target[b * PIXELS / 4 + i] > 0.5f;
+    }
+    return sgm_mask_dice(asked, shown, PIXELS / 4);
+}
+
+/* Two samples are neighbouring slices in one window: each is asked with the mask of the other.
+ * Where the object has ended, the other sample still has it. */
+static void check_pairs(void)
+{
+    sgm_pack *pack = make_volume();
+    sgm_sampler_options options = walk_options;
+    sgm_sampler *sampler;
+    sgm_sampler_scratch scratch;
+    sgm_batch batch;
+    int ended = 0;
+    options.augmentation = 1;
+    CHECK_OK(sgm_sampler_create(pack, &options, &sampler));
+    CHECK_OK(sgm_sampler_scratch_create(&options, &scratch));
+    CHECK_OK(sgm_batch_create(&options, 2, &batch));
+    for (uint64_t k = 0; k < 60; k++) {
+        for (int i = 0; i < 2; i++)
+            CHECK_OK(sgm_sampler_draw(sampler, 2 * k + (uint64_t)i, i, &scratch, &batch));
+        CHECK(batch.paired[0] == 1 && batch.item[0] != batch.item[1] && batch.weight[1] == 1);
+        CHECK(asked_beside(&batch, 0, 1) > 0.9);
+        CHECK(batch.paired[1] == (batch.weight[0] == 1));
+        if (batch.paired[1]) CHECK(asked_beside(&batch, 1, 0) > 0.9);
+        ended += !batch.paired[1];
+    }
+    CHECK(ended > 2 && ended < 30);
+    sgm_batch_clear(&batch);
+    sgm_sampler_scratch_clear(&scratch);
+    sgm_sampler_destroy(sampler);
+    sgm_pack_close(pack);
+}
+
 /* A sample of an object that has ended: nothing to draw, and no other round counts. */
 static void check_ended_sample(void)
 {
     sgm_pack *pack = make_volume();
-    sgm_sampler_options options = {.seed = 4,
-                                   .protocol = &sgm_protocol_sam,
-                                   .size = SIDE,
-                                   .target_side = SIDE / 2,
-                                   .tight_share = 1,
-                                   .sim = {0, 0.5, true, true}};
+    sgm_sampler_options options = walk_options;
     sgm_sampler *sampler;
     sgm_sampler_scratch scratch;
     sgm_batch batch;
@@ -365,7 +408,7 @@ static void check_ended_sample(void)
     CHECK_OK(sgm_batch_create(&options, 1, &batch));
     for (uint64_t k = 0; k < 100; k++) {
         float drawn = 0, asked = 0;
-        CHECK_OK(sgm_sampler_draw(sampler, k, 0, &scratch, &batch));
+        CHECK_OK(sgm_sampler_draw(sampler, 2 * k, 0, &scratch, &batch));
         for (int i = 0; i < cells; i++) {
             drawn += batch.target[i];
             asked += batch.masks[2][i] > 0;
@@ -497,6 +540,7 @@ int main(void)
     check_walk_prompts();
     check_weakening();
     check_neighbours();
+    check_pairs();
     check_ended_sample();
     check_prior();
     check_synthetic();
