@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { LARGEST_CROPPED_INPUT = 512 };
+
 sgm_status sgm_config_refuse(const char *key, int value)
 {
     return sgm_fail(SGM_BAD_MODEL, "architecture: %s cannot be %d", key, value);
@@ -16,8 +18,18 @@ sgm_status sgm_config_within(const char *key, int value, int low, int high)
     return value >= low && value <= high ? SGM_OK : sgm_config_refuse(key, value);
 }
 
+/* SAM has two rows of one name; the size of the input tells them apart. */
+static const sgm_protocol *row_of_size(const sgm_model_config *config)
+{
+    const sgm_protocol *row = config->protocol;
+    if (row != &sgm_protocol_sam && row != &sgm_protocol_sam_crops) return row;
+    return config->image_size <= LARGEST_CROPPED_INPUT ? &sgm_protocol_sam_crops
+                                                       : &sgm_protocol_sam;
+}
+
 sgm_status sgm_config_check(sgm_model_config *config)
 {
+    config->protocol = row_of_size(config);
     SGM_TRY(sgm_config_within("image", config->image_size, 16, 4096));
     SGM_TRY(sgm_config_within("classes", config->classes, 0, 4096));
     SGM_TRY(config->family->check(config));

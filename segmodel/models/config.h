@@ -52,7 +52,8 @@ typedef struct sgm_model_config {
 } sgm_model_config;
 
 /* Are the numbers a network that can be built, within sane bounds? SGM_BAD_MODEL says which one is
- * not. Also derives `grid`. Numbers may come from a file, so nothing is taken for granted. */
+ * not. Also derives `grid`, and which of SAM's two protocols it is. Numbers may come from a file,
+ * so nothing is taken for granted. */
 sgm_status sgm_config_check(sgm_model_config *config);
 
 /* For checks: SGM_BAD_MODEL that says `key` cannot be `value`; and only if it is not in

@@ -116,13 +116,13 @@ static const sgm_protocol second_protocol = {.name = "msa",
                                              .resampling = SGM_RESAMPLING_PILLOW,
                                              .levels = SGM_LEVELS_UNIT_IMAGENET,
                                              .answer = SGM_ANSWER_FIRST,
-                                             .walk = {.points = true}};
+                                             .walk = {.points = 1}};
 static const sgm_protocol first_protocol = {.name = "msa_2023",
                                             .stretch = true,
                                             .resampling = SGM_RESAMPLING_PILLOW,
                                             .levels = SGM_LEVELS_UNIT,
                                             .answer = SGM_ANSWER_FIRST,
-                                            .walk = {.points = true}};
+                                            .walk = {.points = 1}};
 
 static void fill_first(sgm_model_config *c)
 {
@@ -156,8 +156,7 @@ static void adopt(const sgm_checkpoint *file, sgm_model_config *config)
 {
     bool renamed = sgm_tensor_dimension(file, "image_encoder.blocks.0.attn.rel_h", 0);
     sgm_vit_adopt(file, config, renamed ? "rel_h" : "rel_pos_h");
-    if (renamed)
-        config->image_size = (config->vit.rel_global + 1) / 2 * config->vit.patch;
+    if (renamed) config->image_size = (config->vit.rel_global + 1) / 2 * config->vit.patch;
 }
 
 static int fields(sgm_model_config *c, sgm_field *f)

@@ -8,8 +8,16 @@ const sgm_protocol sgm_protocol_sam = {.name = "sam",
                                        .resampling = SGM_RESAMPLING_PILLOW,
                                        .levels = SGM_LEVELS_IMAGENET,
                                        .answer = SGM_ANSWER_SAM,
-                                       .walk = {.logits = true, .box = true, .points = true},
-                                       .crops = true};
+                                       .walk = {.logits = true, .box = true, .points = 3}};
+
+static const sgm_walk as_sam = {.logits = true, .box = true, .points = 3};
+const sgm_protocol sgm_protocol_sam_crops = {.name = "sam",
+                                             .resampling = SGM_RESAMPLING_PILLOW,
+                                             .levels = SGM_LEVELS_IMAGENET,
+                                             .answer = SGM_ANSWER_SAM,
+                                             .walk = {.logits = true},
+                                             .walk_in_box = &as_sam,
+                                             .crops = true};
 
 /* Boxes are all that MedSAM and LiteMedSAM were trained with. */
 const sgm_protocol sgm_protocol_medsam = {.name = "medsam",
@@ -34,7 +42,7 @@ const sgm_protocol sgm_protocol_samus = {.name = "samus",
                                          .resampling = SGM_RESAMPLING_PILLOW,
                                          .levels = SGM_LEVELS_UNIT,
                                          .answer = SGM_ANSWER_FIRST,
-                                         .walk = {.points = true}};
+                                         .walk = {.points = 1}};
 
 const sgm_protocol sgm_protocol_samihs = {.name = "samihs",
                                           .grey = true,
@@ -43,7 +51,12 @@ const sgm_protocol sgm_protocol_samihs = {.name = "samihs",
                                           .resampling = SGM_RESAMPLING_FLOATS,
                                           .levels = SGM_LEVELS_RANGE,
                                           .answer = SGM_ANSWER_FIRST,
-                                          .walk = {.points = true}};
+                                          .walk = {.points = 1}};
+
+bool sgm_walk_is_by_mask(const sgm_walk *walk)
+{
+    return walk->logits && !walk->box && !walk->points;
+}
 
 const sgm_protocol *sgm_protocol_find(const char *name)
 {

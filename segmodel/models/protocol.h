@@ -34,12 +34,18 @@ typedef enum sgm_answer_rule {
 } sgm_answer_rule;
 
 /* How a walk from slice to slice asks about the next slice, given the mask of the last one: what
- * the family has been trained to be asked by. */
+ * the family has been trained to be asked by. Prompts that the user set on a slice are asked there
+ * in any case. */
 typedef struct sgm_walk {
     bool logits; /* the last answer's logits as mask prompt */
     bool box;    /* a box around the last mask */
-    bool points; /* the innermost points of the last mask */
+    int points;  /* so many of the innermost points of the last mask, at most SGM_WALK_POINTS */
 } sgm_walk;
+
+#define SGM_WALK_POINTS 3
+
+/* The last mask alone says what is meant. */
+bool sgm_walk_is_by_mask(const sgm_walk *walk);
 
 typedef struct sgm_protocol {
     const char *name;
@@ -57,11 +63,16 @@ typedef struct sgm_protocol {
     bool unprompted; /* the network is asked nothing: it makes its own prompt of the picture */
     sgm_answer_rule answer;
     sgm_walk walk;
-    bool crops; /* the network knows crops of pictures: predict/look may zoom */
+    const sgm_walk *walk_in_box; /* where a box in space bounds the object, if the network has not
+                                    learnt what such a box means (its checkpoint says so:
+                                    predict/session/prompt_prior.h); NULL: `walk` */
+    bool crops;                  /* the network knows crops of pictures: predict/look zooms */
 } sgm_protocol;
 
-extern const sgm_protocol sgm_protocol_sam, sgm_protocol_medsam, sgm_protocol_lite_medsam,
-    sgm_protocol_samus, sgm_protocol_samihs;
+/* sam_crops: SAM's, for networks that have learnt on crops what a neighbour's mask means (those
+ * trained here). Files call both "sam": in them it is the row of inputs up to 512 pixels. */
+extern const sgm_protocol sgm_protocol_sam, sgm_protocol_sam_crops, sgm_protocol_medsam,
+    sgm_protocol_lite_medsam, sgm_protocol_samus, sgm_protocol_samihs;
 
 /* The protocol of that name among those that known networks use; NULL if there is none. */
 const sgm_protocol *sgm_protocol_find(const char *name);

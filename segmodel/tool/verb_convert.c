@@ -5,17 +5,22 @@
 #include "checkpoint/checkpoint_write.h"
 #include "core/number.h"
 #include "models/registry.h"
+#include "predict/look/session_predictor.h"
 #include "predict/session/model.h"
 #include "predict/session/postprocess.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+/* What the command line may add to the metadata. */
+enum { MASK_THRESHOLD, STOP_RATING, CLASSES, EXTRAS };
+static const char *const extra_keys[EXTRAS] = {SGM_METADATA_MASK_THRESHOLD,
+                                               SGM_METADATA_STOP_RATING, SGM_METADATA_CLASSES};
+
 /* Variant and architecture go into the metadata, so that the file says by itself what it is. */
 static sgm_status write_model(const sgm_model *model, const char *to, sgm_stored_type type,
-                              const char *threshold, const char *classes)
+                              const char *const extra[EXTRAS])
 {
     sgm_checkpoint_writer *writer;
     char text[512];
@@ -27,10 +32,8 @@ static sgm_status write_model(const sgm_model *model, const char *to, sgm_stored
         status = sgm_checkpoint_writer_metadata(writer, SGM_METADATA_VARIANT, config->variant);
     if (status == SGM_OK)
         status = sgm_checkpoint_writer_metadata(writer, SGM_METADATA_ARCHITECTURE, text);
-    if (status == SGM_OK && threshold)
-        status = sgm_checkpoint_writer_metadata(writer, SGM_METADATA_MASK_THRESHOLD, threshold);
-    if (status == SGM_OK && classes)
-        status = sgm_checkpoint_writer_metadata(writer, SGM_METADATA_CLASSES, classes);
+    for (int i = 0; status == SGM_OK && i < EXTRAS; i++)
+        if (extra[i]) status = sgm_checkpoint_writer_metadata(writer, extra_keys[i], extra[i]);
     if (status == SGM_OK) status = sgm_checkpoint_writer_save(writer, to);
     sgm_checkpoint_writer_destroy(writer);
     return status;
@@ -48,7 +51,7 @@ static sgm_status check_classes(const sgm_model *model, const char *classes)
 }
 
 static sgm_status convert(const char *from, const char *base, const char *to, const char *variant,
-                          sgm_stored_type type, const char *threshold, const char *classes)
+                          sgm_stored_type type, const char *const extra[EXTRAS])
 {
     sgm_context_options options = {.device = SGM_DEVICE_REFERENCE};
     sgm_context *context;
@@ -56,8 +59,8 @@ static sgm_status convert(const char *from, const char *base, const char *to, co
     sgm_model_info info;
     SGM_TRY(sgm_context_create(&options, &context));
     sgm_status status = sgm_model_load_on(context, base, from, variant, &model);
-    if (status == SGM_OK) status = check_classes(model, classes);
-    if (status == SGM_OK) status = write_model(model, to, type, threshold, classes);
+    if (status == SGM_OK) status = check_classes(model, extra[CLASSES]);
+    if (status == SGM_OK) status = write_model(model, to, type, extra);
     if (status == SGM_OK) {
         sgm_model_get_info(model, &info);
         if (info.assumption[0]) printf("%s\n", info.assumption);
@@ -83,13 +86,25 @@ static sgm_status type_of(const char *dtype, sgm_stored_type *type)
     return sgm_fail(SGM_INVALID_ARGUMENT, "--dtype cannot be '%s'; f32, f16 or bf16", dtype);
 }
 
-static sgm_status check_threshold(const char *text)
+static bool is_within(const char *text, double low, double high)
 {
     char *end;
-    if (!text || (fabs(sgm_read_number(text, &end)) <= SGM_LARGEST_MASK_THRESHOLD && end != text && !*end))
-        return SGM_OK;
-    return sgm_fail(SGM_INVALID_ARGUMENT, "--maskThreshold cannot be '%s'; a logit from -%d to %d",
-                    text, SGM_LARGEST_MASK_THRESHOLD, SGM_LARGEST_MASK_THRESHOLD);
+    double value = sgm_read_number(text, &end);
+    return end != text && !*end && value >= low && value <= high;
+}
+
+static sgm_status check_numbers(const char *const extra[EXTRAS])
+{
+    const char *threshold = extra[MASK_THRESHOLD], *rating = extra[STOP_RATING];
+    const int most = SGM_LARGEST_MASK_THRESHOLD;
+    if (threshold && !is_within(threshold, -most, most))
+        return sgm_fail(SGM_INVALID_ARGUMENT,
+                        "--maskThreshold cannot be '%s'; a logit from -%d to %d", threshold, most,
+                        most);
+    if (rating && !is_within(rating, 0, 1))
+        return sgm_fail(SGM_INVALID_ARGUMENT, "--stopRating cannot be '%s'; an IoU from 0 to 1",
+                        rating);
+    return SGM_OK;
 }
 
 /* What becomes of the file in the new network. */
@@ -108,8 +123,8 @@ static sgm_status make_fresh(const char *from, const char *to, const char *varia
 
 int verb_convert(int argc, char **argv)
 {
-    const char *variant = NULL, *base = NULL, *classes = NULL, *dtype = "f32", *threshold = NULL,
-               *path[2];
+    const char *variant = NULL, *base = NULL, *dtype = "f32", *path[2];
+    const char *extra[EXTRAS] = {NULL};
     sgm_stored_type type;
     bool helped, fresh = false;
     const option options[] = {
@@ -119,10 +134,12 @@ int verb_convert(int argc, char **argv)
          "the network (segmodel info lists them)"},
         {"--base", OPTION_TEXT, &base, NULL, "FILE",
          "what lies beneath a file of additions: both are joined"},
-        {"--classes", OPTION_TEXT, &classes, NULL, "A,B,...",
+        {"--classes", OPTION_TEXT, &extra[CLASSES], NULL, "A,B,...",
          "names of the classes of a network that is prompted by class"},
-        {"--maskThreshold", OPTION_TEXT, &threshold, NULL, "LOGIT",
+        {"--maskThreshold", OPTION_TEXT, &extra[MASK_THRESHOLD], NULL, "LOGIT",
          "goes into the metadata: masks are where logits exceed it (0)"},
+        {"--stopRating", OPTION_TEXT, &extra[STOP_RATING], NULL, "IOU",
+         "goes into the metadata: walks by masks end at ratings below it (0.35)"},
         {"--dtype", OPTION_TEXT, &dtype, NULL, "f32|f16|bf16", "how values are stored (f32)"},
         {0}};
     command_line line = {
@@ -137,10 +154,10 @@ int verb_convert(int argc, char **argv)
     sgm_status status = parse_options(argc, argv, &line, &helped);
     if (status != SGM_OK || helped) return tool_exit(status);
     status = type_of(dtype, &type);
-    if (status == SGM_OK) status = check_threshold(threshold);
+    if (status == SGM_OK) status = check_numbers(extra);
     if (status == SGM_OK && fresh)
         status = make_fresh(path[0], path[1], variant, type);
     else if (status == SGM_OK)
-        status = convert(path[0], base, path[1], variant, type, threshold, classes);
+        status = convert(path[0], base, path[1], variant, type, extra);
     return tool_exit(status);
 }

@@ -3,6 +3,7 @@
 #ifndef SEGMODEL_PREDICT_LOOK_PREDICTOR_H
 #define SEGMODEL_PREDICT_LOOK_PREDICTOR_H
 
+#include "models/protocol.h"
 #include "segmodel/segmodel.h"
 
 typedef struct sgm_predictor {
@@ -13,9 +14,9 @@ typedef struct sgm_predictor {
                              and padded at the right or bottom, as in SAM */
     size_t embedding_count; /* FP32 values of an embedding */
     uint64_t key;           /* of weights and precision, for embedding stores */
-    int walks_by_mask;      /* 1: a neighbour's mask alone says what is meant on the next slice;
-                               0: its box and inner points are asked, too */
-    int knows_loose;        /* it has learnt what a box means that only bounds its object */
+    sgm_walk walk;          /* how a walk asks */
+    sgm_walk walk_in_box;   /* and where a box in space bounds the object */
+    float stop_rating;      /* a walk by masks alone ends at answers rated lower */
 
     /* Hash of the exact network input. */
     sgm_status (*input_hash)(void *self, const sgm_image *image, uint64_t *hash);

@@ -1,9 +1,8 @@
 #include "predict/look/session_predictor.h"
 
+#include "core/number.h"
 #include "predict/session/model.h"
 #include "predict/session/session_batch.h"
-
-enum { LARGEST_ZOOMED_INPUT = 512 };
 
 static sgm_status bound_input_hash(void *self, const sgm_image *image, uint64_t *hash)
 {
@@ -103,16 +102,24 @@ static void keep_on_device(sgm_predictor *predictor, int batch)
 
 int sgm_model_wants_zoom(const sgm_model *model)
 {
-    const sgm_model_config *config = sgm_model_get_config(model);
-    return config->image_size <= LARGEST_ZOOMED_INPUT && config->protocol->crops;
+    return sgm_model_get_config(model)->protocol->crops;
 }
 
-/* The row's word; networks that were trained here on crops have the row of SAM, but have learnt
- * what a neighbour's mask means. */
-static int walks_by_mask(const sgm_model *model)
+static float stop_rating(const sgm_model *model)
 {
-    const sgm_walk *walk = &sgm_model_get_config(model)->protocol->walk;
-    return sgm_model_wants_zoom(model) || (walk->logits && !walk->box && !walk->points);
+    const char *text =
+        sgm_checkpoint_metadata(sgm_model_checkpoint(model), SGM_METADATA_STOP_RATING);
+    char *end = NULL;
+    double value = text ? sgm_read_number(text, &end) : 0;
+    bool is_rating = text && end != text && !*end && value >= 0 && value <= 1;
+    return is_rating ? (float)value : SGM_STOP_RATING;
+}
+
+static sgm_walk walk_in_box(const sgm_session_predictor *binding)
+{
+    const sgm_protocol *row = sgm_model_get_config(binding->model)->protocol;
+    bool differs = row->walk_in_box && !sgm_session_knows_loose(binding->session);
+    return differs ? *row->walk_in_box : row->walk;
 }
 
 sgm_status sgm_session_predictor_init(sgm_session_predictor *binding, sgm_model *model)
@@ -125,8 +132,9 @@ sgm_status sgm_session_predictor_init(sgm_session_predictor *binding, sgm_model 
         .self = binding,
         .image_size = info.image_size,
         .low_res_shape = {info.low_res_shape[0], info.low_res_shape[1]},
-        .walks_by_mask = walks_by_mask(model),
-        .knows_loose = sgm_session_knows_loose(binding->session),
+        .walk = sgm_model_get_config(model)->protocol->walk,
+        .walk_in_box = walk_in_box(binding),
+        .stop_rating = stop_rating(model),
         .stretches = sgm_model_get_config(model)->protocol->stretch,
         .embedding_count = info.embedding_count,
         /* an odd multiplier spreads the precision over the key */

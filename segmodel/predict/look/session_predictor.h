@@ -15,9 +15,14 @@ typedef struct sgm_session_predictor {
 sgm_status sgm_session_predictor_init(sgm_session_predictor *binding, sgm_model *model);
 void sgm_session_predictor_clear(sgm_session_predictor *binding);
 
-/* Whether SGM_ZOOM_AUTO zooms for this model: an input of at most 512 pixels, and a protocol that
- * knows crops. Other networks (LiteMedSAM, SAMUS, SAMIHS) were trained on whole pictures.
- */
+/* The metadata key of a checkpoint whose walks by masks end at ratings (predicted IoU) below
+ * another number than SGM_STOP_RATING; text of a number from 0 to 1. Ratings are learnt, so weights
+ * that are trained on may rate an object's end higher or lower: resources/train/LABBOOK.md. */
+#define SGM_METADATA_STOP_RATING "stop_rating"
+#define SGM_STOP_RATING 0.35f
+
+/* Whether SGM_ZOOM_AUTO zooms for this model: its protocol knows crops. Other networks (LiteMedSAM,
+ * SAMUS, SAMIHS) were trained on whole pictures. */
 int sgm_model_wants_zoom(const sgm_model *model);
 
 #endif

@@ -13,7 +13,7 @@ size_t sgm_desk_low_res_count(const sgm_desk *desk)
 
 sgm_status sgm_desk_make_room(sgm_desk *desk, const sgm_object *object)
 {
-    size_t wanted = object->seed_count + SGM_INNER_POINTS;
+    size_t wanted = object->seed_count + SGM_WALK_POINTS;
     if (wanted <= desk->point_room) return SGM_OK;
     sgm_point *points = realloc(desk->points, wanted * sizeof *points);
     if (!points) return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for %zu points", wanted);

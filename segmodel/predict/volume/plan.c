@@ -155,7 +155,8 @@ void sgm_subject_init(sgm_subject *subject, const sgm_predictor *predictor, cons
                              .object = &subject->first,
                              .initial = initial->count ? initial : NULL};
     find_rois(plane, subject);
-    subject->by_mask = predictor->walks_by_mask && (!object->roi_count || predictor->knows_loose);
+    subject->by_mask =
+        sgm_walk_is_by_mask(object->roi_count ? &predictor->walk_in_box : &predictor->walk);
     if (!subject->by_mask || (plane->slices == 1 && !subject->initial)) return;
     subject->keeps_initial = subject->initial != NULL;
     subject->first.seed_count = subject->initial || object->roi_count ? 0 : first_seeds(object);

@@ -26,6 +26,7 @@ static void load_neighbour(const sgm_desk *desk, sgm_stack *stack, const sgm_vol
     out->calibrated = desk->volume.hounsfield == SGM_HOUNSFIELD_ON;
     out->enclosed = !step->is_outer;
     out->by_mask = step->by_mask;
+    out->stop_rating = desk->predictor->stop_rating;
     out->bounded = step->has_rois;
     out->area = sgm_mask_measure(mask, width, height, &out->extent);
 }
@@ -64,17 +65,17 @@ static int is_usable(const sgm_point *point, const sgm_box *box, const sgm_slice
     return 1;
 }
 
-/* desk->points: the slice's own (background) points, then the inner points of the neighbour's
+/* desk->points: the slice's own (background) points, then `wanted` inner points of the neighbour's
  * mask. Returns how many. */
-static size_t gather_points(sgm_desk *desk, const sgm_stack *stack, const uint8_t *mask,
+static size_t gather_points(sgm_desk *desk, const sgm_stack *stack, const uint8_t *mask, int wanted,
                             const sgm_box *box, const sgm_slice_prompt *own)
 {
-    sgm_point inner[SGM_INNER_POINTS];
+    sgm_point inner[SGM_WALK_POINTS];
     size_t count = own->point_count;
     if (count && own->points != desk->points)
         memcpy(desk->points, own->points, count * sizeof *desk->points);
-    size_t found = sgm_mask_inner_points(mask, stack->plane.width, stack->plane.height,
-                                         SGM_INNER_POINTS, inner);
+    size_t found =
+        sgm_mask_inner_points(mask, stack->plane.width, stack->plane.height, wanted, inner);
     for (size_t i = 0; i < found; i++)
         if (is_usable(&inner[i], box, own)) desk->points[count++] = inner[i];
     return count;
@@ -102,6 +103,8 @@ sgm_status sgm_ask_by_mask(sgm_desk *desk, sgm_stack *stack, const sgm_volume_st
 static sgm_status ask(sgm_desk *desk, sgm_stack *stack, const sgm_volume_step *step,
                       const uint8_t *mask, const sgm_box *extent, sgm_look *look, int *answered)
 {
+    const sgm_predictor *network = desk->predictor;
+    const sgm_walk *walk = step->has_rois ? &network->walk_in_box : &network->walk;
     sgm_box box;
     *answered = 0;
     if (step->has_rois && !step->own.has_roi) return SGM_OK;
@@ -113,12 +116,13 @@ static sgm_status ask(sgm_desk *desk, sgm_stack *stack, const sgm_volume_step *s
     sgm_question question = {.picture = sgm_stack_picture(stack, step->slice),
                              .image = &stack->picture,
                              .points = desk->points,
-                             .box = &box,
-                             .logits = desk->logits,
+                             .box = walk->box ? &box : NULL,
+                             .extent = &box,
+                             .logits = walk->logits ? desk->logits : NULL,
                              .logits_view = step->from[0]->view,
                              .stay = step->from[0]->view,
                              .tight_box = SGM_TIGHT_BOX_OFF};
-    question.point_count = gather_points(desk, stack, mask, &box, &step->own);
+    question.point_count = gather_points(desk, stack, mask, walk->points, &box, &step->own);
     SGM_TRY(sgm_look_at(&desk->looker, &question, look));
     if (step->own.has_roi) sgm_look_clip(look, &step->own.roi);
     *answered = 1;

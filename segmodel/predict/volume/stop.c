@@ -4,7 +4,7 @@
 
 #include <math.h>
 
-static const float least_quality = 0.6f, least_quality_by_mask = 0.35f, least_contrast = 12;
+static const float least_quality = 0.6f, least_contrast = 12;
 static const float outer_trust = 1.5f, enclosed_trust = 2;
 static const float most_drift = 0.2f;
 static const double most_growth = 2.5, least_share = 0.1, area_grace = 16;
@@ -76,7 +76,7 @@ static sgm_stop reason_by_mask(const sgm_image *picture, const sgm_look *look,
     float iou = look->raw.predicted_iou;
     uncalibrated.calibrated = 0;
     if (from->bounded) return SGM_STOP_NONE;
-    if (isnan(iou) || iou < least_quality_by_mask) return SGM_STOP_QUALITY;
+    if (isnan(iou) || iou < from->stop_rating) return SGM_STOP_QUALITY;
     if ((double)look->area > most_growth * (double)from->area + area_grace) return SGM_STOP_AREA;
     return looks_alike(picture, look, &uncalibrated) ? SGM_STOP_NONE : SGM_STOP_APPEARANCE;
 }

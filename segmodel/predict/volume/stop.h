@@ -15,12 +15,13 @@ typedef struct sgm_neighbour {
     int64_t area;
     sgm_box extent;
     sgm_shades shades;
-    sgm_shades first; /* where the walk began */
-    float quality;    /* predicted IoU where the walk began */
-    int enclosed;     /* the walk goes towards another prompted slice */
-    int calibrated;   /* grey levels mean the same on every slice (CT) */
-    int by_mask;      /* the network was asked by the neighbour's mask alone */
-    int bounded;      /* a ROI says where the object ends */
+    sgm_shades first;  /* where the walk began */
+    float quality;     /* predicted IoU where the walk began */
+    int enclosed;      /* the walk goes towards another prompted slice */
+    int calibrated;    /* grey levels mean the same on every slice (CT) */
+    int by_mask;       /* the network was asked by the neighbour's mask alone */
+    float stop_rating; /* then: the least predicted IoU that a walk goes on with */
+    int bounded;       /* a ROI says where the object ends */
 } sgm_neighbour;
 
 /* `extent` is the bounding box of the mask, which is not empty. */
@@ -40,9 +41,10 @@ sgm_shades sgm_shades_of(const sgm_image *picture, const uint8_t *mask, const sg
  *    the object on the prompted slice: leaks into neighbour organs are slow from slice to slice.
  *
  * An answer that was asked for by the neighbour's mask alone ends a walk only when it is empty, if
- * a ROI says how far the object goes. Else also when its predicted IoU is below 0.35 (or not a
- * number), when it has more than 2.5 times the neighbour's area, or when it looks like the
- * surroundings as above. A shrinking mask or a drift of its mean does not: vertebrae do both. */
+ * a ROI says how far the object goes. Else also when its predicted IoU is below the network's
+ * stop rating (or not a number), when it has more than 2.5 times the neighbour's area, or when it
+ * looks like the surroundings as above. A shrinking mask or a drift of its mean does not: vertebrae
+ * do both. */
 sgm_stop sgm_stop_reason(const sgm_image *picture, const sgm_look *look, const sgm_neighbour *from);
 
 #endif

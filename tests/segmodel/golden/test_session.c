@@ -8,6 +8,7 @@
 #include "checkpoint/checkpoint_write.h"
 #include "core/status.h"
 #include "models/registry.h"
+#include "predict/look/session_predictor.h"
 #include "predict/session/session_internal.h"
 
 #include <pthread.h>
@@ -418,11 +419,18 @@ static void architectures_travel_as_text(void)
         "expand=3 mlp_ratio=3";
     if (CHECK_OK(sgm_config_parse(trained, &config))) {
         sgm_config_text(&config, text);
-        CHECK(strcmp(text, trained) == 0);
+        CHECK(strcmp(text, trained) == 0 && config.protocol == &sgm_protocol_sam_crops);
         CHECK(config.grid == 16 && sgm_config_embedding_count(&config) == 16 * 16 * 128 * 4);
         config.tiny.merge_stride[1] = 2; /* no features of 4 x the grid any more */
         CHECK_STATUS(sgm_config_check(&config), SGM_BAD_MODEL, "high_res");
     }
+    /* small networks have learnt on crops, large ones have not */
+    CHECK_OK(sgm_config_parse("tiny_vit protocol=sam image=512 dims=64,128,160,320 depths=2,2,6,2 "
+                              "heads=2,4,5,10 windows=7,7,14,7 merge_strides=2,2,1 expand=4 "
+                              "mlp_ratio=4 stem_kernel=3 stem_strides=2,2",
+                              &config));
+    CHECK(config.protocol == &sgm_protocol_sam_crops);
+    CHECK(sgm_variant_config("mobile_sam", &config) && config.protocol == &sgm_protocol_sam);
     sgm_variant_config("sam_vit_b", &config);
     config.decoder.high_res = 1;
     CHECK_STATUS(sgm_config_check(&config), SGM_BAD_MODEL, "high_res");
@@ -481,8 +489,9 @@ static void bundled_model_runs(const char *path)
     sgm_model_destroy(plain);
 }
 
-/* Writes the checkpoint again, with one tensor more unless `extra` is NULL. */
-static void copy_checkpoint(const char *path, const char *extra, const char *to)
+/* Writes the checkpoint again, with one tensor more unless `extra` is NULL, and with a stop rating
+ * unless `rating` is NULL. */
+static void copy_rated(const char *path, const char *extra, const char *rating, const char *to)
 {
     static const float values[4] = {1, 2, 3, 4};
     static const int64_t four = 4;
@@ -493,9 +502,41 @@ static void copy_checkpoint(const char *path, const char *extra, const char *to)
     CHECK_OK(sgm_checkpoint_writer_add_all(writer, checkpoint, SGM_STORED_F32));
     if (extra)
         CHECK_OK(sgm_checkpoint_writer_add_f32(writer, extra, 1, &four, values, SGM_STORED_F32));
+    if (rating)
+        CHECK_OK(sgm_checkpoint_writer_metadata(writer, SGM_METADATA_STOP_RATING, rating));
     CHECK_OK(sgm_checkpoint_writer_save(writer, to));
     sgm_checkpoint_writer_destroy(writer);
     sgm_checkpoint_close(checkpoint);
+}
+
+static void copy_checkpoint(const char *path, const char *extra, const char *to)
+{
+    copy_rated(path, extra, NULL, to);
+}
+
+static void stops_at(const char *path, const char *rating, float wanted)
+{
+    sgm_session_predictor binding;
+    copy_rated(path, NULL, rating, "rated.safetensors");
+    sgm_model *model = load("rated.safetensors", "sam_vit", (sgm_context_options){0});
+    if (model && CHECK_OK(sgm_session_predictor_init(&binding, model))) {
+        CHECK(binding.predictor.stop_rating == wanted);
+        CHECK(sgm_walk_is_by_mask(&binding.predictor.walk)); /* as the row of small networks says */
+        CHECK(binding.predictor.walk_in_box.points == 3); /* it has not learnt what that means */
+        sgm_session_predictor_clear(&binding);
+    }
+    sgm_model_destroy(model);
+}
+
+/* What ends a walk by masks is the checkpoint's to say, where it says something that can be. */
+static void walks_stop_where_the_checkpoint_says(const char *path)
+{
+    stops_at(path, NULL, 0.35f);
+    stops_at(path, "0.5", 0.5f);
+    stops_at(path, "0", 0);
+    stops_at(path, "1.5", 0.35f);
+    stops_at(path, "nan", 0.35f);
+    stops_at(path, "never", 0.35f);
 }
 
 /* A file with adapters that SAM does not have is not SAM with something left over. */
@@ -548,6 +589,7 @@ int main(int argc, char **argv)
     }
     sgm_model_destroy(model); /* the session keeps it */
     sgm_session_destroy(session);
+    walks_stop_where_the_checkpoint_says(path);
     obeys_the_context(path);
     keeps_to_the_limit(path);
     threads_agree(path);

@@ -9,6 +9,11 @@
 /* Intensities that belong together where a mask says what is meant. */
 enum { sure_tolerance = 10 };
 
+static int walks_by_mask(const synthetic_network *network)
+{
+    return sgm_walk_is_by_mask(&network->predictor.walk);
+}
+
 static double scale_of(const synthetic_network *network)
 {
     int longest = network->width > network->height ? network->width : network->height;
@@ -73,7 +78,7 @@ static int looks_like(const synthetic_network *network, const sgm_point *point, 
     int side = network->predictor.image_size;
     int x = cell_of(network, point->x, network->width);
     int y = cell_of(network, point->y, network->height);
-    return network->predictor.walks_by_mask &&
+    return walks_by_mask(network) &&
            fabsf(network->embedding[row * side + column] - network->embedding[y * side + x]) < 10;
 }
 
@@ -163,14 +168,14 @@ static sgm_status synthetic_decode(void *self, const sgm_prompt *prompt,
     for (int i = 0; i < side * side; i++)
         network->logits[i] = -8;
     int tolerance = network->tolerance;
-    if (prompt->mask && network->predictor.walks_by_mask) network->tolerance = sure_tolerance;
+    if (prompt->mask && walks_by_mask(network)) network->tolerance = sure_tolerance;
     for (size_t i = 0; i < prompt->point_count; i++) {
         if (prompt->points[i].label == SGM_BACKGROUND) continue;
         grow(network, prompt, prompt->points[i].x, prompt->points[i].y);
         foreground = 1;
     }
     network->tolerance = tolerance;
-    if (prompt->mask && network->predictor.walks_by_mask)
+    if (prompt->mask && walks_by_mask(network))
         grow_mask(network, prompt);
     else if (!foreground && prompt->box)
         grow(network, prompt, (prompt->box->x0 + prompt->box->x1) / 2,
@@ -211,6 +216,9 @@ void synthetic_init(synthetic_network *network, int side)
         .image_size = side,
         .low_res_shape = {side, side},
         .embedding_count = (size_t)side * (size_t)side,
+        .walk = {.logits = true, .box = true, .points = SGM_WALK_POINTS},
+        .walk_in_box = {.logits = true, .box = true, .points = SGM_WALK_POINTS},
+        .stop_rating = 0.35f,
         .key = 12345,
         .input_hash = synthetic_hash,
         .encode = synthetic_encode,

@@ -18,7 +18,7 @@ static synthetic_network *network(void)
 {
     synthetic_clear(&net);
     synthetic_init(&net, 64);
-    net.predictor.walks_by_mask = net.predictor.knows_loose = 1;
+    net.predictor.walk = net.predictor.walk_in_box = (sgm_walk){.logits = true};
     net.object_grey = 200;
     net.object_reach = 90;
     return &net;

@@ -294,6 +294,35 @@ static void check_progress(void)
     phantom_clear(&p);
 }
 
+/* Every network is asked by what its row says, and by nothing else. */
+static void check_way_of_asking(sgm_walk walk)
+{
+    static const int64_t extent[3] = {30, 30, 12};
+    phantom p;
+    phantom_make(&p, tube, extent, isotropic, straight, 0);
+    sgm_seed seed = on_axis(6);
+    sgm_object object = {.seeds = &seed, .seed_count = 1};
+    sgm_volume_options options = {.axis = SGM_AXIS_K};
+    sgm_volume_result result;
+    network()->predictor.walk = walk;
+    CHECK_OK(sgm_volume_segment(&net.predictor, 0, &p.volume, &object, 1, &options, &result));
+    int walked = net.decodes - 1;
+    CHECK(walked > 0);
+    CHECK(net.boxes == (walk.box ? walked : 0));
+    CHECK(net.mask_prompts == (walk.logits ? walked : 0));
+    CHECK(net.points - 1 == walked * walk.points); /* a disc has one innermost point */
+    sgm_volume_result_clear(&result);
+    phantom_clear(&p);
+}
+
+static void check_ways_of_asking(void)
+{
+    check_way_of_asking((sgm_walk){.logits = true, .box = true, .points = 1});
+    check_way_of_asking((sgm_walk){.box = true});
+    check_way_of_asking((sgm_walk){.points = 1});
+    check_way_of_asking((sgm_walk){.logits = true});
+}
+
 /* One rule at a time, on a picture of 40 x 40. */
 static sgm_stop reason_in(int enclosed, double cx, double radius, uint8_t shade, float iou,
                           float quality)
@@ -340,6 +369,26 @@ static sgm_stop reason(double cx, double radius, uint8_t shade, float iou, float
     return reason_in(0, cx, radius, shade, iou, quality);
 }
 
+/* Of a network that is asked by masks alone; what others would call another rating's end is not. */
+static sgm_stop reason_by_mask(float iou, float stop_rating)
+{
+    static uint8_t pixels[40 * 40], mask[40 * 40];
+    sgm_image picture = {.data = pixels, .width = 40, .height = 40, .channels = 1};
+    sgm_look look = {.mask = mask, .width = 40, .height = 40, .raw = {.predicted_iou = iou}};
+    sgm_neighbour from = {.area = 197,
+                          .extent = {13, 13, 27, 27},
+                          .shades = {200, 60},
+                          .quality = 0.9f,
+                          .by_mask = 1,
+                          .stop_rating = stop_rating};
+    for (int i = 0; i < 40 * 40; i++) {
+        mask[i] = hypot(i % 40 - 20, i / 40 - 20) < 8;
+        pixels[i] = mask[i] ? 200 : 60;
+    }
+    look.area = sgm_mask_measure(mask, 40, 40, &look.extent);
+    return sgm_stop_reason(&picture, &look, &from);
+}
+
 static void check_stop_rule(void)
 {
     CHECK(reason(20, 8, 200, 0.9f, 0.9f) == SGM_STOP_NONE);
@@ -360,6 +409,10 @@ static void check_stop_rule(void)
     CHECK(reason_in_ct(170) == SGM_STOP_APPEARANCE && reason_in_ct(230) == SGM_STOP_APPEARANCE);
     CHECK(reason_in(1, 20, 8, 112, 0.9f, 0.9f) == SGM_STOP_NONE);
     CHECK(reason_in(1, 20, 8, 100, 0.9f, 0.9f) == SGM_STOP_APPEARANCE);
+    CHECK(reason_by_mask(0.36f, 0.35f) == SGM_STOP_NONE);
+    CHECK(reason_by_mask(0.34f, 0.35f) == SGM_STOP_QUALITY);
+    CHECK(reason_by_mask(0.36f, 0.5f) == SGM_STOP_QUALITY);
+    CHECK(reason_by_mask(0, 0) == SGM_STOP_NONE && reason_by_mask(NAN, 0) == SGM_STOP_QUALITY);
     for (int stop = SGM_STOP_LIMIT; stop < SGM_STOP_COUNT; stop++)
         CHECK(sgm_stop_name((sgm_stop)stop) != NULL);
     CHECK(sgm_stop_name(SGM_STOP_NONE) == NULL && sgm_stop_name(SGM_STOP_COUNT) == NULL);
@@ -381,6 +434,7 @@ int main(void)
     check_stop(broken_tube, on_axis(12), 0, 28, SGM_STOP_AREA);
     check_stop(broken_tube, on_axis(35), 31, 39, SGM_STOP_LIMIT);
     check_gap_is_taken_over();
+    check_ways_of_asking();
     check_stop_rule();
     check_sharing(20, 20, 40);
     check_sharing(5, 33, 40);
