@@ -19,14 +19,14 @@ from ._errors import (
     PromptSegWarning,
     UsageError,
 )
-from ._model import BUNDLED_MODEL, LiveVolume, Model
+from ._model import BUNDLED_MODEL, CancelFlag, LiveVolume, Model
 from ._prompts import Prompts
-from ._result import ObjectReport, Preview, Segmentation, SliceReport
+from ._result import Mask, ObjectReport, Preview, Segmentation, SliceReport
 from ._segment import default_model, prompt_segmentation, segment, tqdm_progress
 
 __all__ = [
-    "BUNDLED_MODEL", "CancelledError", "DeviceError", "ImageError", "LiveVolume", "Model",
-    "ModelError", "ObjectReport", "OutOfMemoryError", "OutputError", "Preview", "PromptError",
+    "BUNDLED_MODEL", "CancelFlag", "CancelledError", "DeviceError", "ImageError", "LiveVolume",
+    "Mask", "Model", "ModelError", "ObjectReport", "OutOfMemoryError", "OutputError", "Preview", "PromptError",
     "PromptSegError", "PromptSegWarning", "Prompts", "Segmentation", "SliceReport", "UsageError",
     "__version__", "default_model", "prompt_segmentation", "segment", "tqdm_progress",
 ]

@@ -11,6 +11,7 @@ import ctypes as c
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 VERSION = "0.2.0"
 
@@ -206,9 +207,18 @@ _prototypes = {
         [_p, c.c_int64, c.POINTER(Object), c.c_int64, c.POINTER(Call), c.POINTER(LiveSlice)],
     ),
     "sgm_live_volume_ahead": (c.c_int, [_p, c.POINTER(c.c_double), c.POINTER(Call)]),
+    "sgm_live_volume_get": (c.c_int, [_p, c.c_int64, c.POINTER(LiveResult)]),
+    "sgm_live_volume_mask": (
+        c.c_int, [_p, c.c_int64, c.POINTER(c.c_int64), c.POINTER(c.c_int64), c.POINTER(c.c_uint8)],
+    ),
     "sgm_live_volume_paint": (c.c_int, [_p, c.c_int64, _p, c.c_int, c.c_int64]),
     "sgm_live_volume_remove": (None, [_p, c.c_int64]),
 }
+
+
+def c_function(name: str) -> Any:
+    """A function of the C library of this process."""
+    return getattr(c.cdll.msvcrt if sys.platform == "win32" else c.CDLL(None), name)
 
 
 def _library_path() -> Path:

@@ -16,7 +16,7 @@ from . import _abi
 from ._errors import UsageError, error_of
 from ._image import Image, image_of
 from ._prompts import Packed, Prompts, prompts_of
-from ._result import ObjectReport, Preview, Segmentation, SliceReport, tell
+from ._result import Mask, ObjectReport, Preview, Segmentation, SliceReport, tell
 
 _library = _abi.load()
 
@@ -33,6 +33,27 @@ def _choice(table: Mapping[str, int], value: str, what: str) -> int:
         raise UsageError(f"{what}: {value!r} is none of {', '.join(table)}") from None
 
 
+class CancelFlag:
+    """Ends a call from another thread: give it as ``cancel``, then ``set()`` it. The library reads it
+    without the interpreter's lock, so that a program which holds the lock for long (3D Slicer's event
+    loop does) does not slow the work down. Once set it stays set: one flag for each call."""
+
+    def __init__(self) -> None:
+        # The library asks a C function with an argument of ours: the length of this text.
+        self._text = c.create_string_buffer(2)
+
+    def set(self) -> None:
+        self._text.value = b"x"
+
+    def is_set(self) -> bool:
+        return bool(self._text.value)
+
+    __call__ = is_set
+
+
+_text_length = c.cast(_abi.c_function("strlen"), _abi.CancelFn)
+
+
 class _Call:
     """One call's callbacks. An exception in them, Ctrl-C included, cancels the call and is raised
     when it has returned: the library's stack must not be jumped over."""
@@ -44,9 +65,14 @@ class _Call:
         self.struct = _abi.Call(
             size=c.sizeof(_abi.Call),
             cancel=_abi.CancelFn(self._on_cancel),
-            progress=_abi.ProgressFn(self._on_progress),
             warning=_abi.LogFn(self._on_warning),
         )
+        if progress is not None:
+            self.struct.progress = _abi.ProgressFn(self._on_progress)
+        # Ctrl-C is Python's matter: the main thread keeps asking it.
+        if isinstance(cancel, CancelFlag) and threading.current_thread() is not threading.main_thread():
+            self.struct.cancel = _text_length
+            self.struct.cancel_user = c.cast(cancel._text, c.c_void_p)
 
     def _on_cancel(self, _user: Any) -> int:
         try:
@@ -62,6 +88,8 @@ class _Call:
             self._progress(fraction, (message or b"").decode(errors="replace"))
         except BaseException as error:  # noqa: BLE001 - raised again in `run`
             self._raised = error
+            if isinstance(self._cancel, CancelFlag):
+                self._cancel.set()
 
     def _on_warning(self, _user: Any, sentence: bytes) -> None:
         self.sentences.append(sentence.decode(errors="replace"))
@@ -231,7 +259,8 @@ def _load_again(path: Optional[str], variant: str, device: str, precision: str, 
                  memory_limit=memory_limit)
 
 
-_PROMPT_FIELDS = ("foreground", "background", "roi", "initial", "initial_value", "coordinates", "name")
+_PROMPT_FIELDS = ("foreground", "background", "roi", "initial", "initial_value", "coordinates", "name",
+                  "clicks")
 
 
 def _split(objects: Any, arguments: Dict[str, Any]) -> Tuple[Dict[int, Prompts], Dict[str, Any]]:
@@ -398,10 +427,14 @@ class LiveVolume:
         return self._image.size
 
     def predict(self, label: int = 1, prompts: Any = None, *, progress: Optional[Progress] = None,
-                cancel: Optional[Cancel] = None, **fields: Any) -> ObjectReport:
-        """Segments one object. ``prompts``, or its fields (``foreground=...``)."""
-        return self._predict(label, prompts_of(fields if prompts is None else prompts),
-                             _Call(progress, cancel))[0]
+                cancel: Optional[Cancel] = None, sentences: Optional[List[str]] = None,
+                **fields: Any) -> ObjectReport:
+        """Segments one object. ``prompts``, or its fields (``foreground=...``). ``sentences``, a
+        list, is given the warnings: Python's own are not made for threads."""
+        call = _Call(progress, cancel)
+        report = self._predict(label, prompts_of(fields if prompts is None else prompts), call)[0]
+        _hand_on(call, sentences)
+        return report
 
     def _predict(self, label: int, prompts: Prompts, call: _Call) -> Tuple[ObjectReport, Any]:
         packed = Packed(prompts, self._image)
@@ -410,7 +443,6 @@ class LiveVolume:
             call.run(_library.sgm_live_volume_predict, self._live.get(), label,
                      c.byref(packed.struct), c.byref(call.struct), c.byref(result))
             report = _report(label, prompts, result, self._image)
-        tell(call.sentences)
         return report, result
 
     def segment(self, objects: Any = None, *, progress: Optional[Progress] = None,
@@ -430,6 +462,7 @@ class LiveVolume:
             encoded, cached = encoded + last.encoded, cached + last.cached
         if last is None:
             raise UsageError("no objects")
+        tell(sentences)
         return Segmentation(
             labels=self._image.wrap(labels), objects=reports, axis=last.axis,
             window=tuple(last.window), hounsfield=bool(last.hounsfield), encoded=encoded,
@@ -441,9 +474,23 @@ class LiveVolume:
                 self._live.get(), label, labels.ctypes.data_as(c.c_void_p),
                 _abi.VOXEL_TYPES[labels.dtype.str[1:]], label))
 
+    def mask(self, label: int = 1) -> Mask:
+        """The voxels of an object as the last prediction found them: what it covers, not the volume."""
+        result = _abi.LiveResult(size=c.sizeof(_abi.LiveResult))
+        with self._lock:
+            _check(_library.sgm_live_volume_get(self._live.get(), label, c.byref(result)))
+            if not result.voxels:
+                return Mask((0, 0, 0), np.zeros((0, 0, 0), bool))
+            first, last = tuple(result.first), tuple(result.last)
+            array = np.empty([last[n] - first[n] + 1 for n in (2, 1, 0)], np.uint8)
+            _check(_library.sgm_live_volume_mask(
+                self._live.get(), label, (c.c_int64 * 3)(*first), (c.c_int64 * 3)(*last),
+                array.ctypes.data_as(c.POINTER(c.c_uint8))))
+        return Mask(first, array.view(bool))
+
     def preview(self, label: int = 1, prompts: Any = None, *, slice: int = -1,
                 progress: Optional[Progress] = None, cancel: Optional[Cancel] = None,
-                **fields: Any) -> Preview:
+                sentences: Optional[List[str]] = None, **fields: Any) -> Preview:
         """One slice now, without walking and without changing the object: an index along the axis
         that these prompts choose; -1: the slice of the last point."""
         call = _Call(progress, cancel)
@@ -454,7 +501,7 @@ class LiveVolume:
                      c.byref(packed.struct), slice, c.byref(call.struct), c.byref(out))
             shape = (out.mask_size[1], out.mask_size[0])
             mask = np.ctypeslib.as_array(out.mask, shape=shape).astype(bool)
-        tell(call.sentences, stacklevel=3)
+        _hand_on(call, sentences)
         return Preview(axis=out.axis, slice=out.slice, mask=mask, voxels=out.voxels,
                        predicted_iou=out.predicted_iou, prompted=bool(out.prompted))
 
@@ -473,6 +520,13 @@ class LiveVolume:
         """Forgets an object."""
         with self._lock:
             _library.sgm_live_volume_remove(self._live.get(), label)
+
+
+def _hand_on(call: _Call, sentences: Optional[List[str]]) -> None:
+    if sentences is None:
+        tell(call.sentences)
+    else:
+        sentences += call.sentences
 
 
 def _part(progress: Optional[Progress], n: int, count: int) -> Optional[Progress]:

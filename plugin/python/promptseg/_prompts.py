@@ -20,7 +20,10 @@ class Prompts:
     """All prompts of one object.
 
     foreground, background
-        Points ``(x, y, z)`` that belong to the object and that do not.
+        Points ``(x, y, z)`` that belong to the object and that do not. Those inside come first.
+    clicks
+        Points of both kinds in the order they were made, which matters when they correct one
+        another: ``(x, y, z, inside)``. They come before the other two.
     roi
         Boxes ``(cx, cy, cz, rx, ry, rz)``: centre and half the size along x, y, z; nine more numbers
         (a rotation, row by row) turn it. One box or a list of them; several are united.
@@ -42,6 +45,7 @@ class Prompts:
     initial_value: Optional[int] = None
     coordinates: str = "lps"
     name: Optional[str] = None
+    clicks: Sequence[Sequence[float]] = ()
 
 
 def _points(points: Any, what: str) -> np.ndarray:
@@ -57,6 +61,25 @@ def _points(points: Any, what: str) -> np.ndarray:
     if array.shape[1] == 2:  # a plane image
         array = np.column_stack([array, np.zeros(len(array))])
     return array
+
+
+def _clicks(clicks: Any) -> np.ndarray:
+    """n x 4: a point, and 1 inside, 0 outside."""
+    array = np.asarray(list(clicks or ()), dtype=np.float64)
+    if array.size == 0:
+        return np.empty((0, 4))
+    if array.ndim != 2 or array.shape[1] != 4:
+        raise PromptError(f"clicks: (x, y, z, inside) are wanted, found an array of shape {array.shape}")
+    return array
+
+
+def _seeds(prompts: Prompts) -> np.ndarray:
+    """All points of an object in their order, as _clicks() has them."""
+    parts = [_clicks(prompts.clicks)]
+    for name, inside in (("foreground", 1.0), ("background", 0.0)):
+        points = _points(getattr(prompts, name), name)
+        parts.append(np.column_stack([points, np.full(len(points), inside)]))
+    return np.vstack(parts)
 
 
 def _boxes(roi: Any) -> np.ndarray:
@@ -106,12 +129,11 @@ class Packed:
 
     def __init__(self, prompts: Prompts, image: Image) -> None:
         frame = _Frame(image, prompts.coordinates)
-        foreground = frame.place(_points(prompts.foreground, "foreground"))
-        background = frame.place(_points(prompts.background, "background"))
-        self._seeds = (_abi.Seed * (len(foreground) + len(background)))()
-        for n, (seed, point) in enumerate(zip(self._seeds, np.vstack([foreground, background]))):
+        points = _seeds(prompts)
+        self._seeds = (_abi.Seed * len(points))()
+        for seed, point, inside in zip(self._seeds, frame.place(points[:, :3]), points[:, 3]):
             seed.index[:] = point.tolist()
-            seed.label = 1 if n < len(foreground) else 0
+            seed.label = 1 if inside else 0
         self._rois = self._pack_rois(_boxes(prompts.roi), frame)
         self._name = prompts.name.encode() if prompts.name else None
         self._labels = None

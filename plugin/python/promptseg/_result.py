@@ -71,6 +71,15 @@ class Preview:
     prompted: bool
 
 
+@dataclass(frozen=True)
+class Mask:
+    """An object's voxels: a boolean array (k, j, i) over its bounding box, which begins at the voxel
+    ``first`` (i, j, k). Without voxels the array is empty."""
+
+    first: Index
+    array: Any
+
+
 def tell(sentences: List[str], stacklevel: int = 4) -> None:
     """Hands the library's warnings on as Python's."""
     for sentence in sentences:

@@ -119,3 +119,55 @@ def test_a_closed_volume_says_so(model, brain, brain_prompts):
         live.preview(foreground=brain_prompts["foreground"][:1])
     with pytest.raises(promptseg.UsageError, match="closed"):
         live.segment(**brain_prompts)
+
+
+def test_clicks_of_both_kinds_keep_their_order(model, brain, brain_prompts):
+    first, *others = brain_prompts["foreground"]
+    inside = [(*point, 1) for point in (first, *others)]
+    outside = (*(np.array(first) + [0, 0, 12]), 0)
+    live = model.open(brain)
+    early = array_of(live.segment(clicks=[inside[0], outside, *inside[1:]]))
+    late = array_of(live.segment(clicks=[*inside, outside]))
+    split = array_of(live.segment(foreground=brain_prompts["foreground"], background=[outside[:3]]))
+    assert np.array_equal(late, split)
+    once = model.segment(brain, clicks=[inside[0], outside, *inside[1:]])
+    assert np.array_equal(early, array_of(once))
+    with pytest.raises(promptseg.PromptError):
+        live.predict(clicks=[(1, 2, 3)])
+
+
+def test_the_mask_of_an_object_alone(model, brain, brain_prompts):
+    live = model.open(brain)
+    whole = array_of(live.segment(**brain_prompts)) != 0
+    mask = live.mask(1)
+    i, j, k = mask.first
+    nk, nj, ni = mask.array.shape
+    assert mask.array.dtype == bool and mask.array.sum() == whole.sum()
+    assert np.array_equal(whole[k:k + nk, j:j + nj, i:i + ni], mask.array)
+    assert live.mask(7).array.size == 0
+
+
+def test_a_flag_ends_a_call_of_another_thread(model, brain, brain_prompts):
+    """The library sees it while the interpreter's lock is held."""
+    live, flag, found = model.open(brain), promptseg.CancelFlag(), []
+
+    def ask():
+        try:
+            live.predict(cancel=flag, sentences=[], **brain_prompts)
+        except promptseg.CancelledError as error:
+            found.append(error)
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    time.sleep(0.02)
+    assert not flag.is_set()
+    flag.set()
+    thread.join()
+    assert found and flag.is_set()
+    assert live.predict(**brain_prompts).voxels > 0
+
+
+def test_warnings_can_be_had_as_a_list(model, brain, brain_prompts):
+    sentences = []
+    model.open(brain, axis="k").predict(sentences=sentences, **brain_prompts)
+    assert all(isinstance(sentence, str) for sentence in sentences)
