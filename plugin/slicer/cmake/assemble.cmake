@@ -1,0 +1,46 @@
+# cmake -DSTAGE=... -DSOURCE=... -DLIBRARY=... -P assemble.cmake
+# Puts the Python packages for 3D Slicer into one folder, which Slicer adds to Python's path. Files that did not change keep their time.
+function(copy_newer from to)
+    execute_process(COMMAND ${CMAKE_COMMAND} -E copy_if_different "${from}" "${to}"
+        RESULT_VARIABLE failed)
+    if(failed)
+        message(FATAL_ERROR "${from} cannot be copied to ${to}")
+    endif()
+endfunction()
+
+function(copy_files folder pattern to)
+    file(GLOB_RECURSE files RELATIVE "${folder}" "${folder}/${pattern}")
+    foreach(file IN LISTS files)
+        get_filename_component(place "${to}/${file}" DIRECTORY)
+        file(MAKE_DIRECTORY "${place}")
+        copy_newer("${folder}/${file}" "${to}/${file}")
+    endforeach()
+endfunction()
+
+copy_files("${SOURCE}/plugin/python/promptseg" "*.py" "${STAGE}/promptseg")
+copy_newer("${SOURCE}/plugin/python/promptseg/py.typed" "${STAGE}/promptseg/py.typed")
+copy_newer("${LIBRARY}" "${STAGE}/promptseg/libsegmodel.so")
+file(MAKE_DIRECTORY "${STAGE}/promptseg/models")
+copy_newer("${SOURCE}/resources/models/promptseg-lite.safetensors"
+    "${STAGE}/promptseg/models/promptseg-lite.safetensors")
+foreach(package promptseg_mrml)
+    copy_files("${SOURCE}/plugin/slicer/${package}" "*.py" "${STAGE}/${package}")
+endforeach()
+
+# The programs' table of structures, as data.
+file(STRINGS "${SOURCE}/io/src/segmentation_colours.c" rows
+    REGEX "^    {\"[a-z ]+\", [A-Z]+, [A-Z]+, \"[^\"]+\", {[0-9, ]+}, [01]},$")
+list(LENGTH rows count)
+if(count LESS 40)
+    message(FATAL_ERROR "io/src/segmentation_colours.c: 40 rows of structures are wanted, found ${count}")
+endif()
+set(table "name,list,category,type,red,green,blue,sides\n")
+foreach(row IN LISTS rows)
+    string(REGEX REPLACE
+        "^    {\"([a-z ]+)\", ([A-Z]+), ([A-Z]+), \"([^\"]+)\", {([0-9]+), ([0-9]+), ([0-9]+)}, ([01])},$"
+        "\\1,\\2,\\3,\\4,\\5,\\6,\\7,\\8" row "${row}")
+    string(APPEND table "${row}\n")
+endforeach()
+file(WRITE "${STAGE}/promptseg_mrml/structures.csv.new" "${table}")
+copy_newer("${STAGE}/promptseg_mrml/structures.csv.new" "${STAGE}/promptseg_mrml/structures.csv")
+file(REMOVE "${STAGE}/promptseg_mrml/structures.csv.new")

@@ -1,0 +1,334 @@
+"""Masks and segments: read, write, take back.
+
+Masks are on the grid of the volume. Segments are on the grid of their segmentation, which is the same
+one in most scenes, a part of it, or another one: then masks are resampled.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import Any, Dict, List, Optional, Tuple
+
+import numpy as np
+import slicer
+import vtk
+from vtk.util import numpy_support
+
+from .errors import SceneError
+from .volumes import View, matrix_of, to_world, vtk_matrix_of
+
+NOTHING = np.zeros((0, 0, 0), bool)
+
+
+@dataclass(frozen=True, eq=False)
+class Voxels:
+    """A set of voxels: a boolean array (k, j, i) whose corner is the voxel ``first`` (i, j, k)."""
+
+    first: Tuple[int, int, int] = (0, 0, 0)
+    array: np.ndarray = field(default_factory=lambda: NOTHING)
+
+    def __bool__(self) -> bool:
+        return self.array.size > 0 and bool(self.array.any())
+
+    def __eq__(self, other: Any) -> bool:
+        mine, others = self.trimmed(), other.trimmed()
+        return mine.first == others.first and np.array_equal(mine.array, others.array)
+
+    __hash__ = None
+
+    @property
+    def count(self) -> int:
+        return int(np.count_nonzero(self.array))
+
+    @property
+    def last(self) -> Tuple[int, int, int]:
+        return tuple(f + n - 1 for f, n in zip(self.first, self.array.shape[::-1]))
+
+    def trimmed(self) -> "Voxels":
+        """Over its bounding box."""
+        if not self:
+            return Voxels()
+        ends = []
+        for axis in range(3):
+            others = tuple(n for n in range(3) if n != axis)
+            found = np.flatnonzero(self.array.any(axis=others))
+            ends.append((int(found[0]), int(found[-1]) + 1))
+        if all(end == (0, n) for end, n in zip(ends, self.array.shape)):
+            return self
+        part = self.array[tuple(slice(*end) for end in ends)]
+        return Voxels(tuple(f + ends[2 - n][0] for n, f in enumerate(self.first)), part)
+
+    def over(self, first: Tuple, last: Tuple) -> np.ndarray:
+        """A boolean array over the box from first to last, both inclusive."""
+        out = np.zeros([last[n] - first[n] + 1 for n in (2, 1, 0)], bool)
+        if not self.array.size:
+            return out
+        low = [max(a, b) for a, b in zip(first, self.first)]
+        high = [min(a, b) + 1 for a, b in zip(last, self.last)]
+        if all(a < b for a, b in zip(low, high)):
+            target = tuple(slice(low[n] - first[n], high[n] - first[n]) for n in (2, 1, 0))
+            source = tuple(slice(low[n] - self.first[n], high[n] - self.first[n]) for n in (2, 1, 0))
+            out[target] = self.array[source]
+        return out
+
+    def box_with(self, other: "Voxels") -> Tuple[Tuple, Tuple]:
+        if not self.array.size:
+            return other.first, other.last
+        if not other.array.size:
+            return self.first, self.last
+        return (tuple(map(min, self.first, other.first)), tuple(map(max, self.last, other.last)))
+
+    def without(self, other: "Voxels") -> "Voxels":
+        if not self.array.size:
+            return Voxels()
+        return Voxels(self.first, self.array & ~other.over(self.first, self.last)).trimmed()
+
+    def also(self, other: "Voxels") -> "Voxels":
+        return Voxels(*self._both(other, np.logical_and)).trimmed()
+
+    def plus(self, other: "Voxels") -> "Voxels":
+        return Voxels(*self._both(other, np.logical_or)).trimmed()
+
+    def _both(self, other: "Voxels", join: Any) -> Tuple[Tuple, np.ndarray]:
+        first, last = self.box_with(other)
+        if not self.array.size and not other.array.size:
+            return (0, 0, 0), NOTHING
+        return first, join(self.over(first, last), other.over(first, last))
+
+    def with_slice(self, axis: int, index: int, mask: np.ndarray) -> "Voxels":
+        """This set with one slice replaced; ``mask`` is over the whole slice, as promptseg.Preview
+        has it."""
+        at = tuple(index if n == axis else 0 for n in range(3))
+        plane = Voxels(at, np.expand_dims(mask, 2 - axis)).trimmed()
+        kept = self.array.copy()
+        row = index - self.first[axis]
+        if 0 <= row < kept.shape[2 - axis]:
+            kept[tuple(row if n == 2 - axis else slice(None) for n in range(3))] = False
+        return Voxels(self.first, kept).plus(plane)
+
+    def digest(self) -> str:
+        """A short name of exactly these voxels."""
+        one = self.trimmed()
+        text = f"{one.first}{one.array.shape}".encode() + np.packbits(one.array).tobytes()
+        return hashlib.sha256(text).hexdigest()[:16]
+
+
+@dataclass
+class Change:
+    """What one step did to segments: voxels that came and voxels that went, by segment ID."""
+
+    came: Dict[str, Voxels]
+    went: Dict[str, Voxels]
+
+    def reversed(self) -> "Change":
+        return Change(self.went, self.came)
+
+
+class _Grid:
+    """Where a segmentation's voxels are, beside those of a volume: the same, shifted by whole voxels
+    (a cropped segmentation), or elsewhere."""
+
+    def __init__(self, segmentation: Any, view: View, matrix: np.ndarray) -> None:
+        self.matrix = matrix  # of the segmentation's own coordinates
+        world = to_world(segmentation) @ matrix
+        shift = np.linalg.solve(view.affine, world[:, 3])[:3]
+        steps = np.abs(np.linalg.solve(view.affine[:3, :3], world[:3, :3]) - np.eye(3)).max()
+        # 2 % of a voxel at the far end of the volume: headers hold few digits.
+        same = steps * max(view.size) < 0.02 and np.abs(shift - np.rint(shift)).max() < 0.02
+        self.shift = tuple(int(n) for n in np.rint(shift)) if same else None
+        self._from_volume = np.linalg.inv(to_world(segmentation)) @ view.affine
+
+    def to_image(self, voxels: Voxels) -> Any:
+        """A vtkOrientedImageData of 0 and 1 in the segmentation's coordinates."""
+        if self.shift is not None:
+            first = tuple(f - s for f, s in zip(voxels.first, self.shift))
+            return _image_of(Voxels(first, voxels.array), self.matrix)
+        return _resampled(_image_of(voxels, self._from_volume), self.matrix)
+
+    def from_image(self, image: Any, label: int) -> Voxels:
+        """The voxels of a value in a layer, on the grid of the volume."""
+        extent = image.GetExtent()
+        if extent[1] < extent[0] or extent[3] < extent[2] or extent[5] < extent[4]:
+            return Voxels()
+        if self.shift is None:
+            image = _resampled(image, self._from_volume)
+            extent = image.GetExtent()
+        scalars = image.GetPointData().GetScalars()
+        if scalars is None:
+            return Voxels()
+        shape = [extent[2 * n + 1] - extent[2 * n] + 1 for n in (2, 1, 0)]
+        array = numpy_support.vtk_to_numpy(scalars).reshape(shape) == label
+        shift = self.shift or (0, 0, 0)
+        return Voxels(tuple(extent[2 * n] + shift[n] for n in range(3)), array).trimmed()
+
+
+def _image_of(voxels: Voxels, matrix: np.ndarray) -> Any:
+    out = slicer.vtkOrientedImageData()
+    if voxels.array.size:
+        first, last = voxels.first, voxels.last
+        out.SetExtent(first[0], last[0], first[1], last[1], first[2], last[2])
+        data = np.ascontiguousarray(voxels.array).view(np.uint8).ravel()
+    else:  # the segmentation's logic wants an image also where nothing is
+        out.SetExtent(0, 0, 0, 0, 0, 0)
+        data = np.zeros(1, np.uint8)
+    scalars = numpy_support.numpy_to_vtk(data, deep=True, array_type=vtk.VTK_UNSIGNED_CHAR)
+    scalars.SetName("ImageScalars")
+    out.GetPointData().SetScalars(scalars)
+    out.SetImageToWorldMatrix(vtk_matrix_of(matrix))
+    return out
+
+
+def _resampled(image: Any, matrix: np.ndarray) -> Any:
+    """Nearest neighbours on the lattice of another matrix, as far as the image reaches."""
+    reference, out = slicer.vtkOrientedImageData(), slicer.vtkOrientedImageData()
+    reference.SetImageToWorldMatrix(vtk_matrix_of(matrix))
+    reference.SetExtent(*_extent_on(image, matrix))
+    slicer.vtkOrientedImageDataResample.ResampleOrientedImageToReferenceOrientedImage(
+        image, reference, out, False, False)
+    return out
+
+
+def _extent_on(image: Any, matrix: np.ndarray) -> List[int]:
+    """The smallest extent on a lattice that holds an image's voxels."""
+    own = vtk.vtkMatrix4x4()
+    image.GetImageToWorldMatrix(own)
+    extent = np.array(image.GetExtent(), float).reshape(3, 2) + [-0.5, 0.5]
+    corners = np.array([[i, j, k, 1] for i in extent[0] for j in extent[1] for k in extent[2]])
+    places = corners @ (np.linalg.inv(matrix) @ matrix_of(own)).T
+    low, high = np.floor(places.min(axis=0)), np.ceil(places.max(axis=0))
+    return [int(n) for axis in range(3) for n in (low[axis], high[axis])]
+
+
+class Editor:
+    """Changes segments of one segmentation through the segment editor's own logic, which obeys the
+    editable area, the editable intensities and the rule for other segments that a
+    vtkMRMLSegmentEditorNode holds. By default other segments are never touched."""
+
+    NODE_TAG = "PromptSeg"
+
+    def __init__(self, segmentation: Any, volume: Any, view: View) -> None:
+        self.segmentation, self.view = segmentation, view
+        scene = segmentation.GetScene()
+        self.node = _editor_node(scene)
+        self._logic = _logic_for(self.node, scene)
+        self._plain_node = slicer.vtkMRMLSegmentEditorNode()  # without rules, for taking back
+        self._plain_node.SetOverwriteMode(self._plain_node.OverwriteNone)
+        self._plain = _logic_for(self._plain_node, scene)
+        self.node.SetAndObserveSegmentationNode(segmentation)
+        self.node.SetAndObserveSourceVolumeNode(volume)
+        _give_grid(segmentation, volume)
+        self.histories: List[Any] = []  # of other tools; each has SaveStateForUndo()
+        self._check_grid()
+
+    def _check_grid(self) -> None:
+        if not self._logic.SetSourceRepresentationToBinaryLabelMap():
+            raise SceneError(f"{self.segmentation.GetName()} has no binary labelmap and cannot be "
+                             "converted to one")
+        self._grid()
+
+    def _grid(self) -> _Grid:
+        text = self._logic.GetReferenceImageGeometryString()
+        image, matrix = slicer.vtkOrientedImageData(), vtk.vtkMatrix4x4()
+        if not text or not slicer.vtkSegmentationConverter.DeserializeImageGeometry(text, image, False):
+            raise SceneError(f"{self.segmentation.GetName()} has no grid")
+        image.GetImageToWorldMatrix(matrix)
+        return _Grid(self.segmentation, self.view, matrix_of(matrix))
+
+    @property
+    def is_resampled(self) -> bool:
+        """Whether the segmentation has another grid than the volume."""
+        return self._grid().shift is None
+
+    def segment_ids(self) -> List[str]:
+        return list(self.segmentation.GetSegmentation().GetSegmentIDs())
+
+    def segment(self, segment_id: str) -> Any:
+        found = self.segmentation.GetSegmentation().GetSegment(segment_id) if segment_id else None
+        if found is None:
+            raise SceneError(f"{self.segmentation.GetName()} has no segment {segment_id!r}")
+        return found
+
+    def read(self, segment_id: str) -> Voxels:
+        """What a segment holds now, on the volume's grid."""
+        segment = self.segment(segment_id)
+        image = self.segmentation.GetBinaryLabelmapInternalRepresentation(segment_id)
+        if image is None:
+            return Voxels()
+        matrix = vtk.vtkMatrix4x4()
+        image.GetImageToWorldMatrix(matrix)
+        return _Grid(self.segmentation, self.view, matrix_of(matrix)).from_image(
+            image, int(segment.GetLabelValue()))
+
+    def save_state(self) -> None:
+        """Lets other tools' undo know the state before a step."""
+        for history in self.histories:
+            history.SaveStateForUndo()
+
+    def write(self, segment_id: str, voxels: Voxels) -> Change:
+        """Makes a segment hold these voxels, as far as the editor's rules allow, and says what that
+        changed, in other segments too where the rules let it."""
+        watched = [segment_id] if self.node.GetOverwriteMode() == self.node.OverwriteNone \
+            else self.segment_ids()
+        before = {one: self.read(one) for one in watched}
+        self._logic.SetCurrentSegmentID(segment_id)
+        if self._has_rules():  # what may not be edited is kept only as far as the image reaches
+            first, last = voxels.box_with(before[segment_id])
+            voxels = Voxels(first, voxels.over(first, last))
+        image = self._grid().to_image(voxels)
+        self._logic.ModifySegmentByLabelmap(self.segmentation, segment_id, image,
+                                            self._logic.ModificationModeSet, False, False)
+        came, went = {}, {}
+        for one, old in before.items():
+            new = self.read(one)
+            came[one], went[one] = new.without(old), old.without(new)
+        return Change({k: v for k, v in came.items() if v}, {k: v for k, v in went.items() if v})
+
+    def _has_rules(self) -> bool:
+        everywhere = slicer.vtkMRMLSegmentationNode.EditAllowedEverywhere
+        return self.node.GetMaskMode() != everywhere or bool(self.node.GetSourceVolumeIntensityMask())
+
+    def apply(self, change: Change) -> None:
+        """Does a change (again), or its reverse. Only voxels that are as the change left them are
+        touched, so what other tools did since then stays."""
+        for segment_id, voxels in change.went.items():
+            if segment_id in self.segment_ids():
+                self._modify(segment_id, voxels.also(self.read(segment_id)), remove=True)
+        for segment_id, voxels in change.came.items():
+            if segment_id in self.segment_ids():
+                self._modify(segment_id, voxels.without(self.read(segment_id)), remove=False)
+
+    def _modify(self, segment_id: str, voxels: Voxels, remove: bool) -> None:
+        if not voxels:
+            return
+        mode = self._plain.ModificationModeRemove if remove else self._plain.ModificationModeAdd
+        self._plain_node.SetAndObserveSegmentationNode(self.segmentation)
+        self._plain_node.SetSelectedSegmentID(segment_id)
+        self._plain.ModifySegmentByLabelmap(self.segmentation, segment_id, self._grid().to_image(voxels),
+                                            mode, False, True)
+
+
+def _editor_node(scene: Any) -> Any:
+    node = scene.GetSingletonNode(Editor.NODE_TAG, "vtkMRMLSegmentEditorNode")
+    if node is None:
+        node = slicer.vtkMRMLSegmentEditorNode()
+        node.SetSingletonTag(Editor.NODE_TAG)
+        node.SetOverwriteMode(node.OverwriteNone)
+        node = scene.AddNode(node)
+    return node
+
+
+def _logic_for(node: Any, scene: Any) -> Any:
+    logic = slicer.vtkSlicerSegmentEditorLogic()
+    logic.SetMRMLScene(scene)
+    logic.SetSegmentEditorNode(node)
+    logic.SetMaximumNumberOfUndoStates(0)  # Editor keeps changes instead of states
+    return logic
+
+
+def _give_grid(segmentation: Any, volume: Any) -> None:
+    """A segmentation without a grid gets the volume's."""
+    name = slicer.vtkSegmentationConverter.GetReferenceImageGeometryParameterName()
+    if not segmentation.GetSegmentation().GetConversionParameter(name) \
+            and not segmentation.GetSegmentation().GetNumberOfSegments():
+        segmentation.SetReferenceImageGeometryParameterFromVolumeNode(volume)
