@@ -1,5 +1,6 @@
-"""A DICOM series segmented into DICOM SEG and RTSTRUCT: the masks that .seg.nrrd holds, as pydicom and
-highdicom read them; and the SEG as --initial and for PromptSegEvaluate."""
+"""A DICOM series, and a file made of it, segmented into DICOM SEG and RTSTRUCT: the masks that
+.seg.nrrd holds, as pydicom and highdicom read them; and the SEG as --initial and for
+PromptSegEvaluate."""
 import os
 import subprocess
 
@@ -18,10 +19,31 @@ def read_back(chain, *files):
         Chain.unread += files
 
 
-def refuse(chain, *arguments):
+def refuse(chain, *arguments, said=("DICOM series",)):
     done = subprocess.run(chain.command(*arguments), capture_output=True, text=True, check=False)
     require(done.returncode == 1, f"exit code {done.returncode}, wanted 1: {arguments}")
-    require("DICOM series" in done.stderr, done.stderr)
+    for words in said:
+        require(words in done.stderr, done.stderr)
+
+
+def from_another_file(chain):
+    """A NIfTI file of the series, its rows upside down, refers to the series."""
+    nifti, labels, seg, rt = (chain.path(n) for n in (
+        "turned.nii.gz", "turned.seg.nrrd", "turned.dcm", "turned.rtstruct.dcm"))
+    script = os.path.join(os.path.dirname(__file__), "..", "readers", "turn_series.py")
+    done = subprocess.run([chain.readers, script, LIVER, nifti], capture_output=True, text=True,
+                          check=False)
+    require(done.returncode in (0, 77), f"no NIfTI file: {done.stderr}")
+    if done.returncode == 77:
+        Chain.unread.append(nifti)
+        return
+    chain.segment(*SEED, nifti, labels)
+    require(any(read_nrrd(labels)[2]), f"{labels} is empty: nothing is tested")
+    for output in (seg, rt):
+        refuse(chain, *SEED, nifti, output, said=("--reference",))
+        chain.segment(*SEED, "--reference", LIVER, nifti, output)
+    read_back(chain, labels, seg, rt)
+    refuse(chain, *SEED, "--reference", LIVER, nifti, labels, said=("refer to a series",))
 
 
 def main():
@@ -50,7 +72,10 @@ def main():
 
     for output in (chain.path("mr.dcm"), chain.path("mr.rtstruct.dcm")):
         refuse(chain, "--foreground", numbers(TUMOUR_POINT), BRAIN, output)
+        refuse(chain, "--foreground", numbers(TUMOUR_POINT), "--reference", LIVER, BRAIN, output,
+               said=("the input has 256 x 256 x", "has 512 x 512 x 3 voxels"))
         require(not os.path.exists(output), f"{output} exists")
+    from_another_file(chain)
 
 
 if __name__ == "__main__":

@@ -3,11 +3,13 @@
 
 usage: check_dicom_outputs.py SERIES LABELS.seg.nrrd SEG.dcm RTSTRUCT.dcm
 
-SERIES is the folder of the slices; LABELS holds one segment. The SEG's frames, as pydicom and as
+SERIES is the folder of the slices; LABELS holds one segment, on the grid of the slices or with axes
+backwards. The SEG's frames, as pydicom and as
 highdicom read them, and the RTSTRUCT's contours, filled at the centres of pixels, must be its mask,
 voxel by voxel.
 Exit status: 0 agreed, 1 disagreed, 77 pydicom or pynrrd is not installed.
 """
+import math
 import os
 import sys
 
@@ -67,13 +69,13 @@ def check_highdicom(path, slices, wanted):
 def fill(points, rows, columns):
     """Even-odd at pixel centres; points are (column, row). A little beside the centre, where
     channels to holes run."""
-    y, x = np.mgrid[:rows, :columns] + np.array([0.007, 0.013]).reshape(2, 1, 1)
+    dy, dx = 0.007, 0.013
     odd = np.zeros((rows, columns), bool)
     for (x1, y1), (x2, y2) in zip(points, np.roll(points, -1, axis=0)):
-        if y1 == y2:
-            continue
-        crosses = (y1 > y) != (y2 > y)
-        odd ^= crosses & (x < x1 + (y - y1) * (x2 - x1) / (y2 - y1))
+        low, high = min(y1, y2) - dy, max(y1, y2) - dy
+        for row in range(max(math.ceil(low), 0), min(math.ceil(high), rows)):
+            crossing = x1 + (row + dy - y1) * (x2 - x1) / (y2 - y1)
+            odd[row, :max(math.ceil(crossing - dx), 0)] ^= True
     return odd
 
 
@@ -93,9 +95,20 @@ def check_contours(structures, slices, wanted):
     compare("pydicom, contours", found, wanted)
 
 
+def read_mask(labels, slices):
+    """As [slice, row, column] of the series."""
+    mask, header = nrrd.read(labels)
+    row, column = np.array(slices[0].ImageOrientationPatient, float).reshape(2, 3)
+    first, last = (np.array(s.ImagePositionPatient, float) for s in (slices[0], slices[-1]))
+    for axis, wanted in enumerate((row, column, last - first)):
+        if header["space directions"][axis] @ wanted < 0:
+            mask = np.flip(mask, axis)
+    return mask.transpose(2, 1, 0) > 0
+
+
 def main(folder, labels, seg, structures):
     slices = read_slices(folder)
-    wanted = nrrd.read(labels)[0].transpose(2, 1, 0) > 0
+    wanted = read_mask(labels, slices)
     check_pydicom(pydicom.dcmread(seg), slices, wanted)
     check_highdicom(seg, slices, wanted)
     check_contours(pydicom.dcmread(structures), slices, wanted)

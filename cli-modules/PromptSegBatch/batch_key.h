@@ -8,10 +8,11 @@
 #include "batch_plan.h"
 #include "engine.h"
 
-/* Goes over: the options that shape a segmentation; the input, --boxes and --initial by name, size
- * and time of change (of every file of a folder, but for the folder `outputs`); prompt files by
- * their content; the weights and precision; the program's version. Fails with CLI_EXIT_INPUT for an
- * image that is not there, and with CLI_EXIT_PROMPT for prompts that cannot be read. */
+/* Goes over: the options that shape a segmentation; the input, --boxes, --initial and --reference
+ * by name, size and time of change (of every file of a folder, but for the folder `outputs`);
+ * prompt files by their content; the weights and precision; the program's version. Fails with
+ * CLI_EXIT_INPUT for an image that is not there, and with CLI_EXIT_PROMPT for prompts that cannot
+ * be read. */
 int batch_key_make(const batch_command *command, const pipeline_engine *engine, const char *version,
                    const char *outputs, uint64_t *key);
 

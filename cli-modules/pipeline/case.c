@@ -20,6 +20,20 @@ static int read_volume(pipeline_case *work)
     return failed;
 }
 
+/* --series means the input where that is DICOM, else the reference. */
+static int read_reference(pipeline_case *work)
+{
+    const case_options *o = work->options;
+    const sgio_read_options how = {.series = work->volume.file_count ? NULL : o->series,
+                                   .allow_gaps = o->allow_gaps,
+                                   .warn = cli_warn,
+                                   .warn_user = work->warnings,
+                                   .progress = bridge_stop,
+                                   .without_voxels = 1};
+    return o->reference ? bridge_from_io(sgio_volume_read(o->reference, &how, &work->reference))
+                        : 0;
+}
+
 /* --------------------------------------------------------------------------- reading prompts */
 
 static int add_flags(pipeline_case *work)
@@ -179,6 +193,7 @@ int pipeline_case_read(const case_options *options, cli_warnings *warnings, pipe
     out->options = options;
     out->warnings = warnings;
     int failed = read_volume(out);
+    if (!failed) failed = read_reference(out);
     if (!failed) failed = read_prompts(out);
     if (!failed) failed = read_initial(out);
     if (!failed) failed = make_objects(out);
@@ -195,5 +210,6 @@ void pipeline_case_clear(pipeline_case *work)
     sgio_segmentation_clear(&work->initial);
     sgio_prompts_clear(&work->prompts);
     sgio_volume_clear(&work->volume);
+    sgio_volume_clear(&work->reference);
     memset(work, 0, sizeof *work);
 }

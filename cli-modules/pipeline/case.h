@@ -12,6 +12,7 @@ typedef struct pipeline_case {
     const case_options *options; /* borrowed */
     cli_warnings *warnings;      /* borrowed */
     sgio_volume volume;
+    sgio_volume reference; /* grid and files of --reference; zeroed without */
     sgio_prompts prompts;
     sgio_segmentation initial; /* on the volume's grid; empty without --initial */
     sgm_object *objects;       /* one per prompted segment, same order as prompts */

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "cli_exit.h"
 #include "sgio/labelmap.h"
@@ -106,6 +107,7 @@ static int read_prompts(const cli_options *options, case_options *work)
     if (!failed) failed = read_texts(options, "prompts", &work->prompts);
     work->boxes = text_or_null(options, "boxes");
     work->initial = text_or_null(options, "initial");
+    work->reference = text_or_null(options, "reference");
     work->segment_name = cli_text(options, "segmentName");
     return failed;
 }
@@ -138,12 +140,25 @@ static int read_result(const cli_options *options, result_options *result)
                     sgio_segmentation_endings());
 }
 
+/* Both formats that refer to a series end in .dcm. */
+static int check_reference(const pipeline_options *o)
+{
+    const size_t length = strlen(o->result.output);
+    if (!o->work.reference) return 0;
+    if (length > 4 && strcasecmp(o->result.output + length - 4, ".dcm") == 0) return 0;
+    return cli_fail(CLI_EXIT_USAGE,
+                    "--reference %s: only outputs that end in .dcm or .rtstruct.dcm refer to a "
+                    "series, not %s",
+                    o->work.reference, o->result.output);
+}
+
 int pipeline_options_read(const cli_options *options, pipeline_options *out)
 {
     memset(out, 0, sizeof *out);
     pipeline_read_engine(options, &out->engine);
     int failed = read_result(options, &out->result);
-    return failed ? failed : read_case(options, &out->work);
+    if (!failed) failed = read_case(options, &out->work);
+    return failed ? failed : check_reference(out);
 }
 
 void pipeline_options_clear(pipeline_options *options)

@@ -28,8 +28,9 @@ typedef struct case_options {
     const char *series; /* NULL: there must be one */
     int allow_gaps;
     option_texts foreground, background, roi, prompts;
-    const char *boxes;   /* a segmentation whose segments' boxes are prompts; NULL: none */
-    const char *initial; /* NULL: none */
+    const char *boxes;     /* a segmentation whose segments' boxes are prompts; NULL: none */
+    const char *initial;   /* NULL: none */
+    const char *reference; /* DICOM series that a SEG or RTSTRUCT refers to; NULL: the input */
     const char *segment_name;
     int has_colour;
     double colour[3];

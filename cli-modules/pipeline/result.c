@@ -72,10 +72,20 @@ double pipeline_result_quality(const pipeline_result *result, size_t i)
 
 /* --------------------------------------------------------------------------------------- files */
 
+/* What the segmentation came from, for formats that refer to it. */
+static sgio_segmentation_write_options origin_of(const pipeline_case *work)
+{
+    const case_options *o = work->options;
+    return (sgio_segmentation_write_options){.source = &work->volume,
+                                             .source_path = o->input,
+                                             .prompts = &work->prompts,
+                                             .reference = o->reference ? &work->reference : NULL,
+                                             .reference_path = o->reference};
+}
+
 int pipeline_result_check(const pipeline_case *work, const result_options *options)
 {
-    const sgio_segmentation_write_options how = {.source = &work->volume,
-                                                 .source_path = work->options->input};
+    const sgio_segmentation_write_options how = origin_of(work);
     return bridge_from_io(
         sgio_segmentation_check_write(options->output, &work->volume.geometry, &how));
 }
@@ -83,14 +93,12 @@ int pipeline_result_check(const pipeline_case *work, const result_options *optio
 static int write_segmentation(pipeline_result *result, const pipeline_case *work, const char *path,
                               sgio_outputs *outputs)
 {
-    const sgio_segmentation_write_options how = {.source = &work->volume,
-                                                 .source_path = work->options->input,
-                                                 .prompts = &work->prompts,
-                                                 .outputs = outputs,
-                                                 .warn = cli_warn,
-                                                 .warn_user = work->warnings,
-                                                 .progress = bridge_stop};
+    sgio_segmentation_write_options how = origin_of(work);
     const double start = cli_clock();
+    how.outputs = outputs;
+    how.warn = cli_warn;
+    how.warn_user = work->warnings;
+    how.progress = bridge_stop;
     int failed = bridge_from_io(sgio_segmentation_write(&result->segmentation, path, &how, NULL));
     result->seconds_write = cli_clock() - start;
     return failed;

@@ -2,6 +2,7 @@
 
 #include "dicom_toolkit.h"
 #include "io_status.h"
+#include "segmentation_turn.h"
 #include "vectors.h"
 
 #include <math.h>
@@ -48,18 +49,88 @@ static int has_position(const char *path)
     return has;
 }
 
+/* Far beyond what decimal places and floats make of a grid, far below a voxel. */
+static double tolerance(const sgio_geometry *grid)
+{
+    double spacing[3];
+    sgio_geometry_spacing(grid, spacing);
+    return fmax(0.01, 0.02 * fmin(spacing[0], fmin(spacing[1], spacing[2])));
+}
+
+static void describe_grid(const sgio_geometry *grid, char *out, size_t size)
+{
+    const double(*m)[4] = grid->matrix;
+    double spacing[3], d[3][3];
+    sgio_geometry_spacing(grid, spacing);
+    sgio_geometry_direction(grid, d);
+    snprintf(out, size,
+             "%lld x %lld x %lld voxels of %.6g x %.6g x %.6g mm, the first at (%.6g, %.6g, %.6g) "
+             "LPS, axes (%.4g, %.4g, %.4g) (%.4g, %.4g, %.4g) (%.4g, %.4g, %.4g)",
+             (long long)grid->size[0], (long long)grid->size[1], (long long)grid->size[2],
+             spacing[0], spacing[1], spacing[2], m[0][3], m[1][3], m[2][3], d[0][0], d[1][0],
+             d[2][0], d[0][1], d[1][1], d[2][1], d[0][2], d[1][2], d[2][2]);
+}
+
+static sgio_status other_grid(const char *path, const sgio_geometry *grid,
+                              const sgio_segmentation_write_options *options)
+{
+    char ours[400], theirs[400];
+    describe_grid(grid, ours, sizeof ours);
+    describe_grid(&options->reference->geometry, theirs, sizeof theirs);
+    return sgio_fail(SGIO_USAGE, "%s: the input has %s; the reference %.200s has %s", path, ours,
+                     options->reference_path ? options->reference_path : "", theirs);
+}
+
+/* The series that is not the source. */
+static sgio_status check_other(const char *path, const char *kind, const sgio_geometry *grid,
+                               const sgio_segmentation_write_options *options)
+{
+    const sgio_volume *series = options->reference;
+    sgio_turn turn;
+    if (series->file_count == 0)
+        return no_reference(path, kind, "the reference is no DICOM series");
+    if (!sgio_turn_find(grid, &series->geometry, tolerance(grid), &turn))
+        return other_grid(path, grid, options);
+    if (!has_position(series->files[0]))
+        return no_reference(path, kind, "those of the reference have no ImagePositionPatient");
+    return SGIO_OK;
+}
+
 sgio_status sgio_dicom_check_reference(const char *path, const char *kind,
                                        const sgio_geometry *grid,
                                        const sgio_segmentation_write_options *options)
 {
     const sgio_volume *source = options->source;
+    if (options->reference) return check_other(path, kind, grid, options);
     if (!source || !source->files || source->file_count == 0)
-        return no_reference(path, kind, "the input is no DICOM series");
+        return no_reference(path, kind,
+                            "the input is no DICOM series (--reference names the one it was made "
+                            "of)");
     if (!sgio_geometry_equal(grid, &source->geometry, 1e-3))
         return no_reference(path, kind, "the segmentation is on another grid");
     if (!has_position(source->files[0]))
         return no_reference(path, kind, "they have no ImagePositionPatient");
     return SGIO_OK;
+}
+
+sgio_status sgio_dicom_job_begin(const sgio_label_job *job, sgio_dicom_job *out)
+{
+    const sgio_volume *series = job->options->reference;
+    const sgio_geometry *grid = &job->segmentation->geometry;
+    sgio_turn turn;
+    *out = (sgio_dicom_job){.job = *job, .options = *job->options};
+    out->job.options = &out->options;
+    if (!series) return SGIO_OK;
+    out->options.source = series;
+    out->job.segmentation = &out->turned;
+    if (!sgio_turn_find(grid, &series->geometry, tolerance(grid), &turn))
+        return other_grid(job->path, grid, job->options);
+    return sgio_segmentation_turn(job->segmentation, &series->geometry, &turn, &out->turned);
+}
+
+void sgio_dicom_job_clear(sgio_dicom_job *job)
+{
+    sgio_turned_clear(&job->turned);
 }
 
 /* Values of an element as they are in the file; written anew where they are no DS. */

@@ -4,6 +4,7 @@
 
 #include "dicom_set.h"
 #include "dicom_writer.h"
+#include "formats.h"
 #include "sgio/labelmap.h"
 
 typedef struct sgio_dicom_source {
@@ -28,11 +29,24 @@ typedef struct sgio_dicom_reference {
     size_t interpolated; /* slices of the grid that no file holds */
 } sgio_dicom_reference;
 
-/* Whether a segmentation on that grid can refer to options->source: a DICOM series with positions
- * and the same grid. SGIO_USAGE with a sentence; `kind` is "DICOM SEG". */
+/* Whether a segmentation on that grid can refer to options->reference, else to options->source: a
+ * DICOM series with positions and the same voxels. SGIO_USAGE with a sentence; `kind` is "DICOM
+ * SEG". */
 sgio_status sgio_dicom_check_reference(const char *path, const char *kind,
                                        const sgio_geometry *grid,
                                        const sgio_segmentation_write_options *options);
+
+/* A job on the grid of the series it refers to, which is then its options' source. */
+typedef struct sgio_dicom_job {
+    sgio_label_job job;
+    sgio_segmentation_write_options options;
+    sgio_segmentation turned; /* the job's segmentation where it had to be turned */
+} sgio_dicom_job;
+
+/* For a job that sgio_dicom_check_reference accepted. To be released with sgio_dicom_job_clear,
+ * also after a failure (SGIO_OUT_OF_MEMORY). */
+sgio_status sgio_dicom_job_begin(const sgio_label_job *job, sgio_dicom_job *out);
+void sgio_dicom_job_clear(sgio_dicom_job *job);
 
 /* Reads the headers of options->source's files, which sgio_dicom_check_reference accepted. To be
  * released with sgio_dicom_reference_clear, also after a failure (SGIO_UNREADABLE: a file has

@@ -309,7 +309,7 @@ sgio_status sgio_check_rtstruct(const char *path, const sgio_geometry *grid,
     return sgio_dicom_check_reference(path, "structure set", grid, options);
 }
 
-sgio_status sgio_write_rtstruct(const sgio_label_job *job, sgio_atomic_file *file)
+static sgio_status write_on_grid(const sgio_label_job *job, sgio_atomic_file *file)
 {
     rt_job rt = {.job = job, .from = job->segmentation};
     sgio_status status = run(&rt, file);
@@ -317,5 +317,14 @@ sgio_status sgio_write_rtstruct(const sgio_label_job *job, sgio_atomic_file *fil
     sgio_dicom_writer_clear(&rt.out);
     free(rt.mask);
     free(rt.values);
+    return status;
+}
+
+sgio_status sgio_write_rtstruct(const sgio_label_job *job, sgio_atomic_file *file)
+{
+    sgio_dicom_job on_series;
+    sgio_status status = sgio_dicom_job_begin(job, &on_series);
+    if (status == SGIO_OK) status = write_on_grid(&on_series.job, file);
+    sgio_dicom_job_clear(&on_series);
     return status;
 }

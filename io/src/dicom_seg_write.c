@@ -507,7 +507,7 @@ sgio_status sgio_check_dicom_seg(const char *path, const sgio_geometry *grid,
     return sgio_dicom_check_reference(path, "DICOM SEG", grid, options);
 }
 
-sgio_status sgio_write_dicom_seg(const sgio_label_job *job, sgio_atomic_file *file)
+static sgio_status write_on_grid(const sgio_label_job *job, sgio_atomic_file *file)
 {
     const int64_t *size = job->segmentation->geometry.size;
     seg_job seg = {
@@ -516,5 +516,14 @@ sgio_status sgio_write_dicom_seg(const sgio_label_job *job, sgio_atomic_file *fi
     sgio_dicom_reference_clear(&seg.reference);
     sgio_dicom_writer_clear(&seg.out);
     free(seg.frames);
+    return status;
+}
+
+sgio_status sgio_write_dicom_seg(const sgio_label_job *job, sgio_atomic_file *file)
+{
+    sgio_dicom_job on_series;
+    sgio_status status = sgio_dicom_job_begin(job, &on_series);
+    if (status == SGIO_OK) status = write_on_grid(&on_series.job, file);
+    sgio_dicom_job_clear(&on_series);
     return status;
 }

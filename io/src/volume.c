@@ -56,7 +56,7 @@ sgio_status sgio_volume_load(const char *path, const sgio_read_options *options,
 sgio_status sgio_volume_read(const char *path, const sgio_read_options *options, sgio_volume *out)
 {
     sgio_status status = sgio_volume_load(path, options, out);
-    if (status != SGIO_OK) return status;
+    if (status != SGIO_OK || !out->data) return status;
     status = sgio_check_values(path, options ? options : &defaults, out);
     if (status != SGIO_OK) sgio_volume_clear(out);
     return status;

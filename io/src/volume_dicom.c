@@ -252,6 +252,7 @@ static sgio_status run_job(const char *path, job *job)
     sgio_status status = refuse_pixels(job);
     if (status != SGIO_OK) return status;
     describe(job);
+    if (job->options->without_voxels) return name_sources(job);
     warn_of_values(job, path);
     for (size_t k = 0; k < job->volume->count; k++) {
         size_t bytes = sgio_dicom_pixel_bytes(slice_at(job, k));

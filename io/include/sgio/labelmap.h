@@ -79,8 +79,9 @@ typedef struct sgio_segmentation_read_options {
 } sgio_segmentation_read_options;
 
 /* Reads .seg.nrrd, a DICOM Segmentation (.dcm; binary, label map, fractional) or a label map: NRRD
- * (.nrrd, .nhdr; also Slicer's 4D with the list axis first), all else through sgio_volume_read. Labels without a name become
- * "Segment_<label>". `options` may be NULL. Errors: SGIO_UNREADABLE, SGIO_OUT_OF_MEMORY. */
+ * (.nrrd, .nhdr; also Slicer's 4D with the list axis first), all else through sgio_volume_read.
+ * Labels without a name become "Segment_<label>". `options` may be NULL. Errors: SGIO_UNREADABLE,
+ * SGIO_OUT_OF_MEMORY. */
 sgio_status sgio_segmentation_read(const char *path, const sgio_segmentation_read_options *options,
                                    sgio_segmentation *out);
 
@@ -112,6 +113,11 @@ typedef struct sgio_segmentation_write_options {
     void *warn_user;
     sgio_progress_fn progress; /* may be NULL */
     void *progress_user;
+    /* The DICOM series that SEG and RTSTRUCT refer to (without_voxels will do) where it is not the
+     * source, with its path; NULL: it is. Its voxels must be the grid's, but may be counted along
+     * other axes or backwards, as in a NIfTI file made of it. */
+    const sgio_volume *reference;
+    const char *reference_path;
 } sgio_segmentation_write_options;
 
 /* To be asked before the work that ends in sgio_segmentation_write: whether a segmentation on that
@@ -122,12 +128,13 @@ sgio_status sgio_segmentation_check_write(const char *path, const sgio_geometry 
 
 /* Writes by ending: .seg.nrrd (all layers, names, colours, terminology), .nrrd, .nii.gz, .nii
  * and .mha (plain label maps; later segments win and *overlap, which may be NULL, says how much
- * was lost), .dcm (DICOM SEG) and .rtstruct.dcm (RT structure set): for these options->source must
- * be the DICOM series of that grid (else SGIO_USAGE), and in a SEG something must be segmented (else
- * SGIO_UNWRITABLE). The grid is written with 17 digits, NIfTI's in float. The file appears complete or
- * not at all. Warnings: overlap that was lost; a sheared grid (gantry tilt) in NIfTI, which nibabel
- * and this library read and ITK does not, and in DICOM SEG, which 3D Slicer refuses. `options` may be NULL. Errors: SGIO_USAGE (ending),
- * SGIO_UNWRITABLE with the reason, SGIO_OUT_OF_MEMORY, SGIO_CANCELLED. */
+ * was lost), .dcm (DICOM SEG) and .rtstruct.dcm (RT structure set): for these options->source or
+ * ->reference must be the DICOM series of that grid (else SGIO_USAGE), and in a SEG something must
+ * be segmented (else SGIO_UNWRITABLE). The grid is written with 17 digits, NIfTI's in float. The
+ * file appears complete or not at all. Warnings: overlap that was lost; a sheared grid (gantry
+ * tilt) in NIfTI, which nibabel and this library read and ITK does not, and in DICOM SEG, which 3D
+ * Slicer refuses. `options` may be NULL. Errors: SGIO_USAGE (ending), SGIO_UNWRITABLE with the
+ * reason, SGIO_OUT_OF_MEMORY, SGIO_CANCELLED. */
 sgio_status sgio_segmentation_write(const sgio_segmentation *segmentation, const char *path,
                                     const sgio_segmentation_write_options *options,
                                     sgio_overlap *overlap);

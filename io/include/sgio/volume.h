@@ -48,6 +48,7 @@ typedef struct sgio_read_options {
     void *warn_user;
     sgio_progress_fn progress; /* may be NULL */
     void *progress_user;
+    int without_voxels; /* DICOM: grid and files alone, data stays NULL; others are read whole */
 } sgio_read_options;
 
 /* Reads the volume at `path`:
@@ -77,7 +78,8 @@ sgio_status sgio_volume_read(const char *path, const sgio_read_options *options,
 void sgio_volume_clear(sgio_volume *volume);
 
 /* The DICOM volumes found at `path`, one line each (number, UID, modality, size, spacing,
- * description, and what separates volumes that are alike in these); *text is malloc'ed, the caller frees it. */
+ * description, and what separates volumes that are alike in these); *text is malloc'ed, the caller
+ * frees it. */
 sgio_status sgio_list_series(const char *path, char **text);
 
 #ifdef __cplusplus

@@ -195,6 +195,75 @@ static void test_what_cannot_refer_to_slices_is_refused_before_the_work(void **s
     assert_int_equal(sgio_segmentation_check_write(path, &volume.geometry, &how), SGIO_OK);
 }
 
+/* A file made of the series counts its voxels as it likes: here along k, j backwards, i backwards.
+ */
+static sgio_geometry other_order(const sgio_geometry *g)
+{
+    static const int axis[3] = {2, 1, 0}, backwards[3] = {0, 1, 1};
+    sgio_geometry out = *g;
+    for (int a = 0; a < 3; a++) {
+        out.size[a] = g->size[axis[a]];
+        for (int r = 0; r < 3; r++) {
+            out.matrix[r][a] = g->matrix[r][axis[a]] * (backwards[a] ? -1 : 1);
+            if (backwards[a]) out.matrix[r][3] += g->matrix[r][axis[a]] * (double)(out.size[a] - 1);
+        }
+    }
+    return out;
+}
+
+static void read_reference(void)
+{
+    const sgio_read_options options = {.without_voxels = 1};
+    assert_int_equal(sgio_volume_read(scratch_path("s"), &options, &volume), SGIO_OK);
+    assert_null(volume.data);
+    how.source = NULL;
+    how.reference = &volume;
+    how.reference_path = "series";
+}
+
+static void test_an_input_that_counts_the_voxels_otherwise_refers_to_its_series(void **state)
+{
+    (void)state;
+    uint8_t got[VOXELS];
+    save_series(0);
+    read_reference();
+    sgio_geometry turned = other_order(&volume.geometry);
+    turned.matrix[0][3] += 0.004; /* as floats and decimals make of it */
+    assert_int_equal(sgio_segmentation_init(&written, &turned), SGIO_OK);
+    add("Liver", 7, 1, 3);
+    write_seg();
+    read_seg(&volume.geometry);
+    sgio_segmentation_get_mask(&found, 0, got);
+    uint8_t wanted[VOXELS];
+    sgio_segmentation_get_mask(&written, 0, wanted);
+    for (int k = 0; k < SLICES; k++)
+        for (int j = 0; j < ROWS; j++)
+            for (int i = 0; i < COLUMNS; i++) {
+                const int there = (COLUMNS - 1 - i) * SLICES * ROWS + (ROWS - 1 - j) * SLICES + k;
+                assert_int_equal(got[k * SLICE + j * COLUMNS + i], wanted[there]);
+            }
+    assert_int_equal(sgio_segmentation_check_write(scratch_path("x.rtstruct.dcm"), &turned, &how),
+                     SGIO_OK);
+}
+
+static void test_another_grid_than_the_reference_is_told_with_both(void **state)
+{
+    (void)state;
+    save_series(0);
+    read_reference();
+    sgio_geometry other = volume.geometry;
+    other.matrix[0][3] += 0.5;
+    other.size[2] = 7;
+    assert_int_equal(sgio_segmentation_check_write(scratch_path("out.dcm"), &other, &how),
+                     SGIO_USAGE);
+    assert_true(holds(sgio_last_message(), "the input has 5 x 4 x 7 voxels"));
+    assert_true(holds(sgio_last_message(), "the reference series has 5 x 4 x 6 voxels"));
+    other = volume.geometry;
+    other.matrix[0][3] += 0.1;
+    assert_int_equal(sgio_segmentation_check_write(scratch_path("out.dcm"), &other, &how),
+                     SGIO_USAGE);
+}
+
 static void test_without_a_frame_the_file_that_is_there_stays(void **state)
 {
     (void)state;
@@ -245,6 +314,8 @@ int main(void)
         TEST(test_bits_of_frames_follow_without_padding),
         TEST(test_interpolated_slices_have_no_frame),
         TEST(test_what_cannot_refer_to_slices_is_refused_before_the_work),
+        TEST(test_an_input_that_counts_the_voxels_otherwise_refers_to_its_series),
+        TEST(test_another_grid_than_the_reference_is_told_with_both),
         TEST(test_without_a_frame_the_file_that_is_there_stays),
         TEST(test_cut_segmentations_are_refused),
         TEST(test_a_series_without_study_or_frame_is_told),

@@ -1,0 +1,24 @@
+/* The same voxels counted along other axes or backwards: a NIfTI file of a DICOM series has its
+ * rows upside down more often than not. */
+#ifndef SGIO_SEGMENTATION_TURN_H
+#define SGIO_SEGMENTATION_TURN_H
+
+#include "sgio/labelmap.h"
+
+/* Axis a of the wanted grid runs along axis[a] of the given one. */
+typedef struct sgio_turn {
+    int axis[3], backwards[3];
+} sgio_turn;
+
+/* How `from` has to be turned so that each of its voxels is the one of `to`, up to `tolerance_mm`.
+ * 1, or 0 when there is no such way. */
+int sgio_turn_find(const sgio_geometry *from, const sgio_geometry *to, double tolerance_mm,
+                   sgio_turn *turn);
+
+/* *out: the segmentation on the grid `to`. Its layers are its own, its texts are borrowed from
+ * `from`. Release with sgio_turned_clear, also after a failure (SGIO_OUT_OF_MEMORY). */
+sgio_status sgio_segmentation_turn(const sgio_segmentation *from, const sgio_geometry *to,
+                                   const sgio_turn *turn, sgio_segmentation *out);
+void sgio_turned_clear(sgio_segmentation *turned);
+
+#endif
