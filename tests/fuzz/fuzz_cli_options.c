@@ -1,4 +1,6 @@
 /* A command line: arguments separated by zero bytes, for a tool with every kind of option. */
+#include "fuzz_result.h"
+
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -49,7 +51,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     memcpy(text, data, size);
     for (size_t at = 0; at < size && argc < MAX_ARGUMENTS; at += strlen(text + at) + 1)
         argv[argc++] = text + at;
-    if (cli_options_parse(tool, argc, argv, &options) == 0) use(options);
+    fuzz_refused = cli_options_parse(tool, argc, argv, &options) != 0;
+    if (!fuzz_refused) use(options);
     cli_options_free(options);
     cli_tool_free(tool);
     free(text);

@@ -1,5 +1,7 @@
 /* A program's description: XML from outside, as if someone edited the file beside the program. What
  * is accepted must also survive --help and a command line. */
+#include "fuzz_result.h"
+
 #include <stdint.h>
 #include <stdio.h>
 
@@ -11,7 +13,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     char *argv[] = {(char *)"tool", (char *)"a", (char *)"--flag", (char *)"1,2,3", (char *)"b"};
     cli_tool *tool;
     cli_options *options;
-    if (cli_tool_parse(data, size, &tool)) return 0;
+    fuzz_refused = cli_tool_parse(data, size, &tool) != 0;
+    if (fuzz_refused) return 0;
     FILE *nowhere = fopen("/dev/null", "w");
     if (nowhere) {
         cli_help_print(tool, "tool", 80, nowhere);

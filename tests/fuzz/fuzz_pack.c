@@ -1,5 +1,7 @@
 /* Any bytes as a training pack; whatever opens is read to the last pixel, and its objects and what
  * continues them on neighbouring slices looked for when it is small. */
+#include "fuzz_result.h"
+
 #include "train/neighbour.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -29,7 +31,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     sgm_pack *pack;
     sgm_target_list list = {0};
     volatile unsigned sum = 0;
-    if (sgm_pack_open_memory(data, size, "fuzz", &pack) != SGM_OK) return 0;
+    fuzz_refused = sgm_pack_open_memory(data, size, "fuzz", &pack) != SGM_OK;
+    if (fuzz_refused) return 0;
     for (int i = 0; i < sgm_pack_item_count(pack); i++) {
         const sgm_pack_item *item = sgm_pack_item_at(pack, i);
         sum += touch(item);

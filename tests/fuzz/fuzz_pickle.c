@@ -1,5 +1,7 @@
 /* Any bytes as the pickle of a PyTorch checkpoint that has two small storages: parsed by itself,
  * then as part of an archive, whose tensors are read. */
+#include "fuzz_result.h"
+
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/pickle.h"
 
@@ -95,7 +97,8 @@ static void open_archive(const uint8_t *data, size_t size)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     sgm_pickle pickle;
-    if (sgm_pickle_parse(data, size, &pickle) != SGM_OK) return 0;
+    fuzz_refused = sgm_pickle_parse(data, size, &pickle) != SGM_OK;
+    if (fuzz_refused) return 0;
     sgm_pickle_free(&pickle);
     open_archive(data, size);
     return 0;
