@@ -135,8 +135,11 @@ def nifti_two_forms(chain):
         struct.pack_into("<3f", h, 268, 500, 500, 500)
     path = nifti(chain, "two_forms.nii", both)
     seen = by_simpleitk(chain, path)
-    axes, origin, _, _ = grid_of(chain, "--foreground", at(MIDDLE), path)
-    require(same(axes, AXES) and same(origin, list(ORIGIN)), f"not the sform: {axes} {origin}")
+    turned = [[-0.8, 0.0, 0.0], [0.0, -0.9, 0.0], [0.0, 0.0, 3.0]]  # no quaternion: the axes of RAS
+    there = [-500, -500, 500]
+    axes, origin, _, said = grid_of(chain, "--foreground", at(MIDDLE, turned, there), path)
+    require(same(axes, turned) and same(origin, there), f"not the qform: {axes} {origin}")
+    require("different places" in said, f"nothing is said: {said}")
     require(not seen or (same(axes, seen[0]) and same(origin, seen[1])), f"ITK sees {seen}")
 
 

@@ -23,7 +23,7 @@ MILLIMETRES = {"meter": 1000.0, "micron": 0.001}
 
 
 def itk_matrix(path):
-    """What ITK makes of a NIfTI that does not say how it lies; nibabel guesses otherwise."""
+    """What ITK makes of a NIfTI that says it in no way, or in two; nibabel guesses otherwise."""
     image = SimpleITK.ReadImage(str(path))
     n = image.GetDimension()
     matrix = numpy.eye(4)[:3]
@@ -35,7 +35,10 @@ def itk_matrix(path):
 
 def nifti_matrix(image, path):
     header = image.header
-    if int(header["sform_code"]) <= 0 and int(header["qform_code"]) <= 0:
+    sform, qform = int(header["sform_code"]) > 0, int(header["qform_code"]) > 0
+    if not sform and not qform:
+        return itk_matrix(path)
+    if sform and qform and not numpy.allclose(header.get_sform(), header.get_qform(), atol=0.05):
         return itk_matrix(path)
     affine = header.get_sform() if int(header["sform_code"]) > 0 else image.affine
     return RAS_TO_LPS @ affine[:3] * MILLIMETRES.get(header.get_xyzt_units()[0], 1.0)

@@ -17,6 +17,7 @@ typedef struct meta_fields {
     double matrix[MAX_DIMENSIONS * MAX_DIMENSIONS]; /* row i: direction of axis i */
     int has_matrix, has_spacing; /* has_spacing: 1 from ElementSize, 2 from ElementSpacing */
     int big_endian, binary;
+    uint32_t given; /* bits of the fields so far: none comes twice */
 } meta_fields;
 
 static sgio_status bad_field(const char *path, const char *key, const char *value, int count)
@@ -124,6 +125,37 @@ static int any_of(const char *key, const char *a, const char *b, const char *c)
     return strcmp(key, a) == 0 || strcmp(key, b) == 0 || strcmp(key, c) == 0;
 }
 
+/* Two values of a field would be two volumes. */
+static sgio_status note_given(const char *path, const char *key, meta_fields *fields)
+{
+    static const char *const keys[] = {"NDims",
+                                       "DimSize",
+                                       "ElementType",
+                                       "ElementNumberOfChannels",
+                                       "Offset",
+                                       "Position",
+                                       "Origin",
+                                       "TransformMatrix",
+                                       "Rotation",
+                                       "Orientation",
+                                       "ElementSpacing",
+                                       "ElementSize",
+                                       "DistanceUnits",
+                                       "HeaderSize",
+                                       "CompressedData",
+                                       "BinaryData",
+                                       "BinaryDataByteOrderMSB",
+                                       "ElementByteOrderMSB"};
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        if (strcmp(key, keys[i]) != 0) continue;
+        if (fields->given & UINT32_C(1) << i)
+            return sgio_fail(SGIO_UNREADABLE,
+                             "%s: MetaImage field %s comes twice; remove one of them", path, key);
+        fields->given |= UINT32_C(1) << i;
+    }
+    return SGIO_OK;
+}
+
 static sgio_status read_field(const char *path, const char *key, const char *value,
                               meta_fields *fields, sgio_meta_header *header)
 {
@@ -185,7 +217,8 @@ static sgio_status read_lines(const char *path, const char *bytes, size_t size, 
         if (memchr(line, 0, length) || !split_line(line, length, key, value))
             return sgio_fail(SGIO_UNREADABLE, "%s: not a MetaImage header (line at byte %zu)", path,
                              (size_t)(line - bytes));
-        sgio_status status = read_field(path, key, value, fields, header);
+        sgio_status status = note_given(path, key, fields);
+        if (status == SGIO_OK) status = read_field(path, key, value, fields, header);
         if (status != SGIO_OK) return status;
         line += length + (newline != NULL);
     }

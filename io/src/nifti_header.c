@@ -236,27 +236,92 @@ static int is_coded(const raw_header *raw, int code)
     return number(raw, raw->at->code_kind, code, 0) > 0;
 }
 
+/* RAS in the file's unit -> LPS in mm. */
+static void put_matrix(const double ras[3][4], double mm, sgio_geometry *out)
+{
+    for (int c = 0; c < 4; c++) {
+        out->matrix[0][c] = -ras[0][c] * mm;
+        out->matrix[1][c] = -ras[1][c] * mm;
+        out->matrix[2][c] = ras[2][c] * mm;
+    }
+}
+
+/* Shear up to what ITK 5.2 to 5.4 let pass as rotation (1.0e-4 is taken, 1.2e-4 is not). */
+static int has_right_angles(const sgio_geometry *g)
+{
+    double d[3][3];
+    sgio_geometry_direction(g, d);
+    for (int a = 0; a < 3; a++) {
+        int b = (a + 1) % 3;
+        if (fabs(d[0][a] * d[0][b] + d[1][a] * d[1][b] + d[2][a] * d[2][b]) > 1.1e-4) return 0;
+    }
+    return 1;
+}
+
+static int has_spacing(const sgio_geometry *g, const sgio_geometry *wanted)
+{
+    double found[3], right[3];
+    sgio_geometry_spacing(g, found);
+    sgio_geometry_spacing(wanted, right);
+    for (int a = 0; a < 3; a++)
+        if (fabs(found[a] - right[a]) > 5e-4 * right[a]) return 0;
+    return 1;
+}
+
+static int is_finite(const sgio_geometry *g)
+{
+    for (int i = 0; i < 12; i++)
+        if (!isfinite(g->matrix[i / 4][i % 4])) return 0;
+    return 1;
+}
+
+/* Both forms are coded. Where they tell the same place, to a tenth of a voxel, the sform is the
+ * more exact one. Where they do not, readers disagree; as ITK, and 3D Slicer with it, the qform
+ * counts, unless the sform is the scanner's (code 1) and no more than a turn of pixdim's grid. */
+static int sform_counts(const raw_header *raw, const sgio_geometry *sform,
+                        const sgio_geometry *qform, sgio_nifti_header *header)
+{
+    double spacing[3];
+    if (!is_finite(qform)) return 1;
+    sgio_geometry_spacing(qform, spacing);
+    double least = fmin(spacing[0], fmin(spacing[1], spacing[2]));
+    if (sgio_geometry_equal(sform, qform, 0.1 * least)) return 1;
+    header->forms_differ = 1;
+    return number(raw, raw->at->code_kind, raw->at->sform_code, 0) == 1 &&
+           has_right_angles(sform) && has_spacing(sform, qform);
+}
+
 static void read_transform(const raw_header *raw, sgio_nifti_header *header)
 {
     double ras[3][4], mm = unit_in_mm(raw);
-    int assumed = 0;
+    int assumed = 0, of_qform = 0, of_sform = 0;
+    sgio_geometry sform = header->geometry, qform = header->geometry;
     int has_sform = is_coded(raw, raw->at->sform_code);
     int has_qform = is_coded(raw, raw->at->qform_code);
     int complete = has_sform && read_sform(raw, header->geometry.size, ras);
+    if (has_sform) {
+        put_matrix(ras, mm, &sform);
+        of_sform = sgio_complete_geometry(&sform);
+    }
+    if (has_qform) {
+        read_qform(raw, ras, &of_qform);
+        put_matrix(ras, mm, &qform);
+    }
     header->sform_unusable = has_sform && !complete && has_qform;
-    if (has_sform && !header->sform_unusable) {
+    /* Beside a qform, the thickness of a lone slice need not be guessed. */
+    if (has_sform && !header->sform_unusable &&
+        (!has_qform || (!of_sform && sform_counts(raw, &sform, &qform, header)))) {
         header->transform = SGIO_NIFTI_SFORM;
+        header->geometry = sform;
+        assumed = of_sform;
     } else if (has_qform) {
         header->transform = SGIO_NIFTI_QFORM;
-        read_qform(raw, ras, &assumed);
+        header->geometry = qform;
+        assumed = of_qform;
     } else {
         header->transform = SGIO_NIFTI_NONE;
         assume_axes(raw, ras, &assumed);
-    }
-    for (int c = 0; c < 4; c++) { /* RAS -> LPS */
-        header->geometry.matrix[0][c] = -ras[0][c] * mm;
-        header->geometry.matrix[1][c] = -ras[1][c] * mm;
-        header->geometry.matrix[2][c] = ras[2][c] * mm;
+        put_matrix(ras, mm, &header->geometry);
     }
     header->spacing_assumed = assumed | sgio_complete_geometry(&header->geometry);
 }

@@ -1,6 +1,6 @@
 /* NIfTI-1 and NIfTI-2 headers, of .nii files and of .hdr/.img pairs.
  *
- * Read here rather than by ITK because ITK 5.2 drops the shear of an sform. Layout and meaning
+ * Read here rather than by ITK because ITK 5.2 refuses the shear of an sform. Layout and meaning
  * after the headers nifti1.h and nifti2.h (NIfTI Data Format Working Group). */
 #ifndef SGIO_NIFTI_HEADER_H
 #define SGIO_NIFTI_HEADER_H
@@ -26,6 +26,7 @@ typedef struct sgio_nifti_header {
     int channels; /* 3 for RGB colour */
     sgio_nifti_transform transform;
     int sform_unusable;   /* an sform that is coded but lacks an axis was passed over */
+    int forms_differ;     /* sform and qform, both coded, name different places */
     int spacing_assumed;  /* bits of the axes for which 1 mm is taken */
     int single_file;      /* 1: voxels at data_offset of the same file, 0: in the .img */
     uint64_t data_offset; /* in the uncompressed file */

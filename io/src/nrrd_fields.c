@@ -206,6 +206,10 @@ static sgio_status read_space_dimension(const char *path, const char *value, sgi
     int64_t dimension;
     if (!sgio_whole_integer(value, 2, 3, &dimension))
         return bad_field(path, "space dimension", value, "2 or 3");
+    if (header->space_dimension) /* a named space has said it, and more */
+        return header->space_dimension == dimension
+                   ? SGIO_OK
+                   : bad_field(path, "space dimension", value, "the 3 of the space");
     return set_space(header, (int)dimension, 1, 1);
 }
 
@@ -348,6 +352,25 @@ static const struct {
     {"byteskip", read_byte_skip, 0, 0},
 };
 
+/* The first name of the same field; "units" and "space units" are two. */
+static size_t main_name(size_t field)
+{
+    for (size_t i = 0; i < field; i++)
+        if (fields[i].read == fields[field].read && fields[i].read != read_units) return i;
+    return field;
+}
+
+/* Two values of a field would be two volumes: Teem refuses them too. */
+static sgio_status note_given(const char *path, const char *name, size_t field, sgio_nrrd *header)
+{
+    uint32_t bit = UINT32_C(1) << main_name(field);
+    if (header->given & bit)
+        return sgio_fail(SGIO_UNREADABLE, "%s: NRRD field \"%s\" comes twice; remove one of them",
+                         path, name);
+    header->given |= bit;
+    return SGIO_OK;
+}
+
 /* Content, measurement frame and the like do not matter here. */
 sgio_status sgio_nrrd_set_field(const char *path, const char *name, const char *value,
                                 sgio_nrrd *header)
@@ -358,7 +381,8 @@ sgio_status sgio_nrrd_set_field(const char *path, const char *name, const char *
             (fields[i].in_space && header->space_dimension == 0))
             return sgio_fail(SGIO_UNREADABLE, "%s: NRRD field \"%s\" comes before the %s it needs",
                              path, name, fields[i].in_space ? "space" : "dimension");
-        return fields[i].read(path, value, header);
+        sgio_status status = note_given(path, fields[i].name, i, header);
+        return status == SGIO_OK ? fields[i].read(path, value, header) : status;
     }
     return SGIO_OK;
 }

@@ -46,6 +46,7 @@ typedef struct sgio_nrrd {
     const char *data_file; /* NULL when attached; relative to the header's directory */
     sgio_nrrd_key *keys;   /* in the file's order */
     size_t key_count;
+    uint32_t given;      /* bits of the fields so far: none comes twice */
     size_t header_bytes; /* attached voxels begin here */
     char *text;          /* the header; data_file and the keys point into it */
 } sgio_nrrd;

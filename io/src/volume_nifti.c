@@ -69,6 +69,12 @@ static void warn_about_transform(const char *path, const sgio_nifti_header *head
                   "%s does not say how it lies in the patient (no sform, no qform): axes R to L, "
                   "A to P, I to S are assumed, as ITK and 3D Slicer do; other programs flip it",
                   path);
+    if (header->forms_differ)
+        sgio_warn(
+            options->warn, options->warn_user,
+            "%s: its sform and its qform name different places; the %s is taken, as ITK and 3D "
+            "Slicer do; other programs take the other one",
+            path, header->transform == SGIO_NIFTI_SFORM ? "sform" : "qform");
     if (header->sform_unusable)
         sgio_warn(options->warn, options->warn_user,
                   "%s: its sform gives one axis no direction; the qform is taken", path);

@@ -53,9 +53,10 @@ typedef struct sgio_read_options {
 
 /* Reads the volume at `path`:
  *  - a NIfTI-1/2 (.nii, .hdr/.img, also .gz), NRRD (.nrrd, .nhdr), MetaImage (.mha, .mhd), PNG or
- *    JPEG file. The sform of a NIfTI is used when coded, shear included, else the qform; with
- *    neither, axes are assumed as ITK does, with a warning; its lengths are converted to
- *    millimetres. Pictures have spacing 1, z = 0. Spacings that are assumed are warned about;
+ *    JPEG file. Of a NIfTI's sform (shear included) and qform the coded one is used; where they
+ *    disagree the one that ITK takes, and with neither ITK's axes, both with a warning; its lengths
+ *    are converted to millimetres. Pictures have spacing 1, z = 0. Spacings that are assumed are
+ *    warned about;
  *  - a DICOM directory (with its subdirectories), a DICOMDIR, or one file of a series, which stands
  *    for the volume that it belongs to. Order and step come from the positions alone. Values are
  *    stored * slope + intercept, slice by slice; MONOCHROME1 is not inverted;

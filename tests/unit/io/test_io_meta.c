@@ -53,6 +53,13 @@ static void test_local(void **state)
             assert_true(fabs(volume.geometry.matrix[r][c] - wanted[r][c]) <= 1e-12);
 }
 
+static void a_field_that_comes_twice_is_refused(void **state)
+{
+    (void)state;
+    expect_refused(HEAD "Offset = 0 0 0\nElementDataFile = LOCAL\n", "Offset comes twice");
+    expect_refused(HEAD "DimSize = 3 4 1\nElementDataFile = LOCAL\n", "DimSize comes twice");
+}
+
 static void test_compressed(void **state)
 {
     unsigned char packed[256];
@@ -153,9 +160,13 @@ static int open_ramp(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_local),    cmocka_unit_test(test_compressed),
-        cmocka_unit_test(test_detached), cmocka_unit_test(test_big_endian),
-        cmocka_unit_test(test_refuses),  cmocka_unit_test(test_spacing_is_element_size_or_assumed),
+        cmocka_unit_test(a_field_that_comes_twice_is_refused),
+        cmocka_unit_test(test_local),
+        cmocka_unit_test(test_compressed),
+        cmocka_unit_test(test_detached),
+        cmocka_unit_test(test_big_endian),
+        cmocka_unit_test(test_refuses),
+        cmocka_unit_test(test_spacing_is_element_size_or_assumed),
     };
     return cmocka_run_group_tests(tests, open_ramp, close_scratch);
 }

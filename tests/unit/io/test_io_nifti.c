@@ -86,7 +86,7 @@ static void expect_ramp(void)
         assert_int_equal(((int16_t *)volume.data)[n], n - 5);
 }
 
-/* A sheared sform beside a different qform: the sform is used, as it stands. */
+/* A sheared sform without a qform is used as it stands. */
 static void test_sheared_sform(void **state)
 {
     static const float rows[12] = {0.5f, 0.1f, 0, -10, 0, 0.75f, 0.3f, 20, 0, 0, 3, 30};
@@ -94,7 +94,6 @@ static void test_sheared_sform(void **state)
     (void)state;
     nifti file = make(0);
     set_sform(&file, rows);
-    put16(&file, 252, 1);
     save("a.nii", &file);
     assert_int_equal(load("a.nii"), SGIO_OK);
     expect_matrix(lps);
@@ -123,6 +122,65 @@ static void test_qform(void **state)
 static void count_warning(void *user, const char *sentence)
 {
     *(int *)user += holds(sentence, "no sform, no qform");
+}
+
+static void count_two_forms(void *user, const char *sentence)
+{
+    *(int *)user += holds(sentence, "different places");
+}
+
+static sgio_status load_told(const char *name, const sgio_read_options *options)
+{
+    sgio_volume_clear(&volume);
+    return sgio_volume_read(scratch_path(name), options, &volume);
+}
+
+/* Of that sform and a qform with origin 500, -500, 500: 's' or 'q', whichever is read. */
+static char form_read(const float rows[12], int16_t sform_code, int16_t qform_code, int *warnings)
+{
+    const sgio_read_options options = {.warn = count_two_forms, .warn_user = warnings};
+    nifti file = make(0);
+    set_sform(&file, rows);
+    put16(&file, 252, qform_code);
+    put16(&file, 254, sform_code);
+    for (size_t i = 0; i < 3; i++)
+        put_float(&file, 268 + 4 * i, i == 1 ? 500 : -500);
+    save("forms.nii", &file);
+    *warnings = 0;
+    assert_int_equal(load_told("forms.nii", &options), SGIO_OK);
+    double x = volume.geometry.matrix[0][3];
+    return (char)(fabs(x - 500) < 1e-3 ? 'q' : fabs(x - 10) < 1e-3 ? 's' : '?');
+}
+
+/* As ITK 5.2.1 and 5.4 read such files, and 3D Slicer with them. */
+static void the_form_that_slicer_shows_is_taken(void **state)
+{
+    static const float plain[12] = {0.5f, 0, 0, -10, 0, 0.75f, 0, 20, 0, 0, 3, 30};
+    static const float sheared[12] = {0.5f, 0.1f, 0, -10, 0, 0.75f, 0.3f, 20, 0, 0, 3, 30};
+    static const float longer[12] = {0.5f, 0, 0, -10, 0, 0.76f, 0, 20, 0, 0, 3, 30};
+    static const char *const read[4] = {"?sss", "qsqq", "qsqq", "qsqq"}; /* [qform][sform] */
+    int warnings;
+    (void)state;
+    for (int16_t q = 0; q < 4; q++)
+        for (int16_t s = q == 0; s < 4; s++) {
+            assert_int_equal(form_read(plain, s, q, &warnings), read[q][s]);
+            assert_int_equal(warnings, s > 0 && q > 0);
+        }
+    assert_int_equal(form_read(sheared, 1, 0, &warnings), 's');
+    assert_int_equal(form_read(sheared, 1, 1, &warnings), 'q');
+    assert_int_equal(warnings, 1);
+    assert_int_equal(form_read(longer, 1, 1, &warnings), 'q');
+}
+
+/* Two forms that agree but for rounding are nothing to speak of. */
+static void forms_that_agree_are_not_warned_about(void **state)
+{
+    static const float rows[12] = {0.5f, 0, 0, -500.01f, 0, 0.75f, 0, 500, 0, 0, 3, -500};
+    int warnings;
+    (void)state;
+    form_read(rows, 4, 1, &warnings);
+    assert_int_equal(warnings, 0);
+    assert_true(fabs(volume.geometry.matrix[0][3] - 500.01) < 1e-4); /* the exact one */
 }
 
 static void test_no_transform_is_told(void **state)
@@ -383,6 +441,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sheared_sform),
         cmocka_unit_test(test_qform),
+        cmocka_unit_test(the_form_that_slicer_shows_is_taken),
+        cmocka_unit_test(forms_that_agree_are_not_warned_about),
         cmocka_unit_test(test_no_transform_is_told),
         cmocka_unit_test(test_lengths_become_millimetres),
         cmocka_unit_test(test_a_missing_spacing_is_said),

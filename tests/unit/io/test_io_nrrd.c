@@ -150,6 +150,22 @@ static void test_axis_of_one(void **state)
     assert_int_equal(volume.geometry.size[0], 3);
 }
 
+/* Teem, and so ITK and Slicer, refuse it; here the last one won without a word. */
+static void a_field_that_comes_twice_is_refused(void **state)
+{
+    (void)state;
+    expect_refused(SIZES "encoding: raw\nspace: left-posterior-superior\n"
+                         "space: right-anterior-superior\n" GRID,
+                   "\"space\" comes twice");
+    expect_refused(SIZES "encoding: raw\nspace: LPS\n" GRID "space origin: (0,0,0)\n", "twice");
+    expect_refused(SIZES "encoding: raw\nspacings: 1 1 1\naxis mins: 0 0 0\naxismins: 1 1 1\n",
+                   "\"axismins\" comes twice");
+    save_ramp("once.nrrd", SIZES "encoding: raw\nunits: \"mm\" \"mm\" \"mm\"\nspace: RAS\n"
+                                 "space units: \"mm\" \"mm\" \"mm\"\nspace dimension: 3\n" GRID);
+    expect_ramp("once.nrrd");
+    expect_element(0, 3, -10); /* still RAS */
+}
+
 static void test_refuses(void **state)
 {
     (void)state;
@@ -242,6 +258,7 @@ static void test_other_units_are_said(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_field_that_comes_twice_is_refused),
         cmocka_unit_test(test_spaces),
         cmocka_unit_test(test_without_space),
         cmocka_unit_test(test_big_endian),
