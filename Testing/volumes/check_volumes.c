@@ -42,28 +42,6 @@ static void keep_warning(void *user, const char *sentence)
     json_array_append_new(user, json_string(sentence));
 }
 
-static double value_at(const sgio_volume *volume, size_t i)
-{
-    switch (volume->type) {
-    case SGIO_U8:
-        return ((const uint8_t *)volume->data)[i];
-    case SGIO_I8:
-        return ((const int8_t *)volume->data)[i];
-    case SGIO_U16:
-        return ((const uint16_t *)volume->data)[i];
-    case SGIO_I16:
-        return ((const int16_t *)volume->data)[i];
-    case SGIO_U32:
-        return ((const uint32_t *)volume->data)[i];
-    case SGIO_I32:
-        return ((const int32_t *)volume->data)[i];
-    case SGIO_F32:
-        return ((const float *)volume->data)[i];
-    default:
-        return ((const double *)volume->data)[i];
-    }
-}
-
 static size_t value_count(const sgio_volume *volume)
 {
     const int64_t *size = volume->geometry.size;
@@ -72,9 +50,9 @@ static size_t value_count(const sgio_volume *volume)
 
 static void add_statistics(const sgio_volume *volume, json_t *report)
 {
-    double low = value_at(volume, 0), high = low, sum = 0;
+    double low = sgio_volume_value(volume, 0), high = low, sum = 0;
     for (size_t i = 0; i < value_count(volume); i++) {
-        double value = value_at(volume, i);
+        double value = sgio_volume_value(volume, i);
         if (value < low) low = value;
         if (value > high) high = value;
         sum += value;

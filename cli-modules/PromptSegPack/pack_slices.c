@@ -65,33 +65,10 @@ int64_t pack_slicing_count(const pack_slicing *s)
     return s->slicer.plane.slices;
 }
 
-static double value_at(const sgio_volume *v, int64_t at)
-{
-    switch (v->type) {
-    case SGIO_U8:
-        return ((const uint8_t *)v->data)[at];
-    case SGIO_I8:
-        return ((const int8_t *)v->data)[at];
-    case SGIO_U16:
-        return ((const uint16_t *)v->data)[at];
-    case SGIO_I16:
-        return ((const int16_t *)v->data)[at];
-    case SGIO_U32:
-        return ((const uint32_t *)v->data)[at];
-    case SGIO_I32:
-        return ((const int32_t *)v->data)[at];
-    case SGIO_F32:
-        return (double)((const float *)v->data)[at];
-    case SGIO_F64:
-        return ((const double *)v->data)[at];
-    }
-    return 0;
-}
-
 /* Label maps may come as RGB pictures with equal channels. */
 static double label_at(const pack_slicing *s, int64_t voxel)
 {
-    return value_at(s->label, voxel * s->label->channels);
+    return sgio_volume_value(s->label, voxel * s->label->channels);
 }
 
 int pack_slicing_has_label(const pack_slicing *s, int64_t index)

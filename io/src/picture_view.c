@@ -61,28 +61,6 @@ void sgio_view_pixel(const sgio_view *view, const double index[3], double *x, do
     *y = (down + 0.5) / (double)size[view->down] * view->height - 0.5;
 }
 
-static double value_at(const sgio_volume *volume, size_t at)
-{
-    switch (volume->type) {
-    case SGIO_U8:
-        return ((const uint8_t *)volume->data)[at];
-    case SGIO_I8:
-        return ((const int8_t *)volume->data)[at];
-    case SGIO_U16:
-        return ((const uint16_t *)volume->data)[at];
-    case SGIO_I16:
-        return ((const int16_t *)volume->data)[at];
-    case SGIO_U32:
-        return ((const uint32_t *)volume->data)[at];
-    case SGIO_I32:
-        return ((const int32_t *)volume->data)[at];
-    case SGIO_F32:
-        return ((const float *)volume->data)[at];
-    default:
-        return ((const double *)volume->data)[at];
-    }
-}
-
 static size_t voxel_at(const sgio_geometry *g, const int64_t index[3])
 {
     return (size_t)((index[2] * g->size[1] + index[1]) * g->size[0] + index[0]);
@@ -108,8 +86,8 @@ static double sample(const sgio_volume *volume, const sgio_view *view, const dou
         at[a] = clamp(first[a] + (corner & 1), g->size[a]);
         at[d] = clamp(first[d] + (corner >> 1), g->size[d]);
         double weight = (corner & 1 ? fa : 1 - fa) * (corner >> 1 ? fd : 1 - fd);
-        sum +=
-            weight * value_at(volume, voxel_at(g, at) * (size_t)volume->channels + (size_t)channel);
+        sum += weight * sgio_volume_value(volume, voxel_at(g, at) * (size_t)volume->channels +
+                                                      (size_t)channel);
     }
     return sum;
 }
@@ -160,7 +138,7 @@ static size_t collect(const sgio_volume *volume, int axis, const int64_t *slices
         index[axis] = slices[n / (g->size[a] * g->size[b])];
         index[a] = n % g->size[a];
         index[b] = n / g->size[a] % g->size[b];
-        double value = value_at(volume, voxel_at(g, index) * (size_t)volume->channels);
+        double value = sgio_volume_value(volume, voxel_at(g, index) * (size_t)volume->channels);
         if (isfinite(value) && !(volume->has_padding && value == volume->padding))
             values[found++] = value;
     }

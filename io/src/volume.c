@@ -18,6 +18,29 @@ void sgio_volume_clear(sgio_volume *volume)
     memset(volume, 0, sizeof *volume);
 }
 
+double sgio_volume_value(const sgio_volume *volume, size_t at)
+{
+    switch (volume->type) {
+    case SGIO_U8:
+        return ((const uint8_t *)volume->data)[at];
+    case SGIO_I8:
+        return ((const int8_t *)volume->data)[at];
+    case SGIO_U16:
+        return ((const uint16_t *)volume->data)[at];
+    case SGIO_I16:
+        return ((const int16_t *)volume->data)[at];
+    case SGIO_U32:
+        return ((const uint32_t *)volume->data)[at];
+    case SGIO_I32:
+        return ((const int32_t *)volume->data)[at];
+    case SGIO_F32:
+        return (double)((const float *)volume->data)[at];
+    case SGIO_F64:
+        return ((const double *)volume->data)[at];
+    }
+    return 0;
+}
+
 /* A directory holds DICOM files, or numbered pictures. */
 static sgio_status read_directory(const char *path, const sgio_read_options *options,
                                   sgio_volume *out)

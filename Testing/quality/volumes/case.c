@@ -84,29 +84,6 @@ static int read_volume(const char *root, const char *name, sgio_volume *out)
     return -1;
 }
 
-static double value_at(const sgio_volume *volume, size_t at)
-{
-    at *= (size_t)volume->channels;
-    switch (volume->type) {
-    case SGIO_U8:
-        return ((const uint8_t *)volume->data)[at];
-    case SGIO_I8:
-        return ((const int8_t *)volume->data)[at];
-    case SGIO_U16:
-        return ((const uint16_t *)volume->data)[at];
-    case SGIO_I16:
-        return ((const int16_t *)volume->data)[at];
-    case SGIO_U32:
-        return ((const uint32_t *)volume->data)[at];
-    case SGIO_I32:
-        return ((const int32_t *)volume->data)[at];
-    case SGIO_F32:
-        return ((const float *)volume->data)[at];
-    default:
-        return ((const double *)volume->data)[at];
-    }
-}
-
 /* The axis slices are taken along for a lone point: the one that is coarser by a tenth than both
  * others, else the one nearest to the patient's long axis. */
 static int slice_axis(const sgio_volume *volume, const double spacing[3])
@@ -242,7 +219,7 @@ int case_load(const char *root, const case_row *row, size_t most, volume_case *o
     size_t count = grid_count(&out->grid);
     int32_t *values = must_alloc(count, sizeof *values);
     for (size_t i = 0; i < count; i++)
-        values[i] = (int32_t)lrint(value_at(&label, i));
+        values[i] = (int32_t)lrint(sgio_volume_value(&label, i * (size_t)label.channels));
     choose_objects(out, values, most);
     free(values);
     sgio_volume_clear(&label);

@@ -75,6 +75,9 @@ typedef struct sgio_read_options {
  * volume is that of one slice (three where gaps are filled). */
 sgio_status sgio_volume_read(const char *path, const sgio_read_options *options, sgio_volume *out);
 
+/* Value number `at` of `data` (channels are interleaved), which must exist. */
+double sgio_volume_value(const sgio_volume *volume, size_t at);
+
 /* Frees what the volume owns and zeroes it; a zeroed volume is fine. */
 void sgio_volume_clear(sgio_volume *volume);
 
