@@ -5,6 +5,7 @@
 #include <strings.h>
 
 #include "cli_exit.h"
+#include "cli_number.h"
 #include "sgio/labelmap.h"
 
 static const char *const axes[] = {"auto", "axial", "coronal", "sagittal", "i", "j", "k"};
@@ -40,18 +41,21 @@ static int read_texts(const cli_options *options, const char *name, option_texts
     return 0;
 }
 
-/* "low,high" with low < high. */
+/* "low,high" with low < high; a person may type blanks around them. */
 static int manual_window(const char *text, sgm_volume_options *volume)
 {
-    char *end = NULL;
+    char plain[80];
+    size_t length = 0;
+    double values[2];
     volume->window = SGM_WINDOW_MANUAL;
-    volume->window_low = strtod(text, &end);
-    if (end != text && *end == ',') {
-        const char *second = end + 1;
-        volume->window_high = strtod(second, &end);
-        if (end != second && !*end && volume->window_high - volume->window_low > 0 &&
-            volume->window_high - volume->window_low < 1e30)
-            return 0;
+    for (const char *c = text; *c && length < sizeof plain - 1; c++)
+        if (*c != ' ') plain[length++] = *c;
+    plain[length] = '\0';
+    if (cli_parse_reals(plain, values, 2) == 2 && values[1] - values[0] > 0 &&
+        values[1] - values[0] < 1e30) {
+        volume->window_low = values[0];
+        volume->window_high = values[1];
+        return 0;
     }
     return cli_fail(CLI_EXIT_USAGE,
                     "--window %s: wanted auto, none, percentile, brain, lung, abdomen, bone, "

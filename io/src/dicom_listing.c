@@ -2,6 +2,7 @@
 
 #include "dicom_scan.h"
 #include "io_status.h"
+#include "text_number.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -39,7 +40,7 @@ typedef struct entry {
 
 static void write_number(const char *label, double value, const char *unit, char out[VALUE_BYTES])
 {
-    if (!isnan(value)) snprintf(out, VALUE_BYTES, "%s %g%s", label, value, unit);
+    if (!isnan(value)) sgio_print(out, VALUE_BYTES, "%s %g%s", label, value, unit);
 }
 
 /* hhmmss */
@@ -47,8 +48,8 @@ static void write_time(const char *label, double value, char out[VALUE_BYTES])
 {
     if (!(value >= 0 && value < 240000)) return;
     int whole = (int)value;
-    snprintf(out, VALUE_BYTES, "%s %02d:%02d:%06.3f", label, whole / 10000, whole / 100 % 100,
-             fmod(value, 100));
+    sgio_print(out, VALUE_BYTES, "%s %02d:%02d:%06.3f", label, whole / 10000, whole / 100 % 100,
+               fmod(value, 100));
 }
 
 static void write_text(const char *label, const char *value, char out[VALUE_BYTES])
@@ -134,10 +135,11 @@ static void write_look(const sgio_dicom_slices *slices, const sgio_dicom_volume 
     double spacing = first->thickness, deviation = 0;
     if (first->has_plane && volume->count > 1)
         deviation = sgio_dicom_unevenness(slices, volume->slices, volume->count, &spacing);
-    snprintf(out, size, "%s  %dx%dx%zu  %gx%gx%.4g mm  %s%s",
-             first->modality[0] ? first->modality : "??", first->columns, first->rows,
-             volume->count, first->column_spacing, first->row_spacing, spacing, first->description,
-             sgio_dicom_is_even(deviation, spacing) ? "" : " (uneven spacing)");
+    sgio_print(out, size, "%s  %dx%dx%zu  %gx%gx%.4g mm  %s%s",
+               first->modality[0] ? first->modality : "??", first->columns, first->rows,
+               volume->count, first->column_spacing, first->row_spacing, spacing,
+               first->description,
+               sgio_dicom_is_even(deviation, spacing) ? "" : " (uneven spacing)");
 }
 
 static void fill_entry(const sgio_dicom_slices *slices, const sgio_dicom_volume *volume,

@@ -3,6 +3,7 @@
 #include "dicom_toolkit.h"
 #include "io_status.h"
 #include "segmentation_turn.h"
+#include "text_number.h"
 #include "vectors.h"
 
 #include <math.h>
@@ -141,7 +142,7 @@ static void number_text(const sgio_dicom_set *set, enum sgio_dicom_tag tag, int 
     if (out[0] && !strchr(out, ',')) return;
     size_t used = 0;
     for (int i = 0; i < count && used < size; i++)
-        used += (size_t)snprintf(out + used, size - used, "%s%.9g", i ? "\\" : "", values[i]);
+        used += (size_t)sgio_print(out + used, size - used, "%s%.9g", i ? "\\" : "", values[i]);
 }
 
 static sgio_status changed(const char *path)

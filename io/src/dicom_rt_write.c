@@ -5,6 +5,7 @@
 #include "dicom_reference.h"
 #include "io_status.h"
 #include "segmentation_parts.h"
+#include "text_number.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -149,8 +150,8 @@ static sgio_status make_room(rt_job *rt, size_t points)
 static size_t write_coordinate(double value, char *to)
 {
     char digits[400];
-    int count = snprintf(digits, sizeof digits, "%.4f", value);
-    if (count > 16) count = snprintf(digits, sizeof digits, "%.9g", value);
+    int count = sgio_print(digits, sizeof digits, "%.4f", value);
+    if (count > 16) count = sgio_print(digits, sizeof digits, "%.9g", value);
     memcpy(to, digits, (size_t)count + 1);
     return (size_t)count;
 }

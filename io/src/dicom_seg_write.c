@@ -6,6 +6,7 @@
 #include "colour_lab.h"
 #include "io_status.h"
 #include "segmentation_parts.h"
+#include "text_number.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -278,7 +279,7 @@ static void write_shared_groups(seg_job *seg)
 {
     char thickness[32];
     sgio_dicom_writer *out = &seg->out;
-    snprintf(thickness, sizeof thickness, "%.9g", seg->reference.thickness);
+    sgio_print(thickness, sizeof thickness, "%.9g", seg->reference.thickness);
     sgio_dicom_open_sequence(out, 0x52009229);
     sgio_dicom_open_item(out);
     sgio_dicom_open_sequence(out, 0x00209116);

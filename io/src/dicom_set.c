@@ -1,6 +1,7 @@
 #include "dicom_set.h"
 
 #include "io_status.h"
+#include "text_number.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -212,53 +213,13 @@ int sgio_dicom_exact_text(const sgio_dicom_set *set, uint32_t tag, char *out, si
     return raw_text(set, (enum sgio_dicom_tag)tag, out, size) > 0;
 }
 
-static int digits(const char **at)
-{
-    const char *start = *at;
-    while (**at >= '0' && **at <= '9')
-        ++*at;
-    return *at > start;
-}
-
-/* [sign] digits [point digits] [e [sign] digits], and nothing else: no "nan", no hexadecimal. */
-static int is_number(const char *text, int *has_point)
-{
-    const char *at = text;
-    if (*at == '+' || *at == '-') at++;
-    int any = digits(&at);
-    *has_point = *at == '.';
-    if (*has_point) {
-        at++;
-        any |= digits(&at);
-    }
-    if (!any) return 0;
-    if (*at == 'e' || *at == 'E') {
-        at++;
-        if (*at == '+' || *at == '-') at++;
-        if (!digits(&at)) return 0;
-    }
-    return *at == 0;
-}
-
-/* strtod expects the locale's decimal character, and a host program may have set a locale. */
-static double parse(char *text)
-{
-    char *point = strchr(text, '.'), *end = NULL;
-    double value = strtod(text, &end);
-    if (*end == 0 || !point) return value;
-    *point = ',';
-    return strtod(text, NULL);
-}
-
 /* `text` holds one value; it is changed. */
 static sgio_dicom_found number_from_text(char *text, double *value)
 {
+    const char *at = text;
     char *comma = strchr(text, ',');
-    int has_point;
     if (comma) *comma = '.';
-    if (!is_number(text, &has_point)) return SGIO_DICOM_NO_NUMBER;
-    *value = parse(text);
-    if (!isfinite(*value)) return SGIO_DICOM_NO_NUMBER;
+    if (!sgio_take_double(&at, value) || *at) return SGIO_DICOM_NO_NUMBER;
     return comma ? SGIO_DICOM_COMMA : SGIO_DICOM_NUMBER;
 }
 

@@ -3,7 +3,9 @@
 
 #include <locale.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static locale_t plain;
 static pthread_once_t made = PTHREAD_ONCE_INIT;
@@ -17,4 +19,28 @@ double sgm_read_number(const char *text, char **end)
 {
     pthread_once(&made, make);
     return plain ? strtod_l(text, end, plain) : strtod(text, end);
+}
+
+int sgm_take_number(const char **at, double *value)
+{
+    char *end;
+    *value = sgm_read_number(*at, &end);
+    int found = end != *at;
+    *at = end;
+    return found;
+}
+
+/* The thread's locale stays as it is: what stands between two digits is its decimal point, of one
+ * byte or more. */
+const char *sgm_number_text(char out[SGM_NUMBER_TEXT], const char *format, double value)
+{
+    static const char digits[] = "0123456789";
+    snprintf(out, SGM_NUMBER_TEXT, format, value);
+    char *point = out + strspn(out, "+- ");
+    point += strspn(point, digits);
+    size_t length = strcspn(point, digits);
+    if (*point == 'e' || point[length] == 0) return out; /* whole, "inf" or "nan" */
+    *point = '.';
+    memmove(point + 1, point + length, strlen(point + length) + 1);
+    return out;
 }

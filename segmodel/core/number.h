@@ -5,4 +5,13 @@
 /* As strtod in the "C" locale. Any number of threads. */
 double sgm_read_number(const char *text, char **end);
 
+/* The same, and whether there was a number: *at goes behind it. */
+int sgm_take_number(const char **at, double *value);
+
+enum { SGM_NUMBER_TEXT = 48 };
+
+/* A number as printf's `format` writes it (%f or %g of one double, with nothing around), with a
+ * point. Returns `out`. Any number of threads. */
+const char *sgm_number_text(char out[SGM_NUMBER_TEXT], const char *format, double value);
+
 #endif

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/atomic_file.h"
+#include "core/number.h"
 #include "quality/quality.h"
 
 static const char *const NAMES[SGM_ANSWER_COUNT] = {"point",       "points",       "box",
@@ -26,6 +27,14 @@ static void print_quoted(FILE *out, const char *text)
     fputc('"', out);
 }
 
+/* `format` is of one double; what stands around the number goes before and behind it. */
+static void print_number(FILE *out, const char *before, const char *format, double value,
+                         const char *behind)
+{
+    char text[SGM_NUMBER_TEXT];
+    fprintf(out, "%s%s%s", before, sgm_number_text(text, format, value), behind);
+}
+
 static void print_row(FILE *out, const sgm_quality *q, const sgm_quality_row *row)
 {
     const sgm_pack_set *set = sgm_pack_set_at(q->pack, row->set);
@@ -35,8 +44,10 @@ static void print_row(FILE *out, const sgm_quality *q, const sgm_quality_row *ro
     fprintf(out, ",%d,%d,", set->held_out, set->thin);
     print_quoted(out, sgm_pack_item_at(q->pack, row->item)->id);
     fprintf(out, ",%d", row->area);
-    for (int a = 0; a < SGM_ANSWER_COUNT; a++)
-        fprintf(out, ",%.4f,%.4f", row->dice[a], row->surface[a]);
+    for (int a = 0; a < SGM_ANSWER_COUNT; a++) {
+        print_number(out, ",", "%.4f", row->dice[a], "");
+        print_number(out, ",", "%.4f", row->surface[a], "");
+    }
     fputc('\n', out);
 }
 
@@ -123,9 +134,9 @@ static void print_mean(FILE *out, const char *name, const char *what, const qual
     if (!m->count) return;
     fprintf(out, "| %s | %s | %d |", name, what, m->count);
     for (int a = 0; a < SGM_ANSWER_COUNT; a++)
-        fprintf(out, " %.3f |", m->dice[a]);
+        print_number(out, " ", "%.3f", m->dice[a], " |");
     for (int a = SGM_ANSWER_POINT; a <= SGM_ANSWER_CORRECTED; a++)
-        fprintf(out, " %.3f |", m->surface[a]);
+        print_number(out, " ", "%.3f", m->surface[a], " |");
     fputc('\n', out);
 }
 
@@ -215,9 +226,11 @@ static set_count count_below(const sgm_quality *q, int answer)
 static void print_ratios(FILE *out, const char *which, const quality_mean *m)
 {
     if (!m->count) return;
-    fprintf(out, "| %s | %d | %.3f | %.3f | %.3f | %.3f |\n", which, m->count,
-            ratio(m, SGM_ANSWER_BOX), ratio(m, SGM_ANSWER_BOX_POST), m->dice[SGM_ANSWER_POINT],
-            m->dice[SGM_ANSWER_ELLIPSE]);
+    fprintf(out, "| %s | %d |", which, m->count);
+    print_number(out, " ", "%.3f", ratio(m, SGM_ANSWER_BOX), " |");
+    print_number(out, " ", "%.3f", ratio(m, SGM_ANSWER_BOX_POST), " |");
+    print_number(out, " ", "%.3f", m->dice[SGM_ANSWER_POINT], " |");
+    print_number(out, " ", "%.3f", m->dice[SGM_ANSWER_ELLIPSE], " |\n");
 }
 
 /* Modalities where region growing from the same prompt does better. */
@@ -254,10 +267,10 @@ static void print_summary(FILE *out, const sgm_quality *q)
     print_ratios(out, "all", &m);
     print_ratios(out, "images aside", &i);
     print_ratios(out, "sets aside", &a);
-    fprintf(out,
-            "\nSets below the ellipse: %d of %d raw, by at most %.3f; %d post-processed, by at "
-            "most %.3f.\n",
-            raw.below, raw.sets, raw.worst, post.below, post.worst);
+    fprintf(out, "\nSets below the ellipse: %d of %d raw, by at most ", raw.below, raw.sets);
+    print_number(out, "", "%.3f", raw.worst, "");
+    fprintf(out, "; %d post-processed, by at most ", post.below);
+    print_number(out, "", "%.3f", post.worst, ".\n");
     print_rivals(out, q);
 }
 

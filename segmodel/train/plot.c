@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/number.h"
+
 sgm_status sgm_canvas_create(int width, int height, sgm_canvas *canvas)
 {
     *canvas = (sgm_canvas){width, height, malloc((size_t)width * (size_t)height * 3)};
@@ -73,15 +75,15 @@ static double place(double value, double low, double high)
 
 void sgm_plot_axes(sgm_canvas *canvas, const sgm_plot_area *a, const char *title)
 {
-    char number[32];
+    char number[SGM_NUMBER_TEXT];
     int right = a->x + a->width, bottom = a->y + a->height;
     for (int i = 0; i <= 4; i++) {
         int x = a->x + a->width * i / 4, y = bottom - a->height * i / 4;
         line(canvas, a->x, y, right, y, 0xE0E0E0);
         line(canvas, x, a->y, x, bottom, 0xE0E0E0);
-        snprintf(number, sizeof number, "%.3g", a->y_low + (a->y_high - a->y_low) * i / 4);
+        sgm_number_text(number, "%.3g", a->y_low + (a->y_high - a->y_low) * i / 4);
         sgm_canvas_text(canvas, a->x - 8 * (int)strlen(number) - 4, y - 5, number, 0x404040);
-        snprintf(number, sizeof number, "%.0f", a->x_low + (a->x_high - a->x_low) * i / 4);
+        sgm_number_text(number, "%.0f", a->x_low + (a->x_high - a->x_low) * i / 4);
         sgm_canvas_text(canvas, x - 4 * (int)strlen(number), bottom + 6, number, 0x404040);
     }
     line(canvas, a->x, a->y, a->x, bottom, 0x404040);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/atomic_file.h"
+#include "core/number.h"
 
 #define HEADER                                                                                     \
     "step,seconds,rate,loss,norm,point,box,several,corrected,ellipse,aside_point,aside_box,"       \
@@ -29,11 +30,8 @@ static const char *read_validation(const char *at, sgm_validation *v)
 {
     double *const to[] = {&v->dice[0], &v->dice[1], &v->dice[2], &v->dice[3], &v->ellipse};
     for (int i = 0; i < 5; i++) {
-        char *end;
         at += *at == ',';
-        *to[i] = strtod(at, &end);
-        if (end != at) v->samples = 1;
-        at = end;
+        if (sgm_take_number(&at, to[i])) v->samples = 1;
     }
     return at;
 }
@@ -42,9 +40,8 @@ static void read_walks(const char *at, sgm_validation *v)
 {
     double *const to[] = {&v->dice[4], &v->dice[5], &v->growth, &v->ended_seen};
     for (int i = 0; i < 4 && *at == ','; i++) {
-        char *end;
-        *to[i] = strtod(at + 1, &end);
-        at = end;
+        at++;
+        sgm_take_number(&at, to[i]);
     }
 }
 
@@ -52,11 +49,12 @@ static bool read_row(const char *line, sgm_log_row *row)
 {
     int used = 0;
     memset(row, 0, sizeof *row);
-    if (sscanf(line, "%" SCNd64 ",%lf,%lf,%lf,%lf%n", &row->step, &row->seconds, &row->rate,
-               &row->loss, &row->norm, &used) != 5)
-        return false;
-    read_walks(read_validation(read_validation(line + used, &row->split), &row->held_out),
-               &row->split);
+    if (sscanf(line, "%" SCNd64 "%n", &row->step, &used) != 1) return false;
+    double *const to[] = {&row->seconds, &row->rate, &row->loss, &row->norm};
+    const char *at = line + used;
+    for (int i = 0; i < 4; i++)
+        if (*at++ != ',' || !sgm_take_number(&at, to[i])) return false;
+    read_walks(read_validation(read_validation(at, &row->split), &row->held_out), &row->split);
     row->validated = row->split.samples || row->held_out.samples;
     return true;
 }
@@ -76,6 +74,12 @@ sgm_status sgm_train_log_open(const char *path, int64_t step, sgm_train_log *log
     return status;
 }
 
+static void print_number(FILE *out, const char *format, double value)
+{
+    char text[SGM_NUMBER_TEXT];
+    fprintf(out, ",%s", sgm_number_text(text, format, value));
+}
+
 static void print_validation(FILE *out, const sgm_validation *v)
 {
     if (!v->samples) {
@@ -83,16 +87,20 @@ static void print_validation(FILE *out, const sgm_validation *v)
         return;
     }
     for (int r = 0; r < SGM_NEIGHBOUR_ROUND; r++)
-        fprintf(out, ",%.5f", v->dice[r]);
-    fprintf(out, ",%.5f", v->ellipse);
+        print_number(out, "%.5f", v->dice[r]);
+    print_number(out, "%.5f", v->ellipse);
 }
 
 static void print_walks(FILE *out, const sgm_validation *v)
 {
-    if (v->samples)
-        fprintf(out, ",%.5f,%.5f,%.5f,%.5f", v->dice[4], v->dice[5], v->growth, v->ended_seen);
-    else
+    if (!v->samples) {
         fputs(",,,,", out);
+        return;
+    }
+    print_number(out, "%.5f", v->dice[4]);
+    print_number(out, "%.5f", v->dice[5]);
+    print_number(out, "%.5f", v->growth);
+    print_number(out, "%.5f", v->ended_seen);
 }
 
 sgm_status sgm_train_log_save(const sgm_train_log *log)
@@ -102,8 +110,11 @@ sgm_status sgm_train_log_save(const sgm_train_log *log)
     fputs(HEADER, file.stream);
     for (size_t i = 0; i < log->count; i++) {
         const sgm_log_row *r = &log->rows[i];
-        fprintf(file.stream, "%" PRId64 ",%.1f,%.6g,%.6g,%.4g", r->step, r->seconds, r->rate,
-                r->loss, r->norm);
+        fprintf(file.stream, "%" PRId64, r->step);
+        print_number(file.stream, "%.1f", r->seconds);
+        print_number(file.stream, "%.6g", r->rate);
+        print_number(file.stream, "%.6g", r->loss);
+        print_number(file.stream, "%.4g", r->norm);
         print_validation(file.stream, &r->split);
         print_validation(file.stream, &r->held_out);
         print_walks(file.stream, &r->split);

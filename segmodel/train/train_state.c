@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "checkpoint/checkpoint_write.h"
+#include "core/number.h"
 #include "models/registry.h"
 #include "predict/session/postprocess.h"
 #include "predict/session/prompt_prior.h"
@@ -30,8 +31,20 @@ static void identity(const sgm_train_config *c, uint64_t pack_hash, char text[64
 
 static void progress_text(const sgm_train_progress_state *s, char text[160])
 {
-    snprintf(text, 160, "%" PRId64 " %.17g %.17g %" PRId64 " %d", s->step, s->seconds, s->best,
+    char seconds[SGM_NUMBER_TEXT], best[SGM_NUMBER_TEXT];
+    snprintf(text, 160, "%" PRId64 " %s %s %" PRId64 " %d", s->step,
+             sgm_number_text(seconds, "%.17g", s->seconds), sgm_number_text(best, "%.17g", s->best),
              s->best_step, s->without_progress);
+}
+
+/* What progress_text wrote. */
+static int read_progress(const char *text, sgm_train_progress_state *s)
+{
+    int used = 0;
+    if (sscanf(text, "%" SCNd64 "%n", &s->step, &used) != 1) return 0;
+    text += used;
+    return sgm_take_number(&text, &s->seconds) && sgm_take_number(&text, &s->best) &&
+           sscanf(text, "%" SCNd64 " %d", &s->best_step, &s->without_progress) == 2;
 }
 
 static sgm_status add_parts(sgm_checkpoint_writer *writer, const sgm_trained *trained, int count)
@@ -103,9 +116,7 @@ static sgm_status load_all(const sgm_checkpoint *file, const char *path, const c
                         "%s: the state is of another run: wanted \"%s\", found "
                         "\"%s\"",
                         path, run, found ? found : "nothing");
-    if (!progress ||
-        sscanf(progress, "%" SCNd64 " %lf %lf %" SCNd64 " %d", &state->step, &state->seconds,
-               &state->best, &state->best_step, &state->without_progress) != 5)
+    if (!progress || !read_progress(progress, state))
         return sgm_fail(SGM_BAD_MODEL, "%s: training_progress is missing or damaged", path);
     sgm_host_master host;
     sgm_status status = sgm_master_read(master, &host);
@@ -178,8 +189,8 @@ static sgm_status add_metadata(sgm_checkpoint_writer *writer, const sgm_train_co
     if (config->sampler.sim.walks)
         SGM_TRY(sgm_checkpoint_writer_metadata(writer, SGM_METADATA_LOOSE_BOX, "1"));
     if (config->mask_threshold != 0) {
-        char threshold[32];
-        snprintf(threshold, sizeof threshold, "%g", config->mask_threshold);
+        char threshold[SGM_NUMBER_TEXT];
+        sgm_number_text(threshold, "%g", config->mask_threshold);
         SGM_TRY(sgm_checkpoint_writer_metadata(writer, SGM_METADATA_MASK_THRESHOLD, threshold));
     }
     return sgm_checkpoint_writer_metadata(writer, "training", note);

@@ -5,7 +5,8 @@
 # and of those in FOLDERS:
 #   full RELRO and immediate binding, a stack that is not executable, position-independent code
 #   (unless HARDENED is "no"); and where it is "yes", every program uses the stack protector and
-#   checked functions somewhere.
+#   checked functions somewhere;
+#   no program asks for setlocale: what it reads and prints has a decimal point everywhere.
 cmake_minimum_required(VERSION 3.20)
 string(REPLACE "|" ";" FOLDERS "${FOLDERS}")
 string(REPLACE "|" ";" RPATH_ONLY "${RPATH_ONLY}")
@@ -60,6 +61,12 @@ function(check_hardening file text)
     endif()
 endfunction()
 
+function(check_locale file text)
+    if(text MATCHES "INTERP" AND text MATCHES "UND setlocale[@\n]")
+        complain("${file}" "sets a locale: its numbers would have a decimal comma in some")
+    endif()
+endfunction()
+
 set(programs 0)
 set(others 0)
 foreach(folder IN LISTS FOLDERS RPATH_ONLY)
@@ -78,6 +85,7 @@ foreach(folder IN LISTS FOLDERS RPATH_ONLY)
         endif()
         check_run_path("${file}" "${text}")
         if(folder IN_LIST FOLDERS)
+            check_locale("${file}" "${text}")
             if(NOT HARDENED STREQUAL "no")
                 check_hardening("${file}" "${text}")
             endif()

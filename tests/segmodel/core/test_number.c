@@ -1,35 +1,44 @@
 /* Numbers in a process whose locale writes a decimal comma, as Slicer or Python may have it. */
-#define _GNU_SOURCE
+#include <math.h>
+
 #include "check.h"
 #include "core/number.h"
 
-#include <locale.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
+#include "../comma_locale.h"
 
-/* LC_NUMERIC as glibc's locale files hold it: magic, six offsets, strings and wide characters. */
-static int use_comma_locale(void)
+/* One number after another, and where they end. */
+static void check_taken(void)
 {
-    uint32_t file[16] = {0x20031115 ^ LC_NUMERIC, 6, 32, 34, 35, 36, 40, 44};
-    char text[16] = "";
-    memcpy((char *)file + 32, ",\0\0\0,\0\0\0\0\0\0\0C\0", 14);
-    mkdir("comma", 0700);
-    FILE *stream = fopen("comma/LC_NUMERIC", "wb");
-    if (!stream) return 0;
-    int whole = fwrite(file, 1, 46, stream) == 46;
-    if (fclose(stream) != 0 || !whole) return 0;
-    setenv("LOCPATH", ".", 1);
-    if (!setlocale(LC_NUMERIC, "comma")) return 0;
-    snprintf(text, sizeof text, "%g", 0.5);
-    return strcmp(text, "0,5") == 0;
+    const char *at = "0.25 -1e3;";
+    double value;
+    CHECK(sgm_take_number(&at, &value) && value == 0.25);
+    CHECK(sgm_take_number(&at, &value) && value == -1000);
+    CHECK(!sgm_take_number(&at, &value) && *at == ';');
+}
+
+static void check_written(void)
+{
+    static const struct {
+        const char *format, *wanted;
+        double value;
+    } cases[] = {{"%g", "0.5", 0.5},      {"%.3f", "-12.250", -12.25},
+                 {"%g", "1e-07", 1e-7},   {"%.4g", "1.5e+300", 1.5e300},
+                 {"%g", "-3", -3},        {"%.0f", "12346", 12345.6},
+                 {"%g", "inf", HUGE_VAL}, {"%.1f", "nan", NAN},
+                 {"%+.1f", "+0.1", 0.1}};
+    char text[SGM_NUMBER_TEXT];
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        if (!CHECK(
+                !strcmp(sgm_number_text(text, cases[i].format, cases[i].value), cases[i].wanted)))
+            fprintf(stderr, "    %s, wanted %s\n", text, cases[i].wanted);
 }
 
 int main(void)
 {
     char *end;
     CHECK(sgm_read_number("-0.3x", &end) == -0.3 && *end == 'x');
+    check_taken();
+    check_written();
     if (!use_comma_locale()) {
         printf("skipped: this C library takes no locale of a test\n");
         return check_failures ? 1 : 77;
@@ -37,5 +46,7 @@ int main(void)
     CHECK(strtod("-0.3", NULL) == 0); /* what the model's threshold was read as */
     CHECK(sgm_read_number("-0.3", &end) == -0.3 && *end == 0);
     CHECK(sgm_read_number("1e-3,5", &end) == 1e-3 && *end == ',');
+    check_taken();
+    check_written();
     return check_report();
 }

@@ -1,6 +1,8 @@
 #include "io_test_files.h"
 
 #include <ftw.h>
+#include <locale.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -62,4 +64,18 @@ void make_folder(const char *name)
 int holds(const char *text, const char *part)
 {
     return strstr(text, part) != NULL;
+}
+
+/* LC_NUMERIC as glibc's locale files hold it: magic, six offsets, strings and wide characters. */
+int use_comma_locale(void)
+{
+    uint32_t file[16] = {0x20031115 ^ LC_NUMERIC, 6, 32, 34, 35, 36, 40, 44};
+    memcpy((char *)file + 32, ",\0\0\0,\0\0\0\0\0\0\0C\0", 14);
+    make_folder("comma");
+    write_file("comma/LC_NUMERIC", file, 46);
+    setenv("LOCPATH", scratch_path(""), 1);
+    char text[16] = "";
+    if (!setlocale(LC_NUMERIC, "comma")) return 0;
+    snprintf(text, sizeof text, "%g", 0.5);
+    return strcmp(text, "0,5") == 0;
 }

@@ -19,6 +19,10 @@ void write_file(const char *name, const void *bytes, size_t size);
 void write_gzip(const char *name, const void *bytes, size_t size);
 void make_folder(const char *name);
 
+/* Sets a locale with a decimal comma, whatever the machine has installed; 0 when this C library
+ * takes no locale of a test. setlocale(LC_NUMERIC, "C") ends it. */
+int use_comma_locale(void);
+
 /* 1 when `text` holds `part`. */
 int holds(const char *text, const char *part);
 

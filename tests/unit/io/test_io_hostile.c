@@ -409,22 +409,6 @@ static void a_volume_without_a_number_is_refused_and_a_constant_one_is_said(void
 /* --------------------------------------------------------------------------------------- locales
  */
 
-/* LC_NUMERIC with a decimal comma, as glibc's locale files hold it: magic, six offsets, strings and
- * wide characters. */
-static int use_comma_locale(void)
-{
-    uint32_t file[16] = {0x20031115 ^ LC_NUMERIC, 6, 32, 34, 35, 36, 40, 44};
-    memcpy((char *)file + 32, ",\0\0\0,\0\0\0\0\0\0\0C\0", 14);
-    make_folder("comma");
-    write_file("comma/LC_NUMERIC", file, 46);
-    const char *folder = scratch_path("");
-    setenv("LOCPATH", folder, 1);
-    char text[16] = "";
-    if (!setlocale(LC_NUMERIC, "comma")) return 0;
-    snprintf(text, sizeof text, "%g", 0.5);
-    return strcmp(text, "0,5") == 0;
-}
-
 static void a_decimal_comma_of_the_host_changes_nothing(void **state)
 {
     static const char nrrd[] =

@@ -4,6 +4,7 @@
 #include "io_test_files.h"
 #include "sgio/labelmap.h"
 
+#include <locale.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -110,15 +111,13 @@ static size_t count_of(const char *bytes, size_t size, const char *part)
 }
 
 /* One pixel in one slice: its place in the file, in millimetres. */
-static void test_a_pixel_is_a_diamond_around_its_place(void **state)
+static void expect_diamond(void)
 {
-    (void)state;
     static char bytes[1 << 16];
     sgio_volume volume;
     sgio_segmentation segmentation, again;
     uint8_t mask[3 * 20] = {0};
     size_t index;
-    scratch_open();
     make_folder("s");
     for (int k = 0; k < 3; k++) {
         char name[16];
@@ -148,6 +147,27 @@ static void test_a_pixel_is_a_diamond_around_its_place(void **state)
                      SGIO_UNREADABLE);
     sgio_segmentation_clear(&segmentation);
     sgio_volume_clear(&volume);
+}
+
+static void test_a_pixel_is_a_diamond_around_its_place(void **state)
+{
+    (void)state;
+    scratch_open();
+    expect_diamond();
+    scratch_close();
+}
+
+/* A host that writes 0,5 gets no such numbers into its DICOM files, and reads those of others. */
+static void test_a_decimal_comma_of_the_host_changes_nothing(void **state)
+{
+    (void)state;
+    scratch_open();
+    if (!use_comma_locale()) {
+        print_message("skipped: this C library takes no locale of a test\n");
+        skip();
+    }
+    expect_diamond();
+    setlocale(LC_NUMERIC, "C");
     scratch_close();
 }
 
@@ -159,6 +179,7 @@ int main(void)
         cmocka_unit_test(test_pixels_at_a_corner_are_apart),
         cmocka_unit_test(test_nothing_has_no_contour),
         cmocka_unit_test(test_a_pixel_is_a_diamond_around_its_place),
+        cmocka_unit_test(test_a_decimal_comma_of_the_host_changes_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
