@@ -117,7 +117,8 @@ public:
   itkSetInputMacro(PromptBoxes, BoxGroupType);
   itkGetInputMacro(PromptBoxes, BoxGroupType);
 
-  /** Prompts of a label, in physical coordinates. A box may be rotated; it is copied. */
+  /** Prompts of a label, in physical coordinates. Points are clicks: each corrects what those before it gave, so their
+   * order matters. A box may be rotated; it is copied. */
   void
   AddForegroundPoint(LabelType label, const PointType & point);
   void
@@ -325,7 +326,7 @@ private:
   unsigned int m_MaximumSlices{ 0 };
   bool m_KeepLargest{ false };
   bool m_FillHoles{ false };
-  unsigned int   m_ClassIndex{ 0 };
+  unsigned int m_ClassIndex{ 0 };
   SizeValueType m_EmbeddingMemory{ 0 };
   std::string m_CacheFolder;
 

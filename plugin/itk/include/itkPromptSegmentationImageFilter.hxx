@@ -55,14 +55,14 @@ template <typename TInputImage, typename TLabelImage>
 void
 PromptSegmentationImageFilter<TInputImage, TLabelImage>::AddForegroundPoint(LabelType label, const PointType & point)
 {
-  this->PromptsOf(label).foreground.push_back(point);
+  this->PromptsOf(label).clicks.push_back({ point, SGM_FOREGROUND });
 }
 
 template <typename TInputImage, typename TLabelImage>
 void
 PromptSegmentationImageFilter<TInputImage, TLabelImage>::AddBackgroundPoint(LabelType label, const PointType & point)
 {
-  this->PromptsOf(label).background.push_back(point);
+  this->PromptsOf(label).clicks.push_back({ point, SGM_BACKGROUND });
 }
 
 template <typename TInputImage, typename TLabelImage>
@@ -156,8 +156,8 @@ PromptSegmentationImageFilter<TInputImage, TLabelImage>::AddPromptPoints(PromptM
     }
     PointType point;
     point.CastFrom(points->GetPoint(id));
-    PromptsType & own = prompts[static_cast<LabelType>(std::abs(value))];
-    (value > 0 ? own.foreground : own.background).push_back(point);
+    prompts[static_cast<LabelType>(std::abs(value))].clicks.push_back(
+      { point, value > 0 ? SGM_FOREGROUND : SGM_BACKGROUND });
   }
 }
 
@@ -611,9 +611,8 @@ PromptSegmentationImageFilter<TInputImage, TLabelImage>::PrintSelf(std::ostream 
   os << indent << "Prompts: " << m_Prompts.size() << " labels" << std::endl;
   for (const auto & entry : m_Prompts)
   {
-    os << indent.GetNextIndent() << static_cast<long long>(entry.first) << ": " << entry.second.foreground.size()
-       << " foreground, " << entry.second.background.size() << " background, " << entry.second.boxes.size() << " boxes"
-       << std::endl;
+    os << indent.GetNextIndent() << static_cast<long long>(entry.first) << ": " << entry.second.clicks.size()
+       << " points, " << entry.second.boxes.size() << " boxes" << std::endl;
   }
   os << indent << "Axis: " << static_cast<int>(m_Axis) << std::endl;
   os << indent << "Window: " << static_cast<int>(m_Window) << std::endl;

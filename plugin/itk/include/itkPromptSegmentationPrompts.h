@@ -46,14 +46,20 @@ public:
     Vector<double, VDimension> halfAxis[VDimension];
   };
 
-  std::vector<PointType> foreground;
-  std::vector<PointType> background;
+  /** A point inside the object (SGM_FOREGROUND) or outside (SGM_BACKGROUND). */
+  struct Click
+  {
+    PointType point;
+    int label;
+  };
+
+  std::vector<Click> clicks; /* in the order in which they were made: each corrects those before */
   std::vector<Box> boxes;
 
   bool
   IsEmpty() const
   {
-    return foreground.empty() && background.empty() && boxes.empty();
+    return clicks.empty() && boxes.empty();
   }
 
   /** Seeds and boxes in continuous indices of the buffer, whose first voxel is (0, 0, 0) whatever the image's start
@@ -63,8 +69,13 @@ public:
   {
     seeds.clear();
     rois.clear();
-    AppendSeeds(image, foreground, SGM_FOREGROUND, seeds);
-    AppendSeeds(image, background, SGM_BACKGROUND, seeds);
+    for (const Click & click : clicks)
+    {
+      sgm_seed seed;
+      ToIndex(image, click.point, seed.index);
+      seed.label = click.label;
+      seeds.push_back(seed);
+    }
     for (const Box & box : boxes)
     {
       rois.push_back(ToRoi(image, box));
@@ -80,21 +91,6 @@ private:
     for (unsigned int d = 0; d < 3; ++d)
     {
       index[d] = d < VDimension ? continuous[d] - static_cast<double>(start[d]) : 0.0;
-    }
-  }
-
-  static void
-  AppendSeeds(const ImageBaseType * image,
-              const std::vector<PointType> & points,
-              int label,
-              std::vector<sgm_seed> & seeds)
-  {
-    for (const PointType & point : points)
-    {
-      sgm_seed seed;
-      ToIndex(image, point, seed.index);
-      seed.label = label;
-      seeds.push_back(seed);
     }
   }
 

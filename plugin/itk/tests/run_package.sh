@@ -12,11 +12,18 @@ if grep -rIl "$work/first" "$work/moved place"; then
     echo "these files know where they were installed" >&2
     exit 1
 fi
-cmake -S "$consumer" -B "$work/build" -DCMAKE_BUILD_TYPE=Release \
-    -DCMAKE_PREFIX_PATH="$work/moved place" >"$work/configure.log" 2>&1 || {
-    tail -20 "$work/configure.log" >&2
-    exit 1
+# configure NAME ARGS...: a build tree of the consumer.
+configure() {
+    local name=$1
+    shift
+    cmake -S "$consumer" -B "$work/$name" -DCMAKE_BUILD_TYPE=Release \
+        -DCMAKE_PREFIX_PATH="$work/moved place" "$@" >"$work/configure.log" 2>&1 || {
+        tail -20 "$work/configure.log" >&2
+        exit 1
+    }
 }
+configure cxx_only -DCXX_ONLY=ON
+configure build
 cmake --build "$work/build" >"$work/build.log" 2>&1 || { tail -40 "$work/build.log" >&2 && exit 1; }
 voxels=$("$work/build/consumer" "$model" "$demo/brain1/image.nrrd" 52.5 20.5 6.5)
 echo "$voxels voxels"
