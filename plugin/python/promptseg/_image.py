@@ -158,6 +158,14 @@ def _is_ct(image: Any) -> Optional[bool]:
     return image.GetMetaData("0008|0060").strip() == "CT"
 
 
+def _is_ct_itk(image: Any) -> Optional[bool]:
+    """The same of an itk.Image."""
+    dictionary = image.GetMetaDataDictionary()
+    if not dictionary.HasKey("0008|0060"):
+        return None
+    return str(dictionary["0008|0060"]).strip() == "CT"
+
+
 def _from_simpleitk(image: Any) -> Image:
     sitk = sys.modules[type(image).__module__.split(".")[0]]
     components = image.GetNumberOfComponentsPerPixel()
@@ -194,7 +202,8 @@ def _from_itk(image: Any) -> Image:
         out.SetOrigin(matrix[:dimension, 3].tolist())
         return out
 
-    return Image(_native(_three_axes(view, rgb)), matrix, rgb, wrap, view.shape[:dimension])
+    return Image(_native(_three_axes(view, rgb)), matrix, rgb, wrap, view.shape[:dimension],
+                 hounsfield=_is_ct_itk(image))
 
 
 def _from_nibabel(image: Any) -> Image:

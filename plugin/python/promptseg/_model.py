@@ -238,7 +238,8 @@ class Model:
             hounsfield True, False or None (as the image says, else as its values look); padding: the
             value that is no data; zoom "auto", "on", "off"; propagate False: prompted slices only;
             max_slices per direction; keep_largest; fill_holes; embedding_memory in bytes; class_index
-            for networks that are prompted by a class (1 to :attr:`classes`); cache: a folder that keeps embeddings between runs, cache_limit in bytes.
+            for networks that are prompted by a class (1 to :attr:`classes`); cache: a folder that
+            keeps embeddings between runs, cache_limit in bytes.
         """
         view = image_of(image, affine, spacing, origin, direction, rgb)
         return LiveVolume(self, view, _Options(**options))

@@ -43,6 +43,8 @@ def _numbers(values: Any) -> str:
 def _prompt_arguments(prompts: Prompts) -> List[str]:
     if prompts.coordinates == "index":
         raise UsageError("prompts of a file are in millimetres: coordinates are lps or ras")
+    if len(prompts.clicks):
+        raise UsageError("clicks of a file: write them into a prompt file and call PromptSeg itself")
     flip = np.array([-1.0, -1.0, 1.0]) if prompts.coordinates == "ras" else np.ones(3)
     out = []
     for name in ("foreground", "background"):

@@ -14,7 +14,6 @@ sitk = pytest.importorskip("SimpleITK")
 DEMO = Path(os.environ.get("PROMPTSEG_DEMO", Path(__file__).parents[3] / "resources" / "demo"))
 
 
-
 def read_prompts(path):
     """foreground, background and roi of a Slicer markup file, in LPS."""
     foreground, background, roi = [], [], []
@@ -78,7 +77,16 @@ def program():
         assert done.returncode == 0, done.stderr
         return sitk.GetArrayFromImage(sitk.ReadImage(str(output)))
 
+    run.path = found
     return run
+
+
+def affine_of(image):
+    """RAS, as nibabel has it."""
+    matrix = np.eye(4)
+    matrix[:3, :3] = np.array(image.GetDirection()).reshape(3, 3) * image.GetSpacing()
+    matrix[:3, 3] = image.GetOrigin()
+    return np.diag([-1, -1, 1, 1]) @ matrix
 
 
 def flags(prompts):

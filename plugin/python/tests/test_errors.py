@@ -35,6 +35,18 @@ def test_no_prompt(model, brain):
         model.segment(brain)
 
 
+def test_an_unknown_label(model, brain, brain_prompts):
+    result = model.segment(brain, foreground=brain_prompts["foreground"][:1])
+    with pytest.raises(KeyError):
+        result.objects[2]
+    live = model.open(brain)
+    live.remove(7)  # nothing to forget
+    labels = sitk.Image(brain.GetSize(), sitk.sitkUInt8)
+    labels.CopyInformation(brain)
+    with pytest.raises(promptseg.PromptError):
+        live.segment(initial=labels, initial_value=5)  # no prompt, and no voxel of it
+
+
 def test_points_that_are_none(model, brain):
     with pytest.raises(promptseg.PromptError, match="shape"):
         model.segment(brain, foreground=[(1, 2, 3, 4)])
@@ -77,6 +89,8 @@ def test_options_that_are_none(model, brain, brain_prompts):
             model.segment(brain, **{**brain_prompts, **wrong})
     with pytest.raises(promptseg.UsageError):
         model.segment(brain, {0: promptseg.Prompts(**brain_prompts)})
+    with pytest.raises(promptseg.UsageError, match="too large"):
+        model.segment(brain, {2**31: promptseg.Prompts(**brain_prompts)})
     with pytest.raises(TypeError):
         model.segment(brain, no_such_option=1, **brain_prompts)
 

@@ -25,7 +25,9 @@ def test_import_is_quick():
 def test_the_first_mask_comes_soon(liver, liver_prompts):
     start = time.process_time()
     promptseg.Model().segment(liver, **liver_prompts)
-    assert time.process_time() - start < 4  # processor seconds of all threads; 1 s on two cores
+    seconds = time.process_time() - start
+    print(f"first mask: {seconds:.2f} processor seconds")
+    assert seconds < 2  # of all threads; 1 s on two cores
 
 
 def test_the_demo_in_one_call(liver, liver_prompts):
