@@ -46,6 +46,9 @@ size_t sgm_plan_workspace_bytes(const sgm_plan *plan);
 char *sgm_plan_dump(const sgm_plan *plan);
 
 sgm_status sgm_workspace_create(const sgm_plan *plan, sgm_workspace **out);
+/* In the caller's memory, the backend's: at least sgm_plan_workspace_bytes. Workspaces that are used
+ * one after the other may share it: what one has computed is there until another one runs. */
+sgm_status sgm_workspace_create_in(const sgm_plan *plan, void *memory, sgm_workspace **out);
 void sgm_workspace_destroy(sgm_workspace *workspace);
 
 /* Copies an input's values from host memory (F32, or I32 for index inputs). */

@@ -12,26 +12,38 @@ struct sgm_workspace {
     const sgm_plan *plan;
     sgm_backend *backend;
     char *memory;
+    bool borrowed;   /* the memory */
     double *seconds; /* per step, or NULL */
     void *recording; /* of all steps, or NULL */
     int plain_runs;  /* before the recording */
     bool unrecorded; /* the backend cannot record these steps */
 };
 
-sgm_status sgm_workspace_create(const sgm_plan *plan, sgm_workspace **out)
+sgm_status sgm_workspace_create_in(const sgm_plan *plan, void *memory, sgm_workspace **out)
 {
     sgm_workspace *workspace = calloc(1, sizeof *workspace);
     if (!workspace) return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for a workspace");
     workspace->plan = plan;
     workspace->backend = plan->backend;
-    workspace->memory = plan->backend->ops->alloc(plan->backend, plan->arena ? plan->arena : 64);
-    if (!workspace->memory) {
-        free(workspace);
-        return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for a workspace of %zu MiB",
-                        plan->arena >> 20);
-    }
+    workspace->memory = memory;
+    workspace->borrowed = true;
     *out = workspace;
     return SGM_OK;
+}
+
+sgm_status sgm_workspace_create(const sgm_plan *plan, sgm_workspace **out)
+{
+    const sgm_backend_ops *ops = plan->backend->ops;
+    char *memory = ops->alloc(plan->backend, plan->arena ? plan->arena : 64);
+    if (!memory)
+        return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for a workspace of %zu MiB",
+                        plan->arena >> 20);
+    sgm_status status = sgm_workspace_create_in(plan, memory, out);
+    if (status == SGM_OK)
+        (*out)->borrowed = false;
+    else
+        ops->free(plan->backend, memory);
+    return status;
 }
 
 void sgm_workspace_destroy(sgm_workspace *workspace)
@@ -39,7 +51,7 @@ void sgm_workspace_destroy(sgm_workspace *workspace)
     if (!workspace) return;
     if (workspace->recording)
         workspace->backend->ops->capture_free(workspace->backend, workspace->recording);
-    workspace->backend->ops->free(workspace->backend, workspace->memory);
+    if (!workspace->borrowed) workspace->backend->ops->free(workspace->backend, workspace->memory);
     free(workspace->seconds);
     free(workspace);
 }

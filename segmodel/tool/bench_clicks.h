@@ -4,10 +4,11 @@
 
 #include "segmodel/volume.h"
 
-/* First click, next click on the same slice, a preview and a click on another slice, undo: time,
- * decodes, and time against as many bare decodes. Clicks follow `object`'s first seed and its
- * answer; nothing is printed where the object is empty. */
+/* First click, next clicks on the same slice, a preview and a click on another slice, undo: time
+ * and decodes; of previews and clicks on encoded slices also the time against as many bare decodes,
+ * each timed just before. The first click, and what is left after undoing all others, must be
+ * `mask`, a run from nothing. Nothing is timed where the object is empty. */
 sgm_status bench_clicks(sgm_model *model, const sgm_volume *volume, const sgm_object *object,
-                        const sgm_volume_options *options);
+                        const sgm_volume_options *options, const uint8_t *mask);
 
 #endif

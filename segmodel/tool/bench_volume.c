@@ -139,8 +139,10 @@ static sgm_status segment(volume_bench *b, sgm_model *model, const sgm_volume *v
     start = sgm_clock();
     sgm_status status = sgm_npy_write(b->files[2], SGM_STORED_U8, 3, shape, result.objects[0].mask);
     if (status == SGM_OK) report(&result, loading, segmenting, sgm_clock() - start);
+    if (status == SGM_OK)
+        status = bench_clicks(model, volume, &object, &b->options, result.objects[0].mask);
     sgm_volume_result_clear(&result);
-    return status == SGM_OK ? bench_clicks(model, volume, &object, &b->options) : status;
+    return status;
 }
 
 /* The model is loaded before the check, which is not timed, and used after it. */

@@ -22,16 +22,20 @@ typedef struct sgm_predictor {
     sgm_status (*input_hash)(void *self, const sgm_image *image, uint64_t *hash);
     /* Picture to embedding_count values; the current embedding becomes unspecified. */
     sgm_status (*encode)(void *self, const sgm_image *image, float *embedding);
-    /* Makes these values, of a picture of this size, the current embedding. */
+    /* Makes these values, of a picture of this size, the current embedding; borrowed until another
+     * one becomes it. */
     sgm_status (*select)(void *self, const float *embedding, int width, int height);
     /* As sgm_session_predict on the current embedding. */
     sgm_status (*decode)(void *self, const sgm_prompt *prompt, const sgm_predict_options *options,
                          sgm_mask *out);
+    /* Prompts of so many points and a mask will come; may be NULL. */
+    sgm_status (*expect)(void *self, size_t points);
     /* SGM_CANCELLED when the user wants to stop, else SGM_OK; may be NULL. */
     sgm_status (*cancelled)(void *self);
 
-    /* Where embeddings live where the network runs, `embedding` above is not host memory; these are
-     * set then, and NULL otherwise. alloc: memory for one, NULL when there is none. */
+    /* Where embeddings are kept as the network reads them, where it runs, `embedding` above is not
+     * values of the host; these are set then, and NULL otherwise. alloc: memory for one, NULL when
+     * there is none. read, write: to and from embedding_count values as stores keep them. */
     void *(*alloc)(void *self);
     void (*free)(void *self, void *embedding);
     sgm_status (*read)(void *self, const void *embedding, float *values);

@@ -10,24 +10,17 @@ static sgm_status bound_input_hash(void *self, const sgm_image *image, uint64_t 
     return sgm_session_input_hash(binding->session, image, hash);
 }
 
-static sgm_status bound_encode(void *self, const sgm_image *image, float *embedding)
-{
-    sgm_session_predictor *binding = self;
-    SGM_TRY(sgm_session_set_image(binding->session, image));
-    return sgm_session_get_embedding(binding->session, embedding);
-}
-
-static sgm_status bound_select(void *self, const float *embedding, int width, int height)
-{
-    sgm_session_predictor *binding = self;
-    return sgm_session_set_embedding(binding->session, embedding, width, height);
-}
-
 static sgm_status bound_decode(void *self, const sgm_prompt *prompt,
                                const sgm_predict_options *options, sgm_mask *out)
 {
     sgm_session_predictor *binding = self;
     return sgm_session_predict(binding->session, prompt, options, out);
+}
+
+static sgm_status bound_expect(void *self, size_t points)
+{
+    sgm_session_predictor *binding = self;
+    return sgm_session_expect(binding->session, points);
 }
 
 static sgm_status bound_cancelled(void *self)
@@ -36,7 +29,7 @@ static sgm_status bound_cancelled(void *self)
     return sgm_context_cancelled(sgm_model_context(binding->model));
 }
 
-/* --------------------------------------------------------- embeddings that stay on the device */
+/* ----------------------------------- embeddings, kept as the network reads them, where it runs */
 
 static sgm_status kept_encode(void *self, const sgm_image *image, float *embedding)
 {
@@ -87,19 +80,6 @@ static sgm_status kept_encode_staged(void *self, int count, void *const embeddin
     return sgm_session_encode_staged(binding->session, count, embeddings);
 }
 
-static void keep_on_device(sgm_predictor *predictor, int batch)
-{
-    predictor->encode = kept_encode;
-    predictor->select = kept_select;
-    predictor->alloc = kept_alloc;
-    predictor->free = kept_free;
-    predictor->read = kept_read;
-    predictor->write = kept_write;
-    predictor->batch = batch;
-    predictor->stage = kept_stage;
-    predictor->encode_staged = kept_encode_staged;
-}
-
 int sgm_model_wants_zoom(const sgm_model *model)
 {
     return sgm_model_get_config(model)->protocol->crops;
@@ -140,13 +120,19 @@ sgm_status sgm_session_predictor_init(sgm_session_predictor *binding, sgm_model 
         /* an odd multiplier spreads the precision over the key */
         .key = info.hash ^ ((uint64_t)info.precision * 0x9e3779b97f4a7c15u),
         .input_hash = bound_input_hash,
-        .encode = bound_encode,
-        .select = bound_select,
         .decode = bound_decode,
+        .expect = bound_expect,
         .cancelled = bound_cancelled,
+        .encode = kept_encode,
+        .select = kept_select,
+        .alloc = kept_alloc,
+        .free = kept_free,
+        .read = kept_read,
+        .write = kept_write,
+        .batch = sgm_session_batch(binding->session),
+        .stage = kept_stage,
+        .encode_staged = kept_encode_staged,
     };
-    int batch = sgm_session_batch(binding->session);
-    if (batch > 1) keep_on_device(&binding->predictor, batch);
     return SGM_OK;
 }
 

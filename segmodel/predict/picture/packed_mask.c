@@ -15,14 +15,14 @@ static int64_t measure(const uint8_t *mask, int columns, int rows, sgm_packed_ma
     int64_t voxels = 0;
     for (int y = 0; y < rows; y++) {
         const uint8_t *row = mask + (size_t)y * (size_t)columns;
-        int first = -1, last = -1;
-        for (int x = 0; x < columns; x++) {
-            if (!row[x]) continue;
-            if (first < 0) first = x;
-            last = x;
-            voxels++;
-        }
-        if (first < 0) continue;
+        const uint8_t *start = memchr(row, 1, (size_t)columns);
+        if (!start) continue;
+        int first = (int)(start - row), last = columns - 1, in_row = 0;
+        while (!row[last])
+            last--;
+        for (int x = first; x <= last; x++)
+            in_row += row[x];
+        voxels += in_row;
         if (first < left) left = first;
         if (last > right) right = last;
         if (top == rows) top = y;

@@ -5,7 +5,11 @@
 #include "predict/picture/window.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
+
+enum { TABLE_SIZE = 65536 };
 
 /* ------------------------------------------------------------------------------- resampling */
 
@@ -17,8 +21,7 @@ static void resampling_clear(sgm_axis_taps *resampling)
 }
 
 /* Triangle around `centre` (input samples), clamped to the input; the weights' sum is 1. */
-static void set_triangle(sgm_axis_taps *resampling, int n, double centre, double reach,
-                         int64_t in)
+static void set_triangle(sgm_axis_taps *resampling, int n, double centre, double reach, int64_t in)
 {
     float *weights = resampling->weights + (size_t)n * (size_t)resampling->taps;
     int64_t first = (int64_t)floor(centre - reach) + 1;
@@ -73,6 +76,44 @@ static void resample(const sgm_axis_taps *resampling, const float *in, size_t in
 
 /* ----------------------------------------------------------------------------------- slices */
 
+/* 0..255, before rounding. */
+static float shade(const sgm_slicer *slicer, double value)
+{
+    if (sgm_window_is_padding(slicer->volume, value)) return 0;
+    if (slicer->volume->channels == 3) return (float)value;
+    /* halves, because the width of a window over nearly all doubles is not one */
+    double share = (value / 2 - slicer->low / 2) / (slicer->high / 2 - slicer->low / 2);
+    return share <= 0 ? 0 : share >= 1 ? 255 : (float)(255 * share);
+}
+
+static uint8_t to_byte(float shade)
+{
+    return (uint8_t)(shade <= 0 ? 0 : shade >= 255 ? 255 : shade + 0.5f);
+}
+
+/* Whether a table of all values that the voxels' type has is worth its memory. */
+static int wants_table(const sgm_slicer *slicer)
+{
+    const sgm_volume *volume = slicer->volume;
+    const sgm_plane *plane = &slicer->plane;
+    if (volume->channels != 1 || plane->columns * plane->rows * plane->slices < 4 * TABLE_SIZE)
+        return 0;
+    return volume->type == SGM_VOXEL_I16 || volume->type == SGM_VOXEL_U16;
+}
+
+/* Without memory for it, slices take longer. */
+static void make_table(sgm_slicer *slicer)
+{
+    bool is_signed = slicer->volume->type == SGM_VOXEL_I16;
+    slicer->table = malloc(sizeof(float) * TABLE_SIZE);
+    slicer->bytes = malloc(TABLE_SIZE);
+    for (int code = 0; slicer->table && slicer->bytes && code < TABLE_SIZE; code++) {
+        double value = is_signed ? (double)(int16_t)(uint16_t)code : (double)code;
+        slicer->table[code] = shade(slicer, value);
+        slicer->bytes[code] = to_byte(slicer->table[code]);
+    }
+}
+
 sgm_status sgm_slicer_init(sgm_slicer *slicer, const sgm_volume *volume, const sgm_plane *plane,
                            double low, double high)
 {
@@ -81,6 +122,7 @@ sgm_status sgm_slicer_init(sgm_slicer *slicer, const sgm_volume *volume, const s
     slicer->line = malloc(sizeof(double) * columns);
     slicer->voxels = malloc(sizeof(float) * columns * rows);
     slicer->widened = malloc(sizeof(float) * (size_t)plane->width * rows);
+    if (wants_table(slicer)) make_table(slicer);
     sgm_status status = resampling_init(&slicer->across, plane->columns, plane->width);
     if (status == SGM_OK) status = resampling_init(&slicer->down, plane->rows, plane->height);
     if (status == SGM_OK && !(slicer->line && slicer->voxels && slicer->widened))
@@ -94,20 +136,27 @@ void sgm_slicer_clear(sgm_slicer *slicer)
 {
     resampling_clear(&slicer->across);
     resampling_clear(&slicer->down);
+    free(slicer->table);
+    free(slicer->bytes);
     free(slicer->line);
     free(slicer->voxels);
     free(slicer->widened);
     *slicer = (sgm_slicer){0};
 }
 
-/* 0..255, before rounding. */
-static float shade(const sgm_slicer *slicer, double value)
+/* `count` shades, `step` voxels apart, from the first voxel on. */
+static void read_shades(sgm_slicer *slicer, int64_t start, int64_t step, int64_t count,
+                        float *shades)
 {
-    if (sgm_window_is_padding(slicer->volume, value)) return 0;
-    if (slicer->volume->channels == 3) return (float)value;
-    /* halves, because the width of a window over nearly all doubles is not one */
-    double share = (value / 2 - slicer->low / 2) / (slicer->high / 2 - slicer->low / 2);
-    return share <= 0 ? 0 : share >= 1 ? 255 : (float)(255 * share);
+    if (slicer->table && slicer->bytes) {
+        const uint16_t *from = (const uint16_t *)slicer->volume->data + start;
+        for (int64_t u = 0; u < count; u++)
+            shades[u] = slicer->table[from[u * step]];
+        return;
+    }
+    sgm_voxel_read(slicer->volume, start, step, count, slicer->line);
+    for (int64_t u = 0; u < count; u++)
+        shades[u] = shade(slicer, slicer->line[u]);
 }
 
 /* One channel of a slice, oriented, not yet resampled. */
@@ -120,10 +169,9 @@ static void read_voxels(sgm_slicer *slicer, int64_t slice, int channel)
     for (int64_t row = 0; row < plane->rows; row++) {
         int64_t v = plane->flip_v ? plane->rows - 1 - row : row;
         int64_t start = sgm_plane_offset(plane, size, slice, 0, v) * channels + channel;
-        float *shades = slicer->voxels + row * plane->columns;
-        sgm_voxel_read(slicer->volume, start, step, plane->columns, slicer->line);
-        for (int64_t u = 0; u < plane->columns; u++)
-            shades[plane->flip_u ? plane->columns - 1 - u : u] = shade(slicer, slicer->line[u]);
+        if (plane->flip_u) start += step * (plane->columns - 1);
+        read_shades(slicer, start, plane->flip_u ? -step : step, plane->columns,
+                    slicer->voxels + row * plane->columns);
     }
 }
 
@@ -138,11 +186,6 @@ static const float *widen(sgm_slicer *slicer)
     return slicer->widened;
 }
 
-static uint8_t to_byte(float shade)
-{
-    return (uint8_t)(shade <= 0 ? 0 : shade >= 255 ? 255 : shade + 0.5f);
-}
-
 static float heightened(const sgm_axis_taps *down, const float *column, size_t width, int y)
 {
     if (!down->taps) return column[(size_t)y * width];
@@ -154,9 +197,29 @@ static float heightened(const sgm_axis_taps *down, const float *column, size_t w
     return sum;
 }
 
+/* Voxel by voxel, by the table. */
+static void look_up(const sgm_slicer *slicer, int64_t slice, uint8_t *picture)
+{
+    const sgm_plane *plane = &slicer->plane;
+    const int64_t *size = slicer->volume->size;
+    int64_t step = sgm_plane_offset(plane, size, 0, 1, 0);
+    for (int64_t row = 0; row < plane->rows; row++) {
+        int64_t v = plane->flip_v ? plane->rows - 1 - row : row;
+        const uint16_t *from =
+            (const uint16_t *)slicer->volume->data + sgm_plane_offset(plane, size, slice, 0, v);
+        uint8_t *to = picture + row * plane->columns;
+        for (int64_t u = 0; u < plane->columns; u++)
+            to[plane->flip_u ? plane->columns - 1 - u : u] = slicer->bytes[from[u * step]];
+    }
+}
+
 void sgm_slicer_extract(sgm_slicer *slicer, int64_t slice, uint8_t *picture)
 {
     const sgm_plane *plane = &slicer->plane;
+    if (slicer->table && slicer->bytes && !slicer->across.taps && !slicer->down.taps) {
+        look_up(slicer, slice, picture);
+        return;
+    }
     size_t width = (size_t)plane->width, channels = (size_t)slicer->volume->channels;
     for (size_t channel = 0; channel < channels; channel++) {
         read_voxels(slicer, slice, (int)channel);
@@ -186,29 +249,50 @@ static int64_t voxel_of(int pixel, int64_t voxels, int flip, double scale, int p
     return flip ? voxels - 1 - seen : seen;
 }
 
+/* Pixels are voxels in each row, in the same order or the other way round. */
+static void copy_row(const uint8_t *from, uint8_t *to, int64_t count, int flip)
+{
+    if (!flip)
+        memcpy(to, from, (size_t)count);
+    else
+        for (int64_t i = 0; i < count; i++)
+            to[i] = from[count - 1 - i];
+}
+
 int64_t sgm_slice_store(const sgm_plane *plane, const uint8_t *picture, uint8_t *slice)
 {
-    int64_t set = 0;
-    for (int64_t v = 0; v < plane->rows; v++) {
+    int64_t set = 0, columns = plane->columns;
+    for (int64_t v = 0; v < plane->rows; v++, slice += columns) {
         int y = pixel_of(v, plane->rows, plane->flip_v, plane->scale_y, plane->height);
         const uint8_t *row = picture + (size_t)y * (size_t)plane->width;
-        for (int64_t u = 0; u < plane->columns; u++) {
-            int x = pixel_of(u, plane->columns, plane->flip_u, plane->scale_x, plane->width);
-            *slice++ = row[x];
-            set += row[x];
-        }
+        if (columns == plane->width)
+            copy_row(row, slice, columns, plane->flip_u);
+        else
+            for (int64_t u = 0; u < columns; u++)
+                slice[u] = row[pixel_of(u, columns, plane->flip_u, plane->scale_x, plane->width)];
+        int64_t in_row = 0;
+        for (int64_t u = 0; u < columns; u++)
+            in_row += slice[u];
+        set += in_row;
     }
     return set;
 }
 
 void sgm_slice_load(const sgm_plane *plane, const uint8_t *slice, uint8_t *picture)
 {
-    for (int y = 0; y < plane->height; y++) {
+    int64_t before = -1;
+    for (int y = 0; y < plane->height; y++, picture += plane->width) {
         int64_t v = voxel_of(y, plane->rows, plane->flip_v, plane->scale_y, plane->height);
         const uint8_t *row = slice + v * plane->columns;
-        for (int x = 0; x < plane->width; x++)
-            *picture++ =
-                row[voxel_of(x, plane->columns, plane->flip_u, plane->scale_x, plane->width)];
+        if (plane->columns == plane->width)
+            copy_row(row, picture, plane->columns, plane->flip_u);
+        else if (v == before)
+            memcpy(picture, picture - plane->width, (size_t)plane->width);
+        else
+            for (int x = 0; x < plane->width; x++)
+                picture[x] =
+                    row[voxel_of(x, plane->columns, plane->flip_u, plane->scale_x, plane->width)];
+        before = v;
     }
 }
 

@@ -18,6 +18,8 @@ typedef struct sgm_slicer {
     sgm_plane plane;
     double low, high; /* window */
     sgm_axis_taps across, down;
+    float *table;   /* the shade of every 16-bit value; NULL: none */
+    uint8_t *bytes; /* as pixels; NULL: not of voxels that are pixels */
     double *line;
     float *voxels, *widened; /* rows x columns, rows x width */
 } sgm_slicer;

@@ -15,12 +15,14 @@ int64_t sgm_mask_measure(const uint8_t *mask, int width, int height, sgm_box *ex
         const uint8_t *row = mask + (size_t)y * (size_t)width;
         const uint8_t *first = memchr(row, 1, (size_t)width);
         if (!first) continue;
-        int x = (int)(first - row);
+        int x = (int)(first - row), last = width - 1, in_row = 0;
+        while (!row[last])
+            last--;
         if (x < left) left = x;
-        for (; x < width; x++) {
-            area += row[x];
-            if (row[x] && x > right) right = x;
-        }
+        if (last > right) right = last;
+        for (; x <= last; x++)
+            in_row += row[x];
+        area += in_row;
         if (top == height) top = y;
         bottom = y;
     }

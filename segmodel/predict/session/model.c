@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { KEPT_PROGRAMS = 12 };
+enum { KEPT_PROGRAMS = 16 };
 
 struct sgm_model {
     atomic_int references;

@@ -53,41 +53,54 @@ static size_t workspace_bytes(const sgm_runner *r)
     return r->program ? sgm_plan_workspace_bytes(r->program->plan) : 0;
 }
 
-static size_t all_workspaces(const sgm_session *session)
+static bool shares(const sgm_session *session)
 {
-    size_t sum = 0;
+    return session->backend->ops->host_memory;
+}
+
+size_t sgm_session_workspaces(const sgm_session *session)
+{
+    size_t sum = session->shared_size;
     for (int i = 0; i < ENCODER_SIZES; i++)
         sum += workspace_bytes(&session->encoders[i]);
-    for (int i = 0; i < KEPT_DECODERS; i++)
+    for (int i = 0; i < KEPT_DECODERS && !shares(session); i++)
         sum += workspace_bytes(&session->decoders[i]);
     return sum;
 }
 
-/* On the CPU, memory that is made again at little cost is given up: decoders, the least recently
- * used one first, then the encoder. False: there is none. */
-static bool give_up_one(sgm_session *session)
+static void give_up_decoders(sgm_session *session)
 {
-    sgm_runner *oldest = NULL;
-    if (sgm_session_batch(session) > 1) return false;
-    for (int i = 0; i < KEPT_DECODERS; i++) {
-        sgm_runner *r = &session->decoders[i];
-        if (r->program && (!oldest || r->last_used < oldest->last_used)) oldest = r;
-    }
-    if (!oldest && session->encoders[0].program) oldest = &session->encoders[0];
-    if (oldest) sgm_runner_clear(session, oldest);
-    return oldest != NULL;
+    for (int i = 0; i < KEPT_DECODERS; i++)
+        sgm_runner_clear(session, &session->decoders[i]);
+    if (session->shared) session->backend->ops->free(session->backend, session->shared);
+    session->shared = NULL;
+    session->shared_size = 0;
 }
 
-/* All workspaces together stay within the context's limit. */
-static sgm_status check_limit(sgm_session *session, const sgm_program *program)
+/* On the CPU, memory that is made again at little cost is given up: the decoders', then the
+ * encoder's. False: there is none. */
+static bool give_up_some(sgm_session *session)
+{
+    if (sgm_session_batch(session) > 1) return false;
+    if (session->shared_size)
+        give_up_decoders(session);
+    else if (session->encoders[0].program)
+        sgm_runner_clear(session, &session->encoders[0]);
+    else
+        return false;
+    return true;
+}
+
+/* All workspaces together stay within the context's limit with `more` bytes. */
+static sgm_status check_limit(sgm_session *session, size_t more)
 {
     size_t limit = sgm_context_memory_limit(sgm_model_context(session->model));
-    size_t own = sgm_plan_workspace_bytes(program->plan);
-    while (limit && own + all_workspaces(session) > limit)
-        if (!give_up_one(session))
+    while (limit && more + sgm_session_workspaces(session) > limit)
+        if (!give_up_some(session))
             return sgm_fail(SGM_OUT_OF_MEMORY,
                             "this network needs %zu MiB of working memory, the limit is %zu MiB",
-                            (own + all_workspaces(session) + (1 << 20) - 1) >> 20, limit >> 20);
+                            (more + sgm_session_workspaces(session) + (1 << 20) - 1) >> 20,
+                            limit >> 20);
     return SGM_OK;
 }
 
@@ -96,9 +109,40 @@ sgm_status sgm_runner_make(sgm_session *session, sgm_program_key key, sgm_runner
     sgm_program *program;
     sgm_runner_clear(session, r);
     SGM_TRY(sgm_model_program(session->model, key, &program));
-    sgm_status status = check_limit(session, program);
+    sgm_status status = check_limit(session, sgm_plan_workspace_bytes(program->plan));
     r->program = program;
     if (status == SGM_OK) status = sgm_workspace_create(program->plan, &r->workspace);
+    if (status != SGM_OK) sgm_runner_clear(session, r);
+    return status;
+}
+
+/* Memory that every decoder fits into, with some room for one more point. */
+static sgm_status reserve_shared(sgm_session *session, const sgm_program *program)
+{
+    const sgm_backend_ops *ops = session->backend->ops;
+    size_t own = sgm_plan_workspace_bytes(program->plan);
+    bool limited = sgm_context_memory_limit(sgm_model_context(session->model)) > 0;
+    if (own <= session->shared_size) return SGM_OK;
+    give_up_decoders(session);
+    if (!limited) own += own / 8;
+    SGM_TRY(check_limit(session, own));
+    session->shared = ops->alloc(session->backend, own + 64);
+    if (!session->shared)
+        return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for a workspace of %zu MiB", own >> 20);
+    session->shared_size = own;
+    return SGM_OK;
+}
+
+static sgm_status make_decoder(sgm_session *session, sgm_program_key key, sgm_runner *r)
+{
+    sgm_program *program;
+    if (!shares(session)) return sgm_runner_make(session, key, r);
+    sgm_runner_clear(session, r);
+    SGM_TRY(sgm_model_program(session->model, key, &program));
+    sgm_status status = reserve_shared(session, program);
+    r->program = program;
+    if (status == SGM_OK)
+        status = sgm_workspace_create_in(program->plan, session->shared, &r->workspace);
     if (status != SGM_OK) sgm_runner_clear(session, r);
     return status;
 }
@@ -129,7 +173,8 @@ static bool runs(const sgm_runner *r, sgm_program_key key)
 static sgm_status find_decoder(sgm_session *session, sgm_program_key key, sgm_runner **out)
 {
     sgm_runner *place = &session->decoders[0];
-    for (int i = 0; i < KEPT_DECODERS; i++) {
+    int kept = shares(session) ? KEPT_DECODERS : KEPT_ON_DEVICE;
+    for (int i = 0; i < kept; i++) {
         sgm_runner *r = &session->decoders[i];
         if (runs(r, key)) {
             place = r;
@@ -137,7 +182,7 @@ static sgm_status find_decoder(sgm_session *session, sgm_program_key key, sgm_ru
         }
         if (r->last_used < place->last_used) place = r;
     }
-    if (!runs(place, key)) SGM_TRY(sgm_runner_make(session, key, place));
+    if (!runs(place, key)) SGM_TRY(make_decoder(session, key, place));
     place->last_used = ++session->clock;
     *out = place;
     return SGM_OK;
@@ -192,8 +237,7 @@ void sgm_session_destroy(sgm_session *session)
                              &session->prompt_masks, &session->transposed};
     for (int i = 0; i < ENCODER_SIZES; i++)
         sgm_runner_clear(session, &session->encoders[i]);
-    for (int i = 0; i < KEPT_DECODERS; i++)
-        sgm_runner_clear(session, &session->decoders[i]);
+    give_up_decoders(session);
     for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++)
         free(buffers[i]->data);
     sgm_session_device_clear(session);
@@ -247,6 +291,7 @@ sgm_status sgm_session_set_image(sgm_session *session, const sgm_image *image)
     SGM_TRY(set_input(session, r, image, &frame));
     SGM_TRY(sgm_plan_run(r->program->plan, r->workspace));
     SGM_TRY(sgm_session_take_features(session, r, 0, session->embedding));
+    session->current = session->embedding;
     sgm_session_set_frame(session, frame);
     return SGM_OK;
 }
@@ -255,7 +300,7 @@ sgm_status sgm_session_get_embedding(sgm_session *session, float *values)
 {
     if (!session || !values || !session->has_embedding)
         return sgm_fail(SGM_INVALID_ARGUMENT, "the session has no embedding yet");
-    return sgm_session_embedding_read(session, session->embedding, values);
+    return sgm_session_embedding_read(session, session->current, values);
 }
 
 sgm_status sgm_session_set_embedding(sgm_session *session, const float *values, int width,
@@ -266,6 +311,7 @@ sgm_status sgm_session_set_embedding(sgm_session *session, const float *values, 
     sgm_frame frame;
     SGM_TRY(sgm_frame_make(session->config, width, height, &frame));
     SGM_TRY(sgm_session_embedding_write(session, session->embedding, values));
+    session->current = session->embedding;
     sgm_session_set_frame(session, frame);
     return SGM_OK;
 }
@@ -376,7 +422,7 @@ static sgm_status set_prompts(sgm_session *session, const sgm_runner *r, const s
     if (p->key.mask)
         SGM_TRY(sgm_workspace_set(r->workspace, p->prompt.mask,
                                   (float *)session->prompt_masks.data + first * low));
-    return sgm_session_give_features(session, r, session->embedding);
+    return sgm_session_give_features(session, r, session->current);
 }
 
 /* Decodes `key.batch` prompt sets; IoU predictions go to places `first` on, and so do logits where
@@ -427,6 +473,16 @@ static sgm_program_key key_of(const sgm_session *session, const sgm_prompt *prom
                              .batch = 1,
                              .tokens = sgm_prompt_token_count(&known),
                              .mask = prompt->mask || session->wants_prior};
+}
+
+sgm_status sgm_session_expect(sgm_session *session, size_t points)
+{
+    static const float any_mask;
+    sgm_program *program;
+    sgm_prompt prompt = {.point_count = points, .mask = &any_mask};
+    SGM_TRY(sgm_model_program(session->model, key_of(session, &prompt), &program));
+    sgm_model_release(session->model, program);
+    return SGM_OK;
 }
 
 /* The largest power of two of prompts from `first` on that fit one decoder. */

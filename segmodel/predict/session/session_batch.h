@@ -26,9 +26,14 @@ void sgm_session_embedding_free(sgm_session *session, void *embedding);
 /* To and from FP32 values as sgm_session_get_embedding gives them. */
 sgm_status sgm_session_embedding_read(sgm_session *session, const void *embedding, float *values);
 sgm_status sgm_session_embedding_write(sgm_session *session, void *embedding, const float *values);
-/* Keeps the session's own, and makes a kept one its own. */
+/* Keeps the embedding that is asked, and asks a kept one: it is borrowed until another one, or a
+ * picture, is set. */
 sgm_status sgm_session_keep(sgm_session *session, void *embedding);
 sgm_status sgm_session_select(sgm_session *session, const void *embedding, int width, int height);
+
+/* Makes the program that decodes so many points together with a mask, so that the first prompt of
+ * that kind does not wait for it; the model keeps it. */
+sgm_status sgm_session_expect(sgm_session *session, size_t points);
 
 /* Whether the model tells boxes that only bound their object from tight ones. */
 int sgm_session_knows_loose(const sgm_session *session);

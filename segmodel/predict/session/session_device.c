@@ -225,14 +225,14 @@ sgm_status sgm_session_embedding_write(sgm_session *session, void *embedding, co
 
 sgm_status sgm_session_keep(sgm_session *session, void *embedding)
 {
-    return sgm_session_copy(session, embedding, session->embedding, embedding_bytes(session));
+    return sgm_session_copy(session, embedding, session->current, embedding_bytes(session));
 }
 
 sgm_status sgm_session_select(sgm_session *session, const void *embedding, int width, int height)
 {
     sgm_frame frame;
     SGM_TRY(sgm_frame_make(session->config, width, height, &frame));
-    SGM_TRY(sgm_session_copy(session, session->embedding, embedding, embedding_bytes(session)));
+    session->current = embedding;
     sgm_session_set_frame(session, frame);
     return SGM_OK;
 }

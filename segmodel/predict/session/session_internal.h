@@ -8,7 +8,12 @@
 #include "predict/session/postprocess.h"
 #include "predict/session/session_batch.h"
 
-enum { KEPT_DECODERS = 4, LARGEST_BATCH = 8, ENCODER_SIZES = 4 /* batches of 1, 2, 4, 8 */ };
+enum {
+    KEPT_DECODERS = 12, /* where they share memory */
+    KEPT_ON_DEVICE = 4, /* where each has its own */
+    LARGEST_BATCH = 8,
+    ENCODER_SIZES = 4 /* batches of 1, 2, 4, 8 */
+};
 
 /* A program and this session's memory to run it. */
 typedef struct sgm_runner {
@@ -28,6 +33,8 @@ struct sgm_session {
     const sgm_model_config *config;
     sgm_backend *backend;
     sgm_runner encoders[ENCODER_SIZES], decoders[KEPT_DECODERS];
+    void *shared; /* of all decoders, on the host: they run one after the other */
+    size_t shared_size;
     int most_encoded, most_decoded; /* batches; they shrink when memory does not do */
     uint64_t clock;
     sgm_frame frame;
@@ -40,8 +47,9 @@ struct sgm_session {
     sgm_upscaler *upscaler; /* for frame; NULL until a mask is asked for */
     int feature_count;      /* what the network makes of a picture: family.h */
     sgm_feature features[SGM_MAX_FEATURES];
-    void *embedding; /* all features one after the other, [rows, columns, channels] each, in the
-                        backend's memory */
+    void *embedding;     /* all features one after the other, [rows, columns, channels] each, in the
+                            backend's memory */
+    const void *current; /* the one that is asked: that, or a kept one */
     sgm_buffer input, coordinates, labels, prompt_masks, low_res, iou, masks, transposed;
     /* device only */
     void *picture;       /* for staged_frame and staged_channels; NULL: the host prepares */
@@ -56,6 +64,8 @@ size_t sgm_session_embedding_count(const sgm_session *session);
 size_t sgm_session_feature_count(const sgm_session *session, int feature);
 
 void sgm_runner_clear(sgm_session *session, sgm_runner *runner);
+/* Bytes of all of them together. */
+size_t sgm_session_workspaces(const sgm_session *session);
 /* A program with memory to run it, within the context's limit. */
 sgm_status sgm_runner_make(sgm_session *session, sgm_program_key key, sgm_runner *runner);
 /* The encoder for `count` images, 1, 2, 4 or 8; when only one has no room, the others give theirs.

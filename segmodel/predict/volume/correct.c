@@ -7,7 +7,6 @@
 #include "core/status.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* A click is obeyed this many pixels around even if the network insists on its opinion, if greys
@@ -26,20 +25,21 @@ typedef struct change {
     const uint8_t *wish;   /* what the network says */
     const uint8_t *within; /* NULL: everywhere */
     int width, height, label;
-    int *stack;
+    int *places;   /* whose neighbours are still to be looked at */
     int64_t count; /* changed pixels */
 } change;
 
-static sgm_status begin_change(change *c, const sgm_stack *stack, uint8_t *mask,
-                               const uint8_t *wish, int label)
+static sgm_status begin_change(change *c, sgm_stack *stack, uint8_t *mask, const uint8_t *wish,
+                               int label)
 {
+    SGM_TRY(sgm_stack_make_regions(stack));
     *c = (change){.mask = mask,
                   .wish = wish,
                   .width = stack->plane.width,
                   .height = stack->plane.height,
-                  .label = label};
-    c->stack = malloc(sizeof *c->stack * (size_t)c->width * (size_t)c->height);
-    return c->stack ? SGM_OK : sgm_fail(SGM_OUT_OF_MEMORY, "no memory for a click's region");
+                  .label = label,
+                  .places = stack->region};
+    return SGM_OK;
 }
 
 static int is_open(const change *c, int x, int y)
@@ -53,7 +53,7 @@ static void change_pixel(change *c, int x, int y, int *top)
 {
     int at = y * c->width + x;
     c->mask[at] = (uint8_t)c->label;
-    c->stack[(*top)++] = at;
+    c->places[(*top)++] = at;
     c->count++;
 }
 
@@ -64,7 +64,7 @@ static void change_from(change *c, int x, int y)
     if (!is_open(c, x, y)) return;
     change_pixel(c, x, y, &top);
     while (top) {
-        int at = c->stack[--top], cx = at % c->width, cy = at / c->width;
+        int at = c->places[--top], cx = at % c->width, cy = at / c->width;
         for (int code = 0; code < 9; code++)
             if (is_open(c, cx + code % 3 - 1, cy + code / 3 - 1))
                 change_pixel(c, cx + code % 3 - 1, cy + code / 3 - 1, &top);
@@ -192,23 +192,37 @@ sgm_status sgm_answer_clicked(sgm_desk *desk, sgm_stack *stack, const sgm_volume
     unpack_or_clear(stack, step->from[1], stack->neighbour);
     SGM_TRY(begin_change(&c, stack, stack->neighbour, look.mask, step->label));
     change_at_click(&c, &stack->picture, &step->own, click, &step->from[0]->shades);
-    free(c.stack);
     return take_changed(desk, stack, stack->neighbour, &look, answer);
 }
 
 /* --------------------------------------------------------------------------------- its followers
  */
 
+/* The first pixel of the row that is set, from x on; `width`: none. */
+static int next_in_row(const uint8_t *mask, int width, int y, int x)
+{
+    const uint8_t *row = mask + (size_t)y * (size_t)width;
+    const uint8_t *next = x < width ? memchr(row + x, 1, (size_t)(width - x)) : NULL;
+    return next ? (int)(next - row) : width;
+}
+
 /* Leaves in `mask` where the neighbour changed to the click's label; returns how many pixels. */
 static int64_t neighbour_change(sgm_stack *stack, const sgm_volume_step *step, uint8_t *mask,
                                 uint8_t *before)
 {
-    int64_t pixels = (int64_t)stack->plane.width * stack->plane.height, count = 0;
+    int width = stack->plane.width;
+    uint8_t label = (uint8_t)step->label;
+    int64_t count = 0;
     unpack_or_clear(stack, step->from[0], mask);
     unpack_or_clear(stack, step->start[0], before);
-    for (int64_t i = 0; i < pixels; i++) {
-        mask[i] = mask[i] == step->label && before[i] != step->label;
-        count += mask[i];
+    for (int y = 0; y < stack->plane.height; y++, mask += width, before += width) {
+        /* what is set now, or was, is all that can have changed so */
+        int x = next_in_row(label ? mask : before, width, 0, 0);
+        memset(mask, 0, (size_t)x);
+        for (; x < width; x++) {
+            mask[x] = mask[x] == label && before[x] != label;
+            count += mask[x];
+        }
     }
     return count;
 }
@@ -218,27 +232,23 @@ static void widen(const uint8_t *behind, int width, int height, uint8_t *wide)
 {
     memset(wide, 0, (size_t)width * (size_t)height);
     for (int y = 0; y < height; y++)
-        for (int x = 0; x < width; x++) {
-            if (!behind[(size_t)y * (size_t)width + (size_t)x]) continue;
+        for (int x = next_in_row(behind, width, y, 0); x < width;
+             x = next_in_row(behind, width, y, x + 1))
             for (int v = y < widening ? 0 : y - widening; v <= y + widening && v < height; v++)
                 for (int u = x < widening ? 0 : x - widening; u <= x + widening && u < width; u++)
                     wide[(size_t)v * (size_t)width + (size_t)u] = 1;
-        }
 }
 
 /* Changes what the network changes where the neighbour changed, and around. */
-static sgm_status change_behind(change *c, const uint8_t *behind)
+static void change_behind(change *c, const uint8_t *behind, uint8_t *around)
 {
-    uint8_t *wide = malloc((size_t)c->width * (size_t)c->height);
-    if (!wide) return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for a click's region");
-    widen(behind, c->width, c->height, wide);
-    c->within = wide;
+    widen(behind, c->width, c->height, around);
+    c->within = around;
     for (int y = 0; y < c->height; y++)
-        for (int x = 0; x < c->width; x++)
-            if (behind[(size_t)y * (size_t)c->width + (size_t)x]) change_from(c, x, y);
+        for (int x = next_in_row(behind, c->width, y, 0); x < c->width;
+             x = next_in_row(behind, c->width, y, x + 1))
+            change_from(c, x, y);
     c->within = NULL;
-    free(wide);
-    return SGM_OK;
 }
 
 /* SGM_STOP_EMPTY: the error does not go on here. */
@@ -254,15 +264,11 @@ sgm_status sgm_answer_followed(sgm_desk *desk, sgm_stack *stack, const sgm_volum
     if (!sgm_mask_measure(stack->neighbour, width, height, &extent)) return SGM_OK;
     sgm_logits_unpack(step->from[0]->logits, sgm_desk_low_res_count(desk), desk->logits);
     SGM_TRY(sgm_ask_by_mask(desk, stack, step, step->from[0]->view, &extent, &look));
-    uint8_t *behind = malloc((size_t)width * (size_t)height);
-    if (!behind) return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for a click's region");
-    int64_t before = neighbour_change(stack, step, behind, stack->other_neighbour);
+    SGM_TRY(begin_change(&c, stack, stack->neighbour, look.mask, step->label));
+    int64_t before = neighbour_change(stack, step, stack->behind, stack->other_neighbour);
     unpack_or_clear(stack, step->from[1], stack->neighbour);
-    sgm_status status = begin_change(&c, stack, stack->neighbour, look.mask, step->label);
-    if (status == SGM_OK) status = change_behind(&c, behind);
-    free(behind);
-    free(c.stack);
-    if (status != SGM_OK || c.count * fading < before) return status;
+    change_behind(&c, stack->behind, stack->around);
+    if (c.count * fading < before) return SGM_OK;
     answer->stop = SGM_STOP_NONE;
     return take_changed(desk, stack, stack->neighbour, &look, answer);
 }

@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { USUAL_POINTS = 8 };
+
 #define SGM_ANSWER_MEMORY ((size_t)32 << 20)
 
 /* -------------------------------------------------------------------------------------- options */
@@ -242,6 +244,16 @@ static sgm_live_result result_of(const sgm_live_volume *live, const sgm_solid *s
     return result;
 }
 
+void sgm_live_volume_make_ready(sgm_live_volume *live)
+{
+    const sgm_predictor *network = live->desk.predictor;
+    if (live->is_ready || !network->expect) return;
+    for (size_t points = 0; points <= USUAL_POINTS; points++)
+        if (sgm_call_cancelled() != SGM_OK || network->expect(network->self, points) != SGM_OK)
+            return; /* whoever needs it will say why it cannot be */
+    live->is_ready = 1;
+}
+
 static sgm_status give(const sgm_live_result *from, sgm_live_result *to)
 {
     return to ? sgm_sized_write("sgm_live_result", from, sizeof *from, sizeof *from, to) : SGM_OK;
@@ -283,6 +295,7 @@ static sgm_status predict(sgm_live_volume *live, int64_t id, const sgm_object *o
     made.reused = after.reused - before.reused;
     sgm_solid_clear(&kept->solid, &live->desk.answers);
     kept->solid = solid;
+    if (made.encoded) sgm_live_volume_make_ready(live); /* nobody notices now */
     return give(&made, result);
 }
 

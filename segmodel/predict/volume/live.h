@@ -21,6 +21,7 @@ struct sgm_live_volume {
     sgm_live_object *objects;
     size_t object_count, object_room;
     uint8_t *slice; /* mask of the last preview */
+    int is_ready;   /* sgm_live_volume_make_ready */
 };
 
 /* `zoom` non-zero: look at crops around the prompts. `predictor` is borrowed. */
@@ -31,6 +32,10 @@ sgm_status sgm_live_volume_make(const sgm_predictor *predictor, int zoom, const 
  * first. The prompts have been checked. */
 sgm_status sgm_live_volume_stack(sgm_live_volume *live, const sgm_object *objects, size_t count,
                                  sgm_stack **out);
+
+/* What clicks on masks will need, once, while there is time: the network makes ready for as many
+ * points as a slice usually gets. Without it the first click of each number waits. */
+void sgm_live_volume_make_ready(sgm_live_volume *live);
 
 /* SGM_INVALID_ARGUMENT for options that cannot be. */
 sgm_status sgm_volume_options_read(const sgm_volume_options *given, sgm_volume_options *options);

@@ -258,6 +258,7 @@ static sgm_status ahead(sgm_live_volume *live, const double place[3])
     sgm_point click = {.label = SGM_FOREGROUND};
     SGM_TRY(sgm_prompts_check(&live->desk.volume, &object, 1));
     SGM_TRY(sgm_live_volume_stack(live, &object, 1, &stack));
+    sgm_live_volume_make_ready(live);
     sgm_plane_project(&stack->plane, place, &click.x, &click.y);
     return encode_near(live, stack, sgm_plane_slice_of(&stack->plane, place[stack->plane.axis]),
                        &click);

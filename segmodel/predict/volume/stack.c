@@ -45,7 +45,20 @@ void sgm_stack_clear(sgm_stack *stack)
     free(stack->neighbour);
     free(stack->other_neighbour);
     free(stack->voxels);
+    free(stack->region);
+    free(stack->behind);
+    free(stack->around);
     *stack = (sgm_stack){0};
+}
+
+sgm_status sgm_stack_make_regions(sgm_stack *stack)
+{
+    size_t pixels = (size_t)stack->plane.width * (size_t)stack->plane.height;
+    if (!stack->region) stack->region = malloc(pixels * sizeof *stack->region);
+    if (!stack->behind) stack->behind = malloc(pixels);
+    if (!stack->around) stack->around = malloc(pixels);
+    if (stack->region && stack->behind && stack->around) return SGM_OK;
+    return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for a click's region");
 }
 
 void sgm_stack_show(sgm_stack *stack, int64_t slice)

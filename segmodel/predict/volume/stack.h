@@ -16,11 +16,16 @@ typedef struct sgm_stack {
     uint8_t *ahead_pixels;
     uint8_t *neighbour, *other_neighbour; /* masks of the picture's size */
     uint8_t *voxels;                      /* mask of the slice's size */
+    int *region;              /* of a click's region; NULL before sgm_stack_make_regions */
+    uint8_t *behind, *around; /* likewise */
 } sgm_stack;
 
 sgm_status sgm_stack_init(sgm_stack *stack, const sgm_volume *volume, const sgm_plane *plane,
                           double low, double high);
 void sgm_stack_clear(sgm_stack *stack);
+
+/* Makes room for as many places as the picture has pixels, and for two masks of its size. */
+sgm_status sgm_stack_make_regions(sgm_stack *stack);
 
 /* Brings a slice's picture up. */
 void sgm_stack_show(sgm_stack *stack, int64_t slice);

@@ -9,11 +9,15 @@ static const float outer_trust = 1.5f, enclosed_trust = 2;
 static const float most_drift = 0.2f;
 static const double most_growth = 2.5, least_share = 0.1, area_grace = 16;
 
+static const uint8_t *row_of(const sgm_image *picture, int y)
+{
+    ptrdiff_t packed = (ptrdiff_t)picture->width * picture->channels;
+    return picture->data + y * (picture->stride ? picture->stride : packed);
+}
+
 static double grey(const sgm_image *picture, int x, int y)
 {
-    ptrdiff_t stride =
-        picture->stride ? picture->stride : (ptrdiff_t)picture->width * picture->channels;
-    const uint8_t *pixel = picture->data + y * stride + (ptrdiff_t)x * picture->channels;
+    const uint8_t *pixel = row_of(picture, y) + (ptrdiff_t)x * picture->channels;
     return picture->channels == 3 ? (pixel[0] + pixel[1] + pixel[2]) / 3.0 : pixel[0];
 }
 
@@ -25,18 +29,39 @@ static void widen(double low, double high, int length, int *first, int *last)
     *last = (int)fmin(length - 1, high + margin);
 }
 
+/* Sums are of whole numbers, so their order does not matter. */
+static void add_grey_row(const uint8_t *pixels, const uint8_t *mask, int first, int last,
+                         double sum[2], double count[2])
+{
+    unsigned all = 0, inside = 0, set = 0;
+    for (int x = first; x <= last; x++) {
+        all += pixels[x];
+        inside += mask[x] ? pixels[x] : 0;
+        set += mask[x];
+    }
+    sum[0] += all - inside;
+    sum[1] += inside;
+    count[0] += last - first + 1 - (int)set;
+    count[1] += set;
+}
+
 sgm_shades sgm_shades_of(const sgm_image *picture, const uint8_t *mask, const sgm_box *extent)
 {
     double sum[2] = {0}, count[2] = {0};
+    size_t width = (size_t)picture->width;
     int left, right, top, bottom;
     widen(extent->x0, extent->x1, picture->width, &left, &right);
     widen(extent->y0, extent->y1, picture->height, &top, &bottom);
-    for (int y = top; y <= bottom; y++)
-        for (int x = left; x <= right; x++) {
-            int inside = mask[(size_t)y * (size_t)picture->width + (size_t)x];
-            sum[inside] += grey(picture, x, y);
-            count[inside]++;
-        }
+    for (int y = top; y <= bottom; y++) {
+        if (picture->channels == 1)
+            add_grey_row(row_of(picture, y), mask + (size_t)y * width, left, right, sum, count);
+        else
+            for (int x = left; x <= right; x++) {
+                int inside = mask[(size_t)y * width + (size_t)x];
+                sum[inside] += grey(picture, x, y);
+                count[inside]++;
+            }
+    }
     sgm_shades shades = {.inside = (float)(sum[1] / fmax(1, count[1]))};
     shades.around = count[0] > 0 ? (float)(sum[0] / count[0]) : shades.inside;
     return shades;

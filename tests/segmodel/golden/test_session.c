@@ -198,25 +198,14 @@ static void hands_out_one_by_one(sgm_model *model)
     sgm_session_destroy(other);
 }
 
-static size_t workspaces_of(const sgm_session *session)
-{
-    size_t sum = 0;
-    for (int i = 0; i < ENCODER_SIZES; i++)
-        if (session->encoders[i].program)
-            sum += sgm_plan_workspace_bytes(session->encoders[i].program->plan);
-    for (int i = 0; i < KEPT_DECODERS; i++)
-        if (session->decoders[i].program)
-            sum += sgm_plan_workspace_bytes(session->decoders[i].program->plan);
-    return sum;
-}
-
 /* Everything that a session works with stays within the limit, and it works. */
 static void keeps_to_the_limit(const char *path)
 {
     sgm_model *model = load(path, "sam_vit", (sgm_context_options){0});
     sgm_session *session = model ? open_session(model) : NULL;
     if (!session) return;
-    size_t limit = workspaces_of(session) + 4096; /* the encoder's alone, but for the rounding */
+    size_t limit =
+        sgm_session_workspaces(session) + 4096; /* the encoder's alone, but for the rounding */
     sgm_model *tight = load(path, "sam_vit", (sgm_context_options){.memory_limit = limit});
     sgm_session *small = tight ? open_session(tight) : NULL;
     for (size_t count = 1; small && count <= 6; count++) {
@@ -229,9 +218,9 @@ static void keeps_to_the_limit(const char *path)
         CHECK_OK(sgm_session_predict(session, &prompt, NULL, &want));
         CHECK_OK(sgm_session_predict(small, &prompt, NULL, &got));
         CHECK(memcmp(want.data, got.data, (size_t)WIDTH * HEIGHT) == 0);
-        CHECK(workspaces_of(small) <= limit);
+        CHECK(sgm_session_workspaces(small) <= limit);
     }
-    CHECK(workspaces_of(session) > limit);
+    CHECK(sgm_session_workspaces(session) > limit);
     sgm_session_destroy(small);
     sgm_model_destroy(tight);
     sgm_session_destroy(session);
@@ -502,8 +491,7 @@ static void copy_rated(const char *path, const char *extra, const char *rating, 
     CHECK_OK(sgm_checkpoint_writer_add_all(writer, checkpoint, SGM_STORED_F32));
     if (extra)
         CHECK_OK(sgm_checkpoint_writer_add_f32(writer, extra, 1, &four, values, SGM_STORED_F32));
-    if (rating)
-        CHECK_OK(sgm_checkpoint_writer_metadata(writer, SGM_METADATA_STOP_RATING, rating));
+    if (rating) CHECK_OK(sgm_checkpoint_writer_metadata(writer, SGM_METADATA_STOP_RATING, rating));
     CHECK_OK(sgm_checkpoint_writer_save(writer, to));
     sgm_checkpoint_writer_destroy(writer);
     sgm_checkpoint_close(checkpoint);
@@ -522,7 +510,7 @@ static void stops_at(const char *path, const char *rating, float wanted)
     if (model && CHECK_OK(sgm_session_predictor_init(&binding, model))) {
         CHECK(binding.predictor.stop_rating == wanted);
         CHECK(sgm_walk_is_by_mask(&binding.predictor.walk)); /* as the row of small networks says */
-        CHECK(binding.predictor.walk_in_box.points == 3); /* it has not learnt what that means */
+        CHECK(binding.predictor.walk_in_box.points == 3);    /* it has not learnt what that means */
         sgm_session_predictor_clear(&binding);
     }
     sgm_model_destroy(model);

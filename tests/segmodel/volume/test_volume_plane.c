@@ -243,6 +243,47 @@ static void check_refusals(void)
     CHECK_STATUS(sgm_volume_check(&volume), SGM_UNREADABLE, "8 bits");
 }
 
+/* A stack's table of shades is another way to the same pictures: those of 32-bit voxels, which have
+ * none. */
+static void check_table(sgm_voxel type, double thickness, int flipped)
+{
+    enum { I = 90, J = 70, K = 60 };
+    static int16_t small[I * J * K];
+    static int32_t large[I * J * K];
+    static uint8_t got[4 * K * I * J / 2], want[4 * K * I * J / 2];
+    sgm_volume volume = {.data = small,
+                         .type = type,
+                         .channels = 1,
+                         .size = {I, J, K},
+                         .has_padding = 1,
+                         .padding = 1000},
+               plain = volume;
+    unsigned code = 1;
+    for (int n = 0; n < I * J * K; n++, code = code * 69069 + 1) {
+        small[n] = n % 7 ? (int16_t)(code >> 16) : 1000;
+        large[n] = type == SGM_VOXEL_U16 ? (uint16_t)small[n] : small[n];
+    }
+    plain.data = large;
+    plain.type = SGM_VOXEL_I32;
+    set_diagonal(&volume, flipped ? 1 : -1, flipped ? -1 : 1, thickness);
+    set_diagonal(&plain, flipped ? 1 : -1, flipped ? -1 : 1, thickness);
+    for (int axis = SGM_AXIS_I; axis <= SGM_AXIS_K; axis++) {
+        sgm_plane plane;
+        sgm_slicer slicer[2];
+        CHECK_OK(sgm_plane_choose(&volume, (sgm_axis)axis, NULL, 0, &plane));
+        size_t pixels = (size_t)plane.width * (size_t)plane.height;
+        if (!CHECK(pixels <= sizeof got)) return;
+        CHECK_OK(sgm_slicer_init(&slicer[0], &volume, &plane, -1234.5, 21000));
+        CHECK_OK(sgm_slicer_init(&slicer[1], &plain, &plane, -1234.5, 21000));
+        CHECK(slicer[0].table && slicer[0].bytes && !slicer[1].table);
+        sgm_slicer_extract(&slicer[0], 33, got);
+        sgm_slicer_extract(&slicer[1], 33, want);
+        CHECK(memcmp(got, want, pixels) == 0);
+        for (int n = 0; n < 2; n++)
+            sgm_slicer_clear(&slicer[n]);
+    }
+}
+
 int main(void)
 {
     const double isotropic[3] = {1, 1, 1}, thick[3] = {0.8, 0.8, 2}, uneven[3] = {1, 1.6, 2.3};
@@ -256,6 +297,11 @@ int main(void)
     check_radiological_view();
     check_square_pixels();
     check_masks_return();
+    for (int flipped = 0; flipped < 2; flipped++) {
+        check_table(SGM_VOXEL_I16, 1, flipped);
+        check_table(SGM_VOXEL_I16, 2.5, flipped);
+        check_table(SGM_VOXEL_U16, 1, flipped);
+    }
     check_refusals();
     return check_report();
 }
