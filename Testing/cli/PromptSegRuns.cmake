@@ -74,7 +74,7 @@ expect_promptseg(no_output 1 "${seed} ${good}" "STDERR=<output> is missing")
 expect_promptseg(unknown_option 1 "${seed} --forground 1,2,3 ${good} OUT"
     "STDERR=did you mean --foreground")
 expect_promptseg(unknown_ending 1 "${seed} ${good} DATA/out.xyz"
-    "STDERR=out.xyz: the output's name must end in .*[.]seg[.]nrrd, .* or [.]mha")
+    "STDERR=out.xyz: the output's name must end in .*[.]seg[.]nrrd, .* or [.]mrml")
 expect_promptseg(bad_axis 1 "${seed} --axis up ${good} OUT" "STDERR=--axis wants one of auto, axial")
 expect_promptseg(bad_window 1 "${seed} --window 5,3 ${good} OUT" "STDERR=--window 5,3: wanted auto")
 expect_promptseg(bad_colour 1 "${seed} --segmentColor 2,0,0 ${good} OUT"

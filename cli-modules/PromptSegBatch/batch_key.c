@@ -112,6 +112,13 @@ static int mix_content(uint64_t *hash, const char *path)
     return n == 0 ? 0 : cli_fail(CLI_EXIT_PROMPT, "%s: %s", path, strerror(reason));
 }
 
+/* Of a scene. It has been read: what cannot be opened now is as good as changed. */
+static void mix_markup(void *hash, const char *path)
+{
+    mix_text(hash, path);
+    mix_content(hash, path);
+}
+
 static int mix_prompts(uint64_t *hash, const case_options *work)
 {
     const sgio_prompts_options how = {.unnamed = work->segment_name};
@@ -121,6 +128,7 @@ static int mix_prompts(uint64_t *hash, const case_options *work)
         failed = bridge_from_io(sgio_prompts_read(work->prompts.items[i], &how, &read));
         sgio_prompts_clear(&read);
         if (!failed) failed = mix_content(hash, work->prompts.items[i]);
+        if (!failed) cli_reads_with(work->prompts.items[i], mix_markup, hash);
     }
     return failed;
 }

@@ -8,6 +8,7 @@
 #include "cli_exit.h"
 #include "cli_files.h"
 #include "cli_suggest.h"
+#include "sgio/labelmap.h"
 
 enum { LONGEST_ID = 200 };
 
@@ -183,6 +184,11 @@ static int check_ids(const batch_plan *plan)
 
 /* --------------------------------------------------------------------------------------- files */
 
+static void add_beside(void *files, const char *path)
+{
+    cli_files_add(files, "a file beside a scene", path, CLI_FILE_WRITTEN);
+}
+
 static void add_files(cli_files *files, const batch_row *row, const pipeline_options *o)
 {
     char role[64];
@@ -200,6 +206,7 @@ static void add_files(cli_files *files, const batch_row *row, const pipeline_opt
     if (o->work.reference) cli_files_add(files, role, o->work.reference, CLI_FILE_READ);
     snprintf(role, sizeof role, "the output of line %zu", line);
     cli_files_add(files, role, o->result.output, CLI_FILE_WRITTEN);
+    sgio_segmentation_beside(o->result.output, NULL, add_beside, files);
     snprintf(role, sizeof role, "the report of line %zu", line);
     cli_files_add(files, role, o->result.report, CLI_FILE_WRITTEN);
     snprintf(role, sizeof role, "the picture of line %zu", line);

@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "sgio/prompts.h"
+
 enum { HEADER_BYTES = 1 << 16, FOLDER_FILES = 256 };
 
 static int ends_in(const char *path, const char *ending)
@@ -104,6 +106,7 @@ void cli_reads_with(const char *path, cli_read_fn found, void *user)
     if (strchr(path, '%') && access(path, F_OK) != 0)
         found_beside(path, strchr(path, '/') ? "" : ".", found, user);
     if (cli_is_dicom(path)) found_beside(path, strchr(path, '/') ? "" : ".", found, user);
+    sgio_prompts_files(path, found, user);
 }
 
 /* Looks at the first files of the folder only. */

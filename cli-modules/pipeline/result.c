@@ -8,6 +8,7 @@
 #include "cli_cancel.h"
 #include "cli_clock.h"
 #include "cli_exit.h"
+#include "cli_files.h"
 #include "cli_output.h"
 #include "cli_text.h"
 #include "result_report.h"
@@ -83,9 +84,51 @@ static sgio_segmentation_write_options origin_of(const pipeline_case *work)
                                              .reference_path = o->reference};
 }
 
+typedef struct beside {
+    cli_files files;
+    const char *output;
+} beside;
+
+static void add_beside(void *user, const char *path)
+{
+    beside *b = user;
+    char role[512];
+    snprintf(role, sizeof role, "a file beside %.400s", b->output);
+    cli_files_add(&b->files, role, path, CLI_FILE_WRITTEN);
+}
+
+static void add_if_given(beside *b, const char *role, const char *path, cli_file_use use)
+{
+    if (path) cli_files_add(&b->files, role, path, use);
+}
+
+/* Files that belong to <output> have names of their own, known only now: they must not be any that
+ * was read, nor another output. */
+static int check_beside(const pipeline_case *work, const result_options *options,
+                        const sgio_segmentation_write_options *how)
+{
+    const case_options *o = work->options;
+    beside b = {.output = options->output};
+    int failed = bridge_from_io(sgio_segmentation_beside(options->output, how, add_beside, &b));
+    if (!failed && b.files.count > 0) {
+        add_if_given(&b, "<input>", o->input, CLI_FILE_READ);
+        add_if_given(&b, "--initial", o->initial, CLI_FILE_READ);
+        add_if_given(&b, "--boxes", o->boxes, CLI_FILE_READ);
+        for (size_t i = 0; i < o->prompts.count; i++)
+            cli_files_add(&b.files, "--prompts", o->prompts.items[i], CLI_FILE_READ);
+        add_if_given(&b, "--report", options->report, CLI_FILE_WRITTEN);
+        add_if_given(&b, "--picture", options->picture, CLI_FILE_WRITTEN);
+        failed = cli_files_compare(&b.files);
+    }
+    cli_files_clear(&b.files);
+    return failed;
+}
+
 int pipeline_result_check(const pipeline_case *work, const result_options *options)
 {
     const sgio_segmentation_write_options how = origin_of(work);
+    const int failed = check_beside(work, options, &how);
+    if (failed) return failed;
     return bridge_from_io(
         sgio_segmentation_check_write(options->output, &work->volume.geometry, &how));
 }

@@ -24,7 +24,8 @@ typedef struct result_maker {
     double started; /* cli_clock() at the beginning of the run */
 } result_maker;
 
-/* Whether <output> can hold a segmentation of this case: to be asked before the engine is. */
+/* Whether <output> can hold a segmentation of this case, and nothing that was read would be lost by
+ * the files that are written beside it: to be asked before the engine is. */
 int pipeline_result_check(const pipeline_case *work, const result_options *options);
 
 /* Writes picture, report and segmentation, all or none; what is lost in them is a warning. 0, or

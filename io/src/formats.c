@@ -6,6 +6,7 @@
 #include "foreign_content.h"
 #include "io_status.h"
 #include "labelmap_formats.h"
+#include "scene.h"
 #include "segmentation_parts.h"
 #include "volume_formats.h"
 
@@ -37,27 +38,29 @@ static int looks_like_nifti(const unsigned char *bytes, size_t size)
  * first to be looked for in the content. */
 static const sgio_format formats[] = {
     {".rtstruct.dcm", "RT structure set", NULL, NULL, NULL, sgio_check_rtstruct,
-     sgio_write_rtstruct},
+     sgio_write_rtstruct, NULL},
     {".dcm", "DICOM", sgio_looks_like_dicom, sgio_read_dicom, sgio_read_dicom_seg,
-     sgio_check_dicom_seg, sgio_write_dicom_seg},
-    {".dicom", "DICOM", NULL, sgio_read_dicom, sgio_read_dicom_seg, NULL, NULL},
-    {".ima", "DICOM", NULL, sgio_read_dicom, sgio_read_dicom_seg, NULL, NULL},
+     sgio_check_dicom_seg, sgio_write_dicom_seg, NULL},
+    {".dicom", "DICOM", NULL, sgio_read_dicom, sgio_read_dicom_seg, NULL, NULL, NULL},
+    {".ima", "DICOM", NULL, sgio_read_dicom, sgio_read_dicom_seg, NULL, NULL, NULL},
     {".seg.nrrd", "NRRD", NULL, sgio_read_nrrd, sgio_segmentation_read_nrrd, NULL,
-     sgio_write_seg_nrrd},
+     sgio_write_seg_nrrd, NULL},
     {".nrrd", "NRRD", looks_like_nrrd, sgio_read_nrrd, sgio_segmentation_read_nrrd, NULL,
-     sgio_write_nrrd},
-    {".nhdr", "NRRD", NULL, sgio_read_nrrd, sgio_segmentation_read_nrrd, NULL, NULL},
-    {".nii.gz", "NIfTI", NULL, sgio_read_nifti, NULL, sgio_check_nifti, sgio_write_nifti_gz},
-    {".nii", "NIfTI", looks_like_nifti, sgio_read_nifti, NULL, sgio_check_nifti, sgio_write_nifti},
-    {".hdr", "NIfTI", NULL, sgio_read_nifti, NULL, NULL, NULL},
-    {".hdr.gz", "NIfTI", NULL, sgio_read_nifti, NULL, NULL, NULL},
-    {".img", "NIfTI", NULL, sgio_read_nifti, NULL, NULL, NULL},
-    {".img.gz", "NIfTI", NULL, sgio_read_nifti, NULL, NULL, NULL},
-    {".mha", "MetaImage", NULL, sgio_read_meta, NULL, NULL, sgio_write_mha},
-    {".mhd", "MetaImage", NULL, sgio_read_meta, NULL, NULL, NULL},
-    {".png", "PNG", looks_like_png, sgio_read_picture, NULL, NULL, NULL},
-    {".jpg", "JPEG", looks_like_jpeg, sgio_read_picture, NULL, NULL, NULL},
-    {".jpeg", "JPEG", NULL, sgio_read_picture, NULL, NULL, NULL},
+     sgio_write_nrrd, NULL},
+    {".nhdr", "NRRD", NULL, sgio_read_nrrd, sgio_segmentation_read_nrrd, NULL, NULL, NULL},
+    {".nii.gz", "NIfTI", NULL, sgio_read_nifti, NULL, sgio_check_nifti, sgio_write_nifti_gz, NULL},
+    {".nii", "NIfTI", looks_like_nifti, sgio_read_nifti, NULL, sgio_check_nifti, sgio_write_nifti,
+     NULL},
+    {".hdr", "NIfTI", NULL, sgio_read_nifti, NULL, NULL, NULL, NULL},
+    {".hdr.gz", "NIfTI", NULL, sgio_read_nifti, NULL, NULL, NULL, NULL},
+    {".img", "NIfTI", NULL, sgio_read_nifti, NULL, NULL, NULL, NULL},
+    {".img.gz", "NIfTI", NULL, sgio_read_nifti, NULL, NULL, NULL, NULL},
+    {".mha", "MetaImage", NULL, sgio_read_meta, NULL, NULL, sgio_write_mha, NULL},
+    {".mhd", "MetaImage", NULL, sgio_read_meta, NULL, NULL, NULL, NULL},
+    {".png", "PNG", looks_like_png, sgio_read_picture, NULL, NULL, NULL, NULL},
+    {".jpg", "JPEG", looks_like_jpeg, sgio_read_picture, NULL, NULL, NULL, NULL},
+    {".jpeg", "JPEG", NULL, sgio_read_picture, NULL, NULL, NULL, NULL},
+    {".mrml", "scene", NULL, NULL, NULL, sgio_check_scene, sgio_write_scene, sgio_scene_beside},
 };
 
 enum { FORMATS = sizeof formats / sizeof *formats };

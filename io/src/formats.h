@@ -40,6 +40,9 @@ typedef struct sgio_format {
     /* Writes into the open file; the caller commits or discards it. Files beside it join
      * job->options->outputs, which is then not NULL. NULL: not written. */
     sgio_status (*write)(const sgio_label_job *job, sgio_atomic_file *file);
+    /* The files beside it, as sgio_segmentation_beside. NULL: there are none. */
+    sgio_status (*beside)(const char *path, const sgio_segmentation_write_options *options,
+                          sgio_path_fn found, void *user);
 } sgio_format;
 
 enum { SGIO_SNIFF_BYTES = 1024 };

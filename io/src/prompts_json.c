@@ -239,7 +239,14 @@ static sgio_status read_markups(const sgio_prompt_source *source, const json_t *
     if (!json_is_array(markups))
         return sgio_fail(SGIO_BAD_PROMPT, "%s: no list 'markups': not a Slicer markups file",
                          source->file);
-    for (size_t i = 0; i < json_array_size(markups); i++) {
+    size_t count = json_array_size(markups);
+    if (source->first_only && count > 1) {
+        sgio_warn(source->warn, source->warn_user,
+                  "%s: it holds %zu markups; a scene means the first, as in 3D Slicer",
+                  source->file, count);
+        count = 1;
+    }
+    for (size_t i = 0; i < count; i++) {
         f.number = i + 1;
         sgio_status status = read_markup(&f, json_array_get(markups, i));
         if (status != SGIO_OK) return status;

@@ -12,7 +12,11 @@ typedef struct sgio_prompt_source {
     size_t bytes;
     sgio_warning_fn warn;
     void *warn_user;
+    int first_only; /* of several markups in a file a scene means the first */
 } sgio_prompt_source;
+
+/* One of the three below, by the file's ending. */
+sgio_status sgio_prompts_parse_markups(const sgio_prompt_source *source, sgio_prompts *prompts);
 
 sgio_status sgio_prompts_parse_json(const sgio_prompt_source *source, sgio_prompts *prompts);
 /* Both comma-separated forms, .fcsv and Slicer's newer .csv. */

@@ -3,6 +3,7 @@
 #include "byte_source.h"
 #include "foreign_content.h"
 #include "io_status.h"
+#include "scene.h"
 #include "volume_formats.h"
 
 #include <stdlib.h>
@@ -64,12 +65,12 @@ int sgio_prompts_is_temporary(const char *path)
     return 0;
 }
 
-static sgio_status parse(const sgio_prompt_source *source, sgio_prompts *prompts)
+sgio_status sgio_prompts_parse_markups(const sgio_prompt_source *source, sgio_prompts *prompts)
 {
     if (sgio_has_suffix(source->file, ".json")) return sgio_prompts_parse_json(source, prompts);
     if (sgio_has_suffix(source->file, ".fcsv")) return sgio_prompts_parse_fcsv(source, prompts);
     if (sgio_has_suffix(source->file, ".csv")) return sgio_prompts_parse_csv(source, prompts);
-    return cannot_read(source->file, "prompt files are .mrk.json, .fcsv or .csv");
+    return cannot_read(source->file, "prompt files are .mrk.json, .fcsv, .csv or .mrml");
 }
 
 sgio_status sgio_prompts_read(const char *path, const sgio_prompts_options *options,
@@ -79,14 +80,20 @@ sgio_status sgio_prompts_read(const char *path, const sgio_prompts_options *opti
     size_t bytes = 0;
     sgio_status status = slurp(path, &text, &bytes);
     if (status != SGIO_OK) return status;
+    if (sgio_has_suffix(path, ".mrml")) {
+        status = sgio_scene_read_prompts(path, text, bytes, options, prompts);
+        free(text);
+        return status;
+    }
     char *name = base_name(path);
-    sgio_prompt_source source = {path, name, text, bytes, NULL, NULL};
+    sgio_prompt_source source = {.file = path, .segment = name, .text = text, .bytes = bytes};
     if (options) {
         if (options->unnamed && sgio_prompts_is_temporary(path)) source.segment = options->unnamed;
         source.warn = options->warn;
         source.warn_user = options->warn_user;
     }
-    status = name ? parse(&source, prompts) : sgio_fail_memory(strlen(path) + 1, "a file name");
+    status = name ? sgio_prompts_parse_markups(&source, prompts)
+                  : sgio_fail_memory(strlen(path) + 1, "a file name");
     free(name);
     free(text);
     return status;

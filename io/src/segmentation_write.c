@@ -37,6 +37,16 @@ sgio_status sgio_segmentation_check_write(const char *path, const sgio_geometry 
     return status == SGIO_OK ? sgio_output_check(path) : status;
 }
 
+sgio_status sgio_segmentation_beside(const char *path,
+                                     const sgio_segmentation_write_options *options,
+                                     sgio_path_fn found, void *user)
+{
+    const sgio_format *format;
+    sgio_status status = find_writer(path, &format);
+    if (status != SGIO_OK || !format->beside) return status;
+    return format->beside(path, options ? options : &no_options, found, user);
+}
+
 static void warn_overlap(const sgio_label_job *job)
 {
     const sgio_segmentation *from = job->segmentation;
@@ -62,6 +72,19 @@ static sgio_status write_file(const sgio_format *format, const sgio_label_job *j
     return status;
 }
 
+/* Files that belong together appear together. */
+static sgio_status write_set(const sgio_format *format, const sgio_label_job *job)
+{
+    sgio_segmentation_write_options options = *job->options;
+    sgio_label_job joined = *job;
+    sgio_status status = sgio_outputs_create(&options.outputs);
+    joined.options = &options;
+    if (status == SGIO_OK) status = write_file(format, &joined);
+    if (status == SGIO_OK) status = sgio_outputs_commit(options.outputs);
+    sgio_outputs_destroy(options.outputs);
+    return status;
+}
+
 sgio_status sgio_segmentation_write(const sgio_segmentation *segmentation, const char *path,
                                     const sgio_segmentation_write_options *options,
                                     sgio_overlap *overlap)
@@ -74,5 +97,7 @@ sgio_status sgio_segmentation_write(const sgio_segmentation *segmentation, const
     sgio_status status = find_writer(path, &format);
     if (status == SGIO_OK)
         status = check_format(format, path, &segmentation->geometry, job.options);
-    return status == SGIO_OK ? write_file(format, &job) : status;
+    if (status != SGIO_OK) return status;
+    return format->beside && !job.options->outputs ? write_set(format, &job)
+                                                   : write_file(format, &job);
 }

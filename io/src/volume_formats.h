@@ -50,6 +50,10 @@ int sgio_has_suffix(const char *path, const char *suffix);
 /* "dir/a.nhdr" + "a.raw" -> "dir/a.raw", an absolute name stays; malloc'ed. */
 char *sgio_path_beside(const char *path, const char *name);
 
+/* `target` as seen from the folder of `file`: "../data/a.nrrd". Links are followed; a target that
+ * is not there keeps its name. malloc'ed, NULL when out of memory. */
+char *sgio_path_relative(const char *file, const char *target);
+
 /* Whether a directory (subdirectories included) holds a DICOM file. */
 sgio_status sgio_holds_dicom(const char *directory, int *holds);
 

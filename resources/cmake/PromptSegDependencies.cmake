@@ -1,5 +1,5 @@
 # What the programs need beyond the model library:
-#   io            DCMTK, OpenJPEG, libjpeg, libpng, zlib, jansson
+#   io            DCMTK, OpenJPEG, libjpeg, libpng, zlib, jansson, libxml2
 #   cli-modules   libxml2 (descriptions of options), jansson through pkg-config (reports)
 # Sets PROMPTSEG_MISSING to the names of those that are not there.
 find_package(DCMTK QUIET)

@@ -1,5 +1,6 @@
 /* Prompts: points and boxes in LPS millimetres, grouped by the segment they belong to. They come
- * from Slicer's markups (.mrk.json, .fcsv, .csv) and from command-line flags.
+ * from Slicer's markups (.mrk.json, .fcsv, .csv), from its scenes (.mrml), and from command-line
+ * flags.
  *
  * A Fiducial markup is a segment of that name; an ROI markup adds its box to the segment of the
  * same name. Files as Slicer writes them do not name their markups: their segment is named by the
@@ -65,12 +66,18 @@ typedef struct sgio_prompts_options {
  * the digits written as letters. */
 int sgio_prompts_is_temporary(const char *path);
 
-/* Appends what `path` holds to *prompts. The format follows the extension: .fcsv, .csv, and .json
- * (also .mrk.json). On error *prompts keeps what it had and may have gained some segments.
+/* Appends what `path` holds to *prompts. The format follows the extension: .fcsv, .csv, .json
+ * (also .mrk.json), and .mrml: the point lists and ROIs of a scene, from their files, each carried
+ * by the linear transforms that it lies under; a list without a name in its file is named by its
+ * node. On error *prompts keeps what it had and may have gained some segments.
  * `options` may be NULL. Errors: SGIO_BAD_PROMPT (unreadable, malformed, not a number, wrong
  * units, too large: the sentence names the file and the control point), SGIO_OUT_OF_MEMORY. */
 sgio_status sgio_prompts_read(const char *path, const sgio_prompts_options *options,
                               sgio_prompts *prompts);
+
+/* Tells the files that are read with `path`: those of a scene's markups. None for other files, and
+ * for a scene that cannot be read. */
+void sgio_prompts_files(const char *path, sgio_path_fn found, void *user);
 
 /* Appends a point or a box to the segment of that name, which is created when new. */
 sgio_status sgio_prompts_add_point(sgio_prompts *prompts, const char *segment, const double lps[3],

@@ -33,6 +33,9 @@ typedef void (*sgio_warning_fn)(void *user, const char *sentence);
  * SGIO_CANCELLED. NULL in an option means that nobody asks. */
 typedef int (*sgio_progress_fn)(void *user, double done);
 
+/* Called for each file of several; the path is valid during the call. */
+typedef void (*sgio_path_fn)(void *user, const char *path);
+
 #ifdef __cplusplus
 }
 #endif
