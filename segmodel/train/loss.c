@@ -29,6 +29,7 @@ static const struct {
     [SGM_LOSS_MSE] = {"mse", sgm_rule_mse, SAME, 2, 2, 1},
     [SGM_LOSS_SAM] = {"sam", sgm_rule_sam, SAM_MASKS, 3, 4, 2},
     [SGM_LOSS_PROTOTYPE] = {"prototype", sgm_rule_prototype, PROTOTYPES, 3, 3, 2},
+    [SGM_LOSS_RANGE] = {"range", sgm_rule_range, SAME, 2, 2, 1},
 };
 
 const char *sgm_loss_name(int kind)
@@ -149,9 +150,9 @@ sgm_node *sgm_loss_samus(sgm_graph *g, sgm_node *logits, sgm_node *target)
     return mix(g, 0.2f, SGM_LOSS_BCE, bce, 0.8f, SGM_LOSS_DICE, dice, logits, target);
 }
 
-sgm_node *sgm_loss_samihs(sgm_graph *g, sgm_node *logits, sgm_node *target)
+sgm_node *sgm_loss_samihs(sgm_graph *g, sgm_node *logits, sgm_node *target, bool paper)
 {
-    const float bce[4] = {2}, boundary[4] = {1e-5f};
+    const float bce[4] = {2}, boundary[4] = {1e-5f, paper ? 1.f : 0.f};
     return mix(g, 0.5f, SGM_LOSS_BCE, bce, 0.5f, SGM_LOSS_BOUNDARY, boundary, logits, target);
 }
 
@@ -159,6 +160,36 @@ sgm_node *sgm_loss_medsam(sgm_graph *g, sgm_node *logits, sgm_node *target)
 {
     const float bce[4] = {1}, dice[4] = {1e-5f, 1e-5f, 1, 1};
     return mix(g, 1, SGM_LOSS_DICE, dice, 1, SGM_LOSS_BCE, bce, logits, target);
+}
+
+sgm_node *sgm_loss_msa(sgm_graph *g, sgm_node *logits, sgm_node *target)
+{
+    const float bce[4] = {2};
+    sgm_node *in[2] = {logits, target};
+    return sgm_loss(g, SGM_LOSS_BCE, bce, 2, in);
+}
+
+sgm_node *sgm_loss_samed(sgm_graph *g, sgm_node *logits, sgm_node *target)
+{
+    const float entropy[4] = {0}, dice[4] = {1e-5f};
+    return mix(g, 0.2f, SGM_LOSS_CROSS_ENTROPY, entropy, 0.8f, SGM_LOSS_DICE_SOFTMAX, dice, logits,
+               target);
+}
+
+sgm_node *sgm_loss_autosam(sgm_graph *g, sgm_node *logits, sgm_node *target)
+{
+    const float none[4] = {0};
+    sgm_node *in[2] = {logits, target};
+    return sgm_loss(g, SGM_LOSS_RANGE, none, 2, in);
+}
+
+sgm_node *sgm_loss_surgicalsam(sgm_graph *g, sgm_node *logits, sgm_node *target,
+                               sgm_node *prototypes, sgm_node *embeddings, sgm_node *class_at)
+{
+    const float dice[4] = {0, 2e-3f, 1, 1}, contrast[4] = {0.07f};
+    sgm_node *masks[2] = {logits, target}, *classes[3] = {prototypes, embeddings, class_at};
+    return sgm_add(g, sgm_loss(g, SGM_LOSS_DICE, dice, 2, masks),
+                   sgm_loss(g, SGM_LOSS_PROTOTYPE, contrast, 3, classes));
 }
 
 sgm_node *sgm_loss_sam(sgm_graph *g, sgm_node *logits, sgm_node *iou, sgm_node *target,

@@ -25,7 +25,9 @@ typedef enum sgm_loss_kind {
     /* Boundary-sensitive loss of SAMIHS as its code computes it: (Z+Y-2I+s) / (Z+Y-(1+g)I+s) over
      * the whole batch, Z = sum p^2, Y = sum t^2, g = min(2 (1 - (C+s)/(S+s)) - 1, 0.8) where C of S
      * foreground pixels touch background or the image's edge. in: logits [B, .., H, W], target.
-     * value: smoothing s. */
+     * value: smoothing s, and 1 for the form of the paper (equations 4 and 5): 1 - 2 g I /
+     * (P + T - 2 (1 - g) I) with soft sums P, T, I and g = 1 - C / S; 1 without an object. It is
+     * the same for whatever is drawn where all of an object is boundary. */
     SGM_LOSS_BOUNDARY,
 
     /* Mean softmax cross entropy. in: logits [B, C, ...], class numbers [B, ...] as F32. */
@@ -52,6 +54,12 @@ typedef enum sgm_loss_kind {
      * negatives. No pair at all: 0. */
     SGM_LOSS_PROTOTYPE,
 
+    /* AutoSAM: masks are stretched between their extremes, p = (x - least) / (most - least + 1e-6)
+     * of each sample. Mean BCE of p (logarithms at least -100, slope's divisor at least 1e-12, as
+     * PyTorch's) + mean over samples of 1 - (I + 1) / (I + (T - I) / 2 + (P - I) / 2 + 1). in:
+     * logits [B, ...], target. The slope of an extreme goes to its first pixel. */
+    SGM_LOSS_RANGE,
+
     SGM_LOSS_KIND_COUNT
 } sgm_loss_kind;
 
@@ -72,8 +80,18 @@ sgm_status sgm_loss_backward(int kind, const float value[4], int count, const sg
 
 /* w0 BCE(pos_weight 2) + w1 Dice(batch, 1e-5): SAMUS with 0.2 and 0.8. */
 sgm_node *sgm_loss_samus(sgm_graph *g, sgm_node *logits, sgm_node *target);
-/* 0.5 BCE(pos_weight 2) + 0.5 boundary-sensitive. */
-sgm_node *sgm_loss_samihs(sgm_graph *g, sgm_node *logits, sgm_node *target);
+/* 0.5 BCE(pos_weight 2) + 0.5 boundary-sensitive, as the code or as the paper has it. */
+sgm_node *sgm_loss_samihs(sgm_graph *g, sgm_node *logits, sgm_node *target, bool paper);
+/* BCE(pos_weight 2): Medical-SAM-Adapter. */
+sgm_node *sgm_loss_msa(sgm_graph *g, sgm_node *logits, sgm_node *target);
+/* 0.2 cross entropy + 0.8 softmax Dice of class maps: SAMed. target: class numbers. */
+sgm_node *sgm_loss_samed(sgm_graph *g, sgm_node *logits, sgm_node *target);
+/* SGM_LOSS_RANGE. */
+sgm_node *sgm_loss_autosam(sgm_graph *g, sgm_node *logits, sgm_node *target);
+/* Dice(per sample, squared, 2e-3 below the line) + prototype contrast at temperature 0.07:
+ * SurgicalSAM. prototypes [C, D], embeddings [B, D], class_at [B] as F32, from 0. */
+sgm_node *sgm_loss_surgicalsam(sgm_graph *g, sgm_node *logits, sgm_node *target,
+                               sgm_node *prototypes, sgm_node *embeddings, sgm_node *class_at);
 /* Dice(per sample, 1e-5) + BCE: MedSAM. */
 sgm_node *sgm_loss_medsam(sgm_graph *g, sgm_node *logits, sgm_node *target);
 /* Shares of SAM's loss; the paper has 20, 1, 1. */

@@ -84,6 +84,26 @@ static void count_boundary(const float *t, int64_t images, int64_t h, int64_t w,
     }
 }
 
+/* The form of the paper. */
+static double boundary_of_paper(const sgm_loss_call *call, double boundary, double size, int64_t n)
+{
+    const float *x = call->in[0], *t = call->in[1];
+    double share = size > 0 ? 1 - boundary / size : 0, sum = 0, overlap = 0;
+    for (int64_t i = 0; i < n; i++) {
+        double p = sgm_sigmoid(x[i]);
+        sum += p + t[i];
+        overlap += p * t[i];
+    }
+    double num = 2 * share * overlap, den = sum - 2 * (1 - share) * overlap;
+    if (size <= 0) return 1;
+    for (int64_t i = 0; call->grad[0] && i < n; i++) {
+        double p = sgm_sigmoid(x[i]);
+        double d = num - t[i] * (2 * share * den + 2 * (1 - share) * num);
+        call->grad[0][i] += (float)(call->scale * d / (den * den) * p * (1 - p));
+    }
+    return 1 - num / den;
+}
+
 double sgm_rule_boundary(const sgm_loss_call *call)
 {
     const float *x = call->in[0], *t = call->in[1];
@@ -92,6 +112,7 @@ double sgm_rule_boundary(const sgm_loss_call *call)
     int64_t h = shape->ndim > 1 ? shape->dim[shape->ndim - 2] : 1;
     double s = call->value[0], boundary, size, z = 0, y = 0, overlap = 0;
     count_boundary(t, n / (h * w), h, w, &boundary, &size);
+    if (call->value[1] != 0) return boundary_of_paper(call, boundary, size, n);
     double gamma = fmin(2 * (1 - (boundary + s) / (size + s)) - 1, 0.8);
     for (int64_t i = 0; i < n; i++) {
         double p = sgm_sigmoid(x[i]);

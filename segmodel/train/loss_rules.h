@@ -22,6 +22,7 @@ double sgm_rule_dice_softmax(const sgm_loss_call *call);
 double sgm_rule_mse(const sgm_loss_call *call);
 double sgm_rule_sam(const sgm_loss_call *call);
 double sgm_rule_prototype(const sgm_loss_call *call);
+double sgm_rule_range(const sgm_loss_call *call);
 
 static inline double sgm_sigmoid(double x)
 {

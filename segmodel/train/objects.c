@@ -183,6 +183,37 @@ sgm_status sgm_targets_find(const sgm_pack *pack, int index, int min_area, sgm_t
     return status;
 }
 
+/* Values 1.. of an item, or all of them as one. */
+static sgm_status append_all_values(sgm_target *values, int value_count, bool foreground,
+                                    int min_area, sgm_target_list *list)
+{
+    sgm_target all = {0};
+    for (int label = 1; label < value_count; label++) {
+        const sgm_target *v = &values[label];
+        if (!foreground && v->area >= min_area && v->area > 0) SGM_TRY(append(list, v));
+        if (!v->area) continue;
+        if (!all.area) all = *v;
+        grow_box(&all, v->x0, v->y0);
+        grow_box(&all, v->x1, v->y1);
+        all.area += all.label == label ? 0 : v->area;
+    }
+    all.kind = SGM_TARGET_FOREGROUND;
+    return foreground && all.area >= min_area && all.area > 0 ? append(list, &all) : SGM_OK;
+}
+
+sgm_status sgm_targets_find_values(const sgm_pack *pack, int index, int min_area, bool foreground,
+                                   sgm_target_list *list)
+{
+    const sgm_pack_item *item = sgm_pack_item_at(pack, index);
+    int count = item->label_bytes == 1 ? 256 : 65536;
+    sgm_target *values = calloc((size_t)count, sizeof *values);
+    if (!values) return sgm_fail(SGM_OUT_OF_MEMORY, "no memory to look for objects");
+    sgm_status status = find_values(item, index, values);
+    if (status == SGM_OK) status = append_all_values(values, count, foreground, min_area, list);
+    free(values);
+    return status;
+}
+
 void sgm_target_list_clear(sgm_target_list *list)
 {
     free(list->objects);
@@ -219,13 +250,15 @@ uint8_t *sgm_target_mask(const sgm_pack *pack, const sgm_target *o)
     int width = o->x1 - o->x0 + 1, height = o->y1 - o->y0 + 1;
     uint8_t *mask = calloc((size_t)width * (size_t)height, 1);
     if (!mask) return NULL;
-    if (o->kind != SGM_TARGET_VALUE) {
+    if (o->kind != SGM_TARGET_VALUE && o->kind != SGM_TARGET_FOREGROUND) {
         if (fill_component(item, o, mask)) return mask;
         free(mask);
         return NULL;
     }
     for (int y = 0; y < height; y++)
-        for (int x = 0; x < width; x++)
-            mask[y * width + x] = sgm_pack_label(item, x + o->x0, y + o->y0) == o->label;
+        for (int x = 0; x < width; x++) {
+            int value = sgm_pack_label(item, x + o->x0, y + o->y0);
+            mask[y * width + x] = o->kind == SGM_TARGET_VALUE ? value == o->label : value != 0;
+        }
     return mask;
 }

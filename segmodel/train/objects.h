@@ -11,7 +11,8 @@
 typedef enum sgm_target_kind {
     SGM_TARGET_COMPONENT, /* pixels of `label` connected (8 neighbours) with the seed */
     SGM_TARGET_VALUE,     /* all pixels of `label` */
-    SGM_TARGET_MERGED     /* pixels of any label connected with the seed */
+    SGM_TARGET_MERGED,    /* pixels of any label connected with the seed */
+    SGM_TARGET_FOREGROUND /* all labelled pixels */
 } sgm_target_kind;
 
 typedef struct sgm_target {
@@ -30,6 +31,9 @@ typedef struct sgm_target_list {
 
 /* Appends the objects of one item that have at least `min_area` pixels. */
 sgm_status sgm_targets_find(const sgm_pack *pack, int item, int min_area, sgm_target_list *list);
+/* The same where an object is all of a label value, or (foreground) of all values together. */
+sgm_status sgm_targets_find_values(const sgm_pack *pack, int item, int min_area, bool foreground,
+                                   sgm_target_list *list);
 void sgm_target_list_clear(sgm_target_list *list);
 
 /* 1 where the object is, over its bounding box, row-major; malloc'ed, NULL without memory. */

@@ -95,6 +95,12 @@ void sgm_optim_update(const sgm_optim_numbers *numbers, sgm_trained *params, int
     sgm_optim_average(numbers, params, count);
 }
 
+double sgm_schedule_progress(const sgm_schedule *s, int64_t step, int64_t steps)
+{
+    int64_t after = step - s->warmup, left = steps > s->warmup ? steps - s->warmup : 1;
+    return s->span > 0 ? (double)(after - 1) / (double)s->span : (double)after / (double)left;
+}
+
 double sgm_schedule_rate(const sgm_schedule *s, int64_t step, double progress)
 {
     if (step <= s->warmup) return s->rate * (double)step / (double)s->warmup;

@@ -84,7 +84,12 @@ typedef struct sgm_schedule {
     int64_t warmup;    /* steps of linear rise from rate / warmup */
     int64_t step_size; /* SGM_SCHEDULE_STEP */
     double gamma, power, floor;
+    int64_t span; /* updates after the warm-up in which cosine and polynomial run down; 0: all */
+    bool late;    /* the rate of an update is that of the one before it: it is set after a step */
 } sgm_schedule;
+
+/* How much of the time after the warm-up has passed at update `step` of `steps`, by steps. */
+double sgm_schedule_progress(const sgm_schedule *schedule, int64_t step, int64_t steps);
 
 /* The rate of update `step` (from 1). `progress` in [0, 1] is how much of the time after the
  * warm-up has passed: by steps, or by the clock when a run is limited by time. */

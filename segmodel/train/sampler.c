@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "train/asked_sample.h"
 #include "train/augment.h"
 #include "train/crop.h"
 #include "train/neighbour.h"
@@ -33,19 +34,47 @@ static double object_weight(const sgm_target *object)
     return extra * sqrt((double)object->area);
 }
 
-static bool item_is_wanted(const sgm_sampler *sampler, const sgm_pack_item *item)
+static bool item_is_wanted(const sgm_sampler *sampler, int index)
 {
+    const sgm_pack_item *item = sgm_pack_item_at(sampler->pack, index);
     const sgm_pack_set *set = sgm_pack_set_at(sampler->pack, item->set);
+    if (sampler->options.given && !sgm_given_prompt_of(sampler->options.given, index)) return false;
     if (sampler->options.held_out) return set->held_out;
     return !set->held_out && item->split == sampler->options.split;
+}
+
+static sgm_status find_objects(sgm_sampler *sampler, int index)
+{
+    sgm_object_kinds kinds = sampler->options.kinds;
+    if (kinds == SGM_OBJECTS_ANY)
+        return sgm_targets_find(sampler->pack, index, MIN_AREA, &sampler->objects);
+    return sgm_targets_find_values(sampler->pack, index, 1, kinds == SGM_OBJECTS_FOREGROUND,
+                                   &sampler->objects);
+}
+
+/* Label values are classes of the network where it is asked for them or answers with all. */
+static sgm_status check_classes(const sgm_sampler *sampler, size_t first)
+{
+    const sgm_sampler_options *o = &sampler->options;
+    if (!o->class_map && o->asked != SGM_ASKED_CLASS) return SGM_OK;
+    for (size_t i = first; i < sampler->objects.count; i++) {
+        const sgm_target *t = &sampler->objects.objects[i];
+        const sgm_pack_item *item = sgm_pack_item_at(sampler->pack, t->item);
+        if (t->label > o->model->classes)
+            return sgm_fail(SGM_UNREADABLE, "%s/%s has a pixel of class %d; the network has %d",
+                            sgm_pack_set_at(sampler->pack, item->set)->name, item->id, t->label,
+                            o->model->classes);
+    }
+    return SGM_OK;
 }
 
 static sgm_status add_item(sgm_sampler *sampler, int index)
 {
     const sgm_pack_item *item = sgm_pack_item_at(sampler->pack, index);
     size_t first = sampler->objects.count;
-    if (!item_is_wanted(sampler, item)) return SGM_OK;
-    SGM_TRY(sgm_targets_find(sampler->pack, index, MIN_AREA, &sampler->objects));
+    if (!item_is_wanted(sampler, index)) return SGM_OK;
+    SGM_TRY(find_objects(sampler, index));
+    SGM_TRY(check_classes(sampler, first));
     if (sampler->objects.count == first) return SGM_OK;
     item_range *range = &sampler->items[sampler->item_count++];
     *range = (item_range){index, item->set, first, sampler->objects.count - first, 0};
@@ -128,6 +157,14 @@ static size_t place_floats(const sgm_sampler_options *options, size_t n, float *
     batch->image = at;
     used += n * 3 * pixels;
     batch->target = at + used;
+    if (options->asked != SGM_ASKED_MIXED) {
+        used += n * (size_t)options->grid.width * (size_t)options->grid.height;
+        batch->coords[0] = at + used;
+        used += n * (size_t)options->tokens * 2;
+        batch->class_at = at + used;
+        batch->weight = at + used + n;
+        return used + 2 * n;
+    }
     used += n * cells;
     for (int g = 0; g < sgm_group_count(options->sim.walks); g++) {
         size_t rows = n * (size_t)sgm_round_groups[g].rounds;
@@ -144,13 +181,18 @@ static size_t place_ints(const sgm_sampler_options *options, size_t n, int32_t *
                          sgm_batch *batch)
 {
     size_t used = 0;
-    for (int g = 0; g < sgm_group_count(options->sim.walks); g++) {
+    bool mixed = options->asked == SGM_ASKED_MIXED;
+    batch->labels[0] = at;
+    for (int g = 0; mixed && g < sgm_group_count(options->sim.walks); g++) {
         batch->labels[g] = at + used;
         used += n * (size_t)(sgm_round_groups[g].rounds * sgm_round_groups[g].tokens);
     }
+    if (!mixed) used = n * (size_t)options->tokens;
     batch->item = at + used;
     batch->paired = at + used + n;
-    return used + 2 * n;
+    batch->label = at + used + 2 * n;
+    batch->class_index = at + used + 3 * n;
+    return used + 4 * n;
 }
 
 sgm_status sgm_batch_create(const sgm_sampler_options *options, int count, sgm_batch *batch)
@@ -196,8 +238,13 @@ void sgm_sampler_scratch_clear(sgm_sampler_scratch *scratch)
     memset(scratch, 0, sizeof *scratch);
 }
 
-static const item_range *draw_item(const sgm_sampler *sampler, sgm_rng *rng)
+static const item_range *draw_item(const sgm_sampler *sampler, uint64_t index, sgm_rng *rng)
 {
+    if (sampler->options.draws == SGM_DRAWS_EPOCHS) {
+        int64_t count = (int64_t)sampler->item_count;
+        return &sampler->items[sgm_epoch_item(sampler->options.seed, index / (uint64_t)count,
+                                              (int64_t)(index % (uint64_t)count), count)];
+    }
     int sets = sgm_pack_set_count(sampler->pack), set = -1;
     double total = 0;
     for (int i = 0; i < sets; i++)
@@ -217,6 +264,8 @@ static const sgm_target *draw_object(const sgm_sampler *sampler, const item_rang
                                      sgm_rng *rng)
 {
     const sgm_target *object = &sampler->objects.objects[range->first];
+    if (sampler->options.draws == SGM_DRAWS_EPOCHS)
+        return object + sgm_rng_below(rng, (int64_t)range->count);
     double at = sgm_rng_unit(rng) * range->weight;
     for (size_t i = 0; i + 1 < range->count; i++, object++)
         if ((at -= object_weight(object)) < 0) break;
@@ -273,6 +322,11 @@ typedef struct sample_work {
     uint8_t *neighbour; /* NULL: none but what the mask suggests */
     bool paired;        /* the other sample of the pair shows the neighbour */
     uint8_t *around;    /* pixels beyond the item */
+    /* Whole pictures only. */
+    const sgm_target *object;
+    uint8_t *object_mask; /* malloc'ed */
+    sgm_look_change change;
+    sgm_frame frame;
 } sample_work;
 
 static bool crop_is_usable(const sample_work *work, bool may_be_empty)
@@ -360,7 +414,7 @@ static sgm_status draw_neighbours(sample_work *work, const sgm_target **object,
     const sgm_sampler *sampler = work->sampler;
     bool walks = sampler->options.sim.walks, wants_end = walks && sgm_rng_chance(&work->rng, 0.1);
     for (int attempt = 0;; attempt++) {
-        const item_range *range = draw_item(sampler, &work->rng);
+        const item_range *range = draw_item(sampler, work->index, &work->rng);
         *object = draw_object(sampler, range, &work->rng);
         if (walks) SGM_TRY(sgm_neighbour_draw(sampler->pack, *object, &work->rng, pair, paired));
         if (!wants_end || pair->ended || attempt == 12) return SGM_OK;
@@ -417,8 +471,66 @@ static void draw_synthetic(sample_work *work)
     work->neighbour = neighbour;
 }
 
+static double box_overlap(const sgm_target *t, const sgm_box *box)
+{
+    double w = fmin(t->x1, box->x1) - fmax(t->x0, box->x0) + 1;
+    double h = fmin(t->y1, box->y1) - fmax(t->y0, box->y0) + 1;
+    double own = (t->x1 - t->x0 + 1.0) * (t->y1 - t->y0 + 1.0);
+    double other = (box->x1 - box->x0 + 1) * (box->y1 - box->y0 + 1);
+    double both = w > 0 && h > 0 ? w * h : 0;
+    return both / (own + other - both);
+}
+
+/* What a given prompt means: what the first point on an object points at, else what fits the box
+ * best. */
+static const sgm_target *given_object(const sgm_sampler *sampler, const item_range *range)
+{
+    const sgm_given_prompt *g = sgm_given_prompt_of(sampler->options.given, range->item);
+    const sgm_pack_item *item = sgm_pack_item_at(sampler->pack, range->item);
+    const sgm_target *objects = &sampler->objects.objects[range->first], *best = objects;
+    for (int p = 0; p < g->point_count; p++) {
+        int x = (int)(g->points[p].x + 0.5), y = (int)(g->points[p].y + 0.5);
+        if (g->points[p].label != SGM_FOREGROUND) continue;
+        if (x < 0 || y < 0 || x >= item->width || y >= item->height) continue;
+        for (size_t i = 0; i < range->count; i++)
+            if (sgm_pack_label(item, x, y) == objects[i].label) return &objects[i];
+    }
+    for (size_t i = 1; g->has_box && i < range->count; i++)
+        if (box_overlap(&objects[i], &g->box) > box_overlap(best, &g->box)) best = &objects[i];
+    return best;
+}
+
+/* An object of a whole picture; where it is too small to be seen, another one. Epochs keep to their
+ * item. */
+static sgm_status draw_whole(sample_work *work)
+{
+    const sgm_sampler *sampler = work->sampler;
+    int size = sampler->options.size;
+    for (int attempt = 0; attempt < 8; attempt++) {
+        const item_range *range = draw_item(sampler, work->index, &work->rng);
+        const sgm_target *object = sampler->options.given ? given_object(sampler, range)
+                                                          : draw_object(sampler, range, &work->rng);
+        uint8_t *object_mask = sgm_target_mask(sampler->pack, object);
+        if (!object_mask) return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for an object's mask");
+        work->change = sgm_look_change_draw(sampler->options.augmentation, &work->rng);
+        sgm_whole_mask(sampler->options.model, sgm_pack_item_at(sampler->pack, object->item),
+                       &work->change, object, object_mask, work->mask);
+        work->object = object;
+        work->batch->item[work->slot] = object->item;
+        if (sgm_mask_bounds(work->mask, size, size).area || attempt == 7) {
+            work->object_mask = object_mask;
+            break;
+        }
+        free(object_mask);
+    }
+    return sgm_whole_picture(sampler->options.model,
+                             sgm_pack_item_at(sampler->pack, work->object->item), &work->change,
+                             work->image, &work->frame);
+}
+
 static sgm_status draw_pixels(sample_work *work)
 {
+    if (work->sampler->options.window == SGM_WINDOW_WHOLE) return draw_whole(work);
     const sgm_sampler_options *options = &work->sampler->options;
     bool usable = false;
     if (!sgm_rng_chance(&work->rng, options->synthetic_share))
@@ -477,6 +589,31 @@ static void write_rounds(const sample_work *work, const sgm_round rounds[SGM_ROU
     }
 }
 
+/* Target and prompt of a sample that is asked as the family's authors do. */
+static void write_asked(const sample_work *work)
+{
+    const sgm_sampler_options *o = &work->sampler->options;
+    size_t slot = (size_t)work->slot, cells = (size_t)o->grid.width * (size_t)o->grid.height;
+    float *target = work->batch->target + slot * cells;
+    float *coordinates = work->batch->coords[0] + slot * (size_t)o->tokens * 2;
+    int32_t *labels = work->batch->labels[0] + slot * (size_t)o->tokens;
+    sgm_rng rng = work->rng;
+    if (work->object)
+        sgm_whole_cells(o->model, sgm_pack_item_at(work->sampler->pack, work->object->item),
+                        &work->change, o->class_map ? NULL : work->object, work->object_mask,
+                        o->grid, target);
+    else
+        shrink_mask(work->mask, o->size, o->grid.width, target);
+    work->batch->label[slot] = work->object ? work->object->label : 0;
+    work->batch->class_index[slot] = work->batch->label[slot] - 1;
+    work->batch->class_at[slot] = (float)work->batch->class_index[slot];
+    if (o->given && work->object)
+        sgm_asked_given(o, sgm_given_prompt_of(o->given, work->object->item), &work->frame,
+                        &work->change, coordinates, labels);
+    else
+        sgm_asked_prompt(o, work->mask, &rng, work->scratch->ints, coordinates, labels);
+}
+
 sgm_status sgm_sampler_draw(const sgm_sampler *sampler, uint64_t index, int slot,
                             const sgm_sampler_scratch *scratch, sgm_batch *batch)
 {
@@ -492,7 +629,12 @@ sgm_status sgm_sampler_draw(const sgm_sampler *sampler, uint64_t index, int slot
                         .image = batch->image + (size_t)slot * 3 * pixels,
                         .mask = scratch->bytes,
                         .around = scratch->bytes + pixels};
-    SGM_TRY(draw_pixels(&work));
+    sgm_status status = draw_pixels(&work);
+    batch->weight[slot] = 1;
+    batch->paired[slot] = 0;
+    if (status == SGM_OK && options->asked != SGM_ASKED_MIXED) write_asked(&work);
+    free(work.object_mask);
+    if (status != SGM_OK || options->asked != SGM_ASKED_MIXED) return status;
     shrink_mask(work.mask, options->size, options->target_side,
                 batch->target + (size_t)slot * cells);
     batch->weight[slot] = sgm_mask_bounds(work.mask, options->size, options->size).area ? 1 : 0;

@@ -3,8 +3,11 @@
 #define SEGMODEL_TRAIN_SAMPLER_H
 
 #include "models/config.h"
+#include "train/asked.h"
+#include "train/given_prompts.h"
 #include "train/objects.h"
 #include "train/prompt_sim.h"
+#include "train/whole.h"
 
 typedef struct sgm_sampler_options {
     uint64_t seed;
@@ -18,6 +21,18 @@ typedef struct sgm_sampler_options {
     bool held_out; /* take whole sets kept aside instead of leaving them out */
     int limit;     /* only the first so many items with objects; 0: all (overfitting tests) */
     sgm_sim_options sim;
+
+    /* Training as a family's authors do (asked.h). */
+    const sgm_model_config *model; /* borrowed; whole pictures and given prompts need it */
+    sgm_window window;
+    sgm_asked asked;
+    sgm_object_kinds kinds;
+    sgm_draws draws;
+    bool class_map;                 /* a target cell is its label value, not 0 or 1 */
+    sgm_target_grid grid;           /* of targets, unless asked mixed: there target_side^2 */
+    int tokens;                     /* per sample, unless asked mixed */
+    double box_limit, box_shift;    /* of the network's pixels; 0: none (asked_sample.c) */
+    const sgm_given_prompts *given; /* NULL: prompts are drawn */
 } sgm_sampler_options;
 
 typedef struct sgm_sampler sgm_sampler;
@@ -45,6 +60,9 @@ typedef struct sgm_batch {
     int *paired;   /* [count] 1: the neighbour's mask is that of a real slice, which sample
                     * slot ^ 1 shows in the same window */
     int *item;     /* [count] in the pack, -1 synthetic: to name a sample in messages */
+    int *label;    /* [count] label value of the object, 0: of several */
+    int32_t *class_index; /* [count] label - 1, for the network */
+    float *class_at;      /* [count] the same as numbers, for a loss */
     void *memory;
 } sgm_batch;
 

@@ -23,19 +23,28 @@ typedef struct field {
 
 static const char *const OPTIMIZERS[] = {"sgd", "adam", "adamw", NULL};
 static const char *const SCHEDULES[] = {"constant", "step", "cosine", "polynomial", NULL};
-static const char *const LOSSES[] = {"sam", "samus", "samihs", "medsam", "balanced", NULL};
+static const char *const LOSSES[] = {"sam",      "samus",        "samihs", "medsam",
+                                     "balanced", "samihs_paper", "msa",    "samed",
+                                     "autosam",  "surgicalsam",  NULL};
+static const char *const NORMS[] = {"gathered", "batch", NULL};
+static const char *const WINDOWS[] = {"random", "whole", NULL};
+static const char *const PROMPTS[] = {"mixed", "point", "box", "none", "class", NULL};
+static const char *const OBJECTS[] = {"any", "class", "foreground", NULL};
+static const char *const DRAWS[] = {"weighted", "epochs", NULL};
 
 #define AT(member) offsetof(sgm_train_config, member)
 
 static const field FIELDS[] = {
     {"architecture", TEXT, AT(architecture), 0, SGM_CONFIG_TEXT, NULL},
     {"init", TEXT, AT(init), 0, SGM_CONFIG_TEXT, NULL},
+    {"base", TEXT, AT(base), 0, SGM_CONFIG_TEXT, NULL},
     {"variant", TEXT, AT(variant), 0, 32, NULL},
     {"seed", INTEGER64, AT(seed), 0, 9e15, NULL},
     {"steps", INTEGER64, AT(steps), 1, 1e9, NULL},
     {"minutes", REAL, AT(minutes), 0, 1e6, NULL},
     {"batch", INTEGER32, AT(batch), 1, 4096, NULL},
     {"accumulate", INTEGER32, AT(accumulate), 1, 4096, NULL},
+    {"accumulate_sum", FLAG, AT(accumulate_sum), 0, 1, NULL},
     {"loader_threads", INTEGER32, AT(loader_threads), 1, 64, NULL},
     {"bf16", FLAG, AT(bf16), 0, 1, NULL},
     {"optimizer", CHOICE, AT(optim.kind), 0, 0, OPTIMIZERS},
@@ -47,6 +56,8 @@ static const field FIELDS[] = {
     {"decay_vectors", FLAG, AT(optim.decay_vectors), 0, 1, NULL},
     {"schedule", CHOICE, AT(schedule.kind), 0, 0, SCHEDULES},
     {"warmup", INTEGER64, AT(schedule.warmup), 0, 1e9, NULL},
+    {"schedule_steps", INTEGER64, AT(schedule.span), 0, 1e9, NULL},
+    {"schedule_late", FLAG, AT(schedule.late), 0, 1, NULL},
     {"step_size", INTEGER64, AT(schedule.step_size), 1, 1e9, NULL},
     {"gamma", REAL, AT(schedule.gamma), 0, 1, NULL},
     {"power", REAL, AT(schedule.power), 0, 10, NULL},
@@ -54,13 +65,24 @@ static const field FIELDS[] = {
     {"clip", REAL, AT(clip), 0, 1e9, NULL},
     {"ema", REAL, AT(ema), 0, 0.999999, NULL},
     {"freeze", TEXT, AT(freeze), 0, SGM_CONFIG_TEXT, NULL},
+    {"train_only", TEXT, AT(train_only), 0, SGM_CONFIG_TEXT, NULL},
+    {"norms", CHOICE, AT(norms), 0, 0, NORMS},
     {"loss", CHOICE, AT(loss), 0, 0, LOSSES},
+    {"target", TEXT, AT(target), 0, 32, NULL},
+    {"given", TEXT, AT(given), 0, SGM_CONFIG_TEXT, NULL},
+    {"features", TEXT, AT(features), 0, SGM_CONFIG_TEXT, NULL},
+    {"window", CHOICE, AT(sampler.window), 0, 0, WINDOWS},
+    {"prompts", CHOICE, AT(sampler.asked), 0, 0, PROMPTS},
+    {"objects", CHOICE, AT(sampler.kinds), 0, 0, OBJECTS},
+    {"draw", CHOICE, AT(sampler.draws), 0, 0, DRAWS},
     {"synthetic", REAL, AT(sampler.synthetic_share), 0, 1, NULL},
     {"tight", REAL, AT(sampler.tight_share), 0, 1, NULL},
     {"augmentation", REAL, AT(sampler.augmentation), 0, 2, NULL},
     {"held_out", FLAG, AT(sampler.held_out), 0, 1, NULL},
     {"limit", INTEGER32, AT(sampler.limit), 0, 1e9, NULL},
     {"box_noise", REAL, AT(sampler.sim.box_noise), 0, 1, NULL},
+    {"box_limit", REAL, AT(sampler.box_limit), 0, 4096, NULL},
+    {"box_shift", REAL, AT(sampler.box_shift), 0, 4096, NULL},
     {"deepest", REAL, AT(sampler.sim.deepest_chance), 0, 1, NULL},
     {"mask_threshold", REAL, AT(mask_threshold), -SGM_LARGEST_MASK_THRESHOLD,
      SGM_LARGEST_MASK_THRESHOLD, NULL},
@@ -187,7 +209,13 @@ static void set_defaults(const char *path, sgm_train_config *c)
     c->accumulate = 1;
     c->loader_threads = 1;
     c->optim = (sgm_optim_options){SGM_OPTIMIZER_ADAMW, 0.9, 0.999, 1e-8, 0.01, false};
-    c->schedule = (sgm_schedule){SGM_SCHEDULE_COSINE, 1e-3, 100, 1000, 0.5, 0.9, 0.01};
+    c->schedule = (sgm_schedule){.kind = SGM_SCHEDULE_COSINE,
+                                 .rate = 1e-3,
+                                 .warmup = 100,
+                                 .step_size = 1000,
+                                 .gamma = 0.5,
+                                 .power = 0.9,
+                                 .floor = 0.01};
     c->clip = 1;
     c->sampler.synthetic_share = 0.2;
     c->sampler.tight_share = 0.5;
@@ -198,6 +226,7 @@ static void set_defaults(const char *path, sgm_train_config *c)
     c->validate_every = 500;
     c->save_every = 500;
     c->validate_objects = 120;
+    strcpy(c->target, "low");
 }
 
 static sgm_status finish(sgm_train_config *c)

@@ -16,13 +16,25 @@ typedef enum sgm_train_loss {
     SGM_TRAIN_LOSS_SAMUS, /* the others train mask 0 for every prompt */
     SGM_TRAIN_LOSS_SAMIHS,
     SGM_TRAIN_LOSS_MEDSAM,
-    SGM_TRAIN_LOSS_BALANCED /* as SAM, with 10 focal of alpha 0.5: masks are not under-filled */
+    SGM_TRAIN_LOSS_BALANCED, /* as SAM, with 10 focal of alpha 0.5: masks are not under-filled */
+    SGM_TRAIN_LOSS_SAMIHS_PAPER, /* its boundary-sensitive part as the paper writes it */
+    SGM_TRAIN_LOSS_MSA,          /* BCE, foreground doubled */
+    SGM_TRAIN_LOSS_SAMED,        /* of class maps: 0.2 cross entropy + 0.8 Dice */
+    SGM_TRAIN_LOSS_AUTOSAM,      /* BCE + Tversky of the mask between its extremes */
+    SGM_TRAIN_LOSS_SURGICALSAM   /* Dice + prototype contrast */
 } sgm_train_loss;
+
+/* What batch norms take mean and deviation from while training. */
+typedef enum sgm_norms {
+    SGM_NORMS_GATHERED, /* what the file has gathered, which stays */
+    SGM_NORMS_BATCH     /* the batch, gathering on */
+} sgm_norms;
 
 typedef struct sgm_train_config {
     char path[256];                     /* of the file, for messages */
     char architecture[SGM_CONFIG_TEXT]; /* models/config.h's text or a variant's name */
     char init[SGM_CONFIG_TEXT];         /* checkpoint for a warm start; "" from scratch */
+    char base[SGM_CONFIG_TEXT];         /* what `init` lies on when it holds additions alone */
     char variant[32];                   /* name written into the checkpoint */
     sgm_model_config model;             /* parsed from architecture, or from init */
 
@@ -30,16 +42,22 @@ typedef struct sgm_train_config {
     int64_t steps;  /* updates */
     double minutes; /* stops (with a finished schedule) after this time; 0: no limit */
     int batch, accumulate;
+    bool accumulate_sum; /* gradients of the passes of an update are summed, not averaged */
     int loader_threads;
     bool bf16;
 
     sgm_optim_options optim;
     sgm_schedule schedule;
     double clip, ema;
-    char freeze[SGM_CONFIG_TEXT]; /* comma-separated patterns with '*' */
+    char freeze[SGM_CONFIG_TEXT];     /* comma-separated patterns with '*' */
+    char train_only[SGM_CONFIG_TEXT]; /* likewise; "": everything that is not frozen */
+    sgm_norms norms;
 
     sgm_train_loss loss;
-    sgm_sampler_options sampler; /* size and target_side are derived from the model */
+    char target[32];                /* grid the loss is taken on: "low", "picture" or "WxH" */
+    char given[SGM_CONFIG_TEXT];    /* file of prompts (given_prompts.h); "": drawn */
+    char features[SGM_CONFIG_TEXT]; /* file of the encoder's output; "": computed every time */
+    sgm_sampler_options sampler;    /* size and target_side are derived from the model */
     struct {
         char set[SGM_PACK_TEXT];
         double factor;

@@ -1,8 +1,10 @@
 #include "train/train_graph.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "train/asked_graph.h"
 #include "train/loss.h"
 
 static sgm_node *named_input(sgm_train_graph *t, const char *name, int group, sgm_dtype type,
@@ -55,7 +57,7 @@ static sgm_node *round_loss(sgm_train_graph *t, sgm_train_loss kind, int round, 
     }
     logits = sgm_slice(g, logits, 1, 0, 1);
     if (kind == SGM_TRAIN_LOSS_SAMUS) return sgm_loss_samus(g, logits, t->target);
-    if (kind == SGM_TRAIN_LOSS_SAMIHS) return sgm_loss_samihs(g, logits, t->target);
+    if (kind == SGM_TRAIN_LOSS_SAMIHS) return sgm_loss_samihs(g, logits, t->target, false);
     return sgm_loss_medsam(g, logits, t->target);
 }
 
@@ -138,6 +140,10 @@ static sgm_status check(const sgm_model_config *model, sgm_train_loss loss, int 
                         "%s is not prompted by points and boxes, which is what is trained here",
                         model->variant);
     bool of_sam = loss == SGM_TRAIN_LOSS_SAM || loss == SGM_TRAIN_LOSS_BALANCED;
+    if (loss > SGM_TRAIN_LOSS_BALANCED)
+        return sgm_fail(SGM_INVALID_ARGUMENT,
+                        "this loss is for one kind of prompt; prompts must be point, box, none or "
+                        "class");
     if (of_sam && model->decoder.mask_tokens < 2)
         return sgm_fail(SGM_INVALID_ARGUMENT,
                         "the SAM loss needs a decoder with several masks, found %d",
@@ -171,12 +177,14 @@ sgm_status sgm_train_graph_build(const sgm_model_config *model, sgm_train_loss l
 void sgm_train_graph_clear(sgm_train_graph *graph)
 {
     sgm_graph_destroy(graph->graph);
+    free(graph->norms);
     memset(graph, 0, sizeof *graph);
 }
 
 sgm_status sgm_train_graph_feed(const sgm_train_graph *t, sgm_train_plan *plan,
                                 const sgm_batch *batch)
 {
+    if (t->asked != SGM_ASKED_MIXED) return sgm_asked_graph_feed(t, plan, batch);
     SGM_TRY(sgm_train_plan_set(plan, t->image, batch->image));
     SGM_TRY(sgm_train_plan_set(plan, t->target, batch->target));
     if (t->walks) SGM_TRY(sgm_train_plan_set(plan, t->weight, batch->weight));

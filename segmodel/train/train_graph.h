@@ -20,6 +20,16 @@ typedef struct sgm_train_graph {
     sgm_node *loss;                /* mean over the rounds; the neighbour's counts twice */
     bool prior;                    /* rounds 0 to 2 have mask prompts: the prior */
     bool walks;                    /* rounds 4 and 5 are there */
+
+    /* Trained as the family's authors do (asked_graph.h): one round, group 0. */
+    sgm_asked asked;
+    int outputs;         /* what is read of group 0: its masks on the target's grid, or none */
+    sgm_node *answer;    /* [B, masks, height, width] logits on the target's grid */
+    sgm_node *classes;   /* [B] int32, index of the class asked for; or NULL */
+    sgm_node *class_at;  /* the same as F32; or NULL */
+    sgm_node *embedding; /* [B, dim] mean feature of the object; or NULL */
+    sgm_node *features;  /* [B, grid, grid, dim] instead of pictures; or NULL */
+    struct sgm_batch_norms *norms; /* those that gather while training; or NULL */
 } sgm_train_graph;
 
 /* Without `prior` only round 3 sees a mask prompt; the others have none, as in SAM. `walks` wants a
@@ -27,6 +37,12 @@ typedef struct sgm_train_graph {
 sgm_status sgm_train_graph_build(const sgm_model_config *model, sgm_train_loss loss, int batch,
                                  const sgm_sim_options *sim, sgm_train_graph *out);
 void sgm_train_graph_clear(sgm_train_graph *graph);
+
+/* How many groups of low_res and iou there are. */
+static inline int sgm_graph_groups(const sgm_train_graph *graph)
+{
+    return graph->asked == SGM_ASKED_MIXED ? sgm_group_count(graph->walks) : 1;
+}
 
 /* Sets all inputs of a plan of this graph. */
 sgm_status sgm_train_graph_feed(const sgm_train_graph *graph, sgm_train_plan *plan,

@@ -128,7 +128,8 @@ bool sgm_is_trainable(void *user, const char *name)
 {
     const sgm_train_config *config = user;
     return !ends_with(name, "running_mean") && !ends_with(name, "running_var") &&
-           !ends_with(name, "gaussian_matrix") && !sgm_name_matches(config->freeze, name);
+           !ends_with(name, "gaussian_matrix") && !sgm_name_matches(config->freeze, name) &&
+           (!config->train_only[0] || sgm_name_matches(config->train_only, name));
 }
 
 /* ---------------------------------------------------------------------------------- the master */

@@ -28,7 +28,7 @@ sgm_status sgm_first_values_read(void *user, const char *name, sgm_shape shape,
                                  const float **values, bool *owned);
 
 /* sgm_trainable_fn; user: const sgm_train_config. Statistics of batch norms and the position
- * encoding's matrix never are, what matches `freeze` is not. */
+ * encoding's matrix never are, what matches `freeze` is not, nor what `train_only` leaves out. */
 bool sgm_is_trainable(void *config, const char *name);
 
 /* What is trained. The master values are the parameters' own. */

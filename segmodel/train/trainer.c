@@ -10,6 +10,8 @@
 #include "core/clock.h"
 #include "models/registry.h"
 #include "segmodel/train.h"
+#include "train/asked_sample.h"
+#include "train/asked_validate.h"
 #include "train/interact.h"
 #include "train/loader.h"
 #include "train/step_numbers.h"
@@ -30,10 +32,14 @@ typedef struct trainer {
     sgm_first_values first;
     sgm_sampler *sampler, *validation[SOURCES];
     sgm_sampler_options validation_options;
+    sgm_given_prompts *given;
     sgm_loader *loader;
     sgm_params *params;
     sgm_train_graph graph;
     sgm_train_plan *plan;
+    sgm_train_graph gathered; /* norms = batch: the network with what the norms have gathered */
+    sgm_train_plan *gathered_plan;
+    sgm_feature_store *features; /* features = FILE */
     sgm_interaction interaction;
     sgm_master master;
     sgm_train_progress_state state;
@@ -57,10 +63,33 @@ static sgm_status open_init(trainer *t)
     char assumption[256];
     t->first.seed = c->seed;
     if (!c->init[0]) return SGM_OK;
-    SGM_TRY(sgm_checkpoint_open(c->init, &t->init));
+    SGM_TRY(sgm_registry_open(c->init, c->base[0] ? c->base : NULL, &t->init));
     t->first.checkpoint = t->init;
     if (c->architecture[0]) return SGM_OK;
-    return sgm_registry_detect(t->init, NULL, &c->model, assumption);
+    bool known = sgm_variant_config(c->variant, &c->model);
+    return sgm_registry_detect(t->init, known ? c->variant : NULL, &c->model, assumption);
+}
+
+/* What samples of a family's own way of training need to know of the network. */
+static sgm_status describe_asked(trainer *t)
+{
+    sgm_train_config *c = &t->config;
+    sgm_sampler_options *o = &c->sampler;
+    o->model = &c->model;
+    o->class_map = c->loss == SGM_TRAIN_LOSS_SAMED;
+    SGM_TRY(sgm_target_grid_parse(c->target, c->path, &c->model, &o->grid));
+    if (c->given[0]) {
+        if (!t->pack) return sgm_fail(SGM_INVALID_ARGUMENT, "given prompts need a pack");
+        SGM_TRY(sgm_given_prompts_read(c->given, t->pack, &t->given));
+        o->given = t->given;
+    }
+    o->tokens = sgm_asked_tokens(o->asked, o->given);
+    if (o->window == SGM_WINDOW_WHOLE && (!t->pack || o->synthetic_share > 0))
+        return sgm_fail(SGM_INVALID_ARGUMENT, "window = whole needs a pack and synthetic = 0");
+    if (c->features[0] && (o->augmentation > 0 || o->window != SGM_WINDOW_WHOLE))
+        return sgm_fail(SGM_INVALID_ARGUMENT,
+                        "features = FILE needs window = whole and augmentation = 0");
+    return SGM_OK;
 }
 
 static sgm_status make_samplers(trainer *t)
@@ -70,6 +99,7 @@ static sgm_status make_samplers(trainer *t)
     c->sampler.size = c->model.image_size;
     c->sampler.target_side = 4 * c->model.grid;
     c->sampler.protocol = c->model.protocol;
+    SGM_TRY(describe_asked(t));
     SGM_TRY(sgm_sampler_create(t->pack, &c->sampler, &t->sampler));
     for (int i = 0; i < c->weight_count; i++)
         if (!sgm_sampler_weight(t->sampler, c->weights[i].set, c->weights[i].factor))
@@ -90,12 +120,45 @@ static sgm_status make_samplers(trainer *t)
     return SGM_OK;
 }
 
+static sgm_status finish_network(trainer *t)
+{
+    const sgm_train_config *c = &t->config;
+    if (c->init[0] && !t->first.loaded)
+        return sgm_fail(SGM_BAD_MODEL, "%s: no tensor of it is part of the network", c->init);
+    SGM_TRY(sgm_master_create(t->backend, t->params, c->ema > 0, &t->master));
+    if (!t->master.trained_count)
+        return sgm_fail(SGM_INVALID_ARGUMENT, "%s: freeze and train_only leave nothing to train",
+                        c->path);
+    return SGM_OK;
+}
+
+static sgm_status make_asked_network(trainer *t)
+{
+    const sgm_train_config *c = &t->config;
+    sgm_node *outputs[SGM_ASKED_OUTPUTS];
+    bool batch = c->norms == SGM_NORMS_BATCH;
+    SGM_TRY(sgm_asked_graph_build(c, batch, true, &t->graph));
+    int count = sgm_asked_graph_outputs(&t->graph, outputs);
+    SGM_TRY(sgm_train_plan_create(t->graph.graph, t->params, t->graph.loss, count, outputs, c->bf16,
+                                  &t->plan));
+    if (batch) {
+        SGM_TRY(sgm_asked_graph_build(c, false, false, &t->gathered));
+        count = sgm_asked_graph_outputs(&t->gathered, outputs);
+        SGM_TRY(sgm_train_plan_create(t->gathered.graph, t->params, NULL, count, outputs, c->bf16,
+                                      &t->gathered_plan));
+    }
+    if (c->features[0])
+        SGM_TRY(sgm_feature_store_open(c, t->pack, t->params, t->context, &t->features));
+    return finish_network(t);
+}
+
 static sgm_status make_network(trainer *t)
 {
     const sgm_train_config *c = &t->config;
     t->first.family = c->model.family;
     SGM_TRY(sgm_params_create(t->backend, sgm_first_values_read, &t->first, sgm_is_trainable,
                               &t->config, &t->params));
+    if (c->sampler.asked != SGM_ASKED_MIXED) return make_asked_network(t);
     SGM_TRY(sgm_train_graph_build(&c->model, c->loss, c->batch, &c->sampler.sim, &t->graph));
     sgm_node *outputs[2 * SGM_GROUPS];
     int groups = sgm_group_count(t->graph.walks);
@@ -105,10 +168,8 @@ static sgm_status make_network(trainer *t)
     }
     SGM_TRY(sgm_train_plan_create(t->graph.graph, t->params, t->graph.loss, 2 * groups, outputs,
                                   c->bf16, &t->plan));
-    if (c->init[0] && !t->first.loaded)
-        return sgm_fail(SGM_BAD_MODEL, "%s: no tensor of it is part of the network", c->init);
     SGM_TRY(sgm_interaction_create(&t->graph, &t->interaction));
-    return sgm_master_create(t->backend, t->params, c->ema > 0, &t->master);
+    return finish_network(t);
 }
 
 static uint64_t pack_hash(const trainer *t)
@@ -176,10 +237,14 @@ static void tear_down(trainer *t)
     sgm_interaction_clear(&t->interaction);
     sgm_step_numbers_clear(&t->numbers);
     sgm_master_clear(&t->master);
+    sgm_feature_store_close(t->features);
+    sgm_train_plan_destroy(t->gathered_plan);
+    sgm_train_graph_clear(&t->gathered);
     sgm_train_plan_destroy(t->plan);
     sgm_train_graph_clear(&t->graph);
     sgm_params_destroy(t->params);
     sgm_checkpoint_close(t->init);
+    sgm_given_prompts_destroy(t->given);
     sgm_pack_close(t->pack);
     sgm_train_log_clear(&t->log);
 }
@@ -195,8 +260,7 @@ static double elapsed(const trainer *t)
 static double progress(const trainer *t, int64_t step)
 {
     const sgm_train_config *c = &t->config;
-    int64_t warmup = c->schedule.warmup;
-    double by_steps = (double)(step - warmup) / (double)(c->steps > warmup ? c->steps - warmup : 1);
+    double by_steps = sgm_schedule_progress(&c->schedule, step, c->steps);
     double by_time = c->minutes > 0 ? elapsed(t) / (60 * c->minutes) : 0;
     return by_steps > by_time ? by_steps : by_time;
 }
@@ -244,10 +308,13 @@ static sgm_status micro_batch(trainer *t, int64_t step, int part, char items[SGM
     const sgm_train_config *c = &t->config;
     SGM_TRY(sgm_loader_next(t->loader, &batch));
     sgm_rng rng = sgm_rng_at(c->seed ^ 0x494E544552u, batch->first);
-    if (sgm_rng_chance(&rng, c->interaction))
+    bool mixed = t->graph.asked == SGM_ASKED_MIXED;
+    if (mixed && sgm_rng_chance(&rng, c->interaction))
         SGM_TRY(sgm_interact(&t->graph, t->plan, rng, &t->interaction, batch));
     SGM_TRY(sgm_train_graph_feed(&t->graph, t->plan, batch));
-    SGM_TRY(sgm_train_plan_submit(t->plan, 1.0f / (float)c->accumulate));
+    if (!mixed) SGM_TRY(sgm_asked_feed_features(&t->graph, t->plan, t->features, batch));
+    SGM_TRY(sgm_train_plan_submit(t->plan, c->accumulate_sum ? 1 : 1.0f / (float)c->accumulate));
+    SGM_TRY(sgm_batch_norms_gather(&t->graph, t->plan, t->backend, t->params));
     name_items(t, batch, items, SGM_STEP_ITEMS);
     SGM_TRY(sgm_step_numbers_loss(&t->numbers, step, part, items,
                                   sgm_train_plan_memory(t->plan, t->graph.loss)));
@@ -261,7 +328,8 @@ static sgm_status update(trainer *t, int64_t step)
     SGM_TRY(sgm_master_clear_gradients(&t->master));
     for (int part = 0; part < c->accumulate; part++)
         SGM_TRY(micro_batch(t, step, part, items));
-    t->rate = sgm_schedule_rate(&c->schedule, step, progress(t, step));
+    int64_t at = c->schedule.late && step > 1 ? step - 1 : step;
+    t->rate = sgm_schedule_rate(&c->schedule, at, progress(t, at));
     sgm_optim_numbers numbers = sgm_optim_numbers_of(&c->optim, t->rate, step, c->clip, c->ema);
     SGM_TRY(sgm_master_update(&t->master, &numbers));
     SGM_TRY(sgm_step_numbers_norm(&t->numbers, step, items, t->master.norm));
@@ -348,16 +416,50 @@ static void keep_score(trainer *t, const sgm_validation *v, bool *better)
     }
 }
 
-static sgm_status run_validation(trainer *t, sgm_log_row *row)
+static sgm_status validate_on(trainer *t, const sgm_sampler *sampler, sgm_validation *out)
 {
     const sgm_train_config *c = &t->config;
+    bool gathered = t->gathered_plan != NULL;
+    if (t->graph.asked != SGM_ASKED_MIXED)
+        return sgm_asked_validate(gathered ? &t->gathered : &t->graph,
+                                  gathered ? t->gathered_plan : t->plan, t->features, sampler,
+                                  &t->validation_options, c->batch, c->validate_objects, out);
+    return sgm_validate(&t->graph, t->plan, sampler, &t->validation_options, c->batch,
+                        c->validate_objects, out);
+}
+
+static sgm_status run_validation(trainer *t, sgm_log_row *row)
+{
     sgm_validation *to[SOURCES] = {&row->split, &row->held_out};
     SGM_TRY(sgm_master_show(&t->master, true));
     for (int s = 0; s < SOURCES; s++)
-        if (t->validation[s])
-            SGM_TRY(sgm_validate(&t->graph, t->plan, t->validation[s], &t->validation_options,
-                                 c->batch, c->validate_objects, to[s]));
+        if (t->validation[s]) SGM_TRY(validate_on(t, t->validation[s], to[s]));
     return sgm_master_show(&t->master, false);
+}
+
+static void tell_validation(trainer *t, const sgm_log_row *row, const sgm_validation *v,
+                            bool better)
+{
+    char event[480];
+    const char *best = better ? " (best so far)" : "";
+    if (t->graph.asked != SGM_ASKED_MIXED) {
+        snprintf(event, sizeof event, "validation: Dice %.3f%s", v->dice[0], best);
+        tell(t, event, row->loss);
+        return;
+    }
+    int used = snprintf(event, sizeof event,
+                        "validation: point %.3f box %.3f several %.3f corrected %.3f ellipse %.3f",
+                        v->dice[0], v->dice[1], v->dice[2], v->dice[3], v->ellipse);
+    if (t->graph.walks)
+        used += snprintf(event + used, sizeof event - (size_t)used,
+                         " neighbour %.3f (larger by %.1f %%, ended seen %.2f) loose box %.3f",
+                         v->dice[4], 100 * v->growth, v->ended_seen, v->dice[5]);
+    if (row->held_out.samples && row->split.samples)
+        used += snprintf(event + used, sizeof event - (size_t)used,
+                         "; sets aside: point %.3f box %.3f ellipse %.3f", row->held_out.dice[0],
+                         row->held_out.dice[1], row->held_out.ellipse);
+    snprintf(event + used, sizeof event - (size_t)used, "%s", best);
+    tell(t, event, row->loss);
 }
 
 static sgm_status validate(trainer *t)
@@ -372,20 +474,7 @@ static sgm_status validate(trainer *t)
     bool better;
     keep_score(t, v, &better);
     if (better) SGM_TRY(save_files(t, "best.safetensors"));
-    char event[480];
-    int used = snprintf(event, sizeof event,
-                        "validation: point %.3f box %.3f several %.3f corrected %.3f ellipse %.3f",
-                        v->dice[0], v->dice[1], v->dice[2], v->dice[3], v->ellipse);
-    if (t->graph.walks)
-        used += snprintf(event + used, sizeof event - (size_t)used,
-                         " neighbour %.3f (larger by %.1f %%, ended seen %.2f) loose box %.3f",
-                         v->dice[4], 100 * v->growth, v->ended_seen, v->dice[5]);
-    if (row.held_out.samples && row.split.samples)
-        used += snprintf(event + used, sizeof event - (size_t)used,
-                         "; sets aside: point %.3f box %.3f ellipse %.3f", row.held_out.dice[0],
-                         row.held_out.dice[1], row.held_out.ellipse);
-    snprintf(event + used, sizeof event - (size_t)used, better ? " (best so far)" : "");
-    tell(t, event, row.loss);
+    tell_validation(t, &row, v, better);
     return SGM_OK;
 }
 

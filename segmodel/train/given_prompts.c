@@ -1,0 +1,158 @@
+#include "train/given_prompts.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/number.h"
+#include "predict/session/prompt_tokens.h"
+
+struct sgm_given_prompts {
+    int items, tokens;
+    sgm_given_prompt *of; /* by item */
+};
+
+typedef struct given_line {
+    const char *path;
+    int number;
+} given_line;
+
+static sgm_status bad(const given_line *at, const char *what, const char *found)
+{
+    return sgm_fail(SGM_UNREADABLE, "%s:%d: %s, found \"%.80s\"", at->path, at->number, what,
+                    found);
+}
+
+static bool is_named(const sgm_pack *pack, const sgm_pack_item *item, const char *name)
+{
+    const char *set = sgm_pack_set_at(pack, item->set)->name;
+    size_t n = strlen(set);
+    if (!strcmp(item->id, name)) return true;
+    return !strncmp(name, set, n) && name[n] == '/' && !strcmp(item->id, name + n + 1);
+}
+
+/* -1: there is none. */
+static int find_item(const sgm_pack *pack, const char *name)
+{
+    for (int i = 0; i < sgm_pack_item_count(pack); i++)
+        if (is_named(pack, sgm_pack_item_at(pack, i), name)) return i;
+    return -1;
+}
+
+static sgm_status add_point(const given_line *at, sgm_given_prompt *to, const double v[4])
+{
+    if (v[2] != 0 && v[2] != 1) return bad(at, "a point's label must be 0 or 1", "another number");
+    if (to->point_count == SGM_GIVEN_POINTS) return bad(at, "at most 16 points per item", "more");
+    to->points[to->point_count++] =
+        (sgm_point){v[0], v[1], v[2] != 0 ? SGM_FOREGROUND : SGM_BACKGROUND};
+    return SGM_OK;
+}
+
+static sgm_status add_box(const given_line *at, sgm_given_prompt *to, const double v[4])
+{
+    if (to->has_box) return bad(at, "one box per item", "another");
+    if (!(v[2] > v[0] && v[3] > v[1])) return bad(at, "a box must have x0 < x1 and y0 < y1", "not");
+    to->box = (sgm_box){v[0], v[1], v[2], v[3]};
+    to->has_box = true;
+    return SGM_OK;
+}
+
+/* "item,number,number,number[,number]" */
+static sgm_status parse_line(const given_line *at, char *line, const sgm_pack *pack,
+                             sgm_given_prompts *given)
+{
+    double v[4];
+    int count = 0;
+    line[strcspn(line, "#\r\n")] = 0;
+    if (!line[strspn(line, " \t")]) return SGM_OK;
+    char *comma = strchr(line, ',');
+    if (!comma) return bad(at, "a line must read item,x,y,label or item,x0,y0,x1,y1", line);
+    *comma = 0;
+    for (char *end = comma; *end; comma = end) {
+        if (count == 4) return bad(at, "at most four numbers", comma);
+        v[count++] = sgm_read_number(comma + 1, &end);
+        if (end == comma + 1 || (*end && *end != ',') || !(v[count - 1] > -1e6) ||
+            !(v[count - 1] < 1e6))
+            return bad(at, "wanted numbers between commas", comma + 1);
+        if (!*end) break;
+    }
+    int item = find_item(pack, line);
+    if (item < 0) return bad(at, "the pack has no such item", line);
+    if (count == 3) return add_point(at, &given->of[item], v);
+    if (count == 4) return add_box(at, &given->of[item], v);
+    return bad(at, "wanted three numbers for a point or four for a box", line);
+}
+
+static void count_tokens(sgm_given_prompts *given)
+{
+    for (int i = 0; i < given->items; i++) {
+        const sgm_given_prompt *g = sgm_given_prompt_of(given, i);
+        if (!g) continue;
+        sgm_prompt prompt = sgm_given_as_prompt(g);
+        int tokens = sgm_prompt_token_count(&prompt);
+        if (tokens > given->tokens) given->tokens = tokens;
+    }
+}
+
+static sgm_status parse_all(const char *path, FILE *stream, const sgm_pack *pack,
+                            sgm_given_prompts *given)
+{
+    given_line at = {path, 0};
+    char line[256];
+    while (fgets(line, sizeof line, stream)) {
+        at.number++;
+        if (!strchr(line, '\n') && !feof(stream)) return bad(&at, "a line is too long", line);
+        SGM_TRY(parse_line(&at, line, pack, given));
+    }
+    if (ferror(stream)) return sgm_fail(SGM_UNREADABLE, "%s: cannot be read", path);
+    count_tokens(given);
+    if (!given->tokens) return sgm_fail(SGM_UNREADABLE, "%s: there is no prompt in it", path);
+    return SGM_OK;
+}
+
+sgm_status sgm_given_prompts_read(const char *path, const sgm_pack *pack, sgm_given_prompts **out)
+{
+    *out = NULL;
+    FILE *stream = fopen(path, "rb");
+    if (!stream) return sgm_fail(SGM_UNREADABLE, "%s: %s", path, strerror(errno));
+    sgm_given_prompts *given = calloc(1, sizeof *given);
+    sgm_status status = given ? SGM_OK : sgm_fail(SGM_OUT_OF_MEMORY, "no memory for prompts");
+    if (given) {
+        given->items = sgm_pack_item_count(pack);
+        given->of = calloc((size_t)given->items + 1, sizeof *given->of);
+        if (!given->of) status = sgm_fail(SGM_OUT_OF_MEMORY, "no memory for prompts");
+    }
+    if (status == SGM_OK) status = parse_all(path, stream, pack, given);
+    fclose(stream);
+    if (status != SGM_OK)
+        sgm_given_prompts_destroy(given);
+    else
+        *out = given;
+    return status;
+}
+
+void sgm_given_prompts_destroy(sgm_given_prompts *given)
+{
+    if (!given) return;
+    free(given->of);
+    free(given);
+}
+
+const sgm_given_prompt *sgm_given_prompt_of(const sgm_given_prompts *given, int item)
+{
+    const sgm_given_prompt *g = &given->of[item];
+    return g->point_count || g->has_box ? g : NULL;
+}
+
+sgm_prompt sgm_given_as_prompt(const sgm_given_prompt *g)
+{
+    return (sgm_prompt){.points = g->points,
+                        .point_count = (size_t)g->point_count,
+                        .box = g->has_box ? &g->box : NULL};
+}
+
+int sgm_given_tokens(const sgm_given_prompts *given)
+{
+    return given->tokens;
+}
