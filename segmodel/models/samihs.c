@@ -105,4 +105,7 @@ const sgm_family sgm_family_samihs = {.name = "samihs",
                                       .encode = encode,
                                       .prompt = sgm_sam_prompt,
                                       .decode = sgm_sam_decode,
+                                      .trained = "image_encoder.*down_projection*,"
+                                                 "image_encoder.*adapter*,prompt_encoder.*,"
+                                                 "mask_decoder.*",
                                       .zero = "*adapter_rescale,*adpater_bias"};

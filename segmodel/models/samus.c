@@ -143,4 +143,5 @@ const sgm_family sgm_family_samus = {
     .encode = encode,
     .prompt = sgm_sam_prompt,
     .decode = sgm_sam_decode,
-    .trained = "*cnn_embed*,*post_pos_embed*,*Adapter*,*2.attn.rel_pos*,*upneck*"};
+    .trained = "*cnn_embed*,*post_pos_embed*,*Adapter*,*2.attn.rel_pos*,*5.attn.rel_pos*,"
+               "*8.attn.rel_pos*,*11.attn.rel_pos*,*upneck*"};

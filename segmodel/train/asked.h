@@ -11,10 +11,10 @@ typedef enum sgm_asked {
     SGM_ASKED_CLASS    /* the object's class */
 } sgm_asked;
 
-typedef enum sgm_window {
-    SGM_WINDOW_RANDOM, /* a window around an object */
-    SGM_WINDOW_WHOLE   /* the whole picture, as prediction shows it */
-} sgm_window;
+typedef enum sgm_sample_view {
+    SGM_VIEW_WINDOW, /* a window around an object */
+    SGM_VIEW_WHOLE   /* the whole picture, as prediction shows it */
+} sgm_sample_view;
 
 /* What counts as an object. */
 typedef enum sgm_object_kinds {

@@ -44,7 +44,7 @@ static sgm_status check_prompt(const sgm_train_config *c)
 
 static sgm_status check(const sgm_train_config *c)
 {
-    bool whole = c->sampler.window == SGM_WINDOW_WHOLE;
+    bool whole = c->sampler.window == SGM_VIEW_WHOLE;
     SGM_TRY(check_prompt(c));
     if (c->given[0] && (!whole || c->sampler.kinds == SGM_OBJECTS_ANY))
         return sgm_fail(SGM_INVALID_ARGUMENT,

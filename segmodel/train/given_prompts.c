@@ -1,6 +1,7 @@
 #include "train/given_prompts.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +11,7 @@
 
 struct sgm_given_prompts {
     int items, tokens;
+    bool points, boxes;
     sgm_given_prompt *of; /* by item */
 };
 
@@ -69,13 +71,14 @@ static sgm_status parse_line(const given_line *at, char *line, const sgm_pack *p
     char *comma = strchr(line, ',');
     if (!comma) return bad(at, "a line must read item,x,y,label or item,x0,y0,x1,y1", line);
     *comma = 0;
-    for (char *end = comma; *end; comma = end) {
-        if (count == 4) return bad(at, "at most four numbers", comma);
-        v[count++] = sgm_read_number(comma + 1, &end);
-        if (end == comma + 1 || (*end && *end != ',') || !(v[count - 1] > -1e6) ||
-            !(v[count - 1] < 1e6))
-            return bad(at, "wanted numbers between commas", comma + 1);
-        if (!*end) break;
+    for (char *next = comma + 1; next;) {
+        char *end;
+        if (count == 4) return bad(at, "at most four numbers", next);
+        v[count] = sgm_read_number(next, &end);
+        if (end == next || (*end && *end != ',') || !(fabs(v[count]) < 1e6))
+            return bad(at, "wanted numbers between commas", next);
+        count++;
+        next = *end ? end + 1 : NULL;
     }
     int item = find_item(pack, line);
     if (item < 0) return bad(at, "the pack has no such item", line);
@@ -89,6 +92,8 @@ static void count_tokens(sgm_given_prompts *given)
     for (int i = 0; i < given->items; i++) {
         const sgm_given_prompt *g = sgm_given_prompt_of(given, i);
         if (!g) continue;
+        given->points |= g->point_count > 0;
+        given->boxes |= g->has_box;
         sgm_prompt prompt = sgm_given_as_prompt(g);
         int tokens = sgm_prompt_token_count(&prompt);
         if (tokens > given->tokens) given->tokens = tokens;
@@ -155,4 +160,14 @@ sgm_prompt sgm_given_as_prompt(const sgm_given_prompt *g)
 int sgm_given_tokens(const sgm_given_prompts *given)
 {
     return given->tokens;
+}
+
+bool sgm_given_has_points(const sgm_given_prompts *given)
+{
+    return given->points;
+}
+
+bool sgm_given_has_boxes(const sgm_given_prompts *given)
+{
+    return given->boxes;
 }

@@ -27,6 +27,9 @@ void sgm_given_prompts_destroy(sgm_given_prompts *given);
 const sgm_given_prompt *sgm_given_prompt_of(const sgm_given_prompts *given, int item);
 /* It as the library's prompt; borrows `given`. */
 sgm_prompt sgm_given_as_prompt(const sgm_given_prompt *given);
+/* Whether any has a point, or a box. */
+bool sgm_given_has_points(const sgm_given_prompts *given);
+bool sgm_given_has_boxes(const sgm_given_prompts *given);
 /* Tokens of the longest (prompt_tokens.h). */
 int sgm_given_tokens(const sgm_given_prompts *given);
 

@@ -530,7 +530,7 @@ static sgm_status draw_whole(sample_work *work)
 
 static sgm_status draw_pixels(sample_work *work)
 {
-    if (work->sampler->options.window == SGM_WINDOW_WHOLE) return draw_whole(work);
+    if (work->sampler->options.window == SGM_VIEW_WHOLE) return draw_whole(work);
     const sgm_sampler_options *options = &work->sampler->options;
     bool usable = false;
     if (!sgm_rng_chance(&work->rng, options->synthetic_share))

@@ -24,7 +24,7 @@ typedef struct sgm_sampler_options {
 
     /* Training as a family's authors do (asked.h). */
     const sgm_model_config *model; /* borrowed; whole pictures and given prompts need it */
-    sgm_window window;
+    sgm_sample_view window;
     sgm_asked asked;
     sgm_object_kinds kinds;
     sgm_draws draws;

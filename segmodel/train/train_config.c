@@ -70,6 +70,7 @@ static const field FIELDS[] = {
     {"loss", CHOICE, AT(loss), 0, 0, LOSSES},
     {"target", TEXT, AT(target), 0, 32, NULL},
     {"given", TEXT, AT(given), 0, SGM_CONFIG_TEXT, NULL},
+    {"clip_levels", FLAG, AT(clip_levels), 0, 1, NULL},
     {"features", TEXT, AT(features), 0, SGM_CONFIG_TEXT, NULL},
     {"window", CHOICE, AT(sampler.window), 0, 0, WINDOWS},
     {"prompts", CHOICE, AT(sampler.asked), 0, 0, PROMPTS},
@@ -227,10 +228,13 @@ static void set_defaults(const char *path, sgm_train_config *c)
     c->save_every = 500;
     c->validate_objects = 120;
     strcpy(c->target, "low");
+    c->clip_levels = true;
 }
 
 static sgm_status finish(sgm_train_config *c)
 {
+    if (c->sampler.asked != SGM_ASKED_MIXED) /* what only our own rounds know */
+        c->sampler.sim.prior = c->sampler.sim.walks = false;
     if (!c->architecture[0] && !c->init[0])
         return sgm_fail(SGM_UNREADABLE, "%s: either architecture or init must be given", c->path);
     if (!c->architecture[0]) return SGM_OK; /* the checkpoint says it */

@@ -50,13 +50,15 @@ typedef struct sgm_train_config {
     sgm_schedule schedule;
     double clip, ema;
     char freeze[SGM_CONFIG_TEXT];     /* comma-separated patterns with '*' */
-    char train_only[SGM_CONFIG_TEXT]; /* likewise; "": everything that is not frozen */
+    char train_only[SGM_CONFIG_TEXT]; /* likewise, or "family"; "": everything not frozen */
     sgm_norms norms;
 
     sgm_train_loss loss;
     char target[32];                /* grid the loss is taken on: "low", "picture" or "WxH" */
     char given[SGM_CONFIG_TEXT];    /* file of prompts (given_prompts.h); "": drawn */
     char features[SGM_CONFIG_TEXT]; /* file of the encoder's output; "": computed every time */
+    bool clip_levels;               /* clip grey levels where the protocol does (protocol.h) */
+    sgm_protocol unclipped;         /* the network\'s, where they are not */
     sgm_sampler_options sampler;    /* size and target_side are derived from the model */
     struct {
         char set[SGM_PACK_TEXT];

@@ -124,12 +124,35 @@ sgm_status sgm_first_values_read(void *user, const char *name, sgm_shape shape,
     return SGM_OK;
 }
 
+/* "family" stands for what the authors of the network's family train. */
+static bool is_chosen(const sgm_train_config *config, const char *name)
+{
+    const char *only = config->train_only;
+    if (!strcmp(only, "family")) only = config->model.family->trained;
+    return !only || !*only || sgm_name_matches(only, name);
+}
+
+/* Embeddings of prompts that never come: the official code gives them no gradient at all, so that
+ * not even weight decay moves them. */
+static bool is_asked_for(const sgm_sampler_options *o, const char *name)
+{
+    const char *at = strstr(name, "prompt_encoder.");
+    if (o->asked == SGM_ASKED_MIXED || !at) return true;
+    bool points = o->given ? sgm_given_has_points(o->given) : o->asked == SGM_ASKED_POINT;
+    bool boxes = o->given ? sgm_given_has_boxes(o->given) : o->asked == SGM_ASKED_BOX;
+    if (strstr(at, "point_embeddings.0.") || strstr(at, "point_embeddings.1.") ||
+        strstr(at, "not_a_point_embed."))
+        return points;
+    if (strstr(at, "point_embeddings.2.") || strstr(at, "point_embeddings.3.")) return boxes;
+    return true;
+}
+
 bool sgm_is_trainable(void *user, const char *name)
 {
     const sgm_train_config *config = user;
     return !ends_with(name, "running_mean") && !ends_with(name, "running_var") &&
            !ends_with(name, "gaussian_matrix") && !sgm_name_matches(config->freeze, name) &&
-           (!config->train_only[0] || sgm_name_matches(config->train_only, name));
+           is_chosen(config, name) && is_asked_for(&config->sampler, name);
 }
 
 /* ---------------------------------------------------------------------------------- the master */

@@ -84,9 +84,9 @@ static sgm_status describe_asked(trainer *t)
         o->given = t->given;
     }
     o->tokens = sgm_asked_tokens(o->asked, o->given);
-    if (o->window == SGM_WINDOW_WHOLE && (!t->pack || o->synthetic_share > 0))
+    if (o->window == SGM_VIEW_WHOLE && (!t->pack || o->synthetic_share > 0))
         return sgm_fail(SGM_INVALID_ARGUMENT, "window = whole needs a pack and synthetic = 0");
-    if (c->features[0] && (o->augmentation > 0 || o->window != SGM_WINDOW_WHOLE))
+    if (c->features[0] && (o->augmentation > 0 || o->window != SGM_VIEW_WHOLE))
         return sgm_fail(SGM_INVALID_ARGUMENT,
                         "features = FILE needs window = whole and augmentation = 0");
     return SGM_OK;
@@ -98,6 +98,11 @@ static sgm_status make_samplers(trainer *t)
     c->sampler.seed = c->seed;
     c->sampler.size = c->model.image_size;
     c->sampler.target_side = 4 * c->model.grid;
+    if (!c->clip_levels) {
+        c->unclipped = *c->model.protocol;
+        c->unclipped.clip[0] = c->unclipped.clip[1] = 0;
+        c->model.protocol = &c->unclipped;
+    }
     c->sampler.protocol = c->model.protocol;
     SGM_TRY(describe_asked(t));
     SGM_TRY(sgm_sampler_create(t->pack, &c->sampler, &t->sampler));

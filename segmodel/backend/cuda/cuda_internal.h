@@ -378,6 +378,9 @@ void sgm_cuda_loss_scratch(sgm_cuda *cuda, const sgm_step *step, bool backward, 
 sgm_status sgm_cuda_class_loss(sgm_cuda *cuda, const sgm_step *step);
 sgm_status sgm_cuda_class_loss_backward(sgm_cuda *cuda, const sgm_step *step);
 void sgm_cuda_class_loss_scratch(const sgm_step *step, sgm_cursor *cursor);
+void sgm_cuda_range_loss(sgm_cuda *cuda, const sgm_step *step);
+void sgm_cuda_range_loss_backward(sgm_cuda *cuda, const sgm_step *step);
+void sgm_cuda_range_loss_scratch(const sgm_step *step, sgm_cursor *cursor);
 
 /* Copies on the working stream, inside enter and leave: an upload returns when `from` has been read,
  * a download when `to` is there. */

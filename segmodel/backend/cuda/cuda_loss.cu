@@ -1,5 +1,6 @@
 /* Training losses on the device: those of masks, with the formulas of train/loss.h (loss_mask.c,
- * loss_sam.c). Those over classes and prototypes are in cuda_loss_classes.cu.
+ * loss_sam.c). Those over classes and prototypes are in cuda_loss_classes.cu, AutoSAM's in
+ * cuda_loss_range.cu.
  *
  * Three steps: sums over the pixels of every mask; one thread that makes the loss of them, and of
  * the loss's gradient a few factors per mask; and, backward, a kernel over the pixels. */
@@ -61,7 +62,7 @@ static loss_args args_of(const sgm_step *step)
         a.t = (const float *)step->in[1].data;
     }
     if (a.kind == SGM_LOSS_BOUNDARY) {
-        a.squared = 1;
+        a.squared = a.value[1] == 0;
         a.width = sgm_last_of(shape);
         int height = shape.ndim > 1 ? (int)shape.dim[shape.ndim - 2] : 1;
         a.batch = sgm_count_of(shape) / (height * a.width);
@@ -221,6 +222,18 @@ static __device__ double boundary_of(const double *sums, double s, double scale,
     return num / den;
 }
 
+/* 1 - 2 g I / (P + T - 2 (1 - g) I): the form of the paper. */
+static __device__ double boundary_of_paper(const double *sums, double scale, loss_factors *f)
+{
+    if (sums[SUM_OBJECT] <= 0) return 1;
+    double share = 1 - sums[SUM_EDGE] / sums[SUM_OBJECT], overlap = sums[SUM_OVERLAP];
+    double num = 2 * share * overlap;
+    double den = sums[SUM_P] + sums[SUM_T] - 2 * (1 - share) * overlap;
+    f->dice_p = (float)(scale * num / (den * den));
+    f->dice_t = (float)(scale * (2 * share * den + 2 * (1 - share) * num) / (den * den));
+    return 1 - num / den;
+}
+
 static __device__ double whole_of(const loss_args &a, const double *sums, double scale,
                                   loss_factors *factors)
 {
@@ -236,7 +249,9 @@ static __device__ double whole_of(const loss_args &a, const double *sums, double
         if (a.kind == SGM_LOSS_BCE) f->bce = (float)(scale / count);
         if (a.kind == SGM_LOSS_FOCAL) f->focal = (float)(scale / count);
         if (a.kind == SGM_LOSS_MSE) f->squares = (float)(scale / count);
-        if (a.kind == SGM_LOSS_BOUNDARY) loss = boundary_of(all, a.value[0], scale, f);
+        if (a.kind == SGM_LOSS_BOUNDARY)
+            loss = a.squared ? boundary_of(all, a.value[0], scale, f)
+                             : boundary_of_paper(all, scale, f);
         if (a.kind == SGM_LOSS_DICE) {
             double d = dice_of(per_sample ? sums + b * SUM_COUNT : all, a.value[0], a.value[1],
                                a.squared, per_sample ? scale / a.batch : scale, f);
@@ -296,10 +311,19 @@ static bool of_classes(const sgm_step *step)
            kind == SGM_LOSS_PROTOTYPE;
 }
 
+static bool is_range(const sgm_step *step)
+{
+    return step->node->u.loss.kind == SGM_LOSS_RANGE;
+}
+
 sgm_status sgm_cuda_loss(sgm_cuda *cuda, const sgm_step *step)
 {
     SGM_TRY(check(cuda, step));
     if (of_classes(step)) return sgm_cuda_class_loss(cuda, step);
+    if (is_range(step)) {
+        sgm_cuda_range_loss(cuda, step);
+        return SGM_OK;
+    }
     sgm_cursor cursor = {(char *)step->scratch, 0};
     loss_args a = args_of(step);
     loss_parts p = take_loss(&a, &cursor);
@@ -317,6 +341,10 @@ sgm_status sgm_cuda_loss_backward(sgm_cuda *cuda, const sgm_step *step)
     for (int i = 1; i < step->input_count; i++) /* targets and weights receive zeros */
         SGM_TRY(sgm_cuda_clear_grad(cuda, step, i));
     if (of_classes(step)) return sgm_cuda_class_loss_backward(cuda, step);
+    if (is_range(step)) {
+        sgm_cuda_range_loss_backward(cuda, step);
+        return SGM_OK;
+    }
     sgm_cursor cursor = {(char *)step->scratch, 0};
     loss_args a = args_of(step);
     loss_parts p = take_loss(&a, &cursor);
@@ -340,6 +368,10 @@ void sgm_cuda_loss_scratch(sgm_cuda *cuda, const sgm_step *step, bool backward, 
     (void)cuda, (void)backward;
     if (of_classes(step)) {
         sgm_cuda_class_loss_scratch(step, cursor);
+        return;
+    }
+    if (is_range(step)) {
+        sgm_cuda_range_loss_scratch(step, cursor);
         return;
     }
     loss_args a = args_of(step);

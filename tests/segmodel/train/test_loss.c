@@ -121,6 +121,8 @@ static const problem PROBLEMS[] = {
     {SGM_LOSS_FOCAL, 2, {0.25f, 2}, {{2, {2, 12}}, {2, {2, 12}}}},
     {SGM_LOSS_FOCAL, 2, {0.6f, 1.5f}, {{2, {2, 12}}, {2, {2, 12}}}},
     {SGM_LOSS_BOUNDARY, 2, {1e-5f}, {{3, {2, 5, 6}}, {3, {2, 5, 6}}}},
+    {SGM_LOSS_BOUNDARY, 2, {1e-5f, 1}, {{3, {2, 5, 6}}, {3, {2, 5, 6}}}},
+    {SGM_LOSS_RANGE, 2, {0}, {{2, {2, 12}}, {2, {2, 12}}}},
     {SGM_LOSS_CROSS_ENTROPY, 2, {0}, {{3, {2, 4, 5}}, {2, {2, 5}}}},
     {SGM_LOSS_DICE_SOFTMAX, 2, {1e-5f}, {{3, {2, 4, 5}}, {2, {2, 5}}}},
     {SGM_LOSS_MSE, 2, {0}, {{2, {3, 7}}, {2, {3, 7}}}},
@@ -165,6 +167,10 @@ static void fill_problem(const problem *p, sgm_rng *rng, float *data[4])
             /* the true IoU jumps where a logit changes its sign */
             if (fabs(data[i][k]) < 0.02) data[i][k] = 0.02f;
             if (target) data[i][k] = classes ? (float)(int)(4 * u) : u < 0.4;
+            /* the logarithm of an extreme jumps to its limit: the least is no object, the most is
+             */
+            if (p->kind == SGM_LOSS_RANGE && i == 0 && k % 12 < 2) data[i][k] = k % 12 ? 3 : -3;
+            if (p->kind == SGM_LOSS_RANGE && i == 1 && k % 12 < 2) data[i][k] = (float)(k % 12);
             if (p->kind == SGM_LOSS_PROTOTYPE && i == 2) data[i][k] = (float)(int)(3 * u);
             if (p->kind == SGM_LOSS_SAM && i == 3) data[i][k] = (float)(0.5 + u);
         }
@@ -213,6 +219,56 @@ static void check_edges(void)
     CHECK_STATUS(sgm_loss_check(SGM_LOSS_BCE, value, 1, shapes), SGM_INVALID_ARGUMENT, "wanted 2");
 }
 
+/* The boundary-sensitive loss in both forms beside the formulas in FP64. */
+static void check_both_forms(const char *folder)
+{
+    static const struct {
+        const char *name;
+        double code, paper;
+    } CASES[] = {{"disc", 0.8869882483213463, 0.7553372140111069},
+                 {"small", 0.9783141500094491, 0.9953649331343922},
+                 {"line", 0.9357192170210653, 1.0},
+                 {"border", 0.9142135010310267, 0.8461970638689358},
+                 {"full", 0.7783859531646611, 0.3952468772245692},
+                 {"empty", 1.0, 1.0},
+                 {"noisy", 0.6880038968996388, 0.786485118215078}};
+    static float logits[PIXELS], target[PIXELS], grad[PIXELS], wanted[PIXELS];
+    char path[4096], key[64];
+    sgm_checkpoint *file;
+    snprintf(path, sizeof path, "%s/boundary.safetensors", folder);
+    if (!CHECK_OK(sgm_checkpoint_open(path, &file))) return;
+    for (size_t i = 0; i < 2 * sizeof CASES / sizeof *CASES; i++) {
+        bool paper = i % 2;
+        const char *name = CASES[i / 2].name;
+        float value[4] = {1e-5f, paper}, loss = NAN;
+        bool add[2] = {false};
+        snprintf(key, sizeof key, "logits.%s", name);
+        const sgm_stored_tensor *x = sgm_checkpoint_find(file, key);
+        snprintf(key, sizeof key, "target.%s", name);
+        const sgm_stored_tensor *t = sgm_checkpoint_find(file, key);
+        snprintf(key, sizeof key, "grad_%s.%s", paper ? "paper" : "code", name);
+        const sgm_stored_tensor *g = sgm_checkpoint_find(file, key);
+        if (!CHECK(x && t && g && x->count == PIXELS && t->count == PIXELS && g->count == PIXELS))
+            continue;
+        sgm_stored_tensor_read_f32(x, logits);
+        sgm_stored_tensor_read_f32(t, target);
+        sgm_stored_tensor_read_f32(g, wanted);
+        sgm_shape shape = SGM_SHAPE(BATCH, 1, SIDE, SIDE);
+        sgm_tensor in[2] = {tensor_of(logits, shape), tensor_of(target, shape)};
+        sgm_tensor grads[2] = {tensor_of(grad, shape), {0}};
+        CHECK_OK(sgm_loss_forward(SGM_LOSS_BOUNDARY, value, 2, in, &loss));
+        CHECK_OK(sgm_loss_backward(SGM_LOSS_BOUNDARY, value, 2, in, 1, grads, add));
+        CHECK_NEAR(loss, paper ? CASES[i / 2].paper : CASES[i / 2].code, 1e-5 * loss);
+        double most = 0, error = 0;
+        for (int k = 0; k < PIXELS; k++) {
+            most = fmax(most, fabs((double)wanted[k]));
+            error = fmax(error, fabs((double)grad[k] - wanted[k]));
+        }
+        if (!CHECK(error <= 1e-5 * most)) fprintf(stderr, "    %s: %g of %g\n", key, error, most);
+    }
+    sgm_checkpoint_close(file);
+}
+
 int main(int argc, char **argv)
 {
     static const char *const TARGETS[] = {"disc", "small", "edge", "full", "empty", "thin"};
@@ -230,6 +286,7 @@ int main(int argc, char **argv)
     }
     for (size_t i = 0; i < sizeof PROBLEMS / sizeof *PROBLEMS; i++)
         check_problem(&PROBLEMS[i]);
+    check_both_forms(argc > 1 ? argv[1] : ".");
     check_edges();
     check_empty_target();
     return check_report();
