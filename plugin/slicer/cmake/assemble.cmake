@@ -1,5 +1,6 @@
 # cmake -DSTAGE=... -DSOURCE=... -DLIBRARY=... -P assemble.cmake
-# Puts the Python packages for 3D Slicer into one folder, which Slicer adds to Python's path. Files that did not change keep their time.
+# Puts the live module together as Slicer finds it: PromptSegLive.py, and the packages that it needs
+# in the same folder, which Slicer adds to Python's path. Files that did not change keep their time.
 function(copy_newer from to)
     execute_process(COMMAND ${CMAKE_COMMAND} -E copy_if_different "${from}" "${to}"
         RESULT_VARIABLE failed)
@@ -23,9 +24,11 @@ copy_newer("${LIBRARY}" "${STAGE}/promptseg/libsegmodel.so")
 file(MAKE_DIRECTORY "${STAGE}/promptseg/models")
 copy_newer("${SOURCE}/resources/models/promptseg-lite.safetensors"
     "${STAGE}/promptseg/models/promptseg-lite.safetensors")
-foreach(package promptseg_mrml)
+foreach(package promptseg_mrml promptseg_live)
     copy_files("${SOURCE}/plugin/slicer/${package}" "*.py" "${STAGE}/${package}")
 endforeach()
+copy_newer("${SOURCE}/plugin/slicer/PromptSegLive/PromptSegLive.py" "${STAGE}/PromptSegLive.py")
+copy_files("${SOURCE}/plugin/slicer/PromptSegLive/Resources" "*.png" "${STAGE}/Resources")
 
 # The programs' table of structures, as data.
 file(STRINGS "${SOURCE}/io/src/segmentation_colours.c" rows

@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -20,6 +21,7 @@ import slicer  # noqa: E402
 import vtk  # noqa: E402
 from vtk.util import numpy_support  # noqa: E402
 
+from promptseg_live import LiveLogic, Options  # noqa: E402
 from promptseg_mrml.volumes import vtk_matrix_of  # noqa: E402
 
 
@@ -30,8 +32,14 @@ class World:
         self.scene = slicer.vtkMRMLScene()
         self.application = slicer.vtkSlicerApplicationLogic()
         self.application.SetMRMLScene(self.scene)
+        self.threaded = False
+        self.folder = tempfile.TemporaryDirectory()
         self.cache = slicer.vtkCacheManager()  # without it, reading files crashes
+        self.cache.SetRemoteCacheDirectory(self.folder.name)
         self.scene.SetCacheManager(self.cache)
+        self.files = slicer.vtkDataIOManager()
+        self.files.SetCacheManager(self.cache)
+        self.scene.SetDataIOManager(self.files)
         self.logics = []
         for kind in ("vtkSlicerSegmentationsModuleLogic", "vtkSlicerVolumesLogic",
                      "vtkSlicerMarkupsLogic",
@@ -81,7 +89,15 @@ class World:
         node.SetAndObserveStorageNodeID(storage.GetID())
         return node
 
+    def process_in_a_thread(self):
+        """As the application does for its command-line modules."""
+        if not self.threaded:
+            self.application.CreateProcessingThread()
+            self.threaded = True
+
     def clear(self):
+        if self.threaded:
+            self.application.TerminateProcessingThread()
         self.scene.Clear(1)
 
 
@@ -115,6 +131,33 @@ def points_of(path):
 def tumour():
     """Clicks on the demo's tumour, RAS."""
     return [place for place, inside in points_of(DEMO / "brain1/prompts.mrk.json")[0] if inside]
+
+
+@pytest.fixture
+def logic(world):
+    made = LiveLogic(world.scene, Options(threads=1))  # the tests share the machine
+    yield made
+    made.close()
+
+
+def settle(logic, seconds=400, until=None):
+    """Runs the event loop's part until nothing is to come (or `until` says so)."""
+    deadline = time.monotonic() + seconds
+    while logic.pump():
+        if until is not None and until():
+            return
+        assert time.monotonic() < deadline, logic.status
+        time.sleep(0.002)
+
+
+def content(logic, segment_id=None):
+    """What a segment holds, as an array of the volume's shape (k, j, i)."""
+    import promptseg_mrml
+
+    view = promptseg_mrml.view_of(logic.volume)
+    voxels = promptseg_mrml.Editor(logic.segmentation, logic.volume, view).read(
+        segment_id or logic.segment_id)
+    return voxels.over((0, 0, 0), tuple(n - 1 for n in view.size))
 
 
 @pytest.fixture

@@ -76,12 +76,12 @@ def test_a_volume_is_seen_where_it_lies_and_without_a_copy(world, matrix):
 @pytest.mark.parametrize("kind", [np.uint8, np.int16, np.uint16, np.int32, np.float32, np.float64])
 def test_voxel_types(world, kind):
     node = world.volume(noise().astype(kind))
-    assert promptseg.Model().open(view_of(node).voxels, affine=view_of(node).affine).size == (11, 9, 6)
+    assert promptseg.Model(threads=1).open(view_of(node).voxels, affine=view_of(node).affine).size == (11, 9, 6)
 
 
 def test_a_colour_volume_has_three_channels(world):
     view = view_of(world.volume(np.zeros((1, 20, 30, 3), np.uint8)))
-    assert view.rgb and view.open(promptseg.Model()).size == (30, 20, 1)
+    assert view.rgb and view.open(promptseg.Model(threads=1)).size == (30, 20, 1)
 
 
 def test_what_cannot_be_a_source_is_said(world):
@@ -206,10 +206,10 @@ def test_a_list_that_slicer_saves_does_the_same_in_a_shell(world, tmp_path, tumo
     storage.SetFileName(str(path))
     assert storage.WriteData(node)
     report = tmp_path / "report.json"
-    subprocess.run([BIN / "PromptSeg", "--prompts", path, "--report", report, "--",
+    subprocess.run([BIN / "PromptSeg", "--threads", "1", "--prompts", path, "--report", report, "--",
                     DEMO / "brain1/image.nrrd", tmp_path / "out.seg.nrrd"], check=True,
                    stdout=subprocess.DEVNULL)
-    live = view_of(volume).open(promptseg.Model())
+    live = view_of(volume).open(promptseg.Model(threads=1))
     found = live.predict(clicks=[(*c.lps, c.inside) for c in clicks])
     segment = json.loads(report.read_text())["segments"][0]
     assert found.voxels == segment["voxels"] > 0 and segment["name"] == "tumour"
@@ -373,7 +373,7 @@ def test_a_new_segment_means_what_the_programs_say(world, tmp_path):
         {"type": "Fiducial", "name": name, "coordinateSystem": "LPS", "controlPoints": points}
         for name in names + list(_structures())]}))
     out = tmp_path / "out.seg.nrrd"
-    subprocess.run([BIN / "PromptSeg", "--prompts", prompts, "--propagate", "none", "--",
+    subprocess.run([BIN / "PromptSeg", "--threads", "1", "--prompts", prompts, "--propagate", "none", "--",
                     DEMO / "brain1/image.nrrd", out], check=True, stdout=subprocess.DEVNULL)
     node = world.node("vtkMRMLSegmentationNode")
     storage = world.node("vtkMRMLSegmentationStorageNode")

@@ -1,0 +1,11 @@
+"""The logic of live segmentation: clicks in, segments changed, without widgets.
+
+``LiveLogic`` is what 3D Slicer's module PromptSegLive, the page of promptseg-web and the tests use.
+"""
+
+from .batch import write_manifest
+from .logic import LiveLogic, Status
+from .steps import State, Step
+from .worker import Options, Worker
+
+__all__ = ["LiveLogic", "Options", "State", "Status", "Step", "Worker", "write_manifest"]

@@ -1,0 +1,539 @@
+"""Live segmentation of one volume into the segments of one segmentation.
+
+All methods are for the thread that owns the scene. Questions run in a worker's thread; ``pump()``,
+called every few milliseconds while ``status.busy``, takes their answers into the scene. Whatever goes
+wrong ends as a sentence in ``status.error``; the scene is then as it was before.
+"""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from typing import Any, Callable, Dict, List, Optional, Tuple
+
+import promptseg
+import slicer
+from promptseg_mrml import (
+    Box,
+    Click,
+    Editor,
+    SceneError,
+    Voxels,
+    add_segment,
+    box_of_roi,
+    clicks_of_list,
+    prompt_lists,
+    view_of,
+    write_clicks,
+)
+from promptseg_mrml.prompts import AXIS_ATTRIBUTE, list_of_segment, write_boxes
+
+from .steps import State, Step, Steps
+from .worker import Job, Library, Options, Worker
+
+RESULT_TAG = "PromptSeg.Result"
+
+
+@dataclass
+class Status:
+    """What a front end shows."""
+
+    text: str = "Choose a volume."
+    error: str = ""
+    busy: bool = False
+    progress: float = 0.0
+    device: str = ""
+    quality: float = 0.0
+    warnings: Tuple[str, ...] = ()
+
+
+@dataclass
+class _Known:
+    """What this logic knows of a segment: the state that it asked with, and what came of it. When
+    the segment holds anything else, another tool was there."""
+
+    state: State
+    content: Voxels
+
+
+def _says_errors(method: Callable) -> Callable:
+    """The method returns whether it could; why not is the status's error."""
+
+    @functools.wraps(method)
+    def wrapped(self: "LiveLogic", *arguments: Any, **named: Any) -> bool:
+        self.status.error = ""
+        try:
+            method(self, *arguments, **named)
+            return True
+        except (SceneError, promptseg.PromptSegError) as error:
+            self.status.error = str(error)
+            return False
+        finally:
+            self._changed()
+
+    return wrapped
+
+
+class LiveLogic:
+    """See the module. ``on_change`` is called whenever ``status`` is another one."""
+
+    def __init__(self, scene: Any, options: Options = Options(),
+                 on_change: Callable[[], None] = lambda: None) -> None:
+        self.scene, self.options, self.on_change = scene, options, on_change
+        self.status = Status()
+        self.one_slice = False
+        self.histories: List[Any] = []  # undo of other tools: each has SaveStateForUndo()
+        self.volume: Any = None
+        self.segmentation: Any = None
+        self.segment_id: Optional[str] = None
+        self._editor: Optional[Editor] = None
+        self._steps, self._known = Steps(), {}
+        self._worker, self._library = Worker(), Library()
+        self._job: Optional[Tuple[Job, Optional[Step]]] = None
+        self._writing = False
+        self._observed = scene.AddObserver(scene.NodeAboutToBeRemovedEvent, self._node_removed)
+        self._observed_close = scene.AddObserver(scene.StartCloseEvent, lambda *_: self.forget())
+
+    def close(self) -> None:
+        """Ends the thread; the logic is of no use afterwards."""
+        self.scene.RemoveObserver(self._observed)
+        self.scene.RemoveObserver(self._observed_close)
+        self._worker.close()
+
+    # ------------------------------------------------------------------------------- what is worked on
+
+    @_says_errors
+    def choose(self, volume: Any, segmentation: Any = None) -> None:
+        """Works on this volume and this segmentation; without one, one is made for it. A segment that
+        has prompts in the scene goes on from them."""
+        view = view_of(volume)
+        if segmentation is None:
+            segmentation = self._new_segmentation(volume)
+        editor = Editor(segmentation, volume, view)
+        self.forget()
+        self.volume, self.segmentation, self._editor = volume, segmentation, editor
+        editor.histories = self.histories
+        ids = editor.segment_ids()
+        self.segment_id = ids[0] if ids else None
+        self.status.text = f"{volume.GetName()}: click on an object."
+        if editor.is_resampled:
+            self.status.warnings = (f"{segmentation.GetName()} has another grid than "
+                                    f"{volume.GetName()}: masks are resampled to it",)
+
+    def _new_segmentation(self, volume: Any) -> Any:
+        node = self.scene.AddNewNodeByClass("vtkMRMLSegmentationNode", f"{volume.GetName()} segments")
+        node.CreateDefaultDisplayNodes()
+        node.SetAndObserveTransformNodeID(volume.GetTransformNodeID())
+        node.SetReferenceImageGeometryParameterFromVolumeNode(volume)
+        return node
+
+    def forget(self) -> None:
+        """Works on nothing. The scene stays as it is."""
+        self._worker.cancel()
+        self._job, self._editor = None, None
+        self.volume = self.segmentation = self.segment_id = None
+        self._steps.clear()
+        self._known.clear()
+        self.status = Status(device=self.status.device)
+
+    def _node_removed(self, _scene: Any, _event: Any, *_: Any) -> None:
+        self._lost()
+
+    def _lost(self) -> bool:
+        """Lets go of nodes that are no longer in the scene."""
+        for what, node in (("volume", self.volume), ("segmentation", self.segmentation)):
+            if node is not None and (node.GetScene() is None or not self.scene.IsNodePresent(node)):
+                self.forget()
+                self.status.error = f"The {what} was removed. What was segmented so far stays in the scene."
+                self._changed()
+                return True
+        return False
+
+    @_says_errors
+    def new_segment(self, name: str = "", colour: Any = None) -> None:
+        """Adds a segment and works on it."""
+        self._ready(segment=False)
+        self.segment_id = add_segment(self.segmentation, name, colour)
+
+    @_says_errors
+    def choose_segment(self, segment_id: str) -> None:
+        self._ready(segment=False)
+        self._editor.segment(segment_id)
+        self.segment_id = segment_id
+
+    @_says_errors
+    def set_options(self, options: Options) -> None:
+        """Another model, device or window: the next question uses them."""
+        self.options = options
+        self.status.device = ""
+
+    def _ready(self, segment: bool = True) -> None:
+        if self._lost() or self.volume is None:
+            raise SceneError(self.status.error or "Choose a volume first.")
+        view = view_of(self.volume)
+        if view.stamp != self._editor.view.stamp or (view.affine != self._editor.view.affine).any():
+            self._volume_changed(view)
+        if segment and (self.segment_id is None or self.segment_id not in self._editor.segment_ids()):
+            self.segment_id = add_segment(self.segmentation, "")
+
+    def _volume_changed(self, view: Any) -> None:
+        """The volume has other voxels, or is elsewhere: segments stay and are gone on with, earlier
+        steps end."""
+        self._cancel()
+        self._editor = Editor(self.segmentation, self.volume, view)
+        self._editor.histories = self.histories
+        self._steps.clear()
+        for segment_id, known in list(self._known.items()):
+            if segment_id in self._editor.segment_ids():
+                self._remember(segment_id, known.state.settled(self._editor.read(segment_id)))
+
+    # ---------------------------------------------------------------------------------------- prompts
+
+    @_says_errors
+    def click(self, ras: Any, inside: bool = True, normal: Any = None) -> None:
+        """A point of the world. ``normal`` is the normal of the slice view it was made in."""
+        self._ready()
+        view = self._editor.view
+        if not view.holds(ras):
+            raise SceneError(self._outside(ras))
+        axis = view.axis_near(normal) if normal is not None else None
+        click = Click(tuple(float(n) for n in ras), inside, axis)
+        before = self._open_state()
+        if self.one_slice:
+            after = self._one_slice_state(before, click)
+        else:
+            after = self._going_on(before, axis).with_click(click)
+        self._begin(before, after)
+
+    def _outside(self, ras: Any) -> str:
+        low, high = self._editor.view.bounds()
+        place = ", ".join(f"{n:.1f}" for n in ras)
+        ranges = ", ".join(f"{a} {x:.1f} to {y:.1f}" for a, x, y in zip("RAS", low, high))
+        return f"The click at {place} (RAS) lies outside {self.volume.GetName()}, which spans {ranges} mm."
+
+    @_says_errors
+    def add_box(self, box: Any) -> None:
+        """A box around the object: a Box, or an ROI node, which is taken into the segment's prompts."""
+        self._ready()
+        if not isinstance(box, Box):
+            read = box_of_roi(box)
+            if read is None:
+                raise SceneError(f"{box.GetName()} has no size yet: draw it first.")
+            box = read
+        before = self._open_state()
+        self._begin(before, self._going_on(before, None).with_box(box))
+
+    @_says_errors
+    def prompts_edited(self) -> None:
+        """The user moved or removed points or boxes of the segment in a view."""
+        self._ready()
+        if self._writing:
+            return
+        before = self._open_state()
+        clicks, boxes = self._prompts_in_scene()
+        if before.plane or (_places(clicks) == _places(before.clicks) and len(boxes) == len(before.boxes)
+                            and all(a == b for a, b in zip(boxes, before.boxes))):
+            return
+        view = self._editor.view
+        for click in clicks:
+            if not view.holds(click.ras):
+                self._write_prompts(self.segment_id, before)
+                raise SceneError(self._outside(click.ras))
+        after = State(before.base, clicks, boxes, before.used, before.axis)
+        self._begin(before, after)
+
+    def _open_state(self) -> State:
+        """The state of the segment to add prompts to."""
+        segment = self._editor.segment(self.segment_id)
+        logic = slicer.vtkSlicerSegmentationsModuleLogic
+        if logic.GetSegmentStatus(segment) == logic.Completed:
+            raise SceneError(f"{segment.GetName()} is completed. Reopen it to change it, or add a new "
+                             "segment.")
+        return self._state(self.segment_id)
+
+    def _state(self, segment_id: str) -> State:
+        """What the segment was asked with. If it holds something else than what came of that, it goes
+        on from what it holds."""
+        content = self._editor.read(segment_id)
+        known = self._known.get(segment_id)
+        if known is None:
+            state = self._resumed(segment_id, content)
+        elif known.content == content:
+            return known.state
+        else:
+            state = known.state.settled(content)
+        self._known[segment_id] = _Known(state, content)
+        return state
+
+    def _resumed(self, segment_id: str, content: Voxels) -> State:
+        """Prompts of the scene, as it was loaded or as another module left it."""
+        clicks, boxes, axis = (), (), None
+        for node in prompt_lists(self.segmentation, segment_id):
+            if node.IsA("vtkMRMLMarkupsFiducialNode"):
+                clicks += tuple(clicks_of_list(node))
+                axis = node.GetAttribute(AXIS_ATTRIBUTE) or axis
+            elif (box := box_of_roi(node)) is not None:
+                boxes += (box,)
+        state = State(None, clicks, boxes, (), axis)
+        if state and _tag_of(self._editor.segment(segment_id)) == content.digest():
+            return state
+        return state.settled(content) if content else state
+
+    def _prompts_in_scene(self) -> Tuple[Tuple[Click, ...], Tuple[Box, ...]]:
+        clicks, boxes = (), ()
+        for node in prompt_lists(self.segmentation, self.segment_id):
+            if node.IsA("vtkMRMLMarkupsFiducialNode"):
+                clicks += tuple(clicks_of_list(node))
+            elif (box := box_of_roi(node)) is not None:
+                boxes += (box,)
+        return clicks, boxes
+
+    def _going_on(self, state: State, axis: Optional[str]) -> State:
+        """The state to add a prompt for the whole object to. The axis of its slices is the acquired
+        one where slices are thick, else that of the view of the first click."""
+        if state.plane:
+            state = state.settled(self._editor.read(self.segment_id))
+        if not state and state.axis is None and self._editor.view.coarse_axis() is None:
+            return State(state.base, state.clicks, state.boxes, state.used, axis)
+        return state
+
+    def _one_slice_state(self, state: State, click: Click) -> State:
+        """Clicks of one slice ask together; the next slice goes on from what the last one made."""
+        view = self._editor.view
+        axis = click.axis or state.axis or view.coarse_axis() or "k"
+        plane = (axis, int(round(float(view.index_of(click.ras)["ijk".index(axis)]))))
+        if state.plane != plane:
+            settled = state.settled(self._editor.read(self.segment_id))
+            state = State(settled.base, (), (), settled.used, state.axis, plane)
+        return state.with_click(click)
+
+    # -------------------------------------------------------------------------------------- questions
+
+    def _begin(self, before: State, after: State) -> None:
+        """One step: prompts into the scene now, the mask when it is there."""
+        step = Step(self.segment_id, before, after)
+        self._write_prompts(step.segment_id, after)
+        self._editor.save_state()
+        self._steps.add(step)
+        self._known[step.segment_id].state = after
+        self._ask(step)
+
+    def _write_prompts(self, segment_id: str, state: State) -> None:
+        self._writing = True
+        try:
+            points = list_of_segment(self.segmentation, segment_id)
+            write_clicks(points, state.clicks, state.used)
+            points.SetAttribute(AXIS_ATTRIBUTE, state.axis)
+            write_boxes(self.segmentation, segment_id, state.boxes)
+        finally:
+            self._writing = False
+
+    def _ask(self, step: Step) -> None:
+        view, options, state = self._editor.view, self.options, step.after
+        ask = _ask_slice if state.plane else _ask_object
+        label = 1 + self._editor.segment_ids().index(step.segment_id)
+        job = self._worker.ask(functools.partial(ask, self._library, view, options, state, label))
+        self._job = (job, step)
+        self.status.busy, self.status.progress = True, 0.0
+        self.status.text = "Looking at the slice ..."
+
+    @_says_errors
+    def look_at(self, ras: Any) -> None:
+        """Encodes ahead where the user looks, while nobody asks: the first click is fast then."""
+        if self.volume is None or self.status.busy or not self._editor.view.holds(ras):
+            return
+        view, options = self._editor.view, self.options
+        axis = view.coarse_axis()
+        place = (-ras[0], -ras[1], ras[2])
+
+        def ahead(job: Job) -> None:
+            self._library.volume(view, options, job, axis=axis or "auto").ahead(place, cancel=job.cancel)
+
+        job = self._worker.ask(ahead, idle=True)
+        if job is not None:
+            self._job = (job, None)
+
+    @property
+    def rules(self) -> Any:
+        """The vtkMRMLSegmentEditorNode with the editable area and the rule for other segments."""
+        return self._editor.node if self._editor is not None else None
+
+    @property
+    def looking(self) -> bool:
+        """Whether it looks ahead."""
+        return self._job is not None and self._job[1] is None
+
+    def cancel(self) -> None:
+        """Ends the running question; the step stays, with what is shown of it."""
+        self._cancel()
+        self._changed()
+
+    def _cancel(self) -> None:
+        self._worker.cancel()
+        self._job = None
+        self.status.busy = False
+
+    # ---------------------------------------------------------------------------------------- answers
+
+    def pump(self) -> bool:
+        """Takes answers into the scene; returns whether more are to come."""
+        if self._lost():
+            return False
+        changed = False
+        for job, kind, what in self._worker.fetch():
+            if self._job is None or job is not self._job[0]:
+                if kind == "device":
+                    self.status.device = what[0]
+                continue
+            changed = True
+            try:
+                getattr(self, f"_on_{kind}")(self._job[1], *what)
+            except SceneError as error:
+                self._cancel()
+                self.status.error = str(error)
+        if changed:
+            self._changed()
+        return self.status.busy
+
+    def _on_device(self, _step: Optional[Step], device: str) -> None:
+        self.status.device = device
+
+    def _on_progress(self, step: Optional[Step], fraction: float, phrase: str) -> None:
+        if step is not None:
+            self.status.progress, self.status.text = fraction, phrase
+
+    def _on_preview(self, step: Step, preview: Any) -> None:
+        content = self._editor.read(step.segment_id)
+        self._write(step, content.with_slice(preview.axis, preview.slice, preview.mask))
+
+    def _on_mask(self, step: Step, voxels: Voxels, quality: float, sentences: List[str]) -> None:
+        self._write(step, voxels)
+        step.complete = True
+        self.status.quality, self.status.warnings = quality, tuple(sentences)
+        self.status.text = f"{voxels.count} voxels" if voxels else "Nothing was found there."
+
+    def _write(self, step: Step, voxels: Voxels) -> None:
+        step.add(self._editor.write(step.segment_id, voxels))
+        self._remember(step.segment_id, step.after)
+
+    def _remember(self, segment_id: str, state: State) -> None:
+        content = self._editor.read(segment_id)
+        self._known[segment_id] = _Known(state, content)
+        exact = state.base is None and not state.plane
+        self._editor.segment(segment_id).SetTag(RESULT_TAG, content.digest() if exact else "")
+
+    def _on_done(self, _step: Optional[Step]) -> None:
+        self.status.busy = False
+        self._job = None
+
+    def _on_cancelled(self, _step: Optional[Step]) -> None:
+        self._on_done(None)
+
+    def _on_failed(self, step: Optional[Step], error: Exception) -> None:
+        """The step is taken back: the scene is as it was before."""
+        self._on_done(None)
+        if step is None:
+            return  # a look ahead; a click will say it
+        self.status.error = str(error)
+        self.status.text = "The last prompt was taken back."
+        self._steps.drop(step)
+        self._editor.apply(step.change.reversed())
+        self._write_prompts(step.segment_id, step.before)
+        self._remember(step.segment_id, step.before)
+
+    # ------------------------------------------------------------------------------- undo, redo, accept
+
+    @property
+    def can_undo(self) -> bool:
+        return self._steps.last() is not None
+
+    @property
+    def can_redo(self) -> bool:
+        return self._steps.next() is not None
+
+    @_says_errors
+    def undo(self) -> None:
+        """Takes back the last prompt and what it did to the mask."""
+        self._ready(segment=False)
+        if self.can_undo:
+            self._cancel()
+            step = self._steps.back()
+            self._move(step, step.change.reversed(), step.before)
+
+    @_says_errors
+    def redo(self) -> None:
+        self._ready(segment=False)
+        if self.can_redo:
+            self._cancel()
+            step = self._steps.forward()
+            self._move(step, step.change, step.after)
+
+    def _move(self, step: Step, change: Any, state: State) -> None:
+        if step.segment_id not in self._editor.segment_ids():
+            return  # removed meanwhile
+        known = self._known.get(step.segment_id)
+        foreign = known is None or known.content != self._editor.read(step.segment_id)
+        self._editor.apply(change)
+        if foreign:  # another tool was there: its work stays, and prompts go on from it
+            state = state.settled(self._editor.read(step.segment_id))
+        self._write_prompts(step.segment_id, state)
+        self._remember(step.segment_id, state)
+        self.segment_id = step.segment_id
+        self.status.text = "Taken back." if change is not step.change else "Done again."
+        made = self._steps.made(step.segment_id, state)
+        if made is not None and not made.complete:
+            self._ask(made)  # its mask was still to come when the next click ended it
+
+    @_says_errors
+    def accept(self) -> None:
+        """The segment is right: its status becomes "completed", its prompts are hidden."""
+        self._finish(slicer.vtkSlicerSegmentationsModuleLogic.Completed, False)
+
+    @_says_errors
+    def reopen(self) -> None:
+        self._finish(slicer.vtkSlicerSegmentationsModuleLogic.InProgress, True)
+
+    def _finish(self, status: int, visible: bool) -> None:
+        self._ready()
+        slicer.vtkSlicerSegmentationsModuleLogic.SetSegmentStatus(
+            self._editor.segment(self.segment_id), status)
+        for node in prompt_lists(self.segmentation, self.segment_id):
+            if node.GetDisplayNode() is not None:
+                node.GetDisplayNode().SetVisibility(visible)
+
+    def state_of(self, segment_id: Optional[str] = None) -> State:
+        """What a segment is asked with now."""
+        return self._state(segment_id or self.segment_id)
+
+    def _changed(self) -> None:
+        self.on_change()
+
+
+def _tag_of(segment: Any) -> str:
+    from vtk import mutable
+
+    value = mutable("")
+    return str(value) if segment.GetTag(RESULT_TAG, value) else ""
+
+
+def _places(clicks: Any) -> List[Tuple]:
+    return [(*(round(n, 6) for n in click.ras), click.inside) for click in clicks]
+
+
+def _ask_object(library: Library, view: Any, options: Options, state: State, label: int, job: Job) -> None:
+    """The slice of the last prompt at once, then the whole object."""
+    live = library.volume(view, options, job, axis=state.axis or "auto")
+    fields, sentences = state.prompts(view.size), []
+    job.tell("preview", live.preview(label, fields, cancel=job.cancel, sentences=[]))
+    report = live.predict(label, fields, progress=job.progress, cancel=job.cancel, sentences=sentences)
+    mask = live.mask(label)
+    job.tell("mask", Voxels(mask.first, mask.array), report.quality, sentences)
+
+
+def _ask_slice(library: Library, view: Any, options: Options, state: State, label: int, job: Job) -> None:
+    """One slice, all others as they are."""
+    axis, index = state.plane
+    live = library.volume(view, options, job, axis=axis, propagate=False)
+    found = live.preview(label, state.prompts(view.size), slice=index, cancel=job.cancel, sentences=[])
+    base = state.base or Voxels()
+    job.tell("mask", base.with_slice(found.axis, found.slice, found.mask), found.predicted_iou, [])

@@ -1,0 +1,127 @@
+"""What a segment was asked with, and the steps that led there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any, Dict, List, Optional, Tuple
+
+import numpy as np
+
+from promptseg_mrml import Box, Click, Voxels
+from promptseg_mrml.segments import Change
+
+
+@dataclass(frozen=True)
+class State:
+    """All that a segment's mask follows from.
+
+    base
+        What the segment held before its prompts, None: nothing. Prompts change it where they reach.
+    clicks, boxes
+        The prompts, in their order.
+    used
+        Clicks that are in the base already; they stay in the scene for people to see.
+    axis
+        The index axis that slices are taken along, None: the library chooses.
+    plane
+        (axis, slice) when the clicks are for this slice alone.
+    """
+
+    base: Optional[Voxels] = None
+    clicks: Tuple[Click, ...] = ()
+    boxes: Tuple[Box, ...] = ()
+    used: Tuple[Click, ...] = ()
+    axis: Optional[str] = None
+    plane: Optional[Tuple[str, int]] = None
+
+    def __bool__(self) -> bool:
+        return bool(self.clicks or self.boxes)
+
+    def settled(self, content: Voxels) -> "State":
+        """Going on from what the segment holds now, whatever made it."""
+        return State(base=content if content else None, used=self.used + self.clicks, axis=self.axis)
+
+    def with_click(self, click: Click) -> "State":
+        return replace(self, clicks=self.clicks + (click,))
+
+    def with_box(self, box: Box) -> "State":
+        return replace(self, boxes=self.boxes + (box,))
+
+    def prompts(self, shape: Tuple[int, int, int]) -> Dict[str, Any]:
+        """The fields of promptseg.Prompts, for a volume of `shape` (i, j, k)."""
+        out: Dict[str, Any] = {
+            "clicks": [(*click.lps, 1.0 if click.inside else 0.0) for click in self.clicks],
+            "roi": [box.numbers for box in self.boxes],
+        }
+        if self.base:
+            full = self.base.over((0, 0, 0), tuple(n - 1 for n in shape))
+            out["initial"] = np.ascontiguousarray(full).transpose(2, 1, 0)
+        return out
+
+
+@dataclass
+class Step:
+    """One act of the user, undone as a whole: prompts and mask."""
+
+    segment_id: str
+    before: State
+    after: State
+    change: Change = field(default_factory=lambda: Change({}, {}))
+    complete: bool = False  # the whole mask is there
+
+    def add(self, later: Change) -> None:
+        """The change of this step, followed by another one, as one."""
+        one = self.change
+        ids = {*one.came, *one.went, *later.came, *later.went}
+        came, went = {}, {}
+        for segment_id in ids:
+            a, b = (change.get(segment_id, Voxels()) for change in (one.came, one.went))
+            c, d = (change.get(segment_id, Voxels()) for change in (later.came, later.went))
+            came[segment_id] = a.without(d).plus(c.without(b))
+            went[segment_id] = b.without(c).plus(d.without(a))
+        self.change = Change({k: v for k, v in came.items() if v}, {k: v for k, v in went.items() if v})
+
+
+class Steps:
+    """The steps done, and those taken back that can be done again."""
+
+    def __init__(self, limit: int = 200) -> None:
+        self._all: List[Step] = []
+        self._at, self._limit = 0, limit
+
+    def add(self, step: Step) -> None:
+        del self._all[self._at:]
+        self._all.append(step)
+        del self._all[:-self._limit]
+        self._at = len(self._all)
+
+    def drop(self, step: Step) -> None:
+        """A step that came to nothing."""
+        if step in self._all:
+            self._at -= self._all.index(step) < self._at
+            self._all.remove(step)
+
+    def last(self) -> Optional[Step]:
+        return self._all[self._at - 1] if self._at else None
+
+    def next(self) -> Optional[Step]:
+        return self._all[self._at] if self._at < len(self._all) else None
+
+    def back(self) -> Step:
+        self._at -= 1
+        return self._all[self._at]
+
+    def forward(self) -> Step:
+        self._at += 1
+        return self._all[self._at - 1]
+
+    def made(self, segment_id: str, state: State) -> Optional[Step]:
+        """The step done that led a segment to this very state."""
+        for step in reversed(self._all[: self._at]):
+            if step.segment_id == segment_id:
+                return step if step.after is state else None
+        return None
+
+    def clear(self) -> None:
+        self._all.clear()
+        self._at = 0

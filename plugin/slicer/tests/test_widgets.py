@@ -1,0 +1,131 @@
+"""PromptSegLive.py with widgets that take anything: every handler is run once, in Slicer's order.
+
+slicer-core has no Qt. This finds names that are not there and calls to the logic that it does not have;
+how it looks is not tested here.
+"""
+
+import ast
+import sys
+import types
+from unittest.mock import MagicMock
+
+import pytest
+import slicer
+from conftest import STAGE, content, ras_of, settle
+
+
+class Base:
+    def __init__(self, parent=None):
+        self.parent, self.layout = parent, MagicMock()
+
+    def setup(self):
+        pass
+
+
+class Observing:
+    def __init__(self):
+        self.observed = []
+
+    def addObserver(self, *what):
+        self.observed.append(what)
+
+    def removeObservers(self, *_):
+        pass
+
+
+@pytest.fixture
+def module(world, monkeypatch):
+    scripted = types.ModuleType("slicer.ScriptedLoadableModule")
+    for name in ("ScriptedLoadableModule", "ScriptedLoadableModuleLogic", "ScriptedLoadableModuleTest",
+                 "ScriptedLoadableModuleWidget"):
+        setattr(scripted, name, type(name, (Base,), {}))
+    util = MagicMock(VTKObservationMixin=Observing)
+    crosshair = slicer.vtkMRMLCrosshairNode()
+    util.getNode = lambda name: crosshair
+    for name, made in (("qt", MagicMock()), ("ctk", MagicMock()), ("slicer.util", util),
+                       ("slicer.ScriptedLoadableModule", scripted)):
+        monkeypatch.setitem(sys.modules, name, made)
+    for name, made in (("util", util), ("mrmlScene", world.scene), ("app", MagicMock()),
+                       ("modules", MagicMock()), ("qMRMLNodeComboBox", MagicMock()),
+                       ("qMRMLSegmentsTableView", MagicMock())):
+        monkeypatch.setattr(slicer, name, made, raising=False)
+    for name in ("qMRMLNodeComboBox", "QPushButton", "QCheckBox", "QComboBox", "QLabel", "QShortcut"):
+        owner = slicer if name.startswith("qMRML") else sys.modules["qt"]
+        setattr(owner, name, lambda *a, **k: MagicMock())
+    sys.modules["ctk"].ctkPathLineEdit = lambda *a: MagicMock(currentPath="")
+    monkeypatch.delitem(sys.modules, "PromptSegLive", raising=False)
+    import PromptSegLive
+
+    yield PromptSegLive
+    sys.modules.pop("PromptSegLive", None)
+
+
+def test_every_handler_of_the_widget(module, world, blob):
+    widget = module.PromptSegLiveWidget()
+    widget.setup()
+    widget.volume.currentNode.return_value = blob
+    widget.segmentation.currentNode.return_value = None
+    widget.device_choice.currentText, widget.window.currentText = "cpu", "as shown"
+    widget.others.currentData, widget.area.currentData = 2, 0
+    widget.largest.checked = widget.holes.checked = False
+    blob.CreateDefaultDisplayNodes()
+    widget.enter()
+    assert widget.live.volume is blob and widget.live.segmentation is not None
+    widget.segmentation.currentNode.return_value = widget.live.segmentation
+    widget.set_options()
+    widget.window.currentText = "auto"
+    widget.set_options()
+    widget.new_segment()
+    widget.table.selectedSegmentIDs.return_value = [widget.live.segment_id]
+    widget.segment_selected()
+    for mode in ("+", "-", "box"):
+        widget.place(mode, True)
+        assert slicer.app.applicationLogic().GetSelectionNode().SetActivePlaceNodeID.called
+    widget.helpers["+"].AddControlPointWorld(list(ras_of(blob, (60, 50, 4))))
+    widget.placed("+")
+    assert widget.helpers["+"].GetNumberOfControlPoints() == 0, "the helper is empty again"
+    settle(widget.live)
+    assert content(widget.live).any() and not widget.live.status.error
+    box = widget.helpers["box"]
+    box.SetCenter(*ras_of(blob, (60, 50, 4)))
+    box.SetSize(40, 30, 20)
+    widget.placed("box")
+    assert len(widget.live.state_of().boxes) == 1 and "box" not in widget.helpers
+    settle(widget.live)
+    widget.plus.checked = True
+    widget.look()
+    widget.pump()
+    widget._one_slice_toggled(True)
+    assert widget.live.one_slice
+    widget.live.undo()
+    widget.place("+", False)
+    widget.exit()
+    world.scene.Clear(0)
+    widget.scene_closed()
+    widget.cleanup()
+
+
+def test_the_batch_button_of_the_widget(module, world, blob, tmp_path):
+    widget = module.PromptSegLiveWidget()
+    widget.setup()
+    widget.volume.currentNode.return_value = blob
+    widget.segmentation.currentNode.return_value = None
+    widget.others.currentData, widget.area.currentData = 2, 0
+    widget.enter()
+    module.qt.QFileDialog.getExistingDirectory.return_value = str(tmp_path)
+    widget.write_batch()
+    assert "no prompts" in widget.error.text
+    widget.live.click(ras_of(blob, (60, 50, 4)))
+    settle(widget.live)
+    widget.write_batch()
+    assert (tmp_path / "cases.csv").exists()
+    widget.cleanup()
+
+
+def test_the_module_describes_itself(module):
+    parent = MagicMock()
+    module.PromptSegLive(parent)
+    assert parent.title == "PromptSeg Live" and parent.categories == ["Segmentation"]
+    tree = ast.parse((STAGE / "PromptSegLive.py").read_text())
+    assert {"PromptSegLive", "PromptSegLiveWidget", "PromptSegLiveLogic", "PromptSegLiveTest"} <= {
+        node.name for node in tree.body if isinstance(node, ast.ClassDef)}
