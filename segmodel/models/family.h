@@ -77,6 +77,9 @@ struct sgm_family {
     /* Tensors whose size the family changes, and which its loader therefore makes anew; NULL: none.
      */
     const char *remade;
+    /* New tensors [N, ..] that begin as N copies of a row of the base's, "name=source" separated by
+     * commas; NULL: none. */
+    const char *copied;
 };
 
 /* All rows, NULL at the end: the list is family_list.h. */

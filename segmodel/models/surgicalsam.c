@@ -157,6 +157,12 @@ static const sgm_overlay overlay = {
     .names = "prototype_prompt_encoder_state_dict/=prototype_prompt_encoder.,"
              "sam_decoder_state_dict/=mask_decoder.,prototypes_state_dict/=prototypes."};
 
+/* What says "this class" and "not this class" is SAM's foreground and background. */
+#define COPIED                                                                                     \
+    "prototype_prompt_encoder.pn_cls_embeddings.0.weight=prompt_encoder.point_embeddings.0."       \
+    "weight,"                                                                                      \
+    "prototype_prompt_encoder.pn_cls_embeddings.1.weight=prompt_encoder.point_embeddings.1.weight"
+
 const sgm_family sgm_family_surgicalsam = {.name = "surgicalsam",
                                            .variants = variants,
                                            .mark = "prototypes.class_embeddings.weight",
@@ -168,5 +174,6 @@ const sgm_family sgm_family_surgicalsam = {.name = "surgicalsam",
                                            .encode = encode,
                                            .prompt = prompt,
                                            .decode = sgm_sam_decode,
+                                           .copied = COPIED,
                                            .trained = "prototype_prompt_encoder.*fc*,prototypes.*,"
                                                       "mask_decoder.*"};

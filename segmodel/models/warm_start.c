@@ -3,6 +3,7 @@
 #include "core/names.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -62,12 +63,43 @@ static sgm_status resize(const sgm_stored_tensor *t, sgm_shape wanted, float *va
     return status;
 }
 
+/* The tensor whose row a new one repeats; NULL: there is none. */
+static const sgm_stored_tensor *source_of(const sgm_checkpoint *file, const sgm_family *family,
+                                          const char *name, sgm_shape wanted)
+{
+    const char *at = file && family ? family->copied : NULL;
+    size_t n = strlen(name);
+    for (; at; at = strchr(at, ',') ? strchr(at, ',') + 1 : NULL) {
+        char source[SGM_SCOPE_SIZE + 64];
+        if (strncmp(at, name, n) || at[n] != '=') continue;
+        snprintf(source, sizeof source, "%.*s", (int)strcspn(at + n + 1, ","), at + n + 1);
+        const sgm_stored_tensor *t = sgm_checkpoint_find(file, source);
+        bool fits =
+            t && t->count && t->count * (size_t)wanted.dim[0] == (size_t)sgm_shape_count(wanted);
+        return fits ? t : NULL;
+    }
+    return NULL;
+}
+
+static sgm_status repeat(const sgm_stored_tensor *t, int64_t times, float *values)
+{
+    SGM_TRY(sgm_stored_tensor_read_f32(t, values));
+    for (int64_t i = 1; i < times; i++)
+        memcpy(values + i * (int64_t)t->count, values, t->count * sizeof *values);
+    return SGM_OK;
+}
+
 sgm_status sgm_warm_start(const sgm_checkpoint *file, const sgm_family *family, const char *name,
                           sgm_shape wanted, float *values, sgm_origin *origin)
 {
     const sgm_stored_tensor *t = file ? sgm_checkpoint_find(file, name) : NULL;
     char found[96], text[64];
     if (!t || (family && !same_shape(t, wanted) && sgm_name_matches(family->remade, name))) {
+        const sgm_stored_tensor *row = source_of(file, family, name, wanted);
+        if (row) {
+            *origin = SGM_ORIGIN_RESIZED;
+            return repeat(row, wanted.dim[0], values);
+        }
         bool zero = family && sgm_name_matches(family->zero, name);
         if (zero) memset(values, 0, (size_t)sgm_shape_count(wanted) * sizeof *values);
         *origin = zero ? SGM_ORIGIN_ZERO : SGM_ORIGIN_MADE;

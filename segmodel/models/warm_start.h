@@ -9,7 +9,8 @@
 
 typedef enum sgm_origin {
     SGM_ORIGIN_LOADED,
-    SGM_ORIGIN_RESIZED, /* bilinear: pos_embed; linear: relative positions */
+    SGM_ORIGIN_RESIZED, /* bilinear: pos_embed; linear: relative positions; rows repeated
+                           (family->copied) */
     SGM_ORIGIN_ZERO,    /* new, and zero at the start (family->zero) */
     SGM_ORIGIN_MADE     /* new: `values` is untouched */
 } sgm_origin;

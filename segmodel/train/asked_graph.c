@@ -42,7 +42,7 @@ static sgm_status check_prompt(const sgm_train_config *c)
     return SGM_OK;
 }
 
-static sgm_status check(const sgm_train_config *c)
+sgm_status sgm_asked_check(const sgm_train_config *c)
 {
     bool whole = c->sampler.window == SGM_VIEW_WHOLE;
     SGM_TRY(check_prompt(c));
@@ -53,6 +53,12 @@ static sgm_status check(const sgm_train_config *c)
         return sgm_fail(SGM_INVALID_ARGUMENT, "training with classes needs window = whole");
     if (c->sampler.asked == SGM_ASKED_CLASS && c->sampler.kinds != SGM_OBJECTS_CLASS)
         return sgm_fail(SGM_INVALID_ARGUMENT, "prompts = class needs objects = class");
+    if (c->bank && (!whole || c->sampler.kinds != SGM_OBJECTS_CLASS || c->given[0] ||
+                    c->loss == SGM_TRAIN_LOSS_SAMED))
+        return sgm_fail(SGM_INVALID_ARGUMENT,
+                        "bank = %d needs window = whole, objects = class and drawn prompts for one "
+                        "object",
+                        c->bank);
     if (c->loss == SGM_TRAIN_LOSS_SAMED && c->model.classes + 1 != c->model.decoder.mask_tokens)
         return sgm_fail(SGM_INVALID_ARGUMENT,
                         "the loss samed needs a network with a mask per class");
@@ -104,7 +110,7 @@ static void add_inputs(sgm_train_graph *t, const sgm_train_config *c)
 {
     sgm_graph *g = t->graph;
     const sgm_model_config *m = &c->model;
-    int64_t batch = c->batch, size = m->image_size, tokens = c->sampler.tokens;
+    int64_t batch = sgm_asked_batch(c), size = m->image_size, tokens = c->sampler.tokens;
     sgm_target_grid grid = c->sampler.grid;
     if (c->features[0])
         t->features =
@@ -194,7 +200,7 @@ static void add_network(sgm_train_graph *t, const sgm_train_config *c, bool batc
     sgm_prompt_input in = {
         .coordinates = t->coords[0], .labels = t->labels[0], .classes = t->classes};
     sgm_prompt_embedding prompt = sgm_encode_prompt(&net, &c->model, &in, &features);
-    sgm_decoder_output out = sgm_decode(&net, &c->model, &features, &prompt, c->batch);
+    sgm_decoder_output out = sgm_decode(&net, &c->model, &features, &prompt, sgm_asked_batch(c));
     t->low_res[0] = out.low_res;
     t->iou[0] = out.iou;
     t->answer = on_grid(t, c, wanted_masks(t, c));
@@ -205,7 +211,7 @@ sgm_status sgm_asked_graph_build(const sgm_train_config *config, bool batch_norm
                                  sgm_train_graph *out)
 {
     memset(out, 0, sizeof *out);
-    SGM_TRY(check(config));
+    SGM_TRY(sgm_asked_check(config));
     out->asked = config->sampler.asked;
     out->graph = sgm_graph_create(NULL, NULL);
     out->norms = batch_norms ? calloc(1, sizeof *out->norms) : NULL;

@@ -5,9 +5,17 @@
 
 #include "train/train_graph.h"
 
+/* Samples of a pass: the batch and what the image bank adds. */
+static inline int sgm_asked_batch(const sgm_train_config *config)
+{
+    return config->batch + config->bank;
+}
+
+/* SGM_INVALID_ARGUMENT: prompts, loss and network do not go together. */
+sgm_status sgm_asked_check(const sgm_train_config *config);
+
 /* norms: batch norms take the batch's statistics, and graph->norms lists them. Without a loss (for
- * validation) pass with_loss false. SGM_INVALID_ARGUMENT: prompts, loss and network do not go
- * together. */
+ * validation) pass with_loss false. Settings as sgm_asked_check wants them. */
 sgm_status sgm_asked_graph_build(const sgm_train_config *config, bool batch_norms, bool with_loss,
                                  sgm_train_graph *out);
 

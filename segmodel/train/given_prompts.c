@@ -67,7 +67,9 @@ static sgm_status parse_line(const given_line *at, char *line, const sgm_pack *p
     double v[4];
     int count = 0;
     line[strcspn(line, "#\r\n")] = 0;
-    if (!line[strspn(line, " \t")]) return SGM_OK;
+    for (size_t n = strlen(line); n && (line[n - 1] == ' ' || line[n - 1] == '\t'); n--)
+        line[n - 1] = 0;
+    if (!*line) return SGM_OK;
     char *comma = strchr(line, ',');
     if (!comma) return bad(at, "a line must read item,x,y,label or item,x0,y0,x1,y1", line);
     *comma = 0;

@@ -17,7 +17,7 @@ typedef struct loader_slot {
 struct sgm_loader {
     const sgm_sampler *sampler;
     sgm_sampler_options options;
-    int batch_size, thread_count, slot_count;
+    int batch_size, extra, thread_count, slot_count;
     pthread_t threads[MAX_THREADS];
     pthread_mutex_t lock;
     pthread_cond_t changed;
@@ -82,7 +82,8 @@ static sgm_status start(sgm_loader *loader, int threads)
     loader->slots = calloc((size_t)loader->slot_count, sizeof *loader->slots);
     if (!loader->slots) return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for batches");
     for (int i = 0; i < loader->slot_count; i++)
-        SGM_TRY(sgm_batch_create(&loader->options, loader->batch_size, &loader->slots[i].batch));
+        SGM_TRY(sgm_batch_create(&loader->options, loader->batch_size + loader->extra,
+                                 &loader->slots[i].batch));
     for (int i = 0; i < threads; i++) {
         if (pthread_create(&loader->threads[i], NULL, work, loader) != 0)
             return sgm_fail(SGM_OUT_OF_MEMORY, "a thread to prepare batches cannot be started");
@@ -92,7 +93,8 @@ static sgm_status start(sgm_loader *loader, int threads)
 }
 
 sgm_status sgm_loader_create(const sgm_sampler *sampler, const sgm_sampler_options *options,
-                             int batch_size, uint64_t first_batch, int threads, sgm_loader **out)
+                             int batch_size, int extra, uint64_t first_batch, int threads,
+                             sgm_loader **out)
 {
     *out = NULL;
     if (batch_size < 1 || threads < 1 || threads > MAX_THREADS)
@@ -103,6 +105,7 @@ sgm_status sgm_loader_create(const sgm_sampler *sampler, const sgm_sampler_optio
     loader->sampler = sampler;
     loader->options = *options;
     loader->batch_size = batch_size;
+    loader->extra = extra;
     loader->slot_count = threads + AHEAD;
     loader->next_made = loader->next_given = first_batch;
     pthread_mutex_init(&loader->lock, NULL);

@@ -6,9 +6,11 @@
 
 typedef struct sgm_loader sgm_loader;
 
-/* Batch k holds samples k * batch_size ...; the first delivered is `first_batch`. threads >= 1. */
+/* Batch k holds samples k * batch_size ... and behind them room for `extra` more, which the caller
+ * fills; the first delivered is `first_batch`. threads >= 1. */
 sgm_status sgm_loader_create(const sgm_sampler *sampler, const sgm_sampler_options *options,
-                             int batch_size, uint64_t first_batch, int threads, sgm_loader **out);
+                             int batch_size, int extra, uint64_t first_batch, int threads,
+                             sgm_loader **out);
 /* Stops the workers and waits for them. */
 void sgm_loader_destroy(sgm_loader *loader);
 

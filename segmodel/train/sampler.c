@@ -148,6 +148,14 @@ size_t sgm_sampler_object_count(const sgm_sampler *sampler)
     return sampler->objects.count;
 }
 
+int sgm_sampler_largest_label(const sgm_sampler *sampler)
+{
+    int most = 0;
+    for (size_t i = 0; i < sampler->objects.count; i++)
+        most = sampler->objects.objects[i].label > most ? sampler->objects.objects[i].label : most;
+    return most;
+}
+
 /* Floats of a batch, or (with `batch`) where they lie. */
 static size_t place_floats(const sgm_sampler_options *options, size_t n, float *at,
                            sgm_batch *batch)
@@ -323,6 +331,7 @@ typedef struct sample_work {
     bool paired;        /* the other sample of the pair shows the neighbour */
     uint8_t *around;    /* pixels beyond the item */
     /* Whole pictures only. */
+    const sgm_target *wanted; /* NULL: any */
     const sgm_target *object;
     uint8_t *object_mask; /* malloc'ed */
     sgm_look_change change;
@@ -500,6 +509,15 @@ static const sgm_target *given_object(const sgm_sampler *sampler, const item_ran
     return best;
 }
 
+static const sgm_target *whole_object(sample_work *work)
+{
+    const sgm_sampler *sampler = work->sampler;
+    if (work->wanted) return work->wanted;
+    const item_range *range = draw_item(sampler, work->index, &work->rng);
+    if (sampler->options.given) return given_object(sampler, range);
+    return draw_object(sampler, range, &work->rng);
+}
+
 /* An object of a whole picture; where it is too small to be seen, another one. Epochs keep to their
  * item. */
 static sgm_status draw_whole(sample_work *work)
@@ -507,9 +525,7 @@ static sgm_status draw_whole(sample_work *work)
     const sgm_sampler *sampler = work->sampler;
     int size = sampler->options.size;
     for (int attempt = 0; attempt < 8; attempt++) {
-        const item_range *range = draw_item(sampler, work->index, &work->rng);
-        const sgm_target *object = sampler->options.given ? given_object(sampler, range)
-                                                          : draw_object(sampler, range, &work->rng);
+        const sgm_target *object = whole_object(work);
         uint8_t *object_mask = sgm_target_mask(sampler->pack, object);
         if (!object_mask) return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for an object's mask");
         work->change = sgm_look_change_draw(sampler->options.augmentation, &work->rng);
@@ -614,13 +630,14 @@ static void write_asked(const sample_work *work)
         sgm_asked_prompt(o, work->mask, &rng, work->scratch->ints, coordinates, labels);
 }
 
-sgm_status sgm_sampler_draw(const sgm_sampler *sampler, uint64_t index, int slot,
-                            const sgm_sampler_scratch *scratch, sgm_batch *batch)
+static sgm_status draw_sample(const sgm_sampler *sampler, const sgm_target *wanted, uint64_t index,
+                              int slot, const sgm_sampler_scratch *scratch, sgm_batch *batch)
 {
     const sgm_sampler_options *options = &sampler->options;
     size_t pixels = (size_t)options->size * (size_t)options->size;
     size_t cells = (size_t)options->target_side * (size_t)options->target_side;
     sample_work work = {.sampler = sampler,
+                        .wanted = wanted,
                         .scratch = scratch,
                         .batch = batch,
                         .slot = slot,
@@ -650,4 +667,21 @@ sgm_status sgm_sampler_draw(const sgm_sampler *sampler, uint64_t index, int slot
                  masks);
     write_rounds(&work, rounds, masks);
     return SGM_OK;
+}
+
+sgm_status sgm_sampler_draw(const sgm_sampler *sampler, uint64_t index, int slot,
+                            const sgm_sampler_scratch *scratch, sgm_batch *batch)
+{
+    return draw_sample(sampler, NULL, index, slot, scratch, batch);
+}
+
+sgm_status sgm_sampler_draw_object(const sgm_sampler *sampler, int item, int label, uint64_t index,
+                                   int slot, const sgm_sampler_scratch *scratch, sgm_batch *batch)
+{
+    for (size_t i = 0; i < sampler->objects.count; i++) {
+        const sgm_target *t = &sampler->objects.objects[i];
+        if (t->item == item && t->label == label && sampler->options.window == SGM_VIEW_WHOLE)
+            return draw_sample(sampler, t, index, slot, scratch, batch);
+    }
+    return sgm_fail(SGM_INVALID_ARGUMENT, "item %d has no object of class %d", item, label);
 }

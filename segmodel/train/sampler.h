@@ -45,6 +45,8 @@ void sgm_sampler_destroy(sgm_sampler *sampler);
 /* Multiplies a data set's weight. False if the pack has no such set. */
 bool sgm_sampler_weight(sgm_sampler *sampler, const char *set, double factor);
 size_t sgm_sampler_object_count(const sgm_sampler *sampler);
+/* The largest label value of an object. */
+int sgm_sampler_largest_label(const sgm_sampler *sampler);
 
 /* Where sample `slot` of a batch of `count` is written. The rounds of a group (prompt_sim.h) share
  * its arrays: first all samples' earlier round, then the later. */
@@ -79,6 +81,11 @@ typedef struct sgm_sampler_scratch {
 sgm_status sgm_sampler_scratch_create(const sgm_sampler_options *options,
                                       sgm_sampler_scratch *scratch);
 void sgm_sampler_scratch_clear(sgm_sampler_scratch *scratch);
+
+/* A sample of one object that is known: of item `item`, with label value `label` (objects = class of
+ * whole pictures). `index` chooses look and prompt. SGM_INVALID_ARGUMENT: no such object. */
+sgm_status sgm_sampler_draw_object(const sgm_sampler *sampler, int item, int label, uint64_t index,
+                                   int slot, const sgm_sampler_scratch *scratch, sgm_batch *batch);
 
 /* Makes sample `index`: the same whatever thread, order or batch. With walks, samples 2 m and
  * 2 m + 1 are two neighbouring slices of one object in the same window wherever the pack has them:

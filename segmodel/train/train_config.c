@@ -66,6 +66,8 @@ static const field FIELDS[] = {
     {"ema", REAL, AT(ema), 0, 0.999999, NULL},
     {"freeze", TEXT, AT(freeze), 0, SGM_CONFIG_TEXT, NULL},
     {"train_only", TEXT, AT(train_only), 0, SGM_CONFIG_TEXT, NULL},
+    {"classes", TEXT, AT(classes), 0, SGM_CONFIG_TEXT, NULL},
+    {"bank", INTEGER32, AT(bank), 0, 4096, NULL},
     {"norms", CHOICE, AT(norms), 0, 0, NORMS},
     {"loss", CHOICE, AT(loss), 0, 0, LOSSES},
     {"target", TEXT, AT(target), 0, 32, NULL},

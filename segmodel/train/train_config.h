@@ -52,6 +52,9 @@ typedef struct sgm_train_config {
     char freeze[SGM_CONFIG_TEXT];     /* comma-separated patterns with '*' */
     char train_only[SGM_CONFIG_TEXT]; /* likewise, or "family"; "": everything not frozen */
     sgm_norms norms;
+    char classes[SGM_CONFIG_TEXT]; /* names of the network's classes, separated by commas; "": those
+                                      of `init`, if it has any */
+    int bank;                      /* records of the image bank that join a batch; 0: none */
 
     sgm_train_loss loss;
     char target[32];                /* grid the loss is taken on: "low", "picture" or "WxH" */

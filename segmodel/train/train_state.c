@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "checkpoint/checkpoint_write.h"
+#include "core/names.h"
 #include "core/number.h"
 #include "models/registry.h"
 #include "predict/session/postprocess.h"
@@ -62,6 +63,73 @@ static sgm_status add_parts(sgm_checkpoint_writer *writer, const sgm_trained *tr
     return SGM_OK;
 }
 
+/* What batch norms gather while training, which no gradient changes: statistics whose names begin
+ * with "gathered/" in a state. */
+static bool is_gathered(const sgm_train_config *config, const char *name)
+{
+    return config->norms == SGM_NORMS_BATCH &&
+           sgm_name_matches("*.running_mean,*.running_var", name);
+}
+
+static sgm_status add_gathered(sgm_checkpoint_writer *writer, const sgm_train_config *config,
+                               const sgm_master *master, float *values)
+{
+    for (int i = 0; i < sgm_params_count(master->params); i++) {
+        const sgm_parameter *p = sgm_params_get(master->params, i);
+        char name[320];
+        if (!is_gathered(config, p->name)) continue;
+        snprintf(name, sizeof name, "gathered/%s", p->name);
+        SGM_TRY(master->backend->ops->download(master->backend, values, p->value,
+                                               (size_t)p->count * sizeof *values));
+        SGM_TRY(sgm_checkpoint_writer_add_f32(writer, name, 1, &p->count, values, SGM_STORED_F32));
+        values += p->count;
+    }
+    return SGM_OK;
+}
+
+static sgm_status load_gathered(const sgm_checkpoint *file, const char *path,
+                                const sgm_train_config *config, const sgm_master *master)
+{
+    for (int i = 0; i < sgm_params_count(master->params); i++) {
+        const sgm_parameter *p = sgm_params_get(master->params, i);
+        char name[320];
+        if (!is_gathered(config, p->name)) continue;
+        snprintf(name, sizeof name, "gathered/%s", p->name);
+        const sgm_stored_tensor *t = sgm_checkpoint_find(file, name);
+        if (!t || t->type != SGM_STORED_F32 || t->count != (size_t)p->count)
+            return sgm_fail(SGM_BAD_MODEL, "%s: %s is missing or of another size", path, name);
+        float *values = malloc(t->count * sizeof *values);
+        if (!values) return sgm_fail(SGM_OUT_OF_MEMORY, "%s: no memory", path);
+        sgm_status status = sgm_stored_tensor_read_f32(t, values);
+        if (status == SGM_OK)
+            status = master->backend->ops->upload(master->backend, p->value, values,
+                                                  t->count * sizeof *values);
+        free(values);
+        if (status != SGM_OK) return status;
+    }
+    return SGM_OK;
+}
+
+/* Floats of all gathered statistics, at least one. */
+static size_t gathered_floats(const sgm_train_config *config, const sgm_master *master)
+{
+    size_t floats = 1;
+    for (int i = 0; i < sgm_params_count(master->params); i++) {
+        const sgm_parameter *p = sgm_params_get(master->params, i);
+        if (is_gathered(config, p->name)) floats += (size_t)p->count;
+    }
+    return floats;
+}
+
+static sgm_status add_bank(sgm_checkpoint_writer *writer, const sgm_bank *bank)
+{
+    char *text = sgm_bank_text(bank);
+    if (!text) return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for the image bank");
+    sgm_status status = sgm_checkpoint_writer_metadata(writer, "training_bank", text);
+    free(text);
+    return status;
+}
+
 sgm_status sgm_train_state_save(const char *path, const sgm_train_config *config,
                                 uint64_t pack_hash, const sgm_master *master,
                                 const sgm_train_progress_state *state)
@@ -71,17 +139,26 @@ sgm_status sgm_train_state_save(const char *path, const sgm_train_config *config
     char run[640], progress[160];
     identity(config, pack_hash, run);
     progress_text(state, progress);
-    SGM_TRY(sgm_checkpoint_writer_create(&writer));
-    sgm_status status = sgm_checkpoint_writer_metadata(writer, "training_run", run);
+    float *gathered = malloc(gathered_floats(config, master) * sizeof *gathered);
+    if (!gathered) return sgm_fail(SGM_OUT_OF_MEMORY, "%s: no memory", path);
+    sgm_status status = sgm_checkpoint_writer_create(&writer);
+    if (status != SGM_OK) {
+        free(gathered);
+        return status;
+    }
+    status = sgm_checkpoint_writer_metadata(writer, "training_run", run);
     if (status == SGM_OK)
         status = sgm_checkpoint_writer_metadata(writer, "training_progress", progress);
+    if (status == SGM_OK && state->bank) status = add_bank(writer, state->bank);
     if (status == SGM_OK) {
         status = sgm_master_read(master, &host);
         if (status == SGM_OK) status = add_parts(writer, host.trained, master->trained_count);
+        if (status == SGM_OK) status = add_gathered(writer, config, master, gathered);
         if (status == SGM_OK) status = sgm_checkpoint_writer_save(writer, path);
         sgm_host_master_clear(&host);
     }
     sgm_checkpoint_writer_destroy(writer);
+    free(gathered);
     return status;
 }
 
@@ -118,6 +195,8 @@ static sgm_status load_all(const sgm_checkpoint *file, const char *path, const c
                         path, run, found ? found : "nothing");
     if (!progress || !read_progress(progress, state))
         return sgm_fail(SGM_BAD_MODEL, "%s: training_progress is missing or damaged", path);
+    if (state->bank)
+        SGM_TRY(sgm_bank_read(state->bank, sgm_checkpoint_metadata(file, "training_bank")));
     sgm_host_master host;
     sgm_status status = sgm_master_read(master, &host);
     if (status == SGM_OK) status = load_parts(file, path, host.trained, master->trained_count);
@@ -135,6 +214,7 @@ sgm_status sgm_train_state_load(const char *path, const sgm_train_config *config
     identity(config, pack_hash, run);
     SGM_TRY(sgm_checkpoint_open(path, &file));
     sgm_status status = load_all(file, path, run, master, state);
+    if (status == SGM_OK) status = load_gathered(file, path, config, master);
     sgm_checkpoint_close(file);
     return status;
 }
@@ -177,10 +257,21 @@ static sgm_status add_untouched(sgm_checkpoint_writer *writer, const sgm_train_c
     return sgm_checkpoint_writer_add_f32(writer, NO_MASK, 2, shape, zeros, SGM_STORED_F32);
 }
 
+/* The settings' names of classes, or those that the warm start's file has. */
+static sgm_status add_classes(sgm_checkpoint_writer *writer, const sgm_train_config *config,
+                              const sgm_checkpoint *init)
+{
+    const char *names = config->classes;
+    if (!names[0] && init) names = sgm_checkpoint_metadata(init, SGM_METADATA_CLASSES);
+    if (!config->model.classes || !names || !names[0]) return SGM_OK;
+    return sgm_checkpoint_writer_metadata(writer, SGM_METADATA_CLASSES, names);
+}
+
 static sgm_status add_metadata(sgm_checkpoint_writer *writer, const sgm_train_config *config,
-                               const char *note)
+                               const sgm_checkpoint *init, const char *note)
 {
     char architecture[512];
+    SGM_TRY(add_classes(writer, config, init));
     sgm_config_text(&config->model, architecture);
     SGM_TRY(sgm_checkpoint_writer_metadata(writer, SGM_METADATA_ARCHITECTURE, architecture));
     SGM_TRY(sgm_checkpoint_writer_metadata(writer, SGM_METADATA_VARIANT, config->variant));
@@ -206,7 +297,7 @@ sgm_status sgm_train_export(const char *path, const sgm_train_config *config,
     sgm_checkpoint_writer *writer = NULL;
     sgm_status status = values ? sgm_checkpoint_writer_create(&writer)
                                : sgm_fail(SGM_OUT_OF_MEMORY, "%s: no memory", path);
-    if (status == SGM_OK) status = add_metadata(writer, config, note);
+    if (status == SGM_OK) status = add_metadata(writer, config, init, note);
     if (status == SGM_OK) status = add_model(writer, master, values);
     if (status == SGM_OK) status = add_untouched(writer, config, master, init);
     if (status == SGM_OK) status = sgm_checkpoint_writer_save(writer, path);

@@ -4,6 +4,7 @@
 #ifndef SEGMODEL_TRAIN_TRAIN_STATE_H
 #define SEGMODEL_TRAIN_TRAIN_STATE_H
 
+#include "train/bank.h"
 #include "train/train_weights.h"
 
 typedef struct sgm_train_progress_state {
@@ -12,6 +13,7 @@ typedef struct sgm_train_progress_state {
     double best;    /* best validation score; negative: none yet */
     int64_t best_step;
     int without_progress; /* validations since */
+    sgm_bank *bank;       /* borrowed; NULL: none */
 } sgm_train_progress_state;
 
 sgm_status sgm_train_state_save(const char *path, const sgm_train_config *config,

@@ -40,6 +40,8 @@ typedef struct trainer {
     sgm_train_graph gathered; /* norms = batch: the network with what the norms have gathered */
     sgm_train_plan *gathered_plan;
     sgm_feature_store *features; /* features = FILE */
+    sgm_bank bank;
+    sgm_sampler_scratch bank_scratch;
     sgm_interaction interaction;
     sgm_master master;
     sgm_train_progress_state state;
@@ -76,6 +78,7 @@ static sgm_status describe_asked(trainer *t)
     sgm_train_config *c = &t->config;
     sgm_sampler_options *o = &c->sampler;
     o->model = &c->model;
+    if (o->asked != SGM_ASKED_MIXED) SGM_TRY(sgm_asked_check(c));
     o->class_map = c->loss == SGM_TRAIN_LOSS_SAMED;
     SGM_TRY(sgm_target_grid_parse(c->target, c->path, &c->model, &o->grid));
     if (c->given[0]) {
@@ -90,6 +93,16 @@ static sgm_status describe_asked(trainer *t)
         return sgm_fail(SGM_INVALID_ARGUMENT,
                         "features = FILE needs window = whole and augmentation = 0");
     return SGM_OK;
+}
+
+static sgm_status make_bank(trainer *t)
+{
+    const sgm_train_config *c = &t->config;
+    if (!t->pack || c->sampler.asked == SGM_ASKED_MIXED)
+        return sgm_fail(SGM_INVALID_ARGUMENT, "bank = %d is not for prompts = mixed", c->bank);
+    SGM_TRY(sgm_sampler_scratch_create(&c->sampler, &t->bank_scratch));
+    return sgm_bank_create(sgm_sampler_largest_label(t->sampler), sgm_pack_item_count(t->pack),
+                           &t->bank);
 }
 
 static sgm_status make_samplers(trainer *t)
@@ -110,6 +123,7 @@ static sgm_status make_samplers(trainer *t)
         if (!sgm_sampler_weight(t->sampler, c->weights[i].set, c->weights[i].factor))
             return sgm_fail(SGM_UNREADABLE, "%s: weight.%s: the pack has no such data set", c->path,
                             c->weights[i].set);
+    if (c->bank) SGM_TRY(make_bank(t));
     sgm_sampler_options v = c->sampler;
     v.augmentation = 0;
     v.synthetic_share = 0;
@@ -191,7 +205,7 @@ static bool exists(const char *path)
 static sgm_status resume(trainer *t)
 {
     char path[4096];
-    t->state = (sgm_train_progress_state){.best = -1};
+    t->state = (sgm_train_progress_state){.best = -1, .bank = t->config.bank ? &t->bank : NULL};
     out_path(t, "state.safetensors", path);
     if (exists(path)) {
         if (!t->options->resume)
@@ -228,7 +242,7 @@ static sgm_status set_up(trainer *t)
     SGM_TRY(make_samplers(t));
     SGM_TRY(make_network(t));
     SGM_TRY(resume(t));
-    return sgm_loader_create(t->sampler, &c->sampler, c->batch,
+    return sgm_loader_create(t->sampler, &c->sampler, c->batch, c->bank,
                              (uint64_t)(t->state.step * c->accumulate), c->loader_threads,
                              &t->loader);
 }
@@ -236,6 +250,8 @@ static sgm_status set_up(trainer *t)
 static void tear_down(trainer *t)
 {
     sgm_loader_destroy(t->loader);
+    sgm_bank_clear(&t->bank);
+    sgm_sampler_scratch_clear(&t->bank_scratch);
     sgm_sampler_destroy(t->sampler);
     for (int s = 0; s < SOURCES; s++)
         sgm_sampler_destroy(t->validation[s]);
@@ -307,6 +323,25 @@ static sgm_status settle_all(trainer *t)
     return t->backend->ops->synchronize(t->backend);
 }
 
+/* Objects of the bank join a batch, whose own objects it takes first. */
+static sgm_status join_bank(trainer *t, sgm_batch *batch)
+{
+    const sgm_train_config *c = &t->config;
+    uint64_t number = batch->first / (uint64_t)c->batch;
+    for (int i = 0; i < c->batch && c->bank; i++)
+        sgm_bank_put(&t->bank, batch->item[i], batch->label[i]);
+    for (int i = 0; i < c->bank; i++) {
+        uint64_t draw = number * (uint64_t)c->bank + (uint64_t)i;
+        int label = sgm_bank_pick(&t->bank, c->seed ^ 0x42414E4Bu, draw);
+        if (!label) return sgm_fail(SGM_INTERNAL, "the image bank is empty");
+        sgm_bank_slot *slot = &t->bank.slots[label - 1];
+        slot->joined++;
+        SGM_TRY(sgm_sampler_draw_object(t->sampler, slot->item, label, ~draw, c->batch + i,
+                                        &t->bank_scratch, batch));
+    }
+    return SGM_OK;
+}
+
 static sgm_status micro_batch(trainer *t, int64_t step, int part, char items[SGM_STEP_ITEMS])
 {
     sgm_batch *batch;
@@ -314,6 +349,7 @@ static sgm_status micro_batch(trainer *t, int64_t step, int part, char items[SGM
     SGM_TRY(sgm_loader_next(t->loader, &batch));
     sgm_rng rng = sgm_rng_at(c->seed ^ 0x494E544552u, batch->first);
     bool mixed = t->graph.asked == SGM_ASKED_MIXED;
+    SGM_TRY(join_bank(t, batch));
     if (mixed && sgm_rng_chance(&rng, c->interaction))
         SGM_TRY(sgm_interact(&t->graph, t->plan, rng, &t->interaction, batch));
     SGM_TRY(sgm_train_graph_feed(&t->graph, t->plan, batch));
@@ -368,7 +404,8 @@ static void tell(trainer *t, const char *event, double loss)
         .loss = loss,
         .rate = t->rate,
         .samples_per_second =
-            since > 0 ? (double)(t->numbers.loss_count * c->accumulate * c->batch) / since : 0,
+            since > 0 ? (double)(t->numbers.loss_count * c->accumulate * sgm_asked_batch(c)) / since
+                      : 0,
         .event = event};
     t->options->report(t->options->report_user, &report);
 }
@@ -426,9 +463,9 @@ static sgm_status validate_on(trainer *t, const sgm_sampler *sampler, sgm_valida
     const sgm_train_config *c = &t->config;
     bool gathered = t->gathered_plan != NULL;
     if (t->graph.asked != SGM_ASKED_MIXED)
-        return sgm_asked_validate(gathered ? &t->gathered : &t->graph,
-                                  gathered ? t->gathered_plan : t->plan, t->features, sampler,
-                                  &t->validation_options, c->batch, c->validate_objects, out);
+        return sgm_asked_validate(
+            gathered ? &t->gathered : &t->graph, gathered ? t->gathered_plan : t->plan, t->features,
+            sampler, &t->validation_options, sgm_asked_batch(c), c->validate_objects, out);
     return sgm_validate(&t->graph, t->plan, sampler, &t->validation_options, c->batch,
                         c->validate_objects, out);
 }
@@ -491,6 +528,10 @@ static sgm_status save(trainer *t)
     out_path(t, "state.safetensors", path);
     SGM_TRY(sgm_train_state_save(path, &t->config, pack_hash(t), &t->master, &t->state));
     SGM_TRY(save_files(t, "last.safetensors"));
+    if (t->config.bank) {
+        out_path(t, "classes.csv", path);
+        SGM_TRY(sgm_bank_save(&t->bank, t->config.classes, path));
+    }
     SGM_TRY(sgm_train_log_save(&t->log));
     out_path(t, "curves.png", path);
     return sgm_train_log_plot(&t->log, path);

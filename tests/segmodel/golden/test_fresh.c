@@ -107,6 +107,37 @@ static void pictures_ask_for_a_class(sgm_model *model)
     sgm_session_destroy(session);
 }
 
+/* A fresh SurgicalSAM tells its classes apart by SAM's foreground and background, as its authors
+ * begin. */
+static void classes_begin_as_points(const char *sam)
+{
+    static const char *const NAMES[2][2] = {
+        {"prototype_prompt_encoder.pn_cls_embeddings.0.weight",
+         "prompt_encoder.point_embeddings.0.weight"},
+        {"prototype_prompt_encoder.pn_cls_embeddings.1.weight",
+         "prompt_encoder.point_embeddings.1.weight"}};
+    sgm_checkpoint *file;
+    fresh_network fresh;
+    float row[256];
+    if (!CHECK_OK(fresh_network_make(sam, "surgicalsam", &fresh))) return;
+    if (CHECK_OK(sgm_checkpoint_open(sam, &file))) {
+        int found = 0;
+        for (size_t i = 0; i < 2 * fresh.count; i++) {
+            const fresh_tensor *t = &fresh.tensors[i / 2];
+            const sgm_stored_tensor *source = sgm_checkpoint_find(file, NAMES[i % 2][1]);
+            if (strcmp(t->name, NAMES[i % 2][0]) || !CHECK(source && source->count == 256))
+                continue;
+            sgm_stored_tensor_read_f32(source, row);
+            for (int64_t k = 0; k < t->shape.dim[0]; k++)
+                CHECK(!memcmp(t->values + 256 * k, row, sizeof row));
+            found++;
+        }
+        CHECK(found == 2);
+        sgm_checkpoint_close(file);
+    }
+    fresh_network_clear(&fresh);
+}
+
 static void volumes_ask_for_a_class(const char *sam)
 {
     sgm_context_options options = {.device = SGM_DEVICE_CPU, .precision = SGM_PRECISION_FP32};
@@ -218,6 +249,7 @@ int main(int argc, char **argv)
     free(sam);
     free(samihs);
     volumes_ask_for_a_class(argv[1]);
+    classes_begin_as_points(argv[1]);
     classes_have_names();
     training_starts_like_the_loader(argv[1]);
     return check_report();

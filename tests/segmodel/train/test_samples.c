@@ -493,8 +493,8 @@ static void check_loader(void)
     sgm_sampler *sampler;
     sgm_loader *one, *three;
     if (!CHECK_OK(sgm_sampler_create(pack, &OPTIONS, &sampler))) return;
-    CHECK_OK(sgm_loader_create(sampler, &OPTIONS, 3, 0, 1, &one));
-    CHECK_OK(sgm_loader_create(sampler, &OPTIONS, 3, 2, 3, &three));
+    CHECK_OK(sgm_loader_create(sampler, &OPTIONS, 3, 0, 0, 1, &one));
+    CHECK_OK(sgm_loader_create(sampler, &OPTIONS, 3, 0, 2, 3, &three));
     size_t image = 3 * 3 * PIXELS, cells = 3 * PIXELS / 4;
     for (int k = 0; k < 8; k++) {
         sgm_batch *a, *b;
