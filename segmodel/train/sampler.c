@@ -416,12 +416,12 @@ static sgm_status draw_pair(sample_work *work, const sgm_target *object, sgm_nei
 }
 
 /* An object, and where walks are trained its neighbour. Objects end on two slices of many: one in
- * ten draws looks for such a pair. */
+ * five draws looks for such a pair. */
 static sgm_status draw_neighbours(sample_work *work, const sgm_target **object,
                                   sgm_neighbour_pair *pair, bool *paired)
 {
     const sgm_sampler *sampler = work->sampler;
-    bool walks = sampler->options.sim.walks, wants_end = walks && sgm_rng_chance(&work->rng, 0.1);
+    bool walks = sampler->options.sim.walks, wants_end = walks && sgm_rng_chance(&work->rng, 0.2);
     for (int attempt = 0;; attempt++) {
         const item_range *range = draw_item(sampler, work->index, &work->rng);
         *object = draw_object(sampler, range, &work->rng);

@@ -32,15 +32,16 @@ static void add_inputs(sgm_train_graph *t, const sgm_model_config *model, int64_
     }
 }
 
-/* Where walks are trained: a lone point's rating chooses between scales, so its error counts
- * threefold. A neighbour's mask is answered with less of Dice in the loss, which would rather have
- * too much than too little, and a walk adds that up from slice to slice. */
+/* Where walks are trained: a lone point's rating chooses between scales and a neighbour's ends the
+ * walk, so their errors count threefold. A neighbour's mask is answered without Dice in the loss:
+ * it would rather have too much than too little wherever an edge is uncertain, and a walk adds that
+ * up from slice to slice. Focal terms with an alpha of one half mean the same for both sides. */
 static sgm_sam_shares shares_of(const sgm_train_graph *t, sgm_train_loss kind, int round)
 {
     bool balanced = kind == SGM_TRAIN_LOSS_BALANCED;
     sgm_sam_shares shares = {balanced ? 10 : 20, 1, 1, balanced};
+    if (round == SGM_NEIGHBOUR_ROUND) return (sgm_sam_shares){40, 0, 3, true};
     if (t->walks && round == 0) shares.rating = 3;
-    if (round == SGM_NEIGHBOUR_ROUND) shares.dice = 0.3f;
     return shares;
 }
 
