@@ -14,9 +14,10 @@
 #include <string.h>
 
 /* What the command line may add to the metadata. */
-enum { MASK_THRESHOLD, STOP_RATING, CLASSES, EXTRAS };
+enum { MASK_THRESHOLD, STOP_RATING, WALK_LOWERING, CLASSES, EXTRAS };
 static const char *const extra_keys[EXTRAS] = {SGM_METADATA_MASK_THRESHOLD,
-                                               SGM_METADATA_STOP_RATING, SGM_METADATA_CLASSES};
+                                               SGM_METADATA_STOP_RATING, SGM_METADATA_WALK_LOWERING,
+                                               SGM_METADATA_CLASSES};
 
 /* Variant and architecture go into the metadata, so that the file says by itself what it is. */
 static sgm_status write_model(const sgm_model *model, const char *to, sgm_stored_type type,
@@ -96,7 +97,8 @@ static bool is_within(const char *text, double low, double high)
 static sgm_status check_numbers(const char *const extra[EXTRAS])
 {
     const char *threshold = extra[MASK_THRESHOLD], *rating = extra[STOP_RATING];
-    const int most = SGM_LARGEST_MASK_THRESHOLD;
+    const char *lowering = extra[WALK_LOWERING];
+    const int most = SGM_LARGEST_MASK_THRESHOLD, lowest = SGM_LARGEST_WALK_LOWERING;
     if (threshold && !is_within(threshold, -most, most))
         return sgm_fail(SGM_INVALID_ARGUMENT,
                         "--maskThreshold cannot be '%s'; a logit from -%d to %d", threshold, most,
@@ -104,6 +106,10 @@ static sgm_status check_numbers(const char *const extra[EXTRAS])
     if (rating && !is_within(rating, 0, 1))
         return sgm_fail(SGM_INVALID_ARGUMENT, "--stopRating cannot be '%s'; an IoU from 0 to 1",
                         rating);
+    if (lowering && !is_within(lowering, -lowest, lowest))
+        return sgm_fail(SGM_INVALID_ARGUMENT,
+                        "--walkLowering cannot be '%s'; a logit from -%d to %d", lowering, lowest,
+                        lowest);
     return SGM_OK;
 }
 
@@ -140,6 +146,8 @@ int verb_convert(int argc, char **argv)
          "goes into the metadata: masks are where logits exceed it (0)"},
         {"--stopRating", OPTION_TEXT, &extra[STOP_RATING], NULL, "IOU",
          "goes into the metadata: walks by masks end at ratings below it (0.35)"},
+        {"--walkLowering", OPTION_TEXT, &extra[WALK_LOWERING], NULL, "LOGIT",
+         "goes into the metadata: they ask with the neighbour's logits less it (0)"},
         {"--dtype", OPTION_TEXT, &dtype, NULL, "f32|f16|bf16", "how values are stored (f32)"},
         {0}};
     command_line line = {

@@ -17,6 +17,7 @@ typedef struct sgm_predictor {
     sgm_walk walk;          /* how a walk asks */
     sgm_walk walk_in_box;   /* and where a box in space bounds the object */
     float stop_rating;      /* a walk by masks alone ends at answers rated lower */
+    float walk_lowering;    /* and asks with a neighbour's logits lowered by so much */
 
     /* Hash of the exact network input. */
     sgm_status (*input_hash)(void *self, const sgm_image *image, uint64_t *hash);

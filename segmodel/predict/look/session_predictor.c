@@ -85,14 +85,15 @@ int sgm_model_wants_zoom(const sgm_model *model)
     return sgm_model_get_config(model)->protocol->crops;
 }
 
-static float stop_rating(const sgm_model *model)
+/* A number of the checkpoint's metadata, if it has one there that can be. */
+static float number_of(const sgm_model *model, const char *key, double low, double high,
+                       float otherwise)
 {
-    const char *text =
-        sgm_checkpoint_metadata(sgm_model_checkpoint(model), SGM_METADATA_STOP_RATING);
+    const char *text = sgm_checkpoint_metadata(sgm_model_checkpoint(model), key);
     char *end = NULL;
     double value = text ? sgm_read_number(text, &end) : 0;
-    bool is_rating = text && end != text && !*end && value >= 0 && value <= 1;
-    return is_rating ? (float)value : SGM_STOP_RATING;
+    bool can_be = text && end != text && !*end && value >= low && value <= high;
+    return can_be ? (float)value : otherwise;
 }
 
 static sgm_walk walk_in_box(const sgm_session_predictor *binding)
@@ -114,7 +115,9 @@ sgm_status sgm_session_predictor_init(sgm_session_predictor *binding, sgm_model 
         .low_res_shape = {info.low_res_shape[0], info.low_res_shape[1]},
         .walk = sgm_model_get_config(model)->protocol->walk,
         .walk_in_box = walk_in_box(binding),
-        .stop_rating = stop_rating(model),
+        .stop_rating = number_of(model, SGM_METADATA_STOP_RATING, 0, 1, SGM_STOP_RATING),
+        .walk_lowering = number_of(model, SGM_METADATA_WALK_LOWERING, -SGM_LARGEST_WALK_LOWERING,
+                                   SGM_LARGEST_WALK_LOWERING, 0),
         .stretches = sgm_model_get_config(model)->protocol->stretch,
         .embedding_count = info.embedding_count,
         /* an odd multiplier spreads the precision over the key */

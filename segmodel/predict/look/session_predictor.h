@@ -21,6 +21,12 @@ void sgm_session_predictor_clear(sgm_session_predictor *binding);
 #define SGM_METADATA_STOP_RATING "stop_rating"
 #define SGM_STOP_RATING 0.35f
 
+/* The metadata key of a checkpoint whose walks by masks ask with the neighbour's logits lowered:
+ * text of a number from -5 to 5. A network that gives back a little more than it was shown adds
+ * that up from slice to slice; what keeps areas even is measured, as the rating to stop at is. */
+#define SGM_METADATA_WALK_LOWERING "walk_lowering"
+#define SGM_LARGEST_WALK_LOWERING 5
+
 /* Whether SGM_ZOOM_AUTO zooms for this model: its protocol knows crops. Other networks (LiteMedSAM,
  * SAMUS, SAMIHS) were trained on whole pictures. */
 int sgm_model_wants_zoom(const sgm_model *model);

@@ -109,6 +109,8 @@ static sgm_status ask(sgm_desk *desk, sgm_stack *stack, const sgm_volume_step *s
     *answered = 0;
     if (step->has_rois && !step->own.has_roi) return SGM_OK;
     if (step->by_mask) {
+        for (size_t i = 0; i < sgm_desk_low_res_count(desk); i++)
+            desk->logits[i] -= network->walk_lowering;
         *answered = 1;
         return sgm_ask_by_mask(desk, stack, step, step->from[0]->view, extent, look);
     }

@@ -149,6 +149,10 @@ static void count_prompt(synthetic_network *network, const sgm_prompt *prompt)
 {
     network->decodes++;
     network->mask_prompts += prompt->mask != NULL;
+    if (prompt->mask) network->mask_peak = -INFINITY;
+    for (int i = 0;
+         prompt->mask && i < network->predictor.image_size * network->predictor.image_size; i++)
+        network->mask_peak = fmaxf(network->mask_peak, prompt->mask[i]);
     network->last = *prompt;
     network->points += (int)prompt->point_count;
     network->boxes += prompt->box != NULL;

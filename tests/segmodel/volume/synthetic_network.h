@@ -14,6 +14,7 @@ typedef struct synthetic_network {
     sgm_predictor predictor;
     int tolerance; /* intensities that still belong together */
     int encodes, decodes, mask_prompts, background_points;
+    float mask_peak; /* largest logit of the last mask prompt */
     int ignores_box; /* 1: answers beyond it */
     int object_grey; /* walking by masks: intensity of what is meant, up to object_reach */
     int object_reach;

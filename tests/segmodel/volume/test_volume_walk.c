@@ -315,6 +315,31 @@ static void check_way_of_asking(sgm_walk walk)
     phantom_clear(&p);
 }
 
+/* The largest logit that a walk asks with. */
+static float asked_peak(float lowering)
+{
+    static const int64_t extent[3] = {30, 30, 12};
+    phantom p;
+    phantom_make(&p, tube, extent, isotropic, straight, 0);
+    sgm_seed seed = on_axis(6);
+    sgm_object object = {.seeds = &seed, .seed_count = 1};
+    sgm_volume_options options = {.axis = SGM_AXIS_K};
+    sgm_volume_result result;
+    network()->predictor.walk = (sgm_walk){.logits = true};
+    net.predictor.walk_lowering = lowering;
+    CHECK_OK(sgm_volume_segment(&net.predictor, 0, &p.volume, &object, 1, &options, &result));
+    sgm_volume_result_clear(&result);
+    phantom_clear(&p);
+    return net.mask_peak;
+}
+
+/* A network that gives back more than it is shown is asked with less. */
+static void check_lowering(void)
+{
+    float peak = asked_peak(0);
+    CHECK(peak > 0 && asked_peak(1.5f) == peak - 1.5f);
+}
+
 static void check_ways_of_asking(void)
 {
     check_way_of_asking((sgm_walk){.logits = true, .box = true, .points = 1});
@@ -435,6 +460,7 @@ int main(void)
     check_stop(broken_tube, on_axis(35), 31, 39, SGM_STOP_LIMIT);
     check_gap_is_taken_over();
     check_ways_of_asking();
+    check_lowering();
     check_stop_rule();
     check_sharing(20, 20, 40);
     check_sharing(5, 33, 40);
