@@ -92,6 +92,8 @@ class World:
     def process_in_a_thread(self):
         """As the application does for its command-line modules."""
         if not self.threaded:
+            # Else the whole process is made the nicest one, and on a busy machine stands still.
+            os.environ["SLICER_BACKGROUND_THREAD_PRIORITY"] = str(os.getpriority(os.PRIO_PROCESS, 0))
             self.application.CreateProcessingThread()
             self.threaded = True
 
