@@ -3,54 +3,39 @@
  * The module is looked for beside the program or library this code is part of, in ../lib from
  * there, and by name (run path, LD_LIBRARY_PATH). It stays loaded: a CUDA context does not survive
  * dlclose. */
-#define _GNU_SOURCE /* dladdr */
 #include "backend/cuda/cuda_module.h"
 
-#include <dlfcn.h>
-#include <limits.h>
+#include "core/files.h"
+#include "core/system.h"
+
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
+
+enum { PATH_ROOM = 4096 };
 
 #define MODULE "libsegmodel_cuda.so"
 #define HINT "use the CPU (--device cpu)"
 
-/* Folder of the program or library that holds this function, with its slash; "" if unknown. */
-static void own_folder(char folder[PATH_MAX])
-{
-    Dl_info info;
-    ssize_t length = 0;
-    if (dladdr((void *)sgm_cuda_create, &info) && strchr(info.dli_fname, '/')) {
-        snprintf(folder, PATH_MAX, "%s", info.dli_fname);
-        length = (ssize_t)strlen(folder);
-    } else { /* a program found through PATH knows only its name */
-        length = readlink("/proc/self/exe", folder, PATH_MAX - 1);
-    }
-    while (length > 0 && folder[length - 1] != '/')
-        length--;
-    folder[length > 0 ? length : 0] = 0;
-}
-
 static bool is_file(const char *path)
 {
-    return access(path, R_OK) == 0;
+    sgm_file_info info;
+    return sgm_path_info(path, &info);
 }
 
 /* The module's path; the bare name where no file is found, for the loader's own search. */
-static void module_path(char path[PATH_MAX + 64])
+static void module_path(char path[PATH_ROOM + 64])
 {
-    char folder[PATH_MAX];
-    own_folder(folder);
-    snprintf(path, PATH_MAX + 64, "%s" MODULE, folder);
+    char folder[PATH_ROOM];
+    sgm_module_folder((const void *)sgm_cuda_create, folder, sizeof folder);
+    snprintf(path, PATH_ROOM + 64, "%s" MODULE, folder);
     if (folder[0] && is_file(path)) return;
-    snprintf(path, PATH_MAX + 64, "%s../lib/" MODULE, folder);
-    if (!folder[0] || !is_file(path)) snprintf(path, PATH_MAX + 64, MODULE);
+    snprintf(path, PATH_ROOM + 64, "%s../lib/" MODULE, folder);
+    if (!folder[0] || !is_file(path)) snprintf(path, PATH_ROOM + 64, MODULE);
 }
 
-/* dlerror names the library that was not found first: "libcublas.so.13: cannot open ...". */
+/* The reason names the library that was not found first: "libcublas.so.13: cannot open ...". */
 static sgm_status loading_failed(const char *reason)
 {
-    if (!reason) reason = "no reason given";
     if (!strncmp(reason, MODULE, strlen(MODULE)))
         return sgm_fail(SGM_DEVICE,
                         "CUDA is not available: this installation has no CUDA module (" MODULE
@@ -67,20 +52,22 @@ static sgm_status loading_failed(const char *reason)
 /* A module without a driver would load and find no GPU; this says which of the two it is. */
 static sgm_status check_driver(void)
 {
-    if (dlopen("libcuda.so.1", RTLD_NOW | RTLD_LOCAL)) return SGM_OK;
+    const char *reason;
+    if (sgm_module_open("libcuda.so.1", &reason)) return SGM_OK;
     return sgm_fail(SGM_DEVICE, "CUDA is not available: the NVIDIA driver is not installed "
                                 "(libcuda.so.1 was not found); " HINT);
 }
 
 sgm_status sgm_cuda_create(int index, sgm_backend **out)
 {
-    char path[PATH_MAX + 64];
+    char path[PATH_ROOM + 64];
     module_path(path);
     SGM_TRY(check_driver());
-    void *module = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-    if (!module) return loading_failed(dlerror());
+    const char *reason;
+    void *module = sgm_module_open(path, &reason);
+    if (!module) return loading_failed(reason);
     sgm_cuda_module_create_fn create;
-    *(void **)&create = dlsym(module, SGM_CUDA_MODULE_SYMBOL);
+    *(void **)&create = sgm_module_symbol(module, SGM_CUDA_MODULE_SYMBOL);
     if (!create)
         return sgm_fail(SGM_DEVICE,
                         "CUDA is not available: %s is not segmodel's CUDA module; " HINT, path);

@@ -1,16 +1,15 @@
-#define _XOPEN_SOURCE 700 /* realpath */
+#define _XOPEN_SOURCE 700 /* strdup */
 
 #include "core/atomic_file.h"
 
+#include "core/files.h"
 #include "core/status.h"
+#include "core/system.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 enum { BUFFER_SIZE = 1 << 20, MAX_SUFFIX = 48, ATTEMPTS = 100 };
 
@@ -19,12 +18,12 @@ static sgm_status fail(const sgm_atomic_file *f, const char *what)
     return sgm_fail(SGM_UNWRITABLE, "%s: %s: %s", f->path, what, strerror(errno));
 }
 
-static int open_temporary(sgm_atomic_file *f)
+static int open_temporary(sgm_atomic_file *f, unsigned mode)
 {
     for (int i = 0; i < ATTEMPTS; i++) {
         snprintf(f->temporary, strlen(f->path) + MAX_SUFFIX, "%s.%ld-%d.tmp", f->path,
-                 (long)getpid(), i);
-        int fd = open(f->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+                 sgm_process_id(), i);
+        int fd = sgm_open_new(f->temporary, mode);
         if (fd >= 0) return fd;
         if (errno != EEXIST) break;
     }
@@ -34,26 +33,23 @@ static int open_temporary(sgm_atomic_file *f)
 
 /* Renaming would put a plain file in the place of a folder's or device's name, and asks nobody
  * whether the old file may be written. */
-static sgm_status check_old(const char *path, struct stat *old, bool *exists)
+static sgm_status check_old(const char *path, sgm_file_info *old, bool *exists)
 {
-    *exists = stat(path, old) == 0;
+    *exists = sgm_path_info(path, old);
     if (!*exists) return SGM_OK;
-    if (!S_ISREG(old->st_mode))
+    if (!old->regular)
         return sgm_fail(SGM_UNWRITABLE, "%s: exists and is not a regular file", path);
-    if (access(path, W_OK) != 0)
-        return sgm_fail(SGM_UNWRITABLE, "%s: exists and may not be written: %s", path,
-                        strerror(errno));
+    if (!old->writable) return sgm_fail(SGM_UNWRITABLE, "%s: exists and may not be written", path);
     return SGM_OK;
 }
 
-static sgm_status open_stream(sgm_atomic_file *f, const struct stat *old)
+static sgm_status open_stream(sgm_atomic_file *f, unsigned mode)
 {
-    int fd = open_temporary(f);
+    int fd = open_temporary(f, mode);
     if (fd < 0) return fail(f, "cannot be created");
-    if (old) (void)fchmod(fd, old->st_mode & 07777); /* a file system without modes is no error */
-    f->stream = fdopen(fd, "wb");
+    f->stream = sgm_descriptor_stream(fd);
     if (!f->stream) {
-        close(fd);
+        sgm_close(fd);
         return sgm_fail(SGM_OUT_OF_MEMORY, "%s: out of memory", f->path);
     }
     setvbuf(f->stream, f->buffer, _IOFBF, BUFFER_SIZE);
@@ -63,18 +59,18 @@ static sgm_status open_stream(sgm_atomic_file *f, const struct stat *old)
 sgm_status sgm_atomic_file_create(const char *path, sgm_atomic_file *out)
 {
     sgm_atomic_file f = {0};
-    struct stat old;
+    sgm_file_info old;
     bool exists;
     *out = f;
     SGM_TRY(check_old(path, &old, &exists));
-    f.path = exists ? realpath(path, NULL) : NULL;
+    f.path = exists ? sgm_real_path(path) : NULL;
     if (!f.path) f.path = strdup(path);
     if (f.path) f.temporary = calloc(1, strlen(f.path) + MAX_SUFFIX);
     f.buffer = malloc(BUFFER_SIZE);
     sgm_status status = SGM_OK;
     if (!f.path || !f.temporary || !f.buffer)
         status = sgm_fail(SGM_OUT_OF_MEMORY, "%s: out of memory", path);
-    if (status == SGM_OK) status = open_stream(&f, exists ? &old : NULL);
+    if (status == SGM_OK) status = open_stream(&f, exists ? old.mode : 0);
     if (status == SGM_OK)
         *out = f;
     else
@@ -88,18 +84,6 @@ sgm_status sgm_atomic_file_write(sgm_atomic_file *f, const void *bytes, size_t s
     return SGM_OK;
 }
 
-/* Makes the rename itself durable; a file system that cannot is not an error. */
-static void sync_folder(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    char folder[4096] = ".";
-    if (slash) snprintf(folder, sizeof folder, "%.*s", (int)(slash - path) + 1, path);
-    int fd = open(folder, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) return;
-    (void)fsync(fd);
-    close(fd);
-}
-
 static sgm_status finish(sgm_atomic_file *f)
 {
     errno = 0;
@@ -107,14 +91,13 @@ static sgm_status finish(sgm_atomic_file *f)
         if (errno == 0) errno = EIO; /* an earlier write failed and its reason is lost */
         return fail(f, "cannot be written");
     }
-    if (fsync(fileno(f->stream)) != 0 && errno != EINVAL && errno != EROFS)
-        return fail(f, "cannot be flushed");
+    if (!sgm_flush_to_disk(f->stream)) return fail(f, "cannot be flushed");
     int closed = fclose(f->stream);
     f->stream = NULL;
     if (closed != 0) return fail(f, "cannot be written");
-    if (rename(f->temporary, f->path) != 0) return fail(f, "cannot be renamed into place");
+    if (!sgm_replace_file(f->temporary, f->path)) return fail(f, "cannot be renamed into place");
     f->temporary[0] = 0;
-    sync_folder(f->path);
+    sgm_flush_folder(f->path);
     return SGM_OK;
 }
 
@@ -128,7 +111,7 @@ sgm_status sgm_atomic_file_commit(sgm_atomic_file *f)
 void sgm_atomic_file_abandon(sgm_atomic_file *f)
 {
     if (f->stream) fclose(f->stream);
-    if (f->temporary && f->temporary[0]) unlink(f->temporary);
+    if (f->temporary && f->temporary[0]) sgm_remove_file(f->temporary);
     free(f->path);
     free(f->temporary);
     free(f->buffer);

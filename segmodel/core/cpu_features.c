@@ -1,23 +1,17 @@
-#define _GNU_SOURCE
 #include "core/cpu_features.h"
 
-#include <pthread.h>
+#include "core/sync.h"
+#include "core/system.h"
+
 #include <stdint.h>
 #include <string.h>
-#include <unistd.h>
 
 #if defined(__x86_64__)
 #include <cpuid.h>
-#ifdef __linux__
-#include <sys/syscall.h>
-#endif
-
-#define ARCH_REQ_XCOMP_PERM 0x1023
-#define XFEATURE_TILEDATA 18
 #endif
 
 static sgm_cpu_features detected, current;
-static pthread_once_t once = PTHREAD_ONCE_INIT;
+static sgm_once once;
 
 #if defined(SGM_AMX_EMULATED) /* tests: see micro_amx.c */
 
@@ -42,11 +36,7 @@ static bool has_amx(void)
     if (!__get_cpuid_count(7, 0, &a, &b, &c, &d)) return false;
     bool tile = d >> 24 & 1, bf16 = d >> 22 & 1;
     if (!tile || !bf16 || (enabled_state() >> 17 & 3) != 3) return false;
-#if defined(__linux__) && defined(SYS_arch_prctl)
-    return syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, XFEATURE_TILEDATA) == 0;
-#else
-    return false;
-#endif
+    return sgm_allow_amx();
 }
 
 /* AMD's vdpbf16ps makes as many instructions per clock as its FMA, so twice the products. */
@@ -89,23 +79,27 @@ static void detect(void)
 {
     detect_processor(&detected);
     detected.l2_bytes = 1 << 20;
-#ifdef _SC_LEVEL2_CACHE_SIZE
-    long l2 = sysconf(_SC_LEVEL2_CACHE_SIZE);
+    long l2 = sgm_level2_cache();
     if (l2 >= 256 << 10 && l2 <= 64 << 20) detected.l2_bytes = l2;
-#endif
     current = detected;
 }
 
 const sgm_cpu_features *sgm_cpu(void)
 {
-    pthread_once(&once, detect);
+    sgm_once_run(&once, detect);
     return &current;
 }
+
+#ifdef __ARM_NEON
+#define SGM_PORTABLE "NEON"
+#else
+#define SGM_PORTABLE "portable code"
+#endif
 
 const char *sgm_cpu_summary(void)
 {
     static const char *const names[4][3] = {
-        {"portable code", "portable code", "portable code, bf16 by AMX"},
+        {SGM_PORTABLE, SGM_PORTABLE, SGM_PORTABLE ", bf16 by AMX"},
         {"AVX2", "AVX2", "AVX2, bf16 by AMX"},
         {"AVX-512", "AVX-512, bf16 by vdpbf16ps", "AVX-512, bf16 by AMX"},
         {"AVX-512 BF16", "AVX-512 BF16, bf16 by vdpbf16ps", "AVX-512 BF16, bf16 by AMX"},
@@ -116,7 +110,7 @@ const char *sgm_cpu_summary(void)
 
 void sgm_cpu_limit(sgm_isa isa, sgm_bf16_unit bf16)
 {
-    pthread_once(&once, detect);
+    sgm_once_run(&once, detect);
     current = detected;
     if (current.isa > isa) current.isa = isa;
 #ifndef SGM_AMX_EMULATED

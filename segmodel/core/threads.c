@@ -1,12 +1,11 @@
-#define _GNU_SOURCE
 #include "core/threads.h"
 
-#include <pthread.h>
-#include <sched.h>
+#include "core/sync.h"
+#include "core/system.h"
+
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #define MAX_THREADS 256
 #define SPIN_ROUNDS 2000 /* tens of microseconds: about the gap between two kernels */
@@ -31,9 +30,9 @@ typedef struct worker {
 struct sgm_threads {
     int count;
     int started;
-    pthread_mutex_t owner; /* recursive: who may run loops and use the scratch memory */
-    pthread_mutex_t sleep_mutex;
-    pthread_cond_t wake;
+    sgm_mutex owner; /* who may run loops and use the scratch memory */
+    sgm_mutex sleep_mutex;
+    sgm_condition wake;
     _Atomic uint64_t state;
     _Atomic int sleepers;
     _Atomic bool stop;
@@ -45,7 +44,7 @@ struct sgm_threads {
     block *scratch; /* [count] */
     block shared;
     worker *workers;
-    pthread_t *handles;
+    sgm_thread *handles;
 };
 
 /* >= 0 inside a loop's body: this thread's number. */
@@ -56,16 +55,6 @@ static inline void relax(void)
 #if defined(__x86_64__) || defined(__i386__)
     __builtin_ia32_pause();
 #endif
-}
-
-int sgm_available_cores(void)
-{
-#ifdef __linux__
-    cpu_set_t set;
-    if (sched_getaffinity(0, sizeof set, &set) == 0 && CPU_COUNT(&set) > 0) return CPU_COUNT(&set);
-#endif
-    long n = sysconf(_SC_NPROCESSORS_ONLN);
-    return n > 0 ? (int)n : 1;
 }
 
 static void take_items(sgm_threads *pool, int thread)
@@ -102,15 +91,15 @@ static bool nothing_to_do(sgm_threads *pool, uint64_t seen)
 
 static void sleep_until_called(sgm_threads *pool, uint64_t seen)
 {
-    pthread_mutex_lock(&pool->sleep_mutex);
+    sgm_mutex_lock(&pool->sleep_mutex);
     atomic_fetch_add(&pool->sleepers, 1);
     while (nothing_to_do(pool, seen))
-        pthread_cond_wait(&pool->wake, &pool->sleep_mutex);
+        sgm_condition_wait(&pool->wake, &pool->sleep_mutex);
     atomic_fetch_sub(&pool->sleepers, 1);
-    pthread_mutex_unlock(&pool->sleep_mutex);
+    sgm_mutex_unlock(&pool->sleep_mutex);
 }
 
-static void *worker_main(void *argument)
+static void worker_main(void *argument)
 {
     worker *self = argument;
     sgm_threads *pool = self->pool;
@@ -128,15 +117,14 @@ static void *worker_main(void *argument)
             spins = 0;
         }
     }
-    return NULL;
 }
 
 static void wake_sleepers(sgm_threads *pool)
 {
     if (atomic_load(&pool->sleepers) == 0) return;
-    pthread_mutex_lock(&pool->sleep_mutex);
-    pthread_cond_broadcast(&pool->wake);
-    pthread_mutex_unlock(&pool->sleep_mutex);
+    sgm_mutex_lock(&pool->sleep_mutex);
+    sgm_condition_wake_all(&pool->wake);
+    sgm_mutex_unlock(&pool->sleep_mutex);
 }
 
 static void wait_for_workers(sgm_threads *pool)
@@ -146,7 +134,7 @@ static void wait_for_workers(sgm_threads *pool)
         if (++spins < SPIN_ROUNDS)
             relax();
         else
-            sched_yield();
+            sgm_thread_yield();
     }
 }
 
@@ -160,7 +148,7 @@ void sgm_parallel_for(sgm_threads *pool, int64_t n_items, int64_t chunk, sgm_par
     }
     if (chunk <= 0) chunk = n_items / (8 * (int64_t)pool->count);
     if (chunk <= 0) chunk = 1;
-    pthread_mutex_lock(&pool->owner);
+    sgm_mutex_lock(&pool->owner);
     pool->fn = fn;
     pool->context = context;
     pool->n_items = n_items;
@@ -177,27 +165,27 @@ void sgm_parallel_for(sgm_threads *pool, int64_t n_items, int64_t chunk, sgm_par
         atomic_fetch_and(&pool->state, ~OPEN);
         wait_for_workers(pool);
     }
-    pthread_mutex_unlock(&pool->owner);
+    sgm_mutex_unlock(&pool->owner);
 }
 
 void sgm_threads_lock(sgm_threads *pool)
 {
-    if (inside < 0) pthread_mutex_lock(&pool->owner);
+    if (inside < 0) sgm_mutex_lock(&pool->owner);
 }
 
 void sgm_threads_unlock(sgm_threads *pool)
 {
-    if (inside < 0) pthread_mutex_unlock(&pool->owner);
+    if (inside < 0) sgm_mutex_unlock(&pool->owner);
 }
 
 static sgm_status grow(block *b, size_t bytes)
 {
     if (bytes <= b->size) return SGM_OK;
     size_t size = (bytes + 4095) & ~(size_t)4095;
-    void *memory = size >= bytes ? aligned_alloc(4096, size) : NULL;
+    void *memory = size >= bytes ? sgm_aligned_alloc(4096, size) : NULL;
     if (!memory)
         return sgm_fail(SGM_OUT_OF_MEMORY, "working memory: no %zu bytes for a kernel", bytes);
-    free(b->memory);
+    sgm_aligned_free(b->memory);
     b->memory = memory;
     b->size = size;
     return SGM_OK;
@@ -229,7 +217,7 @@ static sgm_status start_workers(sgm_threads *pool)
 {
     for (int i = 1; i < pool->count; i++) {
         pool->workers[i] = (worker){pool, i};
-        if (pthread_create(&pool->handles[i], NULL, worker_main, &pool->workers[i]) != 0)
+        if (!sgm_thread_start(&pool->handles[i], worker_main, &pool->workers[i]))
             return sgm_fail(SGM_OUT_OF_MEMORY, "threads: wanted %d, the system gave %d",
                             pool->count, i);
         pool->started++;
@@ -239,19 +227,15 @@ static sgm_status start_workers(sgm_threads *pool)
 
 static sgm_threads *new_pool(int n)
 {
-    sgm_threads *pool = aligned_alloc(64, (sizeof *pool + 63) & ~(size_t)63);
+    sgm_threads *pool = sgm_aligned_alloc(64, (sizeof *pool + 63) & ~(size_t)63);
     if (!pool) return NULL;
     *pool = (sgm_threads){.count = n};
     pool->scratch = calloc((size_t)n, sizeof *pool->scratch);
     pool->workers = calloc((size_t)n, sizeof *pool->workers);
     pool->handles = calloc((size_t)n, sizeof *pool->handles);
-    pthread_mutexattr_t recursive;
-    pthread_mutexattr_init(&recursive);
-    pthread_mutexattr_settype(&recursive, PTHREAD_MUTEX_RECURSIVE);
-    pthread_mutex_init(&pool->owner, &recursive);
-    pthread_mutexattr_destroy(&recursive);
-    pthread_mutex_init(&pool->sleep_mutex, NULL);
-    pthread_cond_init(&pool->wake, NULL);
+    sgm_mutex_create(&pool->owner);
+    sgm_mutex_create(&pool->sleep_mutex);
+    sgm_condition_create(&pool->wake);
     return pool;
 }
 
@@ -277,20 +261,20 @@ sgm_status sgm_threads_create(int n, sgm_threads **out)
 void sgm_threads_destroy(sgm_threads *pool)
 {
     if (!pool) return;
-    pthread_mutex_lock(&pool->sleep_mutex);
+    sgm_mutex_lock(&pool->sleep_mutex);
     atomic_store(&pool->stop, true);
-    pthread_cond_broadcast(&pool->wake);
-    pthread_mutex_unlock(&pool->sleep_mutex);
+    sgm_condition_wake_all(&pool->wake);
+    sgm_mutex_unlock(&pool->sleep_mutex);
     for (int i = 1; i <= pool->started; i++)
-        pthread_join(pool->handles[i], NULL);
+        sgm_thread_join(&pool->handles[i]);
     for (int i = 0; pool->scratch && i < pool->count; i++)
-        free(pool->scratch[i].memory);
-    free(pool->shared.memory);
-    pthread_cond_destroy(&pool->wake);
-    pthread_mutex_destroy(&pool->sleep_mutex);
-    pthread_mutex_destroy(&pool->owner);
+        sgm_aligned_free(pool->scratch[i].memory);
+    sgm_aligned_free(pool->shared.memory);
+    sgm_condition_destroy(&pool->wake);
+    sgm_mutex_destroy(&pool->sleep_mutex);
+    sgm_mutex_destroy(&pool->owner);
     free(pool->scratch);
     free(pool->workers);
     free(pool->handles);
-    free(pool);
+    sgm_aligned_free(pool);
 }

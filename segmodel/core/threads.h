@@ -10,10 +10,7 @@
 
 typedef struct sgm_threads sgm_threads;
 
-/* Cores this process may run on (scheduling affinity), at least 1. */
-int sgm_available_cores(void);
-
-/* n <= 0: sgm_available_cores(); at most 256. */
+/* n <= 0: sgm_available_cores() of core/system.h; at most 256. */
 sgm_status sgm_threads_create(int n, sgm_threads **out);
 void sgm_threads_destroy(sgm_threads *pool);
 int sgm_threads_count(const sgm_threads *pool);

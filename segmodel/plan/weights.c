@@ -1,9 +1,9 @@
 #include "plan/weights.h"
 
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/sync.h"
 #include "graph/graph_internal.h"
 
 typedef enum entry_kind { ENTRY_VALUE, ENTRY_PACKED } entry_kind;
@@ -22,7 +22,7 @@ struct sgm_weights {
     sgm_backend *backend;
     sgm_weights_read_fn read;
     void *user;
-    pthread_mutex_t lock; /* recursive: computing a constant asks for its inputs */
+    sgm_mutex lock; /* taken again: computing a constant asks for its inputs */
     entry *entries;
     size_t count, capacity;
     size_t bytes;
@@ -36,11 +36,7 @@ sgm_status sgm_weights_create(sgm_backend *backend, sgm_weights_read_fn read, vo
     weights->backend = backend;
     weights->read = read;
     weights->user = user;
-    pthread_mutexattr_t recursive;
-    pthread_mutexattr_init(&recursive);
-    pthread_mutexattr_settype(&recursive, PTHREAD_MUTEX_RECURSIVE);
-    pthread_mutex_init(&weights->lock, &recursive);
-    pthread_mutexattr_destroy(&recursive);
+    sgm_mutex_create(&weights->lock);
     *out = weights;
     return SGM_OK;
 }
@@ -61,7 +57,7 @@ void sgm_weights_destroy(sgm_weights *weights)
     if (!weights) return;
     for (size_t i = 0; i < weights->count; i++)
         release(weights, &weights->entries[i]);
-    pthread_mutex_destroy(&weights->lock);
+    sgm_mutex_destroy(&weights->lock);
     free(weights->entries);
     free(weights);
 }
@@ -209,23 +205,23 @@ static sgm_status value_locked(sgm_weights *weights, const sgm_node *node, void 
 
 sgm_status sgm_weights_value(sgm_weights *weights, const sgm_node *node, void **value)
 {
-    pthread_mutex_lock(&weights->lock);
+    sgm_mutex_lock(&weights->lock);
     sgm_status status = value_locked(weights, node, value);
     if (status == SGM_OK) find(weights, ENTRY_VALUE, viewed(node)->key)->bound = true;
-    pthread_mutex_unlock(&weights->lock);
+    sgm_mutex_unlock(&weights->lock);
     return status;
 }
 
 void sgm_weights_trim(sgm_weights *weights)
 {
-    pthread_mutex_lock(&weights->lock);
+    sgm_mutex_lock(&weights->lock);
     for (size_t i = weights->count; i-- > 0;) {
         entry *e = &weights->entries[i];
         if (e->kind == ENTRY_PACKED || e->bound || e->owner == OWNER_NOBODY) continue;
         release(weights, e);
         *e = weights->entries[--weights->count];
     }
-    pthread_mutex_unlock(&weights->lock);
+    sgm_mutex_unlock(&weights->lock);
 }
 
 /* Frees a value that no plan holds, so that packing a network never holds it twice. */
@@ -274,8 +270,8 @@ static sgm_status packed_locked(sgm_weights *weights, const sgm_step *step, bool
 
 sgm_status sgm_weights_packed(sgm_weights *weights, const sgm_step *step, bool bf16, void **packed)
 {
-    pthread_mutex_lock(&weights->lock);
+    sgm_mutex_lock(&weights->lock);
     sgm_status status = packed_locked(weights, step, bf16, packed);
-    pthread_mutex_unlock(&weights->lock);
+    sgm_mutex_unlock(&weights->lock);
     return status;
 }

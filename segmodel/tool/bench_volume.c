@@ -10,11 +10,11 @@
 #include "backend/context.h"
 #include "checkpoint/npy.h"
 #include "core/clock.h"
+#include "core/system.h"
 #include "segmodel/volume.h"
 
 #include <stdio.h>
 #include <string.h>
-#include <sys/resource.h>
 
 enum { MAX_SEEDS = 256 };
 
@@ -32,9 +32,7 @@ typedef struct volume_bench {
 
 static long peak_mebibytes(void)
 {
-    struct rusage usage;
-    getrusage(RUSAGE_SELF, &usage);
-    return usage.ru_maxrss / 1024;
+    return (long)(sgm_peak_memory() / (1 << 20));
 }
 
 static sgm_status add_seed(void *user, const char *text)

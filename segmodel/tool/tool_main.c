@@ -1,6 +1,10 @@
 /* segmodel: the model library's own program. One file per verb. */
 #include "tool.h"
 
+#ifdef _WIN32
+#include "core/wide.h"
+#endif
+
 #include <stdio.h>
 #include <string.h>
 
@@ -43,7 +47,7 @@ int tool_exit(sgm_status status)
     return codes[status];
 }
 
-int main(int argc, char **argv)
+static int run(int argc, char **argv)
 {
     if (argc == 2 && !strcmp(argv[1], "--version")) {
         printf("segmodel %s\n", sgm_version());
@@ -59,3 +63,21 @@ int main(int argc, char **argv)
     print_usage(stderr);
     return EXIT_USAGE;
 }
+
+#ifdef _WIN32
+
+/* Arguments come in UTF-16; all of us speaks UTF-8. */
+int wmain(int argc, wchar_t **wide)
+{
+    char **argv = sgm_utf8_arguments(argc, wide);
+    return argv ? run(argc, argv) : EXIT_DEVICE;
+}
+
+#else
+
+int main(int argc, char **argv)
+{
+    return run(argc, argv);
+}
+
+#endif

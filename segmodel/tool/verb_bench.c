@@ -1,6 +1,7 @@
 /* `segmodel bench`: options, and the processes that do the work (bench_model.h). */
 #include "bench_model.h"
 #include "bench_paced.h"
+#include "children.h"
 #include "matrix_rate.h"
 #include "tool.h"
 #include "tool_options.h"
@@ -8,16 +9,9 @@
 #include "core/clock.h"
 #include "predict/session/model.h"
 
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-extern char **environ;
 
 /* In a child: loads the model, and with `work` runs one precision from start to end. */
 static int run_one(const bench *b, bool work)
@@ -40,14 +34,9 @@ static int run_one(const bench *b, bool work)
     return tool_exit(status);
 }
 
-/* Waits; the child's exit code and, if asked, its peak memory in bytes. */
-static int wait_for(pid_t child, double *peak)
+static int run_whole(const void *argument)
 {
-    int code;
-    struct rusage usage;
-    if (wait4(child, &code, 0, &usage) != child) return EXIT_DEVICE;
-    if (peak) *peak = 1024.0 * (double)usage.ru_maxrss;
-    return WIFEXITED(code) ? WEXITSTATUS(code) : EXIT_DEVICE;
+    return run_one(argument, true);
 }
 
 static int run_precision(const bench *wanted, sgm_precision precision)
@@ -55,22 +44,14 @@ static int run_precision(const bench *wanted, sgm_precision precision)
     double peak;
     bench b = *wanted;
     b.options.precision = precision;
-    fflush(stdout);
-    pid_t child = fork();
-    if (child < 0) return EXIT_DEVICE;
-    if (child == 0) _exit(run_one(&b, true));
-    int code = wait_for(child, &peak);
+    int code = child_copy(run_whole, &b, &peak);
     if (code == EXIT_DONE) bench_line("peak memory", peak / 1e6, "MB");
     return code;
 }
 
-static int run_reference(const bench *b)
+static int make_reference(const void *argument)
 {
-    fflush(stdout);
-    pid_t child = fork();
-    if (child < 0) return EXIT_DEVICE;
-    if (child == 0) _exit(tool_exit(bench_make_reference(b)));
-    return wait_for(child, NULL);
+    return tool_exit(bench_make_reference(argument));
 }
 
 /* This program started anew, only to load the model: what a user waits before the first encode. */
@@ -86,11 +67,9 @@ static int time_start(const bench *b)
     }
     double best = 1e9;
     for (int i = 0; i < 5; i++) {
-        pid_t child;
         double start = sgm_clock();
-        if (posix_spawn(&child, "/proc/self/exe", NULL, NULL, arguments, environ) != 0)
-            return EXIT_DONE; /* no /proc: this line is left out */
-        int code = wait_for(child, NULL);
+        int code = child_anew(arguments);
+        if (code == -1) return EXIT_DONE; /* no /proc: this line is left out */
         if (code != EXIT_DONE) return code;
         double seconds = sgm_clock() - start;
         if (seconds < best) best = seconds;
@@ -103,11 +82,10 @@ static int run_all(bench *b)
 {
     int code = time_start(b);
     if (code != EXIT_DONE) return code;
-    b->reference =
-        mmap(NULL, sizeof *b->reference, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (b->reference == MAP_FAILED)
+    b->reference = child_shared(sizeof *b->reference);
+    if (!b->reference)
         return tool_exit(sgm_fail(SGM_OUT_OF_MEMORY, "no memory for reference results"));
-    code = run_reference(b);
+    code = child_copy(make_reference, b, NULL);
     if (code == EXIT_DONE && b->options.precision != SGM_PRECISION_AUTO)
         return run_precision(b, b->options.precision);
     if (code == EXIT_DONE) code = run_precision(b, SGM_PRECISION_FP32);

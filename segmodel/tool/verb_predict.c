@@ -3,6 +3,7 @@
 #include "tool_options.h"
 
 #include "checkpoint/npy.h"
+#include "core/files.h"
 #include "predict/session/model.h"
 #include "predict/session/prompt_tokens.h"
 
@@ -10,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 typedef struct request {
     const char *model, *base, *variant, *image, *mask, *dump;
@@ -102,7 +102,7 @@ static sgm_status dump(const request *r, sgm_session *session, const sgm_model_i
     char png[4096];
     int64_t low[4] = {1, mask->mask_tokens, mask->low_res_shape[0], mask->low_res_shape[1]};
     int64_t iou[2] = {1, mask->mask_tokens}, size[2] = {mask->height, mask->width};
-    if (mkdir(r->dump, 0777) != 0 && errno != EEXIST)
+    if (!sgm_make_folder(r->dump, false))
         return sgm_fail(SGM_UNWRITABLE, "%s: %s", r->dump, strerror(errno));
     SGM_TRY(write_embedding(r, session, info));
     SGM_TRY(write_npy(r, "low_res_logits.npy", SGM_STORED_F32, 4, low, mask->low_res));
@@ -140,7 +140,7 @@ static sgm_status dump_mask(const request *r, const sgm_mask *mask)
 {
     char png[4096];
     int64_t size[2] = {mask->height, mask->width};
-    if (mkdir(r->dump, 0777) != 0 && errno != EEXIST)
+    if (!sgm_make_folder(r->dump, false))
         return sgm_fail(SGM_UNWRITABLE, "%s: %s", r->dump, strerror(errno));
     SGM_TRY(write_npy(r, "mask.npy", SGM_STORED_U8, 2, size, mask->data));
     printf("--dump wrote the mask only: the model looks at crops; --zoom off shows it the whole "

@@ -1,11 +1,11 @@
 #include "tool.h"
 #include "tool_options.h"
 
+#include "core/files.h"
+#include "core/system.h"
 #include "quality/quality.h"
 
 #include <stdio.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 typedef struct quality_job {
     const char *model, *data, *out;
@@ -16,14 +16,14 @@ typedef struct quality_job {
 static void show_progress(void *user, int done, int all)
 {
     (void)user;
-    if (!isatty(STDERR_FILENO)) return;
+    if (!sgm_stderr_is_terminal()) return;
     fprintf(stderr, "\r%6d/%d%s", done, all, done == all ? "\n" : "");
 }
 
 static sgm_status write_tables(const quality_job *job, const sgm_quality *quality)
 {
     char path[4096];
-    mkdir(job->out, 0777); /* a failure shows when the files cannot be written */
+    sgm_make_folder(job->out, false); /* a failure shows when the files cannot be written */
     snprintf(path, sizeof path, "%s/quality.csv", job->out);
     SGM_TRY(sgm_quality_csv(quality, path));
     snprintf(path, sizeof path, "%s/quality.md", job->out);

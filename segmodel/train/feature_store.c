@@ -3,11 +3,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "backend/context.h"
 #include "checkpoint/checkpoint.h"
 #include "core/atomic_file.h"
+#include "core/files.h"
 #include "models/models.h"
 #include "train/whole.h"
 
@@ -157,7 +157,8 @@ sgm_status sgm_feature_store_open(const sgm_train_config *config, const sgm_pack
                                   sgm_params *params, sgm_context *context, sgm_feature_store **out)
 {
     *out = NULL;
-    if (access(config->features, F_OK) != 0) SGM_TRY(make(config, pack, params, context));
+    sgm_file_info there;
+    if (!sgm_path_info(config->features, &there)) SGM_TRY(make(config, pack, params, context));
     sgm_feature_store *store = calloc(1, sizeof *store);
     if (!store) return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for features");
     store->config = &config->model;

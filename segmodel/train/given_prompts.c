@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/files.h"
 #include "core/number.h"
 #include "predict/session/prompt_tokens.h"
 
@@ -121,7 +122,7 @@ static sgm_status parse_all(const char *path, FILE *stream, const sgm_pack *pack
 sgm_status sgm_given_prompts_read(const char *path, const sgm_pack *pack, sgm_given_prompts **out)
 {
     *out = NULL;
-    FILE *stream = fopen(path, "rb");
+    FILE *stream = sgm_fopen(path, "rb");
     if (!stream) return sgm_fail(SGM_UNREADABLE, "%s: %s", path, strerror(errno));
     sgm_given_prompts *given = calloc(1, sizeof *given);
     sgm_status status = given ? SGM_OK : sgm_fail(SGM_OUT_OF_MEMORY, "no memory for prompts");

@@ -1,8 +1,8 @@
 #include "train/loader.h"
 
 #include "core/clock.h"
+#include "core/sync.h"
 
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,9 +18,9 @@ struct sgm_loader {
     const sgm_sampler *sampler;
     sgm_sampler_options options;
     int batch_size, extra, thread_count, slot_count;
-    pthread_t threads[MAX_THREADS];
-    pthread_mutex_t lock;
-    pthread_cond_t changed;
+    sgm_thread threads[MAX_THREADS];
+    sgm_mutex lock;
+    sgm_condition changed;
     loader_slot *slots;
     uint64_t next_made, next_given; /* numbers of batches */
     bool stop, holding;
@@ -45,7 +45,7 @@ static loader_slot *claim(sgm_loader *loader)
         if (loader->next_made <
             loader->next_given + (uint64_t)loader->slot_count - (loader->holding ? 1 : 0))
             break;
-        pthread_cond_wait(&loader->changed, &loader->lock);
+        sgm_condition_wait(&loader->changed, &loader->lock);
     }
     loader_slot *slot = &loader->slots[loader->next_made % (uint64_t)loader->slot_count];
     slot->number = loader->next_made++;
@@ -53,28 +53,27 @@ static loader_slot *claim(sgm_loader *loader)
     return slot;
 }
 
-static void *work(void *argument)
+static void work(void *argument)
 {
     sgm_loader *loader = argument;
     sgm_sampler_scratch scratch = {0};
     sgm_status status = sgm_sampler_scratch_create(&loader->options, &scratch);
-    pthread_mutex_lock(&loader->lock);
+    sgm_mutex_lock(&loader->lock);
     loader_slot *slot;
     while (status == SGM_OK && (slot = claim(loader))) {
-        pthread_mutex_unlock(&loader->lock);
+        sgm_mutex_unlock(&loader->lock);
         status = fill(loader, &scratch, slot->number, &slot->batch);
-        pthread_mutex_lock(&loader->lock);
+        sgm_mutex_lock(&loader->lock);
         slot->ready = status == SGM_OK;
-        pthread_cond_broadcast(&loader->changed);
+        sgm_condition_wake_all(&loader->changed);
     }
     if (status != SGM_OK && loader->status == SGM_OK) {
         loader->status = status;
         strncpy(loader->message, sgm_last_message(), sizeof loader->message - 1);
-        pthread_cond_broadcast(&loader->changed);
+        sgm_condition_wake_all(&loader->changed);
     }
-    pthread_mutex_unlock(&loader->lock);
+    sgm_mutex_unlock(&loader->lock);
     sgm_sampler_scratch_clear(&scratch);
-    return NULL;
 }
 
 static sgm_status start(sgm_loader *loader, int threads)
@@ -85,7 +84,7 @@ static sgm_status start(sgm_loader *loader, int threads)
         SGM_TRY(sgm_batch_create(&loader->options, loader->batch_size + loader->extra,
                                  &loader->slots[i].batch));
     for (int i = 0; i < threads; i++) {
-        if (pthread_create(&loader->threads[i], NULL, work, loader) != 0)
+        if (!sgm_thread_start(&loader->threads[i], work, loader))
             return sgm_fail(SGM_OUT_OF_MEMORY, "a thread to prepare batches cannot be started");
         loader->thread_count++;
     }
@@ -108,8 +107,8 @@ sgm_status sgm_loader_create(const sgm_sampler *sampler, const sgm_sampler_optio
     loader->extra = extra;
     loader->slot_count = threads + AHEAD;
     loader->next_made = loader->next_given = first_batch;
-    pthread_mutex_init(&loader->lock, NULL);
-    pthread_cond_init(&loader->changed, NULL);
+    sgm_mutex_create(&loader->lock);
+    sgm_condition_create(&loader->changed);
     sgm_status status = start(loader, threads);
     if (status != SGM_OK)
         sgm_loader_destroy(loader);
@@ -121,28 +120,28 @@ sgm_status sgm_loader_create(const sgm_sampler *sampler, const sgm_sampler_optio
 void sgm_loader_destroy(sgm_loader *loader)
 {
     if (!loader) return;
-    pthread_mutex_lock(&loader->lock);
+    sgm_mutex_lock(&loader->lock);
     loader->stop = true;
-    pthread_cond_broadcast(&loader->changed);
-    pthread_mutex_unlock(&loader->lock);
+    sgm_condition_wake_all(&loader->changed);
+    sgm_mutex_unlock(&loader->lock);
     for (int i = 0; i < loader->thread_count; i++)
-        pthread_join(loader->threads[i], NULL);
+        sgm_thread_join(&loader->threads[i]);
     for (int i = 0; loader->slots && i < loader->slot_count; i++)
         sgm_batch_clear(&loader->slots[i].batch);
-    pthread_mutex_destroy(&loader->lock);
-    pthread_cond_destroy(&loader->changed);
+    sgm_mutex_destroy(&loader->lock);
+    sgm_condition_destroy(&loader->changed);
     free(loader->slots);
     free(loader);
 }
 
 sgm_status sgm_loader_next(sgm_loader *loader, sgm_batch **batch)
 {
-    pthread_mutex_lock(&loader->lock);
+    sgm_mutex_lock(&loader->lock);
     loader->holding = false; /* the batch given last is free again */
-    pthread_cond_broadcast(&loader->changed);
+    sgm_condition_wake_all(&loader->changed);
     loader_slot *slot = &loader->slots[loader->next_given % (uint64_t)loader->slot_count];
     while (loader->status == SGM_OK && !(slot->ready && slot->number == loader->next_given))
-        pthread_cond_wait(&loader->changed, &loader->lock);
+        sgm_condition_wait(&loader->changed, &loader->lock);
     sgm_status status = loader->status;
     if (status == SGM_OK) {
         slot->ready = false;
@@ -152,6 +151,6 @@ sgm_status sgm_loader_next(sgm_loader *loader, sgm_batch **batch)
     } else {
         sgm_set_message(loader->message);
     }
-    pthread_mutex_unlock(&loader->lock);
+    sgm_mutex_unlock(&loader->lock);
     return status;
 }

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/files.h"
 #include "core/number.h"
 #include "models/registry.h"
 #include "predict/session/postprocess.h"
@@ -271,7 +272,7 @@ sgm_status sgm_train_config_parse(const char *text, const char *path, sgm_train_
 sgm_status sgm_train_config_read(const char *path, sgm_train_config *config)
 {
     char text[65536];
-    FILE *stream = fopen(path, "rb");
+    FILE *stream = sgm_fopen(path, "rb");
     if (!stream) return sgm_fail(SGM_UNREADABLE, "%s: %s", path, strerror(errno));
     size_t size = fread(text, 1, sizeof text, stream);
     int failed = ferror(stream);

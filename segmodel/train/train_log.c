@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/atomic_file.h"
+#include "core/files.h"
 #include "core/number.h"
 
 #define HEADER                                                                                     \
@@ -66,7 +67,7 @@ sgm_status sgm_train_log_open(const char *path, int64_t step, sgm_train_log *log
     memset(log, 0, sizeof *log);
     log->path = strdup(path);
     if (!log->path) return sgm_fail(SGM_OUT_OF_MEMORY, "%s: no memory", path);
-    FILE *stream = step > 0 ? fopen(path, "r") : NULL;
+    FILE *stream = step > 0 ? sgm_fopen(path, "r") : NULL;
     sgm_status status = SGM_OK;
     while (stream && status == SGM_OK && fgets(line, sizeof line, stream))
         if (read_row(line, &row) && row.step <= step) status = sgm_train_log_add(log, &row);

@@ -4,10 +4,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "backend/context.h"
 #include "core/clock.h"
+#include "core/files.h"
 #include "models/registry.h"
 #include "segmodel/train.h"
 #include "train/asked_sample.h"
@@ -198,8 +198,8 @@ static uint64_t pack_hash(const trainer *t)
 
 static bool exists(const char *path)
 {
-    struct stat info;
-    return stat(path, &info) == 0;
+    sgm_file_info info;
+    return sgm_path_info(path, &info);
 }
 
 static sgm_status resume(trainer *t)
@@ -221,10 +221,7 @@ static sgm_status resume(trainer *t)
 
 static sgm_status make_folder(const char *path)
 {
-    struct stat info;
-    if (mkdir(path, 0777) == 0 ||
-        (errno == EEXIST && stat(path, &info) == 0 && S_ISDIR(info.st_mode)))
-        return SGM_OK;
+    if (sgm_make_folder(path, false)) return SGM_OK;
     return sgm_fail(SGM_UNWRITABLE, "%s: %s", path, strerror(errno));
 }
 

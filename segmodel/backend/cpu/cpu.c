@@ -4,6 +4,7 @@
 #include "backend/cpu/cpu_glue.h"
 #include "backend/ref/ref_ops.h"
 #include "core/cpu_features.h"
+#include "core/system.h"
 
 static const struct {
     sgm_cpu_fn forward, backward;
@@ -32,13 +33,13 @@ static sgm_threads *pool_of(sgm_backend *backend)
 static void *cpu_alloc(sgm_backend *backend, size_t size)
 {
     (void)backend;
-    return aligned_alloc(64, (size + 63) / 64 * 64 + 64);
+    return sgm_aligned_alloc(64, (size + 63) / 64 * 64 + 64);
 }
 
 static void cpu_free(sgm_backend *backend, void *memory)
 {
     (void)backend;
-    free(memory);
+    sgm_aligned_free(memory);
 }
 
 static sgm_status cpu_copy(sgm_backend *backend, void *to, const void *from, size_t size)

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "backend/ref/ref_ops.h"
+#include "core/system.h"
 #include "graph/graph_internal.h"
 #include "train/loss.h"
 
@@ -94,13 +95,13 @@ size_t sgm_ref_scratch(const sgm_step *step, bool backward)
 static void *ref_alloc(sgm_backend *backend, size_t size)
 {
     (void)backend;
-    return aligned_alloc(64, (size + 63) / 64 * 64 + 64);
+    return sgm_aligned_alloc(64, (size + 63) / 64 * 64 + 64);
 }
 
 static void ref_free(sgm_backend *backend, void *memory)
 {
     (void)backend;
-    free(memory);
+    sgm_aligned_free(memory);
 }
 
 static sgm_status ref_copy(sgm_backend *backend, void *to, const void *from, size_t size)

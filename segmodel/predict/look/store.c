@@ -8,19 +8,17 @@
  * are often switched off. */
 #include "segmodel/segmodel.h"
 
+#include "core/files.h"
 #include "core/status.h"
+#include "core/sync.h"
+#include "core/system.h"
 
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
-#include <unistd.h>
 
 enum { NAME_LENGTH = 20, STALE_SECONDS = 3600 };
 
@@ -36,10 +34,10 @@ typedef struct file_header {
 static const char magic[8] = {'s', 'g', 'm', 'e', 'm', 'b', '0', '1'};
 
 typedef struct folder {
-    int descriptor;
+    sgm_folder *folder;
     uint64_t limit;
-    pthread_mutex_t lock; /* of `size`, and of removing files: several threads may put */
-    uint64_t size;        /* bytes in it, as of the last count plus what was written since */
+    sgm_mutex lock; /* of `size`, and of removing files: several threads may put */
+    uint64_t size;  /* bytes in it, as of the last count plus what was written since */
 } folder;
 
 /* ----------------------------------------------------------------------------------- contents */
@@ -109,32 +107,6 @@ static int is_our_name(const char *name)
            strcmp(name + 16, ".emb") == 0;
 }
 
-static int read_all(int file, void *data, size_t size)
-{
-    char *to = data;
-    while (size) {
-        ssize_t got = read(file, to, size);
-        if (got < 0 && errno == EINTR) continue;
-        if (got <= 0) return 0;
-        to += got;
-        size -= (size_t)got;
-    }
-    return 1;
-}
-
-static int write_all(int file, const void *data, size_t size)
-{
-    const char *from = data;
-    while (size) {
-        ssize_t put = write(file, from, size);
-        if (put < 0 && errno == EINTR) continue;
-        if (put <= 0) return 0;
-        from += put;
-        size -= (size_t)put;
-    }
-    return 1;
-}
-
 static int fits(const file_header *header, uint64_t key, size_t count)
 {
     return memcmp(header->magic, magic, sizeof magic) == 0 && header->order == 0x01020304 &&
@@ -146,9 +118,10 @@ static int read_values(int file, const file_header *header, float *values)
 {
     size_t count = (size_t)header->count;
     if (header->width == 4)
-        return read_all(file, values, count * 4) && checksum(values, count * 4) == header->checksum;
+        return sgm_read_all(file, values, count * 4) &&
+               checksum(values, count * 4) == header->checksum;
     uint16_t *halves = malloc(count * 2);
-    int ok = halves && read_all(file, halves, count * 2) &&
+    int ok = halves && sgm_read_all(file, halves, count * 2) &&
              checksum(halves, count * 2) == header->checksum;
     if (ok) widen(halves, count, values);
     free(halves);
@@ -158,13 +131,13 @@ static int read_values(int file, const file_header *header, float *values)
 /* An entry as it stands in the folder; it may be anything. */
 static int read_entry(int file, uint64_t key, float *values, size_t count)
 {
-    struct stat state;
+    sgm_file_info info;
     file_header header;
-    if (fstat(file, &state) != 0 || !S_ISREG(state.st_mode)) return 0;
-    if (!read_all(file, &header, sizeof header) || !fits(&header, key, count)) return 0;
-    if ((uint64_t)state.st_size != sizeof header + (uint64_t)count * header.width) return 0;
+    if (!sgm_descriptor_info(file, &info) || !info.regular) return 0;
+    if (!sgm_read_all(file, &header, sizeof header) || !fits(&header, key, count)) return 0;
+    if (info.size != sizeof header + (uint64_t)count * header.width) return 0;
     if (!read_values(file, &header, values) || !are_finite(values, count)) return 0;
-    futimens(file, NULL); /* used now; a failure only ages the entry */
+    sgm_touch(file); /* used now; a failure only ages the entry */
     return 1;
 }
 
@@ -173,10 +146,10 @@ static int store_get(void *user, uint64_t key, float *values, size_t count)
     folder *f = user;
     char name[NAME_LENGTH + 1];
     name_of(key, name);
-    int file = openat(f->descriptor, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    int file = sgm_folder_read(f->folder, name);
     if (file < 0) return 0;
     int ok = read_entry(file, key, values, count);
-    close(file);
+    sgm_close(file);
     return ok;
 }
 
@@ -184,7 +157,7 @@ static int store_get(void *user, uint64_t key, float *values, size_t count)
 
 typedef struct entry {
     char name[NAME_LENGTH + 1];
-    struct timespec used;
+    int64_t used, nanoseconds;
     uint64_t size;
 } entry;
 
@@ -194,7 +167,7 @@ typedef struct listing {
     uint64_t size;
 } listing;
 
-static int add_entry(listing *list, const char *name, const struct stat *state)
+static int add_entry(listing *list, const char *name, const sgm_file_info *info)
 {
     if (list->count == list->room) {
         size_t room = list->room ? 2 * list->room : 64;
@@ -205,47 +178,45 @@ static int add_entry(listing *list, const char *name, const struct stat *state)
     }
     entry *e = &list->entries[list->count++];
     memcpy(e->name, name, NAME_LENGTH + 1);
-    e->used = state->st_mtim;
-    e->size = (uint64_t)state->st_size;
+    e->used = info->changed;
+    e->nanoseconds = info->nanoseconds;
+    e->size = info->size;
     list->size += e->size;
     return 1;
 }
 
 /* Half-written files of processes that died. */
-static void remove_if_stale(const folder *f, const char *name, const struct stat *state)
+static void remove_if_stale(const folder *f, const char *name, const sgm_file_info *info)
 {
-    if (strncmp(name, ".sgmemb-", 8) == 0 && time(NULL) - state->st_mtim.tv_sec > STALE_SECONDS)
-        unlinkat(f->descriptor, name, 0);
+    if (strncmp(name, ".sgmemb-", 8) == 0 && time(NULL) - info->changed > STALE_SECONDS)
+        sgm_folder_remove(f->folder, name);
+}
+
+typedef struct look_through {
+    const folder *folder;
+    listing *list;
+} look_through;
+
+static bool see_file(void *user, const char *name, const sgm_file_info *info)
+{
+    const look_through *look = user;
+    remove_if_stale(look->folder, name, info);
+    return !is_our_name(name) || add_entry(look->list, name, info);
 }
 
 /* Our entries; what else lies in the folder is none of our business. 0: cannot be listed. */
 static int list_entries(const folder *f, listing *list)
 {
+    look_through look = {f, list};
     *list = (listing){0};
-    int copy = openat(f->descriptor, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *directory = copy < 0 ? NULL : fdopendir(copy);
-    if (!directory) {
-        if (copy >= 0) close(copy);
-        return 0;
-    }
-    int ok = 1;
-    for (struct dirent *e; ok && (e = readdir(directory));) {
-        struct stat state;
-        if (fstatat(f->descriptor, e->d_name, &state, AT_SYMLINK_NOFOLLOW) != 0 ||
-            !S_ISREG(state.st_mode))
-            continue;
-        remove_if_stale(f, e->d_name, &state);
-        if (is_our_name(e->d_name)) ok = add_entry(list, e->d_name, &state);
-    }
-    closedir(directory);
-    return ok;
+    return sgm_folder_list(f->folder, see_file, &look);
 }
 
 static int compare_use(const void *a, const void *b)
 {
     const entry *x = a, *y = b;
-    if (x->used.tv_sec != y->used.tv_sec) return x->used.tv_sec < y->used.tv_sec ? -1 : 1;
-    if (x->used.tv_nsec != y->used.tv_nsec) return x->used.tv_nsec < y->used.tv_nsec ? -1 : 1;
+    if (x->used != y->used) return x->used < y->used ? -1 : 1;
+    if (x->nanoseconds != y->nanoseconds) return x->nanoseconds < y->nanoseconds ? -1 : 1;
     return strcmp(x->name, y->name);
 }
 
@@ -256,7 +227,7 @@ static void shrink(folder *f)
     if (list_entries(f, &list)) {
         if (list.count) qsort(list.entries, list.count, sizeof *list.entries, compare_use);
         for (size_t i = 0; i < list.count && f->limit && list.size > f->limit; i++)
-            if (unlinkat(f->descriptor, list.entries[i].name, 0) == 0)
+            if (sgm_folder_remove(f->folder, list.entries[i].name))
                 list.size -= list.entries[i].size;
         f->size = list.size;
     }
@@ -278,7 +249,8 @@ static int write_entry(int file, uint64_t key, const float *values, size_t count
         narrow(values, count, halves);
     }
     header.checksum = checksum(data, count * header.width);
-    int ok = write_all(file, &header, sizeof header) && write_all(file, data, count * header.width);
+    int ok = sgm_write_all(file, &header, sizeof header) &&
+             sgm_write_all(file, data, count * header.width);
     free(halves);
     return ok;
 }
@@ -291,19 +263,20 @@ static void store_put(void *user, uint64_t key, const float *values, size_t coun
     uint64_t size = sizeof(file_header) + (uint64_t)count * 4;
     if (!count || (f->limit && size > f->limit) || !are_finite(values, count)) return;
     name_of(key, name);
-    snprintf(beside, sizeof beside, ".sgmemb-%ld-%u", (long)getpid(), atomic_fetch_add(&serial, 1));
-    int file = openat(f->descriptor, beside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    snprintf(beside, sizeof beside, ".sgmemb-%ld-%u", sgm_process_id(),
+             atomic_fetch_add(&serial, 1));
+    int file = sgm_folder_create(f->folder, beside);
     if (file < 0) return;
     int ok = write_entry(file, key, values, count);
-    ok = close(file) == 0 && ok;
-    if (!ok || renameat(f->descriptor, beside, f->descriptor, name) != 0) {
-        unlinkat(f->descriptor, beside, 0);
+    sgm_close(file);
+    if (!ok || !sgm_folder_rename(f->folder, beside, name)) {
+        sgm_folder_remove(f->folder, beside);
         return;
     }
-    pthread_mutex_lock(&f->lock);
+    sgm_mutex_lock(&f->lock);
     f->size += size;
     if (f->limit && f->size > f->limit) shrink(f);
-    pthread_mutex_unlock(&f->lock);
+    sgm_mutex_unlock(&f->lock);
 }
 
 /* ------------------------------------------------------------------------------ open and close */
@@ -314,14 +287,15 @@ static sgm_status cannot(const char *what, const char *path)
                     strerror(errno));
 }
 
-static sgm_status open_folder(const char *path, int *descriptor)
+static sgm_status open_folder(const char *path, sgm_folder **opened)
 {
-    if (mkdir(path, 0700) != 0 && errno != EEXIST) return cannot("made", path);
-    *descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (*descriptor < 0) return cannot("opened", path);
-    if (faccessat(*descriptor, ".", W_OK | X_OK, 0) == 0) return SGM_OK;
-    close(*descriptor);
-    return cannot("written", path);
+    if (!sgm_make_folder(path, true) && errno != ENOTDIR) return cannot("made", path);
+    *opened = sgm_folder_open(path);
+    if (!*opened) return cannot("opened", path);
+    if (sgm_folder_writable(*opened)) return SGM_OK;
+    sgm_status status = cannot("written", path);
+    sgm_folder_close(*opened);
+    return status;
 }
 
 sgm_status sgm_store_open(const char *path, uint64_t limit_bytes, sgm_embedding_store *store)
@@ -329,15 +303,15 @@ sgm_status sgm_store_open(const char *path, uint64_t limit_bytes, sgm_embedding_
     if (!path || !*path || !store)
         return sgm_fail(SGM_INVALID_ARGUMENT, "sgm_store_open: no folder or no store");
     *store = (sgm_embedding_store){0};
-    int descriptor;
-    SGM_TRY(open_folder(path, &descriptor));
+    sgm_folder *opened;
+    SGM_TRY(open_folder(path, &opened));
     folder *f = calloc(1, sizeof *f);
     if (!f) {
-        close(descriptor);
+        sgm_folder_close(opened);
         return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for the embedding cache");
     }
-    pthread_mutex_init(&f->lock, NULL);
-    f->descriptor = descriptor;
+    sgm_mutex_create(&f->lock);
+    f->folder = opened;
     f->limit = limit_bytes;
     shrink(f);
     *store = (sgm_embedding_store){store_get, store_put, f};
@@ -348,8 +322,8 @@ void sgm_store_close(sgm_embedding_store *store)
 {
     if (!store || !store->user) return;
     folder *f = store->user;
-    close(f->descriptor);
-    pthread_mutex_destroy(&f->lock);
+    sgm_folder_close(f->folder);
+    sgm_mutex_destroy(&f->lock);
     free(f);
     *store = (sgm_embedding_store){0};
 }

@@ -1,10 +1,10 @@
 #include "predict/session/model.h"
 
 #include "core/names.h"
+#include "core/sync.h"
 #include "models/registry.h"
 #include "predict/session/prompt_tokens.h"
 
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,7 +21,7 @@ struct sgm_model {
     int64_t parameters;
     sgm_precision precision; /* FP32 or BF16 */
     sgm_weights *weights;
-    pthread_mutex_t lock; /* of what follows */
+    sgm_mutex lock; /* of what follows */
     sgm_program *programs[KEPT_PROGRAMS];
     uint64_t clock;
     uint64_t hash; /* 0: not computed yet */
@@ -236,7 +236,7 @@ sgm_status sgm_model_load_on(sgm_context *context, const char *base, const char 
     if (!model) return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for a model");
     atomic_init(&model->references, 1);
     model->context = sgm_context_retain(context);
-    pthread_mutex_init(&model->lock, NULL);
+    sgm_mutex_create(&model->lock);
     sgm_status status = open_model(model, base, path, variant);
     if (status != SGM_OK) {
         sgm_model_destroy(model);
@@ -258,7 +258,7 @@ void sgm_model_destroy(sgm_model *model)
     drop_programs(model);
     sgm_weights_destroy(model->weights);
     sgm_checkpoint_close(model->checkpoint);
-    pthread_mutex_destroy(&model->lock);
+    sgm_mutex_destroy(&model->lock);
     sgm_context_destroy(model->context);
     free(model);
 }
@@ -366,26 +366,26 @@ static sgm_program *find_program(sgm_model *model, sgm_program_key key)
 sgm_status sgm_model_program(sgm_model *model, sgm_program_key key, sgm_program **out)
 {
     sgm_status status = SGM_OK;
-    pthread_mutex_lock(&model->lock);
+    sgm_mutex_lock(&model->lock);
     *out = find_program(model, key);
     if (!*out) status = make_program(model, key, out);
     if (status == SGM_OK) {
         (*out)->references++;
         (*out)->last_used = ++model->clock;
     }
-    pthread_mutex_unlock(&model->lock);
+    sgm_mutex_unlock(&model->lock);
     return status;
 }
 
 void sgm_model_release(sgm_model *model, sgm_program *program)
 {
     if (!program) return;
-    pthread_mutex_lock(&model->lock);
+    sgm_mutex_lock(&model->lock);
     bool kept = false;
     for (int i = 0; i < KEPT_PROGRAMS; i++)
         kept |= model->programs[i] == program;
     bool last = --program->references == 0;
-    pthread_mutex_unlock(&model->lock);
+    sgm_mutex_unlock(&model->lock);
     if (last && !kept) sgm_program_destroy(program);
 }
 
@@ -435,10 +435,10 @@ static uint64_t hash_weights(const sgm_model *model)
 static uint64_t model_hash(const sgm_model *model)
 {
     sgm_model *writable = (sgm_model *)model;
-    pthread_mutex_lock(&writable->lock);
+    sgm_mutex_lock(&writable->lock);
     if (!writable->hash) writable->hash = hash_weights(model);
     uint64_t hash = writable->hash;
-    pthread_mutex_unlock(&writable->lock);
+    sgm_mutex_unlock(&writable->lock);
     return hash;
 }
 

@@ -12,6 +12,7 @@
 #include "backend/cpu/kernels/elementwise.h"
 #include "backend/cpu/kernels/isa.h"
 #include "backend/cpu/kernels/layernorm.h"
+#include "core/system.h"
 
 #include "bench_checks.h"
 

@@ -2,6 +2,7 @@
 #include <pthread.h>
 #include <unistd.h>
 
+#include "core/system.h"
 #include "kernel_test.h"
 
 typedef struct count_job {

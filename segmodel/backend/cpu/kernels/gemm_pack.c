@@ -1,5 +1,7 @@
 #include "backend/cpu/kernels/gemm_internal.h"
 
+#include "core/system.h"
+
 #include <stdlib.h>
 
 #define HEADER 128 /* of a packed weight; keeps the data on a cache line */
@@ -106,7 +108,7 @@ sgm_status sgm_packed_allocate(int64_t n, int64_t k, int segments, sgm_dtype dty
     if (dtype != SGM_F32 && !sgm_micro_for(dtype))
         return sgm_fail(SGM_DEVICE, "this processor has no BF16 products (%s)", sgm_cpu_summary());
     size_t size = sgm_pack_bytes(n, k, segments, dtype);
-    sgm_packed *pack = buffer ? buffer : aligned_alloc(64, (size + 63) & ~(size_t)63);
+    sgm_packed *pack = buffer ? buffer : sgm_aligned_alloc(64, (size + 63) & ~(size_t)63);
     if (!pack) return sgm_fail(SGM_OUT_OF_MEMORY, "weight: no %zu bytes to pack it", size);
     *pack = (sgm_packed){.n = n,
                          .k = k,
@@ -144,7 +146,7 @@ sgm_status sgm_packed_create(const float *w, int64_t n, int64_t k, int64_t ld, b
 
 void sgm_packed_destroy(sgm_packed *pack)
 {
-    if (pack && pack->owned) free(pack);
+    if (pack && pack->owned) sgm_aligned_free(pack);
 }
 
 int64_t sgm_packed_rows(const sgm_packed *pack)

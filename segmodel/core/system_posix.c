@@ -1,0 +1,139 @@
+#define _GNU_SOURCE
+#include "core/system.h"
+
+#include "core/clock.h"
+#include "core/sync.h"
+
+#include <dlfcn.h>
+#include <locale.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#ifdef __APPLE__
+#include <xlocale.h>
+#endif
+
+#if defined(__linux__) && defined(__x86_64__)
+#include <sys/syscall.h>
+#endif
+
+#define ARCH_REQ_XCOMP_PERM 0x1023
+#define XFEATURE_TILEDATA 18
+
+void *sgm_aligned_alloc(size_t alignment, size_t size)
+{
+    void *memory = NULL;
+    return posix_memalign(&memory, alignment, size) == 0 ? memory : NULL;
+}
+
+void sgm_aligned_free(void *memory)
+{
+    free(memory);
+}
+
+int sgm_available_cores(void)
+{
+#ifdef __linux__
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof set, &set) == 0 && CPU_COUNT(&set) > 0) return CPU_COUNT(&set);
+#endif
+    long n = sysconf(_SC_NPROCESSORS_ONLN);
+    return n > 0 ? (int)n : 1;
+}
+
+long sgm_level2_cache(void)
+{
+#ifdef _SC_LEVEL2_CACHE_SIZE
+    long bytes = sysconf(_SC_LEVEL2_CACHE_SIZE);
+    return bytes > 0 ? bytes : 0;
+#else
+    return 0;
+#endif
+}
+
+bool sgm_allow_amx(void)
+{
+#if defined(__linux__) && defined(SYS_arch_prctl)
+    return syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, XFEATURE_TILEDATA) == 0;
+#else
+    return false;
+#endif
+}
+
+double sgm_clock(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static locale_t plain;
+
+static void make_locale(void)
+{
+    plain = newlocale(LC_NUMERIC_MASK, "C", (locale_t)0);
+}
+
+double sgm_plain_strtod(const char *text, char **end)
+{
+    static sgm_once made;
+    sgm_once_run(&made, make_locale);
+    return plain ? strtod_l(text, end, plain) : strtod(text, end);
+}
+
+long sgm_process_id(void)
+{
+    return (long)getpid();
+}
+
+bool sgm_stderr_is_terminal(void)
+{
+    return isatty(STDERR_FILENO);
+}
+
+double sgm_peak_memory(void)
+{
+    struct rusage usage;
+    if (getrusage(RUSAGE_SELF, &usage) != 0) return 0;
+#ifdef __APPLE__
+    return (double)usage.ru_maxrss;
+#else
+    return 1024.0 * (double)usage.ru_maxrss;
+#endif
+}
+
+void *sgm_module_open(const char *path, const char **reason)
+{
+    void *module = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    *reason = NULL;
+    if (!module) *reason = dlerror();
+    if (!module && !*reason) *reason = "no reason given";
+    return module;
+}
+
+void *sgm_module_symbol(void *module, const char *name)
+{
+    return dlsym(module, name);
+}
+
+void sgm_module_folder(const void *inside, char *folder, size_t size)
+{
+    Dl_info info;
+    size_t length = 0;
+    folder[0] = 0;
+    if (dladdr(inside, &info) && strchr(info.dli_fname, '/')) {
+        snprintf(folder, size, "%s", info.dli_fname);
+        length = strlen(folder);
+    } else { /* a program found through PATH knows only its name */
+        ssize_t got = readlink("/proc/self/exe", folder, size - 1);
+        length = got > 0 ? (size_t)got : 0;
+    }
+    while (length > 0 && folder[length - 1] != '/')
+        length--;
+    folder[length] = 0;
+}
