@@ -82,6 +82,10 @@ expect_promptseg(bad_colour 1 "${seed} --segmentColor 2,0,0 ${good} OUT"
 expect_promptseg(no_name 1 "${seed} --segmentName= ${good} OUT" "STDERR=--segmentName is empty")
 expect_promptseg(no_class 3 "${seed} --class 2 ${good} OUT"
     "STDERR=is prompted by points and boxes, not by a class")
+expect_promptseg(no_class_of_that_name 3 "${seed} --class liver ${good} OUT"
+    "STDERR=is prompted by points and boxes, not by a class")
+expect_promptseg(base_of_a_whole_network 4
+    "${seed} --base ${PROMPTSEG_TEST_MODEL} ${good} OUT" "STDERR=a whole network, which lies on no base")
 expect_promptseg(class_zero 1 "${seed} --class 0 ${good} OUT" "STDERR=classes are numbered from 1")
 expect_promptseg(short_point 1 "${model} --foreground 1,1 ${good} OUT"
     "STDERR=--foreground wants a point x,y,z in LPS millimetres .*found '1,1'")

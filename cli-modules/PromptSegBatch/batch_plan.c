@@ -17,8 +17,8 @@ enum { LONGEST_ID = 200 };
 /* Options that belong to the batch as a whole: one engine serves it. */
 static int is_of_batch(const cli_parameter *p)
 {
-    static const char *const names[] = {"model",   "variant", "device",     "precision",
-                                        "threads", "cache",   "cacheLimit", "listSeries"};
+    static const char *const names[] = {"model",   "base",  "variant",    "device",    "precision",
+                                        "threads", "cache", "cacheLimit", "listSeries"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         if (strcmp(p->name, names[i]) == 0) return 1;
     return 0;

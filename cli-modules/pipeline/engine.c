@@ -1,5 +1,7 @@
 #include "engine.h"
 
+#include "segmodel/classes.h"
+
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -59,8 +61,8 @@ int pipeline_engine_open(const engine_options *options, cli_warnings *warnings,
     int failed = create_context(options, &out->context);
     if (!failed) failed = find_model(options->model, out);
     if (!failed)
-        failed = bridge_from_model(
-            sgm_model_load(out->context, out->model_path, options->variant, &out->model));
+        failed = bridge_from_model(sgm_model_load_on(out->context, options->base, out->model_path,
+                                                     options->variant, &out->model));
     if (failed) return failed;
     sgm_model_get_info(out->model, &out->info);
     if (*out->info.assumption) cli_warn(warnings, out->info.assumption);
@@ -85,7 +87,12 @@ int pipeline_engine_segment(pipeline_engine *engine, const pipeline_case *work,
 {
     const sgm_volume view = bridge_volume(&work->volume);
     sgm_volume_options options = work->options->volume;
+    const char *asked = work->options->class_name;
     options.store = engine->store;
+    if (asked) {
+        int failed = bridge_from_model(sgm_model_class(engine->model, asked, &options.class_index));
+        if (failed) return failed;
+    }
     sgm_call call = sgm_call_init();
     call.progress = progress.update;
     call.progress_user = progress.user;

@@ -82,6 +82,7 @@ static int read_colour(const cli_options *options, case_options *work)
 void pipeline_read_engine(const cli_options *options, engine_options *engine)
 {
     engine->model = text_or_null(options, "model");
+    engine->base = text_or_null(options, "base");
     engine->variant = cli_text(options, "variant");
     engine->device = (sgm_device)word_in(cli_text(options, "device"), devices, 3);
     engine->precision = (sgm_precision)word_in(cli_text(options, "precision"), precisions, 3);
@@ -116,6 +117,12 @@ static int read_prompts(const cli_options *options, case_options *work)
     return failed;
 }
 
+/* Slicer gives every option a value: nothing, or -1 as earlier versions had it, is no class. */
+static const char *class_or_null(const char *text)
+{
+    return *text && strcmp(text, "-1") != 0 ? text : NULL;
+}
+
 static int read_case(const cli_options *options, case_options *work)
 {
     work->input = cli_text(options, "input");
@@ -123,13 +130,12 @@ static int read_case(const cli_options *options, case_options *work)
     work->allow_gaps = cli_switch(options, "allowGaps");
     int failed = read_prompts(options, work);
     if (failed) return failed;
-    if (cli_integer(options, "classIndex") == 0)
+    work->class_name = class_or_null(cli_text(options, "className"));
+    if (work->class_name && !strcmp(work->class_name, "0"))
         return cli_fail(CLI_EXIT_USAGE, "--class: classes are numbered from 1");
     if (!*work->segment_name)
         return cli_fail(CLI_EXIT_USAGE, "--segmentName is empty: every segment needs a name");
     failed = read_slicing(options, &work->volume);
-    if (cli_integer(options, "classIndex") > 0)
-        work->volume.class_index = (int)cli_integer(options, "classIndex");
     return failed ? failed : read_colour(options, work);
 }
 

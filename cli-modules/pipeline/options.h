@@ -9,6 +9,7 @@
 /* What does the work: made once, serves many cases. */
 typedef struct engine_options {
     const char *model; /* NULL: the bundled one */
+    const char *base; /* what the model's additions lie on; NULL: it is whole */
     const char *variant;
     sgm_device device;
     sgm_precision precision;
@@ -32,6 +33,7 @@ typedef struct case_options {
     const char *initial;   /* NULL: none */
     const char *reference; /* DICOM series that a SEG or RTSTRUCT refers to; NULL: the input */
     const char *segment_name;
+    const char *class_name; /* number or name of a class; NULL: none is asked for */
     int has_colour;
     double colour[3];
     sgm_volume_options volume; /* axis, window, propagation; store and progress are the engine's */

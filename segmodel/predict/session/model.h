@@ -7,6 +7,7 @@
 #include "checkpoint/checkpoint.h"
 #include "models/config.h"
 #include "predict/session/program.h"
+#include "segmodel/classes.h"
 
 sgm_model *sgm_model_retain(sgm_model *model);
 /* sgm_model_destroy gives a reference back. */
@@ -15,10 +16,6 @@ sgm_context *sgm_model_context(const sgm_model *model);
 const sgm_model_config *sgm_model_get_config(const sgm_model *model);
 const sgm_checkpoint *sgm_model_checkpoint(const sgm_model *model);
 sgm_weights *sgm_model_weights(const sgm_model *model);
-
-/* The class of that number or, where the metadata name the classes, of that name. SGM_BAD_PROMPT
- * says which there are. */
-sgm_status sgm_model_class(const sgm_model *model, const char *text, int *class_index);
 
 /* sgm_param_check_fn and sgm_weights_read_fn over a sgm_checkpoint: names and shapes must be
  * exactly those the network wants. */

@@ -31,7 +31,7 @@ static void every_promised_option_is_there(void **state)
         "model",      "variant",     "class",       "device",       "precision",   "threads",
         "axis",       "window",      "listSeries",  "series",       "allowGaps",   "propagate",
         "maxSlices",  "keepLargest", "fillHoles",   "segmentColor", "cache",       "cacheLimit",
-        "report",     "picture",     "reportPaths", "boxes",        "reference"};
+        "report",     "picture",     "reportPaths", "boxes",        "reference",   "base"};
     size_t found = 0, options = 0;
     for (size_t i = 0; i < tool->parameter_count; i++) {
         const cli_parameter *p = &tool->parameters[i];
@@ -57,7 +57,7 @@ static void defaults_are_the_documented_ones(void **state)
                                             "propagate", "window",    "variant"};
     for (size_t i = 0; i < sizeof automatic / sizeof automatic[0]; i++)
         assert_string_equal(cli_text(o, automatic[i]), "auto");
-    assert_int_equal(cli_integer(o, "classIndex"), -1);
+    assert_string_equal(cli_text(o, "className"), "");
     assert_int_equal(cli_integer(o, "maxSlices"), 0);
     assert_int_equal(cli_numbers_at(o, "segmentColor", 0, color, 3), 0);
     cli_options_free(o);
