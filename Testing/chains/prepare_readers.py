@@ -13,7 +13,7 @@ import sys
 import time
 
 PACKAGES = {"nibabel": "nibabel", "pydicom": "pydicom", "nrrd": "pynrrd", "slicerio": "slicerio",
-            "SimpleITK": "SimpleITK", "highdicom": "highdicom", "PIL": "pillow", "scipy": "scipy",
+            "SimpleITK": "SimpleITK", "highdicom": "highdicom", "dcmqi": "dcmqi", "PIL": "pillow", "scipy": "scipy",
             # decoders for pydicom
             "pylibjpeg": "pylibjpeg", "libjpeg": "pylibjpeg-libjpeg",
             "openjpeg": "pylibjpeg-openjpeg", "rle": "pylibjpeg-rle"}
