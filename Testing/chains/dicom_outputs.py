@@ -56,15 +56,17 @@ def main():
     require(any(voxels), f"{labels} is empty: nothing is tested")
     read_back(chain, labels, seg, rt)
 
-    # The SEG's segment is carried unchanged beside another one.
-    chain.segment(*SEED, "--segmentName", "other", "--initial", seg, LIVER, again)
-    fields, keys, both = read_nrrd(again)
-    require(keys["Segment0_Name"] == "liver", "the SEG's segment was not carried")
-    layers = int(fields["sizes"].split()[0]) if fields["dimension"] == "4" else 1
-    layer, label = int(keys["Segment0_Layer"]), int(keys["Segment0_LabelValue"])
-    table = bytes(int(value == label) for value in range(256))
-    require(both[layer::layers].translate(table) == voxels.translate(bytes([0]) + bytes([1]) * 255),
-            "the SEG's mask changed on its way through --initial")
+    # Their segment is carried unchanged beside another one.
+    for initial in (seg, rt):
+        chain.segment(*SEED, "--segmentName", "other", "--initial", initial, LIVER, again)
+        fields, keys, both = read_nrrd(again)
+        require(keys["Segment0_Name"] == "liver", f"the segment of {initial} was not carried")
+        layers = int(fields["sizes"].split()[0]) if fields["dimension"] == "4" else 1
+        layer, label = int(keys["Segment0_Layer"]), int(keys["Segment0_LabelValue"])
+        table = bytes(int(value == label) for value in range(256))
+        require(both[layer::layers].translate(table)
+                == voxels.translate(bytes([0]) + bytes([1]) * 255),
+                f"the mask of {initial} changed on its way through --initial")
 
     said = chain.run([chain.program("PromptSegEvaluate"), "--reference", labels, "--prediction",
                       seg])

@@ -3,6 +3,7 @@
 
 #include "contours.h"
 #include "dicom_reference.h"
+#include "dicom_rt_read.h"
 #include "io_status.h"
 #include "segmentation_parts.h"
 #include "text_number.h"
@@ -12,7 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define RTSTRUCT_CLASS "1.2.840.10008.5.1.4.1.1.481.3"
 #define STUDY_CLASS "1.2.840.10008.3.1.2.3.1" /* what planning systems expect, though retired */
 
 enum {
@@ -58,7 +58,7 @@ static void write_identity(rt_job *rt, const char *instance, const char *date, c
     char series[SGIO_DICOM_UID_BYTES];
     sgio_dicom_new_uid(series);
     text(rt, 0x00080005, "CS", sgio_dicom_character_set(reference));
-    text(rt, 0x00080016, "UI", RTSTRUCT_CLASS);
+    text(rt, 0x00080016, "UI", SGIO_DICOM_RTSTRUCT_CLASS);
     text(rt, 0x00080018, "UI", instance);
     sgio_dicom_copy_text(&rt->out, reference, 0x00080020, "DA");
     sgio_dicom_copy_text(&rt->out, reference, 0x00080030, "TM");
@@ -268,7 +268,7 @@ static sgio_status write_all(rt_job *rt, sgio_atomic_file *file)
     sgio_dicom_now(date, time);
     sgio_dicom_new_uid(instance);
     rt->out.implicit = 1;
-    sgio_dicom_write_meta(&rt->out, RTSTRUCT_CLASS, instance, "1.2.840.10008.1.2");
+    sgio_dicom_write_meta(&rt->out, SGIO_DICOM_RTSTRUCT_CLASS, instance, "1.2.840.10008.1.2");
     write_identity(rt, instance, date, time);
     write_frame_of_reference(rt);
     write_structures(rt);

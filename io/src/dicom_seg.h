@@ -33,10 +33,8 @@ void sgio_seg_close(sgio_seg_file *seg);
  * ones 1 from half of the greatest value on. -1 where the file cannot be read. */
 int sgio_seg_read_frame(sgio_seg_file *seg, size_t n, uint16_t *values);
 
-/* 1 when the file is a DICOM Segmentation. */
-int sgio_is_dicom_seg(const char *path);
-
-/* For the rows of formats.c. Of a DICOM file that is no Segmentation the values are labels. */
+/* For the rows of formats.c. RT structure sets are read too; of other DICOM files the values are
+ * labels. */
 sgio_status sgio_read_dicom_seg(const char *path, const sgio_segmentation_read_options *options,
                                 sgio_segmentation *out);
 sgio_status sgio_check_dicom_seg(const char *path, const sgio_geometry *grid,

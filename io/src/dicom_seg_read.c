@@ -2,6 +2,7 @@
 #include "dicom_seg.h"
 
 #include "colour_lab.h"
+#include "dicom_rt_read.h"
 #include "io_status.h"
 #include "segmentation_parts.h"
 #include "vectors.h"
@@ -319,17 +320,21 @@ static sgio_status read_seg(seg_reader *reader)
     return status;
 }
 
-int sgio_is_dicom_seg(const char *path)
+static void read_class(const char *path, char sop_class[65])
 {
     sgio_dicom_file *file = NULL;
     sgio_dicom_set set;
-    char sop_class[65] = "";
+    sop_class[0] = 0;
     if (sgio_dicom_open(path, 0, &file) == SGIO_OK) {
         sgio_dicom_read_set(file, &set);
-        sgio_dicom_text(&set, DICOM_SOP_CLASS, sop_class, sizeof sop_class);
+        sgio_dicom_text(&set, DICOM_SOP_CLASS, sop_class, 65);
         sgio_dicom_set_clear(&set);
     }
     sgio_dicom_close(file);
+}
+
+static int is_seg(const char *sop_class)
+{
     return !strcmp(sop_class, SGIO_DICOM_SEG_CLASS) ||
            !strcmp(sop_class, SGIO_DICOM_LABELMAP_CLASS);
 }
@@ -354,7 +359,11 @@ static sgio_status read_as_volume(const char *path, const sgio_segmentation_read
 sgio_status sgio_read_dicom_seg(const char *path, const sgio_segmentation_read_options *options,
                                 sgio_segmentation *out)
 {
-    if (!sgio_is_dicom_seg(path)) return read_as_volume(path, options, out);
+    char sop_class[65];
+    read_class(path, sop_class);
+    if (!strcmp(sop_class, SGIO_DICOM_RTSTRUCT_CLASS))
+        return sgio_read_rtstruct(path, options, out);
+    if (!is_seg(sop_class)) return read_as_volume(path, options, out);
     seg_reader *reader = calloc(1, sizeof *reader);
     if (!reader) return sgio_fail_memory(sizeof *reader, path);
     reader->path = path;

@@ -71,6 +71,15 @@
     X(SLOPE, 0x00281053, "DS", "RescaleSlope")                                                     \
     X(MODALITY_LUT, 0x00283000, "SQ", "ModalityLUTSequence")                                       \
     X(SHARED_GROUPS, 0x52009229, "SQ", "SharedFunctionalGroupsSequence")                           \
+    X(STRUCTURES, 0x30060020, "SQ", "StructureSetROISequence")                                     \
+    X(ROI_NUMBER, 0x30060022, "IS", "ROINumber")                                                   \
+    X(ROI_NAME, 0x30060026, "LO", "ROIName")                                                       \
+    X(ROI_COLOUR, 0x3006002a, "IS", "ROIDisplayColor")                                             \
+    X(ROI_CONTOURS, 0x30060039, "SQ", "ROIContourSequence")                                        \
+    X(CONTOURS, 0x30060040, "SQ", "ContourSequence")                                               \
+    X(CONTOUR_KIND, 0x30060042, "CS", "ContourGeometricType")                                      \
+    X(CONTOUR_DATA, 0x30060050, "DS", "ContourData")                                               \
+    X(ROI_REFERENCE, 0x30060084, "IS", "ReferencedROINumber")                                      \
     X(DIRECTORY_RECORDS, 0x00041220, "SQ", "DirectoryRecordSequence")                              \
     X(PIXELS, 0x7fe00010, "OW", "PixelData")
 

@@ -37,7 +37,7 @@ static int looks_like_nifti(const unsigned char *bytes, size_t size)
 /* DICOM files often have no ending, and UIDs as names look as if they had one; hence DICOM is the
  * first to be looked for in the content. */
 static const sgio_format formats[] = {
-    {".rtstruct.dcm", "RT structure set", NULL, NULL, NULL, sgio_check_rtstruct,
+    {".rtstruct.dcm", "DICOM", NULL, sgio_read_dicom, sgio_read_dicom_seg, sgio_check_rtstruct,
      sgio_write_rtstruct, NULL},
     {".dcm", "DICOM", sgio_looks_like_dicom, sgio_read_dicom, sgio_read_dicom_seg,
      sgio_check_dicom_seg, sgio_write_dicom_seg, NULL},

@@ -34,6 +34,9 @@ typedef struct sgio_scene {
 
 enum { SGIO_MAX_SCENE_NODES = 20000 };
 
+/* 1 when the bytes are UTF-8 without a zero. */
+int sgio_is_utf8(const char *text, size_t bytes);
+
 /* Parses `bytes` bytes of text. `path` is borrowed and named in messages. SGIO_BAD_PROMPT for what
  * is no such XML, has a document type (entities are never read) or too many nodes;
  * SGIO_OUT_OF_MEMORY. To be released with sgio_scene_clear, also after a failure. */

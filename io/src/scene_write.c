@@ -46,21 +46,6 @@ static int slicer_reads(const sgio_segmentation_write_options *options)
     return format->read_volume == sgio_read_nrrd || format->read_volume == sgio_read_meta;
 }
 
-static int is_utf8(const char *text)
-{
-    for (const unsigned char *c = (const unsigned char *)text; *c; c++) {
-        const int more = *c < 0x80       ? 0
-                         : *c >> 5 == 6  ? 1
-                         : *c >> 4 == 14 ? 2
-                         : *c >> 3 == 30 ? 3
-                                         : -1;
-        if (more < 0) return 0;
-        for (int i = 0; i < more; i++)
-            if ((*++c & 0xc0) != 0x80) return 0;
-    }
-    return 1;
-}
-
 /* The k-th file of a kind: "<stem>-points-2.mrk.json". */
 static char *markup_file(const char *scene, const char *kind, size_t number)
 {
@@ -285,7 +270,8 @@ sgio_status sgio_check_scene(const char *path, const sgio_geometry *grid,
     (void)grid;
     if (!options->source || !options->source_path)
         return sgio_fail(SGIO_USAGE, "%s: a scene refers to the volume that was segmented", path);
-    if (!is_utf8(base(path)) || !is_utf8(options->source_path))
+    if (!sgio_is_utf8(base(path), strlen(base(path))) ||
+        !sgio_is_utf8(options->source_path, strlen(options->source_path)))
         return sgio_fail(SGIO_USAGE, "%s: names of files in a scene must be UTF-8", path);
     sgio_status found = SGIO_OK;
     const sgio_status status = sgio_scene_beside(path, options, check_one, &found);

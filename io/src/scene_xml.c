@@ -287,7 +287,7 @@ static sgio_status run(parse *p, const char *text, size_t bytes)
     handler->serror = on_error;
     p->parser->userData = p;
     /* &amp; becomes & (NOENT); entities of its own a text cannot have: its document type ends it */
-    xmlCtxtUseOptions(p->parser, XML_PARSE_NONET | XML_PARSE_NOENT);
+    xmlCtxtUseOptions(p->parser, XML_PARSE_NONET | XML_PARSE_NOENT | XML_PARSE_IGNORE_ENC);
     int failed = 0;
     for (size_t at = 0; at < bytes && !failed && p->status == SGIO_OK; at += PIECE) {
         const size_t piece = bytes - at < PIECE ? bytes - at : PIECE;
@@ -301,6 +301,19 @@ static sgio_status run(parse *p, const char *text, size_t bytes)
     return sort_nodes(p->scene);
 }
 
+int sgio_is_utf8(const char *text, size_t bytes)
+{
+    const unsigned char *c = (const unsigned char *)text;
+    for (size_t i = 0; i < bytes; i++) {
+        const int lead = c[i];
+        const int more = lead < 0x80 ? 0 : lead >> 5 == 6 ? 1 : lead >> 4 == 14 ? 2 : 3;
+        if (lead == 0 || (more == 3 && lead >> 3 != 30) || bytes - i <= (size_t)more) return 0;
+        for (int k = 0; k < more; k++)
+            if ((c[++i] & 0xc0) != 0x80) return 0;
+    }
+    return 1;
+}
+
 sgio_status sgio_scene_parse(const char *path, const char *text, size_t bytes, sgio_scene *scene)
 {
     parse p = {.scene = scene};
@@ -308,6 +321,10 @@ sgio_status sgio_scene_parse(const char *path, const char *text, size_t bytes, s
     scene->path = path;
     if (bytes > SGIO_MAX_PROMPT_FILE)
         return sgio_fail(SGIO_BAD_PROMPT, "%s: larger than 64 MiB", path);
+    /* libxml2 says on standard error what it cannot convert: nothing is left to convert */
+    if (!sgio_is_utf8(text, bytes))
+        return sgio_fail(SGIO_BAD_PROMPT, "%s: not a scene of 3D Slicer: its text is not UTF-8",
+                         path);
     p.parser = xmlCreatePushParserCtxt(NULL, NULL, NULL, 0, NULL);
     if (!p.parser) return sgio_fail_memory(bytes, path);
     const sgio_status status = run(&p, text, bytes);

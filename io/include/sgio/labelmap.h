@@ -78,7 +78,8 @@ typedef struct sgio_segmentation_read_options {
     void *progress_user;
 } sgio_segmentation_read_options;
 
-/* Reads .seg.nrrd, a DICOM Segmentation (.dcm; binary, label map, fractional) or a label map: NRRD
+/* Reads .seg.nrrd, a DICOM Segmentation (.dcm; binary, label map, fractional), an RT structure set
+ * (.dcm; onto options->grid, without which SGIO_UNREADABLE) or a label map: NRRD
  * (.nrrd, .nhdr; also Slicer's 4D with the list axis first), all else through sgio_volume_read.
  * Labels without a name become "Segment_<label>". `options` may be NULL. Errors: SGIO_UNREADABLE,
  * SGIO_OUT_OF_MEMORY. */

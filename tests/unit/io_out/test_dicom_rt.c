@@ -171,6 +171,150 @@ static void test_a_decimal_comma_of_the_host_changes_nothing(void **state)
     scratch_close();
 }
 
+/* ------------------------------------------------------------------------------------- reading */
+
+static sgio_volume series;
+static sgio_segmentation drawn, found;
+static char warned[1024];
+
+static void keep(void *user, const char *sentence)
+{
+    (void)user;
+    snprintf(warned, sizeof warned, "%s", sentence);
+}
+
+/* Two segments by chance on three slices of 5 x 4 pixels, written; the second one is empty. */
+static void write_chance(uint32_t chance, int density)
+{
+    uint8_t mask[60];
+    const double colour[3] = {0.2, 0.4, 0.6};
+    size_t index;
+    for (int n = 0; n < 60; n++) {
+        chance = chance * 1664525 + 1013904223;
+        mask[n] = (int)(chance >> 24) < density;
+    }
+    assert_int_equal(sgio_segmentation_init(&drawn, &series.geometry), SGIO_OK);
+    assert_int_equal(sgio_segmentation_add(&drawn, "Leber \xc3\xbc", colour, &index), SGIO_OK);
+    assert_int_equal(sgio_segmentation_set_mask(&drawn, index, mask), SGIO_OK);
+    assert_int_equal(sgio_segmentation_add(&drawn, "nothing", NULL, &index), SGIO_OK);
+    const sgio_segmentation_write_options how = {.source = &series};
+    if (sgio_segmentation_write(&drawn, scratch_path("o.rtstruct.dcm"), &how, NULL))
+        fail_msg("%s", sgio_last_message());
+}
+
+static sgio_status read_onto(const sgio_geometry *grid)
+{
+    const sgio_segmentation_read_options how = {.grid = grid, .warn = keep};
+    warned[0] = 0;
+    return sgio_segmentation_read(scratch_path("o.rtstruct.dcm"), &how, &found);
+}
+
+static void open_series(void)
+{
+    scratch_open();
+    make_folder("s");
+    for (int k = 0; k < 3; k++) {
+        char name[16];
+        dicom_slice slice = dicom_slice_at(4 * k);
+        snprintf(name, sizeof name, "s/%d.dcm", k);
+        dicom_save_slice(name, &slice);
+    }
+    assert_int_equal(sgio_volume_read(scratch_path("s"), NULL, &series), SGIO_OK);
+}
+
+static void close_series(void)
+{
+    sgio_volume_clear(&series);
+    scratch_close();
+}
+
+static void expect_same(void)
+{
+    uint8_t wanted[60], got[60];
+    assert_int_equal(found.segment_count, 2);
+    assert_string_equal(found.segments[0].name, "Leber \xc3\xbc");
+    assert_int_equal((int)(found.segments[0].colour[1] * 255 + 0.5), 102);
+    assert_int_equal(found.segments[1].voxels, 0);
+    sgio_segmentation_get_mask(&drawn, 0, wanted);
+    sgio_segmentation_get_mask(&found, 0, got);
+    assert_memory_equal(wanted, got, sizeof wanted);
+}
+
+static void test_masks_come_back_from_their_contours(void **state)
+{
+    (void)state;
+    open_series();
+    for (int round = 0; round < 60; round++) {
+        write_chance((uint32_t)round, 4 * round);
+        if (read_onto(&series.geometry) != SGIO_OK) fail_msg("%s", sgio_last_message());
+        expect_same();
+        assert_string_equal(warned, "");
+        sgio_segmentation_clear(&drawn);
+        sgio_segmentation_clear(&found);
+    }
+    close_series();
+}
+
+static void test_contours_beside_the_slices_are_told_or_refused(void **state)
+{
+    (void)state;
+    open_series();
+    write_chance(7, 128);
+    sgio_geometry other = series.geometry;
+    other.matrix[2][3] += 0.8; /* a fifth of a slice */
+    assert_int_equal(read_onto(&other), SGIO_OK);
+    expect_same();
+    assert_true(strstr(warned, "0.20 of a slice") != NULL);
+    sgio_segmentation_clear(&found);
+    other.matrix[2][3] += 100;
+    assert_int_equal(read_onto(&other), SGIO_OK);
+    assert_int_equal(found.segments[0].voxels, 0);
+    assert_true(strstr(warned, "beside the volume") != NULL);
+    sgio_segmentation_clear(&found);
+    other = series.geometry;
+    for (int r = 0; r < 3; r++) { /* slices along i */
+        other.matrix[r][2] = series.geometry.matrix[r][0];
+        other.matrix[r][0] = series.geometry.matrix[r][2];
+    }
+    assert_int_equal(read_onto(&other), SGIO_UNREADABLE);
+    assert_true(strstr(sgio_last_message(), "do not lie in the slices") != NULL);
+    assert_int_equal(read_onto(NULL), SGIO_UNREADABLE);
+    assert_true(strstr(sgio_last_message(), "no grid of its own") != NULL);
+    sgio_segmentation_clear(&drawn);
+    close_series();
+}
+
+/* Every byte turned, every length: read or refused, and never more than is there. */
+static void test_hostile_structure_sets(void **state)
+{
+    (void)state;
+    static char bytes[1 << 16];
+    size_t refused = 0;
+    open_series();
+    write_chance(7, 128);
+    FILE *file = fopen(scratch_path("o.rtstruct.dcm"), "rb");
+    assert_non_null(file);
+    const size_t size = fread(bytes, 1, sizeof bytes, file);
+    fclose(file);
+    for (size_t at = 132; at < size; at += 3) {
+        const char kept = bytes[at];
+        bytes[at] = (char)(kept ^ (1 << at % 8));
+        write_file("o.rtstruct.dcm", bytes, size);
+        bytes[at] = kept;
+        if (read_onto(&series.geometry) == SGIO_OK) sgio_segmentation_clear(&found);
+        write_file("o.rtstruct.dcm", bytes, at);
+        if (read_onto(&series.geometry) == SGIO_OK) { /* cut behind the contours */
+            expect_same();
+            sgio_segmentation_clear(&found);
+        } else {
+            refused++;
+        }
+    }
+    assert_true(refused > size / 4);
+    sgio_segmentation_clear(&drawn);
+    close_series();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -180,6 +324,9 @@ int main(void)
         cmocka_unit_test(test_nothing_has_no_contour),
         cmocka_unit_test(test_a_pixel_is_a_diamond_around_its_place),
         cmocka_unit_test(test_a_decimal_comma_of_the_host_changes_nothing),
+        cmocka_unit_test(test_masks_come_back_from_their_contours),
+        cmocka_unit_test(test_contours_beside_the_slices_are_told_or_refused),
+        cmocka_unit_test(test_hostile_structure_sets),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

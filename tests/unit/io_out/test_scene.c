@@ -180,6 +180,9 @@ static void test_what_is_no_scene_is_refused(void **state)
                                       "") "<a b=\"&x;\"/></MRML>");
     assert_int_equal(read_scene(scratch("s.mrml")), SGIO_BAD_PROMPT);
     assert_message("a document type");
+    write_file(scratch("s.mrml"), "<\0M\0", 4);
+    assert_int_equal(read_scene(scratch("s.mrml")), SGIO_BAD_PROMPT);
+    assert_message("not UTF-8");
     write_text(scratch("s.mrml"), "");
     assert_int_equal(read_scene(scratch("s.mrml")), SGIO_BAD_PROMPT);
 }
