@@ -1,5 +1,5 @@
-"""PromptSegBatch as a user runs it: the results of single runs, resuming after every kind of end,
-shards side by side, manifests that are wrong as a whole and rows that are wrong by themselves."""
+"""PromptSegBatch as a user runs it: the results of single runs, resuming after a signal (other ends:
+batch_ends.py), shards side by side, manifests that are wrong as a whole and rows that are wrong by themselves."""
 import csv
 import json
 import os
@@ -14,7 +14,6 @@ from chain import LIVER, Chain, require, seconds, write_nrrd
 SIZE = [24, 20, 3]
 AXES = [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 4.0]]
 CASES = 12
-KILLS = 10
 
 
 def voxels(seed):
@@ -134,25 +133,6 @@ def what_makes_a_row_new(b, wanted):
     require("12 rows were done before" in done.stdout, f"{done.stdout}")
     os.utime(b.chain.path("v05.nrrd"), (1, 1))
     b.run(b.manifest, "new", "--fillHoles", said="11 rows were done before")
-
-
-def killed(b, wanted):
-    """kill -9 at random moments: nothing lost, nothing half, no finished row done again."""
-    random.seed(5)
-    whole = seconds(lambda: b.run(b.manifest, "timed"))
-    for _ in range(KILLS):
-        process = subprocess.Popen(b.command(b.manifest, "killed"), stdout=subprocess.DEVNULL)
-        time.sleep(random.uniform(0, 0.5) * whole)
-        process.kill()
-        process.wait()
-        for name, content in b.files("killed").items():
-            require(content == wanted[name], f"half a file: {name}")
-    b.run(b.manifest, "killed")
-    require(b.files("killed") == wanted, "killed and resumed: other files")
-    ids = [line["id"] for line in b.lines("killed") if line["state"] == "done"]
-    require(sorted(ids) == sorted(r["id"] for r in b.rows), f"done twice or lost: {sorted(ids)}")
-    left = [n for n in os.listdir(b.chain.path("killed")) if ".partial" in n]
-    require(not left, f"left behind: {left}")
 
 
 def stopped(b):
@@ -328,7 +308,6 @@ def main():
     b = Batch(chain)
     wanted = as_single_runs(b)
     what_makes_a_row_new(b, wanted)
-    killed(b, wanted)
     stopped(b)
     shards(b, wanted)
     wrong_manifests(b)
