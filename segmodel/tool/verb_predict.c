@@ -195,6 +195,42 @@ static sgm_status predict_whole(const request *r, const sgm_context *context, sg
     return status;
 }
 
+/* labels.npy, and how much there is of every class. */
+static sgm_status show_labels(const request *r, const sgm_model_info *info, const sgm_image *image,
+                              const uint16_t *labels)
+{
+    size_t pixels = (size_t)image->width * (size_t)image->height;
+    int64_t size[2] = {image->height, image->width};
+    for (int c = 1; c <= info->classes; c++) {
+        size_t count = 0;
+        for (size_t i = 0; i < pixels; i++)
+            count += labels[i] == c;
+        printf("class %d: %zu pixels\n", c, count);
+    }
+    if (!r->dump) return SGM_OK;
+    if (!sgm_make_folder(r->dump, false))
+        return sgm_fail(SGM_UNWRITABLE, "%s: %s", r->dump, strerror(errno));
+    return write_npy(r, "labels.npy", SGM_STORED_U16, 2, size, labels);
+}
+
+static sgm_status predict_labels(const request *r, sgm_model *model, const sgm_image *image)
+{
+    sgm_model_info info;
+    sgm_session *session;
+    uint16_t *labels = malloc((size_t)image->width * (size_t)image->height * sizeof *labels);
+    if (!labels) return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for a map of classes");
+    sgm_model_get_info(model, &info);
+    sgm_status status = sgm_session_create(model, &session);
+    if (status == SGM_OK) {
+        status = sgm_session_set_image(session, image);
+        if (status == SGM_OK) status = sgm_session_predict_labels(session, labels);
+        sgm_session_destroy(session);
+    }
+    if (status == SGM_OK) status = show_labels(r, &info, image, labels);
+    free(labels);
+    return status;
+}
+
 static sgm_status predict_on(const request *r, sgm_context *context, sgm_model *model,
                              const sgm_image *image)
 {
@@ -204,6 +240,10 @@ static sgm_status predict_on(const request *r, sgm_context *context, sgm_model *
     SGM_TRY(zoom_mode(r->zoom, &mode));
     sgm_model_get_info(model, &info);
     int class_index = 0;
+    if (r->class_name && !strcmp(r->class_name, "all")) {
+        SGM_TRY(sgm_prompt_check_class(sgm_model_get_config(model), 1));
+        return predict_labels(r, model, image);
+    }
     if (r->class_name) SGM_TRY(sgm_model_class(model, r->class_name, &class_index));
     if (r->mask) SGM_TRY(read_mask(r->mask, &info, &low));
     sgm_prompt prompt = {.points = r->points,
@@ -250,7 +290,8 @@ int verb_predict(int argc, char **argv)
         {"--point", OPTION_VISIT, &r, add_point, "x,y,1", "a point in pixels; 0: background"},
         {"--box", OPTION_VISIT, &r, set_box, "x0,y0,x1,y1", "a box in pixels"},
         {"--mask", OPTION_TEXT, &r.mask, NULL, "FILE", "low-res logits (.npy) as a prompt"},
-        {"--class", OPTION_TEXT, &r.class_name, NULL, "N|NAME", "for networks prompted by class"},
+        {"--class", OPTION_TEXT, &r.class_name, NULL, "N|NAME|all",
+         "for networks prompted by class; all: a map of classes (labels.npy)"},
         {"--multimask", OPTION_FLAG, &r.multimask, NULL, NULL, "best of masks 1 to 3, always"},
         {"--zoom", OPTION_TEXT, &r.zoom, NULL, "auto|on|off",
          "look at crops around the prompt (auto: where the model was trained on crops)"},

@@ -131,6 +131,7 @@ static void check_errors(void)
         {3, "predict --model W --image I --point 5000,1,1"},
         {3, "predict --model W --image I --box 9,9,3,3"},
         {3, "predict --model W --image I --class 2"},
+        {3, "predict --model W --image I --class all"},
         {4, "info W --base W"},
         {1, "convert W fresh.safetensors --fresh"},
         {4, "predict --model missing.pth --image I --point 1,1,1"},

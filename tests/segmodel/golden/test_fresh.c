@@ -103,6 +103,16 @@ static void pictures_ask_for_a_class(sgm_model *model)
         CHECK_STATUS(sgm_picture_predict(picture, &none, NULL, NULL, &got), SGM_BAD_PROMPT,
                      "none is given");
     }
+    static uint16_t labels[WIDTH * HEIGHT];
+    if (session && CHECK_OK(sgm_session_predict_labels(session, labels)))
+        for (int c = 1; c <= 8; c++) { /* the map is what every class is by itself */
+            sgm_prompt one = {.class_index = c};
+            if (!CHECK_OK(sgm_session_predict(session, &one, NULL, &want))) continue;
+            int differ = 0;
+            for (int i = 0; i < WIDTH * HEIGHT; i++)
+                differ += (labels[i] == c) != want.data[i];
+            CHECK(differ == 0);
+        }
     sgm_picture_destroy(picture);
     sgm_session_destroy(session);
 }
@@ -111,11 +121,10 @@ static void pictures_ask_for_a_class(sgm_model *model)
  * begin. */
 static void classes_begin_as_points(const char *sam)
 {
-    static const char *const NAMES[2][2] = {
-        {"prototype_prompt_encoder.pn_cls_embeddings.0.weight",
-         "prompt_encoder.point_embeddings.0.weight"},
-        {"prototype_prompt_encoder.pn_cls_embeddings.1.weight",
-         "prompt_encoder.point_embeddings.1.weight"}};
+    static const char *const NAMES[2][2] = {{"prototype_prompt_encoder.pn_cls_embeddings.0.weight",
+                                             "prompt_encoder.point_embeddings.0.weight"},
+                                            {"prototype_prompt_encoder.pn_cls_embeddings.1.weight",
+                                             "prompt_encoder.point_embeddings.1.weight"}};
     sgm_checkpoint *file;
     fresh_network fresh;
     float row[256];
