@@ -14,6 +14,7 @@
 enum { SLICES = 7, VOXELS = DISC_SLICE * SLICES, OBJECTS = 4, THREADS = 2 };
 
 static int16_t voxels[VOXELS];
+static sgm_volume volume;
 static sgm_embedding_store store;
 static sgm_model *model;
 static int rounds = 2;
@@ -73,7 +74,6 @@ static void ask(talk *t, sgm_live_volume *live, int id, int round)
 static void *listen(void *user)
 {
     talk *t = user;
-    sgm_volume volume = disc_volume(voxels, SLICES);
     sgm_volume_options options = sgm_volume_options_init();
     const double place[3] = {20, 25, 3};
     options.store = store;
@@ -130,6 +130,7 @@ int main(int argc, char **argv)
     if (argc < 2) return 2;
     if (argc > 2) rounds = atoi(argv[2]);
     sgm_context_options options = {.size = sizeof options, .device = SGM_DEVICE_CPU, .threads = 2};
+    volume = disc_volume(voxels, SLICES);
     CHECK(mkdtemp(folder) != NULL);
     CHECK_OK(sgm_store_open(folder, 0, &store));
     CHECK_OK(sgm_context_create(&options, &context));
