@@ -76,19 +76,23 @@ static void resample(const sgm_axis_taps *resampling, const float *in, size_t in
 
 /* ----------------------------------------------------------------------------------- slices */
 
-/* 0..255, before rounding. */
+static float limited(double shade)
+{
+    return shade >= 255 ? 255 : shade > 0 ? (float)shade : 0;
+}
+
+/* 0..255, before rounding; 0 where the window is too narrow to divide by. */
 static float shade(const sgm_slicer *slicer, double value)
 {
     if (sgm_window_is_padding(slicer->volume, value)) return 0;
-    if (slicer->volume->channels == 3) return (float)value;
+    if (slicer->volume->channels == 3) return limited(value);
     /* halves, because the width of a window over nearly all doubles is not one */
-    double share = (value / 2 - slicer->low / 2) / (slicer->high / 2 - slicer->low / 2);
-    return share <= 0 ? 0 : share >= 1 ? 255 : (float)(255 * share);
+    return limited(255 * ((value / 2 - slicer->low / 2) / (slicer->high / 2 - slicer->low / 2)));
 }
 
 static uint8_t to_byte(float shade)
 {
-    return (uint8_t)(shade <= 0 ? 0 : shade >= 255 ? 255 : shade + 0.5f);
+    return (uint8_t)(shade >= 255 ? 255 : shade > 0 ? shade + 0.5f : 0);
 }
 
 /* Whether a table of all values that the voxels' type has is worth its memory. */
