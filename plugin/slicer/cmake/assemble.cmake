@@ -1,6 +1,6 @@
-# cmake -DSTAGE=... -DSOURCE=... -DLIBRARY=... -P assemble.cmake
+# cmake -DSTAGE=... -DSOURCE=... [-DLIBRARY=...] -P assemble.cmake
 # Puts the live module together as Slicer finds it: PromptSegLive.py, and the packages that it needs
-# in the same folder, which Slicer adds to Python's path. Files that did not change keep their time.
+# in the same folder, which Slicer adds to Python's path; without LIBRARY, without the package promptseg. Files that did not change keep their time.
 function(copy_newer from to)
     execute_process(COMMAND ${CMAKE_COMMAND} -E copy_if_different "${from}" "${to}"
         RESULT_VARIABLE failed)
@@ -18,12 +18,14 @@ function(copy_files folder pattern to)
     endforeach()
 endfunction()
 
-copy_files("${SOURCE}/plugin/python/promptseg" "*.py" "${STAGE}/promptseg")
-copy_newer("${SOURCE}/plugin/python/promptseg/py.typed" "${STAGE}/promptseg/py.typed")
-copy_newer("${LIBRARY}" "${STAGE}/promptseg/libsegmodel.so")
-file(MAKE_DIRECTORY "${STAGE}/promptseg/models")
-copy_newer("${SOURCE}/resources/models/promptseg-lite.safetensors"
-    "${STAGE}/promptseg/models/promptseg-lite.safetensors")
+if(LIBRARY)
+    copy_files("${SOURCE}/plugin/python/promptseg" "*.py" "${STAGE}/promptseg")
+    copy_newer("${SOURCE}/plugin/python/promptseg/py.typed" "${STAGE}/promptseg/py.typed")
+    copy_newer("${LIBRARY}" "${STAGE}/promptseg/libsegmodel.so")
+    file(MAKE_DIRECTORY "${STAGE}/promptseg/models")
+    copy_newer("${SOURCE}/resources/models/promptseg-lite.safetensors"
+        "${STAGE}/promptseg/models/promptseg-lite.safetensors")
+endif()
 foreach(package promptseg_mrml promptseg_live)
     copy_files("${SOURCE}/plugin/slicer/${package}" "*.py" "${STAGE}/${package}")
 endforeach()

@@ -55,6 +55,14 @@ def _markup(name: str, nodes: Iterable[Any]) -> List[dict]:
     return out
 
 
+def write_prompts(path: Any, segments: Iterable[Tuple[str, Iterable[Any]]]) -> int:
+    """A prompt file for ``PromptSeg --prompts`` and for 3D Slicer: of each segment its name and the
+    markup nodes that are its prompts, in world coordinates. Returns how many markups it holds."""
+    markups = [one for name, nodes in segments for one in _markup(name, nodes)]
+    Path(path).write_text(json.dumps({"markups": markups}, indent=1), encoding="utf-8")
+    return len(markups)
+
+
 def write_manifest(folder: Any, cases: Iterable[Tuple[Any, Iterable[Tuple[str, Iterable[Any]]]]]) -> Path:
     """Writes ``folder/cases.csv`` and what it names, for ``PromptSegBatch cases.csv --output DIR``.
 
@@ -69,11 +77,9 @@ def write_manifest(folder: Any, cases: Iterable[Tuple[Any, Iterable[Tuple[str, I
         while case in taken:
             case = f"{base}_{len(taken)}"
         taken.add(case)
-        markups = [one for name, nodes in segments for one in _markup(name, nodes)]
-        if not markups:
-            raise SceneError(f"{volume.GetName()} has no prompts")
         prompts = folder / f"{case}.mrk.json"
-        prompts.write_text(json.dumps({"markups": markups}, indent=1), encoding="utf-8")
+        if not write_prompts(prompts, segments):
+            raise SceneError(f"{volume.GetName()} has no prompts")
         image = _own_file(volume)
         if not image:
             image = f"{case}.nrrd"

@@ -26,7 +26,7 @@ from promptseg_mrml import (
     view_of,
     write_clicks,
 )
-from promptseg_mrml.prompts import AXIS_ATTRIBUTE, list_of_segment, write_boxes
+from promptseg_mrml.prompts import AXIS_ATTRIBUTE, SEGMENT_ATTRIBUTE, list_of_segment, of_segment, write_boxes
 
 from .steps import State, Step, Steps
 from .worker import Job, Library, Options, Worker
@@ -90,7 +90,7 @@ class LiveLogic:
         self._steps, self._known = Steps(), {}
         self._worker, self._library = Worker(), Library()
         self._job: Optional[Tuple[Job, Optional[Step]]] = None
-        self._writing = False
+        self._writing, self._watched = False, {}
         self._observed = scene.AddObserver(scene.NodeAboutToBeRemovedEvent, self._node_removed)
         self._observed_close = scene.AddObserver(scene.StartCloseEvent, lambda *_: self.forget())
 
@@ -98,6 +98,7 @@ class LiveLogic:
         """Ends the thread; the logic is of no use afterwards."""
         self.scene.RemoveObserver(self._observed)
         self.scene.RemoveObserver(self._observed_close)
+        self._unwatch()
         self._worker.close()
 
     # ------------------------------------------------------------------------------- what is worked on
@@ -134,6 +135,7 @@ class LiveLogic:
         self.volume = self.segmentation = self.segment_id = None
         self._steps.clear()
         self._known.clear()
+        self._unwatch()
         self.status = Status(device=self.status.device)
 
     def _node_removed(self, _scene: Any, _event: Any, *_: Any) -> None:
@@ -325,8 +327,30 @@ class LiveLogic:
             write_clicks(points, state.clicks, state.used)
             points.SetAttribute(AXIS_ATTRIBUTE, state.axis)
             write_boxes(self.segmentation, segment_id, state.boxes)
+            self._watch(segment_id)
         finally:
             self._writing = False
+
+    def _watch(self, segment_id: str) -> None:
+        """Points and boxes that the user moves or removes in a view are prompts edited."""
+        for node in prompt_lists(self.segmentation, segment_id):
+            if node.GetID() not in self._watched:
+                events = (node.PointEndInteractionEvent, node.PointRemovedEvent)
+                self._watched[node.GetID()] = (node, [node.AddObserver(e, self._edited) for e in events])
+
+    def _unwatch(self) -> None:
+        for node, observers in self._watched.values():
+            for observer in observers:
+                node.RemoveObserver(observer)
+        self._watched.clear()
+
+    def _edited(self, node: Any, _event: Any, *_: Any) -> None:
+        segment_id = node.GetAttribute(SEGMENT_ATTRIBUTE)
+        if self._writing or self.segmentation is None or node.GetScene() is None:
+            return
+        if segment_id and of_segment(node, self.segmentation, segment_id):
+            self.segment_id = segment_id
+            self.prompts_edited()
 
     def _ask(self, step: Step) -> None:
         view, options, state = self._editor.view, self.options, step.after

@@ -183,6 +183,7 @@ def write_boxes(segmentation: Any, segment_id: str, boxes: Sequence[Box]) -> Non
             node = segmentation.GetScene().AddNewNodeByClass("vtkMRMLMarkupsROINode")
             node.CreateDefaultDisplayNodes()
             node.GetDisplayNode().SetFillVisibility(False)
+            node.GetDisplayNode().SetPropertiesLabelVisibility(False)
             make_prompts_of(node, segmentation, segment_id)
         if not _same_box(box_of_roi(node), box):
             _write_box(node, box)

@@ -1,0 +1,315 @@
+"""The page and its server. Everything of MRML runs in the server's event loop; the model library in the
+worker's thread of promptseg_live."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import secrets
+import sys
+from pathlib import Path
+from typing import Any, Optional, Sequence
+
+import slicer
+from promptseg_live import LiveLogic, Options, write_prompts
+from promptseg_mrml import Box, prompt_lists
+from trame.app import get_server
+from trame.ui.html import DivLayout
+from trame.widgets import client, html
+from trame_slicer import module as trame_slicer_module
+from trame_slicer.core import LayoutManager, SlicerApp
+from trame_slicer.rca_view import register_rca_factories
+
+from .files import ENDING, PROMPTS_ENDING, RefusedError, readable, writable
+
+PUMP_SECONDS = 0.02
+VIEWS = {"Axial": (1, 0, 0), "Coronal": (0, 1, 0), "Sagittal": (0, 0, 1)}
+BOX_DEPTH = 0.5  # of the smaller side: how deep a box drawn in a slice reaches
+
+STYLE = """
+html, body, #app, .v-application, .trame { margin: 0; height: 100%; background: #111; color: #ddd;
+  font: 14px sans-serif }
+.page { display: flex; height: 100vh }
+.panel { width: 230px; padding: 12px; display: flex; flex-direction: column; gap: 8px }
+.panel button { padding: 6px; border: 1px solid #555; border-radius: 4px; background: #2a2a2a; color: #eee }
+.panel button.on { background: #2d6cdf } .panel button:disabled { color: #777 }
+.row { display: flex; gap: 6px } .row > * { flex: 1 }
+.error { color: #ff7b72 } .views { flex: 1; display: flex } progress { width: 100% }
+"""
+
+
+class WebApp:
+    """One volume, one page. ``folder``: where files may be read and written."""
+
+    def __init__(self, volume: str, folder: Optional[Path] = None, options: Options = Options(),
+                 server: Any = None) -> None:
+        self.folder = Path(folder or Path.cwd()).resolve()
+        path = readable(self.folder, volume)
+        self.secret = secrets.token_urlsafe(24)
+        self.server = server or get_server(f"promptseg-{secrets.token_hex(4)}")
+        self.server.enable_module(trame_slicer_module)
+        self.app = SlicerApp()
+        register_rca_factories(self.app.view_manager, self.server, slice_view_ui_f=_no_controls,
+                               three_d_view_ui_f=_no_controls)
+        self.layout = LayoutManager(self.app.scene, self.app.view_manager, self.server)
+        self.layout.register_layout_dict(LayoutManager.default_grid_configuration())
+        self.layout.set_layout("Quad View")
+        self.live = LiveLogic(self.app.scene, options, on_change=self._show)
+        self.state, self.loop_task = self.server.state, None
+        self._corner: Any = None
+        self._set_state()
+        self._open(path)
+        self._watch_views()
+        self._make_page()
+        self.server.controller.on_server_ready.add(self._ready)
+
+    # --------------------------------------------------------------------------------------- the volume
+
+    def _open(self, path: Path) -> None:
+        nodes = self.app.io_manager.load_volumes(_files_of(path))
+        if not nodes:
+            raise RefusedError(f"{path.name} cannot be read as a volume")
+        self.volume = nodes[0]
+        self.app.display_manager.show_volume_in_slice_background(self.volume)
+        self.app.display_manager.reset_views()
+        if not self.live.choose(self.volume):
+            raise RefusedError(self.live.status.error)
+        self.live.new_segment("Segment_1")
+        self.live.segmentation.GetDisplayNode().SetOpacity2DFill(0.35)
+        self._show()
+
+    def _set_state(self) -> None:
+        self.state.update({"trame__title": "PromptSeg", "mode": "+", "one_slice": False, "segment": "",
+                           "segments": [], "busy": False, "progress": 0.0, "text": "", "error": "",
+                           "device": "", "can_undo": False, "can_redo": False, "in_3d": False,
+                           "save_name": "result.seg.nrrd", "saved": "", "new_name": "", "done": 0})
+
+        @self.state.change("one_slice")
+        def _one_slice(one_slice: bool, **_: Any) -> None:
+            self.live.one_slice = bool(one_slice)
+
+    # ------------------------------------------------------------------------------------------- clicks
+
+    def _watch_views(self) -> None:
+        for view in self.app.view_manager.get_slice_views():
+            interactor = view.interactor()
+            interactor.AddObserver("LeftButtonPressEvent", self._press(view), 100.0)
+            interactor.AddObserver("LeftButtonReleaseEvent", self._release(view), 100.0)
+            interactor.AddObserver("MouseMoveEvent", self._move(view), 100.0)
+
+    @staticmethod
+    def _place(view: Any) -> Any:
+        """The world point (RAS) under the pointer, and the view's normal."""
+        x, y = view.interactor().GetEventPosition()
+        node = view.get_view_node()
+        ras = node.GetXYToRAS().MultiplyPoint((x, y, 0, 1))[:3]
+        normal = [node.GetSliceToRAS().GetElement(row, 2) for row in range(3)]
+        return ras, normal
+
+    def _press(self, view: Any) -> Any:
+        def pressed(*_: Any) -> None:
+            ras, normal = self._place(view)
+            if self.state.mode == "box":
+                self._corner = (view, ras)
+                return
+            inside = self.state.mode == "+" and not view.interactor().GetShiftKey()
+            self.live.click(ras, inside, normal)
+            self._tend()
+
+        return pressed
+
+    def _release(self, view: Any) -> Any:
+        def released(*_: Any) -> None:
+            if self._corner is not None and self._corner[0] is view:
+                self._draw_box(view, self._corner[1], self._place(view)[0])
+            self._corner = None
+
+        return released
+
+    def _move(self, view: Any) -> Any:
+        def moved(*_: Any) -> None:
+            if not self.live.can_undo and not self.live.status.busy:
+                self.live.look_at(self._place(view)[0])
+
+        return moved
+
+    def _draw_box(self, view: Any, one: Any, other: Any) -> None:
+        """Two corners of a slice, and as far to both sides as half the smaller one."""
+        axes = view.get_view_node().GetSliceToRAS()
+        columns = [[axes.GetElement(row, n) for row in range(3)] for n in range(3)]
+        half = [abs(sum(c * (b - a) for c, a, b in zip(column, one, other))) / 2
+                for column in columns[:2]]
+        if min(half) <= 0:
+            return
+        center = tuple((a + b) / 2 for a, b in zip(one, other))
+        half.append(min(half) * 2 * BOX_DEPTH)
+        self.live.add_box(Box(center, tuple(half), tuple(zip(*columns))))
+        self._tend()
+
+    def _tend(self) -> None:
+        """Takes answers in until none is to come; the loop goes on drawing meanwhile."""
+        if self.loop_task is None or self.loop_task.done():
+            self.loop_task = asyncio.get_event_loop().create_task(self._pump())
+
+    async def _pump(self) -> None:
+        while self.live.pump() or self.live.looking:
+            await asyncio.sleep(PUMP_SECONDS)
+        with self.state:
+            self.state.done += 1  # questions that were answered
+
+    # --------------------------------------------------------------------------------------- the buttons
+
+    def choose_mode(self, mode: str) -> None:
+        self.state.mode = mode
+
+    def undo(self) -> None:
+        self.live.undo()
+        self._tend()
+
+    def redo(self) -> None:
+        self.live.redo()
+        self._tend()
+
+    def new_segment(self) -> None:
+        self.live.new_segment(self.state.new_name or f"Segment_{len(self.state.segments) + 1}")
+        self.state.new_name = ""
+        self._show()
+
+    def choose_segment(self, segment_id: str) -> None:
+        self.live.choose_segment(segment_id)
+        self._show()
+
+    def show_3d(self) -> None:
+        """Surfaces of all segments, made by Slicer's converter."""
+        self.state.in_3d = not self.state.in_3d
+        node = self.live.segmentation
+        if self.state.in_3d:
+            node.CreateClosedSurfaceRepresentation()
+        node.GetDisplayNode().SetVisibility3D(self.state.in_3d)
+        for view in self.app.view_manager.get_threed_views():
+            view.fit_view_to_content()
+            view.schedule_render()
+
+    def save(self) -> None:
+        """A .seg.nrrd in the folder where the program was started, and the prompts beside it as
+        .mrk.json, so that PromptSeg --prompts does it again."""
+        self.state.saved, self.state.error = "", ""
+        try:
+            path = writable(self.folder, self.state.save_name)
+            prompts = writable(self.folder, path.name[: -len(ENDING)] + PROMPTS_ENDING, PROMPTS_ENDING)
+        except RefusedError as error:
+            self.state.error = str(error)
+            return
+        storage = slicer.vtkMRMLSegmentationStorageNode()
+        self.app.scene.AddNode(storage)
+        storage.SetFileName(str(path))
+        written = storage.WriteData(self.live.segmentation)
+        self.app.scene.RemoveNode(storage)
+        if written:
+            inner = self.live.segmentation.GetSegmentation()
+            write_prompts(prompts, [(inner.GetSegment(one).GetName(),
+                                     prompt_lists(self.live.segmentation, one))
+                                    for one in inner.GetSegmentIDs()])
+            self.state.saved = path.name
+        else:
+            self.state.error = f"{path.name} cannot be written"
+
+    def _show(self) -> None:
+        """The logic's status, in the page."""
+        live = self.live
+        inner = live.segmentation.GetSegmentation() if live.segmentation is not None else None
+        with self.state:
+            self.state.update({
+                "busy": live.status.busy, "progress": live.status.progress, "error": live.status.error,
+                "text": " ".join((live.status.text, *live.status.warnings)),
+                "device": live.status.device, "can_undo": live.can_undo, "can_redo": live.can_redo,
+                "segment": live.segment_id or "",
+                "segments": [] if inner is None else [
+                    {"id": one, "name": inner.GetSegment(one).GetName()} for one in inner.GetSegmentIDs()],
+            })
+        for view in self.app.view_manager.get_views():
+            view.schedule_render()
+
+    # ------------------------------------------------------------------------------------------ the page
+
+    def _make_page(self) -> None:
+        with DivLayout(self.server) as self.page:
+            client.Style(STYLE)
+            with html.Div(classes="page"):
+                with html.Div(classes="panel", id="panel"):
+                    self._make_panel()
+                with html.Div(classes="views", id="views"):
+                    self.layout.initialize_layout_grid(self.page)
+
+    def _make_panel(self) -> None:
+        with html.Div(classes="row"):
+            for mode, text, tip in (("+", "+", "click inside"), ("-", "-", "click outside (or Shift)"),
+                                    ("box", "Box", "drag a box in a slice")):
+                html.Button(text, id=f"mode_{ {'+': 'plus', '-': 'minus'}.get(mode, mode) }", title=tip,
+                            click=(self.choose_mode, f"['{mode}']"),
+                            classes=(f"mode === '{mode}' ? 'on' : ''",))
+        with html.Div(classes="row"):
+            html.Button("Undo", id="undo", click=self.undo, disabled=("!can_undo",))
+            html.Button("Redo", id="redo", click=self.redo, disabled=("!can_redo",))
+        with html.Label():
+            html.Input(type="checkbox", id="one_slice", v_model=("one_slice",))
+            html.Span(" this slice only")
+        html.Input(id="new_name", placeholder="name of a new segment", v_model=("new_name",))
+        html.Button("New segment", id="new_segment", click=self.new_segment)
+        html.Button("{{ one.name }}", v_for="one in segments", key="one.id",
+                    classes=("one.id === segment ? 'segment on' : 'segment'",),
+                    click=(self.choose_segment, "[one.id]"))
+        html.Button("3D", id="show_3d", click=self.show_3d, classes=("in_3d ? 'on' : ''",))
+        html.Input(id="save_name", v_model=("save_name",))
+        html.Button("Save", id="save", click=self.save)
+        html.Progress(v_if="busy", max=1, value=("progress || null",))
+        html.Div("{{ error }}", id="error", classes="error")
+        html.Div("{{ text }}", id="text")
+        html.Div("{{ saved ? 'Saved ' + saved : '' }}", id="saved")
+        html.Div("{{ device ? 'Device: ' + device : '' }}", id="device")
+        html.Div("Not a medical device.")
+        html.Div("{{ done }}", id="done", style="display: none")
+
+    # ---------------------------------------------------------------------------------------- the server
+
+    def _ready(self, **_: Any) -> None:
+        print(f"http://127.0.0.1:{self.server.port}/index.html?secret={self.secret}", flush=True)
+
+    def start(self, port: int = 0) -> None:
+        """Serves this machine alone, until it is ended. The address with its secret goes to standard
+        output; without the secret nothing is answered but an empty page."""
+        self.server.cli.set_defaults(authKey=self.secret)
+        arguments, sys.argv[1:] = sys.argv[1:], []  # they are ours, not the server's
+        try:
+            self.server.start(host="127.0.0.1", port=port, open_browser=False, show_connection_info=False)
+        finally:
+            sys.argv[1:] = arguments
+            self.live.close()
+
+
+def _no_controls(*_: Any) -> None:
+    """Views without trame-slicer's own buttons."""
+
+
+def _files_of(path: Path) -> Sequence[str]:
+    if not path.is_dir():
+        return [str(path)]
+    return [str(one) for one in sorted(path.iterdir()) if one.is_file()]
+
+
+def main(arguments: Optional[Sequence[str]] = None) -> None:
+    parser = argparse.ArgumentParser(prog="promptseg-web", description="PromptSeg in a browser. Not a "
+                                     "medical device.")
+    parser.add_argument("volume", help="a file or DICOM folder below the current folder")
+    parser.add_argument("--port", type=int, default=0, help="of 127.0.0.1; 0: any that is free")
+    parser.add_argument("--model", help="own weights (.safetensors, .pth)")
+    parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
+    parser.add_argument("--threads", type=int, default=0)
+    given = parser.parse_args(arguments)
+    options = Options(model=given.model, device=given.device, threads=given.threads)
+    try:
+        app = WebApp(given.volume, Path(os.getcwd()), options)
+    except RefusedError as error:
+        sys.exit(f"promptseg-web: {error}")
+    app.start(given.port)

@@ -1,0 +1,37 @@
+"""Files that the page may name: those of the folder where the program was started, nothing else."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+ENDING, PROMPTS_ENDING = ".seg.nrrd", ".mrk.json"
+
+
+class RefusedError(ValueError):
+    """A file that may not be read or written."""
+
+
+def within(folder: Path, name: str) -> Path:
+    """A file below the folder, links followed."""
+    path = (folder / name).resolve()
+    if folder.resolve() not in path.parents:
+        raise RefusedError(f"{name} is not in {folder}, where the program was started")
+    return path
+
+
+def readable(folder: Path, name: str) -> Path:
+    path = within(folder, name)
+    if not path.exists():
+        raise RefusedError(f"{name}: there is no such file in {folder}")
+    return path
+
+
+def writable(folder: Path, name: str, ending: str = ENDING) -> Path:
+    """A new file beside the volume; what is there is never replaced."""
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._ -]{0,100}", name):
+        raise RefusedError("a plain file name is wanted: letters, digits, points, dashes")
+    path = within(folder, name if name.endswith(ending) else name + ending)
+    if path.exists():
+        raise RefusedError(f"{path.name} is there already: choose another name")
+    return path

@@ -1,0 +1,285 @@
+"""The page in headless Chromium, with real clicks. Pictures of it are kept ($PROMPTSEG_WORK)."""
+
+import gzip
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import numpy as np
+import pytest
+import slicer
+import vtk
+from selenium import webdriver
+from selenium.webdriver import ActionChains, Keys
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support.ui import WebDriverWait
+from vtk.util.numpy_support import vtk_to_numpy
+
+ROOT = Path(__file__).resolve().parents[3]
+BIN = Path(os.environ.get("PROMPTSEG_BIN", ROOT / "build/release/bin"))
+sys.path[:0] = [str(ROOT / "plugin/web"), os.environ.get("PROMPTSEG_STAGE", str(ROOT / "build/release/slicer"))]
+WORK = Path(os.environ.get("PROMPTSEG_WORK", "."))
+SECONDS = 240  # the machine may be busy
+
+
+def write_volume(path):
+    """A bright and a grey ellipsoid in noise, as NRRD."""
+    k, j, i = np.mgrid[:11, :120, :120]
+
+    def ball(x, y, z, a, b, c):
+        return ((i - x) / a) ** 2 + ((j - y) / b) ** 2 + ((k - z) / c) ** 2 < 1
+
+    array = np.random.default_rng(3).normal(60, 9, k.shape)
+    array += 110 * ball(60, 60, 5, 22, 18, 4.5) + 70 * ball(20, 60, 5, 11, 12, 3.5)
+    header = ("NRRD0004\ntype: short\ndimension: 3\nspace: left-posterior-superior\nsizes: 120 120 11\n"
+              "space directions: (1,0,0) (0,1,0) (0,0,3)\nkinds: domain domain domain\nendian: little\n"
+              "encoding: gzip\nspace origin: (-60,-60,-15)\n\n")
+    path.write_bytes(header.encode() + gzip.compress(array.astype("<i2").tobytes()))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    made = tmp_path_factory.mktemp("web")
+    write_volume(made / "volume.nrrd")
+    return made
+
+
+@pytest.fixture(scope="module")
+def address(folder):
+    log = (folder / "log.txt").open("w")
+    server = subprocess.Popen([sys.executable, "-B", "-m", "promptseg_web", "volume.nrrd", "--threads", "1"],
+                              cwd=folder, stdout=subprocess.PIPE, stderr=log, text=True,
+                              env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path[:2])})
+    for line in server.stdout:
+        if line.startswith("http://127.0.0.1:"):
+            yield line.strip()
+            break
+    else:
+        pytest.fail((folder / "log.txt").read_text())
+    server.terminate()
+    server.wait()
+
+
+class Page:
+    AXIAL, CORONAL, SAGITTAL, THREE_D = 3, 0, 1, 2  # places in the layout
+
+    def __init__(self, driver):
+        self.driver = driver
+
+    def wait(self, condition):
+        return WebDriverWait(self.driver, SECONDS, poll_frequency=0.2).until(lambda _: condition())
+
+    def view(self, n):
+        return self.driver.find_elements(By.CSS_SELECTOR, ".layout-grid-item")[n]
+
+    def text(self, name):
+        found = self.driver.find_elements(By.ID, name)
+        return found[0].text if found else ""
+
+    def press(self, name):
+        self.driver.find_element(By.ID, name).click()
+
+    def click(self, n, dx=0, dy=0, shift=False):
+        """In a view, pixels from its middle."""
+        actions = ActionChains(self.driver).move_to_element_with_offset(self.view(n), dx, dy)
+        if shift:
+            actions = actions.key_down(Keys.SHIFT)
+        actions = actions.click()
+        if shift:
+            actions = actions.key_up(Keys.SHIFT)
+        self.act(actions.perform)
+
+    def act(self, does):
+        """Does something that asks a question, and waits for its answer."""
+        before = self.done()
+        does()
+        self.wait(lambda: self.done() > before
+                  and not self.driver.find_elements(By.TAG_NAME, "progress"))
+
+    def done(self):
+        return int(self.driver.find_element(By.ID, "done").get_attribute("textContent") or 0)
+
+    def voxels(self):
+        found = re.match(r"(\d+) voxels", self.text("text"))
+        return int(found.group(1)) if found else 0
+
+    def picture(self, name):
+        WORK.mkdir(parents=True, exist_ok=True)
+        time.sleep(1.5)  # the last drawing is on its way
+        self.driver.save_screenshot(str(WORK / f"{name}.png"))
+
+    def coloured(self, n):
+        """Whether the view shows something that is not grey."""
+        from io import BytesIO
+
+        from PIL import Image
+
+        picture = np.asarray(Image.open(BytesIO(self.view(n).screenshot_as_png)).convert("RGB"), int)
+        return int((np.ptp(picture, axis=2) > 40).sum())
+
+
+@pytest.fixture(scope="module")
+def page(address):
+    program, driver_program = shutil.which("chromium"), shutil.which("chromedriver")
+    if not program or not driver_program:
+        pytest.skip("chromium and chromium-driver are not there")
+    options = webdriver.ChromeOptions()
+    options.binary_location = program
+    for flag in ("--headless=new", "--no-sandbox", "--window-size=1100,760", "--disable-dev-shm-usage"):
+        options.add_argument(flag)
+    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver_program))
+    try:
+        driver.set_page_load_timeout(SECONDS)
+        driver.get(address)
+        made = Page(driver)
+        made.wait(lambda: len(driver.find_elements(By.CSS_SELECTOR, ".layout-grid-item img")) >= 4 and all(
+            e.size["height"] > 50 for e in driver.find_elements(By.CSS_SELECTOR, ".layout-grid-item img")))
+        yield made
+    finally:
+        driver.quit()
+
+
+def segments_of(path):
+    """{name: set of voxel places} of a .seg.nrrd, by Slicer's reader."""
+    scene = slicer.vtkMRMLScene()
+    node = scene.AddNewNodeByClass("vtkMRMLSegmentationNode")
+    storage = scene.AddNewNodeByClass("vtkMRMLSegmentationStorageNode")
+    storage.SetFileName(str(path))
+    assert storage.ReadData(node), path
+    out = {}
+    for one in node.GetSegmentation().GetSegmentIDs():
+        image, matrix = slicer.vtkOrientedImageData(), vtk.vtkMatrix4x4()
+        node.GetBinaryLabelmapRepresentation(one, image)
+        image.GetImageToWorldMatrix(matrix)
+        extent = image.GetExtent()
+        array = vtk_to_numpy(image.GetPointData().GetScalars()).reshape(
+            [extent[2 * n + 1] - extent[2 * n] + 1 for n in (2, 1, 0)])
+        places = {tuple(round(n, 2) for n in matrix.MultiplyPoint((i + extent[0], j + extent[2],
+                                                                   k + extent[4], 1))[:3])
+                  for k, j, i in np.argwhere(array)}
+        out[node.GetSegmentation().GetSegment(one).GetName()] = places
+    return out
+
+
+def test_without_the_secret_nothing_is_answered(address):
+    """The page's program is public; the channel to the data wants the secret."""
+    import asyncio
+    import json
+
+    import aiohttp
+
+    async def ask(secret):
+        socket = address.split("/index")[0].replace("http", "ws") + "/ws"
+        async with aiohttp.ClientSession() as session, session.ws_connect(socket) as channel:
+            import msgpack
+
+            hello = {"wslink": "1.0", "id": "system:c0:0", "method": "wslink.hello",
+                     "args": [{"secret": secret}], "kwargs": {}}
+            import wslink.chunking as chunking
+
+            for chunk in chunking.generate_chunks(msgpack.packb(hello), 0):
+                await channel.send_bytes(chunk)
+            answer = await asyncio.wait_for(channel.receive(), 30)
+            return bytes(answer.data)
+
+    assert json  # the channel speaks msgpack
+    wrong = asyncio.run(ask("wslink-secret"))
+    right = asyncio.run(ask(address.split("secret=")[1]))
+    assert b"Authentication failed" in wrong and b"clientID" in right
+    assert address.startswith("http://127.0.0.1:")
+
+
+def test_only_files_of_the_start_folder(address, folder):
+    for name in ("/etc/passwd", "%2e%2e/%2e%2e/etc/passwd", "volume.nrrd"):
+        with pytest.raises(urllib.error.HTTPError):
+            urllib.request.urlopen(address.split("/index")[0] + "/" + name.lstrip("/"), timeout=30)
+    from promptseg_web.files import RefusedError, readable, writable
+
+    outside = folder.parent / "outside.nrrd"
+    outside.write_bytes(b"x")
+    (folder / "link.nrrd").symlink_to(outside)
+    for name in ("../outside.nrrd", str(outside), "link.nrrd", "absent.nrrd"):
+        with pytest.raises(RefusedError):
+            readable(folder, name)
+    for name in ("../x", "a/b", "", ".hidden", "x\0y"):
+        with pytest.raises(RefusedError):
+            writable(folder, name)
+    (folder / "there.seg.nrrd").write_bytes(b"kept")
+    with pytest.raises(RefusedError, match="there already"):
+        writable(folder, "there")
+
+
+def test_clicks_undo_a_second_segment_3d_and_saving(page, folder):
+    """A session as a user has it, in one browser."""
+    page.picture("1-opened")
+    before = page.coloured(Page.AXIAL)
+    page.click(Page.AXIAL)
+    first = page.voxels()
+    assert first > 500, (page.text("error"), page.text("text"))
+    assert page.coloured(Page.AXIAL) > before + 500, "the mask is seen in the slice"
+    assert page.text("device").startswith("Device: cpu")
+    page.picture("2-one-click")
+    page.click(Page.AXIAL, 10, 5)
+    page.click(Page.AXIAL, 60, 60, shift=True)
+    page.picture("3-corrected")
+    page.act(lambda: page.press("undo"))
+    page.act(lambda: page.press("undo"))
+    assert page.text("text") == "Taken back."
+    page.act(lambda: page.press("redo"))
+    # another object, with its own name
+    page.driver.find_element(By.ID, "new_name").send_keys("second")
+    page.press("new_segment")
+    page.wait(lambda: len(page.driver.find_elements(By.CLASS_NAME, "segment")) == 2)
+    view = page.view(Page.AXIAL).size
+    scale = min(view["width"], view["height"]) / 120
+    page.click(Page.AXIAL, int(-40 * scale))
+    if not page.voxels():  # the radiologist's left is the page's right
+        page.act(lambda: page.press("undo"))
+        page.click(Page.AXIAL, int(40 * scale))
+    assert page.voxels() > 100, (page.text("error"), page.text("text"))
+    page.press("show_3d")
+    page.wait(lambda: page.coloured(Page.THREE_D) > 200)
+    page.picture("4-two-segments-3d")
+    name = page.driver.find_element(By.ID, "save_name")
+    name.clear()
+    name.send_keys("mine.seg.nrrd")
+    page.press("save")
+    page.wait(lambda: "Saved mine.seg.nrrd" in page.text("saved"))
+    page.press("save")  # a file is never replaced
+    page.wait(lambda: "there already" in page.text("error"))
+    # the program, with the prompts that were saved beside it
+    subprocess.run([BIN / "PromptSeg", "--threads", "1", "--prompts", folder / "mine.mrk.json", "--",
+                    folder / "volume.nrrd", folder / "program.seg.nrrd"], check=True,
+                   stdout=subprocess.DEVNULL)
+    here, there = segments_of(folder / "mine.seg.nrrd"), segments_of(folder / "program.seg.nrrd")
+    assert set(here) == set(there) == {"Segment_1", "second"}
+    for segment, voxels in there.items():
+        assert voxels and here[segment] == voxels, segment
+
+
+def test_a_box_and_this_slice_only(page):
+    page.press("new_segment")
+    page.wait(lambda: len(page.driver.find_elements(By.CLASS_NAME, "segment")) == 3)
+    page.press("mode_box")
+    view = page.view(Page.AXIAL)
+    drag = ActionChains(page.driver).move_to_element_with_offset(view, -60, -50).click_and_hold() \
+        .move_by_offset(60, 50).move_by_offset(60, 50).release()
+    page.act(drag.perform)
+    assert page.voxels() > 200, (page.text("error"), page.text("text"))
+    page.picture("5-box")
+    page.press("new_segment")
+    page.press("mode_plus")
+    page.press("one_slice")
+    page.click(Page.CORONAL)
+    assert page.voxels() > 20, (page.text("error"), page.text("text"))
+    page.press("one_slice")
+    page.click(Page.AXIAL, 0, -int(view.size["height"] / 2) + 3)
+    if page.text("error"):
+        assert "outside" in page.text("error")
+    page.picture("6-one-slice")
