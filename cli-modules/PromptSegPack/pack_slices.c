@@ -27,12 +27,12 @@ static void settle_units(sgm_volume *view)
 static int begin_slicer(pack_slicing *s, sgm_axis axis)
 {
     sgm_plane plane;
-    sgm_volume_options options = {.axis = axis};
     double low, high;
     int code = from_model(sgm_volume_check(&s->view));
     if (code == 0) settle_units(&s->view);
     if (code == 0) code = from_model(sgm_plane_choose(&s->view, axis, NULL, 0, &plane));
-    if (code == 0) code = from_model(sgm_window_choose(&s->view, &options, &low, &high));
+    if (code == 0)
+        code = from_model(sgm_window_choose(&s->view, SGM_WINDOW_AUTO, NULL, &low, &high));
     if (code == 0) code = from_model(sgm_slicer_init(&s->slicer, &s->view, &plane, low, high));
     if (code != 0) return code;
     s->voxels = malloc((size_t)plane.width * (size_t)plane.height * sizeof *s->voxels);

@@ -202,10 +202,10 @@ static sgm_status of_quantiles(const sgm_volume *volume, double from, double to,
     return SGM_OK;
 }
 
-sgm_status sgm_window_check(const sgm_volume_options *options)
+sgm_status sgm_window_check(sgm_window window, const double manual[2])
 {
-    double low = options->window_low, high = options->window_high;
-    if (options->window != SGM_WINDOW_MANUAL) return SGM_OK;
+    if (window != SGM_WINDOW_MANUAL) return SGM_OK;
+    double low = manual[0], high = manual[1];
     if (low < high && isfinite(low) && isfinite(high)) return SGM_OK;
     return sgm_fail(SGM_INVALID_ARGUMENT, "a window needs two numbers, low < high; got %g and %g",
                     low, high);
@@ -220,11 +220,11 @@ static sgm_status automatic(const sgm_volume *volume, double *low, double *high)
     return of_quantiles(volume, 0.005, 0.995, low, high);
 }
 
-sgm_status sgm_window_choose(const sgm_volume *volume, const sgm_volume_options *options,
+sgm_status sgm_window_choose(const sgm_volume *volume, sgm_window window, const double manual[2],
                              double *low, double *high)
 {
     if (volume->channels == 3) return set(127.5, 255, low, high);
-    switch (options->window) {
+    switch (window) {
     case SGM_WINDOW_AUTO:
         return automatic(volume, low, high);
     case SGM_WINDOW_NONE:
@@ -242,10 +242,10 @@ sgm_status sgm_window_choose(const sgm_volume *volume, const sgm_volume_options 
     case SGM_WINDOW_MEDIASTINUM:
         return set(50, 350, low, high);
     case SGM_WINDOW_MANUAL:
-        SGM_TRY(sgm_window_check(options));
-        *low = options->window_low;
-        *high = options->window_high;
+        SGM_TRY(sgm_window_check(window, manual));
+        *low = manual[0];
+        *high = manual[1];
         return SGM_OK;
     }
-    return sgm_fail(SGM_INVALID_ARGUMENT, "unknown window %d", (int)options->window);
+    return sgm_fail(SGM_INVALID_ARGUMENT, "unknown window %d", (int)window);
 }

@@ -4,14 +4,15 @@
 
 #include "segmodel/volume.h"
 
-/* What the options ask for, looking at the voxels only where it must (percentiles, whole range):
- * at their values, not at their type. `hounsfield` of the volume is ON or OFF. low < high always.
- * SGM_INVALID_ARGUMENT for a manual window that is none; SGM_CANCELLED. */
-sgm_status sgm_window_choose(const sgm_volume *volume, const sgm_volume_options *options,
+/* The window that is meant, looking at the voxels only where it must (percentiles, whole range):
+ * at their values, not at their type. `manual`: low and high of SGM_WINDOW_MANUAL, not read for
+ * others. `hounsfield` of the volume is ON or OFF. low < high always. SGM_INVALID_ARGUMENT for a
+ * manual window that is none; SGM_CANCELLED. */
+sgm_status sgm_window_choose(const sgm_volume *volume, sgm_window window, const double manual[2],
                              double *low, double *high);
 
 /* SGM_INVALID_ARGUMENT for a manual window that is none. */
-sgm_status sgm_window_check(const sgm_volume_options *options);
+sgm_status sgm_window_check(sgm_window window, const double manual[2]);
 
 /* The values of two quantiles (0 <= q[0] <= q[1] <= 1) among the finite voxels that are not
  * padding: exact for whole numbers, else to 1/4096 of the distance between both; from at most about

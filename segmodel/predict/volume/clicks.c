@@ -89,8 +89,8 @@ static int is_within(const clicks *c, int64_t slice)
 static sgm_status walk(const clicks *c, const sgm_answer *start, int64_t from, int direction)
 {
     const sgm_answer *at = start, *next;
-    int most = c->run->desk->options.max_slices, count = 0;
-    if (c->run->desk->options.no_propagation) return SGM_OK;
+    int most = c->run->desk->rules.max_slices, count = 0;
+    if (c->run->desk->rules.stays) return SGM_OK;
     for (int64_t slice = from + direction; is_within(c, slice); slice += direction) {
         sgm_volume_step step;
         if (standing(c, slice) || (most > 0 && ++count > most)) return SGM_OK;
@@ -116,7 +116,7 @@ static sgm_status follow(const clicks *c, const sgm_answer *changed, const sgm_a
     sgm_answers *answers = &c->run->desk->answers;
     const sgm_answer *old = sgm_answers_hold(before), *here;
     sgm_status status = SGM_OK;
-    if (c->run->desk->options.no_propagation) from = -1;
+    if (c->run->desk->rules.stays) from = -1;
     for (int64_t slice = from + direction; from >= 0 && changed->mask.voxels; slice += direction) {
         sgm_volume_step step;
         const sgm_answer *stands = is_within(c, slice) ? standing(c, slice) : NULL, *next;

@@ -37,11 +37,23 @@ sgm_status sgm_volume_options_read(const sgm_volume_options *given, sgm_volume_o
     if (options->max_slices < 0)
         return sgm_fail(SGM_INVALID_ARGUMENT, "sgm_volume_options: max_slices is %d",
                         options->max_slices);
-    return sgm_window_check(options);
+    const double manual[2] = {options->window_low, options->window_high};
+    return sgm_window_check(options->window, manual);
 }
 
-static void settle_padding(const sgm_volume_options *options, sgm_volume *volume)
+/* From here on each part has what it needs of the options, and nobody else their whole. */
+static void take_options(sgm_live_volume *live, const sgm_volume_options *options)
 {
+    sgm_volume *volume = &live->desk.volume;
+    live->axis = options->axis;
+    live->window = options->window;
+    live->manual_window[0] = options->window_low;
+    live->manual_window[1] = options->window_high;
+    live->desk.rules = (sgm_walk_rules){.stays = options->no_propagation,
+                                        .max_slices = options->max_slices,
+                                        .keep_largest = options->keep_largest,
+                                        .fill_holes = options->fill_holes};
+    if (options->hounsfield != SGM_HOUNSFIELD_AUTO) volume->hounsfield = options->hounsfield;
     if (options->padding == SGM_PADDING_AUTO) return;
     volume->has_padding = options->padding == SGM_PADDING_VALUE;
     volume->padding = options->padding_value;
@@ -49,9 +61,9 @@ static void settle_padding(const sgm_volume_options *options, sgm_volume *volume
 
 /* ----------------------------------------------------------------------------- making, unmaking */
 
-static sgm_status init_desk(sgm_desk *desk, const sgm_predictor *predictor, int zoom)
+static sgm_status init_desk(sgm_desk *desk, const sgm_predictor *predictor, int zoom,
+                            const sgm_volume_options *options)
 {
-    const sgm_volume_options *options = &desk->options;
     desk->predictor = predictor;
     size_t low_res = sgm_desk_low_res_count(desk);
     sgm_answers_init(&desk->answers,
@@ -76,9 +88,8 @@ static sgm_status make(sgm_model *model, const sgm_predictor *predictor, int zoo
     SGM_TRY(sgm_volume_options_read(given, &options));
     sgm_live_volume *live = calloc(1, sizeof *live);
     if (!live) return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for a live volume");
-    live->desk.options = options;
     live->desk.volume = *volume;
-    settle_padding(&options, &live->desk.volume);
+    take_options(live, &options);
     sgm_status status = SGM_OK;
     if (!predictor) {
         status = sgm_session_predictor_init(&live->binding, model);
@@ -88,7 +99,7 @@ static sgm_status make(sgm_model *model, const sgm_predictor *predictor, int zoo
         zoom = options.zoom == SGM_ZOOM_ON ||
                (options.zoom == SGM_ZOOM_AUTO && sgm_model_wants_zoom(model));
     }
-    if (status == SGM_OK) status = init_desk(&live->desk, predictor, zoom);
+    if (status == SGM_OK) status = init_desk(&live->desk, predictor, zoom, &options);
     if (status != SGM_OK) {
         sgm_live_volume_destroy(live);
         return status;
@@ -148,18 +159,15 @@ static const char *const taken_for_ct =
 /* Looking at the voxels takes time, so it waits for the first call and is done once. */
 static sgm_status settle(sgm_live_volume *live)
 {
-    sgm_desk *desk = &live->desk;
-    sgm_volume *volume = &desk->volume;
+    sgm_volume *volume = &live->desk.volume;
     if (live->is_settled) return SGM_OK;
-    if (desk->options.hounsfield != SGM_HOUNSFIELD_AUTO)
-        volume->hounsfield = desk->options.hounsfield;
     if (volume->hounsfield == SGM_HOUNSFIELD_AUTO) {
         int looks = sgm_volume_looks_hounsfield(volume);
         SGM_TRY(sgm_call_cancelled());
         if (looks) sgm_call_warn("%s", taken_for_ct);
         volume->hounsfield = looks ? SGM_HOUNSFIELD_ON : SGM_HOUNSFIELD_OFF;
     }
-    SGM_TRY(sgm_window_choose(volume, &desk->options, &live->low, &live->high));
+    SGM_TRY(sgm_window_choose(volume, live->window, live->manual_window, &live->low, &live->high));
     live->is_settled = 1;
     return SGM_OK;
 }
@@ -169,7 +177,7 @@ sgm_status sgm_live_volume_stack(sgm_live_volume *live, const sgm_object *object
 {
     sgm_plane plane;
     SGM_TRY(settle(live));
-    SGM_TRY(sgm_plane_choose(&live->desk.volume, live->desk.options.axis, objects, count, &plane));
+    SGM_TRY(sgm_plane_choose(&live->desk.volume, live->axis, objects, count, &plane));
     *out = &live->stacks[plane.axis];
     if ((*out)->pixels) return SGM_OK;
     return sgm_stack_init(*out, &live->desk.volume, &plane, live->low, live->high);

@@ -15,6 +15,9 @@ typedef struct sgm_live_object {
 struct sgm_live_volume {
     sgm_session_predictor binding; /* session NULL: the predictor is borrowed */
     sgm_desk desk;
+    sgm_axis axis; /* as it was asked for */
+    sgm_window window;
+    double manual_window[2];
     int is_settled; /* window and hounsfield are known */
     double low, high;
     sgm_stack stacks[3]; /* by axis; those that were needed */

@@ -18,7 +18,7 @@ static int64_t reach_of(const sgm_run *run, const sgm_subject *subject, int64_t 
         high = subject->roi_last;
     }
     int64_t end = direction > 0 ? high : low;
-    int64_t most = run->desk->options.max_slices;
+    int64_t most = run->desk->rules.max_slices;
     if (most > 0 && direction * (end - slice) > most) end = slice + direction * most;
     return end;
 }
@@ -52,7 +52,7 @@ static void add_pair(sgm_run *run, sgm_task *a, sgm_task *b)
 static void add_fronts(sgm_run *run, sgm_task *tasks, size_t count)
 {
     const sgm_subject *subject = count ? &run->subjects[tasks->subject] : NULL;
-    if (!count || run->desk->options.no_propagation) return;
+    if (!count || run->desk->rules.stays) return;
     /* An initial mask that is clicked on is finished but for what the clicks reach. */
     if (subject->keeps_initial && subject->given->seed_count) return;
     tasks[0].down = add_front(run, &tasks[0], -1, 0);

@@ -55,7 +55,7 @@ static sgm_status show_answer(sgm_live_volume *live, sgm_stack *stack, const sgm
     sgm_desk *desk = &live->desk;
     sgm_packed_mask filled = {0};
     sgm_status status = SGM_OK;
-    if (desk->options.fill_holes && answer->mask.voxels)
+    if (desk->rules.fill_holes && answer->mask.voxels)
         status = sgm_fill_slice(stack, &answer->mask, &filled);
     sgm_solid_slice taken = {
         .slice = slice, .answer = answer, .filled = filled, .has_filled = filled.voxels > 0};

@@ -13,11 +13,18 @@
 #include "predict/volume/initial.h"
 #include "predict/volume/stack.h"
 
+/* What the user wishes of walks and of what becomes of their masks. */
+typedef struct sgm_walk_rules {
+    int stays;      /* prompted slices only */
+    int max_slices; /* per direction from a prompted slice; 0: no limit */
+    int keep_largest, fill_holes;
+} sgm_walk_rules;
+
 /* What answers are made with: one per live volume. */
 typedef struct sgm_desk {
     const sgm_predictor *predictor;
     sgm_volume volume; /* data borrowed; hounsfield is ON or OFF once the window is known */
-    sgm_volume_options options;
+    sgm_walk_rules rules;
     sgm_embedder embedder;
     sgm_looker looker;
     sgm_answers answers;

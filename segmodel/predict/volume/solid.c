@@ -200,14 +200,14 @@ static sgm_status take_walks(const sgm_run *run, size_t number, sgm_solid *solid
 
 sgm_status sgm_solid_make(sgm_run *run, size_t number, const sgm_solid *earlier, sgm_solid *out)
 {
-    const sgm_volume_options *options = &run->desk->options;
+    const sgm_walk_rules *rules = &run->desk->rules;
     *out = (sgm_solid){.plane = run->stack->plane};
     if (earlier && earlier->plane.axis != out->plane.axis) earlier = NULL;
     sgm_status status = take_slices(run, number, out);
     if (status == SGM_OK) status = take_walks(run, number, out);
-    if (status == SGM_OK && options->fill_holes) status = fill_holes(run->stack, earlier, out);
+    if (status == SGM_OK && rules->fill_holes) status = fill_holes(run->stack, earlier, out);
     if (status == SGM_OK) measure(out);
-    if (status == SGM_OK && options->keep_largest) {
+    if (status == SGM_OK && rules->keep_largest) {
         status = keep_largest(run->stack, out);
         if (status == SGM_OK) measure(out);
     }

@@ -44,8 +44,7 @@ static void check_integers(void)
     CHECK_OK(sgm_window_quantiles(&volume, q, &low, &high));
     CHECK(low == sorted[(size_t)(0.005 * (double)(valid - 1) + 0.5)]);
     CHECK(high == sorted[(size_t)(0.995 * (double)(valid - 1) + 0.5)]);
-    sgm_volume_options options = {.window = SGM_WINDOW_NONE};
-    CHECK_OK(sgm_window_choose(&volume, &options, &low, &high));
+    CHECK_OK(sgm_window_choose(&volume, SGM_WINDOW_NONE, NULL, &low, &high));
     CHECK(low == sorted[0] && high == sorted[valid - 1]);
 }
 
@@ -65,9 +64,8 @@ static void check_floats(float outlier)
         if (isfinite(voxels[i])) sorted[valid++] = voxels[i];
     qsort(sorted, valid, sizeof *sorted, compare_doubles);
     sgm_volume volume = make(voxels, SGM_VOXEL_F32);
-    sgm_volume_options options = {.window = SGM_WINDOW_AUTO};
     double low, high;
-    CHECK_OK(sgm_window_choose(&volume, &options, &low, &high));
+    CHECK_OK(sgm_window_choose(&volume, SGM_WINDOW_AUTO, NULL, &low, &high));
     CHECK_NEAR(low, sorted[(size_t)(0.005 * (double)valid)], 1e-3);
     CHECK_NEAR(high, sorted[(size_t)(0.995 * (double)valid)], 1e-3);
 }
@@ -76,24 +74,22 @@ static void check_constant(void)
 {
     static double voxels[COUNT];
     sgm_volume volume = make(voxels, SGM_VOXEL_F64);
-    sgm_volume_options options = {.window = SGM_WINDOW_PERCENTILE};
     double low, high;
-    CHECK_OK(sgm_window_choose(&volume, &options, &low, &high));
+    CHECK_OK(sgm_window_choose(&volume, SGM_WINDOW_PERCENTILE, NULL, &low, &high));
     CHECK(low == 0 && high > low);
     for (int i = 0; i < COUNT; i++)
         voxels[i] = NAN;
-    CHECK_OK(sgm_window_choose(&volume, &options, &low, &high));
+    CHECK_OK(sgm_window_choose(&volume, SGM_WINDOW_PERCENTILE, NULL, &low, &high));
     CHECK(low < high);
     volume.has_padding = 1;
-    CHECK_OK(sgm_window_choose(&volume, &options, &low, &high));
+    CHECK_OK(sgm_window_choose(&volume, SGM_WINDOW_PERCENTILE, NULL, &low, &high));
     CHECK(low < high);
 }
 
 static void check_window(sgm_volume *volume, sgm_window window, double want_low, double want_high)
 {
-    sgm_volume_options options = {.window = window};
     double low = 0, high = 0;
-    CHECK_OK(sgm_window_choose(volume, &options, &low, &high));
+    CHECK_OK(sgm_window_choose(volume, window, NULL, &low, &high));
     CHECK_NEAR(low, want_low, 0);
     CHECK_NEAR(high, want_high, 0);
 }
@@ -112,12 +108,14 @@ static void check_presets(void)
     check_window(&volume, SGM_WINDOW_BONE, -500, 1300);
     check_window(&volume, SGM_WINDOW_MEDIASTINUM, -125, 225);
     double low, high;
-    sgm_volume_options options = {.window = SGM_WINDOW_MANUAL, .window_low = 5, .window_high = 5};
-    CHECK_STATUS(sgm_window_choose(&volume, &options, &low, &high), SGM_INVALID_ARGUMENT, "5");
-    options.window_high = NAN;
-    CHECK_STATUS(sgm_window_choose(&volume, &options, &low, &high), SGM_INVALID_ARGUMENT, "low");
-    options.window_high = 9;
-    CHECK_OK(sgm_window_choose(&volume, &options, &low, &high));
+    double manual[2] = {5, 5};
+    CHECK_STATUS(sgm_window_choose(&volume, SGM_WINDOW_MANUAL, manual, &low, &high),
+                 SGM_INVALID_ARGUMENT, "5");
+    manual[1] = NAN;
+    CHECK_STATUS(sgm_window_choose(&volume, SGM_WINDOW_MANUAL, manual, &low, &high),
+                 SGM_INVALID_ARGUMENT, "low");
+    manual[1] = 9;
+    CHECK_OK(sgm_window_choose(&volume, SGM_WINDOW_MANUAL, manual, &low, &high));
     CHECK(low == 5 && high == 9);
 }
 
