@@ -23,7 +23,8 @@ static int open_temporary(sgm_atomic_file *f, unsigned mode)
     for (int i = 0; i < ATTEMPTS; i++) {
         snprintf(f->temporary, strlen(f->path) + MAX_SUFFIX, "%s.%ld-%d.tmp", f->path,
                  sgm_process_id(), i);
-        int fd = sgm_open_new(f->temporary, mode);
+        int fd = f->folder ? sgm_folder_create(f->folder, f->temporary)
+                           : sgm_open_new(f->temporary, mode);
         if (fd >= 0) return fd;
         if (errno != EEXIST) break;
     }
@@ -56,32 +57,60 @@ static sgm_status open_stream(sgm_atomic_file *f, unsigned mode)
     return SGM_OK;
 }
 
+/* `f` has its path, or NULL where there is no memory for it. */
+static sgm_status begin(sgm_atomic_file *f, const char *path, unsigned mode, sgm_atomic_file *out)
+{
+    if (f->path) f->temporary = calloc(1, strlen(f->path) + MAX_SUFFIX);
+    f->buffer = malloc(BUFFER_SIZE);
+    sgm_status status = SGM_OK;
+    if (!f->path || !f->temporary || !f->buffer)
+        status = sgm_fail(SGM_OUT_OF_MEMORY, "%s: out of memory", path);
+    if (status == SGM_OK) status = open_stream(f, mode);
+    if (status == SGM_OK)
+        *out = *f;
+    else
+        sgm_atomic_file_abandon(f);
+    return status;
+}
+
 sgm_status sgm_atomic_file_create(const char *path, sgm_atomic_file *out)
 {
     sgm_atomic_file f = {0};
     sgm_file_info old;
     bool exists;
-    *out = f;
+    *out = (sgm_atomic_file){0};
     SGM_TRY(check_old(path, &old, &exists));
     f.path = exists ? sgm_real_path(path) : NULL;
     if (!f.path) f.path = strdup(path);
-    if (f.path) f.temporary = calloc(1, strlen(f.path) + MAX_SUFFIX);
-    f.buffer = malloc(BUFFER_SIZE);
-    sgm_status status = SGM_OK;
-    if (!f.path || !f.temporary || !f.buffer)
-        status = sgm_fail(SGM_OUT_OF_MEMORY, "%s: out of memory", path);
-    if (status == SGM_OK) status = open_stream(&f, exists ? old.mode : 0);
-    if (status == SGM_OK)
-        *out = f;
-    else
-        sgm_atomic_file_abandon(&f);
-    return status;
+    return begin(&f, path, exists ? old.mode : 0, out);
+}
+
+sgm_status sgm_atomic_file_create_entry(const sgm_folder *folder, const char *name,
+                                        sgm_atomic_file *out)
+{
+    sgm_atomic_file f = {.folder = folder, .path = strdup(name)};
+    *out = (sgm_atomic_file){0};
+    return begin(&f, name, 0, out);
 }
 
 sgm_status sgm_atomic_file_write(sgm_atomic_file *f, const void *bytes, size_t size)
 {
     if (size > 0 && fwrite(bytes, 1, size, f->stream) != size) return fail(f, "cannot be written");
     return SGM_OK;
+}
+
+static bool rename_into_place(const sgm_atomic_file *f)
+{
+    return f->folder ? sgm_folder_rename(f->folder, f->temporary, f->path)
+                     : sgm_replace_file(f->temporary, f->path);
+}
+
+static void remove_temporary(const sgm_atomic_file *f)
+{
+    if (f->folder)
+        sgm_folder_remove(f->folder, f->temporary);
+    else
+        sgm_remove_file(f->temporary);
 }
 
 static sgm_status finish(sgm_atomic_file *f)
@@ -91,13 +120,13 @@ static sgm_status finish(sgm_atomic_file *f)
         if (errno == 0) errno = EIO; /* an earlier write failed and its reason is lost */
         return fail(f, "cannot be written");
     }
-    if (!sgm_flush_to_disk(f->stream)) return fail(f, "cannot be flushed");
+    if (!f->folder && !sgm_flush_to_disk(f->stream)) return fail(f, "cannot be flushed");
     int closed = fclose(f->stream);
     f->stream = NULL;
     if (closed != 0) return fail(f, "cannot be written");
-    if (!sgm_replace_file(f->temporary, f->path)) return fail(f, "cannot be renamed into place");
+    if (!rename_into_place(f)) return fail(f, "cannot be renamed into place");
     f->temporary[0] = 0;
-    sgm_flush_folder(f->path);
+    if (!f->folder) sgm_flush_folder(f->path);
     return SGM_OK;
 }
 
@@ -111,7 +140,7 @@ sgm_status sgm_atomic_file_commit(sgm_atomic_file *f)
 void sgm_atomic_file_abandon(sgm_atomic_file *f)
 {
     if (f->stream) fclose(f->stream);
-    if (f->temporary && f->temporary[0]) sgm_remove_file(f->temporary);
+    if (f->temporary && f->temporary[0]) remove_temporary(f);
     free(f->path);
     free(f->temporary);
     free(f->buffer);

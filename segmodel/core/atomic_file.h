@@ -1,6 +1,5 @@
 /* A file that appears under its name only when it is complete: written beside it, flushed to the
- * disk, then renamed. The library's only way to write files, but for the embedding cache, whose
- * entries may get lost. */
+ * disk, then renamed. The library's only way to write files. */
 #ifndef SEGMODEL_CORE_ATOMIC_FILE_H
 #define SEGMODEL_CORE_ATOMIC_FILE_H
 
@@ -9,15 +8,21 @@
 #include "segmodel/segmodel.h"
 
 typedef struct sgm_atomic_file {
-    FILE *stream;           /* write here, or through sgm_atomic_file_write */
-    char *path, *temporary; /* owned; the file that is replaced, links followed */
-    char *buffer;           /* owned */
+    FILE *stream;                    /* write here, or through sgm_atomic_file_write */
+    char *path, *temporary;          /* owned; the file that is replaced, links followed */
+    char *buffer;                    /* owned */
+    const struct sgm_folder *folder; /* of an entry of a cache; NULL: `path` says where */
 } sgm_atomic_file;
 
 /* Begins a file. One that exists must be a regular file that may be written; its mode is kept, and
  * a symbolic link goes on naming the new content. Every failure is SGM_UNWRITABLE (or
  * SGM_OUT_OF_MEMORY) with the path; *out is zeroed then. */
 sgm_status sgm_atomic_file_create(const char *path, sgm_atomic_file *out);
+/* The same for an entry of a cache, in an open folder (files.h; borrowed): it may get lost, so it
+ * is not flushed to the disk; only its owner may read it, and it takes the place of whatever has
+ * its name. Written beside it as "<name>.<process>-<number>.tmp". */
+sgm_status sgm_atomic_file_create_entry(const struct sgm_folder *folder, const char *name,
+                                        sgm_atomic_file *out);
 sgm_status sgm_atomic_file_write(sgm_atomic_file *file, const void *bytes, size_t size);
 
 /* Commit renames the file into place; on failure, a failed write of `stream` before included, the

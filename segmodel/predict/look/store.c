@@ -8,13 +8,13 @@
  * are often switched off. */
 #include "segmodel/segmodel.h"
 
+#include "core/atomic_file.h"
 #include "core/files.h"
 #include "core/status.h"
 #include "core/sync.h"
 #include "core/system.h"
 
 #include <errno.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -185,10 +185,21 @@ static int add_entry(listing *list, const char *name, const sgm_file_info *info)
     return 1;
 }
 
-/* Half-written files of processes that died. */
+/* Half-written: core/atomic_file.h says what they are called. */
+static bool is_half(const char *name)
+{
+    char whole[NAME_LENGTH + 1];
+    size_t length = strlen(name);
+    if (length < NAME_LENGTH + 4 || strcmp(name + length - 4, ".tmp") != 0) return false;
+    memcpy(whole, name, NAME_LENGTH);
+    whole[NAME_LENGTH] = 0;
+    return is_our_name(whole) && name[NAME_LENGTH] == '.';
+}
+
+/* Of processes that died. */
 static void remove_if_stale(const folder *f, const char *name, const sgm_file_info *info)
 {
-    if (strncmp(name, ".sgmemb-", 8) == 0 && time(NULL) - info->changed > STALE_SECONDS)
+    if (is_half(name) && time(NULL) - info->changed > STALE_SECONDS)
         sgm_folder_remove(f->folder, name);
 }
 
@@ -236,7 +247,7 @@ static void shrink(folder *f)
 
 /* ------------------------------------------------------------------------------------ writing */
 
-static int write_entry(int file, uint64_t key, const float *values, size_t count)
+static int write_entry(sgm_atomic_file *file, uint64_t key, const float *values, size_t count)
 {
     file_header header = {
         .order = 0x01020304, .width = are_bf16(values, count) ? 2 : 4, .key = key, .count = count};
@@ -249,30 +260,26 @@ static int write_entry(int file, uint64_t key, const float *values, size_t count
         narrow(values, count, halves);
     }
     header.checksum = checksum(data, count * header.width);
-    int ok = sgm_write_all(file, &header, sizeof header) &&
-             sgm_write_all(file, data, count * header.width);
+    int ok = sgm_atomic_file_write(file, &header, sizeof header) == SGM_OK &&
+             sgm_atomic_file_write(file, data, count * header.width) == SGM_OK;
     free(halves);
     return ok;
 }
 
 static void store_put(void *user, uint64_t key, const float *values, size_t count)
 {
-    static atomic_uint serial;
     folder *f = user;
-    char name[NAME_LENGTH + 1], beside[64];
+    sgm_atomic_file file;
+    char name[NAME_LENGTH + 1];
     uint64_t size = sizeof(file_header) + (uint64_t)count * 4;
     if (!count || (f->limit && size > f->limit) || !are_finite(values, count)) return;
     name_of(key, name);
-    snprintf(beside, sizeof beside, ".sgmemb-%ld-%u", sgm_process_id(),
-             atomic_fetch_add(&serial, 1));
-    int file = sgm_folder_create(f->folder, beside);
-    if (file < 0) return;
-    int ok = write_entry(file, key, values, count);
-    sgm_close(file);
-    if (!ok || !sgm_folder_rename(f->folder, beside, name)) {
-        sgm_folder_remove(f->folder, beside);
+    if (sgm_atomic_file_create_entry(f->folder, name, &file) != SGM_OK) return;
+    if (!write_entry(&file, key, values, count)) {
+        sgm_atomic_file_abandon(&file);
         return;
     }
+    if (sgm_atomic_file_commit(&file) != SGM_OK) return;
     sgm_mutex_lock(&f->lock);
     f->size += size;
     if (f->limit && f->size > f->limit) shrink(f);
