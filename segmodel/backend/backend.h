@@ -35,7 +35,7 @@ typedef struct sgm_step {
 } sgm_step;
 
 typedef struct sgm_backend sgm_backend;
-struct sgm_trained; /* train/optim.h */
+struct sgm_trained; /* backend/update.h */
 struct sgm_optim_numbers;
 struct sgm_picture_ops; /* backend/picture.h */
 
@@ -74,7 +74,7 @@ typedef struct sgm_backend_ops {
     void (*destroy)(sgm_backend *backend);
 
     /* The rest is NULL where values lie in host memory and nothing runs beside the caller:
-     * backend/transfer.h and train/optim.h do the same there. */
+     * backend/transfer.h and backend/update.h do the same there. */
 
     /* Zeros, in order with steps. */
     sgm_status (*clear)(sgm_backend *backend, void *to, size_t size);
@@ -91,7 +91,7 @@ typedef struct sgm_backend_ops {
     bool (*keeps_bf16)(sgm_backend *backend, const sgm_node *node, int index);
     sgm_status (*to_bf16)(sgm_backend *backend, void *to, const float *from, int64_t count);
 
-    /* The optimiser on the device (train/optim.h), all tensors at once: bind makes the table of
+    /* The optimiser on the device (backend/update.h), all tensors at once: bind makes the table of
      * their memory, which must not move; update is sgm_optim_update with *norm in device memory
      * and BF16 copies renewed. */
     sgm_status (*optim_bind)(sgm_backend *backend, const struct sgm_trained *params, int count,

@@ -1,7 +1,7 @@
 /* The table the CUDA module works with. */
 #include "backend/cuda/cuda_module.h"
 #include "graph/graph_internal.h"
-#include "train/loss.h"
+#include "graph/loss.h"
 
 const sgm_cuda_host *sgm_cuda_host_services(void)
 {

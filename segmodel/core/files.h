@@ -47,7 +47,6 @@ bool sgm_descriptor_info(int descriptor, sgm_file_info *info);
 FILE *sgm_descriptor_stream(int descriptor); /* to write; NULL: no memory */
 /* All of it, or false. */
 bool sgm_read_all(int descriptor, void *bytes, size_t size);
-bool sgm_write_all(int descriptor, const void *bytes, size_t size);
 /* False: it ends before, or errno says why it cannot be read. */
 bool sgm_read_at(int descriptor, uint64_t offset, void *bytes, size_t size);
 /* A second descriptor of an open file, never 0. */

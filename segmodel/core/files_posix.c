@@ -113,19 +113,6 @@ bool sgm_read_all(int descriptor, void *bytes, size_t size)
     return true;
 }
 
-bool sgm_write_all(int descriptor, const void *bytes, size_t size)
-{
-    const char *from = bytes;
-    while (size) {
-        ssize_t put = write(descriptor, from, size);
-        if (put < 0 && errno == EINTR) continue;
-        if (put <= 0) return false;
-        from += put;
-        size -= (size_t)put;
-    }
-    return true;
-}
-
 bool sgm_read_at(int descriptor, uint64_t offset, void *bytes, size_t size)
 {
     char *to = bytes;

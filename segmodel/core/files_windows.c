@@ -245,18 +245,6 @@ bool sgm_read_all(int descriptor, void *bytes, size_t size)
     return true;
 }
 
-bool sgm_write_all(int descriptor, const void *bytes, size_t size)
-{
-    const char *from = bytes;
-    while (size) {
-        int put = _write(descriptor, from, size > PART ? PART : (unsigned)size);
-        if (put <= 0) return false;
-        from += put;
-        size -= (size_t)put;
-    }
-    return true;
-}
-
 bool sgm_read_at(int descriptor, uint64_t offset, void *bytes, size_t size)
 {
     HANDLE file = (HANDLE)_get_osfhandle(descriptor);

@@ -62,7 +62,7 @@ typedef enum sgm_op {
     SGM_OP_FOURIER, /* coordinates[.., 2] in [-1, 1], gaussian[2, F] -> [.., 2F]: sin, cos */
     SGM_OP_SOFTMAX, /* over the last axis */
     SGM_OP_SUM,     /* over all but the first `keep` axes */
-    SGM_OP_LOSS,    /* a training loss, scalar; kinds in train/loss.h */
+    SGM_OP_LOSS,    /* a training loss, scalar; kinds in graph/loss.h */
     SGM_OP_COUNT
 } sgm_op;
 
@@ -201,7 +201,7 @@ sgm_node *sgm_add(sgm_graph *g, sgm_node *a, sgm_node *b);
 sgm_node *sgm_mul(sgm_graph *g, sgm_node *a, sgm_node *b);
 sgm_node *sgm_affine(sgm_graph *g, sgm_node *x, float scale, float shift);
 
-/* A loss of train/loss.h: up to SGM_MAX_INPUTS inputs, value[] are its numbers; scalar output. */
+/* A loss of graph/loss.h: up to SGM_MAX_INPUTS inputs, value[] are its numbers; scalar output. */
 sgm_node *sgm_loss(sgm_graph *g, int kind, const float value[4], int count,
                    sgm_node *const inputs[]);
 

@@ -14,7 +14,7 @@
 
 extern "C" {
 #include "backend/cuda/cuda_module.h"
-#include "train/loss.h"
+#include "graph/loss.h"
 }
 
 struct sgm_cuda_algorithms;

@@ -1,4 +1,4 @@
-/* Training losses on the device: those of masks, with the formulas of train/loss.h (loss_mask.c,
+/* Training losses on the device: those of masks, with the formulas of graph/loss.h (ref/loss_mask.c,
  * loss_sam.c). Those over classes and prototypes are in cuda_loss_classes.cu, AutoSAM's in
  * cuda_loss_range.cu.
  *

@@ -1,4 +1,4 @@
-/* Losses over classes and prototypes on the device, with the formulas of train/loss_classes.c.
+/* Losses over classes and prototypes on the device, with the formulas of backend/ref/loss_classes.c.
  *
  * Classes: the softmax of every pixel (its top logit and sum of exponentials); sums over the pixels
  * in chunks, a block each; one thread that makes the loss and factors per class of them; backward a

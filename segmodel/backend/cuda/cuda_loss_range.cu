@@ -1,4 +1,4 @@
-/* AutoSAM's loss on the device, with the formulas of train/loss_range.c: one block per sample looks
+/* AutoSAM's loss on the device, with the formulas of backend/ref/loss_range.c: one block per sample looks
  * for the extremes, sums, and writes the gradient; one thread adds the samples' losses up. */
 #include "cuda_internal.h"
 

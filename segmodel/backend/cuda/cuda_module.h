@@ -12,7 +12,7 @@ typedef struct sgm_cuda_host {
     size_t step_size; /* sizeof(sgm_step) */
     void (*set_message)(const char *message);
     const char *(*op_name)(sgm_op op);
-    /* train/loss.h */
+    /* graph/loss.h */
     sgm_status (*loss_check)(int kind, const float value[4], int count, const sgm_shape shapes[]);
 } sgm_cuda_host;
 

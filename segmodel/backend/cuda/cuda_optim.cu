@@ -1,4 +1,4 @@
-/* The optimiser on the device: train/optim.c's formulas over all tensors at once.
+/* The optimiser on the device: backend/update.c's formulas over all tensors at once.
  *
  * A table on the device lists the tensors and cuts them into chunks; each launch has a block per
  * chunk. An update is three launches whatever the number of tensors: sums of squares per chunk,
@@ -7,7 +7,7 @@
 #include "cuda_internal.h"
 
 extern "C" {
-#include "train/optim.h"
+#include "backend/update.h"
 }
 
 #include <stdlib.h>

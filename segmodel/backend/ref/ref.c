@@ -4,7 +4,7 @@
 #include "backend/ref/ref_ops.h"
 #include "core/system.h"
 #include "graph/graph_internal.h"
-#include "train/loss.h"
+#include "backend/ref/loss.h"
 
 int64_t sgm_last_dim(sgm_shape shape)
 {

@@ -12,7 +12,6 @@
 #include "core/files.h"
 #include "core/status.h"
 #include "core/sync.h"
-#include "core/system.h"
 
 #include <errno.h>
 #include <stdio.h>

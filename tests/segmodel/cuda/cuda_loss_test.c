@@ -5,6 +5,7 @@
 #include "../check.h"
 #include "backend/backend.h"
 #include "plan/train_plan.h"
+#include "backend/ref/loss.h"
 #include "train/loss.h"
 
 enum {

@@ -5,6 +5,7 @@
 #include "../check.h"
 #include "../hash_weights.h"
 #include "checkpoint/checkpoint.h"
+#include "backend/ref/loss.h"
 #include "train/loss.h"
 #include "train/rng.h"
 

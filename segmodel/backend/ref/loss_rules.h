@@ -1,9 +1,9 @@
 /* The single losses behind loss.c. Each returns the loss and, where call->grad[i] is not NULL, adds
  * call->scale * gradient to it. */
-#ifndef SEGMODEL_TRAIN_LOSS_RULES_H
-#define SEGMODEL_TRAIN_LOSS_RULES_H
+#ifndef SEGMODEL_BACKEND_REF_LOSS_RULES_H
+#define SEGMODEL_BACKEND_REF_LOSS_RULES_H
 
-#include "train/loss.h"
+#include "backend/ref/loss.h"
 
 typedef struct sgm_loss_call {
     const float *value;

@@ -5,7 +5,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "train/loss_rules.h"
+#include "backend/ref/loss_rules.h"
 
 #define SAM_DICE_SMOOTH 1.0
 

@@ -2,7 +2,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "train/loss_rules.h"
+#include "backend/ref/loss_rules.h"
 
 typedef struct class_layout {
     int64_t batch, classes, pixels;

@@ -1,7 +1,7 @@
 /* Losses of single masks: sigmoid probabilities against a target. */
 #include <math.h>
 
-#include "train/loss_rules.h"
+#include "backend/ref/loss_rules.h"
 
 double sgm_rule_bce(const sgm_loss_call *call)
 {

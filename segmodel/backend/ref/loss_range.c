@@ -1,7 +1,7 @@
 /* AutoSAM's loss: of masks that are stretched between their extremes. */
 #include <math.h>
 
-#include "train/loss_rules.h"
+#include "backend/ref/loss_rules.h"
 
 /* One sample: p = (x - least) / range. */
 typedef struct stretched {
