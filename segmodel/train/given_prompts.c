@@ -103,40 +103,75 @@ static void count_tokens(sgm_given_prompts *given)
     }
 }
 
-static sgm_status parse_all(const char *path, FILE *stream, const sgm_pack *pack,
+static sgm_status parse_all(const char *path, const char *text, const sgm_pack *pack,
                             sgm_given_prompts *given)
 {
     given_line at = {path, 0};
     char line[256];
-    while (fgets(line, sizeof line, stream)) {
+    while (*text) {
+        size_t size = strcspn(text, "\n");
         at.number++;
-        if (!strchr(line, '\n') && !feof(stream)) return bad(&at, "a line is too long", line);
+        if (size >= sizeof line) return bad(&at, "a line is too long", "...");
+        memcpy(line, text, size);
+        line[size] = 0;
+        text += size + (text[size] == '\n');
         SGM_TRY(parse_line(&at, line, pack, given));
     }
-    if (ferror(stream)) return sgm_fail(SGM_UNREADABLE, "%s: cannot be read", path);
     count_tokens(given);
     if (!given->tokens) return sgm_fail(SGM_UNREADABLE, "%s: there is no prompt in it", path);
     return SGM_OK;
 }
 
-sgm_status sgm_given_prompts_read(const char *path, const sgm_pack *pack, sgm_given_prompts **out)
+sgm_status sgm_given_prompts_parse(const char *text, const char *path, const sgm_pack *pack,
+                                   sgm_given_prompts **out)
 {
     *out = NULL;
-    FILE *stream = sgm_fopen(path, "rb");
-    if (!stream) return sgm_fail(SGM_UNREADABLE, "%s: %s", path, strerror(errno));
     sgm_given_prompts *given = calloc(1, sizeof *given);
-    sgm_status status = given ? SGM_OK : sgm_fail(SGM_OUT_OF_MEMORY, "no memory for prompts");
-    if (given) {
-        given->items = sgm_pack_item_count(pack);
-        given->of = calloc((size_t)given->items + 1, sizeof *given->of);
-        if (!given->of) status = sgm_fail(SGM_OUT_OF_MEMORY, "no memory for prompts");
-    }
-    if (status == SGM_OK) status = parse_all(path, stream, pack, given);
-    fclose(stream);
+    if (!given) return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for prompts");
+    given->items = sgm_pack_item_count(pack);
+    given->of = calloc((size_t)given->items + 1, sizeof *given->of);
+    sgm_status status = given->of ? parse_all(path, text, pack, given)
+                                  : sgm_fail(SGM_OUT_OF_MEMORY, "no memory for prompts");
     if (status != SGM_OK)
         sgm_given_prompts_destroy(given);
     else
         *out = given;
+    return status;
+}
+
+enum { LARGEST_FILE = 1 << 26 };
+
+/* The file's text, malloc'ed; a zero byte in it ends it early and is refused. */
+static sgm_status read_text(const char *path, char **out)
+{
+    FILE *stream = fopen(path, "rb");
+    if (!stream) return sgm_fail(SGM_UNREADABLE, "%s: %s", path, strerror(errno));
+    size_t room = 65536, size = 0, got;
+    char *text = malloc(room);
+    while (text && (got = fread(text + size, 1, room - size - 1, stream)) > 0) {
+        size += got;
+        if (size + 1 < room) continue;
+        char *grown = room < LARGEST_FILE ? realloc(text, room *= 2) : NULL;
+        if (!grown) free(text);
+        text = grown;
+    }
+    int failed = ferror(stream);
+    fclose(stream);
+    if (!text) return sgm_fail(SGM_OUT_OF_MEMORY, "%s: too large for a file of prompts", path);
+    text[size] = 0;
+    *out = text;
+    if (!failed && strlen(text) == size) return SGM_OK;
+    free(text);
+    return sgm_fail(SGM_UNREADABLE, "%s: not a readable text", path);
+}
+
+sgm_status sgm_given_prompts_read(const char *path, const sgm_pack *pack, sgm_given_prompts **out)
+{
+    char *text;
+    *out = NULL;
+    SGM_TRY(read_text(path, &text));
+    sgm_status status = sgm_given_prompts_parse(text, path, pack, out);
+    free(text);
     return status;
 }
 

@@ -21,6 +21,9 @@ typedef struct sgm_given_prompts sgm_given_prompts;
 
 /* SGM_UNREADABLE names file and line. The pack must outlive it. */
 sgm_status sgm_given_prompts_read(const char *path, const sgm_pack *pack, sgm_given_prompts **out);
+/* The same from text; `path` stands in messages. */
+sgm_status sgm_given_prompts_parse(const char *text, const char *path, const sgm_pack *pack,
+                                   sgm_given_prompts **out);
 void sgm_given_prompts_destroy(sgm_given_prompts *given);
 
 /* NULL where the file has none for that item. */
