@@ -2,6 +2,7 @@
 #include "segmentation_parts.h"
 
 #include "io_status.h"
+#include "segmentation_turn.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -133,14 +134,35 @@ static sgio_status move_layers(sgio_segmentation *segmentation, const sgio_geome
     return SGIO_OK;
 }
 
+/* The same voxels in another order: programs turn volumes round when they store them. */
+static sgio_status turn_round(sgio_segmentation *segmentation, const sgio_geometry *grid,
+                              const sgio_turn *turn)
+{
+    sgio_segmentation turned;
+    sgio_status status = sgio_segmentation_turn(segmentation, grid, turn, &turned);
+    for (size_t l = 0; l < segmentation->layer_count && status == SGIO_OK; l++) {
+        void *old = segmentation->layers[l].data;
+        segmentation->layers[l].data = turned.layers[l].data;
+        turned.layers[l].data = old;
+    }
+    sgio_turned_clear(&turned);
+    if (status != SGIO_OK) return status;
+    segmentation->geometry = *grid;
+    sgio_segmentation_measure(segmentation);
+    return SGIO_OK;
+}
+
 sgio_status sgio_segmentation_fit(sgio_segmentation *segmentation, const sgio_geometry *grid,
                                   const char *name, sgio_warning_fn warn, void *user)
 {
     int64_t offset[3], before = total_voxels(segmentation);
+    sgio_turn turn;
     if (sgio_geometry_equal(&segmentation->geometry, grid, SAME_GRID_MM)) {
         segmentation->geometry = *grid;
         return SGIO_OK;
     }
+    if (sgio_turn_find(&segmentation->geometry, grid, SAME_GRID_MM, &turn))
+        return turn_round(segmentation, grid, &turn);
     if (before > 0 && find_offset(&segmentation->geometry, grid, offset) != 0)
         return sgio_fail(SGIO_UNREADABLE,
                          "%s: its grid (%lld x %lld x %lld voxels) is neither the volume's (%lld x "

@@ -24,8 +24,9 @@ sgio_status sgio_segmentation_name_values(sgio_segmentation *segmentation, const
 /* Stores two-byte layers whose labels all fit one byte in one byte. */
 void sgio_segmentation_shrink(sgio_segmentation *segmentation);
 
-/* Moves a segmentation onto `grid`, which differs by a whole number of voxels at most; voxels
- * beyond it are dropped with a warning. SGIO_UNREADABLE for any other grid. */
+/* Moves a segmentation onto `grid`, which differs by a whole number of voxels, or by the order in
+ * which it counts the same ones; voxels beyond it are dropped with a warning. SGIO_UNREADABLE for
+ * any other grid. */
 sgio_status sgio_segmentation_fit(sgio_segmentation *segmentation, const sgio_geometry *grid,
                                   const char *name, sgio_warning_fn warn, void *user);
 

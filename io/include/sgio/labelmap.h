@@ -69,8 +69,9 @@ double sgio_segmentation_ml(const sgio_segmentation *segmentation, size_t index)
 void sgio_segmentation_flat_labels(const sgio_segmentation *segmentation, int *values);
 
 typedef struct sgio_segmentation_read_options {
-    /* The grid wanted. A file cropped from it, as Slicer writes them, is put back in place;
-     * another grid is an error. NULL: the file's own. */
+    /* The grid wanted. A file cropped from it, as Slicer writes them, is put back in place; one
+     * that counts the same voxels along other axes or backwards is turned; another grid is an
+     * error. NULL: the file's own. */
     const sgio_geometry *grid;
     sgio_warning_fn warn; /* may be NULL */
     void *warn_user;

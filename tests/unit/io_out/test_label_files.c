@@ -177,6 +177,66 @@ static void nrrd_files_come_back_as_they_were(void **state)
     }
 }
 
+/* Voxels of `grid` counted along k backwards, i, j backwards. */
+static sgio_geometry other_order(const sgio_geometry *grid)
+{
+    static const int axis[3] = {2, 0, 1}, backwards[3] = {1, 0, 1};
+    sgio_geometry out = *grid;
+    for (int a = 0; a < 3; a++) {
+        out.size[a] = grid->size[axis[a]];
+        for (int r = 0; r < 3; r++) {
+            double step = grid->matrix[r][axis[a]];
+            out.matrix[r][a] = backwards[a] ? -step : step;
+            if (backwards[a]) out.matrix[r][3] += step * (double)(out.size[a] - 1);
+        }
+    }
+    return out;
+}
+
+static void expect_turned(const sgio_segmentation *from, const sgio_segmentation *to, size_t s)
+{
+    const int64_t *n = to->geometry.size, *m = from->geometry.size;
+    uint8_t *wanted = malloc(60), *got = malloc(60);
+    assert_true(wanted && got && n[0] * n[1] * n[2] == 60);
+    sgio_segmentation_get_mask(from, s, wanted);
+    sgio_segmentation_get_mask(to, s, got);
+    for (int64_t v = 0; v < 60; v++) {
+        double index[3] = {(double)(v % n[0]), (double)(v / n[0] % n[1]),
+                           (double)(v / n[0] / n[1])};
+        sgio_geometry_index_to_lps(&to->geometry, index, index);
+        assert_int_equal(sgio_geometry_lps_to_index(&from->geometry, index, index), 0);
+        int64_t at = (int64_t)(index[0] + 0.5) + m[0] * (int64_t)(index[1] + 0.5) +
+                     m[0] * m[1] * (int64_t)(index[2] + 0.5);
+        assert_int_equal(got[v], wanted[at]);
+    }
+    assert_int_equal(to->segments[s].voxels, from->segments[s].voxels);
+    free(wanted);
+    free(got);
+}
+
+static void a_file_that_counts_the_voxels_otherwise_is_turned(void **state)
+{
+    (void)state;
+    for (int which = 0; which < GRID_COUNT; which++) {
+        sgio_geometry grid = make_grid(which), wanted = other_order(&grid);
+        sgio_segmentation s, back;
+        const sgio_segmentation_read_options options = {.grid = &wanted};
+        make(&s, &grid, 1);
+        assert_int_equal(sgio_segmentation_write(&s, scratch("t.seg.nrrd"), NULL, NULL), SGIO_OK);
+        if (sgio_segmentation_read(scratch("t.seg.nrrd"), &options, &back) != SGIO_OK)
+            fail_msg("%s", sgio_last_message());
+        assert_memory_equal(&back.geometry, &wanted, sizeof wanted);
+        for (size_t i = 0; i < s.segment_count; i++)
+            expect_turned(&s, &back, i);
+        sgio_segmentation_clear(&back);
+        wanted.matrix[0][3] += 0.3;
+        assert_int_equal(sgio_segmentation_read(scratch("t.seg.nrrd"), &options, &back),
+                         SGIO_UNREADABLE);
+        sgio_segmentation_clear(&s);
+        remove_scratch("t.seg.nrrd");
+    }
+}
+
 static float float_at(const char *file, int offset)
 {
     float value;
@@ -559,6 +619,7 @@ int main(void)
         cmocka_unit_test(seg_nrrd_has_every_key_slicer_reads),
         cmocka_unit_test(overlapping_segments_become_a_list_axis),
         cmocka_unit_test(nrrd_files_come_back_as_they_were),
+        cmocka_unit_test(a_file_that_counts_the_voxels_otherwise_is_turned),
         cmocka_unit_test(nifti_holds_both_transforms_unless_sheared),
         cmocka_unit_test(only_a_sheared_nifti_is_warned_about),
         cmocka_unit_test(compressed_nifti_is_the_plain_one),
