@@ -14,12 +14,14 @@ int sgm_view_equal(sgm_view a, sgm_view b)
     return a.x == b.x && a.y == b.y && a.width == b.width && a.height == b.height;
 }
 
-/* The next quarter-octave side that is not smaller. */
+/* The next rung that is not smaller: the longest side over powers of the square root of two, and
+ * the least side. */
 static int ladder_side(double side, int longest)
 {
     if (!(side < longest)) return longest;
-    double steps = ceil(4 * log2(fmax(side - SGM_TOUCHING, SGM_VIEW_MIN_SIDE)) - 1e-9);
-    int rung = (int)ceil(exp2(steps / 4) - 1e-9);
+    if (!(side > SGM_VIEW_MIN_SIDE + SGM_TOUCHING)) return SGM_VIEW_MIN_SIDE;
+    double halves = floor(2 * log2(longest / (side - SGM_TOUCHING)) + 1e-9);
+    int rung = (int)ceil(longest * exp2(-halves / 2) - 1e-9);
     return rung < longest ? rung : longest;
 }
 
@@ -31,7 +33,7 @@ static void place(double centre, int side, int length, int *start, int *span)
         *span = length;
         return;
     }
-    int step = side / 16 > 1 ? side / 16 : 1;
+    int step = side / 8 > 1 ? side / 8 : 1;
     double origin = sgm_nearest((centre + 0.5 - side / 2.0) / step) * step;
     if (!(origin > 0)) origin = 0;
     if (origin > length - side) origin = length - side;

@@ -9,8 +9,8 @@ typedef struct sgm_view {
     int x, y, width, height;
 } sgm_view;
 
-/* A view's side is at least this many times the extent it is made for (1.45 to 1.75 times with the
- * grid, 1.27 to 2.6 while it stays): about what train/sampler.c draws tight windows from. */
+/* A view's side is at least this many times the extent it is made for (1.45 to 2.05 times with the
+ * grid): what train/sampler.c draws tight windows from. */
 #define SGM_VIEW_MARGIN 1.45
 /* Nothing smaller: a few pixels enlarged to the whole input hold no texture to go by. */
 #define SGM_VIEW_MIN_SIDE 32
@@ -18,9 +18,10 @@ typedef struct sgm_view {
 sgm_view sgm_view_whole(int width, int height);
 int sgm_view_equal(sgm_view a, sgm_view b);
 
-/* Square of at least `side` around (x, y), snapped to a coarse grid: sides go in steps of a quarter
- * octave, origins in steps of a sixteenth of the side, so that neighbouring prompts and slices ask
- * for the same view. It is shifted inside the picture and cut where the picture is smaller. */
+/* Square of at least `side` around (x, y), snapped to a coarse grid: sides go in steps of half an
+ * octave down from the picture's, origins in steps of an eighth of the side, so that neighbouring
+ * prompts and slices ask for the same view and share its embedding. It is shifted inside the picture
+ * and cut where the picture is smaller. */
 sgm_view sgm_view_at(double x, double y, double side, int width, int height);
 
 /* View for an object of this extent. */

@@ -46,7 +46,7 @@ static void check_views(void)
         int side = v.width > v.height ? v.width : v.height,
             longest = width > height ? width : height;
         CHECK(side >= fmin(SGM_VIEW_MARGIN * size, longest) - 1);
-        CHECK(side <= fmax(1.2 * SGM_VIEW_MARGIN * size, SGM_VIEW_MIN_SIDE) + 1);
+        CHECK(side <= fmax(1.4143 * SGM_VIEW_MARGIN * size, SGM_VIEW_MIN_SIDE) + 1);
     }
 }
 
@@ -73,23 +73,23 @@ static void check_box(void)
 {
     memset(pixels, 40, sizeof pixels);
     draw_disc(203, 151, 18, 200);
-    sgm_picture *zoom = start(64);
+    sgm_picture *zoom = start(96);
     sgm_box box = {185, 133, 221, 169};
     sgm_prompt prompt = {.box = &box};
     sgm_mask mask;
     int view[4];
     CHECK_OK(sgm_picture_predict(zoom, &prompt, NULL, NULL, &mask));
     CHECK(mask.width == W && mask.height == H);
-    CHECK(wrong_pixels(&mask, 200) == 0); /* 49 to 58 pixels on 64 cells lose nothing */
+    CHECK(wrong_pixels(&mask, 200) == 0); /* 54 to 76 pixels on 96 cells lose nothing */
     sgm_picture_view(zoom, view);
-    CHECK(view[2] >= 49 && view[2] <= 58 && view[3] == view[2]);
+    CHECK(view[2] >= 53 && view[2] <= 76 && view[3] == view[2]);
     CHECK(net.encodes == 1);
     /* a further click is a decode; so is the previous mask with a corrected box */
     sgm_point points[2] = {{203, 151, SGM_FOREGROUND}, {190, 140, SGM_BACKGROUND}};
     prompt.points = points;
     prompt.point_count = 2;
-    float *low_res = malloc(sizeof(float) * 64 * 64);
-    memcpy(low_res, mask.low_res, sizeof(float) * 64 * 64);
+    float *low_res = malloc(sizeof(float) * 96 * 96);
+    memcpy(low_res, mask.low_res, sizeof(float) * 96 * 96);
     prompt.mask = low_res;
     CHECK_OK(sgm_picture_predict(zoom, &prompt, NULL, NULL, &mask));
     CHECK(net.encodes == 1 && net.decodes == 2 && net.mask_prompts == 1);
@@ -244,9 +244,64 @@ static void check_roi_beside_seed(void)
     phantom_clear(&p);
 }
 
+enum { MANY = 300, ACROSS = 4, CELL = 90, WIDE = ACROSS * CELL };
+
+static double shaken(unsigned *seed, double reach)
+{
+    *seed = *seed * 1664525u + 1013904223u;
+    return reach * ((double)(*seed >> 8) / (1 << 23) - 1);
+}
+
+/* How often one slice of 16 discs is encoded for 300 objects: a box each that misses its disc's by
+ * up to a pixel or two, or a point each, up to `reach` from a disc's middle. */
+static int encodes_of_many(int boxes, double reach)
+{
+    static uint8_t slice[WIDE * WIDE];
+    static sgm_seed seeds[MANY];
+    static sgm_roi rois[MANY];
+    static sgm_object objects[MANY];
+    unsigned random = 17;
+    for (int i = 0; i < WIDE * WIDE; i++)
+        slice[i] = hypot(i % WIDE % CELL - 45, i / WIDE % CELL - 45) < 18 ? 200 : 40;
+    for (int n = 0; n < MANY; n++) {
+        int x = n % ACROSS * CELL + 45, y = n / ACROSS % ACROSS * CELL + 45;
+        seeds[n] =
+            (sgm_seed){{x + shaken(&random, reach), y + shaken(&random, reach), 0}, SGM_FOREGROUND};
+        rois[n] = (sgm_roi){{x + shaken(&random, reach), y + shaken(&random, reach), 0},
+                            {{18.5 + shaken(&random, 0.5), 0, 0}, {0, 18.5, 0}, {0, 0, 0.5}}};
+        objects[n] = boxes ? (sgm_object){.rois = &rois[n], .roi_count = 1}
+                           : (sgm_object){.seeds = &seeds[n], .seed_count = 1};
+    }
+    sgm_volume volume = {.data = slice,
+                         .type = SGM_VOXEL_U8,
+                         .channels = 1,
+                         .size = {WIDE, WIDE, 1},
+                         .matrix = {{1, 0, 0, 0}, {0, 1, 0, 0}, {0, 0, 1, 0}}};
+    sgm_volume_options options = sgm_volume_options_init();
+    sgm_volume_result result;
+    synthetic_clear(&net);
+    synthetic_init(&net, 64);
+    CHECK_OK(sgm_volume_segment(&net.predictor, 1, &volume, objects, MANY, &options, &result));
+    for (size_t n = 0; n < result.object_count; n++)
+        CHECK(result.objects[n].voxels > 500);
+    sgm_volume_result_clear(&result);
+    return net.encodes;
+}
+
+/* Objects whose crops nearly coincide share one; on a grid of half the step, 77 and 859. */
+static void check_many_objects(void)
+{
+    int boxes = encodes_of_many(1, 3), points = encodes_of_many(0, 6);
+    printf("%d objects of 16 kinds on one slice: %d encodings for boxes, %d for points\n", MANY,
+           boxes, points);
+    CHECK(boxes <= 50);
+    CHECK(points <= 400);
+}
+
 int main(void)
 {
     check_views();
+    check_many_objects();
     check_box();
     check_point(6);
     check_point(20);
