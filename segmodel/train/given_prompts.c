@@ -144,7 +144,7 @@ enum { LARGEST_FILE = 1 << 26 };
 /* The file's text, malloc'ed; a zero byte in it ends it early and is refused. */
 static sgm_status read_text(const char *path, char **out)
 {
-    FILE *stream = fopen(path, "rb");
+    FILE *stream = sgm_fopen(path, "rb");
     if (!stream) return sgm_fail(SGM_UNREADABLE, "%s: %s", path, strerror(errno));
     size_t room = 65536, size = 0, got;
     char *text = malloc(room);
