@@ -1,14 +1,15 @@
 # The extension, configured by itself: cmake -S plugin/slicer -B build -DSlicer_DIR=<a build of Slicer>
 # -DPROMPTSEG_INSTALLED=<prefix of cmake --install>. It packs what was built and tested outside: programs
 # and Python modules need nothing of Slicer's libraries.
-set(EXTENSION_HOMEPAGE "https://github.com/promptseg/promptseg")
+set(PROMPTSEG_HOMEPAGE "" CACHE STRING "Address of the repository that the extension is published from")
+set(EXTENSION_HOMEPAGE "${PROMPTSEG_HOMEPAGE}")
 set(EXTENSION_CATEGORY "Segmentation")
 set(EXTENSION_CONTRIBUTORS "PromptSeg developers")
 set(EXTENSION_DESCRIPTION
     "Click on an object and it is segmented: networks of the Segment Anything family, without PyTorch, \
 server or network connection.")
 set(EXTENSION_ICONURL "${EXTENSION_HOMEPAGE}/raw/main/plugin/slicer/PromptSeg.png")
-set(EXTENSION_SCREENSHOTURLS "${EXTENSION_HOMEPAGE}/raw/main/plugin/slicer/Screenshots/slices.png")
+set(EXTENSION_SCREENSHOTURLS "${EXTENSION_HOMEPAGE}/raw/main/plugin/slicer/Screenshots/browser.png")
 set(EXTENSION_DEPENDS "NA")
 
 find_package(Slicer REQUIRED)

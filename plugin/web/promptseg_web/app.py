@@ -92,9 +92,11 @@ class WebApp:
     # ------------------------------------------------------------------------------------------- clicks
 
     def _watch_views(self) -> None:
+        self._presses = {}
         for view in self.app.view_manager.get_slice_views():
             interactor = view.interactor()
-            interactor.AddObserver("LeftButtonPressEvent", self._press(view), 100.0)
+            self._presses[interactor] = interactor.AddObserver(
+                "LeftButtonPressEvent", self._press(view), 100.0)
             interactor.AddObserver("LeftButtonReleaseEvent", self._release(view), 100.0)
             interactor.AddObserver("MouseMoveEvent", self._move(view), 100.0)
 
@@ -108,7 +110,9 @@ class WebApp:
         return ras, normal
 
     def _press(self, view: Any) -> Any:
-        def pressed(*_: Any) -> None:
+        def pressed(interactor: Any, *_: Any) -> None:
+            # The left button is for prompts: views and markups do not see it.
+            interactor.GetCommand(self._presses[interactor]).SetAbortFlag(1)
             ras, normal = self._place(view)
             if self.state.mode == "box":
                 self._corner = (view, ras)
@@ -141,6 +145,9 @@ class WebApp:
         half = [abs(sum(c * (b - a) for c, a, b in zip(column, one, other))) / 2
                 for column in columns[:2]]
         if min(half) <= 0:
+            self.live.status.error = "Drag from one corner of the box to the other."
+            self._show()
+            self._tend()
             return
         center = tuple((a + b) / 2 for a, b in zip(one, other))
         half.append(min(half) * 2 * BOX_DEPTH)

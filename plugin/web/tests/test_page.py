@@ -1,5 +1,6 @@
 """The page in headless Chromium, with real clicks. Pictures of it are kept ($PROMPTSEG_WORK)."""
 
+import contextlib
 import gzip
 import os
 import re
@@ -50,20 +51,29 @@ def folder(tmp_path_factory):
     return made
 
 
-@pytest.fixture(scope="module")
-def address(folder):
+@contextlib.contextmanager
+def serving(folder, volume):
+    """The address of a server for a volume of a folder."""
     log = (folder / "log.txt").open("w")
-    server = subprocess.Popen([sys.executable, "-B", "-m", "promptseg_web", "volume.nrrd", "--threads", "1"],
+    server = subprocess.Popen([sys.executable, "-B", "-m", "promptseg_web", volume, "--threads", "1"],
                               cwd=folder, stdout=subprocess.PIPE, stderr=log, text=True,
                               env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path[:2])})
-    for line in server.stdout:
-        if line.startswith("http://127.0.0.1:"):
-            yield line.strip()
-            break
-    else:
-        pytest.fail((folder / "log.txt").read_text())
-    server.terminate()
-    server.wait()
+    try:
+        for line in server.stdout:
+            if line.startswith("http://127.0.0.1:"):
+                yield line.strip()
+                break
+        else:
+            pytest.fail((folder / "log.txt").read_text())
+    finally:
+        server.terminate()
+        server.wait()
+
+
+@pytest.fixture(scope="module")
+def address(folder):
+    with serving(folder, "volume.nrrd") as found:
+        yield found
 
 
 class Page:
@@ -77,6 +87,16 @@ class Page:
 
     def view(self, n):
         return self.driver.find_elements(By.CSS_SELECTOR, ".layout-grid-item")[n]
+
+    def new_segment(self):
+        before = len(self.driver.find_elements(By.CLASS_NAME, "segment"))
+        self.press("new_segment")
+        self.wait(lambda: len(self.driver.find_elements(By.CLASS_NAME, "segment")) == before + 1)
+
+    def mode(self, name):
+        """Presses the button of a mode; events of the mouse must not overtake it."""
+        self.press(name)
+        self.wait(lambda: "on" in self.driver.find_element(By.ID, name).get_attribute("class"))
 
     def text(self, name):
         found = self.driver.find_elements(By.ID, name)
@@ -124,8 +144,9 @@ class Page:
         return int((np.ptp(picture, axis=2) > 40).sum())
 
 
-@pytest.fixture(scope="module")
-def page(address):
+@contextlib.contextmanager
+def opened(address):
+    """The page in a browser of its own."""
     program, driver_program = shutil.which("chromium"), shutil.which("chromedriver")
     if not program or not driver_program:
         pytest.skip("chromium and chromium-driver are not there")
@@ -143,6 +164,12 @@ def page(address):
         yield made
     finally:
         driver.quit()
+
+
+@pytest.fixture(scope="module")
+def page(address):
+    with opened(address) as made:
+        yield made
 
 
 def segments_of(path):
@@ -222,7 +249,7 @@ def test_clicks_undo_a_second_segment_3d_and_saving(page, folder):
     page.click(Page.AXIAL)
     first = page.voxels()
     assert first > 500, (page.text("error"), page.text("text"))
-    assert page.coloured(Page.AXIAL) > before + 500, "the mask is seen in the slice"
+    page.wait(lambda: page.coloured(Page.AXIAL) > before + 500)  # the mask is seen in the slice
     assert page.text("device").startswith("Device: cpu")
     page.picture("2-one-click")
     page.click(Page.AXIAL, 10, 5)
@@ -234,8 +261,7 @@ def test_clicks_undo_a_second_segment_3d_and_saving(page, folder):
     page.act(lambda: page.press("redo"))
     # another object, with its own name
     page.driver.find_element(By.ID, "new_name").send_keys("second")
-    page.press("new_segment")
-    page.wait(lambda: len(page.driver.find_elements(By.CLASS_NAME, "segment")) == 2)
+    page.new_segment()
     view = page.view(Page.AXIAL).size
     scale = min(view["width"], view["height"]) / 120
     page.click(Page.AXIAL, int(-40 * scale))
@@ -264,22 +290,34 @@ def test_clicks_undo_a_second_segment_3d_and_saving(page, folder):
 
 
 def test_a_box_and_this_slice_only(page):
-    page.press("new_segment")
-    page.wait(lambda: len(page.driver.find_elements(By.CLASS_NAME, "segment")) == 3)
-    page.press("mode_box")
+    page.new_segment()
+    page.mode("mode_box")
     view = page.view(Page.AXIAL)
     drag = ActionChains(page.driver).move_to_element_with_offset(view, -60, -50).click_and_hold() \
         .move_by_offset(60, 50).move_by_offset(60, 50).release()
     page.act(drag.perform)
     assert page.voxels() > 200, (page.text("error"), page.text("text"))
     page.picture("5-box")
-    page.press("new_segment")
-    page.press("mode_plus")
+    page.new_segment()
     page.press("one_slice")
+    page.mode("mode_plus")
     page.click(Page.CORONAL)
     assert page.voxels() > 20, (page.text("error"), page.text("text"))
     page.press("one_slice")
+    page.mode("mode_plus")
     page.click(Page.AXIAL, 0, -int(view.size["height"] / 2) + 3)
     if page.text("error"):
         assert "outside" in page.text("error")
     page.picture("6-one-slice")
+
+
+def test_the_pictures_of_the_documentation(tmp_path):
+    """The demo's CT: one click on the liver. plugin/slicer/Screenshots has these pictures."""
+    shutil.copytree(ROOT / "resources/demo/ct-3slice/dicom", tmp_path / "ct")
+    with serving(tmp_path, "ct") as address, opened(address) as page:
+        page.driver.find_element(By.ID, "new_name").send_keys("liver")
+        page.new_segment()
+        page.click(Page.AXIAL, -75, -25)
+        assert page.voxels() > 20000, (page.text("error"), page.text("text"))
+        page.picture("browser")
+        (WORK / "slice.png").write_bytes(page.view(Page.AXIAL).screenshot_as_png)

@@ -1,0 +1,71 @@
+"""The extension as Slicer's build and catalogue take it."""
+
+import json
+import shutil
+import struct
+import subprocess
+from pathlib import Path
+
+import pytest
+from conftest import ROOT, STAGE
+
+EXTENSION = ROOT / "plugin/slicer"
+# of the catalogue's schema, version 1.0.2
+REQUIRED, ALLOWED = {"$schema", "category", "scm_url"}, {
+    "$schema", "category", "scm_url", "scm_revision", "scm_type", "build_dependencies",
+    "dicom_support_rule", "build_subdirectory", "enabled", "tier"}
+
+SLICER_CONFIG = """
+set(Slicer_USE_FILE "${CMAKE_CURRENT_LIST_DIR}/nothing.cmake")
+set(Slicer_EXTENSION_GENERATE_CONFIG "${CMAKE_CURRENT_LIST_DIR}/nothing.cmake")
+set(Slicer_EXTENSION_CPACK "${CMAKE_CURRENT_LIST_DIR}/nothing.cmake")
+set(Slicer_INSTALL_CLIMODULES_BIN_DIR "lib/Slicer-5.12/cli-modules")
+set(Slicer_INSTALL_QTSCRIPTEDMODULES_LIB_DIR "lib/Slicer-5.12/qt-scripted-modules")
+"""
+
+
+def test_the_entry_of_the_catalogue():
+    entry = json.loads((EXTENSION / "PromptSeg.json").read_text())
+    assert REQUIRED <= set(entry) <= ALLOWED and entry["scm_type"] in ("git", "local")
+    assert entry["tier"] in (1, 3, 5) and isinstance(entry["build_dependencies"], list)
+
+
+@pytest.mark.parametrize("name, size", [("PromptSeg.png", 128),
+                                        ("PromptSegLive/Resources/Icons/PromptSegLive.png", 128)])
+def test_icons(name, size):
+    header = (EXTENSION / name).read_bytes()[:24]
+    assert header[:8] == b"\x89PNG\r\n\x1a\n" and struct.unpack(">II", header[16:]) == (size, size)
+
+
+def test_the_package_holds_what_slicer_looks_for(tmp_path):
+    """Configured against the names that Slicer's own configuration sets (there is no Slicer build here)
+    and installed as its packer does."""
+    if shutil.which("cmake") is None:
+        pytest.skip("cmake is not there")
+    slicer = tmp_path / "slicer"
+    slicer.mkdir()
+    (slicer / "SlicerConfig.cmake").write_text(SLICER_CONFIG)
+    (slicer / "nothing.cmake").write_text("")
+    built = tmp_path / "installed"
+    for folder in ("bin", "lib", "share/promptseg/models"):
+        (built / folder).mkdir(parents=True)
+    (built / "bin/PromptSeg").write_text("#!/bin/sh\n")
+    (built / "bin/PromptSeg").chmod(0o755)
+    (built / "bin/PromptSeg.xml").write_text("<?xml version='1.0'?>")
+    shutil.copytree(STAGE, built / "slicer", ignore=shutil.ignore_patterns("__pycache__"))
+    command = ["cmake", "-S", EXTENSION, "-B", tmp_path / "build", f"-DSlicer_DIR={slicer}",
+               f"-DPROMPTSEG_INSTALLED={built}"]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(["cmake", "--install", tmp_path / "build", "--prefix", tmp_path / "package"],
+                   check=True, stdout=subprocess.DEVNULL)
+    root = tmp_path / "package/lib/Slicer-5.12"
+    program = root / "cli-modules/PromptSeg"
+    assert program.stat().st_mode & 0o100 and program.with_suffix(".xml").exists()
+    assert (root / "share/promptseg/models").is_dir() and (root / "lib").is_dir()
+    modules = root / "qt-scripted-modules"
+    for name in ("PromptSegLive.py", "promptseg/libsegmodel.so", "promptseg_mrml/structures.csv",
+                 "promptseg_live/logic.py", "Resources/Icons/PromptSegLive.png"):
+        assert (modules / name).is_file(), name
+    wrong = subprocess.run([*command[:-1], f"-DPROMPTSEG_INSTALLED={Path('/nowhere')}"],
+                           capture_output=True, text=True)
+    assert wrong.returncode and "no installation of PromptSeg" in wrong.stderr
