@@ -1,5 +1,6 @@
 #include "train/asked_validate.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -53,7 +54,7 @@ static double mask_dice(const float *logits, const float *target, int64_t cells,
     return dice_of(o);
 }
 
-/* logits: [masks, cells]. */
+/* logits: [masks, cells]. NaN where the map holds no class. */
 static double map_dice(const float *logits, const float *target, int masks, int64_t cells)
 {
     double sum = 0;
@@ -74,7 +75,7 @@ static double map_dice(const float *logits, const float *target, int masks, int6
         sum += dice_of(o);
         classes++;
     }
-    return classes ? sum / classes : 1;
+    return classes ? sum / classes : NAN;
 }
 
 static double sample_dice(const sgm_sampler_options *options, const float *logits, const float *iou,
@@ -138,13 +139,17 @@ sgm_status sgm_asked_validate(const sgm_train_graph *graph, sgm_train_plan *plan
     sgm_status status = reserve(graph, options, batch, &m);
     for (int k = 0; k < batches && status == SGM_OK; k++) {
         status = run_batch(graph, plan, store, sampler, (uint64_t)k * (uint64_t)batch, &m);
-        for (int b = 0; b < batch && status == SGM_OK; b++)
-            out->dice[0] += sample_dice(options, m.answer + b * masks * cells, m.iou + b * rated,
-                                        m.batch.target + b * cells, masks, rated);
+        for (int b = 0; b < batch && status == SGM_OK; b++) {
+            double dice = sample_dice(options, m.answer + b * masks * cells, m.iou + b * rated,
+                                      m.batch.target + b * cells, masks, rated);
+            if (isnan(dice)) continue;
+            out->dice[0] += dice;
+            out->samples++;
+        }
     }
     release(&m);
     if (status != SGM_OK) return status;
-    out->samples = batches * batch;
+    if (!out->samples) return SGM_OK;
     out->dice[0] /= out->samples;
     out->dice[1] = out->dice[0];
     return SGM_OK;

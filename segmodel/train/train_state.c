@@ -10,6 +10,7 @@
 #include "core/number.h"
 #include "models/registry.h"
 #include "predict/session/postprocess.h"
+#include "predict/session/program.h"
 #include "predict/session/prompt_prior.h"
 
 static const char *const PARTS[] = {"value", "first", "second", "average"};
@@ -257,6 +258,72 @@ static sgm_status add_untouched(sgm_checkpoint_writer *writer, const sgm_train_c
     return sgm_checkpoint_writer_add_f32(writer, NO_MASK, 2, shape, zeros, SGM_STORED_F32);
 }
 
+/* What no step of the training has read and no warm start's file holds, but the network has: the
+ * layers of a mask prompt where only points were asked with. It is written as it began, so that the
+ * file is a whole network. */
+typedef struct rest_of_network {
+    sgm_checkpoint_writer *writer;
+    const sgm_master *master;
+    const sgm_checkpoint *init;
+    sgm_first_values first;
+    struct rest_tensor {
+        char name[SGM_SCOPE_SIZE + 64];
+        float *values;
+    } * tensors;
+    int count;
+} rest_of_network;
+
+static bool is_written(const rest_of_network *rest, const char *name)
+{
+    for (int i = 0; i < rest->count; i++)
+        if (!strcmp(rest->tensors[i].name, name)) return true;
+    return !strcmp(name, NO_MASK) || sgm_params_find(rest->master->params, name) ||
+           (rest->init && sgm_checkpoint_find(rest->init, name));
+}
+
+/* sgm_param_check_fn */
+static sgm_status add_if_missing(void *user, const char *name, sgm_shape wanted)
+{
+    rest_of_network *rest = user;
+    const float *values;
+    bool owned;
+    if (is_written(rest, name)) return SGM_OK;
+    struct rest_tensor *grown =
+        realloc(rest->tensors, ((size_t)rest->count + 1) * sizeof *rest->tensors);
+    if (!grown) return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for tensor %s", name);
+    rest->tensors = grown;
+    SGM_TRY(sgm_first_values_read(&rest->first, name, wanted, &values, &owned));
+    struct rest_tensor *t = &rest->tensors[rest->count++];
+    snprintf(t->name, sizeof t->name, "%s", name);
+    t->values = (float *)values;
+    return sgm_checkpoint_writer_add_f32(rest->writer, name, wanted.ndim, wanted.dim, values,
+                                         SGM_STORED_F32);
+}
+
+static sgm_status add_rest(rest_of_network *rest, const sgm_model_config *model)
+{
+    bool listens = sgm_config_listens(model), classes = model->classes > 0;
+    const sgm_program_key keys[] = {{.stage = SGM_STAGE_ENCODE, .batch = 1},
+                                    {.stage = SGM_STAGE_DECODE,
+                                     .batch = 1,
+                                     .tokens = listens ? 2 : 0,
+                                     .mask = listens,
+                                     .classes = classes}};
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        sgm_program *program;
+        SGM_TRY(sgm_program_build(model, keys[i], add_if_missing, rest, NULL, &program));
+        sgm_program_destroy(program);
+    }
+    return SGM_OK;
+}
+
+static void clear_rest(rest_of_network *rest)
+{
+    for (int i = 0; i < rest->count; i++)
+        free(rest->tensors[i].values);
+    free(rest->tensors);
+}
+
 /* The settings' names of classes, or those that the warm start's file has. */
 static sgm_status add_classes(sgm_checkpoint_writer *writer, const sgm_train_config *config,
                               const sgm_checkpoint *init)
@@ -300,7 +367,13 @@ sgm_status sgm_train_export(const char *path, const sgm_train_config *config,
     if (status == SGM_OK) status = add_metadata(writer, config, init, note);
     if (status == SGM_OK) status = add_model(writer, master, values);
     if (status == SGM_OK) status = add_untouched(writer, config, master, init);
+    rest_of_network rest = {.writer = writer,
+                            .master = master,
+                            .init = init,
+                            .first = {.family = config->model.family, .seed = config->seed}};
+    if (status == SGM_OK) status = add_rest(&rest, &config->model);
     if (status == SGM_OK) status = sgm_checkpoint_writer_save(writer, path);
+    clear_rest(&rest);
     sgm_checkpoint_writer_destroy(writer);
     free(values);
     return status;

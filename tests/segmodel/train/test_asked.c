@@ -243,6 +243,19 @@ static void check_resume(void)
     remove_folder("asked_broken");
 }
 
+/* What was trained with points alone is a whole network: its layers for mask prompts are there. */
+static void check_model(const run *r)
+{
+    sgm_context *context;
+    sgm_model *model = NULL;
+    char path[512];
+    snprintf(path, sizeof path, "%s/best.safetensors", r->out);
+    CHECK_OK(sgm_context_create(NULL, &context));
+    CHECK_OK(sgm_model_load(context, path, NULL, &model));
+    sgm_model_destroy(model);
+    sgm_context_destroy(context);
+}
+
 /* Twice the same table, and better than at the start. */
 static void check_learns(void)
 {
@@ -254,6 +267,7 @@ static void check_learns(void)
         if (!CHECK_OK(train(&r))) return;
         CHECK(r.loss[r.losses - 1] < 0.7 * r.loss[0]);
         score[i] = r.result.best_score;
+        check_model(&r);
         remove_folder("asked_learns");
     }
     printf("one point, whole pictures: Dice %.4f\n", score[0]);
