@@ -62,20 +62,41 @@ static void check_same(sgm_model *model, sgm_live_volume *live, const phantom *p
     sgm_volume_result_clear(&want);
 }
 
-/* Clicks, undo, redo, other clicks: what a run from nothing gives. */
-static void check_conversation(sgm_model *model, const phantom *p)
+static unsigned next_random(unsigned *state, unsigned below)
+{
+    *state = *state * 1664525u + 1013904223u;
+    return (*state >> 16) % below;
+}
+
+enum { MOST_CLICKS = 6, TURNS = 7 };
+
+/* Clicks in and around the body, undo and redo in random order: every time what a run from nothing
+ * gives. `said` are all clicks so far, `count` those that stand. */
+static void check_conversation(sgm_model *model, const phantom *p, unsigned seed)
 {
     sgm_live_volume *live = NULL;
     sgm_volume_options options = sgm_volume_options_init();
-    const sgm_seed seeds[] = {seed_at(p, -14, -8, 1, 1), seed_at(p, -8, -4, 1, 1),
-                              seed_at(p, -30, -10, 8, 0), seed_at(p, -14, -12, -9, 1)};
-    static const size_t counts[] = {1, 2, 3, 2, 4, 1, 3};
+    sgm_seed said[MOST_CLICKS] = {seed_at(p, -14, -8, 1, 1)};
+    size_t count = 1, known = 1;
+    unsigned random = seed;
     options.store = store;
     CHECK_OK(sgm_live_volume_create(model, &p->volume, &options, &live));
-    for (size_t n = 0; n < sizeof counts / sizeof *counts; n++) {
-        sgm_object object = {.name = "body", .seeds = seeds, .seed_count = counts[n]};
+    for (int turn = 0; turn < TURNS; turn++) {
+        unsigned what = turn ? next_random(&random, 4) : 3;
+        if (what == 0 && count > 1) {
+            count--; /* undo */
+        } else if (what == 1 && count < known) {
+            count++; /* redo */
+        } else if (turn && count < MOST_CLICKS) {
+            double x = -30 + (int)next_random(&random, 34), y = -20 + (int)next_random(&random, 26);
+            said[count++] = seed_at(p, x, y, -9 + (int)next_random(&random, 20),
+                                    (int)next_random(&random, 3) > 0);
+            known = count;
+        }
+        sgm_object object = {.name = "body", .seeds = said, .seed_count = count};
         check_same(model, live, p, &object);
     }
+    if (check_failures) fprintf(stderr, "    seed %u\n", seed);
     sgm_live_volume_destroy(live);
 }
 
@@ -252,7 +273,8 @@ int main(int argc, char **argv)
     CHECK_OK(sgm_context_create(&options, &context));
     if (CHECK_OK(sgm_model_load(context, argv[1], NULL, &model))) {
         check_threads(model, &p);
-        check_conversation(model, &p);
+        for (unsigned seed = 1; seed <= 2; seed++)
+            check_conversation(model, &p, seed);
         check_counts(model, &p);
         check_picture(model, &p);
         check_cancel(model, &p);
