@@ -1,5 +1,6 @@
 /* Normalisation and softmax over the last axis: one warp per row, which keeps the row in registers,
  * or one block where rows are long or no whole groups of four. */
+#include "cuda_mma.h"
 #include "cuda_vector.h"
 
 /* ------------------------------------------------------------------------------- a warp per row */
@@ -22,6 +23,7 @@ template <int R> struct row_part {
 template <int R>
 static __device__ void load_row(sgm_floats x, int64_t row, int groups, int lane, row_part<R> *to)
 {
+    SGM_UNROLL
     for (int r = 0; r < R; r++) {
         int g = lane + r * WARP;
         if (g < groups)
@@ -38,16 +40,19 @@ static __device__ void normalise(row_part<R> *row, int groups, int lane, float e
                                  float *rstd)
 {
     float sum = 0, squares = 0, C = (float)(groups * SGM_VECTOR);
+    SGM_UNROLL
     for (int r = 0; r < R; r++)
         for (int k = 0; k < SGM_VECTOR; k++)
             sum += row->x[r][k];
     *mean = warp_sum(sum) / C;
+    SGM_UNROLL
     for (int r = 0; r < R; r++)
         for (int k = 0; k < SGM_VECTOR; k++) {
             row->x[r][k] = lane + r * WARP < groups ? row->x[r][k] - *mean : 0;
             squares += row->x[r][k] * row->x[r][k];
         }
     *rstd = 1 / sqrtf(warp_sum(squares) / C + eps);
+    SGM_UNROLL
     for (int r = 0; r < R; r++)
         for (int k = 0; k < SGM_VECTOR; k++)
             row->x[r][k] *= *rstd;
@@ -65,6 +70,7 @@ static __global__ void layernorm_row_kernel(sgm_floats x, const float *gamma, co
     if (row >= rows) return;
     load_row(x, row, groups, lane, &v);
     normalise(&v, groups, lane, eps, &mean, &rstd);
+    SGM_UNROLL
     for (int r = 0; r < R; r++) {
         int g = lane + r * WARP;
         if (g >= groups) continue;
@@ -91,6 +97,7 @@ static __global__ void layernorm_data_row_kernel(sgm_floats x, const float *gamm
     load_row(x, row, groups, lane, &n);
     normalise(&n, groups, lane, eps, &mean, &rstd);
     load_row(from, row, groups, lane, &d);
+    SGM_UNROLL
     for (int r = 0; r < R; r++) {
         int g = lane + r * WARP;
         if (g >= groups) continue;
@@ -108,6 +115,7 @@ static __global__ void layernorm_data_row_kernel(sgm_floats x, const float *gamm
         statistics[2 * row + 1] = rstd;
     }
     if (!dx) return;
+    SGM_UNROLL
     for (int r = 0; r < R; r++) {
         int g = lane + r * WARP;
         if (g >= groups) continue;
