@@ -25,7 +25,7 @@ typedef struct sgm_step {
     sgm_tensor residual;
     bool bf16;     /* multiply in BF16 (sums stay F32) */
     void *packed;  /* what `prepare` made of the constant weight, or NULL */
-    void *scratch; /* scratch_size bytes, 64-byte aligned */
+    void *scratch; /* scratch_size bytes, aligned as device memory is */
     size_t scratch_size;
     /* Backward only. grad_in[i].data is NULL where nothing is asked for; `accumulate[i]` says
      * whether to add to what is there or to overwrite it. Gradients are always F32. */
@@ -43,7 +43,7 @@ typedef struct sgm_backend_ops {
     const char *name; /* "ref", "cpu", "cuda" */
     bool host_memory; /* tensors may point into ordinary memory, e.g. a mapped checkpoint */
 
-    /* Device memory, 64-byte aligned. alloc returns NULL when there is none. */
+    /* Device memory, aligned to 64 bytes, a GPU's to 256. NULL: none left, or a lost device. */
     void *(*alloc)(sgm_backend *backend, size_t size);
     void (*free)(sgm_backend *backend, void *memory);
     sgm_status (*upload)(sgm_backend *backend, void *to, const void *from, size_t size);

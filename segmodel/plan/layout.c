@@ -6,7 +6,7 @@
 
 static size_t aligned(size_t size)
 {
-    return (size + 63) / 64 * 64;
+    return (size + SGM_ALIGNMENT - 1) / SGM_ALIGNMENT * SGM_ALIGNMENT;
 }
 
 static int larger_first(const void *a, const void *b)

@@ -6,11 +6,14 @@
 
 #include "segmodel/segmodel.h"
 
+/* cuBLASLt 13 refuses a workspace that is not aligned so, and it lies in a step's scratch. */
+enum { SGM_ALIGNMENT = 256 };
+
 /* A piece of memory that is needed from time `first` to time `last`, both included. */
 typedef struct sgm_lifetime {
     size_t size; /* bytes; 0 is legal and gets offset 0 */
     int first, last;
-    size_t offset; /* result, a multiple of 64 */
+    size_t offset; /* result, a multiple of SGM_ALIGNMENT */
 } sgm_lifetime;
 
 /* Chooses offsets so that pieces needed at the same time do not overlap; *total is the size of the

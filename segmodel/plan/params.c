@@ -1,6 +1,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backend/full.h"
 #include "plan/params_internal.h"
 
 struct sgm_params {
@@ -97,7 +98,7 @@ sgm_status sgm_params_keep_bf16(sgm_params *params, sgm_parameter *p)
     sgm_backend *backend = params->backend;
     if (p->bf16) return SGM_OK;
     p->bf16 = backend->ops->alloc(backend, (size_t)p->count * 2);
-    if (!p->bf16) return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for parameter %s", p->name);
+    if (!p->bf16) return sgm_backend_full(backend, "no memory for parameter %s", p->name);
     return backend->ops->to_bf16(backend, p->bf16, p->value, p->count);
 }
 
@@ -110,7 +111,7 @@ static sgm_status fill(sgm_params *params, sgm_parameter *p)
     p->value = params->backend->ops->alloc(params->backend, bytes);
     if (trainable) p->grad = params->backend->ops->alloc(params->backend, bytes);
     if (!p->value || (trainable && !p->grad))
-        return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for parameter %s", p->name);
+        return sgm_backend_full(params->backend, "no memory for parameter %s", p->name);
     SGM_TRY(params->read(params->read_user, p->name, p->shape, &values, &owned));
     sgm_status status = params->backend->ops->upload(params->backend, p->value, values, bytes);
     if (owned) free((void *)values);

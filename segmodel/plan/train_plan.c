@@ -1,4 +1,5 @@
 #include "plan/train_plan.h"
+#include "backend/full.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -161,7 +162,7 @@ static sgm_status bind_leaves(sgm_train_plan *plan)
         if (node->op != SGM_OP_DATA) continue;
         size_t bytes = (size_t)sgm_shape_count(node->shape) * sizeof(float);
         v->fixed = plan->backend->ops->alloc(plan->backend, bytes);
-        if (!v->fixed) return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for constant data");
+        if (!v->fixed) return sgm_backend_full(plan->backend, "no memory for constant data");
         SGM_TRY(plan->backend->ops->upload(plan->backend, v->fixed, node->data, bytes));
     }
     return SGM_OK;
@@ -369,8 +370,8 @@ static sgm_status build(sgm_train_plan *plan, sgm_node *const outputs[])
     plan->memory = plan->backend->ops->alloc(plan->backend, plan->bytes ? plan->bytes : 64);
     plan->seed = plan->backend->ops->alloc(plan->backend, sizeof *plan->seed);
     if (!plan->memory || !plan->seed)
-        return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for a training step (%zu MiB)",
-                        plan->bytes >> 20);
+        return sgm_backend_full(plan->backend, "no memory for a training step (%zu MiB)",
+                                plan->bytes >> 20);
     return SGM_OK;
 }
 

@@ -1,4 +1,5 @@
 #include "plan/weights.h"
+#include "backend/full.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -114,10 +115,9 @@ static sgm_status from_host(sgm_weights *weights, const sgm_node *node, const fl
     e.memory = backend->ops->alloc(backend, bytes);
     e.owner = OWNER_BACKEND;
     e.bytes = bytes;
-    sgm_status status =
-        e.memory
-            ? backend->ops->upload(backend, e.memory, values, bytes)
-            : sgm_fail(SGM_OUT_OF_MEMORY, "no device memory for %s (%zu bytes)", node->name, bytes);
+    sgm_status status = e.memory ? backend->ops->upload(backend, e.memory, values, bytes)
+                                 : sgm_backend_full(backend, "no device memory for %s (%zu bytes)",
+                                                    node->name, bytes);
     if (owned) free((void *)values);
     if (status != SGM_OK) {
         if (e.memory) backend->ops->free(backend, e.memory);
@@ -163,7 +163,7 @@ static sgm_status compute(sgm_weights *weights, const sgm_node *node)
     step.scratch = step.scratch_size ? backend->ops->alloc(backend, step.scratch_size) : NULL;
     sgm_status status = SGM_OK;
     if (!step.out.data || (step.scratch_size && !step.scratch))
-        status = sgm_fail(SGM_OUT_OF_MEMORY, "no memory for a folded constant (%zu bytes)", bytes);
+        status = sgm_backend_full(backend, "no memory for a folded constant (%zu bytes)", bytes);
     if (status == SGM_OK) status = backend->ops->forward(backend, &step);
     if (status == SGM_OK) status = backend->ops->synchronize(backend);
     if (step.scratch) backend->ops->free(backend, step.scratch);

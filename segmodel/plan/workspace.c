@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backend/full.h"
 #include "core/clock.h"
 #include "graph/graph_internal.h"
 #include "plan/plan_internal.h"
@@ -36,8 +37,8 @@ sgm_status sgm_workspace_create(const sgm_plan *plan, sgm_workspace **out)
     const sgm_backend_ops *ops = plan->backend->ops;
     char *memory = ops->alloc(plan->backend, plan->arena ? plan->arena : 64);
     if (!memory)
-        return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for a workspace of %zu MiB",
-                        plan->arena >> 20);
+        return sgm_backend_full(plan->backend, "no memory for a workspace of %zu MiB",
+                                plan->arena >> 20);
     sgm_status status = sgm_workspace_create_in(plan, memory, out);
     if (status == SGM_OK)
         (*out)->borrowed = false;

@@ -26,6 +26,14 @@ static sgm_node *linear_wide(sgm_graph *g)
                       p(g, 2, SGM_SHAPE(97)));
 }
 
+/* Long rows, few of them: of what the layer needs, its scratch is not what is laid out first, so it
+ * begins where the rows end (3 x 1008 floats are no multiple of 256 bytes). */
+static sgm_node *linear_long(sgm_graph *g)
+{
+    sgm_node *x = sgm_affine(g, p(g, 0, SGM_SHAPE(3, 1008)), 0.25f, 0);
+    return sgm_linear(g, x, p(g, 1, SGM_SHAPE(8, 1008)), p(g, 2, SGM_SHAPE(8)));
+}
+
 /* layer, activation, residual: what the plan fuses */
 static sgm_node *mlp(sgm_graph *g)
 {
@@ -526,6 +534,7 @@ const op_case op_cases[] = {
     {"linear", linear, 0, 0, false},
     {"linear 1x1", linear_one, 0, 0, false},
     {"linear wide", linear_wide, 0, 0, false},
+    {"linear long", linear_long, 0, 0, false},
     {"mlp with residual", mlp, 0, 0, false},
     {"block with gelu", block_gelu, 0, 0, false},
     {"block with relu", block_relu, 0, 0, false},

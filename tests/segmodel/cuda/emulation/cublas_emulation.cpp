@@ -356,6 +356,7 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t, cublasLtMatmulDesc_t desc, const
         !holds(b, bl, algo->alignment[1]) || !holds(c, cl, algo->alignment[2]) ||
         !holds(d, dl, algo->alignment[3]) || !good_epilogue(desc, algo, dl) ||
         (c == d && cl->ld != dl->ld) || workspace_size < algo->workspace ||
+        (workspace_size && (uintptr_t)workspace % 256 != 0) || /* as cuBLASLt 13 */
         (workspace_size && !emulated_is_device(workspace, workspace_size)))
         return CUBLAS_STATUS_INVALID_VALUE;
     fused f = {*desc,
