@@ -143,15 +143,19 @@ static void replay(int descriptor)
 
 /* ------------------------------------------------------------------------------------- folders */
 
-/* Calls `act` on each of our temporary files with that suffix; 1 when one is in use. */
-static int each_left_behind(const char *folder, const char *suffix, void (*act)(int descriptor))
+/* Calls `act` on each of our temporary files with that suffix; 1 when one is in use. *any: whether
+ * there are temporary files of any suffix. */
+static int each_left_behind(const char *folder, const char *suffix, void (*act)(int descriptor),
+                            int *any)
 {
     int any_in_use = 0;
+    *any = 0;
     DIR *directory = opendir(folder);
     if (!directory) return 0;
     for (struct dirent *entry; (entry = readdir(directory));) {
         char path[4096];
         int descriptor;
+        *any |= is_temporary_name(entry->d_name, "");
         if (!is_temporary_name(entry->d_name, suffix)) continue;
         int n = snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
         if (n < 0 || (size_t)n >= sizeof path) continue;
@@ -171,7 +175,8 @@ void sgio_output_recover(const char *path)
 {
     char *folder = sgio_folder_of(path);
     if (!folder) return;
-    if (!each_left_behind(folder, SGIO_JOURNAL_SUFFIX, replay))
-        each_left_behind(folder, SGIO_PARTIAL_SUFFIX, NULL);
+    int any, in_use = each_left_behind(folder, SGIO_JOURNAL_SUFFIX, replay, &any);
+    /* folders of batches have tens of thousands of files: they are read once where that will do */
+    if (any && !in_use) each_left_behind(folder, SGIO_PARTIAL_SUFFIX, NULL, &any);
     free(folder);
 }
