@@ -123,11 +123,17 @@ static bool is_trained(void *user, const char *name)
 
 /* ------------------------------------------------------------------------------------- network */
 
+/* Small inputs have the same losses: their protocol differs in what is asked of crops. */
+static bool is_sam(const sgm_model_config *config)
+{
+    return config->protocol == &sgm_protocol_sam || config->protocol == &sgm_protocol_sam_crops;
+}
+
 /* low_res: [B, tokens, side, side]. */
 static sgm_node *loss_of(train_run *r, sgm_decoder_output out)
 {
     sgm_graph *g = r->graph;
-    if (r->config->protocol == &sgm_protocol_sam)
+    if (is_sam(r->config))
         return sgm_loss_sam(g, out.low_res, out.iou, r->target, NULL,
                             (sgm_sam_shares){20, 1, 1, false}, true);
     sgm_node *logits = sgm_slice(g, out.low_res, 1, 0, 1);
@@ -146,7 +152,7 @@ static bool build(train_run *r)
     int64_t images = r->small->images, tokens = sgm_prompt_token_count(&r->small->prompt[0]);
     sgm_graph *g = r->graph = sgm_graph_create(NULL, NULL);
     sgm_net net = {.graph = g};
-    bool sam = m->protocol == &sgm_protocol_sam;
+    bool sam = is_sam(m);
     int64_t size = m->image_size, side = r->c->side;
     r->image = sgm_input(g, "image", SGM_F32, SGM_SHAPE(images, size, size, 3));
     r->target = sgm_input(g, "target", SGM_F32,
