@@ -5,6 +5,7 @@
 #include "checkpoint/checkpoint_build.h"
 #include "core/atomic_file.h"
 #include "core/status.h"
+#include "core/text.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -183,66 +184,66 @@ static sgm_status check_unique(const sgm_checkpoint_writer *w)
     return twice ? sgm_fail(SGM_INVALID_ARGUMENT, "tensor '%s' was added twice", twice) : SGM_OK;
 }
 
-static void put_json_text(FILE *out, const char *text)
+static void put_json_text(sgm_text *out, const char *text)
 {
-    fputc('"', out);
+    sgm_text_char(out, '"');
     for (; *text; text++) {
         unsigned char c = (unsigned char)*text;
         if (c == '"' || c == '\\')
-            fprintf(out, "\\%c", c);
+            sgm_text_print(out, "\\%c", c);
         else if (c < 0x20)
-            fprintf(out, "\\u%04x", c);
+            sgm_text_print(out, "\\u%04x", c);
         else
-            fputc(c, out);
+            sgm_text_char(out, *text);
     }
-    fputc('"', out);
+    sgm_text_char(out, '"');
 }
 
-static void put_metadata(FILE *out, const sgm_checkpoint_writer *w)
+static void put_metadata(sgm_text *out, const sgm_checkpoint_writer *w)
 {
-    fprintf(out, "\"__metadata__\":{");
+    sgm_text_print(out, "\"__metadata__\":{");
     for (size_t i = 0; i < w->metadata_count; i++) {
-        if (i > 0) fputc(',', out);
+        if (i > 0) sgm_text_char(out, ',');
         put_json_text(out, w->metadata[i].key);
-        fputc(':', out);
+        sgm_text_char(out, ':');
         put_json_text(out, w->metadata[i].value);
     }
-    fputc('}', out);
+    sgm_text_char(out, '}');
 }
 
-static void put_tensor(FILE *out, const entry *e, size_t *offset)
+static void put_tensor(sgm_text *out, const entry *e, size_t *offset)
 {
     size_t end = *offset + e->from.count * sgm_stored_type_size(e->type);
     put_json_text(out, e->from.name);
-    fprintf(out, ":{\"dtype\":\"%s\",\"shape\":[", sgm_stored_type_name(e->type));
+    sgm_text_print(out, ":{\"dtype\":\"%s\",\"shape\":[", sgm_stored_type_name(e->type));
     for (int i = 0; i < e->from.rank; i++)
-        fprintf(out, "%s%lld", i ? "," : "", (long long)e->from.shape[i]);
-    fprintf(out, "],\"data_offsets\":[%zu,%zu]}", *offset, end);
+        sgm_text_print(out, "%s%lld", i ? "," : "", (long long)e->from.shape[i]);
+    sgm_text_print(out, "],\"data_offsets\":[%zu,%zu]}", *offset, end);
     *offset = end;
 }
 
-static void put_header(FILE *out, const sgm_checkpoint_writer *w)
+static void put_header(sgm_text *out, const sgm_checkpoint_writer *w)
 {
     size_t offset = 0;
-    fputc('{', out);
+    sgm_text_char(out, '{');
     if (w->metadata_count > 0) put_metadata(out, w);
     for (size_t i = 0; i < w->count; i++) {
-        if (i > 0 || w->metadata_count > 0) fputc(',', out);
+        if (i > 0 || w->metadata_count > 0) sgm_text_char(out, ',');
         put_tensor(out, &w->entries[i], &offset);
     }
-    fputc('}', out);
+    sgm_text_char(out, '}');
 }
 
 /* The JSON text, padded with blanks so that the data begin aligned. The caller frees it. */
 static sgm_status make_header(const sgm_checkpoint_writer *w, char **text, size_t *size)
 {
-    FILE *out = open_memstream(text, size);
-    if (!out) return fail_memory();
-    put_header(out, w);
-    while ((8 + ftell(out)) % DATA_ALIGNMENT != 0 && !ferror(out))
-        fputc(' ', out);
-    bool failed = ferror(out);
-    if (fclose(out) == 0 && !failed) return SGM_OK;
+    sgm_text out = {0};
+    put_header(&out, w);
+    while ((8 + out.size) % DATA_ALIGNMENT != 0 && !out.failed)
+        sgm_text_char(&out, ' ');
+    *text = out.bytes;
+    *size = out.size;
+    if (!out.failed) return SGM_OK;
     free(*text);
     *text = NULL;
     return fail_memory();
