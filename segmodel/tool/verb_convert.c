@@ -8,16 +8,17 @@
 #include "predict/look/session_predictor.h"
 #include "predict/session/model.h"
 #include "predict/session/postprocess.h"
+#include "predict/session/prompt_prior.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* What the command line may add to the metadata. */
-enum { MASK_THRESHOLD, STOP_RATING, WALK_LOWERING, CLASSES, EXTRAS };
+enum { MASK_THRESHOLD, STOP_RATING, WALK_LOWERING, LOOSE_BOX, CLASSES, EXTRAS };
 static const char *const extra_keys[EXTRAS] = {SGM_METADATA_MASK_THRESHOLD,
                                                SGM_METADATA_STOP_RATING, SGM_METADATA_WALK_LOWERING,
-                                               SGM_METADATA_CLASSES};
+                                               SGM_METADATA_LOOSE_BOX, SGM_METADATA_CLASSES};
 
 /* Variant and architecture go into the metadata, so that the file says by itself what it is. */
 static sgm_status write_model(const sgm_model *model, const char *to, sgm_stored_type type,
@@ -110,6 +111,9 @@ static sgm_status check_numbers(const char *const extra[EXTRAS])
         return sgm_fail(SGM_INVALID_ARGUMENT,
                         "--walkLowering cannot be '%s'; a logit from -%d to %d", lowering, lowest,
                         lowest);
+    if (extra[LOOSE_BOX] && strcmp(extra[LOOSE_BOX], "0") && strcmp(extra[LOOSE_BOX], "1"))
+        return sgm_fail(SGM_INVALID_ARGUMENT, "--looseBox cannot be '%s'; 0 or 1",
+                        extra[LOOSE_BOX]);
     return SGM_OK;
 }
 
@@ -148,6 +152,8 @@ int verb_convert(int argc, char **argv)
          "goes into the metadata: walks by masks end at ratings below it (0.35)"},
         {"--walkLowering", OPTION_TEXT, &extra[WALK_LOWERING], NULL, "LOGIT",
          "goes into the metadata: they ask with the neighbour's logits less it (0)"},
+        {"--looseBox", OPTION_TEXT, &extra[LOOSE_BOX], NULL, "0|1",
+         "goes into the metadata: 1 asks boxes in space as loose boxes (as the file says)"},
         {"--dtype", OPTION_TEXT, &dtype, NULL, "f32|f16|bf16", "how values are stored (f32)"},
         {0}};
     command_line line = {
