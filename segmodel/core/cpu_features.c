@@ -52,14 +52,24 @@ static bool has_fast_dot(void)
     return __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a >> 5 & 1);
 }
 
+/* What the processor has and the system saves between threads. By hand: not every compiler's run
+ * time brings what __builtin_cpu_supports calls. */
+static sgm_isa detect_isa(void)
+{
+    const uint32_t saved = 1u << 27, avx = 1u << 28, fma = 1u << 12;   /* leaf 1, ecx */
+    const uint32_t avx2 = 1u << 5;                                     /* leaf 7, ebx, and these: */
+    const uint32_t avx512 = 1u << 16 | 1u << 17 | 1u << 30 | 1u << 31; /* F, DQ, BW, VL */
+    uint32_t a, b, c, d;
+    if (!__get_cpuid(1, &a, &b, &c, &d) || (~c & (saved | avx | fma))) return SGM_ISA_BASE;
+    uint64_t state = enabled_state();
+    if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || !(b & avx2) || (~state & 6))
+        return SGM_ISA_BASE;
+    return (b & avx512) == avx512 && !(~state & 0xe6) ? SGM_ISA_AVX512 : SGM_ISA_AVX2;
+}
+
 static void detect_processor(sgm_cpu_features *f)
 {
-    __builtin_cpu_init();
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) f->isa = SGM_ISA_AVX2;
-    if (f->isa == SGM_ISA_AVX2 && __builtin_cpu_supports("avx512f") &&
-        __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
-        __builtin_cpu_supports("avx512vl"))
-        f->isa = SGM_ISA_AVX512;
+    f->isa = detect_isa();
     if (f->isa != SGM_ISA_AVX512) return;
     uint32_t a, b, c, d;
     if (__get_cpuid_count(7, 1, &a, &b, &c, &d) && (a >> 5 & 1)) f->isa = SGM_ISA_AVX512_BF16;
