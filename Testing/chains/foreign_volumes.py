@@ -28,17 +28,22 @@ def cases():
 
 
 def middle_point(chain, volume):
-    """The middle of the volume in LPS, as nibabel or pynrrd sees it."""
+    """The middle of the volume in LPS, as nibabel (of two forms the one that ITK takes) or pynrrd
+    sees it."""
+    readers = os.path.join(HERE, "..", "readers")
     script = ("import sys\n"
+              f"sys.path.insert(0, {readers!r})\n"
               "p = sys.argv[1]\n"
               "if p.endswith('.nrrd'):\n"
               "    import nrrd\n"
               "    h = nrrd.read_header(p)\n"
               "    n, m, o, s = h['sizes'], h['space directions'].T, h['space origin'], (1, 1, 1)\n"
               "else:\n"
-              "    import nibabel\n"
+              "    import nibabel, numpy\n"
+              "    from check_outputs import nifti_affine\n"
               "    i = nibabel.load(p)\n"
-              "    n, m, o, s = i.shape, i.affine[:3, :3], i.affine[:3, 3], (-1, -1, 1)\n"
+              "    a = nifti_affine(numpy, i)\n"
+              "    n, m, o, s = i.shape, a[:3, :3], a[:3, 3], (-1, -1, 1)\n"
               "print(*[s[r] * (sum(m[r][c] * (n[c] // 2) for c in range(3)) + o[r])"
               " for r in range(3)])")
     return [float(v) for v in chain.run([chain.readers, "-c", script, volume]).split()]

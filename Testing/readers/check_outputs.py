@@ -39,10 +39,18 @@ class Seen:
         self.reader, self.voxels, self.matrix = reader, voxels, matrix
 
 
+def nifti_affine(np, image):
+    """nibabel's affine, but the qform where a sheared sform stands beside it, as ITK reads it."""
+    header, affine = image.header, image.affine
+    axes = affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0)
+    is_sheared = np.abs(axes.T @ axes - np.eye(3)).max() > 1e-4
+    return header.get_qform() if is_sheared and int(header["qform_code"]) > 0 else affine
+
+
 def read_nibabel(lib, path):
     np = lib["numpy"]
     image = lib["nibabel"].load(path)
-    matrix = np.diag(LPS_RAS + (1.0,)) @ image.affine
+    matrix = np.diag(LPS_RAS + (1.0,)) @ nifti_affine(np, image)
     return Seen("nibabel", np.asanyarray(image.dataobj), matrix)
 
 
