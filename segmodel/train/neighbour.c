@@ -26,7 +26,8 @@ static bool spread(const sgm_pack *pack, const sgm_target *o, uint8_t *mask)
 static bool belongs(const sgm_pack_item *item, const sgm_target *o, int x, int y)
 {
     int value = sgm_pack_label(item, x, y);
-    return o->kind == SGM_TARGET_MERGED ? value != 0 : value == o->label;
+    bool any = o->kind == SGM_TARGET_MERGED || o->kind == SGM_TARGET_FOREGROUND;
+    return any ? value != 0 : value == o->label;
 }
 
 /* Whether the mask has a pixel at (x, y) or beside it. */

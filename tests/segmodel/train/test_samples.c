@@ -394,6 +394,24 @@ static void check_pairs(void)
     sgm_pack_close(pack);
 }
 
+/* All that is labelled is followed as a whole, whatever its labels are. */
+static void check_foreground_neighbours(void)
+{
+    sgm_pack *pack = make_volume();
+    sgm_target_list list = {0};
+    sgm_neighbour_pair pair;
+    bool found;
+    sgm_rng rng = sgm_rng_at(8, 1);
+    CHECK_OK(sgm_targets_find_values(pack, 2, 1, true, &list));
+    if (!CHECK(list.count == 1 && list.objects[0].kind == SGM_TARGET_FOREGROUND)) return;
+    list.objects[0].label = 7; /* no pixel has it */
+    CHECK_OK(sgm_neighbour_draw(pack, &list.objects[0], &rng, &pair, &found));
+    CHECK(found && !pair.ended && sgm_mask_bounds(pair.mask, SIDE, SIDE).area > 0);
+    sgm_neighbour_clear(&pair);
+    sgm_target_list_clear(&list);
+    sgm_pack_close(pack);
+}
+
 /* A sample of an object that has ended: nothing to draw, and no other round counts. */
 static void check_ended_sample(void)
 {
@@ -540,6 +558,7 @@ int main(void)
     check_walk_prompts();
     check_weakening();
     check_neighbours();
+    check_foreground_neighbours();
     check_pairs();
     check_ended_sample();
     check_prior();
