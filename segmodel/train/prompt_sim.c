@@ -5,7 +5,7 @@
 #include "models/models.h"
 #include "predict/session/prompt_prior.h"
 
-const sgm_round_group sgm_round_groups[SGM_GROUPS] = {{0, 2, 2}, {2, 2, 4}, {4, 1, 0}, {5, 1, 3}};
+const sgm_round_group sgm_round_groups[SGM_GROUPS] = {{0, 2, 2}, {2, 2, 4}, {4, 1, 0}, {5, 1, 4}};
 
 int sgm_group_of(int round, int *part)
 {
@@ -252,6 +252,7 @@ static double slack(sim *s, double size)
     return share * size;
 }
 
+/* As prompt_tokens.c writes it: points, corners, padding up to four. */
 static void loose_box_round(sim *s, sgm_round *round, float *logits)
 {
     sgm_mask_box b = sgm_mask_bounds(s->mask, s->size, s->size);
@@ -262,11 +263,18 @@ static void loose_box_round(sim *s, sgm_round *round, float *logits)
     s->box.y0 = fmax(0, b.y0 - slack(s, h));
     s->box.x1 = fmin(last, b.x1 + slack(s, w));
     s->box.y1 = fmin(last, b.y1 + slack(s, h));
-    write_round(s, 2, round);
-    int at = 2;
-    put_token(round, &at, s->size, 0, 0, SGM_TOKEN_PADDING);
-    round->tokens = 3;
-    sgm_prompt_prior_loose(NULL, 0, &s->box, s->size, logits);
+    if (sgm_rng_chance(s->rng, 0.5)) {
+        if (sgm_rng_chance(s->rng, 0.7))
+            add_inside(s, sgm_rng_chance(s->rng, 0.5));
+        else
+            add_outside(s);
+    }
+    write_round(s, s->point_count + 2, round);
+    int at = s->point_count + 2;
+    while (at < 4)
+        put_token(round, &at, s->size, 0, 0, SGM_TOKEN_PADDING);
+    round->tokens = 4;
+    sgm_prompt_prior_loose(s->points, (size_t)s->point_count, &s->box, s->size, logits);
 }
 
 static void blank_rounds(int count, int size, sgm_round rounds[SGM_ROUNDS],

@@ -8,7 +8,8 @@
  *                                                            (4 tokens)
  * and where walks through volumes are trained:
  *   4  the mask of a neighbouring slice as mask prompt       (no token)
- *   5  a loose box: the object is somewhere in it            (3 tokens: its corners, padding)
+ *   5  a loose box: the object is somewhere in it; in half of the cases with a point in the object or
+ *      in the box beside it                                  (4 tokens: point, corners, padding)
  *
  * Rounds 0, 1, 4 and 5 have exactly the tokens a predictor gives; absent tokens of 2 and 3 are
  * padding. Point strategies: any pixel of the object, or the one deepest inside (maximum distance).

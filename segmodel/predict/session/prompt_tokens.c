@@ -83,11 +83,17 @@ sgm_status sgm_prompt_check(const sgm_model_config *config, const sgm_frame *fra
     return check_mask(config, prompt->mask);
 }
 
+/* Padding tokens behind the rest. */
+static int padding_of(const sgm_prompt *prompt)
+{
+    if (!prompt->box) return prompt->point_count ? 1 : 0;
+    if (!prompt->loose_box) return 0;
+    return prompt->point_count ? 1 : 2;
+}
+
 int sgm_prompt_token_count(const sgm_prompt *prompt)
 {
-    int points = (int)prompt->point_count;
-    if (prompt->box) return points + (prompt->loose_box ? 3 : 2);
-    return points ? points + 1 : 0;
+    return (int)prompt->point_count + (prompt->box ? 2 : 0) + padding_of(prompt);
 }
 
 void sgm_token_place(int image_size, double x, double y, float coordinates[2])
@@ -129,7 +135,7 @@ void sgm_prompt_tokens(const sgm_model_config *config, const sgm_frame *frame,
         place_corner(config, frame, prompt->box->x1, prompt->box->y1, coordinates + 2 * n);
         labels[n++] = SGM_TOKEN_BOX_SECOND;
     }
-    if (n && (!prompt->box || prompt->loose_box)) {
+    for (int i = padding_of(prompt); i > 0; i--, n++) {
         coordinates[2 * n] = coordinates[2 * n + 1] = 0;
         labels[n] = SGM_TOKEN_PADDING;
     }

@@ -17,8 +17,8 @@ sgm_status sgm_prompt_check(const sgm_model_config *config, const sgm_frame *fra
 sgm_status sgm_prompt_check_class(const sgm_model_config *config, int class_index);
 
 /* Tokens the prompt becomes: points, a padding token when there are points but no box (as the
- * official code adds it), two corners of a box, a padding token behind those of a loose one. 0 for
- * a mask alone. */
+ * official code adds it), two corners of a box, a padding token behind those of a loose one and one
+ * more where it has no point beside it: training asks with four tokens. 0 for a mask alone. */
 int sgm_prompt_token_count(const sgm_prompt *prompt);
 
 /* coordinates: [count][2] in [-1, 1] over the encoder's square; labels: [count] of sgm_token. */

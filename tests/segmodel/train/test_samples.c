@@ -215,22 +215,26 @@ static int positive(const float *logits)
     return count;
 }
 
-/* A loose box is asked in training with the tokens that a session makes of it. */
-static void check_loose_tokens(const sgm_round *round)
+/* A loose box, and the point that may stand before it, are asked in training with the tokens that a
+ * session makes of them. points: 0 or 1. */
+static void check_loose_tokens(const sgm_round *round, int points)
 {
-    float coordinates[6];
-    int32_t labels[3];
-    sgm_box box = {
-        (round->coords[0][0] + 1) * SIDE / 2 - 0.5, (round->coords[0][1] + 1) * SIDE / 2 - 0.5,
-        (round->coords[1][0] + 1) * SIDE / 2 - 0.5, (round->coords[1][1] + 1) * SIDE / 2 - 0.5};
-    sgm_prompt prompt = {.box = &box, .loose_box = 1};
+    float coordinates[8];
+    int32_t labels[4];
+    const float(*at)[2] = round->coords + points;
+    sgm_point point = {place(round->coords[0][0]), place(round->coords[0][1]),
+                       round->labels[0] == SGM_TOKEN_FOREGROUND ? SGM_FOREGROUND : SGM_BACKGROUND};
+    sgm_box box = {(at[0][0] + 1) * SIDE / 2 - 0.5, (at[0][1] + 1) * SIDE / 2 - 0.5,
+                   (at[1][0] + 1) * SIDE / 2 - 0.5, (at[1][1] + 1) * SIDE / 2 - 0.5};
+    sgm_prompt prompt = {
+        .points = &point, .point_count = (size_t)points, .box = &box, .loose_box = 1};
     sgm_model_config config = {.image_size = SIDE, .protocol = &sgm_protocol_sam};
     sgm_frame frame = {{SIDE, SIDE}, {SIDE, SIDE}};
     CHECK(sgm_prompt_token_count(&prompt) == round->tokens);
     sgm_prompt_tokens(&config, &frame, &prompt, coordinates, labels);
-    for (int t = 0; t < 3; t++) {
+    for (int t = 0; t < 4; t++) {
         CHECK(labels[t] == round->labels[t]);
-        for (int c = 0; c < 2 && t < 2; c++) /* a padding token has no place */
+        for (int c = 0; c < 2 && t < points + 2; c++) /* a padding token has no place */
             CHECK_NEAR(coordinates[2 * t + c], round->coords[t][c], 1e-6);
     }
 }
@@ -241,21 +245,25 @@ static void check_walk_prompts(void)
 {
     static walk_sim w;
     double growth = 0;
-    int draws = 400, foreground = 0, background = 0;
+    int draws = 400, foreground = 0, background = 0, beside[3] = {0};
     for (int i = 0; i < PIXELS; i++)
         w.mask[i] = abs(i % SIDE - 30) + abs(i / SIDE - 25) < 15;
     int area = sgm_mask_bounds(w.mask, SIDE, SIDE).area;
     for (int k = 0; k < draws; k++) {
         simulate_walk(&w, NULL, (uint64_t)k);
-        CHECK(w.rounds[4].tokens == 0 && w.rounds[5].tokens == 3);
+        CHECK(w.rounds[4].tokens == 0 && w.rounds[5].tokens == 4);
         growth += log(positive(w.logits[4]) / (double)area) / draws;
         const sgm_round *loose = &w.rounds[5], *click = &w.rounds[3];
-        CHECK(loose->labels[0] == SGM_TOKEN_BOX_FIRST && loose->labels[1] == SGM_TOKEN_BOX_SECOND &&
-              loose->labels[2] == SGM_TOKEN_PADDING);
-        CHECK(place(loose->coords[0][0]) <= 16 && place(loose->coords[0][1]) <= 11 &&
-              place(loose->coords[1][0]) >= 44 && place(loose->coords[1][1]) >= 39);
-        check_loose_tokens(loose);
-        for (int i = 0; i < PIXELS; i++)
+        int points = loose->labels[0] != SGM_TOKEN_BOX_FIRST;
+        const float(*at)[2] = loose->coords + points;
+        CHECK(loose->labels[points] == SGM_TOKEN_BOX_FIRST &&
+              loose->labels[points + 1] == SGM_TOKEN_BOX_SECOND &&
+              loose->labels[3] == SGM_TOKEN_PADDING);
+        CHECK(place(at[0][0]) <= 16 && place(at[0][1]) <= 11 && place(at[1][0]) >= 44 &&
+              place(at[1][1]) >= 39);
+        beside[points ? loose->labels[0] == SGM_TOKEN_FOREGROUND : 2]++;
+        check_loose_tokens(loose, points);
+        for (int i = 0; i < PIXELS && !points; i++)
             if (w.logits[5][i] > 1 || w.logits[5][i] < -8) CHECK(!"a loose box claims too much");
         for (int t = 0; t < 4; t++) {
             foreground += click->labels[t] == SGM_TOKEN_FOREGROUND;
@@ -264,6 +272,7 @@ static void check_walk_prompts(void)
     }
     CHECK(fabs(growth) < 0.03);
     CHECK(foreground > draws / 2 && background > draws / 2);
+    CHECK(beside[0] > draws / 10 && beside[1] > draws / 4 && beside[2] > draws / 3);
     static uint8_t gone[PIXELS];
     memcpy(gone, w.mask, sizeof gone);
     memset(w.mask, 0, sizeof w.mask);
