@@ -62,12 +62,15 @@ static strides strides_of(const axes *all, int V)
     return s;
 }
 
-/* Offsets in both operands of element (or group) i. */
-static __device__ void offsets_of(const strides &s, int i, int *x, int *y)
+/* Offsets in both operands of element (or group) i. Unrolled, because an axis that is known only at
+ * run time would put `s` into local memory. */
+static __device__ __forceinline__ void offsets_of(const strides &s, int i, int *x, int *y)
 {
     *x = *y = 0;
-    for (int a = 0; a < s.count; a++) {
+    SGM_UNROLL
+    for (int a = 0; a < SGM_MAX_DIMS; a++) {
         int at;
+        if (a == s.count) break;
         i = sgm_divide_rest(i, s.size[a], &at);
         *x += at * s.x[a];
         *y += at * s.y[a];

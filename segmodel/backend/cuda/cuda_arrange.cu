@@ -146,8 +146,11 @@ static __global__ void permute_kernel(permutation p, const float *from, float *t
 {
     SGM_ELEMENT(i, count);
     int rest = i, at = 0;
-    for (int a = 0; a < p.count; a++) {
+    SGM_UNROLL /* as in cuda_arith.cu: else `p` lies in local memory */
+        for (int a = 0; a < SGM_MAX_DIMS; a++)
+    {
         int place;
+        if (a == p.count) break;
         rest = sgm_divide_rest(rest, p.dim[a], &place);
         at += place * p.step[a];
     }

@@ -29,7 +29,7 @@ static __global__ void __launch_bounds__(SGM_FLASH_THREADS, 2) flash_kernel(sgm_
     int end = start + f.split_keys < f.a.M ? start + f.split_keys : f.a.M;
 
     warp_queries<D, MT> mine;
-    fetch_tile<D>(f.a, w, start, places, stages);
+    fetch_tile<D, ROW>(f.a, w, start, places, stages);
     sgm_copy_commit();
     load_queries<D, MT>(f.a, w, mine);
     if (rel && active) rel_bias<D, MT>(f, w, mine, bias);
@@ -38,7 +38,7 @@ static __global__ void __launch_bounds__(SGM_FLASH_THREADS, 2) flash_kernel(sgm_
         sgm_copy_wait();
         __syncthreads(); /* the tile is there, and nobody reads the other one any more */
         if (start + SGM_FLASH_KEYS < end)
-            fetch_tile<D>(f.a, w, start + SGM_FLASH_KEYS, places, stages + (stage ^ 1));
+            fetch_tile<D, ROW>(f.a, w, start + SGM_FLASH_KEYS, places, stages + (stage ^ 1));
         sgm_copy_commit();
         if (!active) continue;
         warp_scores<MT> scores;
@@ -91,7 +91,16 @@ static int width_of(int D)
     return D <= 16 ? 16 : D <= 32 ? 32 : D <= 64 ? 64 : D <= 80 ? 80 : 128;
 }
 
-/* row: the relative position, on a grid whose rows are whole tiles of keys (SAM's 64 x 64). */
+/* The relative position, on a grid whose rows are whole tiles of BF16 keys and which is one window
+ * (SAM's 64 x 64). */
+static bool is_of_rows(const sgm_attend *a)
+{
+    bool whole = a->grid && a->windows == 1 && a->Sh == a->H && a->Sw == a->W;
+    return whole && a->bias == SGM_BIAS_REL_POS && a->Sw % SGM_FLASH_KEYS == 0 && a->k.bf16 &&
+           a->v.bf16;
+}
+
+/* row: see is_of_rows. */
 static flash_fn kernel_of(int width, int mt, bool row)
 {
     switch (width) {
@@ -152,7 +161,7 @@ static flash_choice choose(const sgm_cuda *cuda, const sgm_attend *a)
     /* 8 modulo 32: a warp's eight rows of two values lie in different banks */
     c.args.pitch = rel ? (a->Sh + a->Sw + 23) / 32 * 32 + 8 : 0;
     int mt = query_tiles(cuda, a, width, c.args.pitch), tile = 16 * mt * SGM_FLASH_WARPS;
-    c.fn = kernel_of(width, mt, rel && a->Sw % SGM_FLASH_KEYS == 0);
+    c.fn = kernel_of(width, mt, is_of_rows(a));
     c.shared = shared_bytes(width, mt, c.args.pitch);
     c.blocks = (unsigned)((int64_t)a->groups * a->heads * ((a->N + tile - 1) / tile));
     c.args.a = *a;

@@ -123,8 +123,10 @@ template <int D> struct key_tile {
     int places[SGM_FLASH_KEYS];
 };
 
-/* Keys from `start`; zeros beyond the last, because 0 times whatever lies there could be NaN. */
-template <int D>
+/* Keys from `start`; zeros beyond the last, because 0 times whatever lies there could be NaN.
+ * FOLLOWING: keys and values are BF16, those of a group follow each other and none is padding, as
+ * where one window is the whole grid. Elsewhere divisions find each key's row. */
+template <int D, bool FOLLOWING>
 static __device__ __forceinline__ void fetch_tile(const sgm_attend &a, const warp_place &w,
                                                   int start, bool places, key_tile<D> *to)
 {
@@ -134,8 +136,16 @@ static __device__ __forceinline__ void fetch_tile(const sgm_attend &a, const war
     for (int i = 0; i < EACH; i++) {
         int chunk = me + i * SGM_FLASH_THREADS, key = chunk / CHUNKS, d = chunk % CHUNKS * 8;
         bool there = start + key < a.M && d < a.D;
-        int token = there ? sgm_key_token(a, w.group, start + key) : 0;
         int at = w.h * a.head_step + d, place = key * key_tile<D>::PITCH + d;
+        if (FOLLOWING) {
+            int64_t row = (int64_t)(w.group * a.M + start + key) * a.kv_row;
+            const unsigned short *k = (const unsigned short *)a.k.data;
+            const unsigned short *v = (const unsigned short *)a.v.data;
+            sgm_copy_16(to->keys + place, k + (there ? row + a.k_part + at : 0), there);
+            sgm_copy_16(to->values + place, v + (there ? row + a.v_part + at : 0), there);
+            continue;
+        }
+        int token = there ? sgm_key_token(a, w.group, start + key) : 0;
         fetch_chunk(a, a.k, token, a.k_part + at, there, to->keys + place);
         fetch_chunk(a, a.v, token, a.v_part + at, there, to->values + place);
     }

@@ -17,6 +17,13 @@ extern "C" {
 #include "graph/loss.h"
 }
 
+/* Before loops whose bounds the compiler knows and whose arrays are to stay in registers. */
+#if defined(SGM_CUDA_EMULATION)
+#define SGM_UNROLL
+#else
+#define SGM_UNROLL _Pragma("unroll")
+#endif
+
 struct sgm_cuda_algorithms;
 
 typedef struct sgm_cuda {

@@ -94,11 +94,7 @@ static __device__ void sgm_store_eight(unsigned short *to, const unsigned pairs[
     memcpy(to, pairs, 4 * sizeof *pairs);
 }
 
-#define SGM_UNROLL
-
 #else
-
-#define SGM_UNROLL _Pragma("unroll")
 
 #if defined(__CUDA_ARCH__) && __CUDA_ARCH__ < 800
 #define SGM_SM80(...) __trap()
