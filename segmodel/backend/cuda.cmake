@@ -3,12 +3,16 @@
 #   SEGMODEL_CUDA                 AUTO: built when nvcc and cuBLAS are found; ON: insist; OFF: left out
 #   SEGMODEL_CUDA_ARCHITECTURES   list for machine code; PTX of 80 (or the first one) is added, which
 #                                 the driver compiles for GPUs newer than the list. The default covers
-#                                 sm_75 to sm_100 (8.6 and 8.9 run the code of 8.0) in about a minute
-#                                 of one core; "all" gives each its own: 75;80;86;89;90a;100
+#                                 sm_75 to sm_120 (8.6 and 8.9 run the code of 8.0) in about a minute
+#                                 of one core; "all" gives each its own: 75;80;86;89;90a;100;120
+#
+# The toolkit must be 11.4 or later (it lists what it can make code for); libcudart_static may be
+# missing, then the shared one is linked. The driver that a build wants is that of its toolkit: 580 for
+# CUDA 13, 525 for 12, 450 for 11.
 #
 # nvcc is called directly: CMake's own CUDA language would need a GPU architecture that it knows and
 # makes configuring fail where nvcc is half installed.
-set(SEGMODEL_CUDA_ARCHITECTURES "75;80;90a;100" CACHE STRING
+set(SEGMODEL_CUDA_ARCHITECTURES "75;80;90a;100;120" CACHE STRING
     "GPU architectures to build machine code for, or all")
 
 set(SGM_CUDA_MISSING "")
@@ -21,14 +25,30 @@ if(NOT SEGMODEL_CUDA STREQUAL OFF)
         get_filename_component(SGM_CUDA_ROOT ${SGM_CUDA_BIN} DIRECTORY)
         set(SGM_CUDA_HINTS HINTS ${SGM_CUDA_ROOT} ${SGM_CUDA_ROOT}/targets/x86_64-linux
             PATHS /usr/local/cuda PATH_SUFFIXES lib64 lib lib/x86_64-linux-gnu)
-        find_library(SGM_CUBLAS cublas ${SGM_CUDA_HINTS})
-        find_library(SGM_CUBLASLT cublasLt ${SGM_CUDA_HINTS})
-        find_library(SGM_CUDART cudart_static ${SGM_CUDA_HINTS})
+        # what nvcc can make code for; before 11.4 it could not say
+        execute_process(COMMAND ${SGM_NVCC} --list-gpu-code RESULT_VARIABLE code
+            OUTPUT_VARIABLE known ERROR_QUIET)
+        string(REGEX MATCHALL "sm_[0-9]+[a-z]?" SGM_CUDA_KNOWN "${known}")
+        execute_process(COMMAND ${SGM_NVCC} --version OUTPUT_VARIABLE version ERROR_QUIET)
+        string(REGEX MATCH "release ([0-9]+)" version "${version}")
+        set(version "${CMAKE_MATCH_1}")
+        # packages of libraries alone have no name without a version
+        foreach(library cublas cublasLt cudart)
+            set(names_${library} ${library})
+            if(version)
+                list(APPEND names_${library} lib${library}.so.${version})
+            endif()
+        endforeach()
+        find_library(SGM_CUBLAS NAMES ${names_cublas} NAMES_PER_DIR ${SGM_CUDA_HINTS})
+        find_library(SGM_CUBLASLT NAMES ${names_cublasLt} NAMES_PER_DIR ${SGM_CUDA_HINTS})
+        find_library(SGM_CUDART NAMES cudart_static ${names_cudart} NAMES_PER_DIR ${SGM_CUDA_HINTS})
     endif()
     if(NOT SGM_NVCC)
         set(SGM_CUDA_MISSING "nvcc was not found")
+    elseif(NOT code EQUAL 0 OR NOT SGM_CUDA_KNOWN)
+        set(SGM_CUDA_MISSING "${SGM_NVCC} does not list what it can make code for (CUDA 11.4 or later is wanted)")
     elseif(NOT SGM_CUBLAS OR NOT SGM_CUBLASLT OR NOT SGM_CUDART)
-        set(SGM_CUDA_MISSING "the CUDA Toolkit's libcublas, libcublasLt or libcudart_static was not found")
+        set(SGM_CUDA_MISSING "the CUDA Toolkit's libcublas, libcublasLt or libcudart was not found")
     endif()
     if(SGM_CUDA_MISSING AND SEGMODEL_CUDA STREQUAL ON)
         message(FATAL_ERROR "SEGMODEL_CUDA=ON: ${SGM_CUDA_MISSING}")
@@ -44,14 +64,16 @@ elseif(SGM_CUDA_MISSING)
 else()
     set(archs ${SEGMODEL_CUDA_ARCHITECTURES})
     if(archs STREQUAL all)
-        set(archs 75 80 86 89 90a 100)
+        set(archs 75 80 86 89 90a 100 120)
     endif()
     # an older toolkit knows fewer: PTX serves the GPUs that are left out
-    execute_process(COMMAND ${SGM_NVCC} --list-gpu-code OUTPUT_VARIABLE known ERROR_QUIET)
-    string(REGEX MATCHALL "sm_[0-9]+[a-z]?" known "${known}")
-    execute_process(COMMAND ${SGM_NVCC} --version OUTPUT_VARIABLE version ERROR_QUIET)
-    if(version MATCHES "release ([0-9]+)" AND CMAKE_MATCH_1 GREATER_EQUAL 12)
+    set(known ${SGM_CUDA_KNOWN})
+    if(version GREATER_EQUAL 12)
         list(APPEND known sm_90a) # not listed
+    endif()
+    if(NOT sm_90a IN_LIST known)
+        list(TRANSFORM archs REPLACE "^90a$" 90) # nothing here needs Hopper's own instructions
+        list(REMOVE_DUPLICATES archs)
     endif()
     foreach(arch IN LISTS archs)
         if(NOT sm_${arch} IN_LIST known)
@@ -59,6 +81,9 @@ else()
             message(STATUS "segmodel: this nvcc does not know sm_${arch}")
         endif()
     endforeach()
+    if(NOT archs)
+        message(FATAL_ERROR "SEGMODEL_CUDA_ARCHITECTURES=${SEGMODEL_CUDA_ARCHITECTURES}: this nvcc makes code for none of them; it knows ${SGM_CUDA_KNOWN}")
+    endif()
     set(SGM_CUDA_GENCODE "")
     foreach(arch IN LISTS archs)
         list(APPEND SGM_CUDA_GENCODE -gencode arch=compute_${arch},code=sm_${arch})

@@ -79,7 +79,7 @@ typedef void (*flash_fn)(sgm_flash);
 
 /* A kernel, what it is launched with, and the scratch for split keys. */
 typedef struct flash_choice {
-    flash_fn fn;
+    int kernel;
     sgm_flash args;
     size_t shared;
     unsigned blocks;
@@ -100,21 +100,25 @@ static bool is_of_rows(const sgm_attend *a)
            a->v.bf16;
 }
 
-/* row: see is_of_rows. */
-static flash_fn kernel_of(int width, int mt, bool row)
+static const flash_fn kernels[] = {
+    flash_kernel<16, 1, false>, flash_kernel<32, 1, false>, flash_kernel<64, 1, false>,
+    flash_kernel<64, 1, true>,  flash_kernel<64, 2, false>, flash_kernel<64, 2, true>,
+    flash_kernel<80, 1, false>, flash_kernel<80, 1, true>,  flash_kernel<128, 1, false>};
+
+/* Its number. row: see is_of_rows. */
+static int kernel_of(int width, int mt, bool row)
 {
     switch (width) {
     case 16:
-        return flash_kernel<16, 1, false>;
+        return 0;
     case 32:
-        return flash_kernel<32, 1, false>;
+        return 1;
     case 64:
-        if (mt == 2) return row ? flash_kernel<64, 2, true> : flash_kernel<64, 2, false>;
-        return row ? flash_kernel<64, 1, true> : flash_kernel<64, 1, false>;
+        return (mt == 2 ? 4 : 2) + (row ? 1 : 0);
     case 80:
-        return row ? flash_kernel<80, 1, true> : flash_kernel<80, 1, false>;
+        return row ? 7 : 6;
     default:
-        return flash_kernel<128, 1, false>;
+        return 8;
     }
 }
 
@@ -124,18 +128,12 @@ static size_t shared_bytes(int width, int mt, int pitch)
     return 2 * tile + (size_t)(16 * mt * SGM_FLASH_WARPS * pitch) * sizeof(float);
 }
 
-static int attribute_of(const sgm_cuda *cuda, cudaDeviceAttr which)
-{
-    int value = 0;
-    return cudaDeviceGetAttribute(&value, which, cuda->device) == cudaSuccess ? value : 0;
-}
-
 /* Two tiles of 16 queries per warp halve the reads of keys and values from shared memory, where two
  * blocks still fit on a multiprocessor. A block has 1 KiB of its own. */
 static int query_tiles(const sgm_cuda *cuda, const sgm_attend *a, int width, int pitch)
 {
     size_t two = 2 * (shared_bytes(width, 2, pitch) + 1024);
-    size_t most = (size_t)attribute_of(cuda, cudaDevAttrMaxSharedMemoryPerMultiprocessor);
+    size_t most = (size_t)cuda->shared_of_multiprocessor;
     bool table = a->bias == SGM_BIAS_TABLE; /* there is no such kernel */
     return width == 64 && !table && a->N > 16 * SGM_FLASH_WARPS && two <= most ? 2 : 1;
 }
@@ -161,7 +159,7 @@ static flash_choice choose(const sgm_cuda *cuda, const sgm_attend *a)
     /* 8 modulo 32: a warp's eight rows of two values lie in different banks */
     c.args.pitch = rel ? (a->Sh + a->Sw + 23) / 32 * 32 + 8 : 0;
     int mt = query_tiles(cuda, a, width, c.args.pitch), tile = 16 * mt * SGM_FLASH_WARPS;
-    c.fn = kernel_of(width, mt, is_of_rows(a));
+    c.kernel = kernel_of(width, mt, is_of_rows(a));
     c.shared = shared_bytes(width, mt, c.args.pitch);
     c.blocks = (unsigned)((int64_t)a->groups * a->heads * ((a->N + tile - 1) / tile));
     c.args.a = *a;
@@ -183,19 +181,39 @@ static void take_parts(flash_choice *c, sgm_cursor *cursor)
 
 /* ---------------------------------------------------------------------------------------- calls */
 
-bool sgm_flash_fits(sgm_cuda *cuda, const sgm_step *step, const sgm_attend *a)
+static int attribute_of(const sgm_cuda *cuda, cudaDeviceAttr which)
+{
+    int value = 0;
+    return cudaDeviceGetAttribute(&value, which, cuda->device) == cudaSuccess ? value : 0;
+}
+
+/* PTX of an older architecture, compiled by the driver for a newer one, has no such code. */
+static bool is_usable(const sgm_cuda *cuda, flash_fn kernel)
 {
     cudaFuncAttributes attributes;
+    bool good = cudaFuncGetAttributes(&attributes, kernel) == cudaSuccess &&
+                attributes.ptxVersion >= 80 &&
+                cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                                     cuda->shared_of_block) == cudaSuccess;
+    if (!good) (void)cudaGetLastError();
+    return good;
+}
+
+void sgm_flash_open(sgm_cuda *cuda)
+{
+    cuda->shared_of_block = attribute_of(cuda, cudaDevAttrMaxSharedMemoryPerBlockOptin);
+    cuda->shared_of_multiprocessor =
+        attribute_of(cuda, cudaDevAttrMaxSharedMemoryPerMultiprocessor);
+    for (size_t k = 0; cuda->fast && k < sizeof kernels / sizeof *kernels; k++)
+        cuda->flash_kernels |= is_usable(cuda, kernels[k]) ? 1u << k : 0;
+}
+
+bool sgm_flash_fits(sgm_cuda *cuda, const sgm_step *step, const sgm_attend *a)
+{
     if (!step->bf16 || !cuda->fast || a->D % 8 || a->D > SGM_MOST_HEAD_DIM || !(a->scale > 0))
         return false;
     flash_choice c = choose(cuda, a);
-    /* PTX of an older architecture, compiled by the driver for a newer one, has no such code */
-    if (cudaFuncGetAttributes(&attributes, c.fn) != cudaSuccess) {
-        (void)cudaGetLastError();
-        return false;
-    }
-    if (attributes.ptxVersion < 80) return false;
-    return c.shared <= (size_t)attribute_of(cuda, cudaDevAttrMaxSharedMemoryPerBlockOptin);
+    return (cuda->flash_kernels >> c.kernel & 1) && c.shared <= (size_t)cuda->shared_of_block;
 }
 
 void sgm_flash_scratch(sgm_cuda *cuda, const sgm_attend *a, sgm_cursor *cursor)
@@ -207,14 +225,9 @@ void sgm_flash_scratch(sgm_cuda *cuda, const sgm_attend *a, sgm_cursor *cursor)
 sgm_status sgm_flash_run(sgm_cuda *cuda, const sgm_attend *a, sgm_cursor *cursor)
 {
     flash_choice c = choose(cuda, a);
-    flash_fn kernel = c.fn;
-    cudaError_t error = cudaSuccess;
+    flash_fn kernel = kernels[c.kernel];
     take_parts(&c, cursor);
     const sgm_flash args = c.args;
-    if (c.shared > 48 << 10)
-        error = cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
-                                     (int)c.shared);
-    SGM_TRY(sgm_cuda_check(cuda, error, "attention"));
     dim3 grid(c.blocks, (unsigned)args.splits);
     SGM_LAUNCH_SHARED(kernel, grid, SGM_FLASH_THREADS, c.shared, cuda->stream, args);
     if (args.splits == 1) return SGM_OK;

@@ -4,6 +4,9 @@
 
 #include "cuda_attention.h"
 
+/* Once, when the device is opened: which kernels it has code for, and how much shared memory they may
+ * ask for (the device's most, so that no launch has to). */
+void sgm_flash_open(sgm_cuda *cuda);
 /* Can the step run on tensor cores? BF16 is wanted, the GPU and its code have them, heads are
  * multiples of 8 channels (16 bytes), and shared memory is large enough. */
 bool sgm_flash_fits(sgm_cuda *cuda, const sgm_step *step, const sgm_attend *a);

@@ -1,4 +1,5 @@
 /* The CUDA backend: device, memory, and which op is computed by what. */
+#include "cuda_attention_mma.h"
 #include "cuda_internal.h"
 
 #include <stdarg.h>
@@ -377,11 +378,37 @@ static __global__ void probe_kernel(int *fault)
     *fault = 0;
 }
 
+/* The first NVIDIA driver that serves a CUDA release, by its notes; later minor releases of the
+ * same CUDA need no newer one. */
+static int least_driver(int cuda_version)
+{
+    int major = cuda_version / 1000;
+    return major >= 13 ? 580 : major == 12 ? 525 : 450;
+}
+
+/* Which driver is wanted and which CUDA the one that is there can serve: 12040 is 12.4. */
+static sgm_status driver_too_old(const sgm_cuda *cuda)
+{
+    int wanted = 0, found = 0;
+    (void)cudaGetLastError();
+    if (cudaRuntimeGetVersion(&wanted) != cudaSuccess ||
+        cudaDriverGetVersion(&found) != cudaSuccess)
+        return sgm_cuda_check(cuda, cudaErrorInsufficientDriver, "looking for a GPU");
+    return sgm_cuda_fail(cuda, SGM_DEVICE,
+                         "CUDA: this build is for CUDA %d.%d and wants NVIDIA driver %d or later; "
+                         "the driver here serves CUDA %d.%d at most: install a newer one, a build "
+                         "for an older CUDA, or use the CPU (--device cpu)",
+                         wanted / 1000, wanted % 1000 / 10, least_driver(wanted), found / 1000,
+                         found % 1000 / 10);
+}
+
 /* Is there a GPU of this number, new enough, and with code for it in this module? */
 static sgm_status find_device(sgm_cuda *cuda)
 {
     int count = 0, major = 0, minor = 0;
-    SGM_TRY(sgm_cuda_check(cuda, cudaGetDeviceCount(&count), "looking for a GPU"));
+    cudaError_t looked = cudaGetDeviceCount(&count);
+    if (looked == cudaErrorInsufficientDriver) return driver_too_old(cuda);
+    SGM_TRY(sgm_cuda_check(cuda, looked, "looking for a GPU"));
     if (cuda->device < 0 || cuda->device >= count)
         return sgm_cuda_fail(cuda, SGM_DEVICE,
                              "CUDA: there is no GPU number %d (%d found); use the CPU "
@@ -433,6 +460,7 @@ static sgm_status open_device(sgm_cuda *cuda)
     SGM_LAUNCH(probe_kernel, 1, 1, cuda->stream, cuda->fault);
     SGM_TRY(sgm_cuda_launched(cuda, "opening the GPU"));
     SGM_TRY(sgm_cuda_check(cuda, cudaStreamSynchronize(cuda->stream), "opening the GPU"));
+    sgm_flash_open(cuda);
     SGM_TRY(open_blas(cuda));
     return sgm_cuda_algorithms_create(cuda);
 }

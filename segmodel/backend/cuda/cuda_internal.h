@@ -32,6 +32,8 @@ typedef struct sgm_cuda {
     pthread_mutex_t lock; /* cuBLAS handles are for one thread at a time */
     int device;
     bool fast; /* multiplies BF16 (compute capability 8.0 and later) */
+    int shared_of_block, shared_of_multiprocessor; /* bytes of shared memory, at most */
+    unsigned flash_kernels;                        /* bits: those of cuda_attention_mma.cu */
     cudaStream_t stream;
     cudaStream_t downloads; /* of masks (cuda_image.cu); made when first needed */
     cudaStream_t uploads; /* copies beside the work (cuda_transfer.cu); made when first needed */

@@ -468,6 +468,9 @@ static void emulated_only(void)
     refuses("cudaStreamCreateWithFlags", DEVICES_UNAVAILABLE, "another program has the GPU");
     refuses("cudaFuncGetAttributes", NO_KERNEL_IMAGE, "no code");
     refuses("cudaGetDeviceCount", 100, "looking for a GPU");
+    refuses("cudaGetDeviceCount", 35,
+            "wants NVIDIA driver 580 or later; the driver here serves "
+            "CUDA 12.4");
     survives_a_lost_device("cudaEventSynchronize", 1);
     survives_a_lost_device("cudaEventSynchronize", 12);
     survives_a_lost_device("cudaMemcpyAsync", 3);

@@ -508,6 +508,19 @@ cudaError_t cudaGetDeviceCount(int *count)
     return cudaSuccess;
 }
 
+cudaError_t cudaRuntimeGetVersion(int *version)
+{
+    *version = 13000;
+    return cudaSuccess;
+}
+
+/* One that is too old, for the sake of what is said then. */
+cudaError_t cudaDriverGetVersion(int *version)
+{
+    *version = 12040;
+    return cudaSuccess;
+}
+
 cudaError_t cudaSetDevice(int device)
 {
     ENTER();
