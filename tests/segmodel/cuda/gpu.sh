@@ -6,12 +6,16 @@ root=$(cd "$(dirname "$0")/../../.." && pwd)
 
 usage() {
     cat <<'TXT'
-./dev gpu [PART ...] [options]      parts, in this order; without any: all but train
+./dev gpu [PART ...] [options]      parts, in this order; without any: all but train and lease
 
+  lease      what a GPU that is lent for minutes is asked first: build, tests and bench of sam_vit_b
+             within 540 seconds, bench in any case; stops at once where no GPU answers
   build      segmodel alone, for the GPU of this machine (the other parts build only what is absent)
-  tests      op tests, goldens (ViT-L and ViT-H too), gradients, losses, ten steps of training
+  tests      instructions and ops, losses, sessions, ten steps of training, goldens; each test has a
+             time of its own, so that a kernel that hangs costs no more. ViT-L and ViT-H come last
   bench      encode at batch 1 and 8, decode, image to mask, a 512 x 512 x 300 volume, a training
-             step; each result is compared with FP32 on the CPU before it is timed
+             step; each result is compared with FP32 on the CPU before it is timed. A third of the
+             call is kept for it. Where ncu is installed, 40 s of it on the kernels that matter
   rivals     the ViT encoders beside PyTorch, in turns, outputs compared first
   sanitize   memcheck, racecheck and initcheck of compute-sanitizer on the test programs
   train      resources/train/default.cfg on --pack; goes on where it stopped
@@ -29,11 +33,12 @@ runs what needs none, and says what was left out.
 TXT
 }
 
-build=$root/build/gpu limit=3600 out='' pack='' models=sam_vit_b,mobile_sam,sam_vit_l,sam_vit_h
+build=$root/build/gpu limit='' out='' pack='' models='' lease=''
 parts=() settings=()
 while [ $# -gt 0 ]; do
     case $1 in
     build | tests | bench | rivals | sanitize | train) parts+=("$1") ;;
+    lease) lease=1 && parts+=(build tests bench) ;;
     --limit | --build | --out | --models | --pack | --set)
         if [ $# -lt 2 ]; then
             echo "gpu.sh: $1 wants a value" >&2
@@ -55,6 +60,10 @@ while [ $# -gt 0 ]; do
     shift
 done
 [ ${#parts[@]} -gt 0 ] || parts=(build tests bench rivals sanitize)
+if [ -n "$lease" ]; then
+    limit=${limit:-540} models=${models:-sam_vit_b}
+fi
+limit=${limit:-3600} models=${models:-sam_vit_b,mobile_sam,sam_vit_l,sam_vit_h}
 mkdir -p "$build/rows" "$build/text" "$build/weights" || exit 1
 build=$(cd "$build" && pwd)
 rows=$build/rows text=$build/text log=$build/gpu.log
@@ -75,6 +84,17 @@ left() { echo $((limit - SECONDS)); }
 row() { # FILE NAME RESULT NOTE
     printf '%-52s %-10s %s\n' "$2" "$3" "$4" | tee -a "$rows/$1"
     [ "$3" = FAILED ] && failed=1
+}
+
+# within SECONDS COMMAND...: what it calls has no more than these.
+within() {
+    local saved=$limit until=$((SECONDS + $1)) code
+    shift
+    if [ "$until" -lt "$limit" ]; then limit=$until; fi
+    "$@"
+    code=$?
+    limit=$saved
+    return $code
 }
 
 # check PART NAME COMMAND...: one row; the output stays in text/NAME and the log.
@@ -222,11 +242,25 @@ large_goldens() {
     done
 }
 
+# stage NAME SECONDS REGEX: tests of one kind, each with a time of its own.
+stage() {
+    rm -f "$text/$1"
+    check tests "$1" ctest --test-dir "$build" -L gpu -R "$3" -j 4 --timeout "$2" \
+        --output-on-failure
+    if [ -f "$text/$1" ]; then test_rows "$text/$1"; fi
+}
+
+stages() {
+    stage GPU-ops 60 '^cuda\.(mma|op\.)'
+    stage GPU-losses-sessions-training 120 '^cuda\.(losses|session|train)'
+    stage GPU-goldens 90 '^cuda\.golden'
+}
+
 part_tests() {
+    local kept=0
     rm -f "$rows/tests"
-    check tests "all GPU tests" ctest --test-dir "$build" -L gpu -j 4 --output-on-failure
-    test_rows "$text/all-GPU-tests"
-    large_goldens
+    if wanted bench; then kept=$((limit * 35 / 100)); fi
+    within $(($(left) - kept)) stages
 }
 
 # ---------------------------------------------------------------------------------- sanitizer
@@ -313,7 +347,8 @@ part_bench() {
         "$build/segmodel" bench "$file" --variant "$model" --device cuda --precision bf16 \
             --batch 8 --repeat 1 --profile >"$build/profile-$model.txt" 2>>"$log"
     done
-    file=$(weights sam_vit_b) && check bench "bench volume 512x512x300, sam_vit_b bf16" \
+    file=$(weights sam_vit_b) && kernels sam_vit_b "$file"
+    [ -n "$file" ] && check bench "bench volume 512x512x300, sam_vit_b bf16" \
         "$build/segmodel" bench volume "$file" "$build/phantom.npy" "$build/labels.npy" \
         --phantom 512,512,300 --variant sam_vit_b --device cuda --precision bf16
     rm -f "$build/phantom.npy" "$build/labels.npy"
@@ -324,6 +359,18 @@ part_bench() {
     for batch in 16 128; do
         whole_trainer "$batch"
     done
+}
+
+# Kernels by name: what binds each of them.
+kernels() { # MODEL FILE
+    local ncu
+    ncu=$(PATH=$PATH:/usr/local/cuda/bin command -v ncu) || return 0
+    within 40 check bench "ncu: attention, norms, elementwise" "$ncu" \
+        --kernel-name 'regex:flash_kernel|layernorm_row|binary_kernel|permute_kernel' \
+        --launch-count 12 --section SpeedOfLight --section LaunchStats --section Occupancy \
+        "$build/segmodel" bench "$2" --variant "$1" --device cuda --precision bf16 --batch 8 \
+        --repeat 1
+    cp "$text/ncu-attention-norms-elementwise" "$build/profile-ncu.txt" 2>/dev/null
 }
 
 # Images per second of the trainer with everything: loader, optimiser, averages.
@@ -436,6 +483,15 @@ part_train() {
 
 # --------------------------------------------------------------------------------------- all
 
+# Without it every minute of the build would be lost.
+gpu_answers() {
+    local said
+    said=$(nvidia-smi -L 2>&1) && [ -n "$said" ] && return
+    row build "a GPU" FAILED "nvidia-smi: $(tail -n 1 <<<"${said:-lists none}" | cut -c1-90)"
+    finish
+}
+
+[ -n "$lease" ] && gpu_answers
 if wanted build || [ ! -x "$build/segmodel" ]; then part_build; fi
 "$build/segmodel" devices --device cuda >"$build/devices" 2>&1 || without_gpu
 sed -n 's/^cuda *//p' "$build/devices" >"$build/device"
@@ -451,4 +507,5 @@ for part in tests bench rivals sanitize train; do
     train) part_train ;;
     esac
 done
+if wanted tests && [ "$(left)" -gt 60 ]; then large_goldens; fi
 finish
