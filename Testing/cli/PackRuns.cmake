@@ -61,3 +61,14 @@ if(TARGET promptseg_pipeline)
         COMMAND check_pack "$<TARGET_FILE:PromptSegPack>" "${data}")
     set_tests_properties(cli_pack_shows_what_prediction_shows PROPERTIES LABELS "cli" TIMEOUT 60)
 endif()
+
+# Label maps with a palette, as Pillow writes them, are their indices; colours are no labels.
+set(samples "${CMAKE_CURRENT_SOURCE_DIR}/samples")
+write_manifest(coloured_labels
+    "${samples}/voc_image.png,${samples}/coloured_labels.png,test,none,,class,train\n")
+expect_pack(coloured_labels 2 "STDERR=coloured_labels.png: a colour image is not a label map")
+add_executable(check_pack_labels check_pack_labels.c)
+target_link_libraries(check_pack_labels PRIVATE segmodel_internal)
+add_test(NAME cli_pack_palette_labels_are_classes
+    COMMAND check_pack_labels "$<TARGET_FILE:PromptSegPack>" "${samples}" "${data}")
+set_tests_properties(cli_pack_palette_labels_are_classes PROPERTIES LABELS "cli" TIMEOUT 60)

@@ -35,12 +35,14 @@ static int find_file(const pack_job *job, const char *path, char full[4096])
                                     : cli_fail(CLI_EXIT_INPUT, "%s: the path is too long", path);
 }
 
-static int read_volume(const pack_job *job, const char *path, sgio_volume *out)
+/* Of a label map with a palette the indices are meant, not the colours. */
+static int read_volume(const pack_job *job, const char *path, int is_label, sgio_volume *out)
 {
     char full[4096];
+    const sgio_read_options how = {.palette_indices = is_label};
     const int failed = find_file(job, path, full);
     if (failed) return failed;
-    return bridge_from_io(sgio_volume_read(full, NULL, out));
+    return bridge_from_io(sgio_volume_read(full, &how, out));
 }
 
 /* Data sets in the order of their first row. */
@@ -198,8 +200,8 @@ static int add_row(pack_job *job, const pack_row *row)
 {
     sgio_volume image = {0}, label = {0};
     pack_slicing slicing = {0};
-    int code = read_volume(job, row->image, &image);
-    if (code == 0) code = read_volume(job, row->label, &label);
+    int code = read_volume(job, row->image, 0, &image);
+    if (code == 0) code = read_volume(job, row->label, 1, &label);
     if (code == 0) {
         code = pack_slicing_begin(&image, &label, row->axis, job->max_side, &slicing);
         if (code == 0) code = add_slices(job, row, &slicing);

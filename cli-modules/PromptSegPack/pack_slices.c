@@ -39,6 +39,20 @@ static int begin_slicer(pack_slicing *s, sgm_axis axis)
     return s->voxels ? 0 : cli_fail(CLI_EXIT_MEMORY, "no memory");
 }
 
+/* Label maps may come as RGB pictures with equal channels; other colours are no numbers. */
+static int is_coloured(const sgio_volume *label)
+{
+    const size_t channels = (size_t)label->channels;
+    const int64_t *size = label->geometry.size;
+    const size_t count = (size_t)(size[0] * size[1] * size[2]);
+    for (size_t i = 0; channels > 1 && i < count; i++)
+        for (size_t c = 1; c < channels; c++)
+            if (sgio_volume_value(label, i * channels + c) !=
+                sgio_volume_value(label, i * channels))
+                return 1;
+    return 0;
+}
+
 int pack_slicing_begin(const sgio_volume *image, const sgio_volume *label, sgm_axis axis,
                        int max_side, pack_slicing *out)
 {
@@ -50,6 +64,10 @@ int pack_slicing_begin(const sgio_volume *image, const sgio_volume *label, sgm_a
             "the label (%lld x %lld x %lld) does not fit its image (%lld x %lld x %lld)",
             (long long)b[0], (long long)b[1], (long long)b[2], (long long)a[0], (long long)a[1],
             (long long)a[2]);
+    if (is_coloured(label))
+        return cli_fail(CLI_EXIT_INPUT,
+                        "a colour image is not a label map: label maps are grey, or "
+                        "have a palette whose indices are the labels");
     return begin_slicer(out, axis);
 }
 
@@ -65,7 +83,6 @@ int64_t pack_slicing_count(const pack_slicing *s)
     return s->slicer.plane.slices;
 }
 
-/* Label maps may come as RGB pictures with equal channels. */
 static double label_at(const pack_slicing *s, int64_t voxel)
 {
     return sgio_volume_value(s->label, voxel * s->label->channels);

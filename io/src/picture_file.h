@@ -15,11 +15,12 @@ typedef struct sgio_picture {
 } sgio_picture;
 
 /* Describes the picture and, when `pixels` is not NULL, reads it (row by row, colours interleaved)
- * into that buffer of size[0]*size[1]*channels values. PNG and JPEG are told by their content. */
-sgio_status sgio_picture_read(const char *path, sgio_picture *picture, void *pixels);
+ * into that buffer of size[0]*size[1]*channels values. PNG and JPEG are told by their content.
+ * `indices` as sgio_read_options.palette_indices. */
+sgio_status sgio_picture_read(const char *path, int indices, sgio_picture *picture, void *pixels);
 
 /* The same for a file known to be PNG or JPEG. */
-sgio_status sgio_png_read(const char *path, sgio_picture *picture, void *pixels);
+sgio_status sgio_png_read(const char *path, int indices, sgio_picture *picture, void *pixels);
 sgio_status sgio_jpeg_read(const char *path, sgio_picture *picture, void *pixels);
 
 #ifdef __cplusplus

@@ -12,6 +12,7 @@
 
 typedef struct reader {
     const char *path;
+    int indices; /* of a palette instead of its colours */
     FILE *file;
     png_structp png;
     png_infop info;
@@ -35,8 +36,13 @@ static void drop_warning(png_structp png, png_const_charp message)
 /* Palettes and few-bit greys become 8 bits per value; alpha is dropped; 16-bit words are native. */
 static void set_transforms(const reader *reader)
 {
-    png_set_expand(reader->png);
-    png_set_strip_alpha(reader->png);
+    if (reader->indices &&
+        png_get_color_type(reader->png, reader->info) == PNG_COLOR_TYPE_PALETTE) {
+        png_set_packing(reader->png);
+    } else {
+        png_set_expand(reader->png);
+        png_set_strip_alpha(reader->png);
+    }
     if (sgio_little_endian() && png_get_bit_depth(reader->png, reader->info) == 16)
         png_set_swap(reader->png);
     png_set_interlace_handling(reader->png);
@@ -87,9 +93,9 @@ static sgio_status read_open_file(reader *reader, sgio_picture *picture, void *p
     return sgio_fail(SGIO_UNREADABLE, "%s: damaged PNG picture: %s", reader->path, reader->problem);
 }
 
-sgio_status sgio_png_read(const char *path, sgio_picture *picture, void *pixels)
+sgio_status sgio_png_read(const char *path, int indices, sgio_picture *picture, void *pixels)
 {
-    reader reader = {.path = path};
+    reader reader = {.path = path, .indices = indices};
     sgio_status status = sgio_open_input(path, &reader.file);
     if (status != SGIO_OK) return status;
     status = read_open_file(&reader, picture, pixels);

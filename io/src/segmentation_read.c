@@ -77,7 +77,8 @@ static sgio_status read_as_volume(const char *path, const sgio_segmentation_read
     const sgio_read_options reading = {.warn = options->warn,
                                        .warn_user = options->warn_user,
                                        .progress = options->progress,
-                                       .progress_user = options->progress_user};
+                                       .progress_user = options->progress_user,
+                                       .palette_indices = 1};
     sgio_status status = sgio_volume_load(path, &reading, &volume);
     if (status != SGIO_OK) return status;
     status = take_volume(&volume, path, out);

@@ -13,7 +13,8 @@
 
 enum { MOST_PIXELS = 1 << 28, ALL_AXES = 7 };
 
-static sgio_status read_by_content(const char *path, sgio_picture *picture, void *pixels)
+static sgio_status read_by_content(const char *path, int indices, sgio_picture *picture,
+                                   void *pixels)
 {
     char *bytes;
     size_t size = 0;
@@ -22,15 +23,15 @@ static sgio_status read_by_content(const char *path, sgio_picture *picture, void
     int is_png = size == 8 && memcmp(bytes, "\x89PNG\r\n\x1a\n", 8) == 0;
     int is_jpeg = size == 8 && memcmp(bytes, "\xff\xd8\xff", 3) == 0;
     free(bytes);
-    if (is_png) return sgio_png_read(path, picture, pixels);
+    if (is_png) return sgio_png_read(path, indices, picture, pixels);
     if (is_jpeg) return sgio_jpeg_read(path, picture, pixels);
     return sgio_fail(SGIO_UNREADABLE, "%s: neither a PNG nor a JPEG picture", path);
 }
 
 /* Callers allocate between describing and reading; a few bytes can announce any size. */
-sgio_status sgio_picture_read(const char *path, sgio_picture *picture, void *pixels)
+sgio_status sgio_picture_read(const char *path, int indices, sgio_picture *picture, void *pixels)
 {
-    sgio_status status = read_by_content(path, picture, pixels);
+    sgio_status status = read_by_content(path, indices, picture, pixels);
     if (status != SGIO_OK || picture->size[0] <= MOST_PIXELS / picture->size[1]) return status;
     return sgio_fail(SGIO_UNREADABLE, "%s: size %lld x %lld is not credible", path,
                      (long long)picture->size[0], (long long)picture->size[1]);
@@ -185,10 +186,11 @@ static void set_picture_geometry(const sgio_picture *picture, int64_t slices, sg
     out->type = picture->type;
 }
 
-static sgio_status read_slice(const char *path, const sgio_picture *first, void *pixels)
+static sgio_status read_slice(const char *path, int indices, const sgio_picture *first,
+                              void *pixels)
 {
     sgio_picture picture;
-    sgio_status status = sgio_picture_read(path, &picture, NULL);
+    sgio_status status = sgio_picture_read(path, indices, &picture, NULL);
     if (status != SGIO_OK) return status;
     if (picture.size[0] != first->size[0] || picture.size[1] != first->size[1] ||
         picture.channels != first->channels || picture.type != first->type)
@@ -198,21 +200,23 @@ static sgio_status read_slice(const char *path, const sgio_picture *first, void 
                          path, (long long)picture.size[0], (long long)picture.size[1],
                          picture.channels, (long long)first->size[0], (long long)first->size[1],
                          first->channels);
-    return sgio_picture_read(path, &picture, pixels);
+    return sgio_picture_read(path, indices, &picture, pixels);
 }
 
 static sgio_status read_stack(const numbered_list *list, const sgio_read_options *options,
                               sgio_volume *out)
 {
     sgio_picture first;
-    sgio_status status = sgio_picture_read(list->items[0].path, &first, NULL);
+    const int indices = options->palette_indices;
+    sgio_status status = sgio_picture_read(list->items[0].path, indices, &first, NULL);
     if (status != SGIO_OK) return status;
     set_picture_geometry(&first, (int64_t)list->count, out);
     status = sgio_volume_allocate(out, list->items[0].path);
     size_t slice_bytes = (size_t)(first.size[0] * first.size[1]) * (size_t)first.channels *
                          sgio_raw_bytes((int)first.type);
     for (size_t k = 0; k < list->count && status == SGIO_OK; k++) {
-        status = read_slice(list->items[k].path, &first, (char *)out->data + k * slice_bytes);
+        status =
+            read_slice(list->items[k].path, indices, &first, (char *)out->data + k * slice_bytes);
         if (status == SGIO_OK)
             status = sgio_tell(options->progress, options->progress_user, k + 1, list->count);
     }
@@ -263,10 +267,11 @@ sgio_status sgio_read_pictures(const char *path, const sgio_read_options *option
 sgio_status sgio_read_picture(const char *path, const sgio_read_options *options, sgio_volume *out)
 {
     sgio_picture picture;
-    sgio_status status = sgio_picture_read(path, &picture, NULL);
+    const int indices = options->palette_indices;
+    sgio_status status = sgio_picture_read(path, indices, &picture, NULL);
     if (status != SGIO_OK) return status;
     set_picture_geometry(&picture, 1, out);
     sgio_say_assumed(path, ALL_AXES, options, out);
     status = sgio_volume_allocate(out, path);
-    return status == SGIO_OK ? sgio_picture_read(path, &picture, out->data) : status;
+    return status == SGIO_OK ? sgio_picture_read(path, indices, &picture, out->data) : status;
 }

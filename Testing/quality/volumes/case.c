@@ -75,11 +75,13 @@ case_row *cases_read(const char *path, size_t *count)
 
 /* -------------------------------------------------------------------------------------- volume */
 
-static int read_volume(const char *root, const char *name, sgio_volume *out)
+/* Of a label map with a palette the indices are meant, not the colours. */
+static int read_volume(const char *root, const char *name, int is_label, sgio_volume *out)
 {
     char path[2 * PATH_ROOM];
+    const sgio_read_options how = {.palette_indices = is_label};
     snprintf(path, sizeof path, "%s/%s", root, name);
-    if (sgio_volume_read(path, NULL, out) == SGIO_OK) return 0;
+    if (sgio_volume_read(path, &how, out) == SGIO_OK) return 0;
     fprintf(stderr, "quality_volumes: %s\n", sgio_last_message());
     return -1;
 }
@@ -204,8 +206,8 @@ int case_load(const char *root, const case_row *row, size_t most, volume_case *o
 {
     sgio_volume label;
     *out = (volume_case){.row = row};
-    if (read_volume(root, row->image, &out->image)) return -1;
-    if (read_volume(root, row->label, &label)) {
+    if (read_volume(root, row->image, 0, &out->image)) return -1;
+    if (read_volume(root, row->label, 1, &label)) {
         case_clear(out);
         return -1;
     }

@@ -48,7 +48,9 @@ typedef struct sgio_read_options {
     void *warn_user;
     sgio_progress_fn progress; /* may be NULL */
     void *progress_user;
-    int without_voxels; /* DICOM: grid and files alone, data stays NULL; others are read whole */
+    int without_voxels;  /* DICOM: grid and files alone, data stays NULL; others are read whole */
+    int palette_indices; /* PNG with a palette: the pixels' indices, as label maps mean them, in one
+                          * channel; 0: their colours */
 } sgio_read_options;
 
 /* Reads the volume at `path`:
