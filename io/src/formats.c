@@ -57,7 +57,7 @@ static const sgio_format formats[] = {
     {".img.gz", "NIfTI", NULL, sgio_read_nifti, NULL, NULL, NULL, NULL},
     {".mha", "MetaImage", NULL, sgio_read_meta, NULL, NULL, sgio_write_mha, NULL},
     {".mhd", "MetaImage", NULL, sgio_read_meta, NULL, NULL, NULL, NULL},
-    {".png", "PNG", looks_like_png, sgio_read_picture, NULL, NULL, NULL, NULL},
+    {".png", "PNG", looks_like_png, sgio_read_picture, NULL, sgio_check_png, sgio_write_png, NULL},
     {".jpg", "JPEG", looks_like_jpeg, sgio_read_picture, NULL, NULL, NULL, NULL},
     {".jpeg", "JPEG", NULL, sgio_read_picture, NULL, NULL, NULL, NULL},
     {".mrml", "scene", NULL, NULL, NULL, sgio_check_scene, sgio_write_scene, sgio_scene_beside},

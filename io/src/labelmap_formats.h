@@ -23,6 +23,12 @@ sgio_status sgio_write_nifti(const sgio_label_job *job, sgio_atomic_file *file);
 sgio_status sgio_write_nifti_gz(const sgio_label_job *job, sgio_atomic_file *file);
 sgio_status sgio_write_mha(const sgio_label_job *job, sgio_atomic_file *file);
 
+sgio_status sgio_write_png(const sgio_label_job *job, sgio_atomic_file *file);
+
+/* A picture holds one slice. */
+sgio_status sgio_check_png(const char *path, const sgio_geometry *grid,
+                           const sgio_segmentation_write_options *options);
+
 /* NIfTI-1 counts voxels in 16 bits. */
 sgio_status sgio_check_nifti(const char *path, const sgio_geometry *grid,
                              const sgio_segmentation_write_options *options);

@@ -138,14 +138,16 @@ sgio_status sgio_segmentation_beside(const char *path,
  * and .mha (plain label maps; later segments win and *overlap, which may be NULL, says how much
  * was lost), .dcm (DICOM SEG) and .rtstruct.dcm (RT structure set): for these options->source or
  * ->reference must be the DICOM series of that grid (else SGIO_USAGE), and in a SEG something must
- * be segmented (else SGIO_UNWRITABLE). .mrml is a scene of 3D Slicer with the volume (named
- * relative to the scene; a copy, <scene>-volume.nrrd, where Slicer cannot read the input),
- * <scene>.seg.nrrd, and options->prompts, a file per markup (<scene>-points-1.mrk.json,
- * <scene>-box-1.mrk.json); it needs options->source and ->source_path (else SGIO_USAGE). The grid
- * is written with 17 digits, NIfTI's in float. The file appears complete or not at all. Warnings:
- * overlap that was lost; a sheared grid (gantry tilt) in NIfTI, which nibabel and this library read
- * and ITK does not, and in DICOM SEG, which 3D Slicer refuses. `options` may be NULL. Errors:
- * SGIO_USAGE (ending), SGIO_UNWRITABLE with the reason, SGIO_OUT_OF_MEMORY, SGIO_CANCELLED. */
+ * be segmented (else SGIO_UNWRITABLE). .png is a label map of one slice (else SGIO_USAGE) with a
+ * palette of the segments' colours (16-bit greys where a label exceeds 255). .mrml is a scene of 3D
+ * Slicer with the volume (named relative to the scene; a copy, <scene>-volume.nrrd, where Slicer
+ * cannot read the input), <scene>.seg.nrrd, and options->prompts, a file per markup
+ * (<scene>-points-1.mrk.json, <scene>-box-1.mrk.json); it needs options->source and ->source_path
+ * (else SGIO_USAGE). The grid is written with 17 digits, NIfTI's in float. The file appears
+ * complete or not at all. Warnings: overlap that was lost; a sheared grid (gantry tilt) in NIfTI,
+ * which nibabel and this library read and ITK does not, and in DICOM SEG, which 3D Slicer refuses.
+ * `options` may be NULL. Errors: SGIO_USAGE (ending), SGIO_UNWRITABLE with the reason,
+ * SGIO_OUT_OF_MEMORY, SGIO_CANCELLED. */
 sgio_status sgio_segmentation_write(const sgio_segmentation *segmentation, const char *path,
                                     const sgio_segmentation_write_options *options,
                                     sgio_overlap *overlap);

@@ -15,6 +15,10 @@ extern "C" {
 sgio_status sgio_png_write_rgb(sgio_outputs *outputs, const char *path, const uint8_t *rgb,
                                int width, int height);
 
+/* The same for 8-bit greys. */
+sgio_status sgio_png_write_grey(sgio_outputs *outputs, const char *path, const uint8_t *grey,
+                                int width, int height);
+
 typedef struct sgio_picture_options {
     int axis;              /* of the slices: 0, 1 or 2 = i, j, k */
     double window[2];      /* intensities shown black and white; equal: the slices' own range */

@@ -2,6 +2,8 @@
 #include "io_test_files.h"
 #include "io_test_volume.h"
 
+#include "sgio/labelmap.h"
+
 #include <png.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -86,6 +88,67 @@ static void test_alpha_is_dropped(void **state)
     assert_int_equal(((uint8_t *)volume.data)[3], 4); /* red of the second pixel */
 }
 
+/* A 4 x 3 picture of palette indices 0..11; up to 16 colours are packed into few bits. */
+static void save_palette_png(const char *name, int colours)
+{
+    unsigned char indices[4 * 3], palette[256 * 3];
+    png_image image = {.version = PNG_IMAGE_VERSION,
+                       .width = 4,
+                       .height = 3,
+                       .format = PNG_FORMAT_RGB_COLORMAP,
+                       .colormap_entries = (png_uint_32)colours};
+    for (size_t i = 0; i < sizeof indices; i++)
+        indices[i] = (unsigned char)i;
+    for (size_t i = 0; i < sizeof palette; i++)
+        palette[i] = (unsigned char)(37 * i + 11);
+    assert_true(png_image_write_to_file(&image, scratch_path(name), 0, indices, 0, palette));
+}
+
+/* A palette means its colours in a picture, and its indices in a label map. */
+static void test_palette(void **state)
+{
+    const sgio_read_options as_labels = {.palette_indices = 1};
+    (void)state;
+    for (int colours = 12; colours <= 200; colours += 188) {
+        save_palette_png("palette.png", colours);
+        assert_int_equal(load("palette.png"), SGIO_OK);
+        assert_int_equal(volume.channels, 3);
+        assert_int_equal(((uint8_t *)volume.data)[3], (3 * 37 + 11) & 255);
+        sgio_volume_clear(&volume);
+        assert_int_equal(sgio_volume_read(scratch_path("palette.png"), &as_labels, &volume),
+                         SGIO_OK);
+        assert_int_equal(volume.channels, 1);
+        for (int i = 0; i < 12; i++)
+            assert_int_equal(((uint8_t *)volume.data)[i], i);
+    }
+}
+
+/* What is written as a picture is read as the same labels. */
+static void test_label_picture(void **state)
+{
+    sgio_segmentation labels, back;
+    (void)state;
+    save_palette_png("labels.png", 12);
+    assert_int_equal(sgio_segmentation_read(scratch_path("labels.png"), NULL, &labels), SGIO_OK);
+    assert_int_equal(labels.segment_count, 11);
+    assert_int_equal(sgio_segmentation_write(&labels, scratch_path("again.png"), NULL, NULL),
+                     SGIO_OK);
+    assert_int_equal(sgio_segmentation_read(scratch_path("again.png"), NULL, &back), SGIO_OK);
+    assert_int_equal(back.segment_count, 11);
+    for (size_t i = 0; i < 11; i++) {
+        assert_int_equal(back.segments[i].label, (int)i + 1);
+        assert_int_equal(back.segments[i].voxels, 1);
+        assert_memory_equal(back.segments[i].extent, labels.segments[i].extent,
+                            sizeof back.segments[i].extent);
+    }
+    sgio_segmentation_clear(&back);
+    labels.geometry.size[2] = 2;
+    assert_int_equal(sgio_segmentation_check_write(scratch_path("two.png"), &labels.geometry, NULL),
+                     SGIO_USAGE);
+    labels.geometry.size[2] = 1;
+    sgio_segmentation_clear(&labels);
+}
+
 /* libjpeg would fill the missing rows with grey and succeed. */
 static void test_jpeg(void **state)
 {
@@ -151,6 +214,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_grey_and_colour),
         cmocka_unit_test(test_alpha_is_dropped),
+        cmocka_unit_test(test_palette),
+        cmocka_unit_test(test_label_picture),
         cmocka_unit_test(test_jpeg),
         cmocka_unit_test(test_series),
         cmocka_unit_test(test_several_series_need_a_pattern),
