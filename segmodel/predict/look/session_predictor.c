@@ -80,6 +80,14 @@ static sgm_status kept_encode_staged(void *self, int count, void *const embeddin
     return sgm_session_encode_staged(binding->session, count, embeddings);
 }
 
+uint64_t sgm_model_store_key(const sgm_model *model)
+{
+    sgm_model_info info;
+    sgm_model_get_info(model, &info);
+    /* an odd multiplier spreads the precision over the key */
+    return info.hash ^ ((uint64_t)info.precision * 0x9e3779b97f4a7c15u);
+}
+
 int sgm_model_wants_zoom(const sgm_model *model)
 {
     return sgm_model_get_config(model)->protocol->crops;
@@ -120,8 +128,7 @@ sgm_status sgm_session_predictor_init(sgm_session_predictor *binding, sgm_model 
                                    SGM_LARGEST_WALK_LOWERING, 0),
         .stretches = sgm_model_get_config(model)->protocol->stretch,
         .embedding_count = info.embedding_count,
-        /* an odd multiplier spreads the precision over the key */
-        .key = info.hash ^ ((uint64_t)info.precision * 0x9e3779b97f4a7c15u),
+        .key = sgm_model_store_key(model),
         .input_hash = bound_input_hash,
         .decode = bound_decode,
         .expect = bound_expect,

@@ -15,6 +15,10 @@ typedef struct sgm_session_predictor {
 sgm_status sgm_session_predictor_init(sgm_session_predictor *binding, sgm_model *model);
 void sgm_session_predictor_clear(sgm_session_predictor *binding);
 
+/* The model's part of the keys of an embedding store; an encoder input's hash is the other part,
+ * joined by exclusive or. */
+uint64_t sgm_model_store_key(const sgm_model *model);
+
 /* The metadata key of a checkpoint whose walks by masks end at ratings (predicted IoU) below
  * another number than SGM_STOP_RATING; text of a number from 0 to 1. Ratings are learnt, so weights
  * that are trained on may rate an object's end higher or lower: resources/train/LABBOOK.md. */

@@ -684,6 +684,28 @@ sgm_status sgm_session_predict_many(sgm_session *session, const sgm_prompt *prom
     return SGM_OK;
 }
 
+sgm_status sgm_session_decode(sgm_session *session, const sgm_prompt *prompts, size_t count,
+                              const float **low_res, const float **iou)
+{
+    if (!session->has_embedding)
+        return sgm_fail(SGM_INVALID_ARGUMENT, "set an image or an embedding before predicting");
+    for (size_t i = 0; i < count; i++)
+        SGM_TRY(check_prompt(session, &prompts[i]));
+    SGM_TRY(copy_masks(session, prompts, count));
+    SGM_TRY(reserve_results(session, count));
+    for (size_t first = 0; first < count;) {
+        sgm_runner *r;
+        sgm_program_key key = next_batch(session, prompts, first, count);
+        sgm_status status = decode(session, key, prompts, first, true, &r);
+        if (status == SGM_OUT_OF_MEMORY && find_room(session, key.batch)) continue;
+        SGM_TRY(status);
+        first += (size_t)key.batch;
+    }
+    *low_res = session->low_res.data;
+    *iou = session->iou.data;
+    return SGM_OK;
+}
+
 static sgm_status check_each(const sgm_session *session, const sgm_prompt *prompts, size_t count)
 {
     const char *own = session->low_res.data;

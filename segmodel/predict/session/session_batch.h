@@ -35,6 +35,12 @@ sgm_status sgm_session_select(sgm_session *session, const void *embedding, int w
  * that kind does not wait for it; the model keeps it. */
 sgm_status sgm_session_expect(sgm_session *session, size_t points);
 
+/* What the decoder says of each prompt, before a mask is chosen and made: mask_tokens maps of
+ * low_res_shape logits and as many predicted IoUs per prompt, on the host, valid until the
+ * session's next call. The session's upscaler is made. Errors as sgm_session_predict_many's. */
+sgm_status sgm_session_decode(sgm_session *session, const sgm_prompt *prompts, size_t count,
+                              const float **low_res, const float **iou);
+
 /* Whether the model tells boxes that only bound their object from tight ones. */
 int sgm_session_knows_loose(const sgm_session *session);
 

@@ -16,7 +16,7 @@ set(floors
     "predict/picture"
     "predict/session"
     "predict/look"
-    "predict/volume"
+    "predict/volume|predict/everything"
     "train"
     "quality"
     "tool")
