@@ -152,22 +152,12 @@ void sgm_live_volume_destroy(sgm_live_volume *live)
 
 /* --------------------------------------------------------------------------- window and axis */
 
-static const char *const taken_for_ct =
-    "Nothing says whether the voxels are CT numbers; their values look like Hounsfield units and "
-    "are shown to the model as such (a percentile window shows the whole range).";
-
 /* Looking at the voxels takes time, so it waits for the first call and is done once. */
 static sgm_status settle(sgm_live_volume *live)
 {
     sgm_volume *volume = &live->desk.volume;
     if (live->is_settled) return SGM_OK;
-    if (volume->hounsfield == SGM_HOUNSFIELD_AUTO) {
-        int looks = sgm_volume_looks_hounsfield(volume);
-        SGM_TRY(sgm_call_cancelled());
-        if (looks) sgm_call_warn("%s", taken_for_ct);
-        volume->hounsfield = looks ? SGM_HOUNSFIELD_ON : SGM_HOUNSFIELD_OFF;
-    }
-    SGM_TRY(sgm_window_choose(volume, live->window, live->manual_window, &live->low, &live->high));
+    SGM_TRY(sgm_window_settle(volume, live->window, live->manual_window, &live->low, &live->high));
     live->is_settled = 1;
     return SGM_OK;
 }
