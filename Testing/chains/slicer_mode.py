@@ -22,7 +22,7 @@ def main():
     require(found["segments"] == "1" and float(found["volumeInMl"]) > 0, f"returned {found}")
     print(found)
 
-    for name in ("PromptSeg", "PromptSegBatch", "PromptSegEvaluate"):
+    for name in ("PromptSeg", "PromptSegBatch", "PromptSegEvaluate", "PromptSegEverything"):
         xml = chain.run([chain.program(name), "--xml"])
         require(xml.startswith("<?xml "), f"{name} --xml")
     took = seconds(lambda: require(

@@ -187,12 +187,18 @@ static int make_objects(pipeline_case *work)
     return failed;
 }
 
-int pipeline_case_read(const case_options *options, cli_warnings *warnings, pipeline_case *out)
+int pipeline_case_read_volume(const case_options *options, cli_warnings *warnings,
+                              pipeline_case *out)
 {
     memset(out, 0, sizeof *out);
     out->options = options;
     out->warnings = warnings;
-    int failed = read_volume(out);
+    return read_volume(out);
+}
+
+int pipeline_case_read(const case_options *options, cli_warnings *warnings, pipeline_case *out)
+{
+    int failed = pipeline_case_read_volume(options, warnings, out);
     if (!failed) failed = read_reference(out);
     if (!failed) failed = read_prompts(out);
     if (!failed) failed = read_initial(out);

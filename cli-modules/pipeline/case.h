@@ -22,6 +22,9 @@ typedef struct pipeline_case {
 /* Reads the volume, then the prompts, then --initial, and checks them against one another. 0, or
  * an exit code with a message. Release with pipeline_case_clear, also after a failure. */
 int pipeline_case_read(const case_options *options, cli_warnings *warnings, pipeline_case *out);
+/* The volume alone, for programs that ask without prompts. */
+int pipeline_case_read_volume(const case_options *options, cli_warnings *warnings,
+                              pipeline_case *out);
 void pipeline_case_clear(pipeline_case *work);
 
 #endif

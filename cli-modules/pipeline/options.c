@@ -91,17 +91,27 @@ void pipeline_read_engine(const cli_options *options, engine_options *engine)
     engine->cache_limit = (uint64_t)cli_integer(options, "cacheLimit") << 20;
 }
 
-static int read_slicing(const cli_options *options, sgm_volume_options *volume)
+int pipeline_read_cut(const cli_options *options, sgm_volume_options *volume)
 {
     const char *window = cli_text(options, "window");
     const int known = word_in(window, windows, 8);
     volume->axis = (sgm_axis)word_in(cli_text(options, "axis"), axes, 7);
+    volume->window = (sgm_window)known;
+    return known < 0 ? manual_window(window, volume) : 0;
+}
+
+void pipeline_read_paths(const cli_options *options, result_options *result)
+{
+    result->paths = (report_paths)word_in(cli_text(options, "reportPaths"), path_words, 3);
+}
+
+static int read_slicing(const cli_options *options, sgm_volume_options *volume)
+{
     volume->no_propagation = !strcmp(cli_text(options, "propagate"), "none");
     volume->max_slices = (int)cli_integer(options, "maxSlices");
     volume->keep_largest = cli_switch(options, "keepLargest");
     volume->fill_holes = cli_switch(options, "fillHoles");
-    volume->window = (sgm_window)known;
-    return known < 0 ? manual_window(window, volume) : 0;
+    return pipeline_read_cut(options, volume);
 }
 
 static int read_prompts(const cli_options *options, case_options *work)
@@ -144,7 +154,7 @@ static int read_result(const cli_options *options, result_options *result)
     result->output = cli_text(options, "output");
     result->report = text_or_null(options, "report");
     result->picture = text_or_null(options, "picture");
-    result->paths = (report_paths)word_in(cli_text(options, "reportPaths"), path_words, 3);
+    pipeline_read_paths(options, result);
     if (sgio_segmentation_can_write(result->output)) return 0;
     return cli_fail(CLI_EXIT_USAGE, "%s: the output's name must end in %s", result->output,
                     sgio_segmentation_endings());

@@ -9,7 +9,7 @@
 /* What does the work: made once, serves many cases. */
 typedef struct engine_options {
     const char *model; /* NULL: the bundled one */
-    const char *base; /* what the model's additions lie on; NULL: it is whole */
+    const char *base;  /* what the model's additions lie on; NULL: it is whole */
     const char *variant;
     sgm_device device;
     sgm_precision precision;
@@ -31,6 +31,7 @@ typedef struct case_options {
     option_texts foreground, background, roi, prompts;
     const char *boxes;     /* a segmentation whose segments' boxes are prompts; NULL: none */
     const char *initial;   /* NULL: none */
+    const char *labels;    /* a label map that the result is compared with; NULL: none */
     const char *reference; /* DICOM series that a SEG or RTSTRUCT refers to; NULL: the input */
     const char *segment_name;
     const char *class_name; /* number or name of a class; NULL: none is asked for */
@@ -60,8 +61,11 @@ typedef struct pipeline_options {
     result_options result;
 } pipeline_options;
 
-/* The part about the engine alone, for programs whose description has these options too. */
+/* Parts alone, for programs whose description has these options too: the engine; axis and window (0
+ * or CLI_EXIT_USAGE with a message); --reportPaths. */
 void pipeline_read_engine(const cli_options *options, engine_options *engine);
+int pipeline_read_cut(const cli_options *options, sgm_volume_options *volume);
+void pipeline_read_paths(const cli_options *options, result_options *result);
 
 /* Reads `options` (of PromptSeg's description) into *out. 0; CLI_EXIT_USAGE with a message; or
  * CLI_EXIT_MEMORY. Release with pipeline_options_clear, also after a failure. */

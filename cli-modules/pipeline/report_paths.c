@@ -28,7 +28,7 @@ int known_paths_make(const case_options *work, const result_options *options, co
                      known_paths *out)
 {
     *out = (known_paths){.how = options->paths};
-    out->items = calloc(work->prompts.count + 8, sizeof *out->items);
+    out->items = calloc(work->prompts.count + 9, sizeof *out->items);
     if (!out->items) return cli_fail(CLI_EXIT_MEMORY, "no memory for the report");
     const char *report = options->report;
     int failed = add(out, report, work->input, "the input");
@@ -37,6 +37,7 @@ int known_paths_make(const case_options *work, const result_options *options, co
     if (!failed) failed = add(out, report, model, "the model");
     if (!failed) failed = add(out, report, work->boxes, "the boxes");
     if (!failed) failed = add(out, report, work->initial, "the initial segmentation");
+    if (!failed) failed = add(out, report, work->labels, "the label map");
     if (!failed) failed = add(out, report, work->reference, "the reference");
     for (size_t i = 0; i < work->prompts.count && !failed; i++)
         failed = add(out, report, work->prompts.items[i], "the prompts");

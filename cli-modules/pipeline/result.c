@@ -114,6 +114,7 @@ static int check_beside(const pipeline_case *work, const result_options *options
         add_if_given(&b, "<input>", o->input, CLI_FILE_READ);
         add_if_given(&b, "--initial", o->initial, CLI_FILE_READ);
         add_if_given(&b, "--boxes", o->boxes, CLI_FILE_READ);
+        add_if_given(&b, "--labels", o->labels, CLI_FILE_READ);
         for (size_t i = 0; i < o->prompts.count; i++)
             cli_files_add(&b.files, "--prompts", o->prompts.items[i], CLI_FILE_READ);
         add_if_given(&b, "--report", options->report, CLI_FILE_WRITTEN);
@@ -193,6 +194,7 @@ int pipeline_result_write(pipeline_result *result, const pipeline_engine *engine
         failed = write_picture(result, work, options->thumbnail, 1, THUMBNAIL_PIXELS, outputs);
     if (!failed && options->names) failed = write_names(result, options->names, outputs);
     if (!failed) failed = write_segmentation(result, work, options->output, outputs);
+    if (!failed && maker->write_more) failed = maker->write_more(maker->user, outputs);
     if (!failed && options->report)
         failed = result_report_write(result, engine, work, options, maker, outputs);
     if (!failed && cli_cancelled(NULL)) failed = cli_fail(CLI_EXIT_CANCELLED, "cancelled");

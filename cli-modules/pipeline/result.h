@@ -22,6 +22,10 @@ void pipeline_result_clear(pipeline_result *result);
 typedef struct result_maker {
     const char *program, *version;
     double started; /* cli_clock() at the beginning of the run */
+    /* The program's own files, asked for after the segmentation and before the report: they appear
+     * with all others or not at all. 0, or an exit code with a message. NULL: there are none. */
+    int (*write_more)(void *user, sgio_outputs *outputs);
+    void *user;
 } result_maker;
 
 /* Whether <output> can hold a segmentation of this case, and nothing that was read would be lost by

@@ -49,8 +49,8 @@ class Modules:
     def node(self, name, **parameters):
         """A node of the module with these parameters; values are nodes, texts, numbers or lists."""
         assert self.parse(name) == 0
-        title = {"PromptSegBatch": "PromptSeg Batch", "PromptSegEvaluate": "PromptSeg Evaluate"}.get(
-            name, name)
+        title = {"PromptSegBatch": "PromptSeg Batch", "PromptSegEvaluate": "PromptSeg Evaluate",
+                 "PromptSegEverything": "PromptSeg Everything"}.get(name, name)
         node = slicer.vtkMRMLCommandLineModuleNode()
         self.scene.AddNode(node)
         node.SetModuleDescription(title)

@@ -18,7 +18,7 @@ from vtk.util.numpy_support import vtk_to_numpy
 from promptseg_mrml import affine_of, view_of
 from promptseg_mrml.volumes import matrix_of, vtk_matrix_of
 
-NAMES = ("PromptSeg", "PromptSegBatch", "PromptSegEvaluate")
+NAMES = ("PromptSeg", "PromptSegBatch", "PromptSegEvaluate", "PromptSegEverything")
 DATA = Path(os.environ.get("PROMPTSEG_DATA", ROOT.parent / "shared/data"))
 
 
