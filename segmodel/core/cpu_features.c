@@ -76,6 +76,13 @@ static void detect_processor(sgm_cpu_features *f)
     f->bf16 = has_amx() ? SGM_BF16_AMX : has_fast_dot() ? SGM_BF16_DOT : SGM_BF16_NONE;
 }
 
+#elif defined(__aarch64__) && defined(SGM_BFMMLA)
+
+static void detect_processor(sgm_cpu_features *f)
+{
+    if (sgm_has_bfmmla()) f->bf16 = SGM_BF16_DOT;
+}
+
 #else
 
 static void detect_processor(sgm_cpu_features *f)
@@ -100,7 +107,7 @@ const sgm_cpu_features *sgm_cpu(void)
     return &current;
 }
 
-#ifdef __ARM_NEON
+#ifdef __aarch64__
 #define SGM_PORTABLE "NEON"
 #else
 #define SGM_PORTABLE "portable code"
@@ -109,7 +116,7 @@ const sgm_cpu_features *sgm_cpu(void)
 const char *sgm_cpu_summary(void)
 {
     static const char *const names[4][3] = {
-        {SGM_PORTABLE, SGM_PORTABLE, SGM_PORTABLE ", bf16 by AMX"},
+        {SGM_PORTABLE, SGM_PORTABLE ", bf16 by bfmmla", SGM_PORTABLE ", bf16 by AMX"},
         {"AVX2", "AVX2", "AVX2, bf16 by AMX"},
         {"AVX-512", "AVX-512, bf16 by vdpbf16ps", "AVX-512, bf16 by AMX"},
         {"AVX-512 BF16", "AVX-512 BF16, bf16 by vdpbf16ps", "AVX-512 BF16, bf16 by AMX"},
@@ -123,7 +130,7 @@ void sgm_cpu_limit(sgm_isa isa, sgm_bf16_unit bf16)
     sgm_once_run(&once, detect);
     current = detected;
     if (current.isa > isa) current.isa = isa;
-#ifndef SGM_AMX_EMULATED
+#if defined(__x86_64__) && !defined(SGM_AMX_EMULATED)
     if (current.isa < SGM_ISA_AVX512) current.bf16 = SGM_BF16_NONE;
 #endif
     if (bf16 < current.bf16) current.bf16 = bf16;

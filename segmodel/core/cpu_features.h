@@ -11,8 +11,9 @@ typedef enum sgm_isa {
     SGM_ISA_AVX512_BF16 /* and BF16, here for its conversion */
 } sgm_isa;
 
-/* How BF16 products are made. AMX: tiles. DOT: vdpbf16ps, used only where it runs at twice the
- * FP32 rate (AMD Zen 4 and later; on Intel it is slower than FP32). */
+/* How BF16 products are made. AMX: tiles. DOT: a vector instruction: vdpbf16ps, used only where it
+ * runs at twice the FP32 rate (AMD Zen 4 and later; on Intel it is slower than FP32), or ARM's
+ * bfmmla, wherever it is (16 products where an FP32 instruction makes 4). */
 typedef enum sgm_bf16_unit { SGM_BF16_NONE, SGM_BF16_DOT, SGM_BF16_AMX } sgm_bf16_unit;
 
 typedef struct sgm_cpu_features {

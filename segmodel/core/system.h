@@ -20,6 +20,9 @@ long sgm_level2_cache(void);
 /* Lets this process use AMX's tile registers; false: the system does not, or has none. */
 bool sgm_allow_amx(void);
 
+/* ARM64's BF16 products are there; false: they are not, or the system does not say. */
+bool sgm_has_bfmmla(void);
+
 /* strtod with a decimal point, whatever the locale. */
 double sgm_plain_strtod(const char *text, char **end);
 

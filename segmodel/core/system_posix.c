@@ -15,15 +15,18 @@
 #include <unistd.h>
 
 #ifdef __APPLE__
+#include <sys/sysctl.h>
 #include <xlocale.h>
 #endif
 
-#if defined(__linux__) && defined(__x86_64__)
+#if defined(__linux__)
+#include <sys/auxv.h>
 #include <sys/syscall.h>
 #endif
 
 #define ARCH_REQ_XCOMP_PERM 0x1023
 #define XFEATURE_TILEDATA 18
+#define HWCAP2_BF16_OF_ARM64 (1ul << 14)
 
 void *sgm_aligned_alloc(size_t alignment, size_t size)
 {
@@ -58,8 +61,21 @@ long sgm_level2_cache(void)
 
 bool sgm_allow_amx(void)
 {
-#if defined(__linux__) && defined(SYS_arch_prctl)
+#if defined(__linux__) && defined(__x86_64__)
     return syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, XFEATURE_TILEDATA) == 0;
+#else
+    return false;
+#endif
+}
+
+bool sgm_has_bfmmla(void)
+{
+#if defined(__linux__) && defined(__aarch64__)
+    return getauxval(AT_HWCAP2) & HWCAP2_BF16_OF_ARM64;
+#elif defined(__APPLE__)
+    int there = 0;
+    size_t size = sizeof there;
+    return sysctlbyname("hw.optional.arm.FEAT_BF16", &there, &size, NULL, 0) == 0 && there;
 #else
     return false;
 #endif

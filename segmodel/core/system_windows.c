@@ -54,6 +54,11 @@ bool sgm_allow_amx(void)
     return false;
 }
 
+bool sgm_has_bfmmla(void)
+{
+    return false;
+}
+
 double sgm_clock(void)
 {
     LARGE_INTEGER now, per_second;

@@ -5,11 +5,56 @@
 #define STRIP 14 /* 28 sums, 2 columns of B, 1 spare */
 #elif VL == 8
 #define STRIP 6
+#elif defined(__aarch64__)
+#define STRIP 8 /* 16 sums, 8 rows of A, 2 columns of B: 26 registers of 32 */
 #else
 #define STRIP 4
 #endif
 
 #define PASS_COLUMNS (2 * VL)
+
+#if defined(__aarch64__)
+/* s += row[i] * b for element i of four of A: a constant, because the instruction holds it. */
+#define ADD_LANE(i, s, b, row)                                                                     \
+    ((vf)vfmaq_laneq_f32((float32x4_t)(s), (float32x4_t)(b), (float32x4_t)(row), (i)))
+#define ADD_STEP(step)                                                                             \
+    {                                                                                              \
+        vf b0 = v_load(b + (k + (step)) * 16), b1 = v_load(b + (k + (step)) * 16 + b_half);        \
+        UNROLL for (int i = 0; i < rows; i++)                                                      \
+        {                                                                                          \
+            s0[i] = ADD_LANE(step, s0[i], b0, row[i]);                                             \
+            s1[i] = ADD_LANE(step, s1[i], b1, row[i]);                                             \
+        }                                                                                          \
+    }
+
+/* A chunk of A's strip against one of B's panel: four elements of A's rows are loaded at once. */
+INLINE void micro_chunk(const int rows, vf *s0, vf *s1, const float *a, const float *b,
+                        int64_t b_half)
+{
+    for (int k = 0; k < 16; k += 4) {
+        vf row[STRIP];
+        UNROLL for (int i = 0; i < rows; i++) row[i] = v_load(a + i * 16 + k);
+        ADD_STEP(0)
+        ADD_STEP(1)
+        ADD_STEP(2)
+        ADD_STEP(3)
+    }
+}
+#else
+INLINE void micro_chunk(const int rows, vf *s0, vf *s1, const float *a, const float *b,
+                        int64_t b_half)
+{
+    for (int k = 0; k < 16; k++) {
+        vf b0 = v_load(b + k * 16), b1 = v_load(b + k * 16 + b_half);
+        UNROLL for (int i = 0; i < rows; i++)
+        {
+            vf x = v_set(a[i * 16 + k]);
+            s0[i] = v_fma(x, b0, s0[i]);
+            s1[i] = v_fma(x, b1, s1[i]);
+        }
+    }
+}
+#endif
 
 /* Columns [column, column + 2 VL) of `rows` rows. `rows` is a constant after inlining. */
 INLINE void micro_pass(const int rows, const float *a, const float *b, int64_t chunks, float *c0,
@@ -22,15 +67,7 @@ INLINE void micro_pass(const int rows, const float *a, const float *b, int64_t c
         s1[i] = accumulate ? v_load(c1 + i * ld) : v_set(0.0f);
     }
     for (int64_t chunk = 0; chunk < chunks; chunk++) {
-        for (int k = 0; k < 16; k++) {
-            vf b0 = v_load(b + k * 16), b1 = v_load(b + k * 16 + b_half);
-            UNROLL for (int i = 0; i < rows; i++)
-            {
-                vf x = v_set(a[i * 16 + k]);
-                s0[i] = v_fma(x, b0, s0[i]);
-                s1[i] = v_fma(x, b1, s1[i]);
-            }
-        }
+        micro_chunk(rows, s0, s1, a, b, b_half);
         a += STRIP * 16;
         b += SGM_B_CHUNK / 4;
     }
@@ -74,6 +111,8 @@ MICRO(6)
 #if STRIP > 6
 MICRO(7)
 MICRO(8)
+#endif
+#if STRIP > 8
 MICRO(9)
 MICRO(10)
 MICRO(11)
@@ -99,6 +138,8 @@ static void micro_f32(const void *a, size_t strip_bytes, const void *b, int64_t 
 #if STRIP > 6
         micro_7,
         micro_8,
+#endif
+#if STRIP > 8
         micro_9,
         micro_10,
         micro_11,
@@ -273,6 +314,24 @@ static void transpose_words(const uint32_t *src, int64_t ld, uint32_t *dst, int6
         _mm512_storeu_si512(dst + (12 + i) * dst_ld,
                             _mm512_shuffle_i32x4(t[4 + i], t[12 + i], 0xdd));
     }
+}
+#elif defined(__aarch64__)
+/* In squares of 4 x 4 words: two rounds of interleaving 32- and 64-bit pieces. */
+static void transpose_words(const uint32_t *src, int64_t ld, uint32_t *dst, int64_t dst_ld)
+{
+    for (int i = 0; i < 16; i += 4)
+        for (int j = 0; j < 16; j += 4) {
+            const uint32_t *from = src + i * ld + j;
+            uint32_t *to = dst + j * dst_ld + i;
+            uint32x4_t a = vld1q_u32(from), b = vld1q_u32(from + ld);
+            uint32x4_t c = vld1q_u32(from + 2 * ld), d = vld1q_u32(from + 3 * ld);
+            uint64x2_t ab = (uint64x2_t)vtrn1q_u32(a, b), odd_ab = (uint64x2_t)vtrn2q_u32(a, b);
+            uint64x2_t cd = (uint64x2_t)vtrn1q_u32(c, d), odd_cd = (uint64x2_t)vtrn2q_u32(c, d);
+            vst1q_u32(to, (uint32x4_t)vtrn1q_u64(ab, cd));
+            vst1q_u32(to + dst_ld, (uint32x4_t)vtrn1q_u64(odd_ab, odd_cd));
+            vst1q_u32(to + 2 * dst_ld, (uint32x4_t)vtrn2q_u64(ab, cd));
+            vst1q_u32(to + 3 * dst_ld, (uint32x4_t)vtrn2q_u64(odd_ab, odd_cd));
+        }
 }
 #else
 static void transpose_words(const uint32_t *src, int64_t ld, uint32_t *dst, int64_t dst_ld)

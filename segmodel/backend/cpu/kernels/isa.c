@@ -21,7 +21,10 @@ const sgm_micro *sgm_micro_for(sgm_dtype dtype)
 {
     if (dtype == SGM_F32) return &sgm_loops()->f32;
     if (sgm_cpu()->bf16 == SGM_BF16_AMX) return &sgm_micro_amx;
-#ifndef SGM_AMX_EMULATED
+#if defined(SGM_AMX_EMULATED)
+#elif defined(__aarch64__)
+    if (sgm_cpu()->bf16 == SGM_BF16_DOT) return &sgm_micro_mmla;
+#else
     if (sgm_cpu()->bf16 == SGM_BF16_DOT) return &sgm_micro_dot;
 #endif
     return NULL;

@@ -178,6 +178,6 @@ const sgm_isa_table *sgm_loops(void);
 
 /* The micro-kernel for a compute type; NULL when the processor has none (BF16 only). */
 const sgm_micro *sgm_micro_for(sgm_dtype dtype);
-extern const sgm_micro sgm_micro_dot, sgm_micro_amx;
+extern const sgm_micro sgm_micro_dot, sgm_micro_amx, sgm_micro_mmla;
 
 #endif

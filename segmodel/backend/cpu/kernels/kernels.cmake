@@ -4,7 +4,7 @@ set(SGM_KERNEL_DIR backend/cpu/kernels)
 set(SGM_KERNEL_SOURCES)
 foreach(name attention attention_core attention_grad attention_grid attention_grid_grad convolution convolution_grad
         depthwise elementwise gemm gemm_pack isa isa_base layernorm matmul micro_amx micro_dot
-        product resample)
+        micro_mmla product resample)
     list(APPEND SGM_KERNEL_SOURCES ${SGM_KERNEL_DIR}/${name}.c)
 endforeach()
 
@@ -26,4 +26,22 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64)$")
         "${SGM_KERNEL_FLAGS};${SGM_AVX512_FLAGS};-mavx512bf16")
     set_source_files_properties(${SGM_KERNEL_DIR}/micro_amx.c PROPERTIES COMPILE_OPTIONS
         "${SGM_KERNEL_FLAGS};-mamx-tile;-mamx-bf16")
+endif()
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(aarch64|arm64|ARM64)$")
+    include(CheckCSourceCompiles)
+    # Of one file alone; the processor is asked at run time. GCC's and clang's spelling, zig's.
+    foreach(flag -march=armv8.2-a+bf16 -mcpu=generic+bf16)
+        string(MAKE_C_IDENTIFIER "SGM_BFMMLA${flag}" works)
+        set(CMAKE_REQUIRED_FLAGS ${flag})
+        check_c_source_compiles("#include <arm_neon.h>
+            float32x4_t add(float32x4_t s, bfloat16x8_t a) { return vbfmmlaq_f32(s, a, a); }
+            int main(void) { return 0; }" ${works})
+        unset(CMAKE_REQUIRED_FLAGS)
+        if(${works})
+            set(SGM_HAVE_BFMMLA ON)
+            set_source_files_properties(${SGM_KERNEL_DIR}/micro_mmla.c PROPERTIES COMPILE_OPTIONS
+                "${SGM_KERNEL_FLAGS};${flag}")
+            break()
+        endif()
+    endforeach()
 endif()
