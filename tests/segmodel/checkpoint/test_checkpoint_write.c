@@ -3,10 +3,9 @@
 #include "check.h"
 #include "checkpoint/checkpoint_write.h"
 
-#include <dirent.h>
 #include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
+
+#include "portable.h"
 
 #define FILE_NAME "scratch_write.safetensors"
 

@@ -7,7 +7,8 @@
 #include "hash_weights.h"
 
 #include <stdlib.h>
-#include <unistd.h>
+
+#include "portable.h"
 
 static int64_t parse_shape(const char *text, int *rank, int64_t shape[8])
 {

@@ -4,7 +4,7 @@
 #include "check.h"
 #include "checkpoint/npy.h"
 
-#include <unistd.h>
+#include "portable.h"
 
 #define FILE_NAME "scratch_test.npy"
 

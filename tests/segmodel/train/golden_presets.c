@@ -17,15 +17,14 @@
 
 #include "../check.h"
 #include "../hash_weights.h"
+#include "../portable.h"
 
 #include "checkpoint/checkpoint_write.h"
 #include "models/registry.h"
 #include "segmodel/train.h"
 #include "train/pack.h"
 
-#include <dirent.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 int check_count, check_failures;
 
@@ -364,18 +363,6 @@ static void write_all(preset_run *r, const char *weights)
     path_of(r, "prompts.csv", path);
     FILE *stream = fopen(path, "w");
     CHECK(stream && fputs(r->c->prompts ? r->c->prompts : "", stream) >= 0 && fclose(stream) == 0);
-}
-
-static void remove_folder(const char *path)
-{
-    DIR *list = opendir(path);
-    for (struct dirent *entry; list && (entry = readdir(list));) {
-        char file[512];
-        snprintf(file, sizeof file, "%s/%s", path, entry->d_name);
-        unlink(file);
-    }
-    if (list) closedir(list);
-    rmdir(path);
 }
 
 /* -------------------------------------------------------------------------------------- the run */
@@ -751,9 +738,7 @@ int main(int argc, char **argv)
     r.base = argc > 5 ? argv[5] : NULL;
     snprintf(r.folder, sizeof r.folder, "preset_%s", r.c->name);
     remove_folder(r.folder);
-    char command[96];
-    snprintf(command, sizeof command, "mkdir -p %s", r.folder);
-    CHECK(system(command) == 0);
+    CHECK(mkdir(r.folder, 0777) == 0);
     write_all(&r, argv[3]);
     run(&r, argv[2], argv[4]);
     sgm_checkpoint_close(r.before);

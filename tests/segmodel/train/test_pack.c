@@ -1,9 +1,8 @@
 /* Packs: what is written comes back, damaged ones are refused, a failed write leaves nothing. */
 #include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "../check.h"
+#include "../portable.h"
 #include "train/pack_format.h"
 #include "train/rng.h"
 

@@ -1,9 +1,9 @@
 /* Samples: objects of label maps, windows, prompts, synthetic pictures, and that a sample depends
  * on nothing but its index. */
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "../check.h"
+#include "../portable.h"
 #include "models/models.h"
 #include "predict/session/prompt_prior.h"
 #include "predict/session/prompt_tokens.h"

@@ -1,8 +1,8 @@
 /* Settings files. argv[1]: resources/train, whose files must all be readable. */
-#include <dirent.h>
 #include <stdlib.h>
 
 #include "../check.h"
+#include "../portable.h"
 #include "train/train_config.h"
 
 #define NETWORK "architecture = lite_medsam\n"

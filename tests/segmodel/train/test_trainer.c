@@ -3,8 +3,9 @@
 #include "train_run.h"
 
 #include <stdlib.h>
+#ifdef __linux__
 #include <sys/mount.h>
-#include <sys/stat.h>
+#endif
 
 enum { IMAGES = 4 };
 
@@ -244,16 +245,37 @@ static sgm_status train_on(run *r, int64_t steps)
     return train(r);
 }
 
+/* 64 MiB at `path`. Where this program may not mount (under an emulator of another system), its
+ * caller has done it, and says so by SGM_TEST_SMALL_DISK. */
+static bool mount_small_disk(const char *path)
+{
+    if (getenv("SGM_TEST_SMALL_DISK")) return CHECK(access(path, W_OK) == 0);
+#ifdef __linux__
+    mkdir(path, 0777);
+    if (mount("tmpfs", path, "tmpfs", 0, "size=64m") == 0) return true;
+    rmdir(path);
+#endif
+    return false;
+}
+
+static bool unmount_small_disk(const char *path)
+{
+    if (getenv("SGM_TEST_SMALL_DISK")) return true;
+#ifdef __linux__
+    return umount(path) == 0 && rmdir(path) == 0;
+#else
+    return false;
+#endif
+}
+
 /* A disk that is full while a state is saved: an error, and the state before it is still whole. */
 static void check_full_disk(void)
 {
     static const char *const DISK = "full_disk", *const FILL = "full_disk/filler";
     run r = cpu_run("full.cfg", "full_disk/run");
     r.resume = 1;
-    mkdir(DISK, 0777);
-    if (mount("tmpfs", DISK, "tmpfs", 0, "size=64m") != 0) {
+    if (!mount_small_disk(DISK)) {
         printf("left out: a full disk (no right to mount a small one)\n");
-        rmdir(DISK);
         return;
     }
     if (CHECK_OK(train_on(&r, 2))) {
@@ -266,21 +288,23 @@ static void check_full_disk(void)
         CHECK_OK(train_on(&r, 4));
         CHECK(r.result.step == 4);
     }
-    CHECK(umount(DISK) == 0);
-    rmdir(DISK);
+    remove_folder(r.out);
+    CHECK(unmount_small_disk(DISK));
     unlink(r.config);
 }
 
-int main(void)
+/* test_trainer [short]: without what only time can tell, for processors that are emulated. */
+int main(int argc, char **argv)
 {
+    bool whole = argc < 2 || strcmp(argv[1], "short") != 0;
     make_pack(PACK, IMAGES, false);
     check_resume();
     check_warm_start();
-    check_walks();
+    if (whole) check_walks();
     check_refusals();
     check_full_disk();
-    check_other_losses();
-    check_overfit();
+    if (whole) check_other_losses();
+    if (whole) check_overfit();
     remove_folder("run_whole");
     remove_folder("run_broken");
     static const char *const FILES[] = {PACK,       "short.cfg",   "other.cfg",

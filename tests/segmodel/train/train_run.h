@@ -4,10 +4,8 @@
 #ifndef SEGMODEL_TESTS_TRAIN_RUN_H
 #define SEGMODEL_TESTS_TRAIN_RUN_H
 
-#include <dirent.h>
-#include <unistd.h>
-
 #include "../check.h"
+#include "../portable.h"
 #include "checkpoint/checkpoint.h"
 #include "core/status.h"
 #include "segmodel/train.h"
@@ -101,19 +99,6 @@ static inline void make_pack(const char *path, int images, bool others)
         CHECK_OK(sgm_pack_writer_item(writer, &item));
     }
     CHECK_OK(sgm_pack_writer_finish(writer));
-}
-
-/* A folder without folders in it; nothing where there is none. */
-static inline void remove_folder(const char *path)
-{
-    DIR *list = opendir(path);
-    for (struct dirent *entry; list && (entry = readdir(list));) {
-        char file[512];
-        snprintf(file, sizeof file, "%s/%s", path, entry->d_name);
-        unlink(file);
-    }
-    if (list) closedir(list);
-    rmdir(path);
 }
 
 /* File `name` of a run's folder; NULL, and a failed check, when it cannot be read. */

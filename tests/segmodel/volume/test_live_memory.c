@@ -5,15 +5,14 @@
 #include "predict/volume/live.h"
 
 #include <stdlib.h>
-#include <sys/resource.h>
+
+#include "core/system.h"
 
 enum { EMBEDDINGS = 16 << 20, BESIDE = 64 << 20 };
 
 static long peak_kibibytes(void)
 {
-    struct rusage usage;
-    getrusage(RUSAGE_SELF, &usage);
-    return usage.ru_maxrss;
+    return (long)(sgm_peak_memory() / 1024);
 }
 
 /* OBJECTS columns through all slices, on a grid, each of its own shade. */

@@ -7,7 +7,8 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <time.h>
-#include <unistd.h>
+
+#include "portable.h"
 
 enum { SIDE = 120, SLICES = 14, COUNT = SIDE * SIDE * SLICES };
 
@@ -264,7 +265,7 @@ int main(int argc, char **argv)
 {
     sgm_context *context = NULL;
     sgm_model *model = NULL;
-    char folder[] = "test_live_model.XXXXXX", command[64];
+    char folder[] = "test_live_model.XXXXXX";
     if (argc != 2) return 2;
     phantom p = make_scene();
     sgm_context_options options = {.size = sizeof options, .device = SGM_DEVICE_CPU, .threads = 2};
@@ -283,7 +284,6 @@ int main(int argc, char **argv)
     sgm_context_destroy(context);
     sgm_store_close(&store);
     phantom_clear(&p);
-    snprintf(command, sizeof command, "rm -r %s", folder);
-    CHECK(system(command) == 0);
+    CHECK(remove_folder(folder));
     return check_report();
 }

@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "portable.h"
+
 enum { SLICES = 7, VOXELS = DISC_SLICE * SLICES, OBJECTS = 4, THREADS = 2 };
 
 static int16_t voxels[VOXELS];
@@ -126,7 +128,7 @@ static void check_together(void)
 int main(int argc, char **argv)
 {
     sgm_context *context = NULL;
-    char folder[] = "test_live_threads.XXXXXX", command[64];
+    char folder[] = "test_live_threads.XXXXXX";
     if (argc < 2) return 2;
     if (argc > 2) rounds = atoi(argv[2]);
     sgm_context_options options = {.size = sizeof options, .device = SGM_DEVICE_CPU, .threads = 2};
@@ -138,7 +140,6 @@ int main(int argc, char **argv)
     sgm_model_destroy(model);
     sgm_context_destroy(context);
     sgm_store_close(&store);
-    snprintf(command, sizeof command, "rm -r %s", folder);
-    CHECK(system(command) == 0);
+    CHECK(remove_folder(folder));
     return check_report();
 }

@@ -6,7 +6,8 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
+
+#include "portable.h"
 
 enum { SIDE = DISC_SIDE, SLICES = 5, VOXELS = DISC_SLICE * SLICES };
 
@@ -22,7 +23,7 @@ static int cancel(void *user)
 /* A box on every slice, whole slice or crop; the second run takes everything from the cache. */
 static void check_cached(sgm_model *model, sgm_zoom_mode zoom)
 {
-    char folder[] = "test_session.XXXXXX", command[64];
+    char folder[] = "test_session.XXXXXX";
     CHECK(mkdtemp(folder) != NULL);
     sgm_volume volume = disc_volume(voxels, SLICES);
     sgm_roi roi = {{20, 25, 2}, {{13, 0, 0}, {0, 13, 0}, {0, 0, 2}}};
@@ -44,8 +45,7 @@ static void check_cached(sgm_model *model, sgm_zoom_mode zoom)
     }
     sgm_volume_result_clear(&first);
     sgm_volume_result_clear(&second);
-    snprintf(command, sizeof command, "rm -r %s", folder);
-    CHECK(system(command) == 0);
+    CHECK(remove_folder(folder));
 }
 
 /* With the zoom off, a zoom predictor is a session; on, its mask lies in the crop it looked at. */
