@@ -1,6 +1,9 @@
-# cmake -DSTAGE=... -DSOURCE=... [-DLIBRARY=...] -P assemble.cmake
+# cmake -DSTAGE=... -DSOURCE=... [-DLIBRARY=...|-DWHEEL=...] -P assemble.cmake
 # Puts the live module together as Slicer finds it: PromptSegLive.py, and the packages that it needs
-# in the same folder, which Slicer adds to Python's path; without LIBRARY, without the package promptseg. Files that did not change keep their time.
+# in the same folder, which Slicer adds to Python's path. The package promptseg comes from the source,
+# with LIBRARY in it, or from a wheel, as for another system; without either it is left out. Files that
+# did not change keep their time.
+cmake_policy(VERSION 3.20)
 function(copy_newer from to)
     execute_process(COMMAND ${CMAKE_COMMAND} -E copy_if_different "${from}" "${to}"
         RESULT_VARIABLE failed)
@@ -25,6 +28,15 @@ if(LIBRARY)
     file(MAKE_DIRECTORY "${STAGE}/promptseg/models")
     copy_newer("${SOURCE}/resources/models/promptseg-lite.safetensors"
         "${STAGE}/promptseg/models/promptseg-lite.safetensors")
+endif()
+if(WHEEL)
+    file(REMOVE_RECURSE "${STAGE}/promptseg")
+    file(ARCHIVE_EXTRACT INPUT "${WHEEL}" DESTINATION "${STAGE}" PATTERNS "promptseg/*")
+    file(GLOB library "${STAGE}/promptseg/libsegmodel.so" "${STAGE}/promptseg/libsegmodel.dylib"
+        "${STAGE}/promptseg/segmodel.dll")
+    if(NOT library)
+        message(FATAL_ERROR "${WHEEL} is no wheel of promptseg: it holds no model library")
+    endif()
 endif()
 foreach(package promptseg_mrml promptseg_live)
     copy_files("${SOURCE}/plugin/slicer/${package}" "*.py" "${STAGE}/${package}")

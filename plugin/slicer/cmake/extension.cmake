@@ -1,6 +1,7 @@
 # The extension, configured by itself: cmake -S plugin/slicer -B build -DSlicer_DIR=<a build of Slicer>
-# -DPROMPTSEG_INSTALLED=<prefix of cmake --install>. It packs what was built and tested outside: programs
-# and Python modules need nothing of Slicer's libraries.
+# -DPROMPTSEG_INSTALLED=<prefix of cmake --install>, or, where the programs that need DCMTK are not to be
+# had (Windows, macOS), -DPROMPTSEG_WHEEL=<the system's wheel of ./dev cross>. It packs what was built and
+# tested outside: programs and Python modules need nothing of Slicer's libraries.
 set(PROMPTSEG_HOMEPAGE "" CACHE STRING "Address of the repository that the extension is published from")
 set(EXTENSION_HOMEPAGE "${PROMPTSEG_HOMEPAGE}")
 set(EXTENSION_CATEGORY "Segmentation")
@@ -15,6 +16,11 @@ set(EXTENSION_DEPENDS "NA")
 find_package(Slicer REQUIRED)
 include(${Slicer_USE_FILE})
 set(PROMPTSEG_INSTALLED "" CACHE PATH "Where PromptSeg was installed (cmake --install)")
+set(PROMPTSEG_WHEEL "" CACHE FILEPATH "Wheel of promptseg for the system that the package is for")
+if(PROMPTSEG_WHEEL)
+    include(cmake/wheel.cmake)
+    return()
+endif()
 if(NOT EXISTS "${PROMPTSEG_INSTALLED}/slicer/PromptSegLive.py")
     message(FATAL_ERROR "PROMPTSEG_INSTALLED is no installation of PromptSeg: '${PROMPTSEG_INSTALLED}'")
 endif()

@@ -1,9 +1,11 @@
 """The extension as Slicer's build and catalogue take it."""
 
 import json
+import platform
 import shutil
 import struct
 import subprocess
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -37,15 +39,49 @@ def test_icons(name, size):
     assert header[:8] == b"\x89PNG\r\n\x1a\n" and struct.unpack(">II", header[16:]) == (size, size)
 
 
-def test_the_package_holds_what_slicer_looks_for(tmp_path):
-    """Configured against the names that Slicer's own configuration sets (there is no Slicer build here)
-    and installed as its packer does."""
+@pytest.fixture
+def slicer(tmp_path):
+    """The names that Slicer's own configuration sets; there is no Slicer build here."""
     if shutil.which("cmake") is None:
         pytest.skip("cmake is not there")
-    slicer = tmp_path / "slicer"
-    slicer.mkdir()
-    (slicer / "SlicerConfig.cmake").write_text(SLICER_CONFIG)
-    (slicer / "nothing.cmake").write_text("")
+    folder = tmp_path / "slicer"
+    folder.mkdir()
+    (folder / "SlicerConfig.cmake").write_text(SLICER_CONFIG)
+    (folder / "nothing.cmake").write_text("")
+    return folder
+
+
+def test_the_package_without_programs_takes_its_platforms_wheel(tmp_path, slicer):
+    """As for Windows and macOS: the live module with the library out of the wheel, and no other
+    system's."""
+    system = {"x86_64": "manylinux2014_x86_64", "aarch64": "manylinux2014_aarch64"}[platform.machine()]
+    wheel = tmp_path / f"promptseg-0.2.0-py3-none-{system}.whl"
+    with zipfile.ZipFile(wheel, "w") as file:
+        for path in sorted((STAGE / "promptseg").rglob("*")):
+            if path.is_file() and "__pycache__" not in path.parts:
+                file.write(path, path.relative_to(STAGE))
+        file.writestr("promptseg-0.2.0.dist-info/METADATA", "Name: promptseg\n")
+    def configure(wheel):
+        return subprocess.run(["cmake", "-S", EXTENSION, "-B", tmp_path / "build",
+                               f"-DSlicer_DIR={slicer}", f"-DPROMPTSEG_WHEEL={wheel}"],
+                              capture_output=True, text=True)
+    made = configure(wheel)
+    assert made.returncode == 0, made.stderr
+    subprocess.run(["cmake", "--install", tmp_path / "build", "--prefix", tmp_path / "package"],
+                   check=True, stdout=subprocess.DEVNULL)
+    modules = tmp_path / "package/lib/Slicer-5.12/qt-scripted-modules"
+    for name in ("PromptSegLive.py", "promptseg/libsegmodel.so", "promptseg/__init__.py",
+                 "promptseg/models/promptseg-lite.safetensors", "promptseg_mrml/structures.csv"):
+        assert (modules / name).read_bytes() == (STAGE / name).read_bytes(), name
+    assert not (tmp_path / "package/lib/Slicer-5.12/cli-modules").exists()
+    other = wheel.with_name("promptseg-0.2.0-py3-none-win_amd64.whl")
+    shutil.copy(wheel, other)
+    refused = configure(other)
+    assert refused.returncode and "is not for this system" in " ".join(refused.stderr.split())
+
+
+def test_the_package_holds_what_slicer_looks_for(tmp_path, slicer):
+    """Installed as Slicer's packer does."""
     built = tmp_path / "installed"
     for folder in ("bin", "lib", "share/promptseg/models"):
         (built / folder).mkdir(parents=True)
