@@ -1,35 +1,33 @@
-#!/usr/bin/env bash
-# usage: build [TARGET ...]   the model library, its program and the Python wheel for other systems
-# TARGETs: linux-x86_64 linux-aarch64 windows-x86_64 macos-x86_64 macos-aarch64; none: all.
+# Sourced by build and test: a compiler for other systems, and what it makes of the model library.
 # Results: build/cross/TARGET, build/cross/wheels.
-set -euo pipefail
-cd "$(dirname "$0")/../.."
 here=$PWD/resources/cross
 root=$PWD/build/cross
 all=(linux-x86_64 linux-aarch64 windows-x86_64 macos-x86_64 macos-aarch64)
-tools="ziglang==0.17.0 scikit-build-core>=0.10,<1 wheel auditwheel delocate delvewheel"
+tools="ziglang==0.17.0 scikit-build-core>=0.10,<1 wheel auditwheel delocate delvewheel macholib pyelftools
+ pefile"
 
-# The compiler and the tools that look at wheels, in an environment of their own.
+# The compiler and the tools that look at what it made, in an environment of their own.
 prepare() {
-    if [ ! -e "$root/env/ready-1" ]; then
+    if [ ! -e "$root/env/ready-2" ]; then
         rm -rf "$root/env"
         mkdir -p "$root"
         python3 -m venv "$root/env"
         "$root/env/bin/pip" install --quiet --disable-pip-version-check --no-compile $tools
-        touch "$root/env/ready-1"
+        touch "$root/env/ready-2"
     fi
     zig=$("$root/env/bin/python" -c 'import os, ziglang; print(os.path.join(os.path.dirname(ziglang.__file__), "zig"))')
     export ZIG_GLOBAL_CACHE_DIR=$root/cache ZIG_LOCAL_CACHE_DIR=$root/cache
 }
 
-# describe TARGET: sets triple, system, processor, tag and library.
+# describe TARGET: sets triple, system, processor, tag, library and program.
 describe() {
-    processor=${1#*-} system=Linux library=libsegmodel.so
+    processor=${1#*-} system=Linux library=libsegmodel.so program=segmodel
     case $1 in
     linux-x86_64) triple=x86_64-linux-gnu.2.17 tag=manylinux2014_x86_64 ;;
     linux-aarch64) triple=aarch64-linux-gnu.2.17 tag=manylinux2014_aarch64 ;;
     windows-x86_64)
         triple=x86_64-windows-gnu tag=win_amd64 system=Windows library=segmodel.dll
+        program=segmodel.exe
         ;;
     macos-x86_64)
         triple=x86_64-macos.11.0 tag=macosx_11_0_x86_64 system=Darwin library=libsegmodel.dylib
@@ -41,80 +39,31 @@ describe() {
     esac
 }
 
-# One program each, because CMake wants a compiler without a space.
+# One program each, because CMake wants a compiler without a space. What has not changed keeps its
+# date: caches of compilers look at it.
 make_tools() {
     mkdir -p "$1"
-    local name
+    local name line
     for name in cc ar ranlib; do
-        { echo '#!/bin/sh'
-          if [ $name = cc ]; then
-              echo "exec \"$zig\" cc -target $triple \"\$@\""
-          else
-              echo "exec \"$zig\" $name \"\$@\""
-          fi
-        } >"$1/$name"
+        line="exec \"$zig\" $name"
+        [ $name != cc ] || line+=" -target $triple"
+        line=$'#!/bin/sh\n'"$line \"\$@\""
+        [ "$(cat "$1/$name" 2>/dev/null)" = "$line" ] || printf '%s\n' "$line" >"$1/$name"
         chmod +x "$1/$name"
     done
 }
 
-# compile TARGET NINJA-TARGET ...
+# compile TARGET NINJA-TARGET ...   With `emulator` set, ctest runs programs through it.
 compile() {
     local target=$1 tree=$root/$1
     shift
     describe "$target"
     make_tools "$tree/bin"
-    mkdir -p "$tree"
     cmake -S segmodel -B "$tree/tree" -G Ninja -DCMAKE_BUILD_TYPE=Release -DSEGMODEL_CUDA=OFF \
-        -DBUILD_TESTING=OFF -DCMAKE_TOOLCHAIN_FILE="$here/toolchain.cmake" \
+        -DBUILD_TESTING=ON -DCMAKE_TOOLCHAIN_FILE="$here/toolchain.cmake" \
         -DCROSS_SYSTEM="$system" -DCROSS_PROCESSOR="$processor" -DCROSS_BIN="$tree/bin" \
-        -DCMAKE_C_FLAGS=-Werror >"$tree/configure.log" 2>&1 || { tail -30 "$tree/configure.log" && return 1; }
+        -DCMAKE_CROSSCOMPILING_EMULATOR="${emulator:-}" -DCMAKE_C_FLAGS=-Werror \
+        >"$tree/configure.log" 2>&1 || { tail -30 "$tree/configure.log" && return 1; }
     cmake --build "$tree/tree" -j "$(nproc)" --target "$@" -- -k 0 >"$tree/build.log" 2>&1 ||
         { grep -E 'error|undefined' "$tree/build.log" | head -40 && return 1; }
 }
-
-# The wheel's own tool for each system says which libraries it wants; none but the system's may be.
-check_wheel() {
-    local size
-    size=$(stat -c %s "$1")
-    echo "$(basename "$1"): $size bytes"
-    [ "$size" -lt 10000000 ]
-    case $1 in
-    *manylinux*)
-        "$root/env/bin/auditwheel" show "$1" >"$root/audit.txt"
-        grep -q "manylinux_2_17_" "$root/audit.txt" || { cat "$root/audit.txt" && return 1; }
-        ;;
-    *win_amd64*)
-        "$root/env/bin/delvewheel" show "$1" >"$root/audit.txt" 2>&1
-        ! grep -A9 'will be copied' "$root/audit.txt" | grep -qi '[.]dll (' || { cat "$root/audit.txt" && return 1; }
-        ;;
-    *macosx*)
-        "$root/env/bin/delocate-listdeps" --all "$1" >"$root/audit.txt" 2>&1
-        ! grep -v -E '^/usr/lib/libSystem|^$|\.whl' "$root/audit.txt" || { cat "$root/audit.txt" && return 1; }
-        ;;
-    esac
-}
-
-make_wheel() {
-    local target=$1 raw=$root/$1/raw
-    describe "$target"
-    rm -rf "$raw" && mkdir -p "$root/wheels"
-    rm -f "$root"/wheels/*"$tag"*
-    local built
-    built=$(readlink -f "$root/$target/tree/$library")
-    # Without the host's own name for its compiler: nothing is compiled here.
-    PATH="$root/env/bin:$PATH" "$root/env/bin/pip" wheel --quiet --disable-pip-version-check --no-deps \
-        --no-build-isolation --wheel-dir "$raw" -C build-dir="$root/$target/wheel" \
-        -C cmake.define.PROMPTSEG_LIBRARY="$built" plugin/python
-    "$root/env/bin/python" -m wheel tags --remove --platform-tag "$tag" "$raw"/*.whl >/dev/null
-    mv "$raw"/*.whl "$root/wheels/"
-    check_wheel "$(echo "$root"/wheels/*"$tag"*.whl)"
-}
-
-[ $# -gt 0 ] || set -- "${all[@]}"
-for target in "$@"; do describe "$target"; done
-prepare
-for target in "$@"; do
-    echo "== $target"
-    compile "$target" segmodel_shared segmodel_tool
-    make_wheel "$target"
-done
