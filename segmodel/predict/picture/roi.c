@@ -2,6 +2,9 @@
 
 #include <math.h>
 
+/* Sections of an ellipsoid are taken up to this share of the way to its tips. */
+static const double furthest = 0.98;
+
 static void corner(const sgm_roi *roi, int number, double point[3])
 {
     for (int a = 0; a < 3; a++) {
@@ -78,4 +81,31 @@ void sgm_roi_section(const sgm_roi *roi, int axis, double index, double low[3], 
         for (int bit = 1; bit < 8; bit <<= 1)
             if (!(number & bit))
                 cut_edge(corners[number], corners[number | bit], axis, index, low, high);
+}
+
+/* Sum over the half-axes of their coordinates a and b: the ellipsoid is where, for any direction,
+ * the square of the offset along it is at most this form of the direction. */
+static double form(const sgm_roi *roi, int a, int b)
+{
+    double sum = 0;
+    for (int axis = 0; axis < 3; axis++)
+        sum += roi->half_axis[axis][a] * roi->half_axis[axis][b];
+    return sum;
+}
+
+void sgm_roi_core(const sgm_roi *roi, int axis, double index, double low[3], double high[3])
+{
+    double deep = form(roi, axis, axis), most = furthest * sqrt(deep);
+    double off = fmax(-most, fmin(most, index - roi->center[axis]));
+    if (!(deep > 0 && isfinite(deep))) {
+        sgm_roi_section(roi, axis, index, low, high);
+        return;
+    }
+    for (int a = 0; a < 3; a++) {
+        double lean = form(roi, a, axis) / deep;
+        double widest = fmax(0, form(roi, a, a) - lean * form(roi, a, axis));
+        double half = sqrt(widest * (1 - off * off / deep));
+        low[a] = roi->center[a] + lean * off - half;
+        high[a] = roi->center[a] + lean * off + half;
+    }
 }

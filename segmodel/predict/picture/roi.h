@@ -14,6 +14,10 @@ void sgm_roi_slices(const sgm_roi *roi, int axis, int64_t size, int64_t *first, 
  * (clamped into the ROI's extent): low[a], high[a] are set for the two axes a != axis. */
 void sgm_roi_section(const sgm_roi *roi, int axis, double index, double low[3], double high[3]);
 
+/* The same of the ellipsoid inscribed in the ROI, which touches each face in its middle; near its
+ * tips and beyond them a small box there. A ROI that is flat along the axis has the whole cut. */
+void sgm_roi_core(const sgm_roi *roi, int axis, double index, double low[3], double high[3]);
+
 /* The ROI's extent along an axis. */
 void sgm_roi_span(const sgm_roi *roi, int axis, double *low, double *high);
 

@@ -9,7 +9,7 @@
  * between members are zero, so that keys can be compared as bytes. */
 typedef struct sgm_step_key {
     int64_t slice, kind, axis, has_rois, rois_are_deep, is_outer, by_mask, label, has_roi;
-    sgm_box roi;
+    sgm_box roi, core;
     int64_t point_count, foreground_count;
     const sgm_answer *from[2], *start[2];
     int64_t has_initial;
@@ -71,6 +71,7 @@ static void fill_key(const sgm_volume_step *step, sgm_step_key *key)
     key->by_mask = step->by_mask;
     key->has_roi = step->own.has_roi;
     if (step->own.has_roi) key->roi = step->own.roi;
+    if (step->own.has_roi) key->core = step->own.core;
     key->point_count = (int64_t)step->own.point_count;
     key->foreground_count = (int64_t)step->own.foreground_count;
     for (int i = 0; i < 2; i++) {
@@ -113,7 +114,8 @@ void sgm_answers_step(const sgm_answer *answer, sgm_volume_step *step)
                                       .point_count = (size_t)key->point_count,
                                       .foreground_count = (size_t)key->foreground_count,
                                       .has_roi = (int)key->has_roi,
-                                      .roi = key->roi},
+                                      .roi = key->roi,
+                                      .core = key->core},
                               .from = {key->from[0], key->from[1]},
                               .start = {key->start[0], key->start[1]}};
     if (!key->has_initial) return;

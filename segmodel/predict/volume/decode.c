@@ -45,16 +45,17 @@ static void ask_with_mask(sgm_desk *desk, sgm_stack *stack, const sgm_packed_mas
 }
 
 /* A box over several slices is drawn around the whole object; its cross-section fits the object on
- * one of them at best. Where seeds say what is meant and the network sees a crop, it only says
- * where to crop. A network that sees the whole slice has no other way to be told: the box is asked.
+ * one of them at best, so a network that takes boxes to be tight is asked with that of the
+ * ellipsoid inscribed in it. Where seeds say what is meant and the network sees a crop, the box
+ * only says where to crop.
  */
 static void ask_with_roi(const sgm_desk *desk, const sgm_volume_step *step, sgm_question *question)
 {
-    question->loose_box = step->by_mask && step->rois_are_deep;
+    question->loose_box = step->rois_are_deep && sgm_walk_is_by_mask(&desk->predictor->walk_in_box);
     if (!step->by_mask && desk->looker.zoom && step->own.foreground_count && step->rois_are_deep)
         question->extent = &step->own.roi;
     else
-        question->box = &step->own.roi;
+        question->box = question->loose_box ? &step->own.roi : &step->own.core;
 }
 
 sgm_status sgm_answer_kept(sgm_desk *desk, sgm_stack *stack, const sgm_volume_step *step,

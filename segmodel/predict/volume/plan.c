@@ -147,6 +147,24 @@ static size_t first_seeds(const sgm_object *object)
     return count;
 }
 
+static int has_foreground(const sgm_object *object)
+{
+    for (size_t i = 0; i < object->seed_count; i++)
+        if (object->seeds[i].label != SGM_BACKGROUND) return 1;
+    return 0;
+}
+
+/* In a box in space a network that takes boxes to be tight walks by masks too, guided by the box;
+ * but not where points say what is meant in it: it would begin with something else. */
+static int walks_by_mask(const sgm_subject *subject, const sgm_predictor *predictor)
+{
+    const sgm_object *object = subject->given;
+    if (!object->roi_count || sgm_walk_is_by_mask(&predictor->walk_in_box))
+        return sgm_walk_is_by_mask(&predictor->walk);
+    return sgm_walk_is_by_mask(&predictor->walk) && subject->roi_last > subject->roi_first &&
+           !has_foreground(object);
+}
+
 void sgm_subject_init(sgm_subject *subject, const sgm_predictor *predictor, const sgm_plane *plane,
                       const sgm_object *object, const sgm_initial *initial)
 {
@@ -155,8 +173,7 @@ void sgm_subject_init(sgm_subject *subject, const sgm_predictor *predictor, cons
                              .object = &subject->first,
                              .initial = initial->count ? initial : NULL};
     find_rois(plane, subject);
-    subject->by_mask =
-        sgm_walk_is_by_mask(object->roi_count ? &predictor->walk_in_box : &predictor->walk);
+    subject->by_mask = walks_by_mask(subject, predictor);
     if (!subject->by_mask || (plane->slices == 1 && !subject->initial)) return;
     subject->keeps_initial = subject->initial != NULL;
     subject->first.seed_count = subject->initial || object->roi_count ? 0 : first_seeds(object);

@@ -139,6 +139,27 @@ sgm_status sgm_prompts_check(const sgm_volume *volume, const sgm_object *objects
 
 /* ------------------------------------------------------------------------------------ slices */
 
+static sgm_box picture_box(const sgm_plane *plane, const double low[3], const double high[3])
+{
+    double x[2], y[2];
+    sgm_plane_project(plane, low, &x[0], &y[0]);
+    sgm_plane_project(plane, high, &x[1], &y[1]);
+    return (sgm_box){fmin(x[0], x[1]), fmin(y[0], y[1]), fmax(x[0], x[1]), fmax(y[0], y[1])};
+}
+
+/* Picture box of a ROI's core on a slice that it crosses; a ROI of one slice has no other. */
+static sgm_box core_box(const sgm_plane *plane, const sgm_roi *roi, int64_t slice)
+{
+    int64_t first, last;
+    double low[3], high[3];
+    sgm_roi_slices(roi, plane->axis, plane->slices, &first, &last);
+    if (first == last)
+        sgm_roi_section(roi, plane->axis, (double)slice, low, high);
+    else
+        sgm_roi_core(roi, plane->axis, (double)slice, low, high);
+    return picture_box(plane, low, high);
+}
+
 /* Picture box of the part of a ROI's cross-section that lies in the volume. 0: there is none. */
 static int section_box(const sgm_plane *plane, const sgm_roi *roi, int64_t slice, sgm_box *box)
 {
@@ -147,10 +168,7 @@ static int section_box(const sgm_plane *plane, const sgm_roi *roi, int64_t slice
     sgm_roi_slices(roi, plane->axis, plane->slices, &first, &last);
     if (slice < first || slice > last) return 0;
     sgm_roi_section(roi, plane->axis, (double)slice, low, high);
-    double x[2], y[2];
-    sgm_plane_project(plane, low, &x[0], &y[0]);
-    sgm_plane_project(plane, high, &x[1], &y[1]);
-    *box = (sgm_box){fmin(x[0], x[1]), fmin(y[0], y[1]), fmax(x[0], x[1]), fmax(y[0], y[1])};
+    *box = picture_box(plane, low, high);
     return box->x1 >= -0.5 + SGM_TOUCHING && box->y1 >= -0.5 + SGM_TOUCHING &&
            box->x0 <= plane->width - 0.5 - SGM_TOUCHING &&
            box->y0 <= plane->height - 0.5 - SGM_TOUCHING;
@@ -166,6 +184,12 @@ static void fit_span(double *low, double *high, int length)
     }
     *low = fmin(fmax(*low, 0), length > 1 ? length - 2 : 0);
     *high = fmax(fmin(*high, length - 1), *low + 1);
+}
+
+static void fit_box(const sgm_plane *plane, sgm_box *box)
+{
+    fit_span(&box->x0, &box->x1, plane->width);
+    fit_span(&box->y0, &box->y1, plane->height);
 }
 
 sgm_point sgm_slice_point(const sgm_plane *plane, const sgm_seed *seed)
@@ -191,6 +215,7 @@ static void add_points(const sgm_plane *plane, const sgm_object *object, int64_t
         if (!prompt->has_roi) continue;
         sgm_box dot = {point.x, point.y, point.x, point.y};
         prompt->roi = sgm_box_union(&prompt->roi, &dot);
+        prompt->core = sgm_box_union(&prompt->core, &dot);
     }
 }
 
@@ -202,13 +227,15 @@ void sgm_slice_prompt_of(const sgm_plane *plane, const sgm_object *object, int64
     prompt->has_roi = 0;
     for (size_t i = 0; i < object->roi_count; i++) {
         if (!section_box(plane, &object->rois[i], slice, &box)) continue;
+        sgm_box core = core_box(plane, &object->rois[i], slice);
         prompt->roi = prompt->has_roi ? sgm_box_union(&prompt->roi, &box) : box;
+        prompt->core = prompt->has_roi ? sgm_box_union(&prompt->core, &core) : core;
         prompt->has_roi = 1;
     }
     if (prompt->points) add_points(plane, object, slice, prompt);
     if (!prompt->has_roi) return;
-    fit_span(&prompt->roi.x0, &prompt->roi.x1, plane->width);
-    fit_span(&prompt->roi.y0, &prompt->roi.y1, plane->height);
+    fit_box(plane, &prompt->roi);
+    fit_box(plane, &prompt->core);
 }
 
 static void mark_middles(const sgm_plane *plane, const sgm_object *object, uint8_t *prompted)

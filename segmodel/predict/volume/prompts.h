@@ -20,10 +20,13 @@ typedef struct sgm_slice_prompt {
     size_t point_count, foreground_count;
     int has_roi; /* 1: `roi` is the bounding box of the ROIs' cross-section */
     sgm_box roi;
+    sgm_box core; /* the same of the ellipsoids inscribed in ROIs of several slices: what a box
+                     tight around the object on this slice is likely to be */
 } sgm_slice_prompt;
 
-/* Fills all but the pointer `points`, which may be NULL when only has_roi and roi are wanted. The
- * box is grown to hold the foreground points, clipped to the picture and at least a pixel wide. */
+/* Fills all but the pointer `points`, which may be NULL when only has_roi and the boxes are wanted.
+ * They are grown to hold the foreground points, clipped to the picture and at least a pixel wide.
+ */
 void sgm_slice_prompt_of(const sgm_plane *plane, const sgm_object *object, int64_t slice,
                          sgm_slice_prompt *prompt);
 

@@ -11,6 +11,8 @@
 
 /* The next prompt's box: the neighbour's, wider by this share of its sides on each side. */
 static const double box_margin = 0.05;
+/* Of a tight box's answer in the logits that a slice of a ROI is asked with. */
+static const float box_share = 0.3f;
 /* Inner points nearer than this to a background seed would contradict it; pixels. */
 static const double seed_distance = 3;
 
@@ -100,6 +102,44 @@ sgm_status sgm_ask_by_mask(sgm_desk *desk, sgm_stack *stack, const sgm_volume_st
     return SGM_OK;
 }
 
+/* A network that gives back more than it is shown is asked with less. */
+static void lower_logits(sgm_desk *desk)
+{
+    for (size_t i = 0; i < sgm_desk_low_res_count(desk); i++)
+        desk->logits[i] -= desk->predictor->walk_lowering;
+}
+
+/* What the box in space says of the slice joins them: the answer to the box that would be tight if
+ * the object were an ellipsoid. A neighbour's mask alone may lose the object, the box alone does
+ * not know its outline. *view becomes that of the answer. */
+static sgm_status join_box(sgm_desk *desk, sgm_stack *stack, const sgm_volume_step *step,
+                           sgm_view *view)
+{
+    sgm_look look;
+    sgm_question question = {.picture = sgm_stack_picture(stack, step->slice),
+                             .image = &stack->picture,
+                             .points = step->own.points,
+                             .point_count = step->own.point_count,
+                             .box = &step->own.core,
+                             .stay = *view,
+                             .tight_box = SGM_TIGHT_BOX_OFF};
+    SGM_TRY(sgm_look_at(&desk->looker, &question, &look));
+    sgm_logits_move(desk->predictor, desk->logits, *view, desk->other_logits, look.view);
+    for (size_t i = 0; i < sgm_desk_low_res_count(desk); i++)
+        desk->logits[i] = (1 - box_share) * desk->other_logits[i] + box_share * look.low_res[i];
+    *view = look.view;
+    return SGM_OK;
+}
+
+static sgm_status ask_by_mask(sgm_desk *desk, sgm_stack *stack, const sgm_volume_step *step,
+                              const sgm_box *extent, sgm_look *look)
+{
+    sgm_view view = step->from[0]->view;
+    lower_logits(desk);
+    if (step->rois_are_deep) SGM_TRY(join_box(desk, stack, step, &view));
+    return sgm_ask_by_mask(desk, stack, step, view, extent, look);
+}
+
 static sgm_status ask(sgm_desk *desk, sgm_stack *stack, const sgm_volume_step *step,
                       const uint8_t *mask, const sgm_box *extent, sgm_look *look, int *answered)
 {
@@ -109,10 +149,8 @@ static sgm_status ask(sgm_desk *desk, sgm_stack *stack, const sgm_volume_step *s
     *answered = 0;
     if (step->has_rois && !step->own.has_roi) return SGM_OK;
     if (step->by_mask) {
-        for (size_t i = 0; i < sgm_desk_low_res_count(desk); i++)
-            desk->logits[i] -= network->walk_lowering;
         *answered = 1;
-        return sgm_ask_by_mask(desk, stack, step, step->from[0]->view, extent, look);
+        return ask_by_mask(desk, stack, step, extent, look);
     }
     if (!next_box(stack, extent, &step->own, &box)) return SGM_OK;
     sgm_question question = {.picture = sgm_stack_picture(stack, step->slice),

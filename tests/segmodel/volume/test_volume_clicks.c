@@ -98,17 +98,23 @@ static void check_walk(void)
     phantom_clear(&p);
 }
 
-/* A box in space is asked on its middle slice, as one that only bounds the object; the walks end at
- * the box, or where nothing is found. */
-static void check_box(void)
+/* As of a network that takes boxes to be tight. */
+static const sgm_walk by_tight_box = {.logits = true, .box = true, .points = 3};
+
+/* A box in space is asked on its middle slice, as one that only bounds the object or, of a network
+ * that does not know such boxes, as a tight one. Every further slice is asked by the box of the
+ * ellipsoid in it and then by the mask; the walks end at the box, or where nothing is found. */
+static void check_box(int knows_loose)
 {
     phantom p = make(tube);
     network();
+    if (!knows_loose) net.predictor.walk_in_box = by_tight_box;
     sgm_roi roi = {.half_axis = {{9, 0, 0}, {0, 9, 0}, {0, 0, 9}}};
     phantom_index(&p, (const double[3]){0, 0, -9}, roi.center);
     sgm_object object = {.rois = &roi, .roi_count = 1};
     sgm_volume_result result = ask(&p, &object, SGM_AXIS_K);
-    CHECK(net.boxes == 1 && net.loose_boxes == 1 && net.points == 0);
+    CHECK(net.boxes == net.mask_prompts + 1 && net.mask_prompts > 10);
+    CHECK(net.loose_boxes == knows_loose && net.points == 0);
     CHECK(result.objects[0].stopped[0] == SGM_STOP_EMPTY);
     CHECK(result.objects[0].stopped[1] == SGM_STOP_LIMIT);
     size_t inside = 0;
@@ -119,6 +125,27 @@ static void check_box(void)
         CHECK(!result.objects[0].mask[i] || (in_box && p.voxels[i] == 200));
     }
     CHECK(result.objects[0].voxels == (int64_t)inside && inside > 1000);
+    sgm_volume_result_clear(&result);
+    phantom_clear(&p);
+}
+
+/* With a point in it, a network that takes boxes to be tight begins with the point. */
+static void check_point_in_box(void)
+{
+    phantom p = make(tube);
+    network()->predictor.walk_in_box = by_tight_box;
+    sgm_seed seed = seed_at(&p, 0, 0, 4.5, SGM_FOREGROUND);
+    sgm_roi roi = {.half_axis = {{9, 0, 0}, {0, 9, 0}, {0, 0, 12}}};
+    phantom_index(&p, (const double[3]){0, 0, 0}, roi.center);
+    sgm_object object = {.seeds = &seed, .seed_count = 1, .rois = &roi, .roi_count = 1};
+    sgm_volume_result result = ask(&p, &object, SGM_AXIS_K);
+    size_t prompted = 0;
+    for (size_t i = 0; i < result.objects[0].slice_count; i++)
+        if (result.objects[0].slices[i].prompted) {
+            prompted++;
+            CHECK(result.objects[0].slices[i].slice == llrint(seed.index[2]));
+        }
+    CHECK(prompted == 1 && result.objects[0].voxels > 1000);
     sgm_volume_result_clear(&result);
     phantom_clear(&p);
 }
@@ -322,7 +349,7 @@ typedef struct marks {
     sgm_seed seeds[5];
     size_t seed_count;
     sgm_roi roi;
-    int has_roi, has_initial, zoom;
+    int has_roi, has_initial, zoom, tight;
 } marks;
 
 static uint8_t *segment_stored(const phantom *p, marks m)
@@ -331,6 +358,7 @@ static uint8_t *segment_stored(const phantom *p, marks m)
     sgm_volume_options options = {.axis = SGM_AXIS_AUTO};
     uint8_t *initial = NULL;
     network();
+    if (m.tight) net.predictor.walk_in_box = by_tight_box;
     for (size_t i = 0; i < m.seed_count; i++)
         phantom_index(
             p, (const double[3]){m.seeds[i].index[0], m.seeds[i].index[1], m.seeds[i].index[2]},
@@ -417,12 +445,16 @@ static void check_all_storage(int zoom)
     check_storage("points, thick slices", seeds, thick);
     check_storage("a box and a click", box, isotropic);
     check_storage("two painted slices", painted, isotropic);
+    box.tight = 1;
+    check_storage("a box and a click, of a network of tight boxes", box, thick);
 }
 
 int main(void)
 {
     check_walk();
-    check_box();
+    check_box(0);
+    check_box(1);
+    check_point_in_box();
     check_leak();
     check_missing_part();
     check_agreement();

@@ -3,6 +3,8 @@
 
 #include "predict/picture/roi.h"
 
+#include <string.h>
+
 /* A rotation about an arbitrary axis (Rodrigues), then anisotropic voxels: sheared half-axes. */
 static sgm_roi random_roi(unsigned *seed)
 {
@@ -31,25 +33,28 @@ static sgm_roi random_roi(unsigned *seed)
     return roi;
 }
 
-/* Is a point inside? Solves for its coordinates along the half-axes (Cramer's rule). */
+/* Is a point inside the ROI, or the ellipsoid in it? Solves for its coordinates along the half-axes
+ * (Cramer's rule). */
 static double det(const double a[3], const double b[3], const double c[3])
 {
     return a[0] * (b[1] * c[2] - b[2] * c[1]) - a[1] * (b[0] * c[2] - b[2] * c[0]) +
            a[2] * (b[0] * c[1] - b[1] * c[0]);
 }
 
-static int is_inside(const sgm_roi *roi, const double p[3])
+static int is_inside(const sgm_roi *roi, int ellipsoid, const double p[3])
 {
     const double(*h)[3] = roi->half_axis;
     double d[3], whole = det(h[0], h[1], h[2]);
     for (int a = 0; a < 3; a++)
         d[a] = p[a] - roi->center[a];
-    return fabs(det(d, h[1], h[2]) / whole) <= 1 && fabs(det(h[0], d, h[2]) / whole) <= 1 &&
-           fabs(det(h[0], h[1], d) / whole) <= 1;
+    double x = det(d, h[1], h[2]) / whole, y = det(h[0], d, h[2]) / whole;
+    double z = det(h[0], h[1], d) / whole;
+    return ellipsoid ? x * x + y * y + z * z <= 1 : fabs(x) <= 1 && fabs(y) <= 1 && fabs(z) <= 1;
 }
 
 /* Bounding box of the points of a fine grid in the plane that lie inside. */
-static void sample(const sgm_roi *roi, int axis, double index, double low[3], double high[3])
+static void sample(const sgm_roi *roi, int ellipsoid, int axis, double index, double low[3],
+                   double high[3])
 {
     double p[3];
     int u = (axis + 1) % 3, v = (axis + 2) % 3;
@@ -60,7 +65,7 @@ static void sample(const sgm_roi *roi, int axis, double index, double low[3], do
     p[axis] = index;
     for (p[u] = 0; p[u] < 22; p[u] += 0.02)
         for (p[v] = 0; p[v] < 22; p[v] += 0.02) {
-            if (!is_inside(roi, p)) continue;
+            if (!is_inside(roi, ellipsoid, p)) continue;
             for (int a = 0; a < 3; a++) {
                 low[a] = fmin(low[a], p[a]);
                 high[a] = fmax(high[a], p[a]);
@@ -80,7 +85,7 @@ static void check_against_samples(void)
         for (int64_t slice = first; slice <= last; slice += 3) {
             double low[3], high[3], want_low[3], want_high[3];
             sgm_roi_section(&roi, axis, (double)slice, low, high);
-            sample(&roi, axis, (double)slice, want_low, want_high);
+            sample(&roi, 0, axis, (double)slice, want_low, want_high);
             for (int a = 0; a < 3; a++) {
                 if (a == axis) continue;
                 /* the grid's step, a few times over at a sharp corner */
@@ -89,6 +94,39 @@ static void check_against_samples(void)
             }
         }
     }
+}
+
+static void check_core_against_samples(void)
+{
+    unsigned seed = 19;
+    for (int n = 0; n < 3; n++) {
+        sgm_roi roi = random_roi(&seed);
+        double low[3], high[3], want_low[3], want_high[3], index = roi.center[n] + 0.6 * (n - 1);
+        sgm_roi_core(&roi, n, index, low, high);
+        sample(&roi, 1, n, index, want_low, want_high);
+        for (int a = 0; a < 3; a++) {
+            if (a == n) continue;
+            CHECK_NEAR(low[a], want_low[a], 0.03);
+            CHECK_NEAR(high[a], want_high[a], 0.03);
+        }
+    }
+}
+
+/* The sections of a ball, never wider than the box and smallest at the tips, also beyond them. */
+static void check_ball(void)
+{
+    sgm_roi roi = {{10, 11, 12}, {{5, 0, 0}, {0, 5, 0}, {0, 0, 5}}};
+    double low[3], high[3];
+    sgm_roi_core(&roi, 2, 16, low, high);
+    CHECK_NEAR(low[0], 7, 1e-9);
+    CHECK_NEAR(high[1], 14, 1e-9);
+    for (double index = 17; index < 30; index += 6) {
+        sgm_roi_core(&roi, 2, index, low, high);
+        CHECK(high[0] > 10 && high[0] < 11.1 && low[1] < 11 && low[1] > 9.9);
+    }
+    memset(roi.half_axis[2], 0, sizeof roi.half_axis[2]); /* flat: all of it */
+    sgm_roi_core(&roi, 2, 12, low, high);
+    CHECK(low[0] == 5 && high[0] == 15 && low[1] == 6 && high[1] == 16);
 }
 
 /* A box turned by 45 degrees about k, cut across i: the section narrows linearly to the edge. */
@@ -131,6 +169,8 @@ static void check_slices(void)
 int main(void)
 {
     check_against_samples();
+    check_core_against_samples();
+    check_ball();
     check_turned_square();
     check_slices();
     return check_report();
