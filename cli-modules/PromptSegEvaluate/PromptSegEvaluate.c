@@ -106,9 +106,9 @@ static void warn_about_labels(cli_program *program, const inputs *in, const eval
                  "very many labels: is one of the files an image, not a label map?");
 }
 
-static int compare_all(cli_program *program, const inputs *in, evaluate_pairs *pairs)
+static int compare_all(cli_program *program, const inputs *in, const evaluate_how *how,
+                       evaluate_pairs *pairs)
 {
-    const double tolerance = cli_real(program->options, "tolerance");
     const cli_progress_mode mode = cli_progress_choose(program->slicer);
     cli_progress progress;
     int failed = 0;
@@ -116,9 +116,9 @@ static int compare_all(cli_program *program, const inputs *in, evaluate_pairs *p
                        "PromptSegEvaluate", "Comparing labels");
     for (size_t i = 0; i < pairs->count && !failed; i++) {
         cli_progress_update(&progress, (double)i / (double)pairs->count, pairs->items[i].name);
-        failed = cli_cancel_flag ? cli_fail(CLI_EXIT_CANCELLED, "cancelled")
-                                 : evaluate_compare(&in->reference, &in->prediction, tolerance,
-                                                    &pairs->items[i]);
+        failed = cli_cancel_flag
+                     ? cli_fail(CLI_EXIT_CANCELLED, "cancelled")
+                     : evaluate_compare(&in->reference, &in->prediction, how, &pairs->items[i]);
     }
     cli_progress_end(&progress);
     return failed;
@@ -128,9 +128,9 @@ static void set_returns(cli_program *program, const evaluate_report *report)
 {
     char *warnings = cli_warnings_join(&program->warnings);
     cli_return_integer(&program->returns, "labels", (long long)report->pairs->count);
-    cli_return_real(&program->returns, "meanDice", report->means.dice);
-    cli_return_real(&program->returns, "meanHD95", report->means.hd95_mm);
-    cli_return_real(&program->returns, "meanSurfaceDice", report->means.surface_dice);
+    cli_return_real(&program->returns, "meanDice", report->means[EVALUATE_DICE]);
+    cli_return_real(&program->returns, "meanHD95", report->means[EVALUATE_HD95]);
+    cli_return_real(&program->returns, "meanSurfaceDice", report->means[EVALUATE_SURFACE_DICE]);
     cli_return_integer(&program->returns, "missing", (long long)evaluate_missing(report->pairs));
     cli_return_text(&program->returns, "warnings", warnings ? warnings : "");
     free(warnings);
@@ -150,34 +150,78 @@ static int write_tables(const cli_options *options, const evaluate_report *repor
     return failed;
 }
 
-static int publish(cli_program *program, const inputs *in, const evaluate_pairs *pairs)
+static int publish(cli_program *program, const inputs *in, const evaluate_how *how,
+                   evaluate_pairs *pairs)
 {
-    const evaluate_report report = {.version = program->tool->version,
-                                    .reference = in->reference_path,
-                                    .prediction = in->prediction_path,
-                                    .tolerance_mm = cli_real(program->options, "tolerance"),
-                                    .pairs = pairs,
-                                    .means = evaluate_average(pairs),
-                                    .warnings = &program->warnings};
+    evaluate_report report = {.version = program->tool->version,
+                              .reference = in->reference_path,
+                              .prediction = in->prediction_path,
+                              .how = how,
+                              .pairs = pairs,
+                              .warnings = &program->warnings};
+    int failed = 0;
+    if (evaluate_set_needs(how->metrics, EVALUATE_CLASSES)) {
+        failed = evaluate_classes(&in->reference, &in->prediction, pairs, &report.classes);
+        if (pairs->count > EVALUATE_MOST_CLASSES)
+            cli_warn(&program->warnings, "more than 64 labels: there is no IoU of classes");
+    }
+    evaluate_average(pairs, report.means);
     cli_cancel_at_once(NULL);
+    if (failed) return failed;
     evaluate_print_table(&report, stdout);
-    const int failed = write_tables(program->options, &report);
+    failed = write_tables(program->options, &report);
     set_returns(program, &report);
     return failed;
 }
 
-static int evaluate(cli_program *program, const inputs *in)
+/* --map is what a network was sure of: of one object, on the grid. */
+static int check_map(cli_program *program, const inputs *in, const evaluate_pairs *pairs,
+                     const sgio_volume *map)
+{
+    const char *path = cli_text(program->options, "map");
+    const int64_t *wanted = in->reference.geometry.size, *found = map->geometry.size;
+    if (map->type != SGIO_U8 || map->channels != 1)
+        return cli_fail(CLI_EXIT_INPUT, "%s: a map is grey and has values of 0 to 255", path);
+    if (found[0] != wanted[0] || found[1] != wanted[1] || found[2] != wanted[2])
+        return cli_fail(CLI_EXIT_INPUT, "%s: %lld x %lld x %lld, but %s is %lld x %lld x %lld",
+                        path, (long long)found[0], (long long)found[1], (long long)found[2],
+                        in->reference_path, (long long)wanted[0], (long long)wanted[1],
+                        (long long)wanted[2]);
+    if (pairs->count != 1)
+        return cli_fail(CLI_EXIT_INPUT,
+                        "--map is of one object, and there are %zu labels; choose "
+                        "one by --label",
+                        pairs->count);
+    return 0;
+}
+
+/* 0, or an exit code; *map is empty unless --map was given. */
+static int read_map(cli_program *program, const inputs *in, const evaluate_pairs *pairs,
+                    sgio_volume *map)
+{
+    const sgio_read_options how = {.warn = cli_warn, .warn_user = &program->warnings};
+    if (!cli_given(program->options, "map")) return 0;
+    const int failed =
+        bridge_from_io(sgio_volume_read(cli_text(program->options, "map"), &how, map));
+    return failed ? failed : check_map(program, in, pairs, map);
+}
+
+static int evaluate(cli_program *program, const inputs *in, evaluate_set metrics)
 {
     evaluate_pairs pairs;
+    sgio_volume map = {0};
     const int label = (int)cli_integer(program->options, "label");
     int failed = evaluate_match(&in->reference, &in->prediction, label, &pairs);
     if (!failed && label > 0 && pairs.count == 0)
         failed = cli_fail(CLI_EXIT_INPUT, "neither %s nor %s has label %d", in->reference_path,
                           in->prediction_path, label);
     if (!failed) warn_about_labels(program, in, &pairs);
-    if (!failed) failed = compare_all(program, in, &pairs);
-    if (!failed) failed = publish(program, in, &pairs);
+    if (!failed) failed = read_map(program, in, &pairs, &map);
+    const evaluate_how how = {metrics, cli_real(program->options, "tolerance"), map.data};
+    if (!failed) failed = compare_all(program, in, &how, &pairs);
+    if (!failed) failed = publish(program, in, &how, &pairs);
     free(pairs.items);
+    sgio_volume_clear(&map);
     return failed;
 }
 
@@ -206,16 +250,21 @@ static int check_required(const cli_options *options)
 int main(int argc, char **argv)
 {
     cli_program program;
+    evaluate_set metrics;
     inputs in = {0};
     int code;
     if (!cli_program_begin(&program, "PromptSegEvaluate", PromptSegEvaluate_xml,
                            PromptSegEvaluate_xml_size, argc, argv, NULL, &code))
         return code;
     code = check_required(program.options);
+    if (!code) code = evaluate_set_parse(cli_text(program.options, "metrics"), &metrics);
+    if (!code && cli_given(program.options, "map") && !evaluate_set_needs(metrics, EVALUATE_FRAMES))
+        code = cli_fail(CLI_EXIT_USAGE, "--map is for smeasure, weightedf, emeasure and mae: name "
+                                        "them in --metrics");
     if (!code) code = check_files(&program);
     cli_cancel_at_once(program.name);
     if (!code) code = read_inputs(&program, &in);
-    if (!code) code = evaluate(&program, &in);
+    if (!code) code = evaluate(&program, &in, metrics);
     sgio_segmentation_clear(&in.reference);
     sgio_segmentation_clear(&in.prediction);
     return cli_program_end(&program, code, NULL);

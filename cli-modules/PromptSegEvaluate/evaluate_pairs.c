@@ -1,10 +1,12 @@
 #include "evaluate_pairs.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cli_exit.h"
+#include "segmodel/metrics.h"
 
 typedef struct box {
     int64_t low[3], high[3]; /* inclusive */
@@ -32,13 +34,13 @@ typedef struct side {
     int *taken;
 } side;
 
-/* First free segment with this name (name != NULL) or label; -1: none. */
+/* First free segment with this name (name != NULL) or label (0: any); -1: none. */
 static int take_partner(side *s, const char *name, int label)
 {
     for (size_t i = 0; i < s->segmentation->segment_count; i++) {
         if (s->taken[i]) continue;
-        const int fits =
-            name ? strcmp(s->segmentation->segments[i].name, name) == 0 : s->labels[i] == label;
+        const int fits = name ? strcmp(s->segmentation->segments[i].name, name) == 0
+                              : label == 0 || s->labels[i] == label;
         if (!fits) continue;
         s->taken[i] = 1;
         return (int)i;
@@ -52,14 +54,17 @@ static void match_all(side *reference, side *prediction, evaluate_pairs *pairs)
     const sgio_segment *found = prediction->segmentation->segments;
     const int by_name = has_own_names(reference->segmentation, reference->labels) &&
                         has_own_names(prediction->segmentation, prediction->labels);
+    /* A mask is often 255 in one file and 1 in the other. */
+    const int only_one = !by_name && reference->segmentation->segment_count == 1 &&
+                         prediction->segmentation->segment_count == 1;
     for (size_t i = 0; i < reference->segmentation->segment_count; i++) {
         const char *name = wanted[i].name;
         const int label = reference->labels[i];
-        pairs->items[pairs->count++] =
-            (evaluate_pair){.reference = (int)i,
-                            .prediction = take_partner(prediction, by_name ? name : NULL, label),
-                            .label = label,
-                            .name = name};
+        pairs->items[pairs->count++] = (evaluate_pair){
+            .reference = (int)i,
+            .prediction = take_partner(prediction, by_name ? name : NULL, only_one ? 0 : label),
+            .label = label,
+            .name = name};
     }
     for (size_t i = 0; i < prediction->segmentation->segment_count; i++)
         if (!prediction->taken[i])
@@ -146,27 +151,139 @@ static void cut_out(const sgio_segmentation *s, int index, const box *b, const i
         }
 }
 
-int evaluate_compare(const sgio_segmentation *reference, const sgio_segmentation *prediction,
-                     double tolerance_mm, evaluate_pair *pair)
+static double voxel_ml(const double a[3][3])
 {
+    const double determinant = a[0][0] * (a[1][1] * a[2][2] - a[1][2] * a[2][1]) -
+                               a[0][1] * (a[1][0] * a[2][2] - a[1][2] * a[2][0]) +
+                               a[0][2] * (a[1][0] * a[2][1] - a[1][1] * a[2][0]);
+    return fabs(determinant) / 1000;
+}
+
+static int64_t voxels_of(const int64_t size[3])
+{
+    return size[0] * size[1] * size[2];
+}
+
+/* Both masks of a pair in a box: the reference's, then the prediction's. NULL without memory. */
+static uint8_t *both_masks(const sgio_segmentation *reference, const sgio_segmentation *prediction,
+                           const evaluate_pair *pair, const box *b, int64_t cut[3])
+{
+    for (int axis = 0; axis < 3; axis++)
+        cut[axis] = b->high[axis] - b->low[axis] + 1;
+    const size_t voxels = (size_t)voxels_of(cut);
+    uint8_t *masks = calloc(2, voxels);
+    if (!masks) return NULL;
+    cut_out(reference, pair->reference, b, cut, masks);
+    cut_out(prediction, pair->prediction, b, cut, masks + voxels);
+    return masks;
+}
+
+static int compare_in_box(const sgio_segmentation *reference, const sgio_segmentation *prediction,
+                          const evaluate_how *how, evaluate_pair *pair)
+{
+    const sgio_geometry *grid = &reference->geometry;
     box b = {{INT64_MAX, INT64_MAX, INT64_MAX}, {-1, -1, -1}};
     double axes[3][3];
     int64_t cut[3];
+    int failed = 0;
     include_segment(&b, reference, pair->reference);
     include_segment(&b, prediction, pair->prediction);
-    add_margin(&b, reference->geometry.size);
-    for (int r = 0; r < 3; r++) {
-        cut[r] = b.high[r] - b.low[r] + 1;
+    add_margin(&b, grid->size);
+    for (int r = 0; r < 3; r++)
         for (int c = 0; c < 3; c++)
-            axes[r][c] = reference->geometry.matrix[r][c];
-    }
-    const size_t voxels = (size_t)(cut[0] * cut[1] * cut[2]);
-    uint8_t *masks = calloc(2, voxels);
+            axes[r][c] = grid->matrix[r][c];
+    uint8_t *masks = both_masks(reference, prediction, pair, &b, cut);
     if (!masks) return no_memory();
-    cut_out(reference, pair->reference, &b, cut, masks);
-    cut_out(prediction, pair->prediction, &b, cut, masks + voxels);
-    const int failed = cli_compare_masks(masks, masks + voxels, cut, (const double(*)[3])axes,
-                                         tolerance_mm, &pair->metrics);
+    evaluate_counts(masks, masks + voxels_of(cut), voxels_of(cut), voxels_of(grid->size),
+                    voxel_ml((const double(*)[3])axes), &pair->values);
+    if (evaluate_set_needs(how->metrics, EVALUATE_SURFACE))
+        failed = evaluate_surfaces(masks, masks + voxels_of(cut), cut, (const double(*)[3])axes,
+                                   how->tolerance_mm, &pair->values);
     free(masks);
     return failed;
+}
+
+/* As grey pictures have it: inside is white. */
+static uint8_t *white_mask(const uint8_t *mask, int64_t count)
+{
+    uint8_t *white = malloc((size_t)count);
+    for (int64_t i = 0; white && i < count; i++)
+        white[i] = mask[i] ? 255 : 0;
+    return white;
+}
+
+static int compare_pictures(const sgio_segmentation *reference, const sgio_segmentation *prediction,
+                            const uint8_t *map, evaluate_pair *pair)
+{
+    const int64_t *size = reference->geometry.size;
+    const box all = {{0, 0, 0}, {size[0] - 1, size[1] - 1, size[2] - 1}};
+    int64_t cut[3];
+    uint8_t *masks = both_masks(reference, prediction, pair, &all, cut);
+    uint8_t *white = masks && !map ? white_mask(masks + voxels_of(cut), voxels_of(cut)) : NULL;
+    int failed = masks && (map || white) ? 0 : no_memory();
+    if (!failed)
+        failed =
+            evaluate_pictures(masks, masks + voxels_of(cut), map ? map : white, cut, &pair->values);
+    free(white);
+    free(masks);
+    return failed;
+}
+
+int evaluate_compare(const sgio_segmentation *reference, const sgio_segmentation *prediction,
+                     const evaluate_how *how, evaluate_pair *pair)
+{
+    const int failed = compare_in_box(reference, prediction, how, pair);
+    if (failed || !evaluate_set_needs(how->metrics, EVALUATE_FRAMES)) return failed;
+    return compare_pictures(reference, prediction, how->map, pair);
+}
+
+/* -------------------------------------------------------------------------- all classes at once */
+
+/* Class c, the pair's number from 1, into a map of the whole grid. */
+static void paint(const sgio_segmentation *s, int index, uint8_t c, uint8_t *map)
+{
+    if (index < 0 || s->segments[index].voxels == 0) return;
+    const sgio_segment *segment = &s->segments[index];
+    const int64_t *e = segment->extent, *size = s->geometry.size;
+    for (int64_t k = e[4]; k <= e[5]; k++)
+        for (int64_t j = e[2]; j <= e[3]; j++)
+            for (int64_t i = e[0]; i <= e[1]; i++) {
+                const int64_t at = (k * size[1] + j) * size[0] + i;
+                if (is_label(&s->layers[segment->layer], at, segment->label)) map[at] = c;
+            }
+}
+
+static sgm_status add_frames(sgm_class_iou *sums, const uint8_t *maps, const int64_t size[3])
+{
+    const int64_t pixels = size[0] * size[1], voxels = pixels * size[2];
+    for (int64_t at = 0; at < voxels; at += pixels) {
+        const sgm_status status =
+            sgm_class_iou_add(sums, maps + at, maps + voxels + at, (size_t)pixels);
+        if (status != SGM_OK) return status;
+    }
+    return SGM_OK;
+}
+
+int evaluate_classes(const sgio_segmentation *reference, const sgio_segmentation *prediction,
+                     evaluate_pairs *pairs, evaluate_class_means *out)
+{
+    const int64_t *size = reference->geometry.size, voxels = voxels_of(size);
+    sgm_class_iou sums = {.classes = (int)pairs->count};
+    *out = (evaluate_class_means){NAN, NAN, NAN, NAN};
+    if (pairs->count < 1 || pairs->count > EVALUATE_MOST_CLASSES) return 0;
+    uint8_t *maps = calloc(2, (size_t)voxels);
+    if (!maps) return no_memory();
+    for (size_t i = 0; i < pairs->count; i++) {
+        paint(reference, pairs->items[i].reference, (uint8_t)(i + 1), maps);
+        paint(prediction, pairs->items[i].prediction, (uint8_t)(i + 1), maps + voxels);
+    }
+    const sgm_status status = add_frames(&sums, maps, size);
+    free(maps);
+    if (status != SGM_OK)
+        return cli_fail(cli_exit_from_model_status(status), "%s", sgm_last_message());
+    *out = (evaluate_class_means){sgm_class_iou_challenge(&sums), sgm_class_iou_mean(&sums),
+                                  sgm_class_iou_per_class(&sums), sgm_class_iou_total(&sums)};
+    for (size_t i = 0; i < pairs->count; i++)
+        pairs->items[i].values.value[EVALUATE_FRAME_IOU] = sgm_class_iou_of(&sums, (int)i + 1);
+    return 0;
 }

@@ -9,23 +9,6 @@
 #include "cli_table.h"
 #include "cli_text.h"
 
-typedef struct average {
-    double sum;
-    size_t count;
-} average;
-
-static void add(average *a, double value)
-{
-    if (isnan(value)) return;
-    a->sum += value;
-    a->count++;
-}
-
-static double mean(average a)
-{
-    return a.count ? a.sum / (double)a.count : NAN;
-}
-
 size_t evaluate_missing(const evaluate_pairs *pairs)
 {
     size_t missing = 0;
@@ -34,18 +17,19 @@ size_t evaluate_missing(const evaluate_pairs *pairs)
     return missing;
 }
 
-evaluate_means evaluate_average(const evaluate_pairs *pairs)
+void evaluate_average(const evaluate_pairs *pairs, double means[EVALUATE_METRIC_COUNT])
 {
-    average all[6] = {{0, 0}};
-    for (size_t i = 0; i < pairs->count; i++) {
-        const cli_mask_metrics *m = &pairs->items[i].metrics;
-        const double values[6] = {m->dice,    m->iou,     m->hd_mm,
-                                  m->hd95_mm, m->assd_mm, m->surface_dice};
-        for (int k = 0; k < 6; k++)
-            add(&all[k], values[k]);
+    for (int m = 0; m < EVALUATE_METRIC_COUNT; m++) {
+        double sum = 0;
+        size_t count = 0;
+        for (size_t i = 0; i < pairs->count; i++) {
+            const double value = pairs->items[i].values.value[m];
+            if (isnan(value)) continue;
+            sum += value;
+            count++;
+        }
+        means[m] = count ? sum / (double)count : NAN;
     }
-    return (evaluate_means){mean(all[0]), mean(all[1]), mean(all[2]),
-                            mean(all[3]), mean(all[4]), mean(all[5])};
 }
 
 static const char *shown_name(const evaluate_pair *pair, char name[64])
@@ -53,43 +37,81 @@ static const char *shown_name(const evaluate_pair *pair, char name[64])
     return cli_clean_copy(name, 64, pair->name, CLI_CLEAN_LINES | CLI_CLEAN_BRACKETS);
 }
 
-void evaluate_print_table(const evaluate_report *report, FILE *stream)
+static int is_shown(const evaluate_report *report, int metric)
 {
-    fprintf(stream, "%6s  %-20s %10s %8s %7s %9s %9s %9s %9s\n", "label", "name", "ml", "Dice",
-            "IoU", "HD mm", "HD95 mm", "ASSD mm", "sDice");
-    char name[64];
-    for (size_t i = 0; i < report->pairs->count; i++) {
-        const evaluate_pair *p = &report->pairs->items[i];
-        const cli_mask_metrics *m = &p->metrics;
-        fprintf(stream, "%6d  %-20.60s %10.3f %8.4f %7.4f %9.3f %9.3f %9.3f %9.4f\n", p->label,
-                shown_name(p, name), m->reference_ml, m->dice, m->iou, m->hd_mm, m->hd95_mm,
-                m->assd_mm, m->surface_dice);
-    }
-    const evaluate_means *m = &report->means;
-    fprintf(stream, "%6s  %-20s %10s %8.4f %7.4f %9.3f %9.3f %9.3f %9.4f\n", "mean", "", "",
-            m->dice, m->iou, m->hd_mm, m->hd95_mm, m->assd_mm, m->surface_dice);
+    return evaluate_set_has(report->how->metrics, (evaluate_metric)metric);
 }
 
-static void csv_row(cli_buffer *out, const evaluate_pair *p)
+static void print_values(const evaluate_report *report, const double *values, FILE *stream)
 {
-    const cli_mask_metrics *m = &p->metrics;
+    for (int m = 0; m < EVALUATE_METRIC_COUNT; m++)
+        if (is_shown(report, m))
+            fprintf(stream, " %9.*f", evaluate_metric_rows[m].decimals, values[m]);
+    fputc('\n', stream);
+}
+
+static void print_classes(const evaluate_report *report, FILE *stream)
+{
+    const evaluate_class_means *c = &report->classes;
+    if (is_shown(report, EVALUATE_FRAME_IOU))
+        fprintf(stream, "challenge IoU %.4f, IoU %.4f, mc IoU %.4f, mIoU %.4f\n", c->challenge,
+                c->frames, c->classes, c->total);
+}
+
+static void print_conventions(const evaluate_report *report, FILE *stream)
+{
+    if (evaluate_set_needs(report->how->metrics, EVALUATE_SURFACE))
+        fprintf(stream,
+                "HD, HD95, ASSD: surface voxels, as MedPy; sDice, eHD95: surface area, as "
+                "DeepMind's surface-distance; tolerance %.6g mm\n",
+                report->how->tolerance_mm);
+    if (evaluate_set_needs(report->how->metrics, EVALUATE_FRAMES))
+        fprintf(stream, "S, wF, E, MAE: means over pictures (slices along k), as PySODMetrics and "
+                        "VPS; none is left out\n");
+}
+
+void evaluate_print_table(const evaluate_report *report, FILE *stream)
+{
+    char name[64];
+    fprintf(stream, "%6s  %-20s %10s", "label", "name", "ml");
+    for (int m = 0; m < EVALUATE_METRIC_COUNT; m++)
+        if (is_shown(report, m)) fprintf(stream, " %9s", evaluate_metric_rows[m].heading);
+    fputc('\n', stream);
+    for (size_t i = 0; i < report->pairs->count; i++) {
+        const evaluate_pair *p = &report->pairs->items[i];
+        fprintf(stream, "%6d  %-20.60s %10.3f", p->label, shown_name(p, name),
+                p->values.reference_ml);
+        print_values(report, p->values.value, stream);
+    }
+    fprintf(stream, "%6s  %-20s %10s", "mean", "", "");
+    print_values(report, report->means, stream);
+    print_classes(report, stream);
+    print_conventions(report, stream);
+}
+
+static void csv_row(cli_buffer *out, const evaluate_report *report, const evaluate_pair *p)
+{
+    const evaluate_values *v = &p->values;
     cli_buffer_printf(out, "%d,", p->label);
     cli_table_write_cell(out, p->name);
-    cli_buffer_printf(out, ",%lld,%lld,%lld,%.9g,%.9g", (long long)m->reference_voxels,
-                      (long long)m->prediction_voxels, (long long)m->common_voxels, m->reference_ml,
-                      m->prediction_ml);
-    cli_buffer_printf(out, ",%.9g,%.9g,%.9g,%.9g,%.9g,%.9g\n", m->dice, m->iou, m->hd_mm,
-                      m->hd95_mm, m->assd_mm, m->surface_dice);
+    cli_buffer_printf(out, ",%lld,%lld,%lld,%.9g,%.9g", (long long)v->reference_voxels,
+                      (long long)v->prediction_voxels, (long long)v->common_voxels, v->reference_ml,
+                      v->prediction_ml);
+    for (int m = 0; m < EVALUATE_METRIC_COUNT; m++)
+        if (is_shown(report, m)) cli_buffer_printf(out, ",%.9g", v->value[m]);
+    cli_buffer_printf(out, "\n");
 }
 
 int evaluate_write_csv(const evaluate_report *report, const char *path, sgio_outputs *outputs)
 {
     cli_buffer out = {0};
     cli_buffer_printf(&out, "label,name,reference_voxels,prediction_voxels,common_voxels,"
-                            "reference_ml,prediction_ml,dice,iou,hd_mm,hd95_mm,assd_mm,"
-                            "surface_dice\n");
+                            "reference_ml,prediction_ml");
+    for (int m = 0; m < EVALUATE_METRIC_COUNT; m++)
+        if (is_shown(report, m)) cli_buffer_printf(&out, ",%s", evaluate_metric_rows[m].column);
+    cli_buffer_printf(&out, "\n");
     for (size_t i = 0; i < report->pairs->count; i++)
-        csv_row(&out, &report->pairs->items[i]);
+        csv_row(&out, report, &report->pairs->items[i]);
     const int failed = out.failed
                            ? cli_fail(CLI_EXIT_MEMORY, "out of memory while writing %s", path)
                            : cli_write_file(outputs, path, out.text, out.size);
@@ -117,28 +139,47 @@ static json_t *json_number(double value)
     return isfinite(value) ? json_real(value) : json_null();
 }
 
-static json_t *json_means(const evaluate_means *m)
+/* Adds what was asked for, by the columns' names. */
+static void json_values(const evaluate_report *report, const double *values, json_t *object)
 {
-    return json_pack("{s:o,s:o,s:o,s:o,s:o,s:o}", "dice", json_number(m->dice), "iou",
-                     json_number(m->iou), "hd_mm", json_number(m->hd_mm), "hd95_mm",
-                     json_number(m->hd95_mm), "assd_mm", json_number(m->assd_mm), "surface_dice",
-                     json_number(m->surface_dice));
+    for (int m = 0; m < EVALUATE_METRIC_COUNT && object; m++)
+        if (is_shown(report, m))
+            json_object_set_new(object, evaluate_metric_rows[m].column, json_number(values[m]));
 }
 
-static json_t *json_pair(const evaluate_pair *p)
+static json_t *json_pair(const evaluate_report *report, const evaluate_pair *p)
 {
-    const cli_mask_metrics *m = &p->metrics;
-    const evaluate_means values = {m->dice,    m->iou,     m->hd_mm,
-                                   m->hd95_mm, m->assd_mm, m->surface_dice};
+    const evaluate_values *v = &p->values;
     json_t *object =
         json_pack("{s:i,s:o,s:I,s:I,s:I,s:o,s:o}", "label", p->label, "name", json_text(p->name),
-                  "reference_voxels", (json_int_t)m->reference_voxels, "prediction_voxels",
-                  (json_int_t)m->prediction_voxels, "common_voxels", (json_int_t)m->common_voxels,
-                  "reference_ml", json_number(m->reference_ml), "prediction_ml",
-                  json_number(m->prediction_ml));
-    json_t *measures = json_means(&values);
-    if (object) json_object_update(object, measures);
-    json_decref(measures);
+                  "reference_voxels", (json_int_t)v->reference_voxels, "prediction_voxels",
+                  (json_int_t)v->prediction_voxels, "common_voxels", (json_int_t)v->common_voxels,
+                  "reference_ml", json_number(v->reference_ml), "prediction_ml",
+                  json_number(v->prediction_ml));
+    json_values(report, v->value, object);
+    return object;
+}
+
+static json_t *json_conventions(const evaluate_report *report)
+{
+    json_t *object = json_object();
+    for (int m = 0; m < EVALUATE_METRIC_COUNT && object; m++)
+        if (is_shown(report, m))
+            json_object_set_new(object, evaluate_metric_rows[m].column,
+                                json_string(evaluate_metric_rows[m].convention));
+    return object;
+}
+
+static json_t *json_means(const evaluate_report *report)
+{
+    const evaluate_class_means *c = &report->classes;
+    json_t *object = json_object();
+    json_values(report, report->means, object);
+    if (!object || !is_shown(report, EVALUATE_FRAME_IOU)) return object;
+    json_object_set_new(object, "challenge_iou", json_number(c->challenge));
+    json_object_set_new(object, "class_frames_iou", json_number(c->frames));
+    json_object_set_new(object, "mc_iou", json_number(c->classes));
+    json_object_set_new(object, "total_iou", json_number(c->total));
     return object;
 }
 
@@ -146,15 +187,15 @@ static json_t *json_document(const evaluate_report *report)
 {
     json_t *labels = json_array(), *warnings = json_array();
     for (size_t i = 0; i < report->pairs->count; i++)
-        json_array_append_new(labels, json_pair(&report->pairs->items[i]));
+        json_array_append_new(labels, json_pair(report, &report->pairs->items[i]));
     for (size_t i = 0; i < report->warnings->count; i++)
         json_array_append_new(warnings, json_text(report->warnings->sentences[i]));
-    return json_pack("{s:s,s:s,s:o,s:o,s:f,s:o,s:I,s:o,s:o}", "program", "PromptSegEvaluate",
+    return json_pack("{s:s,s:s,s:o,s:o,s:f,s:o,s:I,s:o,s:o,s:o}", "program", "PromptSegEvaluate",
                      "version", report->version, "reference", json_text(report->reference),
                      "prediction", json_text(report->prediction), "tolerance_mm",
-                     report->tolerance_mm, "labels", labels, "missing",
-                     (json_int_t)evaluate_missing(report->pairs), "mean",
-                     json_means(&report->means), "warnings", warnings);
+                     report->how->tolerance_mm, "labels", labels, "missing",
+                     (json_int_t)evaluate_missing(report->pairs), "mean", json_means(report),
+                     "conventions", json_conventions(report), "warnings", warnings);
 }
 
 int evaluate_write_json(const evaluate_report *report, const char *path, sgio_outputs *outputs)

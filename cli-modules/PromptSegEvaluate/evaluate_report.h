@@ -6,21 +6,18 @@
 #include "cli_warnings.h"
 #include "evaluate_pairs.h"
 
-/* Means over all pairs whose value is defined, those with a side missing too: they have Dice 0 and
- * infinite distances. NaN when there is none. */
-typedef struct evaluate_means {
-    double dice, iou, hd_mm, hd95_mm, assd_mm, surface_dice;
-} evaluate_means;
-
 typedef struct evaluate_report {
     const char *version, *reference, *prediction;
-    double tolerance_mm;
+    const evaluate_how *how;
     const evaluate_pairs *pairs;
-    evaluate_means means;
+    /* Means over all pairs whose value is defined, those with a side missing too: they have Dice 0
+     * and infinite distances. NaN when there is none. */
+    double means[EVALUATE_METRIC_COUNT];
+    evaluate_class_means classes;
     const cli_warnings *warnings;
 } evaluate_report;
 
-evaluate_means evaluate_average(const evaluate_pairs *pairs);
+void evaluate_average(const evaluate_pairs *pairs, double means[EVALUATE_METRIC_COUNT]);
 
 /* Pairs of which one side has no such label. */
 size_t evaluate_missing(const evaluate_pairs *pairs);

@@ -1,30 +1,13 @@
 /* Bootstrap intervals (Efron 1979), drawn with SplitMix64 from a name. */
 #include "core/status.h"
+#include "metrics/draw.h"
 #include "segmodel/metrics.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { REPLICATES = 2000 };
-
-static uint64_t key_of(const char *name)
-{
-    uint64_t hash = UINT64_C(0xCBF29CE484222325);
-    const char *const parts[2] = {"bootstrap:", name};
-    for (int part = 0; part < 2; part++)
-        for (const char *c = parts[part]; *c; c++)
-            hash = (hash ^ (unsigned char)*c) * UINT64_C(0x100000001B3);
-    return hash ^ 1;
-}
-
-static uint64_t draw(uint64_t key, uint64_t index)
-{
-    uint64_t z = key + (index + 1) * UINT64_C(0x9E3779B97F4A7C15);
-    z = (z ^ (z >> 30)) * UINT64_C(0xBF58476D1CE4E5B9);
-    z = (z ^ (z >> 27)) * UINT64_C(0x94D049BB133111EB);
-    return z ^ (z >> 31);
-}
+enum { REPLICATES = 2000, SEED = 1 };
 
 /* Sum and number of the values of each unit that is drawn as a whole. */
 typedef struct unit {
@@ -77,7 +60,7 @@ static void replicate(uint64_t key, const unit *units, size_t count, double *mea
         double sum = 0;
         int64_t values = 0;
         for (uint64_t i = 0; i < count; i++) {
-            uint64_t at = (draw(key, b * count + i) >> 32) * count >> 32;
+            uint64_t at = sgm_draw_pick(key, b * count + i, count);
             sum += units[at].sum;
             values += units[at].count;
         }
@@ -110,7 +93,8 @@ sgm_status sgm_bootstrap(const char *name, const double *values, const int *grou
     for (size_t i = 0; status == SGM_OK && i < count; i++)
         out->mean += values[i] / (double)count;
     if (status == SGM_OK) {
-        replicate(key_of(name), units, collect(values, groups, count, units), means);
+        replicate(sgm_draw_key("bootstrap:", name, SEED), units,
+                  collect(values, groups, count, units), means);
         summarise(means, out);
     }
     free(units);

@@ -9,6 +9,7 @@
 #include "predict/session/model.h"
 #include "predict/session/prompt_prior.h"
 #include "quality/quality_rival.h"
+#include "segmodel/metrics.h"
 #include "train/mask_tools.h"
 #include "train/objects.h"
 
@@ -32,65 +33,17 @@ typedef struct examiner {
 
 /* ------------------------------------------------------------------------------ measurements */
 
-static void mark_edge(const uint8_t *mask, int width, int height, uint8_t *edge)
-{
-    for (int i = 0; i < width * height; i++) {
-        int x = i % width, y = i / width;
-        bool inside = x > 0 && y > 0 && x < width - 1 && y < height - 1 && mask[i - 1] &&
-                      mask[i + 1] && mask[i - width] && mask[i + width];
-        edge[i] = mask[i] && !inside;
-    }
-}
+static const double square[3][3] = {{1, 0, 0}, {0, 1, 0}, {0, 0, 1}};
 
-/* Edge pixels of a within reach (thirds of a pixel) of an edge pixel of b; *all counts a's. */
-static long near_edge(const uint8_t *a, const uint8_t *b, int width, int height, int32_t reach,
-                      uint8_t *spare, int32_t *distance, long *all)
+static sgm_status score(examiner *e, sgm_quality_answer answer, const uint8_t *mask)
 {
-    long near = 0;
-    int count = width * height;
-    mark_edge(b, width, height, spare);
-    for (int i = 0; i < count; i++)
-        spare[i] = !spare[i];
-    sgm_mask_distance(spare, width, height, distance);
-    mark_edge(a, width, height, spare);
-    for (int i = 0; i < count; i++) {
-        *all += spare[i];
-        near += spare[i] && distance[i] <= reach;
-    }
-    return near;
-}
-
-double sgm_surface_dice(const uint8_t *a, const uint8_t *b, int width, int height, double tolerance)
-{
-    /* a frame of background, because outside counts as background for the distance */
-    int w = width + 2, h = height + 2;
-    size_t pixels = (size_t)w * (size_t)h;
-    uint8_t *memory = calloc(3 * pixels, 1);
-    int32_t *distance = malloc(pixels * sizeof *distance);
-    double result = NAN;
-    if (memory && distance) {
-        for (int y = 0; y < height; y++) {
-            memcpy(memory + (y + 1) * w + 1, a + y * width, (size_t)width);
-            memcpy(memory + pixels + (y + 1) * w + 1, b + y * width, (size_t)width);
-        }
-        long all = 0, near = 0;
-        int32_t reach = (int32_t)(3 * tolerance + 0.5);
-        const uint8_t *pa = memory, *pb = memory + pixels;
-        near += near_edge(pa, pb, w, h, reach, memory + 2 * pixels, distance, &all);
-        near += near_edge(pb, pa, w, h, reach, memory + 2 * pixels, distance, &all);
-        result = all ? (double)near / (double)all : 1;
-    }
-    free(memory);
-    free(distance);
-    return result;
-}
-
-static void score(examiner *e, sgm_quality_answer answer, const uint8_t *mask)
-{
-    const sgm_pack_item *item = e->item;
-    e->row->dice[answer] = sgm_mask_dice(e->truth, mask, item->width * item->height);
-    e->row->surface[answer] =
-        sgm_surface_dice(e->truth, mask, item->width, item->height, e->options->tolerance);
+    const int64_t size[3] = {e->item->width, e->item->height, 1};
+    sgm_overlap overlap = sgm_overlap_of(e->truth, mask, (size_t)(size[0] * size[1]));
+    sgm_surface_metrics surface;
+    SGM_TRY(sgm_surface_compare(e->truth, mask, size, square, &e->options->tolerance, 1, &surface));
+    e->row->dice[answer] = sgm_overlap_dice(&overlap, 0);
+    e->row->surface[answer] = surface.surface_dice[0];
+    return SGM_OK;
 }
 
 /* ------------------------------------------------------------------------------------ prompts */
@@ -151,12 +104,12 @@ static sgm_status ask_box(examiner *e)
 {
     sgm_look look;
     SGM_TRY(ask(e, 0, true, NULL, &look));
-    score(e, SGM_ANSWER_BOX, look.mask);
+    SGM_TRY(score(e, SGM_ANSWER_BOX, look.mask));
     sgm_point kept = e->points[0];
     sgm_look before = look;
     if (correction(e, look.mask, &e->points[0]))
         SGM_TRY(ask(e, 1, true, e->has_prior ? NULL : &before, &look));
-    score(e, SGM_ANSWER_CORRECTED, look.mask);
+    SGM_TRY(score(e, SGM_ANSWER_CORRECTED, look.mask));
     e->points[0] = kept;
     return SGM_OK;
 }
@@ -166,26 +119,26 @@ static sgm_status ask_network(examiner *e)
     sgm_look look;
     e->tight_box = SGM_TIGHT_BOX_OFF;
     SGM_TRY(ask(e, 1, false, NULL, &look));
-    score(e, SGM_ANSWER_POINT, look.mask);
+    SGM_TRY(score(e, SGM_ANSWER_POINT, look.mask));
     SGM_TRY(ask(e, 3, false, NULL, &look));
-    score(e, SGM_ANSWER_POINTS, look.mask);
+    SGM_TRY(score(e, SGM_ANSWER_POINTS, look.mask));
     SGM_TRY(ask_box(e));
     e->tight_box = SGM_TIGHT_BOX_ON;
     SGM_TRY(ask(e, 0, true, NULL, &look));
-    score(e, SGM_ANSWER_BOX_POST, look.mask);
+    SGM_TRY(score(e, SGM_ANSWER_BOX_POST, look.mask));
     return SGM_OK;
 }
 
 static sgm_status ask_rivals(examiner *e)
 {
     sgm_rival_ellipse(e->item, &e->box, e->answer);
-    score(e, SGM_ANSWER_ELLIPSE, e->answer);
+    SGM_TRY(score(e, SGM_ANSWER_ELLIPSE, e->answer));
     SGM_TRY(sgm_rival_grow(e->item, e->points, 1, NULL, e->answer));
-    score(e, SGM_ANSWER_GROWN_POINT, e->answer);
+    SGM_TRY(score(e, SGM_ANSWER_GROWN_POINT, e->answer));
     SGM_TRY(sgm_rival_grow(e->item, e->points, 3, NULL, e->answer));
-    score(e, SGM_ANSWER_GROWN_POINTS, e->answer);
+    SGM_TRY(score(e, SGM_ANSWER_GROWN_POINTS, e->answer));
     SGM_TRY(sgm_rival_grow(e->item, NULL, 0, &e->box, e->answer));
-    score(e, SGM_ANSWER_GROWN_BOX, e->answer);
+    SGM_TRY(score(e, SGM_ANSWER_GROWN_BOX, e->answer));
     return SGM_OK;
 }
 

@@ -27,7 +27,7 @@ typedef enum sgm_quality_answer {
 typedef struct sgm_quality_row {
     int set, item;
     int area;
-    double dice[SGM_ANSWER_COUNT], surface[SGM_ANSWER_COUNT];
+    double dice[SGM_ANSWER_COUNT], surface[SGM_ANSWER_COUNT]; /* as segmodel/metrics.h */
 } sgm_quality_row;
 
 typedef struct sgm_quality_options {
@@ -54,10 +54,5 @@ sgm_status sgm_quality_csv(const sgm_quality *quality, const char *path);
 /* Tables per data set and modality, and the summary the acceptance rule speaks of: pooled error of
  * the box against the ellipse's over sets that are not thin. */
 sgm_status sgm_quality_markdown(const sgm_quality *quality, const char *path);
-
-/* 2 (|a's edge near b's| + ...) / all edge pixels, near: within `tolerance` pixels. Edges are
- * foreground pixels with a 4-neighbour outside. 1 when both masks are empty. NAN without memory. */
-double sgm_surface_dice(const uint8_t *a, const uint8_t *b, int width, int height,
-                        double tolerance);
 
 #endif

@@ -81,13 +81,3 @@ void sgm_mask_minus(const uint8_t *a, const uint8_t *b, int count, uint8_t *out)
     for (int i = 0; i < count; i++)
         out[i] = a[i] && !b[i];
 }
-
-double sgm_mask_dice(const uint8_t *a, const uint8_t *b, int count)
-{
-    long both = 0, sum = 0;
-    for (int i = 0; i < count; i++) {
-        both += a[i] && b[i];
-        sum += !!a[i] + !!b[i];
-    }
-    return sum ? 2.0 * (double)both / (double)sum : 1;
-}

@@ -26,7 +26,4 @@ bool sgm_mask_deepest_pixel(const int32_t *distance, int width, int height, int 
 /* Pixels in exactly one / in a but not b. out may be a or b. */
 void sgm_mask_minus(const uint8_t *a, const uint8_t *b, int count, uint8_t *out);
 
-/* 2 |a and b| / (|a| + |b|); 1 when both are empty. */
-double sgm_mask_dice(const uint8_t *a, const uint8_t *b, int count);
-
 #endif

@@ -30,18 +30,26 @@ static int read_from(const uint8_t *data, size_t size, const sgio_geometry *grid
 
 static void check(const evaluate_pair *pair)
 {
-    const cli_mask_metrics *m = &pair->metrics;
-    if (m->common_voxels > m->reference_voxels || m->common_voxels > m->prediction_voxels) abort();
-    if (m->dice < 0 || m->dice > 1 || m->hd95_mm < 0 || m->hd95_mm > m->hd_mm) abort();
+    const evaluate_values *v = &pair->values;
+    if (v->common_voxels > v->reference_voxels || v->common_voxels > v->prediction_voxels) abort();
+    for (int m = 0; m < EVALUATE_METRIC_COUNT; m++)
+        if (v->value[m] < 0) abort();
+    if (v->value[EVALUATE_DICE] > 1 || v->value[EVALUATE_SURFACE_DICE] > 1 + 1e-12) abort();
+    if (v->value[EVALUATE_HD95] > v->value[EVALUATE_HD]) abort();
 }
 
 static void compare(const sgio_segmentation *reference, const sgio_segmentation *prediction)
 {
+    evaluate_how how = {.tolerance_mm = 1};
+    evaluate_class_means classes;
     evaluate_pairs pairs;
+    if (evaluate_set_parse("all", &how.metrics) != 0) abort();
     if (evaluate_match(reference, prediction, 0, &pairs) != 0) return;
     for (size_t i = 0; i < pairs.count && i < MOST_PAIRS; i++)
-        if (evaluate_compare(reference, prediction, 1, &pairs.items[i]) == 0)
+        if (evaluate_compare(reference, prediction, &how, &pairs.items[i]) == 0)
             check(&pairs.items[i]);
+    if (evaluate_classes(reference, prediction, &pairs, &classes) == 0 && classes.challenge > 1)
+        abort();
     free(pairs.items);
 }
 

@@ -1,6 +1,6 @@
 #include "measure.h"
 
-#include "surface_metrics.h"
+#include "segmodel/metrics.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -18,14 +18,14 @@ double measure_dice(const volume_case *c, const truth *object, const uint8_t *ma
 static double surface_dice(const volume_case *c, const truth *object, const uint8_t *mask)
 {
     double axes[3][3];
-    cli_mask_metrics metrics;
+    sgm_surface_metrics metrics;
     for (int r = 0; r < 3; r++)
         for (int a = 0; a < 3; a++)
             axes[r][a] = c->volume.matrix[r][a];
-    if (cli_compare_masks(object->mask, mask, c->grid.size, (const double(*)[3])axes,
-                          c->row->tolerance, &metrics))
+    if (sgm_surface_compare(object->mask, mask, c->grid.size, (const double(*)[3])axes,
+                            &c->row->tolerance, 1, &metrics) != SGM_OK)
         return NAN;
-    return metrics.surface_dice;
+    return metrics.surface_dice[0];
 }
 
 static int ascending(const void *a, const void *b)

@@ -7,6 +7,7 @@
 #include "models/models.h"
 #include "predict/session/prompt_prior.h"
 #include "predict/session/prompt_tokens.h"
+#include "segmodel/metrics.h"
 #include "train/augment.h"
 #include "train/crop.h"
 #include "train/loader.h"
@@ -14,6 +15,13 @@
 #include "train/synth.h"
 
 enum { SIDE = 64, PIXELS = SIDE * SIDE };
+
+static double dice_of(const uint8_t *a, const uint8_t *b, size_t count)
+{
+    sgm_overlap overlap = sgm_overlap_of(a, b, count);
+    return sgm_overlap_dice(&overlap, 0);
+}
+
 static const char *const PATH = "test_samples.pack";
 
 /* Labels: two discs of class 1, a ring of class 2 around a disc of class 3, one pixel of class 4.
@@ -176,7 +184,7 @@ static void check_prompts(void)
             }
         for (int i = 0; i < PIXELS; i++)
             guess[i] = logits[3][i] > 0;
-        double dice = sgm_mask_dice(mask, guess, PIXELS);
+        double dice = dice_of(mask, guess, PIXELS);
         CHECK(dice > 0.1); /* worse, but still of this object */
         for (int t = 0; t < 4; t++) {
             int at = place(fixed->coords[t][1]) * SIDE + place(fixed->coords[t][0]);
@@ -370,7 +378,7 @@ static double asked_beside(const sgm_batch *batch, int a, int b)
         asked[i] = batch->masks[2][a * PIXELS / 4 + i] > 0;
         shown[i] = batch->target[b * PIXELS / 4 + i] > 0.5f;
     }
-    return sgm_mask_dice(asked, shown, PIXELS / 4);
+    return dice_of(asked, shown, PIXELS / 4);
 }
 
 /* Two samples are neighbouring slices in one window: each is asked with the mask of the other.

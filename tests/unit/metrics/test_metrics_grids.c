@@ -1,10 +1,10 @@
-/* Mask metrics against cases computed by hand, and against an all-pairs search. */
-#include "cli_test.h"
+/* Distances and surfaces on any grid, against cases computed by hand and an all-pairs search. */
+#include "metrics_golden.h"
 
-#include <math.h>
+#include "metrics/nearest.h"
 
-#include "nearest_point.h"
-#include "surface_metrics.h"
+#define assert_near(value, wanted, tolerance)                                                      \
+    check_near(__func__, #value, (value), (wanted), (tolerance))
 
 static const double unit[3][3] = {{1, 0, 0}, {0, 1, 0}, {0, 0, 1}};
 
@@ -20,12 +20,18 @@ static void fill(uint8_t *mask, int i0, int i1, int j0, int j1, int k0, int k1)
             memset(mask + (k * N + j) * N + i0, 1, (size_t)(i1 - i0 + 1));
 }
 
-static cli_mask_metrics compare(const uint8_t *r, const uint8_t *p, const double axes[3][3],
-                                double tolerance)
+static sgm_surface_metrics compare_in(const uint8_t *r, const uint8_t *p, const int64_t size[3],
+                                      const double axes[3][3], double tolerance)
 {
-    cli_mask_metrics m;
-    assert_int_equal(cli_compare_masks(r, p, cube, axes, tolerance, &m), 0);
+    sgm_surface_metrics m;
+    assert_int_equal(sgm_surface_compare(r, p, size, axes, &tolerance, 1, &m), SGM_OK);
     return m;
+}
+
+static sgm_surface_metrics compare(const uint8_t *r, const uint8_t *p, const double axes[3][3],
+                                   double tolerance)
+{
+    return compare_in(r, p, cube, axes, tolerance);
 }
 
 static void a_mask_equals_itself(void **state)
@@ -33,11 +39,9 @@ static void a_mask_equals_itself(void **state)
     (void)state;
     uint8_t r[VOXELS] = {0};
     fill(r, 2, 5, 3, 7, 4, 9);
-    const cli_mask_metrics m = compare(r, r, unit, 0);
-    assert_true(m.dice == 1 && m.iou == 1 && m.surface_dice == 1);
-    assert_true(m.hd_mm == 0 && m.hd95_mm == 0 && m.assd_mm == 0);
-    assert_int_equal(m.common_voxels, 4 * 5 * 6);
-    assert_near(m.reference_ml, 0.12, 1e-12);
+    const sgm_surface_metrics m = compare(r, r, unit, 0);
+    assert_true(m.surface_dice[0] == 1);
+    assert_true(m.hd == 0 && m.hd95 == 0 && m.assd == 0 && m.element_hd95 == 0);
 }
 
 /* Two single voxels, 3 steps of 0.5 mm along i and 2 of 5 mm along k apart. */
@@ -48,58 +52,94 @@ static void distances_are_millimetres(void **state)
     uint8_t r[VOXELS] = {0}, p[VOXELS] = {0};
     fill(r, 2, 2, 4, 4, 3, 3);
     fill(p, 5, 5, 4, 4, 5, 5);
-    const cli_mask_metrics m = compare(r, p, axes, 10);
+    const sgm_surface_metrics m = compare(r, p, axes, 11);
     const double d = sqrt(1.5 * 1.5 + 10 * 10);
-    assert_near(m.hd_mm, d, 1e-12);
-    assert_near(m.hd95_mm, d, 1e-12);
-    assert_near(m.assd_mm, d, 1e-12);
-    assert_true(m.dice == 0 && m.surface_dice == 0);
-    assert_near(m.prediction_ml, 0.00125, 1e-15);
-    assert_true(compare(r, p, axes, d).surface_dice == 1);
+    assert_near(m.hd, d, 1e-12);
+    assert_near(m.hd95, d, 1e-12);
+    assert_near(m.assd, d, 1e-12);
+    assert_true(m.surface_dice[0] == 1);
+    /* The elements at the voxels' facing corners are 2 steps along i and 1 along k apart. */
+    assert_true(compare(r, p, axes, sqrt(1 * 1 + 5 * 5) - 0.01).surface_dice[0] == 0);
 }
 
-/* A 4x4x4 cube moved by one voxel along i. Surfaces: 64 - 8 = 56 points each. The moved cube's end
- * face (16 points) is 1 mm away. Of its other faces' points, those at the i where the reference is
- * hollow within lie on the reference's surface, except the 4 inner points of the face at i = 3,
- * which lie inside the reference, 1 mm below its surface (the reference's hollow is i = 3, 4). */
+/* Surface elements of a 4x4x4 cube: between its voxels and the outside lie 6 * 9 faces of area
+ * b c, 12 * 3 edges and 8 corners, for voxels of a x b x c. */
+static double face(double b, double c)
+{
+    return b * c;
+}
+
+static double edge(double along, double b, double c)
+{
+    return along * sqrt(b * b + c * c) / 2;
+}
+
+static double corner(double a, double b, double c)
+{
+    return sqrt(a * a * b * b + b * b * c * c + c * c * a * a) / 8;
+}
+
+static double area_of_cube(double a, double b, double c)
+{
+    return 18 * (face(a, b) + face(b, c) + face(c, a)) +
+           12 * (edge(a, b, c) + edge(b, c, a) + edge(c, a, b)) + 8 * corner(a, b, c);
+}
+
+/* Moved by one voxel along i: of the trailing end the rim still lies on the other cube, of the
+ * leading end nothing does, between them all of the three rings of sides. */
+static double area_kept(double a, double b, double c)
+{
+    const double rim = 4 * corner(a, b, c) + 6 * edge(b, c, a) + 6 * edge(c, a, b);
+    const double ring = 4 * edge(a, b, c) + 6 * face(a, b) + 6 * face(a, c);
+    return rim + 3 * ring;
+}
+
+/* Voxel surfaces: 64 - 8 = 56 points each. The moved cube's end face (16 points) is 1 mm away. Of
+ * its other faces' points, those at the i where the reference is hollow within lie on the
+ * reference's surface, except the 4 inner points of the face at i = 3, which lie inside the
+ * reference, 1 mm below its surface (the reference's hollow is i = 3, 4). */
 static void a_moved_cube(void **state)
 {
     (void)state;
+    static const double flat[3][3] = {{0.5, 0, 0}, {0, 0.5, 0}, {0, 0, 2}};
     uint8_t r[VOXELS] = {0}, p[VOXELS] = {0};
     fill(r, 2, 5, 4, 7, 4, 7);
     fill(p, 3, 6, 4, 7, 4, 7);
-    const cli_mask_metrics m = compare(r, p, unit, 0.5);
-    assert_near(m.dice, 0.75, 1e-15);
-    assert_near(m.iou, 0.6, 1e-15);
-    assert_near(m.hd_mm, 1, 1e-12);
-    assert_near(m.hd95_mm, 1, 1e-12);
-    assert_near(m.assd_mm, 20.0 / 56, 1e-12);
-    assert_near(m.surface_dice, 36.0 / 56, 1e-12);
-    assert_true(compare(r, p, unit, 1).surface_dice == 1);
+    const sgm_surface_metrics m = compare(r, p, unit, 0.5);
+    assert_near(m.hd, 1, 1e-12);
+    assert_near(m.hd95, 1, 1e-12);
+    assert_near(m.assd, 20.0 / 56, 1e-12);
+    assert_near(m.area[0], area_of_cube(1, 1, 1), 1e-12);
+    assert_near(m.surface_dice[0], area_kept(1, 1, 1) / area_of_cube(1, 1, 1), 1e-12);
+    assert_near(compare(r, p, flat, 0.4).surface_dice[0],
+                area_kept(0.5, 0.5, 2) / area_of_cube(0.5, 0.5, 2), 1e-12);
+    assert_near(compare(r, p, unit, 1).surface_dice[0], 1, 1e-12);
 }
 
-/* HD and HD95 differ when a few points are far off: a row of 40 points along i against the same row
- * with one more voxel 10 away. Directed distances of the prediction: 40 times 0 and once 10, its
- * 95th percentile is rank 0.95 * 40 = 38 -> 0. */
+/* HD95 forgives a few points that are far off. A row of every second voxel (each alone is surface
+ * and figure at once) against the same row with one more voxel 10 away: both directions' 41
+ * distances together are 40 zeros and a 10, the 95th percentile is rank 0.95 * 40 = 38. By area and
+ * per direction it is one of 21 voxels: less than 5 % of the area, too. */
 static void percentile_forgives_the_outlier(void **state)
 {
     (void)state;
     static const int64_t size[3] = {60, 1, 1};
     uint8_t r[60] = {0}, p[60] = {0};
-    cli_mask_metrics m;
-    /* On a line every second voxel alone is surface and figure at once. */
     for (int i = 0; i < 20; i++)
         r[2 * i] = p[2 * i] = 1;
     p[48] = 1;
-    assert_int_equal(cli_compare_masks(r, p, size, unit, 0, &m), 0);
-    assert_true(m.hd_mm == 10);
-    /* 21 distances: 20 zeros and a 10; rank 0.95 * 20 = 19 -> the last zero. */
-    assert_near(m.hd95_mm, 0, 1e-9);
-    assert_near(m.assd_mm, 10.0 / 41, 1e-12);
-    assert_near(m.surface_dice, 40.0 / 41, 1e-12);
-    p[50] = 1; /* 22 distances: ..., 0, 10, 12; rank 19.95 -> 0.95 of the way from 0 to 10 */
-    assert_int_equal(cli_compare_masks(r, p, size, unit, 0, &m), 0);
-    assert_near(m.hd95_mm, 9.5, 1e-9);
+    sgm_surface_metrics m = compare_in(r, p, size, unit, 0);
+    assert_true(m.hd == 10);
+    assert_near(m.hd95, 0, 1e-9);
+    assert_near(m.assd, 10.0 / 41, 1e-12);
+    assert_near(m.surface_dice[0], 40.0 / 41, 1e-12);
+    assert_near(m.element_hd95, 0, 1e-9);
+    /* 43 distances: 40 zeros, 10, 12, 14; rank 39.9 -> 0.9 of the way from 0 to 10. Of the 23
+     * voxels the last but one holds the 95th percentile by area. */
+    p[50] = p[52] = 1;
+    m = compare_in(r, p, size, unit, 0);
+    assert_near(m.hd95, 9, 1e-9);
+    assert_near(m.element_hd95, 12, 1e-9);
 }
 
 /* A slice is a plane figure: the inside of a filled square is not surface. */
@@ -108,14 +148,13 @@ static void slices_are_plane_figures(void **state)
     (void)state;
     static const int64_t size[3] = {9, 9, 1};
     uint8_t r[81] = {0}, p[81] = {0};
-    cli_mask_metrics m;
     for (int j = 2; j <= 6; j++)
         memset(r + 9 * j + 2, 1, 5); /* 5 x 5, outline 16 points */
     p[9 * 4 + 4] = 1;                /* its centre: 1 point, 2 mm inside the outline */
-    assert_int_equal(cli_compare_masks(r, p, size, unit, 0, &m), 0);
-    assert_near(m.hd_mm, sqrt(8), 1e-12); /* from the corners to the centre */
+    const sgm_surface_metrics m = compare_in(r, p, size, unit, 0);
+    assert_near(m.hd, sqrt(8), 1e-12); /* from the corners to the centre */
     const double outline = 4 * sqrt(8) + 4 * 2 + 8 * sqrt(5);
-    assert_near(m.assd_mm, (outline + 2) / 17, 1e-12);
+    assert_near(m.assd, (outline + 2) / 17, 1e-12);
 }
 
 static void masks_touching_the_edge_have_a_surface_there(void **state)
@@ -124,21 +163,20 @@ static void masks_touching_the_edge_have_a_surface_there(void **state)
     uint8_t r[VOXELS], p[VOXELS] = {0};
     memset(r, 1, sizeof r);
     fill(p, 0, N - 1, 0, N - 1, 0, 0);
-    const cli_mask_metrics m = compare(r, p, unit, 0);
-    assert_near(m.hd_mm, N - 1, 1e-12); /* from the far face; the near one is common */
-    assert_near(m.dice, 2.0 / (N + 1), 1e-12);
+    const sgm_surface_metrics m = compare(r, p, unit, 0);
+    assert_near(m.hd, N - 1, 1e-12); /* from the far face; the near one is common */
 }
 
 static void empty_masks_are_told_apart(void **state)
 {
     (void)state;
     uint8_t r[VOXELS] = {0}, p[VOXELS] = {0};
-    cli_mask_metrics m = compare(r, p, unit, 1);
-    assert_true(isnan(m.dice) && isnan(m.iou) && isnan(m.hd_mm) && isnan(m.surface_dice));
+    sgm_surface_metrics m = compare(r, p, unit, 1);
+    assert_true(isnan(m.hd) && isnan(m.hd95) && isnan(m.assd) && isnan(m.surface_dice[0]));
     fill(p, 1, 2, 1, 2, 1, 2);
     m = compare(r, p, unit, 1);
-    assert_true(m.dice == 0 && m.iou == 0 && m.surface_dice == 0);
-    assert_true(isinf(m.hd_mm) && isinf(m.hd95_mm) && isinf(m.assd_mm));
+    assert_true(m.surface_dice[0] == 0);
+    assert_true(isinf(m.hd) && isinf(m.hd95) && isinf(m.assd) && isinf(m.element_hd95));
 }
 
 /* ---------------------------------------------------------------- against an all-pairs search */
@@ -214,9 +252,9 @@ static void check_against_all_pairs(const double axes[3][3], uint32_t seed)
     double largest = 0, total = 0;
     int points = directed(r, p, axes, &largest, &total);
     points += directed(p, r, axes, &largest, &total);
-    const cli_mask_metrics m = compare(r, p, axes, 1);
-    assert_near(m.hd_mm, largest, 1e-9);
-    assert_near(m.assd_mm, total / points, 1e-9);
+    const sgm_surface_metrics m = compare(r, p, axes, 1);
+    assert_near(m.hd, largest, 1e-9);
+    assert_near(m.assd, total / points, 1e-9);
 }
 
 static void every_grid_is_measured_exactly(void **state)
@@ -240,13 +278,13 @@ static void nearest_points_are_the_nearest(void **state)
 {
     (void)state;
     enum { POINTS = 700, QUERIES = 300 };
-    static cli_point3 points[POINTS];
+    static sgm_point3 points[POINTS];
     uint32_t seed = 5;
     size_t hint = 12345; /* out of range: ignored */
     for (int i = 0; i < POINTS; i++)
         for (int a = 0; a < 3; a++)
             points[i].x[a] = (double)(next_random(&seed) % (a == 2 ? 2 : 9));
-    cli_nearest_build(points, POINTS);
+    sgm_nearest_build(points, POINTS);
     for (int q = 0; q < QUERIES; q++) {
         double query[3], wanted = INFINITY;
         for (int a = 0; a < 3; a++)
@@ -257,15 +295,15 @@ static void nearest_points_are_the_nearest(void **state)
                                        (query[1] - x[1]) * (query[1] - x[1]) +
                                        (query[2] - x[2]) * (query[2] - x[2])));
         }
-        assert_near(cli_nearest_distance(points, POINTS, query, q % 2 ? &hint : NULL), wanted,
+        assert_near(sgm_nearest_distance(points, POINTS, query, q % 2 ? &hint : NULL), wanted,
                     1e-12);
     }
     for (size_t count = 1; count <= 9; count++) {
         static const double origin[3] = {0, 0, 0};
         for (size_t i = 0; i < count; i++)
-            points[i] = (cli_point3){{(double)(count - i), 3, 4}};
-        cli_nearest_build(points, count);
-        assert_near(cli_nearest_distance(points, count, origin, NULL), sqrt(26), 1e-12);
+            points[i] = (sgm_point3){{(double)(count - i), 3, 4}};
+        sgm_nearest_build(points, count);
+        assert_near(sgm_nearest_distance(points, count, origin, NULL), sqrt(26), 1e-12);
     }
 }
 
