@@ -15,7 +15,7 @@ known=$(sed -n '/^case \$command in/,/^esac/s/^\([a-z][a-z-]*\)).*/\1/p' dev | s
 [ "$listed" = "$known" ] || complain "--help lists $(echo $listed); there are $(echo $known)"
 
 presets=$(cmake --list-presets=all 2>/dev/null)
-for verb in $known "test quick" "test long" "test slicer" "test all"; do
+for verb in $known "study boxes" "test quick" "test long" "test slicer" "test all"; do
     # what only says what it would do is done at once, whatever builds there are
     if ! text=$(DEV_DRY_RUN=1 timeout 20 ./dev $verb 2>&1); then
         complain "./dev $verb: $text"
@@ -34,7 +34,7 @@ said=$(./dev bulid 2>&1) || code=$?
 [ $code = 1 ] && [[ $said == *"'bulid'"*--help* ]] || complain "an unknown command: $code, $said"
 
 # Help of what the commands hand on to.
-for script in Testing/bench/run tests/segmodel/cuda/gpu.sh; do
+for script in Testing/bench/run tests/segmodel/cuda/gpu.sh Testing/quality/studies/run; do
     "$script" --help | grep -q . || complain "$script --help"
 done
 

@@ -16,9 +16,9 @@ set(floors
     "predict/picture"
     "predict/session"
     "predict/look"
-    "predict/volume|predict/everything"
+    "predict/volume|predict/everything|predict/sequence"
     "train"
-    "quality"
+    "quality|study"
     "tool")
 
 file(GLOB_RECURSE files RELATIVE ${SEGMODEL} ${SEGMODEL}/*.h ${SEGMODEL}/*.c ${SEGMODEL}/*.cu)
