@@ -37,14 +37,41 @@ def markups(system):
          "orientation": [sign * v for v in TURN[:6]] + TURN[6:]}]}
 
 
-def fcsv(system):
+def fcsv(system, rows=None):
     to = flip if system == "RAS" else list
-    rows = [(p, "") for p in FOREGROUND] + [(p, "-") for p in BACKGROUND]
+    rows = rows or [(p, "") for p in FOREGROUND] + [(p, "-") for p in BACKGROUND]
     lines = ["# Markups fiducial file version = 5.0", f"# CoordinateSystem = {system}",
              "# columns = id,x,y,z,ow,ox,oy,oz,vis,sel,lock,label,desc,associatedNodeID"]
     for number, (point, description) in enumerate(rows, 1):
         lines.append(f"{number},{numbers(to(point))},0,0,0,1,1,1,0,F-{number},{description},,2,0")
     return "\n".join(lines) + "\n"
+
+
+def in_their_order(chain):
+    """Clicks are answered in the order of the command line, whatever their kinds, as in a prompt
+    file; and a file keeps its place among the options."""
+    clicks = [(FOREGROUND[0], ""), ([52.5, 20.5, 6.5], "-"), ([50.0, 15.0, 6.5], "")]
+    results = []
+    for rows in (clicks, [clicks[0], clicks[2], clicks[1]]):
+        name = f"order{len(results)}"
+        files = [chain.path(name, folder, "tumour.fcsv") for folder in ("all", "first")]
+        for path, part in zip(files, (rows, rows[:1])):
+            os.makedirs(os.path.dirname(path))
+            with open(path, "w", encoding="utf-8") as stream:
+                stream.write(fcsv("LPS", part))
+        flags = [x for point, kind in rows
+                 for x in ("--background" if kind else "--foreground", numbers(point))]
+        found = []
+        for arguments in (["--prompts", files[0]], flags, ["--prompts", files[1], *flags[2:]]):
+            output = chain.path(name, f"{len(found)}.seg.nrrd")
+            chain.segment(*arguments, "--segmentName", "tumour", BRAIN, output)
+            with open(output, "rb") as stream:
+                found.append(stream.read())
+        require(found[1] == found[0], f"{name}: flags do not count in their order")
+        require(found[2] == found[0], f"{name}: a file does not keep its place among flags")
+        results.append(found[0])
+    require(results[0] != results[1], "the order changes nothing: nothing is tested")
+    print("clicks count in the order of the command line")
 
 
 def main():
@@ -76,6 +103,7 @@ def main():
                     f"{name} gives another file than the flags ({kind})")
             print(f"{kind}: {name}, {len(results[kind, name])} bytes")
     require(results["box", "flags"] != results["points", "flags"], "the box changes nothing")
+    in_their_order(chain)
 
 
 if __name__ == "__main__":

@@ -320,6 +320,13 @@ size_t cli_given(const cli_options *options, const char *name)
     return count;
 }
 
+const char *cli_at_place(const cli_options *options, size_t place, const char **text)
+{
+    if (place >= options->count) return NULL;
+    *text = options->occurrences[place].text;
+    return options->tool->parameters[options->occurrences[place].parameter].name;
+}
+
 int cli_switch(const cli_options *options, const char *name)
 {
     return find_occurrence(options, name, 0) != NULL;

@@ -58,6 +58,11 @@ const char *cli_text(const cli_options *options, const char *name);
 /* The which-th occurrence, in the order of the command line. */
 const char *cli_text_at(const cli_options *options, const char *name, size_t which);
 
+/* The name of what stands at place `place` of the command line, counted from 0 without regard to
+ * kinds, and its text (NULL for a switch); NULL after the last one. For options whose order between
+ * each other matters. */
+const char *cli_at_place(const cli_options *options, size_t place, const char **text);
+
 /* Numbers of the which-th occurrence of a vector, point or region: at most `capacity` are stored,
  * the number there are is returned. Without occurrence: the default's, for which == 0. */
 size_t cli_numbers_at(const cli_options *options, const char *name, size_t which, double *values,

@@ -36,29 +36,34 @@ static int read_reference(pipeline_case *work)
 
 /* --------------------------------------------------------------------------- reading prompts */
 
-static int add_flags(pipeline_case *work)
+static int add_file(pipeline_case *work, const char *path)
 {
-    const case_options *o = work->options;
-    sgio_prompts *prompts = &work->prompts;
-    const sgio_prompts_options how = {.warn = cli_warn, .warn_user = work->warnings};
-    sgio_status status = SGIO_OK;
-    for (size_t i = 0; status == SGIO_OK && i < o->foreground.count; i++)
-        status = sgio_prompts_add_point_text(prompts, o->segment_name, o->foreground.items[i], 1);
-    for (size_t i = 0; status == SGIO_OK && i < o->background.count; i++)
-        status = sgio_prompts_add_point_text(prompts, o->segment_name, o->background.items[i], 0);
-    for (size_t i = 0; status == SGIO_OK && i < o->roi.count; i++)
-        status = sgio_prompts_add_roi_text(prompts, o->segment_name, o->roi.items[i], &how);
-    return bridge_from_io(status);
-}
-
-static int add_files(pipeline_case *work)
-{
-    const option_texts *files = &work->options->prompts;
     const sgio_prompts_options how = {
         .unnamed = work->options->segment_name, .warn = cli_warn, .warn_user = work->warnings};
+    return bridge_from_io(sgio_prompts_read(path, &how, &work->prompts));
+}
+
+static int add_prompt(pipeline_case *work, const option_prompt *given)
+{
+    const sgio_prompts_options how = {.warn = cli_warn, .warn_user = work->warnings};
+    const char *segment = work->options->segment_name;
+    switch (given->kind) {
+    case PROMPT_FILE:
+        return add_file(work, given->text);
+    case PROMPT_ROI:
+        return bridge_from_io(
+            sgio_prompts_add_roi_text(&work->prompts, segment, given->text, &how));
+    default:
+        return bridge_from_io(sgio_prompts_add_point_text(&work->prompts, segment, given->text,
+                                                          given->kind == PROMPT_FOREGROUND));
+    }
+}
+
+static int add_given(pipeline_case *work)
+{
     int failed = 0;
-    for (size_t i = 0; i < files->count && !failed; i++)
-        failed = bridge_from_io(sgio_prompts_read(files->items[i], &how, &work->prompts));
+    for (size_t i = 0; i < work->options->given_count && !failed; i++)
+        failed = add_prompt(work, &work->options->given[i]);
     return failed;
 }
 
@@ -98,8 +103,7 @@ static int add_boxes(pipeline_case *work)
 static int read_prompts(pipeline_case *work)
 {
     const case_options *o = work->options;
-    int failed = add_flags(work);
-    if (!failed) failed = add_files(work);
+    int failed = add_given(work);
     if (!failed && o->boxes) failed = add_boxes(work);
     if (failed) return failed;
     if (work->prompts.segment_count == 0)

@@ -114,11 +114,27 @@ static int read_slicing(const cli_options *options, sgm_volume_options *volume)
     return pipeline_read_cut(options, volume);
 }
 
+static int read_given(const cli_options *options, case_options *work)
+{
+    static const char *const kinds[] = {"foreground", "background", "roi", "prompts"};
+    const char *name, *text;
+    size_t count = 0;
+    for (int kind = 0; kind < 4; kind++)
+        count += cli_given(options, kinds[kind]);
+    work->given = calloc(count + 1, sizeof *work->given);
+    if (!work->given)
+        return cli_fail(CLI_EXIT_MEMORY, "out of memory while reading the command line");
+    for (size_t place = 0; (name = cli_at_place(options, place, &text)) != NULL; place++) {
+        const int kind = word_in(name, kinds, 4);
+        if (kind < 0) continue;
+        work->given[work->given_count++] = (option_prompt){(prompt_kind)kind, text};
+    }
+    return 0;
+}
+
 static int read_prompts(const cli_options *options, case_options *work)
 {
-    int failed = read_texts(options, "foreground", &work->foreground);
-    if (!failed) failed = read_texts(options, "background", &work->background);
-    if (!failed) failed = read_texts(options, "roi", &work->roi);
+    int failed = read_given(options, work);
     if (!failed) failed = read_texts(options, "prompts", &work->prompts);
     work->boxes = text_or_null(options, "boxes");
     work->initial = text_or_null(options, "initial");
@@ -183,9 +199,7 @@ int pipeline_options_read(const cli_options *options, pipeline_options *out)
 
 void pipeline_options_clear(pipeline_options *options)
 {
-    free(options->work.foreground.items);
-    free(options->work.background.items);
-    free(options->work.roi.items);
+    free(options->work.given);
     free(options->work.prompts.items);
     memset(options, 0, sizeof *options);
 }

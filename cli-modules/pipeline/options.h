@@ -23,12 +23,27 @@ typedef struct option_texts {
     size_t count;
 } option_texts;
 
+typedef enum prompt_kind {
+    PROMPT_FOREGROUND,
+    PROMPT_BACKGROUND,
+    PROMPT_ROI,
+    PROMPT_FILE
+} prompt_kind;
+
+typedef struct option_prompt {
+    prompt_kind kind;
+    const char *text; /* the point, the box, or the file's name */
+} option_prompt;
+
 /* What is segmented: one volume, its prompts, an earlier segmentation. */
 typedef struct case_options {
     const char *input;
     const char *series; /* NULL: there must be one */
     int allow_gaps;
-    option_texts foreground, background, roi, prompts;
+    option_prompt *given; /* points, boxes and prompt files as the command line has them: an answer
+                             to clicks depends on their order; the array is owned */
+    size_t given_count;
+    option_texts prompts;  /* the files among them */
     const char *boxes;     /* a segmentation whose segments' boxes are prompts; NULL: none */
     const char *initial;   /* NULL: none */
     const char *labels;    /* a label map that the result is compared with; NULL: none */

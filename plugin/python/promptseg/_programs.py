@@ -14,7 +14,7 @@ from typing import Any, Dict, List
 import numpy as np
 
 from ._errors import UsageError, error_of
-from ._prompts import Prompts, _boxes, _points, prompts_of
+from ._prompts import Prompts, _boxes, _seeds, prompts_of
 from ._result import ObjectReport, Segmentation, SliceReport, tell
 
 # Exit codes of the program to the library's statuses.
@@ -43,13 +43,10 @@ def _numbers(values: Any) -> str:
 def _prompt_arguments(prompts: Prompts) -> List[str]:
     if prompts.coordinates == "index":
         raise UsageError("prompts of a file are in millimetres: coordinates are lps or ras")
-    if len(prompts.clicks):
-        raise UsageError("clicks of a file: write them into a prompt file and call PromptSeg itself")
     flip = np.array([-1.0, -1.0, 1.0]) if prompts.coordinates == "ras" else np.ones(3)
     out = []
-    for name in ("foreground", "background"):
-        for point in _points(getattr(prompts, name), name):
-            out += [f"--{name}", _numbers(point * flip)]
+    for *point, inside in _seeds(prompts):
+        out += ["--foreground" if inside else "--background", _numbers(point * flip)]
     for box in _boxes(prompts.roi):
         axes = box[6:].reshape(3, 3) * flip[:, np.newaxis]
         out += ["--roi", _numbers([*(box[:3] * flip), *box[3:6], *axes.ravel()])]

@@ -159,6 +159,10 @@ def test_clicks_in_their_order(model, program, tmp_path, brain, brain_prompts):
     assert np.array_equal(array(model.segment(brain, clicks=clicks)), wanted)
     other = model.segment(brain, clicks=[clicks[0], clicks[2], clicks[1]])
     assert not np.array_equal(array(other), wanted)  # the order matters here
+    # an image given by its path: the program has them as options, in the same order
+    named = promptseg.segment(DEMO / "brain1" / "image.nrrd", output=tmp_path / "named.nrrd",
+                              clicks=clicks)
+    assert np.array_equal(sitk.GetArrayFromImage(sitk.ReadImage(str(named.labels))), wanted)
 
 
 def test_an_initial_label(model, program, tmp_path, brain, brain_prompts):

@@ -253,6 +253,28 @@ static void echo_prints_what_was_understood(void **state)
     cli_options_free(o);
 }
 
+static void kinds_keep_their_order_between_each_other(void **state)
+{
+    (void)state;
+    char line[] = "--roi 1,1,1,2,2,2 --foreground 1,2,3 a --fillHoles --roi 3,3,3,1,1,1 b";
+    static const char *const wanted[][2] = {
+        {"roi", "1,1,1,2,2,2"}, {"pos", "1,2,3"},       {"in", "a"},
+        {"fill", NULL},         {"roi", "3,3,3,1,1,1"}, {"out", "b"}};
+    cli_options *o = parse(line);
+    const char *name, *text;
+    size_t place = 0;
+    for (; (name = cli_at_place(o, place, &text)) != NULL; place++) {
+        assert_in_range(place, 0, 5);
+        assert_string_equal(name, wanted[place][0]);
+        if (wanted[place][1])
+            assert_string_equal(text, wanted[place][1]);
+        else
+            assert_null(text);
+    }
+    assert_int_equal(place, 6);
+    cli_options_free(o);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(every_form_is_read),
@@ -263,6 +285,7 @@ int main(void)
                                        cmocka_unit_test(help_wins_over_what_follows),
                                        cmocka_unit_test(a_thousand_points_are_fine),
                                        cmocka_unit_test(help_names_every_option_within_its_width),
-                                       cmocka_unit_test(echo_prints_what_was_understood)};
+                                       cmocka_unit_test(echo_prints_what_was_understood),
+                                       cmocka_unit_test(kinds_keep_their_order_between_each_other)};
     return cmocka_run_group_tests(tests, load, unload);
 }
