@@ -26,6 +26,26 @@ def refuse(chain, *arguments, said=("DICOM series",)):
         require(words in done.stderr, done.stderr)
 
 
+def converted(chain, labels, seg):
+    """A .seg.nrrd of the series becomes the SEG that would have been written at once, without a model."""
+    output = chain.path("converted.dcm")
+    said = chain.run([chain.program("PromptSeg"), "--convert", "--initial", labels, "--model",
+                      chain.path("no_such_model"), LIVER, output])
+    require("liver: " in said, f"the segment is not named: {said}")
+    script = os.path.join(os.path.dirname(__file__), "..", "readers", "same_dicom.py")
+    done = subprocess.run([chain.readers, script, seg, output], capture_output=True, text=True,
+                          check=False)
+    require(done.returncode in (0, 77), f"another SEG by way of .seg.nrrd\n{done.stdout}")
+    if done.returncode == 77:
+        Chain.unread.append(output)
+    back = chain.path("back.seg.nrrd")
+    chain.run([chain.program("PromptSeg"), "--convert", "--initial", output, LIVER, back])
+    require(read_nrrd(back)[2] == read_nrrd(labels)[2], "the masks changed on the way back")
+    for extra, words in (([], "--initial"), (["--initial", labels, *SEED], "--foreground"),
+                         (["--initial", labels, "--report", chain.path("r.json")], "--report")):
+        refuse(chain, "--convert", *extra, LIVER, chain.path("refused.seg.nrrd"), said=(words,))
+
+
 def from_another_file(chain):
     """A NIfTI file of the series, its rows upside down, refers to the series."""
     nifti, labels, seg, rt = (chain.path(n) for n in (
@@ -55,6 +75,7 @@ def main():
     _, _, voxels = read_nrrd(labels)
     require(any(voxels), f"{labels} is empty: nothing is tested")
     read_back(chain, labels, seg, rt)
+    converted(chain, labels, seg)
 
     # Their segment is carried unchanged beside another one.
     for initial in (seg, rt):

@@ -63,6 +63,13 @@ static int predict(segment_run *run)
     return failed;
 }
 
+static int make(segment_run *run)
+{
+    if (!run->options.work.convert) return predict(run);
+    pipeline_result_keep(&run->work, &run->result);
+    return 0;
+}
+
 /* Errors are looked for in this order: usage, outputs, device, model, input, prompts. */
 static int segment(segment_run *run)
 {
@@ -72,12 +79,13 @@ static int segment(segment_run *run)
     if (!failed) failed = check_files(options);
     if (failed) return failed;
     cli_cancel_at_once(run->program->name);
-    failed = pipeline_engine_open(&run->options.engine, &run->program->warnings, &run->engine);
+    if (!run->options.work.convert)
+        failed = pipeline_engine_open(&run->options.engine, &run->program->warnings, &run->engine);
     if (!failed)
         failed = pipeline_case_read(&run->options.work, &run->program->warnings, &run->work);
     if (!failed) failed = pipeline_result_check(&run->work, &run->options.result);
     cli_cancel_at_once(NULL);
-    if (!failed) failed = predict(run);
+    if (!failed) failed = make(run);
     if (!failed)
         failed = pipeline_result_write(&run->result, &run->engine, &run->work, &run->options.result,
                                        &maker);
@@ -100,26 +108,57 @@ static void say_segments(const segment_run *run)
     }
 }
 
+/* Of --convert. */
+static void say_kept(const segment_run *run)
+{
+    char name[256];
+    const sgio_segmentation *kept = &run->result.segmentation;
+    for (size_t i = 0; i < kept->segment_count; i++) {
+        cli_clean_copy(name, sizeof name, kept->segments[i].name,
+                       CLI_CLEAN_LINES | CLI_CLEAN_BRACKETS);
+        printf("%s: %lld voxels, %.4g ml\n", name, (long long)kept->segments[i].voxels,
+               sgio_segmentation_ml(kept, i));
+    }
+}
+
+static const char *device_of(const segment_run *run)
+{
+    return run->engine.context ? sgm_context_device(run->engine.context) : "none";
+}
+
 static void say(const segment_run *run)
 {
     char output[1024];
-    say_segments(run);
     cli_clean_copy(output, sizeof output, run->options.result.output, CLI_CLEAN_LINES);
-    printf("%s: %.2f s on %s\n", output, cli_clock() - run->started,
-           sgm_context_device(run->engine.context));
+    if (run->options.work.convert) {
+        say_kept(run);
+        printf("%s: %.2f s\n", output, cli_clock() - run->started);
+        return;
+    }
+    say_segments(run);
+    printf("%s: %.2f s on %s\n", output, cli_clock() - run->started, device_of(run));
+}
+
+/* Of what was prompted; with --convert of all. */
+static double all_ml(const segment_run *run)
+{
+    const sgio_segmentation *kept = &run->result.segmentation;
+    double ml = 0;
+    for (size_t i = 0; i < run->work.prompts.segment_count; i++)
+        ml += pipeline_result_ml(&run->result, &run->work, i);
+    for (size_t i = 0; i < kept->segment_count && run->options.work.convert; i++)
+        ml += sgio_segmentation_ml(kept, i);
+    return ml;
 }
 
 static void set_returns(segment_run *run)
 {
     cli_buffer *returns = &run->program->returns;
     char *warnings = cli_warnings_join(&run->program->warnings);
-    double ml = 0;
-    for (size_t i = 0; i < run->work.prompts.segment_count; i++)
-        ml += pipeline_result_ml(&run->result, &run->work, i);
     cli_return_integer(returns, "segments", (long long)run->result.segmentation.segment_count);
-    cli_return_real(returns, "volumeInMl", ml);
+    cli_return_real(returns, "volumeInMl", all_ml(run));
     cli_return_real(returns, "seconds", cli_clock() - run->started);
-    cli_return_text(returns, "deviceUsed", sgm_context_device(run->engine.context));
+    cli_return_text(returns, "deviceUsed", device_of(run));
     cli_return_text(returns, "warnings", warnings ? warnings : "");
     free(warnings);
 }

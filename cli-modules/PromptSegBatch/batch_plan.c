@@ -17,11 +17,17 @@ enum { LONGEST_ID = 200 };
 /* Options that belong to the batch as a whole: one engine serves it. */
 static int is_of_batch(const cli_parameter *p)
 {
-    static const char *const names[] = {"model",   "base",  "variant",    "device",    "precision",
-                                        "threads", "cache", "cacheLimit", "listSeries"};
+    static const char *const names[] = {"model",     "base",    "variant", "device",
+                                        "precision", "threads", "cache",   "cacheLimit"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         if (strcmp(p->name, names[i]) == 0) return 1;
     return 0;
+}
+
+/* Options that make something else of a run. */
+static int is_of_single_runs(const cli_parameter *p)
+{
+    return strcmp(p->name, "listSeries") == 0 || strcmp(p->name, "convert") == 0;
 }
 
 static const cli_parameter *find_option(const cli_tool *tool, const char *column)
@@ -63,6 +69,9 @@ static int judge_column(batch_plan *plan, size_t i)
         return 0;
     plan->columns[i] = find_option(plan->tool, name);
     if (!plan->columns[i]) return unknown_column(plan, name);
+    if (is_of_single_runs(plan->columns[i]))
+        return cli_fail(CLI_EXIT_USAGE, "%s: the column '%s' is an option of single runs",
+                        plan->manifest, name);
     if (is_of_batch(plan->columns[i]))
         return cli_fail(CLI_EXIT_USAGE,
                         "%s: the column '%s' is an option of the whole batch: --%s beside the "

@@ -106,7 +106,7 @@ static int read_prompts(pipeline_case *work)
     int failed = add_given(work);
     if (!failed && o->boxes) failed = add_boxes(work);
     if (failed) return failed;
-    if (work->prompts.segment_count == 0)
+    if (work->prompts.segment_count == 0 && !o->convert)
         return cli_fail(CLI_EXIT_PROMPT, "nothing to look for: give a point inside the object "
                                          "(--foreground x,y,z), a box (--roi), a prompt file "
                                          "(--prompts) or a label map (--boxes)");
@@ -182,7 +182,9 @@ static int make_objects(pipeline_case *work)
     const size_t count = work->prompts.segment_count;
     const sgio_prompts_check_options how = {
         .has_mask = has_initial, .user = work, .warn = cli_warn, .warn_user = work->warnings};
-    int failed = bridge_from_io(sgio_prompts_check(&work->prompts, &work->volume.geometry, &how));
+    int failed = 0;
+    if (!work->options->convert)
+        failed = bridge_from_io(sgio_prompts_check(&work->prompts, &work->volume.geometry, &how));
     if (failed) return failed;
     work->objects = calloc(count + 1, sizeof *work->objects);
     if (!work->objects) return cli_fail(CLI_EXIT_MEMORY, "no memory for prompts");

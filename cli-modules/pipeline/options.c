@@ -138,6 +138,7 @@ static int read_prompts(const cli_options *options, case_options *work)
     if (!failed) failed = read_texts(options, "prompts", &work->prompts);
     work->boxes = text_or_null(options, "boxes");
     work->initial = text_or_null(options, "initial");
+    work->convert = cli_switch(options, "convert");
     work->reference = text_or_null(options, "reference");
     work->segment_name = cli_text(options, "segmentName");
     return failed;
@@ -176,6 +177,21 @@ static int read_result(const cli_options *options, result_options *result)
                     sgio_segmentation_endings());
 }
 
+/* What asks for an answer, or tells of one, has no place beside --convert. */
+static int check_convert(const cli_options *options, const case_options *work)
+{
+    static const char *const others[] = {"foreground", "background", "roi",
+                                         "prompts",    "boxes",      "report"};
+    if (!work->convert) return 0;
+    if (!work->initial)
+        return cli_fail(CLI_EXIT_USAGE, "--convert wants the segmentation to write: --initial");
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
+        if (cli_given(options, others[i]))
+            return cli_fail(CLI_EXIT_USAGE, "--convert segments nothing: leave --%s out",
+                            others[i]);
+    return 0;
+}
+
 /* Both formats that refer to a series end in .dcm. */
 static int check_reference(const pipeline_options *o)
 {
@@ -194,6 +210,7 @@ int pipeline_options_read(const cli_options *options, pipeline_options *out)
     pipeline_read_engine(options, &out->engine);
     int failed = read_result(options, &out->result);
     if (!failed) failed = read_case(options, &out->work);
+    if (!failed) failed = check_convert(options, &out->work);
     return failed ? failed : check_reference(out);
 }
 

@@ -47,6 +47,7 @@ typedef struct case_options {
     const char *boxes;     /* a segmentation whose segments' boxes are prompts; NULL: none */
     const char *initial;   /* NULL: none */
     const char *labels;    /* a label map that the result is compared with; NULL: none */
+    int convert;           /* the initial segmentation is the result: there are no prompts */
     const char *reference; /* DICOM series that a SEG or RTSTRUCT refers to; NULL: the input */
     const char *segment_name;
     const char *class_name; /* number or name of a class; NULL: none is asked for */

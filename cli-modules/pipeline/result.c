@@ -53,6 +53,14 @@ int pipeline_result_make(pipeline_engine *engine, pipeline_case *work, engine_pr
     return failed;
 }
 
+void pipeline_result_keep(pipeline_case *work, pipeline_result *out)
+{
+    memset(out, 0, sizeof *out);
+    out->segmentation = work->initial;
+    out->found.axis = 2;
+    memset(&work->initial, 0, sizeof work->initial);
+}
+
 void pipeline_result_clear(pipeline_result *result)
 {
     sgm_volume_result_clear(&result->found);

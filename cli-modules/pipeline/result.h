@@ -16,6 +16,9 @@ typedef struct pipeline_result {
  * a failure. */
 int pipeline_result_make(pipeline_engine *engine, pipeline_case *work, engine_progress progress,
                          pipeline_result *out);
+
+/* The case's initial segmentation, moved from there, as the result (--convert). */
+void pipeline_result_keep(pipeline_case *work, pipeline_result *out);
 void pipeline_result_clear(pipeline_result *result);
 
 /* Who made the result, for its report. */
@@ -32,8 +35,8 @@ typedef struct result_maker {
  * the files that are written beside it: to be asked before the engine is. */
 int pipeline_result_check(const pipeline_case *work, const result_options *options);
 
-/* Writes picture, report and segmentation, all or none; what is lost in them is a warning. 0, or
- * an exit code with a message. */
+/* Writes picture, report and segmentation, all or none; what is lost in them is a warning. The
+ * engine is for the report, NULL without one. 0, or an exit code with a message. */
 int pipeline_result_write(pipeline_result *result, const pipeline_engine *engine,
                           const pipeline_case *work, const result_options *options,
                           const result_maker *maker);
