@@ -5,8 +5,8 @@ usage: dicom_geometries.py make FOLDER     FOLDER/<case>/slices, initial.seg.nrr
        dicom_geometries.py judge FOLDER    FOLDER/<case>/out.dcm, again.dcm, out.rtstruct.dcm
 
 Masks are compared voxel by voxel with pydicom, highdicom (by source slice and as a volume), dcmqi,
-dciodvfy and, filled from contours, by even-odd and with plastimatch. Tilted stacks, which highdicom's
-volumes, dcmqi and plastimatch's grids cannot hold, are left to the others.
+dciodvfy and, filled from contours, by even-odd, by rounding to pixels and with plastimatch. Tilted
+stacks, which highdicom's volumes, dcmqi and plastimatch's grids cannot hold, are left to the others.
 Exit status: 0 agreed, 1 disagreed, 77 a judge is absent (those that are there agreed).
 """
 import glob
@@ -21,6 +21,7 @@ try:
     import nrrd
     import numpy as np
     import pydicom
+    from PIL import Image, ImageDraw
     from pydicom.dataset import Dataset, FileMetaDataset
     from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 
@@ -266,15 +267,26 @@ def by_plastimatch(case, folder, wanted):
             found = on_grid(case, affine, labels[..., None] > 0)[0]
             if case.name == "coronal":
                 # it rounds places across the axes and loses single pixels at corners of outlines,
-                # which are right (by_even_odd)
+                # which are right (by_contours)
                 dice = 2 * (found & wanted[s]).sum() / (found.sum() + wanted[s].sum())
                 require(dice > 0.995, f"{case.name}, plastimatch, {name}: Dice {dice:.4f}")
             else:
                 compare(case, f"plastimatch, {name}", found, wanted[s])
 
 
-def by_even_odd(case, path, wanted):
-    found = np.zeros_like(wanted)
+def by_rounding(points, rows, columns):
+    """As rt-utils and platipy do it: places become pixels, and the border of a polygon belongs to it."""
+    picture = Image.new("1", (columns, rows))
+    corners = [tuple(int(v) for v in np.around(point)) for point in points]
+    if len(set(corners)) > 1:
+        ImageDraw.Draw(picture).polygon(corners, fill=1, outline=1)
+    else:
+        picture.putpixel(corners[0], 1)
+    return np.array(picture)
+
+
+def by_contours(case, path, wanted):
+    found, rounded = np.zeros_like(wanted), np.zeros_like(wanted)
     structures = pydicom.dcmread(path)
     names = [s.ROIName for s in structures.StructureSetROISequence]
     require(set(NAMES) <= set(names), f"{case.name}: structures {names}")
@@ -285,9 +297,11 @@ def by_even_odd(case, path, wanted):
             index = points @ inverse.T
             k = int(round(index[0, 2]))
             require(np.abs(index[:, 2] - k).max() < 1e-3, f"{case.name}: a contour leaves its slice")
-            found[NAMES.index(name), case.there().index(k)] ^= fill(index[:, :2], case.rows,
-                                                                    case.columns)
+            place = NAMES.index(name), case.there().index(k)
+            found[place] ^= fill(index[:, :2], case.rows, case.columns)
+            rounded[place] |= by_rounding(index[:, :2], case.rows, case.columns)
     compare(case, "contours", found, wanted)
+    compare(case, "contours, rounded to pixels", rounded, wanted)
 
 
 def without_identity(dataset):
@@ -317,7 +331,7 @@ def judge(folder):
         require(set(NAMES) <= set(numbers_of(seg)), f"{case.name}: {numbers_of(seg)}")
         by_pydicom(case, seg, wanted)
         by_highdicom(case, path, wanted)
-        by_even_odd(case, os.path.join(there, "out.rtstruct.dcm"), wanted)
+        by_contours(case, os.path.join(there, "out.rtstruct.dcm"), wanted)
         check_again(case, there)
         for name in ("out.dcm", "out.rtstruct.dcm"):
             by_dciodvfy(case, os.path.join(there, name))

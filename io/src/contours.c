@@ -37,6 +37,7 @@ static uint32_t column_pair(const tracer *t, int x, int y)
     return (uint32_t)(t->row_pairs + (size_t)(y + 1) * (size_t)t->width + (size_t)x);
 }
 
+/* In halves of a pixel. */
 static void place_of(const tracer *t, uint32_t corner, int32_t place[2])
 {
     size_t width = (size_t)t->width, n = corner;
@@ -48,6 +49,20 @@ static void place_of(const tracer *t, uint32_t corner, int32_t place[2])
     n -= t->row_pairs;
     place[0] = (int32_t)(2 * (n % width));
     place[1] = (int32_t)(2 * (n / width)) - 1;
+}
+
+/* Where it is written: a unit from the middle towards the pixel inside. */
+static void point_of(const tracer *t, uint32_t corner, int32_t point[2])
+{
+    int32_t place[2];
+    place_of(t, corner, place);
+    const int along = corner < t->row_pairs ? 0 : 1; /* the axis that the pair lies along */
+    const int x = along == 0 ? (place[0] - 1) / 2 : place[0] / 2;
+    const int y = along == 1 ? (place[1] - 1) / 2 : place[1] / 2;
+    const int before_is_inside = place[along] > 0 && inside(t, x, y);
+    for (int axis = 0; axis < 2; axis++)
+        point[axis] = place[axis] * (SGIO_CONTOUR_UNITS / 2);
+    point[along] += before_is_inside ? -1 : 1;
 }
 
 /* The four pixels around the corner point below and right of (x, y), clockwise. Every run of pixels
@@ -208,11 +223,11 @@ static void put_ring(const tracer *t, uint32_t start, sgio_contours *out)
 {
     uint32_t node = start;
     int32_t before[2], here[2], behind[2];
-    place_of(t, t->corner[node], before);
+    point_of(t, t->corner[node], before);
     do {
         node = t->next[node];
-        place_of(t, t->corner[node], here);
-        place_of(t, t->corner[t->next[node]], behind);
+        point_of(t, t->corner[node], here);
+        point_of(t, t->corner[t->next[node]], behind);
         if (is_straight(before, here, behind)) continue;
         memcpy(out->points[out->point_count++], here, sizeof here);
         memcpy(before, here, sizeof here);

@@ -164,8 +164,8 @@ static void write_points(rt_job *rt, const sgio_dicom_source *slice, int32_t (*p
     char *to = rt->values;
     *to = 0;
     for (size_t n = 0; n < count; n++) {
-        double x = points[n][0] * 0.5 * reference->column_spacing;
-        double y = points[n][1] * 0.5 * reference->row_spacing;
+        double x = points[n][0] * reference->column_spacing / SGIO_CONTOUR_UNITS;
+        double y = points[n][1] * reference->row_spacing / SGIO_CONTOUR_UNITS;
         for (int r = 0; r < 3; r++) {
             double value = slice->position[r] + x * reference->row[r] + y * reference->column[r];
             if (n + (size_t)r) *to++ = '\\';
