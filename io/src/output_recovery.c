@@ -18,7 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { ONE_DAY = 86400 };
+enum { ONE_DAY = 86400, KNOWN_FOLDERS = 4, ENTRIES_PER_OPENING = 64 };
 
 int sgio_lock_output(int descriptor)
 {
@@ -143,19 +143,46 @@ static void replay(int descriptor)
 
 /* ------------------------------------------------------------------------------------- folders */
 
-/* Calls `act` on each of our temporary files with that suffix; 1 when one is in use. *any: whether
- * there are temporary files of any suffix. */
+/* Folders of batches have tens of thousands of files. One that was read through is read again only
+ * after as many openings that each has paid for some of its entries; a small one at each. */
+typedef struct known_folder {
+    dev_t device;
+    ino_t inode;
+    size_t openings; /* until it is read again */
+} known_folder;
+
+static known_folder *know(const char *path)
+{
+    static _Thread_local known_folder known[KNOWN_FOLDERS];
+    static _Thread_local size_t oldest;
+    struct stat info;
+    if (stat(path, &info) != 0) return NULL;
+    for (size_t i = 0; i < KNOWN_FOLDERS; i++)
+        if (known[i].device == info.st_dev && known[i].inode == info.st_ino) return &known[i];
+    known_folder *folder = &known[oldest++ % KNOWN_FOLDERS];
+    *folder = (known_folder){.device = info.st_dev, .inode = info.st_ino};
+    return folder;
+}
+
+/* What was seen in a folder: whether there are temporary files of ours, and how much there is. */
+typedef struct seen_folder {
+    int any;
+    size_t entries;
+} seen_folder;
+
+/* Calls `act` on each of our temporary files with that suffix; 1 when one is in use. */
 static int each_left_behind(const char *folder, const char *suffix, void (*act)(int descriptor),
-                            int *any)
+                            seen_folder *seen)
 {
     int any_in_use = 0;
-    *any = 0;
+    memset(seen, 0, sizeof *seen);
     DIR *directory = opendir(folder);
     if (!directory) return 0;
     for (struct dirent *entry; (entry = readdir(directory));) {
         char path[4096];
         int descriptor;
-        *any |= is_temporary_name(entry->d_name, "");
+        seen->entries++;
+        seen->any |= is_temporary_name(entry->d_name, "");
         if (!is_temporary_name(entry->d_name, suffix)) continue;
         int n = snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
         if (n < 0 || (size_t)n >= sizeof path) continue;
@@ -174,9 +201,14 @@ static int each_left_behind(const char *folder, const char *suffix, void (*act)(
 void sgio_output_recover(const char *path)
 {
     char *folder = sgio_folder_of(path);
-    if (!folder) return;
-    int any, in_use = each_left_behind(folder, SGIO_JOURNAL_SUFFIX, replay, &any);
-    /* folders of batches have tens of thousands of files: they are read once where that will do */
-    if (any && !in_use) each_left_behind(folder, SGIO_PARTIAL_SUFFIX, NULL, &any);
+    known_folder *known = folder ? know(folder) : NULL;
+    if (known && known->openings > 0) {
+        known->openings--;
+    } else if (known) {
+        seen_folder seen;
+        int in_use = each_left_behind(folder, SGIO_JOURNAL_SUFFIX, replay, &seen);
+        known->openings = seen.entries / ENTRIES_PER_OPENING;
+        if (seen.any && !in_use) each_left_behind(folder, SGIO_PARTIAL_SUFFIX, NULL, &seen);
+    }
     free(folder);
 }

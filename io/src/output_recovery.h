@@ -55,7 +55,8 @@ const char *sgio_machine_name(void);
 int sgio_lock_output(int descriptor);
 
 /* Completes interrupted sets of the folder that `path` lies in and removes what else was left
- * there. Whatever fails is left as it is. */
+ * there; in a folder of many files not each time, so that a batch's outputs do not cost the square
+ * of their number. Whatever fails is left as it is. */
 void sgio_output_recover(const char *path);
 
 #ifdef __cplusplus

@@ -245,6 +245,33 @@ static void partial_files_of_another_machine_stay_for_a_day(void **state)
     assert_int_equal(scratch_count(), 0);
 }
 
+/* In a folder with the outputs of a long batch each output pays for a part of the reading; what a
+ * killed program left there goes all the same. */
+static void a_large_folder_is_cleaned_too(void **state)
+{
+    enum { FILES = 1000, OPENINGS = 64 };
+    char name[64];
+    int tries = 0;
+    (void)state;
+    for (int i = 0; i < FILES; i++) {
+        snprintf(name, sizeof name, "%d.json", i);
+        write_text(scratch(name), "done");
+    }
+    assert_int_equal(sgio_output_check(scratch("new.json")), SGIO_OK);
+    snprintf(name, sizeof name, ".sgio-%s-1-0.partial", sgio_machine_name());
+    write_text(scratch(name), "half");
+    while (scratch_count() > FILES && tries++ < OPENINGS)
+        assert_int_equal(sgio_output_check(scratch("new.json")), SGIO_OK);
+    assert_int_equal(scratch_count(), FILES);
+    assert_in_range(tries, 2, OPENINGS);
+    for (int i = 0; i < FILES; i++) {
+        snprintf(name, sizeof name, "%d.json", i);
+        remove_scratch(name);
+    }
+    for (int i = 0; i < OPENINGS; i++) /* until the folder is known as a small one */
+        assert_int_equal(sgio_output_check(scratch("new.json")), SGIO_OK);
+}
+
 /* A folder from a stranger may hold such names. */
 static void foreign_journals_rename_nothing(void **state)
 {
@@ -457,6 +484,7 @@ int main(void)
         cmocka_unit_test(partial_files_of_killed_runs_are_removed_by_the_next),
         cmocka_unit_test(partial_files_of_running_programs_stay),
         cmocka_unit_test(partial_files_of_another_machine_stay_for_a_day),
+        cmocka_unit_test(a_large_folder_is_cleaned_too),
         cmocka_unit_test(foreign_journals_rename_nothing),
         cmocka_unit_test(a_failing_rename_is_said_and_leaves_no_partial_file),
         cmocka_unit_test(forty_files_appear_together),
