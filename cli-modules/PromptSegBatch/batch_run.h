@@ -1,4 +1,5 @@
-/* Running the rows that wait: one thread reads cases ahead, one per engine segments and writes. */
+/* Running the rows that wait: one thread reads cases ahead, one per engine segments, and one per
+ * engine writes what was made. */
 #ifndef PROMPTSEG_BATCH_RUN_H
 #define PROMPTSEG_BATCH_RUN_H
 
@@ -19,7 +20,7 @@ typedef struct batch_job {
 } batch_job;
 
 /* Runs every row in state BATCH_WAITING and sets its state; a row that fails does not stop the
- * others. At most 2 * engine_count + 1 volumes are in memory. Rows without `problem` only. 0 when
+ * others. At most 3 * engine_count volumes are in memory. Rows without `problem` only. 0 when
  * all were tried, CLI_EXIT_CANCELLED after a signal (rows under way are dropped and stay waiting),
  * CLI_EXIT_OUTPUT when a status file cannot be written, CLI_EXIT_MEMORY. */
 int batch_run(const batch_job *job);
