@@ -11,6 +11,14 @@
 #define STRIP 4
 #endif
 
+/* A panel's part of 16 KiB stays in L1 beside the strips of A that pass by. A kernel with fewer
+ * sums reads B more often; with 28 of them L2 is quick enough. */
+#if VL == 16
+#define DEPTH 0
+#else
+#define DEPTH 8
+#endif
+
 #define PASS_COLUMNS (2 * VL)
 
 #if defined(__aarch64__)
@@ -333,6 +341,39 @@ static void transpose_words(const uint32_t *src, int64_t ld, uint32_t *dst, int6
             vst1q_u32(to + 3 * dst_ld, (uint32x4_t)vtrn2q_u64(odd_ab, odd_cd));
         }
 }
+#elif VL == 8
+/* 8 x 8 words: three rounds of interleaving 32-, 64- and 128-bit pieces. */
+INLINE void transpose_eight(const uint32_t *src, int64_t ld, uint32_t *dst, int64_t dst_ld)
+{
+    __m256i r[8], t[8];
+    UNROLL for (int i = 0; i < 8; i++) r[i] = _mm256_loadu_si256((const __m256i *)(src + i * ld));
+    UNROLL for (int i = 0; i < 4; i++)
+    {
+        t[2 * i] = _mm256_unpacklo_epi32(r[2 * i], r[2 * i + 1]);
+        t[2 * i + 1] = _mm256_unpackhi_epi32(r[2 * i], r[2 * i + 1]);
+    }
+    UNROLL for (int i = 0; i < 2; i++)
+    {
+        r[4 * i] = _mm256_unpacklo_epi64(t[4 * i], t[4 * i + 2]);
+        r[4 * i + 1] = _mm256_unpackhi_epi64(t[4 * i], t[4 * i + 2]);
+        r[4 * i + 2] = _mm256_unpacklo_epi64(t[4 * i + 1], t[4 * i + 3]);
+        r[4 * i + 3] = _mm256_unpackhi_epi64(t[4 * i + 1], t[4 * i + 3]);
+    }
+    UNROLL for (int i = 0; i < 4; i++)
+    {
+        __m256i low = _mm256_permute2x128_si256(r[i], r[4 + i], 0x20);
+        __m256i high = _mm256_permute2x128_si256(r[i], r[4 + i], 0x31);
+        _mm256_storeu_si256((__m256i *)(dst + i * dst_ld), low);
+        _mm256_storeu_si256((__m256i *)(dst + (4 + i) * dst_ld), high);
+    }
+}
+
+static void transpose_words(const uint32_t *src, int64_t ld, uint32_t *dst, int64_t dst_ld)
+{
+    for (int i = 0; i < 16; i += 8)
+        for (int j = 0; j < 16; j += 8)
+            transpose_eight(src + i * ld + j, ld, dst + j * dst_ld + i, dst_ld);
+}
 #else
 static void transpose_words(const uint32_t *src, int64_t ld, uint32_t *dst, int64_t dst_ld)
 {
@@ -386,17 +427,31 @@ static void pack_columns(const void *x, sgm_dtype from, int64_t at, int64_t ld, 
 
 /* ------------------------------------------------------------------------------------ epilogue */
 
-INLINE int64_t row_offset(const sgm_epilogue *e, int64_t row, int64_t ld)
+/* Where row m of an output lies, and the rows behind it without a division for each. */
+typedef struct row_walk {
+    int64_t block, row; /* group, and row within it */
+} row_walk;
+
+INLINE row_walk walk_from(const sgm_epilogue *e, int64_t m)
 {
-    return e->group > 0 ? row / e->group * e->group_ld + row % e->group * ld : row * ld;
+    int64_t block = e->group > 0 ? m / e->group : 0;
+    return (row_walk){block, m - block * e->group};
+}
+
+INLINE void walk_on(row_walk *w, const sgm_epilogue *e)
+{
+    if (++w->row != e->group) return;
+    w->row = 0;
+    w->block++;
 }
 
 INLINE void epilogue_rows(const sgm_act act, const float *tile, int rows, int cols, int64_t m,
                           int64_t n, const sgm_epilogue *e)
 {
-    for (int i = 0; i < rows; i++) {
-        int64_t out = row_offset(e, m + i, e->out_ld) + n;
-        int64_t residual = row_offset(e, m + i, e->residual_ld) + n;
+    row_walk at = walk_from(e, m);
+    for (int i = 0; i < rows; i++, walk_on(&at, e)) {
+        int64_t block = at.block * e->group_ld + n;
+        int64_t out = block + at.row * e->out_ld, residual = block + at.row * e->residual_ld;
         for (int j = 0; j < cols; j += VL) {
             vf x = v_load(tile + i * SGM_PANEL + j);
             if (e->bias) x += v_load_upto(e->bias, n + j, SGM_F32, cols - j);
@@ -408,10 +463,37 @@ INLINE void epilogue_rows(const sgm_act act, const float *tile, int rows, int co
     }
 }
 
+/* Whole panels of FP32 with a bias, as most are. */
+INLINE void epilogue_panel(const sgm_act act, const float *tile, int rows, int64_t m, int64_t n,
+                           const sgm_epilogue *e)
+{
+    vf bias[SGM_PANEL / VL];
+    row_walk at = walk_from(e, m);
+    UNROLL for (int j = 0; j < SGM_PANEL / VL; j++) bias[j] =
+        e->bias ? v_load(e->bias + n + j * VL) : v_set(0.0f);
+    for (int i = 0; i < rows; i++, walk_on(&at, e)) {
+        float *out = (float *)e->out + at.block * e->group_ld + at.row * e->out_ld + n;
+        const float *residual = e->residual;
+        if (residual) residual += at.block * e->group_ld + at.row * e->residual_ld + n;
+        UNROLL for (int j = 0; j < SGM_PANEL / VL; j++)
+        {
+            vf x = v_act(act, v_load(tile + i * SGM_PANEL + j * VL) + bias[j]);
+            if (residual) x += v_load(residual + j * VL);
+            v_store(out + j * VL, x);
+        }
+    }
+}
+
 static void epilogue(const float *tile, int rows, int cols, int64_t m, int64_t n,
                      const sgm_epilogue *e)
 {
-    if (e->act == SGM_ACT_NONE)
+    bool whole = cols == SGM_PANEL && e->out_dtype == SGM_F32 &&
+                 (!e->residual || e->residual_dtype == SGM_F32);
+    if (whole && e->act == SGM_ACT_NONE)
+        epilogue_panel(SGM_ACT_NONE, tile, rows, m, n, e);
+    else if (whole && e->act == SGM_ACT_GELU)
+        epilogue_panel(SGM_ACT_GELU, tile, rows, m, n, e);
+    else if (e->act == SGM_ACT_NONE)
         epilogue_rows(SGM_ACT_NONE, tile, rows, cols, m, n, e);
     else if (e->act == SGM_ACT_GELU)
         epilogue_rows(SGM_ACT_GELU, tile, rows, cols, m, n, e);

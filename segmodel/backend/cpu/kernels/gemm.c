@@ -2,6 +2,7 @@
 
 #include "backend/cpu/kernels/gemm_internal.h"
 
+#define LEAST_ROWS 336   /* see LABBOOK.md of Testing/bench */
 #define SERIAL_FLOPS 4e5 /* below this, waking a worker costs more than it brings */
 
 typedef struct gemm_job {
@@ -15,23 +16,32 @@ typedef struct gemm_job {
     int64_t m;
     int64_t block;  /* rows per block of A */
     int64_t splits; /* parts the panels are split into, for few rows */
-    int64_t strip_bytes;
+    int64_t strip_bytes, block_bytes;
+    int64_t depth; /* chunks of K per pass over a block's rows */
 } gemm_job;
 
+/* A block of rows against one panel, part by part of K, so that a part of the panel stays in the L1
+ * cache for all rows. `sums` holds the block's [rows, 32] between the parts. */
 static void multiply_panel(const gemm_job *j, int64_t panel, int64_t row, int64_t rows,
-                           const char *a)
+                           const char *a, float *sums)
 {
-    _Alignas(64) float tile[SGM_MAX_STEP * SGM_PANEL];
     const sgm_packed *w = j->w;
+    const sgm_micro *micro = j->micro;
     int64_t n = panel % w->panels * SGM_PANEL;
     int cols = (int)(w->n - n < SGM_PANEL ? w->n - n : SGM_PANEL);
     const char *b = w->data + panel * w->chunks * SGM_B_CHUNK;
     const sgm_epilogue *e = &j->epilogues[panel / w->panels];
-    for (int64_t i = 0; i < rows; i += j->micro->step) {
-        int count = (int)(rows - i < j->micro->step ? rows - i : j->micro->step);
-        j->micro->run(a + i / j->micro->strip * j->strip_bytes, (size_t)j->strip_bytes, b,
-                      w->chunks, tile, SGM_PANEL, 16, count, false);
-        j->loops->epilogue(tile, count, cols, row + i, n, e);
+    for (int64_t first = 0; first < w->chunks; first += j->depth) {
+        int64_t depth = w->chunks - first < j->depth ? w->chunks - first : j->depth;
+        const char *part = a + first * micro->strip * SGM_CHUNK;
+        for (int64_t i = 0; i < rows; i += micro->step) {
+            int count = (int)(rows - i < micro->step ? rows - i : micro->step);
+            micro->run(part + i / micro->strip * j->strip_bytes, (size_t)j->strip_bytes,
+                       b + first * SGM_B_CHUNK, depth, sums + i * SGM_PANEL, SGM_PANEL, 16, count,
+                       first > 0);
+            if (first + depth == w->chunks)
+                j->loops->epilogue(sums + i * SGM_PANEL, count, cols, row + i, n, e);
+        }
     }
 }
 
@@ -39,6 +49,7 @@ static void gemm_items(void *context, int64_t begin, int64_t end, int thread)
 {
     const gemm_job *j = context;
     char *a = sgm_threads_scratch(j->pool, thread);
+    float *sums = (float *)(a + j->block_bytes);
     int64_t panels = j->w->panels * j->w->segments, packed = -1;
     if (j->micro->begin) j->micro->begin();
     for (int64_t item = begin; item < end; item++) {
@@ -50,16 +61,17 @@ static void gemm_items(void *context, int64_t begin, int64_t end, int thread)
         packed = block;
         int64_t last = panels * (part + 1) / j->splits;
         for (int64_t p = panels * part / j->splits; p < last; p++)
-            multiply_panel(j, p, row, rows, a);
+            multiply_panel(j, p, row, rows, a, sums);
     }
     if (j->micro->end) j->micro->end();
 }
 
-/* Rows per block: half of L2 holds them; an equal share for each thread. */
+/* Rows per block: what half of L2 holds, but not so few that B's panels come from L3 for too little
+ * work each; an equal share for each thread. */
 static int64_t block_rows(int64_t m, int64_t row_bytes, const sgm_micro *micro, int threads)
 {
     int64_t fit = sgm_cpu()->l2_bytes / 2 / row_bytes;
-    if (fit < micro->step) fit = micro->step;
+    if (fit < LEAST_ROWS) fit = LEAST_ROWS;
     if (fit > 1024) fit = 1024;
     int64_t blocks = sgm_div_up(sgm_div_up(m, fit), threads) * threads;
     int64_t rows = sgm_div_up(sgm_div_up(m, blocks), micro->step) * micro->step;
@@ -85,16 +97,19 @@ sgm_status sgm_gemm_run(sgm_threads *pool, const sgm_packed *w, sgm_pack_a_fn pa
                     .m = m,
                     .block = block_rows(m, w->chunks * SGM_CHUNK, micro, threads),
                     .splits = 1,
-                    .strip_bytes = w->chunks * micro->strip * SGM_CHUNK};
+                    .strip_bytes = w->chunks * micro->strip * SGM_CHUNK,
+                    .depth = micro->depth ? micro->depth : w->chunks};
     int64_t blocks = sgm_div_up(m, job.block), panels = w->panels * w->segments;
     if (blocks < 2 * threads && threads > 1 && flops > SERIAL_FLOPS) {
         job.splits = sgm_div_up(2 * threads, blocks);
         if (job.splits > panels) job.splits = panels;
     }
     int64_t items = blocks * job.splits;
-    int64_t block_strips = sgm_div_up(job.block, micro->step) * micro->step / micro->strip;
+    int64_t block_steps = sgm_div_up(job.block, micro->step);
+    job.block_bytes = block_steps * micro->step / micro->strip * job.strip_bytes;
+    int64_t sums_bytes = block_steps * micro->step * SGM_PANEL * 4;
     sgm_threads_lock(pool);
-    sgm_status status = sgm_threads_reserve(pool, (size_t)(block_strips * job.strip_bytes), 0);
+    sgm_status status = sgm_threads_reserve(pool, (size_t)(job.block_bytes + sums_bytes), 0);
     if (status == SGM_OK)
         sgm_parallel_for(pool, items, flops > SERIAL_FLOPS ? 1 : items, gemm_items, &job);
     sgm_threads_unlock(pool);

@@ -28,6 +28,7 @@ typedef void (*sgm_micro_fn)(const void *a, size_t strip_bytes, const void *b, i
 typedef struct sgm_micro {
     int strip; /* rows per packed strip of A */
     int step;  /* rows per call, a multiple of strip */
+    int depth; /* chunks of K that a product gives it per call; 0: all */
     sgm_micro_fn run;
     void (*begin)(void); /* before / after a series of calls on a thread; may be NULL */
     void (*end)(void);

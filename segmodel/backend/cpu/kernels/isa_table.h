@@ -7,7 +7,7 @@
 #include "backend/cpu/kernels/body_rows.h"
 
 const sgm_isa_table ISA_TABLE = {
-    .f32 = {.strip = STRIP, .step = STRIP, .run = micro_f32},
+    .f32 = {.strip = STRIP, .step = STRIP, .depth = DEPTH, .run = micro_f32},
     .transpose = transpose_words,
     .pack_rows = pack_rows,
     .pack_patches = pack_patches,
