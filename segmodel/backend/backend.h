@@ -14,8 +14,8 @@ typedef struct sgm_tensor {
     sgm_shape shape;
 } sgm_tensor;
 
-/* One op with its memory. Fusion: `act` and `residual` belong to LINEAR, CONV2D, CONV_TRANSPOSE
- * and LAYERNORM: out = act(op(in)) + residual. */
+/* One op with its memory. Fusion: `act` and `residual` belong to LINEAR, CONV2D, CONV_TRANSPOSE,
+ * LAYERNORM and MATMUL: out = act(op(in)) + residual. */
 typedef struct sgm_step {
     const sgm_node *node; /* op and its numbers (node->u) */
     sgm_tensor in[SGM_MAX_INPUTS];

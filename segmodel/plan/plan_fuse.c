@@ -5,7 +5,8 @@
 static bool is_layer(const sgm_node *node)
 {
     return node->op == SGM_OP_LINEAR || node->op == SGM_OP_CONV2D ||
-           node->op == SGM_OP_CONV_TRANSPOSE || node->op == SGM_OP_LAYERNORM;
+           node->op == SGM_OP_CONV_TRANSPOSE || node->op == SGM_OP_LAYERNORM ||
+           node->op == SGM_OP_MATMUL;
 }
 
 /* The layer whose value `node` is so far, with the activation fused into it; NULL if none. */

@@ -107,6 +107,8 @@ static bool cpu_fuses(sgm_backend *backend, const sgm_node *node, sgm_act act, b
     (void)backend;
     if (!epilogue_act(act)) return false;
     if (node->op == SGM_OP_LINEAR) return true;
+    if (node->op == SGM_OP_MATMUL)
+        return residual && act == SGM_ACT_NONE && sgm_last_dim(node->in[0]->shape) <= 1024;
     if (node->op == SGM_OP_LAYERNORM || node->op == SGM_OP_CONV_TRANSPOSE) return !residual;
     if (node->op == SGM_OP_CONV2D)
         return node->u.conv.groups == 1 || (dense_or_depthwise(node) && !residual);

@@ -1,6 +1,7 @@
 /* Elementwise arithmetic and resampling on the CPU. */
 #include "backend/cpu/cpu_glue.h"
 #include "backend/cpu/kernels/elementwise.h"
+#include "backend/cpu/kernels/isa.h"
 #include "backend/ref/ref_ops.h"
 
 /* Rows after which `small` repeats inside `big`, when small is big's shape without some leading
@@ -29,10 +30,59 @@ static int64_t orient(const sgm_step *step, int *full)
     return 0;
 }
 
+/* Any other broadcast whose last axis does not repeat, row by row. */
+typedef struct row_walk {
+    const sgm_step *step;
+    sgm_binary op;
+    int64_t c;
+} row_walk;
+
+/* The row of an operand that row `row` of the output reads. */
+static int64_t row_of(sgm_shape out, sgm_shape in, int64_t row)
+{
+    int64_t at = 0, stride = 1;
+    for (int a = 2; a <= in.ndim; a++) {
+        int64_t size = in.dim[in.ndim - a], of = out.dim[out.ndim - a];
+        if (size > 1) at += row % of * stride;
+        row /= of;
+        stride *= size;
+    }
+    return at;
+}
+
+static void walk_items(void *context, int64_t begin, int64_t end, int thread)
+{
+    const row_walk *w = context;
+    const sgm_step *s = w->step;
+    const sgm_tensor *x = &s->in[0], *y = &s->in[1];
+    (void)thread;
+    for (int64_t row = begin; row < end; row++)
+        sgm_loops()->binary(w->op, x->data, row_of(s->out.shape, x->shape, row) * w->c, x->dtype,
+                            y->data, row_of(s->out.shape, y->shape, row) * w->c, y->dtype,
+                            s->out.data, row * w->c, s->out.dtype, w->c);
+}
+
+static bool walks_rows(const sgm_step *step)
+{
+    int64_t c = sgm_last_dim(step->out.shape);
+    return sgm_last_dim(step->in[0].shape) == c && sgm_last_dim(step->in[1].shape) == c;
+}
+
+static void walk_rows(sgm_threads *pool, const sgm_step *step, sgm_binary op)
+{
+    row_walk walk = {step, op, sgm_last_dim(step->out.shape)};
+    int64_t grain = walk.c > 0 ? 16384 / walk.c + 1 : 1;
+    sgm_parallel_for(pool, sgm_row_count(step->out.shape), grain, walk_items, &walk);
+}
+
 sgm_status sgm_cpu_add(sgm_threads *pool, const sgm_step *step)
 {
     int full;
     int64_t rows = orient(step, &full);
+    if (!rows && walks_rows(step)) {
+        walk_rows(pool, step, SGM_BINARY_ADD);
+        return SGM_OK;
+    }
     if (!rows) return sgm_ref_add(step);
     const sgm_tensor *x = &step->in[full], *y = &step->in[1 - full];
     sgm_add_rows(pool, x->data, x->dtype, y->data, y->dtype, rows, step->out.data, step->out.dtype,
@@ -68,6 +118,10 @@ sgm_status sgm_cpu_mul(sgm_threads *pool, const sgm_step *step)
 {
     int full;
     int64_t rows = orient(step, &full);
+    if (!rows && walks_rows(step)) {
+        walk_rows(pool, step, SGM_BINARY_MUL);
+        return SGM_OK;
+    }
     if (!rows) return sgm_ref_mul(step);
     const sgm_tensor *x = &step->in[full], *y = &step->in[1 - full];
     sgm_mul_rows(pool, x->data, x->dtype, y->data, y->dtype, rows, step->out.data, step->out.dtype,

@@ -135,6 +135,7 @@ sgm_status sgm_cpu_matmul(sgm_threads *pool, const sgm_step *step)
                             .c = step->out.data,
                             .c_dtype = step->out.dtype,
                             .ldc = p.N,
+                            .residual = step->residual.data,
                             .alpha = 1,
                             .batch = p.batch,
                             .stride_a = p.a_step,

@@ -394,9 +394,10 @@ static void check_plain(sgm_threads *pool, const plain_problem *p)
 static void test_plain(sgm_threads *pool)
 {
     static const plain_problem problems[] = {
-        {1, 1, 1, 1, 1, 1, 0, 0},     {2, 2, 7, 9, 2, 16, 0, 0},      {3, 1, 7, 300, 2, 16, 0, 0},
-        {1, 1, 300, 7, 2, 16, 0, 0},  {2, 2, 6, 6, 2, 32, 1, 0},      {1, 1, 530, 70, 1, 33, 0, 0},
-        {1, 1, 33, 600, 3, 24, 0, 0}, {1, 1, 12, 1000, 1, 128, 0, 0},
+        {1, 1, 1, 1, 1, 1, 0, 0},      {2, 2, 7, 9, 2, 16, 0, 0},      {3, 1, 7, 300, 2, 16, 0, 0},
+        {1, 1, 300, 7, 2, 16, 0, 0},   {2, 2, 6, 6, 2, 32, 1, 0},      {1, 1, 530, 70, 1, 33, 0, 0},
+        {1, 1, 33, 600, 3, 24, 0, 0},  {1, 1, 12, 1000, 1, 128, 0, 0}, {2, 1, 9, 1500, 2, 16, 0, 0},
+        {2, 2, 56, 300, 1, 256, 0, 0}, {1, 1, 128, 1025, 1, 20, 0, 0},
     };
     for (size_t i = 0; i < sizeof problems / sizeof *problems; i++) {
         plain_problem p = problems[i];
@@ -407,6 +408,39 @@ static void test_plain(sgm_threads *pool)
         p.dtype = SGM_BF16;
         check_plain(pool, &p);
     }
+}
+
+/* Few queries over many keys, as a decoder asks: the same bits whatever the threads, and for a
+ * prompt alone and among others. */
+static void test_same_bits(sgm_threads *unused)
+{
+    (void)unused;
+    enum { B = 3, NQ = 7, NK = 1100, C = 32 };
+    float *q = random_floats(B * NQ * C), *kv = random_floats(NK * C), out[4][B * NQ * C];
+    for (int run = 0; run < 4; run++) {
+        sgm_threads *pool;
+        sgm_attention_args args = {.batch = run < 3 ? B : 1,
+                                   .nq = NQ,
+                                   .nk = NK,
+                                   .heads = 2,
+                                   .head_dim = C / 2,
+                                   .scale = 0.25f,
+                                   .q = q,
+                                   .k = kv,
+                                   .v = kv,
+                                   .q_ld = C,
+                                   .k_ld = C,
+                                   .v_ld = C,
+                                   .q_batch = NQ * C,
+                                   .out = out[run],
+                                   .out_ld = C,
+                                   .out_batch = NQ * C};
+        CHECK_OK(sgm_threads_create(run < 3 ? run + 1 : 1, &pool));
+        CHECK_OK(sgm_attention_forward(pool, &args));
+        sgm_threads_destroy(pool);
+        CHECK(!memcmp(out[0], out[run], sizeof(float) * (size_t)(args.batch * NQ * C)));
+    }
+    free(q), free(kv);
 }
 
 static void test_nan_spreads(sgm_threads *pool)
@@ -438,5 +472,6 @@ int main(void)
     under_each_isa(test_grid);
     under_each_isa(test_plain);
     under_each_isa(test_nan_spreads);
+    under_each_isa(test_same_bits);
     return check_report();
 }

@@ -520,6 +520,39 @@ static sgm_node *softmax(sgm_graph *g)
 {
     return sgm_softmax(g, p(g, 0, SGM_SHAPE(4, 11)));
 }
+/* Rows no longer than a vector. */
+static sgm_node *softmax_seven(sgm_graph *g)
+{
+    return sgm_softmax(g, p(g, 0, SGM_SHAPE(5, 3, 7)));
+}
+static sgm_node *softmax_sixteen(sgm_graph *g)
+{
+    return sgm_softmax(g, p(g, 0, SGM_SHAPE(3, 16)));
+}
+static sgm_node *matmul_residual(sgm_graph *g)
+{
+    sgm_node *y = sgm_matmul(g, p(g, 0, SGM_SHAPE(2, 37, 21)), p(g, 1, SGM_SHAPE(2, 45, 21)));
+    return sgm_add(g, p(g, 2, SGM_SHAPE(2, 37, 45)), y);
+}
+/* One residual for all of the batch: a sum of its own. */
+static sgm_node *matmul_shared_residual(sgm_graph *g)
+{
+    sgm_node *y = sgm_matmul(g, p(g, 0, SGM_SHAPE(2, 5, 8)), p(g, 1, SGM_SHAPE(1, 9, 8)));
+    return sgm_add(g, p(g, 2, SGM_SHAPE(1, 5, 9)), y);
+}
+static sgm_node *mul_crossed(sgm_graph *g)
+{
+    return sgm_mul(g, p(g, 0, SGM_SHAPE(2, 1, 3, 9)), p(g, 1, SGM_SHAPE(1, 4, 1, 9)));
+}
+static sgm_node *add_crossed(sgm_graph *g)
+{
+    return sgm_add(g, p(g, 0, SGM_SHAPE(2, 5, 12)), p(g, 1, SGM_SHAPE(2, 1, 12)));
+}
+static sgm_node *attention_many_keys(sgm_graph *g)
+{
+    return sgm_attention(g, p(g, 0, SGM_SHAPE(2, 9, 24)), p(g, 1, SGM_SHAPE(1, 300, 24)),
+                         p(g, 2, SGM_SHAPE(1, 300, 24)), 1);
+}
 static sgm_node *sum(sgm_graph *g)
 {
     return sgm_sum(g, p(g, 0, SGM_SHAPE(2, 3, 4, 5)), 2);
@@ -615,6 +648,13 @@ const op_case op_cases[] = {
     {"resize corners", resize_corners, 0, 0, false},
     {"maxpool", maxpool, 0, 0, false},
     {"softmax", softmax, 0, 0, false},
+    {"softmax of 7", softmax_seven, 0, 0, false},
+    {"softmax of 16", softmax_sixteen, 0, 0, false},
+    {"matmul with residual", matmul_residual, 0, 0, false},
+    {"matmul with shared residual", matmul_shared_residual, 0, 0, false},
+    {"mul crossed", mul_crossed, 0, 0, false},
+    {"add crossed", add_crossed, 0, 0, false},
+    {"attention to many keys", attention_many_keys, 0, 0, false},
     {"sum", sum, 0, 0, false},
     {"fourier", fourier, 0, 0, true},
 };

@@ -97,15 +97,29 @@ void sgm_relative_parts(const sgm_position_bias *b, const float *q, int head_dim
 
 /* ---------------------------------------------------------------------------- keys and values */
 
+/* A head's tokens with equal steps from one to the next: as they lie, or gathered. */
+typedef struct even_tokens {
+    const void *data;
+    sgm_dtype dtype;
+    int64_t at, ld;
+} even_tokens;
+
+static even_tokens evenly(work *w, const sgm_tokens *t)
+{
+    int64_t n = w->t->nk, d = w->t->head_dim;
+    if (t->run >= n) return (even_tokens){t->data, t->dtype, t->at, t->token_stride};
+    sgm_gather_tokens(t, 0, n, (int)d, w->t->compute, w->gathered, d);
+    return (even_tokens){w->gathered, w->t->compute, 0, d};
+}
+
 static void pack_keys(work *w)
 {
     const sgm_attention_task *t = w->t;
-    int d = t->head_dim;
-    sgm_gather_tokens(&t->k, 0, t->nk, d, t->compute, w->gathered, d);
+    even_tokens k = evenly(w, &t->k);
     for (int64_t p = 0; p < w->key_panels; p++) {
         int64_t n = p * SGM_PANEL;
         int cols = (int)(t->nk - n < SGM_PANEL ? t->nk - n : SGM_PANEL);
-        sgm_packed_panel_rows(w->gathered, t->compute, n * d, d, cols, d, t->compute,
+        sgm_packed_panel_rows(k.data, k.dtype, k.at + n * k.ld, k.ld, cols, t->head_dim, t->compute,
                               w->keys + p * w->d_chunks * SGM_B_CHUNK);
     }
 }
@@ -115,12 +129,12 @@ static void pack_values(work *w)
     const sgm_attention_task *t = w->t;
     int d = t->head_dim;
     int64_t used = sgm_chunks(t->nk, t->compute);
-    sgm_gather_tokens(&t->v, 0, t->nk, d, t->compute, w->gathered, d);
+    even_tokens v = evenly(w, &t->v);
     for (int64_t p = 0; p < w->d_panels; p++) {
         int64_t n = p * SGM_PANEL;
         int cols = (int)(d - n < SGM_PANEL ? d - n : SGM_PANEL);
         char *panel = w->values + p * w->key_chunks * SGM_B_CHUNK;
-        sgm_packed_panel_columns(w->gathered, t->compute, n, d, cols, t->nk, t->compute, panel);
+        sgm_packed_panel_columns(v.data, v.dtype, v.at + n, v.ld, cols, t->nk, t->compute, panel);
         memset(panel + used * SGM_B_CHUNK, 0, (size_t)((w->key_chunks - used) * SGM_B_CHUNK));
     }
 }
@@ -298,6 +312,17 @@ static void add_padding(const work *w, int64_t first, int row)
 /* ----------------------------------------------------------------------------------------- whole
  */
 
+static void store_partial(const work *w, int64_t first, int rows)
+{
+    int d = w->t->head_dim;
+    for (int i = 0; i < rows; i++) {
+        float *to = w->t->partial + (first + i) * SGM_PARTIAL_FLOATS(d);
+        to[0] = w->max[i];
+        to[1] = w->mass[i];
+        memcpy(to + 2, w->sums + i * w->d_padded, sizeof(float) * (size_t)d);
+    }
+}
+
 static void store_outputs(const work *w, int64_t first, int rows)
 {
     const sgm_attention_task *t = w->t;
@@ -329,7 +354,10 @@ static void run_block(work *w, int64_t first, int rows)
     }
     for (int i = 0; t->pads > 0 && i < rows; i++)
         add_padding(w, first, i);
-    store_outputs(w, first, rows);
+    if (t->partial)
+        store_partial(w, first, rows);
+    else
+        store_outputs(w, first, rows);
 }
 
 void sgm_attention_task_run(const sgm_attention_task *t, const sgm_micro *micro, void *memory)

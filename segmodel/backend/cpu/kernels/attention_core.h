@@ -33,9 +33,14 @@ typedef struct sgm_attention_task {
     float scale;
     sgm_dtype compute;
     sgm_position_bias bias;
+    float *partial;             /* NULL, or what comes instead of out: below */
     int64_t pads;               /* padding keys beside the nk real ones: sh * sw - nk */
     const float *pad_k, *pad_v; /* [head_dim]; NULL: zeros */
 } sgm_attention_task;
+
+/* What is known of a query after some of its keys: maximum of the scores, sum of 2^(score -
+ * maximum), and the values weighed with it, [head_dim]. */
+#define SGM_PARTIAL_FLOATS(head_dim) (2 + (head_dim))
 
 /* Bytes a thread needs for tasks of at most nk keys and windows of at most sh x sw. */
 size_t sgm_attention_memory(int64_t nk, int head_dim, int64_t sh, int64_t sw, sgm_dtype compute);

@@ -173,9 +173,26 @@ static void put_chunks(float *x, int64_t stride, int chunks, const float *y, con
     }
 }
 
+/* A row of at most VL. */
+INLINE void softmax_short(const void *x, int64_t at, sgm_dtype from, void *out, sgm_dtype to,
+                          int64_t c)
+{
+    vf v = v_load_part(x, at, from, c);
+    vi lane;
+    for (int i = 0; i < VL; i++)
+        lane[i] = i;
+    v = v_select(lane < (vi){0} + (int32_t)c, v, v_set(-INFINITY));
+    v = v_exp(v - v_set(v_hmax(v)));
+    v_store_part(out, at, to, v * v_set(1.0f / v_sum(v)), c);
+}
+
 static void softmax_row(const void *x, int64_t at, sgm_dtype from, void *out, sgm_dtype to,
                         int64_t c)
 {
+    if (c <= VL) {
+        softmax_short(x, at, from, out, to, c);
+        return;
+    }
     float top = -INFINITY, sum = 0;
     vf m = v_set(-INFINITY);
     int64_t i = 0;

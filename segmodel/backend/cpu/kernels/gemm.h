@@ -67,6 +67,8 @@ typedef struct sgm_matmul_args {
     void *c;
     sgm_dtype c_dtype; /* SGM_BF16 only with accumulate false and k <= 1024 */
     int64_t ldc;
+    const float *residual; /* NULL, or added to C, laid out as C is; only with k <= 1024, alpha 1,
+                              accumulate false */
     float alpha;
     bool accumulate;
     int64_t batch;                        /* 0 is 1 */

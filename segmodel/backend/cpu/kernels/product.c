@@ -16,6 +16,23 @@ typedef struct product_job {
     bool accumulate;
 } product_job;
 
+static void store(const product_job *j, const float *tile, int rows, int cols, int64_t row,
+                  int64_t n)
+{
+    const sgm_cpu_product *p = j->p;
+    if (!p->residual) {
+        j->loops->store_scaled(tile, rows, cols, p->alpha, j->accumulate, p->c, p->c_dtype,
+                               p->c_at + row * p->ldc + n, p->ldc);
+        return;
+    }
+    sgm_epilogue sum = {.residual = p->residual,
+                        .residual_ld = p->ldc,
+                        .out = (char *)p->c + p->c_at * (p->c_dtype == SGM_F32 ? 4 : 2),
+                        .out_dtype = p->c_dtype,
+                        .out_ld = p->ldc};
+    j->loops->epilogue(tile, rows, cols, row, n, &sum);
+}
+
 static void multiply(const product_job *j, int64_t row, int64_t rows, const char *a, int64_t panel,
                      const char *b)
 {
@@ -27,8 +44,7 @@ static void multiply(const product_job *j, int64_t row, int64_t rows, const char
         int count = (int)(rows - i < j->micro->step ? rows - i : j->micro->step);
         j->micro->run(a + i / j->micro->strip * j->strip_bytes, (size_t)j->strip_bytes, b,
                       j->chunks, tile, SGM_PANEL, 16, count, false);
-        j->loops->store_scaled(tile, count, cols, p->alpha, j->accumulate, p->c, p->c_dtype,
-                               p->c_at + (row + i) * p->ldc + n, p->ldc);
+        store(j, tile, count, cols, row + i, n);
     }
 }
 

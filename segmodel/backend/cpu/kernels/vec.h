@@ -95,6 +95,10 @@ INLINE float v_sum(vf x)
 {
 #if defined(__AVX512F__)
     return _mm512_reduce_add_ps((__m512)x);
+#elif defined(__AVX2__)
+    __m128 s = _mm_add_ps(_mm256_castps256_ps128((__m256)x), _mm256_extractf128_ps((__m256)x, 1));
+    s = _mm_add_ps(s, _mm_movehl_ps(s, s));
+    return _mm_cvtss_f32(_mm_add_ss(s, _mm_movehdup_ps(s)));
 #else
     float s[VL];
     memcpy(s, &x, sizeof s);
@@ -109,6 +113,10 @@ INLINE float v_hmax(vf x)
 {
 #if defined(__AVX512F__)
     return _mm512_reduce_max_ps((__m512)x);
+#elif defined(__AVX2__)
+    __m128 s = _mm_max_ps(_mm256_castps256_ps128((__m256)x), _mm256_extractf128_ps((__m256)x, 1));
+    s = _mm_max_ps(s, _mm_movehl_ps(s, s));
+    return _mm_cvtss_f32(_mm_max_ss(s, _mm_movehdup_ps(s)));
 #else
     float s[VL];
     memcpy(s, &x, sizeof s);
@@ -210,8 +218,20 @@ INLINE void v_store_part(void *p, int64_t i, sgm_dtype dtype, vf x, int64_t n)
         _mm256_mask_storeu_epi16((uint16_t *)p + i, mask, (__m256i)v_to_bf16(x));
 }
 #else
+#if defined(__AVX2__)
+/* All bits in the first n lanes. */
+INLINE __m256i v_first(int64_t n)
+{
+    static const int32_t bits[2 * VL] = {-1, -1, -1, -1, -1, -1, -1, -1};
+    return _mm256_loadu_si256((const __m256i *)(bits + VL - n));
+}
+#endif
+
 INLINE vf v_load_part(const void *p, int64_t i, sgm_dtype dtype, int64_t n)
 {
+#if defined(__AVX2__)
+    if (dtype == SGM_F32) return (vf)_mm256_maskload_ps((const float *)p + i, v_first(n));
+#endif
     float lane[VL] = {0};
     for (int64_t j = 0; j < n; j++)
         lane[j] = load_as(p, i + j, dtype);
@@ -220,6 +240,12 @@ INLINE vf v_load_part(const void *p, int64_t i, sgm_dtype dtype, int64_t n)
 
 INLINE void v_store_part(void *p, int64_t i, sgm_dtype dtype, vf x, int64_t n)
 {
+#if defined(__AVX2__)
+    if (dtype == SGM_F32) {
+        _mm256_maskstore_ps((float *)p + i, v_first(n), (__m256)x);
+        return;
+    }
+#endif
     float lane[VL];
     v_store(lane, x);
     for (int64_t j = 0; j < n; j++)
