@@ -1,6 +1,7 @@
 /* SAM's mask decoder: a two-way transformer between output tokens and image tokens, then each mask
  * token's own linear classifier over the upscaled image embedding.
  * Follows facebookresearch/segment-anything, modeling/mask_decoder.py and transformer.py. */
+#include "models/few_tokens.h"
 #include "models/models.h"
 #include "models/registry.h"
 
@@ -8,8 +9,6 @@
 
 #define DECODER_EPS 1e-5f
 
-/* What the transformer passes from layer to layer. The image side may have batch 1 as long as it is
- * the same for all prompts: it is then projected once. */
 /* How the layers of the transformer differ between SAM's code and EfficientSAM's (which
  * Medical-SAM-Adapter took over in 2025). */
 typedef struct layer_style {
@@ -22,15 +21,38 @@ static const layer_style sam_style = {.mlp_in = "mlp.lin1", .mlp_out = "mlp.lin2
 static const layer_style efficient_style = {
     .efficient = true, .mlp_in = "mlp.layers.0.0", .mlp_out = "mlp.fc"};
 
+/* What the transformer passes from layer to layer. The image side may have batch 1 as long as it is
+ * the same for all prompts: it is then projected once. */
 typedef struct two_way {
     const layer_style *style;
-    sgm_node *queries;  /* [B, T, dim]: output tokens and prompt tokens */
-    sgm_node *keys;     /* [B | 1, grid * grid, dim]: image tokens */
-    sgm_node *query_pe; /* [B, T, dim]: the tokens as they came in */
-    sgm_node *key_pe;   /* [1, grid * grid, dim] */
+    sgm_node *queries;     /* [B, T, dim]: output tokens and prompt tokens */
+    sgm_node *keys;        /* [B | 1, grid * grid, dim]: image tokens */
+    sgm_node *query_pe;    /* [B, T, dim]: the tokens as they came in */
+    sgm_node *key_pe;      /* [1, grid * grid, dim] */
+    sgm_node *placed_keys; /* keys + key_pe, where few_tokens.h is used; else NULL */
     int dim, heads, mlp_dim;
     int64_t batch;
 } two_way;
+
+static void set_keys(const sgm_net *net, two_way *t, sgm_node *keys)
+{
+    int64_t tokens = t->queries ? t->queries->shape.dim[1] : 0;
+    t->keys = keys;
+    t->placed_keys = NULL;
+    if (net->few_tokens && sgm_few_tokens_pay(t->heads, t->dim / 2, t->dim, tokens))
+        t->placed_keys = sgm_add(net->graph, keys, t->key_pe);
+}
+
+static sgm_few_tokens few_tokens(const two_way *t, const char *prefix, sgm_node *placed)
+{
+    return (sgm_few_tokens){.prefix = prefix,
+                            .heads = t->heads,
+                            .inner = t->dim / 2,
+                            .placed = placed,
+                            .tokens = t->queries,
+                            .placed_image = t->placed_keys,
+                            .image = t->keys};
+}
 
 /* Attention of projected q, k and v, and the projection back. */
 static sgm_node *attend(const sgm_net *net, const two_way *t, sgm_node *q, sgm_node *k, sgm_node *v,
@@ -73,11 +95,16 @@ static void self_attention(const sgm_net *net, two_way *t, int layer, const char
 /* Queries look at the image. `norm` closes it. */
 static void tokens_to_image(const sgm_net *net, two_way *t, const char *prefix, const char *norm)
 {
-    sgm_node *placed = sgm_add(net->graph, t->queries, t->query_pe);
-    sgm_node *q = sgm_net_linear(net, placed, t->dim / 2, "%s.q_proj", prefix);
-    sgm_node *k = project_image(net, t, prefix, "k_proj");
-    sgm_node *v = sgm_net_linear(net, t->keys, t->dim / 2, "%s.v_proj", prefix);
-    sgm_node *x = attend(net, t, q, k, v, prefix);
+    sgm_node *placed = sgm_add(net->graph, t->queries, t->query_pe), *x;
+    if (t->placed_keys) {
+        sgm_few_tokens few = few_tokens(t, prefix, placed);
+        x = sgm_few_tokens_ask(net, &few);
+    } else {
+        sgm_node *q = sgm_net_linear(net, placed, t->dim / 2, "%s.q_proj", prefix);
+        sgm_node *k = project_image(net, t, prefix, "k_proj");
+        sgm_node *v = sgm_net_linear(net, t->keys, t->dim / 2, "%s.v_proj", prefix);
+        x = attend(net, t, q, k, v, prefix);
+    }
     t->queries = sgm_net_norm(net, sgm_add(net->graph, t->queries, x), DECODER_EPS, "%s", norm);
 }
 
@@ -90,17 +117,27 @@ static void token_mlp(const sgm_net *net, two_way *t, const char *prefix)
         sgm_net_norm(net, sgm_add(net->graph, t->queries, x), DECODER_EPS, "%s.norm3", prefix);
 }
 
+/* keys + what they learn of the tokens. */
+static sgm_node *told_keys(const sgm_net *net, const two_way *t, const char *prefix)
+{
+    sgm_node *placed = sgm_add(net->graph, t->queries, t->query_pe);
+    if (t->placed_keys) {
+        sgm_few_tokens few = few_tokens(t, prefix, placed);
+        return sgm_few_tokens_answer(net, &few);
+    }
+    sgm_node *q = project_image(net, t, prefix, "q_proj");
+    sgm_node *k = sgm_net_linear(net, placed, t->dim / 2, "%s.k_proj", prefix);
+    sgm_node *v = sgm_net_linear(net, t->queries, t->dim / 2, "%s.v_proj", prefix);
+    return sgm_add(net->graph, t->keys, attend(net, t, q, k, v, prefix));
+}
+
 /* The image looks at the tokens; from here on it differs from prompt to prompt. */
 static void image_to_tokens(const sgm_net *net, two_way *t, const char *prefix)
 {
     char p[96];
     snprintf(p, sizeof p, "%s.cross_attn_image_to_token", prefix);
-    sgm_node *placed = sgm_add(net->graph, t->queries, t->query_pe);
-    sgm_node *q = project_image(net, t, p, "q_proj");
-    sgm_node *k = sgm_net_linear(net, placed, t->dim / 2, "%s.k_proj", p);
-    sgm_node *v = sgm_net_linear(net, t->queries, t->dim / 2, "%s.v_proj", p);
-    sgm_node *x = attend(net, t, q, k, v, p);
-    t->keys = sgm_net_norm(net, sgm_add(net->graph, t->keys, x), DECODER_EPS, "%s.norm4", prefix);
+    sgm_node *keys = told_keys(net, t, p);
+    set_keys(net, t, sgm_net_norm(net, keys, DECODER_EPS, "%s.norm4", prefix));
 }
 
 static void two_way_layer(const sgm_net *net, two_way *t, int layer)
@@ -211,8 +248,8 @@ static sgm_decoder_output decode(const sgm_net *root, const sgm_model_config *co
                  .mlp_dim = decoder->mlp_dim,
                  .batch = batch};
     t.queries = t.query_pe = all_tokens(net, decoder, prompt->sparse, batch);
-    t.keys = image_tokens(net, config, features->node[0], prompt->dense);
     t.key_pe = sgm_reshape(g, prompt->position, SGM_SHAPE(1, places, decoder->dim));
+    set_keys(net, &t, image_tokens(net, config, features->node[0], prompt->dense));
     for (int layer = 0; layer < decoder->depth; layer++)
         two_way_layer(net, &t, layer);
     tokens_to_image(net, &t, "transformer.final_attn_token_to_image",

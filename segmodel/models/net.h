@@ -24,6 +24,7 @@ typedef struct sgm_net {
     void *tap_user;
     bool batch_statistics; /* batch norms take mean and deviation of the batch, as in training,
                               instead of those that they have gathered */
+    bool few_tokens; /* attention between few and many tokens as few_tokens.h has it */
     char prefix[SGM_SCOPE_SIZE]; /* "" or ends in '.' */
 } sgm_net;
 

@@ -3,6 +3,7 @@
 #include "core/names.h"
 #include "core/sync.h"
 #include "models/registry.h"
+#include "plan/weights.h"
 #include "predict/session/prompt_tokens.h"
 
 #include <stdatomic.h>
@@ -341,8 +342,10 @@ static sgm_program **free_place(sgm_model *model)
 static sgm_status make_program(sgm_model *model, sgm_program_key key, sgm_program **out)
 {
     sgm_plan_options options = sgm_model_plan_options(model);
+    /* A GPU's products are cheap, each launch is not. */
+    sgm_net net = {.few_tokens = sgm_weights_backend(model->weights)->ops->host_memory};
     SGM_TRY(
-        sgm_program_build(&model->config, key, sgm_checkpoint_check, model->checkpoint, NULL, out));
+        sgm_program_build(&model->config, key, sgm_checkpoint_check, model->checkpoint, &net, out));
     sgm_status status = sgm_program_plan(*out, model->weights, &options);
     if (status != SGM_OK) {
         sgm_program_destroy(*out);

@@ -8,6 +8,7 @@
 
 #include "../check.h"
 
+#include "plan/weights.h"
 #include "predict/session/model.h"
 #include "predict/session/postprocess.h"
 #include "predict/session/prompt_tokens.h"
@@ -24,12 +25,14 @@ typedef struct small_run {
     golden_file file;
     sgm_frame frame;
     float *input, *embedding, *low_res, *iou;
+    bool few_tokens; /* decode as models/few_tokens.h has it */
 } small_run;
 
 /* Runs a program; outputs are fetched by the caller while the workspace lives. */
 static bool start(small_run *r, sgm_program_key key, sgm_program **p, sgm_workspace **workspace)
 {
-    return CHECK_OK(sgm_program_build(r->config, key, NULL, NULL, NULL, p)) &&
+    sgm_net net = {.few_tokens = r->few_tokens};
+    return CHECK_OK(sgm_program_build(r->config, key, NULL, NULL, &net, p)) &&
            CHECK_OK(sgm_program_plan(*p, sgm_model_weights(r->model), &r->options)) &&
            CHECK_OK(sgm_workspace_create((*p)->plan, workspace));
 }
@@ -50,6 +53,18 @@ static void encode(small_run *r)
     sgm_program_destroy(p);
 }
 
+/* Linear layers over all tokens of the picture: what few_tokens.h does away with. */
+static int picture_layers(const sgm_program *p, int64_t places)
+{
+    int count = 0;
+    for (int i = 0; i < sgm_graph_size(p->graph); i++) {
+        const sgm_node *node = sgm_graph_node(p->graph, i);
+        if (node->op != SGM_OP_LINEAR || node->constant || node->shape.ndim != 3) continue;
+        count += node->shape.dim[1] == places;
+    }
+    return count;
+}
+
 static void decode(small_run *r, int index, float *low_res, float *iou)
 {
     const sgm_prompt *prompt = &r->c->prompt[index];
@@ -62,6 +77,7 @@ static void decode(small_run *r, int index, float *low_res, float *iou)
         .stage = SGM_STAGE_DECODE, .batch = 1, .tokens = sgm_prompt_token_count(prompt)};
     sgm_prompt_tokens(r->config, &r->frame, prompt, coordinates, labels);
     if (start(r, key, &p, &workspace) &&
+        CHECK(!picture_layers(p, (int64_t)(grid * grid)) == r->few_tokens) &&
         CHECK_OK(sgm_workspace_set(workspace, p->in.node[0],
                                    r->embedding + (size_t)index * grid * grid * dim)) &&
         CHECK_OK(sgm_workspace_set(workspace, p->prompt.coordinates, coordinates)) &&
@@ -127,6 +143,8 @@ static void run(small_run *r, sgm_context *context, const char *weights, const c
     r->iou = calloc((size_t)r->config->decoder.mask_tokens, sizeof(float));
     encode(r);
     check_outputs(r);
+    r->few_tokens = sgm_weights_backend(sgm_model_weights(r->model))->ops->host_memory;
+    if (r->few_tokens) check_outputs(r);
 }
 
 int main(int argc, char **argv)
