@@ -3,7 +3,7 @@
 #include <math.h>
 
 #define TILE 256      /* keys whose scores exist at one time */
-#define BLOCK_STEPS 4 /* micro-kernel steps of queries that share the keys of a tile */
+#define BLOCK_STEPS 8 /* micro-kernel steps of queries that share the keys of a tile */
 #define LANES 16      /* padding of bias rows */
 
 typedef struct work {
