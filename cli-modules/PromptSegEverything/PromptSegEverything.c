@@ -174,11 +174,22 @@ static int make_room(everything_run *run)
     return everything_labels_open(&run->labels, &run->work.volume, run->options.layers);
 }
 
+static int open_engine(everything_run *run)
+{
+    const int failed =
+        pipeline_engine_open(&run->options.engine, &run->program->warnings, &run->engine);
+    if (failed) return failed;
+    const int unsuited =
+        everything_options_suit(run->program->options, run->engine.model, &run->options);
+    run->options.find.store = run->engine.store;
+    return unsuited;
+}
+
 static int read_all(everything_run *run)
 {
     const everything_options *o = &run->options;
     cli_warnings *warnings = &run->program->warnings;
-    int failed = pipeline_engine_open(&o->engine, warnings, &run->engine);
+    int failed = open_engine(run);
     if (!failed) failed = pipeline_case_read_volume(&o->work, warnings, &run->work);
     if (!failed) failed = pipeline_result_check(&run->work, &o->result);
     if (!failed) failed = cut_volume(run, &run->work.volume, &run->slices, &run->info);
@@ -437,7 +448,6 @@ static int find_everything(everything_run *run)
     cli_cancel_at_once(run->program->name);
     failed = read_all(run);
     cli_cancel_at_once(NULL);
-    run->options.find.store = run->engine.store;
     if (!failed) failed = work_on_all(run);
     return failed ? failed : write_all(run);
 }

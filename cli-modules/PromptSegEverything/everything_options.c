@@ -83,25 +83,34 @@ static void take_whole(const cli_options *options, const char *name, int usual, 
     if (counts(options, name, given != usual)) *value = given;
 }
 
-static int read_find(const cli_options *options, sgm_everything_options *find)
+/* `usual`: where an option is left out and there is no preset. */
+static int read_find(const cli_options *options, const sgm_everything_options *usual,
+                     sgm_everything_options *find)
 {
-    const sgm_everything_options usual = sgm_everything_options_init();
-    *find = cli_switch(options, "proposals") ? sgm_everything_proposals_init() : usual;
+    const sgm_everything_options panel = sgm_everything_options_init();
+    *find = cli_switch(options, "proposals") ? sgm_everything_proposals_init() : *usual;
     int most = (int)find->most;
-    take_whole(options, "pointsPerSide", usual.points_per_side, &find->points_per_side);
-    take_real(options, "predIouThresh", usual.pred_iou_thresh, &find->pred_iou_thresh);
-    take_real(options, "stabilityScoreThresh", usual.stability_score_thresh,
+    take_whole(options, "pointsPerSide", panel.points_per_side, &find->points_per_side);
+    take_real(options, "predIouThresh", panel.pred_iou_thresh, &find->pred_iou_thresh);
+    take_real(options, "stabilityScoreThresh", panel.stability_score_thresh,
               &find->stability_score_thresh);
-    take_real(options, "boxNmsThresh", usual.box_nms_thresh, &find->box_nms_thresh);
-    take_whole(options, "most", (int)usual.most, &most);
+    take_real(options, "boxNmsThresh", panel.box_nms_thresh, &find->box_nms_thresh);
+    take_whole(options, "cropNLayers", panel.crop_n_layers, &find->crop_n_layers);
+    take_whole(options, "most", (int)panel.most, &most);
     find->most = (size_t)most;
     find->stability_score_offset = cli_real(options, "stabilityScoreOffset");
-    find->crop_n_layers = (int)cli_integer(options, "cropNLayers");
     find->crop_nms_thresh = cli_real(options, "cropNmsThresh");
     find->crop_overlap_ratio = cli_real(options, "cropOverlapRatio");
     find->crop_n_points_downscale_factor = (int)cli_integer(options, "cropNPointsDownscaleFactor");
     find->min_mask_region_area = cli_integer(options, "minMaskRegionArea");
     return read_threshold(options, &find->mask_threshold);
+}
+
+int everything_options_suit(const cli_options *options, const sgm_model *model,
+                            everything_options *out)
+{
+    const sgm_everything_options usual = sgm_everything_options_of(model);
+    return read_find(options, &usual, &out->find);
 }
 
 /* ----------------------------------------------------------------------------------------- parts
@@ -133,6 +142,7 @@ static int read_range(const cli_options *options, everything_options *out)
 
 int everything_options_read(const cli_options *options, everything_options *out)
 {
+    const sgm_everything_options official = sgm_everything_options_init();
     memset(out, 0, sizeof *out);
     pipeline_read_engine(options, &out->engine);
     out->work.input = cli_text(options, "input");
@@ -145,8 +155,8 @@ int everything_options_read(const cli_options *options, everything_options *out)
     out->whole_labels = !strcmp(cli_text(options, "labelObjects"), "values");
     out->edge_points = 16; /* as the paper */
     int failed = pipeline_read_cut(options, &out->work.volume);
-    if (!failed) failed = read_find(options, &out->find);
-    take_whole(options, "pointsPerSide", 32, &out->edge_points);
+    if (!failed) failed = read_find(options, &official, &out->find);
+    take_whole(options, "pointsPerSide", official.points_per_side, &out->edge_points);
     if (!failed) failed = read_range(options, out);
     if (!failed) failed = read_result(options, out);
     if (!failed && out->image_id && !out->detections)

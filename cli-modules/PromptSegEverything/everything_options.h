@@ -24,6 +24,10 @@ typedef struct everything_options {
 /* 0; CLI_EXIT_USAGE with a message. Texts are borrowed from `options`. */
 int everything_options_read(const cli_options *options, everything_options *out);
 
+/* The numbers of the grid again, now that the model is known: those left out are the model's. */
+int everything_options_suit(const cli_options *options, const sgm_model *model,
+                            everything_options *out);
+
 /* The file of one slice: `pattern` with its one %d (or %03d) replaced; without one the pattern
  * itself. Malloc'ed; NULL when there is no memory. */
 char *everything_slice_path(const char *pattern, int64_t slice);

@@ -57,6 +57,12 @@ static inline sgm_everything_options sgm_everything_options_init(void)
     return options;
 }
 
+/* The same for this model: networks that were trained on crops (sgm_zoom_applies) see one object at
+ * a time and rate themselves lower than SAM does; for them the defaults are 16 points per side, one
+ * layer of crops with as many, predicted IoU above 0.5 and stability of 0.6. A file may say other
+ * thresholds in its metadata (`pred_iou_thresh`, `stability_score_thresh`: numbers from 0 to 1). */
+SGM_API sgm_everything_options sgm_everything_options_of(const sgm_model *model);
+
 /* Object proposals as in the SAM paper (D.3): 64 x 64 points, nothing filtered by its scores, boxes
  * may overlap by 0.9, and of what is left the 1000 best by the mean of both scores. Their average
  * recall: sgm_instances_compare of segmodel/metrics.h, with that mean as score. */
@@ -81,11 +87,11 @@ typedef struct sgm_found {
 /* What was found on one picture. */
 typedef struct sgm_everything sgm_everything;
 
-/* `options` (NULL: the official defaults) and `call` may be NULL. *out is the caller's, to be given
- * back with sgm_everything_destroy; NULL after a failure. SGM_INVALID_ARGUMENT names an option that
- * cannot be; SGM_BAD_PROMPT: the network is not asked by places. A model may work for several
- * threads. Order: by predicted IoU; with crops the smallest crops' first; after removal of regions
- * masks that were not changed first. */
+/* `options` (NULL: sgm_everything_options_of the model) and `call` may be NULL. *out is the
+ * caller's, to be given back with sgm_everything_destroy; NULL after a failure.
+ * SGM_INVALID_ARGUMENT names an option that cannot be; SGM_BAD_PROMPT: the network is not asked by
+ * places. A model may work for several threads. Order: by predicted IoU; with crops the smallest
+ * crops' first; after removal of regions masks that were not changed first. */
 SGM_API sgm_status sgm_everything_find(sgm_model *model, const sgm_image *image,
                                        const sgm_everything_options *options, const sgm_call *call,
                                        sgm_everything **out);

@@ -258,13 +258,13 @@ sgm_status sgm_everything_find(sgm_model *model, const sgm_image *image,
                                const sgm_everything_options *options, const sgm_call *call,
                                sgm_everything **out)
 {
-    const sgm_everything_options usual = sgm_everything_options_init();
-    sgm_everything_options how;
+    sgm_everything_options usual, how;
     sgm_call_scope scope;
     sgm_finder finder;
     if (!model || !image || !out)
         return sgm_fail(SGM_INVALID_ARGUMENT, "sgm_everything_find: model, image or out is NULL");
     *out = NULL;
+    usual = sgm_everything_options_of(model);
     SGM_TRY(sgm_everything_options_read(options, &usual, &how));
     SGM_TRY(sgm_finder_init(&finder, model, image, &how));
     finder.doing = "Asking points";

@@ -1,6 +1,7 @@
 #include "predict/everything/finder.h"
 
 #include "core/call.h"
+#include "core/number.h"
 #include "core/sized.h"
 #include "core/status.h"
 #include "predict/look/session_predictor.h"
@@ -50,6 +51,32 @@ sgm_status sgm_everything_options_read(const sgm_everything_options *options,
     if (options)
         SGM_TRY(sgm_sized_read("sgm_everything_options", options, sizeof *out, out, sizeof *out));
     return check_options(out);
+}
+
+/* A model's own threshold, where its file has one that can be. */
+static double threshold_of(const sgm_model *model, const char *key, double otherwise)
+{
+    const char *text = sgm_checkpoint_metadata(sgm_model_checkpoint(model), key);
+    char *end = NULL;
+    double value = text ? sgm_read_number(text, &end) : 0;
+    return text && end != text && !*end && value >= 0 && value <= 1 ? value : otherwise;
+}
+
+/* Of the bundled model, on pictures it has not seen: nothing reaches SAM's thresholds, masks of
+ * objects are rated 0.5 to 0.8 and are stable by 0.6 to 0.85, and crops find twice as much. */
+sgm_everything_options sgm_everything_options_of(const sgm_model *model)
+{
+    sgm_everything_options o = sgm_everything_options_init();
+    if (sgm_model_get_config(model)->protocol->crops) {
+        o.points_per_side = 16;
+        o.crop_n_layers = 1;
+        o.pred_iou_thresh = 0.5;
+        o.stability_score_thresh = 0.6;
+    }
+    o.pred_iou_thresh = threshold_of(model, SGM_METADATA_PRED_IOU_THRESH, o.pred_iou_thresh);
+    o.stability_score_thresh =
+        threshold_of(model, SGM_METADATA_STABILITY_THRESH, o.stability_score_thresh);
+    return o;
 }
 
 /* --------------------------------------------------------------------------------------- finder */

@@ -52,6 +52,10 @@ sgm_status sgm_finder_ask(sgm_finder *finder, const sgm_point *points, size_t co
 void sgm_finder_values(sgm_finder *finder, const sgm_point_answer *answer);
 float sgm_finder_level(const sgm_finder *finder, double logit);
 
+/* Metadata keys of checkpoints with thresholds of their own. */
+#define SGM_METADATA_PRED_IOU_THRESH "pred_iou_thresh"
+#define SGM_METADATA_STABILITY_THRESH "stability_score_thresh"
+
 /* SGM_INVALID_ARGUMENT names an option that cannot be. `options` may be NULL: `usual`. */
 sgm_status sgm_everything_options_read(const sgm_everything_options *options,
                                        const sgm_everything_options *usual,

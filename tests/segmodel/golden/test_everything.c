@@ -201,6 +201,19 @@ static sgm_call watched(watch *w)
     return call;
 }
 
+/* SAM's own defaults for SAM; those of networks trained on crops for such. */
+static void test_defaults(sgm_model *model)
+{
+    const sgm_everything_options official = sgm_everything_options_init();
+    const sgm_everything_options o = sgm_everything_options_of(model);
+    int crops = sgm_zoom_applies(model, SGM_ZOOM_AUTO);
+    CHECK(o.points_per_side == (crops ? 16 : official.points_per_side));
+    CHECK(o.crop_n_layers == (crops ? 1 : 0));
+    CHECK_NEAR(o.pred_iou_thresh, crops ? 0.5 : 0.88, 1e-12);
+    CHECK_NEAR(o.stability_score_thresh, crops ? 0.6 : 0.95, 1e-12);
+    CHECK_NEAR(o.box_nms_thresh, official.box_nms_thresh, 1e-12);
+}
+
 static void test_options(sgm_model *model, const sgm_image *image)
 {
     sgm_everything *all = NULL;
@@ -329,6 +342,7 @@ static void test_model(sgm_model *model)
     uint8_t *rgb = malloc((size_t)WIDTH * HEIGHT * 3);
     const sgm_image image = {.data = rgb, .width = WIDTH, .height = HEIGHT, .channels = 3};
     hash_image(WIDTH, HEIGHT, 5, rgb);
+    test_defaults(model);
     test_options(model, &image);
     test_records(model, &image);
     test_proposals(model, &image);
@@ -344,6 +358,7 @@ static void test_single(sgm_model *model)
     const sgm_image image = {.data = rgb, .width = WIDTH, .height = HEIGHT, .channels = 3};
     sgm_everything_options o = sgm_everything_options_init();
     sgm_everything *all = NULL;
+    test_defaults(model);
     hash_image(WIDTH, HEIGHT, 5, rgb);
     o.points_per_side = 2;
     o.pred_iou_thresh = o.stability_score_thresh = 0;
