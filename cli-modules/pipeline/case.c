@@ -100,16 +100,21 @@ static int add_boxes(pipeline_case *work)
     return failed;
 }
 
+int pipeline_case_without_prompts(void)
+{
+    return cli_fail(CLI_EXIT_PROMPT, "nothing to look for: give a point inside the object "
+                                     "(--foreground x,y,z), a box (--roi), a prompt file "
+                                     "(--prompts) or a label map (--boxes)");
+}
+
 static int read_prompts(pipeline_case *work)
 {
     const case_options *o = work->options;
     int failed = add_given(work);
     if (!failed && o->boxes) failed = add_boxes(work);
     if (failed) return failed;
-    if (work->prompts.segment_count == 0 && !o->convert)
-        return cli_fail(CLI_EXIT_PROMPT, "nothing to look for: give a point inside the object "
-                                         "(--foreground x,y,z), a box (--roi), a prompt file "
-                                         "(--prompts) or a label map (--boxes)");
+    if (work->prompts.segment_count == 0 && !o->convert && (o->prompts.count || o->boxes))
+        return pipeline_case_without_prompts();
     if (o->has_colour) sgio_prompts_set_colour(&work->prompts, o->segment_name, o->colour);
     return 0;
 }
@@ -183,6 +188,7 @@ static int make_objects(pipeline_case *work)
     const sgio_prompts_check_options how = {
         .has_mask = has_initial, .user = work, .warn = cli_warn, .warn_user = work->warnings};
     int failed = 0;
+    if (!count) return 0; /* for the engine to judge: class_segments.h */
     if (!work->options->convert)
         failed = bridge_from_io(sgio_prompts_check(&work->prompts, &work->volume.geometry, &how));
     if (failed) return failed;
@@ -219,6 +225,7 @@ void pipeline_case_clear(pipeline_case *work)
         free((void *)work->objects[i].rois);
     }
     free(work->objects);
+    free(work->classes);
     sgio_segmentation_clear(&work->initial);
     sgio_prompts_clear(&work->prompts);
     sgio_volume_clear(&work->volume);

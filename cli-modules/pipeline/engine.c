@@ -89,7 +89,7 @@ int pipeline_engine_segment(pipeline_engine *engine, const pipeline_case *work,
     sgm_volume_options options = work->options->volume;
     const char *asked = work->options->class_name;
     options.store = engine->store;
-    if (asked) {
+    if (asked && !work->classes) {
         int failed = bridge_from_model(sgm_model_class(engine->model, asked, &options.class_index));
         if (failed) return failed;
     }
@@ -98,6 +98,11 @@ int pipeline_engine_segment(pipeline_engine *engine, const pipeline_case *work,
     call.progress_user = progress.user;
     call.warning = cli_warn;
     call.warning_user = work->warnings;
-    return bridge_from_model(sgm_volume_predict(engine->model, &view, work->objects,
-                                                work->prompts.segment_count, &options, &call, out));
+    const size_t count = work->prompts.segment_count;
+    if (work->classes)
+        return bridge_from_model(sgm_volume_predict_classes(
+            engine->model, &view, engine->info.classes ? work->classes : NULL, count, &options,
+            &call, out));
+    return bridge_from_model(
+        sgm_volume_predict(engine->model, &view, work->objects, count, &options, &call, out));
 }

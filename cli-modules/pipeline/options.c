@@ -157,6 +157,7 @@ static int read_case(const cli_options *options, case_options *work)
     work->allow_gaps = cli_switch(options, "allowGaps");
     int failed = read_prompts(options, work);
     if (failed) return failed;
+    work->names_segment = strcmp(work->segment_name, "Segment_1") != 0;
     work->class_name = class_or_null(cli_text(options, "className"));
     if (work->class_name && !strcmp(work->class_name, "0"))
         return cli_fail(CLI_EXIT_USAGE, "--class: classes are numbered from 1");

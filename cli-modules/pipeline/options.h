@@ -50,7 +50,8 @@ typedef struct case_options {
     int convert;           /* the initial segmentation is the result: there are no prompts */
     const char *reference; /* DICOM series that a SEG or RTSTRUCT refers to; NULL: the input */
     const char *segment_name;
-    const char *class_name; /* number or name of a class; NULL: none is asked for */
+    int names_segment;      /* the user chose that name */
+    const char *class_name; /* number or name of a class, "all"; NULL: none is asked for */
     int has_colour;
     double colour[3];
     sgm_volume_options volume; /* axis, window, propagation; store and progress are the engine's */

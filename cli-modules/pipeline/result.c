@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "bridge.h"
+#include "class_segments.h"
 #include "cli_cancel.h"
 #include "cli_clock.h"
 #include "cli_exit.h"
@@ -43,7 +44,8 @@ int pipeline_result_make(pipeline_engine *engine, pipeline_case *work, engine_pr
 {
     const double start = cli_clock();
     memset(out, 0, sizeof *out);
-    int failed = pipeline_engine_segment(engine, work, progress, &out->found);
+    int failed = class_segments_make(engine, work);
+    if (!failed) failed = pipeline_engine_segment(engine, work, progress, &out->found);
     out->seconds_predict = cli_clock() - start;
     if (failed) return failed;
     out->segmentation = work->initial;

@@ -105,6 +105,12 @@ sgio_status sgio_prompts_add_box(sgio_prompts *prompts, const char *segment, con
     return SGIO_OK;
 }
 
+sgio_status sgio_prompts_add_segment(sgio_prompts *prompts, const char *segment)
+{
+    sgio_prompt_segment *unused;
+    return find_or_add(prompts, segment, &unused);
+}
+
 void sgio_prompts_set_colour(sgio_prompts *prompts, const char *segment, const double colour[3])
 {
     sgio_prompt_segment *target = find(prompts, segment);

@@ -10,6 +10,8 @@
 #define SGM_METADATA_ARCHITECTURE "architecture"
 /* Names of the classes of a network that is prompted by class, "clasper,wrist,shaft". */
 #define SGM_METADATA_CLASSES "classes"
+/* The file whose weights a trained network began with, "sam_vit_b_01ec64.pth". */
+#define SGM_METADATA_BASE "base"
 
 /* Opens the checkpoint of a network: a whole one (base NULL), or one that holds only what was
  * trained, on the file it was made from. SGM_BAD_MODEL says that a base is missing, is too much, or

@@ -334,11 +334,28 @@ static sgm_status add_classes(sgm_checkpoint_writer *writer, const sgm_train_con
     return sgm_checkpoint_writer_metadata(writer, SGM_METADATA_CLASSES, names);
 }
 
+static const char *name_of(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+/* What it began as: names of files, without their folders. Nothing where it began at random. */
+static sgm_status add_base(sgm_checkpoint_writer *writer, const sgm_train_config *config)
+{
+    char text[2 * SGM_CONFIG_TEXT + 4];
+    if (!config->init[0]) return SGM_OK;
+    snprintf(text, sizeof text, "%s%s%s", config->base[0] ? name_of(config->base) : "",
+             config->base[0] ? " + " : "", name_of(config->init));
+    return sgm_checkpoint_writer_metadata(writer, SGM_METADATA_BASE, text);
+}
+
 static sgm_status add_metadata(sgm_checkpoint_writer *writer, const sgm_train_config *config,
                                const sgm_checkpoint *init, const char *note)
 {
     char architecture[512];
     SGM_TRY(add_classes(writer, config, init));
+    SGM_TRY(add_base(writer, config));
     sgm_config_text(&config->model, architecture);
     SGM_TRY(sgm_checkpoint_writer_metadata(writer, SGM_METADATA_ARCHITECTURE, architecture));
     SGM_TRY(sgm_checkpoint_writer_metadata(writer, SGM_METADATA_VARIANT, config->variant));

@@ -5,6 +5,7 @@
 #include "models/registry.h"
 #include "plan/weights.h"
 #include "predict/session/prompt_tokens.h"
+#include "segmodel/classes.h"
 
 #include <stdatomic.h>
 #include <stdio.h>
@@ -288,6 +289,28 @@ sgm_status sgm_model_class(const sgm_model *model, const char *text, int *class_
     return sgm_fail(
         SGM_BAD_PROMPT, "there is no class '%.60s' in %s; its classes are 1 to %d%s%.300s", text,
         model->config.variant, model->config.classes, names ? ": " : "", names ? names : "");
+}
+
+void sgm_model_class_name(const sgm_model *model, int class_index, char *name, size_t room)
+{
+    const char *list = sgm_checkpoint_metadata(model->checkpoint, SGM_METADATA_CLASSES);
+    size_t size = 0;
+    if (!room) return;
+    for (int place = 1; list && *list && place <= class_index; place++) {
+        size = strcspn(list, ",");
+        if (place == class_index) break;
+        list += size + (list[size] == ',');
+        size = 0;
+    }
+    if (class_index < 1 || class_index > model->config.classes) size = 0;
+    if (size >= room) size = room - 1;
+    if (size) memcpy(name, list, size);
+    name[size] = 0;
+}
+
+int sgm_model_wants_places(const sgm_model *model)
+{
+    return sgm_config_listens(&model->config);
 }
 
 sgm_context *sgm_model_context(const sgm_model *model)

@@ -199,22 +199,23 @@ void sgm_upscaler_mask(sgm_upscaler *u, const float *low, float above, uint8_t *
     }
 }
 
-sgm_status sgm_upscaler_class(sgm_upscaler *u, const float *low, int count, int wanted,
-                              uint8_t *mask)
+sgm_status sgm_upscaler_largest(sgm_upscaler *u, const float *low, int count, uint16_t *largest)
 {
     size_t pixels = (size_t)u->size.width * (size_t)u->size.height;
     size_t map = (size_t)u->low_side * (size_t)u->low_side;
-    float *values = malloc(2 * pixels * sizeof *values), *other = values + pixels;
-    if (!values) return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for masks of all classes");
-    sgm_upscaler_values(u, low + (size_t)wanted * map, values);
-    memset(mask, 1, pixels);
-    for (int k = 0; k < count; k++) {
-        if (k == wanted) continue;
+    float *best = malloc(2 * pixels * sizeof *best), *other = best + pixels;
+    if (!best) return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for masks of all classes");
+    sgm_upscaler_values(u, low, best);
+    memset(largest, 0, pixels * sizeof *largest);
+    for (int k = 1; k < count; k++) {
         sgm_upscaler_values(u, low + (size_t)k * map, other);
-        for (size_t i = 0; i < pixels; i++)
-            mask[i] &= k < wanted ? other[i] < values[i] : other[i] <= values[i];
+        for (size_t i = 0; i < pixels; i++) {
+            if (!(other[i] > best[i])) continue;
+            best[i] = other[i];
+            largest[i] = (uint16_t)k;
+        }
     }
-    free(values);
+    free(best);
     return SGM_OK;
 }
 

@@ -24,10 +24,10 @@ void sgm_upscaler_mask(sgm_upscaler *upscaler, const float *low, float above, ui
 /* The values before the threshold: logits, probabilities for MedSAM. */
 void sgm_upscaler_values(sgm_upscaler *upscaler, const float *low, float *values);
 
-/* Where map `wanted` of `count` maps, one after the other, is the largest (the first of equals).
- * SGM_OUT_OF_MEMORY. */
-sgm_status sgm_upscaler_class(sgm_upscaler *upscaler, const float *low, int count, int wanted,
-                              uint8_t *mask);
+/* Which of `count` maps, one after the other, is the largest at every pixel (the first of equals):
+ * original.width * original.height numbers from 0. SGM_OUT_OF_MEMORY. */
+sgm_status sgm_upscaler_largest(sgm_upscaler *upscaler, const float *low, int count,
+                                uint16_t *largest);
 
 /* The upscaler's tables for a device (backend/picture.h), and the value a pixel must exceed: the
  * network's own threshold and `above` as in sgm_upscaler_mask. Valid as long as the upscaler. */

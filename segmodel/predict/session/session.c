@@ -234,7 +234,7 @@ void sgm_session_destroy(sgm_session *session)
     if (!session) return;
     sgm_buffer *buffers[] = {&session->input,        &session->coordinates, &session->labels,
                              &session->low_res,      &session->iou,         &session->masks,
-                             &session->prompt_masks, &session->transposed};
+                             &session->prompt_masks, &session->transposed,  &session->largest};
     for (int i = 0; i < ENCODER_SIZES; i++)
         sgm_runner_clear(session, &session->encoders[i]);
     give_up_decoders(session);
@@ -258,6 +258,7 @@ void sgm_session_set_frame(sgm_session *session, sgm_frame frame)
     }
     session->frame = frame;
     session->has_embedding = true;
+    session->has_largest = false;
 }
 
 /* The encoder's input for `image` into session->input. */
@@ -570,6 +571,29 @@ static float threshold_of(const sgm_session *session, const sgm_prompt *prompt,
                                    session->threshold);
 }
 
+/* Whether all prompts are one question: the network has a mask per class and asks for nothing. */
+static bool asks_once(const sgm_session *session)
+{
+    return session->config->protocol->answer == SGM_ANSWER_CLASS &&
+           !sgm_config_listens(session->config);
+}
+
+/* Where mask `chosen` of the `tokens` maps is the largest. */
+static sgm_status class_mask(sgm_session *session, const float *maps, int tokens, int chosen,
+                             uint8_t *mask)
+{
+    size_t pixels = (size_t)session->frame.original.width * (size_t)session->frame.original.height;
+    if (!session->has_largest) {
+        SGM_TRY(sgm_session_reserve(&session->largest, pixels, sizeof(uint16_t)));
+        SGM_TRY(sgm_upscaler_largest(session->upscaler, maps, tokens, session->largest.data));
+    }
+    const uint16_t *largest = session->largest.data;
+    session->has_largest = asks_once(session);
+    for (size_t i = 0; i < pixels; i++)
+        mask[i] = largest[i] == chosen;
+    return SGM_OK;
+}
+
 /* Makes the mask that `out` describes, prompt `index`, number `place` of its decoder's batch; by
  * the device where it can (then *started: it is under way), else here. */
 static sgm_status make_mask(sgm_session *session, const sgm_runner *r, const sgm_prompt *prompt,
@@ -582,8 +606,8 @@ static sgm_status make_mask(sgm_session *session, const sgm_runner *r, const sgm
     const float *device = sgm_workspace_memory(r->workspace, r->program->low_res);
     if (session->config->protocol->answer == SGM_ANSWER_CLASS) {
         *started = false;
-        return sgm_upscaler_class(session->upscaler, logits - chosen * low, (int)tokens,
-                                  (int)chosen, (uint8_t *)out->data);
+        return class_mask(session, logits - chosen * low, (int)tokens, (int)chosen,
+                          (uint8_t *)out->data);
     }
     float above = threshold_of(session, prompt, options, logits);
     SGM_TRY(
@@ -669,13 +693,16 @@ sgm_status sgm_session_predict_many(sgm_session *session, const sgm_prompt *prom
         return sgm_fail(SGM_INVALID_ARGUMENT, "set an image or an embedding before predicting");
     for (size_t i = 0; i < count; i++)
         SGM_TRY(check_prompt(session, &prompts[i]));
+    bool known = session->has_largest && count == 1;
+    session->has_largest = known;
     SGM_TRY(copy_masks(session, prompts, count));
     SGM_TRY(reserve_results(session, count));
     for (size_t first = 0; first < count;) {
         sgm_runner *r;
         sgm_program_key key = next_batch(session, prompts, first, count);
         bool want = needs_logits(session, &prompts[first], (size_t)key.batch, options);
-        sgm_status status = decode(session, key, prompts, first, want, &r);
+        sgm_status status =
+            known ? find_decoder(session, key, &r) : decode(session, key, prompts, first, want, &r);
         if (status == SGM_OUT_OF_MEMORY && find_room(session, key.batch)) continue;
         SGM_TRY(status);
         SGM_TRY(make_masks(session, r, prompts, options, first, masks));

@@ -51,6 +51,8 @@ struct sgm_session {
                             backend's memory */
     const void *current; /* the one that is asked: that, or a kept one */
     sgm_buffer input, coordinates, labels, prompt_masks, low_res, iou, masks, transposed;
+    sgm_buffer largest; /* uint16: of every pixel the largest mask, where that is the answer */
+    bool has_largest;   /* of the current embedding, and low_res and iou are what it was made of */
     /* device only */
     void *picture;       /* for staged_frame and staged_channels; NULL: the host prepares */
     bool picture_failed; /* no room for it */

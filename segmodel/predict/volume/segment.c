@@ -36,7 +36,7 @@ static sgm_status give_object(const sgm_live_volume *live, sgm_solid *solid,
     return SGM_OK;
 }
 
-static sgm_status finish(sgm_live_volume *live, sgm_run *run, sgm_volume_result *out)
+sgm_status sgm_volume_finish(sgm_live_volume *live, sgm_run *run, sgm_volume_result *out)
 {
     out->objects = calloc(run->subject_count, sizeof *out->objects);
     if (!out->objects) return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for results");
@@ -75,7 +75,7 @@ static sgm_status run_all(sgm_live_volume *live, sgm_stack *stack, const sgm_obj
     sgm_run_encode_ahead(&run);
     sgm_status status = sgm_run_all(&run);
     if (status == SGM_OK) status = sgm_run_clicks(&run, 1);
-    if (status == SGM_OK) status = finish(live, &run, out);
+    if (status == SGM_OK) status = sgm_volume_finish(live, &run, out);
     sgm_run_clear(&run);
     return status;
 }

@@ -20,7 +20,8 @@ typedef enum sgm_step_kind {
     SGM_STEP_MEETING,  /* the slice in the middle of two walks */
     SGM_STEP_KEPT,     /* the object's initial mask as it is */
     SGM_STEP_CLICKED,  /* a slice whose last point says that its mask is wrong there */
-    SGM_STEP_FOLLOWED  /* the neighbour of a slice that a click has changed */
+    SGM_STEP_FOLLOWED, /* the neighbour of a slice that a click has changed */
+    SGM_STEP_CLASS     /* asked for class `label` without any prompt: classes.c */
 } sgm_step_kind;
 
 typedef struct sgm_volume_step {
@@ -33,7 +34,7 @@ typedef struct sgm_volume_step {
     sgm_slice_prompt own;           /* what lies on the slice */
     const sgm_packed_mask *initial; /* of the slice; NULL: none */
     int by_mask;                    /* the neighbour's mask alone is asked */
-    int label;                      /* of CLICKED and FOLLOWED: what the click calls its place */
+    int label; /* of CLICKED and FOLLOWED: what the click calls its place; of CLASS the class */
     /* Of ALONE the neighbour, of MEETING those below and above. Of CLICKED the slice whose logits
      * are asked with (this or a neighbour), of FOLLOWED the changed neighbour; then what stood on
      * the slice before (NULL: nothing). */

@@ -8,7 +8,7 @@
 #include "checkpoint/checkpoint_write.h"
 #include "models/registry.h"
 #include "predict/session/model.h"
-#include "segmodel/volume.h"
+#include "segmodel/classes.h"
 #include "tool/fresh_network.h"
 #include "train/train_weights.h"
 
@@ -117,6 +117,89 @@ static void pictures_ask_for_a_class(sgm_model *model)
     sgm_session_destroy(session);
 }
 
+enum { ACROSS = 24, SLICES = 3 };
+
+/* Slice by slice what a session gives of the same pictures, in one run and without a prompt; one
+ * class by itself is its part of the map; what cannot be asked is refused. */
+static void volumes_give_all_classes(sgm_model *model, bool disjoint)
+{
+    static uint8_t voxels[SLICES * ACROSS * ACROSS];
+    static uint16_t labels[SLICES][ACROSS * ACROSS];
+    const int one[1] = {6}, beyond[1] = {9}, twice[2] = {3, 3};
+    const sgm_volume volume = {.data = voxels,
+                               .type = SGM_VOXEL_U8,
+                               .channels = 1,
+                               .size = {ACROSS, ACROSS, SLICES},
+                               .matrix = {{1, 0, 0, 0}, {0, 1, 0, 0}, {0, 0, 1, 0}}};
+    sgm_volume_options options = sgm_volume_options_init();
+    sgm_volume_result all = {0}, alone = {0}, none = {0};
+    sgm_session *session = NULL;
+    int differ = 0, found = 0, outside = 0;
+    options.axis = SGM_AXIS_K;
+    for (int i = 0; i < SLICES * ACROSS * ACROSS; i++)
+        voxels[i] = (uint8_t)(i * 37 % 251);
+    if (!CHECK_OK(sgm_session_create(model, &session))) return;
+    for (int k = 0; k < SLICES; k++) {
+        sgm_image image = {
+            .data = voxels + k * ACROSS * ACROSS, .width = ACROSS, .height = ACROSS, .channels = 1};
+        CHECK_OK(sgm_session_set_image(session, &image));
+        CHECK_OK(sgm_session_predict_labels(session, labels[k]));
+    }
+    sgm_session_destroy(session);
+    if (CHECK_OK(sgm_volume_predict_classes(model, &volume, NULL, 0, &options, NULL, &all)) &&
+        CHECK_OK(sgm_volume_predict_classes(model, &volume, one, 1, &options, NULL, &alone)) &&
+        CHECK(all.object_count == 8 && alone.object_count == 1))
+        for (int i = 0; i < SLICES * ACROSS * ACROSS; i++) {
+            int label = labels[i / (ACROSS * ACROSS)][i % (ACROSS * ACROSS)];
+            for (int c = 1; c <= 8; c++)
+                differ += (label == c) != all.objects[c - 1].mask[i];
+            found += label > 0;
+            outside += alone.objects[0].mask[i] < (label == 6) ||
+                       (disjoint && alone.objects[0].mask[i] > (label == 6));
+        }
+    CHECK(differ == 0 && outside == 0 && found > 0);
+    CHECK(all.objects && all.objects[0].slice_count == SLICES && all.encoded == SLICES);
+    CHECK_STATUS(sgm_volume_predict_classes(model, &volume, beyond, 1, &options, NULL, &none),
+                 SGM_BAD_PROMPT, "there is no class 9");
+    CHECK_STATUS(sgm_volume_predict_classes(model, &volume, twice, 2, &options, NULL, &none),
+                 SGM_INVALID_ARGUMENT, "twice");
+    sgm_volume_result_clear(&all);
+    sgm_volume_result_clear(&alone);
+}
+
+/* Which networks answer without a prompt. */
+static void classes_and_places(const char *sam)
+{
+    sgm_context_options options = {.device = SGM_DEVICE_CPU, .precision = SGM_PRECISION_FP32};
+    sgm_context *context = NULL;
+    sgm_model *model = NULL, *plain = NULL;
+    fresh_network fresh;
+    sgm_volume_result none = {0};
+    static const uint8_t voxels[8] = {0};
+    const sgm_volume volume = {.data = voxels,
+                               .type = SGM_VOXEL_U8,
+                               .channels = 1,
+                               .size = {2, 2, 2},
+                               .matrix = {{1, 0, 0, 0}, {0, 1, 0, 0}, {0, 0, 1, 0}}};
+    if (!CHECK_OK(fresh_network_make(sam, "surgicalsam", &fresh))) return;
+    fresh.config.image_size = 256;
+    CHECK_OK(sgm_config_check(&fresh.config));
+    CHECK_OK(fresh_network_save(&fresh, "fresh_surgical.safetensors", SGM_STORED_F32));
+    fresh_network_clear(&fresh);
+    if (CHECK_OK(sgm_context_create(&options, &context)) &&
+        CHECK_OK(sgm_model_load(context, "fresh_surgical.safetensors", NULL, &model)) &&
+        CHECK_OK(sgm_model_load(context, "fresh_sam.safetensors", NULL, &plain))) {
+        sgm_model_info info;
+        sgm_model_get_info(model, &info);
+        CHECK(info.classes == 7 && !sgm_model_wants_places(model) && sgm_model_wants_places(plain));
+        CHECK_STATUS(sgm_volume_predict_classes(plain, &volume, NULL, 0, NULL, NULL, &none),
+                     SGM_BAD_PROMPT, "prompted by points and boxes");
+    }
+    sgm_model_destroy(plain);
+    sgm_model_destroy(model);
+    sgm_context_destroy(context);
+}
+
 /* A fresh SurgicalSAM tells its classes apart by SAM's foreground and background, as its authors
  * begin. */
 static void classes_begin_as_points(const char *sam)
@@ -172,6 +255,7 @@ static void volumes_ask_for_a_class(const char *sam)
         }
         CHECK(all <= 24 * 24 * 3); /* no voxel has two classes */
         pictures_ask_for_a_class(model);
+        volumes_give_all_classes(model, true);
     }
     sgm_model_destroy(model);
     sgm_context_destroy(context);
@@ -204,6 +288,15 @@ static void classes_have_names(void)
                      "no class 'liver' in samed; its classes are 1 to 8: aorta,gallbladder");
         CHECK_STATUS(sgm_model_class(model, "9", &found), SGM_BAD_PROMPT, "no class '9'");
         CHECK_STATUS(sgm_model_class(plain, "1", &found), SGM_BAD_PROMPT, "not by a class");
+        char name[16];
+        sgm_model_class_name(model, 3, name, sizeof name);
+        CHECK(!strcmp(name, "spleen"));
+        sgm_model_class_name(model, 8, name, 5);
+        CHECK(!strcmp(name, "stom"));
+        sgm_model_class_name(model, 9, name, sizeof name);
+        CHECK(!*name);
+        sgm_model_class_name(plain, 1, name, sizeof name);
+        CHECK(!*name);
     }
     sgm_model_destroy(model);
     sgm_model_destroy(plain);
@@ -259,6 +352,7 @@ int main(int argc, char **argv)
     free(samihs);
     volumes_ask_for_a_class(argv[1]);
     classes_begin_as_points(argv[1]);
+    classes_and_places(argv[1]);
     classes_have_names();
     training_starts_like_the_loader(argv[1]);
     return check_report();
