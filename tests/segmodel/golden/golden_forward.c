@@ -2,7 +2,7 @@
  *
  * Families that are more than SAM's encoder against the official code, in FP32: SAMed (LoRA on a
  * base, and as a whole network), Medical-SAM-Adapter of 2025 and 2023, SurgicalSAM (prompted by
- * class, on given embeddings), AutoSAM. Limits as in golden_test.c. */
+ * class, on given embeddings), AutoSAM, U-Net. Limits as in golden_test.c. */
 #include "golden_file.h"
 
 #include "../check.h"
@@ -35,6 +35,7 @@ static const forward_case cases[] = {
     {"msa_2023", "msa_2023", "lowres_all", false, "msa", 9},
     {"surgicalsam", "surgicalsam", "lowres", false, "surgicalsam", 0},
     {"autosam", "autosam", "lowres", false, "autosam", 20},
+    {"unet", "unet", "lowres", false, "unet", 9},
     {"autosam_batch", "autosam", NULL, false, "autosam", 0},
 };
 
@@ -431,7 +432,7 @@ static void run(forward *f, sgm_context *context, char **argv, const char *base)
     }
     encode(f);
     decode(f);
-    if (f->features[0] && f->config->protocol->answer == SGM_ANSWER_CLASS) ask_all_classes(f);
+    if (f->features[0] && !strcmp(f->c->name, "samed")) ask_all_classes(f);
 }
 
 int main(int argc, char **argv)
