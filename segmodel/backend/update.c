@@ -22,21 +22,23 @@ void sgm_optim_clip(sgm_trained *params, int count, double norm, double limit)
 
 static void sgd_step(const sgm_optim_numbers *n, float decay, sgm_trained *p)
 {
+    float rate = p->rate * n->rate;
     for (int64_t i = 0; i < p->count; i++) {
         float g = p->gradient[i] + decay * p->value[i];
         p->first[i] = n->start ? g : n->b1 * p->first[i] + g;
-        p->value[i] -= n->rate * p->first[i];
+        p->value[i] -= rate * p->first[i];
     }
 }
 
 static void adam_step(const sgm_optim_numbers *n, float decay, float keep, sgm_trained *p)
 {
+    float size = p->rate * n->size;
     for (int64_t i = 0; i < p->count; i++) {
         float g = p->gradient[i] + decay * p->value[i];
         float m = n->b1 * p->first[i] + n->c1 * g, v = n->b2 * p->second[i] + n->c2 * g * g;
         p->first[i] = m;
         p->second[i] = v;
-        p->value[i] = keep * p->value[i] - n->size * m / (sqrtf(v) / n->root + n->epsilon);
+        p->value[i] = keep * p->value[i] - size * m / (sqrtf(v) / n->root + n->epsilon);
     }
 }
 
@@ -44,7 +46,8 @@ void sgm_optim_step(const sgm_optim_numbers *numbers, sgm_trained *params, int c
 {
     for (int p = 0; p < count; p++) {
         bool decays = sgm_optim_decays(numbers, params[p].matrix);
-        float decay = decays ? numbers->decay : 0, keep = decays ? numbers->keep : 1;
+        float decay = decays ? numbers->decay : 0;
+        float keep = decays ? sgm_optim_keep(numbers, params[p].rate) : 1;
         if (numbers->kind == SGM_OPTIMIZER_SGD)
             sgd_step(numbers, decay, &params[p]);
         else

@@ -23,6 +23,7 @@ typedef struct sgm_trained {
     float *first, *second; /* moments, zero at the start; SGD uses `first` */
     float *average;        /* exponential moving average of value, or NULL */
     void *bf16;            /* copy of value as BF16, or NULL; host memory has none */
+    float rate;            /* share of the learning rate */
 } sgm_trained;
 
 /* What one update needs, computed once in double: the same numbers go into the loops below and into
@@ -37,9 +38,16 @@ typedef struct sgm_optim_numbers {
     float epsilon, size, root; /* size: rate / (1 - beta1^step); root: sqrt(1 - beta2^step) */
     float decay;               /* joins the gradient; 0 for AdamW */
     float keep;                /* AdamW: what decay leaves of a value; 1 for the others */
+    float shrink;              /* and what it takes */
     double clip;               /* largest norm of the gradient; 0: none */
     float average;             /* weight of the old moving average */
 } sgm_optim_numbers;
+
+/* AdamW: what decay leaves of a value of a tensor with this share of the rate. */
+static inline float sgm_optim_keep(const sgm_optim_numbers *numbers, float rate)
+{
+    return rate == 1 ? numbers->keep : 1 - rate * numbers->shrink;
+}
 
 /* Does weight decay concern this tensor? */
 static inline bool sgm_optim_decays(const sgm_optim_numbers *numbers, bool matrix)

@@ -154,6 +154,13 @@ sgm_node *sgm_net_mlp(const sgm_net *net, sgm_node *x, int64_t hidden, int64_t o
     return x;
 }
 
+sgm_node *sgm_net_branch(const sgm_net *net, sgm_node *x, int number)
+{
+    if (!net->drop) return x;
+    sgm_node *keep = sgm_slice(net->graph, net->drop, 1, number, 1);
+    return sgm_mul(net->graph, x, sgm_reshape(net->graph, keep, SGM_SHAPE(-1, 1, 1, 1)));
+}
+
 sgm_node *sgm_net_repeat(const sgm_net *net, sgm_node *x, int64_t batch)
 {
     if (!x || x->shape.dim[0] == batch) return x;

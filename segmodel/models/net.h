@@ -25,6 +25,8 @@ typedef struct sgm_net {
     bool batch_statistics; /* batch norms take mean and deviation of the batch, as in training,
                               instead of those that they have gathered */
     bool few_tokens; /* attention between few and many tokens as few_tokens.h has it */
+    sgm_node *drop; /* [B, branches]: what every branch beside a shortcut is multiplied with in a
+                       sample (drop path, while training); NULL: they are whole */
     char prefix[SGM_SCOPE_SIZE]; /* "" or ends in '.' */
 } sgm_net;
 
@@ -72,6 +74,9 @@ sgm_node *sgm_net_conv_norm(const sgm_net *net, sgm_node *x, sgm_conv_spec spec,
 /* MLP of linear layers <name>.layers.0 ... with ReLU between, as SAM's heads are made. */
 sgm_node *sgm_net_mlp(const sgm_net *net, sgm_node *x, int64_t hidden, int64_t out, int layers,
                       const char *name_format, ...) __attribute__((format(printf, 6, 7)));
+
+/* x[B, H, W, C], the encoder's branch `number`, multiplied as net->drop says. */
+sgm_node *sgm_net_branch(const sgm_net *net, sgm_node *x, int number);
 
 /* Repeats x[1, ..] over `batch` (a broadcast sum with zeros, so its gradient is the sum). */
 sgm_node *sgm_net_repeat(const sgm_net *net, sgm_node *x, int64_t batch);

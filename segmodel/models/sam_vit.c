@@ -74,9 +74,10 @@ static sgm_node *vit_block(const sgm_net *encoder, const sgm_vit_config *vit, in
     x = sgm_net_norm(&net, x, SGM_VIT_EPS, "norm1");
     sgm_net_tap(&net, x, "block%d.norm1", i);
     x = sgm_net_tap(&net, sgm_vit_attention(&net, vit, i, x, NULL), "block%d.attn", i);
-    x = sgm_add(net.graph, shortcut, x);
+    x = sgm_add(net.graph, shortcut, sgm_net_branch(&net, x, 2 * i));
     sgm_node *normed = sgm_net_norm(&net, x, SGM_VIT_EPS, "norm2");
     sgm_node *mlp = sgm_net_tap(&net, sgm_vit_mlp(&net, vit, normed), "block%d.mlp", i);
+    mlp = sgm_net_branch(&net, mlp, 2 * i + 1);
     return sgm_net_tap(&net, sgm_add(net.graph, x, mlp), "block%d", i);
 }
 

@@ -16,8 +16,9 @@
 /* Per node of the graph. Gradients belong to bases: a view's gradient is its base's. */
 typedef struct train_value {
     bool needed;   /* by the loss or an output */
-    bool on_path;  /* lies between a trainable parameter and the loss */
+    bool on_path;  /* lies between something that is trained (or asked for) and the loss */
     bool has_grad; /* a later node contributes to its gradient */
+    bool asked;    /* an input whose gradient is wanted */
     sgm_parameter *param;
     void *fixed;    /* DATA: device copy (owned unless the graph's) */
     void *transfer; /* INPUT: what uploads pass through */
@@ -51,7 +52,8 @@ struct sgm_train_plan {
     int node_count, step_count;
     train_value *values;
     train_step *steps;
-    char *memory;
+    char *memory; /* its own, or NULL */
+    sgm_train_memory *shared;
     size_t bytes;
     float *seed, seeded; /* device: the gradient of the loss, and what it is */
     recorded_steps forward, backward;
@@ -116,7 +118,7 @@ static void mark_path(sgm_train_plan *plan)
     for (int id = 0; id < plan->node_count; id++) {
         const sgm_node *node = sgm_graph_node(plan->graph, id);
         train_value *v = &plan->values[id];
-        v->on_path = v->param && v->param->grad;
+        v->on_path = v->asked || (v->param && v->param->grad);
         for (int i = 0; v->needed && i < node->input_count; i++)
             if (node->in[i] && plan->values[node->in[i]->id].on_path) v->on_path = true;
         if (node->op == SGM_OP_FOURIER) v->on_path = false; /* SAM's matrix is a buffer */
@@ -219,12 +221,17 @@ static sgm_status make_steps(sgm_train_plan *plan)
 
 /* ---------------------------------------------------------------------------- resolved steps */
 
+static char *block(const sgm_train_plan *plan)
+{
+    return plan->shared ? plan->shared->data : plan->memory;
+}
+
 static void *value_memory(sgm_train_plan *plan, const sgm_node *node)
 {
     train_value *v = value_of(plan, node);
     if (v->param) return v->param->value;
     if (v->fixed) return v->fixed;
-    return plan->memory ? plan->memory + v->offset : NULL;
+    return block(plan) ? block(plan) + v->offset : NULL;
 }
 
 static void *grad_memory(sgm_train_plan *plan, const sgm_node *node)
@@ -232,7 +239,7 @@ static void *grad_memory(sgm_train_plan *plan, const sgm_node *node)
     train_value *v = value_of(plan, node);
     if (v->param) return v->param->grad;
     if (plan->loss && sgm_base_of(node) == sgm_base_of(plan->loss)) return plan->seed;
-    return plan->memory ? plan->memory + v->grad_offset : NULL;
+    return block(plan) ? block(plan) + v->grad_offset : NULL;
 }
 
 static sgm_step resolve(sgm_train_plan *plan, const train_step *planned, bool backward)
@@ -255,9 +262,8 @@ static sgm_step resolve(sgm_train_plan *plan, const train_step *planned, bool ba
     step.out = (sgm_tensor){value_memory(plan, node), SGM_F32, node->shape};
     if (backward) step.grad_out = (sgm_tensor){grad_memory(plan, node), SGM_F32, node->shape};
     step.scratch_size = backward ? planned->back_scratch : planned->scratch;
-    step.scratch = plan->memory ? plan->memory + (backward ? planned->back_scratch_offset
-                                                           : planned->scratch_offset)
-                                : NULL;
+    size_t at = backward ? planned->back_scratch_offset : planned->scratch_offset;
+    step.scratch = block(plan) ? block(plan) + at : NULL;
     return step;
 }
 
@@ -278,6 +284,7 @@ static void lifetimes(sgm_train_plan *plan, sgm_lifetime *pieces)
         size_t bytes = (size_t)sgm_shape_count(node->shape) * sizeof(float);
         if (plan->values[id].needed && node->op == SGM_OP_INPUT)
             pieces[id] = (sgm_lifetime){bytes, -1, end, 0};
+        if (plan->values[id].asked) pieces[n + id] = (sgm_lifetime){bytes, end, end, 0};
     }
     for (int t = 0; t < plan->step_count; t++) {
         train_step *step = &plan->steps[t];
@@ -352,14 +359,35 @@ static sgm_status lay_out(sgm_train_plan *plan)
 
 /* ----------------------------------------------------------------------------------- the plan */
 
-static sgm_status build(sgm_train_plan *plan, sgm_node *const outputs[])
+void sgm_train_memory_clear(sgm_train_memory *memory, sgm_backend *backend)
+{
+    if (memory->data) backend->ops->free(backend, memory->data);
+    *memory = (sgm_train_memory){0};
+}
+
+/* Of its own, or what others have if that is large enough. */
+static bool take_memory(sgm_train_plan *plan)
+{
+    const sgm_backend_ops *ops = plan->backend->ops;
+    size_t bytes = plan->bytes ? plan->bytes : 64;
+    if (!plan->shared) return (plan->memory = ops->alloc(plan->backend, bytes)) != NULL;
+    if (plan->shared->bytes >= bytes) return true;
+    sgm_train_memory_clear(plan->shared, plan->backend);
+    plan->shared->data = ops->alloc(plan->backend, bytes);
+    if (plan->shared->data) plan->shared->bytes = bytes;
+    return plan->shared->data != NULL;
+}
+
+static sgm_status build(sgm_train_plan *plan, const sgm_train_request *request)
 {
     plan->values = calloc((size_t)plan->node_count + 1, sizeof *plan->values);
     plan->outputs = calloc((size_t)plan->output_count + 1, sizeof *plan->outputs);
     if (!plan->values || !plan->outputs)
         return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for a training plan");
     for (int i = 0; i < plan->output_count; i++)
-        plan->outputs[i] = outputs[i];
+        plan->outputs[i] = request->outputs[i];
+    for (int i = 0; i < request->input_count; i++)
+        plan->values[request->inputs[i]->id].asked = true;
     for (int id = 0; id < plan->node_count; id++)
         plan->values[id].forward_time = -1;
     mark_needed(plan);
@@ -367,11 +395,36 @@ static sgm_status build(sgm_train_plan *plan, sgm_node *const outputs[])
     mark_path(plan);
     SGM_TRY(make_steps(plan));
     SGM_TRY(lay_out(plan));
-    plan->memory = plan->backend->ops->alloc(plan->backend, plan->bytes ? plan->bytes : 64);
     plan->seed = plan->backend->ops->alloc(plan->backend, sizeof *plan->seed);
-    if (!plan->memory || !plan->seed)
+    if (!take_memory(plan) || !plan->seed)
         return sgm_backend_full(plan->backend, "no memory for a training step (%zu MiB)",
                                 plan->bytes >> 20);
+    return SGM_OK;
+}
+
+sgm_status sgm_train_plan_make(const sgm_graph *graph, sgm_params *params,
+                               const sgm_train_request *request, sgm_train_plan **out)
+{
+    SGM_TRY(sgm_graph_status(graph));
+    if (request->loss && sgm_shape_count(request->loss->shape) != 1)
+        return sgm_fail(SGM_INTERNAL, "a loss must be a scalar");
+    sgm_train_plan *plan = calloc(1, sizeof *plan);
+    if (!plan) return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for a training plan");
+    plan->graph = graph;
+    plan->params = params;
+    plan->backend = sgm_params_backend(params);
+    plan->loss = request->loss;
+    plan->output_count = request->output_count;
+    plan->bf16 = request->bf16;
+    plan->shared = request->shared;
+    plan->seeded = NAN; /* nothing yet */
+    plan->node_count = sgm_graph_size(graph);
+    sgm_status status = build(plan, request);
+    if (status != SGM_OK) {
+        sgm_train_plan_destroy(plan);
+        return status;
+    }
+    *out = plan;
     return SGM_OK;
 }
 
@@ -379,26 +432,9 @@ sgm_status sgm_train_plan_create(const sgm_graph *graph, sgm_params *params, sgm
                                  int output_count, sgm_node *const outputs[], bool bf16,
                                  sgm_train_plan **out)
 {
-    SGM_TRY(sgm_graph_status(graph));
-    if (loss && sgm_shape_count(loss->shape) != 1)
-        return sgm_fail(SGM_INTERNAL, "a loss must be a scalar");
-    sgm_train_plan *plan = calloc(1, sizeof *plan);
-    if (!plan) return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for a training plan");
-    plan->graph = graph;
-    plan->params = params;
-    plan->backend = sgm_params_backend(params);
-    plan->loss = loss;
-    plan->output_count = output_count;
-    plan->bf16 = bf16;
-    plan->seeded = NAN; /* nothing yet */
-    plan->node_count = sgm_graph_size(graph);
-    sgm_status status = build(plan, outputs);
-    if (status != SGM_OK) {
-        sgm_train_plan_destroy(plan);
-        return status;
-    }
-    *out = plan;
-    return SGM_OK;
+    const sgm_train_request request = {
+        .loss = loss, .output_count = output_count, .outputs = outputs, .bf16 = bf16};
+    return sgm_train_plan_make(graph, params, &request, out);
 }
 
 static void forget(sgm_train_plan *plan, recorded_steps *r)
@@ -528,6 +564,21 @@ sgm_status sgm_train_plan_submit(sgm_train_plan *plan, float grad_scale)
     SGM_TRY(set_seed(plan, grad_scale));
     SGM_TRY(run_steps(plan, &plan->forward, submit_forward));
     return run_steps(plan, &plan->backward, submit_backward);
+}
+
+sgm_status sgm_train_plan_backward(sgm_train_plan *plan, float grad_scale)
+{
+    if (!plan->loss) return sgm_fail(SGM_INTERNAL, "this plan has no loss");
+    SGM_TRY(set_seed(plan, grad_scale));
+    return run_steps(plan, &plan->backward, submit_backward);
+}
+
+sgm_status sgm_train_plan_gradient(sgm_train_plan *plan, const sgm_node *input, float *values)
+{
+    if (!plan->values[input->id].asked || !plan->values[input->id].has_grad)
+        return sgm_fail(SGM_INTERNAL, "no gradient of input %d was asked for", input->id);
+    return plan->backend->ops->download(plan->backend, values, grad_memory(plan, input),
+                                        (size_t)sgm_shape_count(input->shape) * sizeof(float));
 }
 
 sgm_status sgm_train_plan_step(sgm_train_plan *plan, float grad_scale)

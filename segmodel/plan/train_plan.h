@@ -48,6 +48,27 @@ typedef struct sgm_train_plan sgm_train_plan;
 sgm_status sgm_train_plan_create(const sgm_graph *graph, sgm_params *params, sgm_node *loss,
                                  int output_count, sgm_node *const outputs[], bool bf16,
                                  sgm_train_plan **out);
+/* Working memory of several plans of which one runs after the other: as much as the largest needs.
+ * Zero-initialise, clear after the plans. A plan's inputs are then to be set before every run. */
+typedef struct sgm_train_memory {
+    void *data;
+    size_t bytes;
+} sgm_train_memory;
+void sgm_train_memory_clear(sgm_train_memory *memory, sgm_backend *backend);
+
+/* The same for a part of a network: `inputs` are F32 inputs of the graph whose gradients are wanted
+ * as well (sgm_train_plan_gradient), so that another plan can carry them on. */
+typedef struct sgm_train_request {
+    sgm_node *loss;
+    int output_count;
+    sgm_node *const *outputs;
+    int input_count;
+    sgm_node *const *inputs;
+    bool bf16;
+    sgm_train_memory *shared; /* borrowed; NULL: memory of its own */
+} sgm_train_request;
+sgm_status sgm_train_plan_make(const sgm_graph *graph, sgm_params *params,
+                               const sgm_train_request *request, sgm_train_plan **out);
 void sgm_train_plan_destroy(sgm_train_plan *plan);
 size_t sgm_train_plan_bytes(const sgm_train_plan *plan);
 
@@ -60,6 +81,11 @@ sgm_status sgm_train_plan_forward(sgm_train_plan *plan);
 sgm_status sgm_train_plan_step(sgm_train_plan *plan, float grad_scale);
 /* The same without waiting for it: errors of the device show in a later call. */
 sgm_status sgm_train_plan_submit(sgm_train_plan *plan, float grad_scale);
+/* The backward half alone, of the last sgm_train_plan_forward: inputs that only the loss reads may
+ * have been set since. */
+sgm_status sgm_train_plan_backward(sgm_train_plan *plan, float grad_scale);
+/* grad_scale * d loss / d input of the last run, of an input that was asked for. */
+sgm_status sgm_train_plan_gradient(sgm_train_plan *plan, const sgm_node *input, float *values);
 /* An output or the loss, as F32. */
 sgm_status sgm_train_plan_get(sgm_train_plan *plan, const sgm_node *node, float *values);
 /* Device memory of an output, e.g. to hand one plan's output to another plan's input. */

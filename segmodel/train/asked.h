@@ -8,7 +8,8 @@ typedef enum sgm_asked {
     SGM_ASKED_POINT,   /* one point of the object */
     SGM_ASKED_BOX,     /* the object's box */
     SGM_ASKED_NOTHING, /* no prompt: class maps, and networks that prompt themselves */
-    SGM_ASKED_CLASS    /* the object's class */
+    SGM_ASKED_CLASS,   /* the object's class */
+    SGM_ASKED_EITHER   /* a point or a box, evenly */
 } sgm_asked;
 
 typedef enum sgm_sample_view {

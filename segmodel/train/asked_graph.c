@@ -4,7 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "train/drop_path.h"
 #include "train/loss.h"
+#include "train/rounds.h"
 
 enum { MOST_NORMS = SGM_ASKED_OUTPUTS / 2 - 2 };
 
@@ -30,7 +32,8 @@ static sgm_status check_prompt(const sgm_train_config *c)
 {
     const sgm_model_config *m = &c->model;
     sgm_asked asked = c->sampler.asked;
-    bool places = asked == SGM_ASKED_POINT || asked == SGM_ASKED_BOX || c->given[0];
+    bool places = asked == SGM_ASKED_POINT || asked == SGM_ASKED_BOX || asked == SGM_ASKED_EITHER ||
+                  c->given[0];
     if (places && !sgm_config_listens(m))
         return sgm_fail(SGM_INVALID_ARGUMENT,
                         "%s is not prompted by points and boxes; wanted prompts = %s", m->variant,
@@ -42,10 +45,32 @@ static sgm_status check_prompt(const sgm_train_config *c)
     return SGM_OK;
 }
 
+/* Rounds of questions about one object go on from one prompt, with the loss and the masks of SAM.
+ */
+static sgm_status check_rounds(const sgm_train_config *c)
+{
+    int rounds = c->sampler.rounds;
+    if (rounds < 2) return SGM_OK;
+    if (rounds < SGM_LEAST_ROUNDS)
+        return sgm_fail(SGM_INVALID_ARGUMENT,
+                        "rounds = %d; wanted 1, or %d to %d: a first one, points, and two with the "
+                        "mask alone",
+                        rounds, SGM_LEAST_ROUNDS, SGM_MOST_ROUNDS);
+    if (!is_sam_loss(c->loss) || !sgm_config_listens(&c->model) || c->given[0] || c->bank ||
+        c->features[0] || c->norms == SGM_NORMS_BATCH || strcmp(c->target, "low"))
+        return sgm_fail(
+            SGM_INVALID_ARGUMENT,
+            "rounds = %d needs loss = sam or balanced, target = low, gathered norms, and "
+            "drawn prompts of points and boxes",
+            rounds);
+    return SGM_OK;
+}
+
 sgm_status sgm_asked_check(const sgm_train_config *c)
 {
     bool whole = c->sampler.window == SGM_VIEW_WHOLE;
     SGM_TRY(check_prompt(c));
+    SGM_TRY(check_rounds(c));
     if (c->given[0] && (!whole || c->sampler.kinds == SGM_OBJECTS_ANY))
         return sgm_fail(SGM_INVALID_ARGUMENT,
                         "given prompts need window = whole and objects = class or foreground");
@@ -191,7 +216,9 @@ static sgm_node *loss_of(sgm_train_graph *t, const sgm_train_config *c)
 static void add_network(sgm_train_graph *t, const sgm_train_config *c, bool batch_norms,
                         bool with_loss)
 {
+    t->drop = with_loss ? sgm_drop_input(t->graph, c) : NULL;
     sgm_net net = {.graph = t->graph,
+                   .drop = t->drop,
                    .batch_statistics = batch_norms,
                    .tap = batch_norms ? tap_norm : NULL,
                    .tap_user = t->norms};
@@ -222,6 +249,7 @@ sgm_status sgm_asked_graph_build(const sgm_train_config *config, bool batch_norm
     add_inputs(out, config);
     add_network(out, config, batch_norms, with_loss);
     sgm_status status = sgm_graph_status(out->graph);
+    if (status == SGM_OK && with_loss) status = sgm_drop_check(out->graph, out->drop, config);
     if (status == SGM_OK && batch_norms && !out->norms->count)
         status = sgm_fail(SGM_INVALID_ARGUMENT, "norms = batch: %s has no batch norm",
                           config->model.variant);
@@ -245,6 +273,7 @@ sgm_status sgm_asked_graph_feed(const sgm_train_graph *t, sgm_train_plan *plan,
                                 const sgm_batch *batch)
 {
     if (t->image) SGM_TRY(sgm_train_plan_set(plan, t->image, batch->image));
+    SGM_TRY(sgm_drop_feed(plan, t->drop, 0, NULL));
     SGM_TRY(sgm_train_plan_set(plan, t->target, batch->target));
     if (t->coords[0]) {
         SGM_TRY(sgm_train_plan_set(plan, t->coords[0], batch->coords[0]));

@@ -7,7 +7,7 @@
 int sgm_asked_tokens(sgm_asked asked, const sgm_given_prompts *given)
 {
     if (given) return sgm_given_tokens(given);
-    return asked == SGM_ASKED_POINT || asked == SGM_ASKED_BOX ? 2 : 0;
+    return asked == SGM_ASKED_POINT || asked == SGM_ASKED_BOX || asked == SGM_ASKED_EITHER ? 2 : 0;
 }
 
 static void put(const sgm_sampler_options *options, double x, double y, int label, int *at,
@@ -65,9 +65,11 @@ void sgm_asked_prompt(const sgm_sampler_options *options, const uint8_t *mask, s
                       int32_t *distance, float *coordinates, int32_t *labels)
 {
     int at = 0;
-    if (options->asked == SGM_ASKED_POINT)
-        ask_point(options, mask, rng, distance, &at, coordinates, labels);
-    if (options->asked == SGM_ASKED_BOX) ask_box(options, mask, rng, &at, coordinates, labels);
+    sgm_asked asked = options->asked;
+    if (asked == SGM_ASKED_EITHER)
+        asked = sgm_rng_chance(rng, 0.5) ? SGM_ASKED_BOX : SGM_ASKED_POINT;
+    if (asked == SGM_ASKED_POINT) ask_point(options, mask, rng, distance, &at, coordinates, labels);
+    if (asked == SGM_ASKED_BOX) ask_box(options, mask, rng, &at, coordinates, labels);
     put_padding(options->tokens, &at, coordinates, labels);
 }
 

@@ -22,6 +22,7 @@ sgm_optim_numbers sgm_optim_numbers_of(const sgm_optim_options *o, double rate, 
         .root = (float)sqrt(1 - pow(o->beta2, (double)step)),
         .decay = decoupled ? 0 : decay,
         .keep = decoupled ? (float)(1 - rate * decay) : 1,
+        .shrink = decoupled ? (float)(rate * decay) : 0,
         .clip = clip,
         .average = (float)fmin(ema, early),
     };

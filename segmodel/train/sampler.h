@@ -33,6 +33,7 @@ typedef struct sgm_sampler_options {
     int tokens;                     /* per sample, unless asked mixed */
     double box_limit, box_shift;    /* of the network's pixels; 0: none (asked_sample.c) */
     const sgm_given_prompts *given; /* NULL: prompts are drawn */
+    int rounds;                     /* of questions about a sample (rounds.h); 1: no more */
 } sgm_sampler_options;
 
 typedef struct sgm_sampler sgm_sampler;
@@ -82,8 +83,8 @@ sgm_status sgm_sampler_scratch_create(const sgm_sampler_options *options,
                                       sgm_sampler_scratch *scratch);
 void sgm_sampler_scratch_clear(sgm_sampler_scratch *scratch);
 
-/* A sample of one object that is known: of item `item`, with label value `label` (objects = class of
- * whole pictures). `index` chooses look and prompt. SGM_INVALID_ARGUMENT: no such object. */
+/* A sample of one object that is known: of item `item`, with label value `label` (objects = class
+ * of whole pictures). `index` chooses look and prompt. SGM_INVALID_ARGUMENT: no such object. */
 sgm_status sgm_sampler_draw_object(const sgm_sampler *sampler, int item, int label, uint64_t index,
                                    int slot, const sgm_sampler_scratch *scratch, sgm_batch *batch);
 

@@ -29,7 +29,7 @@ static const char *const LOSSES[] = {"sam",      "samus",        "samihs", "meds
                                      "autosam",  "surgicalsam",  NULL};
 static const char *const NORMS[] = {"gathered", "batch", NULL};
 static const char *const WINDOWS[] = {"random", "whole", NULL};
-static const char *const PROMPTS[] = {"mixed", "point", "box", "none", "class", NULL};
+static const char *const PROMPTS[] = {"mixed", "point", "box", "none", "class", "either", NULL};
 static const char *const OBJECTS[] = {"any", "class", "foreground", NULL};
 static const char *const DRAWS[] = {"weighted", "epochs", NULL};
 
@@ -76,6 +76,9 @@ static const field FIELDS[] = {
     {"clip_levels", FLAG, AT(clip_levels), 0, 1, NULL},
     {"features", TEXT, AT(features), 0, SGM_CONFIG_TEXT, NULL},
     {"window", CHOICE, AT(sampler.window), 0, 0, WINDOWS},
+    {"rounds", INTEGER32, AT(sampler.rounds), 1, 32, NULL},
+    {"layer_decay", REAL, AT(layer_decay), 0.01, 1, NULL},
+    {"drop_path", REAL, AT(drop_path), 0, 0.9, NULL},
     {"prompts", CHOICE, AT(sampler.asked), 0, 0, PROMPTS},
     {"objects", CHOICE, AT(sampler.kinds), 0, 0, OBJECTS},
     {"draw", CHOICE, AT(sampler.draws), 0, 0, DRAWS},
@@ -221,6 +224,8 @@ static void set_defaults(const char *path, sgm_train_config *c)
                                  .power = 0.9,
                                  .floor = 0.01};
     c->clip = 1;
+    c->layer_decay = 1;
+    c->sampler.rounds = 1;
     c->sampler.synthetic_share = 0.2;
     c->sampler.tight_share = 0.5;
     c->sampler.augmentation = 1;
@@ -238,6 +243,9 @@ static sgm_status finish(sgm_train_config *c)
 {
     if (c->sampler.asked != SGM_ASKED_MIXED) /* what only our own rounds know */
         c->sampler.sim.prior = c->sampler.sim.walks = false;
+    if (c->sampler.asked == SGM_ASKED_MIXED && (c->sampler.rounds > 1 || c->drop_path > 0))
+        return sgm_fail(SGM_UNREADABLE, "%s: rounds and drop_path are not for prompts = mixed",
+                        c->path);
     if (!c->architecture[0] && !c->init[0])
         return sgm_fail(SGM_UNREADABLE, "%s: either architecture or init must be given", c->path);
     if (!c->architecture[0]) return SGM_OK; /* the checkpoint says it */

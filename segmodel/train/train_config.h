@@ -49,7 +49,9 @@ typedef struct sgm_train_config {
     sgm_optim_options optim;
     sgm_schedule schedule;
     double clip, ema;
-    char freeze[SGM_CONFIG_TEXT];     /* comma-separated patterns with '*' */
+    double layer_decay;           /* of the learning rate from block to block: sgm_layer_rate */
+    double drop_path;             /* chance that a branch of the encoder's last block is left out */
+    char freeze[SGM_CONFIG_TEXT]; /* comma-separated patterns with '*' */
     char train_only[SGM_CONFIG_TEXT]; /* likewise, or "family"; "": everything not frozen */
     sgm_norms norms;
     char classes[SGM_CONFIG_TEXT]; /* names of the network's classes, separated by commas; "": those

@@ -27,6 +27,7 @@ typedef struct sgm_train_graph {
     sgm_node *answer;    /* [B, masks, height, width] logits on the target's grid */
     sgm_node *classes;   /* [B] int32, index of the class asked for; or NULL */
     sgm_node *class_at;  /* the same as F32; or NULL */
+    sgm_node *drop;      /* [B, branches] of drop_path.h; or NULL */
     sgm_node *embedding; /* [B, dim] mean feature of the object; or NULL */
     sgm_node *features;  /* [B, grid, grid, dim] instead of pictures; or NULL */
     struct sgm_batch_norms *norms; /* those that gather while training; or NULL */

@@ -138,8 +138,10 @@ static bool is_asked_for(const sgm_sampler_options *o, const char *name)
 {
     const char *at = strstr(name, "prompt_encoder.");
     if (o->asked == SGM_ASKED_MIXED || !at) return true;
-    bool points = o->given ? sgm_given_has_points(o->given) : o->asked == SGM_ASKED_POINT;
-    bool boxes = o->given ? sgm_given_has_boxes(o->given) : o->asked == SGM_ASKED_BOX;
+    bool either = o->asked == SGM_ASKED_EITHER;
+    bool points = o->given ? sgm_given_has_points(o->given) : o->asked == SGM_ASKED_POINT || either;
+    bool boxes = o->given ? sgm_given_has_boxes(o->given) : o->asked == SGM_ASKED_BOX || either;
+    if (o->rounds > 1) points = true; /* corrections */
     if (strstr(at, "point_embeddings.0.") || strstr(at, "point_embeddings.1.") ||
         strstr(at, "not_a_point_embed."))
         return points;
@@ -155,6 +157,20 @@ bool sgm_is_trainable(void *user, const char *name)
            is_chosen(config, name) && is_asked_for(&config->sampler, name);
 }
 
+float sgm_layer_rate(const sgm_train_config *config, const char *name)
+{
+    static const char block[] = "image_encoder.blocks.";
+    const int depth = config->model.vit.depth;
+    int layer = depth + 1;
+    if (config->layer_decay == 1) return 1;
+    if (!strncmp(name, block, sizeof block - 1))
+        layer = atoi(name + sizeof block - 1) + 1;
+    else if (!strcmp(name, "image_encoder.pos_embed") ||
+             !strncmp(name, "image_encoder.patch_embed.", 26))
+        layer = 0;
+    return (float)pow(config->layer_decay, depth + 1 - layer);
+}
+
 /* ---------------------------------------------------------------------------------- the master */
 
 /* Floats of a tensor's share of a block: as aligned as memory of its own. */
@@ -163,14 +179,15 @@ static int64_t room_of(int64_t count)
     return (count + 63) / 64 * 64;
 }
 
-static void place(sgm_trained *t, const sgm_parameter *p, bool average, float **at)
+static void place(sgm_trained *t, const sgm_parameter *p, bool average, float rate, float **at)
 {
     *t = (sgm_trained){.name = p->name,
                        .count = p->count,
                        .matrix = p->shape.ndim > 1,
                        .value = p->value,
                        .gradient = p->grad,
-                       .bf16 = p->bf16};
+                       .bf16 = p->bf16,
+                       .rate = rate};
     float **const parts[] = {&t->first, &t->second, &t->average};
     for (int i = 0; i < (average ? 3 : 2); i++) {
         *parts[i] = *at;
@@ -219,14 +236,15 @@ static sgm_status start_averages(sgm_master *m)
     return SGM_OK;
 }
 
-static sgm_status set_up(sgm_master *m, bool with_average)
+static sgm_status set_up(sgm_master *m, bool with_average, const sgm_train_config *config)
 {
     SGM_TRY(reserve(m, with_average));
     float *at = m->memory;
     for (int i = 0; i < sgm_params_count(m->params); i++) {
         sgm_parameter *p = sgm_params_get(m->params, i);
         if (!p->grad || !p->used) continue;
-        place(&m->trained[m->trained_count], p, with_average, &at);
+        float rate = config ? sgm_layer_rate(config, p->name) : 1;
+        place(&m->trained[m->trained_count], p, with_average, rate, &at);
         m->parameters[m->trained_count++] = p;
     }
     if (with_average) SGM_TRY(start_averages(m));
@@ -235,10 +253,10 @@ static sgm_status set_up(sgm_master *m, bool with_average)
 }
 
 sgm_status sgm_master_create(sgm_backend *backend, sgm_params *params, bool with_average,
-                             sgm_master *out)
+                             const sgm_train_config *config, sgm_master *out)
 {
     *out = (sgm_master){.backend = backend, .params = params};
-    sgm_status status = set_up(out, with_average);
+    sgm_status status = set_up(out, with_average, config);
     if (status != SGM_OK) sgm_master_clear(out);
     return status;
 }

@@ -44,9 +44,15 @@ typedef struct sgm_master {
 } sgm_master;
 
 /* Call after the plan is made; parameters without gradient are left out. with_average: keep moving
- * averages, which begin as the values. */
+ * averages, which begin as the values. `config` says how fast which layer learns (layer_decay);
+ * NULL: all alike. */
 sgm_status sgm_master_create(sgm_backend *backend, sgm_params *params, bool with_average,
-                             sgm_master *out);
+                             const sgm_train_config *config, sgm_master *out);
+
+/* layer_decay: the share of the learning rate that a tensor gets. In an encoder of N blocks the
+ * last block has decay, each one before it the decay of it, positions and patches come below the
+ * first; what is no part of these learns at the whole rate. */
+float sgm_layer_rate(const sgm_train_config *config, const char *name);
 /* Before the parameters are destroyed. */
 void sgm_master_clear(sgm_master *master);
 

@@ -12,8 +12,10 @@
 #include "segmodel/train.h"
 #include "train/asked_sample.h"
 #include "train/asked_validate.h"
+#include "train/drop_path.h"
 #include "train/interact.h"
 #include "train/loader.h"
+#include "train/rounds.h"
 #include "train/step_numbers.h"
 #include "train/train_log.h"
 #include "train/train_state.h"
@@ -39,6 +41,7 @@ typedef struct trainer {
     sgm_train_plan *plan;
     sgm_train_graph gathered; /* norms = batch: the network with what the norms have gathered */
     sgm_train_plan *gathered_plan;
+    sgm_rounds *rounds;          /* rounds > 1: they train, and the plan only answers */
     sgm_feature_store *features; /* features = FILE */
     sgm_bank bank;
     sgm_sampler_scratch bank_scratch;
@@ -100,6 +103,11 @@ static sgm_status make_bank(trainer *t)
     const sgm_train_config *c = &t->config;
     if (!t->pack || c->sampler.asked == SGM_ASKED_MIXED)
         return sgm_fail(SGM_INVALID_ARGUMENT, "bank = %d is not for prompts = mixed", c->bank);
+    size_t objects = sgm_sampler_object_count(t->sampler);
+    if ((size_t)c->bank > objects)
+        return sgm_fail(SGM_INVALID_ARGUMENT,
+                        "bank = %d: so many cannot join a batch, the pack has %zu objects to draw",
+                        c->bank, objects);
     SGM_TRY(sgm_sampler_scratch_create(&c->sampler, &t->bank_scratch));
     return sgm_bank_create(sgm_sampler_largest_label(t->sampler), sgm_pack_item_count(t->pack),
                            &t->bank);
@@ -130,6 +138,7 @@ static sgm_status make_samplers(trainer *t)
     v.limit = 0;
     v.seed = 7;
     v.split = SGM_SPLIT_VALIDATION;
+    if (v.asked == SGM_ASKED_EITHER) v.asked = SGM_ASKED_POINT;
     t->validation_options = v;
     for (int s = 0; s < SOURCES && t->pack && c->validate_objects; s++) {
         v.held_out = s == ASIDE;
@@ -144,7 +153,10 @@ static sgm_status finish_network(trainer *t)
     const sgm_train_config *c = &t->config;
     if (c->init[0] && !t->first.loaded)
         return sgm_fail(SGM_BAD_MODEL, "%s: no tensor of it is part of the network", c->init);
-    SGM_TRY(sgm_master_create(t->backend, t->params, c->ema > 0, &t->master));
+    if (c->layer_decay < 1 && !c->model.vit.depth)
+        return sgm_fail(SGM_INVALID_ARGUMENT, "%s: layer_decay needs an encoder of ViT blocks",
+                        c->path);
+    SGM_TRY(sgm_master_create(t->backend, t->params, c->ema > 0, c, &t->master));
     if (!t->master.trained_count)
         return sgm_fail(SGM_INVALID_ARGUMENT, "%s: freeze and train_only leave nothing to train",
                         c->path);
@@ -155,11 +167,12 @@ static sgm_status make_asked_network(trainer *t)
 {
     const sgm_train_config *c = &t->config;
     sgm_node *outputs[SGM_ASKED_OUTPUTS];
-    bool batch = c->norms == SGM_NORMS_BATCH;
-    SGM_TRY(sgm_asked_graph_build(c, batch, true, &t->graph));
+    bool batch = c->norms == SGM_NORMS_BATCH, rounds = c->sampler.rounds > 1;
+    SGM_TRY(sgm_asked_graph_build(c, batch, !rounds, &t->graph));
     int count = sgm_asked_graph_outputs(&t->graph, outputs);
     SGM_TRY(sgm_train_plan_create(t->graph.graph, t->params, t->graph.loss, count, outputs, c->bf16,
                                   &t->plan));
+    if (rounds) SGM_TRY(sgm_rounds_create(c, t->backend, t->params, &t->rounds));
     if (batch) {
         SGM_TRY(sgm_asked_graph_build(c, false, false, &t->gathered));
         count = sgm_asked_graph_outputs(&t->gathered, outputs);
@@ -255,6 +268,7 @@ static void tear_down(trainer *t)
     sgm_interaction_clear(&t->interaction);
     sgm_step_numbers_clear(&t->numbers);
     sgm_master_clear(&t->master);
+    sgm_rounds_destroy(t->rounds);
     sgm_feature_store_close(t->features);
     sgm_train_plan_destroy(t->gathered_plan);
     sgm_train_graph_clear(&t->gathered);
@@ -339,6 +353,24 @@ static sgm_status join_bank(trainer *t, sgm_batch *batch)
     return SGM_OK;
 }
 
+/* Forward and backward on a batch; *loss is where the backend leaves the loss. */
+static sgm_status learn(trainer *t, const sgm_batch *batch, sgm_rng rng, const void **loss)
+{
+    const sgm_train_config *c = &t->config;
+    float scale = c->accumulate_sum ? 1 : 1.0f / (float)c->accumulate;
+    if (t->rounds) {
+        *loss = sgm_rounds_loss(t->rounds);
+        return sgm_rounds_run(t->rounds, batch, rng, scale);
+    }
+    *loss = sgm_train_plan_memory(t->plan, t->graph.loss);
+    SGM_TRY(sgm_train_graph_feed(&t->graph, t->plan, batch));
+    if (t->graph.asked != SGM_ASKED_MIXED)
+        SGM_TRY(sgm_asked_feed_features(&t->graph, t->plan, t->features, batch));
+    SGM_TRY(sgm_drop_feed(t->plan, t->graph.drop, c->drop_path, &rng));
+    SGM_TRY(sgm_train_plan_submit(t->plan, scale));
+    return sgm_batch_norms_gather(&t->graph, t->plan, t->backend, t->params);
+}
+
 static sgm_status micro_batch(trainer *t, int64_t step, int part, char items[SGM_STEP_ITEMS])
 {
     sgm_batch *batch;
@@ -349,13 +381,10 @@ static sgm_status micro_batch(trainer *t, int64_t step, int part, char items[SGM
     SGM_TRY(join_bank(t, batch));
     if (mixed && sgm_rng_chance(&rng, c->interaction))
         SGM_TRY(sgm_interact(&t->graph, t->plan, rng, &t->interaction, batch));
-    SGM_TRY(sgm_train_graph_feed(&t->graph, t->plan, batch));
-    if (!mixed) SGM_TRY(sgm_asked_feed_features(&t->graph, t->plan, t->features, batch));
-    SGM_TRY(sgm_train_plan_submit(t->plan, c->accumulate_sum ? 1 : 1.0f / (float)c->accumulate));
-    SGM_TRY(sgm_batch_norms_gather(&t->graph, t->plan, t->backend, t->params));
+    const void *loss;
+    SGM_TRY(learn(t, batch, rng, &loss));
     name_items(t, batch, items, SGM_STEP_ITEMS);
-    SGM_TRY(sgm_step_numbers_loss(&t->numbers, step, part, items,
-                                  sgm_train_plan_memory(t->plan, t->graph.loss)));
+    SGM_TRY(sgm_step_numbers_loss(&t->numbers, step, part, items, loss));
     return runs_ahead(t) ? SGM_OK : settle(t, step);
 }
 

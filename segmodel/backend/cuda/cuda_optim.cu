@@ -19,6 +19,7 @@ typedef struct optim_tensor {
     unsigned short *bf16;
     int count;
     bool matrix;
+    float rate;
 } optim_tensor;
 
 typedef struct optim_chunk {
@@ -73,19 +74,20 @@ static __global__ void norm_kernel(const double *partial, int count, double *nor
     if (threadIdx.x == 0) *norm = sqrt(sum);
 }
 
-static __device__ float sgd_value(const sgm_optim_numbers &n, float g, float value, float *first)
+static __device__ float sgd_value(const sgm_optim_numbers &n, float rate, float g, float value,
+                                  float *first)
 {
     *first = n.start ? g : n.b1 * *first + g;
-    return value - n.rate * *first;
+    return value - rate * n.rate * *first;
 }
 
-static __device__ float adam_value(const sgm_optim_numbers &n, float g, float keep, float value,
-                                   float *first, float *second)
+static __device__ float adam_value(const sgm_optim_numbers &n, float rate, float g, float keep,
+                                   float value, float *first, float *second)
 {
     float m = n.b1 * *first + n.c1 * g, v = n.b2 * *second + n.c2 * g * g;
     *first = m;
     *second = v;
-    return keep * value - n.size * m / (sqrtf(v) / n.root + n.epsilon);
+    return keep * value - rate * n.size * m / (sqrtf(v) / n.root + n.epsilon);
 }
 
 /* A norm that is not finite changes nothing: the host finds out later, and weights stay good. */
@@ -98,12 +100,12 @@ static __global__ void update_kernel(const optim_tensor *tensors, const optim_ch
     if (!(size < INFINITY)) return;
     float scale = n.clip > 0 && size > n.clip ? (float)(n.clip / size) : 1;
     bool decays = t.matrix || n.decay_vectors;
-    float decay = decays ? n.decay : 0, keep = decays ? n.keep : 1;
+    float decay = decays ? n.decay : 0, keep = decays ? sgm_optim_keep(&n, t.rate) : 1;
     for (int i = c.start + (int)threadIdx.x; i < chunk_end(t, c); i += SGM_THREADS) {
         float value = t.value[i], g = scale * t.gradient[i] + decay * value;
         value = n.kind == SGM_OPTIMIZER_SGD
-                    ? sgd_value(n, g, value, &t.first[i])
-                    : adam_value(n, g, keep, value, &t.first[i], &t.second[i]);
+                    ? sgd_value(n, t.rate, g, value, &t.first[i])
+                    : adam_value(n, t.rate, g, keep, value, &t.first[i], &t.second[i]);
         t.value[i] = value;
         if (t.average) t.average[i] = n.average * t.average[i] + (1 - n.average) * value;
         if (t.bf16) t.bf16[i] = sgm_to_bf16(value);
@@ -145,7 +147,7 @@ static void fill_table(const optim_table *host, const sgm_trained *params)
         const sgm_trained *p = &params[i];
         optim_tensor t = {p->value,      p->gradient, p->first,
                           p->second,     p->average,  (unsigned short *)p->bf16,
-                          (int)p->count, p->matrix};
+                          (int)p->count, p->matrix,   p->rate};
         host->tensors[i] = t;
         for (int start = 0; start < t.count; start += CHUNK) {
             optim_chunk c = {i, start};

@@ -90,7 +90,9 @@ static const preset_case cases[] = {
     {"sam",
      "sam.cfg",
      "architecture = vit protocol=sam image=256 pos_side=16 rel_global=31" VIT
-     "\naccumulate = 1\nwarmup = 0\nrate = 8e-5\nobjects = class\n",
+     "\naccumulate = 1\nwarmup = 0\nrate = 8e-5\nobjects = class\n" /* the official first round
+                                                                       alone: */
+     "rounds = 1\nprompts = point\nlayer_decay = 1\ndrop_path = 0\n",
      256,
      256,
      false,
@@ -164,6 +166,19 @@ static const preset_case cases[] = {
      NULL,
      3e-4,
      4},
+    {"unet",
+     "unet.cfg",
+     "architecture = unet protocol=unet image=64 mask_tokens=4 classes=3 width=8\nbatch = 2\n",
+     64,
+     64,
+     false,
+     2,
+     64,
+     {{{25, 35, 13, 1}, {48, 14, 9, 2}, {12, 12, 6, 3}},
+      {{37, 35, 13, 2}, {14, 14, 9, 3}, {50, 12, 6, 1}}},
+     NULL,
+     1e-3,
+     1},
 };
 
 typedef struct preset_run {
@@ -562,7 +577,9 @@ static double largest_gradient(const preset_run *r)
  * norms on a few values amplify rounding to 9e-2 in the official code itself. */
 static void check_gradients(const preset_run *r)
 {
-    bool norms = !strcmp(r->c->name, "autosam");
+    bool norms = !strcmp(r->c->name, "autosam"), unet = !strcmp(r->c->name, "unet");
+    /* 18 norms: in FP32 the official gradients are 6e-3 off those in FP64; ten times that. */
+    double limit = norms ? 0.3 : unet ? 6e-2 : 1e-2, usual = norms ? 9e-2 : unet ? 6e-2 : 1e-4;
     double least = 1e-5 * largest_gradient(r), worst = 0;
     int count = 0, off = 0;
     for (size_t i = 0; i < sgm_checkpoint_count(r->first); i++) {
@@ -571,10 +588,9 @@ static void check_gradients(const preset_run *r)
         double error = gradient_error(r, t, least);
         if (error < 0) continue;
         count++;
-        off += error > (norms ? 9e-2 : 1e-4);
+        off += error > usual;
         worst = fmax(worst, error);
-        if (!CHECK(error <= (norms ? 0.3 : 1e-2)))
-            fprintf(stderr, "    %s: %.1e\n", t->name, error);
+        if (!CHECK(error <= limit)) fprintf(stderr, "    %s: %.1e\n", t->name, error);
     }
     printf("  gradients: %d tensors, worst normalised error %.1e, %d beyond the goldens' rule\n",
            count, worst, off);
@@ -649,7 +665,7 @@ static void check_changed(const preset_run *r)
                     is_same ? "the same" : "changed");
     }
     printf("  %d tensors changed, %d are the same bits\n", changed, same);
-    CHECK(changed >= 10 && same >= 1);
+    CHECK(changed >= 10 && same >= !!strcmp(r->c->name, "unet")); /* of a U-Net all is trained */
 }
 
 /* What the batch norms have gathered: of the first one to the rounding of its convolution's
@@ -661,7 +677,7 @@ static void check_gathered(const preset_run *r)
     double worst = 0, deep = 0;
     for (size_t i = 0; i < sgm_checkpoint_count(r->after); i++) {
         const sgm_stored_tensor *t = sgm_checkpoint_tensor(r->after, i);
-        bool first = strstr(t->name, "base.0.") != NULL;
+        bool first = strstr(t->name, "base.0.") || strstr(t->name, "inc.double_conv.1.");
         char key[300];
         float value[SAMPLES];
         int64_t index[SAMPLES];
@@ -722,7 +738,7 @@ static void run(preset_run *r, const char *presets, const char *goldens)
     check_losses(r, noise);
     check_parameters(r, noise);
     check_changed(r);
-    if (!strcmp(r->c->name, "autosam")) check_gathered(r);
+    if (!strcmp(r->c->name, "autosam") || !strcmp(r->c->name, "unet")) check_gathered(r);
     sgm_checkpoint_close(other);
 }
 

@@ -168,7 +168,7 @@ static bool build(train_run *r)
                                       (void *)r->c, &r->params)) &&
            CHECK_OK(sgm_train_plan_create(g, r->params, r->loss, 0, NULL, false, &r->plan)) &&
            CHECK(r->first.made == 0) &&
-           CHECK_OK(sgm_master_create(r->backend, r->params, false, &r->master));
+           CHECK_OK(sgm_master_create(r->backend, r->params, false, NULL, &r->master));
 }
 
 static void feed(train_run *r)

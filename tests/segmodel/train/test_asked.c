@@ -297,6 +297,8 @@ static void check_refusals(void)
     refused("prompts = point\nloss = samus\ntarget = 7\n", SGM_UNREADABLE, "target must be");
     refused("loss = msa\n", SGM_INVALID_ARGUMENT, "one kind of prompt");
     refused("bank = 3\n", SGM_INVALID_ARGUMENT, "not for prompts = mixed");
+    refused("prompts = point\nloss = samus\nbank = 9\n", SGM_INVALID_ARGUMENT,
+            "the pack has 8 objects to draw");
 }
 
 int main(int argc, char **argv)

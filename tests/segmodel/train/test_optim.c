@@ -20,7 +20,7 @@ static void reset(holder *h)
     hash_uniform("synthetic:opt_p", COUNT, h->value);
     memcpy(h->average, h->value, sizeof h->value);
     h->trained = (sgm_trained){"p",      COUNT,     false,      h->value, h->gradient,
-                               h->first, h->second, h->average, NULL};
+                               h->first, h->second, h->average, NULL,     1};
 }
 
 static void check_run(const sgm_checkpoint *file, const char *name, sgm_optim_options options)

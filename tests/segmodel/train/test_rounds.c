@@ -1,0 +1,420 @@
+/* SAM's rounds: what is asked when, gradients of all rounds together, resuming, and how fast which
+ * layer learns. Runs in the current folder. */
+#include "train_run.h"
+
+#include "backend/context.h"
+#include "models/family.h"
+#include "train/drop_path.h"
+#include "train/loss.h"
+#include "train/rounds.h"
+#include "train/train_weights.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#define PACK "test_rounds.pack"
+#define VIT                                                                                        \
+    "architecture = vit protocol=sam image=32 decoder_dim=32 decoder_heads=4 decoder_depth=2 "     \
+    "decoder_mlp=64 mask_tokens=4 embed=32 depth=3 heads=2 patch=4 window=4 pos_side=8 "           \
+    "rel_window=7 rel_global=15 global=2\n"
+#define ASKED                                                                                      \
+    "window = whole\nobjects = any\ndraw = epochs\nsynthetic = 0\naugmentation = 0\nclip = 0\n"    \
+    "prompts = either\nloss = sam\nbox_noise = 0.1\nbox_limit = 20\ndeepest = 0\nbatch = 2\n"      \
+    "seed = 5\nwarmup = 0\n"
+
+/* What training works with, outside of the trainer. */
+typedef struct desk {
+    sgm_context *context;
+    sgm_backend *backend;
+    sgm_train_config config;
+    sgm_first_values first;
+    sgm_params *params;
+    sgm_rounds *rounds;
+    sgm_pack *pack;
+    sgm_sampler *sampler;
+    sgm_batch batch;
+    sgm_sampler_scratch scratch;
+} desk;
+
+static bool open_desk(desk *d, const char *settings)
+{
+    sgm_context_options how = {.device = SGM_DEVICE_CPU, .precision = SGM_PRECISION_FP32};
+    memset(d, 0, sizeof *d);
+    sgm_train_config *c = &d->config;
+    if (!CHECK_OK(sgm_context_create(&how, &d->context)) ||
+        !CHECK_OK(sgm_train_config_parse(settings, "test", c)))
+        return false;
+    d->backend = sgm_context_backend(d->context);
+    sgm_sampler_options *o = &c->sampler;
+    int side = 4 * c->model.grid;
+    *o = (sgm_sampler_options){.seed = 5,
+                               .size = c->model.image_size,
+                               .target_side = side,
+                               .protocol = c->model.protocol,
+                               .model = &c->model,
+                               .window = o->window,
+                               .asked = o->asked,
+                               .kinds = o->kinds,
+                               .draws = o->draws,
+                               .grid = {side, side, false},
+                               .tokens = 2,
+                               .sim = o->sim,
+                               .box_limit = o->box_limit,
+                               .rounds = o->rounds};
+    d->first = (sgm_first_values){.family = c->model.family, .seed = 5};
+    return CHECK_OK(sgm_params_create(d->backend, sgm_first_values_read, &d->first,
+                                      sgm_is_trainable, c, &d->params)) &&
+           CHECK_OK(sgm_rounds_create(c, d->backend, d->params, &d->rounds)) &&
+           CHECK_OK(sgm_pack_open(PACK, &d->pack)) &&
+           CHECK_OK(sgm_sampler_create(d->pack, o, &d->sampler)) &&
+           CHECK_OK(sgm_batch_create(o, c->batch, &d->batch)) &&
+           CHECK_OK(sgm_sampler_scratch_create(o, &d->scratch));
+}
+
+static void close_desk(desk *d)
+{
+    sgm_sampler_scratch_clear(&d->scratch);
+    sgm_batch_clear(&d->batch);
+    sgm_sampler_destroy(d->sampler);
+    sgm_pack_close(d->pack);
+    sgm_rounds_destroy(d->rounds);
+    sgm_params_destroy(d->params);
+    sgm_context_destroy(d->context);
+}
+
+static void draw(desk *d, uint64_t first)
+{
+    for (int i = 0; i < d->config.batch; i++)
+        CHECK_OK(sgm_sampler_draw(d->sampler, first + (uint64_t)i, i, &d->scratch, &d->batch));
+    d->batch.first = first;
+}
+
+/* --------------------------------------------------------------------------- what is asked when */
+
+/* The prompts of a round are those before it, at most one point more, which lies where the answer
+ * is wrong (or on the object, where nothing is) and says what is there. */
+static void check_question(const desk *d, int round)
+{
+    sgm_round_question now = sgm_rounds_question(d->rounds, round);
+    sgm_round_question before = sgm_rounds_question(d->rounds, round - 1);
+    int side = 4 * d->config.model.grid, cells = side * side;
+    CHECK(now.by_mask && now.tokens == before.tokens + now.new_point);
+    for (int b = 0; b < d->config.batch; b++) {
+        const int32_t *labels = now.labels + b * now.tokens,
+                      *old = before.labels + b * before.tokens;
+        const float *coords = now.coords + 2 * b * now.tokens;
+        const float *target = d->batch.target + b * cells, *mask = now.masks + b * cells;
+        int at = 0, errors = 0;
+        while (at < before.tokens && old[at] <= SGM_TOKEN_FOREGROUND)
+            at++;
+        CHECK(!memcmp(labels, old, (size_t)at * sizeof *old));
+        CHECK(!memcmp(labels + at + now.new_point, old + at,
+                      (size_t)(before.tokens - at) * sizeof *old));
+        for (int i = 0; i < cells; i++)
+            errors += (mask[i] > 0) != (target[i] > 0.5f);
+        if (!now.new_point) continue;
+        int x = (int)((coords[2 * at] + 1) / 2 * (float)side);
+        int y = (int)((coords[2 * at + 1] + 1) / 2 * (float)side);
+        bool object = target[y * side + x] > 0.5f;
+        CHECK(labels[at] == (object ? SGM_TOKEN_FOREGROUND : SGM_TOKEN_BACKGROUND));
+        CHECK(errors ? (mask[y * side + x] > 0) != object : object);
+    }
+}
+
+/* Eleven rounds: eight points, and twice the mask alone, once between them and once at the end. */
+static void check_schedule(void)
+{
+    desk d;
+    int places[8] = {0}, boxes = 0, points = 0;
+    if (open_desk(&d, VIT ASKED "rounds = 11\n"))
+        for (uint64_t n = 0; n < 60; n++) {
+            int added = 0, place = -1;
+            draw(&d, 2 * n);
+            CHECK_OK(sgm_rounds_run(d.rounds, &d.batch, sgm_rng_at(9, n), 1));
+            CHECK(!sgm_rounds_question(d.rounds, 0).by_mask);
+            for (int b = 0; b < 2; b++) {
+                bool box = d.batch.labels[0][2 * b] == SGM_TOKEN_BOX_FIRST;
+                boxes += box;
+                points += !box;
+            }
+            for (int round = 1; round < 11; round++) {
+                check_question(&d, round);
+                if (sgm_rounds_question(d.rounds, round).new_point)
+                    added++;
+                else if (round < 10)
+                    CHECK(place < 0), place = added;
+            }
+            CHECK(added == 8 && place >= 0 && place < 8);
+            if (place >= 0 && place < 8) places[place]++;
+        }
+    CHECK(boxes > 30 && points > 30);
+    for (int i = 0; i < 8; i++)
+        CHECK(places[i] > 0);
+    close_desk(&d);
+}
+
+/* ------------------------------------------------------------------------------------ gradients */
+
+typedef struct whole {
+    sgm_graph *graph;
+    sgm_node *image, *target, *loss;
+    sgm_node *coords[12], *labels[12], *masks[12];
+} whole;
+
+/* All rounds as one network with one encoder: the same prompts, answers given as numbers. */
+static void build_whole(const desk *d, whole *w)
+{
+    const sgm_train_config *c = &d->config;
+    int64_t batch = c->batch, side = 4 * c->model.grid, size = c->model.image_size;
+    sgm_graph *g = w->graph = sgm_graph_create(NULL, NULL);
+    sgm_net net = {.graph = g};
+    w->image = sgm_input(g, "image", SGM_F32, SGM_SHAPE(batch, size, size, 3));
+    w->target = sgm_input(g, "target", SGM_F32, SGM_SHAPE(batch, side, side));
+    sgm_features features = sgm_encode(&net, &c->model, w->image);
+    for (int r = 0; r < c->sampler.rounds; r++) {
+        sgm_round_question q = sgm_rounds_question(d->rounds, r);
+        w->coords[r] = sgm_input(g, "coords", SGM_F32, SGM_SHAPE(batch, q.tokens, 2));
+        w->labels[r] = sgm_input(g, "labels", SGM_I32, SGM_SHAPE(batch, q.tokens));
+        w->masks[r] = r ? sgm_input(g, "mask", SGM_F32, SGM_SHAPE(batch, side, side, 1)) : NULL;
+        sgm_prompt_input in = {
+            .coordinates = w->coords[r], .labels = w->labels[r], .mask = w->masks[r]};
+        sgm_prompt_embedding prompt = sgm_encode_prompt(&net, &c->model, &in, &features);
+        sgm_decoder_output out = sgm_decode(&net, &c->model, &features, &prompt, batch);
+        sgm_node *loss = sgm_loss_sam(g, out.low_res, out.iou, w->target, NULL,
+                                      (sgm_sam_shares){20, 1, 1, false}, r == 0);
+        loss = sgm_affine(g, loss, 1.0f / (float)c->sampler.rounds, 0);
+        w->loss = r ? sgm_add(g, w->loss, loss) : loss;
+    }
+}
+
+static double root_of_squares(const float *values, int64_t count)
+{
+    double sum = 0;
+    for (int64_t i = 0; i < count; i++)
+        sum += (double)values[i] * values[i];
+    return sqrt(sum);
+}
+
+static void compare_gradients(desk *d, sgm_params *other)
+{
+    double largest = 0;
+    int compared = 0;
+    for (int i = 0; i < sgm_params_count(d->params); i++) {
+        const sgm_parameter *p = sgm_params_get(d->params, i);
+        if (p->grad) largest = fmax(largest, root_of_squares(p->grad, p->count));
+    }
+    for (int i = 0; i < sgm_params_count(d->params); i++) {
+        const sgm_parameter *p = sgm_params_get(d->params, i), *q = sgm_params_find(other, p->name);
+        double difference = 0, size;
+        if (!p->grad || !CHECK(q && q->grad)) continue;
+        size = root_of_squares(q->grad, q->count);
+        for (int64_t k = 0; k < p->count; k++)
+            difference += pow((double)p->grad[k] - q->grad[k], 2);
+        compared++;
+        if (!CHECK(sqrt(difference) <= 2e-5 * size + 1e-7 * largest))
+            fprintf(stderr, "    %s: %g of %g\n", p->name, sqrt(difference), size);
+    }
+    CHECK(compared > 60);
+}
+
+static void check_gradients(void)
+{
+    desk d;
+    whole w = {0};
+    sgm_params *other = NULL;
+    sgm_train_plan *plan = NULL;
+    float loss = 0, rounds = 0;
+    if (open_desk(&d, VIT ASKED "rounds = 11\n")) {
+        sgm_first_values first = {.family = d.config.model.family, .seed = 5};
+        draw(&d, 4);
+        CHECK_OK(sgm_params_clear_grads(d.params));
+        CHECK_OK(sgm_rounds_run(d.rounds, &d.batch, sgm_rng_at(9, 4), 0.5f));
+        memcpy(&rounds, sgm_rounds_loss(d.rounds), sizeof rounds);
+        build_whole(&d, &w);
+        CHECK_OK(sgm_params_create(d.backend, sgm_first_values_read, &first, sgm_is_trainable,
+                                   &d.config, &other));
+        if (CHECK_OK(sgm_train_plan_create(w.graph, other, w.loss, 0, NULL, false, &plan))) {
+            CHECK_OK(sgm_train_plan_set(plan, w.image, d.batch.image));
+            CHECK_OK(sgm_train_plan_set(plan, w.target, d.batch.target));
+            for (int r = 0; r < 11; r++) {
+                sgm_round_question q = sgm_rounds_question(d.rounds, r);
+                CHECK_OK(sgm_train_plan_set(plan, w.coords[r], q.coords));
+                CHECK_OK(sgm_train_plan_set(plan, w.labels[r], q.labels));
+                if (r) CHECK_OK(sgm_train_plan_set(plan, w.masks[r], q.masks));
+            }
+            CHECK_OK(sgm_train_plan_step(plan, 0.5f));
+            CHECK_OK(sgm_train_plan_get(plan, w.loss, &loss));
+            CHECK(fabsf(loss - rounds) <= 1e-5f * loss);
+            compare_gradients(&d, other);
+        }
+    }
+    sgm_train_plan_destroy(plan);
+    sgm_graph_destroy(w.graph);
+    sgm_params_destroy(other);
+    close_desk(&d);
+}
+
+/* The gradient of an input that was asked for is the slope of the loss. */
+static void check_input_gradients(void)
+{
+    enum { N = 12 };
+    sgm_context *context;
+    sgm_context_options how = {.device = SGM_DEVICE_REFERENCE, .precision = SGM_PRECISION_FP32};
+    sgm_params *params = NULL;
+    sgm_train_plan *plan = NULL;
+    float x[N], slope[N], low, high;
+    if (!CHECK_OK(sgm_context_create(&how, &context))) return;
+    sgm_first_values first = {.seed = 1};
+    sgm_graph *g = sgm_graph_create(NULL, NULL);
+    sgm_node *in = sgm_input(g, "x", SGM_F32, SGM_SHAPE(3, 4));
+    sgm_node *weight = sgm_param(g, SGM_SHAPE(2, 4), "w.weight");
+    sgm_node *y = sgm_act_node(g, sgm_linear(g, in, weight, NULL), SGM_ACT_GELU);
+    sgm_node *loss = sgm_reshape(
+        g,
+        sgm_matmul(g, sgm_reshape(g, y, SGM_SHAPE(1, 1, 6)), sgm_reshape(g, y, SGM_SHAPE(1, 1, 6))),
+        SGM_SHAPE(1));
+    sgm_node *inputs[1] = {in};
+    sgm_train_request request = {.loss = loss, .input_count = 1, .inputs = inputs};
+    for (int i = 0; i < N; i++)
+        x[i] = (float)(i * 5 % 7) / 4 - 0.6f;
+    if (CHECK_OK(sgm_params_create(sgm_context_backend(context), sgm_first_values_read, &first,
+                                   NULL, NULL, &params)) &&
+        CHECK_OK(sgm_train_plan_make(g, params, &request, &plan))) {
+        CHECK_OK(sgm_train_plan_set(plan, in, x));
+        CHECK_OK(sgm_train_plan_forward(plan));
+        CHECK_OK(sgm_train_plan_backward(plan, 2));
+        CHECK_OK(sgm_train_plan_gradient(plan, in, slope));
+        for (int i = 0; i < N; i++) {
+            float kept = x[i];
+            x[i] = kept + 0.01f;
+            CHECK_OK(sgm_train_plan_set(plan, in, x));
+            CHECK_OK(sgm_train_plan_forward(plan));
+            CHECK_OK(sgm_train_plan_get(plan, loss, &high));
+            x[i] = kept - 0.01f;
+            CHECK_OK(sgm_train_plan_set(plan, in, x));
+            CHECK_OK(sgm_train_plan_forward(plan));
+            CHECK_OK(sgm_train_plan_get(plan, loss, &low));
+            x[i] = kept;
+            CHECK(fabsf(slope[i] - 2 * (high - low) / 0.02f) <= 2e-3f * (1 + fabsf(slope[i])));
+        }
+    }
+    sgm_train_plan_destroy(plan);
+    sgm_params_destroy(params);
+    sgm_graph_destroy(g);
+    sgm_context_destroy(context);
+}
+
+/* -------------------------------------------------------------------------------------- runs */
+
+static run new_run(const char *out, const char *settings)
+{
+    remove_folder(out);
+    write_config("rounds.cfg", settings);
+    return (run){.device = SGM_DEVICE_CPU, .config = "rounds.cfg", .pack = PACK, .out = out};
+}
+
+static void check_resume(void)
+{
+    static const char settings[] = VIT ASKED "rounds = 5\nlayer_decay = 0.8\ndrop_path = 0.3\n"
+                                             "steps = 6\naccumulate = 2\nvalidate_every = 0\n"
+                                             "save_every = 0\nreport_every = 1\n"
+                                             "optimizer = adamw\nweight_decay = 0.1\n";
+    run whole = new_run("rounds_whole", settings), broken = new_run("rounds_broken", settings);
+    broken.stop_at = 3;
+    CHECK_OK(train(&whole));
+    CHECK_STATUS(train(&broken), SGM_CANCELLED, NULL);
+    broken.stop_at = 0;
+    broken.resume = 1;
+    CHECK_OK(train(&broken));
+    check_same_file(&whole, &broken, "last.safetensors");
+    remove_folder("rounds_whole");
+    remove_folder("rounds_broken");
+}
+
+/* Asked eleven times it learns to be corrected, and one point is enough for more. */
+static void check_learns(void)
+{
+    run r = new_run("rounds_learn", VIT ASKED "rounds = 11\nsteps = 40\nrate = 3e-3\n"
+                                              "validate_every = 0\nsave_every = 0\n"
+                                              "validate_objects = 8\nreport_every = 4\n");
+    if (CHECK_OK(train(&r))) CHECK(r.loss[r.losses - 1] < 0.75 * r.loss[0]);
+    remove_folder("rounds_learn");
+}
+
+static void refused(const char *settings, sgm_status status, const char *message)
+{
+    char text[2048];
+    snprintf(text, sizeof text, "%s" ASKED "steps = 1\nsave_every = 0\n", settings);
+    run r = new_run("rounds_refused", text);
+    CHECK_STATUS(train(&r), status, message);
+    remove_folder("rounds_refused");
+}
+
+static void check_refusals(void)
+{
+    refused(VIT "rounds = 3\n", SGM_INVALID_ARGUMENT, "wanted 1, or 4 to 32");
+    refused(VIT "rounds = 33\n", SGM_UNREADABLE, "from 1 to 32");
+    refused(VIT "rounds = 11\ntarget = picture\n", SGM_INVALID_ARGUMENT, "target = low");
+    refused(NETWORK "drop_path = 0.1\n", SGM_INVALID_ARGUMENT, "no branches");
+    refused(NETWORK "layer_decay = 0.8\n", SGM_INVALID_ARGUMENT, "layer_decay");
+}
+
+/* ------------------------------------------------------------------- how fast which layer learns
+ */
+
+static void check_layers(void)
+{
+    sgm_train_config c;
+    if (!CHECK_OK(sgm_train_config_parse(VIT ASKED "layer_decay = 0.8\n", "test", &c))) return;
+    CHECK(fabs(sgm_layer_rate(&c, "mask_decoder.iou_token.weight") - 1) < 1e-6);
+    CHECK(fabs(sgm_layer_rate(&c, "image_encoder.neck.0.weight") - 1) < 1e-6);
+    CHECK(fabs(sgm_layer_rate(&c, "image_encoder.blocks.2.norm1.weight") - 0.8) < 1e-6);
+    CHECK(fabs(sgm_layer_rate(&c, "image_encoder.blocks.0.attn.rel_pos_h") - 0.512) < 1e-6);
+    CHECK(fabs(sgm_layer_rate(&c, "image_encoder.patch_embed.proj.weight") - 0.4096) < 1e-6);
+    CHECK(fabs(sgm_layer_rate(&c, "image_encoder.pos_embed") - 0.4096) < 1e-6);
+}
+
+static void step(sgm_optim_options options, float rate, double learning_rate, float *value)
+{
+    float gradient = 0.3f, first = 0, second = 0;
+    sgm_trained t = {.name = "p",
+                     .count = 1,
+                     .matrix = true,
+                     .value = value,
+                     .rate = rate,
+                     .gradient = &gradient,
+                     .first = &first,
+                     .second = &second};
+    sgm_optim_numbers numbers = sgm_optim_numbers_of(&options, learning_rate, 1, 0, 0);
+    sgm_optim_step(&numbers, &t, 1);
+}
+
+/* A tensor's share of the rate is what that rate alone would do, decay included. */
+static void check_rates(void)
+{
+    static const sgm_optim_options kinds[] = {{SGM_OPTIMIZER_SGD, 0.9, 0.999, 1e-8, 0.1, true},
+                                              {SGM_OPTIMIZER_ADAM, 0.9, 0.999, 1e-8, 0.1, true},
+                                              {SGM_OPTIMIZER_ADAMW, 0.9, 0.999, 1e-8, 0.1, true}};
+    for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
+        float shared = 0.7f, alone = 0.7f;
+        step(kinds[k], 0.25f, 0.1, &shared);
+        step(kinds[k], 1, 0.025, &alone);
+        CHECK(shared != 0.7f && fabsf(shared - alone) < 1e-7f);
+    }
+}
+
+int main(void)
+{
+    make_pack(PACK, 6, false);
+    check_layers();
+    check_rates();
+    check_input_gradients();
+    check_gradients();
+    check_schedule();
+    check_refusals();
+    check_resume();
+    check_learns();
+    unlink(PACK);
+    unlink("rounds.cfg");
+    return check_report();
+}
