@@ -242,29 +242,11 @@ static sgm_status add_model(sgm_checkpoint_writer *writer, const sgm_master *mas
 
 #define NO_MASK "prompt_encoder.no_mask_embed.weight"
 
-/* Rounds with a prior never use the embedding for "no mask": an untrained one is zero. */
-static sgm_status add_untouched(sgm_checkpoint_writer *writer, const sgm_train_config *config,
-                                const sgm_master *master, const sgm_checkpoint *init)
-{
-    static const float zeros[4096];
-    const int64_t shape[2] = {1, config->model.decoder.dim};
-    for (size_t i = 0; init && i < sgm_checkpoint_count(init); i++) {
-        const sgm_stored_tensor *tensor = sgm_checkpoint_tensor(init, i);
-        if (!sgm_params_find(master->params, tensor->name))
-            SGM_TRY(sgm_checkpoint_writer_add(writer, tensor, SGM_STORED_F32));
-    }
-    if (sgm_params_find(master->params, NO_MASK) || (init && sgm_checkpoint_find(init, NO_MASK)))
-        return SGM_OK;
-    return sgm_checkpoint_writer_add_f32(writer, NO_MASK, 2, shape, zeros, SGM_STORED_F32);
-}
-
-/* What no step of the training has read and no warm start's file holds, but the network has: the
- * layers of a mask prompt where only points were asked with. It is written as it began, so that the
- * file is a whole network. */
+/* What no step of the training has read, but the network has: the layers of a mask prompt where
+ * only points were asked with. It is written as it began, so that the file is a whole network. */
 typedef struct rest_of_network {
     sgm_checkpoint_writer *writer;
     const sgm_master *master;
-    const sgm_checkpoint *init;
     sgm_first_values first;
     struct rest_tensor {
         char name[SGM_SCOPE_SIZE + 64];
@@ -277,8 +259,14 @@ static bool is_written(const rest_of_network *rest, const char *name)
 {
     for (int i = 0; i < rest->count; i++)
         if (!strcmp(rest->tensors[i].name, name)) return true;
-    return !strcmp(name, NO_MASK) || sgm_params_find(rest->master->params, name) ||
-           (rest->init && sgm_checkpoint_find(rest->init, name));
+    return sgm_params_find(rest->master->params, name) != NULL;
+}
+
+/* Rounds with a prior never use the embedding for "no mask": one that is not loaded is zero. */
+static bool begins_as_zero(const rest_of_network *rest, const char *name)
+{
+    const sgm_checkpoint *init = rest->first.checkpoint;
+    return !strcmp(name, NO_MASK) && !(init && sgm_checkpoint_find(init, name));
 }
 
 /* sgm_param_check_fn */
@@ -296,6 +284,8 @@ static sgm_status add_if_missing(void *user, const char *name, sgm_shape wanted)
     struct rest_tensor *t = &rest->tensors[rest->count++];
     snprintf(t->name, sizeof t->name, "%s", name);
     t->values = (float *)values;
+    if (begins_as_zero(rest, name))
+        memset(t->values, 0, (size_t)sgm_shape_count(wanted) * sizeof *values);
     return sgm_checkpoint_writer_add_f32(rest->writer, name, wanted.ndim, wanted.dim, values,
                                          SGM_STORED_F32);
 }
@@ -303,16 +293,31 @@ static sgm_status add_if_missing(void *user, const char *name, sgm_shape wanted)
 static sgm_status add_rest(rest_of_network *rest, const sgm_model_config *model)
 {
     bool listens = sgm_config_listens(model), classes = model->classes > 0;
-    const sgm_program_key keys[] = {{.stage = SGM_STAGE_ENCODE, .batch = 1},
-                                    {.stage = SGM_STAGE_DECODE,
-                                     .batch = 1,
-                                     .tokens = listens ? 2 : 0,
-                                     .mask = listens,
-                                     .classes = classes}};
+    const sgm_program_key encode = {.stage = SGM_STAGE_ENCODE, .batch = 1},
+                          decode = {.stage = SGM_STAGE_DECODE,
+                                    .batch = 1,
+                                    .tokens = listens ? 2 : 0,
+                                    .classes = classes};
+    sgm_program_key keys[] = {encode, decode, decode};
+    keys[2].mask = listens;
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
         sgm_program *program;
         SGM_TRY(sgm_program_build(model, keys[i], add_if_missing, rest, NULL, &program));
         sgm_program_destroy(program);
+    }
+    return SGM_OK;
+}
+
+/* What the official files of the family carry and the network does not use, as the warm start's
+ * file has it. Whatever else that holds is of another network, and this one has no place for it. */
+static sgm_status add_unused(const rest_of_network *rest, const sgm_model_config *model)
+{
+    const sgm_checkpoint *init = rest->first.checkpoint;
+    for (size_t i = 0; init && i < sgm_checkpoint_count(init); i++) {
+        const sgm_stored_tensor *tensor = sgm_checkpoint_tensor(init, i);
+        if (!is_written(rest, tensor->name) && model->family->unused &&
+            sgm_name_matches(model->family->unused, tensor->name))
+            SGM_TRY(sgm_checkpoint_writer_add(rest->writer, tensor, SGM_STORED_F32));
     }
     return SGM_OK;
 }
@@ -383,12 +388,12 @@ sgm_status sgm_train_export(const char *path, const sgm_train_config *config,
                                : sgm_fail(SGM_OUT_OF_MEMORY, "%s: no memory", path);
     if (status == SGM_OK) status = add_metadata(writer, config, init, note);
     if (status == SGM_OK) status = add_model(writer, master, values);
-    if (status == SGM_OK) status = add_untouched(writer, config, master, init);
-    rest_of_network rest = {.writer = writer,
-                            .master = master,
-                            .init = init,
-                            .first = {.family = config->model.family, .seed = config->seed}};
+    rest_of_network rest = {
+        .writer = writer,
+        .master = master,
+        .first = {.checkpoint = init, .family = config->model.family, .seed = config->seed}};
     if (status == SGM_OK) status = add_rest(&rest, &config->model);
+    if (status == SGM_OK) status = add_unused(&rest, &config->model);
     if (status == SGM_OK) status = sgm_checkpoint_writer_save(writer, path);
     clear_rest(&rest);
     sgm_checkpoint_writer_destroy(writer);
