@@ -58,14 +58,12 @@ static int looks_like_dicom(const char *path)
     return size > 0 && sgio_looks_like_dicom(bytes, (size_t)size);
 }
 
-sgio_status sgio_holds_dicom(const char *directory, int *holds)
+sgio_status sgio_list_dicom(const char *directory, sgio_file_tree *tree, int *holds)
 {
-    sgio_file_tree tree;
-    sgio_status status = sgio_list_files(directory, DEEPEST, &tree);
+    sgio_status status = sgio_list_files(directory, DEEPEST, tree);
     *holds = 0;
-    for (size_t i = 0; i < tree.count && !*holds; i++)
-        *holds = looks_like_dicom(tree.files[i]);
-    sgio_file_tree_clear(&tree);
+    for (size_t i = 0; i < tree->count && !*holds; i++)
+        *holds = looks_like_dicom(tree->files[i]);
     return status;
 }
 
@@ -136,18 +134,16 @@ static int is_named(const sgio_dicom_slices *slices, const char *path)
 }
 
 /* Long folders can be left at every file; how much of the reading they are is not known. */
-static sgio_status read_headers(const char *directory, int depth, const char *series,
+static sgio_status read_headers(const sgio_file_tree *tree, const char *series,
                                 const sgio_read_options *options, sgio_dicom_slices *slices)
 {
-    sgio_file_tree tree;
-    sgio_status status = sgio_list_files(directory, depth, &tree);
-    for (size_t i = 0; i < tree.count && status == SGIO_OK; i++) {
+    sgio_status status = SGIO_OK;
+    for (size_t i = 0; i < tree->count && status == SGIO_OK; i++) {
         status = sgio_tell(options->progress, options->progress_user, 0, 1);
-        if (status == SGIO_OK && !is_named(slices, tree.files[i]))
-            status = look_at(tree.files[i], series, slices);
+        if (status == SGIO_OK && !is_named(slices, tree->files[i]))
+            status = look_at(tree->files[i], series, slices);
     }
-    leave_out(slices, tree.left_out, tree.first_left_out);
-    sgio_file_tree_clear(&tree);
+    leave_out(slices, tree->left_out, tree->first_left_out);
     return status;
 }
 
@@ -158,10 +154,10 @@ static void warn_of_left_out(const sgio_dicom_slices *slices, const sgio_read_op
                   slices->left_out, slices->first_left_out);
 }
 
-static sgio_status scan_directory(const char *path, const sgio_read_options *options,
-                                  sgio_dicom_slices *slices)
+static sgio_status scan_files(const char *path, const sgio_file_tree *tree,
+                              const sgio_read_options *options, sgio_dicom_slices *slices)
 {
-    sgio_status status = read_headers(path, DEEPEST, NULL, options, slices);
+    sgio_status status = read_headers(tree, NULL, options, slices);
     if (status != SGIO_OK) return status;
     if (slices->count == 0 && slices->left_out > 0)
         return sgio_fail(SGIO_UNREADABLE, "%s: no DICOM image among %zu file(s); %s", path,
@@ -169,6 +165,16 @@ static sgio_status scan_directory(const char *path, const sgio_read_options *opt
     if (slices->count == 0) return sgio_fail(SGIO_UNREADABLE, "%s: no DICOM files", path);
     warn_of_left_out(slices, options);
     return SGIO_OK;
+}
+
+static sgio_status scan_directory(const char *path, const sgio_read_options *options,
+                                  sgio_dicom_slices *slices)
+{
+    sgio_file_tree tree;
+    sgio_status status = sgio_list_files(path, DEEPEST, &tree);
+    if (status == SGIO_OK) status = scan_files(path, &tree, options, slices);
+    sgio_file_tree_clear(&tree);
+    return status;
 }
 
 static char *directory_of(const char *path)
@@ -182,7 +188,10 @@ static sgio_status scan_series(const char *path, const char *series,
 {
     char *directory = directory_of(path);
     if (!directory) return sgio_fail_memory(strlen(path), path);
-    sgio_status status = read_headers(directory, 0, series, options, slices);
+    sgio_file_tree tree;
+    sgio_status status = sgio_list_files(directory, 0, &tree);
+    if (status == SGIO_OK) status = read_headers(&tree, series, options, slices);
+    sgio_file_tree_clear(&tree);
     free(directory);
     if (status == SGIO_OK) warn_of_left_out(slices, options);
     return status;
@@ -212,6 +221,15 @@ static sgio_status scan_dicomdir(const char *path, const sgio_read_options *opti
     if (!directory) return sgio_fail_memory(strlen(path), path);
     sgio_status status = scan_directory(directory, options, slices);
     free(directory);
+    return status;
+}
+
+sgio_status sgio_dicom_scan_tree(const char *directory, const sgio_file_tree *tree,
+                                 const sgio_read_options *options, sgio_dicom_slices *slices)
+{
+    memset(slices, 0, sizeof *slices);
+    sgio_status status = scan_files(directory, tree, options, slices);
+    if (status != SGIO_OK) sgio_dicom_slices_clear(slices);
     return status;
 }
 

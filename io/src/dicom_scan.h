@@ -3,6 +3,7 @@
 #define SGIO_DICOM_SCAN_H
 
 #include "dicom_slice.h"
+#include "file_tree.h"
 #include "sgio/volume.h"
 
 #ifdef __cplusplus
@@ -16,6 +17,10 @@ extern "C" {
  * directory. SGIO_UNREADABLE when there is none. */
 sgio_status sgio_dicom_scan(const char *path, const sgio_read_options *options,
                             sgio_dicom_slices *slices);
+
+/* Of a directory whose files are listed already. */
+sgio_status sgio_dicom_scan_tree(const char *directory, const sgio_file_tree *tree,
+                                 const sgio_read_options *options, sgio_dicom_slices *slices);
 
 #ifdef __cplusplus
 }

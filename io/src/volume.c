@@ -46,9 +46,13 @@ static sgio_status read_directory(const char *path, const sgio_read_options *opt
                                   sgio_volume *out)
 {
     int has_dicom = 0;
-    sgio_status status = sgio_holds_dicom(path, &has_dicom);
-    if (status != SGIO_OK) return status;
-    return has_dicom ? sgio_read_dicom(path, options, out) : sgio_read_pictures(path, options, out);
+    sgio_file_tree tree;
+    sgio_status status = sgio_list_dicom(path, &tree, &has_dicom);
+    if (status == SGIO_OK)
+        status = has_dicom ? sgio_read_dicom_tree(path, &tree, options, out)
+                           : sgio_read_pictures(path, options, out);
+    sgio_file_tree_clear(&tree);
+    return status;
 }
 
 static sgio_status read_any(const char *path, const sgio_read_options *options, sgio_volume *out)

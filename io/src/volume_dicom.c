@@ -280,22 +280,35 @@ static sgio_status read_volume(const char *path, const sgio_dicom_slices *slices
     return status;
 }
 
-sgio_status sgio_read_dicom(const char *path, const sgio_read_options *options, sgio_volume *out)
+/* Releases the slices. */
+static sgio_status read_chosen(const char *path, sgio_dicom_slices *slices,
+                               const sgio_read_options *options, sgio_volume *out)
 {
-    sgio_dicom_slices slices;
     sgio_dicom_volumes volumes;
     size_t chosen = 0;
-    sgio_status status = sgio_dicom_scan(path, options, &slices);
-    if (status != SGIO_OK) return status;
-    status =
-        sgio_dicom_choose(path, &slices, options->series, options->allow_gaps, &volumes, &chosen);
+    sgio_status status =
+        sgio_dicom_choose(path, slices, options->series, options->allow_gaps, &volumes, &chosen);
     if (status == SGIO_OK && volumes.copies > 0)
         sgio_warn(options->warn, options->warn_user,
                   "%s: %zu file(s) hold instances that other files hold too and were left out",
                   path, volumes.copies);
-    if (status == SGIO_OK)
-        status = read_volume(path, &slices, &volumes.items[chosen], options, out);
+    if (status == SGIO_OK) status = read_volume(path, slices, &volumes.items[chosen], options, out);
     sgio_dicom_volumes_clear(&volumes);
-    sgio_dicom_slices_clear(&slices);
+    sgio_dicom_slices_clear(slices);
     return status;
+}
+
+sgio_status sgio_read_dicom(const char *path, const sgio_read_options *options, sgio_volume *out)
+{
+    sgio_dicom_slices slices;
+    sgio_status status = sgio_dicom_scan(path, options, &slices);
+    return status == SGIO_OK ? read_chosen(path, &slices, options, out) : status;
+}
+
+sgio_status sgio_read_dicom_tree(const char *directory, const sgio_file_tree *tree,
+                                 const sgio_read_options *options, sgio_volume *out)
+{
+    sgio_dicom_slices slices;
+    sgio_status status = sgio_dicom_scan_tree(directory, tree, options, &slices);
+    return status == SGIO_OK ? read_chosen(directory, &slices, options, out) : status;
 }

@@ -3,6 +3,7 @@
 #ifndef SGIO_VOLUME_FORMATS_H
 #define SGIO_VOLUME_FORMATS_H
 
+#include "file_tree.h"
 #include "sgio/volume.h"
 
 #ifdef __cplusplus
@@ -54,8 +55,12 @@ char *sgio_path_beside(const char *path, const char *name);
  * is not there keeps its name. malloc'ed, NULL when out of memory. */
 char *sgio_path_relative(const char *file, const char *target);
 
-/* Whether a directory (subdirectories included) holds a DICOM file. */
-sgio_status sgio_holds_dicom(const char *directory, int *holds);
+/* The files of a directory (subdirectories included), and whether one of them is DICOM. To be
+ * released with sgio_file_tree_clear, also after a failure. */
+sgio_status sgio_list_dicom(const char *directory, sgio_file_tree *tree, int *holds);
+/* The volume among those files. */
+sgio_status sgio_read_dicom_tree(const char *directory, const sgio_file_tree *tree,
+                                 const sgio_read_options *options, sgio_volume *out);
 
 /* 1 when the bytes at the start of a file look like DICOM, with or without preamble. */
 int sgio_looks_like_dicom(const unsigned char *bytes, size_t size);

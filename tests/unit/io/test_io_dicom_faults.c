@@ -4,6 +4,7 @@
 #include "io_test_files.h"
 #include "sgio/volume.h"
 
+#include <dirent.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -549,6 +550,41 @@ static void test_umlauts_of_a_latin_1_text_are_utf_8(void **state)
     free(text);
 }
 
+/* Counted by wrapping the system's function (-Wl,--wrap). */
+static int listings;
+typedef int (*entry_filter)(const struct dirent *);
+typedef int (*entry_order)(const struct dirent **, const struct dirent **);
+int __real_scandir(const char *folder, struct dirent ***entries, entry_filter filter,
+                   entry_order order);
+int __wrap_scandir(const char *folder, struct dirent ***entries, entry_filter filter,
+                   entry_order order);
+
+int __wrap_scandir(const char *folder, struct dirent ***entries, entry_filter filter,
+                   entry_order order)
+{
+    listings++;
+    return __real_scandir(folder, entries, filter, order);
+}
+
+/* A folder on another machine may have thousands of files. */
+static void test_a_folder_is_listed_once(void **state)
+{
+    (void)state;
+    for (int k = 0; k < 3; k++) {
+        char name[16];
+        const dicom_slice slice = dicom_slice_at(4 * k);
+        snprintf(name, sizeof name, "s/%d", k);
+        dicom_save_slice(name, &slice);
+    }
+    static const char *const ways[] = {"s", "s/1"};
+    for (int n = 0; n < 2; n++) {
+        listings = 0;
+        expect_loaded(ways[n]);
+        assert_int_equal(listings, 1);
+        assert_int_equal(volume.geometry.size[2], 3);
+    }
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
@@ -574,6 +610,7 @@ int main(void)
         TEST(test_huge_claims_of_small_files_take_no_memory),
         TEST(test_texts_of_files_command_nothing),
         TEST(test_umlauts_of_a_latin_1_text_are_utf_8),
+        TEST(test_a_folder_is_listed_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
