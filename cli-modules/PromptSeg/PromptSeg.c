@@ -74,7 +74,8 @@ static int make(segment_run *run)
 static int segment(segment_run *run)
 {
     const cli_options *options = run->program->options;
-    const result_maker maker = {"PromptSeg", run->program->tool->version, run->started};
+    const result_maker maker = {
+        .program = "PromptSeg", .version = run->program->tool->version, .started = run->started};
     int failed = pipeline_options_read(options, &run->options);
     if (!failed) failed = check_files(options);
     if (failed) return failed;

@@ -67,7 +67,8 @@ void batch_item_write(batch_item *item, const batch_job *job)
     const batch_row *row = &job->plan->rows[item->row];
     result_options options = item->command.typed.result;
     if (item->code) return;
-    const result_maker maker = {"PromptSegBatch", job->version, started - item->seconds};
+    const result_maker maker = {
+        .program = "PromptSegBatch", .version = job->version, .started = started - item->seconds};
     snprintf(thumbnail, sizeof thumbnail, "%s/promptseg/thumbnails/%s.png", job->plan->folder,
              row->id);
     options.thumbnail = thumbnail;
