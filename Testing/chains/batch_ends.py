@@ -1,5 +1,6 @@
-"""PromptSegBatch after every kind of end: killed at fifty random moments, on a full disk; and its
-memory, which does not grow with the number of rows."""
+"""PromptSegBatch after every kind of end: killed at random moments, on a full disk; and its memory,
+which does not grow with the number of rows. With PROMPTSEG_KILLS=n it is killed n times, and that is
+all."""
 import os
 import random
 import shutil
@@ -9,7 +10,7 @@ import time
 from batch import CASES, Batch
 from chain import Chain, require, run
 
-KILLS = 50
+KILLS = int(os.environ.get("PROMPTSEG_KILLS", 12))
 
 
 def done_rows(b, output):
@@ -118,8 +119,9 @@ def main():
     b.run(b.manifest, "wanted")
     wanted = b.files("wanted")
     require(len(wanted) == CASES, f"{len(wanted)} segmentations")
-    full_disk(b, wanted)
-    memory(b)
+    if "PROMPTSEG_KILLS" not in os.environ:
+        full_disk(b, wanted)
+        memory(b)
     killed(b, wanted)
 
 
