@@ -127,7 +127,7 @@ sgm_status sgm_study_cell_make(const sgm_study *study, const sgm_study_group *gr
                                sgm_study_measure measure, bool paired, sgm_study_cell *out)
 {
     const sgm_study_condition *c = &study->conditions[condition];
-    char name[192];
+    char name[64];
     sgm_interval interval = {0};
     int count = 0;
     *out = (sgm_study_cell){NAN, NAN, NAN};
@@ -142,8 +142,8 @@ sgm_status sgm_study_cell_make(const sgm_study *study, const sgm_study_group *gr
         if (paired) values[count] -= score_of(&study->rows[i], c->against, measure);
         units[count++] = study->rows[i].unit;
     }
-    /* The same draws for every condition of a group. */
-    snprintf(name, sizeof name, "study:%s:%s:%s", study->kind->name, group->kind, group->name);
+    /* The same draws for every condition, and for groups of the same answers. */
+    snprintf(name, sizeof name, "study:%s", study->kind->name);
     if (status == SGM_OK) status = sgm_bootstrap(name, values, units, (size_t)count, &interval);
     if (status == SGM_OK) *out = (sgm_study_cell){interval.mean, interval.low, interval.high};
     free(values);
