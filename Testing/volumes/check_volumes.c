@@ -86,6 +86,7 @@ static void add_volume(const sgio_volume *volume, json_t *report)
     json_object_set_new(report, "modality", json_string(volume->modality));
     json_object_set_new(report, "rescaled", json_boolean(volume->rescaled));
     json_object_set_new(report, "sheared", json_boolean(volume->sheared));
+    json_object_set_new(report, "sequence", json_boolean(volume->is_sequence));
     json_object_set_new(report, "resampled", json_boolean(volume->resampled));
     if (volume->has_padding) json_object_set_new(report, "padding", json_real(volume->padding));
     json_object_set_new(report, "files", files);

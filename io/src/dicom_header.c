@@ -12,7 +12,7 @@
 #include <string.h>
 #include <zlib.h>
 
-enum { MOST_ROWS = 65535 };
+enum { MOST_ROWS = 65535, MOST_FRAMES = 1000000 };
 static const size_t most_pixel_bytes = (size_t)1 << 30; /* of one slice */
 
 /* The header being read. */
@@ -117,13 +117,47 @@ static int is_decodable(const char *uid)
     return 0;
 }
 
-/* What volumes are made of: images of one frame with a decoder. */
+/* Objects whose frames follow one another in time: ultrasound, endoscopy, what a frame grabber
+ * captured. Frames of all others lie in space, where their own places would have to be read. */
+static int is_sequence(const char *sop_class)
+{
+    static const char *const classes[] = {
+        "1.2.840.10008.5.1.4.1.1.3.1",      /* ultrasound multi-frame */
+        "1.2.840.10008.5.1.4.1.1.3",        /* the same, retired */
+        "1.2.840.10008.5.1.4.1.1.7.2",      /* secondary capture, multi-frame: grey bytes, */
+        "1.2.840.10008.5.1.4.1.1.7.3",      /* grey words, */
+        "1.2.840.10008.5.1.4.1.1.7.4",      /* colours */
+        "1.2.840.10008.5.1.4.1.1.77.1.1.1", /* video endoscopy */
+    };
+    for (size_t i = 0; i < sizeof classes / sizeof *classes; i++)
+        if (strcmp(classes[i], sop_class) == 0) return 1;
+    return 0;
+}
+
+/* Big endian is retired, and odd frames of bytes in words would straddle them there. */
+static sgio_status check_frames(const header *header, const char *sop_class)
+{
+    const sgio_dicom_slice *slice = header->slice;
+    if (slice->frames == 1) return SGIO_OK;
+    if (!is_sequence(sop_class) || slice->frames > MOST_FRAMES)
+        return sgio_fail(SGIO_UNREADABLE,
+                         "%s: multi-frame DICOM (%s, %d frames) is not supported; convert it to "
+                         "NIfTI or to single frames first",
+                         slice->path, kind_of_object(header), slice->frames);
+    if (strcmp(slice->transfer_syntax, "1.2.840.10008.1.2.2") == 0)
+        return sgio_fail(SGIO_UNREADABLE,
+                         "%s: %d frames in big endian are not supported; dcmconv +te makes little "
+                         "endian of them",
+                         slice->path, slice->frames);
+    return SGIO_OK;
+}
+
+/* What volumes are made of: images of one frame, or sequences, with a decoder. */
 static sgio_status check_object(const header *header)
 {
     const sgio_dicom_slice *slice = header->slice;
     const char *path = slice->path;
     char sop_class[80];
-    int frames = whole(header, DICOM_FRAMES, 1);
     sgio_dicom_text(header->set, DICOM_SOP_CLASS, sop_class, sizeof sop_class);
     header->slice->no_image = 1;
     if (strcmp(sop_class, "1.2.840.10008.5.1.4.1.1.66.4") == 0)
@@ -134,11 +168,8 @@ static sgio_status check_object(const header *header)
         return sgio_fail(SGIO_UNREADABLE, "%s: DICOM without an image (%s)", path,
                          kind_of_object(header));
     header->slice->no_image = 0;
-    if (frames > 1)
-        return sgio_fail(SGIO_UNREADABLE,
-                         "%s: multi-frame DICOM (%s, %d frames) is not supported; convert it to "
-                         "NIfTI or to single frames first",
-                         path, kind_of_object(header), frames);
+    sgio_status status = check_frames(header, sop_class);
+    if (status != SGIO_OK) return status;
     if (sgio_dicom_find(header->set, DICOM_SHARED_GROUPS))
         return sgio_fail(SGIO_UNREADABLE,
                          "%s: enhanced DICOM (%s) is not supported; convert it to NIfTI first",
@@ -191,17 +222,17 @@ static uint64_t most_stored(const sgio_dicom_slice *slice, uint64_t file_bytes)
 static sgio_status check_length(const header *header)
 {
     const sgio_dicom_slice *slice = header->slice;
-    size_t bytes = sgio_dicom_pixel_bytes(slice);
+    size_t bytes = sgio_dicom_pixel_bytes(slice), frames = (size_t)slice->frames;
     int is_subsampled = strcmp(slice->photometric, "YBR_FULL_422") == 0;
     uint64_t file_bytes = sgio_dicom_bytes_on_disk(header->set->file);
     if (bytes > most_pixel_bytes)
         return sgio_fail(SGIO_UNREADABLE, "%s: size %d x %d is not credible", slice->path,
                          slice->columns, slice->rows);
-    if ((is_subsampled ? bytes / 3 * 2 : bytes) > most_stored(slice, file_bytes))
+    if ((is_subsampled ? bytes / 3 * 2 : bytes) * frames > most_stored(slice, file_bytes))
         return sgio_fail(SGIO_UNREADABLE,
                          "%s: truncated: %llu bytes cannot hold its %d x %d pixels, which need %zu",
                          slice->path, (unsigned long long)file_bytes, slice->columns, slice->rows,
-                         bytes);
+                         bytes * frames);
     return SGIO_OK;
 }
 
@@ -211,6 +242,8 @@ static void read_pixel_description(const header *header)
     slice->rows = whole(header, DICOM_ROWS, 0);
     slice->columns = whole(header, DICOM_COLUMNS, 0);
     slice->samples = whole(header, DICOM_SAMPLES, 1);
+    slice->frames = whole(header, DICOM_FRAMES, 1);
+    if (slice->frames < 1) slice->frames = 1;
     slice->planar = whole(header, DICOM_PLANAR, 0) == 1;
     slice->bits_allocated = whole(header, DICOM_BITS_ALLOCATED, 0);
     slice->bits_stored = whole(header, DICOM_BITS_STORED, slice->bits_allocated);

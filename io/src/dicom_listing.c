@@ -127,12 +127,18 @@ static void write_common_value(const sgio_dicom_slices *slices, const sgio_dicom
     }
 }
 
-/* "CT  512x512x120  0.7x0.7x5 mm  Abdomen" */
+/* "CT  512x512x120  0.7x0.7x5 mm  Abdomen", "US  640x480, 30 frames in time  0.2x0.2 mm  Heart" */
 static void write_look(const sgio_dicom_slices *slices, const sgio_dicom_volume *volume, char *out,
                        size_t size)
 {
     const sgio_dicom_slice *first = slice_of(slices, volume, 0);
     double spacing = first->thickness, deviation = 0;
+    if (first->frames > 1) {
+        sgio_print(out, size, "%s  %dx%d, %d frames in time  %gx%g mm  %s",
+                   first->modality[0] ? first->modality : "??", first->columns, first->rows,
+                   first->frames, first->column_spacing, first->row_spacing, first->description);
+        return;
+    }
     if (first->has_plane && volume->count > 1)
         deviation = sgio_dicom_unevenness(slices, volume->slices, volume->count, &spacing);
     sgio_print(out, size, "%s  %dx%dx%zu  %gx%gx%.4g mm  %s%s",

@@ -1,5 +1,5 @@
-/* Pixels of one DICOM image: found by our own reader of elements, decoded where compressed, and
- * brought into one form. */
+/* Pixels of one frame of a DICOM image: found by our own reader of elements, decoded where
+ * compressed, and brought into one form. */
 #include "dicom_codecs.h"
 #include "dicom_set.h"
 #include "dicom_slice.h"
@@ -14,6 +14,7 @@ typedef struct image {
     const sgio_dicom_slice *slice;
     sgio_dicom_file *file;
     const sgio_dicom_element *element; /* its pixel data */
+    int frame;                         /* the one that is wanted, from 0 */
     void *pixels;
     int is_ybr, is_planar, is_subsampled; /* how colours lie once decoded */
 } image;
@@ -86,11 +87,14 @@ static sgio_status read_native(const image *image)
 {
     const sgio_dicom_element *element = image->element;
     size_t wanted = stored_bytes(image);
-    uint64_t found = sgio_dicom_available(image->file, element->at, element->length);
+    uint64_t before = (uint64_t)image->frame * wanted, found = 0;
+    if (before < element->length)
+        found = sgio_dicom_available(image->file, element->at + before, element->length - before);
     if (element->open_length)
         return sgio_fail(SGIO_UNREADABLE, "%s: its pixels are in fragments, but not compressed",
                          image->slice->path);
-    if (found < wanted || sgio_dicom_copy(image->file, element->at, wanted, image->pixels) != 0)
+    if (found < wanted ||
+        sgio_dicom_copy(image->file, element->at + before, wanted, image->pixels) != 0)
         return sgio_fail(SGIO_UNREADABLE, "%s: truncated: %llu bytes of pixels, wanted %zu",
                          image->slice->path, (unsigned long long)found, wanted);
     return use_native_order(image, wanted);
@@ -102,13 +106,71 @@ static sgio_status no_fragments(const image *image)
                      image->slice->path);
 }
 
-/* The fragments of the only frame, joined in *stream (malloc'ed); the first item is the offset
+/* Where the code stream of the wanted frame lies among the fragments. */
+typedef struct stretch {
+    uint64_t from, to; /* of offsets behind the offset table; an item belongs if it begins here */
+} stretch;
+
+static uint32_t little_32(const unsigned char *bytes)
+{
+    return bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 | (uint32_t)bytes[3] << 24;
+}
+
+/* Entry `number` of the offset table (PS3.5 A.4): where that frame's first item begins. */
+static int offset_of(const image *image, const sgio_dicom_cursor *table, int number, uint64_t *out)
+{
+    unsigned char bytes[4];
+    if (number >= image->slice->frames) {
+        *out = UINT64_MAX;
+        return 0;
+    }
+    if (sgio_dicom_copy(image->file, table->at + 4 * (uint64_t)number, 4, bytes) != 0) return -1;
+    *out = little_32(bytes);
+    return 0;
+}
+
+static size_t count_items(const image *image)
+{
+    sgio_dicom_cursor items, item;
+    size_t count = 0;
+    sgio_dicom_enter(image->element, &items);
+    while (sgio_dicom_next_item(image->file, &items, &item) > 0)
+        count++;
+    return count;
+}
+
+enum { ITEM_HEADER = 8 };
+
+/* By the offset table where it names every frame; else each frame must be one fragment. `number` is
+ * the item's, counted from the table, which is 0. */
+static sgio_status find_stretch(const image *image, const sgio_dicom_cursor *table, stretch *out,
+                                int *one_each)
+{
+    const size_t frames = (size_t)image->slice->frames;
+    *out = (stretch){0, UINT64_MAX};
+    *one_each = 0;
+    if (frames == 1) return SGIO_OK;
+    if (table->end - table->at == 4 * (uint64_t)frames &&
+        offset_of(image, table, image->frame, &out->from) == 0 &&
+        offset_of(image, table, image->frame + 1, &out->to) == 0 && out->from < out->to)
+        return SGIO_OK;
+    *out = (stretch){0, UINT64_MAX};
+    *one_each = count_items(image) == frames + 1;
+    if (*one_each) return SGIO_OK;
+    return sgio_fail(SGIO_UNREADABLE,
+                     "%s: nothing says which of its fragments belong to which of %zu frames",
+                     image->slice->path, frames);
+}
+
+/* The fragments of the wanted frame, joined in *stream (malloc'ed); the first item is the offset
  * table. */
 static sgio_status join_fragments(const image *image, unsigned char **stream, size_t *size)
 {
     sgio_dicom_cursor items, item;
+    stretch wanted = {0, UINT64_MAX};
+    uint64_t begin = 0;
     size_t number = 0;
-    int more;
+    int more, one_each = 0;
     uint64_t room = sgio_dicom_available(image->file, image->element->at, UINT64_MAX);
     *size = 0;
     if (!image->element->open_length || room == 0) return no_fragments(image);
@@ -117,7 +179,15 @@ static sgio_status join_fragments(const image *image, unsigned char **stream, si
     sgio_dicom_enter(image->element, &items);
     while ((more = sgio_dicom_next_item(image->file, &items, &item)) > 0) {
         size_t bytes = (size_t)(item.end - item.at);
-        if (number++ == 0) continue;
+        if (number++ == 0) {
+            sgio_status status = find_stretch(image, &item, &wanted, &one_each);
+            if (status != SGIO_OK) return status;
+            begin = item.end;
+            continue;
+        }
+        const uint64_t offset = item.at - ITEM_HEADER - begin;
+        if (one_each && number != (size_t)image->frame + 2) continue;
+        if (offset < wanted.from || offset >= wanted.to) continue;
         if (sgio_dicom_copy(image->file, item.at, bytes, *stream + *size) != 0) break;
         *size += bytes;
     }
@@ -237,7 +307,8 @@ static sgio_status read_image(image *image)
     return SGIO_OK;
 }
 
-static sgio_status read_element(const sgio_dicom_slice *slice, sgio_dicom_file *file, void *pixels)
+static sgio_status read_element(const sgio_dicom_slice *slice, int frame, sgio_dicom_file *file,
+                                void *pixels)
 {
     sgio_dicom_cursor cursor;
     sgio_dicom_element element;
@@ -248,16 +319,17 @@ static sgio_status read_element(const sgio_dicom_slice *slice, sgio_dicom_file *
     }
     if (more < 0) return SGIO_UNREADABLE;
     if (more == 0) return sgio_fail(SGIO_UNREADABLE, "%s: DICOM without pixels", slice->path);
-    image image = {slice, file, &element, pixels, 0, 0, 0};
+    image image = {slice, file, &element, frame, pixels, 0, 0, 0};
     return read_image(&image);
 }
 
-sgio_status sgio_dicom_read_pixels(const sgio_dicom_slice *slice, void *pixels)
+sgio_status sgio_dicom_read_pixels(const sgio_dicom_slice *slice, int frame, void *pixels)
 {
     sgio_dicom_file *file;
-    sgio_status status = sgio_dicom_open(slice->path, sgio_dicom_pixel_bytes(slice), &file);
+    const uint64_t bytes = (uint64_t)sgio_dicom_pixel_bytes(slice) * (uint64_t)slice->frames;
+    sgio_status status = sgio_dicom_open(slice->path, bytes, &file);
     if (status != SGIO_OK) return status;
-    status = read_element(slice, file, pixels);
+    status = read_element(slice, frame, file, pixels);
     sgio_dicom_close(file);
     return status;
 }

@@ -103,6 +103,8 @@ sgio_status sgio_dicom_check_reference(const char *path, const char *kind,
 {
     const sgio_volume *source = options->source;
     if (options->reference) return check_other(path, kind, grid, options);
+    if (source && source->is_sequence)
+        return no_reference(path, kind, "frames of a sequence in time have no place in space");
     if (!source || !source->files || source->file_count == 0)
         return no_reference(path, kind,
                             "the input is no DICOM series (--reference names the one it was made "

@@ -1,4 +1,5 @@
-/* What the header of one single-frame DICOM image says, as far as volumes need it. */
+/* What the header of one DICOM image says, as far as volumes need it: a slice, or the frames of a
+ * sequence. */
 #ifndef SGIO_DICOM_SLICE_H
 #define SGIO_DICOM_SLICE_H
 
@@ -30,6 +31,7 @@ typedef struct sgio_dicom_slice {
     double series_time;                                           /* hhmmss; NaN when absent */
     int series_number, instance_number;
     int rows, columns, samples, planar; /* planar: colours stored plane by plane */
+    int frames;                         /* 1, or those of a sequence in time */
     int bits_allocated, bits_stored, high_bit, is_signed;
     int has_plane;                         /* position and orientation are there */
     double position[3], row[3], column[3]; /* LPS mm; unit vectors along a row, down a column */
@@ -57,8 +59,8 @@ typedef struct sgio_dicom_slices {
 } sgio_dicom_slices;
 
 /* Reads the header up to the pixels. SGIO_UNREADABLE names the reason: not DICOM, no image (with
- * the object's kind), multi-frame, transfer syntax without decoder, values that make no sense or
- * that the file cannot hold. On success slice->path is a copy to be freed by
+ * the object's kind), multi-frame but no sequence in time, transfer syntax without decoder, values
+ * that make no sense or that the file cannot hold. On success slice->path is a copy to be freed by
  * sgio_dicom_slice_clear; after a failure there is no path, and what was found of series_uid and
  * no_image counts. */
 sgio_status sgio_dicom_read_header(const char *path, sgio_dicom_slice *slice);
@@ -66,14 +68,14 @@ sgio_status sgio_dicom_read_header(const char *path, sgio_dicom_slice *slice);
 void sgio_dicom_slice_clear(sgio_dicom_slice *slice);
 void sgio_dicom_slices_clear(sgio_dicom_slices *slices);
 
-/* Bytes of the stored pixels: samples * rows * columns * bits_allocated / 8. */
+/* Bytes of a frame's stored pixels: samples * rows * columns * bits_allocated / 8. */
 size_t sgio_dicom_pixel_bytes(const sgio_dicom_slice *slice);
 
-/* Reads and decodes the stored pixels (native byte order, colours interleaved as RGB, values
- * reduced to the stored bits and sign-extended) into a buffer of sgio_dicom_pixel_bytes. Palettes
- * are not expanded. Data that are shorter than the image are SGIO_UNREADABLE, compressed or not;
- * nothing is filled up. */
-sgio_status sgio_dicom_read_pixels(const sgio_dicom_slice *slice, void *pixels);
+/* Reads and decodes the stored pixels of a frame, from 0 (native byte order, colours interleaved as
+ * RGB, values reduced to the stored bits and sign-extended) into a buffer of
+ * sgio_dicom_pixel_bytes. Palettes are not expanded. Data that are shorter than the image are
+ * SGIO_UNREADABLE, compressed or not; nothing is filled up. */
+sgio_status sgio_dicom_read_pixels(const sgio_dicom_slice *slice, int frame, void *pixels);
 
 #ifdef __cplusplus
 }

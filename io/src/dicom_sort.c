@@ -88,8 +88,8 @@ static int same_plane_directions(const sgio_dicom_slice *a, const sgio_dicom_sli
 static int can_share_volume(const sgio_dicom_slice *a, const sgio_dicom_slice *b, int join)
 {
     int same_series = join & SGIO_DICOM_JOIN_SERIES || !strcmp(a->series_uid, b->series_uid);
-    return a->has_plane && b->has_plane && same_series && a->rows == b->rows &&
-           a->columns == b->columns && a->samples == b->samples &&
+    return a->has_plane && b->has_plane && a->frames <= 1 && b->frames <= 1 && same_series &&
+           a->rows == b->rows && a->columns == b->columns && a->samples == b->samples &&
            a->bits_allocated == b->bits_allocated && strcmp(a->photometric, b->photometric) == 0 &&
            strcmp(a->modality, b->modality) == 0 &&
            close_to(a->row_spacing, b->row_spacing, 1e-4 * a->row_spacing) &&

@@ -27,7 +27,8 @@ typedef struct sgio_dicom_volumes {
  * Otherwise the attributes of dicom_slice.h are tried in turn: one that separates slices at equal
  * positions, or even stacks of different spacing, splits the group. Equal positions that nothing
  * separates are dealt out in the order of their instance numbers. Slices without position are
- * volumes of their own.
+ * volumes of their own, and so are
+ * sequences of frames.
  *
  * `join` is a sum of the constants below. Release with sgio_dicom_volumes_clear, also after failure
  * (out of memory). */

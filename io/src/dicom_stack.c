@@ -47,12 +47,13 @@ static void set_geometry(const plan *plan, const double step[3], int64_t count,
     }
 }
 
+/* Frames of a sequence are 1 apart, which is no length. */
 static void plan_flat_picture(const sgio_dicom_slice *slice, sgio_geometry *geometry)
 {
     memset(geometry, 0, sizeof *geometry);
     geometry->size[0] = slice->columns;
     geometry->size[1] = slice->rows;
-    geometry->size[2] = 1;
+    geometry->size[2] = slice->frames;
     geometry->matrix[0][0] = slice->column_spacing;
     geometry->matrix[1][1] = slice->row_spacing;
     geometry->matrix[2][2] = 1;
@@ -233,7 +234,7 @@ static sgio_status plan_uneven(const plan *plan, sgio_dicom_stack *stack)
 static sgio_status plan_slices(const plan *plan, sgio_dicom_stack *stack)
 {
     double spacing;
-    if (!slice_at(plan, 0)->has_plane) {
+    if (!slice_at(plan, 0)->has_plane || slice_at(plan, 0)->frames > 1) {
         plan_flat_picture(slice_at(plan, 0), &stack->geometry);
         return SGIO_OK;
     }

@@ -60,6 +60,8 @@ static const sgio_format formats[] = {
     {".png", "PNG", looks_like_png, sgio_read_picture, NULL, sgio_check_png, sgio_write_png, NULL},
     {".jpg", "JPEG", looks_like_jpeg, sgio_read_picture, NULL, NULL, NULL, NULL},
     {".jpeg", "JPEG", NULL, sgio_read_picture, NULL, NULL, NULL, NULL},
+    {"frames.csv", "folder of PNG", NULL, NULL, NULL, sgio_check_frames, sgio_write_frames,
+     sgio_frames_beside},
     {".mrml", "scene", NULL, NULL, NULL, sgio_check_scene, sgio_write_scene, sgio_scene_beside},
 };
 

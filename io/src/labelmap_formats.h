@@ -29,6 +29,13 @@ sgio_status sgio_write_png(const sgio_label_job *job, sgio_atomic_file *file);
 sgio_status sgio_check_png(const char *path, const sgio_geometry *grid,
                            const sgio_segmentation_write_options *options);
 
+/* A label map per slice along k as PNG, beside a table that names them. */
+sgio_status sgio_check_frames(const char *path, const sgio_geometry *grid,
+                              const sgio_segmentation_write_options *options);
+sgio_status sgio_write_frames(const sgio_label_job *job, sgio_atomic_file *file);
+sgio_status sgio_frames_beside(const char *path, const sgio_segmentation_write_options *options,
+                               sgio_path_fn found, void *user);
+
 /* NIfTI-1 counts voxels in 16 bits. */
 sgio_status sgio_check_nifti(const char *path, const sgio_geometry *grid,
                              const sgio_segmentation_write_options *options);

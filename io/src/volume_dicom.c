@@ -1,4 +1,4 @@
-/* DICOM volumes: scan, sort, choose, and read slice by slice. */
+/* DICOM volumes: scan, sort, choose, and read slice by slice, or frame by frame. */
 #include "dicom_choice.h"
 #include "dicom_scan.h"
 #include "dicom_stack.h"
@@ -25,6 +25,18 @@ typedef struct job {
 static const sgio_dicom_slice *slice_at(const job *job, size_t k)
 {
     return &job->slices->items[job->volume->slices[k]];
+}
+
+/* Frames in time in one file. */
+static int is_sequence(const job *job)
+{
+    return job->volume->count == 1 && slice_at(job, 0)->frames > 1;
+}
+
+/* How many pictures are read: slices, each in its file, or frames of one file. */
+static size_t pictures_of(const job *job)
+{
+    return is_sequence(job) ? (size_t)slice_at(job, 0)->frames : job->volume->count;
 }
 
 static sgio_voxel_format format_of(const sgio_dicom_slice *slice)
@@ -65,21 +77,21 @@ static sgio_status does_not_fit(const sgio_dicom_slice *slice, sgio_type type)
 /* One source slice, converted to `type`. */
 static sgio_status read_slice(const job *job, size_t k, sgio_type type, void *to)
 {
-    const sgio_dicom_slice *slice = slice_at(job, k);
+    const int frame = is_sequence(job) ? (int)k : 0;
+    const sgio_dicom_slice *slice = slice_at(job, frame ? 0 : k);
     sgio_voxel_format format = format_of(slice);
-    sgio_status status = sgio_dicom_read_pixels(slice, job->stored);
+    sgio_status status = sgio_dicom_read_pixels(slice, frame, job->stored);
     if (status != SGIO_OK) return status;
     if (sgio_voxels_convert(&format, job->stored, job->values, type, to) != 0)
         return does_not_fit(slice, type);
-    return sgio_tell(job->options->progress, job->options->progress_user, k + 1,
-                     job->volume->count);
+    return sgio_tell(job->options->progress, job->options->progress_user, k + 1, pictures_of(job));
 }
 
 static sgio_status read_even(const job *job)
 {
     size_t bytes = job->values * sgio_raw_bytes((int)job->out->type);
     sgio_status status = SGIO_OK;
-    for (size_t k = 0; k < job->volume->count && status == SGIO_OK; k++)
+    for (size_t k = 0; k < pictures_of(job) && status == SGIO_OK; k++)
         status = read_slice(job, k, job->out->type, (char *)job->out->data + k * bytes);
     return status;
 }
@@ -178,6 +190,7 @@ static void describe(const job *job)
     out->sheared = job->stack->sheared;
     out->resampled = job->stack->place != NULL;
     out->spacing_assumed = job->stack->assumed;
+    out->is_sequence = is_sequence(job);
     memcpy(out->modality, first->modality, sizeof out->modality);
     out->rescaled = first->samples == 1 && !first->has_modality_lut;
     for (size_t k = 0; k < job->volume->count; k++) {
@@ -201,10 +214,12 @@ static size_t nearest_source(const job *job, size_t k)
     return nearest;
 }
 
+/* Frames of a sequence have no files of their own. */
 static sgio_status name_sources(const job *job)
 {
     sgio_volume *out = job->out;
     size_t count = (size_t)job->stack->geometry.size[2];
+    if (out->is_sequence) return SGIO_OK;
     out->series_uid = strdup(slice_at(job, 0)->series_uid);
     out->files = calloc(count, sizeof *out->files);
     if (!out->series_uid || !out->files) return sgio_fail_memory(count, slice_at(job, 0)->path);
@@ -254,6 +269,10 @@ static sgio_status run_job(const char *path, job *job)
     describe(job);
     if (job->options->without_voxels) return name_sources(job);
     warn_of_values(job, path);
+    if (job->out->is_sequence)
+        sgio_warn(job->options->warn, job->options->warn_user,
+                  "%s: %d frames in time; along them there are no millimetres", path,
+                  slice_at(job, 0)->frames);
     for (size_t k = 0; k < job->volume->count; k++) {
         size_t bytes = sgio_dicom_pixel_bytes(slice_at(job, k));
         if (bytes > most) most = bytes;

@@ -186,6 +186,29 @@ static void set_picture_geometry(const sgio_picture *picture, int64_t slices, sg
     out->type = picture->type;
 }
 
+/* Names as they are, without ending: what is made of a frame can be named like it. */
+static sgio_status name_frames(const numbered_list *list, sgio_volume *out)
+{
+    out->frame_names = calloc(list->count, sizeof *out->frame_names);
+    if (!out->frame_names) return sgio_fail_memory(list->count, list->items[0].path);
+    for (size_t k = 0; k < list->count; k++) {
+        const char *name = list->items[k].name, *point = strrchr(name, '.');
+        out->frame_names[k] = strndup(name, point ? (size_t)(point - name) : strlen(name));
+        if (!out->frame_names[k]) return sgio_fail_memory(strlen(name), list->items[k].path);
+    }
+    out->is_sequence = 1;
+    return SGIO_OK;
+}
+
+long sgio_volume_frame_number(const sgio_volume *volume, int64_t k)
+{
+    size_t before, after;
+    long number;
+    if (!volume->frame_names) return (long)k + 1;
+    split_number(volume->frame_names[k], &before, &after, &number);
+    return number;
+}
+
 static sgio_status read_slice(const char *path, int indices, const sgio_picture *first,
                               void *pixels)
 {
@@ -211,7 +234,8 @@ static sgio_status read_stack(const numbered_list *list, const sgio_read_options
     sgio_status status = sgio_picture_read(list->items[0].path, indices, &first, NULL);
     if (status != SGIO_OK) return status;
     set_picture_geometry(&first, (int64_t)list->count, out);
-    status = sgio_volume_allocate(out, list->items[0].path);
+    status = name_frames(list, out);
+    if (status == SGIO_OK) status = sgio_volume_allocate(out, list->items[0].path);
     size_t slice_bytes = (size_t)(first.size[0] * first.size[1]) * (size_t)first.channels *
                          sgio_raw_bytes((int)first.type);
     for (size_t k = 0; k < list->count && status == SGIO_OK; k++) {

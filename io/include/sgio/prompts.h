@@ -81,6 +81,7 @@ void sgio_prompts_files(const char *path, sgio_path_fn found, void *user);
 
 /* A segment of that name, without prompts; nothing changes where there is one. */
 sgio_status sgio_prompts_add_segment(sgio_prompts *prompts, const char *segment);
+
 /* Appends a point or a box to the segment of that name, which is created when new. */
 sgio_status sgio_prompts_add_point(sgio_prompts *prompts, const char *segment, const double lps[3],
                                    int foreground, const char *label);

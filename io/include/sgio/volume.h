@@ -37,6 +37,10 @@ typedef struct sgio_volume {
     char **files;        /* DICOM: one file per slice in k order (the nearest one where resampled),
                           * else NULL; owned */
     size_t file_count;   /* size[2] for DICOM, else 0 */
+    int is_sequence;    /* 1: the third axis is time (a folder of pictures, a multi-frame file); its
+                         * step is 1 and no length */
+    char **frame_names; /* of a folder of pictures: the names without folder and ending, size[2] of
+                         * them; else NULL. Owned */
 } sgio_volume;
 
 typedef struct sgio_read_options {
@@ -62,13 +66,16 @@ typedef struct sgio_read_options {
  *  - a DICOM directory (with its subdirectories), a DICOMDIR, or one file of a series, which stands
  *    for the volume that it belongs to. Order and step come from the positions alone. Values are
  *    stored * slope + intercept, slice by slice; MONOCHROME1 is not inverted;
- *  - a directory of numbered PNG/JPEG pictures, or a pattern for some of them (dir/a_%03d.png).
+ *  - a directory of numbered PNG/JPEG pictures, or a pattern for some of them (dir/a_%03d.png), in
+ *    the order of their numbers (2 before 10); missing numbers are warned about. A multi-frame
+ *    DICOM file of ultrasound, endoscopy or secondary capture. Both are sequences: the third axis
+ *    is time, with step 1.
  *
  * The type is the file's, or the smallest that holds scaled values. Refused with a sentence: more
  * than three dimensions, complex values, colour but RGB in pictures, NIfTI, NRRD, MetaImage and
- * single-frame DICOM, multi-frame DICOM, geometry that is not finite or is singular, truncated or
- * corrupt files (compressed data are read to their checksum), sizes that the file or the memory
- * cannot hold, volumes without a finite value. A constant volume is warned about.
+ * single-frame DICOM, other multi-frame DICOM, geometry that is not finite or is singular,
+ * truncated or corrupt files (compressed data are read to their checksum), sizes that the file or
+ * the memory cannot hold, volumes without a finite value. A constant volume is warned about.
  *
  * `options` may be NULL. On success *out is to be released with sgio_volume_clear; on failure it is
  * zeroed. Errors: SGIO_UNREADABLE with a sentence that names the file, SGIO_OUT_OF_MEMORY,
@@ -79,6 +86,10 @@ sgio_status sgio_volume_read(const char *path, const sgio_read_options *options,
 
 /* Value number `at` of `data` (channels are interleaved), which must exist. */
 double sgio_volume_value(const sgio_volume *volume, size_t at);
+
+/* The number in a frame's name ("frame_007" -> 7), the last one where there are several; k + 1
+ * where frames have no names, -1 where a name has none. */
+long sgio_volume_frame_number(const sgio_volume *volume, int64_t k);
 
 /* Frees what the volume owns and zeroes it; a zeroed volume is fine. */
 void sgio_volume_clear(sgio_volume *volume);
