@@ -95,17 +95,33 @@ static int segment(segment_run *run)
 
 /* ------------------------------------------------------------------------------ what is said */
 
+static int64_t frames_with(const sgm_object_result *object)
+{
+    int64_t frames = 0;
+    for (size_t i = 0; i < object->slice_count; i++)
+        frames += object->slices[i].voxels > 0;
+    return frames;
+}
+
+/* Of a sequence in pixels and frames: there are no millimetres along time. */
 static void say_segments(const segment_run *run)
 {
     char name[256];
     for (size_t i = 0; i < run->work.prompts.segment_count; i++) {
         const sgm_object_result *object = &run->result.found.objects[i];
+        const double quality = pipeline_result_quality(&run->result, i);
         cli_clean_copy(name, sizeof name, run->work.prompts.segments[i].name,
                        CLI_CLEAN_LINES | CLI_CLEAN_BRACKETS);
+        if (run->work.volume.is_sequence) {
+            printf("%s: %lld pixels on %lld of %lld frames, predicted quality %.2f\n", name,
+                   (long long)object->voxels, (long long)frames_with(object),
+                   (long long)run->work.volume.geometry.size[2], quality);
+            continue;
+        }
         printf("%s: %lld voxels, %.4g ml%s, %zu slices, predicted quality %.2f\n", name,
                (long long)object->voxels, pipeline_result_ml(&run->result, &run->work, i),
                run->work.volume.spacing_assumed ? " (a guess: the spacing is assumed)" : "",
-               object->slice_count, pipeline_result_quality(&run->result, i));
+               object->slice_count, quality);
     }
 }
 

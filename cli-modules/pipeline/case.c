@@ -6,6 +6,7 @@
 #include "bridge.h"
 #include "cli_clock.h"
 #include "cli_exit.h"
+#include "mask_prompts.h"
 
 static int read_volume(pipeline_case *work)
 {
@@ -17,7 +18,12 @@ static int read_volume(pipeline_case *work)
     const double start = cli_clock();
     int failed = bridge_from_io(sgio_volume_read(work->options->input, &how, &work->volume));
     work->seconds_read = cli_clock() - start;
-    return failed;
+    if (!failed && work->options->is_sequence) work->volume.is_sequence = 1;
+    if (failed || !work->options->mask_prompts || work->volume.is_sequence) return failed;
+    return cli_fail(CLI_EXIT_PROMPT,
+                    "--maskPrompts is for frames in time, and %s is a volume (--sequence says that "
+                    "its slices along k are frames)",
+                    work->options->input);
 }
 
 /* --series means the input where that is DICOM, else the reference. */
@@ -107,11 +113,24 @@ int pipeline_case_without_prompts(void)
                                      "(--prompts) or a label map (--boxes)");
 }
 
+/* The masks become the initial segmentation, and each of its segments is prompted. */
+static int add_masks(pipeline_case *work)
+{
+    const case_options *o = work->options;
+    int failed = mask_prompts_read(o->mask_prompts, o->segment_name, &work->volume, work->warnings,
+                                   &work->initial);
+    for (size_t i = 0; !failed && i < work->initial.segment_count; i++)
+        failed = bridge_from_io(
+            sgio_prompts_add_segment(&work->prompts, work->initial.segments[i].name));
+    return failed;
+}
+
 static int read_prompts(pipeline_case *work)
 {
     const case_options *o = work->options;
     int failed = add_given(work);
     if (!failed && o->boxes) failed = add_boxes(work);
+    if (!failed && o->mask_prompts) failed = add_masks(work);
     if (failed) return failed;
     if (work->prompts.segment_count == 0 && !o->convert && (o->prompts.count || o->boxes))
         return pipeline_case_without_prompts();
@@ -139,6 +158,7 @@ static int read_initial(pipeline_case *work)
                                                 .warn = cli_warn,
                                                 .warn_user = work->warnings,
                                                 .progress = bridge_stop};
+    if (work->options->mask_prompts) return 0;
     if (!work->options->initial)
         return bridge_from_io(sgio_segmentation_init(&work->initial, &work->volume.geometry));
     int failed =

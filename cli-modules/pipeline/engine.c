@@ -1,6 +1,7 @@
 #include "engine.h"
 
 #include "segmodel/classes.h"
+#include "segmodel/sequence.h"
 
 #include <limits.h>
 #include <stdlib.h>
@@ -82,11 +83,63 @@ void pipeline_engine_close(pipeline_engine *engine)
     memset(engine, 0, sizeof *engine);
 }
 
+/* The objects of a sequence with what the network sees where their masks are. */
+static int refine_masks(pipeline_engine *engine, const sgm_volume *frames,
+                        const sgm_volume_options *options, const sgm_call *call,
+                        sgm_object *objects, size_t count, uint8_t **masks)
+{
+    const size_t voxels = (size_t)(frames->size[0] * frames->size[1] * frames->size[2]);
+    sgm_sequence_options how = {.size = sizeof how,
+                                .window = options->window,
+                                .window_low = options->window_low,
+                                .window_high = options->window_high,
+                                .zoom = options->zoom,
+                                .store = options->store};
+    for (size_t i = 0; i < count; i++) {
+        sgm_object *object = &objects[i];
+        if (!object->labels) continue;
+        masks[i] = malloc(voxels);
+        if (!masks[i]) return cli_fail(CLI_EXIT_MEMORY, "no memory for the masks of frames");
+        const int failed = bridge_from_model(
+            sgm_sequence_refine(engine->model, frames, object->labels, object->label_type,
+                                object->label_value, &how, call, masks[i], NULL));
+        if (failed) return failed;
+        object->labels = masks[i];
+        object->label_type = SGM_VOXEL_U8;
+        object->label_value = 0;
+    }
+    return 0;
+}
+
+/* Masks of frames are asked about first; what they become walks on along time. */
+static int segment_sequence(pipeline_engine *engine, const pipeline_case *work,
+                            const sgm_volume *frames, const sgm_volume_options *options,
+                            const sgm_call *call, sgm_volume_result *out)
+{
+    const size_t count = work->prompts.segment_count;
+    sgm_object *objects = calloc(count + 1, sizeof *objects);
+    uint8_t **masks = calloc(count + 1, sizeof *masks);
+    int failed = objects && masks ? 0 : cli_fail(CLI_EXIT_MEMORY, "no memory for prompts");
+    if (!failed) {
+        memcpy(objects, work->objects, count * sizeof *objects);
+        failed = refine_masks(engine, frames, options, call, objects, count, masks);
+    }
+    if (!failed)
+        failed = bridge_from_model(
+            sgm_volume_predict(engine->model, frames, objects, count, options, call, out));
+    for (size_t i = 0; masks && i < count; i++)
+        free(masks[i]);
+    free(masks);
+    free(objects);
+    return failed;
+}
+
 int pipeline_engine_segment(pipeline_engine *engine, const pipeline_case *work,
                             engine_progress progress, sgm_volume_result *out)
 {
     const sgm_volume view = bridge_volume(&work->volume);
     sgm_volume_options options = work->options->volume;
+    if (work->volume.is_sequence && options.axis == SGM_AXIS_AUTO) options.axis = SGM_AXIS_K;
     const char *asked = work->options->class_name;
     options.store = engine->store;
     if (asked && !work->classes) {
@@ -98,6 +151,8 @@ int pipeline_engine_segment(pipeline_engine *engine, const pipeline_case *work,
     call.progress_user = progress.user;
     call.warning = cli_warn;
     call.warning_user = work->warnings;
+    if (work->options->mask_prompts)
+        return segment_sequence(engine, work, &view, &options, &call, out);
     const size_t count = work->prompts.segment_count;
     if (work->classes)
         return bridge_from_model(sgm_volume_predict_classes(

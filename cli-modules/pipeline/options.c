@@ -139,6 +139,8 @@ static int read_prompts(const cli_options *options, case_options *work)
     work->boxes = text_or_null(options, "boxes");
     work->initial = text_or_null(options, "initial");
     work->convert = cli_switch(options, "convert");
+    work->mask_prompts = text_or_null(options, "maskPrompts");
+    work->is_sequence = cli_switch(options, "sequence");
     work->reference = text_or_null(options, "reference");
     work->segment_name = cli_text(options, "segmentName");
     return failed;
@@ -161,6 +163,9 @@ static int read_case(const cli_options *options, case_options *work)
     work->class_name = class_or_null(cli_text(options, "className"));
     if (work->class_name && !strcmp(work->class_name, "0"))
         return cli_fail(CLI_EXIT_USAGE, "--class: classes are numbered from 1");
+    if (work->mask_prompts && work->initial)
+        return cli_fail(CLI_EXIT_USAGE, "--maskPrompts and --initial both say where the object is: "
+                                        "give one of them");
     if (!*work->segment_name)
         return cli_fail(CLI_EXIT_USAGE, "--segmentName is empty: every segment needs a name");
     failed = read_slicing(options, &work->volume);

@@ -43,11 +43,14 @@ typedef struct case_options {
     option_prompt *given; /* points, boxes and prompt files as the command line has them: an answer
                              to clicks depends on their order; the array is owned */
     size_t given_count;
-    option_texts prompts;  /* the files among them */
-    const char *boxes;     /* a segmentation whose segments' boxes are prompts; NULL: none */
-    const char *initial;   /* NULL: none */
-    const char *labels;    /* a label map that the result is compared with; NULL: none */
-    int convert;           /* the initial segmentation is the result: there are no prompts */
+    option_texts prompts; /* the files among them */
+    const char *boxes;    /* a segmentation whose segments' boxes are prompts; NULL: none */
+    const char *initial;  /* NULL: none */
+    const char *labels;   /* a label map that the result is compared with; NULL: none */
+    int convert;          /* the initial segmentation is the result: there are no prompts */
+    const char
+        *mask_prompts;     /* masks of another network for the frames of a sequence; NULL: none */
+    int is_sequence;       /* the third axis is time, whatever the file says */
     const char *reference; /* DICOM series that a SEG or RTSTRUCT refers to; NULL: the input */
     const char *segment_name;
     int names_segment;      /* the user chose that name */

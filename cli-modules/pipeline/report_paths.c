@@ -38,6 +38,7 @@ int known_paths_make(const case_options *work, const result_options *options, co
     if (!failed) failed = add(out, report, work->boxes, "the boxes");
     if (!failed) failed = add(out, report, work->initial, "the initial segmentation");
     if (!failed) failed = add(out, report, work->labels, "the label map");
+    if (!failed) failed = add(out, report, work->mask_prompts, "the mask prompts");
     if (!failed) failed = add(out, report, work->reference, "the reference");
     for (size_t i = 0; i < work->prompts.count && !failed; i++)
         failed = add(out, report, work->prompts.items[i], "the prompts");

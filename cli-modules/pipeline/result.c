@@ -15,7 +15,7 @@
 #include "result_report.h"
 #include "sgio/picture.h"
 
-enum { THUMBNAIL_PIXELS = 128 };
+enum { THUMBNAIL_PIXELS = 128, FILMSTRIP_TILES = 32 };
 
 /* -------------------------------------------------------------------------------- segmentation */
 
@@ -125,6 +125,7 @@ static int check_beside(const pipeline_case *work, const result_options *options
         add_if_given(&b, "--initial", o->initial, CLI_FILE_READ);
         add_if_given(&b, "--boxes", o->boxes, CLI_FILE_READ);
         add_if_given(&b, "--labels", o->labels, CLI_FILE_READ);
+        add_if_given(&b, "--maskPrompts", o->mask_prompts, CLI_FILE_READ);
         for (size_t i = 0; i < o->prompts.count; i++)
             cli_files_add(&b.files, "--prompts", o->prompts.items[i], CLI_FILE_READ);
         add_if_given(&b, "--report", options->report, CLI_FILE_WRITTEN);
@@ -161,9 +162,10 @@ static int write_segmentation(pipeline_result *result, const pipeline_case *work
 static int write_picture(const pipeline_result *result, const pipeline_case *work, const char *path,
                          int tiles, int pixels, sgio_outputs *outputs)
 {
+    const int strip = work->volume.is_sequence && tiles == 0 ? FILMSTRIP_TILES : tiles;
     const sgio_picture_options how = {.axis = result->found.axis,
                                       .window = {result->found.window[0], result->found.window[1]},
-                                      .max_tiles = tiles,
+                                      .max_tiles = strip,
                                       .tile_pixels = pixels};
     return bridge_from_io(sgio_picture_write(outputs, path, &work->volume, &result->segmentation,
                                              &work->prompts, &how));

@@ -1,5 +1,6 @@
 #include "result_report.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 #include "bridge.h"
@@ -41,7 +42,7 @@ static int report_segment(const pipeline_result *result, const pipeline_case *wo
     out->name = name;
     out->label = labels[sgio_segmentation_find(&result->segmentation, name)];
     out->voxels = object->voxels;
-    out->ml = pipeline_result_ml(result, work, i);
+    out->ml = work->volume.is_sequence ? NAN : pipeline_result_ml(result, work, i);
     out->quality = pipeline_result_quality(result, i);
     out->stopped_below = sgm_stop_name(object->stopped[0]);
     out->stopped_above = sgm_stop_name(object->stopped[1]);

@@ -27,12 +27,12 @@ static void every_promised_option_is_there(void **state)
 {
     (void)state;
     static const char *const flags[] = {
-        "foreground", "background",  "roi",         "prompts",      "segmentName", "initial",
-        "model",      "variant",     "class",       "device",       "precision",   "threads",
-        "axis",       "window",      "listSeries",  "series",       "allowGaps",   "propagate",
-        "maxSlices",  "keepLargest", "fillHoles",   "segmentColor", "cache",       "cacheLimit",
-        "report",     "picture",     "reportPaths", "boxes",        "reference",   "base",
-        "convert"};
+        "foreground",  "background",  "roi",        "prompts",      "segmentName", "initial",
+        "model",       "variant",     "class",      "device",       "precision",   "threads",
+        "axis",        "window",      "listSeries", "series",       "allowGaps",   "propagate",
+        "maxSlices",   "keepLargest", "fillHoles",  "segmentColor", "cache",       "cacheLimit",
+        "maskPrompts", "sequence",    "report",     "picture",      "reportPaths", "boxes",
+        "reference",   "base",        "convert"};
     size_t found = 0, options = 0;
     for (size_t i = 0; i < tool->parameter_count; i++) {
         const cli_parameter *p = &tool->parameters[i];
