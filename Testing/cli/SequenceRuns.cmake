@@ -46,6 +46,9 @@ expect_sequence(masks_of_a_volume PromptSeg 3
 expect_sequence(masks_twice PromptSeg 1
     "${bundled} --maskPrompts CLIPS/spoilt --initial CLIPS/labels ${refused}"
     "STDERR=both say where the object is" "ABSENT=CLIPS/refused.seg.nrrd")
+expect_sequence(masks_along_another_axis PromptSeg 1
+    "${bundled} --maskPrompts CLIPS/spoilt --axis i ${refused}"
+    "STDERR=--maskPrompts goes along time, which is --axis k" "ABSENT=CLIPS/refused.seg.nrrd")
 expect_sequence(dicom_of_a_clip PromptSeg 1
     "${bundled} --maskPrompts CLIPS/spoilt CLIPS/clip CLIPS/refused.dcm"
     "STDERR=frames of a sequence in time have no place in space" "ABSENT=CLIPS/refused.dcm")

@@ -83,32 +83,49 @@ void pipeline_engine_close(pipeline_engine *engine)
     memset(engine, 0, sizeof *engine);
 }
 
-/* The objects of a sequence with what the network sees where their masks are. */
+/* One object of a sequence: what the network sees where its masks are, and how it rates that. */
+typedef struct refined_object {
+    uint8_t *masks;
+    float *quality; /* of each frame */
+} refined_object;
+
+/* The masks of an object are asked about, and stand in its place. */
 static int refine_masks(pipeline_engine *engine, const sgm_volume *frames,
-                        const sgm_volume_options *options, const sgm_call *call,
-                        sgm_object *objects, size_t count, uint8_t **masks)
+                        const sgm_volume_options *options, const sgm_call *call, sgm_object *object,
+                        refined_object *out)
 {
-    const size_t voxels = (size_t)(frames->size[0] * frames->size[1] * frames->size[2]);
-    sgm_sequence_options how = {.size = sizeof how,
-                                .window = options->window,
-                                .window_low = options->window_low,
-                                .window_high = options->window_high,
-                                .zoom = options->zoom,
-                                .store = options->store};
-    for (size_t i = 0; i < count; i++) {
-        sgm_object *object = &objects[i];
-        if (!object->labels) continue;
-        masks[i] = malloc(voxels);
-        if (!masks[i]) return cli_fail(CLI_EXIT_MEMORY, "no memory for the masks of frames");
-        const int failed = bridge_from_model(
-            sgm_sequence_refine(engine->model, frames, object->labels, object->label_type,
-                                object->label_value, &how, call, masks[i], NULL));
-        if (failed) return failed;
-        object->labels = masks[i];
-        object->label_type = SGM_VOXEL_U8;
-        object->label_value = 0;
+    const size_t count = (size_t)frames->size[2];
+    const sgm_sequence_options how = {.size = sizeof how,
+                                      .window = options->window,
+                                      .window_low = options->window_low,
+                                      .window_high = options->window_high,
+                                      .zoom = options->zoom,
+                                      .store = options->store};
+    out->masks = malloc((size_t)(frames->size[0] * frames->size[1]) * count);
+    out->quality = calloc(count, sizeof *out->quality);
+    if (!out->masks || !out->quality)
+        return cli_fail(CLI_EXIT_MEMORY, "no memory for the masks of frames");
+    const int failed = bridge_from_model(
+        sgm_sequence_refine(engine->model, frames, object->labels, object->label_type,
+                            object->label_value, &how, call, out->masks, out->quality));
+    object->labels = out->masks;
+    object->label_type = SGM_VOXEL_U8;
+    object->label_value = 0;
+    return failed;
+}
+
+/* A walk takes the answers for given masks, which are right by definition; the network has rated
+ * them before. */
+static void put_ratings(const refined_object *refined, sgm_object_result *object)
+{
+    double sum = 0;
+    for (size_t i = 0; i < object->slice_count; i++) {
+        sgm_slice_report *slice = &object->slices[i];
+        const float rating = refined->quality ? refined->quality[slice->slice] : 0;
+        if (rating > 0) slice->predicted_iou = rating;
+        sum += slice->predicted_iou;
     }
-    return 0;
+    if (object->slice_count) object->quality = sum / (double)object->slice_count;
 }
 
 /* Masks of frames are asked about first; what they become walks on along time. */
@@ -118,18 +135,23 @@ static int segment_sequence(pipeline_engine *engine, const pipeline_case *work,
 {
     const size_t count = work->prompts.segment_count;
     sgm_object *objects = calloc(count + 1, sizeof *objects);
-    uint8_t **masks = calloc(count + 1, sizeof *masks);
-    int failed = objects && masks ? 0 : cli_fail(CLI_EXIT_MEMORY, "no memory for prompts");
-    if (!failed) {
-        memcpy(objects, work->objects, count * sizeof *objects);
-        failed = refine_masks(engine, frames, options, call, objects, count, masks);
+    refined_object *refined = calloc(count + 1, sizeof *refined);
+    int failed = objects && refined ? 0 : cli_fail(CLI_EXIT_MEMORY, "no memory for prompts");
+    for (size_t i = 0; i < count && !failed; i++) {
+        objects[i] = work->objects[i];
+        if (objects[i].labels)
+            failed = refine_masks(engine, frames, options, call, &objects[i], &refined[i]);
     }
     if (!failed)
         failed = bridge_from_model(
             sgm_volume_predict(engine->model, frames, objects, count, options, call, out));
-    for (size_t i = 0; masks && i < count; i++)
-        free(masks[i]);
-    free(masks);
+    for (size_t i = 0; i < count && !failed; i++)
+        put_ratings(&refined[i], &out->objects[i]);
+    for (size_t i = 0; refined && i < count; i++) {
+        free(refined[i].masks);
+        free(refined[i].quality);
+    }
+    free(refined);
     free(objects);
     return failed;
 }

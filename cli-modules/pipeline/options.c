@@ -169,6 +169,9 @@ static int read_case(const cli_options *options, case_options *work)
     if (!*work->segment_name)
         return cli_fail(CLI_EXIT_USAGE, "--segmentName is empty: every segment needs a name");
     failed = read_slicing(options, &work->volume);
+    if (!failed && work->mask_prompts && work->volume.axis != SGM_AXIS_AUTO &&
+        work->volume.axis != SGM_AXIS_K)
+        return cli_fail(CLI_EXIT_USAGE, "--maskPrompts goes along time, which is --axis k");
     return failed ? failed : read_colour(options, work);
 }
 

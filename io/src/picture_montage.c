@@ -175,7 +175,12 @@ static void draw_tile(montage *m, size_t tile)
             draw_region(m, left, top, to_rgb(segment->colour), FILL_ALPHA);
     }
     draw_prompts(m, left, top, m->slices[tile]);
-    snprintf(caption, sizeof caption, "%c=%lld", "ijk"[m->view.axis], (long long)m -> slices[tile]);
+    if (m->volume->is_sequence)
+        snprintf(caption, sizeof caption, "frame %ld",
+                 sgio_volume_frame_number(m->volume, m->slices[tile]));
+    else
+        snprintf(caption, sizeof caption, "%c=%lld", "ijk"[m->view.axis],
+                 (long long)m -> slices[tile]);
     sgio_canvas_text(&m->canvas, left + 4, top + 4, caption, m->text_scale, INK);
 }
 
@@ -187,8 +192,11 @@ static int legend(montage *m, int64_t width, int y, int draw)
     for (size_t s = 0; s < m->segmentation->segment_count; s++) {
         const sgio_segment *segment = &m->segmentation->segments[s];
         char text[96];
-        sgio_print(text, sizeof text, "%.60s %.3g ml", segment->name,
-                   sgio_segmentation_ml(m->segmentation, s));
+        if (m->volume->is_sequence) /* without millilitres */
+            sgio_print(text, sizeof text, "%.60s", segment->name);
+        else
+            sgio_print(text, sizeof text, "%.60s %.3g ml", segment->name,
+                       sgio_segmentation_ml(m->segmentation, s));
         int needed = side + 3 * scale + sgio_text_width(text, scale) + 4 * scale;
         if (x > GAP && x + needed > width) {
             x = GAP;

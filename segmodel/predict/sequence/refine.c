@@ -28,10 +28,15 @@ typedef struct refiner {
     sgm_plane plane;
     sgm_slicer slicer;
     sgm_image image;
-    uint8_t *pixels, *picture_mask; /* of the picture's size */
-    uint8_t *slice_mask;            /* of the slice's size */
-    float *logits;
+    uint8_t *pixels, *picture_mask;  /* of the picture's size */
+    uint8_t *slice_mask, *neighbour; /* of the slice's size */
+    float *logits, *other;
 } refiner;
+
+/* Answers of so many frames on either side have a say in the second round, as far as they overlap
+ * with the frame's own by this much: errors of single masks are not those of their neighbours. */
+enum { REACH = 2 };
+static const double least_overlap = 0.5;
 
 static size_t low_count(const refiner *r)
 {
@@ -45,9 +50,12 @@ static sgm_status make_room(refiner *r)
     r->pixels = malloc(pixels * (size_t)r->frames->channels);
     r->picture_mask = malloc(pixels);
     r->slice_mask = malloc((size_t)(r->plane.columns * r->plane.rows));
+    r->neighbour = malloc((size_t)(r->plane.columns * r->plane.rows));
     r->logits = malloc((low_count(r) + 1) * sizeof *r->logits);
+    r->other = malloc((low_count(r) + 1) * sizeof *r->other);
     r->image = (sgm_image){r->pixels, r->plane.width, r->plane.height, r->frames->channels, 0};
-    if (r->pixels && r->picture_mask && r->slice_mask && r->logits) return SGM_OK;
+    if (r->pixels && r->picture_mask && r->slice_mask && r->neighbour && r->logits && r->other)
+        return SGM_OK;
     return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for frames of %d x %d pixels", r->plane.width,
                     r->plane.height);
 }
@@ -83,7 +91,9 @@ static void refiner_clear(refiner *r)
     free(r->pixels);
     free(r->picture_mask);
     free(r->slice_mask);
+    free(r->neighbour);
     free(r->logits);
+    free(r->other);
 }
 
 /* The given mask of a frame, as the slice's; returns its voxels. */
@@ -107,13 +117,36 @@ static void store(const refiner *r, int64_t frame, const uint8_t *slice_mask, ui
                 slice_mask[v * r->plane.columns + u];
 }
 
-/* As a walk asks about the next slice: the mask alone says what is meant. */
-static sgm_status ask(refiner *r, int64_t frame, const sgm_box *extent, sgm_look *look)
+/* A slice's mask of the volume's. */
+static void fetch(const refiner *r, int64_t frame, const uint8_t *masks, uint8_t *slice_mask)
 {
-    const sgm_predictor *predictor = &r->binding.predictor;
+    for (int64_t v = 0; v < r->plane.rows; v++)
+        for (int64_t u = 0; u < r->plane.columns; u++)
+            slice_mask[v * r->plane.columns + u] =
+                masks[sgm_plane_offset(&r->plane, r->frames->size, frame, u, v)];
+}
+
+static sgm_view view_of(const refiner *r, const sgm_box *extent)
+{
     int width = r->plane.width, height = r->plane.height;
-    sgm_view view =
-        r->looker.zoom ? sgm_view_around(extent, width, height) : sgm_view_whole(width, height);
+    return r->looker.zoom ? sgm_view_around(extent, width, height) : sgm_view_whole(width, height);
+}
+
+/* r->logits of a slice's mask, in the view around it; 0: the mask is empty. */
+static int show_mask(refiner *r, const uint8_t *slice_mask, sgm_box *extent, sgm_view *view)
+{
+    int width = r->plane.width, height = r->plane.height;
+    sgm_slice_load(&r->plane, slice_mask, r->picture_mask);
+    if (!sgm_mask_measure(r->picture_mask, width, height, extent)) return 0;
+    *view = view_of(r, extent);
+    sgm_logits_from_mask(&r->binding.predictor, r->picture_mask, width, height, *view, r->logits);
+    return 1;
+}
+
+/* As a walk asks about the next slice: the mask alone, in r->logits, says what is meant. */
+static sgm_status ask(refiner *r, int64_t frame, const sgm_box *extent, sgm_view view,
+                      sgm_look *look)
+{
     sgm_question question = {.picture = frame,
                              .image = &r->image,
                              .extent = extent,
@@ -121,36 +154,94 @@ static sgm_status ask(refiner *r, int64_t frame, const sgm_box *extent, sgm_look
                              .logits_view = view,
                              .stay = view,
                              .tight_box = SGM_TIGHT_BOX_OFF};
-    sgm_logits_from_mask(predictor, r->picture_mask, width, height, view, r->logits);
     for (size_t i = 0; i < low_count(r); i++)
-        r->logits[i] -= predictor->walk_lowering;
+        r->logits[i] -= r->binding.predictor.walk_lowering;
+    sgm_slicer_extract(&r->slicer, frame, r->pixels);
     return sgm_look_at(&r->looker, &question, look);
 }
 
-static sgm_status refine_frame(refiner *r, int64_t frame, uint8_t *masks, float *quality)
+static void take(refiner *r, int64_t frame, const sgm_look *look, uint8_t *masks, float *quality)
+{
+    sgm_slice_store(&r->plane, look->mask, r->slice_mask);
+    store(r, frame, r->slice_mask, masks);
+    if (quality) quality[frame] = look->raw.predicted_iou;
+}
+
+static sgm_status first_round(refiner *r, int64_t frame, uint8_t *masks, float *quality)
 {
     sgm_box extent;
+    sgm_view view;
     sgm_look look;
     if (!load_given(r, frame, r->slice_mask)) return SGM_OK;
-    sgm_slice_load(&r->plane, r->slice_mask, r->picture_mask);
-    if (!sgm_mask_measure(r->picture_mask, r->plane.width, r->plane.height, &extent)) return SGM_OK;
-    sgm_slicer_extract(&r->slicer, frame, r->pixels);
-    SGM_TRY(ask(r, frame, &extent, &look));
-    sgm_slice_store(&r->plane, look.mask, r->slice_mask);
-    store(r, frame, r->slice_mask, masks);
-    if (quality) quality[frame] = look.raw.predicted_iou;
+    if (!show_mask(r, r->slice_mask, &extent, &view)) return SGM_OK;
+    SGM_TRY(ask(r, frame, &extent, view, &look));
+    take(r, frame, &look, masks, quality);
+    return SGM_OK;
+}
+
+/* IoU of two slices' masks. */
+static double overlap_of(const refiner *r, const uint8_t *a, const uint8_t *b)
+{
+    int64_t both = 0, either = 0;
+    for (int64_t i = 0; i < r->plane.columns * r->plane.rows; i++) {
+        both += a[i] && b[i];
+        either += a[i] || b[i];
+    }
+    return either ? (double)both / (double)either : 0;
+}
+
+/* r->logits become the mean of the frame's own and its neighbours', by their overlap. */
+static void mix_neighbours(refiner *r, int64_t frame, const uint8_t *answers, sgm_view view)
+{
+    const sgm_predictor *predictor = &r->binding.predictor;
+    double sum = 1;
+    for (int64_t k = frame - REACH; k <= frame + REACH; k++) {
+        if (k < 0 || k >= r->plane.slices || k == frame) continue;
+        fetch(r, k, answers, r->neighbour);
+        const double share = overlap_of(r, r->slice_mask, r->neighbour);
+        if (share < least_overlap) continue;
+        sgm_slice_load(&r->plane, r->neighbour, r->picture_mask);
+        sgm_logits_from_mask(predictor, r->picture_mask, r->plane.width, r->plane.height, view,
+                             r->other);
+        for (size_t i = 0; i < low_count(r); i++)
+            r->logits[i] += (float)share * r->other[i];
+        sum += share;
+    }
+    for (size_t i = 0; i < low_count(r); i++)
+        r->logits[i] /= (float)sum;
+}
+
+static sgm_status second_round(refiner *r, int64_t frame, const uint8_t *answers, uint8_t *masks,
+                               float *quality)
+{
+    sgm_box extent;
+    sgm_view view;
+    sgm_look look;
+    fetch(r, frame, answers, r->slice_mask);
+    if (!show_mask(r, r->slice_mask, &extent, &view)) return SGM_OK;
+    mix_neighbours(r, frame, answers, view);
+    SGM_TRY(ask(r, frame, &extent, view, &look));
+    if (look.area) take(r, frame, &look, masks, quality);
     return SGM_OK;
 }
 
 static sgm_status refine_all(refiner *r, uint8_t *masks, float *quality)
 {
-    const int64_t frames = r->plane.slices;
-    for (int64_t frame = 0; frame < frames; frame++) {
-        SGM_TRY(sgm_call_cancelled());
-        SGM_TRY(refine_frame(r, frame, masks, quality));
-        sgm_call_progress((double)(frame + 1) / (double)frames, "asking about the masks");
+    const int64_t frames = r->plane.slices, *size = r->frames->size;
+    const size_t voxels = (size_t)(size[0] * size[1] * size[2]);
+    uint8_t *answers = malloc(voxels);
+    sgm_status status =
+        answers ? SGM_OK : sgm_fail(SGM_OUT_OF_MEMORY, "no memory for the masks of frames");
+    for (int64_t step = 0; step < 2 * frames && status == SGM_OK; step++) {
+        if (step == frames) memcpy(answers, masks, voxels);
+        status = sgm_call_cancelled();
+        if (status == SGM_OK)
+            status = step < frames ? first_round(r, step, masks, quality)
+                                   : second_round(r, step - frames, answers, masks, quality);
+        sgm_call_progress((double)(step + 1) / (double)(2 * frames), "asking about the masks");
     }
-    return SGM_OK;
+    free(answers);
+    return status;
 }
 
 static void copy_given(const refiner *r, uint8_t *masks)
