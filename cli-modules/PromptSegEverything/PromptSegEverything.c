@@ -402,7 +402,8 @@ static int write_picture(const everything_run *run, sgio_outputs *outputs)
                                       .tile_pixels =
                                           run->first == run->last ? PICTURE_PIXELS : TILE_PIXELS,
                                       .slices = run->first == run->last ? &run->first : NULL,
-                                      .slice_count = run->first == run->last};
+                                      .slice_count = run->first == run->last,
+                                      .without_legend = 1}; /* numbers mean nothing across slices */
     return bridge_from_io(sgio_picture_write(outputs, run->options.result.picture,
                                              &run->work.volume, &run->result.segmentation, NULL,
                                              &how));

@@ -25,6 +25,7 @@ typedef struct montage {
     const int64_t *slices;
     size_t count, columns;
     double window[2];
+    int with_legend;
     int text_scale, line; /* line: thickness of outlines in pixels */
     uint8_t *inside;      /* one tile */
 } montage;
@@ -188,7 +189,7 @@ static void draw_tile(montage *m, size_t tile)
 static int legend(montage *m, int64_t width, int y, int draw)
 {
     int x = GAP, scale = m->text_scale, side = 7 * scale;
-    if (m->segmentation->segment_count == 0) return y;
+    if (!m->with_legend || m->segmentation->segment_count == 0) return y;
     for (size_t s = 0; s < m->segmentation->segment_count; s++) {
         const sgio_segment *segment = &m->segmentation->segments[s];
         char text[96];
@@ -261,6 +262,7 @@ sgio_status sgio_picture_write(sgio_outputs *outputs, const char *path, const sg
     int64_t chosen[MOST_TILES];
     montage m = {.volume = volume, .segmentation = segmentation, .prompts = prompts};
     if (!options) options = &usual;
+    m.with_legend = !options->without_legend;
     sgio_status status = check(volume, segmentation, options);
     if (status != SGIO_OK) return status;
     int pixels = options->tile_pixels ? options->tile_pixels : DEFAULT_PIXELS;

@@ -26,6 +26,7 @@ typedef struct sgio_picture_options {
     int tile_pixels;       /* longer side of a slice, 0: 320 */
     const int64_t *slices; /* those to show; NULL: prompted slices and an even choice between */
     size_t slice_count;
+    int without_legend; /* no names and millilitres below */
 } sgio_picture_options;
 
 /* Shows the volume with the segments' outlines, points (+ foreground, x background) and box

@@ -237,6 +237,12 @@ static void outlines_and_points_are_where_they_belong(void **state)
     const uint8_t *red = pixel(&p, GAP + 25, GAP + 45);
     assert_true(red[0] > 200 && red[1] < 100);
     free(p.rgb);
+    options.without_legend = 1;
+    assert_int_equal(sgio_picture_write(NULL, scratch("p.png"), &volume, &s, &prompts, &options),
+                     SGIO_OK);
+    p = load_png(scratch("p.png"));
+    assert_int_equal(p.height, 300 + 2 * GAP);
+    free(p.rgb);
     sgio_prompts_clear(&prompts);
     sgio_segmentation_clear(&s);
     remove_scratch("p.png");
