@@ -7,7 +7,9 @@ import argparse
 import asyncio
 import os
 import secrets
+import shutil
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any, Optional, Sequence
 
@@ -21,7 +23,7 @@ from trame_slicer import module as trame_slicer_module
 from trame_slicer.core import LayoutManager, SlicerApp
 from trame_slicer.rca_view import register_rca_factories
 
-from .files import ENDING, PROMPTS_ENDING, RefusedError, readable, writable
+from .files import DICOM_ENDING, ENDING, PROMPTS_ENDING, RefusedError, is_dicom, readable, writable
 
 PUMP_SECONDS = 0.02
 VIEWS = {"Axial": (1, 0, 0), "Coronal": (0, 1, 0), "Sagittal": (0, 0, 1)}
@@ -45,7 +47,7 @@ class WebApp:
     def __init__(self, volume: str, folder: Optional[Path] = None, options: Options = Options(),
                  server: Any = None) -> None:
         self.folder = Path(folder or Path.cwd()).resolve()
-        path = readable(self.folder, volume)
+        path = self.source = readable(self.folder, volume)
         self.secret = secrets.token_urlsafe(24)
         self.server = server or get_server(f"promptseg-{secrets.token_hex(4)}")
         self.server.enable_module(trame_slicer_module)
@@ -56,7 +58,7 @@ class WebApp:
         self.layout.register_layout_dict(LayoutManager.default_grid_configuration())
         self.layout.set_layout("Quad View")
         self.live = LiveLogic(self.app.scene, options, on_change=self._show)
-        self.state, self.loop_task = self.server.state, None
+        self.state, self.loop_task, self.save_task = self.server.state, None, None
         self._corner: Any = None
         self._set_state()
         self._open(path)
@@ -83,7 +85,7 @@ class WebApp:
         self.state.update({"trame__title": "PromptSeg", "mode": "+", "one_slice": False, "segment": "",
                            "segments": [], "busy": False, "progress": 0.0, "text": "", "error": "",
                            "device": "", "can_undo": False, "can_redo": False, "in_3d": False,
-                           "save_name": "result.seg.nrrd", "saved": "", "new_name": "", "done": 0})
+                           "save_name": "result" + (DICOM_ENDING if is_dicom(self.source) else ENDING), "saved": "", "new_name": "", "done": 0})
 
         @self.state.change("one_slice")
         def _one_slice(one_slice: bool, **_: Any) -> None:
@@ -199,28 +201,89 @@ class WebApp:
             view.schedule_render()
 
     def save(self) -> None:
-        """A .seg.nrrd in the folder where the program was started, and the prompts beside it as
-        .mrk.json, so that PromptSeg --prompts does it again."""
+        """A file in the folder where the program was started, and the prompts beside it as .mrk.json,
+        so that PromptSeg --prompts does it again. A name that ends in .dcm is a DICOM SEG of the
+        series, any other one a .seg.nrrd."""
         self.state.saved, self.state.error = "", ""
+        ending = DICOM_ENDING if self.state.save_name.lower().endswith(DICOM_ENDING) else ENDING
         try:
-            path = writable(self.folder, self.state.save_name)
-            prompts = writable(self.folder, path.name[: -len(ENDING)] + PROMPTS_ENDING, PROMPTS_ENDING)
+            program = self._program() if ending == DICOM_ENDING else None
+            path = writable(self.folder, self.state.save_name, ending)
+            prompts = writable(self.folder, path.name[: -len(ending)] + PROMPTS_ENDING, PROMPTS_ENDING)
+            if program is None:
+                self._write(path, self.live.segmentation)
+                self._write_prompts(prompts)
+                self.state.saved = path.name
+            else:
+                self.save_task = asyncio.get_event_loop().create_task(
+                    self._save_dicom(program, path, prompts))
         except RefusedError as error:
             self.state.error = str(error)
-            return
+
+    def _write(self, path: Path, segmentation: Any) -> None:
         storage = slicer.vtkMRMLSegmentationStorageNode()
         self.app.scene.AddNode(storage)
         storage.SetFileName(str(path))
-        written = storage.WriteData(self.live.segmentation)
+        written = storage.WriteData(segmentation)
         self.app.scene.RemoveNode(storage)
-        if written:
-            inner = self.live.segmentation.GetSegmentation()
-            write_prompts(prompts, [(inner.GetSegment(one).GetName(),
-                                     prompt_lists(self.live.segmentation, one))
-                                    for one in inner.GetSegmentIDs()])
-            self.state.saved = path.name
-        else:
-            self.state.error = f"{path.name} cannot be written"
+        if not written:
+            raise RefusedError(f"{path.name} cannot be written")
+
+    def _write_prompts(self, path: Path) -> None:
+        inner = self.live.segmentation.GetSegmentation()
+        write_prompts(path, [(inner.GetSegment(one).GetName(), prompt_lists(self.live.segmentation, one))
+                             for one in inner.GetSegmentIDs()])
+
+    def _untouched(self, segment_id: str) -> bool:
+        state = self.live.state_of(segment_id)
+        return not (state or state.base or state.used)
+
+    def _write_touched(self, path: Path) -> None:
+        """A segment that nobody has used yet is no result."""
+        node = self.live.segmentation
+        copy = self.app.scene.AddNewNodeByClass("vtkMRMLSegmentationNode")
+        try:
+            copy.GetSegmentation().DeepCopy(node.GetSegmentation())
+            for one in node.GetSegmentation().GetSegmentIDs():
+                if self._untouched(one):
+                    copy.GetSegmentation().RemoveSegment(one)
+            if not copy.GetSegmentation().GetNumberOfSegments():
+                raise RefusedError("There is nothing to save yet.")
+            self._write(path, copy)
+        finally:
+            self.app.scene.RemoveNode(copy)
+
+    def _program(self) -> str:
+        """The one that writes DICOM."""
+        if not is_dicom(self.source):
+            raise RefusedError(f"{self.source.name} is no DICOM series, which a DICOM SEG refers to: "
+                               f"choose a name that ends in {ENDING}")
+        found = os.environ.get("PROMPTSEG_PROGRAM") or shutil.which("PromptSeg")
+        if not found:
+            raise RefusedError("A DICOM SEG is written by the program PromptSeg, which is not on PATH: "
+                               f"choose a name that ends in {ENDING}")
+        return found
+
+    async def _save_dicom(self, program: str, path: Path, prompts: Path) -> None:
+        """Masks and prompts as they are now; nothing is segmented anew, and the page goes on meanwhile."""
+        with tempfile.TemporaryDirectory() as folder:
+            masks, asked = Path(folder) / ("masks" + ENDING), Path(folder) / ("asked" + PROMPTS_ENDING)
+            try:
+                self._write_touched(masks)
+                self._write_prompts(asked)
+                run = await asyncio.create_subprocess_exec(
+                    program, "--convert", "--initial", str(masks), "--", str(self.source), str(path),
+                    stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL,
+                    stderr=asyncio.subprocess.PIPE)
+                said = (await run.communicate())[1].decode(errors="replace").strip()
+                if run.returncode != 0:
+                    raise RefusedError(said or f"{program} ended with {run.returncode}")
+                shutil.copyfile(asked, prompts)
+                with self.state:
+                    self.state.saved = path.name
+            except (OSError, RefusedError) as error:
+                with self.state:
+                    self.state.error = str(error)
 
     def _show(self) -> None:
         """The logic's status, in the page."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-ENDING, PROMPTS_ENDING = ".seg.nrrd", ".mrk.json"
+ENDING, DICOM_ENDING, PROMPTS_ENDING = ".seg.nrrd", ".dcm", ".mrk.json"
 
 
 class RefusedError(ValueError):
@@ -25,6 +25,17 @@ def readable(folder: Path, name: str) -> Path:
     if not path.exists():
         raise RefusedError(f"{name}: there is no such file in {folder}")
     return path
+
+
+def is_dicom(path: Path) -> bool:
+    """Whether a file, or the first plain file of a folder, is DICOM: then what is made of it can be
+    written as DICOM SEG."""
+    if path.is_dir():
+        path = next((one for one in sorted(path.rglob("*")) if one.is_file()), path)
+    if not path.is_file():
+        return False
+    with path.open("rb") as stream:
+        return stream.read(132)[128:] == b"DICM"
 
 
 def writable(folder: Path, name: str, ending: str = ENDING) -> Path:

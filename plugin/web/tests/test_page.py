@@ -57,7 +57,8 @@ def serving(folder, volume):
     log = (folder / "log.txt").open("w")
     server = subprocess.Popen([sys.executable, "-B", "-m", "promptseg_web", volume, "--threads", "1"],
                               cwd=folder, stdout=subprocess.PIPE, stderr=log, text=True,
-                              env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path[:2])})
+                              env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path[:2]),
+                                   "PROMPTSEG_PROGRAM": str(BIN / "PromptSeg")})
     try:
         for line in server.stdout:
             if line.startswith("http://127.0.0.1:"):
@@ -128,6 +129,14 @@ class Page:
     def voxels(self):
         found = re.match(r"(\d+) voxels", self.text("text"))
         return int(found.group(1)) if found else 0
+
+    def save(self, name=None):
+        """With the name that stands there, or another one."""
+        if name is not None:
+            field = self.driver.find_element(By.ID, "save_name")
+            field.clear()
+            field.send_keys(name)
+        self.press("save")
 
     def picture(self, name):
         WORK.mkdir(parents=True, exist_ok=True)
@@ -272,13 +281,13 @@ def test_clicks_undo_a_second_segment_3d_and_saving(page, folder):
     page.press("show_3d")
     page.wait(lambda: page.coloured(Page.THREE_D) > 200)
     page.picture("4-two-segments-3d")
-    name = page.driver.find_element(By.ID, "save_name")
-    name.clear()
-    name.send_keys("mine.seg.nrrd")
-    page.press("save")
+    page.save("mine.seg.nrrd")
     page.wait(lambda: "Saved mine.seg.nrrd" in page.text("saved"))
-    page.press("save")  # a file is never replaced
+    page.save()  # a file is never replaced
     page.wait(lambda: "there already" in page.text("error"))
+    page.save("mine.dcm")
+    page.wait(lambda: "volume.nrrd is no DICOM series" in page.text("error"))
+    assert not (folder / "mine.dcm").exists()
     # the program, with the prompts that were saved beside it
     subprocess.run([BIN / "PromptSeg", "--threads", "1", "--prompts", folder / "mine.mrk.json", "--",
                     folder / "volume.nrrd", folder / "program.seg.nrrd"], check=True,
@@ -311,8 +320,9 @@ def test_a_box_and_this_slice_only(page):
     page.picture("6-one-slice")
 
 
-def test_the_pictures_of_the_documentation(tmp_path):
-    """The demo's CT: one click on the liver. plugin/slicer/Screenshots has these pictures."""
+def test_a_dicom_series_is_saved_as_dicom_seg(tmp_path):
+    """The demo's CT: one click on the liver. The file is the program's for the same prompts, but for its
+    own UIDs and the times. plugin/slicer/Screenshots has these pictures."""
     shutil.copytree(ROOT / "resources/demo/ct-3slice/dicom", tmp_path / "ct")
     with serving(tmp_path, "ct") as address, opened(address) as page:
         page.driver.find_element(By.ID, "new_name").send_keys("liver")
@@ -321,3 +331,13 @@ def test_the_pictures_of_the_documentation(tmp_path):
         assert page.voxels() > 20000, (page.text("error"), page.text("text"))
         page.picture("browser")
         (WORK / "slice.png").write_bytes(page.view(Page.AXIAL).screenshot_as_png)
+        page.save()  # by itself a DICOM SEG
+        page.wait(lambda: page.text("saved") or page.text("error"))
+        assert page.text("saved") == "Saved result.dcm", page.text("error")
+        page.save("as_nrrd.seg.nrrd")
+        page.wait(lambda: page.text("saved") == "Saved as_nrrd.seg.nrrd")
+    subprocess.run([BIN / "PromptSeg", "--threads", "1", "--prompts", tmp_path / "result.mrk.json", "--",
+                    tmp_path / "ct", tmp_path / "program.dcm"], check=True, stdout=subprocess.DEVNULL)
+    same = subprocess.run([sys.executable, ROOT / "Testing/readers/same_dicom.py", tmp_path / "result.dcm",
+                           tmp_path / "program.dcm"], capture_output=True, text=True, check=False)
+    assert same.returncode == 0, same.stdout + same.stderr
