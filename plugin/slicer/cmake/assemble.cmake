@@ -42,6 +42,7 @@ foreach(package promptseg_mrml promptseg_live)
     copy_files("${SOURCE}/plugin/slicer/${package}" "*.py" "${STAGE}/${package}")
 endforeach()
 copy_newer("${SOURCE}/plugin/slicer/PromptSegLive/PromptSegLive.py" "${STAGE}/PromptSegLive.py")
+copy_files("${SOURCE}/plugin/slicer/SegmentEditorPromptSeg" "*.py" "${STAGE}")
 copy_files("${SOURCE}/plugin/slicer/PromptSegLive/Resources" "*.png" "${STAGE}/Resources")
 
 # The programs' table of structures, as data.

@@ -71,7 +71,8 @@ def test_the_package_without_programs_takes_its_platforms_wheel(tmp_path, slicer
                    check=True, stdout=subprocess.DEVNULL)
     modules = tmp_path / "package/lib/Slicer-5.12/qt-scripted-modules"
     for name in ("PromptSegLive.py", "promptseg/libsegmodel.so", "promptseg/__init__.py",
-                 "promptseg/models/promptseg-lite.safetensors", "promptseg_mrml/structures.csv"):
+                 "promptseg/models/promptseg-lite.safetensors", "promptseg_mrml/structures.csv",
+                 "SegmentEditorPromptSegLib/SegmentEditorEffect.py"):
         assert (modules / name).read_bytes() == (STAGE / name).read_bytes(), name
     assert not (tmp_path / "package/lib/Slicer-5.12/cli-modules").exists()
     other = wheel.with_name("promptseg-0.2.0-py3-none-win_amd64.whl")
@@ -100,7 +101,8 @@ def test_the_package_holds_what_slicer_looks_for(tmp_path, slicer):
     assert (root / "share/promptseg/models").is_dir() and (root / "lib").is_dir()
     modules = root / "qt-scripted-modules"
     for name in ("PromptSegLive.py", "promptseg/libsegmodel.so", "promptseg_mrml/structures.csv",
-                 "promptseg_live/logic.py", "Resources/Icons/PromptSegLive.png"):
+                 "promptseg_live/logic.py", "Resources/Icons/PromptSegLive.png", "SegmentEditorPromptSeg.py",
+                 "SegmentEditorPromptSegLib/SegmentEditorEffect.py"):
         assert (modules / name).is_file(), name
     wrong = subprocess.run([*command[:-1], f"-DPROMPTSEG_INSTALLED={Path('/nowhere')}"],
                            capture_output=True, text=True)
