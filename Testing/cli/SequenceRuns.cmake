@@ -78,6 +78,24 @@ expect_sequence(two_masks_after PromptSegEvaluate 0
 expect_sequence(grey_maps PromptSeg 0
     "${bundled} --maskPrompts CLIPS/map CLIPS/clip CLIPS/map.seg.nrrd"
     "STDOUT=grey maps. what is at least 128 is inside")
+# A click walks along time; a stack is one if the user says so.
+expect_sequence(click PromptSeg 0 "${bundled} --foreground 36,44,0 CLIPS/clip CLIPS/click.seg.nrrd"
+    "STDOUT=Segment_1: [0-9]+ pixels on 6 of 6 frames")
+expect_sequence(stack PromptSeg 0
+    "${bundled} --sequence --maskPrompts CLIPS/spoilt.nrrd CLIPS/clip.nrrd CLIPS/stack.seg.nrrd"
+    "STDOUT=Segment_1: [0-9]+ pixels on 6 of 6 frames")
+expect_sequence(stack_after PromptSegEvaluate 0
+    "--reference CLIPS/labels --prediction CLIPS/stack.seg.nrrd --metrics framedice --csv CLIPS/stack.csv"
+    "FILE=CLIPS/stack.csv" "HOLDS=,0[.]9[4-9][0-9]+\n$")
+expect_sequence(too_few_slices PromptSeg 3
+    "${bundled} --sequence --maskPrompts CLIPS/short.nrrd CLIPS/clip.nrrd CLIPS/refused.seg.nrrd"
+    "STDERR=5 masks for 6 frames" "ABSENT=CLIPS/refused.seg.nrrd")
+expect_sequence(ultrasound PromptSeg 0
+    "${bundled} --foreground 0.4,0.3,1 ${PROJECT_SOURCE_DIR}/tests/fuzz/corpus/dicom_frames/rgb.dcm CLIPS/us.seg.nrrd"
+    "STDOUT=4 frames in time. along them there are no millimetres.*pixels on [0-4] of 4 frames")
+set_tests_properties(cli_sequence_stack PROPERTIES FIXTURES_SETUP sequence_stack)
+set_tests_properties(cli_sequence_stack_after PROPERTIES
+    FIXTURES_REQUIRED "sequence_data;sequence_stack")
 set_tests_properties(cli_sequence_answers PROPERTIES FIXTURES_SETUP sequence_answer)
 set_tests_properties(cli_sequence_after PROPERTIES FIXTURES_REQUIRED "sequence_data;sequence_answer")
 set_tests_properties(cli_sequence_two_masks PROPERTIES FIXTURES_SETUP sequence_gaps)

@@ -3,7 +3,8 @@
  *
  * clip: six coloured frames of 96 x 80 (numbers 1, 2, 3, 9, 10, 11) of a bright disc that moves.
  * labels: the disc. spoilt: the disc moved and grown or shrunk, as another network's masks. some:
- * those of frames 2 and 10 alone. The others are wrong in one way each. */
+ * those of frames 2 and 10 alone. clip.nrrd, spoilt.nrrd: the same as stacks. The others are wrong
+ * in one way each. */
 #include <png.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -121,9 +122,35 @@ static void save_odd_ones(const char *root)
     save(path, "mask_1.png", WIDTH, PNG_FORMAT_RGB);
 }
 
+/* The same clip and spoilt masks as NRRD: stacks that say nothing of time. */
+static void save_stack(const char *root, const char *name, int colours, int frames)
+{
+    char path[4096];
+    snprintf(path, sizeof path, "%s/%s", root, name);
+    FILE *file = fopen(path, "wb");
+    if (!file) exit(1);
+    fprintf(file, "NRRD0004\ntype: unsigned char\ndimension: %d\n", colours ? 4 : 3);
+    fprintf(file, "space: left-posterior-superior\nsizes:%s %d %d %d\n", colours ? " 3" : "", WIDTH,
+            HEIGHT, frames);
+    fprintf(file, "space directions:%s (1,0,0) (0,1,0) (0,0,1)\nkinds:%s domain domain domain\n",
+            colours ? " none" : "", colours ? " RGB-color" : "");
+    fprintf(file, "encoding: raw\nspace origin: (0,0,0)\n\n");
+    for (int f = 0; f < frames; f++) {
+        if (colours)
+            draw_frame(f);
+        else
+            draw_mask(f, f % 2 ? 3 : -3, 2, f % 2 ? 3 : -3, WIDTH, 1);
+        fwrite(pixels, 1, (size_t)(WIDTH * HEIGHT * (colours ? 3 : 1)), file);
+    }
+    if (fclose(file) != 0) exit(1);
+}
+
 int main(int argc, char **argv)
 {
     if (argc != 2) return 1;
+    save_stack(argv[1], "clip.nrrd", 1, FRAMES);
+    save_stack(argv[1], "spoilt.nrrd", 0, FRAMES);
+    save_stack(argv[1], "short.nrrd", 0, FRAMES - 1);
     save_frames(argv[1]);
     save_masks(argv[1]);
     save_odd_ones(argv[1]);
