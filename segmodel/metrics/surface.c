@@ -106,24 +106,77 @@ static int neighbourhood(const grid *g, const uint8_t *mask, const int64_t i[3])
     return code;
 }
 
-static size_t scan_elements(const grid *g, const uint8_t *mask, surface *s)
+static void add_element(const grid *g, const int64_t i[3], double area, surface *s, size_t *count)
+{
+    if (area == 0) return;
+    if (s) {
+        s->points[*count] = place(g, (double)i[0], (double)i[1], (double)i[2]);
+        s->areas[*count] = area;
+    }
+    ++*count;
+}
+
+static size_t scan_plane(const grid *g, const uint8_t *mask, surface *s)
 {
     size_t count = 0;
     int64_t first[3], i[3];
     for (int axis = 0; axis < 3; axis++)
-        first[axis] = g->is_plane && axis == g->flat ? 0 : -1;
+        first[axis] = axis == g->flat ? 0 : -1;
     for (i[2] = first[2]; i[2] < g->size[2]; i[2]++)
         for (i[1] = first[1]; i[1] < g->size[1]; i[1]++)
-            for (i[0] = first[0]; i[0] < g->size[0]; i[0]++) {
-                double area = g->area[neighbourhood(g, mask, i)];
-                if (area == 0) continue;
-                if (s) {
-                    s->points[count] = place(g, (double)i[0], (double)i[1], (double)i[2]);
-                    s->areas[count] = area;
-                }
-                count++;
-            }
+            for (i[0] = first[0]; i[0] < g->size[0]; i[0]++)
+                add_element(g, i, g->area[neighbourhood(g, mask, i)], s, &count);
     return count;
+}
+
+/* The four rows of a line of neighbourhoods; NULL: beyond the grid, or nothing in it. */
+static int rows_at(const grid *g, const uint8_t *mask, int64_t j, int64_t k, const uint8_t *rows[4])
+{
+    int any = 0;
+    for (int n = 0; n < 4; n++) {
+        const int64_t row = j + (n & 1), slice = k + (n >> 1);
+        rows[n] = NULL;
+        if (row < 0 || slice < 0 || row >= g->size[1] || slice >= g->size[2]) continue;
+        const uint8_t *begin = mask + (slice * g->size[1] + row) * g->size[0];
+        /* All zero: the first is, and each equals the next. */
+        if (!begin[0] && !memcmp(begin, begin + 1, (size_t)g->size[0] - 1)) continue;
+        rows[n] = begin;
+        any = 1;
+    }
+    return any;
+}
+
+/* The four voxels at place i of the rows, at the even bits of a neighbourhood's code. */
+static int column_at(const uint8_t *const rows[4], int64_t i)
+{
+    int code = 0;
+    for (int n = 0; n < 4; n++)
+        if (rows[n] && rows[n][i]) code |= 1 << 2 * n;
+    return code;
+}
+
+/* Line by line, each column looked at once. */
+static size_t scan_volume(const grid *g, const uint8_t *mask, surface *s)
+{
+    size_t count = 0;
+    const uint8_t *rows[4];
+    int64_t i[3];
+    for (i[2] = -1; i[2] < g->size[2]; i[2]++)
+        for (i[1] = -1; i[1] < g->size[1]; i[1]++) {
+            if (!rows_at(g, mask, i[1], i[2], rows)) continue;
+            int left = 0;
+            for (i[0] = -1; i[0] < g->size[0]; i[0]++) {
+                const int right = i[0] + 1 < g->size[0] ? column_at(rows, i[0] + 1) : 0;
+                add_element(g, i, g->area[left | right << 1], s, &count);
+                left = right;
+            }
+        }
+    return count;
+}
+
+static size_t scan_elements(const grid *g, const uint8_t *mask, surface *s)
+{
+    return g->is_plane ? scan_plane(g, mask, s) : scan_volume(g, mask, s);
 }
 
 /* -------------------------------------------------------------------------------- distances */
