@@ -97,6 +97,9 @@ public:
     unsigned int axis = 0;                                  /* index axis that slices were taken along */
     SizeValueType encoded = 0;                              /* slices that the network had to see */
     SizeValueType decoded = 0;                              /* masks that it had to draw */
+    SizeValueType cached = 0;                               /* slices that came from the cache folder */
+    double window[2] = { 0, 0 };                            /* intensities that were shown as black and white */
+    bool hounsfield = false;                                /* whether the voxels were taken for CT numbers */
   };
 
   /** The network; required. */

@@ -24,6 +24,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
+#include <limits>
 #include <sstream>
 
 namespace itk
@@ -149,7 +150,7 @@ PromptSegmentationImageFilter<TInputImage, TLabelImage>::AddPromptPoints(PromptM
   {
     double value = 0;
     if (!points->GetPointData(id, &value) || value == 0 || value != std::floor(value) ||
-        std::abs(value) > static_cast<double>(NumericTraits<LabelType>::max()))
+        std::abs(value) >= std::ldexp(1.0, std::numeric_limits<LabelType>::digits))
     {
       itkExceptionMacro(<< "prompt point " << id << " needs a label as its value (negative: background), found "
                         << value);
@@ -444,8 +445,8 @@ PromptSegmentationImageFilter<TInputImage, TLabelImage>::OriginOf(const InputIma
   options.precision(17);
   options << m_Axis << ' ' << m_Window << ' ' << m_WindowLow << ' ' << m_WindowHigh << ' ' << m_Hounsfield << ' '
           << m_Zoom << ' ' << m_Propagate << ' ' << m_MaximumSlices << ' ' << m_KeepLargest << ' ' << m_FillHoles << ' '
-          << m_ClassIndex << ' ' << m_EmbeddingMemory << ' ' << m_TagsHounsfield << ' ' << m_TagsHavePadding << ' ' << m_TagsPadding << ' '
-          << m_CacheFolder;
+          << m_ClassIndex << ' ' << m_EmbeddingMemory << ' ' << m_TagsHounsfield << ' ' << m_TagsHavePadding << ' '
+          << m_TagsPadding << ' ' << m_CacheFolder;
   origin.model = this->GetModel();
   origin.modelTime = this->GetModel()->GetMTime();
   origin.buffer = image->GetBufferPointer();
@@ -524,6 +525,9 @@ PromptSegmentationImageFilter<TInputImage, TLabelImage>::Finish(LabelType label,
   report.axis = static_cast<unsigned int>(result.axis);
   report.encoded = static_cast<SizeValueType>(result.encoded);
   report.decoded = static_cast<SizeValueType>(result.decoded);
+  report.cached = static_cast<SizeValueType>(result.cached);
+  std::copy(result.window, result.window + 2, report.window);
+  report.hounsfield = result.hounsfield != 0;
   const auto start = this->GetOutput()->GetBufferedRegion().GetIndex();
   for (unsigned int d = 0; d < ImageDimension && result.voxels > 0; ++d)
   {

@@ -4,6 +4,7 @@
 #include "itkCommand.h"
 #include "itkImageDuplicator.h"
 #include "itkImageFileReader.h"
+#include "itkMetaDataObject.h"
 #include "itkStreamingImageFilter.h"
 #include "itkTestingMacros.h"
 
@@ -271,6 +272,15 @@ TEST(Pipeline, ASecondUpdateEncodesNothing)
   auto filter = TumourFilter(1);
   const auto first = Voxels(filter);
   EXPECT_GT(filter->GetReport(1).encoded, 0u);
+  // A further click on the same slice: its mask is drawn again, nothing is looked at again.
+  auto beside = TumourPoints()[0];
+  beside[0] += 3;
+  filter->AddBackgroundPoint(1, beside);
+  EXPECT_NE(Voxels(filter), first);
+  EXPECT_EQ(filter->GetReport(1).encoded, 0u);
+  EXPECT_GT(filter->GetReport(1).decoded, 0u);
+  filter->ClearPrompts();
+  filter->AddForegroundPoint(1, TumourPoints()[0]);
   filter->AddForegroundPoint(1, TumourPoints()[1]);
   filter->Update();
   filter->Modified();
@@ -393,6 +403,73 @@ TEST(Pipeline, TwoFiltersShareAModelInTwoThreads)
   }
 }
 
+// -------------------------------------------------------------------------------------------------------------- tags
+
+namespace
+{
+FilterType::ReportType
+WithTags(FilterType * filter, const std::vector<std::pair<const char *, const char *>> & tags)
+{
+  itk::MetaDataDictionary dictionary;
+  for (const auto & tag : tags)
+  {
+    itk::EncapsulateMetaData<std::string>(dictionary, tag.first, tag.second);
+  }
+  filter->UseMetaDataDictionary(dictionary);
+  filter->Update();
+  return filter->GetReport(1);
+}
+} // namespace
+
+TEST(Tags, UnevenSlicesAreAWarning)
+{
+  itk::MetaDataDictionary dictionary;
+  itk::EncapsulateMetaData<double>(dictionary, "ITK_non_uniform_sampling_deviation", 2.5);
+  const FilterType::DictionaryArrayType array{ &dictionary };
+  auto filter = TumourFilter(1);
+  filter->GlobalWarningDisplayOff();
+  filter->SetMetaDataDictionaryArray(&array);
+  filter->Update();
+  std::string said;
+  for (const auto & sentence : filter->GetWarnings())
+  {
+    said += sentence;
+  }
+  EXPECT_NE(said.find("2.5 mm"), std::string::npos) << said;
+  filter->SetMetaDataDictionaryArray(nullptr);
+  filter->Update();
+  filter->GlobalWarningDisplayOn();
+  for (const auto & sentence : filter->GetWarnings())
+  {
+    EXPECT_EQ(sentence.find("2.5 mm"), std::string::npos) << sentence;
+  }
+}
+
+TEST(Tags, SayWhetherVoxelsAreHounsfieldUnits)
+{
+  auto filter = TumourFilter(1);
+  EXPECT_TRUE(WithTags(filter, { { "0008|0060", "CT" } }).hounsfield);
+  EXPECT_FALSE(WithTags(filter, { { "0008|0060", "MR" } }).hounsfield);
+  EXPECT_FALSE(WithTags(filter, { { "0008|0060", "CT " }, { "0028|1054", "US" } }).hounsfield);
+  filter->SetHounsfield(SGM_HOUNSFIELD_ON);
+  EXPECT_TRUE(WithTags(filter, { { "0008|0060", "MR" } }).hounsfield);
+}
+
+// Padding is stored before the slope is applied, and a reader hands voxels out after it.
+TEST(Tags, PaddingIsNoData)
+{
+  auto image = Brain();
+  const auto count = image->GetBufferedRegion().GetNumberOfPixels();
+  std::fill_n(image->GetBufferPointer(), count / 8, short{ 5000 });
+  auto filter = TumourFilter(1);
+  filter->SetInput(image);
+  EXPECT_EQ(WithTags(filter, { { "0008|0060", "MR" } }).window[1], 5000);
+  const auto report =
+    WithTags(filter, { { "0008|0060", "MR" }, { "0028|0120", "2510 " }, { "0028|1053", "2" }, { "0028|1052", "-20" } });
+  EXPECT_LT(report.window[1], 5000);
+  EXPECT_GT(report.window[1], report.window[0]);
+}
+
 // ------------------------------------------------------------------------------------------------------------- abort
 
 TEST(Abort, FromAnObserver)
@@ -409,33 +486,30 @@ TEST(Abort, FromAnObserver)
   EXPECT_GT(Voxels(filter), 0u);
 }
 
+// The update waits in an observer until the other thread has spoken, so that it cannot be over before.
 TEST(Abort, FromAnotherThread)
 {
   auto filter = TumourFilter();
-  std::atomic<bool> started{ false };
-  filter->AddObserver(itk::StartEvent(), [&](const itk::EventObject &) { started = true; });
-  std::thread other([&] {
-    while (!started)
+  std::atomic<bool> working{ false }, spoken{ false };
+  filter->AddObserver(itk::ProgressEvent(), [&](const itk::EventObject &) {
+    working = true;
+    while (!spoken)
     {
       std::this_thread::yield();
     }
-    std::this_thread::sleep_for(std::chrono::milliseconds(5));
-    filter->AbortGenerateDataOn();
   });
-  bool aborted = false;
-  try
-  {
-    filter->Update();
-  }
-  catch (const itk::ProcessAborted &)
-  {
-    aborted = true;
-  }
+  std::thread other([&] {
+    while (!working)
+    {
+      std::this_thread::yield();
+    }
+    filter->AbortGenerateDataOn();
+    spoken = true;
+  });
+  EXPECT_THROW(filter->Update(), itk::ProcessAborted);
   other.join();
-  filter->AbortGenerateDataOff();
-  filter->Modified();
+  filter->RemoveAllObservers();
   EXPECT_GT(Voxels(filter), 0u);
-  RecordProperty("aborted", aborted); // a very fast update may have been over
 }
 
 TEST(Abort, FromAnObserverOfTheSecondLabel)
@@ -658,6 +732,7 @@ TEST(Errors, ACacheThatCannotBe)
   again->SetCacheFolder(work + "/cache");
   again->Update();
   EXPECT_EQ(again->GetReport(1).encoded, 0u);
+  EXPECT_GT(again->GetReport(1).cached, 0u);
 }
 
 int
