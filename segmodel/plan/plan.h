@@ -53,6 +53,9 @@ void sgm_workspace_destroy(sgm_workspace *workspace);
 
 /* Copies an input's values from host memory (F32, or I32 for index inputs). */
 sgm_status sgm_workspace_set(sgm_workspace *workspace, const sgm_node *input, const void *values);
+/* The same without a copy, for a backend of host memory: the values stay the caller's, and as they
+ * are until they are set or lent anew. F32, 64-byte aligned. */
+sgm_status sgm_workspace_lend(sgm_workspace *workspace, const sgm_node *input, const void *values);
 /* Computes all outputs. Where the backend can record, the second run of a workspace is recorded and
  * later ones replay it: the plan, its weights and the workspace's memory never change. */
 sgm_status sgm_plan_run(const sgm_plan *plan, sgm_workspace *workspace);

@@ -14,6 +14,7 @@ struct sgm_workspace {
     sgm_backend *backend;
     char *memory;
     bool borrowed;   /* the memory */
+    void **lent;     /* per node: memory of an input outside of it, or NULL; NULL: of none */
     double *seconds; /* per step, or NULL */
     void *recording; /* of all steps, or NULL */
     int plain_runs;  /* before the recording */
@@ -54,6 +55,7 @@ void sgm_workspace_destroy(sgm_workspace *workspace)
         workspace->backend->ops->capture_free(workspace->backend, workspace->recording);
     if (!workspace->borrowed) workspace->backend->ops->free(workspace->backend, workspace->memory);
     free(workspace->seconds);
+    free(workspace->lent);
     free(workspace);
 }
 
@@ -72,8 +74,20 @@ sgm_status sgm_workspace_set(sgm_workspace *workspace, const sgm_node *input, co
 {
     if (input->op != SGM_OP_INPUT) return sgm_fail(SGM_INTERNAL, "node %d is no input", input->id);
     if (!workspace->plan->needed[input->id]) return SGM_OK;
+    if (workspace->lent) workspace->lent[input->id] = NULL;
     return workspace->backend->ops->upload(workspace->backend, value_memory(workspace, input),
                                            values, (size_t)sgm_shape_count(input->shape) * 4);
+}
+
+sgm_status sgm_workspace_lend(sgm_workspace *workspace, const sgm_node *input, const void *values)
+{
+    if (input->op != SGM_OP_INPUT || !workspace->backend->ops->host_memory)
+        return sgm_fail(SGM_INTERNAL, "node %d cannot be lent", input->id);
+    if (!workspace->lent)
+        workspace->lent = calloc((size_t)workspace->plan->node_count + 1, sizeof *workspace->lent);
+    if (!workspace->lent) return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for a workspace");
+    workspace->lent[input->id] = (void *)values; /* steps only read inputs */
+    return SGM_OK;
 }
 
 sgm_status sgm_workspace_get(sgm_workspace *workspace, const sgm_node *output, float *values)
@@ -90,6 +104,8 @@ static sgm_tensor resolve(const sgm_workspace *workspace, const sgm_operand *ope
     if (operand->place == SGM_PLACE_FIXED) tensor.data = operand->fixed;
     if (operand->place == SGM_PLACE_ARENA)
         tensor.data = workspace->memory + workspace->plan->offset[operand->value];
+    if (operand->place == SGM_PLACE_ARENA && workspace->lent && workspace->lent[operand->value])
+        tensor.data = workspace->lent[operand->value];
     return tensor;
 }
 

@@ -187,15 +187,22 @@ void sgm_upscaler_values(sgm_upscaler *u, const float *low, float *values)
         mix_rows(u, y, values + (size_t)y * (size_t)u->size.width);
 }
 
+/* Bytes may alias anything: without restrict this is one pixel at a time. */
+static void mark_above(const float *restrict row, float threshold, size_t count,
+                       uint8_t *restrict mask)
+{
+    for (size_t x = 0; x < count; x++)
+        mask[x] = row[x] > threshold;
+}
+
 void sgm_upscaler_mask(sgm_upscaler *u, const float *low, float above, uint8_t *mask)
 {
     float threshold = sgm_upscaler_threshold(u, above);
+    size_t width = (size_t)u->size.width;
     widen(u, prepare(u, low));
     for (int y = 0; y < u->size.height; y++) {
-        uint8_t *to = mask + (size_t)y * (size_t)u->size.width;
         mix_rows(u, y, u->row);
-        for (int x = 0; x < u->size.width; x++)
-            to[x] = u->row[x] > threshold;
+        mark_above(u->row, threshold, width, mask + (size_t)y * width);
     }
 }
 

@@ -172,8 +172,12 @@ sgm_status sgm_session_give_features(sgm_session *session, const sgm_runner *dec
     const float *from = embedding;
     for (int i = 0; i < session->feature_count; i++) {
         size_t count = sgm_session_feature_count(session, i);
-        void *to = sgm_workspace_memory(decoder->workspace, decoder->program->in.node[i]);
-        SGM_TRY(sgm_session_copy(session, to, from, count * sizeof *from));
+        const sgm_node *input = decoder->program->in.node[i];
+        if (session->backend->ops->host_memory)
+            SGM_TRY(sgm_workspace_lend(decoder->workspace, input, from));
+        else
+            SGM_TRY(sgm_session_copy(session, sgm_workspace_memory(decoder->workspace, input), from,
+                                     count * sizeof *from));
         from += count;
     }
     return SGM_OK;
