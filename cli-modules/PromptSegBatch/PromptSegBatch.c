@@ -152,7 +152,7 @@ static int judge_rows(batch *b)
 {
     int failed = 0;
     for (size_t i = 0; i < b->plan.count && !failed; i++) {
-        failed = cli_cancel_flag ? cli_fail(CLI_EXIT_CANCELLED, "cancelled") : judge_row(b, i);
+        failed = cli_cancelled(NULL) ? cli_fail(CLI_EXIT_CANCELLED, "cancelled") : judge_row(b, i);
         b->waiting += b->plan.rows[i].state == BATCH_WAITING;
     }
     return failed;

@@ -62,7 +62,7 @@ static void stop_from_outside(batch_floor *floor, int code)
 
 static int must_stop(const batch_floor *floor)
 {
-    return floor->failed || cli_cancel_flag;
+    return floor->failed || cli_cancelled(NULL);
 }
 
 /* Waits for a place, of which there is one per engine. 0 when the batch must stop. */
@@ -342,7 +342,7 @@ int batch_run(const batch_job *job)
     pthread_mutex_destroy(&floor.book);
     free(workers);
     if (floor.failed) return cli_fail(floor.failed, "%s", floor.message);
-    return cli_cancel_flag ? cli_fail(CLI_EXIT_CANCELLED, "cancelled") : 0;
+    return cli_cancelled(NULL) ? cli_fail(CLI_EXIT_CANCELLED, "cancelled") : 0;
 }
 
 int batch_note_problem(batch_plan *plan, batch_journal *journal, size_t i)

@@ -247,7 +247,7 @@ static int look_at(scan *s, const listing *l, const char *name, int depth)
     char path[PATH_MAX];
     struct stat info, target;
     if (snprintf(path, sizeof path, "%s/%s", l->folder, name) >= (int)sizeof path) return 0;
-    if (cli_cancel_flag) return cli_fail(CLI_EXIT_CANCELLED, "cancelled");
+    if (cli_cancelled(NULL)) return cli_fail(CLI_EXIT_CANCELLED, "cancelled");
     if (lstat(path, &info) != 0 || stat(path, &target) != 0) {
         leave_out(s, path, "it cannot be looked at");
     } else if (S_ISDIR(target.st_mode) && S_ISLNK(info.st_mode)) {

@@ -116,7 +116,7 @@ static int compare_all(cli_program *program, const inputs *in, const evaluate_ho
                        "PromptSegEvaluate", "Comparing labels");
     for (size_t i = 0; i < pairs->count && !failed; i++) {
         cli_progress_update(&progress, (double)i / (double)pairs->count, pairs->items[i].name);
-        failed = cli_cancel_flag
+        failed = cli_cancelled(NULL)
                      ? cli_fail(CLI_EXIT_CANCELLED, "cancelled")
                      : evaluate_compare(&in->reference, &in->prediction, how, &pairs->items[i]);
     }

@@ -1,11 +1,14 @@
 #include "cli_cancel.h"
 
+#include <signal.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "cli_exit.h"
 
-volatile sig_atomic_t cli_cancel_flag;
+/* Written by a signal, read by every thread: lock-free atomics serve both. */
+static atomic_int came;
 
 static const char *volatile at_once; /* the program's name while a signal ends it on the spot */
 
@@ -28,14 +31,14 @@ static void leave(void)
 static void on_signal(int number)
 {
     (void)number;
-    if (cli_cancel_flag || at_once) leave();
-    cli_cancel_flag = 1;
+    if (came || at_once) leave();
+    came = 1;
 }
 
 void cli_cancel_at_once(const char *program)
 {
     at_once = program;
-    if (program && cli_cancel_flag) leave();
+    if (program && came) leave();
 }
 
 static void catch_signal(int number)
@@ -59,5 +62,5 @@ void cli_cancel_install(void)
 int cli_cancelled(void *unused)
 {
     (void)unused;
-    return cli_cancel_flag;
+    return came;
 }

@@ -4,14 +4,9 @@
 #ifndef PROMPTSEG_CLI_CANCEL_H
 #define PROMPTSEG_CLI_CANCEL_H
 
-#include <signal.h>
-
 #ifdef __cplusplus
 extern "C" {
 #endif
-
-/* Nonzero once a signal came; safe to read from any thread. */
-extern volatile sig_atomic_t cli_cancel_flag;
 
 /* Catches SIGINT and SIGTERM (unless ignored, as under nohup), and ignores SIGPIPE so that a reader
  * that goes away does not stop a run. */
@@ -23,7 +18,8 @@ void cli_cancel_install(void);
  * too. `program` names it in that line and stays valid; NULL switches off. Main thread only. */
 void cli_cancel_at_once(const char *program);
 
-/* A callback with the usual shape: user data in, nonzero to stop. */
+/* Nonzero once a signal came; any thread. A callback with the usual shape: user data in, nonzero to
+ * stop. */
 int cli_cancelled(void *unused);
 
 #ifdef __cplusplus
