@@ -32,7 +32,7 @@ static sgm_status draw(void *user, const sgm_point_answer *answer)
     drawing *d = user;
     sgm_finder *f = d->finder;
     if (!is_kept(d, answer)) return SGM_OK;
-    sgm_finder_values(f, answer);
+    SGM_TRY(sgm_finder_values(f, answer));
     size_t count = (size_t)f->image.width * (size_t)f->image.height;
     float level = sgm_finder_level(f, f->threshold);
     if (!f->config->protocol->probabilities) {

@@ -19,24 +19,6 @@ typedef struct search {
 
 /* -------------------------------------------------------------------------------- one crop */
 
-/* Where `values` exceed the threshold; returns the stability: the IoU of the masks at the threshold
- * plus and minus the offset, NaN if both are empty. */
-static double cut(const search *s, size_t pixels)
-{
-    const sgm_finder *f = s->finder;
-    float level = sgm_finder_level(f, f->threshold);
-    float high = sgm_finder_level(f, f->threshold + s->options->stability_score_offset);
-    float low = sgm_finder_level(f, f->threshold - s->options->stability_score_offset);
-    int64_t above_high = 0, above_low = 0;
-    for (size_t i = 0; i < pixels; i++) {
-        float v = f->values[i];
-        s->mask[i] = v > level;
-        above_high += v > high;
-        above_low += v > low;
-    }
-    return (float)above_high / (float)above_low;
-}
-
 static void place(const search *s, const sgm_point_answer *answer, sgm_candidate *c)
 {
     const sgm_part *crop = &s->finder->crop;
@@ -62,8 +44,7 @@ static sgm_status judge(void *user, const sgm_point_answer *answer)
     int width = f->crop.x1 - f->crop.x0, height = f->crop.y1 - f->crop.y0;
     if (o->pred_iou_thresh > 0 && !(answer->predicted_iou > (float)o->pred_iou_thresh))
         return SGM_OK;
-    sgm_finder_values(f, answer);
-    double stability = cut(s, (size_t)width * (size_t)height);
+    double stability = sgm_finder_mask(f, answer, o->stability_score_offset, s->mask);
     if (o->stability_score_thresh > 0 && !(stability >= (float)o->stability_score_thresh))
         return SGM_OK;
     sgm_candidate c = {.found = {.predicted_iou = answer->predicted_iou,

@@ -63,8 +63,8 @@ static double threshold_of(const sgm_model *model, const char *key, double other
 }
 
 /* Measured with the bundled model on pictures of eight kinds: nothing reaches SAM's thresholds; of
- * masks above 0.5 and 0.6 as many are an object's as of those above 0.4 and 0.5, but these find four
- * times the objects; a layer of crops finds two to three times what the whole picture does. */
+ * masks above 0.5 and 0.6 as many are an object's as of those above 0.4 and 0.5, but these find
+ * four times the objects; a layer of crops finds two to three times what the whole picture does. */
 sgm_everything_options sgm_everything_options_of(const sgm_model *model)
 {
     sgm_everything_options o = sgm_everything_options_init();
@@ -112,11 +112,7 @@ sgm_status sgm_finder_init(sgm_finder *f, sgm_model *model, const sgm_image *ima
     }
     SGM_TRY(sgm_session_create(model, &f->session));
     f->threshold = isnan(options->mask_threshold) ? f->session->threshold : options->mask_threshold;
-    f->values = malloc((size_t)image->width * (size_t)image->height * sizeof *f->values);
-    if (f->values) return SGM_OK;
-    sgm_finder_clear(f);
-    return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for a mask of %d x %d pixels", image->width,
-                    image->height);
+    return SGM_OK;
 }
 
 void sgm_finder_clear(sgm_finder *f)
@@ -193,9 +189,25 @@ sgm_status sgm_finder_ask(sgm_finder *f, const sgm_point *points, size_t count, 
     return SGM_OK;
 }
 
-void sgm_finder_values(sgm_finder *f, const sgm_point_answer *answer)
+sgm_status sgm_finder_values(sgm_finder *f, const sgm_point_answer *answer)
 {
+    size_t pixels = (size_t)f->image.width * (size_t)f->image.height;
+    if (!f->values) f->values = malloc(pixels * sizeof *f->values);
+    if (!f->values)
+        return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for a mask of %d x %d pixels", f->image.width,
+                        f->image.height);
     sgm_upscaler_values(f->session->upscaler, answer->low_res, f->values);
+    return SGM_OK;
+}
+
+double sgm_finder_mask(sgm_finder *f, const sgm_point_answer *answer, double offset, uint8_t *mask)
+{
+    const float levels[3] = {sgm_finder_level(f, f->threshold - offset),
+                             sgm_finder_level(f, f->threshold),
+                             sgm_finder_level(f, f->threshold + offset)};
+    int64_t counts[2];
+    sgm_upscaler_levels(f->session->upscaler, answer->low_res, levels, mask, counts);
+    return (float)counts[1] / (float)counts[0];
 }
 
 float sgm_finder_level(const sgm_finder *f, double logit)

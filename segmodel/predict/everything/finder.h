@@ -14,7 +14,7 @@ typedef struct sgm_finder {
     double threshold;        /* of masks, logits */
     int first_token, tokens; /* answers of a point: so many masks from that one on */
     sgm_part crop;           /* the one that is encoded */
-    float *values;           /* room for one answer at the picture's size */
+    float *values;           /* one answer at the picture's size; NULL until it is needed */
     double done, total;      /* points asked, and to be asked in all, for the progress */
     const char *doing;       /* what the progress says */
     sgm_embedding_store store;
@@ -47,9 +47,14 @@ typedef sgm_status (*sgm_answer_fn)(void *user, const sgm_point_answer *answer);
 sgm_status sgm_finder_ask(sgm_finder *finder, const sgm_point *points, size_t count,
                           sgm_answer_fn take, void *user);
 
-/* The answer's values at the crop's size, in finder->values. Which of them are inside of a mask at
- * `logit`: those above what sgm_finder_level gives (probabilities of networks that give such). */
-void sgm_finder_values(sgm_finder *finder, const sgm_point_answer *answer);
+/* The answer's mask at the crop's size, and its stability: the IoU of the masks at the threshold
+ * plus and minus `offset`, NaN if both are empty. */
+double sgm_finder_mask(sgm_finder *finder, const sgm_point_answer *answer, double offset,
+                       uint8_t *mask);
+/* The answer's values at the crop's size, in finder->values, which is made on first use. Which of
+ * them are inside of a mask at `logit`: those above what sgm_finder_level gives (probabilities of
+ * networks that give such). SGM_OUT_OF_MEMORY. */
+sgm_status sgm_finder_values(sgm_finder *finder, const sgm_point_answer *answer);
 float sgm_finder_level(const sgm_finder *finder, double logit);
 
 /* Metadata keys of checkpoints with thresholds of their own. */

@@ -29,6 +29,8 @@ struct sgm_upscaler {
     float *probabilities; /* [low_side][low_side], where values go through something */
     float *wide;          /* [low_side][width]: after the horizontal pass */
     float *row;           /* [width] */
+    float *highest;       /* [low_side]: of a row, for sgm_upscaler_levels */
+    bool *widened;        /* [low_side], likewise */
 };
 
 /* torch: source = max((i + 0.5) * in / out - 0.5, 0), in float; with corners on corners
@@ -103,8 +105,10 @@ sgm_status sgm_upscaler_create(const sgm_model_config *config, const sgm_frame *
     size_t low = (size_t)u->low_side, width = (size_t)u->size.width;
     u->wide = malloc(low * width * sizeof *u->wide);
     u->row = malloc(width * sizeof *u->row);
+    u->highest = malloc((size_t)u->low_side * sizeof *u->highest);
+    u->widened = malloc((size_t)u->low_side * sizeof *u->widened);
     u->probabilities = malloc(low * low * sizeof *u->probabilities);
-    sgm_status status = u->wide && u->row && u->probabilities
+    sgm_status status = u->wide && u->row && u->probabilities && u->highest && u->widened
                             ? make_maps(u, config, frame)
                             : sgm_fail(SGM_OUT_OF_MEMORY, "no memory for a mask");
     if (status != SGM_OK) {
@@ -125,6 +129,8 @@ void sgm_upscaler_destroy(sgm_upscaler *u)
     free(u->probabilities);
     free(u->wide);
     free(u->row);
+    free(u->highest);
+    free(u->widened);
     free(u);
 }
 
@@ -150,19 +156,23 @@ static const float *prepare(sgm_upscaler *u, const float *low)
     return u->probabilities;
 }
 
-/* low_side rows, widened. low_side is at least 8 (grid >= 2), so TAPS samples always exist. */
-static void widen(sgm_upscaler *u, const float *low)
+/* Row y of the map, widened. low_side is at least 8 (grid >= 2), so TAPS samples always exist. */
+static void widen_row(sgm_upscaler *u, const float *low, int y)
 {
     int width = u->size.width;
-    for (int y = 0; y < u->low_side; y++) {
-        const float *from = low + (size_t)y * (size_t)u->low_side;
-        float *to = u->wide + (size_t)y * (size_t)width;
-        for (int x = 0; x < width; x++) {
-            const float *p = from + u->horizontal.first[x];
-            const float *w = u->horizontal.weight + (size_t)x * TAPS;
-            to[x] = w[0] * p[0] + w[1] * p[1] + w[2] * p[2] + w[3] * p[3];
-        }
+    const float *from = low + (size_t)y * (size_t)u->low_side;
+    float *to = u->wide + (size_t)y * (size_t)width;
+    for (int x = 0; x < width; x++) {
+        const float *p = from + u->horizontal.first[x];
+        const float *w = u->horizontal.weight + (size_t)x * TAPS;
+        to[x] = w[0] * p[0] + w[1] * p[1] + w[2] * p[2] + w[3] * p[3];
     }
+}
+
+static void widen(sgm_upscaler *u, const float *low)
+{
+    for (int y = 0; y < u->low_side; y++)
+        widen_row(u, low, y);
 }
 
 /* Row y of the result into `to`. */
@@ -203,6 +213,62 @@ void sgm_upscaler_mask(sgm_upscaler *u, const float *low, float above, uint8_t *
     for (int y = 0; y < u->size.height; y++) {
         mix_rows(u, y, u->row);
         mark_above(u->row, threshold, width, mask + (size_t)y * width);
+    }
+}
+
+/* Values are means of the map's: where no row of the map reaches the level, none does. The margin
+ * is above what rounding adds. */
+static bool reaches(const sgm_upscaler *u, int y, float level)
+{
+    const float *w = u->vertical.weight + (size_t)y * TAPS;
+    for (int k = 0; k < TAPS; k++)
+        if (w[k] != 0 && !(u->highest[u->vertical.first[y] + k] < level - 1e-3f)) return true;
+    return false;
+}
+
+static void measure_rows(sgm_upscaler *u, const float *map)
+{
+    for (int y = 0; y < u->low_side; y++) {
+        const float *row = map + (size_t)y * (size_t)u->low_side;
+        float highest = row[0];
+        for (int x = 1; x < u->low_side; x++)
+            highest = row[x] > highest ? row[x] : highest;
+        u->highest[y] = highest;
+        u->widened[y] = false;
+    }
+}
+
+static void count_row(const float *row, int width, const float levels[3], uint8_t *mask,
+                      int64_t counts[2])
+{
+    int low = 0, high = 0;
+    for (int x = 0; x < width; x++) {
+        mask[x] = row[x] > levels[1];
+        low += row[x] > levels[0];
+        high += row[x] > levels[2];
+    }
+    counts[0] += low;
+    counts[1] += high;
+}
+
+void sgm_upscaler_levels(sgm_upscaler *u, const float *low, const float levels[3], uint8_t *mask,
+                         int64_t counts[2])
+{
+    const float *map = prepare(u, low);
+    size_t width = (size_t)u->size.width;
+    counts[0] = counts[1] = 0;
+    measure_rows(u, map);
+    for (int y = 0; y < u->size.height; y++) {
+        if (!reaches(u, y, levels[0])) {
+            memset(mask + (size_t)y * width, 0, width);
+            continue;
+        }
+        for (int k = u->vertical.first[y]; k < u->vertical.first[y] + TAPS; k++) {
+            if (!u->widened[k]) widen_row(u, map, k);
+            u->widened[k] = true;
+        }
+        mix_rows(u, y, u->row);
+        count_row(u->row, u->size.width, levels, mask + (size_t)y * width, counts);
     }
 }
 

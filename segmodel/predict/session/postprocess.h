@@ -24,6 +24,12 @@ void sgm_upscaler_mask(sgm_upscaler *upscaler, const float *low, float above, ui
 /* The values before the threshold: logits, probabilities for MedSAM. */
 void sgm_upscaler_values(sgm_upscaler *upscaler, const float *low, float *values);
 
+/* The mask where the values exceed levels[1], and how many exceed levels[0] and levels[2] (in
+ * rising order): the same as counting sgm_upscaler_values, without the rows that nothing reaches.
+ */
+void sgm_upscaler_levels(sgm_upscaler *upscaler, const float *low, const float levels[3],
+                         uint8_t *mask, int64_t counts[2]);
+
 /* Which of `count` maps, one after the other, is the largest at every pixel (the first of equals):
  * original.width * original.height numbers from 0. SGM_OUT_OF_MEMORY. */
 sgm_status sgm_upscaler_largest(sgm_upscaler *upscaler, const float *low, int count,

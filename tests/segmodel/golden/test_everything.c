@@ -9,6 +9,8 @@
 #include "predict/everything/found.h"
 #include "predict/everything/regions.h"
 #include "predict/everything/ridges.h"
+#include "predict/session/model.h"
+#include "predict/session/postprocess.h"
 
 #include <stdbool.h>
 #include <stdlib.h>
@@ -166,6 +168,38 @@ static void test_utilities(const char *path)
     }
     if (file) fclose(file);
     CHECK(file && ok && seen > 50);
+}
+
+/* --------------------------------------------------------------------------------- levels */
+
+/* Leaving out rows that nothing reaches changes no mask and no count. */
+static void test_levels(const sgm_model *model, int width, int height)
+{
+    const sgm_model_config *config = sgm_model_get_config(model);
+    size_t side = 4 * (size_t)config->grid, pixels = (size_t)width * (size_t)height;
+    float *low = malloc(side * side * sizeof *low), *values = malloc(pixels * sizeof *values);
+    uint8_t *mask = malloc(pixels);
+    sgm_upscaler *upscaler = NULL;
+    sgm_frame frame;
+    hash_mask_logits((int)side, (int)side / 3, (int)side / 4, (int)side / 6, low);
+    CHECK_OK(sgm_frame_make(config, width, height, &frame));
+    if (CHECK_OK(sgm_upscaler_create(config, &frame, &upscaler)))
+        for (float above = -12; above <= 4; above += 0.5f) {
+            const float levels[3] = {above - 1, above, above + 1};
+            int64_t counts[2], wanted[2] = {0, 0}, wrong = 0;
+            sgm_upscaler_values(upscaler, low, values);
+            sgm_upscaler_levels(upscaler, low, levels, mask, counts);
+            for (size_t i = 0; i < pixels; i++) {
+                wanted[0] += values[i] > levels[0];
+                wanted[1] += values[i] > levels[2];
+                wrong += mask[i] != (values[i] > above);
+            }
+            CHECK(counts[0] == wanted[0] && counts[1] == wanted[1] && wrong == 0);
+        }
+    sgm_upscaler_destroy(upscaler);
+    free(low);
+    free(values);
+    free(mask);
 }
 
 /* -------------------------------------------------------------------------- public interface */
@@ -343,6 +377,8 @@ static void test_model(sgm_model *model)
     const sgm_image image = {.data = rgb, .width = WIDTH, .height = HEIGHT, .channels = 3};
     hash_image(WIDTH, HEIGHT, 5, rgb);
     test_defaults(model);
+    test_levels(model, 200, 150);
+    test_levels(model, 37, 512);
     test_options(model, &image);
     test_records(model, &image);
     test_proposals(model, &image);
@@ -359,6 +395,7 @@ static void test_single(sgm_model *model)
     sgm_everything_options o = sgm_everything_options_init();
     sgm_everything *all = NULL;
     test_defaults(model);
+    test_levels(model, 123, 77); /* its own way of enlarging */
     hash_image(WIDTH, HEIGHT, 5, rgb);
     o.points_per_side = 2;
     o.pred_iou_thresh = o.stability_score_thresh = 0;
