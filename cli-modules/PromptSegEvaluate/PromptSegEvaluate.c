@@ -90,6 +90,24 @@ static int read_inputs(cli_program *program, inputs *in)
     return failed;
 }
 
+/* Two files with one label each are compared whatever these are; where they differ, it is said. */
+static void warn_about_only_ones(cli_program *program, const inputs *in,
+                                 const evaluate_pairs *pairs)
+{
+    char sentence[1200];
+    if (pairs->count != 1 || !pairs->items[0].are_only_ones) return;
+    const evaluate_pair *p = &pairs->items[0];
+    const sgio_segment *found = &in->prediction.segments[p->prediction];
+    if (p->label == p->prediction_label) return;
+    snprintf(
+        sentence, sizeof sentence,
+        "label %d (%.200s) of %.300s is compared with label %d (%.200s) of %.300s: each has but "
+        "one",
+        p->label, p->name, in->reference_path, p->prediction_label, found->name,
+        in->prediction_path);
+    cli_warn(&program->warnings, sentence);
+}
+
 static void warn_about_labels(cli_program *program, const inputs *in, const evaluate_pairs *pairs)
 {
     char sentence[1024];
@@ -100,6 +118,7 @@ static void warn_about_labels(cli_program *program, const inputs *in, const eval
                  p->name, p->reference < 0 ? in->reference_path : in->prediction_path);
         cli_warn(&program->warnings, sentence);
     }
+    warn_about_only_ones(program, in, pairs);
     if (pairs->count == 0) cli_warn(&program->warnings, "neither file has a label");
     if (pairs->count > MANY_LABELS)
         cli_warn(&program->warnings,

@@ -60,11 +60,11 @@ static void match_all(side *reference, side *prediction, evaluate_pairs *pairs)
     for (size_t i = 0; i < reference->segmentation->segment_count; i++) {
         const char *name = wanted[i].name;
         const int label = reference->labels[i];
-        pairs->items[pairs->count++] = (evaluate_pair){
-            .reference = (int)i,
-            .prediction = take_partner(prediction, by_name ? name : NULL, only_one ? 0 : label),
-            .label = label,
-            .name = name};
+        evaluate_pair pair = {
+            .reference = (int)i, .label = label, .name = name, .are_only_ones = only_one};
+        pair.prediction = take_partner(prediction, by_name ? name : NULL, only_one ? 0 : label);
+        if (pair.prediction >= 0) pair.prediction_label = prediction->labels[pair.prediction];
+        pairs->items[pairs->count++] = pair;
     }
     for (size_t i = 0; i < prediction->segmentation->segment_count; i++)
         if (!prediction->taken[i])

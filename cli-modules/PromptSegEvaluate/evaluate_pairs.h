@@ -9,6 +9,8 @@ typedef struct evaluate_pair {
     int reference, prediction; /* index of the segment, -1: there is none */
     int label;                 /* value in the reference; in the prediction where that has none */
     const char *name;          /* borrowed from the segmentation */
+    int are_only_ones;         /* neither file has another label, and no names tell them apart */
+    int prediction_label;      /* of the prediction, where both sides are there */
     evaluate_values values;
 } evaluate_pair;
 
