@@ -138,10 +138,10 @@ static int mix_prompts(uint64_t *hash, const case_options *work)
 /* Options that change no voxel. */
 static int is_indifferent(const cli_parameter *p)
 {
-    static const char *const names[] = {"device",    "threads",     "cache",    "cacheLimit",
-                                        "model",     "base",        "variant",  "listSeries",
-                                        "precision", "input",       "initial",  "prompts",
-                                        "boxes",     "reportPaths", "reference"};
+    static const char *const names[] = {"device",    "threads",     "cache",     "cacheLimit",
+                                        "model",     "base",        "variant",   "listSeries",
+                                        "precision", "input",       "initial",   "prompts",
+                                        "boxes",     "reportPaths", "reference", "maskPrompts"};
     if (p->is_return || p->is_output) return 1;
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         if (strcmp(p->name, names[i]) == 0) return 1;
@@ -176,6 +176,7 @@ int batch_key_make(const batch_command *command, const pipeline_engine *engine, 
     int failed = mix_file(key, work->input);
     if (!failed && work->initial) failed = mix_file(key, work->initial);
     if (!failed && work->boxes) failed = mix_file(key, work->boxes);
+    if (!failed && work->mask_prompts) failed = mix_file(key, work->mask_prompts);
     if (!failed && work->reference) failed = mix_file(key, work->reference);
     if (!failed) failed = mix_prompts(key, work);
     return failed;

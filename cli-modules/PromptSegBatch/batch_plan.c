@@ -211,6 +211,8 @@ static void add_files(cli_files *files, const batch_row *row, const pipeline_opt
     if (o->work.initial) cli_files_add(files, role, o->work.initial, CLI_FILE_READ);
     snprintf(role, sizeof role, "the boxes of line %zu", line);
     if (o->work.boxes) cli_files_add(files, role, o->work.boxes, CLI_FILE_READ);
+    snprintf(role, sizeof role, "the mask prompts of line %zu", line);
+    if (o->work.mask_prompts) cli_files_add(files, role, o->work.mask_prompts, CLI_FILE_READ);
     snprintf(role, sizeof role, "the reference of line %zu", line);
     if (o->work.reference) cli_files_add(files, role, o->work.reference, CLI_FILE_READ);
     snprintf(role, sizeof role, "the output of line %zu", line);
