@@ -8,6 +8,7 @@ is: family, base, names of classes.
 import json
 import os
 import struct
+import subprocess
 import zlib
 
 from chain import Chain, LIVER, HERE, read_nrrd, require, run, write_nifti
@@ -146,7 +147,24 @@ def check_classes(chain, name, model, nifti):
     require(one[0] == one[1], f"{name}: class 6 is not liver")
     if name == "samed":
         require([v == 6 for v in labels] == [bool(v) for v in one[0]], "samed: one class alone")
-    return everything, again
+
+def refused(chain, model, said, *arguments):
+    """Exit code 3, a sentence that says what there is, and no output."""
+    out = chain.path("refused.seg.nrrd")
+    done = subprocess.run([chain.program("PromptSeg"), "--model", model, *arguments, out],
+                          capture_output=True, text=True, check=False)
+    require(done.returncode == 3 and said in done.stderr and not os.path.exists(out),
+            f"{arguments}: wanted '{said}', found {done.returncode}: {done.stderr}")
+
+
+def check_refusals(chain, classes, places, nifti):
+    refused(chain, classes, "no class '9' in samed; its classes are 1 to 8: aorta,", "--class", "9",
+            nifti)
+    refused(chain, classes, "no class 'kidney'", "--class", "kidney", nifti)
+    refused(chain, classes, "--class all looks everywhere", "--class", "all", "--foreground",
+            "14,14,4", nifti)
+    refused(chain, places, "not by a class", "--class", "all", nifti)
+    refused(chain, places, "nothing to look for", nifti)
 
 
 def check_series(chain, name, model, how, kind):
@@ -157,7 +175,23 @@ def check_series(chain, name, model, how, kind):
         promptseg(chain, model, *how, LIVER, output)
     wanted = CLASSES.split(",") if kind == "class" else ["Segment_1"]
     require(names_of(outputs[0]) == wanted, f"{name}: segments of the series")
-    chain.check_outputs(None, *outputs)
+    chain.check_outputs(None, *outputs[:2])
+    for output in outputs[2:]:
+        check_seg(chain, output, wanted)
+
+
+def check_seg(chain, path, wanted):
+    """Segments of a DICOM SEG by pydicom."""
+    script = ("import sys\ntry:\n import pydicom\nexcept ImportError:\n sys.exit(77)\n"
+              "d = pydicom.dcmread(sys.argv[1])\n"
+              "print(','.join(s.SegmentLabel for s in d.SegmentSequence))")
+    done = subprocess.run([chain.readers, "-c", script, path], capture_output=True, text=True,
+                          check=False)
+    if done.returncode == 77:
+        Chain.unread.append(path)
+        return
+    found = done.stdout.strip().split(",")
+    require(found == wanted, f"segments of {path}: {found}\n{done.stderr}")
 
 
 def check_info(chain, name, model, base):
@@ -195,6 +229,8 @@ def main():
             chain.run([chain.program("segmodel"), "predict", "--model", model, "--image",
                        chain.path("i1.png"), *asked])
         check_series(chain, name, model, how[kind], kind)
+        if name == "samed":
+            check_refusals(chain, model, base, nifti)
 
 
 run(main)
