@@ -1,7 +1,7 @@
 """--initial: other segments are kept, overlapping ones in layers; Slicer's 4D list is read back."""
 import json
 
-from chain import BRAIN, TUMOUR_BOX, TUMOUR_POINT, Chain, numbers, read_nrrd, require, run
+from chain import BRAIN, TUMOUR_BOX, TUMOUR_POINT, Chain, numbers, read_nrrd, require, run, triples
 
 
 def masks(path):
@@ -16,6 +16,18 @@ def masks(path):
         table = bytes(int(value == label) for value in range(256))
         found[keys[f"Segment{n}_Name"]] = voxels[layer::layers].translate(table)
     return layers, found
+
+
+def place_in(path, name):
+    """LPS millimetres of the voxel in the middle of a segment's voxels."""
+    fields, _, _ = read_nrrd(path)
+    size = [int(n) for n in fields["sizes"].split()][-3:]
+    mask = masks(path)[1][name]
+    inside = [n for n, value in enumerate(mask) if value]
+    n = inside[len(inside) // 2]
+    index = (n % size[0], n // size[0] % size[1], n // (size[0] * size[1]))
+    axes, origin = triples(fields["space directions"]), triples(fields["space origin"])[0]
+    return [o + sum(a[c] * i for a, i in zip(axes, index)) for c, o in enumerate(origin)]
 
 
 def main():
@@ -45,8 +57,8 @@ def main():
     chain.run([*trained, *box, "--segmentName", "a", BRAIN, five])
     chain.run([*trained, *box, "--segmentName", "b", "--initial", five, BRAIN, two])
     _, both = masks(two)
-    chain.run([*trained, "--background", numbers(TUMOUR_POINT), "--segmentName", "a", "--initial",
-               two, "--report", report, BRAIN, four])
+    chain.run([*trained, "--background", numbers(place_in(two, "a")), "--segmentName", "a",
+               "--initial", two, "--report", report, BRAIN, four])
     require(masks(four)[1]["b"] == both["b"], "'b' changed although only 'a' was prompted")
     require(sum(masks(four)[1]["a"]) < sum(both["a"]), "a background point on a mask takes nothing")
 
