@@ -30,7 +30,7 @@ static int64_t orient(const sgm_step *step, int *full)
     return 0;
 }
 
-/* Any other broadcast whose last axis does not repeat, row by row. */
+/* Any other broadcast, row by row of the last axis. */
 typedef struct row_walk {
     const sgm_step *step;
     sgm_binary op;
@@ -50,22 +50,57 @@ static int64_t row_of(sgm_shape out, sgm_shape in, int64_t row)
     return at;
 }
 
+/* A row of x and one number for all of it. */
+static void row_and_number(const row_walk *w, const sgm_tensor *x, const sgm_tensor *number,
+                           int64_t row)
+{
+    const sgm_tensor *out = &w->step->out;
+    int64_t from = row_of(out->shape, x->shape, row) * w->c;
+    float value = ((const float *)number->data)[row_of(out->shape, number->shape, row)];
+    bool sum = w->op == SGM_BINARY_ADD;
+    sgm_loops()->affine((const char *)x->data + from * (x->dtype == SGM_F32 ? 4 : 2), x->dtype,
+                        sum ? 1 : value, sum ? value : 0,
+                        (char *)out->data + row * w->c * (out->dtype == SGM_F32 ? 4 : 2),
+                        out->dtype, 0, w->c);
+}
+
+static void row_and_row(const row_walk *w, const sgm_tensor *x, const sgm_tensor *y, int64_t row)
+{
+    const sgm_tensor *out = &w->step->out;
+    sgm_loops()->binary(w->op, x->data, row_of(out->shape, x->shape, row) * w->c, x->dtype, y->data,
+                        row_of(out->shape, y->shape, row) * w->c, y->dtype, out->data, row * w->c,
+                        out->dtype, w->c);
+}
+
+static bool is_number(const row_walk *w, const sgm_tensor *x)
+{
+    return w->c > 1 && sgm_last_dim(x->shape) == 1 && x->dtype == SGM_F32;
+}
+
 static void walk_items(void *context, int64_t begin, int64_t end, int thread)
 {
     const row_walk *w = context;
-    const sgm_step *s = w->step;
-    const sgm_tensor *x = &s->in[0], *y = &s->in[1];
+    const sgm_tensor *x = &w->step->in[0], *y = &w->step->in[1];
     (void)thread;
-    for (int64_t row = begin; row < end; row++)
-        sgm_loops()->binary(w->op, x->data, row_of(s->out.shape, x->shape, row) * w->c, x->dtype,
-                            y->data, row_of(s->out.shape, y->shape, row) * w->c, y->dtype,
-                            s->out.data, row * w->c, s->out.dtype, w->c);
+    for (int64_t row = begin; row < end; row++) {
+        if (is_number(w, x))
+            row_and_number(w, y, x, row);
+        else if (is_number(w, y))
+            row_and_number(w, x, y, row);
+        else
+            row_and_row(w, x, y, row);
+    }
 }
 
+/* The last axis of both is the output's, or one of them has a number in its place. */
 static bool walks_rows(const sgm_step *step)
 {
     int64_t c = sgm_last_dim(step->out.shape);
-    return sgm_last_dim(step->in[0].shape) == c && sgm_last_dim(step->in[1].shape) == c;
+    const sgm_tensor *x = &step->in[0], *y = &step->in[1];
+    int64_t first = sgm_last_dim(x->shape), second = sgm_last_dim(y->shape);
+    if (first == c && second == c) return true;
+    return (first == c && second == 1 && y->dtype == SGM_F32) ||
+           (second == c && first == 1 && x->dtype == SGM_F32);
 }
 
 static void walk_rows(sgm_threads *pool, const sgm_step *step, sgm_binary op)

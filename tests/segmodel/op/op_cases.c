@@ -548,6 +548,14 @@ static sgm_node *add_crossed(sgm_graph *g)
 {
     return sgm_add(g, p(g, 0, SGM_SHAPE(2, 5, 12)), p(g, 1, SGM_SHAPE(2, 1, 12)));
 }
+static sgm_node *mul_crossed_numbers(sgm_graph *g)
+{
+    return sgm_mul(g, p(g, 0, SGM_SHAPE(5, 1, 19)), p(g, 1, SGM_SHAPE(5, 3, 1)));
+}
+static sgm_node *add_crossed_numbers(sgm_graph *g)
+{
+    return sgm_add(g, p(g, 0, SGM_SHAPE(4, 1)), p(g, 1, SGM_SHAPE(2, 1, 17)));
+}
 static sgm_node *attention_many_keys(sgm_graph *g)
 {
     return sgm_attention(g, p(g, 0, SGM_SHAPE(2, 9, 24)), p(g, 1, SGM_SHAPE(1, 300, 24)),
@@ -654,6 +662,8 @@ const op_case op_cases[] = {
     {"matmul with shared residual", matmul_shared_residual, 0, 0, false},
     {"mul crossed", mul_crossed, 0, 0, false},
     {"add crossed", add_crossed, 0, 0, false},
+    {"mul crossed numbers", mul_crossed_numbers, 0, 0, false},
+    {"add crossed numbers", add_crossed_numbers, 0, 0, false},
     {"attention to many keys", attention_many_keys, 0, 0, false},
     {"sum", sum, 0, 0, false},
     {"fourier", fourier, 0, 0, true},
