@@ -14,6 +14,11 @@ sitk = pytest.importorskip("SimpleITK")
 DEMO = Path(os.environ.get("PROMPTSEG_DEMO", Path(__file__).parents[3] / "resources" / "demo"))
 
 
+# Tests of processor time: sanitizers take some of their own.
+processor_time = pytest.mark.skipif("PROMPTSEG_SANITIZED" in os.environ,
+                                    reason="processor time is not judged under sanitizers")
+
+
 def read_prompts(path):
     """foreground, background and roi of a Slicer markup file, in LPS."""
     foreground, background, roi = [], [], []

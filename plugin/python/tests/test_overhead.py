@@ -4,6 +4,7 @@ import time
 
 import pytest
 
+from conftest import processor_time
 from promptseg import _model
 
 
@@ -29,6 +30,7 @@ class Timed:
         return call
 
 
+@processor_time
 @pytest.mark.parametrize("live", [False, True])
 def test_the_binding_costs_below_two_percent(model, brain, brain_prompts, monkeypatch, live):
     """Processor time of this thread outside the library's calls, over that of all threads inside

@@ -1,17 +1,28 @@
 """The package as people use it: import time, paths, dask, ITK's style."""
 
+import ast
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 import SimpleITK as sitk
 
 import promptseg
-from conftest import DEMO
+from conftest import DEMO, processor_time
 
 
+def test_the_oldest_python_can_read_it():
+    """What the wheel promises (requires-python), whichever interpreter is here."""
+    files = sorted(Path(promptseg.__file__).parent.glob("*.py"))
+    assert len(files) >= 8
+    for path in files:
+        ast.parse(path.read_text(), str(path), feature_version=(3, 9))
+
+
+@processor_time
 def test_import_is_quick():
     """numpy's own import, which everybody has paid already, is not counted; other programs' time
     is not either."""
@@ -22,6 +33,7 @@ def test_import_is_quick():
     assert min(times) < 0.1
 
 
+@processor_time
 def test_the_first_mask_comes_soon(liver, liver_prompts):
     start = time.process_time()
     promptseg.Model().segment(liver, **liver_prompts)
