@@ -7,7 +7,7 @@ Makes that many volumes of 24 x 20 x 3 voxels, and runs PromptSegBatch over them
 threads), with one thread, with two jobs of one thread each. Each round prints wall and processor seconds,
 the sum of the reports' predictions, the start (a batch of one row without its prediction), and
 
-    overhead = wall / (predictions + start)
+    overhead = wall / (predictions / jobs + start)
 
 With --singles, also PromptSeg row by row. Only ratios of one round mean something on a shared machine.
 """
@@ -96,7 +96,8 @@ class Race:
             one = self.batch("one.csv", options)
             wall, cpu, predicted = self.batch("cases.csv", options)
             start = one[0] - one[2]
-            overhead = wall / (predicted + start)
+            jobs = int(options[-1]) if "--jobs" in options else 1
+            overhead = wall / (predicted / jobs + start)
             walls[name] = (wall, overhead)
             print(f"{name:18}: wall {wall:6.2f} s, processor {cpu:6.2f} s, predictions {predicted:6.2f} s, "
                   f"start {start:.2f} s, overhead {overhead:.3f}", flush=True)
