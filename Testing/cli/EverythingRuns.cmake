@@ -119,6 +119,13 @@ expect_everything(over_its_input 1 "${all} PICTURES/voc_image.png OUT --augment 
 expect_everything(image_of_nothing 1 "${all} --imageId 3 ${picture} OUT" "STDERR=there is no --detections")
 expect_everything(more_of_nothing 1 "${all} ${picture} OUT --more DATA/more.csv"
     "STDERR=there is no --labels")
+foreach(number 0 1)
+    configure_file("${pictures}/voc_image.png" "${data}/stack/${number}.png" COPYONLY)
+endforeach()
+expect_everything(over_its_stack 1 "${all} DATA/stack/%d.png OUT --augment DATA/stack/%d.png"
+    "STDERR=--augment and <input> name the same file")
+expect_everything(over_its_folder 1 "${all} DATA/stack OUT --edges DATA/stack/%d.png"
+    "STDERR=--edges names a file that <input> reads, .*stack/0.png")
 expect_everything(over_further_input 1
     "${all} ${picture} OUT --labels PICTURES/voc_labels.png --more DATA/more.csv --augment PICTURES/few_labels.png"
     "STDERR=few_labels.png")
