@@ -94,6 +94,7 @@ def check_macho(path, processor, shared):
     return f"macOS 11.0, {', '.join(libraries)}{', signed' if signed else ''}"
 
 
+RUN_TIME = {"_CRT_INIT", "__mingw_module_is_dll", "atexit"}  # mingw's start of a DLL shows them itself
 SYSTEM_DLLS = re.compile(r"(kernel32|ntdll|psapi|msvcrt|ucrtbase|advapi32|api-ms-win-crt-.*)\.dll", re.I)
 
 
@@ -106,7 +107,8 @@ def check_pe(path, processor, shared):
     flags = image.OPTIONAL_HEADER.DllCharacteristics
     check(flags & 0x40 and flags & 0x100, f"{path}: address or data are not protected ({flags:#x})")
     if shared:
-        check_shown(path, [s.name.decode() for s in image.DIRECTORY_ENTRY_EXPORT.symbols])
+        shown = {s.name.decode() for s in image.DIRECTORY_ENTRY_EXPORT.symbols}
+        check_shown(path, shown - RUN_TIME)
     return f"Windows {image.OPTIONAL_HEADER.MajorSubsystemVersion}.{image.OPTIONAL_HEADER.MinorSubsystemVersion}, " \
            f"{', '.join(wanted)}"
 

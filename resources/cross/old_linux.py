@@ -1,0 +1,51 @@
+"""usage: old_linux.py FOLDER amd64|arm64 PIP   Python 3.9 and glibc 2.31 of Debian 11 in a folder, numpy in
+FOLDER/site: unpacked and not installed, so that it takes no rights and a minute. Packages are held
+against the sums of Debian's list."""
+import hashlib
+import lzma
+import re
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+MIRROR = "http://deb.debian.org/debian/"
+PACKAGES = """libc6 libgcc-s1 libstdc++6 python3.9-minimal libpython3.9-minimal libpython3.9-stdlib zlib1g
+ libexpat1 libffi7 libbz2-1.0 liblzma5 libssl1.1 libuuid1 libmpdec3 libcrypt1""".split()
+NUMPY = "numpy==2.0.2"
+
+
+def fetch(name):
+    with urllib.request.urlopen(MIRROR + name, timeout=60) as answer:
+        return answer.read()
+
+
+def unpack(folder, architecture):
+    listed = lzma.decompress(fetch(f"dists/bullseye/main/binary-{architecture}/Packages.xz")).decode()
+    paragraphs = {p[9:p.index("\n")]: p for p in listed.split("\n\n") if p.startswith("Package: ")}
+    for name in PACKAGES:
+        field = dict(re.findall(r"^(Filename|SHA256): (\S+)$", paragraphs[name], re.M))
+        data = fetch(field["Filename"])
+        if hashlib.sha256(data).hexdigest() != field["SHA256"]:
+            sys.exit(f"old_linux: {field['Filename']} is not what Debian's list says")
+        deb = folder.parent / f"{name}.deb"
+        deb.write_bytes(data)
+        subprocess.run(["dpkg", "-x", deb, folder], check=True)
+        deb.unlink()
+
+
+def main():
+    folder, architecture, pip = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
+    if (folder / "ready-1").exists():
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    unpack(folder, architecture)
+    machine = {"amd64": "x86_64", "arm64": "aarch64"}[architecture]
+    subprocess.run([pip, "install", "--quiet", "--disable-pip-version-check", "--no-compile", "--target",
+                    folder / "site", "--python-version", "3.9", "--platform", f"manylinux2014_{machine}",
+                    "--only-binary=:all:", NUMPY], check=True)
+    (folder / "ready-1").touch()
+
+
+if __name__ == "__main__":
+    main()
