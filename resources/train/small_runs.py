@@ -5,7 +5,8 @@
 
 SHARED holds corpus/ as default_manifest.csv names it. What a preset says is kept, but for the network
 (64 pixels, three blocks of 64 channels, begun at random), what is trained of it (everything: there is
-no base to keep; SurgicalSAM keeps the encoder of SAMed's run), batch and number of updates, and whatever `RUNS` adds.
+no base to keep; SurgicalSAM keeps the encoder of SAMed's run), batch, rate and number of updates, and
+whatever else `RUNS` says.
 
 Pictures that were not trained on are asked through PromptSeg by the network as it begins and as it
 ends: Dice and IoU of every picture (of every class that it has, for class maps), their means, and for
@@ -40,8 +41,8 @@ HEART = "chd68_ct"  # seven classes
 # name: preset, what it is asked with, data sets, settings instead of the preset's
 RUNS = {
     "sam": ("sam", "point", LARGE,
-            f"architecture = {vit('vit', 'sam')}\nbatch = 4\naccumulate = 1\nsteps = 120\n"
-            "warmup = 10\nobjects = class\n"),
+            f"architecture = {vit('vit', 'sam')}\nbatch = 4\naccumulate = 1\nsteps = 150\n"
+            "rate = 2e-3\nwarmup = 20\nobjects = class\n"),
     "medsam": ("medsam", "box", LARGE,
                f"architecture = {vit('vit', 'medsam')}\nbatch = 4\nsteps = 300\nrate = 5e-4\n"
                "box_shift = 2\n"),
@@ -62,13 +63,13 @@ RUNS = {
               f"steps = 300\nwarmup = 20\nrate = 2e-3\nschedule_steps = 400\n"),
     "unet": ("unet", "class", HEART,
              "architecture = unet protocol=unet image=64 mask_tokens=8 classes=7 width=8\n"
-             "batch = 8\nsteps = 150\n"),
+             "batch = 8\nsteps = 80\nrate = 3e-3\n"),
     "surgicalsam": ("surgicalsam", "class", HEART,
                     f"architecture = {vit('surgicalsam', 'surgicalsam', 8, 'classes=7 tokens=2')}\n"
                     f"batch = 8\nsteps = 300\nbank = 2\ntarget = low\n"),
     "autosam": ("autosam", "nothing", LARGE,
                 f"architecture = {vit('autosam', 'autosam', more='small=64')}\nbatch = 4\n"
-                "accumulate = 1\nsteps = 50\n"),
+                "accumulate = 1\nsteps = 60\nrate = 1e-3\n"),
 }
 COMMON = "seed = 1\nreport_every = 25\nvalidate_every = 0\nsave_every = 0\nvalidate_objects = 32\n"
 
@@ -321,7 +322,7 @@ def main():
     parser.add_argument("--bin", default="build/release/bin")
     parser.add_argument("--out", default="build/small_runs")
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(RUNS))
-    options = parser.parse_args()
+    options = parser.parse_intermixed_args()
     names = options.names or list(RUNS)
     unknown = [n for n in names if n not in RUNS]
     if unknown:
