@@ -8,7 +8,7 @@
 /* What a step comes down to in memory: this, then the points, then the initial mask's runs. Bytes
  * between members are zero, so that keys can be compared as bytes. */
 typedef struct sgm_step_key {
-    int64_t slice, kind, axis, has_rois, rois_are_deep, is_outer, by_mask, label, has_roi;
+    int64_t slice, kind, axis, has_rois, rois_are_deep, is_outer, by_mask, label, largest, has_roi;
     sgm_box roi, core;
     int64_t point_count, foreground_count;
     const sgm_answer *from[2], *start[2];
@@ -68,6 +68,7 @@ static void fill_key(const sgm_volume_step *step, sgm_step_key *key)
     key->rois_are_deep = step->rois_are_deep;
     key->is_outer = step->is_outer;
     key->label = step->label;
+    key->largest = step->largest;
     key->by_mask = step->by_mask;
     key->has_roi = step->own.has_roi;
     if (step->own.has_roi) key->roi = step->own.roi;
@@ -109,6 +110,7 @@ void sgm_answers_step(const sgm_answer *answer, sgm_volume_step *step)
                               .rois_are_deep = (int)key->rois_are_deep,
                               .is_outer = (int)key->is_outer,
                               .label = (int)key->label,
+                              .largest = key->largest,
                               .by_mask = (int)key->by_mask,
                               .own = {.points = key_points(key),
                                       .point_count = (size_t)key->point_count,

@@ -8,6 +8,7 @@
 #include "core/status.h"
 
 #include <math.h>
+#include <stdlib.h>
 
 /* A slice without a mask is asked with that of a neighbour which is so near. */
 static const int64_t near_slices = 3;
@@ -109,12 +110,21 @@ static sgm_status walk(const clicks *c, const sgm_answer *start, int64_t from, i
     return SGM_OK;
 }
 
+/* Voxels that a change may have on other slices, by those that the click changed: it was set where
+ * the error is plain to see, and what is much larger elsewhere is something else. */
+static int64_t largest_change(const sgm_answer *changed, const sgm_answer *before)
+{
+    int64_t count = llabs(changed->mask.voxels - before->mask.voxels);
+    return count + count / 4 + 16;
+}
+
 /* From a changed slice over slices with a mask. `before`: what stood on it. */
 static sgm_status follow(const clicks *c, const sgm_answer *changed, const sgm_answer *before,
                          int64_t from, int direction, int label)
 {
     sgm_answers *answers = &c->run->desk->answers;
     const sgm_answer *old = sgm_answers_hold(before), *here;
+    int64_t largest = largest_change(changed, before);
     sgm_status status = SGM_OK;
     if (c->run->desk->rules.stays) from = -1;
     for (int64_t slice = from + direction; from >= 0 && changed->mask.voxels; slice += direction) {
@@ -123,6 +133,7 @@ static sgm_status follow(const clicks *c, const sgm_answer *changed, const sgm_a
         if (!stands) break;
         begin_step(c, slice, SGM_STEP_FOLLOWED, &step);
         step.label = label;
+        step.largest = largest;
         step.from[0] = changed;
         step.from[1] = stands;
         step.start[0] = old;

@@ -239,11 +239,11 @@ static void widen(const uint8_t *behind, int width, int height, uint8_t *wide)
                     wide[(size_t)v * (size_t)width + (size_t)u] = 1;
 }
 
-/* Changes what the network changes where the neighbour changed, and around. */
-static void change_behind(change *c, const uint8_t *behind, uint8_t *around)
+/* Changes what the network changes where the neighbour changed, and in connection with it `within`.
+ */
+static void change_within(change *c, const uint8_t *behind, const uint8_t *within)
 {
-    widen(behind, c->width, c->height, around);
-    c->within = around;
+    c->within = within;
     for (int y = 0; y < c->height; y++)
         for (int x = next_in_row(behind, c->width, y, 0); x < c->width;
              x = next_in_row(behind, c->width, y, x + 1))
@@ -251,7 +251,15 @@ static void change_behind(change *c, const uint8_t *behind, uint8_t *around)
     c->within = NULL;
 }
 
-/* SGM_STOP_EMPTY: the error does not go on here. */
+/* The same, and some pixels around. */
+static void change_behind(change *c, const uint8_t *behind, uint8_t *around)
+{
+    widen(behind, c->width, c->height, around);
+    change_within(c, behind, around);
+}
+
+/* A change may move from slice to slice, and grow up to step->largest. SGM_STOP_EMPTY: the error
+ * does not go on here. */
 sgm_status sgm_answer_followed(sgm_desk *desk, sgm_stack *stack, const sgm_volume_step *step,
                                sgm_answer *answer)
 {
@@ -265,9 +273,15 @@ sgm_status sgm_answer_followed(sgm_desk *desk, sgm_stack *stack, const sgm_volum
     sgm_logits_unpack(step->from[0]->logits, sgm_desk_low_res_count(desk), desk->logits);
     SGM_TRY(sgm_ask_by_mask(desk, stack, step, step->from[0]->view, &extent, &look));
     SGM_TRY(begin_change(&c, stack, stack->neighbour, look.mask, step->label));
+    int64_t most = llrint((double)step->largest * stack->plane.scale_x * stack->plane.scale_y);
     int64_t before = neighbour_change(stack, step, stack->behind, stack->other_neighbour);
     unpack_or_clear(stack, step->from[1], stack->neighbour);
     change_behind(&c, stack->behind, stack->around);
+    if (c.count > most) { /* two pixels a slice would soon be an organ */
+        unpack_or_clear(stack, step->from[1], stack->neighbour);
+        c.count = 0;
+        change_within(&c, stack->behind, stack->behind);
+    }
     if (c.count * fading < before) return SGM_OK;
     answer->stop = SGM_STOP_NONE;
     return take_changed(desk, stack, stack->neighbour, &look, answer);

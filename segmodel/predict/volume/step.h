@@ -35,6 +35,7 @@ typedef struct sgm_volume_step {
     const sgm_packed_mask *initial; /* of the slice; NULL: none */
     int by_mask;                    /* the neighbour's mask alone is asked */
     int label; /* of CLICKED and FOLLOWED: what the click calls its place; of CLASS the class */
+    int64_t largest; /* of FOLLOWED: voxels up to which the change may be wider than the last one */
     /* Of ALONE the neighbour, of MEETING those below and above. Of CLICKED the slice whose logits
      * are asked with (this or a neighbour), of FOLLOWED the changed neighbour; then what stood on
      * the slice before (NULL: nothing). */

@@ -186,6 +186,46 @@ static void check_missing_part(void)
     phantom_clear(&p);
 }
 
+/* A tube, at its side a darker part that is narrow in the middle and wide towards the ends. */
+static double hourglass_tube(const double mm[3])
+{
+    if (tube(mm) > 100) return 200;
+    return hypot(mm[0] - 9, mm[1]) < 3.5 + fabs(mm[2]) / 2 && fabs(mm[2]) < 14 ? 120 : 40;
+}
+
+/* Added pixels of a slice. */
+static int64_t added_on(const uint8_t *before, const uint8_t *after, int64_t slice)
+{
+    int64_t count = 0;
+    for (int64_t i = slice * 36 * 36; i < (slice + 1) * 36 * 36; i++)
+        count += after[i] && !before[i];
+    return count;
+}
+
+/* What a click adds is not much larger on other slices than where it was set: a few pixels more
+ * each time, and after twenty slices it would be the neighbour organ. */
+static void check_change_stays_small(void)
+{
+    phantom p = make(hourglass_tube);
+    network();
+    sgm_seed seeds[2] = {seed_at(&p, -0.5, 0.5, 0.5, SGM_FOREGROUND),
+                         seed_at(&p, 9.5, 0.5, 0.5, SGM_FOREGROUND)};
+    sgm_object object = {.seeds = seeds, .seed_count = 1};
+    sgm_volume_result before = ask(&p, &object, SGM_AXIS_K);
+    object.seed_count = 2;
+    sgm_volume_result after = ask(&p, &object, SGM_AXIS_K);
+    const uint8_t *then = before.objects[0].mask, *now = after.objects[0].mask;
+    int64_t clicked = added_on(then, now, llrint(seeds[1].index[2])), slices = 0;
+    for (int64_t slice = 0; slice < 40; slice++) {
+        slices += added_on(then, now, slice) > 0;
+        CHECK(added_on(then, now, slice) <= clicked + clicked / 4 + 16);
+    }
+    CHECK(clicked > 20 && slices > 20);
+    sgm_volume_result_clear(&before);
+    sgm_volume_result_clear(&after);
+    phantom_clear(&p);
+}
+
 /* Points that the mask agrees with change nothing and cost nothing. */
 static void check_agreement(void)
 {
@@ -457,6 +497,7 @@ int main(void)
     check_point_in_box();
     check_leak();
     check_missing_part();
+    check_change_stays_small();
     check_agreement();
     check_second_body();
     check_initial();
