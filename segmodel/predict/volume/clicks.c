@@ -115,7 +115,7 @@ static sgm_status walk(const clicks *c, const sgm_answer *start, int64_t from, i
 static int64_t largest_change(const sgm_answer *changed, const sgm_answer *before)
 {
     int64_t count = llabs(changed->mask.voxels - before->mask.voxels);
-    return count + count / 4 + 16;
+    return count + 16;
 }
 
 /* From a changed slice over slices with a mask. `before`: what stood on it. */

@@ -10,8 +10,9 @@
 #include <string.h>
 
 /* A click is obeyed this many pixels around even if the network insists on its opinion, if greys
- * that differ by least_contrast do not say otherwise. */
-static const double least_reach = 5, least_contrast = 12;
+ * that differ by least_contrast do not say otherwise; on small objects up to this share of their
+ * radius. */
+static const double least_reach = 5, reached_share = 0.5, least_contrast = 12;
 /* A change this many times smaller than the neighbour's is another one. */
 static const int64_t fading = 8;
 /* Pixels that a change may be wider than on the slice before. */
@@ -25,6 +26,7 @@ typedef struct change {
     const uint8_t *wish;   /* what the network says */
     const uint8_t *within; /* NULL: everywhere */
     int width, height, label;
+    double reach;  /* pixels around a click that change in any case */
     int *places;   /* whose neighbours are still to be looked at */
     int64_t count; /* changed pixels */
 } change;
@@ -97,7 +99,7 @@ static int is_clicked(const change *c, const sgm_image *picture, const sgm_slice
                       const sgm_point *click, double clicked, double other, int x, int y)
 {
     double d = hypot(x - click->x, y - click->y), grey = grey_at(picture, x, y);
-    if (d > least_reach) return 0;
+    if (d > c->reach) return 0;
     if (fabs(clicked - other) >= least_contrast && fabs(grey - clicked) > fabs(grey - other))
         return 0;
     for (size_t i = 0; i < own->point_count; i++)
@@ -111,7 +113,7 @@ static int is_clicked(const change *c, const sgm_image *picture, const sgm_slice
 static void change_around(change *c, const sgm_image *picture, const sgm_slice_prompt *own,
                           const sgm_point *click, const sgm_shades *shades)
 {
-    int cx = (int)lrint(click->x), cy = (int)lrint(click->y), reach = (int)ceil(least_reach);
+    int cx = (int)lrint(click->x), cy = (int)lrint(click->y), reach = (int)ceil(c->reach);
     double clicked = grey_around(picture, cx, cy);
     double other = click->label == SGM_FOREGROUND ? shades->around : shades->inside;
     for (int y = cy - reach < 0 ? 0 : cy - reach; y <= cy + reach && y < c->height; y++)
@@ -182,6 +184,13 @@ static void change_at_click(change *c, const sgm_image *picture, const sgm_slice
     c->mask[at] = (uint8_t)c->label;
 }
 
+/* Pixels, by the mask that the click is about. */
+static double reach_of_click(const sgm_plane *plane, const sgm_answer *about)
+{
+    double area = (double)about->mask.voxels * plane->scale_x * plane->scale_y;
+    return fmax(1, fmin(least_reach, reached_share * sqrt(area / 3.14159265358979323846)));
+}
+
 sgm_status sgm_answer_clicked(sgm_desk *desk, sgm_stack *stack, const sgm_volume_step *step,
                               sgm_answer *answer)
 {
@@ -191,6 +200,7 @@ sgm_status sgm_answer_clicked(sgm_desk *desk, sgm_stack *stack, const sgm_volume
     SGM_TRY(ask_clicked(desk, stack, step, click, &look));
     unpack_or_clear(stack, step->from[1], stack->neighbour);
     SGM_TRY(begin_change(&c, stack, stack->neighbour, look.mask, step->label));
+    c.reach = reach_of_click(&stack->plane, step->from[0]);
     change_at_click(&c, &stack->picture, &step->own, click, &step->from[0]->shades);
     return take_changed(desk, stack, stack->neighbour, &look, answer);
 }

@@ -218,7 +218,7 @@ static void check_change_stays_small(void)
     int64_t clicked = added_on(then, now, llrint(seeds[1].index[2])), slices = 0;
     for (int64_t slice = 0; slice < 40; slice++) {
         slices += added_on(then, now, slice) > 0;
-        CHECK(added_on(then, now, slice) <= clicked + clicked / 4 + 16);
+        CHECK(added_on(then, now, slice) <= clicked + 16);
     }
     CHECK(clicked > 20 && slices > 20);
     sgm_volume_result_clear(&before);
