@@ -3,7 +3,7 @@
 here=$PWD/resources/cross
 root=$PWD/build/cross
 all=(linux-x86_64 linux-aarch64 windows-x86_64 macos-x86_64 macos-aarch64)
-tools="ziglang==0.17.0 scikit-build-core>=0.10,<1 wheel auditwheel delocate delvewheel macholib pyelftools
+tools="ziglang==0.17.0 scikit-build-core>=0.10,<1 wheel auditwheel delvewheel macholib pyelftools
  pefile"
 
 # The compiler and the tools that look at what it made, in an environment of their own.
