@@ -16,22 +16,26 @@
  *  - Without a ROI a walk ends where nothing is found, where the network does not believe in its
  *    answer, where the mask grows too fast or looks like its neighbour's surroundings
  *    (predict/volume/stop.h), and at max_slices.
- *  - A ROI bounds the object and says its extent: its cross-section on its middle slice is asked as
- *    a box that the object lies somewhere in, the mask walks from there both ways, and the walk
- *    ends at the ROI or where nothing is found.
+ *  - A ROI bounds the object and says its extent: its cross-section on its middle slice is asked
+ *    as a box that the object lies somewhere in (as a tight one of a model that has not learnt what
+ *    such a box is, see sgm_prompt.loose_box). The mask walks from there both ways; every slice is
+ *    also asked with a tight box, that of the ellipsoid inscribed in the ROI, and both answers are
+ *    joined. The walk ends at the ROI or where nothing is found.
  *  - An initial mask stays as it is, voxel by voxel. Without seeds it walks on over slices that it
  *    leaves empty, and meets itself in the middle of gaps.
  *  - All further seeds (beside a ROI or an initial mask: all) are clicks, taken in their order. One
  *    that the mask agrees with changes nothing. One on a slice without a mask begins a walk over
  *    slices without one. Any other changes the region that it lies in, on its slice, and then on
- * the neighbours as far as they are wrong in the same place. All else stays as it is. On a picture
- * of one slice all points are asked together. A model that is asked by boxes (all others; and for
- * objects with a ROI those that have not learnt what a loose box is, see sgm_prompt.loose_box):
+ *    the neighbours as far as they are wrong in the same place, nowhere much more than on its own.
+ *    All else stays as it is. On a picture of one slice all points are asked together.
+ * A model that is asked by boxes (all others; and for objects with a ROI and foreground seeds those
+ * that have not learnt what a loose box is):
  *  - Prompted slices are decoded from what lies on them: seeds (in the slice nearest to them), the
- *    bounding box of the ROIs' cross-section (rotated ROIs too, several are united), the initial
- *    mask. ROIs without foreground seed or mask prompt every slice they cross; beside seeds or a
- *    mask, they are the box on prompted slices and bound everything else. A model that zooms takes
- *    a ROI over several slices, beside seeds, as the place to look at and not as a tight box.
+ *    bounding box of the ROIs' cross-section (rotated ROIs too, several are united; where they
+ *    cross several slices, that of the ellipsoids inscribed in them), the initial mask. ROIs
+ *    without foreground seed or mask prompt every slice they cross; beside seeds or a mask, they
+ *    are the box on prompted slices and bound everything else. A model that zooms takes a ROI over
+ *    several slices, beside seeds, as the place to look at and not as a tight box.
  *  - From there outward slice by slice: the neighbour's mask becomes the next prompt (its box with
  *    a margin, its innermost points, its logits, and the background seeds of the slice).
  *  - A walk stops at an empty mask, at a drop of the predicted quality, at a jump of the area, when
@@ -171,8 +175,8 @@ typedef struct sgm_volume_options {
     size_t answer_memory;    /* bytes a live volume keeps of earlier answers, beside the objects'
                                 present masks; 0: 32 MiB */
     sgm_embedding_store store; /* borrowed; open as long as the options' user */
-    int class_index;           /* for networks prompted by class (sgm_model_info.classes): the class of
-                                  all objects, from 1; prompts then say where they are. 0: none */
+    int class_index; /* for networks prompted by class (sgm_model_info.classes): the class of
+                        all objects, from 1; prompts then say where they are. 0: none */
 } sgm_volume_options;
 
 static inline sgm_volume_options sgm_volume_options_init(void)
