@@ -28,11 +28,18 @@ struct frame_header {
     int precision, rows, columns, components;
 };
 
-// SOF0 to SOF15 but DHT, JPG and DAC; SOF55 is JPEG-LS.
-bool begins_frame(int marker)
+bool is_jpeg_ls(const sgio_dicom_slice *slice)
 {
-    return marker == 0xf7 ||
-           (marker >= 0xc0 && marker <= 0xcf && marker != 0xc4 && marker != 0xc8 && marker != 0xcc);
+    return !std::strcmp(slice->transfer_syntax, "1.2.840.10008.1.2.4.80") ||
+           !std::strcmp(slice->transfer_syntax, "1.2.840.10008.1.2.4.81");
+}
+
+// SOF0 to SOF15 but DHT, JPG and DAC; SOF55 is JPEG-LS, which DCMTK's decoders of JPEG do not know:
+// they search for another frame, for ever.
+bool begins_frame(int marker, bool jpeg_ls)
+{
+    if (jpeg_ls) return marker == 0xf7;
+    return marker >= 0xc0 && marker <= 0xcf && marker != 0xc4 && marker != 0xc8 && marker != 0xcc;
 }
 
 // DHT, DAC, DQT, DRI, APPn, LSE, COM: what has a length and may stand before a frame.
@@ -45,14 +52,14 @@ bool may_precede_frame(int marker)
 // What the code stream says of its picture; the decoders trust the data set instead. Nothing but
 // segments with a length may stand before: DCMTK's own search for the frame runs for ever on
 // others.
-bool find_frame(const unsigned char *data, std::size_t size, frame_header *out)
+bool find_frame(const unsigned char *data, std::size_t size, bool jpeg_ls, frame_header *out)
 {
     std::size_t at = 2;
     if (size < 2 || data[0] != 0xff || data[1] != 0xd8) return false;
     while (size - at >= 10 && data[at] == 0xff) {
         const int marker = data[at + 1];
         const std::size_t length = std::size_t(data[at + 2]) << 8 | data[at + 3];
-        if (begins_frame(marker)) {
+        if (begins_frame(marker, jpeg_ls)) {
             *out = {data[at + 4], data[at + 5] << 8 | data[at + 6],
                     data[at + 7] << 8 | data[at + 8], data[at + 9]};
             return true;
@@ -66,7 +73,8 @@ bool find_frame(const unsigned char *data, std::size_t size, frame_header *out)
 sgio_status check_stream(const sgio_dicom_slice *slice, const unsigned char *data, std::size_t size)
 {
     frame_header found;
-    if (!find_frame(data, size, &found)) return cannot_decode(slice, "no JPEG picture in them");
+    if (!find_frame(data, size, is_jpeg_ls(slice), &found))
+        return cannot_decode(slice, "no picture of that kind in them");
     if (found.rows != slice->rows || found.columns != slice->columns ||
         found.components != slice->samples || found.precision > slice->bits_allocated)
         return sgio_fail(SGIO_UNREADABLE,
