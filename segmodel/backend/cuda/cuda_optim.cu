@@ -90,6 +90,12 @@ static __device__ float adam_value(const sgm_optim_numbers &n, float rate, float
     return keep * value - rate * n.size * m / (sqrtf(v) / n.root + n.epsilon);
 }
 
+/* sgm_optim_keep of update.h on the device. */
+static __device__ float kept(const sgm_optim_numbers &n, float rate)
+{
+    return rate == 1 ? n.keep : 1 - rate * n.shrink;
+}
+
 /* A norm that is not finite changes nothing: the host finds out later, and weights stay good. */
 static __global__ void update_kernel(const optim_tensor *tensors, const optim_chunk *chunks,
                                      sgm_optim_numbers n, const double *norm)
@@ -100,7 +106,7 @@ static __global__ void update_kernel(const optim_tensor *tensors, const optim_ch
     if (!(size < INFINITY)) return;
     float scale = n.clip > 0 && size > n.clip ? (float)(n.clip / size) : 1;
     bool decays = t.matrix || n.decay_vectors;
-    float decay = decays ? n.decay : 0, keep = decays ? sgm_optim_keep(&n, t.rate) : 1;
+    float decay = decays ? n.decay : 0, keep = decays ? kept(n, t.rate) : 1;
     for (int i = c.start + (int)threadIdx.x; i < chunk_end(t, c); i += SGM_THREADS) {
         float value = t.value[i], g = scale * t.gradient[i] + decay * value;
         value = n.kind == SGM_OPTIMIZER_SGD
