@@ -390,16 +390,18 @@ static int least_driver(int cuda_version)
 static sgm_status driver_too_old(const sgm_cuda *cuda)
 {
     int wanted = 0, found = 0;
+    char serves[64] = "the one here is older";
     (void)cudaGetLastError();
-    if (cudaRuntimeGetVersion(&wanted) != cudaSuccess ||
-        cudaDriverGetVersion(&found) != cudaSuccess)
+    if (cudaRuntimeGetVersion(&wanted) != cudaSuccess)
         return sgm_cuda_check(cuda, cudaErrorInsufficientDriver, "looking for a GPU");
+    if (cudaDriverGetVersion(&found) == cudaSuccess && found)
+        snprintf(serves, sizeof serves, "the driver here serves CUDA %d.%d at most", found / 1000,
+                 found % 1000 / 10);
     return sgm_cuda_fail(cuda, SGM_DEVICE,
                          "CUDA: this build is for CUDA %d.%d and wants NVIDIA driver %d or later; "
-                         "the driver here serves CUDA %d.%d at most: install a newer one, a build "
-                         "for an older CUDA, or use the CPU (--device cpu)",
-                         wanted / 1000, wanted % 1000 / 10, least_driver(wanted), found / 1000,
-                         found % 1000 / 10);
+                         "%s: install a newer one, a build for an older CUDA, or use the CPU "
+                         "(--device cpu)",
+                         wanted / 1000, wanted % 1000 / 10, least_driver(wanted), serves);
 }
 
 /* Is there a GPU of this number, new enough, and with code for it in this module? */
