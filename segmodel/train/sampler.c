@@ -431,6 +431,21 @@ static sgm_status draw_neighbours(sample_work *work, const sgm_target **object,
     }
 }
 
+/* Another picture without neighbours, for the second sample of a pair that is none: with the pair's
+ * own random numbers it would be the first one again. */
+static const sgm_target *draw_unpaired(sample_work *work, const sgm_target *otherwise)
+{
+    const sgm_sampler *sampler = work->sampler;
+    work->rng = sgm_rng_at(~sampler->options.seed, work->index);
+    for (int attempt = 0; attempt < 12; attempt++) {
+        const item_range *range = draw_item(sampler, work->index, &work->rng);
+        bool alone = sgm_pack_neighbour(sampler->pack, range->item, 1) < 0 &&
+                     sgm_pack_neighbour(sampler->pack, range->item, -1) < 0;
+        if (alone) return draw_object(sampler, range, &work->rng);
+    }
+    return otherwise;
+}
+
 static sgm_status draw_from_pack(sample_work *work, bool *usable)
 {
     const sgm_sampler *sampler = work->sampler;
@@ -446,6 +461,7 @@ static sgm_status draw_from_pack(sample_work *work, bool *usable)
         sgm_neighbour_clear(&pair);
         return status;
     }
+    if (sampler->options.sim.walks && work->index % 2) object = draw_unpaired(work, object);
     uint8_t *object_mask = sgm_target_mask(sampler->pack, object);
     if (!object_mask) return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for an object's mask");
     draw_alone(work, object, object_mask, usable);

@@ -94,6 +94,7 @@ static const field FIELDS[] = {
     {"mask_threshold", REAL, AT(mask_threshold), -SGM_LARGEST_MASK_THRESHOLD,
      SGM_LARGEST_MASK_THRESHOLD, NULL},
     {"interaction", REAL, AT(interaction), 0, 1, NULL},
+    {"point_weight", REAL, AT(point_weight), 0, 100, NULL},
     {"prior", FLAG, AT(sampler.sim.prior), 0, 1, NULL},
     {"walks", FLAG, AT(sampler.sim.walks), 0, 1, NULL},
     {"validate_every", INTEGER64, AT(validate_every), 0, 1e9, NULL},
@@ -230,6 +231,7 @@ static void set_defaults(const char *path, sgm_train_config *c)
     c->sampler.tight_share = 0.5;
     c->sampler.augmentation = 1;
     c->sampler.sim = (sgm_sim_options){0.04, 0.6, true, false};
+    c->point_weight = 1;
     c->interaction = 0.25;
     c->report_every = 20;
     c->validate_every = 500;

@@ -71,6 +71,7 @@ typedef struct sgm_train_config {
     } weights[SGM_CONFIG_WEIGHTS];
     int weight_count;
 
+    double point_weight;   /* of a lone point's round in the loss; the others' is 1 */
     double mask_threshold; /* of the model it makes, in logits: predict/session/postprocess.h */
     double interaction;    /* share of steps whose corrections answer the network's own masks */
     int64_t report_every;

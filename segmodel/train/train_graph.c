@@ -109,28 +109,35 @@ static void add_group(sgm_train_graph *t, const sgm_model_config *model,
     t->iou[group] = out.iou;
 }
 
-static void add_loss(sgm_train_graph *t, sgm_train_loss kind, int64_t batch)
+static double round_weight(int round, double point_weight)
 {
-    int rounds = sgm_round_count(t->walks), sum = 0;
+    if (round == 0) return point_weight;
+    return round == SGM_NEIGHBOUR_ROUND ? 2 : 1;
+}
+
+static void add_loss(sgm_train_graph *t, sgm_train_loss kind, double point_weight, int64_t batch)
+{
+    int rounds = sgm_round_count(t->walks);
+    double sum = 0;
     for (int r = 0; r < rounds; r++) {
-        int times = r == SGM_NEIGHBOUR_ROUND ? 2 : 1;
+        double weight = round_weight(r, point_weight);
         sgm_node *loss = round_loss(t, kind, r, batch);
-        if (times > 1) loss = sgm_affine(t->graph, loss, (float)times, 0);
+        if (weight != 1) loss = sgm_affine(t->graph, loss, (float)weight, 0);
         t->loss = t->loss ? sgm_add(t->graph, t->loss, loss) : loss;
-        sum += times;
+        sum += weight;
     }
     t->loss = sgm_affine(t->graph, t->loss, 1.0f / (float)sum, 0);
 }
 
 static void add_network(sgm_train_graph *t, const sgm_model_config *model, sgm_train_loss kind,
-                        int64_t batch)
+                        double point_weight, int64_t batch)
 {
     sgm_net net = {.graph = t->graph};
     sgm_features once = sgm_encode(&net, model, t->image);
     sgm_features features[2] = {once, sgm_features_repeat(t->graph, &once, 2)};
     for (int p = 0; p < sgm_group_count(t->walks); p++)
         add_group(t, model, features, p, batch);
-    add_loss(t, kind, batch);
+    add_loss(t, kind, point_weight, batch);
 }
 
 static sgm_status check(const sgm_model_config *model, sgm_train_loss loss, int batch,
@@ -159,8 +166,9 @@ static sgm_status check(const sgm_model_config *model, sgm_train_loss loss, int 
     return SGM_OK;
 }
 
-sgm_status sgm_train_graph_build(const sgm_model_config *model, sgm_train_loss loss, int batch,
-                                 const sgm_sim_options *sim, sgm_train_graph *out)
+sgm_status sgm_train_graph_build(const sgm_model_config *model, sgm_train_loss loss,
+                                 double point_weight, int batch, const sgm_sim_options *sim,
+                                 sgm_train_graph *out)
 {
     memset(out, 0, sizeof *out);
     SGM_TRY(check(model, loss, batch, sim));
@@ -169,7 +177,7 @@ sgm_status sgm_train_graph_build(const sgm_model_config *model, sgm_train_loss l
     out->prior = sim->prior;
     out->walks = sim->walks;
     add_inputs(out, model, batch);
-    add_network(out, model, loss, batch);
+    add_network(out, model, loss, point_weight, batch);
     sgm_status status = sgm_graph_status(out->graph);
     if (status != SGM_OK) sgm_train_graph_clear(out);
     return status;

@@ -191,7 +191,8 @@ static sgm_status make_network(trainer *t)
     SGM_TRY(sgm_params_create(t->backend, sgm_first_values_read, &t->first, sgm_is_trainable,
                               &t->config, &t->params));
     if (c->sampler.asked != SGM_ASKED_MIXED) return make_asked_network(t);
-    SGM_TRY(sgm_train_graph_build(&c->model, c->loss, c->batch, &c->sampler.sim, &t->graph));
+    SGM_TRY(sgm_train_graph_build(&c->model, c->loss, c->point_weight, c->batch, &c->sampler.sim,
+                                  &t->graph));
     sgm_node *outputs[2 * SGM_GROUPS];
     int groups = sgm_group_count(t->graph.walks);
     for (int g = 0; g < groups; g++) {

@@ -411,6 +411,32 @@ static void check_pairs(void)
     sgm_pack_close(pack);
 }
 
+/* Where pictures have no neighbours the second sample of two is one of its own, not the first one
+ * once more. */
+static void check_no_pairs(void)
+{
+    sgm_pack *pack = make_pack(false, false);
+    sgm_sampler_options options = walk_options;
+    sgm_sampler *sampler;
+    sgm_sampler_scratch scratch;
+    sgm_batch batch;
+    int twice = 0;
+    CHECK_OK(sgm_sampler_create(pack, &options, &sampler));
+    CHECK_OK(sgm_sampler_scratch_create(&options, &scratch));
+    CHECK_OK(sgm_batch_create(&options, 2, &batch));
+    for (uint64_t k = 0; k < 40; k++) {
+        for (int i = 0; i < 2; i++)
+            CHECK_OK(sgm_sampler_draw(sampler, 2 * k + (uint64_t)i, i, &scratch, &batch));
+        CHECK(batch.paired[0] == 0 && batch.paired[1] == 0);
+        twice += !memcmp(batch.image, batch.image + 3 * PIXELS, 3 * PIXELS * sizeof(float));
+    }
+    CHECK(twice == 0);
+    sgm_batch_clear(&batch);
+    sgm_sampler_scratch_clear(&scratch);
+    sgm_sampler_destroy(sampler);
+    sgm_pack_close(pack);
+}
+
 /* All that is labelled is followed as a whole, whatever its labels are. */
 static void check_foreground_neighbours(void)
 {
@@ -577,6 +603,7 @@ int main(void)
     check_neighbours();
     check_foreground_neighbours();
     check_pairs();
+    check_no_pairs();
     check_ended_sample();
     check_prior();
     check_synthetic();

@@ -108,6 +108,30 @@ static void check_walks(void)
     unlink("walks.cfg");
 }
 
+/* The loss of a first step whose lone point counts `weight`. */
+static double first_loss(const char *weight)
+{
+    char text[1024];
+    run r = cpu_run("point.cfg", "run_point");
+    snprintf(text, sizeof text,
+             NETWORK "steps = 1\nbatch = 2\nreport_every = 1\nvalidate_every = 0\nsave_every = 0\n"
+                     "validate_objects = 0\ninteraction = 0\npoint_weight = %s\n",
+             weight);
+    write_config(r.config, text);
+    CHECK_OK(train(&r));
+    remove_folder(r.out);
+    unlink(r.config);
+    return r.losses ? r.loss[0] : 0;
+}
+
+/* The loss is the mean of four rounds by their weights. */
+static void check_point_weight(void)
+{
+    double others = 3 * first_loss("0"), point = 4 * first_loss("1") - others;
+    CHECK(point > 0.05 && fabs(point - others / 3) > 1e-3);
+    CHECK_NEAR(first_loss("5"), (5 * point + others) / 8, 1e-4 * point); /* sums in FP32 */
+}
+
 /* A warm start takes what the file has; frozen parts stay as they were, what the file lacks is
  * named.
  */
@@ -300,6 +324,7 @@ int main(int argc, char **argv)
     make_pack(PACK, IMAGES, false);
     check_resume();
     check_warm_start();
+    check_point_weight();
     if (whole) check_walks();
     check_refusals();
     check_full_disk();
