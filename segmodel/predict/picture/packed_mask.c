@@ -47,6 +47,13 @@ static size_t put_length(uint64_t length, uint8_t *to)
     return size + 1;
 }
 
+/* Pixels from `row` on, of `count`, that are `inside` or not. */
+static int same_pixels(const uint8_t *row, int count, int inside)
+{
+    const uint8_t *end = memchr(row, !inside, (size_t)count);
+    return end ? (int)(end - row) : count;
+}
+
 static size_t put_runs(const uint8_t *mask, int columns, const sgm_packed_mask *box, uint8_t *to)
 {
     size_t size = 0;
@@ -54,13 +61,14 @@ static size_t put_runs(const uint8_t *mask, int columns, const sgm_packed_mask *
     int inside = 0;
     for (int y = box->y; y < box->y + box->height; y++) {
         const uint8_t *row = mask + (size_t)y * (size_t)columns + box->x;
-        for (int x = 0; x < box->width; x++) {
-            if ((row[x] != 0) != inside) {
-                size += put_length(length, to ? to + size : NULL);
-                length = 0;
-                inside = !inside;
-            }
-            length++;
+        for (int x = 0; x < box->width;) {
+            int same = same_pixels(row + x, box->width - x, inside);
+            length += (uint64_t)same;
+            x += same;
+            if (x == box->width) break; /* the run may go on in the next row */
+            size += put_length(length, to ? to + size : NULL);
+            length = 0;
+            inside = !inside;
         }
     }
     return size + put_length(length, to ? to + size : NULL);

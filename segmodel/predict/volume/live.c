@@ -169,7 +169,7 @@ sgm_status sgm_live_volume_stack(sgm_live_volume *live, const sgm_object *object
     SGM_TRY(settle(live));
     SGM_TRY(sgm_plane_choose(&live->desk.volume, live->axis, objects, count, &plane));
     *out = &live->stacks[plane.axis];
-    if ((*out)->pixels) return SGM_OK;
+    if ((*out)->pixels[0]) return SGM_OK;
     return sgm_stack_init(*out, &live->desk.volume, &plane, live->low, live->high);
 }
 

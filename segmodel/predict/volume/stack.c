@@ -4,23 +4,28 @@
 
 #include <stdlib.h>
 
+static size_t picture_bytes(const sgm_stack *stack)
+{
+    const sgm_plane *plane = &stack->plane;
+    return (size_t)plane->width * (size_t)plane->height * (size_t)stack->volume->channels;
+}
+
 static sgm_status make_room(sgm_stack *stack)
 {
     const sgm_plane *plane = &stack->plane;
     size_t pixels = (size_t)plane->width * (size_t)plane->height;
-    size_t channels = (size_t)stack->volume->channels;
-    stack->pixels = malloc(pixels * channels);
-    stack->ahead_pixels = malloc(pixels * channels);
+    stack->pixels[0] = malloc(picture_bytes(stack));
+    stack->ahead_pixels = malloc(picture_bytes(stack));
     stack->neighbour = malloc(pixels);
     stack->other_neighbour = malloc(pixels);
     stack->voxels = malloc((size_t)plane->columns * (size_t)plane->rows);
-    stack->picture = (sgm_image){.data = stack->pixels,
+    stack->picture = (sgm_image){.data = stack->pixels[0],
                                  .width = plane->width,
                                  .height = plane->height,
                                  .channels = stack->volume->channels};
     stack->ahead = stack->picture;
     stack->ahead.data = stack->ahead_pixels;
-    if (stack->pixels && stack->ahead_pixels && stack->neighbour && stack->other_neighbour &&
+    if (stack->pixels[0] && stack->ahead_pixels && stack->neighbour && stack->other_neighbour &&
         stack->voxels)
         return SGM_OK;
     return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for slices of %d x %d pixels", plane->width,
@@ -31,6 +36,8 @@ sgm_status sgm_stack_init(sgm_stack *stack, const sgm_volume *volume, const sgm_
                           double low, double high)
 {
     *stack = (sgm_stack){.volume = volume, .plane = *plane, .shown = -1};
+    for (int i = 0; i < SGM_STACK_PICTURES; i++)
+        stack->slices[i] = -1;
     sgm_status status = make_room(stack);
     if (status == SGM_OK) status = sgm_slicer_init(&stack->slicer, volume, plane, low, high);
     if (status != SGM_OK) sgm_stack_clear(stack);
@@ -40,7 +47,8 @@ sgm_status sgm_stack_init(sgm_stack *stack, const sgm_volume *volume, const sgm_
 void sgm_stack_clear(sgm_stack *stack)
 {
     sgm_slicer_clear(&stack->slicer);
-    free(stack->pixels);
+    for (int i = 0; i < SGM_STACK_PICTURES; i++)
+        free(stack->pixels[i]);
     free(stack->ahead_pixels);
     free(stack->neighbour);
     free(stack->other_neighbour);
@@ -61,10 +69,28 @@ sgm_status sgm_stack_make_regions(sgm_stack *stack)
     return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for a click's region");
 }
 
+/* The picture that has not been made for longest; without memory for another, the first. */
+static int picture_to_make(sgm_stack *stack)
+{
+    int place = stack->oldest;
+    if (!stack->pixels[place]) stack->pixels[place] = malloc(picture_bytes(stack));
+    if (!stack->pixels[place]) place = 0;
+    stack->oldest = (place + 1) % SGM_STACK_PICTURES;
+    return place;
+}
+
 void sgm_stack_show(sgm_stack *stack, int64_t slice)
 {
+    int place = 0;
     if (stack->shown == slice) return;
-    sgm_slicer_extract(&stack->slicer, slice, stack->pixels);
+    while (place < SGM_STACK_PICTURES && stack->slices[place] != slice)
+        place++;
+    if (place == SGM_STACK_PICTURES) {
+        place = picture_to_make(stack);
+        sgm_slicer_extract(&stack->slicer, slice, stack->pixels[place]);
+        stack->slices[place] = slice;
+    }
+    stack->picture.data = stack->pixels[place];
     stack->shown = slice;
 }
 

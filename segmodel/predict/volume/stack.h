@@ -5,14 +5,19 @@
 #include "predict/picture/packed_mask.h"
 #include "predict/picture/slice.h"
 
+/* Pictures that are kept: a click goes on to both neighbours and comes back to its slice. */
+enum { SGM_STACK_PICTURES = 4 };
+
 typedef struct sgm_stack {
     const sgm_volume *volume; /* borrowed */
     sgm_plane plane;
     sgm_slicer slicer;
-    sgm_image picture; /* of slice `shown` */
-    uint8_t *pixels;
-    int64_t shown;   /* -1: none */
-    sgm_image ahead; /* picture of a slice that is encoded ahead */
+    sgm_image picture;                   /* of slice `shown` */
+    uint8_t *pixels[SGM_STACK_PICTURES]; /* the last pictures shown; NULL: not yet needed */
+    int64_t slices[SGM_STACK_PICTURES];  /* of which slices; -1: none */
+    int oldest;                          /* of the pictures */
+    int64_t shown;                       /* -1: none */
+    sgm_image ahead;                     /* picture of a slice that is encoded ahead */
     uint8_t *ahead_pixels;
     uint8_t *neighbour, *other_neighbour; /* masks of the picture's size */
     uint8_t *voxels;                      /* mask of the slice's size */

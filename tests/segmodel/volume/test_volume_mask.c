@@ -2,9 +2,11 @@
 #include "check.h"
 
 #include "predict/look/logits.h"
+#include "predict/picture/packed_mask.h"
 #include "predict/session/mask.h"
 #include "predict/volume/components.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -133,6 +135,63 @@ static void check_mask_logits(void)
     CHECK_NEAR(moved[2 * 8 + 0], -10, 1e-4);
 }
 
+/* The share of a cell that the mask covers, from a grid of samples. */
+static double sampled_share(const uint8_t *mask, int width, int height, double x0, double x1,
+                            double y0, double y1)
+{
+    enum { SAMPLES = 60 };
+    int inside = 0;
+    for (int n = 0; n < SAMPLES * SAMPLES; n++) {
+        int x = (int)floor(x0 + (x1 - x0) * (n % SAMPLES + 0.5) / SAMPLES);
+        int y = (int)floor(y0 + (y1 - y0) * (n / SAMPLES + 0.5) / SAMPLES);
+        inside += x >= 0 && y >= 0 && x < width && y < height && mask[y * width + x];
+    }
+    return (double)inside / (SAMPLES * SAMPLES);
+}
+
+/* Cells that cut pixels, coarser and finer than they are, and reach beyond the picture. */
+static void check_mask_logits_in_parts(void)
+{
+    enum { W = 23, H = 17, SIDE = 8 };
+    const sgm_view views[] = {{0, 0, W, H}, {3, 2, 11, 11}, {5, 4, 5, 7}, {12, 6, 11, 11}};
+    sgm_predictor predictor = {.low_res_shape = {SIDE, SIDE}};
+    uint8_t mask[W * H];
+    float logits[SIDE * SIDE];
+    for (int n = 0; n < W * H; n++)
+        mask[n] = n % W > 2 && n % W < 19 && (n * n / 7 % 3 || n / W > 9);
+    for (size_t v = 0; v < sizeof views / sizeof *views; v++) {
+        double cell = fmax(views[v].width, views[v].height) / (double)SIDE;
+        sgm_logits_from_mask(&predictor, mask, W, H, views[v], logits);
+        for (int n = 0; n < SIDE * SIDE; n++) {
+            double x = n % SIDE * cell, y = n / SIDE * cell, share = 0;
+            if (x + cell / 2 <= views[v].width && y + cell / 2 <= views[v].height)
+                share = sampled_share(mask, W, H, views[v].x + x, views[v].x + x + cell,
+                                      views[v].y + y, views[v].y + y + cell);
+            /* 60 samples a side are wrong by up to 1/60 of a side for each cut edge */
+            CHECK_NEAR(logits[n], (2 * share - 1) * SGM_SURE_LOGIT, 0.8);
+        }
+    }
+}
+
+/* Beside the formula, pixel by pixel. */
+static void check_weakening(void)
+{
+    enum { SIDE = 96 };
+    static float logits[SIDE * SIDE];
+    sgm_predictor predictor = {.low_res_shape = {SIDE, SIDE}};
+    const double click[][2] = {{40, 30}, {3.25, 90}, {-20, 50}, {47.5, 47.5}};
+    for (size_t c = 0; c < sizeof click / sizeof *click; c++) {
+        for (int n = 0; n < SIDE * SIDE; n++)
+            logits[n] = (float)(n % 17 - 8);
+        sgm_logits_weaken(&predictor, logits, sgm_view_whole(SIDE, SIDE), click[c][0], click[c][1]);
+        for (int n = 0; n < SIDE * SIDE; n++) {
+            double d = hypot(n % SIDE - click[c][0], n / SIDE - click[c][1]) / (0.06 * SIDE);
+            CHECK_NEAR(logits[n], (n % 17 - 8) * (1 - exp(-0.5 * d * d)), 1e-6);
+        }
+    }
+    CHECK(logits[0] == -8); /* far away nothing fades */
+}
+
 static void check_packing(void)
 {
     float values[5] = {-3.25f, 100, -100, 0.1f, NAN}, back[5];
@@ -142,6 +201,45 @@ static void check_packing(void)
     CHECK(back[0] == -3.25f && back[1] == 31.75f && back[2] == -31.75f);
     CHECK_NEAR(back[3], 0.1, 0.125);
     CHECK(isfinite(back[4]));
+    for (int n = -1100; n <= 1100; n++) { /* eighths of a step, the halves among them */
+        float value = (float)n / 32 / 4 + (n % 3 ? 0 : 1e-4f);
+        sgm_logits_pack(&value, 1, packed);
+        CHECK(packed[0] == lrintf(fmaxf(-127, fminf(127, 4 * value))));
+    }
+}
+
+/* Runs that end with a row, go on in the next one, and fill a row. */
+static void check_packed_masks(void)
+{
+    enum { W = 9, H = 6 };
+    uint8_t mask[W * H], back[W * H];
+    const char *const drawings[] = {"........."
+                                    "..###...."
+                                    "..####..."
+                                    ".#.#.#.#."
+                                    "########."
+                                    ".........",
+                                    "#########"
+                                    "#########"
+                                    "........."
+                                    "#########"
+                                    "........#"
+                                    "#........",
+                                    "........."
+                                    "........."
+                                    "....#...."
+                                    "........."
+                                    "........."
+                                    "........."};
+    for (size_t d = 0; d < sizeof drawings / sizeof *drawings; d++) {
+        sgm_packed_mask packed;
+        draw(mask, drawings[d]);
+        CHECK_OK(sgm_packed_mask_make(mask, W, H, &packed));
+        memset(back, 5, sizeof back);
+        sgm_packed_mask_unpack(&packed, W, H, back);
+        CHECK(memcmp(mask, back, sizeof mask) == 0);
+        sgm_packed_mask_clear(&packed);
+    }
 }
 
 int main(void)
@@ -153,6 +251,9 @@ int main(void)
     check_components(3, 60);
     check_components(4, 0);
     check_mask_logits();
+    check_mask_logits_in_parts();
+    check_weakening();
     check_packing();
+    check_packed_masks();
     return check_report();
 }

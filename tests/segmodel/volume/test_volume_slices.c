@@ -55,6 +55,30 @@ static void check_slice(sgm_slices *slices, const sgm_slices_info *info, int64_t
     free(mask);
 }
 
+/* Slices that come back, sooner or later, show what they showed. */
+static void test_order(void)
+{
+    static const int64_t order[] = {0, 1, 0, 2, 3, 4, 0, 5, 6, 4, 3, 2, 1, 0, 6};
+    static uint8_t first[I][J * K];
+    sgm_volume volume = make_volume(1, 1, 1);
+    sgm_volume_options options = sgm_volume_options_init();
+    options.axis = SGM_AXIS_I;
+    sgm_slices *slices = NULL;
+    sgm_image picture;
+    if (!CHECK_OK(sgm_slices_create(&volume, &options, NULL, &slices))) return;
+    for (int64_t i = 0; i < I; i++) {
+        CHECK_OK(sgm_slices_picture(slices, i, &picture));
+        CHECK(picture.width * picture.height == J * K);
+        memcpy(first[i], picture.data, J * K);
+        CHECK(!i || memcmp(first[i], first[i - 1], J * K) != 0);
+    }
+    for (size_t n = 0; n < sizeof order / sizeof *order; n++) {
+        CHECK_OK(sgm_slices_picture(slices, order[n], &picture));
+        CHECK(memcmp(first[order[n]], picture.data, J * K) == 0);
+    }
+    sgm_slices_destroy(slices);
+}
+
 static void test_axes(void)
 {
     static const double spacings[][3] = {{1, 1, 1}, {-1, 1, -1}, {1, -2, 3}, {-0.5, -0.5, 2}};
@@ -111,6 +135,7 @@ static void test_refusals(void)
 int main(void)
 {
     test_axes();
+    test_order();
     test_picture();
     test_refusals();
     return check_report();
