@@ -3,10 +3,11 @@
 
     resources/train/small_runs.py SHARED [--bin build/release/bin] [--out build/small_runs] [NAME ...]
 
-SHARED holds corpus/ as default_manifest.csv names it. What a preset says is kept, but for the network
-(64 pixels, three blocks of 64 channels, begun at random), what is trained of it (everything: there is
-no base to keep; SurgicalSAM keeps the encoder of SAMed's run), batch, rate and number of updates, and
-whatever else `RUNS` says.
+NAME is a preset, or `ablation`: SAMUS whole and without each of its parts. SHARED holds corpus/ as
+default_manifest.csv names it. What a preset says is kept, but for the network (64 pixels, three blocks
+of 64 channels, begun at random), what is trained of it (everything: there is no base to keep;
+SurgicalSAM keeps the encoder of SAMed's run), batch, rate and number of updates, and whatever else
+`RUNS` says.
 
 Pictures that were not trained on are asked through PromptSeg by the network as it begins and as it
 ends: Dice and IoU of every picture (of every class that it has, for class maps), their means, and for
@@ -71,6 +72,9 @@ RUNS = {
                 f"architecture = {vit('autosam', 'autosam', more='small=64')}\nbatch = 4\n"
                 "accumulate = 1\nsteps = 60\nrate = 1e-3\n"),
 }
+# SAMUS without its parts, as the paper's ablation trains it; not among the presets.
+ABLATION = {"samus_without_" + part: RUNS["samus"][:3] + (RUNS["samus"][3] + f"without = {part}\n",)
+            for part in ("cnn_branch", "cross_attention", "feature_adapters", "position_adapter")}
 COMMON = "seed = 1\nreport_every = 25\nvalidate_every = 0\nsave_every = 0\nvalidate_objects = 32\n"
 
 
@@ -164,7 +168,7 @@ def settings_of(preset, own):
 class Run:
     def __init__(self, name, options):
         self.name, self.options = name, options
-        self.preset, self.asked, self.sets, self.own = RUNS[name]
+        self.preset, self.asked, self.sets, self.own = (RUNS | ABLATION)[name]
         self.folder = os.path.join(options.out, name)
         os.makedirs(self.folder, exist_ok=True)
 
@@ -321,12 +325,14 @@ def main():
     parser.add_argument("shared")
     parser.add_argument("--bin", default="build/release/bin")
     parser.add_argument("--out", default="build/small_runs")
-    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(RUNS))
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(RUNS) + ", ablation")
     options = parser.parse_intermixed_args()
-    names = options.names or list(RUNS)
-    unknown = [n for n in names if n not in RUNS]
+    unknown = [n for n in options.names if n not in RUNS and n != "ablation"]
     if unknown:
-        parser.error(f"no preset {unknown[0]}; there are {', '.join(RUNS)}")
+        parser.error(f"no preset {unknown[0]}; there are {', '.join(RUNS)}, ablation")
+    names = []
+    for name in options.names or RUNS:
+        names += ["samus", *ABLATION] if name == "ablation" else [name]
     start = time.monotonic()
     lines = [["preset", "data set", "asked", "Dice before", "Dice after", "IoU before", "IoU after"]]
     for name in names:

@@ -97,14 +97,34 @@ static sgm_status parse_bits(const char *text, uint64_t *bits)
     return SGM_OK;
 }
 
+/* Which of the words; -1: none. */
+static int find_word(const char *const *words, const char *text, size_t length)
+{
+    for (int i = 0; words[i]; i++)
+        if (strlen(words[i]) == length && !memcmp(words[i], text, length)) return i;
+    return -1;
+}
+
 static sgm_status parse_word(const char *text, const sgm_field *f)
 {
-    for (int i = 0; f->words[i]; i++)
-        if (!strcmp(f->words[i], text)) {
-            *f->value = i;
-            return SGM_OK;
-        }
-    return bad_word(text);
+    int word = find_word(f->words, text, strlen(text));
+    if (word < 0) return bad_word(text);
+    *f->value = word;
+    return SGM_OK;
+}
+
+/* "without=cnn_branch,feature_adapters" sets bits. */
+static sgm_status parse_words(const char *text, const sgm_field *f)
+{
+    *f->bits = 0;
+    for (const char *at = text; *at;) {
+        size_t length = strcspn(at, ",");
+        int word = find_word(f->words, at, length);
+        if (word < 0) return bad_word(text);
+        *f->bits |= UINT64_C(1) << word;
+        at += length + (at[length] == ',');
+    }
+    return SGM_OK;
 }
 
 static sgm_status parse_pair(sgm_model_config *config, const char *key, const char *value)
@@ -117,6 +137,7 @@ static sgm_status parse_pair(sgm_model_config *config, const char *key, const ch
     int count = list_fields(config, fields);
     for (int i = 0; i < count; i++) {
         if (strcmp(fields[i].key, key) != 0) continue;
+        if (fields[i].words && fields[i].bits) return parse_words(value, &fields[i]);
         if (fields[i].words) return parse_word(value, &fields[i]);
         if (fields[i].bits) return parse_bits(value, fields[i].bits);
         return parse_numbers(value, &fields[i]);
@@ -155,6 +176,18 @@ static size_t append_numbers(char *text, size_t used, const char *key, const int
     return used < TEXT_SIZE - 1 ? used : TEXT_SIZE - 1;
 }
 
+static size_t append_words(char *text, size_t used, const sgm_field *f)
+{
+    const char *before = "";
+    if (*f->bits) used += (size_t)snprintf(text + used, TEXT_SIZE - used, " %s=", f->key);
+    for (int i = 0; f->words[i] && used < TEXT_SIZE - 1; i++) {
+        if (!(*f->bits >> i & 1)) continue;
+        used += (size_t)snprintf(text + used, TEXT_SIZE - used, "%s%s", before, f->words[i]);
+        before = ",";
+    }
+    return used < TEXT_SIZE - 1 ? used : TEXT_SIZE - 1;
+}
+
 static size_t append_bits(char *text, size_t used, const sgm_field *f)
 {
     int set[64], count = 0;
@@ -171,12 +204,51 @@ void sgm_config_text(const sgm_model_config *config, char text[512])
     size_t used = (size_t)snprintf(text, TEXT_SIZE, "%s protocol=%s", config->family->name,
                                    config->protocol->name);
     for (int i = 0; i < count; i++)
-        if (fields[i].words)
+        if (fields[i].words && !fields[i].bits)
             used += (size_t)snprintf(text + used, TEXT_SIZE - used, " %s=%s", fields[i].key,
                                      fields[i].words[*fields[i].value]);
     for (int i = 0; i < count; i++)
         if (!fields[i].words && !fields[i].bits)
             used = append_numbers(text, used, fields[i].key, fields[i].value, fields[i].count);
     for (int i = 0; i < count; i++)
-        if (fields[i].bits) used = append_bits(text, used, &fields[i]);
+        if (fields[i].bits)
+            used = fields[i].words ? append_words(text, used, &fields[i])
+                                   : append_bits(text, used, &fields[i]);
+}
+
+/* The family's parts that can be left out; NULL: none. */
+static const sgm_field *find_parts(const sgm_field *fields, int count)
+{
+    for (int i = 0; i < count; i++)
+        if (fields[i].words && fields[i].bits) return &fields[i];
+    return NULL;
+}
+
+static sgm_status no_such_part(const sgm_model_config *config, const char *const *words,
+                               const char *name, int length)
+{
+    char list[256] = "";
+    for (int i = 0; words[i]; i++) {
+        size_t used = strlen(list);
+        snprintf(list + used, sizeof list - used, "%s%s", i ? ", " : "", words[i]);
+    }
+    return sgm_fail(SGM_BAD_MODEL, "'%.*s' cannot be left out of %s; there are: %s",
+                    length < 60 ? length : 60, name, config->family->name, list);
+}
+
+sgm_status sgm_config_leave_out(sgm_model_config *config, const char *names)
+{
+    if (!names[strspn(names, ", ")]) return SGM_OK;
+    sgm_field fields[SGM_MAX_FIELDS];
+    const sgm_field *parts = find_parts(fields, list_fields(config, fields));
+    if (!parts)
+        return sgm_fail(SGM_BAD_MODEL, "nothing can be left out of %s", config->family->name);
+    for (const char *at = names; *at;) {
+        size_t length = strcspn(at, ", ");
+        int word = length ? find_word(parts->words, at, length) : -1;
+        if (length && word < 0) return no_such_part(config, parts->words, at, (int)length);
+        if (length) *parts->bits |= UINT64_C(1) << word;
+        at += length + (at[length] != 0);
+    }
+    return SGM_OK;
 }

@@ -47,8 +47,9 @@ typedef struct sgm_model_config {
     sgm_vit_config vit;
     sgm_tiny_vit_config tiny;
     sgm_decoder_config decoder;
-    int classes; /* it is prompted by a class of that many; 0: by places */
-    int own[8];  /* numbers of families that the structs above do not serve */
+    int classes;      /* it is prompted by a class of that many; 0: by places */
+    int own[8];       /* numbers of families that the structs above do not serve */
+    uint64_t without; /* bit i: part i of the family's list is left out (ablations) */
 } sgm_model_config;
 
 /* Are the numbers a network that can be built, within sane bounds? SGM_BAD_MODEL says which one is
@@ -66,6 +67,10 @@ bool sgm_config_listens(const sgm_model_config *config);
 
 /* Floats of all features of a picture together (family.h). */
 size_t sgm_config_embedding_count(const sgm_model_config *config);
+
+/* Leaves parts of the network out: names from the family's list, separated by commas. SGM_BAD_MODEL
+ * says which there are. */
+sgm_status sgm_config_leave_out(sgm_model_config *config, const char *names);
 
 /* Architectures outside the table of registry.h (models trained here) as text for the metadata:
  * "tiny_vit protocol=sam image=256 dims=48,96,128,192 ...". Both directions; parsing checks. */

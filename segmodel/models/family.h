@@ -19,7 +19,8 @@ typedef struct sgm_field {
     int *value; /* `count` of them, comma-separated */
     int count;
     const char *const *words; /* not NULL: the value is an index into these, NULL at the end */
-    uint64_t *bits;           /* not NULL: a set of numbers below 64, instead of `value` */
+    uint64_t *bits;           /* not NULL: a set of numbers below 64, instead of `value`; with
+                                 words, a set of these */
 } sgm_field;
 
 enum { SGM_MAX_FIELDS = 24, SGM_MAX_FEATURES = 8 };

@@ -5,6 +5,16 @@
 
 #include <stdio.h>
 
+/* What the paper's ablation leaves out: bits of config->without, in this order. */
+enum { CNN_BRANCH, CROSS_ATTENTION, FEATURE_ADAPTERS, POSITION_ADAPTER };
+static const char *const parts[] = {"cnn_branch", "cross_attention", "feature_adapters",
+                                    "position_adapter", NULL};
+
+static bool has(const sgm_model_config *config, int part)
+{
+    return !(config->without >> part & 1);
+}
+
 /* conv 3x3, LayerNorm2d, GELU. `first` is the index of the convolution in its nn.Sequential. */
 static sgm_node *conv_norm_gelu(const sgm_net *net, sgm_node *x, int64_t out, int first,
                                 const char *prefix)
@@ -41,9 +51,12 @@ static sgm_node *patch_embed(const sgm_net *net, const sgm_model_config *config,
     return sgm_net_tap(net, sgm_net_conv(net, x, spec, "patch_embed.proj"), "patch_embed");
 }
 
-/* SAM's positions at 64 x 64, brought to 32 x 32 by a learned down-sampling. */
-static sgm_node *positions(const sgm_net *net, const sgm_vit_config *vit)
+/* SAM's positions at 64 x 64, brought to 32 x 32 by a learned down-sampling; without that adapter
+ * as SAM's own are when the picture has another size. */
+static sgm_node *positions(const sgm_net *net, const sgm_model_config *config)
 {
+    const sgm_vit_config *vit = &config->vit;
+    if (!has(config, POSITION_ADAPTER)) return sgm_vit_pos_embed(net, vit, config->grid);
     sgm_node *pos = sgm_vit_pos_embed(net, vit, vit->pos_side);
     pos = conv_norm_gelu(net, sgm_maxpool(net->graph, pos), vit->embed_dim, 1,
                          "post_pos_embed.downs.0.maxpool_conv");
@@ -66,27 +79,37 @@ static sgm_node *space_adapter(const sgm_net *block, const sgm_vit_config *vit, 
     return sgm_net_linear(&net, y, dim, "proj");
 }
 
-/* A block of SAM; global ones also exchange with the CNN branch and have a parallel adapter. */
-static sgm_node *samus_block(const sgm_net *encoder, const sgm_vit_config *vit, int i, sgm_node *x,
-                             sgm_node **cnn)
+/* The tokens after they have asked the CNN branch, which then goes a convolution further. */
+static sgm_node *exchange(const sgm_net *net, const sgm_model_config *config, int i, sgm_node *x,
+                          sgm_node **cnn)
 {
+    if (has(config, CROSS_ATTENTION)) {
+        sgm_node *asked = space_adapter(net, &config->vit, x, *cnn);
+        x = sgm_add(net->graph, x, sgm_net_tap(net, asked, "block%d.Space_Adapter", i));
+    }
+    *cnn = conv_norm_gelu(net, *cnn, config->vit.embed_dim, 0, "refine_Adapter.conv");
+    sgm_net_tap(net, *cnn, "block%d.refine_Adapter", i);
+    sgm_net_tap(net, *cnn, "block%d.cnnx", i);
+    return x;
+}
+
+/* A block of SAM; global ones also exchange with the CNN branch (NULL: there is none) and have a
+ * parallel adapter. */
+static sgm_node *samus_block(const sgm_net *encoder, const sgm_model_config *config, int i,
+                             sgm_node *x, sgm_node **cnn)
+{
+    const sgm_vit_config *vit = &config->vit;
     sgm_net net = sgm_net_scope(encoder, "blocks.%d", i);
     sgm_graph *g = net.graph;
     bool global = sgm_vit_is_global(vit, i);
     sgm_node *shortcut = x;
     x = sgm_net_norm(&net, x, SGM_VIT_EPS, "norm1");
-    if (global) {
-        sgm_node *asked = space_adapter(&net, vit, x, *cnn);
-        x = sgm_add(g, x, sgm_net_tap(&net, asked, "block%d.Space_Adapter", i));
-        *cnn = conv_norm_gelu(&net, *cnn, vit->embed_dim, 0, "refine_Adapter.conv");
-        sgm_net_tap(&net, *cnn, "block%d.refine_Adapter", i);
-        sgm_net_tap(&net, *cnn, "block%d.cnnx", i);
-    }
+    if (global && *cnn) x = exchange(&net, config, i, x, cnn);
     x = sgm_net_tap(&net, sgm_vit_attention(&net, vit, i, x, NULL), "block%d.attn", i);
     x = sgm_add(g, shortcut, x);
     sgm_node *normed = sgm_net_norm(&net, x, SGM_VIT_EPS, "norm2");
     x = sgm_add(g, x, sgm_vit_mlp(&net, vit, normed));
-    if (global) {
+    if (global && has(config, FEATURE_ADAPTERS)) {
         sgm_node *parallel = sgm_vit_adapter(&net, normed, "MLP_Adapter");
         sgm_net_tap(&net, parallel, "block%d.MLP_Adapter", i);
         x = sgm_add(g, x, sgm_affine(g, parallel, 0.5f, 0));
@@ -99,14 +122,15 @@ static sgm_features encode(const sgm_net *root, const sgm_model_config *config, 
     const sgm_vit_config *vit = &config->vit;
     sgm_net net = sgm_net_scope(root, "image_encoder");
     sgm_graph *g = net.graph;
-    sgm_node *cnn = cnn_branch(&net, vit, image);
+    sgm_node *cnn = has(config, CNN_BRANCH) ? cnn_branch(&net, vit, image) : NULL;
     sgm_node *x = patch_embed(&net, config, image);
-    x = sgm_add(g, x, sgm_vit_adapter(&net, x, "input_Adapter"));
+    if (has(config, FEATURE_ADAPTERS)) x = sgm_add(g, x, sgm_vit_adapter(&net, x, "input_Adapter"));
     sgm_net_tap(&net, x, "input_Adapter");
-    x = sgm_net_tap(&net, sgm_add(g, x, positions(&net, vit)), "pos_added");
+    x = sgm_net_tap(&net, sgm_add(g, x, positions(&net, config)), "pos_added");
     for (int i = 0; i < vit->depth; i++)
-        x = samus_block(&net, vit, i, x, &cnn);
-    x = sgm_net_tap(&net, sgm_add(g, x, sgm_affine(g, cnn, 0.5f, 0)), "before_neck_nchw");
+        x = samus_block(&net, config, i, x, &cnn);
+    if (cnn) x = sgm_add(g, x, sgm_affine(g, cnn, 0.5f, 0));
+    sgm_net_tap(&net, x, "before_neck_nchw");
     return (sgm_features){1, {sgm_sam_neck(&net, config->decoder.dim, x)}};
 }
 
@@ -129,6 +153,13 @@ static void adopt(const sgm_checkpoint *file, sgm_model_config *config)
     sgm_vit_adopt(file, config, "rel_pos_h");
 }
 
+static int fields(sgm_model_config *c, sgm_field *f)
+{
+    int n = sgm_vit_fields(c, f);
+    f[n++] = (sgm_field){.key = "without", .words = parts, .bits = &c->without};
+    return n;
+}
+
 static const sgm_variant variants[] = {
     {"samus", "SAMUS: ViT-B at 256 with a CNN branch, ultrasound", fill}, {NULL}};
 
@@ -138,7 +169,7 @@ const sgm_family sgm_family_samus = {
     .mark = "image_encoder.cnn_embed.inc.conv.0.weight",
     .adopt = adopt,
     .unused = "pixel_mean,pixel_std",
-    .fields = sgm_vit_fields,
+    .fields = fields,
     .check = sgm_vit_check,
     .encode = encode,
     .prompt = sgm_sam_prompt,

@@ -25,6 +25,7 @@ static const sgm_setting SETTINGS[] = {
     {"init", SGM_SETTING_TEXT, AT(init), 0, SGM_CONFIG_TEXT, NULL},
     {"base", SGM_SETTING_TEXT, AT(base), 0, SGM_CONFIG_TEXT, NULL},
     {"variant", SGM_SETTING_TEXT, AT(variant), 0, 32, NULL},
+    {"without", SGM_SETTING_TEXT, AT(without), 0, SGM_CONFIG_TEXT, NULL},
     {"seed", SGM_SETTING_INT64, AT(seed), 0, 9e15, NULL},
     {"steps", SGM_SETTING_INT64, AT(steps), 1, 1e9, NULL},
     {"minutes", SGM_SETTING_REAL, AT(minutes), 0, 1e6, NULL},
@@ -148,7 +149,7 @@ static sgm_status parse_network(sgm_train_config *c)
         SGM_TRY(sgm_config_parse(c->architecture, &c->model));
         snprintf(c->model.variant, sizeof c->model.variant, "%s", c->variant);
     }
-    return SGM_OK;
+    return sgm_config_leave_out(&c->model, c->without);
 }
 
 static sgm_status finish(sgm_train_config *c)

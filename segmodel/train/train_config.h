@@ -36,6 +36,7 @@ typedef struct sgm_train_config {
     char init[SGM_CONFIG_TEXT];         /* checkpoint for a warm start; "" from scratch */
     char base[SGM_CONFIG_TEXT];         /* what `init` lies on when it holds additions alone */
     char variant[32];                   /* name written into the checkpoint */
+    char without[SGM_CONFIG_TEXT];      /* parts of the network that are left out */
     sgm_model_config model;             /* parsed from architecture, or from init */
 
     uint64_t seed;

@@ -72,7 +72,8 @@ static sgm_status open_init(trainer *t)
     t->first.checkpoint = t->init;
     if (c->architecture[0]) return SGM_OK;
     bool known = sgm_variant_config(c->variant, &c->model);
-    return sgm_registry_detect(t->init, known ? c->variant : NULL, &c->model, assumption);
+    SGM_TRY(sgm_registry_detect(t->init, known ? c->variant : NULL, &c->model, assumption));
+    return sgm_config_leave_out(&c->model, c->without);
 }
 
 /* What samples of a family's own way of training need to know of the network. */
