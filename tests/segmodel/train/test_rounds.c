@@ -159,6 +159,7 @@ typedef struct whole {
     sgm_graph *graph;
     sgm_node *image, *target, *loss;
     sgm_node *coords[12], *labels[12], *masks[12];
+    sgm_node *answers[24]; /* of every round: logits of all masks, their ratings */
 } whole;
 
 /* All rounds as one network with one encoder: the same prompts, answers given as numbers. */
@@ -180,11 +181,39 @@ static void build_whole(const desk *d, whole *w)
             .coordinates = w->coords[r], .labels = w->labels[r], .mask = w->masks[r]};
         sgm_prompt_embedding prompt = sgm_encode_prompt(&net, &c->model, &in, &features);
         sgm_decoder_output out = sgm_decode(&net, &c->model, &features, &prompt, batch);
+        w->answers[2 * r] = out.low_res;
+        w->answers[2 * r + 1] = out.iou;
         sgm_node *loss = sgm_loss_sam(g, out.low_res, out.iou, w->target, NULL,
                                       (sgm_sam_shares){20, 1, 1, false}, r == 0);
         loss = sgm_affine(g, loss, 1.0f / (float)c->sampler.rounds, 0);
         w->loss = r ? sgm_add(g, w->loss, loss) : loss;
     }
+}
+
+/* The appendix's words: the answer of a round goes into the next one as logits, not as a mask; of
+ * the first round's three it is the one that is rated best, later there is one. */
+static void check_handed_on(const desk *d, const whole *w, sgm_train_plan *plan)
+{
+    int side = 4 * d->config.model.grid, cells = side * side, masks = 4;
+    float *logits = malloc((size_t)(2 * masks * cells) * sizeof *logits), ratings[8];
+    for (int r = 0; r < 10; r++) {
+        CHECK_OK(sgm_train_plan_get(plan, w->answers[2 * r], logits));
+        CHECK_OK(sgm_train_plan_get(plan, w->answers[2 * r + 1], ratings));
+        const float *next = sgm_rounds_question(d->rounds, r + 1).masks;
+        for (int b = 0; b < 2; b++) {
+            int best = r ? 0 : 1;
+            for (int m = 2; !r && m < masks; m++)
+                if (ratings[b * masks + m] > ratings[b * masks + best]) best = m;
+            double most = 0, size = 0;
+            for (int i = 0; i < cells; i++) {
+                double wanted = logits[(b * masks + best) * cells + i];
+                most = fmax(most, fabs(next[b * cells + i] - wanted));
+                size = fmax(size, fabs(wanted));
+            }
+            CHECK(size > 0 && most <= 1e-5 * size); /* the same network, in one graph or in parts */
+        }
+    }
+    free(logits);
 }
 
 static double root_of_squares(const float *values, int64_t count)
@@ -233,7 +262,7 @@ static void check_gradients(void)
         build_whole(&d, &w);
         CHECK_OK(sgm_params_create(d.backend, sgm_first_values_read, &first, sgm_is_trainable,
                                    &d.config, &other));
-        if (CHECK_OK(sgm_train_plan_create(w.graph, other, w.loss, 0, NULL, false, &plan))) {
+        if (CHECK_OK(sgm_train_plan_create(w.graph, other, w.loss, 22, w.answers, false, &plan))) {
             CHECK_OK(sgm_train_plan_set(plan, w.image, d.batch.image));
             CHECK_OK(sgm_train_plan_set(plan, w.target, d.batch.target));
             for (int r = 0; r < 11; r++) {
@@ -245,6 +274,7 @@ static void check_gradients(void)
             CHECK_OK(sgm_train_plan_step(plan, 0.5f));
             CHECK_OK(sgm_train_plan_get(plan, w.loss, &loss));
             CHECK(fabsf(loss - rounds) <= 1e-5f * loss);
+            check_handed_on(&d, &w, plan);
             compare_gradients(&d, other);
         }
     }
@@ -302,6 +332,123 @@ static void check_input_gradients(void)
     sgm_params_destroy(params);
     sgm_graph_destroy(g);
     sgm_context_destroy(context);
+}
+
+/* --------------------------------------------------------------------------------- drop path */
+
+enum { DROP_BLOCKS = 3, DROP_BRANCHES = 2 * DROP_BLOCKS };
+
+/* The values of the blocks of a network whose branches are multiplied as an input says. */
+typedef struct tapped {
+    sgm_node *block[DROP_BLOCKS], *drop;
+} tapped;
+
+static void note_block(void *user, const char *stage, sgm_node *value)
+{
+    tapped *t = user;
+    int block, used = 0;
+    if (sscanf(stage, "block%d%n", &block, &used) == 1 && !stage[used] && block < DROP_BLOCKS)
+        t->block[block] = value;
+}
+
+/* A block's value [2, 8, 8, 32] with these multipliers. */
+static void run_blocks(sgm_train_plan *plan, const tapped *t, const float *keep, int block,
+                       float *out)
+{
+    CHECK_OK(sgm_train_plan_set(plan, t->drop, keep));
+    CHECK_OK(sgm_train_plan_forward(plan));
+    CHECK_OK(sgm_train_plan_get(plan, t->block[block], out));
+}
+
+/* A branch is what is multiplied, and of that sample alone: beside the shortcut a branch of weight
+ * w gives w times what it gives. The last branch of a block is the one whose output is a sum. */
+static void check_branch(sgm_train_plan *plan, const tapped *t, int block)
+{
+    enum { COUNT = 8 * 8 * 32 };
+    static float at[3][2 * COUNT];
+    static const float weights[3] = {0, 1, 2.5f};
+    float keep[2 * DROP_BRANCHES];
+    double off = 0, size = 0;
+    for (int k = 0; k < 3; k++) {
+        for (int i = 0; i < 2 * DROP_BRANCHES; i++)
+            keep[i] = 1;
+        keep[2 * block + 1] = weights[k]; /* the first sample's MLP */
+        run_blocks(plan, t, keep, block, at[k]);
+    }
+    for (int i = 0; i < COUNT; i++) {
+        double branch = (double)at[1][i] - at[0][i];
+        off = fmax(off, fabs(at[2][i] - at[0][i] - 2.5 * branch));
+        size = fmax(size, fabs(branch));
+    }
+    CHECK(size > 1e-2 && off <= 1e-5 * fmax(size, 1));
+    CHECK(!memcmp(at[0] + COUNT, at[2] + COUNT, COUNT * sizeof(float)));
+}
+
+static void check_branches(void)
+{
+    desk d;
+    tapped t = {0};
+    sgm_train_plan *plan = NULL;
+    sgm_graph *g = sgm_graph_create(NULL, NULL);
+    float keep[2 * DROP_BRANCHES] = {0};
+    static float patches[2 * 8 * 8 * 32], last[2 * 8 * 8 * 32];
+    if (open_desk(&d, VIT ASKED "rounds = 1\ndrop_path = 0.5\n")) {
+        sgm_net net = {.graph = g, .tap = note_block, .tap_user = &t};
+        sgm_node *image = sgm_input(g, "image", SGM_F32, SGM_SHAPE(2, 32, 32, 3));
+        net.drop = t.drop = sgm_drop_input(g, &d.config);
+        sgm_encode(&net, &d.config.model, image);
+        draw(&d, 3);
+        if (CHECK_OK(
+                sgm_train_plan_create(g, d.params, NULL, DROP_BLOCKS, t.block, false, &plan)) &&
+            CHECK_OK(sgm_train_plan_set(plan, image, d.batch.image))) {
+            for (int b = 0; b < DROP_BLOCKS; b++)
+                check_branch(plan, &t, b);
+            /* without any branch the last block gives what the first was given */
+            run_blocks(plan, &t, keep, 0, patches);
+            run_blocks(plan, &t, keep, DROP_BLOCKS - 1, last);
+            CHECK(!memcmp(patches, last, sizeof last));
+        }
+    }
+    sgm_train_plan_destroy(plan);
+    sgm_graph_destroy(g);
+    close_desk(&d);
+}
+
+/* Block b of n loses a branch in rate * b / (n - 1) of the samples; what is kept is made larger, so
+ * that the mean stays. Validation keeps all. */
+static void check_chances(void)
+{
+    enum { DRAWS = 4000 };
+    desk d;
+    sgm_train_plan *plan = NULL;
+    sgm_graph *g = sgm_graph_create(NULL, NULL);
+    float keep[2 * DROP_BRANCHES];
+    int lost[DROP_BRANCHES] = {0};
+    if (open_desk(&d, VIT ASKED "rounds = 1\ndrop_path = 0.5\n")) {
+        sgm_node *drop = sgm_drop_input(g, &d.config), *same = sgm_affine(g, drop, 1, 0);
+        sgm_rng rng = sgm_rng_at(3, 1);
+        CHECK_OK(sgm_train_plan_create(g, d.params, NULL, 1, &same, false, &plan));
+        for (int n = 0; plan && n < DRAWS; n++) {
+            CHECK_OK(sgm_drop_feed(plan, drop, 0.5, &rng));
+            CHECK_OK(sgm_train_plan_forward(plan));
+            CHECK_OK(sgm_train_plan_get(plan, same, keep));
+            for (int i = 0; i < 2 * DROP_BRANCHES; i++) {
+                double chance = 0.25 * (i % DROP_BRANCHES / 2);
+                CHECK(keep[i] == 0 || fabs(keep[i] - 1 / (1 - chance)) < 1e-6);
+                lost[i % DROP_BRANCHES] += keep[i] == 0;
+            }
+        }
+        for (int i = 0; i < DROP_BRANCHES; i++) /* five deviations of 8000 draws */
+            CHECK(fabs(lost[i] / (2.0 * DRAWS) - 0.25 * (i / 2)) < (i < 2 ? 1e-9 : 0.028));
+        CHECK_OK(sgm_drop_feed(plan, drop, 0.5, NULL));
+        CHECK_OK(sgm_train_plan_forward(plan));
+        CHECK_OK(sgm_train_plan_get(plan, same, keep));
+        for (int i = 0; i < 2 * DROP_BRANCHES; i++)
+            CHECK(keep[i] == 1);
+    }
+    sgm_train_plan_destroy(plan);
+    sgm_graph_destroy(g);
+    close_desk(&d);
 }
 
 /* -------------------------------------------------------------------------------------- runs */
@@ -410,6 +557,8 @@ int main(void)
     check_rates();
     check_input_gradients();
     check_gradients();
+    check_branches();
+    check_chances();
     check_schedule();
     check_refusals();
     check_resume();
