@@ -48,6 +48,7 @@ typedef struct preset_case {
     const char *prompts; /* lines of a file of prompts, or NULL */
     double rate;         /* learning rate that parameters' errors are measured in */
     int passes;          /* columns of losses per update: all the same */
+    int times, plus;     /* of the pictures' pixels, modulo 256; times = 0: as they are */
 } preset_case;
 
 static const preset_case cases[] = {
@@ -181,6 +182,22 @@ static const preset_case cases[] = {
      NULL,
      1e-3,
      1},
+    /* as unet, in double precision: goldens/train10/make_unet_double.py */
+    {"unet_double",
+     "unet.cfg",
+     "architecture = unet protocol=unet image=64 mask_tokens=4 classes=3 width=8\nbatch = 2\n",
+     64,
+     64,
+     false,
+     2,
+     64,
+     {{{25, 35, 13, 1}, {48, 14, 9, 2}, {12, 12, 6, 3}},
+      {{37, 35, 13, 2}, {14, 14, 9, 3}, {50, 12, 6, 1}}},
+     NULL,
+     1e-3,
+     1,
+     3,
+     204},
 };
 
 typedef struct preset_run {
@@ -222,6 +239,8 @@ static void write_item(const preset_case *c, int image, sgm_pack_writer *writer)
         label[i] = (uint8_t)label_at(c, image, i % w, i / w);
         if (c->grey) rgb[i] = rgb[3 * i];
     }
+    for (int i = 0; c->times && i < 3 * w * h; i++)
+        rgb[i] = (uint8_t)(rgb[i] * c->times + c->plus);
     sgm_pack_item item = {.id = image ? "b" : "a",
                           .width = w,
                           .height = h,
@@ -575,14 +594,28 @@ static double largest_gradient(const preset_run *r)
     return most;
 }
 
-/* 1e-4 by the goldens' rule. A unit of the decoder whose input is within rounding of zero makes a
- * gradient two-valued, by up to 1e-2, so a few tensors may be off by that. In AutoSAM, 85 batch
- * norms on a few values amplify rounding to 9e-2 in the official code itself. */
+/* Normalised errors of gradients: of most tensors, and the largest. 1e-4 by the goldens' rule. A
+ * unit of the decoder whose input is within rounding of zero makes a gradient two-valued, by up to
+ * 1e-2, so a few tensors may be off by that. In AutoSAM, 85 batch norms on a few values amplify
+ * rounding to 9e-2 in the official code itself. In U-Net four units of 500,000 lie within 3e-6 of a
+ * kink: on which side FP32 puts one is chance, and it moves the gradients of all layers before it
+ * (against FP64 the official ones by up to 6e-3, those here by 2.4e-2). What lies behind these
+ * units keeps the rule, and with unet_double's pictures all does. */
+typedef struct gradient_limits {
+    double usual, most;
+} gradient_limits;
+
+static gradient_limits limits_of(const char *name, const char *tensor)
+{
+    bool behind = strstr(tensor, "up4.") || strstr(tensor, "outc.");
+    if (!strcmp(name, "autosam")) return (gradient_limits){9e-2, 0.3};
+    if (!strcmp(name, "unet") && !behind) return (gradient_limits){6e-2, 6e-2};
+    if (!strcmp(name, "unet") || !strcmp(name, "unet_double")) return (gradient_limits){1e-4, 1e-4};
+    return (gradient_limits){1e-4, 1e-2};
+}
+
 static void check_gradients(const preset_run *r)
 {
-    bool norms = !strcmp(r->c->name, "autosam"), unet = !strcmp(r->c->name, "unet");
-    /* 18 norms: in FP32 the official gradients are 6e-3 off those in FP64; ten times that. */
-    double limit = norms ? 0.3 : unet ? 6e-2 : 1e-2, usual = norms ? 9e-2 : unet ? 6e-2 : 1e-4;
     double least = 1e-5 * largest_gradient(r), worst = 0;
     int count = 0, off = 0;
     for (size_t i = 0; i < sgm_checkpoint_count(r->first); i++) {
@@ -590,10 +623,11 @@ static void check_gradients(const preset_run *r)
         if (strncmp(t->name, "first/", 6)) continue;
         double error = gradient_error(r, t, least);
         if (error < 0) continue;
+        gradient_limits limits = limits_of(r->c->name, t->name);
         count++;
-        off += error > usual;
+        off += error > limits.usual;
         worst = fmax(worst, error);
-        if (!CHECK(error <= limit)) fprintf(stderr, "    %s: %.1e\n", t->name, error);
+        if (!CHECK(error <= limits.most)) fprintf(stderr, "    %s: %.1e\n", t->name, error);
     }
     printf("  gradients: %d tensors, worst normalised error %.1e, %d beyond the goldens' rule\n",
            count, worst, off);
