@@ -74,7 +74,7 @@ static sgm_status make_run(train_bench *b, sgm_backend *backend, bool bf16, step
     SGM_TRY(sgm_params_create(backend, sgm_first_values_read, &run->first, sgm_is_trainable, c,
                               &run->params));
     SGM_TRY(sgm_train_graph_build(&c->model, c->loss, c->point_weight, c->batch, &c->sampler.sim,
-                              &run->graph));
+                                  &run->graph));
     return sgm_train_plan_create(run->graph.graph, run->params, run->graph.loss, 0, NULL, bf16,
                                  &run->plan);
 }

@@ -17,7 +17,7 @@ typedef struct sgm_train_graph {
     sgm_node *masks[SGM_GROUPS];
     sgm_node *low_res[SGM_GROUPS]; /* [rounds B, M, T, T] */
     sgm_node *iou[SGM_GROUPS];     /* [rounds B, M] */
-    sgm_node *loss;                /* mean over the rounds, by their weights; the neighbour's counts twice */
+    sgm_node *loss;                /* mean over the rounds, by their weights */
     bool prior;                    /* rounds 0 to 2 have mask prompts: the prior */
     bool walks;                    /* rounds 4 and 5 are there */
 
@@ -33,8 +33,9 @@ typedef struct sgm_train_graph {
     struct sgm_batch_norms *norms; /* those that gather while training; or NULL */
 } sgm_train_graph;
 
-/* point_weight: of round 0 in the loss, beside 1 of the others. Without `prior` only round 3 sees a mask prompt; the others have none, as in SAM. `walks` wants a
- * prior and one of SAM's losses: SGM_INVALID_ARGUMENT. */
+/* point_weight: of round 0 in the loss, beside 1 of the others. Without `prior` only round 3 sees a
+ * mask prompt; the others have none, as in SAM. `walks` wants a prior and one of SAM's losses:
+ * SGM_INVALID_ARGUMENT. */
 sgm_status sgm_train_graph_build(const sgm_model_config *model, sgm_train_loss loss,
                                  double point_weight, int batch, const sgm_sim_options *sim,
                                  sgm_train_graph *out);

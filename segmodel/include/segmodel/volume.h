@@ -28,8 +28,12 @@
  *    slices without one. Any other changes the region that it lies in, on its slice, and then on
  *    the neighbours as far as they are wrong in the same place, nowhere much more than on its own.
  *    All else stays as it is. On a picture of one slice all points are asked together.
- * A model that is asked by boxes (all others; and for objects with a ROI and foreground seeds those
- * that have not learnt what a loose box is):
+ *  - To a model that has not learnt what a loose box is, the first seed beside a ROI over several
+ *    slices says how it is meant. A foreground seed that the ROI's own answer holds already (or
+ *    where it has none at all) corrects nothing: it says which of the things in the box is meant,
+ *    and the object is asked as below. Any other is a click, and so are all behind it.
+ * A model that is asked by boxes (all others; and that for objects whose seeds say what is meant in
+ * their ROI):
  *  - Prompted slices are decoded from what lies on them: seeds (in the slice nearest to them), the
  *    bounding box of the ROIs' cross-section (rotated ROIs too, several are united; where they
  *    cross several slices, that of the ellipsoids inscribed in them), the initial mask. ROIs

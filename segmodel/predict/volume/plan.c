@@ -147,36 +147,44 @@ static size_t first_seeds(const sgm_object *object)
     return count;
 }
 
-static int has_foreground(const sgm_object *object)
-{
-    for (size_t i = 0; i < object->seed_count; i++)
-        if (object->seeds[i].label != SGM_BACKGROUND) return 1;
-    return 0;
-}
-
 /* In a box in space a network that takes boxes to be tight walks by masks too, guided by the box;
  * but not where points say what is meant in it: it would begin with something else. */
-static int walks_by_mask(const sgm_subject *subject, const sgm_predictor *predictor)
+static sgm_status find_way(sgm_subject *subject, sgm_desk *desk, sgm_stack *stack)
 {
-    const sgm_object *object = subject->given;
-    if (!object->roi_count || sgm_walk_is_by_mask(&predictor->walk_in_box))
-        return sgm_walk_is_by_mask(&predictor->walk);
-    return sgm_walk_is_by_mask(&predictor->walk) && subject->roi_last > subject->roi_first &&
-           !has_foreground(object);
+    const sgm_predictor *predictor = desk->predictor;
+    int lead = 0;
+    subject->by_mask = sgm_walk_is_by_mask(&predictor->walk);
+    if (!subject->given->roi_count || sgm_walk_is_by_mask(&predictor->walk_in_box)) return SGM_OK;
+    subject->by_mask &= subject->roi_last > subject->roi_first;
+    if (!subject->by_mask || subject->initial) return SGM_OK;
+    SGM_TRY(sgm_points_lead(desk, stack, subject->given, &lead, &subject->boxed));
+    subject->by_mask = !lead;
+    return SGM_OK;
 }
 
-void sgm_subject_init(sgm_subject *subject, const sgm_predictor *predictor, const sgm_plane *plane,
-                      const sgm_object *object, const sgm_initial *initial)
+sgm_status sgm_subject_init(sgm_subject *subject, sgm_desk *desk, sgm_stack *stack,
+                            const sgm_object *object, const sgm_initial *initial)
 {
+    const sgm_plane *plane = &stack->plane;
     *subject = (sgm_subject){.given = object,
                              .first = *object,
                              .object = &subject->first,
                              .initial = initial->count ? initial : NULL};
     find_rois(plane, subject);
-    subject->by_mask = walks_by_mask(subject, predictor);
-    if (!subject->by_mask || (plane->slices == 1 && !subject->initial)) return;
+    SGM_TRY(find_way(subject, desk, stack));
+    if (!subject->by_mask || (plane->slices == 1 && !subject->initial)) return SGM_OK;
     subject->keeps_initial = subject->initial != NULL;
     subject->first.seed_count = subject->initial || object->roi_count ? 0 : first_seeds(object);
+    return SGM_OK;
+}
+
+void sgm_subject_clear(sgm_subject *subject, sgm_desk *desk)
+{
+    for (size_t n = 0; n < subject->taken_count; n++)
+        sgm_answers_release(&desk->answers, subject->taken[n].answer);
+    free(subject->taken);
+    sgm_boxed_clear(subject->boxed);
+    subject->boxed = NULL;
 }
 
 static sgm_status make_subjects(sgm_run *run, const sgm_object *objects,
@@ -186,9 +194,9 @@ static sgm_status make_subjects(sgm_run *run, const sgm_object *objects,
     if (!run->subjects) return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for %zu objects", count);
     run->subject_count = count;
     for (size_t i = 0; i < count; i++) {
-        sgm_subject_init(&run->subjects[i], run->desk->predictor, &run->stack->plane, &objects[i],
-                         &initials[i]);
         SGM_TRY(sgm_desk_make_room(run->desk, &objects[i]));
+        SGM_TRY(
+            sgm_subject_init(&run->subjects[i], run->desk, run->stack, &objects[i], &initials[i]));
     }
     return SGM_OK;
 }
@@ -208,12 +216,8 @@ void sgm_run_clear(sgm_run *run)
 {
     for (size_t i = 0; i < run->front_count; i++)
         if (run->fronts[i].answer) sgm_answers_pin(run->fronts[i].answer, -1);
-    for (size_t i = 0; i < run->subject_count; i++) {
-        sgm_subject *subject = &run->subjects[i];
-        for (size_t n = 0; n < subject->taken_count; n++)
-            sgm_answers_release(&run->desk->answers, subject->taken[n].answer);
-        free(subject->taken);
-    }
+    for (size_t i = 0; i < run->subject_count; i++)
+        sgm_subject_clear(&run->subjects[i], run->desk);
     free(run->fronts);
     free(run->tasks);
     free(run->subjects);

@@ -133,13 +133,29 @@ static sgm_status make_slice_room(sgm_live_volume *live, const sgm_plane *plane,
     return *mask ? SGM_OK : sgm_fail(SGM_OUT_OF_MEMORY, "no memory for the mask of a slice");
 }
 
+/* The slice of an object whose prompts are sorted. */
+static sgm_status show_slice(sgm_live_volume *live, int64_t id, const sgm_subject *subject,
+                             sgm_stack *stack, int64_t slice, sgm_live_slice *out)
+{
+    uint8_t *mask;
+    int prompted;
+    SGM_TRY(is_prompted(stack, subject, subject->by_mask, slice, &prompted));
+    SGM_TRY(make_slice_room(live, &stack->plane, &mask));
+    out->mask = mask;
+    out->prompted = prompted > 0;
+    if (prompted == 2) return click_slice(live, stack, subject, slice, mask, out);
+    if (prompted) return decode_slice(live, stack, subject, slice, mask, out);
+    copy_slice(live, find_object(live, id), stack->plane.axis, slice, mask, out);
+    return SGM_OK;
+}
+
 static sgm_status preview(sgm_live_volume *live, int64_t id, const sgm_object *object,
                           const sgm_initial *initial, sgm_stack *stack, int64_t slice,
                           sgm_live_slice *out)
 {
     const sgm_plane *plane = &stack->plane;
     const int64_t *size = live->desk.volume.size;
-    uint8_t *mask;
+    sgm_subject subject;
     if (slice == -1) slice = default_slice(stack, object, initial);
     if (slice < 0 || slice >= plane->slices)
         return sgm_fail(SGM_INVALID_ARGUMENT, "there is no slice %lld; axis %d has 0 to %lld",
@@ -147,18 +163,10 @@ static sgm_status preview(sgm_live_volume *live, int64_t id, const sgm_object *o
     *out = (sgm_live_slice){.axis = plane->axis, .slice = slice};
     out->mask_size[0] = size[plane->axis == 0 ? 1 : 0];
     out->mask_size[1] = size[plane->axis == 2 ? 1 : 2];
-    sgm_subject subject;
-    const sgm_predictor *predictor = live->desk.predictor;
-    int prompted;
-    sgm_subject_init(&subject, predictor, plane, object, initial);
-    SGM_TRY(is_prompted(stack, &subject, subject.by_mask, slice, &prompted));
-    SGM_TRY(make_slice_room(live, plane, &mask));
-    out->mask = mask;
-    out->prompted = prompted > 0;
-    if (prompted == 2) return click_slice(live, stack, &subject, slice, mask, out);
-    if (prompted) return decode_slice(live, stack, &subject, slice, mask, out);
-    copy_slice(live, find_object(live, id), plane->axis, slice, mask, out);
-    return SGM_OK;
+    sgm_status status = sgm_subject_init(&subject, &live->desk, stack, object, initial);
+    if (status == SGM_OK) status = show_slice(live, id, &subject, stack, slice, out);
+    sgm_subject_clear(&subject, &live->desk);
+    return status;
 }
 
 static sgm_status preview_counted(sgm_live_volume *live, int64_t id, const sgm_object *object,

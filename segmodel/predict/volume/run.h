@@ -41,6 +41,8 @@ typedef struct sgm_taken {
     int prompted; /* as in sgm_slice_report */
 } sgm_taken;
 
+typedef struct sgm_boxed sgm_boxed;
+
 /* An object being segmented. */
 typedef struct sgm_subject {
     const sgm_object *given;
@@ -51,6 +53,7 @@ typedef struct sgm_subject {
     int keeps_initial;           /* 1: as it is, 0: as a prompt */
     int by_mask;                 /* walks ask by the neighbour's mask alone */
     int64_t roi_first, roi_last; /* slices that its ROIs cross; last < first: none */
+    sgm_boxed *boxed;            /* what they gave alone, where points correct it; or NULL */
     sgm_taken *taken;
     size_t taken_count, taken_room;
 } sgm_subject;
@@ -95,9 +98,16 @@ typedef struct sgm_run {
     size_t task_count;
     sgm_front *fronts; /* by subject, then as in sgm_walk_report */
     size_t front_count;
+    int is_aside; /* another run asks by the way: no progress is told */
     int64_t done; /* slices */
     double progress;
 } sgm_run;
+
+/* An object's box without its points. */
+struct sgm_boxed {
+    sgm_object object;
+    sgm_run run;
+};
 
 /* ------------------------------------------------------------------------------------- plan.c */
 
@@ -106,8 +116,18 @@ sgm_status sgm_run_init(sgm_run *run, sgm_desk *desk, sgm_stack *stack, const sg
                         const sgm_initial *initials, size_t count);
 void sgm_run_clear(sgm_run *run);
 /* Sorts an object's prompts into the first ones and clicks. The subject must stay where it is. */
-void sgm_subject_init(sgm_subject *subject, const sgm_predictor *predictor, const sgm_plane *plane,
-                      const sgm_object *object, const sgm_initial *initial);
+sgm_status sgm_subject_init(sgm_subject *subject, sgm_desk *desk, sgm_stack *stack,
+                            const sgm_object *object, const sgm_initial *initial);
+void sgm_subject_clear(sgm_subject *subject, sgm_desk *desk);
+
+/* ------------------------------------------------------------------------------------ boxed.c */
+
+/* *lead: 1: the object's points say what is meant in its box, 0: there are none, or they correct
+ * what the box gives. *boxed: in the latter case what it gave, to be kept as long as the object's
+ * own run, which asks the same first; else NULL. */
+sgm_status sgm_points_lead(sgm_desk *desk, sgm_stack *stack, const sgm_object *object, int *lead,
+                           sgm_boxed **boxed);
+void sgm_boxed_clear(sgm_boxed *boxed); /* NULL: nothing */
 
 /* --------------------------------------------------------------------------------- schedule.c */
 

@@ -77,6 +77,7 @@ static void report_progress(sgm_run *run, size_t subject, int64_t slice)
 {
     char message[128];
     const char *name = run->subjects[subject].object->name;
+    if (run->is_aside) return;
     run->done++;
     double fraction = (double)run->done / (double)(run->done + remaining(run));
     if (fraction > run->progress) run->progress = fraction;

@@ -129,7 +129,8 @@ static void check_box(int knows_loose)
     phantom_clear(&p);
 }
 
-/* With a point in it, a network that takes boxes to be tight begins with the point. */
+/* A first point that the box's answer has says what is meant in it: a network that takes boxes to
+ * be tight begins with the point. */
 static void check_point_in_box(void)
 {
     phantom p = make(tube);
@@ -147,6 +148,53 @@ static void check_point_in_box(void)
         }
     CHECK(prompted == 1 && result.objects[0].voxels > 1000);
     sgm_volume_result_clear(&result);
+    phantom_clear(&p);
+}
+
+/* What a live volume shows after all of the object's prompts. */
+static void predict_live(const phantom *p, sgm_live_volume *live, const sgm_object *object,
+                         uint8_t *mask)
+{
+    const int64_t zero[3] = {0, 0, 0}, last[3] = {35, 35, 39};
+    sgm_live_slice slice = sgm_live_slice_init();
+    uint8_t shown[36 * 36];
+    CHECK_OK(sgm_live_volume_preview(live, 1, object, -1, NULL, &slice));
+    memcpy(shown, slice.mask, sizeof shown);
+    CHECK_OK(sgm_live_volume_predict(live, 1, object, NULL, NULL));
+    CHECK_OK(sgm_live_volume_mask(live, 1, zero, last, mask));
+    CHECK(memcmp(shown, mask + slice.slice * 36 * 36, sizeof shown) == 0);
+    sgm_volume_result result = ask(p, object, SGM_AXIS_K);
+    CHECK(differences(p, mask, result.objects[0].mask) == 0);
+    sgm_volume_result_clear(&result);
+}
+
+/* A first point that the box's answer lacks corrects it: the part that was left out is added on all
+ * of its slices, and what the box gave stays to the voxel; so do clicks that the mask agrees with.
+ * One by one in a live volume as from nothing. */
+static void check_clicks_in_box(void)
+{
+    phantom p = make(two_part_tube);
+    network()->predictor.walk_in_box = by_tight_box;
+    sgm_seed seeds[3] = {seed_at(&p, 11.5, 0.5, -2.5, SGM_FOREGROUND),
+                         seed_at(&p, 0.5, 0.5, 3.5, SGM_FOREGROUND),
+                         seed_at(&p, -3.5, 1.5, 9.5, SGM_BACKGROUND)};
+    sgm_roi roi = {.half_axis = {{17, 0, 0}, {0, 8, 0}, {0, 0, 16}}};
+    phantom_index(&p, (const double[3]){0, 0, 0}, roi.center);
+    sgm_object object = {.seeds = seeds, .rois = &roi, .roi_count = 1};
+    sgm_volume_options options = {.axis = SGM_AXIS_K};
+    sgm_live_volume *live;
+    uint8_t *mask = malloc((size_t)count_of(&p));
+    CHECK_OK(sgm_live_volume_make(&net.predictor, 0, &p.volume, &options, &live));
+    predict_live(&p, live, &object, mask);
+    CHECK_NEAR(phantom_dice(&p, mask, 200, 200), 1, 0); /* the box alone */
+    for (object.seed_count = 1; object.seed_count <= 2; object.seed_count++) {
+        predict_live(&p, live, &object, mask);
+        CHECK_NEAR(phantom_dice(&p, mask, 120, 200), 1, 0);
+    }
+    predict_live(&p, live, &object, mask);
+    CHECK(phantom_dice(&p, mask, 120, 200) < 1);
+    sgm_live_volume_destroy(live);
+    free(mask);
     phantom_clear(&p);
 }
 
@@ -495,6 +543,7 @@ int main(void)
     check_box(0);
     check_box(1);
     check_point_in_box();
+    check_clicks_in_box();
     check_leak();
     check_missing_part();
     check_change_stays_small();

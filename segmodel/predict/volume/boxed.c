@@ -1,0 +1,72 @@
+/* A box in space and points, of an object whose walks are guided by the box: what the points are.
+ *
+ * Nothing says which came first, and a run from nothing must give what the clicks one after the
+ * other gave. But the first point tells: where the box alone has an answer without it, it corrects
+ * that answer, and so do all behind it. Where the answer holds it already, nobody would have set it
+ * for that; it says which of the things in the box is meant. */
+#include "predict/volume/run.h"
+
+#include "core/status.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+/* Whether the run's only object has the point in its mask. */
+static int holds(const sgm_run *run, const sgm_seed *seed)
+{
+    sgm_stack *stack = run->stack;
+    const sgm_subject *subject = &run->subjects[0];
+    int64_t slice = sgm_plane_slice_of(&stack->plane, seed->index[stack->plane.axis]);
+    sgm_point point = sgm_slice_point(&stack->plane, seed);
+    for (size_t i = 0; i < subject->taken_count; i++) {
+        const sgm_packed_mask *mask = &subject->taken[i].answer->mask;
+        if (subject->taken[i].slice != slice || !mask->voxels) continue;
+        sgm_stack_unpack(stack, mask, stack->neighbour);
+        size_t x = (size_t)lrint(point.x), y = (size_t)lrint(point.y);
+        return stack->neighbour[y * (size_t)stack->plane.width + x];
+    }
+    return 0;
+}
+
+static int is_empty(const sgm_run *run)
+{
+    for (size_t i = 0; i < run->subjects[0].taken_count; i++)
+        if (run->subjects[0].taken[i].answer->mask.voxels) return 0;
+    return 1;
+}
+
+/* Asks for the box without any point. */
+static sgm_status ask_box_alone(sgm_desk *desk, sgm_stack *stack, const sgm_object *object,
+                                sgm_boxed *boxed)
+{
+    static const sgm_initial none;
+    boxed->object = *object;
+    boxed->object.seed_count = 0;
+    SGM_TRY(sgm_run_init(&boxed->run, desk, stack, &boxed->object, &none, 1));
+    boxed->run.is_aside = 1;
+    return sgm_run_all(&boxed->run);
+}
+
+sgm_status sgm_points_lead(sgm_desk *desk, sgm_stack *stack, const sgm_object *object, int *lead,
+                           sgm_boxed **boxed)
+{
+    *boxed = NULL;
+    *lead = object->seed_count && object->seeds[0].label != SGM_BACKGROUND;
+    if (!*lead || desk->rules.stays) return SGM_OK;
+    sgm_boxed *alone = calloc(1, sizeof *alone);
+    if (!alone) return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for a box's answer");
+    sgm_status status = ask_box_alone(desk, stack, object, alone);
+    if (status == SGM_OK) *lead = holds(&alone->run, &object->seeds[0]) || is_empty(&alone->run);
+    if (status == SGM_OK && !*lead)
+        *boxed = alone;
+    else
+        sgm_boxed_clear(alone);
+    return status;
+}
+
+void sgm_boxed_clear(sgm_boxed *boxed)
+{
+    if (!boxed) return;
+    if (boxed->run.desk) sgm_run_clear(&boxed->run);
+    free(boxed);
+}
