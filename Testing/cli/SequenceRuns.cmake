@@ -1,7 +1,7 @@
 # Sequences: frames in time with masks of another network as prompts, with the bundled model.
 find_package(PNG REQUIRED)
 set(clips "${CMAKE_CURRENT_BINARY_DIR}/sequence")
-foreach(folder clip labels spoilt some wide stray none map colours empty answer gaps)
+foreach(folder clip labels spoilt worse odd worse_answer some wide stray none map colours empty answer gaps)
     file(MAKE_DIRECTORY "${clips}/${folder}")
 endforeach()
 add_executable(make_sequence_data make_sequence_data.c)
@@ -36,6 +36,10 @@ expect_sequence(masks_of_another_size PromptSeg 3 "${bundled} --maskPrompts CLIP
 expect_sequence(mask_without_frame PromptSeg 3 "${bundled} --maskPrompts CLIPS/stray ${refused}"
     "STDERR=there is no frame for the mask mask_77 .frames are numbered 1 to 11."
     "ABSENT=CLIPS/refused.seg.nrrd")
+expect_sequence(frames_of_two_sizes PromptSeg 2 "${bundled} --foreground 36,44,0 CLIPS/odd CLIPS/refused.seg.nrrd"
+    "STDERR=mask_3.png: 96 x 80 with 1 channel.s., but the first picture is 100 x 80" "ABSENT=CLIPS/refused.seg.nrrd")
+expect_sequence(masks_of_two_sizes PromptSeg 2 "${bundled} --maskPrompts CLIPS/odd ${refused}"
+    "STDERR=mask_3.png: 96 x 80 with 1 channel.s., but the first picture is 100 x 80" "ABSENT=CLIPS/refused.seg.nrrd")
 expect_sequence(empty_masks PromptSeg 3 "${bundled} --maskPrompts CLIPS/none ${refused}"
     "STDERR=no mask marks anything" "ABSENT=CLIPS/refused.seg.nrrd")
 expect_sequence(coloured_masks PromptSeg 3 "${bundled} --maskPrompts CLIPS/colours ${refused}"
@@ -69,6 +73,16 @@ expect_sequence(after PromptSegEvaluate 0
     "--reference CLIPS/labels --prediction CLIPS/answer --metrics framedice --csv CLIPS/after.csv"
     "FILE=CLIPS/after.csv" "HOLDS=,0[.]9[4-9][0-9]+\n$"
     "STDOUT=warning: label 255 .Segment_255. of [^\n]*labels is compared with label 1 .Segment_1. of [^\n]*answer: each has but one")
+# Better masks in, better masks out: from those that are three times as wrong less comes out.
+expect_sequence(worse_answers PromptSeg 0
+    "${bundled} --maskPrompts CLIPS/worse --segmentName polyp CLIPS/clip CLIPS/worse_answer/frames.csv"
+    "STDOUT=polyp: [0-9]+ pixels on 6 of 6 frames")
+expect_sequence(worse_before PromptSegEvaluate 0
+    "--reference CLIPS/labels --prediction CLIPS/worse --metrics framedice --csv CLIPS/worse_before.csv"
+    "FILE=CLIPS/worse_before.csv" "HOLDS=,0[.]3[0-9]+\n$")
+expect_sequence(worse_after PromptSegEvaluate 0
+    "--reference CLIPS/labels --prediction CLIPS/worse_answer --metrics framedice --csv CLIPS/worse_after.csv"
+    "FILE=CLIPS/worse_after.csv" "HOLDS=,0[.][4-7][0-9]+\n$")
 # Two masks of six frames: the others are reached along time.
 expect_sequence(two_masks PromptSeg 0
     "${bundled} --maskPrompts CLIPS/some --segmentName polyp CLIPS/clip CLIPS/gaps/frames.csv"
@@ -99,6 +113,9 @@ set_tests_properties(cli_sequence_stack_after PROPERTIES
     FIXTURES_REQUIRED "sequence_data;sequence_stack")
 set_tests_properties(cli_sequence_answers PROPERTIES FIXTURES_SETUP sequence_answer)
 set_tests_properties(cli_sequence_after PROPERTIES FIXTURES_REQUIRED "sequence_data;sequence_answer")
+set_tests_properties(cli_sequence_worse_answers PROPERTIES FIXTURES_SETUP sequence_worse)
+set_tests_properties(cli_sequence_worse_after PROPERTIES
+    FIXTURES_REQUIRED "sequence_data;sequence_worse")
 set_tests_properties(cli_sequence_two_masks PROPERTIES FIXTURES_SETUP sequence_gaps)
 set_tests_properties(cli_sequence_two_masks_after PROPERTIES
     FIXTURES_REQUIRED "sequence_data;sequence_gaps")

@@ -1,10 +1,10 @@
 /* Writes small clips and masks of their frames, for PromptSeg --maskPrompts. argv[1]: a folder that
- * holds clip, labels, spoilt, some, wide, stray, none, map and colours.
+ * holds clip, labels, spoilt, worse, some, wide, odd, stray, none, map and colours.
  *
  * clip: six coloured frames of 96 x 80 (numbers 1, 2, 3, 9, 10, 11) of a bright disc that moves.
- * labels: the disc. spoilt: the disc moved and grown or shrunk, as another network's masks. some:
- * those of frames 2 and 10 alone. clip.nrrd, spoilt.nrrd: the same as stacks. The others are wrong
- * in one way each. */
+ * labels: the disc. spoilt: the disc moved and grown or shrunk, as another network's masks; worse:
+ * by three times as much. odd: two frames of different sizes. some: those of frames 2 and 10 alone.
+ * clip.nrrd, spoilt.nrrd: the same as stacks. The others are wrong in one way each. */
 #include <png.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -99,10 +99,14 @@ static void save_masks(const char *root)
         save_mask(root, "labels", numbers[f], WIDTH);
         draw_mask(f, off[f][0], off[f][1], off[f][2], WIDTH, 255);
         save_mask(root, "spoilt", numbers[f], WIDTH);
+        draw_mask(f, 3 * off[f][0], 3 * off[f][1], 3 * off[f][2], WIDTH, 255);
+        save_mask(root, "worse", numbers[f], WIDTH);
         if (numbers[f] == 2 || numbers[f] == 10) save_mask(root, "some", numbers[f], WIDTH);
         if (numbers[f] == 2) save_mask(root, "stray", 77, WIDTH);
         draw_mask(f, 0, 0, 0, WIDTH + 4, 255);
         save_mask(root, "wide", numbers[f], WIDTH + 4);
+        if (numbers[f] == 2) save_mask(root, "odd", 2, WIDTH + 4);
+        if (numbers[f] == 3) save_mask(root, "odd", 3, WIDTH);
         draw_mask(f, 0, 0, 0, WIDTH, 0);
         save_mask(root, "none", numbers[f], WIDTH);
     }

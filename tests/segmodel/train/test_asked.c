@@ -8,6 +8,7 @@
 #include "train/bank.h"
 #include "train/train_config.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 #define PACK "test_asked.pack"
@@ -161,8 +162,67 @@ static void check_whole(void)
     sgm_pack_close(pack);
 }
 
-/* The contract's runs (protocols.json, image_bank a): what is appended in the first steps, and how
- * often classes come in 200 steps. */
+static uint64_t bank_key(const char *text)
+{
+    uint64_t key = 0xCBF29CE484222325u;
+    for (; *text; text++)
+        key = (key ^ (uint8_t)*text) * 0x100000001B3u;
+    return key ^ 1;
+}
+
+/* A run of the contract (protocols.json, image_bank): classes are drawn as often as they are. */
+typedef struct bank_run {
+    const char *key;
+    int batch, joining, steps, frequency[7];
+    int from_batch[7], from_both[7]; /* the contract's counts */
+} bank_run;
+
+/* Class of the n-th picture: a draw among the frequencies. */
+static int class_drawn(const bank_run *r, uint64_t n)
+{
+    uint64_t key = bank_key(r->key) ^ 0x5A5A, total = 0;
+    for (int c = 0; c < 7; c++)
+        total += (uint64_t)r->frequency[c];
+    uint64_t at = sgm_rng_mix(key + (n + 1) * 0x9E3779B97F4A7C15u) % total;
+    for (int c = 0;; c++) {
+        if (at < (uint64_t)r->frequency[c]) return c + 1;
+        at -= (uint64_t)r->frequency[c];
+    }
+}
+
+/* The bank raises rare classes to the level of the others: how often each class comes is the
+ * contract's to the last picture, and from the step on in which all are there, the bank gives each
+ * the same share, whatever its share of the pictures. */
+static void check_bank_raises(const bank_run *r)
+{
+    int seen[7] = {0}, both[7] = {0}, level[7] = {0}, total = 0, classes = 0, wanted = 0;
+    sgm_bank bank;
+    if (!CHECK_OK(sgm_bank_create(7, r->batch * r->steps, &bank))) return;
+    for (int c = 0; c < 7; c++)
+        wanted += r->from_batch[c] > 0;
+    for (int step = 0; step < r->steps; step++) {
+        for (int i = 0; i < r->batch; i++) {
+            int item = step * r->batch + i, label = class_drawn(r, (uint64_t)item);
+            sgm_bank_put(&bank, item, label);
+            classes += !seen[label - 1]++;
+            both[label - 1]++;
+        }
+        for (int i = 0; i < r->joining; i++) {
+            int label = sgm_bank_pick(&bank, bank_key(r->key), (uint64_t)(step * 1024 + i));
+            both[label - 1]++;
+            level[label - 1] += classes == wanted;
+            total += classes == wanted;
+        }
+    }
+    for (int c = 0; c < 7; c++) {
+        CHECK(seen[c] == r->from_batch[c] && both[c] == r->from_both[c]);
+        double mean = (double)total / wanted; /* four deviations of a fair draw */
+        if (seen[c]) CHECK(fabs(level[c] - mean) <= 4 * sqrt(mean));
+    }
+    sgm_bank_clear(&bank);
+}
+
+/* The contract's runs (protocols.json, image_bank a): what is appended in the first steps. */
 static void check_bank(void)
 {
     static const int BATCH[4][4][2] = {{{0, 1}, {1, 1}, {2, 1}, {3, 3}},
@@ -170,11 +230,31 @@ static void check_bank(void)
                                        {{8, 1}, {9, 4}, {10, 1}, {11, 1}},
                                        {{12, 3}, {13, 1}, {14, 1}, {15, 3}}};
     static const int APPENDED[4][4] = {{2, 3, 3, 3}, {7, 6, 3, 6}, {3, 11, 9, 11}, {14, 6, 14, 9}};
+    static const bank_run RUNS[] = {{"bank:a",
+                                     4,
+                                     4,
+                                     200,
+                                     {400, 200, 100, 50, 20, 8, 2},
+                                     {402, 206, 96, 65, 23, 7, 1},
+                                     {524, 329, 237, 200, 115, 134, 61}},
+                                    {"bank:b",
+                                     8,
+                                     2,
+                                     200,
+                                     {1, 1, 1, 1, 1, 1, 1},
+                                     {250, 242, 227, 234, 212, 227, 208},
+                                     {316, 302, 277, 302, 264, 281, 258}},
+                                    {"bank:c",
+                                     2,
+                                     4,
+                                     50,
+                                     {97, 0, 0, 0, 0, 0, 3},
+                                     {96, 0, 0, 0, 0, 0, 4},
+                                     {231, 0, 0, 0, 0, 0, 69}}};
     sgm_bank bank;
-    uint64_t key = 0xCBF29CE484222325u;
-    for (const char *c = "bank:a"; *c; c++)
-        key = (key ^ (uint8_t)*c) * 0x100000001B3u;
-    key ^= 1;
+    uint64_t key = bank_key("bank:a");
+    for (size_t i = 0; i < sizeof RUNS / sizeof *RUNS; i++)
+        check_bank_raises(&RUNS[i]);
     if (!CHECK_OK(sgm_bank_create(7, 1000, &bank))) return;
     CHECK(sgm_bank_pick(&bank, key, 0) == 0);
     for (int step = 0; step < 4; step++) {
