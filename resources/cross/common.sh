@@ -3,17 +3,24 @@
 here=$PWD/resources/cross
 root=$PWD/build/cross
 all=(linux-x86_64 linux-aarch64 windows-x86_64 macos-x86_64 macos-aarch64)
-tools="ziglang==0.17.0 scikit-build-core>=0.10,<1 wheel auditwheel delvewheel macholib pyelftools
+compiler="ziglang==0.17.0"
+tools="scikit-build-core>=0.10,<1 wheel auditwheel delvewheel check-wheel-contents macholib pyelftools
  pefile"
 
 # The compiler and the tools that look at what it made, in an environment of their own.
 prepare() {
-    if [ ! -e "$root/env/ready-2" ]; then
+    if [ ! -e "$root/env/ready-3" ]; then
         rm -rf "$root/env"
         mkdir -p "$root"
         python3 -m venv "$root/env"
-        "$root/env/bin/pip" install --quiet --disable-pip-version-check --no-compile $tools
-        touch "$root/env/ready-2"
+        if ! "$root/env/bin/pip" install --quiet --disable-pip-version-check --no-compile \
+            "$compiler" $tools 2>"$root/install.log"; then
+            cat "$root/install.log" >&2
+            echo "cross: nothing is built: the compiler ($compiler) and the tools that look at wheels" \
+                "cannot be had from the index of Python packages" >&2
+            return 1
+        fi
+        touch "$root/env/ready-3"
     fi
     zig=$("$root/env/bin/python" -c 'import os, ziglang; print(os.path.join(os.path.dirname(ziglang.__file__), "zig"))')
     export ZIG_GLOBAL_CACHE_DIR=$root/cache ZIG_LOCAL_CACHE_DIR=$root/cache
@@ -53,7 +60,8 @@ make_tools() {
     done
 }
 
-# compile TARGET NINJA-TARGET ...   With `emulator` set, ctest runs programs through it.
+# compile TARGET NINJA-TARGET ...   With `emulator` set, ctest runs programs through it. -g0: zig has
+# debugger's tables in all it makes, five times the code, with the paths of this machine.
 compile() {
     local target=$1 tree=$root/$1
     shift
@@ -62,7 +70,7 @@ compile() {
     cmake -S segmodel -B "$tree/tree" -G Ninja -DCMAKE_BUILD_TYPE=Release -DSEGMODEL_CUDA=OFF \
         -DBUILD_TESTING=ON -DCMAKE_TOOLCHAIN_FILE="$here/toolchain.cmake" \
         -DCROSS_SYSTEM="$system" -DCROSS_PROCESSOR="$processor" -DCROSS_BIN="$tree/bin" \
-        -DCMAKE_CROSSCOMPILING_EMULATOR="${emulator:-}" -DCMAKE_C_FLAGS=-Werror \
+        -DCMAKE_CROSSCOMPILING_EMULATOR="${emulator:-}" -DCMAKE_C_FLAGS="-Werror -g0" \
         >"$tree/configure.log" 2>&1 || { tail -30 "$tree/configure.log" && return 1; }
     cmake --build "$tree/tree" -j "$(nproc)" --target "$@" -- -k 0 >"$tree/build.log" 2>&1 ||
         { grep -E 'error|undefined' "$tree/build.log" | head -40 && return 1; }

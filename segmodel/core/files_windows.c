@@ -10,7 +10,7 @@
 
 #include "core/wide.h"
 
-enum { LONG_PATH = 240 };
+enum { LONG_PATH = 240 }; /* Windows takes 247 letters of a folder, 259 of a file */
 
 struct sgm_folder {
     char path[1]; /* and as many more as it needs */
@@ -19,18 +19,23 @@ struct sgm_folder {
 /* ------------------------------------------------------------------------------ names and errors
  */
 
-static wchar_t *absolute(const wchar_t *path)
+/* The whole path in the form that has no limit of length: \\?\C:\..., \\?\UNC\server\share\...
+ * NULL: short enough without, in such a form already, or no memory. What counts is the whole path:
+ * a short one in a deep folder is long too. */
+static wchar_t *long_form(const wchar_t *path)
 {
-    static const wchar_t prefix[] = L"\\\\?\\";
     DWORD room = GetFullPathNameW(path, 0, NULL, NULL);
-    wchar_t *full = room ? malloc((room + 4) * sizeof *full) : NULL;
-    if (!full) return NULL;
-    memcpy(full, prefix, 4 * sizeof *full);
-    if (GetFullPathNameW(path, room, full + 4, NULL) >= room || full[4] == L'\\') {
-        free(full);
-        return NULL; /* of another machine, or in that form already */
+    if (room < LONG_PATH) return NULL;
+    wchar_t *full = malloc(room * sizeof *full), *form = NULL;
+    DWORD length = full ? GetFullPathNameW(path, room, full, NULL) : 0;
+    bool shared = length > 2 && full[0] == L'\\' && full[1] == L'\\';
+    if (length > 0 && length < room && !(shared && (full[2] == L'?' || full[2] == L'.'))) {
+        form = malloc((room + 8) * sizeof *form);
+        if (form) wcscpy(form, shared ? L"\\\\?\\UNC" : L"\\\\?\\");
+        if (form) wcscat(form, shared ? full + 1 : full);
     }
-    return full;
+    free(full);
+    return form;
 }
 
 wchar_t *sgm_wide(const char *path)
@@ -43,10 +48,10 @@ wchar_t *sgm_wide(const char *path)
     wchar_t *wide = malloc((size_t)room * sizeof *wide);
     if (!wide) return NULL;
     MultiByteToWideChar(CP_UTF8, MB_ERR_INVALID_CHARS, path, -1, wide, room);
-    wchar_t *full = room >= LONG_PATH ? absolute(wide) : NULL;
-    if (!full) return wide;
+    wchar_t *form = long_form(wide);
+    if (!form) return wide;
     free(wide);
-    return full;
+    return form;
 }
 
 char **sgm_utf8_arguments(int count, wchar_t **wide)
@@ -71,14 +76,18 @@ static int error_of_system(void)
     case ERROR_ACCESS_DENIED:
     case ERROR_SHARING_VIOLATION:
     case ERROR_WRITE_PROTECT:
+    case ERROR_USER_MAPPED_FILE:
         return EACCES;
     case ERROR_ALREADY_EXISTS:
     case ERROR_FILE_EXISTS:
         return EEXIST;
     case ERROR_DISK_FULL:
+    case ERROR_HANDLE_DISK_FULL:
         return ENOSPC;
     case ERROR_DIRECTORY:
         return ENOTDIR;
+    case ERROR_FILENAME_EXCED_RANGE:
+        return ENAMETOOLONG;
     case ERROR_NOT_ENOUGH_MEMORY:
     case ERROR_OUTOFMEMORY:
         return ENOMEM;

@@ -4,8 +4,8 @@
 
 #include <wchar.h>
 
-/* UTF-8 to UTF-16, malloc'ed; a path of 240 characters or more in the form that has no limit of
- * length. NULL: no memory, or not UTF-8 (errno is EILSEQ). */
+/* UTF-8 to UTF-16, malloc'ed; a path that is 240 characters or longer from its root on in the form
+ * that has no limit of length. NULL: no memory, or not UTF-8 (errno is EILSEQ). */
 wchar_t *sgm_wide(const char *path);
 
 /* A program's arguments in UTF-8, ended by NULL. malloc'ed; NULL: no memory. */

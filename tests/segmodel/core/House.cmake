@@ -2,7 +2,7 @@
 #   includes point one way: a file includes files of its own folder and of those below it
 #   no two types have one name
 #   there is one clock, and one way to write a file
-#   an operating system's headers are seen by *_posix.c and *_windows.c alone
+#   an operating system's headers are seen by core/*_posix.c and core/*_windows.c alone
 #   a volume's options are taken apart where they come in: few files know their struct
 cmake_minimum_required(VERSION 3.20)
 
@@ -43,9 +43,13 @@ function(floor_of path result folder)
     endforeach()
 endfunction()
 
-# Standard C is for everyone. The CUDA module is a program of Linux by itself.
-set(system_header "^ *# *include <(sys/|unistd|pthread|dirent|fcntl|dlfcn|sched|spawn|poll|termios|")
-string(APPEND system_header "strings|xlocale|mach|windows|psapi|io[.]h|direct|process|malloc|winsock)")
+# Standard C and what a compiler brings for its processor are for everyone, libpng for the program. All
+# else is a system's: for core's two forms of itself, and for the program's way to start itself. The CUDA
+# module is a program of Linux by itself.
+set(plain_headers "assert|ctype|errno|float|inttypes|limits|locale|math|setjmp|signal|stdarg|stdatomic|")
+string(APPEND plain_headers "stdbool|stddef|stdint|stdio|stdlib|string|time|wchar|immintrin|arm_neon|cpuid|png")
+set(plain_header "^ *# *include <(${plain_headers})[.]h>")
+set(knows_system "^(core/[a-z]+_(posix|windows)[.]c|tool/children_(posix|windows)[.]c|backend/cuda/.*)$")
 set(systems 0)
 set(checked 0)
 set(types "")
@@ -69,8 +73,8 @@ foreach(file IN LISTS files)
         set(other_system ON)
     endif()
     foreach(line IN LISTS lines)
-        if(line MATCHES "${system_header}" AND NOT file MATCHES "^backend/cuda/")
-            if(NOT file MATCHES "_(posix|windows)[.]c$")
+        if(line MATCHES "^ *# *include <" AND NOT line MATCHES "${plain_header}")
+            if(NOT file MATCHES "${knows_system}" AND NOT line MATCHES "include <segmodel/")
                 message(SEND_ERROR "${file}: '${line}': core/system.h, core/sync.h and core/files.h "
                     "are the library's only way to the operating system")
             endif()

@@ -29,7 +29,9 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64)$")
 endif()
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(aarch64|arm64|ARM64)$")
     include(CheckCSourceCompiles)
-    # Of one file alone; the processor is asked at run time. GCC's and clang's spelling, zig's.
+    # Of one file alone; the processor is asked at run time. GCC's and clang's spelling, zig's. Only
+    # compiled: to link, zig would make a C library for each spelling first.
+    set(CMAKE_TRY_COMPILE_TARGET_TYPE STATIC_LIBRARY)
     foreach(flag -march=armv8.2-a+bf16 -mcpu=generic+bf16)
         string(MAKE_C_IDENTIFIER "SGM_BFMMLA${flag}" works)
         set(CMAKE_REQUIRED_FLAGS ${flag})
@@ -44,4 +46,5 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(aarch64|arm64|ARM64)$")
             break()
         endif()
     endforeach()
+    unset(CMAKE_TRY_COMPILE_TARGET_TYPE)
 endif()
