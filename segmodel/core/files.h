@@ -32,7 +32,8 @@ char *sgm_real_path(const char *path);
 /* True: removed. */
 bool sgm_remove_file(const char *path);
 
-/* Puts a file in the place of another, at once for all who look. */
+/* Puts a file in the place of another, at once for all who look. On Windows another process that
+ * has the old one open may stand in the way: EACCES, and both files are as they were. */
 bool sgm_replace_file(const char *from, const char *to);
 
 /* ------------------------------------------------------------------------------- open files

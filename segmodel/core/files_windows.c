@@ -198,7 +198,7 @@ int sgm_open_new(const char *path, unsigned mode)
     return open_wide(path, _O_WRONLY | _O_CREAT | _O_EXCL);
 }
 
-/* As POSIX has it: others may replace or remove the file meanwhile. */
+/* As POSIX has it: others may remove or rename the file meanwhile. */
 int sgm_open_read(const char *path)
 {
     wchar_t *wide = sgm_wide(path);

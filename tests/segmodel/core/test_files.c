@@ -108,7 +108,8 @@ static void long_paths_work(void)
     an_open_folder_works(path);
 }
 
-/* Who has a file open keeps what it was when another comes in its place. */
+/* Who has a file open keeps what it was when another comes in its place; on Windows it may have to
+ * wait until the file is closed. */
 static void an_open_file_is_kept(void)
 {
     char bytes[4] = "";
@@ -116,10 +117,12 @@ static void an_open_file_is_kept(void)
     put("new", "newer");
     int descriptor = sgm_open_read("old");
     if (!CHECK(descriptor >= 0)) return;
-    CHECK(sgm_replace_file("new", "old"));
-    CHECK(holds("old", "newer"));
+    bool replaced = sgm_replace_file("new", "old");
+    CHECK(replaced || (!POSIX_FILES && errno == EACCES));
+    CHECK(holds("old", replaced ? "newer" : "old") && holds("new", "newer") == !replaced);
     CHECK(sgm_read_at(descriptor, 0, bytes, 3) && memcmp(bytes, "old", 3) == 0);
     sgm_close(descriptor);
+    CHECK((replaced || sgm_replace_file("new", "old")) && holds("old", "newer"));
     CHECK(sgm_remove_file("old"));
 }
 
