@@ -4,12 +4,12 @@ here=$PWD/resources/cross
 root=$PWD/build/cross
 all=(linux-x86_64 linux-aarch64 windows-x86_64 macos-x86_64 macos-aarch64)
 compiler="ziglang==0.17.0"
-tools="scikit-build-core>=0.10,<1 wheel auditwheel delvewheel check-wheel-contents macholib pyelftools
- pefile"
+tools="scikit-build-core>=0.10,<1 wheel check-wheel-contents auditwheel delvewheel delocate==0.13.0
+ macholib pyelftools pefile"
 
 # The compiler and the tools that look at what it made, in an environment of their own.
 prepare() {
-    if [ ! -e "$root/env/ready-3" ]; then
+    if [ ! -e "$root/env/ready-4" ]; then
         rm -rf "$root/env"
         mkdir -p "$root"
         python3 -m venv "$root/env"
@@ -20,7 +20,7 @@ prepare() {
                 "cannot be had from the index of Python packages" >&2
             return 1
         fi
-        touch "$root/env/ready-3"
+        touch "$root/env/ready-4"
     fi
     zig=$("$root/env/bin/python" -c 'import os, ziglang; print(os.path.join(os.path.dirname(ziglang.__file__), "zig"))')
     export ZIG_GLOBAL_CACHE_DIR=$root/cache ZIG_LOCAL_CACHE_DIR=$root/cache
