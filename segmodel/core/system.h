@@ -11,6 +11,10 @@
 void *sgm_aligned_alloc(size_t alignment, size_t size);
 void sgm_aligned_free(void *memory);
 
+/* Asks the C library to give the system what it holds of freed memory. It looks at the whole heap
+ * of the process: for after much was freed that will not be wanted again, not for every day. */
+void sgm_give_back_memory(void);
+
 /* Processors that this process may use. */
 int sgm_available_cores(void);
 

@@ -19,6 +19,10 @@
 #include <xlocale.h>
 #endif
 
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
 #if defined(__linux__)
 #include <sys/auxv.h>
 #include <sys/syscall.h>
@@ -37,6 +41,13 @@ void *sgm_aligned_alloc(size_t alignment, size_t size)
 void sgm_aligned_free(void *memory)
 {
     free(memory);
+}
+
+void sgm_give_back_memory(void)
+{
+#ifdef __GLIBC__
+    malloc_trim(0);
+#endif
 }
 
 int sgm_available_cores(void)

@@ -25,6 +25,11 @@ void sgm_aligned_free(void *memory)
     _aligned_free(memory);
 }
 
+void sgm_give_back_memory(void)
+{
+    _heapmin();
+}
+
 int sgm_available_cores(void)
 {
     DWORD_PTR own = 0, all = 0;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backend/ref/ref_ops.h"
 #include "graph/graph_internal.h"
 #include "plan/plan_internal.h"
 #include "plan/weights.h"
@@ -188,19 +189,35 @@ static void use(sgm_lifetime *pieces, const sgm_operand *operand, int time)
         pieces[operand->value].last = time;
 }
 
-/* pieces[0..nodes) are values, then one scratch piece per step. */
+/* Set once and run often, an input stays; else it goes with its last reader. */
+static int last_of_input(const sgm_plan *plan)
+{
+    return plan->options.inputs_once ? -1 : plan->step_count;
+}
+
+/* Of what a step writes: all rows, or those of one turn. */
+static size_t step_bytes(const sgm_plan *plan, const sgm_planned *step)
+{
+    size_t bytes = value_bytes(plan, step->root);
+    if (!step->turn_rows) return bytes;
+    return bytes / (size_t)sgm_row_count(step->out.shape) * (size_t)step->turn_rows;
+}
+
+/* pieces[0..nodes) are values, then one scratch piece per step. Of two steps that take turns, the
+ * first one's inputs and the second one's output are there while either runs. */
 static void lifetimes(const sgm_plan *plan, sgm_lifetime *pieces)
 {
     for (int id = 0; id < plan->node_count; id++) {
         const sgm_node *node = sgm_graph_node(plan->graph, id);
-        if (plan->needed[id] && node->op == SGM_OP_INPUT) /* stays: set once, run often */
-            pieces[id] = (sgm_lifetime){value_bytes(plan, node), -1, plan->step_count, 0};
+        if (plan->needed[id] && node->op == SGM_OP_INPUT)
+            pieces[id] = (sgm_lifetime){value_bytes(plan, node), -1, last_of_input(plan), 0};
     }
     for (int t = 0; t < plan->step_count; t++) {
         const sgm_planned *step = &plan->steps[t];
-        pieces[step->root->id] = (sgm_lifetime){value_bytes(plan, step->root), t, t, 0};
+        bool takes_turns = step->turn_rows > 0, second = t > 0 && step[-1].turn_rows > 0;
+        pieces[step->root->id] = (sgm_lifetime){step_bytes(plan, step), second ? t - 1 : t, t, 0};
         for (int i = 0; i < step->node->input_count; i++)
-            use(pieces, &step->in[i], t);
+            use(pieces, &step->in[i], takes_turns ? t + 1 : t);
         use(pieces, &step->residual, t);
         pieces[plan->node_count + t] = (sgm_lifetime){step->scratch_size, t, t, 0};
     }
@@ -257,6 +274,7 @@ static sgm_status build(sgm_plan *plan, sgm_node *const outputs[])
     SGM_TRY(make_steps(plan));
     choose_storage(plan);
     SGM_TRY(bind_all(plan));
+    sgm_plan_take_turns(plan);
     return lay_out(plan);
 }
 

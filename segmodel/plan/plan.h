@@ -30,8 +30,9 @@ typedef struct sgm_plan sgm_plan;
 typedef struct sgm_workspace sgm_workspace;
 
 typedef struct sgm_plan_options {
-    bool bf16;                       /* store and multiply in BF16 where the backend can */
-    size_t memory_limit;             /* bytes for the workspace; 0: none */
+    bool bf16;           /* store and multiply in BF16 where the backend can */
+    bool inputs_once;    /* inputs are set before every run: their memory is used again */
+    size_t memory_limit; /* bytes for the workspace; 0: none */
     sgm_status (*cancelled)(void *); /* asked between steps; may be NULL */
     void *cancel_user;
 } sgm_plan_options;
@@ -46,8 +47,8 @@ size_t sgm_plan_workspace_bytes(const sgm_plan *plan);
 char *sgm_plan_dump(const sgm_plan *plan);
 
 sgm_status sgm_workspace_create(const sgm_plan *plan, sgm_workspace **out);
-/* In the caller's memory, the backend's: at least sgm_plan_workspace_bytes. Workspaces that are used
- * one after the other may share it: what one has computed is there until another one runs. */
+/* In the caller's memory, the backend's: at least sgm_plan_workspace_bytes. Workspaces that are
+ * used one after the other may share it: what one has computed is there until another one runs. */
 sgm_status sgm_workspace_create_in(const sgm_plan *plan, void *memory, sgm_workspace **out);
 void sgm_workspace_destroy(sgm_workspace *workspace);
 

@@ -26,6 +26,7 @@ typedef struct sgm_planned {
     sgm_operand in[SGM_MAX_INPUTS], residual, out;
     void *packed;
     size_t scratch_size, scratch_offset;
+    int64_t turn_rows; /* > 0: takes turns with the next step, this many rows each (plan_turns.c) */
 } sgm_planned;
 
 struct sgm_plan {
@@ -51,5 +52,12 @@ const sgm_node *sgm_base_of(const sgm_node *node);
 
 /* plan_fuse.c: decides which nodes are computed as part of a later one. */
 void sgm_plan_fuse(sgm_plan *plan);
+
+/* plan_turns.c: decides which steps take turns. */
+void sgm_plan_take_turns(sgm_plan *plan);
+/* The part of `step` that makes `rows` rows of its output from `row` on. `whole_in` and
+ * `whole_out`: whether its first input and its output are there as a whole, or only these rows of
+ * them. */
+void sgm_step_rows(sgm_step *step, int64_t row, int64_t rows, bool whole_in, bool whole_out);
 
 #endif

@@ -5,7 +5,11 @@
 #include <string.h>
 
 #include "core/sync.h"
+#include "core/system.h"
 #include "graph/graph_internal.h"
+
+/* Freed values that are worth asking malloc for: it keeps up to twice the largest of them. */
+#define MUCH_FREED ((size_t)16 << 20)
 
 typedef enum entry_kind { ENTRY_VALUE, ENTRY_PACKED } entry_kind;
 typedef enum entry_owner { OWNER_NOBODY, OWNER_BACKEND, OWNER_HEAP } entry_owner;
@@ -27,6 +31,7 @@ struct sgm_weights {
     entry *entries;
     size_t count, capacity;
     size_t bytes;
+    size_t freed; /* of host memory, since it was last given back */
 };
 
 sgm_status sgm_weights_create(sgm_backend *backend, sgm_weights_read_fn read, void *user,
@@ -50,6 +55,7 @@ static void release(sgm_weights *weights, entry *e)
         weights->backend->ops->free(weights->backend, e->memory);
     else if (e->owner == OWNER_HEAP)
         free(e->memory);
+    if (weights->backend->ops->host_memory) weights->freed += e->bytes;
     weights->bytes -= e->bytes;
 }
 
@@ -220,6 +226,10 @@ void sgm_weights_trim(sgm_weights *weights)
         if (e->kind == ENTRY_PACKED || e->bound || e->owner == OWNER_NOBODY) continue;
         release(weights, e);
         *e = weights->entries[--weights->count];
+    }
+    if (weights->freed > MUCH_FREED) {
+        sgm_give_back_memory();
+        weights->freed = 0;
     }
     sgm_mutex_unlock(&weights->lock);
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "backend/full.h"
+#include "backend/ref/ref_ops.h"
 #include "core/clock.h"
 #include "graph/graph_internal.h"
 #include "plan/plan_internal.h"
@@ -109,7 +110,7 @@ static sgm_tensor resolve(const sgm_workspace *workspace, const sgm_operand *ope
     return tensor;
 }
 
-static sgm_status run_step(sgm_workspace *workspace, const sgm_planned *planned)
+static sgm_step resolved(const sgm_workspace *workspace, const sgm_planned *planned)
 {
     sgm_step step = {.node = planned->node,
                      .input_count = planned->node->input_count,
@@ -122,19 +123,49 @@ static sgm_status run_step(sgm_workspace *workspace, const sgm_planned *planned)
         step.in[i] = resolve(workspace, &planned->in[i]);
     step.out = resolve(workspace, &planned->out);
     step.residual = resolve(workspace, &planned->residual);
-    return workspace->backend->ops->forward(workspace->backend, &step);
+    return step;
+}
+
+/* Runs (a part of) step number `i`. */
+static sgm_status run_step(sgm_workspace *workspace, int i, const sgm_step *step)
+{
+    sgm_backend *backend = workspace->backend;
+    double start = workspace->seconds ? sgm_clock() : 0;
+    SGM_TRY(backend->ops->forward(backend, step));
+    if (!workspace->seconds) return SGM_OK;
+    SGM_TRY(backend->ops->synchronize(backend));
+    workspace->seconds[i] += sgm_clock() - start;
+    return SGM_OK;
+}
+
+/* Steps i and i + 1, block of rows by block of rows. */
+static sgm_status run_turns(sgm_workspace *workspace, int i)
+{
+    const sgm_planned *first = &workspace->plan->steps[i];
+    int64_t all = sgm_row_count(first->out.shape);
+    for (int64_t row = 0; row < all; row += first->turn_rows) {
+        int64_t rows = all - row < first->turn_rows ? all - row : first->turn_rows;
+        sgm_step one = resolved(workspace, first), two = resolved(workspace, first + 1);
+        sgm_step_rows(&one, row, rows, true, false);
+        sgm_step_rows(&two, row, rows, false, true);
+        SGM_TRY(run_step(workspace, i, &one));
+        SGM_TRY(run_step(workspace, i + 1, &two));
+    }
+    return SGM_OK;
 }
 
 static sgm_status run_steps(const sgm_plan *plan, sgm_workspace *workspace)
 {
+    if (workspace->seconds)
+        memset(workspace->seconds, 0, (size_t)plan->step_count * sizeof *workspace->seconds);
     for (int i = 0; i < plan->step_count; i++) {
         if (plan->options.cancelled) SGM_TRY(plan->options.cancelled(plan->options.cancel_user));
-        double start = workspace->seconds ? sgm_clock() : 0;
-        SGM_TRY(run_step(workspace, &plan->steps[i]));
-        if (workspace->seconds) {
-            SGM_TRY(plan->backend->ops->synchronize(plan->backend));
-            workspace->seconds[i] = sgm_clock() - start;
+        if (plan->steps[i].turn_rows) {
+            SGM_TRY(run_turns(workspace, i++));
+            continue;
         }
+        sgm_step step = resolved(workspace, &plan->steps[i]);
+        SGM_TRY(run_step(workspace, i, &step));
     }
     return SGM_OK;
 }

@@ -81,8 +81,9 @@ sgm_status bench_make_reference(const bench *b)
     sgm_model *model = NULL;
     sgm_session *session = NULL;
     SGM_TRY(ask_device(b));
-    if (b->reference->on_cpu && sgm_cpu()->isa > SGM_ISA_AVX2)
-        sgm_cpu_limit(SGM_ISA_AVX2, SGM_BF16_NONE);
+    if (b->reference->on_cpu)
+        sgm_cpu_limit(sgm_cpu()->isa > SGM_ISA_AVX2 ? SGM_ISA_AVX2 : SGM_ISA_AVX512_BF16,
+                      SGM_BF16_NONE);
     sgm_context_options options = {
         .device = SGM_DEVICE_CPU, .precision = SGM_PRECISION_FP32, .threads = b->options.threads};
     sgm_status status = sgm_context_create(&options, &context);

@@ -4,6 +4,7 @@
 #include "tool_image.h"
 
 #include "core/clock.h"
+#include "plan/weights.h"
 #include "predict/picture/preprocess.h"
 #include "predict/session/model.h"
 
@@ -36,16 +37,12 @@ static void drop_encoder(paced *p)
     p->encoder = NULL;
 }
 
-/* The image `batch` times, ready for the network. */
-static sgm_status make_encoder(paced *p, int batch)
+/* The image `batch` times as the network's input. */
+static sgm_status set_images(paced *p, int batch)
 {
     const sgm_model_config *config = sgm_model_get_config(p->model);
     size_t count = (size_t)config->image_size * (size_t)config->image_size * 3;
     sgm_frame frame;
-    drop_encoder(p);
-    SGM_TRY(sgm_model_program(
-        p->model, (sgm_program_key){.stage = SGM_STAGE_ENCODE, .batch = batch}, &p->encoder));
-    SGM_TRY(sgm_workspace_create(p->encoder->plan, &p->workspace));
     float *input = malloc((size_t)batch * count * sizeof *input);
     if (!input) return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for %d images", batch);
     sgm_status status = SGM_OK;
@@ -53,8 +50,24 @@ static sgm_status make_encoder(paced *p, int batch)
         status = sgm_preprocess(config, p->image, input + (size_t)i * count, &frame);
     if (status == SGM_OK) status = sgm_workspace_set(p->workspace, p->encoder->image, input);
     free(input);
-    if (status == SGM_OK) status = sgm_plan_run(p->encoder->plan, p->workspace); /* warm-up */
     return status;
+}
+
+/* Warm, and ready for the next run. */
+static sgm_status make_encoder(paced *p, int batch)
+{
+    drop_encoder(p);
+    SGM_TRY(sgm_model_program(
+        p->model, (sgm_program_key){.stage = SGM_STAGE_ENCODE, .batch = batch}, &p->encoder));
+    SGM_TRY(sgm_workspace_create(p->encoder->plan, &p->workspace));
+    SGM_TRY(set_images(p, batch));
+    return sgm_plan_run(p->encoder->plan, p->workspace);
+}
+
+/* On the CPU a run uses its input's memory for other things (plan.h, inputs_once). */
+static bool keeps_input(const paced *p)
+{
+    return !sgm_weights_backend(sgm_model_weights(p->model))->ops->host_memory;
 }
 
 /* Seconds of the encoder alone, image and embeddings on the device. */
@@ -63,6 +76,7 @@ static sgm_status run_network(paced *p, int batch, double *seconds)
     if (batch < 1 || batch > 64)
         return sgm_fail(SGM_INVALID_ARGUMENT, "'network' takes 1 to 64 images");
     if (!p->encoder || p->encoder->key.batch != batch) SGM_TRY(make_encoder(p, batch));
+    if (!keeps_input(p)) SGM_TRY(set_images(p, batch));
     double start = sgm_clock();
     SGM_TRY(sgm_plan_run(p->encoder->plan, p->workspace));
     *seconds = sgm_clock() - start;

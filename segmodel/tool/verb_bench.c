@@ -7,6 +7,7 @@
 #include "tool_options.h"
 
 #include "core/clock.h"
+#include "core/cpu_features.h"
 #include "predict/session/model.h"
 
 #include <stdio.h>
@@ -24,6 +25,7 @@ static int run_one(const bench *b, bool work)
     if (status == SGM_OK && work) {
         double load = sgm_clock() - start;
         printf("\n%s on %s\n", sgm_model_get_config(model)->variant, sgm_context_device(context));
+        if (b->reference->on_cpu) printf("%-34s %s\n", "kernels", sgm_cpu_summary());
         bench_line("load", 1e3 * load, "ms");
         status = bench_network(b, model);
         if (status == SGM_OK) status = bench_session(b, model);
@@ -105,6 +107,21 @@ static sgm_status add_batch(void *user, const char *text)
     return SGM_OK;
 }
 
+/* Kernels of another instruction set than the processor's best, in this process and its copies. */
+static sgm_status limit_isa(void *user, const char *text)
+{
+    static const char *const names[] = {"base", "avx2", "avx512"};
+    (void)user;
+    for (int i = 0; i < 3; i++)
+        if (!strcmp(text, names[i])) {
+            if (sgm_cpu()->isa < (sgm_isa)i)
+                return sgm_fail(SGM_INVALID_ARGUMENT, "this processor has no %s", text);
+            sgm_cpu_limit(i == SGM_ISA_AVX512 ? SGM_ISA_AVX512_BF16 : (sgm_isa)i, SGM_BF16_AMX);
+            return SGM_OK;
+        }
+    return sgm_fail(SGM_INVALID_ARGUMENT, "--isa is base, avx2 or avx512, not '%s'", text);
+}
+
 int verb_bench(int argc, char **argv)
 {
     if (argc > 1 && !strcmp(argv[1], "volume")) return bench_volume(argc - 1, argv + 1);
@@ -117,6 +134,8 @@ int verb_bench(int argc, char **argv)
          "both unless given"},
         {"--device", OPTION_DEVICE, &b.options.device, NULL, "auto|cpu|cuda", ""},
         {"--threads", OPTION_INT, &b.options.threads, NULL, "N", "0: one per core"},
+        {"--isa", OPTION_VISIT, NULL, limit_isa, "base|avx2|avx512",
+         "the CPU's kernels for these instructions, not for all it has"},
         {"--batch", OPTION_VISIT, &b, add_batch, "N",
          "images encoded at once, repeatable (cpu 1; cuda 1 and 8)"},
         {"--repeat", OPTION_INT, &b.repeat, NULL, "N", "timed runs of each kind (cpu 5; cuda 20)"},

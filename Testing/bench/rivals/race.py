@@ -1,11 +1,12 @@
 """Ours and the rivals in turns (A B A B), outputs compared first.
 
-    race.py SEGMODEL FOLDER [--rounds N] [--decodes N] [--rivals a,b,..] MODEL=WEIGHTS ...
+    race.py SEGMODEL FOLDER [--rounds N] [--decodes N] [--rivals a,b,..] [--isa avx2] MODEL=WEIGHTS ...
 
 Each rival meets ours in the same precision. Processor time (of all threads) says more than wall time
 where other programs share the cores. While one works, the other's process is stopped, so
 that no idle thread of it spins. Prints Markdown tables; a rival that is missing or fails is one
-line. Exit code 1 when outputs differ by more than LIMIT: such times would compare nothing.
+line. --isa avx2 holds both sides to AVX2: ours by `segmodel bench --isa`, rivals by the switches of
+PyTorch, oneDNN and MKL; ONNX Runtime has none and is left out. Exit code 1 when outputs differ by more than LIMIT: such times would compare nothing.
 """
 import argparse
 import ctypes
@@ -26,6 +27,11 @@ MODULES = {"onnxruntime": ("onnxruntime", "torch"), "torch": ("torch",),
            "openvino": ("openvino", "torch")}
 
 
+# What holds a rival to AVX2. OpenVINO's oneDNN and its own choice of kernels read the first.
+AVX2 = {"ONEDNN_MAX_CPU_ISA": "AVX2", "ATEN_CPU_CAPABILITY": "avx2",
+        "MKL_ENABLE_INSTRUCTIONS": "AVX2"}
+
+
 class Missing(Exception):
     pass
 
@@ -43,9 +49,10 @@ class Runner:
     # back to the kernel, they are not cleared again: up to a third faster.
     ENVIRONMENT = {**os.environ, "MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": "8000000000"}
 
-    def __init__(self, command, log):
+    def __init__(self, command, log, environment=None):
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        stderr=open(log, "w"), text=True, env=self.ENVIRONMENT,
+                                        stderr=open(log, "w"), text=True,
+                                        env={**self.ENVIRONMENT, **(environment or {})},
                                         preexec_fn=die_with_parent)
         words = self.process.stdout.readline().split()
         if not words or words[0] != "ready":
@@ -55,10 +62,13 @@ class Runner:
         os.kill(self.process.pid, signal.SIGSTOP)
 
     def processor_seconds(self):
-        """Used so far by all threads."""
-        with open(f"/proc/{self.process.pid}/stat") as file:
-            user, system = file.read().rsplit(")", 1)[1].split()[11:13]
-        return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+        """Used so far by all threads, to the nanosecond (the process's own count has 10 ms steps)."""
+        used = 0
+        tasks = f"/proc/{self.process.pid}/task"
+        for task in os.listdir(tasks):
+            with open(f"{tasks}/{task}/schedstat") as file:
+                used += int(file.read().split()[0])
+        return used / 1e9
 
     def ask(self, word):
         """What the process answers, and the processor time it took for it."""
@@ -111,9 +121,10 @@ class Race:
 
     def our_runner(self, precision):
         if precision not in self.ours:
+            limit = ["--isa", self.a.isa] if self.a.isa else []
             self.ours[precision] = Runner(
                 [self.a.segmodel, "bench", self.weights, "--variant", self.model,
-                 "--precision", precision, "--paced", self.image],
+                 "--precision", precision, "--paced", self.image] + limit,
                 os.path.join(self.a.folder, "ours.log"))
         return self.ours[precision]
 
@@ -136,18 +147,18 @@ class Race:
         ours = self.our_runner(precision)
         other = Runner([sys.executable, os.path.join(HERE, "worker.py"), rival, self.model,
                         self.weights, self.image, folder],
-                       os.path.join(self.a.folder, f"{self.model}-{rival}.log"))
+                       os.path.join(self.a.folder, f"{self.model}-{rival}.log"),
+                       AVX2 if self.a.isa else None)
         same = self.compare(folder, precision)
         times = {word: ([], []) for word in ("encode", "decode")}
-        processor = ([], [])
+        processor = {word: ([], []) for word in ("encode", "decode")}
         load = [os.getloadavg()[0]]
         for word, rounds in (("encode", self.a.rounds), ("decode", self.a.decodes)):
             for _ in range(rounds):
                 for side, runner in enumerate((ours, other)):
                     seconds, used = runner.ask(word)
                     times[word][side].append(seconds)
-                    if word == "encode":
-                        processor[side].append(used)
+                    processor[word][side].append(used)
         load.append(os.getloadavg()[0])
         memory, _ = other.ask("memory")
         other.close()
@@ -163,9 +174,8 @@ class Race:
             ours, other = (statistics.median(values) for values in times[word])
             best = min(times[word][1]) / min(times[word][0])
             cells.append(f"{other / ours:.2f} ({best:.2f})")
-            if word == "encode":
-                ours, other = (statistics.median(values) for values in processor)
-                cells.append(f"{ours:.3g}, {other:.3g} s: {other / max(ours, 0.01):.2f}")
+            ours, other = (statistics.median(values) for values in processor[word])
+            cells.append(f"{factor * ours:.3g}, {factor * other:.3g} {unit}: {other / ours:.2f}")
         cells += [f"{memory:.0f} MB", " -> ".join(f"{x:.1f}" for x in load)]
         print("| " + " | ".join(cells) + " |", flush=True)
 
@@ -177,8 +187,8 @@ class Race:
             print("ours in bf16 against ours in fp32: NRMSE of embedding, low-res logits "
                   f"{self.compare(self.outputs_of_ours('bf16'), 'bf16')}\n")
         print("| rival | NRMSE to ours in fp32: embedding, logits | encode: ours | rival | "
-              "rival / ours | processor time of an encode: ours, rival, ratio | decode: ours | rival | rival / ours | rival's peak memory | load |")
-        print("|---|---|--:|--:|--:|--:|--:|--:|--:|--:|---|")
+              "rival / ours | processor time of an encode: ours, rival, ratio | decode: ours | rival | rival / ours | processor time of a decode: ours, rival, ratio | rival's peak memory | load |")
+        print("|---|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|---|")
         failed = []
         for rival in rivals:
             try:
@@ -212,11 +222,14 @@ def main():
     parser.add_argument("--decodes", type=int, default=15)
     parser.add_argument("--rivals", default=",".join(ALL))
     parser.add_argument("--no-bf16", action="store_true")
+    parser.add_argument("--isa", choices=["avx2"])
     a = parser.parse_args()
     os.makedirs(a.folder, exist_ok=True)
     rivals = installed(a.rivals.split(","))
-    if a.no_bf16:
+    if a.no_bf16 or a.isa:
         rivals = [rival for rival in rivals if not rival.endswith("bf16")]
+    if a.isa:
+        rivals = [rival for rival in rivals if not rival.startswith("onnxruntime")]
     for entry in a.models:
         model, weights = entry.split("=", 1)
         if rivals:

@@ -365,8 +365,10 @@ static sgm_program **free_place(sgm_model *model)
 static sgm_status make_program(sgm_model *model, sgm_program_key key, sgm_program **out)
 {
     sgm_plan_options options = sgm_model_plan_options(model);
+    bool host = sgm_weights_backend(model->weights)->ops->host_memory;
+    options.inputs_once = host && key.stage == SGM_STAGE_ENCODE;
     /* A GPU's products are cheap, each launch is not. */
-    sgm_net net = {.few_tokens = sgm_weights_backend(model->weights)->ops->host_memory};
+    sgm_net net = {.few_tokens = host};
     SGM_TRY(
         sgm_program_build(&model->config, key, sgm_checkpoint_check, model->checkpoint, &net, out));
     sgm_status status = sgm_program_plan(*out, model->weights, &options);

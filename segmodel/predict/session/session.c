@@ -269,14 +269,17 @@ static sgm_status make_input(sgm_session *session, const sgm_image *image, sgm_f
     return sgm_preprocess(session->config, image, session->input.data, frame);
 }
 
-/* The image into the encoder's input, by the device where it can. */
+/* The image into the encoder's input, by the device where it can; in host memory it is made there.
+ */
 static sgm_status set_input(sgm_session *session, const sgm_runner *r, const sgm_image *image,
                             sgm_frame *frame)
 {
     bool done;
-    SGM_TRY(sgm_session_place_image(session, image,
-                                    sgm_workspace_memory(r->workspace, r->program->image), &done));
+    void *input = sgm_workspace_memory(r->workspace, r->program->image);
+    SGM_TRY(sgm_session_place_image(session, image, input, &done));
     if (done) return sgm_frame_make(session->config, image->width, image->height, frame);
+    if (input && session->backend->ops->host_memory)
+        return sgm_preprocess(session->config, image, input, frame);
     SGM_TRY(make_input(session, image, frame));
     return sgm_workspace_set(r->workspace, r->program->image, session->input.data);
 }

@@ -123,10 +123,95 @@ static void test_plan(void)
     cpu->ops->destroy(cpu);
 }
 
+/* x + W2 gelu(W1 x + b1) + b2 over rows whose hidden values are more than a turn's: 4099 rows in
+ * three turns (two in BF16), or at once when the hidden values are asked for. */
+enum { ROWS = 4099, WIDTH = 24, HIDDEN = 3072 };
+
+typedef struct mlp_run {
+    float *out;
+    size_t workspace;
+} mlp_run;
+
+static void run_mlp(sgm_backend *backend, bool bf16, bool at_once, mlp_run *run)
+{
+    sgm_graph *g = sgm_graph_create(NULL, NULL);
+    sgm_node *x = sgm_input(g, "x", SGM_F32, SGM_SHAPE(1, ROWS, WIDTH));
+    sgm_node *w1 = sgm_param(g, SGM_SHAPE(HIDDEN, WIDTH), "w1");
+    sgm_node *w2 = sgm_param(g, SGM_SHAPE(WIDTH, HIDDEN), "w2");
+    sgm_node *hidden = sgm_linear(g, x, w1, sgm_param(g, SGM_SHAPE(HIDDEN), "b1"));
+    hidden = sgm_act_node(g, hidden, SGM_ACT_GELU);
+    sgm_node *y = sgm_linear(g, hidden, w2, sgm_param(g, SGM_SHAPE(WIDTH), "b2"));
+    sgm_node *outputs[2] = {sgm_add(g, x, y), hidden};
+    float *in = malloc(ROWS * WIDTH * sizeof *in);
+    for (int i = 0; i < ROWS * WIDTH; i++)
+        in[i] = (float)(i * 29 % 113) / 64 - 0.9f;
+    sgm_weights *weights = NULL;
+    sgm_plan *plan = NULL;
+    sgm_workspace *space = NULL;
+    sgm_plan_options options = {.bf16 = bf16, .inputs_once = true};
+    CHECK_OK(sgm_weights_create(backend, read_ones, NULL, &weights));
+    CHECK_OK(sgm_plan_create(g, weights, at_once ? 2 : 1, outputs, &options, &plan));
+    CHECK_OK(sgm_workspace_create(plan, &space));
+    CHECK_OK(sgm_workspace_set(space, x, in));
+    CHECK_OK(sgm_plan_run(plan, space));
+    run->out = malloc(ROWS * WIDTH * sizeof *run->out);
+    CHECK_OK(sgm_workspace_get(space, outputs[0], run->out));
+    run->workspace = sgm_plan_workspace_bytes(plan);
+    sgm_workspace_destroy(space);
+    sgm_plan_destroy(plan);
+    sgm_weights_destroy(weights);
+    sgm_graph_destroy(g);
+    free(in);
+}
+
+static void test_turns(void)
+{
+    const size_t hidden = (size_t)ROWS * HIDDEN * sizeof(float);
+    for (int bf16 = 0; bf16 <= (int)sgm_cpu_has_bf16(); bf16++)
+        for (int threads = 1; threads <= 2; threads++) {
+            sgm_backend *cpu = NULL;
+            mlp_run turns = {0}, whole = {0};
+            CHECK_OK(sgm_cpu_create(threads, &cpu));
+            run_mlp(cpu, bf16, false, &turns);
+            run_mlp(cpu, bf16, true, &whole);
+            CHECK(memcmp(turns.out, whole.out, ROWS * WIDTH * sizeof(float)) == 0);
+            CHECK(whole.workspace > hidden);
+            CHECK(turns.workspace < hidden / 2);
+            free(turns.out);
+            free(whole.out);
+            cpu->ops->destroy(cpu);
+        }
+}
+
+/* With inputs that are set before every run, a chain of three values needs the place of two. */
+static void test_inputs_once(void)
+{
+    sgm_backend *cpu = NULL;
+    sgm_weights *weights = NULL;
+    sgm_graph *g = sgm_graph_create(NULL, NULL);
+    sgm_node *x = sgm_input(g, "x", SGM_F32, SGM_SHAPE(1024, 16)), *y = x;
+    for (int i = 0; i < 3; i++)
+        y = sgm_softmax(g, y);
+    CHECK_OK(sgm_cpu_create(1, &cpu));
+    CHECK_OK(sgm_weights_create(cpu, read_ones, NULL, &weights));
+    for (int once = 0; once < 2; once++) {
+        sgm_plan *plan = NULL;
+        sgm_plan_options options = {.inputs_once = once};
+        CHECK_OK(sgm_plan_create(g, weights, 1, &y, &options, &plan));
+        CHECK(sgm_plan_workspace_bytes(plan) == (once ? 2 : 3) * 1024 * 16 * sizeof(float));
+        sgm_plan_destroy(plan);
+    }
+    sgm_weights_destroy(weights);
+    sgm_graph_destroy(g);
+    cpu->ops->destroy(cpu);
+}
+
 int main(void)
 {
     test_errors_stick();
     test_layout();
     test_plan();
+    test_turns();
+    test_inputs_once();
     return check_report();
 }
