@@ -19,6 +19,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 
 sys.dont_write_bytecode = True
 import small_runs  # noqa: E402
@@ -49,31 +50,17 @@ def value_of(text, key, default):
     return int(found.group(1)) if found else default
 
 
-class Process:
-    """What the kernel says of a running program."""
-
-    def __init__(self, command):
-        self.child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                                      text=True)
-
-    def seconds(self):
-        with open(f"/proc/{self.child.pid}/stat", encoding="ascii") as stream:
-            fields = stream.read().rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-    def peak(self):
-        """GiB."""
-        with open(f"/proc/{self.child.pid}/status", encoding="ascii") as stream:
-            return int(re.search(r"VmHWM:\s+(\d+)", stream.read()).group(1)) / 2**20
-
-    def end(self):
-        """Peak in GiB of the whole run."""
-        said = self.child.stderr.read()
-        _, status, used = os.wait4(self.child.pid, 0)
-        self.child.returncode = os.waitstatus_to_exitcode(status)
-        if self.child.returncode:
-            sys.exit(f"{' '.join(self.child.args)}\n{said}")
-        return used.ru_maxrss / 2**20
+def run(command):
+    """What was said, and the most memory in GiB, what follows the last update included."""
+    with tempfile.TemporaryFile("w+") as said:
+        child = subprocess.Popen(command, stdout=said, stderr=subprocess.STDOUT)
+        _, status, used = os.wait4(child.pid, 0)
+        child.returncode = os.waitstatus_to_exitcode(status)
+        said.seek(0)
+        text = said.read()
+    if child.returncode:
+        sys.exit(f"{' '.join(command)}\n{text}")
+    return text, used.ru_maxrss / 2**20
 
 
 def pack(name, options, folder):
@@ -101,12 +88,9 @@ def train(name, options, folder):
     if options.threads:
         command += ["--threads", str(options.threads)]
     small_runs.call(["rm", "-rf", out, features])
-    process, seen = Process(command), []
-    for line in process.child.stdout:
-        found = re.match(r"step (\d+), loss (\S+),", line)
-        if found:
-            seen.append((process.seconds(), process.peak(), found.group(2)))
-    most = process.end()
+    said, most = run(command)
+    seen = [(float(seconds), float(memory), loss) for loss, seconds, memory in re.findall(
+        r"^step \d+, loss (\S+),.*processor (\S+) s, memory (\S+) GiB", said, re.M)]
     small_runs.call(["rm", "-rf", out, features])
     batch = value_of(text, "batch", 8) + value_of(text, "bank", 0)
     passes = value_of(text, "accumulate", 1)

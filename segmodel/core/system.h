@@ -38,6 +38,9 @@ bool sgm_stderr_is_terminal(void);
 /* Bytes of memory that this process has had at most; 0: unknown. */
 double sgm_peak_memory(void);
 
+/* Seconds that processors have worked for this process, all threads together; 0: unknown. */
+double sgm_processor_time(void);
+
 /* ------------------------------------------------------------------------- modules, at run time */
 
 /* NULL: *reason says why, the name of what is missing first. Valid until the next call. */

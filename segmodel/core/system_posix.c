@@ -134,6 +134,18 @@ double sgm_peak_memory(void)
 #endif
 }
 
+static double seconds_of(struct timeval t)
+{
+    return (double)t.tv_sec + 1e-6 * (double)t.tv_usec;
+}
+
+double sgm_processor_time(void)
+{
+    struct rusage usage;
+    if (getrusage(RUSAGE_SELF, &usage) != 0) return 0;
+    return seconds_of(usage.ru_utime) + seconds_of(usage.ru_stime);
+}
+
 void *sgm_module_open(const char *path, const char **reason)
 {
     void *module = dlopen(path, RTLD_NOW | RTLD_LOCAL);

@@ -103,6 +103,18 @@ double sgm_peak_memory(void)
     return (double)counters.PeakWorkingSetSize;
 }
 
+static double seconds_of(FILETIME t) /* units of 100 ns */
+{
+    return 1e-7 * ((double)t.dwHighDateTime * 4294967296.0 + (double)t.dwLowDateTime);
+}
+
+double sgm_processor_time(void)
+{
+    FILETIME begun, ended, kernel, user;
+    if (!GetProcessTimes(GetCurrentProcess(), &begun, &ended, &kernel, &user)) return 0;
+    return seconds_of(kernel) + seconds_of(user);
+}
+
 void *sgm_module_open(const char *path, const char **reason)
 {
     static _Thread_local char said[512];

@@ -1,6 +1,7 @@
 #include "tool.h"
 #include "tool_options.h"
 
+#include "core/system.h"
 #include "segmodel/train.h"
 
 #include <inttypes.h>
@@ -38,7 +39,8 @@ static void print_report(void *user, const sgm_train_report *r)
         print_span(r->seconds);
         printf(", left");
         print_span(r->seconds_left);
-        printf("\n");
+        printf("; processor %.1f s, memory %.1f GiB at most\n", sgm_processor_time(),
+               sgm_peak_memory() / (1 << 30));
     }
     fflush(stdout);
 }
