@@ -23,7 +23,7 @@ def main() -> None:
         matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    image = sitk.ReadImage(path)
+    image = sitk.DICOMOrient(sitk.ReadImage(path), "LPS")  # axial slices as they are usually hung
     result = promptseg.segment(image, foreground=[point], progress=promptseg.tqdm_progress())
     report = result.objects[1]
     print(f"{report.voxels} voxels, {report.millilitres:.1f} ml, rated {report.quality:.2f}")
@@ -32,12 +32,14 @@ def main() -> None:
     axis = 2 - result.axis
     middle = int(round(image.TransformPhysicalPointToContinuousIndex(point)[result.axis]))
     low, high = result.window
-    figure, axes = plt.subplots(1, 5, figsize=(15, 3.4))
+    rows, columns = [n for a, n in enumerate(image.GetSpacing()[::-1]) if a != axis]
+    figure, axes = plt.subplots(1, 5, figsize=(15, 3.4), layout="tight")
     for n, picture in zip(range(middle - 2, middle + 3), axes):
         picture.axis("off")
         if not 0 <= n < voxels.shape[axis]:
             continue
-        picture.imshow(np.take(voxels, n, axis), cmap="gray", vmin=low, vmax=high)
+        picture.imshow(np.take(voxels, n, axis), cmap="gray", vmin=low, vmax=high,
+                       origin="upper" if axis == 0 else "lower", aspect=rows / columns)
         picture.contour(np.take(labels, n, axis), [0.5], colors="yellow", linewidths=1)
         picture.set_title(f"slice {n}")
     if len(sys.argv) > 3:

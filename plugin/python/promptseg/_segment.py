@@ -62,11 +62,12 @@ def tqdm_progress(**options: Any) -> Progress:
     """A progress callback that draws a bar with tqdm (which must be installed)."""
     from tqdm.auto import tqdm
 
-    bar = tqdm(total=100, unit="%", **options)
+    options.setdefault("bar_format", "{desc}{percentage:3.0f}% |{bar}| {elapsed}<{remaining}")
+    bar = tqdm(total=1, **options)
 
     def show(fraction: float, message: str) -> None:
         bar.set_description(message, refresh=False)
-        bar.update(100 * fraction - bar.n)
+        bar.update(fraction - bar.n)
         if fraction >= 1:
             bar.close()
 

