@@ -4,6 +4,7 @@
  * and what must agree with what. */
 #include "../check.h"
 #include "../hash_weights.h"
+#include "../portable.h"
 
 #include "checkpoint/checkpoint_write.h"
 #include "core/status.h"
@@ -13,7 +14,6 @@
 
 #include <pthread.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 enum { WIDTH = 100, HEIGHT = 80 };
 
@@ -543,15 +543,17 @@ static void refuses_what_it_would_not_use(const char *path)
     sgm_context_destroy(context);
 }
 
-/* Somebody overwrites the file in place while the model lives: an error, not SIGBUS. */
+/* Somebody overwrites the file in place while the model lives: an error, not SIGBUS. Windows lets
+ * nobody cut what is mapped. */
 static void survives_a_cut_file(const char *path)
 {
     copy_checkpoint(path, NULL, "cut.safetensors");
     sgm_model *model = load("cut.safetensors", "sam_vit", (sgm_context_options){0});
     sgm_session *session = NULL;
-    CHECK(truncate("cut.safetensors", 8192) == 0);
+    bool cut = truncate("cut.safetensors", 8192) == 0;
+    CHECK(cut == POSIX_FILES);
     if (model && CHECK_OK(sgm_session_create(model, &session)))
-        CHECK_STATUS(sgm_session_set_image(session, &picture), SGM_BAD_MODEL,
+        CHECK_STATUS(sgm_session_set_image(session, &picture), cut ? SGM_BAD_MODEL : SGM_OK,
                      "cut.safetensors: the file has been cut");
     sgm_session_destroy(session);
     sgm_model_destroy(model);
