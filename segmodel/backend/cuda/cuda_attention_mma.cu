@@ -14,42 +14,58 @@
 
 /* ----------------------------------------------------------------------------------- the kernel */
 
-template <int D, int MT, bool ROW>
+/* One tile, or its first KEYS keys. */
+template <int D, int MT, sgm_flash_kind KIND, int KEYS>
+static __device__ __forceinline__ void take_keys(const sgm_flash &f, const warp_place &w, int start,
+                                                 int end, const float *bias,
+                                                 const key_tile<D> *tile, warp_queries<D, MT> &mine)
+{
+    warp_scores<MT, KEYS> scores;
+    __syncwarp(); /* fetching may have parted the lanes, and products need them together */
+    start_scores<MT, KIND, KEYS>(f, w, start, bias, tile->places, scores);
+    add_products<D, MT, KEYS>(mine, tile->keys, scores);
+    if (KIND != SGM_FLASH_WINDOW && start + KEYS > end)
+        mask_scores<MT, KEYS>(w, end - start, scores);
+    exponentials<D, MT, KEYS>(f.scale2, scores, mine);
+    add_values<D, MT, KEYS>(scores, tile->values, mine);
+}
+
+template <int D, int MT, sgm_flash_kind KIND>
 static __global__ void __launch_bounds__(SGM_FLASH_THREADS, 2) flash_kernel(sgm_flash f)
 {
-    bool rel = ROW || f.a.bias == SGM_BIAS_REL_POS;
-    bool places = !ROW && f.a.bias != SGM_BIAS_NONE;
-    static_assert(sizeof(key_tile<D>) == SGM_FLASH_KEYS * (4 * (D + 8) + sizeof(int)),
+    const int TILE = SGM_FLASH_KEYS, HALF = KIND == SGM_FLASH_WINDOW ? TILE / 2 : 0;
+    bool rel = KIND != SGM_FLASH_ANYWHERE || f.a.bias == SGM_BIAS_REL_POS;
+    bool places = KIND == SGM_FLASH_ANYWHERE && f.a.bias != SGM_BIAS_NONE;
+    static_assert(sizeof(key_tile<D>) == TILE * (4 * (D + 8) + sizeof(int)),
                   "what shared_bytes counts");
     key_tile<D> *stages = (key_tile<D> *)sgm_shared_memory();
     float *bias = (float *)(stages + 2);
-    warp_place w = place_of<MT>(f.a);
+    warp_place w = place_of<MT, KIND>(f.a);
     bool active = w.first < f.a.N; /* else it only helps to fetch */
-    int start = (int)blockIdx.y * f.split_keys;
-    int end = start + f.split_keys < f.a.M ? start + f.split_keys : f.a.M;
+    int start = (int)blockIdx.y * f.split_keys, stage = 0;
+    int end = start + f.split_keys < f.keys ? start + f.split_keys : f.keys;
 
     warp_queries<D, MT> mine;
-    fetch_tile<D, ROW>(f.a, w, start, places, stages);
+    fetch_tile<D, KIND>(f.a, w, start, places, stages);
     sgm_copy_commit();
-    load_queries<D, MT>(f.a, w, mine);
+    load_queries<D, MT, KIND>(f, w, mine);
     if (rel && active) rel_bias<D, MT>(f, w, mine, bias);
-    for (int stage = 0; start < end; start += SGM_FLASH_KEYS, stage ^= 1) {
-        key_tile<D> *tile = stages + stage;
+    for (; end - start > HALF; start += TILE, stage ^= 1) {
         sgm_copy_wait();
         __syncthreads(); /* the tile is there, and nobody reads the other one any more */
-        if (start + SGM_FLASH_KEYS < end)
-            fetch_tile<D, ROW>(f.a, w, start + SGM_FLASH_KEYS, places, stages + (stage ^ 1));
+        if (start + TILE < end)
+            fetch_tile<D, KIND>(f.a, w, start + TILE, places, stages + (stage ^ 1));
         sgm_copy_commit();
-        if (!active) continue;
-        warp_scores<MT> scores;
-        __syncwarp(); /* fetching may have parted the lanes, and products need them together */
-        start_scores<MT, ROW>(f, w, start, bias, tile->places, scores);
-        add_products<D, MT>(mine, tile->keys, scores);
-        if (start + SGM_FLASH_KEYS > end) mask_scores<MT>(w, end - start, scores);
-        exponentials<D, MT>(f.scale2, scores, mine);
-        add_values<D, MT>(scores, tile->values, mine);
+        if (active) take_keys<D, MT, KIND, TILE>(f, w, start, end, bias, stages + stage, mine);
     }
-    if (active) write_rows<D, MT>(f, w, mine);
+    if (start < end) { /* two rows of a window or one, as SAM's 14 end */
+        sgm_copy_wait();
+        __syncthreads();
+        if (active) take_keys<D, MT, KIND, TILE / 2>(f, w, start, end, bias, stages + stage, mine);
+    }
+    if (!active) return;
+    if (KIND == SGM_FLASH_WINDOW) find_lane<MT>(&w); /* no register kept it meanwhile */
+    write_rows<D, MT, KIND>(f, w, mine);
 }
 
 /* Element (pair of group and head, query, channel): the splits' sums, in their order. */
@@ -91,35 +107,44 @@ static int width_of(int D)
     return D <= 16 ? 16 : D <= 32 ? 32 : D <= 64 ? 64 : D <= 80 ? 80 : 128;
 }
 
-/* The relative position, on a grid whose rows are whole tiles of BF16 keys and which is one window
- * (SAM's 64 x 64). */
-static bool is_of_rows(const sgm_attend *a)
+/* Both kinds with rows of a tile's own are for the relative position and BF16 keys. A window has
+ * rows of 16 where that wastes less than half of them. */
+static sgm_flash_kind kind_of(const sgm_attend *a)
 {
-    bool whole = a->grid && a->windows == 1 && a->Sh == a->H && a->Sw == a->W;
-    return whole && a->bias == SGM_BIAS_REL_POS && a->Sw % SGM_FLASH_KEYS == 0 && a->k.bf16 &&
-           a->v.bf16;
+    if (!a->grid || a->bias != SGM_BIAS_REL_POS || !a->k.bf16 || !a->v.bf16)
+        return SGM_FLASH_ANYWHERE;
+    bool whole = a->windows == 1 && a->Sh == a->H && a->Sw == a->W;
+    if (whole && a->Sw % SGM_FLASH_KEYS == 0) return SGM_FLASH_ROW;
+    bool narrow = a->Sw > SGM_FLASH_WINDOW_ROW / 2 && a->Sw <= SGM_FLASH_WINDOW_ROW;
+    return narrow && a->Sh <= SGM_FLASH_WINDOW_ROWS ? SGM_FLASH_WINDOW : SGM_FLASH_ANYWHERE;
 }
 
-static const flash_fn kernels[] = {
-    flash_kernel<16, 1, false>, flash_kernel<32, 1, false>, flash_kernel<64, 1, false>,
-    flash_kernel<64, 1, true>,  flash_kernel<64, 2, false>, flash_kernel<64, 2, true>,
-    flash_kernel<80, 1, false>, flash_kernel<80, 1, true>,  flash_kernel<128, 1, false>};
+/* All that there are; heads that SAM has none of know one kind. */
+static const struct {
+    int width, mt; /* channels; 16 queries of a warp */
+    sgm_flash_kind kind;
+    flash_fn run;
+} kernels[] = {{16, 1, SGM_FLASH_ANYWHERE, flash_kernel<16, 1, SGM_FLASH_ANYWHERE>},
+               {32, 1, SGM_FLASH_ANYWHERE, flash_kernel<32, 1, SGM_FLASH_ANYWHERE>},
+               {64, 1, SGM_FLASH_ANYWHERE, flash_kernel<64, 1, SGM_FLASH_ANYWHERE>},
+               {64, 1, SGM_FLASH_ROW, flash_kernel<64, 1, SGM_FLASH_ROW>},
+               {64, 1, SGM_FLASH_WINDOW, flash_kernel<64, 1, SGM_FLASH_WINDOW>},
+               {64, 2, SGM_FLASH_ANYWHERE, flash_kernel<64, 2, SGM_FLASH_ANYWHERE>},
+               {64, 2, SGM_FLASH_ROW, flash_kernel<64, 2, SGM_FLASH_ROW>},
+               {64, 2, SGM_FLASH_WINDOW, flash_kernel<64, 2, SGM_FLASH_WINDOW>},
+               {80, 1, SGM_FLASH_ANYWHERE, flash_kernel<80, 1, SGM_FLASH_ANYWHERE>},
+               {80, 1, SGM_FLASH_ROW, flash_kernel<80, 1, SGM_FLASH_ROW>},
+               {80, 1, SGM_FLASH_WINDOW, flash_kernel<80, 1, SGM_FLASH_WINDOW>},
+               {128, 1, SGM_FLASH_ANYWHERE, flash_kernel<128, 1, SGM_FLASH_ANYWHERE>}};
 
-/* Its number. row: see is_of_rows. */
-static int kernel_of(int width, int mt, bool row)
+enum { KERNELS = sizeof kernels / sizeof *kernels };
+
+/* Its number, or -1. */
+static int kernel_of(int width, int mt, sgm_flash_kind kind)
 {
-    switch (width) {
-    case 16:
-        return 0;
-    case 32:
-        return 1;
-    case 64:
-        return (mt == 2 ? 4 : 2) + (row ? 1 : 0);
-    case 80:
-        return row ? 7 : 6;
-    default:
-        return 8;
-    }
+    for (int i = 0; i < KERNELS; i++)
+        if (kernels[i].width == width && kernels[i].mt == mt && kernels[i].kind == kind) return i;
+    return -1;
 }
 
 static size_t shared_bytes(int width, int mt, int pitch)
@@ -143,7 +168,7 @@ static int query_tiles(const sgm_cuda *cuda, const sgm_attend *a, int width, int
 static void split_keys(flash_choice *c)
 {
     const int WANTED = 256, LEAST = 2; /* blocks; tiles of a split */
-    int tiles = (c->args.a.M + SGM_FLASH_KEYS - 1) / SGM_FLASH_KEYS;
+    int tiles = (c->args.keys + SGM_FLASH_KEYS - 1) / SGM_FLASH_KEYS;
     int most = WANTED / (int)(c->blocks < (unsigned)WANTED ? c->blocks : (unsigned)WANTED);
     int splits = most < tiles / LEAST ? most : tiles / LEAST;
     int each = splits > 1 ? (tiles + splits - 1) / splits : tiles;
@@ -156,15 +181,22 @@ static flash_choice choose(const sgm_cuda *cuda, const sgm_attend *a)
     flash_choice c = {};
     int width = width_of(a->D);
     bool rel = a->bias == SGM_BIAS_REL_POS;
+    sgm_flash_kind kind = kind_of(a);
+    if (kernel_of(width, 1, kind) < 0) kind = SGM_FLASH_ANYWHERE;
+    bool window = kind == SGM_FLASH_WINDOW;
+    c.args.columns = window ? SGM_FLASH_WINDOW_ROW : a->Sw;
+    c.args.rows = window ? (a->Sh + 3) / 4 * 4 : a->Sh; /* those of whole tiles */
+    c.args.keys = window ? a->Sh * SGM_FLASH_WINDOW_ROW : a->M;
     /* 8 modulo 32: a warp's eight rows of two values lie in different banks */
-    c.args.pitch = rel ? (a->Sh + a->Sw + 23) / 32 * 32 + 8 : 0;
+    c.args.pitch = rel ? (c.args.columns + c.args.rows + 23) / 32 * 32 + 8 : 0;
     int mt = query_tiles(cuda, a, width, c.args.pitch), tile = 16 * mt * SGM_FLASH_WARPS;
-    c.kernel = kernel_of(width, mt, is_of_rows(a));
+    c.kernel = kernel_of(width, mt, kind);
     c.shared = shared_bytes(width, mt, c.args.pitch);
     c.blocks = (unsigned)((int64_t)a->groups * a->heads * ((a->N + tile - 1) / tile));
     c.args.a = *a;
     c.args.scale2 = a->scale * 1.44269504f;
     c.args.inverse_scale = 1 / a->scale;
+    c.args.across = sgm_divisor_of(a->Sw > 0 ? a->Sw : 1);
     split_keys(&c);
     return c;
 }
@@ -204,8 +236,8 @@ void sgm_flash_open(sgm_cuda *cuda)
     cuda->shared_of_block = attribute_of(cuda, cudaDevAttrMaxSharedMemoryPerBlockOptin);
     cuda->shared_of_multiprocessor =
         attribute_of(cuda, cudaDevAttrMaxSharedMemoryPerMultiprocessor);
-    for (size_t k = 0; cuda->fast && k < sizeof kernels / sizeof *kernels; k++)
-        cuda->flash_kernels |= is_usable(cuda, kernels[k]) ? 1u << k : 0;
+    for (int k = 0; cuda->fast && k < KERNELS; k++)
+        cuda->flash_kernels |= is_usable(cuda, kernels[k].run) ? 1u << k : 0;
 }
 
 bool sgm_flash_fits(sgm_cuda *cuda, const sgm_step *step, const sgm_attend *a)
@@ -225,7 +257,7 @@ void sgm_flash_scratch(sgm_cuda *cuda, const sgm_attend *a, sgm_cursor *cursor)
 sgm_status sgm_flash_run(sgm_cuda *cuda, const sgm_attend *a, sgm_cursor *cursor)
 {
     flash_choice c = choose(cuda, a);
-    flash_fn kernel = kernels[c.kernel];
+    flash_fn kernel = kernels[c.kernel].run;
     take_parts(&c, cursor);
     const sgm_flash args = c.args;
     dim3 grid(c.blocks, (unsigned)args.splits);

@@ -4,14 +4,28 @@
 #define SEGMODEL_BACKEND_CUDA_CUDA_ATTENTION_TILE_H
 
 #include "cuda_attention.h"
+#include "cuda_fastdiv.h"
 #include "cuda_mma.h"
 
 enum { SGM_FLASH_WARPS = 4, SGM_FLASH_THREADS = 32 * SGM_FLASH_WARPS, SGM_FLASH_KEYS = 64 };
 
+/* How the 64 keys of a tile lie on the grid. */
+typedef enum sgm_flash_kind {
+    SGM_FLASH_ANYWHERE, /* in the order of their numbers: each one's row and column are looked up */
+    SGM_FLASH_ROW,      /* in one row of a grid that is one window: SAM's 64 x 64 */
+    SGM_FLASH_WINDOW    /* four rows of 16, of which a window has fewer: SAM's 14 x 14 */
+} sgm_flash_kind;
+
+/* Keys of a window's row, with those that do not exist; rows at most; floats of relative position
+ * per query, 8 modulo 32. */
+enum { SGM_FLASH_WINDOW_ROW = 16, SGM_FLASH_WINDOW_ROWS = 16, SGM_FLASH_WINDOW_PITCH = 40 };
+
 typedef struct sgm_flash {
     sgm_attend a;
     float scale2, inverse_scale; /* scale log2(e), 1 / scale */
-    int pitch;                   /* floats of relative position per query: Sw, Sh, padding */
+    sgm_divisor across;          /* by Sw */
+    int keys;                    /* a.M, or those of a window's rows of 16 */
+    int columns, rows, pitch;    /* floats of relative position per query: Sw, Sh, padding */
     int splits, split_keys;      /* blockIdx.y has keys from blockIdx.y * split_keys */
     float *part_out, *part_top, *part_sum;
 } sgm_flash;
@@ -25,25 +39,60 @@ static __device__ __forceinline__ int64_t sgm_flash_part(const sgm_flash &f, int
 
 /* --------------------------------------------------------------------------------- who is where */
 
+/* A group's window: the token of its first place, and as much of it as lies on the grid. */
+typedef struct window_place {
+    int token, rows, columns;
+} window_place;
+
+static __device__ __forceinline__ window_place window_of(const sgm_attend &a, int group)
+{
+    window_place p;
+    int window = group % a.windows;
+    int y = window / a.windows_x * a.Sh, x = window % a.windows_x * a.Sw;
+    p.token = (group / a.windows * a.H + y) * a.W + x;
+    p.rows = y + a.Sh < a.H ? a.Sh : a.H - y;
+    p.columns = x + a.Sw < a.W ? a.Sw : a.W - x;
+    return p;
+}
+
 /* The warp's part of the work. */
 typedef struct warp_place {
-    int group, h, first; /* the first query */
+    int group, h, block; /* the block's first query */
+    int first, local;    /* the warp's, and within the block */
     int row, pair;       /* of the lane in a fragment, see cuda_mma.h */
-    int local;           /* the first query within the block */
+    window_place window; /* SGM_FLASH_WINDOW only */
 } warp_place;
 
-template <int MT> static __device__ __forceinline__ warp_place place_of(const sgm_attend &a)
+template <int MT> static __device__ __forceinline__ void find_lane(warp_place *w)
+{
+    int me = sgm_thread_again(), lane = me % 32;
+    w->local = me / 32 * 16 * MT;
+    w->first = w->block + w->local;
+    w->row = lane / 4;
+    w->pair = lane % 4 * 2;
+}
+
+template <int MT, sgm_flash_kind KIND>
+static __device__ __forceinline__ warp_place place_of(const sgm_attend &a)
 {
     const int TILE = 16 * MT * SGM_FLASH_WARPS;
-    int tiles = (a.N + TILE - 1) / TILE, lane = (int)threadIdx.x % 32, block = (int)blockIdx.x;
+    int tiles = (a.N + TILE - 1) / TILE, block = (int)blockIdx.x;
     warp_place w;
-    w.local = (int)threadIdx.x / 32 * 16 * MT;
-    w.first = block % tiles * TILE + w.local;
+    w.block = block % tiles * TILE;
     w.h = block / tiles % a.heads;
     w.group = block / tiles / a.heads;
-    w.row = lane / 4;
-    w.pair = lane % 4 * 2;
+    find_lane<MT>(&w);
+    if (KIND == SGM_FLASH_WINDOW) w.window = window_of(a, w.group);
     return w;
+}
+
+/* Token of query n of the warp's group, -1 for padding. */
+template <sgm_flash_kind KIND>
+static __device__ __forceinline__ int token_of(const sgm_flash &f, const warp_place &w, int n)
+{
+    if (KIND != SGM_FLASH_WINDOW) return sgm_query_token(f.a, w.group, n);
+    int x, y = sgm_divide_rest(n, f.across, &x);
+    return y < w.window.rows && x < w.window.columns ? w.window.token + y * f.a.W + x : -1;
 }
 
 /* What a lane keeps of its warp's queries: rows w.row and w.row + 8 of each 16. */
@@ -53,8 +102,8 @@ template <int D, int MT> struct warp_queries {
     float top[MT][2], sum[MT][2];
 };
 
-template <int MT> struct warp_scores {
-    float s[MT][SGM_FLASH_KEYS / 8][4];
+template <int MT, int KEYS> struct warp_scores {
+    float s[MT][KEYS / 8][4];
 };
 
 /* ----------------------------------------------------------------------------------- the inputs */
@@ -69,14 +118,15 @@ static __device__ __forceinline__ unsigned query_pair(const sgm_attend &a, int t
     return sgm_pack_bf16(x[0], x[1]);
 }
 
-template <int D, int MT>
-static __device__ __forceinline__ void load_queries(const sgm_attend &a, const warp_place &w,
+template <int D, int MT, sgm_flash_kind KIND>
+static __device__ __forceinline__ void load_queries(const sgm_flash &f, const warp_place &w,
                                                     warp_queries<D, MT> &mine)
 {
+    const sgm_attend &a = f.a;
     SGM_UNROLL
     for (int t = 0; t < MT * 2; t++) {
         int n = w.first + 8 * t + w.row, mt = t / 2, half = t % 2;
-        int token = n < a.N ? sgm_query_token(a, w.group, n) : -1;
+        int token = n < a.N ? token_of<KIND>(f, w, n) : -1;
         mine.top[mt][half] = -INFINITY;
         mine.sum[mt][half] = 0;
         SGM_UNROLL
@@ -123,21 +173,57 @@ template <int D> struct key_tile {
     int places[SGM_FLASH_KEYS];
 };
 
-/* Keys from `start`; zeros beyond the last, because 0 times whatever lies there could be NaN.
- * FOLLOWING: keys and values are BF16, those of a group follow each other and none is padding, as
- * where one window is the whole grid. Elsewhere divisions find each key's row. */
-template <int D, bool FOLLOWING>
+/* Four rows of a window from row start / 16; zeros in places that a row does not have. Keys and
+ * values are BF16. Padding is written by itself: few windows have any. */
+template <int D>
+static __device__ __forceinline__ void fetch_window(const sgm_attend &a, const window_place &window,
+                                                    int h, int start, key_tile<D> *to)
+{
+    const int CHUNKS = D / 8, EACH = SGM_FLASH_KEYS * CHUNKS / SGM_FLASH_THREADS;
+    const int ROW = SGM_FLASH_WINDOW_ROW, PITCH = key_tile<D>::PITCH;
+    const unsigned short *k = (const unsigned short *)a.k.data + a.k_part + h * a.head_step;
+    const unsigned short *v = (const unsigned short *)a.v.data + a.v_part + h * a.head_step;
+    int me = sgm_thread_again(), first = start / ROW;
+    SGM_UNROLL
+    for (int i = 0; i < EACH; i++) {
+        int chunk = me + i * SGM_FLASH_THREADS, key = chunk / CHUNKS, d = chunk % CHUNKS * 8;
+        int y = first + key / ROW, x = key % ROW;
+        bool there = y < window.rows && x < window.columns && d < a.D;
+        int from = there ? (window.token + y * a.W + x) * a.kv_row + d : 0;
+        if (!there && y < a.Sh && x < a.Sw && d < a.D) continue;
+        sgm_copy_16(to->keys + key * PITCH + d, k + from, there);
+        sgm_copy_16(to->values + key * PITCH + d, v + from, there);
+    }
+    if (window.rows == a.Sh && window.columns == a.Sw) return;
+    for (int chunk = me; chunk < SGM_FLASH_KEYS * CHUNKS; chunk += SGM_FLASH_THREADS) {
+        int key = chunk / CHUNKS, d = chunk % CHUNKS * 8, y = first + key / ROW, x = key % ROW;
+        if (y >= a.Sh || x >= a.Sw || d >= a.D) continue;
+        if (y < window.rows && x < window.columns) continue;
+        const float *pad = a.pad ? a.pad + h * a.head_step + d : NULL;
+        round_chunk(to->keys + key * PITCH + d, pad ? pad + a.k_part : NULL);
+        round_chunk(to->values + key * PITCH + d, pad ? pad + a.v_part : NULL);
+    }
+}
+
+/* Keys from `start`; zeros beyond the last, because 0 times whatever lies there could be NaN. In
+ * SGM_FLASH_ROW keys and values are BF16, those of a group follow each other and none is padding;
+ * anywhere else divisions find each key's row. */
+template <int D, sgm_flash_kind KIND>
 static __device__ __forceinline__ void fetch_tile(const sgm_attend &a, const warp_place &w,
                                                   int start, bool places, key_tile<D> *to)
 {
     const int CHUNKS = D / 8, EACH = SGM_FLASH_KEYS * CHUNKS / SGM_FLASH_THREADS;
     int me = (int)threadIdx.x;
+    if (KIND == SGM_FLASH_WINDOW) {
+        fetch_window<D>(a, w.window, w.h, start, to);
+        return;
+    }
     SGM_UNROLL
     for (int i = 0; i < EACH; i++) {
         int chunk = me + i * SGM_FLASH_THREADS, key = chunk / CHUNKS, d = chunk % CHUNKS * 8;
         bool there = start + key < a.M && d < a.D;
         int at = w.h * a.head_step + d, place = key * key_tile<D>::PITCH + d;
-        if (FOLLOWING) {
+        if (KIND == SGM_FLASH_ROW) {
             int64_t row = (int64_t)(w.group * a.M + start + key) * a.kv_row;
             const unsigned short *k = (const unsigned short *)a.k.data;
             const unsigned short *v = (const unsigned short *)a.v.data;
@@ -191,25 +277,42 @@ static __device__ __forceinline__ void rel_terms(const sgm_flash &f, const warp_
         SGM_UNROLL
         for (int t = 0; t < MT * 4; t++) {
             int local = t / 2 * 8 + w.row, n = w.first + local, i = t % 4;
-            int at = (rows ? n / a.Sw : n % a.Sw) + side - 1 - (r0 + w.pair + i % 2);
+            int at = rows ? sgm_divide(n, f.across) : n - sgm_divide(n, f.across) * a.Sw;
+            at += side - 1 - (r0 + w.pair + i % 2);
             if (at >= 0 && at < side)
                 bias[(w.local + local) * f.pitch + at] = c[t / 4][i] * f.inverse_scale;
         }
     }
 }
 
-/* Both terms of the warp's queries: Sw values, then Sh. Only this warp reads them, after the
- * barrier before the first tile. */
+/* -inf for the keys that a window's rows of 16 and tiles of four rows do not have: softmax makes
+ * them nothing, and no score needs a mask. */
+template <int MT>
+static __device__ __forceinline__ void bar_missing(const sgm_flash &f, const warp_place &w,
+                                                   float *bias)
+{
+    int lane = (int)threadIdx.x % 32;
+    float *row = bias + (w.local + lane) * f.pitch;
+    for (int at = f.a.Sw; lane < 16 * MT && at < f.columns; at++)
+        row[at] = -INFINITY;
+    for (int at = f.a.Sh; lane < 16 * MT && at < f.rows; at++)
+        row[f.columns + at] = -INFINITY;
+}
+
+/* Both terms of the warp's queries: those of columns, then of rows. Only this warp reads them,
+ * after the barrier before the first tile. */
 template <int D, int MT>
 static __device__ __forceinline__ void rel_bias(const sgm_flash &f, const warp_place &w,
                                                 const warp_queries<D, MT> &mine, float *bias)
 {
     const sgm_attend &a = f.a;
     int last = w.first + 16 * MT < a.N ? w.first + 16 * MT - 1 : a.N - 1;
-    int y0 = w.first / a.Sw, y1 = last / a.Sw;
-    int x0 = y0 == y1 ? w.first % a.Sw : 0, x1 = y0 == y1 ? last % a.Sw : a.Sw - 1;
+    int x0, x1, y0 = sgm_divide_rest(w.first, f.across, &x0);
+    int y1 = sgm_divide_rest(last, f.across, &x1);
+    if (y0 != y1) x0 = 0, x1 = a.Sw - 1;
     rel_terms<D, MT>(f, w, mine, false, x0, x1 + a.Sw - 1, bias);
-    rel_terms<D, MT>(f, w, mine, true, y0, y1 + a.Sh - 1, bias + a.Sw);
+    rel_terms<D, MT>(f, w, mine, true, y0, y1 + a.Sh - 1, bias + f.columns);
+    bar_missing<MT>(f, w, bias);
 }
 
 /* ----------------------------------------------------------------------------------- the scores */
@@ -227,43 +330,74 @@ static __device__ __forceinline__ float bias_of(const sgm_flash &f, const warp_p
     return f.a.table[(w.h * f.a.Sh + dy) * f.a.Sw + dx] * f.inverse_scale;
 }
 
-/* Scores start at the bias. ROW: the relative position, and the tile lies in one row of keys. */
-template <int MT, bool ROW>
+/* Scores start at the bias, here at the relative position in one row of keys. */
+template <int KEYS>
+static __device__ __forceinline__ void start_row(const float *columns, float row,
+                                                 float (&to)[KEYS / 8][4], int half)
+{
+    SGM_UNROLL
+    for (int j = 0; j < KEYS / 8; j++) {
+        float *s = &to[j][2 * half];
+        sgm_load_two(columns + 8 * j, s);
+        s[0] += row, s[1] += row;
+    }
+}
+
+/* In a window's rows of 16: the same columns in each of them. */
+template <int KEYS>
+static __device__ __forceinline__ void start_window(const float *columns, const float *rows,
+                                                    float (&to)[KEYS / 8][4], int half)
+{
+    float of_column[4], of_row[4];
+    sgm_load_two(columns, of_column);
+    sgm_load_two(columns + 8, of_column + 2);
+    sgm_load_four(rows, of_row);
+    SGM_UNROLL
+    for (int i = 0; i < KEYS / 4; i++)
+        to[i / 2][2 * half + i % 2] = of_column[i % 4] + of_row[i / 4];
+}
+
+template <int MT, sgm_flash_kind KIND, int KEYS>
 static __device__ __forceinline__ void start_scores(const sgm_flash &f, const warp_place &w,
                                                     int start, const float *bias, const int *places,
-                                                    warp_scores<MT> &to)
+                                                    warp_scores<MT, KEYS> &to)
 {
-    int ky = ROW ? start / f.a.Sw : 0, kx = start - ky * f.a.Sw + w.pair;
+    const int ROW = SGM_FLASH_WINDOW_ROW, PITCH = SGM_FLASH_WINDOW_PITCH;
+    int ky = KIND == SGM_FLASH_ROW ? start / f.a.Sw : 0, kx = start - ky * f.a.Sw + w.pair;
+    int me = KIND == SGM_FLASH_WINDOW ? sgm_thread_again() : 0;
+    const float *first = bias + (me / 32 * 16 * MT + me % 32 / 4) * PITCH;
     bool none = f.a.bias == SGM_BIAS_NONE;
     SGM_UNROLL
     for (int t = 0; t < MT * 2; t++) {
+        if (KIND == SGM_FLASH_WINDOW) {
+            const float *row = first + 8 * t * PITCH;
+            start_window<KEYS>(row + me % 4 * 2, row + ROW + start / ROW, to.s[t / 2], t % 2);
+            continue;
+        }
         int local = 8 * t + w.row, n = w.first + local < f.a.N ? w.first + local : 0;
         const float *row = bias + (w.local + local) * f.pitch;
-        float of_row = ROW ? row[f.a.Sw + ky] : 0;
+        if (KIND == SGM_FLASH_ROW) {
+            start_row<KEYS>(row + kx, row[f.a.Sw + ky], to.s[t / 2], t % 2);
+            continue;
+        }
         SGM_UNROLL
-        for (int j = 0; j < SGM_FLASH_KEYS / 8; j++) {
-            float *s = &to.s[t / 2][j][t % 2 * 2];
-            if (ROW) {
-                sgm_load_two(row + kx + 8 * j, s);
-                s[0] += of_row, s[1] += of_row;
-                continue;
-            }
-            s[0] = none ? 0 : bias_of<MT>(f, w, n, row, places[8 * j + w.pair]);
-            s[1] = none ? 0 : bias_of<MT>(f, w, n, row, places[8 * j + w.pair + 1]);
+        for (int i = 0; i < KEYS / 4; i++) {
+            int place = places[i / 2 * 8 + w.pair + i % 2];
+            to.s[t / 2][i / 2][t % 2 * 2 + i % 2] = none ? 0 : bias_of<MT>(f, w, n, row, place);
         }
     }
 }
 
 /* s += Q K^T: matrices (keys, channels) (0, 0), (0, 8), (8, 0), (8, 8) of each 16 x 16 */
-template <int D, int MT>
-static __device__ __forceinline__ void add_products(const warp_queries<D, MT> &mine,
-                                                    const unsigned short *keys, warp_scores<MT> &to)
+template <int D, int MT, int KEYS>
+static __device__ __forceinline__ void
+add_products(const warp_queries<D, MT> &mine, const unsigned short *keys, warp_scores<MT, KEYS> &to)
 {
-    int lane = (int)threadIdx.x % 32;
+    int lane = sgm_thread_again() % 32;
     const unsigned short *row = keys + (lane / 16 * 8 + lane % 8) * (D + 8) + lane / 8 % 2 * 8;
     SGM_UNROLL
-    for (int i = 0; i < D / 16 * SGM_FLASH_KEYS / 16; i++) {
-        int k = i / (SGM_FLASH_KEYS / 16), j = i % (SGM_FLASH_KEYS / 16);
+    for (int i = 0; i < D / 16 * KEYS / 16; i++) {
+        int k = i / (KEYS / 16), j = i % (KEYS / 16);
         unsigned b[4];
         sgm_ldmatrix_x4(b, row + 16 * j * (D + 8) + 16 * k);
         SGM_UNROLL
@@ -274,14 +408,14 @@ static __device__ __forceinline__ void add_products(const warp_queries<D, MT> &m
     }
 }
 
-template <int MT>
+template <int MT, int KEYS>
 static __device__ __forceinline__ void mask_scores(const warp_place &w, int left,
-                                                   warp_scores<MT> &to)
+                                                   warp_scores<MT, KEYS> &to)
 {
     SGM_UNROLL
-    for (int i = 0; i < MT * SGM_FLASH_KEYS / 2; i++) {
-        int j = i / 4 % (SGM_FLASH_KEYS / 8);
-        if (8 * j + w.pair + i % 2 >= left) to.s[i / (SGM_FLASH_KEYS / 2)][j][i % 4] = -INFINITY;
+    for (int i = 0; i < MT * KEYS / 2; i++) {
+        int j = i / 4 % (KEYS / 8);
+        if (8 * j + w.pair + i % 2 >= left) to.s[i / (KEYS / 2)][j][i % 4] = -INFINITY;
     }
 }
 
@@ -301,8 +435,8 @@ static __device__ __forceinline__ float row_sum(float x)
 }
 
 /* Scores become exponentials, and what was summed up shrinks to the new maximum. */
-template <int D, int MT>
-static __device__ __forceinline__ void exponentials(float scale2, warp_scores<MT> &of,
+template <int D, int MT, int KEYS>
+static __device__ __forceinline__ void exponentials(float scale2, warp_scores<MT, KEYS> &of,
                                                     warp_queries<D, MT> &mine)
 {
     SGM_UNROLL
@@ -310,13 +444,13 @@ static __device__ __forceinline__ void exponentials(float scale2, warp_scores<MT
         int mt = t / 2, half = t % 2;
         float top = of.s[mt][0][2 * half], sum = 0;
         SGM_UNROLL
-        for (int j = 0; j < SGM_FLASH_KEYS / 8; j++)
+        for (int j = 0; j < KEYS / 8; j++)
             top = fmaxf(top, fmaxf(of.s[mt][j][2 * half], of.s[mt][j][2 * half + 1]));
         top = fmaxf(mine.top[mt][half], row_max(top));
         float shrink = sgm_exp2((mine.top[mt][half] - top) * scale2), shift = -top * scale2;
         mine.top[mt][half] = top;
         SGM_UNROLL
-        for (int i = 0; i < SGM_FLASH_KEYS / 4; i++) {
+        for (int i = 0; i < KEYS / 4; i++) {
             float *s = &of.s[mt][i / 2][2 * half + i % 2];
             *s = sgm_exp2(fmaf(*s, scale2, shift));
             sum += *s;
@@ -330,14 +464,14 @@ static __device__ __forceinline__ void exponentials(float scale2, warp_scores<MT
 
 /* out += P V: matrices (keys, channels) (0, 0), (8, 0), (0, 8), (8, 8) of each 16 x 16, transposed
  */
-template <int D, int MT>
+template <int D, int MT, int KEYS>
 static __device__ __forceinline__ void
-add_values(const warp_scores<MT> &p, const unsigned short *values, warp_queries<D, MT> &mine)
+add_values(const warp_scores<MT, KEYS> &p, const unsigned short *values, warp_queries<D, MT> &mine)
 {
-    int lane = (int)threadIdx.x % 32;
+    int lane = sgm_thread_again() % 32;
     const unsigned short *row = values + lane % 16 * (D + 8) + lane / 16 * 8;
     SGM_UNROLL
-    for (int j = 0; j < SGM_FLASH_KEYS / 16; j++) {
+    for (int j = 0; j < KEYS / 16; j++) {
         unsigned a[MT][4];
         SGM_UNROLL
         for (int i = 0; i < MT * 4; i++) {
@@ -371,7 +505,7 @@ static __device__ __forceinline__ void store_two(sgm_floats x, int64_t at, float
 }
 
 /* Whole rows, or with split keys the unfinished sums beside their maximum and denominator. */
-template <int D, int MT>
+template <int D, int MT, sgm_flash_kind KIND>
 static __device__ __forceinline__ void write_rows(const sgm_flash &f, const warp_place &w,
                                                   const warp_queries<D, MT> &mine)
 {
@@ -379,7 +513,7 @@ static __device__ __forceinline__ void write_rows(const sgm_flash &f, const warp
     SGM_UNROLL
     for (int t = 0; t < MT * 2; t++) {
         int n = w.first + 8 * t + w.row, mt = t / 2, half = t % 2;
-        int token = n < a.N ? sgm_query_token(a, w.group, n) : -1;
+        int token = n < a.N ? token_of<KIND>(f, w, n) : -1;
         float sum = row_sum(mine.sum[mt][half]);
         if (token < 0) continue;
         int64_t row = (int64_t)token * a.out_row + w.h * a.D;

@@ -24,6 +24,11 @@ static __device__ char *sgm_shared_memory(void)
     return emulate_shared_memory();
 }
 
+static __device__ int sgm_thread_again(void)
+{
+    return (int)threadIdx.x;
+}
+
 static __device__ void sgm_ldmatrix_x4(unsigned to[4], const void *row)
 {
     emulate_ldmatrix_x4(to, row, false);
@@ -82,6 +87,12 @@ static __device__ void sgm_load_two(const float *from, float to[2])
     memcpy(to, from, 2 * sizeof *to);
 }
 
+static __device__ void sgm_load_four(const float *from, float to[4])
+{
+    emulate_aligned(from, 16);
+    memcpy(to, from, 4 * sizeof *to);
+}
+
 static __device__ void sgm_load_eight(const float *from, float to[8])
 {
     emulate_aligned(from, 16);
@@ -110,6 +121,15 @@ static __device__ __forceinline__ char *sgm_shared_memory(void)
 {
     extern __shared__ __align__(16) char sgm_dynamic_shared[];
     return sgm_dynamic_shared;
+}
+
+/* threadIdx.x, read anew: in a loop short of registers the compiler then keeps none of what follows
+ * from it from one turn to the next. */
+static __device__ __forceinline__ int sgm_thread_again(void)
+{
+    unsigned thread;
+    asm volatile("mov.u32 %0, %%tid.x;" : "=r"(thread));
+    return (int)thread;
 }
 
 /* A pointer into shared memory as the instructions want it. */
@@ -204,6 +224,13 @@ static __device__ __forceinline__ void sgm_load_two(const float *from, float to[
 {
     float2 two = *(const float2 *)from;
     to[0] = two.x, to[1] = two.y;
+}
+
+/* Four neighbouring values, aligned to 16 bytes. */
+static __device__ __forceinline__ void sgm_load_four(const float *from, float to[4])
+{
+    float4 four = *(const float4 *)from;
+    to[0] = four.x, to[1] = four.y, to[2] = four.z, to[3] = four.w;
 }
 
 /* Eight values, aligned to 16 bytes. */

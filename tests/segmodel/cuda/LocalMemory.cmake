@@ -1,15 +1,19 @@
 # Kernels that live from registers must not keep anything in local memory, as ptxas counts it:
 #   cmake -DNVCC=<nvcc or empty> -DSEGMODEL=<folder> -DSOURCE=<name>.cu -DKERNELS=<regex>
-#         -DOUT=<folder> -P LocalMemory.cmake
+#         -DARCH=<sm_80> -DOUT=<folder> -P LocalMemory.cmake
 if(NOT NVCC)
     message("skipped: nvcc was not found")
     return()
 endif()
 file(MAKE_DIRECTORY ${OUT})
-execute_process(COMMAND ${NVCC} -std=c++17 -O3 -arch=sm_80 -cubin -Xptxas -v
+execute_process(COMMAND ${NVCC} -std=c++17 -O3 -arch=${ARCH} -cubin -Xptxas -v
         -I${SEGMODEL} -I${SEGMODEL}/include ${SEGMODEL}/backend/cuda/${SOURCE}
-        -o ${OUT}/${SOURCE}.cubin
+        -o ${OUT}/${SOURCE}.${ARCH}.cubin
     RESULT_VARIABLE code OUTPUT_VARIABLE text ERROR_VARIABLE text)
+if(NOT code EQUAL 0 AND text MATCHES "nvcc fatal[^\n]*${ARCH}")
+    message("skipped: this nvcc does not know ${ARCH}")
+    return()
+endif()
 if(NOT code EQUAL 0)
     message(FATAL_ERROR "nvcc cannot compile ${SOURCE}:\n${text}")
 endif()

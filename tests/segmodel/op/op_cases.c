@@ -342,6 +342,28 @@ static sgm_node *grid_layer_wide(sgm_graph *g)
     return grid_layer(g, 3, 64, 1, 64, 0);
 }
 
+/* windows in rows of 16 keys: a whole one and one that hangs over, 14 rows of 14 */
+static sgm_node *grid_layer_sam(sgm_graph *g)
+{
+    return grid_layer(g, 14, 17, 1, 64, 14);
+}
+
+static sgm_node *grid_layer_head80(sgm_graph *g)
+{
+    return grid_layer(g, 13, 10, 1, 80, 10);
+}
+
+/* four rows and three, four and one; a head that no kernel fits exactly, and no column too many */
+static sgm_node *grid_layer_rows7(sgm_graph *g)
+{
+    return grid_layer(g, 7, 9, 1, 64, 0);
+}
+
+static sgm_node *grid_layer_rows5(sgm_graph *g)
+{
+    return grid_layer(g, 5, 16, 2, 56, 0);
+}
+
 static sgm_node *attention_layer(sgm_graph *g)
 {
     sgm_node *x = p(g, 0, SGM_SHAPE(2, 150, 8)), *w = p(g, 1, SGM_SHAPE(48, 8));
@@ -616,6 +638,10 @@ const op_case op_cases[] = {
     {"grid of wide rows", grid_wide, 0, 0, true},
     {"grid of wide rows, head size 80", grid_wide_head80, 0, 0, true},
     {"grid windows after a layer", grid_layer_window, 0, 0, false},
+    {"grid windows of SAM after a layer", grid_layer_sam, 0, 0, true},
+    {"grid windows of ten after a layer, head size 80", grid_layer_head80, 0, 0, true},
+    {"grid of seven rows after a layer", grid_layer_rows7, 0, 0, false},
+    {"grid of five rows after a layer", grid_layer_rows5, 0, 0, true},
     {"grid of wide rows after a layer", grid_layer_wide, 0, 1e-2, true},
     {"grid head size 12", grid_head12, 0, 0, false},
     {"grid head size 24", grid_head24, 0, 0, false},
