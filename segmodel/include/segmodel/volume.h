@@ -30,8 +30,9 @@
  *    All else stays as it is. On a picture of one slice all points are asked together.
  *  - To a model that has not learnt what a loose box is, the first seed beside a ROI over several
  *    slices says how it is meant. A foreground seed that the ROI's own answer holds already (or
- *    where it has none at all) corrects nothing: it says which of the things in the box is meant,
- *    and the object is asked as below. Any other is a click, and so are all behind it.
+ *    where it has none, or one that the network itself rates low) corrects nothing: it says which
+ *    of the things in the box is meant, and the object is asked as below. Any other is a click, and
+ *    so are all behind it.
  * A model that is asked by boxes (all others; and that for objects whose seeds say what is meant in
  * their ROI):
  *  - Prompted slices are decoded from what lies on them: seeds (in the slice nearest to them), the
