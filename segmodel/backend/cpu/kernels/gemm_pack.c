@@ -80,8 +80,11 @@ void sgm_pack_transposed(const void *x, sgm_dtype from, int64_t at, int64_t ld, 
         int n = rows - i < strip ? rows - i : strip;
         char *to_strip = (char *)packed + (int64_t)(i / strip) * chunks * strip * SGM_CHUNK;
         for (int64_t c = 0; c < chunks; c++) {
-            transposed_block(x, from, at + i + c * elements * ld, ld, n, k - c * elements, to,
-                             block);
+            int64_t first = at + i + c * elements * ld, left = k - c * elements;
+            if (from == SGM_F32 && to == SGM_F32 && rows - i >= 16 && left >= 16)
+                sgm_loops()->transpose((const uint32_t *)x + first, ld, block, 16);
+            else
+                transposed_block(x, from, first, ld, n, left, to, block);
             memcpy(to_strip + c * strip * SGM_CHUNK, block, (size_t)strip * SGM_CHUNK);
         }
     }
