@@ -89,19 +89,13 @@ static void device_free(sgm_backend *backend, void *memory)
 static sgm_status device_upload(sgm_backend *backend, void *to, const void *from, size_t size)
 {
     sgm_cuda *cuda = cuda_of(backend);
-    sgm_cuda_enter(cuda);
-    cudaError_t error = sgm_cuda_stage_upload(cuda, to, from, size);
-    sgm_cuda_leave(cuda);
-    return sgm_cuda_check(cuda, error, "copying to the GPU");
+    return sgm_cuda_check(cuda, sgm_cuda_stage_upload(cuda, to, from, size), "copying to the GPU");
 }
 
 static sgm_status download(sgm_cuda *cuda, void *to, const void *from, size_t size,
                            const char *what)
 {
-    sgm_cuda_enter(cuda);
-    cudaError_t error = sgm_cuda_stage_download(cuda, to, from, size);
-    sgm_cuda_leave(cuda);
-    return sgm_cuda_check(cuda, error, what);
+    return sgm_cuda_check(cuda, sgm_cuda_stage_download(cuda, to, from, size), what);
 }
 
 static sgm_status device_download(sgm_backend *backend, void *to, const void *from, size_t size)
@@ -331,6 +325,7 @@ static void device_destroy(sgm_backend *backend)
     if (cuda->uploads) cudaStreamDestroy(cuda->uploads);
     if (cuda->downloads) cudaStreamDestroy(cuda->downloads);
     pthread_mutex_destroy(&cuda->lock);
+    pthread_mutex_destroy(&cuda->copying);
     free(cuda);
 }
 
@@ -468,13 +463,14 @@ static sgm_status open_device(sgm_cuda *cuda)
 }
 
 /* Recursive: a thread that records a plan keeps the lock and runs steps, which take it again. */
-static void make_lock(sgm_cuda *cuda)
+static void make_locks(sgm_cuda *cuda)
 {
     pthread_mutexattr_t recursive;
     pthread_mutexattr_init(&recursive);
     pthread_mutexattr_settype(&recursive, PTHREAD_MUTEX_RECURSIVE);
     pthread_mutex_init(&cuda->lock, &recursive);
     pthread_mutexattr_destroy(&recursive);
+    pthread_mutex_init(&cuda->copying, NULL);
 }
 
 extern "C" __attribute__((visibility("default"))) sgm_status
@@ -493,7 +489,7 @@ sgm_cuda_module_create(const sgm_cuda_host *host, int index, sgm_backend **out)
     cuda->host = host;
     cuda->device = index;
     cuda->base.ops = operations();
-    make_lock(cuda);
+    make_locks(cuda);
     sgm_status status = open_device(cuda);
     if (status != SGM_OK) {
         device_destroy(&cuda->base);

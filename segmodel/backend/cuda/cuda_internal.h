@@ -23,6 +23,13 @@ extern "C" {
 #else
 #define SGM_UNROLL _Pragma("unroll")
 #endif
+/* Loops with loads that need not wait for each other. */
+#if defined(SGM_CUDA_EMULATION)
+#define SGM_UNROLL_BY(n)
+#else
+#define SGM_UNROLL_TEXT(text) _Pragma(#text)
+#define SGM_UNROLL_BY(n) SGM_UNROLL_TEXT(unroll n)
+#endif
 
 struct sgm_cuda_algorithms;
 
@@ -30,15 +37,17 @@ typedef struct sgm_cuda {
     sgm_backend base; /* first: the library sees this */
     const sgm_cuda_host *host;
     pthread_mutex_t lock; /* cuBLAS handles are for one thread at a time */
+    pthread_mutex_t
+        copying; /* of cuda_staging.cu: one ordinary copy at a time; taken before lock */
     int device;
     bool fast; /* multiplies BF16 (compute capability 8.0 and later) */
     int shared_of_block, shared_of_multiprocessor; /* bytes of shared memory, at most */
     unsigned flash_kernels;                        /* bits: those of cuda_attention_mma.cu */
     cudaStream_t stream;
-    cudaStream_t downloads; /* of masks (cuda_image.cu); made when first needed */
-    cudaStream_t uploads; /* copies beside the work (cuda_transfer.cu); made when first needed */
+    cudaStream_t downloads; /* of masks (cuda_mask.cu); made when first needed */
+    cudaStream_t uploads;   /* copies and resizing beside the work (cuda_transfer.cu); the same */
     cublasHandle_t blas;
-    void *blas_workspace; /* own, so that products can be recorded (cuda_graph.cu) */
+    void *blas_workspace;             /* own, so that products can be recorded (cuda_graph.cu) */
     struct sgm_cuda_staging *staging; /* cuda_staging.cu; made when first needed */
     struct sgm_cuda_algorithms *algorithms; /* of fused products, by shape */
     int *fault; /* device: 1 when a gather met an index outside its table */
@@ -54,7 +63,9 @@ sgm_status sgm_cuda_check(const sgm_cuda *cuda, cudaError_t error, const char *w
 /* The same for the launches so far. */
 sgm_status sgm_cuda_launched(const sgm_cuda *cuda, const char *what);
 
-/* Around everything a thread does on the device; the runtime's current device belongs to it. */
+/* Around everything a thread does on the device; the runtime's current device belongs to it.
+ * Whoever waits for an event of its own waits outside, so that other threads can submit meanwhile.
+ */
 static inline void sgm_cuda_enter(sgm_cuda *cuda)
 {
     pthread_mutex_lock(&cuda->lock);
@@ -391,8 +402,8 @@ void sgm_cuda_range_loss(sgm_cuda *cuda, const sgm_step *step);
 void sgm_cuda_range_loss_backward(sgm_cuda *cuda, const sgm_step *step);
 void sgm_cuda_range_loss_scratch(const sgm_step *step, sgm_cursor *cursor);
 
-/* Copies on the working stream, inside enter and leave: an upload returns when `from` has been read,
- * a download when `to` is there. */
+/* Copies on the working stream, outside enter and leave: an upload returns when `from` has been
+ * read, a download when `to` is there. */
 cudaError_t sgm_cuda_stage_upload(sgm_cuda *cuda, void *to, const void *from, size_t size);
 cudaError_t sgm_cuda_stage_download(sgm_cuda *cuda, void *to, const void *from, size_t size);
 void sgm_cuda_staging_destroy(sgm_cuda *cuda);
@@ -408,6 +419,10 @@ const struct sgm_picture_ops *sgm_cuda_pictures(void);
 sgm_status sgm_cuda_clear(sgm_backend *backend, void *to, size_t size);
 sgm_status sgm_cuda_upload_async(sgm_backend *backend, void *to, const void *from, size_t size,
                                  void **transfer);
+/* The same, but on the stream of uploads alone: for what is read there. */
+sgm_status sgm_cuda_upload_beside(sgm_backend *backend, void *to, const void *from, size_t size,
+                                  void **transfer);
+cudaError_t sgm_cuda_make_uploads(sgm_cuda *cuda); /* inside enter and leave */
 sgm_status sgm_cuda_download_begin(sgm_backend *backend, const void *from, size_t size,
                                    void **transfer);
 sgm_status sgm_cuda_download_end(sgm_backend *backend, void *transfer, void *to, size_t size);

@@ -1,6 +1,10 @@
 /* Ordinary copies between host and device, through two pinned pieces in turns: while one is on its
  * way the other is filled or emptied. Weights come from a mapped file this way without a page of it
- * being locked. Without pinned memory the driver's own, slower way is taken. */
+ * being locked. Without pinned memory the driver's own, slower way is taken.
+ *
+ * Copies wait with `copying` held and `lock` free: the pieces belong to one copy at a time, and
+ * other threads submit their work meanwhile. A thread that records a plan has `lock` and must not
+ * copy. */
 #include "cuda_internal.h"
 
 #include <stdlib.h>
@@ -24,10 +28,8 @@ void sgm_cuda_staging_destroy(sgm_cuda *cuda)
     cuda->staging = NULL;
 }
 
-/* Made at the first copy. */
-static bool have_staging(sgm_cuda *cuda)
+static bool make_staging(sgm_cuda *cuda)
 {
-    if (cuda->staging) return true;
     cuda->staging = (struct sgm_cuda_staging *)calloc(1, sizeof *cuda->staging);
     cudaError_t error = cuda->staging ? cudaSuccess : cudaErrorMemoryAllocation;
     for (int i = 0; i < 2 && error == cudaSuccess; i++) {
@@ -41,41 +43,55 @@ static bool have_staging(sgm_cuda *cuda)
     return false;
 }
 
+/* Made at the first copy. */
+static bool have_staging(sgm_cuda *cuda)
+{
+    sgm_cuda_enter(cuda);
+    bool have = cuda->staging || make_staging(cuda);
+    sgm_cuda_leave(cuda);
+    return have;
+}
+
 static cudaError_t plain_copy(sgm_cuda *cuda, void *to, const void *from, size_t size,
                               cudaMemcpyKind kind)
 {
+    sgm_cuda_enter(cuda);
     cudaError_t error = cudaMemcpyAsync(to, from, size, kind, cuda->stream);
-    return error == cudaSuccess ? cudaStreamSynchronize(cuda->stream) : error;
+    if (error == cudaSuccess) error = cudaStreamSynchronize(cuda->stream);
+    sgm_cuda_leave(cuda);
+    return error;
 }
 
-/* The next piece, when its last copy is done. */
-static cudaError_t next_piece(struct sgm_cuda_staging *s, int *which)
+/* Sends a piece on its way, and its event behind it. */
+static cudaError_t submit_piece(sgm_cuda *cuda, int piece, void *to, const void *from, size_t size,
+                                cudaMemcpyKind kind)
 {
-    *which = s->next;
-    s->next = !s->next;
-    return cudaEventSynchronize(s->free[*which]);
+    sgm_cuda_enter(cuda);
+    cudaError_t error = cudaMemcpyAsync(to, from, size, kind, cuda->stream);
+    if (error == cudaSuccess) error = cudaEventRecord(cuda->staging->free[piece], cuda->stream);
+    sgm_cuda_leave(cuda);
+    return error;
 }
 
-cudaError_t sgm_cuda_stage_upload(sgm_cuda *cuda, void *to, const void *from, size_t size)
+static cudaError_t upload(sgm_cuda *cuda, void *to, const void *from, size_t size)
 {
     if (!have_staging(cuda)) return plain_copy(cuda, to, from, size, cudaMemcpyHostToDevice);
     struct sgm_cuda_staging *s = cuda->staging;
     cudaError_t error = cudaSuccess;
     for (size_t at = 0; at < size && error == cudaSuccess; at += STAGE) {
         size_t part = size - at < STAGE ? size - at : STAGE;
-        int i;
-        error = next_piece(s, &i);
+        int i = s->next;
+        s->next = !i;
+        error = cudaEventSynchronize(s->free[i]);
         if (error != cudaSuccess) break;
         memcpy(s->piece[i], (const char *)from + at, part);
-        error = cudaMemcpyAsync((char *)to + at, s->piece[i], part, cudaMemcpyHostToDevice,
-                                cuda->stream);
-        if (error == cudaSuccess) error = cudaEventRecord(s->free[i], cuda->stream);
+        error = submit_piece(cuda, i, (char *)to + at, s->piece[i], part, cudaMemcpyHostToDevice);
     }
     return error;
 }
 
 /* Piece n is asked for before piece n - 1 is read. */
-cudaError_t sgm_cuda_stage_download(sgm_cuda *cuda, void *to, const void *from, size_t size)
+static cudaError_t download(sgm_cuda *cuda, void *to, const void *from, size_t size)
 {
     if (!have_staging(cuda)) return plain_copy(cuda, to, from, size, cudaMemcpyDeviceToHost);
     struct sgm_cuda_staging *s = cuda->staging;
@@ -87,9 +103,8 @@ cudaError_t sgm_cuda_stage_download(sgm_cuda *cuda, void *to, const void *from, 
         if (part[i]) {
             error = at < 2 * STAGE ? cudaEventSynchronize(s->free[i]) : cudaSuccess;
             if (error == cudaSuccess)
-                error = cudaMemcpyAsync(s->piece[i], (const char *)from + at, part[i],
-                                        cudaMemcpyDeviceToHost, cuda->stream);
-            if (error == cudaSuccess) error = cudaEventRecord(s->free[i], cuda->stream);
+                error = submit_piece(cuda, i, s->piece[i], (const char *)from + at, part[i],
+                                     cudaMemcpyDeviceToHost);
         }
         if (error == cudaSuccess && at) { /* the piece before */
             error = cudaEventSynchronize(s->free[!i]);
@@ -97,5 +112,21 @@ cudaError_t sgm_cuda_stage_download(sgm_cuda *cuda, void *to, const void *from, 
         }
         if (!part[i]) break;
     }
+    return error;
+}
+
+cudaError_t sgm_cuda_stage_upload(sgm_cuda *cuda, void *to, const void *from, size_t size)
+{
+    pthread_mutex_lock(&cuda->copying);
+    cudaError_t error = upload(cuda, to, from, size);
+    pthread_mutex_unlock(&cuda->copying);
+    return error;
+}
+
+cudaError_t sgm_cuda_stage_download(sgm_cuda *cuda, void *to, const void *from, size_t size)
+{
+    pthread_mutex_lock(&cuda->copying);
+    cudaError_t error = download(cuda, to, from, size);
+    pthread_mutex_unlock(&cuda->copying);
     return error;
 }

@@ -8,30 +8,40 @@
 
 #include <stdlib.h>
 
+typedef enum transfer_kind {
+    TRANSFER_UPLOAD,  /* through a place on the device, in the working stream's turn */
+    TRANSFER_BESIDE,  /* straight to where it belongs, on the stream of uploads */
+    TRANSFER_DOWNLOAD /* into pinned memory, one at a time */
+} transfer_kind;
+
 typedef struct cuda_transfer {
     void *host[2], *device[2];
     cudaEvent_t filled[2], emptied[2];
     int next;
 } cuda_transfer;
 
-static sgm_status transfer_make(sgm_cuda *cuda, size_t size, bool upload, cuda_transfer *t)
+cudaError_t sgm_cuda_make_uploads(sgm_cuda *cuda)
+{
+    if (cuda->uploads) return cudaSuccess;
+    return cudaStreamCreateWithFlags(&cuda->uploads, cudaStreamNonBlocking);
+}
+
+static sgm_status transfer_make(sgm_cuda *cuda, size_t size, transfer_kind kind, cuda_transfer *t)
 {
     const char *what = "making room for copies";
     /* whoever waits for a result waits for a step: not in a busy loop, loaders need the cores */
     unsigned flags = cudaEventDisableTiming;
-    if (!upload) flags |= cudaEventBlockingSync;
-    for (int i = 0; i < (upload ? 2 : 1); i++) {
+    if (kind == TRANSFER_DOWNLOAD) flags |= cudaEventBlockingSync;
+    for (int i = 0; i < (kind == TRANSFER_DOWNLOAD ? 1 : 2); i++) {
         SGM_TRY(sgm_cuda_check(cuda, cudaMallocHost(&t->host[i], size), what));
         SGM_TRY(sgm_cuda_check(cuda, cudaEventCreateWithFlags(&t->emptied[i], flags), what));
-        if (!upload) continue;
+        if (kind != TRANSFER_UPLOAD) continue;
         SGM_TRY(sgm_cuda_check(cuda, cudaMalloc(&t->device[i], size), what));
         SGM_TRY(sgm_cuda_check(
             cuda, cudaEventCreateWithFlags(&t->filled[i], cudaEventDisableTiming), what));
     }
-    if (upload && !cuda->uploads)
-        return sgm_cuda_check(
-            cuda, cudaStreamCreateWithFlags(&cuda->uploads, cudaStreamNonBlocking), what);
-    return SGM_OK;
+    if (kind == TRANSFER_DOWNLOAD) return SGM_OK;
+    return sgm_cuda_check(cuda, sgm_cuda_make_uploads(cuda), what);
 }
 
 static void transfer_free(sgm_cuda *cuda, cuda_transfer *t)
@@ -47,12 +57,12 @@ static void transfer_free(sgm_cuda *cuda, cuda_transfer *t)
     free(t);
 }
 
-static sgm_status transfer_of(sgm_cuda *cuda, size_t size, bool upload, void **transfer)
+static sgm_status transfer_of(sgm_cuda *cuda, size_t size, transfer_kind kind, void **transfer)
 {
     if (*transfer) return SGM_OK;
     cuda_transfer *t = (cuda_transfer *)calloc(1, sizeof *t);
     if (!t) return sgm_cuda_fail(cuda, SGM_OUT_OF_MEMORY, "no memory for a copy");
-    sgm_status status = transfer_make(cuda, size, upload, t);
+    sgm_status status = transfer_make(cuda, size, kind, t);
     if (status != SGM_OK) {
         (void)cudaGetLastError();
         transfer_free(cuda, t);
@@ -62,16 +72,22 @@ static sgm_status transfer_of(sgm_cuda *cuda, size_t size, bool upload, void **t
     return SGM_OK;
 }
 
-/* The first error of a chain of calls. */
-static cudaError_t submit_upload(sgm_cuda *cuda, cuda_transfer *t, void *to, const void *from,
-                                 size_t size)
+/* Fills the next place in pinned memory when its last copy is done, which may be far in the stream:
+ * outside the lock. */
+static cudaError_t fill_place(cuda_transfer *t, const void *from, size_t size, int *place)
 {
-    int i = t->next;
+    int i = *place = t->next;
     t->next = !i;
     cudaError_t error = cudaEventSynchronize(t->emptied[i]);
-    if (error != cudaSuccess) return error;
-    memcpy(t->host[i], from, size);
-    error = cudaMemcpyAsync(t->device[i], t->host[i], size, cudaMemcpyHostToDevice, cuda->uploads);
+    if (error == cudaSuccess) memcpy(t->host[i], from, size);
+    return error;
+}
+
+/* The first error of a chain of calls. */
+static cudaError_t submit_upload(sgm_cuda *cuda, cuda_transfer *t, int i, void *to, size_t size)
+{
+    cudaError_t error =
+        cudaMemcpyAsync(t->device[i], t->host[i], size, cudaMemcpyHostToDevice, cuda->uploads);
     if (error == cudaSuccess) error = cudaEventRecord(t->filled[i], cuda->uploads);
     if (error == cudaSuccess) error = cudaStreamWaitEvent(cuda->stream, t->filled[i], 0);
     if (error == cudaSuccess)
@@ -80,19 +96,42 @@ static cudaError_t submit_upload(sgm_cuda *cuda, cuda_transfer *t, void *to, con
     return error;
 }
 
+static cudaError_t submit_beside(sgm_cuda *cuda, cuda_transfer *t, int i, void *to, size_t size)
+{
+    cudaError_t error =
+        cudaMemcpyAsync(to, t->host[i], size, cudaMemcpyHostToDevice, cuda->uploads);
+    return error == cudaSuccess ? cudaEventRecord(t->emptied[i], cuda->uploads) : error;
+}
+
+static sgm_status upload_as(sgm_cuda *cuda, transfer_kind kind, void *to, const void *from,
+                            size_t size, void **transfer)
+{
+    int place = 0;
+    if (!size) return SGM_OK;
+    sgm_cuda_enter(cuda);
+    sgm_status status = transfer_of(cuda, size, kind, transfer);
+    sgm_cuda_leave(cuda);
+    if (status != SGM_OK) return status;
+    cuda_transfer *t = (cuda_transfer *)*transfer;
+    cudaError_t error = fill_place(t, from, size, &place);
+    sgm_cuda_enter(cuda);
+    if (error == cudaSuccess)
+        error = kind == TRANSFER_UPLOAD ? submit_upload(cuda, t, place, to, size)
+                                        : submit_beside(cuda, t, place, to, size);
+    sgm_cuda_leave(cuda);
+    return sgm_cuda_check(cuda, error, "copying to the GPU");
+}
+
 sgm_status sgm_cuda_upload_async(sgm_backend *backend, void *to, const void *from, size_t size,
                                  void **transfer)
 {
-    sgm_cuda *cuda = (sgm_cuda *)backend;
-    if (!size) return SGM_OK;
-    sgm_cuda_enter(cuda);
-    sgm_status status = transfer_of(cuda, size, true, transfer);
-    if (status == SGM_OK)
-        status =
-            sgm_cuda_check(cuda, submit_upload(cuda, (cuda_transfer *)*transfer, to, from, size),
-                           "copying to the GPU");
-    sgm_cuda_leave(cuda);
-    return status;
+    return upload_as((sgm_cuda *)backend, TRANSFER_UPLOAD, to, from, size, transfer);
+}
+
+sgm_status sgm_cuda_upload_beside(sgm_backend *backend, void *to, const void *from, size_t size,
+                                  void **transfer)
+{
+    return upload_as((sgm_cuda *)backend, TRANSFER_BESIDE, to, from, size, transfer);
 }
 
 sgm_status sgm_cuda_download_begin(sgm_backend *backend, const void *from, size_t size,
@@ -100,7 +139,7 @@ sgm_status sgm_cuda_download_begin(sgm_backend *backend, const void *from, size_
 {
     sgm_cuda *cuda = (sgm_cuda *)backend;
     sgm_cuda_enter(cuda);
-    sgm_status status = transfer_of(cuda, size, false, transfer);
+    sgm_status status = transfer_of(cuda, size, TRANSFER_DOWNLOAD, transfer);
     if (status == SGM_OK) {
         cuda_transfer *t = (cuda_transfer *)*transfer;
         cudaError_t error =
@@ -116,9 +155,7 @@ sgm_status sgm_cuda_download_end(sgm_backend *backend, void *transfer, void *to,
 {
     sgm_cuda *cuda = (sgm_cuda *)backend;
     const cuda_transfer *t = (const cuda_transfer *)transfer;
-    sgm_cuda_enter(cuda);
     cudaError_t error = cudaEventSynchronize(t->emptied[0]);
-    sgm_cuda_leave(cuda);
     SGM_TRY(sgm_cuda_check(cuda, error, "copying from the GPU"));
     memcpy(to, t->host[0], size);
     return SGM_OK;

@@ -1,6 +1,8 @@
-/* cuda_session_test WEIGHTS.safetensors: sessions and volumes on a GPU: the same inputs and masks
- * as on the CPU, recorded plans, batches. On the emulated one also with work done as early and as
- * late as CUDA may do it, and with devices that are too small, busy or lost. */
+/* cuda_session_test pictures: pictures and masks alone, which need no weights.
+ * cuda_session_test order: one picture, for the emulation's check of orders (each launch is
+ * costly). cuda_session_test WEIGHTS.safetensors: sessions and volumes on a GPU: the same inputs
+ * and masks as on the CPU, recorded plans, batches. On the emulated one also with work done as
+ * early and as late as CUDA may do it, and with devices that are too small, busy or lost. */
 #include "../check.h"
 #include "../volume/disc_volume.h"
 #include "backend/context.h"
@@ -96,6 +98,14 @@ static void pictures_are_the_hosts(sgm_backend *b)
         for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
             for (int channels = 1; channels <= 3; channels += 2)
                 check_pictures(b, protocols[p], 64, sizes[i][0], sizes[i][1], channels);
+}
+
+static void one_picture(void)
+{
+    sgm_backend *b = NULL;
+    if (!CHECK_OK(sgm_cuda_create(0, &b))) return;
+    check_pictures(b, &sgm_protocol_medsam, 64, 33, 70, 3);
+    b->ops->destroy(b);
 }
 
 /* Masks of two maps under way at once, against the host's. */
@@ -493,11 +503,16 @@ int main(int argc, char **argv)
         return 77;
     }
     b->ops->destroy(b);
+    if (!strcmp(weights, "order")) {
+        one_picture();
+        return check_report();
+    }
     for (int eager = 0; eager < 2; eager++) {
         emulation_eager(eager);
         pictures_and_masks();
+        if (!strcmp(weights, "pictures")) continue;
         same_as_on_the_cpu(eager);
     }
-    emulated_only();
+    if (strcmp(weights, "pictures")) emulated_only();
     return check_report();
 }

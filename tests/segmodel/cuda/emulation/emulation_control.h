@@ -18,6 +18,10 @@ size_t emulation_pinned(void); /* pinned host memory now */
  * is well again. */
 void emulation_fail(const char *call, int error, int after, int sticky);
 
+/* After `after` more of them, the next wait for an event calls `then` first, in the waiting thread and
+ * with nothing of the emulation locked: what other threads can do while one waits. */
+void emulation_on_wait(void (*then)(void), int after);
+
 /* Work is done at once (1) or as late as possible (0). */
 void emulation_eager(int on);
 

@@ -275,8 +275,29 @@ cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned
     return cudaSuccess;
 }
 
+static void (*on_wait)(void);
+static int waits_before;
+
+void emulation_on_wait(void (*then)(void), int after)
+{
+    inside guard(door);
+    on_wait = then;
+    waits_before = after;
+}
+
+static void call_on_wait(void)
+{
+    void (*then)(void) = NULL;
+    {
+        inside guard(door);
+        if (on_wait && waits_before-- == 0) then = on_wait, on_wait = NULL;
+    }
+    if (then) then();
+}
+
 cudaError_t cudaEventSynchronize(cudaEvent_t event)
 {
+    call_on_wait();
     ENTER();
     event_state state = state_of(event);
     if (!state) return last_error = cudaErrorInvalidValue;
