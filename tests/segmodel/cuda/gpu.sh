@@ -6,10 +6,12 @@ root=$(cd "$(dirname "$0")/../../.." && pwd)
 
 usage() {
     cat <<'TXT'
-./dev gpu [PART ...] [options]      parts, in this order; without any: all but train and lease
+./dev gpu [PART ...] [options]      parts, in this order; without any: all but train, rest and lease
 
   lease      what a GPU that is lent for minutes is asked first: build, tests and bench of sam_vit_b
              within 540 seconds, bench in any case; stops at once where no GPU answers
+  rest       the call after it, 540 seconds too: memcheck and racecheck in half of them, then the
+             tests that have not passed, mobile_sam's bench, ViT-L's and ViT-H's goldens
   build      segmodel alone, for the GPU of this machine (the other parts build only what is absent)
   tests      instructions and ops, losses, sessions, ten steps of training, goldens; each test has a
              time of its own, so that a kernel that hangs costs no more. ViT-L and ViT-H come last
@@ -34,11 +36,13 @@ TXT
 }
 
 build=$root/build/gpu limit='' out='' pack='' models='' lease=''
+tools=(memcheck racecheck initcheck)
 parts=() settings=()
 while [ $# -gt 0 ]; do
     case $1 in
     build | tests | bench | rivals | sanitize | train) parts+=("$1") ;;
     lease) lease=1 && parts+=(build tests bench) ;;
+    rest) lease=1 && parts+=(rest) && tools=(memcheck racecheck) ;;
     --limit | --build | --out | --models | --pack | --set)
         if [ $# -lt 2 ]; then
             echo "gpu.sh: $1 wants a value" >&2
@@ -131,7 +135,7 @@ page() {
     echo "- driver: $(cat "$build/driver" 2>/dev/null || echo none)"
     echo "- nvcc: $(nvcc_version)"
     printf '\n## Checks\n\n```\n'
-    for name in build tests sanitize bench rivals train; do
+    for name in build tests sanitize rest bench rivals train; do
         [ -f "$rows/$name" ] && cat "$rows/$name"
     done
     printf '```\n'
@@ -154,7 +158,7 @@ nvcc_version() {
 finish() {
     page >"$build/page.md"
     echo
-    for name in build tests sanitize bench rivals train; do
+    for name in build tests sanitize rest bench rivals train; do
         if [ -f "$rows/$name" ]; then cat "$rows/$name"; fi
     done
     echo "$((SECONDS)) s; results in $build/page.md"
@@ -218,24 +222,24 @@ weights() {
 }
 
 # The line of a test in ctest's output becomes a row.
-test_rows() {
-    local results='Passed|Failed|Timeout|Skipped|Not Run|Exception'
+test_rows() { # PART FILE
+    local part=$1 results='Passed|Failed|Timeout|Skipped|Not Run|Exception'
     sed -nE "s/^ *[0-9]+\/[0-9]+ Test +#[0-9]+: ([^ ]+) \.* *\**($results)[^0-9]*([0-9.]*) sec.*/\1 \2 \3/p" \
-        "$1" | sed 's/Not Run/Not-run/' | grep cuda | while read -r name result seconds; do
+        "$2" | sed 's/Not Run/Not-run/' | grep cuda | while read -r name result seconds; do
         case $result in
-        Passed) row tests "$name" ok "$seconds s" ;;
-        Skipped) row tests "$name" left-out "its output is in gpu.log" ;;
-        *) row tests "$name" FAILED "$result; its output is in gpu.log" ;;
+        Passed) row "$part" "$name" ok "$seconds s" ;;
+        Skipped) row "$part" "$name" left-out "its output is in gpu.log" ;;
+        *) row "$part" "$name" FAILED "$result; its output is in gpu.log" ;;
         esac
     done
 }
 
-large_goldens() {
-    local model precision file
+large_goldens() { # PART
+    local part=$1 model precision file
     for model in sam_vit_l sam_vit_h; do
         file=$(weights "$model") || continue
         for precision in fp32 bf16; do
-            check tests "cuda.golden.$model.$precision" \
+            check "$part" "cuda.golden.$model.$precision" \
                 "$(find "$build/tests" -name golden_test -type f | head -n 1)" "$model" "$file" \
                 "$goldens/$model" "$precision" cuda
         done
@@ -247,7 +251,7 @@ stage() {
     rm -f "$text/$1"
     check tests "$1" ctest --test-dir "$build" -L gpu -R "$3" -j 4 --timeout "$2" \
         --output-on-failure
-    if [ -f "$text/$1" ]; then test_rows "$text/$1"; fi
+    if [ -f "$text/$1" ]; then test_rows tests "$text/$1"; fi
 }
 
 stages() {
@@ -315,8 +319,8 @@ part_sanitize() {
     # what passed with this very module need not be done again
     state=$build/state-$(cksum <"$build/libsegmodel_cuda.so" | tr ' ' -)
     mkdir -p "$state" "$build/sanitize"
-    each=$(($(left) / 3 - 5))
-    for tool in memcheck racecheck initcheck; do
+    each=$(($(left) / ${#tools[@]} - 5))
+    for tool in "${tools[@]}"; do
         if [ "$each" -lt 20 ]; then
             row sanitize "$tool" left-out "no time left; call again"
             continue
@@ -332,20 +336,40 @@ part_sanitize() {
     if grep -q FAILED "$rows/sanitize"; then failed=1; fi
 }
 
+# ------------------------------------------------------------------------------- what is left
+
+# The tests whose row of an earlier call does not say ok; all of them on a fresh machine.
+part_rest() {
+    local passed
+    rm -f "$rows/rest" "$text/tests-that-are-left"
+    within $((limit * 55 / 100)) part_sanitize
+    passed=$(awk '$1 ~ /^cuda\./ && $2 == "ok" { print $1 }' "$rows/tests" 2>/dev/null |
+        paste -sd '|')
+    within $(($(left) * 60 / 100)) check rest tests-that-are-left ctest --test-dir "$build" -L gpu \
+        -E "^(${passed:-none})\$" -j 4 --timeout 90 --output-on-failure
+    if [ -f "$text/tests-that-are-left" ]; then test_rows rest "$text/tests-that-are-left"; fi
+    bench_model rest mobile_sam
+    if [ "$(left)" -gt 60 ]; then large_goldens rest; fi
+}
+
 # --------------------------------------------------------------------------------- benchmarks
+
+bench_model() { # PART MODEL
+    local file
+    if ! file=$(weights "$2"); then
+        row "$1" "bench $2" FAILED "no weights: see $log"
+        return
+    fi
+    check "$1" "bench $2" "$build/segmodel" bench "$file" --variant "$2" --device cuda
+    "$build/segmodel" bench "$file" --variant "$2" --device cuda --precision bf16 --batch 8 \
+        --repeat 1 --profile >"$build/profile-$2.txt" 2>>"$log"
+}
 
 part_bench() {
     local model file batch
     rm -f "$rows/bench" "$text"/bench-*
     for model in ${models//,/ }; do
-        if ! file=$(weights "$model"); then
-            row bench "bench $model" FAILED "no weights: see $log"
-            continue
-        fi
-        check bench "bench $model" "$build/segmodel" bench "$file" --variant "$model" \
-            --device cuda
-        "$build/segmodel" bench "$file" --variant "$model" --device cuda --precision bf16 \
-            --batch 8 --repeat 1 --profile >"$build/profile-$model.txt" 2>>"$log"
+        bench_model bench "$model"
     done
     file=$(weights sam_vit_b) && kernels sam_vit_b "$file"
     [ -n "$file" ] && check bench "bench volume 512x512x300, sam_vit_b bf16" \
@@ -497,15 +521,16 @@ if wanted build || [ ! -x "$build/segmodel" ]; then part_build; fi
 sed -n 's/^cuda *//p' "$build/devices" >"$build/device"
 nvidia-smi --query-gpu=name,driver_version,memory.total --format=csv,noheader 2>/dev/null |
     head -n 1 >"$build/driver"
-for part in tests bench rivals sanitize train; do
+for part in tests bench rivals sanitize rest train; do
     wanted "$part" || continue
     case $part in
     tests) part_tests ;;
     bench) part_bench ;;
     rivals) part_rivals ;;
     sanitize) part_sanitize ;;
+    rest) part_rest ;;
     train) part_train ;;
     esac
 done
-if wanted tests && [ "$(left)" -gt 60 ]; then large_goldens; fi
+if wanted tests && [ "$(left)" -gt 60 ]; then large_goldens tests; fi
 finish

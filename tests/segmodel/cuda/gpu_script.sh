@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
-# Rehearses `./dev gpu lease` on programs that answer as those of a machine with a GPU would, so that
-# no minute of a real one is lost to the script: one kind of test hangs, and benchmarks run all the
-# same, within the limit, with three files to take along. No GPU: it says why and stops.
+# Rehearses `./dev gpu lease` and `./dev gpu rest` on programs that answer as those of a machine with
+# a GPU would, so that no minute of a real one is lost to the script: one kind of test hangs, and
+# benchmarks run all the same, within the limit, with three files to take along. Then the second
+# call: a race check hangs, a memory check finds something, and what had passed is not run again. No
+# GPU: it says why and stops.
 #
 #   gpu_script.sh GPU.SH WORK_FOLDER
 set -euo pipefail
@@ -68,10 +70,34 @@ grep -qE '^ncu' page.txt || fail "no kernels"
 grep -n ctest calls | head -n 1 | grep -q 'mma|op' || fail "ops are not first"
 grep -q 'ncu --kernel-name' calls || fail "ncu is not asked for kernels"
 
+program compute-sanitizer <<'TXT'
+echo "compute-sanitizer $*" >>../../calls
+case $* in
+*racecheck*gradient16*) sleep 600 ;;
+*memcheck*loss*) echo "========= Invalid __global__ read of size 4 bytes" && exit 3 ;;
+esac
+exit 0
+TXT
+rm calls
+start=$SECONDS
+bash "$script" rest --limit 100 --build build --out out >page.txt 2>&1 && fail "a finding is success"
+second=$((SECONDS - start))
+[ $second -le 100 ] || fail "the second call took $second s of 100"
+grep -q 'cmake' calls && fail "it builds again"
+grep -qE '^memcheck op_test forward +ok' page.txt || fail "no memory check"
+grep -qE '^memcheck cuda_loss_test +FAILED +exit 3, 1 findings' page.txt || fail "no finding"
+grep -qE '^racecheck op_test gradient16 +unfinished' page.txt || fail "a check that hangs is not told"
+grep -q 'initcheck' calls && fail "initcheck takes the time of the others"
+grep -qE 'ctest .* -E .*cuda.op.forward' calls || fail "what passed is run again"
+grep -qE 'ctest .* -E .*cuda.session' calls && fail "what hung is not run again"
+grep -qE '^tests-that-are-left +ok' page.txt || fail "no tests"
+grep -qE '^bench mobile_sam +ok' page.txt || fail "no benchmark in the second call"
+[ "$(ls out | tr '\n' ' ')" = 'gpu.log page.md profiles.txt ' ] || fail "files: $(ls out)"
+
 touch no_gpu && rm calls
 start=$SECONDS
 bash "$script" lease --build build2 --out out2 >page.txt 2>&1 && fail "no GPU is success"
 [ $((SECONDS - start)) -le 5 ] || fail "it goes on without a GPU"
 grep -q "couldn't communicate" page.txt || fail "it does not say why"
 [ ! -e calls ] || fail "it builds without a GPU"
-echo "a rehearsed call took $took s of 45"
+echo "rehearsed calls took $took s of 45 and $second s of 100"
