@@ -54,11 +54,11 @@ expect_everything(picture 0 "${all} ${picture} OUT --report DATA/a.json"
     "HOLDS=\"points_per_side\": 2.*\"slice\": 0,.*\"label\": 1,.*\"bbox\":.*\"predicted_iou\":.*\"point_coords\":.*\"stability_score\":.*\"crop_box\": .[ \n]*0,[ \n]*0,[ \n]*6,[ \n]*5[ \n]*.")
 expect_everything(defaults_of_the_model 0 "${model} ${picture} OUT --report DATA/d.json --minMaskRegionArea 3 --pointsPerSide 2"
     "FILE=DATA/d.json"
-    "HOLDS=\"points_per_side\": 2,.*\"pred_iou_thresh\": 0.4,.*\"stability_score_thresh\": 0.5,.*\"crop_n_layers\": 1,")
+    "HOLDS=\"points_per_side\": 2,.*\"pred_iou_thresh\": 0.3,.*\"stability_score_thresh\": 0.6,.*\"crop_n_layers\": 1,")
 expect_everything(defaults_of_the_panel 0
-    "${model} ${picture} OUT --report DATA/p.json --returnparameterfile DATA/p.txt --pointsPerSide 2 --predIouThresh 0.88 --cropNLayers 0 --stabilityScoreThresh 0.7"
+    "${model} ${picture} OUT --report DATA/p.json --returnparameterfile DATA/p.txt --pointsPerSide 2 --predIouThresh 0.88 --cropNLayers 0 --stabilityScoreThresh 0.8"
     "FILE=DATA/p.json"
-    "HOLDS=\"points_per_side\": 2,.*\"pred_iou_thresh\": 0.4,.*\"stability_score_thresh\": 0.7,.*\"crop_n_layers\": 1,")
+    "HOLDS=\"points_per_side\": 2,.*\"pred_iou_thresh\": 0.3,.*\"stability_score_thresh\": 0.8,.*\"crop_n_layers\": 1,")
 expect_everything(as_picture 0 "${all} ${picture} DATA/labels.png" "FILE=DATA/labels.png"
     "HOLDS=PNG")
 expect_everything(layers 0

@@ -327,7 +327,7 @@ def main():
     parser.add_argument("--out", default="build/small_runs")
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(RUNS) + ", ablation")
     options = parser.parse_intermixed_args()
-    unknown = [n for n in options.names if n not in RUNS and n != "ablation"]
+    unknown = [n for n in options.names if n not in RUNS | ABLATION and n != "ablation"]
     if unknown:
         parser.error(f"no preset {unknown[0]}; there are {', '.join(RUNS)}, ablation")
     names = []

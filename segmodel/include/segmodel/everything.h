@@ -59,7 +59,7 @@ static inline sgm_everything_options sgm_everything_options_init(void)
 
 /* The same for this model: networks that were trained on crops (sgm_zoom_applies) see one object at
  * a time and rate themselves lower than SAM does; for them the defaults are 16 points per side, one
- * layer of crops with as many, predicted IoU above 0.4 and stability of 0.5. A file may say other
+ * layer of crops with as many, predicted IoU above 0.3 and stability of 0.6. A file may say other
  * thresholds in its metadata (`pred_iou_thresh`, `stability_score_thresh`: numbers from 0 to 1). */
 SGM_API sgm_everything_options sgm_everything_options_of(const sgm_model *model);
 

@@ -62,17 +62,17 @@ static double threshold_of(const sgm_model *model, const char *key, double other
     return text && end != text && !*end && value >= 0 && value <= 1 ? value : otherwise;
 }
 
-/* Measured with the bundled model on pictures of eight kinds: nothing reaches SAM's thresholds; of
- * masks above 0.5 and 0.6 as many are an object's as of those above 0.4 and 0.5, but these find
- * four times the objects; a layer of crops finds two to three times what the whole picture does. */
+/* Measured with the bundled model (Testing/quality/README.md, "Everything"): nothing reaches SAM's
+ * thresholds; above 0.3 and 0.6 there are as many masks as above 0.4 and 0.5, and more of them are
+ * an object's; a layer of crops finds two to three times what the whole picture does. */
 sgm_everything_options sgm_everything_options_of(const sgm_model *model)
 {
     sgm_everything_options o = sgm_everything_options_init();
     if (sgm_model_get_config(model)->protocol->crops) {
         o.points_per_side = 16;
         o.crop_n_layers = 1;
-        o.pred_iou_thresh = 0.4;
-        o.stability_score_thresh = 0.5;
+        o.pred_iou_thresh = 0.3;
+        o.stability_score_thresh = 0.6;
     }
     o.pred_iou_thresh = threshold_of(model, SGM_METADATA_PRED_IOU_THRESH, o.pred_iou_thresh);
     o.stability_score_thresh =

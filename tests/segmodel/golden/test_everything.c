@@ -243,8 +243,8 @@ static void test_defaults(sgm_model *model)
     int crops = sgm_zoom_applies(model, SGM_ZOOM_AUTO);
     CHECK(o.points_per_side == (crops ? 16 : official.points_per_side));
     CHECK(o.crop_n_layers == (crops ? 1 : 0));
-    CHECK_NEAR(o.pred_iou_thresh, crops ? 0.4 : 0.88, 1e-12);
-    CHECK_NEAR(o.stability_score_thresh, crops ? 0.5 : 0.95, 1e-12);
+    CHECK_NEAR(o.pred_iou_thresh, crops ? 0.3 : 0.88, 1e-12);
+    CHECK_NEAR(o.stability_score_thresh, crops ? 0.6 : 0.95, 1e-12);
     CHECK_NEAR(o.box_nms_thresh, official.box_nms_thresh, 1e-12);
 }
 
