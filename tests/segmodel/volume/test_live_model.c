@@ -168,7 +168,13 @@ static void check_counts(sgm_model *model, const phantom *p)
 }
 
 /* Processor time of the calling thread: what else the machine does is none of the test's business.
- */
+ * Windows counts it in ticks of its scheduler, so that what lasts less may be seen as one more. */
+#ifdef _WIN32
+static const double TICK = 1.0 / 64;
+#else
+static const double TICK = 0;
+#endif
+
 static double thread_seconds(void)
 {
     struct timespec t;
@@ -207,14 +213,14 @@ static void check_cancel(sgm_model *model, const phantom *p)
     w = (watch){0};
     CHECK_OK(sgm_live_volume_predict(live, 1, &object, &call, NULL));
     printf("longest without a look at cancel: %.1f ms\n", 1000 * w.longest);
-    CHECK(w.longest > 0 && w.longest < 0.02);
+    CHECK(w.longest > 0 && w.longest < 0.02 + TICK);
     w = (watch){.stop_at = 4};
     CHECK_STATUS(sgm_live_volume_predict(live, 2, &object, &call, NULL), SGM_CANCELLED, "");
     sgm_live_volume_remove(live, 1);
     w = (watch){.stop_at = 3};
     CHECK_STATUS(sgm_live_volume_ahead(live, (const double[3]){10, 90, 3}, &call), SGM_CANCELLED,
                  "");
-    CHECK(thread_seconds() - w.last < 0.02);
+    CHECK(thread_seconds() - w.last < 0.02 + TICK);
     sgm_live_volume_destroy(live);
 }
 
