@@ -209,7 +209,7 @@ def main():
     parser.add_argument("--rounding", action="store_true")
     parser.add_argument("native", type=Path)
     parser.add_argument("work", type=Path)
-    parser.add_argument("program", nargs="+")
+    parser.add_argument("program", nargs=argparse.REMAINDER)  # with options of its own
     args = parser.parse_args()
     sides = [Side([str(args.native.resolve())], args.work / "here, Größe 脳"),
              Side(args.program, args.work / "there, Größe 脳")]
