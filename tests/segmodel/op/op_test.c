@@ -285,8 +285,10 @@ static void compare_gradients(const op_case *c, differentiated *want, differenti
     }
 }
 
-/* Factors of BF16 on both sides of each product: twice the error of a forward run, and sums of
- * opposite signs cancel. */
+/* In FP32 the same terms are summed in other orders, which each compiler chooses anew: gcc's code
+ * stays below 2e-6, clang's has 2.12e-6 in a grid of seven rows after a layer, where all five are
+ * near 2e-6. Factors of BF16 on both sides of each product: twice the error of a forward run, and
+ * sums of opposite signs cancel. */
 static void test_gradient(sgm_backend *ref, sgm_backend *device, bool bf16)
 {
     for (int i = 0; i < op_case_count; i++) {
@@ -296,7 +298,7 @@ static void test_gradient(sgm_backend *ref, sgm_backend *device, bool bf16)
         if (!differentiate(c, ref, false, &a) || !differentiate(c, device, bf16, &b)) exit(1);
         CHECK_OK(sgm_train_plan_step(a.plan, 1));
         CHECK_OK(sgm_train_plan_step(b.plan, 1));
-        compare_gradients(c, &a, &b, device, bf16 ? 2e-2 : 2e-6);
+        compare_gradients(c, &a, &b, device, bf16 ? 2e-2 : 3e-6);
         for (int k = 0; !bf16 && k < sgm_params_count(a.params); k++)
             check_parameter(c, &a, sgm_params_get(a.params, k), k);
         forget(&a);
