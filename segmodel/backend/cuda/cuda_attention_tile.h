@@ -209,15 +209,11 @@ static __device__ __forceinline__ void fetch_window(const sgm_attend &a, const w
  * SGM_FLASH_ROW keys and values are BF16, those of a group follow each other and none is padding;
  * anywhere else divisions find each key's row. */
 template <int D, sgm_flash_kind KIND>
-static __device__ __forceinline__ void fetch_tile(const sgm_attend &a, const warp_place &w,
+static __device__ __forceinline__ void fetch_keys(const sgm_attend &a, const warp_place &w,
                                                   int start, bool places, key_tile<D> *to)
 {
     const int CHUNKS = D / 8, EACH = SGM_FLASH_KEYS * CHUNKS / SGM_FLASH_THREADS;
     int me = (int)threadIdx.x;
-    if (KIND == SGM_FLASH_WINDOW) {
-        fetch_window<D>(a, w.window, w.h, start, to);
-        return;
-    }
     SGM_UNROLL
     for (int i = 0; i < EACH; i++) {
         int chunk = me + i * SGM_FLASH_THREADS, key = chunk / CHUNKS, d = chunk % CHUNKS * 8;
@@ -238,6 +234,16 @@ static __device__ __forceinline__ void fetch_tile(const sgm_attend &a, const war
     if (!places || me >= SGM_FLASH_KEYS) return;
     int m = start + me < a.M ? start + me : 0;
     to->places[me] = m / a.Sw << 16 | m % a.Sw;
+}
+
+template <int D, sgm_flash_kind KIND>
+static __device__ __forceinline__ void fetch_tile(const sgm_attend &a, const warp_place &w,
+                                                  int start, bool places, key_tile<D> *to)
+{
+    if constexpr (KIND == SGM_FLASH_WINDOW)
+        fetch_window<D>(a, w.window, w.h, start, to);
+    else
+        fetch_keys<D, KIND>(a, w, start, places, to);
 }
 
 /* --------------------------------------------------------------------------- relative position */
@@ -369,21 +375,19 @@ static __device__ __forceinline__ void start_scores(const sgm_flash &f, const wa
     bool none = f.a.bias == SGM_BIAS_NONE;
     SGM_UNROLL
     for (int t = 0; t < MT * 2; t++) {
-        if (KIND == SGM_FLASH_WINDOW) {
-            const float *row = first + 8 * t * PITCH;
-            start_window<KEYS>(row + me % 4 * 2, row + ROW + start / ROW, to.s[t / 2], t % 2);
-            continue;
-        }
         int local = 8 * t + w.row, n = w.first + local < f.a.N ? w.first + local : 0;
         const float *row = bias + (w.local + local) * f.pitch;
-        if (KIND == SGM_FLASH_ROW) {
+        if constexpr (KIND == SGM_FLASH_WINDOW) {
+            row = first + 8 * t * PITCH;
+            start_window<KEYS>(row + me % 4 * 2, row + ROW + start / ROW, to.s[t / 2], t % 2);
+        } else if constexpr (KIND == SGM_FLASH_ROW) {
             start_row<KEYS>(row + kx, row[f.a.Sw + ky], to.s[t / 2], t % 2);
-            continue;
-        }
-        SGM_UNROLL
-        for (int i = 0; i < KEYS / 4; i++) {
-            int place = places[i / 2 * 8 + w.pair + i % 2];
-            to.s[t / 2][i / 2][t % 2 * 2 + i % 2] = none ? 0 : bias_of<MT>(f, w, n, row, place);
+        } else {
+            SGM_UNROLL
+            for (int i = 0; i < KEYS / 4; i++) {
+                int place = places[i / 2 * 8 + w.pair + i % 2];
+                to.s[t / 2][i / 2][t % 2 * 2 + i % 2] = none ? 0 : bias_of<MT>(f, w, n, row, place);
+            }
         }
     }
 }

@@ -1,10 +1,11 @@
 /* What the files of the CUDA backend share.
  *
- * Rules that keep kernels right: one stream per backend, so kernels see each other's results in
- * order; every output element has exactly one thread that writes it (no atomics), so the same run
- * gives the same bits; element indices are int (a step with more than 2^31 - 1 elements in a tensor
- * is refused before anything starts); a block's threads exchange values only through shared memory
- * between two __syncthreads() that every thread of the block reaches. */
+ * Rules that keep kernels right: steps run on one stream, so kernels see each other's results in
+ * order (pictures are resized on another, joined by events: cuda_image.cu); every output element
+ * has exactly one thread that writes it (no atomics), so the same run gives the same bits; element
+ * indices are int (a step with more than 2^31 - 1 elements in a tensor is refused before anything
+ * starts); a block's threads exchange values only through shared memory between two __syncthreads()
+ * that every thread of the block reaches. */
 #ifndef SEGMODEL_BACKEND_CUDA_CUDA_INTERNAL_H
 #define SEGMODEL_BACKEND_CUDA_CUDA_INTERNAL_H
 
@@ -408,7 +409,7 @@ cudaError_t sgm_cuda_stage_upload(sgm_cuda *cuda, void *to, const void *from, si
 cudaError_t sgm_cuda_stage_download(sgm_cuda *cuda, void *to, const void *from, size_t size);
 void sgm_cuda_staging_destroy(sgm_cuda *cuda);
 
-/* Optional entries of the backend's table: cuda_graph.cu, cuda_image.cu. */
+/* Optional entries of the backend's table: cuda_graph.cu, cuda_image.cu, cuda_mask.cu. */
 sgm_status sgm_cuda_capture_begin(sgm_backend *backend);
 sgm_status sgm_cuda_capture_end(sgm_backend *backend, void **recording);
 sgm_status sgm_cuda_replay(sgm_backend *backend, void *recording);
