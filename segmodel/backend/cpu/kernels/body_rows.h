@@ -4,92 +4,69 @@
 /* --------------------------------------------------------------------------- layer normalisation
  */
 
-/* Sums that are made side by side: one alone would wait for each of its additions. */
-#define WAYS 4
-
-INLINE vf join_ways(const vf ways[WAYS])
+/* x (+ add) of element at; after the first pass over a row, from `sum` where there is one. */
+INLINE vf norm_input(const sgm_layernorm_args *a, int64_t at, int64_t n, bool summed)
 {
-    return (ways[0] + ways[1]) + (ways[2] + ways[3]);
+    if (summed && a->sum) return v_load_upto(a->sum, at, a->x_dtype, n);
+    vf x = v_load_upto(a->x, at, a->x_dtype, n);
+    if (a->add) x += v_load_upto(a->add, at, a->add_dtype, n);
+    return x;
 }
 
-/* x - mean in the first n lanes, 0 in the others. */
-INLINE vf apart(vf x, vf mean, int64_t n)
+INLINE vf lanes_below(int64_t n, vf x)
 {
+    if (n >= VL) return x;
     float lane[VL];
-    v_store(lane, x - mean);
+    v_store(lane, x);
     for (int64_t i = n; i < VL; i++)
         lane[i] = 0;
     return v_load(lane);
+}
+
+static void layernorm_row(const sgm_layernorm_args *a, int64_t row)
+{
+    int64_t c = a->c, base = row * c;
+    vf total = v_set(0.0f), squares = v_set(0.0f);
+    for (int64_t i = 0; i < c; i += VL) {
+        vf x = norm_input(a, base + i, c - i, false);
+        if (a->sum) v_store_upto(a->sum, base + i, a->x_dtype, x, c - i);
+        total += x;
+    }
+    vf mean = v_set(v_sum(total) / (float)c);
+    for (int64_t i = 0; i < c; i += VL) {
+        vf d = lanes_below(c - i, norm_input(a, base + i, c - i, true) - mean);
+        squares = v_fma(d, d, squares);
+    }
+    vf scale = v_set(1.0f / sqrtf(v_sum(squares) / (float)c + a->eps));
+    for (int64_t i = 0; i < c; i += VL) {
+        vf y = (norm_input(a, base + i, c - i, true) - mean) * scale;
+        if (a->gamma) y *= v_load_upto(a->gamma, i, SGM_F32, c - i);
+        if (a->beta) y += v_load_upto(a->beta, i, SGM_F32, c - i);
+        v_store_upto(a->out, base + i, a->out_dtype, v_act(a->act, y), c - i);
+    }
+}
+
+static void layernorm(const sgm_layernorm_args *a, int64_t begin, int64_t end)
+{
+    for (int64_t row = begin; row < end; row++)
+        layernorm_row(a, row);
 }
 
 typedef struct row_moments {
     vf mean, scale;
 } row_moments;
 
-INLINE row_moments moments_as(const void *x, const sgm_dtype dtype, int64_t base, int64_t c,
-                              float eps)
-{
-    const int64_t whole = c / (WAYS * VL) * (WAYS * VL);
-    vf total[WAYS] = {0}, squares[WAYS] = {0};
-    for (int64_t i = 0; i < whole; i += WAYS * VL)
-        UNROLL for (int w = 0; w < WAYS; w++) total[w] += v_load_as(x, base + i + w * VL, dtype);
-    for (int64_t i = whole; i < c; i += VL)
-        total[0] += v_load_upto(x, base + i, dtype, c - i);
-    vf mean = v_set(v_sum(join_ways(total)) / (float)c);
-    for (int64_t i = 0; i < whole; i += WAYS * VL)
-        UNROLL for (int w = 0; w < WAYS; w++)
-        {
-            vf d = v_load_as(x, base + i + w * VL, dtype) - mean;
-            squares[w] = v_fma(d, d, squares[w]);
-        }
-    for (int64_t i = whole; i < c; i += VL) {
-        vf d = v_load_upto(x, base + i, dtype, c - i);
-        d = c - i < VL ? apart(d, mean, c - i) : d - mean;
-        squares[0] = v_fma(d, d, squares[0]);
-    }
-    return (row_moments){mean, v_set(1.0f / sqrtf(v_sum(join_ways(squares)) / (float)c + eps))};
-}
-
 static row_moments moments(const void *x, sgm_dtype dtype, int64_t base, int64_t c, float eps)
 {
-    return dtype == SGM_F32 ? moments_as(x, SGM_F32, base, c, eps)
-                            : moments_as(x, SGM_BF16, base, c, eps);
-}
-
-INLINE void norm_row(const sgm_layernorm_args *a, const sgm_act act, const sgm_dtype from,
-                     const sgm_dtype to, int64_t row)
-{
-    int64_t c = a->c, base = row * c;
-    row_moments m = moments_as(a->x, from, base, c, a->eps);
+    vf total = v_set(0.0f), squares = v_set(0.0f);
+    for (int64_t i = 0; i < c; i += VL)
+        total += v_load_upto(x, base + i, dtype, c - i);
+    vf mean = v_set(v_sum(total) / (float)c);
     for (int64_t i = 0; i < c; i += VL) {
-        vf y = (v_load_upto(a->x, base + i, from, c - i) - m.mean) * m.scale;
-        if (a->gamma) y *= v_load_upto(a->gamma, i, SGM_F32, c - i);
-        if (a->beta) y += v_load_upto(a->beta, i, SGM_F32, c - i);
-        v_store_upto(a->out, base + i, to, v_act(act, y), c - i);
+        vf d = lanes_below(c - i, v_load_upto(x, base + i, dtype, c - i) - mean);
+        squares = v_fma(d, d, squares);
     }
-}
-
-INLINE void norm_rows(const sgm_layernorm_args *a, const sgm_act act, const sgm_dtype from,
-                      const sgm_dtype to, int64_t begin, int64_t end)
-{
-    for (int64_t row = begin; row < end; row++)
-        norm_row(a, act, from, to, row);
-}
-
-/* What networks have most gets loops of its own. */
-static void layernorm(const sgm_layernorm_args *a, int64_t begin, int64_t end)
-{
-    bool f32 = a->x_dtype == SGM_F32;
-    if (f32 && a->out_dtype == SGM_F32 && a->act == SGM_ACT_NONE)
-        norm_rows(a, SGM_ACT_NONE, SGM_F32, SGM_F32, begin, end);
-    else if (f32 && a->out_dtype == SGM_BF16 && a->act == SGM_ACT_NONE)
-        norm_rows(a, SGM_ACT_NONE, SGM_F32, SGM_BF16, begin, end);
-    else if (f32 && a->out_dtype == SGM_F32 && a->act == SGM_ACT_GELU)
-        norm_rows(a, SGM_ACT_GELU, SGM_F32, SGM_F32, begin, end);
-    else if (f32 && a->out_dtype == SGM_BF16 && a->act == SGM_ACT_GELU)
-        norm_rows(a, SGM_ACT_GELU, SGM_F32, SGM_BF16, begin, end);
-    else
-        norm_rows(a, a->act, a->x_dtype, a->out_dtype, begin, end);
+    return (row_moments){mean, v_set(1.0f / sqrtf(v_sum(squares) / (float)c + eps))};
 }
 
 /* dx = scale (g - mean(g) - xhat mean(g xhat)), g = dout gamma. */
