@@ -99,10 +99,10 @@ static void save_masks(const char *root)
         save_mask(root, "labels", numbers[f], WIDTH);
         draw_mask(f, off[f][0], off[f][1], off[f][2], WIDTH, 255);
         save_mask(root, "spoilt", numbers[f], WIDTH);
-        draw_mask(f, 3 * off[f][0], 3 * off[f][1], 3 * off[f][2], WIDTH, 255);
-        save_mask(root, "worse", numbers[f], WIDTH);
         if (numbers[f] == 2 || numbers[f] == 10) save_mask(root, "some", numbers[f], WIDTH);
         if (numbers[f] == 2) save_mask(root, "stray", 77, WIDTH);
+        draw_mask(f, 3 * off[f][0], 3 * off[f][1], 3 * off[f][2], WIDTH, 255);
+        save_mask(root, "worse", numbers[f], WIDTH);
         draw_mask(f, 0, 0, 0, WIDTH + 4, 255);
         save_mask(root, "wide", numbers[f], WIDTH + 4);
         if (numbers[f] == 2) save_mask(root, "odd", 2, WIDTH + 4);
