@@ -1,6 +1,6 @@
 """usage: old_linux.py FOLDER amd64|arm64 PIP   Python 3.9 and glibc 2.31 of Debian 11 in a folder, numpy in
 FOLDER/site: unpacked and not installed, so that it takes no rights and a minute. Packages are held
-against the sums of Debian's list."""
+against the sums of Debian's list. They come from where this machine's apt takes its own."""
 import hashlib
 import lzma
 import re
@@ -9,23 +9,35 @@ import sys
 import urllib.request
 from pathlib import Path
 
-MIRROR = "http://deb.debian.org/debian/"
 PACKAGES = """libc6 libgcc-s1 libstdc++6 python3.9-minimal libpython3.9-minimal libpython3.9-stdlib zlib1g
  libexpat1 libffi7 libbz2-1.0 liblzma5 libssl1.1 libuuid1 libmpdec3 libcrypt1""".split()
 NUMPY = "numpy==2.0.2"
 
 
-def fetch(name):
-    with urllib.request.urlopen(MIRROR + name, timeout=60) as answer:
+def fetch(place):
+    with urllib.request.urlopen(place, timeout=60) as answer:
         return answer.read()
 
 
+def find_archive(listed):
+    """The first of apt's archives that has Debian 11, and the list of packages in it."""
+    said = subprocess.run(["apt-get", "indextargets", "--format", "$(REPO_URI)", "Created-By: Packages"],
+                          check=True, capture_output=True, text=True).stdout
+    tried = {}
+    for archive in dict.fromkeys(said.split()):
+        try:
+            return archive, lzma.decompress(fetch(archive + listed)).decode()
+        except OSError as error:
+            tried[archive] = error
+    sys.exit(f"old_linux: none of apt's archives has Debian 11: {tried}")
+
+
 def unpack(folder, architecture):
-    listed = lzma.decompress(fetch(f"dists/bullseye/main/binary-{architecture}/Packages.xz")).decode()
+    archive, listed = find_archive(f"dists/bullseye/main/binary-{architecture}/Packages.xz")
     paragraphs = {p[9:p.index("\n")]: p for p in listed.split("\n\n") if p.startswith("Package: ")}
     for name in PACKAGES:
         field = dict(re.findall(r"^(Filename|SHA256): (\S+)$", paragraphs[name], re.M))
-        data = fetch(field["Filename"])
+        data = fetch(archive + field["Filename"])
         if hashlib.sha256(data).hexdigest() != field["SHA256"]:
             sys.exit(f"old_linux: {field['Filename']} is not what Debian's list says")
         deb = folder.parent / f"{name}.deb"
