@@ -13,9 +13,9 @@ except ImportError as error:
     sys.exit(77)
 
 TIMES = ("DA", "TM", "DT")
-# What a writer has to make anew each time.
+# What a writer has to make anew each time; and the length of what holds one, as UIDs have theirs.
 OWN = {"SOPInstanceUID", "MediaStorageSOPInstanceUID", "SeriesInstanceUID", "TrackingUID",
-       "DimensionOrganizationUID"}
+       "DimensionOrganizationUID", "FileMetaInformationGroupLength"}
 
 
 def differences(one, other, place=""):
