@@ -185,6 +185,17 @@ static void report(train_bench *b, const step_run *run, double seconds, double r
     bench_line("memory of the plan", 1e-6 * (double)sgm_train_plan_bytes(run->plan), "MB");
 }
 
+static sgm_status profile_steps(const train_bench *b, step_run *run)
+{
+    float loss;
+    sgm_train_plan_time(run->plan, true);
+    sgm_status status = take_step(b, run, &loss);
+    char *text = status == SGM_OK ? sgm_train_plan_profile(run->plan) : NULL;
+    if (text) fputs(text, stdout);
+    free(text);
+    return status;
+}
+
 static sgm_status time_steps(train_bench *b, step_run *run)
 {
     double seconds[BENCH_MAX_RUNS], rates[BENCH_MAX_RUNS], ceilings[BENCH_MAX_RUNS];
@@ -207,10 +218,7 @@ static sgm_status time_steps(train_bench *b, step_run *run)
     if (status != SGM_OK) return status;
     report(b, run, bench_median(seconds, repeat), bench_median(rates, repeat),
            bench_median(ceilings, repeat));
-    char *text = b->profile ? sgm_train_plan_profile(run->plan) : NULL;
-    if (text) fputs(text, stdout);
-    free(text);
-    return SGM_OK;
+    return b->profile ? profile_steps(b, run) : SGM_OK;
 }
 
 static sgm_status run_on(train_bench *b, sgm_context *context)

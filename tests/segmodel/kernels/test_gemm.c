@@ -1,6 +1,8 @@
 /* Matrix products against plain loops in double. */
 #include "backend/cpu/kernels/gemm.h"
 
+#include "backend/cpu/kernels/isa.h"
+
 #include "kernel_test.h"
 
 typedef struct problem {
@@ -171,24 +173,66 @@ static void test_matmul(sgm_threads *pool)
                 check_matmul(pool, sizes[i][0], sizes[i][1], sizes[i][2], variant);
 }
 
-/* The same bits whatever the number of threads. */
+/* The same bits whatever the number of threads; K in several parts, for the packed weight and for
+ * gradients. */
 static void test_thread_independence(void)
 {
-    float *a = random_floats(500 * 96), *w = random_floats(130 * 96);
-    float *first = zeros(500 * 130), *second = zeros(500 * 130);
+    enum { M = 500, N = 130, K = 1300 };
+    float *a = random_floats(M * K), *w = random_floats(N * K);
+    float *first[2] = {zeros(M * N), zeros(M * N)}, *other[2] = {zeros(M * N), zeros(M * N)};
     sgm_packed *pack;
-    CHECK_OK(sgm_packed_create(w, 130, 96, 96, false, SGM_F32, NULL, &pack));
-    for (int threads = 1; threads <= 4; threads += 3) {
+    CHECK_OK(sgm_packed_create(w, N, K, K, false, SGM_F32, NULL, &pack));
+    for (int threads = 1; threads <= 4; threads++) {
+        float **out = threads == 1 ? first : other;
         sgm_threads *pool;
         CHECK_OK(sgm_threads_create(threads, &pool));
-        sgm_rows rows = {a, SGM_F32, 96, NULL};
-        sgm_epilogue e = {.act = SGM_ACT_GELU, .out = threads == 1 ? first : second, .out_ld = 130};
-        CHECK_OK(sgm_gemm(pool, pack, &rows, 500, &e));
+        sgm_rows rows = {a, SGM_F32, K, NULL};
+        sgm_epilogue e = {.act = SGM_ACT_GELU, .out = out[0], .out_ld = N};
+        CHECK_OK(sgm_gemm(pool, pack, &rows, M, &e));
+        sgm_matmul_args gradient = {.m = M,
+                                    .n = N,
+                                    .k = K,
+                                    .transpose_a = true,
+                                    .a = a,
+                                    .b = w,
+                                    .c = out[1],
+                                    .lda = M,
+                                    .ldb = N,
+                                    .ldc = N,
+                                    .alpha = 1};
+        CHECK_OK(sgm_matmul_run(pool, &gradient));
         sgm_threads_destroy(pool);
+        for (int i = 0; i < 2 && threads > 1; i++)
+            CHECK(memcmp(first[i], other[i], sizeof(float) * M * N) == 0);
     }
-    CHECK(memcmp(first, second, sizeof(float) * 500 * 130) == 0);
     sgm_packed_destroy(pack);
-    free(a), free(w), free(first), free(second);
+    free(a), free(w);
+    for (int i = 0; i < 2; i++)
+        free(first[i]), free(other[i]);
+}
+
+/* Half a panel: the bits of the whole one in its columns, and nothing beside them. */
+static void test_half_panels(sgm_threads *pool)
+{
+    enum { CHUNKS = 3, FLOATS = SGM_MAX_STEP * SGM_PANEL };
+    const sgm_micro *micro = sgm_micro_for(SGM_F32);
+    (void)pool;
+    CHECK(sgm_micro_columns(micro, 17) == micro->run);
+    if (!micro->run_half) return;
+    CHECK(sgm_micro_columns(micro, 16) == micro->run_half);
+    float *a = random_floats(SGM_MAX_STEP * CHUNKS * 16), *b = random_floats(CHUNKS * 512);
+    for (int rows = 1; rows <= micro->step; rows++)
+        for (int accumulate = 0; accumulate < 2; accumulate++) {
+            float *start = random_floats(FLOATS), whole[FLOATS], half[FLOATS];
+            memcpy(whole, start, sizeof whole);
+            memcpy(half, start, sizeof half);
+            micro->run(a, 0, b, CHUNKS, whole, SGM_PANEL, 16, rows, accumulate);
+            micro->run_half(a, 0, b, CHUNKS, half, SGM_PANEL, 16, rows, accumulate);
+            for (int i = 0; i < FLOATS; i++)
+                CHECK(half[i] == (i % SGM_PANEL < SGM_PANEL / 2 ? whole : start)[i]);
+            free(start);
+        }
+    free(a), free(b);
 }
 
 static void test_refusals(void)
@@ -206,6 +250,7 @@ int main(void)
 {
     under_each_isa(test_shapes);
     under_each_isa(test_matmul);
+    under_each_isa(test_half_panels);
     test_thread_independence();
     test_refusals();
     return check_report();

@@ -5,6 +5,9 @@
 #define TILE 256      /* keys whose scores exist at one time */
 #define BLOCK_STEPS 8 /* micro-kernel steps of queries that share the keys of a tile */
 #define LANES 16      /* padding of bias rows */
+/* Tokens that are asked for before they are read: each has a page of its own. Behind a window's row
+ * lie those of the window that comes next. */
+#define AHEAD 6
 
 typedef struct work {
     const sgm_attention_task *t;
@@ -14,11 +17,12 @@ typedef struct work {
     int64_t d_padded, sh_padded, sw_padded;
     int64_t strip_bytes;   /* of packed queries */
     int64_t p_strip_bytes; /* of packed probabilities of a tile */
+    int together;          /* steps that pass over a panel of keys or values before the next */
     char *keys, *values, *packed_q, *probabilities;
     char *gathered; /* [max(nk, block)][head_dim] */
     float *q;       /* [block rows][d_padded], unscaled */
     float *scaled;  /* [block rows][d_padded] */
-    float *scores;  /* [TILE / 16][step][16] */
+    float *scores;  /* [together][TILE / 16][step][16] */
     float *pad_scores;
     float *sums;    /* [block rows][d_padded]: output before division */
     float *bh, *bw; /* [block rows][sh_padded], [..][sw_padded] */
@@ -54,11 +58,11 @@ static size_t lay_out(work *w, int64_t nk, int head_dim, int64_t sh, int64_t sw,
     w->keys = carve(memory, &used, w->key_panels * w->d_chunks * SGM_B_CHUNK);
     w->values = carve(memory, &used, w->d_panels * w->key_chunks * SGM_B_CHUNK);
     w->packed_q = carve(memory, &used, rows * w->d_chunks * SGM_CHUNK);
-    w->probabilities = carve(memory, &used, SGM_MAX_STEP * tile * 2);
+    w->probabilities = carve(memory, &used, compute == SGM_F32 ? 0 : SGM_MAX_STEP * tile * 2);
     w->gathered = carve(memory, &used, nk * head_dim * 4);
     w->q = carve(memory, &used, rows * w->d_padded * 4);
     w->scaled = carve(memory, &used, rows * w->d_padded * 4);
-    w->scores = carve(memory, &used, SGM_MAX_STEP * tile * 4);
+    w->scores = carve(memory, &used, rows * tile * 4);
     w->pad_scores = carve(memory, &used, (area + 32) * 4);
     w->sums = carve(memory, &used, rows * w->d_padded * 4);
     w->bh = carve(memory, &used, rows * w->sh_padded * 4);
@@ -76,13 +80,24 @@ size_t sgm_attention_memory(int64_t nk, int head_dim, int64_t sh, int64_t sw, sg
     return lay_out(&w, nk, head_dim, sh, sw, compute, NULL);
 }
 
+/* Asks for the channels of a head from element `at` on; nothing has to be there. */
+static void fetch_token(const sgm_tokens *t, int64_t at, int head_dim)
+{
+    int64_t size = t->dtype == SGM_F32 ? 4 : 2;
+    const char *token = (const char *)t->data + at * size;
+    for (int64_t byte = 0; byte < head_dim * size; byte += 64)
+        __builtin_prefetch(token + byte);
+}
+
 void sgm_gather_tokens(const sgm_tokens *t, int64_t first, int64_t n, int head_dim,
                        sgm_dtype to_dtype, void *to, int64_t ld)
 {
     const sgm_isa_table *loops = sgm_loops();
-    for (int64_t i = 0; i < n; i++)
-        loops->convert(t->data, sgm_token_offset(t, first + i), t->dtype, to, i * ld, to_dtype,
-                       head_dim);
+    for (int64_t i = 0; i < n; i++) {
+        int64_t at = sgm_token_offset(t, first + i);
+        fetch_token(t, at + AHEAD * t->token_stride, head_dim);
+        loops->convert(t->data, at, t->dtype, to, i * ld, to_dtype, head_dim);
+    }
 }
 
 void sgm_relative_parts(const sgm_position_bias *b, const float *q, int head_dim, int64_t qy,
@@ -107,7 +122,8 @@ typedef struct even_tokens {
 static even_tokens evenly(work *w, const sgm_tokens *t)
 {
     int64_t n = w->t->nk, d = w->t->head_dim;
-    if (t->run >= n) return (even_tokens){t->data, t->dtype, t->at, t->token_stride};
+    if (t->run >= n || t->row_stride == t->run * t->token_stride)
+        return (even_tokens){t->data, t->dtype, t->at, t->token_stride};
     sgm_gather_tokens(t, 0, n, (int)d, w->t->compute, w->gathered, d);
     return (even_tokens){w->gathered, w->t->compute, 0, d};
 }
@@ -163,6 +179,7 @@ static void load_queries(work *w, int64_t first, int rows)
         w->loops->scale(scaled, t->scale * SGM_LOG2E, d);
         w->max[i] = -INFINITY;
         w->mass[i] = 0;
+        if (!t->partial) fetch_token(&t->out, sgm_token_offset(&t->out, t->first + first + i), d);
         if (t->bias.kind == SGM_BIAS_REL_POS)
             sgm_relative_parts(&t->bias, w->q + i * w->d_padded, d, query_y(t, first + i),
                                query_x(t, first + i), w->bh + i * w->sh_padded,
@@ -188,58 +205,87 @@ static const float *bias_along_y(const work *w, int row)
 
 /* --------------------------------------------------------------------------------------- scores */
 
-static void fill_bias(const work *w, int64_t first, int step_row, int rows, int64_t key, int64_t n)
+/* Some steps of a block's queries and a tile of keys. */
+typedef struct key_tile {
+    int64_t block;   /* query that the block begins with */
+    int row, rows;   /* of the block */
+    int64_t key, n;  /* keys [key, key + n) */
+    int64_t columns; /* n, rounded up to what the products make */
+} key_tile;
+
+static int rows_of_step(const work *w, const key_tile *t, int step)
+{
+    int left = t->rows - step * w->micro->step;
+    return left < w->micro->step ? left : w->micro->step;
+}
+
+static float *scores_of(const work *w, int step)
+{
+    return w->scores + (int64_t)step * w->micro->step * TILE;
+}
+
+static void fill_bias(const work *w, const key_tile *tile, int step)
 {
     const sgm_attention_task *t = w->t;
     int64_t run = t->k.run, stride = w->micro->step * 16;
-    for (int i = 0; i < rows; i++) {
-        int64_t ld, query = first + step_row + i;
-        const float *bw = bias_along_x(w, step_row + i, query_x(t, query), &ld);
-        w->loops->bias_row(bias_along_y(w, step_row + i), bw, ld, query_y(t, query), run,
-                           t->nk / run, key, n, w->line, w->scores + i * 16, stride);
+    for (int i = 0; i < rows_of_step(w, tile, step); i++) {
+        int row = tile->row + step * w->micro->step + i;
+        int64_t ld, query = tile->block + row;
+        const float *bw = bias_along_x(w, row, query_x(t, query), &ld);
+        w->loops->bias_row(bias_along_y(w, row), bw, ld, query_y(t, query), run, t->nk / run,
+                           tile->key, tile->columns, w->line, scores_of(w, step) + i * 16, stride);
     }
 }
 
 /* Columns from n on take no part. */
-static void mask_columns(const work *w, int rows, int64_t n, int64_t columns)
+static void mask_columns(const work *w, const key_tile *t, int step)
 {
+    float *scores = scores_of(w, step);
     int64_t stride = w->micro->step * 16;
-    for (int64_t c = n; c < columns; c++)
-        for (int i = 0; i < rows; i++)
-            w->scores[c / 16 * stride + i * 16 + c % 16] = -INFINITY;
+    for (int i = 0; i < rows_of_step(w, t, step); i++)
+        for (int64_t chunk = t->n / 16; chunk < t->columns / 16; chunk++) {
+            float *row = scores + chunk * stride + i * 16;
+            for (int64_t c = chunk * 16 < t->n ? t->n % 16 : 0; c < 16; c++)
+                row[c] = -INFINITY;
+        }
 }
 
-static void tile_scores(const work *w, int64_t first, int step_row, int rows, int64_t key,
-                        int64_t n)
+static void tile_scores(const work *w, const key_tile *t)
 {
     const sgm_micro *m = w->micro;
-    int64_t columns = round_up(n, SGM_PANEL);
     bool biased = w->t->bias.kind != SGM_BIAS_NONE;
-    if (biased) fill_bias(w, first, step_row, rows, key, columns);
-    const char *a = w->packed_q + step_row / m->strip * w->strip_bytes;
-    for (int64_t p = 0; p * SGM_PANEL < columns; p++)
-        m->run(a, (size_t)w->strip_bytes,
-               w->keys + (key / SGM_PANEL + p) * w->d_chunks * SGM_B_CHUNK, w->d_chunks,
-               w->scores + 2 * p * m->step * 16, 16, m->step * 16, rows, biased);
-    mask_columns(w, rows, n, columns);
+    int steps = (int)sgm_div_up(t->rows, m->step);
+    for (int i = 0; biased && i < steps; i++)
+        fill_bias(w, t, i);
+    for (int64_t p = 0; p * SGM_PANEL < t->columns; p++) {
+        const char *b = w->keys + (t->key / SGM_PANEL + p) * w->d_chunks * SGM_B_CHUNK;
+        sgm_micro_fn run = sgm_micro_columns(m, t->n - p * SGM_PANEL);
+        for (int i = 0; i < steps; i++)
+            run(w->packed_q + (t->row + i * m->step) / m->strip * w->strip_bytes,
+                (size_t)w->strip_bytes, b, w->d_chunks, scores_of(w, i) + 2 * p * m->step * 16, 16,
+                m->step * 16, rows_of_step(w, t, i), biased);
+    }
+    for (int i = 0; i < steps; i++)
+        mask_columns(w, t, i);
 }
 
 /* -------------------------------------------------------------------------- softmax and values */
 
-static void step_softmax(const work *w, int step_row, int rows, int64_t columns)
+static void step_softmax(const work *w, const key_tile *t, int step)
 {
     const sgm_micro *m = w->micro;
+    int rows = rows_of_step(w, t, step);
     for (int i = 0; i < rows; i += m->strip) {
-        int at = step_row + i;
+        int at = t->row + step * m->step + i;
         sgm_softmax_strip s = {
-            .scores = w->scores + i * 16,
+            .scores = scores_of(w, step) + i * 16,
             .bf16 = w->t->compute == SGM_F32
                         ? NULL
                         : (uint16_t *)(w->probabilities + i / m->strip * w->p_strip_bytes),
             .score_strip = m->step,
             .strip = m->strip,
             .rows = rows - i < m->strip ? rows - i : m->strip,
-            .chunks = columns / 16,
+            .chunks = t->columns / 16,
             .max = w->max + at,
             .sum = w->mass + at,
             .rescale = w->rescale + at};
@@ -247,23 +293,43 @@ static void step_softmax(const work *w, int step_row, int rows, int64_t columns)
     }
 }
 
-static void rescale_sums(const work *w, int step_row, int rows)
+static void rescale_sums(const work *w, int row, int rows)
 {
-    for (int i = step_row; i < step_row + rows; i++)
+    for (int i = row; i < row + rows; i++)
         if (w->rescale[i] != 1.0f)
             w->loops->scale(w->sums + i * w->d_padded, w->rescale[i], w->d_padded);
 }
 
-static void tile_values(const work *w, int step_row, int rows, int64_t key, int64_t columns)
+/* Adds a tile's values, weighed; keys part by part, so that a part of a panel stays in L1 for all
+ * steps. */
+static void tile_values(const work *w, const key_tile *t)
 {
     const sgm_micro *m = w->micro;
-    int64_t elements = w->t->compute == SGM_F32 ? 16 : 32;
-    const void *a = w->t->compute == SGM_F32 ? (const void *)w->scores : w->probabilities;
-    for (int64_t p = 0; p < w->d_panels; p++) {
-        const char *b = w->values + (p * w->key_chunks + key / elements) * SGM_B_CHUNK;
-        m->run(a, (size_t)w->p_strip_bytes, b, columns / elements,
-               w->sums + step_row * w->d_padded + p * SGM_PANEL, w->d_padded, 16, rows, true);
+    bool f32 = w->t->compute == SGM_F32;
+    int64_t chunks = sgm_div_up(t->n, f32 ? 16 : 32), first = t->key / (f32 ? 16 : 32);
+    int64_t most = w->together > 1 && m->depth ? m->depth : chunks;
+    for (int64_t part = 0; part < chunks; part += most) {
+        int64_t depth = chunks - part < most ? chunks - part : most;
+        for (int64_t p = 0; p < w->d_panels; p++) {
+            const char *b = w->values + (p * w->key_chunks + first + part) * SGM_B_CHUNK;
+            sgm_micro_fn run = sgm_micro_columns(m, w->t->head_dim - p * SGM_PANEL);
+            for (int i = 0; i * m->step < t->rows; i++) {
+                const char *a = f32 ? (const char *)scores_of(w, i) : w->probabilities;
+                float *sums = w->sums + (t->row + i * m->step) * w->d_padded + p * SGM_PANEL;
+                run(a + part * m->strip * SGM_CHUNK, (size_t)w->p_strip_bytes, b, depth, sums,
+                    w->d_padded, 16, rows_of_step(w, t, i), true);
+            }
+        }
     }
+}
+
+static void run_tile(const work *w, const key_tile *t)
+{
+    tile_scores(w, t);
+    for (int i = 0; i * w->micro->step < t->rows; i++)
+        step_softmax(w, t, i);
+    rescale_sums(w, t->row, t->rows);
+    tile_values(w, t);
 }
 
 /* ----------------------------------------------------------------------------------- padding keys
@@ -338,19 +404,16 @@ static void store_outputs(const work *w, int64_t first, int rows)
 static void run_block(work *w, int64_t first, int rows)
 {
     const sgm_attention_task *t = w->t;
-    int step = w->micro->step;
+    int group = w->together * w->micro->step;
     load_queries(w, first, rows);
     for (int64_t key = 0; key < t->nk; key += TILE) {
-        int64_t n = t->nk - key < TILE ? t->nk - key : TILE, columns = round_up(n, SGM_PANEL);
+        int64_t n = t->nk - key < TILE ? t->nk - key : TILE;
+        int64_t columns = round_up(n, t->compute == SGM_F32 ? SGM_PANEL / 2 : SGM_PANEL);
         w->p_strip_bytes =
             columns / (t->compute == SGM_F32 ? 16 : 32) * w->micro->strip * SGM_CHUNK;
-        for (int i = 0; i < rows; i += step) {
-            int count = rows - i < step ? rows - i : step;
-            tile_scores(w, first, i, count, key, n);
-            step_softmax(w, i, count, columns);
-            rescale_sums(w, i, count);
-            tile_values(w, i, count, key, columns);
-        }
+        for (int i = 0; i < rows; i += group)
+            run_tile(w,
+                     &(key_tile){first, i, rows - i < group ? rows - i : group, key, n, columns});
     }
     for (int i = 0; t->pads > 0 && i < rows; i++)
         add_padding(w, first, i);
@@ -365,6 +428,7 @@ void sgm_attention_task_run(const sgm_attention_task *t, const sgm_micro *micro,
     work w = {.t = t, .micro = micro, .loops = sgm_loops()};
     lay_out(&w, t->nk, t->head_dim, t->bias.sh, t->bias.sw, t->compute, memory);
     w.strip_bytes = w.d_chunks * micro->strip * SGM_CHUNK;
+    w.together = t->compute == SGM_F32 && micro->depth ? BLOCK_STEPS : 1;
     pack_keys(&w);
     pack_values(&w);
     if (micro->begin) micro->begin();

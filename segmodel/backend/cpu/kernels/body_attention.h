@@ -82,33 +82,65 @@ INLINE void times_block(const int vectors, const float *q, const float *table, i
     UNROLL for (int v = 0; v < vectors; v++) v_store(c + v * VL, s[v]);
 }
 
-/* One vector of columns: four sums side by side hide the latency. */
-INLINE vf times_column(const float *q, const float *table, int64_t ld, int depth)
+/* A few vectors of columns: four sums of each side by side hide the latency. */
+INLINE void times_columns(const int vectors, const float *q, const float *table, int64_t ld,
+                          int depth, float *c)
 {
-    vf s[4];
+    vf s[2][4];
     int d = 0;
-    UNROLL for (int i = 0; i < 4; i++) s[i] = v_set(0.0f);
+    UNROLL for (int i = 0; i < 4; i++) UNROLL for (int v = 0; v < vectors; v++) s[v][i] =
+        v_set(0.0f);
     for (; d + 4 <= depth; d += 4)
-        UNROLL for (int i = 0; i < 4; i++) s[i] =
-            v_fma(v_set(q[d + i]), v_load(table + (d + i) * ld), s[i]);
+        UNROLL for (int i = 0; i < 4; i++)
+        {
+            vf x = v_set(q[d + i]);
+            UNROLL for (int v = 0; v < vectors; v++) s[v][i] =
+                v_fma(x, v_load(table + (d + i) * ld + v * VL), s[v][i]);
+        }
     for (; d < depth; d++)
-        s[0] = v_fma(v_set(q[d]), v_load(table + d * ld), s[0]);
-    return (s[0] + s[1]) + (s[2] + s[3]);
+        UNROLL for (int v = 0; v < vectors; v++) s[v][0] =
+            v_fma(v_set(q[d]), v_load(table + d * ld + v * VL), s[v][0]);
+    UNROLL for (int v = 0; v < vectors; v++)
+        v_store(c + v * VL, (s[v][0] + s[v][1]) + (s[v][2] + s[v][3]));
 }
 
 static void row_times(const float *q, const float *table, int64_t ld, int depth, float *c, int n)
 {
     int j = 0;
+    for (; j + 8 * VL <= n; j += 8 * VL)
+        times_block(8, q, table + j, ld, depth, c + j);
     for (; j + 4 * VL <= n; j += 4 * VL)
         times_block(4, q, table + j, ld, depth, c + j);
+    for (; j + 2 * VL <= n; j += 2 * VL)
+        times_columns(2, q, table + j, ld, depth, c + j);
     for (; j < n; j += VL)
-        v_store(c + j, times_column(q, table + j, ld, depth));
+        times_columns(1, q, table + j, ld, depth, c + j);
+}
+
+/* Key columns in rows of whole chunks need no line in between. */
+static void bias_chunks(const float *bh, const float *bw, int64_t bw_ld, int64_t qy, int64_t run,
+                        int64_t rows, int64_t first, int64_t n, float *scores, int64_t stride)
+{
+    int64_t ky = first / run, kx = first % run;
+    for (int64_t c = 0; c < n && ky < rows; c += 16, scores += stride) {
+        vf h = v_set(bh ? bh[ky] : 0.0f);
+        const float *w = bw + (ky > qy ? ky - qy : qy - ky) * bw_ld + kx;
+        UNROLL for (int i = 0; i < 16; i += VL) v_store(scores + i, v_load(w + i) + h);
+        kx += 16;
+        if (kx < run) continue;
+        kx = 0;
+        ky++;
+    }
 }
 
 static void bias_row(const float *bh, const float *bw, int64_t bw_ld, int64_t qy, int64_t run,
                      int64_t rows, int64_t first, int64_t n, float *line, float *scores,
                      int64_t stride)
 {
+    if (run % 16 == 0) {
+        bias_chunks(bh, bw, bw_ld, qy, run, rows, first, n, scores, stride);
+        return;
+    }
     float *row0 = line + run - first % run; /* where the row that `first` lies in begins */
     int64_t ky = first / run, end = first + n;
     for (float *to = row0 - run; ky < rows && ky * run < end; ky++) {
@@ -177,13 +209,13 @@ static void put_chunks(float *x, int64_t stride, int chunks, const float *y, con
 INLINE void softmax_short(const void *x, int64_t at, sgm_dtype from, void *out, sgm_dtype to,
                           int64_t c)
 {
-    vf v = v_load_part(x, at, from, c);
+    vf v = v_load_upto(x, at, from, c);
     vi lane;
     for (int i = 0; i < VL; i++)
         lane[i] = i;
     v = v_select(lane < (vi){0} + (int32_t)c, v, v_set(-INFINITY));
     v = v_exp(v - v_set(v_hmax(v)));
-    v_store_part(out, at, to, v * v_set(1.0f / v_sum(v)), c);
+    v_store_upto(out, at, to, v * v_set(1.0f / v_sum(v)), c);
 }
 
 static void softmax_row(const void *x, int64_t at, sgm_dtype from, void *out, sgm_dtype to,

@@ -86,13 +86,14 @@ INLINE void micro_pass(const int rows, const float *a, const float *b, int64_t c
     }
 }
 
-INLINE void micro_rows(const int rows, const float *a, const float *b, int64_t chunks, float *c,
-                       int64_t ld, int64_t half, bool accumulate)
+INLINE void micro_rows(const int rows, const int columns, const float *a, const float *b,
+                       int64_t chunks, float *c, int64_t ld, int64_t half, bool accumulate)
 {
 #if VL == 16
+    (void)columns;
     micro_pass(rows, a, b, chunks, c, c + half, ld, accumulate, 256);
 #else
-    for (int column = 0; column < SGM_PANEL; column += PASS_COLUMNS) {
+    for (int column = 0; column < columns; column += PASS_COLUMNS) {
         int at = column % 16;
         float *to = c + column / 16 * half + at;
         micro_pass(rows, a, b + column / 16 * 256 + at, chunks, to, to + VL, ld, accumulate, VL);
@@ -100,13 +101,21 @@ INLINE void micro_rows(const int rows, const float *a, const float *b, int64_t c
 #endif
 }
 
-#define MICRO(rows)                                                                                \
-    static __attribute__((noinline)) void micro_##rows(const float *a, const float *b,             \
-                                                       int64_t chunks, float *c, int64_t ld,       \
-                                                       int64_t half, bool accumulate)              \
+#define MICRO_COLUMNS(name, rows, columns)                                                         \
+    static __attribute__((noinline)) void name(const float *a, const float *b, int64_t chunks,     \
+                                               float *c, int64_t ld, int64_t half,                 \
+                                               bool accumulate)                                    \
     {                                                                                              \
-        micro_rows(rows, a, b, chunks, c, ld, half, accumulate);                                   \
+        micro_rows(rows, columns, a, b, chunks, c, ld, half, accumulate);                          \
     }
+
+#if VL == 16
+#define MICRO(rows) MICRO_COLUMNS(micro_##rows, rows, SGM_PANEL)
+#else
+#define MICRO(rows)                                                                                \
+    MICRO_COLUMNS(micro_##rows, rows, SGM_PANEL)                                                   \
+    MICRO_COLUMNS(half_##rows, rows, SGM_PANEL / 2)
+#endif
 
 MICRO(1)
 MICRO(2)
@@ -129,36 +138,41 @@ MICRO(13)
 MICRO(14)
 #endif
 
+#if STRIP == 4
+#define BY_ROWS(name) NULL, name##1, name##2, name##3, name##4
+#elif STRIP == 6
+#define BY_ROWS(name) NULL, name##1, name##2, name##3, name##4, name##5, name##6
+#elif STRIP == 8
+#define BY_ROWS(name) NULL, name##1, name##2, name##3, name##4, name##5, name##6, name##7, name##8
+#else
+#define BY_ROWS(name)                                                                              \
+    NULL, name##1, name##2, name##3, name##4, name##5, name##6, name##7, name##8, name##9,         \
+        name##10, name##11, name##12, name##13, name##14
+#endif
+
+typedef void (*micro_rows_fn)(const float *, const float *, int64_t, float *, int64_t, int64_t,
+                              bool);
+
 static void micro_f32(const void *a, size_t strip_bytes, const void *b, int64_t chunks, float *c,
                       int64_t ld, int64_t half, int rows, bool accumulate)
 {
-    typedef void (*rows_fn)(const float *, const float *, int64_t, float *, int64_t, int64_t, bool);
-    static const rows_fn by_rows[] = {
-        NULL,
-        micro_1,
-        micro_2,
-        micro_3,
-        micro_4,
-#if STRIP > 4
-        micro_5,
-        micro_6,
-#endif
-#if STRIP > 6
-        micro_7,
-        micro_8,
-#endif
-#if STRIP > 8
-        micro_9,
-        micro_10,
-        micro_11,
-        micro_12,
-        micro_13,
-        micro_14,
-#endif
-    };
+    static const micro_rows_fn by_rows[] = {BY_ROWS(micro_)};
     (void)strip_bytes;
     by_rows[rows](a, b, chunks, c, ld, half, accumulate);
 }
+
+#if VL == 16
+#define MICRO_HALF NULL
+#else
+#define MICRO_HALF micro_f32_half
+static void micro_f32_half(const void *a, size_t strip_bytes, const void *b, int64_t chunks,
+                           float *c, int64_t ld, int64_t half, int rows, bool accumulate)
+{
+    static const micro_rows_fn by_rows[] = {BY_ROWS(half_)};
+    (void)strip_bytes;
+    by_rows[rows](a, b, chunks, c, ld, half, accumulate);
+}
+#endif
 
 /* ------------------------------------------------------------------------------------ packing */
 

@@ -2,7 +2,8 @@
 
 #include "backend/cpu/kernels/gemm_internal.h"
 
-#define LEAST_ROWS 336   /* see LABBOOK.md of Testing/bench */
+#define LEAST_ROWS 336 /* see LABBOOK.md of Testing/bench */
+#define LINE 64
 #define SERIAL_FLOPS 4e5 /* below this, waking a worker costs more than it brings */
 
 typedef struct gemm_job {
@@ -20,6 +21,31 @@ typedef struct gemm_job {
     int64_t depth; /* chunks of K per pass over a block's rows */
 } gemm_job;
 
+/* Asks for the lines of rows of an output that are about to be written: a store that misses holds
+ * up all stores behind it. */
+static void fetch_outputs(const sgm_epilogue *e, int64_t row, int rows, int64_t n, int cols)
+{
+    int64_t size = e->out_dtype == SGM_F32 ? 4 : 2;
+    int64_t block = e->group > 0 ? row / e->group : 0, in_block = row - block * e->group;
+    for (int i = 0; i < rows; i++) {
+        int64_t at = block * e->group_ld + in_block * e->out_ld + n;
+        const char *out = (const char *)e->out + at * size;
+        for (int64_t byte = 0; byte < cols * size; byte += LINE)
+            __builtin_prefetch(out + byte, 1);
+        if (++in_block != e->group) continue;
+        in_block = 0;
+        block++;
+    }
+}
+
+/* The part of B that follows comes from L3 or memory: a share of its lines is asked for with every
+ * call of the micro-kernel on this part. */
+static void fetch_lines(const char *from, int64_t bytes)
+{
+    for (int64_t at = 0; at < bytes; at += LINE)
+        __builtin_prefetch(from + at, 0, 2);
+}
+
 /* A block of rows against one panel, part by part of K, so that a part of the panel stays in the L1
  * cache for all rows. `sums` holds the block's [rows, 32] between the parts. */
 static void multiply_panel(const gemm_job *j, int64_t panel, int64_t row, int64_t rows,
@@ -31,16 +57,24 @@ static void multiply_panel(const gemm_job *j, int64_t panel, int64_t row, int64_
     int cols = (int)(w->n - n < SGM_PANEL ? w->n - n : SGM_PANEL);
     const char *b = w->data + panel * w->chunks * SGM_B_CHUNK;
     const sgm_epilogue *e = &j->epilogues[panel / w->panels];
+    sgm_micro_fn run = sgm_micro_columns(micro, cols);
+    int64_t calls = sgm_div_up(rows, micro->step);
+    bool ends = panel + 1 == w->panels * w->segments;
     for (int64_t first = 0; first < w->chunks; first += j->depth) {
         int64_t depth = w->chunks - first < j->depth ? w->chunks - first : j->depth;
+        bool last = first + depth == w->chunks;
+        const char *next = b + (first + depth) * SGM_B_CHUNK;
+        int64_t share = ends && last ? 0 : sgm_div_up(depth * SGM_B_CHUNK / LINE, calls) * LINE;
         const char *part = a + first * micro->strip * SGM_CHUNK;
         for (int64_t i = 0; i < rows; i += micro->step) {
             int count = (int)(rows - i < micro->step ? rows - i : micro->step);
-            micro->run(part + i / micro->strip * j->strip_bytes, (size_t)j->strip_bytes,
-                       b + first * SGM_B_CHUNK, depth, sums + i * SGM_PANEL, SGM_PANEL, 16, count,
-                       first > 0);
-            if (first + depth == w->chunks)
-                j->loops->epilogue(sums + i * SGM_PANEL, count, cols, row + i, n, e);
+            fetch_lines(next, share);
+            next += share;
+            if (last) fetch_outputs(e, row + i, count, n, cols);
+            run(part + i / micro->strip * j->strip_bytes, (size_t)j->strip_bytes,
+                b + first * SGM_B_CHUNK, depth, sums + i * SGM_PANEL, SGM_PANEL, 16, count,
+                first > 0);
+            if (last) j->loops->epilogue(sums + i * SGM_PANEL, count, cols, row + i, n, e);
         }
     }
 }

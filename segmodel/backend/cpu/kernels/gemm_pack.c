@@ -71,21 +71,31 @@ static void transposed_block(const void *x, sgm_dtype from, int64_t at, int64_t 
     loops->transpose(words, 16, block, 16);
 }
 
+/* One chunk of 16 rows goes into the strips that they lie in. */
+static void put_rows(const uint32_t *block, int first, int rows, int64_t chunk, int64_t chunks,
+                     int strip, char *packed)
+{
+    for (int i = 0; i < rows; i++) {
+        int64_t in_strip = (first + i) % strip, at = (first + i) / strip * chunks + chunk;
+        memcpy(packed + (at * strip + in_strip) * SGM_CHUNK, block + i * 16, SGM_CHUNK);
+    }
+}
+
 void sgm_pack_transposed(const void *x, sgm_dtype from, int64_t at, int64_t ld, int rows, int64_t k,
                          sgm_dtype to, int strip, void *packed)
 {
     _Alignas(64) uint32_t block[256];
     int64_t chunks = sgm_chunks(k, to), elements = to == SGM_F32 ? 16 : 32;
-    for (int i = 0; i < rows; i += strip) {
-        int n = rows - i < strip ? rows - i : strip;
-        char *to_strip = (char *)packed + (int64_t)(i / strip) * chunks * strip * SGM_CHUNK;
+    int whole = (int)sgm_div_up(rows, strip) * strip; /* rows of zeros fill the last strip */
+    for (int i = 0; i < whole; i += 16) {
+        int n = rows - i < 0 ? 0 : rows - i < 16 ? rows - i : 16;
         for (int64_t c = 0; c < chunks; c++) {
             int64_t first = at + i + c * elements * ld, left = k - c * elements;
-            if (from == SGM_F32 && to == SGM_F32 && rows - i >= 16 && left >= 16)
+            if (from == SGM_F32 && to == SGM_F32 && n == 16 && left >= 16)
                 sgm_loops()->transpose((const uint32_t *)x + first, ld, block, 16);
             else
                 transposed_block(x, from, first, ld, n, left, to, block);
-            memcpy(to_strip + c * strip * SGM_CHUNK, block, (size_t)strip * SGM_CHUNK);
+            put_rows(block, i, whole - i < 16 ? whole - i : 16, c, chunks, strip, packed);
         }
     }
 }

@@ -30,9 +30,16 @@ typedef struct sgm_micro {
     int step;  /* rows per call, a multiple of strip */
     int depth; /* chunks of K that a product gives it per call; 0: all */
     sgm_micro_fn run;
-    void (*begin)(void); /* before / after a series of calls on a thread; may be NULL */
+    sgm_micro_fn run_half; /* only columns [0, 16) of the panel; NULL where `run` takes no longer */
+    void (*begin)(void);   /* before / after a series of calls on a thread; may be NULL */
     void (*end)(void);
 } sgm_micro;
+
+/* What makes the first `cols` columns of a panel. */
+static inline sgm_micro_fn sgm_micro_columns(const sgm_micro *micro, int64_t cols)
+{
+    return cols <= SGM_PANEL / 2 && micro->run_half ? micro->run_half : micro->run;
+}
 
 /* Writes rows [row, row + rows) of an A operand, `chunks` chunks each, into strips. */
 typedef void (*sgm_pack_a_fn)(const void *source, int64_t row, int rows, int64_t chunks,

@@ -7,7 +7,8 @@
 #include "backend/cpu/kernels/body_rows.h"
 
 const sgm_isa_table ISA_TABLE = {
-    .f32 = {.strip = STRIP, .step = STRIP, .depth = DEPTH, .run = micro_f32},
+    .f32 =
+        {.strip = STRIP, .step = STRIP, .depth = DEPTH, .run = micro_f32, .run_half = MICRO_HALF},
     .transpose = transpose_words,
     .pack_rows = pack_rows,
     .pack_patches = pack_patches,

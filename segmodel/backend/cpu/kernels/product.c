@@ -11,6 +11,8 @@ typedef struct product_job {
     const sgm_isa_table *loops;
     sgm_threads *pool;
     int64_t k0, k, chunks; /* this part of K */
+    int64_t depth;         /* chunks per pass over the rows */
+    size_t sums_bytes;     /* of a thread, before its operand */
     int64_t panels, block, splits, strip_bytes;
     char *shared; /* B's panels, or A when there are few rows */
     bool accumulate;
@@ -33,18 +35,31 @@ static void store(const product_job *j, const float *tile, int rows, int cols, i
     j->loops->epilogue(tile, rows, cols, row, n, &sum);
 }
 
-static void multiply(const product_job *j, int64_t row, int64_t rows, const char *a, int64_t panel,
-                     const char *b)
+/* Parts of K that the micro-kernel gets per call, see multiply_panel of gemm.c. */
+static int64_t depth_of(const sgm_micro *micro, int64_t chunks)
 {
-    _Alignas(64) float tile[SGM_MAX_STEP * SGM_PANEL];
+    return micro->depth && micro->depth < chunks ? micro->depth : chunks;
+}
+
+/* A block of rows against a panel; `sums` holds their [rows, 32] between the parts of K. */
+static void multiply(const product_job *j, int64_t row, int64_t rows, const char *a, int64_t panel,
+                     const char *b, float *sums)
+{
     const sgm_cpu_product *p = j->p;
     int64_t n = panel * SGM_PANEL;
     int cols = (int)(p->n - n < SGM_PANEL ? p->n - n : SGM_PANEL);
-    for (int64_t i = 0; i < rows; i += j->micro->step) {
-        int count = (int)(rows - i < j->micro->step ? rows - i : j->micro->step);
-        j->micro->run(a + i / j->micro->strip * j->strip_bytes, (size_t)j->strip_bytes, b,
-                      j->chunks, tile, SGM_PANEL, 16, count, false);
-        store(j, tile, count, cols, row + i, n);
+    const sgm_micro *micro = j->micro;
+    sgm_micro_fn run = sgm_micro_columns(micro, cols);
+    for (int64_t first = 0; first < j->chunks; first += j->depth) {
+        int64_t depth = j->chunks - first < j->depth ? j->chunks - first : j->depth;
+        const char *part = a + first * micro->strip * SGM_CHUNK;
+        for (int64_t i = 0; i < rows; i += micro->step) {
+            int count = (int)(rows - i < micro->step ? rows - i : micro->step);
+            float *tile = sums + (j->depth < j->chunks ? i * SGM_PANEL : 0);
+            run(part + i / micro->strip * j->strip_bytes, (size_t)j->strip_bytes,
+                b + first * SGM_B_CHUNK, depth, tile, SGM_PANEL, 16, count, first > 0);
+            if (first + depth == j->chunks) store(j, tile, count, cols, row + i, n);
+        }
     }
 }
 
@@ -61,7 +76,8 @@ static void pack_panels(void *context, int64_t begin, int64_t end, int thread)
 static void row_items(void *context, int64_t begin, int64_t end, int thread)
 {
     const product_job *j = context;
-    char *a = sgm_threads_scratch(j->pool, thread);
+    float *sums = sgm_threads_scratch(j->pool, thread);
+    char *a = (char *)sums + j->sums_bytes;
     int64_t packed = -1;
     if (j->micro->begin) j->micro->begin();
     for (int64_t item = begin; item < end; item++) {
@@ -72,7 +88,7 @@ static void row_items(void *context, int64_t begin, int64_t end, int thread)
         packed = block;
         int64_t last = j->panels * (part + 1) / j->splits;
         for (int64_t panel = j->panels * part / j->splits; panel < last; panel++)
-            multiply(j, row, rows, a, panel, j->shared + panel * j->chunks * SGM_B_CHUNK);
+            multiply(j, row, rows, a, panel, j->shared + panel * j->chunks * SGM_B_CHUNK, sums);
     }
     if (j->micro->end) j->micro->end();
 }
@@ -81,11 +97,12 @@ static void row_items(void *context, int64_t begin, int64_t end, int thread)
 static void panel_items(void *context, int64_t begin, int64_t end, int thread)
 {
     const product_job *j = context;
-    char *b = sgm_threads_scratch(j->pool, thread);
+    float *sums = sgm_threads_scratch(j->pool, thread);
+    char *b = (char *)sums + j->sums_bytes;
     if (j->micro->begin) j->micro->begin();
     for (int64_t panel = begin; panel < end; panel++) {
         j->p->pack_b(j->p->b, panel, j->k0, j->k, j->p->compute, b);
-        multiply(j, 0, j->p->m, j->shared, panel, b);
+        multiply(j, 0, j->p->m, j->shared, panel, b, sums);
     }
     if (j->micro->end) j->micro->end();
 }
@@ -117,15 +134,17 @@ static void plan_blocks(product_job *j)
     if (j->splits > j->panels) j->splits = j->panels;
 }
 
-static sgm_status reserve(const product_job *j, bool few)
+static sgm_status reserve(product_job *j, bool few)
 {
     const sgm_cpu_product *p = j->p;
     int64_t k = p->k < PART_K ? p->k : PART_K, chunks = sgm_chunks(k, p->compute);
     int64_t step = j->micro->step, a_rows = few ? p->m : j->block;
     size_t a = (size_t)(sgm_div_up(a_rows, step) * step * chunks * SGM_CHUNK);
     size_t panel = (size_t)(chunks * SGM_B_CHUNK);
-    return few ? sgm_threads_reserve(j->pool, panel, a)
-               : sgm_threads_reserve(j->pool, a, panel * (size_t)j->panels);
+    int64_t kept = depth_of(j->micro, chunks) < chunks ? sgm_div_up(a_rows, step) * step : step;
+    j->sums_bytes = sizeof(float) * (size_t)(kept * SGM_PANEL);
+    return few ? sgm_threads_reserve(j->pool, j->sums_bytes + panel, a)
+               : sgm_threads_reserve(j->pool, j->sums_bytes + a, panel * (size_t)j->panels);
 }
 
 sgm_status sgm_product_run(sgm_threads *pool, const sgm_cpu_product *p)
@@ -147,6 +166,7 @@ sgm_status sgm_product_run(sgm_threads *pool, const sgm_cpu_product *p)
         job.k0 = k0;
         job.k = p->k - k0 < PART_K ? p->k - k0 : PART_K;
         job.chunks = sgm_chunks(job.k, p->compute);
+        job.depth = depth_of(micro, job.chunks);
         job.strip_bytes = job.chunks * micro->strip * SGM_CHUNK;
         job.accumulate = p->accumulate || k0 > 0;
         if (few)

@@ -225,6 +225,23 @@ INLINE __m256i v_first(int64_t n)
     static const int32_t bits[2 * VL] = {-1, -1, -1, -1, -1, -1, -1, -1};
     return _mm256_loadu_si256((const __m256i *)(bits + VL - n));
 }
+
+/* The first n < VL lanes in pieces: a masked store takes AMD's processors dozens of steps. */
+INLINE void v_store_first(float *p, __m256 x, int64_t n)
+{
+    __m128 left = _mm256_castps256_ps128(x);
+    if (n & 4) {
+        _mm_storeu_ps(p, left);
+        left = _mm256_extractf128_ps(x, 1);
+        p += 4;
+    }
+    if (n & 2) {
+        _mm_storel_pi((__m64 *)p, left);
+        left = _mm_movehl_ps(left, left);
+        p += 2;
+    }
+    if (n & 1) _mm_store_ss(p, left);
+}
 #endif
 
 INLINE vf v_load_part(const void *p, int64_t i, sgm_dtype dtype, int64_t n)
@@ -242,7 +259,7 @@ INLINE void v_store_part(void *p, int64_t i, sgm_dtype dtype, vf x, int64_t n)
 {
 #if defined(__AVX2__)
     if (dtype == SGM_F32) {
-        _mm256_maskstore_ps((float *)p + i, v_first(n), (__m256)x);
+        v_store_first((float *)p + i, (__m256)x, n);
         return;
     }
 #endif
