@@ -5,6 +5,10 @@
 #                                 the driver compiles for GPUs newer than the list. The default covers
 #                                 sm_75 to sm_120 (8.6 and 8.9 run the code of 8.0) in about a minute
 #                                 of one core; "all" gives each its own: 75;80;86;89;90a;100;120
+#   SEGMODEL_CUDA_WGMMA           ON: on Hopper, attention over heads of 64 channels by wgmma. OFF, the
+#                                 default, because its descriptors of shared memory have not met
+#                                 hardware yet, while the mma.sync kernels have; wants 90a in the list
+#                                 and a toolkit that knows it
 #
 # The toolkit must be 11.4 or later (it lists what it can make code for); libcudart_static may be
 # missing, then the shared one is linked. The driver that a build wants is that of its toolkit: 580 for
@@ -14,6 +18,7 @@
 # makes configuring fail where nvcc is half installed.
 set(SEGMODEL_CUDA_ARCHITECTURES "75;80;90a;100;120" CACHE STRING
     "GPU architectures to build machine code for, or all")
+option(SEGMODEL_CUDA_WGMMA "Attention by wgmma on Hopper (not proven on hardware)" OFF)
 
 set(SGM_CUDA_MISSING "")
 if(NOT SEGMODEL_CUDA STREQUAL OFF)
@@ -84,6 +89,14 @@ else()
     if(NOT archs)
         message(FATAL_ERROR "SEGMODEL_CUDA_ARCHITECTURES=${SEGMODEL_CUDA_ARCHITECTURES}: this nvcc makes code for none of them; it knows ${SGM_CUDA_KNOWN}")
     endif()
+    set(wgmma "")
+    if(SEGMODEL_CUDA_WGMMA)
+        if(NOT 90a IN_LIST archs)
+            list(JOIN archs " " text)
+            message(FATAL_ERROR "SEGMODEL_CUDA_WGMMA=ON wants code for sm_90a, and this build makes it for sm ${text}")
+        endif()
+        set(wgmma -DSGM_CUDA_WGMMA)
+    endif()
     set(SGM_CUDA_GENCODE "")
     foreach(arch IN LISTS archs)
         list(APPEND SGM_CUDA_GENCODE -gencode arch=compute_${arch},code=sm_${arch})
@@ -101,7 +114,7 @@ else()
         set(object ${CMAKE_CURRENT_BINARY_DIR}/cuda/${name}.o)
         add_custom_command(OUTPUT ${object}
             COMMAND ${CMAKE_COMMAND} -E make_directory ${CMAKE_CURRENT_BINARY_DIR}/cuda
-            COMMAND ${CMAKE_C_COMPILER_LAUNCHER} ${SGM_NVCC} -std=c++17 -O3 ${SGM_CUDA_GENCODE}
+            COMMAND ${CMAKE_C_COMPILER_LAUNCHER} ${SGM_NVCC} -std=c++17 -O3 ${SGM_CUDA_GENCODE} ${wgmma}
                 -Xcompiler=-fPIC,-fvisibility=hidden,-fno-exceptions,-fno-rtti,-fno-threadsafe-statics,-Wall
                 -I${CMAKE_CURRENT_SOURCE_DIR} -I${CMAKE_CURRENT_SOURCE_DIR}/include
                 -MD -MF ${object}.d -c ${source} -o ${object}
@@ -125,5 +138,9 @@ else()
         ${CMAKE_DL_LIBS} rt m)
     install(TARGETS segmodel_cuda LIBRARY DESTINATION lib)
     list(JOIN archs " " text)
-    message(STATUS "segmodel: CUDA module for sm ${text}, and PTX of ${ptx}")
+    set(with "")
+    if(wgmma)
+        set(with ", attention by wgmma")
+    endif()
+    message(STATUS "segmodel: CUDA module for sm ${text}, and PTX of ${ptx}${with}")
 endif()

@@ -147,6 +147,8 @@ typedef struct reached {
     strides own, freed;
     int count, repeats; /* elements of the operand, outputs that each reaches */
     bool rows;          /* neighbours of the operand are neighbours in the output */
+    bool columns;       /* the output is a matrix of `repeats` rows, each like the operand */
+    bool both;          /* and so is the other operand */
 } reached;
 
 static reached reached_by(sgm_shape out, sgm_shape in, sgm_shape other)
@@ -164,6 +166,8 @@ static reached reached_by(sgm_shape out, sgm_shape in, sgm_shape other)
         other_step *= theirs;
     }
     r.rows = own.count && own.x[0] == 1;
+    r.columns = r.rows && own.count == 1 && freed.count == 1 && freed.x[0] == r.count;
+    r.both = r.columns && own.y[0] == 1 && freed.y[0] == r.count;
     r.own = strides_of(&own, 1);
     r.freed = strides_of(&freed, 1);
     return r;
@@ -237,10 +241,18 @@ static int reached_chunks(const reached *r)
     return wanted < most ? wanted : most;
 }
 
+/* Is the gradient a sum of dy, or of dy times the other, over the rows of a matrix? */
+static bool reaches_columns(const reached *r, bool multiply)
+{
+    return multiply ? r->both : r->columns;
+}
+
 static size_t reached_bytes(const sgm_step *step, int k)
 {
     reached r = reached_by(step->out.shape, step->in[k].shape, step->in[1 - k].shape);
     int chunks = reached_chunks(&r);
+    if (reaches_columns(&r, step->node->op == SGM_OP_MUL))
+        return sgm_cuda_column_bytes(r.repeats, r.count);
     return chunks > 1 ? (size_t)chunks * (size_t)r.count * sizeof(float) : 0;
 }
 
@@ -276,6 +288,8 @@ static void operand_gradient(sgm_cuda *cuda, const sgm_step *step, int k, bool m
     dim3 grid(sgm_blocks(r.count), (unsigned)chunks);
     if (r.repeats == 1 && (!multiply || sgm_count_of(step->in[1 - k].shape) == r.count))
         same_gradient(cuda, dy, other, r.count, grad, accumulate);
+    else if (reaches_columns(&r, multiply))
+        sgm_cuda_column_products(cuda, dy, other, r.repeats, r.count, grad, accumulate, partial);
     else if (chunks > 1) {
         SGM_LAUNCH(reached_chunk_kernel, grid, SGM_THREADS, cuda->stream, r, dy, other, partial);
         sgm_cuda_fold(cuda, partial, chunks, r.count, grad, accumulate);

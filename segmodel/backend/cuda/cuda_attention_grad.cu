@@ -7,6 +7,7 @@
  * Every gradient element is summed in a fixed order. Products have the step's factors: in BF16 Q,
  * K, V, dO, P and dS are rounded to it, and sums stay F32. */
 #include "cuda_attention.h"
+#include "cuda_columns.h"
 
 static const int64_t SCORES_AT_ONCE = 24 << 20; /* values of P, and again of dP */
 
@@ -29,8 +30,9 @@ typedef struct attend_parts {
     float *scores, *dp;       /* one place in BF16, where P has another than the scores */
     sgm_floats p, ds;         /* in F32 these are `scores` and `dp` themselves */
     float *dq, *dk, *dv;
-    float *drel; /* per pair, query and key row or column */
-    float *rows; /* partial gradients of rel_h and rel_w */
+    float *drel;                /* per pair, query and key row or column */
+    float *rows;                /* partial gradients of rel_h and rel_w */
+    float *table, *table_parts; /* dS summed over each head's pairs, over chunks of them */
 } attend_parts;
 
 enum { ROW_CHUNKS = 32 };
@@ -66,6 +68,21 @@ static void take_scores(attend_parts *p, int64_t count, sgm_cursor *cursor)
     p->ds.data = p->dp;
 }
 
+/* The first `slots` pairs of a range have a head each, in turn; pairs slot, slot + slots, ... the
+ * same one. Fewer slots than heads: every pair has its own. */
+static int table_slots(const sgm_attend *a, int pairs)
+{
+    return sgm_at_most(a->heads, pairs);
+}
+
+static void take_table(const sgm_attend *a, attend_parts *p, sgm_cursor *cursor)
+{
+    int slots = table_slots(a, p->at_once), scores = slots * a->N * a->M;
+    int chunks = sgm_column_chunks((p->at_once + slots - 1) / slots, scores);
+    p->table = take_floats(cursor, scores);
+    p->table_parts = take_floats(cursor, chunks > 1 ? (int64_t)chunks * scores : 0);
+}
+
 static attend_parts take_parts(const sgm_attend *a, sgm_dtype type, sgm_cursor *cursor)
 {
     attend_parts p = {};
@@ -86,6 +103,7 @@ static attend_parts take_parts(const sgm_attend *a, sgm_dtype type, sgm_cursor *
     p.dv = take_floats(cursor, p.at_once * m);
     p.drel = take_floats(cursor, rel_pos ? (int64_t)p.at_once * a->N * (a->Sh + a->Sw) : 0);
     p.rows = take_floats(cursor, rel_pos ? (int64_t)ROW_CHUNKS * rel_rows(a) * a->D : 0);
+    if (a->bias == SGM_BIAS_TABLE) take_table(a, &p, cursor);
     return p;
 }
 
@@ -173,41 +191,83 @@ static __global__ void give_padding_kernel(sgm_attend a, pair_range range, int p
 
 /* ---------------------------------------------------------------------------------- the softmax */
 
-/* One block per (pair, query): scores become probabilities, zeros for a padding query. p may be the
- * scores themselves. */
+/* A row of scores, one per (pair, query), belongs to LANES lanes of a warp: to 8 where there are as
+ * few keys as the mask decoder's tokens. Lanes read their row anew in each pass; what is shared by
+ * all of them is added up by exchange, so all lanes of a warp stay until the end. */
+template <int LANES> static __device__ float row_sum(float value)
+{
+    for (int mask = LANES / 2; mask; mask /= 2)
+        value += __shfl_xor_sync(0xFFFFFFFFu, value, mask);
+    return value;
+}
+
+template <int LANES> static __device__ float row_max(float value)
+{
+    for (int mask = LANES / 2; mask; mask /= 2)
+        value = fmaxf(value, __shfl_xor_sync(0xFFFFFFFFu, value, mask));
+    return value;
+}
+
+/* The thread's row; beyond the last one where there is none for it. */
+template <int LANES> static __device__ int64_t own_row()
+{
+    return (int64_t)blockIdx.x * (SGM_TEAM / LANES) + threadIdx.x / LANES;
+}
+
+/* Scores become probabilities, zeros for a padding query. p may be the scores themselves. */
+template <int LANES>
 static __global__ void probabilities_kernel(sgm_attend a, pair_range range, float *scores,
                                             sgm_floats p)
 {
-    __shared__ float board[SGM_TEAM + 32];
-    int u = range.first + (int)blockIdx.x / a.N, n = (int)blockIdx.x % a.N, h = u % a.heads;
-    int token = sgm_query_token(a, u / a.heads, n);
-    int64_t first = (int64_t)blockIdx.x * a.M;
-    float *row = scores + first;
+    int lane = (int)threadIdx.x % LANES, n = 0, h = 0, token = -1;
+    int64_t at = own_row<LANES>(), first = at * a.M;
+    bool real = at < (int64_t)range.count * a.N;
     float top = -INFINITY, sum = 0;
-    for (int m = (int)threadIdx.x; m < a.M; m += SGM_TEAM) {
-        if (token >= 0 && a.bias != SGM_BIAS_NONE) row[m] += sgm_bias_of(a, token, h, n, m);
-        top = fmaxf(top, row[m]);
+    if (real) {
+        int u = range.first + (int)(at / a.N);
+        n = (int)(at % a.N), h = u % a.heads;
+        token = sgm_query_token(a, u / a.heads, n);
     }
-    top = sgm_team_max(top, board);
-    for (int m = (int)threadIdx.x; m < a.M; m += SGM_TEAM)
-        sum += expf(row[m] - top);
-    sum = sgm_team_sum(sum, board);
-    for (int m = (int)threadIdx.x; m < a.M; m += SGM_TEAM)
-        sgm_store(p, first + m, token >= 0 ? expf(row[m] - top) / sum : 0);
+    for (int m = lane; real && m < a.M; m += LANES) {
+        if (token >= 0 && a.bias != SGM_BIAS_NONE)
+            scores[first + m] += sgm_bias_of(a, token, h, n, m);
+        top = fmaxf(top, scores[first + m]);
+    }
+    top = row_max<LANES>(top);
+    for (int m = lane; real && m < a.M; m += LANES)
+        sum += expf(scores[first + m] - top);
+    sum = row_sum<LANES>(sum);
+    for (int m = lane; real && m < a.M; m += LANES)
+        sgm_store(p, first + m, token >= 0 ? expf(scores[first + m] - top) / sum : 0);
 }
 
 /* dS, which may be dp itself. */
-static __global__ void score_gradient_kernel(int M, sgm_floats p, const float *dp, sgm_floats ds)
+template <int LANES>
+static __global__ void score_gradient_kernel(int64_t rows, int M, sgm_floats p, const float *dp,
+                                             sgm_floats ds)
 {
-    __shared__ float board[SGM_TEAM + 32];
-    int64_t row = (int64_t)blockIdx.x * M;
+    int lane = (int)threadIdx.x % LANES;
+    int64_t row = own_row<LANES>(), first = row * M;
     float mean = 0;
-    for (int m = (int)threadIdx.x; m < M; m += SGM_TEAM)
-        mean += sgm_load(p, row + m) * dp[row + m];
-    mean = sgm_team_sum(mean, board);
-    for (int m = (int)threadIdx.x; m < M; m += SGM_TEAM)
-        sgm_store(ds, row + m, sgm_load(p, row + m) * (dp[row + m] - mean));
+    for (int m = lane; row < rows && m < M; m += LANES)
+        mean += sgm_load(p, first + m) * dp[first + m];
+    mean = row_sum<LANES>(mean);
+    for (int m = lane; row < rows && m < M; m += LANES)
+        sgm_store(ds, first + m, sgm_load(p, first + m) * (dp[first + m] - mean));
 }
+
+enum { FEW_KEYS = 16 };
+
+/* Launches kernel<8> where rows are short, else kernel<32>. */
+#define LAUNCH_SCORES(kernel, rows, M, stream, ...)                                                \
+    do {                                                                                           \
+        int in_block = SGM_TEAM / ((M) <= FEW_KEYS ? 8 : 32);                                      \
+        unsigned blocks = (unsigned)(((rows) + in_block - 1) / in_block);                          \
+        if ((M) <= FEW_KEYS)                                                                       \
+            SGM_LAUNCH_TEAM(kernel<8>, blocks, SGM_TEAM, stream, __VA_ARGS__);                     \
+        else                                                                                       \
+            SGM_LAUNCH_TEAM(kernel<32>, blocks, SGM_TEAM, stream, __VA_ARGS__);                    \
+    } while (0)
 
 /* --------------------------------------------------------------------------------------- biases */
 
@@ -265,26 +325,73 @@ static __global__ void rel_rows_kernel(sgm_attend a, pair_range range, const flo
     rows[(int64_t)row * a.D + d] = sum;
 }
 
-/* dtable[h, dy, dx] += dS over all pairs of queries and keys so far apart; one block per element.
- */
-static __global__ void table_kernel(sgm_attend a, pair_range range, sgm_floats ds, float *dtable)
+/* partial[chunk, slot, query and key]: dS summed over the chunk's pairs of the slot. Queries and
+ * keys are `columns` groups of values. */
+template <int V>
+static __global__ void table_sum_kernel(int pairs, sgm_floats ds, int columns, float *partial)
+{
+    const int AT_ONCE = 4;
+    __shared__ float board[V][SGM_THREADS];
+    int slot = (int)blockIdx.z, slots = (int)gridDim.z, rows = (pairs - slot + slots - 1) / slots;
+    sgm_strand at = sgm_strand_here();
+    float sum[V] = {}, value[AT_ONCE][V];
+    ds.data = (char *)ds.data + (int64_t)slot * columns * V * (ds.bf16 ? 2 : 4);
+    for (int64_t r = at.row; r < rows && at.group < columns; r += AT_ONCE * at.step) {
+        sgm_load_rows<V, AT_ONCE>(ds, at, r, rows, slots * columns, value);
+        SGM_UNROLL
+        for (int n = 0; n < AT_ONCE; n++)
+            for (int k = 0; k < V; k++)
+                sum[k] += value[n][k];
+    }
+    sgm_lane_sum<V>(sum, board);
+    if (threadIdx.y || at.group >= columns) return;
+    int64_t to = ((int64_t)blockIdx.y * slots + slot) * columns + at.group;
+    sgm_give_group<V>(partial, to, sum, false);
+}
+
+/* dtable[h, dy, dx] += sums[slot, query, key] over all queries and keys so far apart; one block per
+ * slot's element. */
+static __global__ void table_kernel(sgm_attend a, pair_range range, const float *sums,
+                                    float *dtable)
 {
     __shared__ float board[SGM_TEAM + 32];
     int dx = (int)blockIdx.x % a.Sw, dy = (int)blockIdx.x / a.Sw % a.Sh;
-    int h = (int)blockIdx.x / a.Sw / a.Sh;
+    int slot = (int)blockIdx.x / a.Sw / a.Sh, h = (range.first + slot) % a.heads;
     float sum = 0;
-    for (int u = first_of_head(a, range, h); u < range.count; u += a.heads)
-        for (int n = (int)threadIdx.x; n < a.N; n += SGM_TEAM) {
-            int64_t row = ((int64_t)u * a.N + n) * a.M;
-            for (int k = 0; k < 4; k++) {
-                int y = n / a.Sw + (k / 2 ? -dy : dy), x = n % a.Sw + (k % 2 ? -dx : dx);
-                bool twice = (k / 2 && !dy) || (k % 2 && !dx); /* + 0 and - 0 are one key */
-                if (!twice && y >= 0 && y < a.Sh && x >= 0 && x < a.Sw)
-                    sum += sgm_load(ds, row + y * a.Sw + x);
-            }
+    for (int n = (int)threadIdx.x; n < a.N; n += SGM_TEAM) {
+        int64_t row = ((int64_t)slot * a.N + n) * a.M;
+        for (int k = 0; k < 4; k++) {
+            int y = n / a.Sw + (k / 2 ? -dy : dy), x = n % a.Sw + (k % 2 ? -dx : dx);
+            bool twice = (k / 2 && !dy) || (k % 2 && !dx); /* + 0 and - 0 are one key */
+            if (!twice && y >= 0 && y < a.Sh && x >= 0 && x < a.Sw) sum += sums[row + y * a.Sw + x];
         }
+    }
     sum = sgm_team_sum(sum, board);
-    if (threadIdx.x == 0) dtable[blockIdx.x] += sum;
+    if (threadIdx.x == 0) dtable[(h * a.Sh + dy) * a.Sw + dx] += sum;
+}
+
+/* First over the pairs, which reads dS as it lies, then over what is equally far apart. */
+static void table_gradient(sgm_cuda *cuda, const sgm_attend *args, const attend_parts *p,
+                           float *dtable, pair_range range)
+{
+    const sgm_attend a = *args;
+    sgm_floats ds = p->ds;
+    int scores = a.N * a.M, slots = table_slots(args, range.count), pairs = range.count;
+    int rows = (pairs + slots - 1) / slots, chunks = sgm_column_chunks(rows, slots * scores);
+    bool fours = sgm_in_fours(ds.data, ds.bf16, scores);
+    int columns = fours ? scores / SGM_VECTOR : scores;
+    float *sums = p->table, *partial = chunks > 1 ? p->table_parts : sums;
+    sgm_sheet s = sgm_sheet_of(rows, columns, chunks, SGM_ACROSS);
+    s.grid.z = (unsigned)slots;
+    if (fours)
+        SGM_LAUNCH_TEAM(table_sum_kernel<SGM_VECTOR>, s.grid, s.block, cuda->stream, pairs, ds,
+                        columns, partial);
+    else
+        SGM_LAUNCH_TEAM(table_sum_kernel<1>, s.grid, s.block, cuda->stream, pairs, ds, columns,
+                        partial);
+    if (chunks > 1) sgm_cuda_fold(cuda, partial, chunks, slots * scores, sums, false);
+    SGM_LAUNCH_TEAM(table_kernel, (unsigned)(slots * a.Sh * a.Sw), SGM_TEAM, cuda->stream, a, range,
+                    sums, dtable);
 }
 
 /* ------------------------------------------------------------------------------------ one range */
@@ -314,15 +421,15 @@ static sgm_status range_products(sgm_cuda *cuda, const sgm_attend *args, const a
 {
     const sgm_attend a = *args;
     const sgm_floats p = parts->p, ds = parts->ds;
-    unsigned rows = (unsigned)(range.count * a.N);
+    int64_t rows = (int64_t)range.count * a.N;
     float *scores = parts->scores, *dp = parts->dp;
     int M = a.M, pairs = range.count;
     SGM_TRY(
         pair_product(cuda, pairs, a.N, M, a.D, parts->q, false, parts->k, true, a.scale, scores));
-    SGM_LAUNCH_TEAM(probabilities_kernel, rows, SGM_TEAM, cuda->stream, a, range, scores, p);
+    LAUNCH_SCORES(probabilities_kernel, rows, M, cuda->stream, a, range, scores, p);
     SGM_TRY(pair_product(cuda, pairs, M, a.D, a.N, p, true, parts->dout, false, 1, parts->dv));
     SGM_TRY(pair_product(cuda, pairs, a.N, M, a.D, parts->dout, false, parts->v, true, 1, dp));
-    SGM_LAUNCH_TEAM(score_gradient_kernel, rows, SGM_TEAM, cuda->stream, M, p, dp, ds);
+    LAUNCH_SCORES(score_gradient_kernel, rows, M, cuda->stream, rows, M, p, dp, ds);
     SGM_TRY(pair_product(cuda, pairs, a.N, a.D, M, ds, false, parts->k, false, a.scale, parts->dq));
     return pair_product(cuda, pairs, M, a.D, a.N, ds, true, parts->q, false, a.scale, parts->dk);
 }
@@ -377,7 +484,7 @@ static sgm_status one_range(sgm_cuda *cuda, const sgm_attend *args, const attend
 {
     const sgm_attend a = *args;
     int64_t n = (int64_t)range.count * a.N * a.D, m = (int64_t)range.count * a.M * a.D;
-    sgm_floats q = p->q, k = p->k, v = p->v, dout = p->dout, ds = p->ds;
+    sgm_floats q = p->q, k = p->k, v = p->v, dout = p->dout;
     const float *from = to->dout;
     float *dtable = to->dtable;
     SGM_LAUNCH(collect_queries_kernel, sgm_blocks(n), SGM_THREADS, cuda->stream, a, range, n, from,
@@ -385,9 +492,7 @@ static sgm_status one_range(sgm_cuda *cuda, const sgm_attend *args, const attend
     SGM_LAUNCH(collect_keys_kernel, sgm_blocks(m), SGM_THREADS, cuda->stream, a, range, m, k, v);
     SGM_TRY(range_products(cuda, args, p, range));
     if (a.bias == SGM_BIAS_REL_POS) range_rel(cuda, args, p, to, range);
-    if (dtable)
-        SGM_LAUNCH_TEAM(table_kernel, (unsigned)(a.heads * a.Sh * a.Sw), SGM_TEAM, cuda->stream, a,
-                        range, ds, dtable);
+    if (dtable) table_gradient(cuda, args, p, dtable, range);
     range_out(cuda, args, p, to, range);
     return SGM_OK;
 }

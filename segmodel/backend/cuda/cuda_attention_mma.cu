@@ -10,7 +10,7 @@
  *
  * Factors are BF16, everything else F32. Inputs in F32 are rounded on the way in. */
 #include "cuda_attention_mma.h"
-#include "cuda_attention_tile.h"
+#include "cuda_attention_wgmma.h"
 
 /* ----------------------------------------------------------------------------------- the kernel */
 
@@ -91,11 +91,10 @@ static __global__ void join_kernel(sgm_flash f, int64_t count)
 
 /* --------------------------------------------------------------------------------- which kernel */
 
-typedef void (*flash_fn)(sgm_flash);
-
 /* A kernel, what it is launched with, and the scratch for split keys. */
 typedef struct flash_choice {
-    int kernel;
+    sgm_flash_fn run;
+    bool usable; /* there is code for it */
     sgm_flash args;
     size_t shared;
     unsigned blocks;
@@ -123,7 +122,7 @@ static sgm_flash_kind kind_of(const sgm_attend *a)
 static const struct {
     int width, mt; /* channels; 16 queries of a warp */
     sgm_flash_kind kind;
-    flash_fn run;
+    sgm_flash_fn run;
 } kernels[] = {{16, 1, SGM_FLASH_ANYWHERE, flash_kernel<16, 1, SGM_FLASH_ANYWHERE>},
                {32, 1, SGM_FLASH_ANYWHERE, flash_kernel<32, 1, SGM_FLASH_ANYWHERE>},
                {64, 1, SGM_FLASH_ANYWHERE, flash_kernel<64, 1, SGM_FLASH_ANYWHERE>},
@@ -176,6 +175,21 @@ static void split_keys(flash_choice *c)
     c->args.split_keys = each * SGM_FLASH_KEYS;
 }
 
+/* The kernel, its shared memory and its queries per block; by wgmma where that may be. */
+static int choose_kernel(flash_choice *c, const sgm_cuda *cuda, const sgm_attend *a, int width,
+                         sgm_flash_kind kind)
+{
+    c->run = sgm_warpgroup_kernel(cuda, a, kind);
+    c->usable = c->run != NULL;
+    c->shared = sgm_warpgroup_shared(c->args.pitch);
+    if (c->run) return 16 * SGM_FLASH_WARPS;
+    int mt = query_tiles(cuda, a, width, c->args.pitch), kernel = kernel_of(width, mt, kind);
+    c->run = kernels[kernel].run;
+    c->usable = cuda->flash_kernels >> kernel & 1;
+    c->shared = shared_bytes(width, mt, c->args.pitch);
+    return 16 * mt * SGM_FLASH_WARPS;
+}
+
 static flash_choice choose(const sgm_cuda *cuda, const sgm_attend *a)
 {
     flash_choice c = {};
@@ -189,9 +203,7 @@ static flash_choice choose(const sgm_cuda *cuda, const sgm_attend *a)
     c.args.keys = window ? a->Sh * SGM_FLASH_WINDOW_ROW : a->M;
     /* 8 modulo 32: a warp's eight rows of two values lie in different banks */
     c.args.pitch = rel ? (c.args.columns + c.args.rows + 23) / 32 * 32 + 8 : 0;
-    int mt = query_tiles(cuda, a, width, c.args.pitch), tile = 16 * mt * SGM_FLASH_WARPS;
-    c.kernel = kernel_of(width, mt, kind);
-    c.shared = shared_bytes(width, mt, c.args.pitch);
+    int tile = choose_kernel(&c, cuda, a, width, kind);
     c.blocks = (unsigned)((int64_t)a->groups * a->heads * ((a->N + tile - 1) / tile));
     c.args.a = *a;
     c.args.scale2 = a->scale * 1.44269504f;
@@ -220,7 +232,7 @@ static int attribute_of(const sgm_cuda *cuda, cudaDeviceAttr which)
 }
 
 /* PTX of an older architecture, compiled by the driver for a newer one, has no such code. */
-static bool is_usable(const sgm_cuda *cuda, flash_fn kernel)
+static bool is_usable(const sgm_cuda *cuda, sgm_flash_fn kernel)
 {
     cudaFuncAttributes attributes;
     bool good = cudaFuncGetAttributes(&attributes, kernel) == cudaSuccess &&
@@ -238,6 +250,7 @@ void sgm_flash_open(sgm_cuda *cuda)
         attribute_of(cuda, cudaDevAttrMaxSharedMemoryPerMultiprocessor);
     for (int k = 0; cuda->fast && k < KERNELS; k++)
         cuda->flash_kernels |= is_usable(cuda, kernels[k].run) ? 1u << k : 0;
+    sgm_warpgroup_open(cuda);
 }
 
 bool sgm_flash_fits(sgm_cuda *cuda, const sgm_step *step, const sgm_attend *a)
@@ -245,7 +258,7 @@ bool sgm_flash_fits(sgm_cuda *cuda, const sgm_step *step, const sgm_attend *a)
     if (!step->bf16 || !cuda->fast || a->D % 8 || a->D > SGM_MOST_HEAD_DIM || !(a->scale > 0))
         return false;
     flash_choice c = choose(cuda, a);
-    return (cuda->flash_kernels >> c.kernel & 1) && c.shared <= (size_t)cuda->shared_of_block;
+    return c.usable && c.shared <= (size_t)cuda->shared_of_block;
 }
 
 void sgm_flash_scratch(sgm_cuda *cuda, const sgm_attend *a, sgm_cursor *cursor)
@@ -257,7 +270,7 @@ void sgm_flash_scratch(sgm_cuda *cuda, const sgm_attend *a, sgm_cursor *cursor)
 sgm_status sgm_flash_run(sgm_cuda *cuda, const sgm_attend *a, sgm_cursor *cursor)
 {
     flash_choice c = choose(cuda, a);
-    flash_fn kernel = kernels[c.kernel].run;
+    sgm_flash_fn kernel = c.run;
     take_parts(&c, cursor);
     const sgm_flash args = c.args;
     dim3 grid(c.blocks, (unsigned)args.splits);

@@ -1,7 +1,7 @@
 /* Convolutions. Dense ones become matrix products over patches gathered in scratch (im2col), with
  * the channels of a tap side by side; depthwise and other grouped ones have direct kernels;
  * transposed 2 x 2 ones are a product whose four parts are scattered. */
-#include "cuda_vector.h"
+#include "cuda_columns.h"
 
 typedef struct conv_sizes {
     int B, H, W, I, O, kh, kw, H2, W2, Ig, Og, stride, pad;
@@ -166,23 +166,46 @@ static void gather_patches(sgm_cuda *cuda, const conv_sizes *c, sgm_floats x, in
                       first, values / V, patches);
 }
 
-/* dx of the image that starts at input pixel `first`: sums what its output pixels' patches say.
- * `patches` are those of that one image. */
-static __global__ void scatter_patches_kernel(conv_sizes c, const float *patches, int first,
-                                              float *dx, bool accumulate)
+/* dx of the images from `image` on: sums what the patches of their output pixels say, which are all
+ * that `patches` holds. A group of channels per thread. */
+typedef struct scatter_sizes {
+    sgm_divisor groups, columns, rows, stride;
+} scatter_sizes;
+
+template <int V>
+static __global__ void scatter_patches_kernel(conv_sizes c, scatter_sizes s, const float *patches,
+                                              int image, int count, float *dx, bool accumulate)
 {
-    SGM_ELEMENT(i, c.H * c.W * c.I);
-    int in = i % c.I, z = i / c.I % c.W, y = i / c.I / c.W;
-    float sum = 0;
+    SGM_ELEMENT(i, count);
+    int g, z, y, v_rest, u_rest, width = c.I / V;
+    int b = sgm_divide_rest(sgm_divide_rest(sgm_divide_rest(i, s.groups, &g), s.columns, &z),
+                            s.rows, &y);
+    float sum[V] = {}, value[V];
     for (int ky = 0; ky < c.kh; ky++)
         for (int kx = 0; kx < c.kw; kx++) {
             int v = y + c.pad - ky, u = z + c.pad - kx;
-            if (v < 0 || u < 0 || v % c.stride || u % c.stride) continue;
-            if (v / c.stride >= c.H2 || u / c.stride >= c.W2) continue;
-            int p = v / c.stride * c.W2 + u / c.stride;
-            sum += patches[(p * c.kh * c.kw + ky * c.kw + kx) * c.I + in];
+            if (v < 0 || u < 0) continue;
+            v = sgm_divide_rest(v, s.stride, &v_rest);
+            u = sgm_divide_rest(u, s.stride, &u_rest);
+            if (v_rest || u_rest || v >= c.H2 || u >= c.W2) continue;
+            int p = (b * c.H2 + v) * c.W2 + u;
+            sgm_load_f32<V>(patches, (p * c.kh * c.kw + ky * c.kw + kx) * width + g, value);
+            for (int k = 0; k < V; k++)
+                sum[k] += value[k];
         }
-    sgm_give(&dx[first * c.I + i], sum, accumulate);
+    sgm_give_group<V>(dx, image * c.H * c.W * width + i, sum, accumulate);
+}
+
+static void scatter_patches(sgm_cuda *cuda, const conv_sizes *sizes, const float *patches,
+                            int image, int images, float *dx, bool accumulate)
+{
+    conv_sizes c = *sizes;
+    bool fours = sgm_in_fours(patches, 0, c.I) && sgm_in_fours(dx, 0, c.I);
+    int values = images * c.H * c.W * c.I, V = fours ? SGM_VECTOR : 1;
+    scatter_sizes s = {sgm_divisor_of(c.I / V), sgm_divisor_of(c.W), sgm_divisor_of(c.H),
+                       sgm_divisor_of(c.stride)};
+    SGM_LAUNCH_GROUPS(scatter_patches_kernel, fours, values, cuda->stream, c, s, patches, image,
+                      values / V, dx, accumulate);
 }
 
 /* A 1 x 1 kernel at stride 1: the image is its own patches. */
@@ -252,42 +275,61 @@ static sgm_status dense_forward(sgm_cuda *cuda, const sgm_step *step)
 
 /* ------------------------------------------------------------------------------ dense gradients */
 
-/* One image at a time. */
+/* Whole images, as many at once as their patches' gradients find room for. */
+static const int64_t GRADIENT_BYTES = 256 << 20;
+
 typedef struct dense_gradients {
     dense_parts p;
+    int at_once;    /* images */
     const void *dy; /* of all images, in the product's type */
     float *dpatches, *dpacked;
     void *columns;
 } dense_gradients;
+
+static int images_at_once(const conv_sizes *c, int64_t bytes_of_image)
+{
+    int64_t most = GRADIENT_BYTES / bytes_of_image;
+    return most < 1 ? 1 : most < c->B ? (int)most : c->B;
+}
 
 static dense_gradients take_dense_gradients(sgm_cuda *cuda, const sgm_step *step,
                                             sgm_cursor *cursor)
 {
     dense_gradients g = {};
     conv_sizes c = sizes_of(step);
-    int pixels = c.H2 * c.W2;
     g.p.c = c;
-    g.p.rows = c.B * pixels;
+    g.p.rows = c.B * c.H2 * c.W2;
     g.p.K = c.kh * c.kw * c.I;
     g.p.type = sgm_factor_type(cuda, step);
     g.p.weight = packed_weight(cuda, step, g.p.type, cursor);
-    g.p.patches = (char *)sgm_take(cursor, (size_t)pixels * (size_t)g.p.K * sgm_bytes_of(g.p.type));
+    int64_t values = (int64_t)c.H2 * c.W2 * g.p.K;
+    g.at_once = images_at_once(&c, values * (int64_t)sizeof(float));
+    values *= g.at_once;
+    g.p.patches = (char *)sgm_take(cursor, (size_t)values * sgm_bytes_of(g.p.type));
     g.dy =
         sgm_cuda_as(cuda, cursor, step->grad_out.data, SGM_F32, g.p.type, (int64_t)g.p.rows * c.O);
-    g.dpatches = (float *)sgm_take(cursor, (size_t)pixels * (size_t)g.p.K * sizeof(float));
+    if (!is_pointwise(&c)) g.dpatches = (float *)sgm_take(cursor, (size_t)values * sizeof(float));
     g.dpacked = (float *)sgm_take(cursor, (size_t)c.O * (size_t)g.p.K * sizeof(float));
     g.columns = sgm_take(cursor, sgm_cuda_column_bytes(g.p.rows, c.O));
     return g;
 }
 
+/* The gradient of the output pixels of the images from `image` on. */
+static const void *dy_of(const dense_gradients *g, int image)
+{
+    const conv_sizes *c = &g->p.c;
+    return (const char *)g->dy +
+           (size_t)image * (size_t)c->H2 * (size_t)c->W2 * (size_t)c->O * sgm_bytes_of(g->p.type);
+}
+
 static sgm_status dense_data_gradient(sgm_cuda *cuda, const sgm_step *step,
-                                      const dense_gradients *g, int image)
+                                      const dense_gradients *g, int image, int images)
 {
     const conv_sizes c = g->p.c;
+    float *dx = (float *)step->grad_in[0].data;
     sgm_product product = {};
-    product.m = c.H2 * c.W2, product.n = g->p.K, product.k = c.O;
-    product.a = (const char *)g->dy +
-                (size_t)image * (size_t)product.m * (size_t)c.O * sgm_bytes_of(g->p.type);
+    product.m = images * c.H2 * c.W2, product.n = g->p.K, product.k = c.O;
+    product.a = dy_of(g, image);
     product.lda = c.O;
     product.b = g->p.weight;
     product.ldb = g->p.K;
@@ -296,24 +338,26 @@ static sgm_status dense_data_gradient(sgm_cuda *cuda, const sgm_step *step,
     product.ldc = g->p.K;
     product.alpha = 1;
     product.batch = 1;
-    SGM_TRY(sgm_cuda_product(cuda, &product));
-    SGM_LAUNCH(scatter_patches_kernel, sgm_blocks((int64_t)c.H * c.W * c.I), SGM_THREADS,
-               cuda->stream, c, g->dpatches, image * c.H * c.W, (float *)step->grad_in[0].data,
-               step->accumulate[0]);
-    return SGM_OK;
+    if (!is_pointwise(&c)) {
+        SGM_TRY(sgm_cuda_product(cuda, &product));
+        scatter_patches(cuda, &c, g->dpatches, image, images, dx, step->accumulate[0]);
+        return SGM_OK;
+    }
+    product.c = dx + (size_t)image * (size_t)c.H * (size_t)c.W * (size_t)c.I;
+    product.beta = step->accumulate[0] ? 1.0f : 0.0f;
+    return sgm_cuda_product(cuda, &product);
 }
 
 static sgm_status dense_weight_gradient(sgm_cuda *cuda, const sgm_step *step,
-                                        const dense_gradients *g, int image)
+                                        const dense_gradients *g, int image, int images)
 {
     int pixels = g->p.c.H2 * g->p.c.W2;
     sgm_product product = {};
-    product.m = g->p.c.O, product.n = g->p.K, product.k = pixels;
+    product.m = g->p.c.O, product.n = g->p.K, product.k = images * pixels;
     product.transpose_a = true;
-    product.a = (const char *)g->dy +
-                (size_t)image * (size_t)pixels * (size_t)g->p.c.O * sgm_bytes_of(g->p.type);
+    product.a = dy_of(g, image);
     product.lda = g->p.c.O;
-    product.b = patches_of(cuda, step, &g->p, image * pixels, pixels);
+    product.b = patches_of(cuda, step, &g->p, image * pixels, images * pixels);
     product.ldb = g->p.K;
     product.type = g->p.type;
     product.c = g->dpacked;
@@ -333,9 +377,10 @@ static sgm_status dense_backward(sgm_cuda *cuda, const sgm_step *step)
         return sgm_cuda_fail(cuda, SGM_OUT_OF_MEMORY,
                              "CUDA: the gradient of a convolution over %d x %d pixels is too large",
                              c.H, c.W);
-    for (int image = 0; image < c.B; image++) {
-        if (step->grad_in[0].data) SGM_TRY(dense_data_gradient(cuda, step, &g, image));
-        if (step->grad_in[1].data) SGM_TRY(dense_weight_gradient(cuda, step, &g, image));
+    for (int image = 0; image < c.B; image += g.at_once) {
+        int images = c.B - image < g.at_once ? c.B - image : g.at_once;
+        if (step->grad_in[0].data) SGM_TRY(dense_data_gradient(cuda, step, &g, image, images));
+        if (step->grad_in[1].data) SGM_TRY(dense_weight_gradient(cuda, step, &g, image, images));
     }
     int count = c.O * g.p.K;
     if (step->grad_in[1].data)
@@ -471,42 +516,176 @@ static __global__ void grouped_weight_kernel(conv_sizes c, sgm_floats x, const f
     partial[(int64_t)chunk * weights + (o * c.Ig + in) * taps + tap] = sum;
 }
 
+/* Four channels per thread; `d` divides input pixels here, w is [taps, O]. */
+static __global__ void depthwise_data_kernel(conv_sizes c, depthwise_sizes d, sgm_divisor stride,
+                                             const float *dy, const float *w, float *dx,
+                                             bool accumulate, int count)
+{
+    SGM_ELEMENT(i, count);
+    int g, column, row, width = c.O / SGM_VECTOR;
+    int b = sgm_divide_rest(sgm_divide_rest(sgm_divide_rest(i, d.groups, &g), d.columns, &column),
+                            d.rows, &row);
+    float sum[SGM_VECTOR] = {}, value[SGM_VECTOR], factor[SGM_VECTOR];
+    for (int ky = 0; ky < c.kh; ky++) {
+        int skipped, y = row + c.pad - ky;
+        if (y < 0) continue;
+        y = sgm_divide_rest(y, stride, &skipped);
+        if (skipped || y >= c.H2) continue;
+        for (int kx = 0; kx < c.kw; kx++) {
+            int z = column + c.pad - kx;
+            if (z < 0) continue;
+            z = sgm_divide_rest(z, stride, &skipped);
+            if (skipped || z >= c.W2) continue;
+            sgm_load_f32<SGM_VECTOR>(dy, ((b * c.H2 + y) * c.W2 + z) * width + g, value);
+            sgm_load_f32<SGM_VECTOR>(w, (ky * c.kw + kx) * width + g, factor);
+            for (int k = 0; k < SGM_VECTOR; k++)
+                sum[k] += value[k] * factor[k];
+        }
+    }
+    sgm_give_group<SGM_VECTOR>(dx, i, sum, accumulate);
+}
+
+/* Taps [first, first + T) of the output pixel whose patch begins at (y, z) of image b, zeros
+ * outside the image. All nine taps of a 3 x 3 kernel, or one. */
+template <int T>
+static __device__ __forceinline__ void load_taps(const conv_sizes &c, sgm_floats x, int b, int y,
+                                                 int z, int first, int g, float to[T][SGM_VECTOR])
+{
+    SGM_UNROLL
+    for (int t = 0; t < T; t++) {
+        int at_y = y + (T == 9 ? t / 3 : first / c.kw), at_z = z + (T == 9 ? t % 3 : first % c.kw);
+        SGM_UNROLL
+        for (int k = 0; k < SGM_VECTOR; k++)
+            to[t][k] = 0;
+        if (at_y >= 0 && at_y < c.H && at_z >= 0 && at_z < c.W)
+            sgm_load_group<SGM_VECTOR>(x, ((b * c.H + at_y) * c.W + at_z) * (c.I / SGM_VECTOR) + g,
+                                       to[t]);
+    }
+}
+
+/* partial[chunk, o, tap], T taps per thread in registers; a chunk is a run of output pixels, so
+ * that its blocks meet a row of the image again soon. */
+template <int T>
+static __global__ void depthwise_weight_kernel(conv_sizes c, depthwise_sizes d, sgm_floats x,
+                                               const float *dy, int pixels, float *partial)
+{
+    const int ROUND = T == 9 ? 3 : T; /* taps whose sums are on the board at once */
+    __shared__ float board[ROUND * SGM_VECTOR][SGM_THREADS];
+    int width = c.O / SGM_VECTOR, taps = c.kh * c.kw, tap = (int)blockIdx.z * T;
+    int g = (int)(blockIdx.x * blockDim.x + threadIdx.x);
+    int run = (int)((pixels + gridDim.y - 1) / gridDim.y), first = (int)blockIdx.y * run;
+    int end = first + run < pixels ? first + run : pixels;
+    float sum[T * SGM_VECTOR] = {}, value[SGM_VECTOR], around[T][SGM_VECTOR];
+    sgm_floats f32 = {x.data, 0}, bf16 = {x.data, 1};
+    for (int p = first + (int)threadIdx.y; p < end && g < width; p += (int)blockDim.y) {
+        int row, column;
+        int b = sgm_divide_rest(sgm_divide_rest(p, d.columns, &column), d.rows, &row);
+        int y = row * c.stride - c.pad, z = column * c.stride - c.pad;
+        sgm_load_f32<SGM_VECTOR>(dy, p * width + g, value);
+        if (x.bf16)
+            load_taps<T>(c, bf16, b, y, z, tap, g, around);
+        else
+            load_taps<T>(c, f32, b, y, z, tap, g, around);
+        SGM_UNROLL
+        for (int t = 0; t < T; t++)
+            for (int k = 0; k < SGM_VECTOR; k++)
+                sum[t * SGM_VECTOR + k] += value[k] * around[t][k];
+    }
+    SGM_UNROLL
+    for (int t = 0; t < T; t += ROUND)
+        sgm_lane_sum<ROUND * SGM_VECTOR>(sum + t * SGM_VECTOR, board);
+    if (threadIdx.y || g >= width) return;
+    partial += ((int64_t)blockIdx.y * c.O + g * SGM_VECTOR) * taps + tap;
+    SGM_UNROLL
+    for (int t = 0; t < T; t++)
+        for (int k = 0; k < SGM_VECTOR; k++)
+            partial[k * taps + t] = sum[t * SGM_VECTOR + k];
+}
+
 typedef struct grouped_gradients {
+    conv_sizes c;
+    int pixels, chunks; /* of the output */
     float *partial;
     void *columns;
+    const float *weight; /* packed, of a depthwise kernel */
 } grouped_gradients;
 
-static grouped_gradients take_grouped(const sgm_step *step, sgm_cursor *cursor)
+static grouped_gradients take_grouped(sgm_cuda *cuda, const sgm_step *step, sgm_cursor *cursor)
 {
-    conv_sizes c = sizes_of(step);
-    grouped_gradients g;
-    g.partial = (float *)sgm_take(
-        cursor, (size_t)pixel_chunks(&c) * (size_t)sgm_count_of(step->in[1].shape) * sizeof(float));
-    g.columns = sgm_take(cursor, sgm_cuda_column_bytes(c.B * c.H2 * c.W2, c.O));
+    grouped_gradients g = {};
+    int weights = sgm_count_of(step->in[1].shape);
+    g.c = sizes_of(step);
+    g.pixels = g.c.B * g.c.H2 * g.c.W2;
+    g.chunks = is_depthwise(step) ? sgm_column_chunks(g.pixels, g.c.O) : pixel_chunks(&g.c);
+    g.partial = (float *)sgm_take(cursor, (size_t)g.chunks * (size_t)weights * sizeof(float));
+    g.columns = sgm_take(cursor, sgm_cuda_column_bytes(g.pixels, g.c.O));
+    if (is_depthwise(step)) g.weight = (const float *)packed_weight(cuda, step, SGM_F32, cursor);
     return g;
+}
+
+static void depthwise_data_gradient(sgm_cuda *cuda, const sgm_step *step,
+                                    const grouped_gradients *g)
+{
+    const conv_sizes c = g->c;
+    depthwise_sizes d = {sgm_divisor_of(c.I / SGM_VECTOR), sgm_divisor_of(c.W),
+                         sgm_divisor_of(c.H)};
+    int count = sgm_count_of(step->in[0].shape) / SGM_VECTOR;
+    SGM_LAUNCH(depthwise_data_kernel, sgm_blocks(count), SGM_THREADS, cuda->stream, c, d,
+               sgm_divisor_of(c.stride), (const float *)step->grad_out.data, g->weight,
+               (float *)step->grad_in[0].data, step->accumulate[0], count);
+}
+
+static void depthwise_weight_gradient(sgm_cuda *cuda, const sgm_step *step,
+                                      const grouped_gradients *g)
+{
+    const conv_sizes c = g->c;
+    depthwise_sizes d = {sgm_divisor_of(c.O / SGM_VECTOR), sgm_divisor_of(c.W2),
+                         sgm_divisor_of(c.H2)};
+    sgm_sheet s = sgm_sheet_of(g->pixels, c.O / SGM_VECTOR, g->chunks, SGM_ACROSS);
+    sgm_floats x = sgm_floats_of(&step->in[0]);
+    const float *dy = (const float *)step->grad_out.data;
+    if (c.kh == 3 && c.kw == 3) {
+        SGM_LAUNCH_TEAM(depthwise_weight_kernel<9>, s.grid, s.block, cuda->stream, c, d, x, dy,
+                        g->pixels, g->partial);
+    } else {
+        s.grid.z = (unsigned)(c.kh * c.kw);
+        SGM_LAUNCH_TEAM(depthwise_weight_kernel<1>, s.grid, s.block, cuda->stream, c, d, x, dy,
+                        g->pixels, g->partial);
+    }
+}
+
+static void grouped_data_gradient(sgm_cuda *cuda, const sgm_step *step, const grouped_gradients *g)
+{
+    SGM_LAUNCH(grouped_data_kernel, sgm_blocks(sgm_count_of(step->in[0].shape)), SGM_THREADS,
+               cuda->stream, g->c, (const float *)step->grad_out.data,
+               (const float *)step->in[1].data, (float *)step->grad_in[0].data,
+               step->accumulate[0]);
+}
+
+static void grouped_weight_gradient(sgm_cuda *cuda, const sgm_step *step,
+                                    const grouped_gradients *g)
+{
+    dim3 grid(sgm_blocks(sgm_count_of(step->in[1].shape)), (unsigned)g->chunks);
+    SGM_LAUNCH(grouped_weight_kernel, grid, SGM_THREADS, cuda->stream, g->c,
+               sgm_floats_of(&step->in[0]), (const float *)step->grad_out.data, g->chunks,
+               g->partial);
 }
 
 static sgm_status grouped_backward(sgm_cuda *cuda, const sgm_step *step)
 {
     sgm_cursor cursor = {(char *)step->scratch, 0};
-    grouped_gradients g = take_grouped(step, &cursor);
-    conv_sizes c = sizes_of(step);
-    const float *w = (const float *)step->in[1].data, *dy = (const float *)step->grad_out.data;
-    sgm_floats x = sgm_floats_of(&step->in[0]);
-    int weights = sgm_count_of(step->in[1].shape), chunks = pixel_chunks(&c);
+    grouped_gradients g = take_grouped(cuda, step, &cursor);
+    bool depthwise = is_depthwise(step);
     if (step->grad_in[0].data)
-        SGM_LAUNCH(grouped_data_kernel, sgm_blocks(sgm_count_of(step->in[0].shape)), SGM_THREADS,
-                   cuda->stream, c, dy, w, (float *)step->grad_in[0].data, step->accumulate[0]);
+        (depthwise ? depthwise_data_gradient : grouped_data_gradient)(cuda, step, &g);
     if (step->grad_in[1].data) {
-        dim3 grid(sgm_blocks(weights), (unsigned)chunks);
-        SGM_LAUNCH(grouped_weight_kernel, grid, SGM_THREADS, cuda->stream, c, x, dy, chunks,
-                   g.partial);
-        sgm_cuda_fold(cuda, g.partial, chunks, weights, (float *)step->grad_in[1].data,
-                      step->accumulate[1]);
+        (depthwise ? depthwise_weight_gradient : grouped_weight_gradient)(cuda, step, &g);
+        sgm_cuda_fold(cuda, g.partial, g.chunks, sgm_count_of(step->in[1].shape),
+                      (float *)step->grad_in[1].data, step->accumulate[1]);
     }
     if (step->grad_in[2].data)
-        sgm_cuda_column_sum(cuda, dy, c.B * c.H2 * c.W2, c.O, (float *)step->grad_in[2].data,
-                            step->accumulate[2], g.columns);
+        sgm_cuda_column_sum(cuda, (const float *)step->grad_out.data, g.pixels, g.c.O,
+                            (float *)step->grad_in[2].data, step->accumulate[2], g.columns);
     return SGM_OK;
 }
 
@@ -532,7 +711,7 @@ void sgm_cuda_conv2d_scratch(sgm_cuda *cuda, const sgm_step *step, bool backward
 {
     if (is_dense(step) && backward) take_dense_gradients(cuda, step, cursor);
     if (is_dense(step) && !backward) take_dense(cuda, step, cursor);
-    if (!is_dense(step) && backward) take_grouped(step, cursor);
+    if (!is_dense(step) && backward) take_grouped(cuda, step, cursor);
     if (is_depthwise(step) && !backward) packed_weight(cuda, step, SGM_F32, cursor);
 }
 

@@ -44,6 +44,7 @@ typedef struct sgm_cuda {
     bool fast; /* multiplies BF16 (compute capability 8.0 and later) */
     int shared_of_block, shared_of_multiprocessor; /* bytes of shared memory, at most */
     unsigned flash_kernels;                        /* bits: those of cuda_attention_mma.cu */
+    unsigned warpgroup_kernels;                    /* those of cuda_attention_wgmma.cu */
     cudaStream_t stream;
     cudaStream_t downloads; /* of masks (cuda_mask.cu); made when first needed */
     cudaStream_t uploads;   /* copies and resizing beside the work (cuda_transfer.cu); the same */
@@ -330,6 +331,9 @@ sgm_status sgm_cuda_layer_rows(sgm_cuda *cuda, const sgm_step *step, const sgm_l
 size_t sgm_cuda_column_bytes(int rows, int columns);
 void sgm_cuda_column_sum(sgm_cuda *cuda, const float *x, int rows, int columns, float *to,
                          bool accumulate, void *scratch);
+/* The same of x times `factor`, which lies as x does. */
+void sgm_cuda_column_products(sgm_cuda *cuda, const float *x, sgm_floats factor, int rows,
+                              int columns, float *to, bool accumulate, void *scratch);
 /* to[j] (+)= sum of partial[chunk][j] over chunks. */
 void sgm_cuda_fold(sgm_cuda *cuda, const float *partial, int chunks, int columns, float *to,
                    bool accumulate);

@@ -1,5 +1,5 @@
 /* Layers that are products and nothing else, conversions, column sums. */
-#include "cuda_vector.h"
+#include "cuda_columns.h"
 
 /* ---------------------------------------------------------------------------------- conversions */
 
@@ -28,56 +28,93 @@ const void *sgm_cuda_as(sgm_cuda *cuda, sgm_cursor *cursor, const void *x, sgm_d
 
 /* ---------------------------------------------------------------------------------- column sums */
 
-enum { ROWS_PER_CHUNK = 32, MOST_CHUNKS = 128 };
-
-static int chunks_of(int rows)
+/* to[chunk, column] (+)= the sum over the chunk's rows of x, or of x times `factor`. */
+template <int V, bool PRODUCTS>
+static __global__ void column_kernel(const float *x, sgm_floats factor, int rows, int groups,
+                                     float *to, bool accumulate)
 {
-    int chunks = (rows + ROWS_PER_CHUNK - 1) / ROWS_PER_CHUNK;
-    return chunks < MOST_CHUNKS ? chunks : MOST_CHUNKS;
+    const int AT_ONCE = PRODUCTS ? 4 : 8;
+    __shared__ float board[V][SGM_THREADS];
+    sgm_strand at = sgm_strand_here();
+    sgm_floats from = {(void *)x, 0};
+    float sum[V] = {}, value[AT_ONCE][V], times[AT_ONCE][V];
+    for (int64_t r = at.row; r < rows && at.group < groups; r += AT_ONCE * at.step) {
+        sgm_load_rows<V, AT_ONCE>(from, at, r, rows, groups, value);
+        if (PRODUCTS) sgm_load_rows<V, AT_ONCE>(factor, at, r, rows, groups, times);
+        SGM_UNROLL
+        for (int n = 0; n < AT_ONCE; n++)
+            for (int k = 0; k < V; k++)
+                sum[k] += PRODUCTS ? value[n][k] * times[n][k] : value[n][k];
+    }
+    sgm_lane_sum<V>(sum, board);
+    if (threadIdx.y == 0 && at.group < groups)
+        sgm_give_group<V>(to, (int64_t)blockIdx.y * groups + at.group, sum, accumulate);
 }
 
-/* One thread per column and chunk of rows: row r belongs to chunk r % chunks. */
-static __global__ void column_kernel(const float *x, int rows, int columns, int chunks,
-                                     float *partial)
+/* Rows, columns and chunks of a pass, and the groups of columns that at least stand side by side.
+ */
+typedef struct column_shape {
+    int rows, columns, chunks, across;
+} column_shape;
+
+template <int V>
+static void launch_columns(sgm_cuda *cuda, const float *x, sgm_floats factor, column_shape c,
+                           float *to, bool accumulate)
 {
-    int column = (int)(blockIdx.x * blockDim.x + threadIdx.x), chunk = (int)blockIdx.y;
-    if (column >= columns) return;
-    float sum = 0;
-    for (int r = chunk; r < rows; r += chunks)
-        sum += x[(int64_t)r * columns + column];
-    partial[chunk * columns + column] = sum;
+    int groups = c.columns / V, few_rows = 4 * SGM_THREADS / c.rows;
+    int across = sgm_at_most(sgm_at_least(few_rows, c.across), SGM_THREADS);
+    sgm_sheet s = sgm_sheet_of(c.rows, groups, c.chunks, across);
+    if (factor.data)
+        SGM_LAUNCH_TEAM((column_kernel<V, true>), s.grid, s.block, cuda->stream, x, factor, c.rows,
+                        groups, to, accumulate);
+    else
+        SGM_LAUNCH_TEAM((column_kernel<V, false>), s.grid, s.block, cuda->stream, x, factor, c.rows,
+                        groups, to, accumulate);
 }
 
-static __global__ void fold_kernel(const float *partial, int chunks, int columns, float *to,
-                                   bool accumulate)
+static void column_pass(sgm_cuda *cuda, const float *x, sgm_floats factor, column_shape c,
+                        float *to, bool accumulate)
 {
-    SGM_ELEMENT(column, columns);
-    float sum = 0;
-    for (int k = 0; k < chunks; k++)
-        sum += partial[(int64_t)k * columns + column];
-    sgm_give(&to[column], sum, accumulate);
+    if (sgm_in_fours(x, 0, c.columns) && sgm_in_fours(factor.data, factor.bf16, c.columns) &&
+        sgm_in_fours(to, 0, c.columns))
+        launch_columns<SGM_VECTOR>(cuda, x, factor, c, to, accumulate);
+    else
+        launch_columns<1>(cuda, x, factor, c, to, accumulate);
 }
 
+/* Few columns per block, so that a thread has some four of the chunks. */
 void sgm_cuda_fold(sgm_cuda *cuda, const float *partial, int chunks, int columns, float *to,
                    bool accumulate)
 {
-    SGM_LAUNCH(fold_kernel, sgm_blocks(columns), SGM_THREADS, cuda->stream, partial, chunks,
-               columns, to, accumulate);
+    column_shape c = {chunks, columns, 1, 8};
+    sgm_floats none = {};
+    column_pass(cuda, partial, none, c, to, accumulate);
 }
 
 size_t sgm_cuda_column_bytes(int rows, int columns)
 {
-    return (size_t)chunks_of(rows) * (size_t)columns * sizeof(float);
+    int chunks = sgm_column_chunks(rows, columns);
+    return chunks > 1 ? (size_t)chunks * (size_t)columns * sizeof(float) : 0;
+}
+
+void sgm_cuda_column_products(sgm_cuda *cuda, const float *x, sgm_floats factor, int rows,
+                              int columns, float *to, bool accumulate, void *scratch)
+{
+    column_shape c = {rows, columns, sgm_column_chunks(rows, columns), SGM_ACROSS};
+    float *partial = (float *)scratch;
+    if (c.chunks == 1) {
+        column_pass(cuda, x, factor, c, to, accumulate);
+        return;
+    }
+    column_pass(cuda, x, factor, c, partial, false);
+    sgm_cuda_fold(cuda, partial, c.chunks, columns, to, accumulate);
 }
 
 void sgm_cuda_column_sum(sgm_cuda *cuda, const float *x, int rows, int columns, float *to,
                          bool accumulate, void *scratch)
 {
-    int chunks = chunks_of(rows);
-    dim3 grid(sgm_blocks(columns), (unsigned)chunks);
-    float *partial = (float *)scratch;
-    SGM_LAUNCH(column_kernel, grid, SGM_THREADS, cuda->stream, x, rows, columns, chunks, partial);
-    sgm_cuda_fold(cuda, partial, chunks, columns, to, accumulate);
+    sgm_floats none = {};
+    sgm_cuda_column_products(cuda, x, none, rows, columns, to, accumulate, scratch);
 }
 
 sgm_status sgm_cuda_clear_grad(sgm_cuda *cuda, const sgm_step *step, int input)
@@ -223,19 +260,19 @@ sgm_status sgm_cuda_matmul(sgm_cuda *cuda, const sgm_step *step)
     return sgm_cuda_product(cuda, &p);
 }
 
-/* One batch after the other, so that a broadcast operand's gradient sums up in a fixed order. */
+/* An operand that all of the batch share has one gradient: one batch after the other, so that it
+ * sums up in a fixed order. */
 static sgm_status matmul_gradient(sgm_cuda *cuda, sgm_product p, int batch, bool accumulate)
 {
     p.alpha = 1;
-    p.batch = 1;
-    for (int i = 0; i < batch; i++) {
-        sgm_product one = p;
-        one.a = (const float *)p.a + i * p.a_step;
-        one.b = (const float *)p.b + i * p.b_step;
-        one.c = (float *)p.c + i * p.c_step;
-        one.a_step = one.b_step = one.c_step = 0;
-        one.beta = accumulate || (i && !p.c_step) ? 1.0f : 0.0f;
-        SGM_TRY(sgm_cuda_product(cuda, &one));
+    p.beta = accumulate ? 1.0f : 0.0f;
+    p.batch = p.c_step ? batch : 1;
+    for (int i = 0; i < batch; i += p.batch) {
+        sgm_product part = p;
+        part.a = (const float *)p.a + i * p.a_step;
+        part.b = (const float *)p.b + i * p.b_step;
+        if (i) part.beta = 1;
+        SGM_TRY(sgm_cuda_product(cuda, &part));
     }
     return SGM_OK;
 }

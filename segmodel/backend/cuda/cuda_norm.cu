@@ -1,7 +1,7 @@
 /* Normalisation and softmax over the last axis: one warp per row, which keeps the row in registers,
  * or one block where rows are long or no whole groups of four. */
+#include "cuda_columns.h"
 #include "cuda_mma.h"
-#include "cuda_vector.h"
 
 /* ------------------------------------------------------------------------------- a warp per row */
 
@@ -79,6 +79,87 @@ static __global__ void layernorm_row_kernel(sgm_floats x, const float *gamma, co
         for (int k = 0; k < SGM_VECTOR; k++)
             v.x[r][k] = sgm_act_of(act, v.x[r][k] * g4[k] + b4[k]);
         sgm_store_group<SGM_VECTOR>(out, row * groups + g, v.x[r]);
+    }
+}
+
+/* 1 / sqrt(x) within 2 ulp: an instruction where the exact one is a call, around which registers
+ * are saved. */
+static __device__ __forceinline__ float fast_rsqrt(float x)
+{
+#ifdef SGM_CUDA_EMULATION
+    return 1 / sqrtf(x);
+#else
+    return rsqrtf(x);
+#endif
+}
+
+/* Four values rounded to BF16, two at a time. */
+static __device__ __forceinline__ void store_group_bf16(unsigned short *out, int64_t group,
+                                                        const float x[SGM_VECTOR])
+{
+    struct alignas(8) two_pairs {
+        unsigned pair[2];
+    } both = {{sgm_pack_bf16(x[0], x[1]), sgm_pack_bf16(x[2], x[3])}};
+    ((two_pairs *)(void *)out)[group] = both;
+}
+
+/* Whole rows, R groups of every lane. Values lose their mean; 1 / sqrt(variance + eps). */
+template <int R>
+static __device__ __forceinline__ float center_whole_row(row_part<R> *row, float eps)
+{
+    const float SHARE = 1.0f / (float)(R * WARP * SGM_VECTOR);
+    float sum = 0, squares = 0;
+    SGM_UNROLL
+    for (int i = 0; i < R * SGM_VECTOR; i++)
+        sum += row->x[i / SGM_VECTOR][i % SGM_VECTOR];
+    float mean = warp_sum(sum) * SHARE;
+    SGM_UNROLL
+    for (int i = 0; i < R * SGM_VECTOR; i++) {
+        float *x = &row->x[i / SGM_VECTOR][i % SGM_VECTOR];
+        *x -= mean;
+        squares += *x * *x;
+    }
+    return fast_rsqrt(warp_sum(squares) * SHARE + eps);
+}
+
+/* Blocks on a multiprocessor that registers should leave room for, as many as none goes to local
+ * memory: ten of ViT-B's rows on Hopper, nine elsewhere. A Turing holds eight of any kernel. */
+static constexpr int whole_row_blocks(int R)
+{
+#if !defined(__CUDA_ARCH__) || __CUDA_ARCH__ == 900
+    return R <= 6 ? 10 : R <= 8 ? 8 : 7;
+#elif __CUDA_ARCH__ < 800
+    return R <= 6 ? 8 : 7;
+#else
+    return R <= 6 ? 9 : R <= 8 ? 8 : 7;
+#endif
+}
+
+/* What encoders run: whole rows from F32 to BF16, no activation. No type, end of a row or
+ * activation is asked for per group, so a row's loads are all under way before the first is used.
+ */
+template <int R>
+static __global__ void __launch_bounds__(SGM_TEAM, whole_row_blocks(R))
+    layernorm_row_bf16_kernel(const float *x, const float *gamma, const float *beta, int rows,
+                              float eps, unsigned short *out)
+{
+    int lane = (int)threadIdx.x % WARP;
+    int64_t row = (int64_t)blockIdx.x * ROWS_PER_BLOCK + threadIdx.x / WARP;
+    int64_t first = row * (R * WARP) + lane;
+    row_part<R> v;
+    float g4[SGM_VECTOR], b4[SGM_VECTOR];
+    if (row >= rows) return;
+    SGM_UNROLL
+    for (int r = 0; r < R; r++)
+        sgm_load_f32<SGM_VECTOR>(x, first + r * WARP, v.x[r]);
+    float rstd = center_whole_row(&v, eps);
+    SGM_UNROLL
+    for (int r = 0; r < R; r++) {
+        sgm_load_f32<SGM_VECTOR>(gamma, lane + r * WARP, g4);
+        sgm_load_f32<SGM_VECTOR>(beta, lane + r * WARP, b4);
+        for (int k = 0; k < SGM_VECTOR; k++)
+            v.x[r][k] = v.x[r][k] * rstd * g4[k] + b4[k];
+        store_group_bf16(out, first + r * WARP, v.x[r]);
     }
 }
 
@@ -175,6 +256,25 @@ static bool in_registers(sgm_floats x, const float *a, const float *b, int C)
            sgm_in_fours(b, 0, C);
 }
 
+/* Is there a kernel for whole rows of so many groups? Those of SAM's encoders: 256 channels of the
+ * neck, 768, 1024 and 1280 of ViT-B, -L and -H. */
+static bool is_whole_row(int groups)
+{
+    return groups == 2 * WARP || groups == 6 * WARP || groups == 8 * WARP || groups == 10 * WARP;
+}
+
+static void layernorm_bf16(sgm_cuda *cuda, const float *x, const float *gamma, const float *beta,
+                           int rows, int groups, float eps, unsigned short *out)
+{
+    unsigned blocks = (unsigned)((rows + ROWS_PER_BLOCK - 1) / ROWS_PER_BLOCK);
+    void (*kernel)(const float *, const float *, const float *, int, float, unsigned short *) =
+        groups == 2 * WARP   ? layernorm_row_bf16_kernel<2>
+        : groups == 6 * WARP ? layernorm_row_bf16_kernel<6>
+        : groups == 8 * WARP ? layernorm_row_bf16_kernel<8>
+                             : layernorm_row_bf16_kernel<10>;
+    SGM_LAUNCH_TEAM(kernel, blocks, SGM_TEAM, cuda->stream, x, gamma, beta, rows, eps, out);
+}
+
 sgm_status sgm_cuda_layernorm(sgm_cuda *cuda, const sgm_step *step)
 {
     sgm_floats x = sgm_floats_of(&step->in[0]), out = sgm_floats_of(&step->out);
@@ -182,7 +282,11 @@ sgm_status sgm_cuda_layernorm(sgm_cuda *cuda, const sgm_step *step)
     int rows = sgm_rows_of(step->out.shape), C = sgm_last_of(step->out.shape);
     float eps = step->node->u.norm.eps;
     int act = (int)step->act, groups = C / SGM_VECTOR;
-    if (in_registers(x, gamma, beta, C) && sgm_in_fours(out.data, out.bf16, C))
+    bool fits = in_registers(x, gamma, beta, C) && sgm_in_fours(out.data, out.bf16, C);
+    if (fits && is_whole_row(groups) && act == SGM_ACT_NONE && !x.bf16 && out.bf16)
+        layernorm_bf16(cuda, (const float *)x.data, gamma, beta, rows, groups, eps,
+                       (unsigned short *)out.data);
+    else if (fits)
         LAUNCH_ROWS(layernorm_row_kernel, rows, groups, cuda->stream, x, gamma, beta, rows, groups,
                     eps, act, out);
     else
@@ -219,21 +323,36 @@ static __global__ void layernorm_data_kernel(sgm_floats x, const float *gamma, c
     }
 }
 
-/* One thread per channel and chunk of rows. */
+/* dgamma[chunk, channel] and dbeta[chunk, channel], summed over the chunk's rows. */
+template <int V>
 static __global__ void layernorm_weights_kernel(sgm_floats x, const float *dy,
-                                                const float *statistics, int rows, int C,
-                                                int chunks, float *dgamma, float *dbeta)
+                                                const float *statistics, int rows, int groups,
+                                                float *dgamma, float *dbeta)
 {
-    int c = (int)(blockIdx.x * blockDim.x + threadIdx.x), chunk = (int)blockIdx.y;
-    if (c >= C) return;
-    float gamma_sum = 0, beta_sum = 0;
-    for (int64_t r = chunk; r < rows; r += chunks) {
-        float n = (sgm_load(x, r * C + c) - statistics[2 * r]) * statistics[2 * r + 1];
-        gamma_sum += dy[r * C + c] * n;
-        beta_sum += dy[r * C + c];
+    const int AT_ONCE = 4;
+    __shared__ float board[V][SGM_THREADS];
+    sgm_strand at = sgm_strand_here();
+    sgm_floats gradients = {(void *)dy, 0}, numbers = {(void *)statistics, 0};
+    sgm_strand means = {0, at.row, at.step}, rstds = {1, at.row, at.step};
+    float gamma_sum[V] = {}, beta_sum[V] = {};
+    float value[AT_ONCE][V], d[AT_ONCE][V], mean[AT_ONCE][1], rstd[AT_ONCE][1];
+    for (int64_t r = at.row; r < rows && at.group < groups; r += AT_ONCE * at.step) {
+        sgm_load_rows<V, AT_ONCE>(x, at, r, rows, groups, value);
+        sgm_load_rows<V, AT_ONCE>(gradients, at, r, rows, groups, d);
+        sgm_load_rows<1, AT_ONCE>(numbers, means, r, rows, 2, mean);
+        sgm_load_rows<1, AT_ONCE>(numbers, rstds, r, rows, 2, rstd);
+        SGM_UNROLL
+        for (int n = 0; n < AT_ONCE; n++)
+            for (int k = 0; k < V; k++) {
+                gamma_sum[k] += d[n][k] * ((value[n][k] - mean[n][0]) * rstd[n][0]);
+                beta_sum[k] += d[n][k];
+            }
     }
-    dgamma[chunk * C + c] = gamma_sum;
-    dbeta[chunk * C + c] = beta_sum;
+    sgm_lane_sum<V>(gamma_sum, board);
+    sgm_lane_sum<V>(beta_sum, board);
+    if (threadIdx.y || at.group >= groups) return;
+    sgm_give_group<V>(dgamma, (int64_t)blockIdx.y * groups + at.group, gamma_sum, false);
+    sgm_give_group<V>(dbeta, (int64_t)blockIdx.y * groups + at.group, beta_sum, false);
 }
 
 typedef struct norm_parts {
@@ -246,11 +365,27 @@ static norm_parts take_norm(const sgm_step *step, sgm_cursor *cursor)
     norm_parts p;
     p.rows = sgm_rows_of(step->out.shape);
     p.C = sgm_last_of(step->out.shape);
-    p.chunks = (p.rows + 31) / 32 < 128 ? (p.rows + 31) / 32 : 128;
+    p.chunks = sgm_column_chunks(p.rows, p.C);
     p.statistics = (float *)sgm_take(cursor, (size_t)p.rows * 2 * sizeof(float));
     p.dgamma = (float *)sgm_take(cursor, (size_t)p.chunks * (size_t)p.C * sizeof(float));
     p.dbeta = (float *)sgm_take(cursor, (size_t)p.chunks * (size_t)p.C * sizeof(float));
     return p;
+}
+
+static void layernorm_weights(sgm_cuda *cuda, sgm_floats x, const float *dy, const norm_parts *p)
+{
+    bool fours = sgm_in_fours(x.data, x.bf16, p->C) && sgm_in_fours(dy, 0, p->C);
+    int groups = fours ? p->C / SGM_VECTOR : p->C;
+    sgm_sheet s = sgm_sheet_of(p->rows, groups, p->chunks, SGM_ACROSS);
+    const float *statistics = p->statistics;
+    float *dgamma = p->dgamma, *dbeta = p->dbeta;
+    int rows = p->rows;
+    if (fours)
+        SGM_LAUNCH_TEAM(layernorm_weights_kernel<SGM_VECTOR>, s.grid, s.block, cuda->stream, x, dy,
+                        statistics, rows, groups, dgamma, dbeta);
+    else
+        SGM_LAUNCH_TEAM(layernorm_weights_kernel<1>, s.grid, s.block, cuda->stream, x, dy,
+                        statistics, rows, groups, dgamma, dbeta);
 }
 
 sgm_status sgm_cuda_layernorm_backward(sgm_cuda *cuda, const sgm_step *step)
@@ -259,7 +394,6 @@ sgm_status sgm_cuda_layernorm_backward(sgm_cuda *cuda, const sgm_step *step)
     norm_parts p = take_norm(step, &cursor);
     sgm_floats x = sgm_floats_of(&step->in[0]);
     const float *dy = (const float *)step->grad_out.data;
-    dim3 grid(sgm_blocks(p.C), (unsigned)p.chunks);
     const float *gamma = (const float *)step->in[1].data;
     float *dx = (float *)step->grad_in[0].data, eps = step->node->u.norm.eps;
     int groups = p.C / SGM_VECTOR;
@@ -270,8 +404,7 @@ sgm_status sgm_cuda_layernorm_backward(sgm_cuda *cuda, const sgm_step *step)
         SGM_LAUNCH_TEAM(layernorm_data_kernel, (unsigned)p.rows, SGM_TEAM, cuda->stream, x, gamma,
                         dy, p.C, eps, p.statistics, dx, step->accumulate[0]);
     if (!step->grad_in[1].data && !step->grad_in[2].data) return SGM_OK;
-    SGM_LAUNCH(layernorm_weights_kernel, grid, SGM_THREADS, cuda->stream, x, dy, p.statistics,
-               p.rows, p.C, p.chunks, p.dgamma, p.dbeta);
+    layernorm_weights(cuda, x, dy, &p);
     if (step->grad_in[1].data)
         sgm_cuda_fold(cuda, p.dgamma, p.chunks, p.C, (float *)step->grad_in[1].data,
                       step->accumulate[1]);

@@ -6,7 +6,7 @@ if(NOT NVCC)
     return()
 endif()
 file(MAKE_DIRECTORY ${OUT})
-execute_process(COMMAND ${NVCC} -std=c++17 -O3 -arch=${ARCH} -cubin -Xptxas -v
+execute_process(COMMAND ${NVCC} -std=c++17 -O3 -arch=${ARCH} -cubin -Xptxas -v -DSGM_CUDA_WGMMA
         -I${SEGMODEL} -I${SEGMODEL}/include ${SEGMODEL}/backend/cuda/${SOURCE}
         -o ${OUT}/${SOURCE}.${ARCH}.cubin
     RESULT_VARIABLE code OUTPUT_VARIABLE text ERROR_VARIABLE text)

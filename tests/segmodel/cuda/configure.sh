@@ -49,6 +49,14 @@ grep -qF "does not list what it can make code for" old.txt || { cat old.txt && f
 says old 1 "CUDA 11.4 or later is wanted" -DSEGMODEL_CUDA=ON
 toolkit eleven 11.8 "sm_75 sm_80 sm_86 sm_89 sm_90" $all
 says eleven 0 "CUDA module for sm 75 80 90, and PTX of 80"
+# the option's two states, as the build files have them
+toolkit hopper 13.0 "$newest" $all
+says hopper 0 "CUDA module for sm 90a, and PTX of 90a, attention by wgmma" -DSEGMODEL_CUDA_WGMMA=ON \
+    -DSEGMODEL_CUDA_ARCHITECTURES=90a
+grep -rqs -- -DSGM_CUDA_WGMMA hopper/build ||
+    { echo "hopper: the option changes nothing" && failed=1; }
+grep -rqs -- -DSGM_CUDA_WGMMA newest/build && echo "newest: wgmma without its option" && failed=1
+says eleven 1 "SEGMODEL_CUDA_WGMMA=ON wants code for sm_90a" -DSEGMODEL_CUDA_WGMMA=ON
 toolkit strange 11.9 "sm_110" $all
 says strange 1 "it knows sm_110"
 # the libraries' packages without their development files

@@ -6,7 +6,7 @@ root=$(cd "$(dirname "$0")/../../.." && pwd)
 
 usage() {
     cat <<'TXT'
-./dev gpu [PART ...] [options]      parts, in this order; without any: all but train, rest and lease
+./dev gpu [PART ...] [options]      parts, in this order; without any: all but wgmma, train, rest, lease
 
   lease      what a GPU that is lent for minutes is asked first: build, tests and bench of sam_vit_b
              within 540 seconds, bench in any case; stops at once where no GPU answers
@@ -18,16 +18,19 @@ usage() {
   bench      encode at batch 1 and 8, decode, image to mask, a 512 x 512 x 300 volume, a training
              step; each result is compared with FP32 on the CPU before it is timed. A third of the
              call is kept for it. Where ncu is installed, 40 s of it on the kernels that matter
+  wgmma      on Hopper: a second build with attention by wgmma, its ops and goldens, and if they
+             pass the bench of ViT-B beside the ordinary build's
   rivals     the ViT encoders beside PyTorch, in turns, outputs compared first
   sanitize   memcheck, racecheck and initcheck of compute-sanitizer on the test programs
-  train      resources/train/default.cfg on --pack; goes on where it stopped
+  train      settings (--config) on --pack; goes on where it stopped
 
   --limit N      seconds for this call (3600): what does not fit is left for the next one
   --build DIR    keeps everything between calls (build/gpu)
   --out DIR      copies the page of results, logs, and what training made to DIR
   --models LIST  of bench and rivals (sam_vit_b,mobile_sam,sam_vit_l,sam_vit_h)
   --pack FILE    of train: what PromptSegPack made, compact or not, packed by xz or not
-  --set K=V      of train: a setting in place of default.cfg's; repeatable, first call only
+  --config FILE  of train: its settings (resources/train/default.cfg)
+  --set K=V      of train: a setting in place of the file's; repeatable, first call only
 
 Every part leaves its rows in DIR/rows and its text in DIR/text; the page made of them is
 DIR/page.md (COMMIT=... names the commit where there is no git). Without a GPU it builds everything,
@@ -36,14 +39,15 @@ TXT
 }
 
 build=$root/build/gpu limit='' out='' pack='' models='' lease=''
+config=$root/resources/train/default.cfg
 tools=(memcheck racecheck initcheck)
 parts=() settings=()
 while [ $# -gt 0 ]; do
     case $1 in
-    build | tests | bench | rivals | sanitize | train) parts+=("$1") ;;
+    build | tests | bench | wgmma | rivals | sanitize | train) parts+=("$1") ;;
     lease) lease=1 && parts+=(build tests bench) ;;
     rest) lease=1 && parts+=(rest) && tools=(memcheck racecheck) ;;
-    --limit | --build | --out | --models | --pack | --set)
+    --limit | --build | --out | --models | --pack | --config | --set)
         if [ $# -lt 2 ]; then
             echo "gpu.sh: $1 wants a value" >&2
             exit 1
@@ -54,6 +58,7 @@ while [ $# -gt 0 ]; do
         --out) out=$2 ;;
         --models) models=$2 ;;
         --pack) pack=$2 ;;
+        --config) config=$2 ;;
         --set) settings+=("$2") ;;
         esac
         shift
@@ -135,7 +140,7 @@ page() {
     echo "- driver: $(cat "$build/driver" 2>/dev/null || echo none)"
     echo "- nvcc: $(nvcc_version)"
     printf '\n## Checks\n\n```\n'
-    for name in build tests sanitize rest bench rivals train; do
+    for name in build tests sanitize rest bench wgmma rivals train; do
         [ -f "$rows/$name" ] && cat "$rows/$name"
     done
     printf '```\n'
@@ -158,7 +163,7 @@ nvcc_version() {
 finish() {
     page >"$build/page.md"
     echo
-    for name in build tests sanitize rest bench rivals train; do
+    for name in build tests sanitize rest bench wgmma rivals train; do
         if [ -f "$rows/$name" ]; then cat "$rows/$name"; fi
     done
     echo "$((SECONDS)) s; results in $build/page.md"
@@ -171,25 +176,30 @@ finish() {
 
 # ------------------------------------------------------------------------------------ build
 
+# A driver that has lost its card may not answer at all.
+ask_driver() { timeout -k 5 20 nvidia-smi "$@"; }
+
 # "90a" for Hopper, whose own instructions need the a; nothing without a GPU.
 architecture() {
     local number
-    number=$(nvidia-smi --query-gpu=compute_cap --format=csv,noheader 2>/dev/null | head -n 1 |
+    number=$(ask_driver --query-gpu=compute_cap --format=csv,noheader 2>/dev/null | head -n 1 |
         tr -dc 0-9)
     [ "$number" = 90 ] && number=90a
     echo "$number"
 }
 
-# The programs of the tests that want a GPU: all that need be built where there is one.
+# The programs of the tests that want a GPU: all that need be built where there is one. Tests that CMake
+# or bash run have none.
 gpu_programs() {
     find "$build/tests" -name CTestTestfile.cmake -exec grep -hE '^add_test\([^ ]*cuda' {} + |
-        grep -vE 'emulated|loader' | sed -n 's/^[^"]*"\([^"]*\)".*/\1/p' | sed 's|.*/||' | sort -u
+        grep -vE 'emulated|loader' | sed -n "s|^[^\"]*\"$build/tests/\([^\"]*\)\".*|\1|p" |
+        sed 's|.*/||' | sort -u
 }
 
 part_build() {
-    local generator=() archs=() targets=() arch
-    rm -f "$rows/build"
-    command -v ninja >/dev/null && generator=(-G Ninja)
+    local generator=() archs=() targets=() on=(-k) arch
+    rm -f "$rows/build" "$build/libsegmodel_cuda.so"
+    command -v ninja >/dev/null && generator=(-G Ninja) && on=(-k 0)
     arch=$(architecture)
     [ -n "$arch" ] && archs=("-DSEGMODEL_CUDA_ARCHITECTURES=$arch")
     check build "configure${arch:+ for sm_$arch}" cmake -S "$root/segmodel" -B "$build" \
@@ -199,11 +209,19 @@ part_build() {
         mapfile -t targets < <(gpu_programs)
         targets=(--target segmodel_tool segmodel_cuda make_hash_model golden_test "${targets[@]}")
     fi
-    check build build cmake --build "$build" -j "$(nproc)" "${targets[@]}" || finish
+    # a test that cannot be built costs itself
+    check build build cmake --build "$build" -j "$(nproc)" "${targets[@]}" -- "${on[@]}" && return
+    if [ -z "$lease" ] || [ ! -x "$build/segmodel" ] || [ ! -f "$build/libsegmodel_cuda.so" ]; then finish; fi
 }
 
-# Without a GPU: the kernels run on the host, and one line says what was left out.
+# Without a GPU: the kernels run on the host, and one line says what was left out. Whoever was lent one
+# hears why it does not do, and has the rest of the time.
 without_gpu() {
+    [ -s "$build/devices" ] || echo "segmodel devices does not answer in 60 s" >"$build/devices"
+    if [ -n "$lease" ]; then
+        row build "a GPU for segmodel" FAILED "$(tail -n 1 "$build/devices" | sed 's/^[a-z]*:* *//')"
+        finish
+    fi
     check build "kernels on the host (emulated)" ctest --test-dir "$build" -j "$(nproc)" \
         -R '^cuda\.(emulated|loader)' --output-on-failure
     row build "tests, sanitizer and benchmarks on a GPU" left-out \
@@ -213,11 +231,14 @@ without_gpu() {
 
 # ------------------------------------------------------------------------------------ tests
 
-# weights MODEL: a file of hash weights; as fast as trained ones.
+# weights MODEL: a file of hash weights; as fast as trained ones. ViT-H's are 2.5 GB.
 weights() {
     local file=$build/weights/$1.safetensors
-    [ -f "$file" ] || "$(find "$build/tests" -name make_hash_model -type f | head -n 1)" \
-        "$goldens/manifests/$1.txt" "$file" >>"$log" 2>&1 || return 1
+    if [ ! -f "$file" ]; then
+        [ "$(left)" -ge 10 ] && timeout -k 5 "$(left)" \
+            "$(find "$build/tests" -name make_hash_model -type f | head -n 1)" \
+            "$goldens/manifests/$1.txt" "$file.part" >>"$log" 2>&1 && mv "$file.part" "$file" || return 1
+    fi
     echo "$file"
 }
 
@@ -237,9 +258,12 @@ test_rows() { # PART FILE
 large_goldens() { # PART
     local part=$1 model precision file
     for model in sam_vit_l sam_vit_h; do
-        file=$(weights "$model") || continue
+        if ! file=$(weights "$model"); then
+            row "$part" "cuda.golden.$model" left-out "no weights: no time left, or see gpu.log"
+            continue
+        fi
         for precision in fp32 bf16; do
-            check "$part" "cuda.golden.$model.$precision" \
+            check "$part" "cuda.golden.$model.$precision" env LD_LIBRARY_PATH="$build" \
                 "$(find "$build/tests" -name golden_test -type f | head -n 1)" "$model" "$file" \
                 "$goldens/$model" "$precision" cuda
         done
@@ -256,7 +280,7 @@ stage() {
 
 stages() {
     stage GPU-ops 60 '^cuda\.(mma|op\.)'
-    stage GPU-losses-sessions-training 120 '^cuda\.(losses|session|train)'
+    stage GPU-losses-sessions-training 120 '^(cuda\.(losses|session|train)|golden\.train\.)'
     stage GPU-goldens 90 '^cuda\.golden'
 }
 
@@ -276,7 +300,7 @@ find_sanitizer() {
     for name in cublas cutlass gemm gemv splitK nvjet; do
         kernels+=(--kernel-name-exclude "kernel_substring=$name")
     done
-    if "$sanitizer" "${kernels[@]}" "$build/segmodel" devices --device cuda >>"$log" 2>&1; then
+    if timeout -k 5 60 "$sanitizer" "${kernels[@]}" "$build/segmodel" devices --device cuda >>"$log" 2>&1; then
         filter=("${kernels[@]}")
     fi
     return 0
@@ -361,27 +385,37 @@ bench_model() { # PART MODEL
         return
     fi
     check "$1" "bench $2" "$build/segmodel" bench "$file" --variant "$2" --device cuda
-    "$build/segmodel" bench "$file" --variant "$2" --device cuda --precision bf16 --batch 8 \
-        --repeat 1 --profile >"$build/profile-$2.txt" 2>>"$log"
+    within 40 check "$1" "profile $2" "$build/segmodel" bench "$file" --variant "$2" --device cuda \
+        --precision bf16 --batch 8 --repeat 1 --profile
+    cp "$text/profile-$2" "$build/profile-$2.txt" 2>/dev/null
+}
+
+# In a lease a benchmark that hangs costs half of what is left.
+share() { # COMMAND...
+    if [ -n "$lease" ]; then
+        within $(($(left) / 2)) "$@"
+    else
+        "$@"
+    fi
 }
 
 part_bench() {
     local model file batch
     rm -f "$rows/bench" "$text"/bench-*
     for model in ${models//,/ }; do
-        bench_model bench "$model"
+        share bench_model bench "$model"
     done
     file=$(weights sam_vit_b) && kernels sam_vit_b "$file"
-    [ -n "$file" ] && check bench "bench volume 512x512x300, sam_vit_b bf16" \
+    [ -n "$file" ] && share check bench "bench volume 512x512x300, sam_vit_b bf16" \
         "$build/segmodel" bench volume "$file" "$build/phantom.npy" "$build/labels.npy" \
         --phantom 512,512,300 --variant sam_vit_b --device cuda --precision bf16
     rm -f "$build/phantom.npy" "$build/labels.npy"
-    check bench "bench training step, batch 16" "$build/segmodel" bench train \
+    share check bench "bench training step, batch 16" "$build/segmodel" bench train \
         "$root/resources/train/default.cfg" --device cuda
-    check bench "bench training step, batch 128" "$build/segmodel" bench train \
+    share check bench "bench training step, batch 128" "$build/segmodel" bench train \
         "$root/resources/train/default.cfg" --device cuda --batch 128
     for batch in 16 128; do
-        whole_trainer "$batch"
+        share whole_trainer "$batch"
     done
 }
 
@@ -389,7 +423,7 @@ part_bench() {
 kernels() { # MODEL FILE
     local ncu
     ncu=$(PATH=$PATH:/usr/local/cuda/bin command -v ncu) || return 0
-    within 40 check bench "ncu: attention, norms, elementwise" "$ncu" \
+    within 40 check bench "ncu: attention, norms, elementwise" "$ncu" --clock-control none \
         --kernel-name 'regex:flash_kernel|layernorm_row|binary_kernel|permute_kernel' \
         --launch-count 12 --section SpeedOfLight --section LaunchStats --section Occupancy \
         "$build/segmodel" bench "$2" --variant "$1" --device cuda --precision bf16 --batch 8 \
@@ -401,11 +435,43 @@ kernels() { # MODEL FILE
 whole_trainer() { # BATCH
     local folder=$build/trainer
     rm -rf "$folder" && mkdir -p "$folder"
-    make_settings "$folder/run.cfg" "batch=$1" synthetic=1 minutes=0 steps=300 report_every=100 \
+    make_settings "$root/resources/train/default.cfg" "$folder/run.cfg" "batch=$1" synthetic=1 minutes=0 steps=300 report_every=100 \
         validate_every=0 save_every=0 validate_objects=0
     check bench "bench trainer, batch $1, synthetic images" "$build/segmodel" train \
         "$folder/run.cfg" --out "$folder/out" --device cuda
     rm -rf "$folder"
+}
+
+# Bench of ViT-B in BF16, a batch of 8. NAME FOLDER
+bench_attention() {
+    local file
+    file=$(weights sam_vit_b) || return 1
+    within 60 check wgmma "bench sam_vit_b, attention by $1" "$2/segmodel" bench "$file" \
+        --variant sam_vit_b --device cuda --precision bf16 --batch 8
+}
+
+# A second build beside the first, so that both meet the same card in the same minute.
+part_wgmma() {
+    local folder=$build/wgmma generator=()
+    rm -f "$rows/wgmma"
+    if [ "$(architecture)" != 90a ]; then
+        row wgmma "attention by wgmma" left-out "it wants a Hopper"
+        return
+    fi
+    command -v ninja >/dev/null && generator=(-G Ninja)
+    if wanted build; then rm -f "$folder/libsegmodel_cuda.so"; fi # it may be of older sources
+    if [ ! -f "$folder/libsegmodel_cuda.so" ]; then
+        check wgmma "configure with wgmma" cmake -S "$root/segmodel" -B "$folder" "${generator[@]}" \
+            -DSEGMODEL_CUDA_ARCHITECTURES=90a -DSEGMODEL_CUDA_WGMMA=ON -DCMAKE_BUILD_TYPE=Release \
+            -DSEGMODEL_CUDA=ON -DBUILD_TESTING=ON &&
+            check wgmma "build with wgmma" cmake --build "$folder" -j "$(nproc)" --target segmodel_tool \
+                segmodel_cuda op_test golden_test make_hash_model || return
+    fi
+    check wgmma tests-with-wgmma ctest --test-dir "$folder" -L gpu -j 4 --timeout 60 --output-on-failure \
+        --no-tests=error -R '^cuda\.(op\.(forward|bf16)|golden\.(sam|medsam|sam_vit_b.*))$' || return
+    test_rows wgmma "$text/tests-with-wgmma"
+    bench_attention mma.sync "$build"
+    bench_attention wgmma "$folder"
 }
 
 part_rivals() {
@@ -448,13 +514,13 @@ unpack() {
     fi && mv "$build/train/data.part" "$build/train/data.pack"
 }
 
-# default.cfg with other values, and as many loader threads as there are cores to spare.
-make_settings() { # FILE KEY=VALUE...
-    local to=$1 entry cores
-    shift
+# Settings with other values, and as many loader threads as there are cores to spare.
+make_settings() { # FROM FILE KEY=VALUE...
+    local from=$1 to=$2 entry cores
+    shift 2
     [ -f "$to" ] && return
     cores=$(nproc)
-    sed '/^loader_threads/d' "$root/resources/train/default.cfg" >"$to"
+    sed '/^loader_threads/d' "$from" >"$to"
     echo "loader_threads = $((cores > 4 ? cores - 2 : 1))" >>"$to"
     for entry in "$@"; do
         sed -i "/^${entry%%=*} *=/d" "$to"
@@ -464,14 +530,17 @@ make_settings() { # FILE KEY=VALUE...
 
 # Files to take along are at most 16 MiB: a larger model goes as F16.
 bring_back() {
-    local file best=$build/train/out/best.safetensors
-    [ -n "$out" ] && [ -f "$best" ] || return 0
+    local file
+    [ -n "$out" ] || return 0
     mkdir -p "$out"
-    if [ "$(stat -c %s "$best")" -le $((16 << 20)) ]; then
-        cp "$best" "$out/"
-    else
-        "$build/segmodel" convert "$best" "$out/best.safetensors" --dtype f16 >>"$log" 2>&1
-    fi
+    for file in best.safetensors last.safetensors; do
+        [ -f "$build/train/out/$file" ] || continue
+        if [ "$(stat -c %s "$build/train/out/$file")" -le $((16 << 20)) ]; then
+            cp "$build/train/out/$file" "$out/"
+        else
+            "$build/segmodel" convert "$build/train/out/$file" "$out/$file" --dtype f16 >>"$log" 2>&1
+        fi
+    done
     for file in log.csv curves.png; do cp "$build/train/out/$file" "$out/" 2>/dev/null; done
 }
 
@@ -483,7 +552,7 @@ part_train() {
         row train "training" left-out "$(tail -n 1 "$build/train/unpack.txt")"
         return
     fi
-    make_settings "$build/train/run.cfg" "${settings[@]}"
+    make_settings "$config" "$build/train/run.cfg" "${settings[@]}"
     [ -f "$build/train/out/state.safetensors" ] && resume=(--resume)
     if [ "$(left)" -lt 90 ]; then
         row train training left-out "no time left; call again"
@@ -510,22 +579,24 @@ part_train() {
 # Without it every minute of the build would be lost.
 gpu_answers() {
     local said
-    said=$(nvidia-smi -L 2>&1) && [ -n "$said" ] && return
+    said=$(ask_driver -L 2>&1) && [ -n "$said" ] && return
+    [ $? -eq 124 ] && said="does not answer in 20 s"
     row build "a GPU" FAILED "nvidia-smi: $(tail -n 1 <<<"${said:-lists none}" | cut -c1-90)"
     finish
 }
 
 [ -n "$lease" ] && gpu_answers
 if wanted build || [ ! -x "$build/segmodel" ]; then part_build; fi
-"$build/segmodel" devices --device cuda >"$build/devices" 2>&1 || without_gpu
+timeout -k 5 60 "$build/segmodel" devices --device cuda >"$build/devices" 2>&1 || without_gpu
 sed -n 's/^cuda *//p' "$build/devices" >"$build/device"
-nvidia-smi --query-gpu=name,driver_version,memory.total --format=csv,noheader 2>/dev/null |
+ask_driver --query-gpu=name,driver_version,memory.total --format=csv,noheader 2>/dev/null |
     head -n 1 >"$build/driver"
-for part in tests bench rivals sanitize rest train; do
+for part in tests bench wgmma rivals sanitize rest train; do
     wanted "$part" || continue
     case $part in
     tests) part_tests ;;
     bench) part_bench ;;
+    wgmma) part_wgmma ;;
     rivals) part_rivals ;;
     sanitize) part_sanitize ;;
     rest) part_rest ;;

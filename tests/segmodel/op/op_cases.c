@@ -34,6 +34,34 @@ static sgm_node *linear_long(sgm_graph *g)
     return sgm_linear(g, x, p(g, 1, SGM_SHAPE(8, 1008)), p(g, 2, SGM_SHAPE(8)));
 }
 
+/* So many rows that sums over them are split: groups of four columns, none, and more than stand
+ * side by side. */
+static sgm_node *many_rows(sgm_graph *g, int64_t rows, int64_t columns)
+{
+    return sgm_linear(g, p(g, 0, SGM_SHAPE(rows, 3)), p(g, 1, SGM_SHAPE(columns, 3)),
+                      p(g, 2, SGM_SHAPE(columns)));
+}
+
+static sgm_node *linear_rows(sgm_graph *g)
+{
+    return many_rows(g, 1203, 20);
+}
+
+static sgm_node *linear_rows_odd(sgm_graph *g)
+{
+    return many_rows(g, 1203, 21);
+}
+
+static sgm_node *linear_rows_wide(sgm_graph *g)
+{
+    return many_rows(g, 301, 140);
+}
+
+static sgm_node *linear_rows_narrow(sgm_graph *g)
+{
+    return many_rows(g, 16500, 1);
+}
+
 /* layer, activation, residual: what the plan fuses */
 static sgm_node *mlp(sgm_graph *g)
 {
@@ -149,6 +177,35 @@ static sgm_node *depthwise_stride(sgm_graph *g)
                       1, 16);
 }
 
+/* A filter per channel in groups of four: kernels of other sizes, borders that a stride does not
+ * meet, and so many pixels that the sums of the weights' gradient are split. */
+static sgm_node *depthwise_of(sgm_graph *g, sgm_shape x, int64_t kh, int64_t kw, int stride)
+{
+    int64_t C = x.dim[3];
+    return sgm_conv2d(g, p(g, 0, x), p(g, 1, SGM_SHAPE(C, 1, kh, kw)), p(g, 2, SGM_SHAPE(C)),
+                      stride, 1, (int)C);
+}
+
+static sgm_node *depthwise_oblong(sgm_graph *g)
+{
+    return depthwise_of(g, SGM_SHAPE(2, 9, 8, 12), 5, 2, 2);
+}
+
+static sgm_node *depthwise_stride3(sgm_graph *g)
+{
+    return depthwise_of(g, SGM_SHAPE(1, 11, 13, 8), 3, 3, 3);
+}
+
+static sgm_node *depthwise_many_pixels(sgm_graph *g)
+{
+    return depthwise_of(g, SGM_SHAPE(2, 31, 29, 12), 3, 3, 1);
+}
+
+static sgm_node *depthwise_wide(sgm_graph *g)
+{
+    return depthwise_of(g, SGM_SHAPE(1, 19, 23, 132), 3, 3, 2);
+}
+
 static sgm_node *conv_groups(sgm_graph *g)
 {
     return sgm_conv2d(g, p(g, 0, SGM_SHAPE(1, 5, 5, 8)), p(g, 1, SGM_SHAPE(6, 4, 3, 3)),
@@ -157,8 +214,8 @@ static sgm_node *conv_groups(sgm_graph *g)
 
 static sgm_node *conv_transpose(sgm_graph *g)
 {
-    return sgm_conv_transpose(g, p(g, 0, SGM_SHAPE(2, 3, 5, 13)), p(g, 1, SGM_SHAPE(13, 9, 2, 2)),
-                              p(g, 2, SGM_SHAPE(9)));
+    return sgm_conv_transpose(g, p(g, 0, SGM_SHAPE(2, 3, 5, 13)), p(g, 1, SGM_SHAPE(13, 19, 2, 2)),
+                              p(g, 2, SGM_SHAPE(19)));
 }
 
 static sgm_node *conv_transpose_gelu(sgm_graph *g)
@@ -186,10 +243,55 @@ static sgm_node *layernorm_linear(sgm_graph *g)
     return sgm_linear(g, x, p(g, 3, SGM_SHAPE(16, 64)), NULL);
 }
 
+/* in front of linear layers again, rows as wide as those of SAM's encoders */
+static sgm_node *layernorm_encoder(sgm_graph *g, int64_t C)
+{
+    sgm_node *x = sgm_layernorm(g, p(g, 0, SGM_SHAPE(6, C)), p(g, 1, SGM_SHAPE(C)),
+                                p(g, 2, SGM_SHAPE(C)), 1e-6f);
+    return sgm_linear(g, x, p(g, 3, SGM_SHAPE(8, C)), NULL);
+}
+
+static sgm_node *layernorm_256(sgm_graph *g)
+{
+    return layernorm_encoder(g, 256);
+}
+
+static sgm_node *layernorm_768(sgm_graph *g)
+{
+    return layernorm_encoder(g, 768);
+}
+
+static sgm_node *layernorm_1024(sgm_graph *g)
+{
+    return layernorm_encoder(g, 1024);
+}
+
+static sgm_node *layernorm_1280(sgm_graph *g)
+{
+    return layernorm_encoder(g, 1280);
+}
+
 static sgm_node *layernorm_widest(sgm_graph *g)
 {
     return sgm_layernorm(g, p(g, 0, SGM_SHAPE(2, 2052)), p(g, 1, SGM_SHAPE(2052)),
                          p(g, 2, SGM_SHAPE(2052)), 1e-6f);
+}
+
+/* so many rows that the sums of gamma's and beta's gradients are split */
+static sgm_node *layernorm_rows(sgm_graph *g, int64_t rows, int64_t C)
+{
+    return sgm_layernorm(g, p(g, 0, SGM_SHAPE(rows, C)), p(g, 1, SGM_SHAPE(C)),
+                         p(g, 2, SGM_SHAPE(C)), 1e-6f);
+}
+
+static sgm_node *layernorm_many_rows(sgm_graph *g)
+{
+    return layernorm_rows(g, 701, 24);
+}
+
+static sgm_node *layernorm_many_odd_rows(sgm_graph *g)
+{
+    return layernorm_rows(g, 503, 37);
 }
 
 static sgm_node *layernorm_gelu(sgm_graph *g)
@@ -247,6 +349,17 @@ static sgm_node *grid_head80(sgm_graph *g)
 static sgm_node *grid_tinyvit(sgm_graph *g)
 {
     return grid(g, 8, 8, 3, 32, 7, SGM_BIAS_TABLE, SGM_QKV_TINYVIT, true);
+}
+
+/* So many windows that the sums of the table's gradient are split. */
+static sgm_node *grid_many_windows(sgm_graph *g)
+{
+    return grid(g, 26, 23, 3, 4, 3, SGM_BIAS_TABLE, SGM_QKV_TINYVIT, true);
+}
+
+static sgm_node *grid_many_even_windows(sgm_graph *g)
+{
+    return grid(g, 30, 32, 2, 4, 4, SGM_BIAS_TABLE, SGM_QKV_TINYVIT, false);
 }
 
 static sgm_node *grid_plain(sgm_graph *g)
@@ -417,6 +530,24 @@ static sgm_node *mul_scale(sgm_graph *g)
 static sgm_node *mul_bias(sgm_graph *g)
 {
     return sgm_mul(g, p(g, 0, SGM_SHAPE(200, 12)), p(g, 1, SGM_SHAPE(12)));
+}
+
+/* so many rows that sums over them are split */
+static sgm_node *add_bias_many(sgm_graph *g)
+{
+    return sgm_add(g, p(g, 0, SGM_SHAPE(1, 20)), p(g, 1, SGM_SHAPE(1203, 20)));
+}
+static sgm_node *mul_bias_many(sgm_graph *g)
+{
+    return sgm_mul(g, p(g, 0, SGM_SHAPE(1203, 20)), p(g, 1, SGM_SHAPE(20)));
+}
+static sgm_node *mul_bias_many_odd(sgm_graph *g)
+{
+    return sgm_mul(g, p(g, 0, SGM_SHAPE(3, 7, 61, 21)), p(g, 1, SGM_SHAPE(21)));
+}
+static sgm_node *mul_bias_many_crossed(sgm_graph *g)
+{
+    return sgm_mul(g, p(g, 0, SGM_SHAPE(1203, 1)), p(g, 1, SGM_SHAPE(21)));
 }
 
 /* the same value twice, and used again: gradients must add up */
@@ -598,6 +729,10 @@ const op_case op_cases[] = {
     {"linear 1x1", linear_one, 0, 0, false},
     {"linear wide", linear_wide, 0, 0, false},
     {"linear long", linear_long, 0, 0, false},
+    {"linear of many rows", linear_rows, 0, 0, false},
+    {"linear of many odd rows", linear_rows_odd, 0, 0, false},
+    {"linear of many wide rows", linear_rows_wide, 0, 0, false},
+    {"linear of many rows of one value", linear_rows_narrow, 0, 0, false},
     {"mlp with residual", mlp, 0, 0, false},
     {"block with gelu", block_gelu, 0, 0, false},
     {"block with relu", block_relu, 0, 0, false},
@@ -613,6 +748,10 @@ const op_case op_cases[] = {
     {"conv kernel over stride", conv_overlap, 0, 0, false},
     {"conv depthwise gelu", depthwise, 0, 0, false},
     {"conv depthwise stride 2", depthwise_stride, 0, 0, false},
+    {"conv depthwise oblong", depthwise_oblong, 0, 0, false},
+    {"conv depthwise stride 3", depthwise_stride3, 0, 0, false},
+    {"conv depthwise of many pixels", depthwise_many_pixels, 0, 0, false},
+    {"conv depthwise wide", depthwise_wide, 0, 0, false},
     {"conv two groups", conv_groups, 0, 0, false},
     {"conv transpose", conv_transpose, 0, 0, false},
     {"conv transpose gelu", conv_transpose_gelu, 0, 0, false},
@@ -620,7 +759,13 @@ const op_case op_cases[] = {
     {"layernorm gelu", layernorm_gelu, 0, 0, false},
     {"layernorm wide", layernorm_wide, 0, 0, false},
     {"layernorm widest", layernorm_widest, 0, 0, false},
+    {"layernorm of many rows", layernorm_many_rows, 0, 0, false},
+    {"layernorm of many odd rows", layernorm_many_odd_rows, 0, 0, false},
     {"layernorm linear", layernorm_linear, 0, 0, false},
+    {"layernorm linear 256", layernorm_256, 0, 0, false},
+    {"layernorm linear 768", layernorm_768, 0, 0, false},
+    {"layernorm linear 1024", layernorm_1024, 0, 0, false},
+    {"layernorm linear 1280", layernorm_1280, 0, 0, false},
     {"attention", attention, 0, 0, false},
     {"attention shared keys", attention_shared, 0, 0, false},
     {"attention to the image", attention_to_image, 0, 0, false},
@@ -632,6 +777,8 @@ const op_case op_cases[] = {
     {"grid windows without padding", grid_window_fits, 0, 0, false},
     {"grid head size 80", grid_head80, 0, 0, false},
     {"grid TinyViT", grid_tinyvit, 0, 0, false},
+    {"grid of many windows", grid_many_windows, 0, 0, false},
+    {"grid of many even windows", grid_many_even_windows, 0, 0, false},
     {"grid no bias", grid_plain, 0, 0, false},
     {"grid padded with zeros", grid_no_pad, 0, 0, false},
     {"grid windows of SAM", grid_window_sam, 0, 0, true},
@@ -657,6 +804,10 @@ const op_case op_cases[] = {
     {"add a bias per image", add_image_bias, 0, 0, false},
     {"mul rows by scales", mul_scale, 0, 0, false},
     {"mul by a bias", mul_bias, 0, 0, false},
+    {"add a bias to many rows", add_bias_many, 0, 0, false},
+    {"mul many rows by a bias", mul_bias_many, 0, 0, false},
+    {"mul many odd rows by a bias", mul_bias_many_odd, 0, 0, false},
+    {"mul many scales by a bias", mul_bias_many_crossed, 0, 0, false},
     {"a value used twice", reuse, 0, 0, false},
     {"mul", mul, 0, 0, false},
     {"mul a row", mul_row, 0, 0, false},

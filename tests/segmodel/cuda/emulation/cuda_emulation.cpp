@@ -1,8 +1,34 @@
 #include "cuda_emulation.h"
 
-#include <setjmp.h>
 #include <stdio.h>
 #include <ucontext.h>
+
+/* Jumps between fibers are most of what a kernel with barriers costs here: the compiler's own, as
+ * libc's look for handlers and masks first. Sanitizers follow libc's. */
+#if defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__) &&                  \
+    !defined(__SANITIZE_THREAD__)
+typedef void *place_in_code[5];
+#define MARK(place) __builtin_setjmp(place)
+#define JUMP(place) __builtin_longjmp(place, 1)
+#else
+#include <setjmp.h>
+typedef jmp_buf place_in_code;
+#define MARK(place) _setjmp(place)
+#define JUMP(place) _longjmp(place, 1)
+#endif
+
+/* The thread sanitizer follows fibers when it is told of each switch, by the function that leaves.
+ */
+#ifdef __SANITIZE_THREAD__
+#include <sanitizer/tsan_interface.h>
+#define FOLLOWED_NEW() __tsan_create_fiber(0)
+#define FOLLOWED_CURRENT() __tsan_get_current_fiber()
+#define FOLLOWED_SWITCH(to) __tsan_switch_to_fiber(to, 0)
+#else
+#define FOLLOWED_NEW() NULL
+#define FOLLOWED_CURRENT() NULL
+#define FOLLOWED_SWITCH(to) (void)(to)
+#endif
 
 dim3 threadIdx, blockIdx, blockDim, gridDim;
 
@@ -24,13 +50,21 @@ typedef enum fiber_state { FIBER_NEW, FIBER_AT_BLOCK, FIBER_AT_WARP, FIBER_DONE 
 static struct fiber {
     char *stack;
     ucontext_t start;
-    jmp_buf place;
+    place_in_code place;
+    void *followed;
     fiber_state state;
     dim3 index;
 } fibers[MOST_THREADS];
 static fiber *running;
-static jmp_buf scheduler;
+static place_in_code scheduler;
+static void *scheduler_followed;
 static const emulated_kernel *running_kernel;
+
+static void leave(void)
+{
+    FOLLOWED_SWITCH(scheduler_followed);
+    JUMP(scheduler);
+}
 
 /* Lives on: making a context costs system calls, jumping to it does not. */
 static void fiber_main(void)
@@ -38,7 +72,7 @@ static void fiber_main(void)
     for (;;) {
         running_kernel->thread();
         running->state = FIBER_DONE;
-        if (!_setjmp(running->place)) _longjmp(scheduler, 1);
+        if (!MARK(running->place)) leave();
     }
 }
 
@@ -49,7 +83,7 @@ static void wait_at(fiber_state barrier)
         return;
     }
     running->state = barrier;
-    if (!_setjmp(running->place)) _longjmp(scheduler, 1);
+    if (!MARK(running->place)) leave();
     threadIdx = running->index;
 }
 
@@ -72,14 +106,20 @@ static void resume(fiber *f)
 {
     running = f;
     threadIdx = f->index;
-    if (!_setjmp(scheduler)) {
-        if (f->stack) _longjmp(f->place, 1);
+    scheduler_followed = FOLLOWED_CURRENT();
+    if (!MARK(scheduler)) {
+        if (f->stack) {
+            FOLLOWED_SWITCH(f->followed);
+            JUMP(f->place);
+        }
         getcontext(&f->start);
         f->stack = (char *)malloc(STACK);
         f->start.uc_stack.ss_sp = f->stack;
         f->start.uc_stack.ss_size = STACK;
         f->start.uc_link = NULL;
         makecontext(&f->start, fiber_main, 0);
+        f->followed = FOLLOWED_NEW();
+        FOLLOWED_SWITCH(f->followed);
         setcontext(&f->start);
     }
     running = NULL;
@@ -161,28 +201,59 @@ static void run_grid(const emulated_kernel &kernel, const char *name, dim3 grid,
 
 /* ------------------------------------------------------------------------------------- launches */
 
-static void keep(char *emulated_memory::*copy)
+/* A check runs a launch in both orders of threads. Blocks are large and a launch changes little of
+ * them, so copies live as long as their block and are brought up to date in pieces that differ. */
+static const size_t PIECE = 4096;
+
+template <typename Work>
+static void for_differing(const char *a, const char *b, size_t size, const Work &work)
+{
+    for (size_t at = 0; at < size; at += PIECE) {
+        size_t length = size - at < PIECE ? size - at : PIECE;
+        if (memcmp(a + at, b + at, length)) work(at, length);
+    }
+}
+
+/* before = after = data. Copies of the host change data between launches, back to what it was
+ * before the last one too: each is looked at. */
+static void keep(void)
 {
     for (int i = 0; i < emulated_block_count; i++) {
         emulated_memory &block = emulated_blocks[i];
-        block.*copy = (char *)realloc(block.*copy, block.size + 1);
-        memcpy(block.*copy, block.data, block.size);
+        if (!block.before) {
+            block.before = (char *)malloc(block.size + 1);
+            block.after = (char *)malloc(block.size + 1);
+            memcpy(block.before, block.data, block.size);
+            memcpy(block.after, block.data, block.size);
+        }
+        for (char *copy : {block.before, block.after})
+            for_differing(copy, block.data, block.size, [&](size_t at, size_t length) {
+                memcpy(copy + at, block.data + at, length);
+            });
+    }
+}
+
+/* after = data, data = before */
+static void turn_back(void)
+{
+    for (int i = 0; i < emulated_block_count; i++) {
+        emulated_memory &block = emulated_blocks[i];
+        for_differing(block.before, block.data, block.size, [&](size_t at, size_t length) {
+            memcpy(block.after + at, block.data + at, length);
+            memcpy(block.data + at, block.before + at, length);
+        });
     }
 }
 
 static void compare(const char *name)
 {
-    for (int i = 0; i < emulated_block_count; i++)
-        if (memcmp(emulated_blocks[i].after, emulated_blocks[i].data, emulated_blocks[i].size))
-            emulate_fail("%s: the result depends on the order of threads", name);
-}
-
-static void forget(void)
-{
     for (int i = 0; i < emulated_block_count; i++) {
-        free(emulated_blocks[i].before);
-        free(emulated_blocks[i].after);
-        emulated_blocks[i].before = emulated_blocks[i].after = NULL;
+        emulated_memory &block = emulated_blocks[i];
+        for_differing(block.after, block.data, block.size, [&](size_t at, size_t length) {
+            emulate_fail("%s: the result depends on the order of threads", name);
+            memcpy(block.before + at, block.data + at, length);
+            memcpy(block.after + at, block.data + at, length);
+        });
     }
 }
 
@@ -190,17 +261,12 @@ static void run_launch(const emulated_kernel &kernel, const char *name, dim3 gri
                        bool team)
 {
     if (checking()) {
-        keep(&emulated_memory::before);
+        keep();
         run_grid(kernel, name, grid, block, team, true);
-        keep(&emulated_memory::after);
-        for (int i = 0; i < emulated_block_count; i++)
-            memcpy(emulated_blocks[i].data, emulated_blocks[i].before, emulated_blocks[i].size);
+        turn_back();
     }
     run_grid(kernel, name, grid, block, team, false);
-    if (checking()) {
-        compare(name);
-        forget();
-    }
+    if (checking()) compare(name);
 }
 
 void emulate_launch(cudaStream_t stream, std::shared_ptr<const emulated_kernel> kernel,

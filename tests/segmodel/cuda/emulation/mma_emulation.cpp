@@ -1,6 +1,8 @@
 #include "cuda_emulation.h"
 
 #include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 static const int LANES = 32, MOST_WARPS = 32;
 
@@ -161,6 +163,88 @@ void emulate_mma_bf16(float c[4], const uint32_t a[4], uint32_t b0, uint32_t b1)
     memcpy(c, m->out[lane], 4 * sizeof *c);
 }
 
+/* ---------------------------------------------------------------------------------------- wgmma */
+
+static char *shared_memory;
+static size_t shared_bytes;
+
+/* By threads: between a fence and a wait; copies came that no proxy fence followed. */
+static bool in_products[MOST_WARPS * LANES], unfenced[MOST_WARPS * LANES];
+static long wgmma_products;
+
+void emulate_wgmma_fence(void)
+{
+    in_products[emulate_thread()] = true;
+}
+
+void emulate_wgmma_wait(void)
+{
+    in_products[emulate_thread()] = false;
+}
+
+void emulate_proxy_fence(void)
+{
+    unfenced[emulate_thread()] = false;
+}
+
+/* `count` bits of a descriptor. */
+static uint32_t field(uint64_t descriptor, int first, int count)
+{
+    return (uint32_t)(descriptor >> first) & ((1u << count) - 1);
+}
+
+/* Element (k, n) of B. PTX ISA, "Matrix Descriptor Format": bits 0-13 are the address, 32-45 the
+ * distance of eight rows from the next eight, both in 16 bytes; 49-51 the base offset, 62-63 the
+ * swizzle. In that of 128 bytes a row is 128 bytes long, and address bits 4-6 are combined by
+ * exclusive or with bits 7-9. */
+static uint32_t swizzled_element(uint64_t descriptor, bool transposed, int k, int n)
+{
+    uint32_t row = (uint32_t)(transposed ? k : n), value = (uint32_t)(transposed ? n : k);
+    uint32_t at = 16 * field(descriptor, 0, 14) + row / 8 * 16 * field(descriptor, 32, 14) +
+                  row % 8 * 128 + 2 * value;
+    at ^= (at >> 7 & 7) << 4;
+    if (field(descriptor, 62, 2) != 1 || field(descriptor, 49, 3))
+        emulate_fail("wgmma: a matrix that is not in the 128-byte swizzle");
+    if (at + 2 > shared_bytes) {
+        emulate_fail("wgmma: a matrix beyond shared memory");
+        return 0;
+    }
+    uint16_t element;
+    memcpy(&element, shared_memory + at, 2);
+    return element;
+}
+
+void emulate_wgmma_bf16(float (&c)[8][4], const uint32_t a[4], uint64_t b, bool transposed)
+{
+    int lane = emulate_thread() % LANES, group = lane >> 2, in_group = lane % 4;
+    if (!in_products[emulate_thread()]) emulate_fail("wgmma without a fence before it");
+    for (int i = 0; i < MOST_WARPS * LANES; i++)
+        if (unfenced[i]) emulate_fail("wgmma: copies that it may not see yet");
+    if (lane == 0) wgmma_products++;
+    for (int tile = 0; tile < 8; tile++) {
+        uint32_t of[2];
+        for (int i = 0; i < 2; i++) {
+            int k = 8 * i + in_group * 2, n = 8 * tile + group;
+            of[i] = swizzled_element(b, transposed, k, n) |
+                    swizzled_element(b, transposed, k + 1, n) << 16;
+        }
+        emulate_mma_bf16(c[tile], a, of[0], of[1]);
+    }
+}
+
+/* SGM_EMULATION_WGMMA=some or none: whether a program may end without such products or with them.
+ */
+static struct expected_products {
+    ~expected_products()
+    {
+        const char *wanted = getenv("SGM_EMULATION_WGMMA");
+        if (!wanted || (strcmp(wanted, "some") == 0) == (wgmma_products > 0)) return;
+        printf("%ld products of wgmma, wanted %s\n", wgmma_products, wanted);
+        fflush(stdout);
+        _exit(1);
+    }
+} expected_products;
+
 /* -------------------------------------------------------------------------- asynchronous copies */
 
 static const int MOST_COPIES = 256;
@@ -175,8 +259,6 @@ static struct copy_queue {
     int count, group;
 } queues[MOST_WARPS * LANES];
 
-static char *shared_memory;
-static size_t shared_bytes;
 static bool copies_late;
 
 static void finish(void *to, const void *from, int bytes)
@@ -219,6 +301,7 @@ void emulate_cp_async_wait(int groups_left)
 {
     copy_queue *queue = &queues[emulate_thread()];
     int left = 0;
+    unfenced[emulate_thread()] = true;
     for (int i = 0; i < queue->count; i++) {
         auto copy = queue->copies[i];
         if (copy.group < queue->group - groups_left)
@@ -267,10 +350,10 @@ static void start_block(size_t shared)
 {
     free(shared_memory);
     shared_bytes = (shared + 15) / 16 * 16;
-    shared_memory = (char *)aligned_alloc(16, shared_bytes ? shared_bytes : 16);
+    shared_memory = (char *)aligned_alloc(1024, (shared_bytes + 1024) / 1024 * 1024);
     memset(shared_memory, 0xFF, shared_bytes);
     for (int i = 0; i < MOST_WARPS * LANES; i++)
-        queues[i].count = queues[i].group = 0;
+        queues[i].count = queues[i].group = 0, unfenced[i] = in_products[i] = false;
 }
 
 /* All threads of a block enter before a thread of the next one. */

@@ -13,7 +13,7 @@
 
 #define __forceinline__ /* __device__ is inline already */
 
-/* Dynamic shared memory of the running block, 16-byte aligned, NaN at the block's start. */
+/* Dynamic shared memory of the running block, aligned to 1024 bytes, NaN at the block's start. */
 char *emulate_shared_memory(void);
 
 void __syncwarp(unsigned mask = 0xFFFFFFFFu);
@@ -35,6 +35,15 @@ static inline void emulate_aligned(const void *at, unsigned size);
 void emulate_ldmatrix_x4(uint32_t to[4], const void *row, bool transpose);
 /* mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32, c += a b */
 void emulate_mma_bf16(float c[4], const uint32_t a[4], uint32_t b0, uint32_t b1);
+
+/* wgmma.mma_async.sync.aligned.m64n64k16.f32.bf16.bf16 as one of the four warps sees it: c += a B,
+ * B in shared memory where the descriptor says, addresses counted from the block's first byte. Only
+ * the 128-byte swizzle. Between a fence and a wait; and what copies of cp.async brought must have
+ * been fenced by all threads of the block. */
+void emulate_wgmma_bf16(float (&c)[8][4], const uint32_t a[4], uint64_t b, bool transposed);
+void emulate_wgmma_fence(void);
+void emulate_wgmma_wait(void);
+void emulate_proxy_fence(void);
 
 /* cp.async.cg.shared.global [to], [from], 16, from_bytes; and its groups */
 void emulate_cp_async_16(void *to, const void *from, int from_bytes);

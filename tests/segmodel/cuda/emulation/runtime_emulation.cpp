@@ -407,6 +407,8 @@ cudaError_t cudaFree(void *memory)
     for (int i = 0; i < emulated_block_count; i++)
         if (emulated_blocks[i].data == memory) {
             free(memory);
+            free(emulated_blocks[i].before);
+            free(emulated_blocks[i].after);
             memory_used -= emulated_blocks[i].size;
             emulated_blocks[i] = emulated_blocks[--emulated_block_count];
             return cudaSuccess;
@@ -582,7 +584,10 @@ cudaError_t emulated_attributes(cudaFuncAttributes *attributes)
     inside guard(door);
     if (cudaError_t wanted = fault("cudaFuncGetAttributes")) return last_error = wanted;
     attributes->numRegs = 0;
-    attributes->ptxVersion = 80;
+    /* the code that was loaded: of sm_80, or what SGM_EMULATION_CODE says */
+    const char *code = getenv("SGM_EMULATION_CODE");
+    attributes->ptxVersion = attributes->binaryVersion = code ? atoi(code) : 80;
+    attributes->maxThreadsPerBlock = 1024;
     return cudaSuccess;
 }
 
