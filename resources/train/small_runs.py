@@ -69,8 +69,8 @@ RUNS = {
                     f"architecture = {vit('surgicalsam', 'surgicalsam', 8, 'classes=7 tokens=2')}\n"
                     f"batch = 8\nsteps = 300\nbank = 2\ntarget = low\n"),
     "autosam": ("autosam", "nothing", LARGE,
-                f"architecture = {vit('autosam', 'autosam', more='small=64')}\nbatch = 4\n"
-                "accumulate = 1\nsteps = 60\nrate = 1e-3\n"),
+                f"architecture = {vit('autosam', 'autosam', more='small=64')}\nbatch = 8\n"
+                "accumulate = 1\nsteps = 40\n"),
 }
 # SAMUS without its parts, as the paper's ablation trains it; not among the presets.
 ABLATION = {"samus_without_" + part: RUNS["samus"][:3] + (RUNS["samus"][3] + f"without = {part}\n",)

@@ -57,7 +57,7 @@ struct sgm_train_plan {
     size_t bytes;
     float *seed, seeded; /* device: the gradient of the loss, and what it is */
     recorded_steps forward, backward;
-    double forward_seconds[SGM_OP_COUNT], backward_seconds[SGM_OP_COUNT];
+    double *seconds; /* NULL: nobody asks; else of every step of the last run, then backwards */
 };
 
 /* What the backward rule of an op reads besides the gradient of its output. */
@@ -457,6 +457,7 @@ void sgm_train_plan_destroy(sgm_train_plan *plan)
     free(plan->values);
     free(plan->outputs);
     free(plan->steps);
+    free(plan->seconds);
     free(plan);
 }
 
@@ -485,26 +486,31 @@ void *sgm_train_plan_memory(sgm_train_plan *plan, const sgm_node *node)
     return value_memory(plan, node);
 }
 
+/* Where times are wanted each step is waited for: a device would only say how long it took to ask.
+ */
+static sgm_status run_step(sgm_train_plan *plan, int t, bool backward)
+{
+    const sgm_backend_ops *ops = plan->backend->ops;
+    sgm_step step = resolve(plan, &plan->steps[t], backward);
+    double start = plan->seconds ? sgm_clock() : 0;
+    SGM_TRY((backward ? ops->backward : ops->forward)(plan->backend, &step));
+    if (!plan->seconds) return SGM_OK;
+    SGM_TRY(ops->synchronize(plan->backend));
+    plan->seconds[backward ? plan->step_count + t : t] = sgm_clock() - start;
+    return SGM_OK;
+}
+
 static sgm_status submit_forward(sgm_train_plan *plan)
 {
-    for (int t = 0; t < plan->step_count; t++) {
-        double start = sgm_clock();
-        sgm_step step = resolve(plan, &plan->steps[t], false);
-        SGM_TRY(plan->backend->ops->forward(plan->backend, &step));
-        plan->forward_seconds[step.node->op] += sgm_clock() - start;
-    }
+    for (int t = 0; t < plan->step_count; t++)
+        SGM_TRY(run_step(plan, t, false));
     return SGM_OK;
 }
 
 static sgm_status submit_backward(sgm_train_plan *plan)
 {
-    for (int t = plan->step_count - 1; t >= 0; t--) {
-        if (!plan->steps[t].backward) continue;
-        double start = sgm_clock();
-        sgm_step step = resolve(plan, &plan->steps[t], true);
-        SGM_TRY(plan->backend->ops->backward(plan->backend, &step));
-        plan->backward_seconds[step.node->op] += sgm_clock() - start;
-    }
+    for (int t = plan->step_count - 1; t >= 0; t--)
+        if (plan->steps[t].backward) SGM_TRY(run_step(plan, t, true));
     return SGM_OK;
 }
 
@@ -538,6 +544,7 @@ static sgm_status run_steps(sgm_train_plan *plan, recorded_steps *r,
                             sgm_status (*submit)(sgm_train_plan *))
 {
     const sgm_backend_ops *ops = plan->backend->ops;
+    if (plan->seconds) return submit(plan);
     if (r->recording && r->stamp != values_stamp(plan)) forget(plan, r);
     if (!r->recording && r->ran && !r->impossible && ops->capture_begin) record(plan, r, submit);
     r->ran = true;
@@ -587,16 +594,67 @@ sgm_status sgm_train_plan_step(sgm_train_plan *plan, float grad_scale)
     return plan->backend->ops->synchronize(plan->backend);
 }
 
+void sgm_train_plan_time(sgm_train_plan *plan, bool on)
+{
+    free(plan->seconds);
+    plan->seconds = on ? calloc(2 * (size_t)plan->step_count + 1, sizeof *plan->seconds) : NULL;
+}
+
+/* One step of a profile, both ways. */
+typedef struct step_time {
+    const sgm_node *node;
+    double forward, backward;
+} step_time;
+
+static int by_time(const void *one, const void *other)
+{
+    const step_time *a = one, *b = other;
+    double x = a->forward + a->backward, y = b->forward + b->backward;
+    return (x < y) - (x > y);
+}
+
+static size_t write_line(char *text, size_t room, const char *name, const char *shape,
+                         const step_time *time)
+{
+    return (size_t)snprintf(text, room, "%-14s %-24s forward %9.3f ms, backward %9.3f ms\n", name,
+                            shape, 1e3 * time->forward, 1e3 * time->backward);
+}
+
+/* The slowest steps, then all of them by op. */
+static void write_profile(step_time *times, int count, char *text, size_t room)
+{
+    step_time by_op[SGM_OP_COUNT] = {0};
+    size_t used = 0;
+    char shape[64];
+    qsort(times, (size_t)count, sizeof *times, by_time);
+    for (int i = 0; i < count; i++) {
+        sgm_op op = times[i].node->op;
+        by_op[op].forward += times[i].forward;
+        by_op[op].backward += times[i].backward;
+        if (i < SGM_PROFILE_STEPS)
+            used += write_line(text + used, room - used, sgm_op_name(op),
+                               sgm_shape_text(times[i].node->shape, shape), &times[i]);
+    }
+    for (int op = 0; op < SGM_OP_COUNT; op++)
+        if (by_op[op].forward > 0)
+            used +=
+                write_line(text + used, room - used, sgm_op_name((sgm_op)op), "all", &by_op[op]);
+}
+
 char *sgm_train_plan_profile(const sgm_train_plan *plan)
 {
-    size_t room = SGM_OP_COUNT * 80 + 1, used = 0;
-    char *text = malloc(room);
-    if (!text) return NULL;
-    text[0] = 0;
-    for (int op = 0; op < SGM_OP_COUNT; op++)
-        if (plan->forward_seconds[op] > 0)
-            used += (size_t)snprintf(
-                text + used, room - used, "%-14s forward %8.3f s, backward %8.3f s\n",
-                sgm_op_name((sgm_op)op), plan->forward_seconds[op], plan->backward_seconds[op]);
+    size_t room = (SGM_PROFILE_STEPS + SGM_OP_COUNT) * 120 + 1;
+    step_time *times = calloc((size_t)plan->step_count + 1, sizeof *times);
+    char *text = calloc(room, 1);
+    if (!times || !text || !plan->seconds) {
+        free(times);
+        free(text);
+        return NULL;
+    }
+    for (int t = 0; t < plan->step_count; t++)
+        times[t] =
+            (step_time){plan->steps[t].node, plan->seconds[t], plan->seconds[plan->step_count + t]};
+    write_profile(times, plan->step_count, text, room);
+    free(times);
     return text;
 }

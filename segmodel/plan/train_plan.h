@@ -90,7 +90,10 @@ sgm_status sgm_train_plan_gradient(sgm_train_plan *plan, const sgm_node *input, 
 sgm_status sgm_train_plan_get(sgm_train_plan *plan, const sgm_node *node, float *values);
 /* Device memory of an output, e.g. to hand one plan's output to another plan's input. */
 void *sgm_train_plan_memory(sgm_train_plan *plan, const sgm_node *node);
-/* Seconds spent per op, forward and backward, since the plan was made. malloc'ed text. */
+/* Takes the time of every step from the next run on; each is waited for, so runs are slower. */
+void sgm_train_plan_time(sgm_train_plan *plan, bool on);
+/* The slowest steps of the last timed run, and all by op. malloc'ed text; NULL: nothing was timed. */
+enum { SGM_PROFILE_STEPS = 40 };
 char *sgm_train_plan_profile(const sgm_train_plan *plan);
 
 #endif

@@ -23,19 +23,23 @@ static double right_end(const sgm_study *study)
     double most = 0;
     for (int c = 0; c < study->condition_count; c++)
         most = fmax(most, study->conditions[c].x);
-    return 4 * floor(most / 4 + 1);
+    return 4 * fmax(ceil(most / 4), 1);
 }
 
-/* In steps of a twentieth, around all intervals. */
+/* Around all intervals, four steps of a round number. */
 static void fit_scores(figure *f)
 {
+    static const double steps[] = {0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.25};
     double low = 1, high = 0;
     for (int c = 0; c < f->study->condition_count; c++) {
         low = fmin(low, f->cells[c].low);
         high = fmax(high, f->cells[c].high);
     }
-    f->area.y_low = fmax(0, floor(low * 20 - 0.2) / 20);
-    f->area.y_high = fmin(1, ceil(high * 20 + 0.2) / 20);
+    for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
+        f->area.y_low = fmax(fmin(floor(low / steps[i]) * steps[i], 1 - 4 * steps[i]), 0);
+        f->area.y_high = f->area.y_low + 4 * steps[i];
+        if (high <= f->area.y_high + 1e-9) return;
+    }
 }
 
 /* Number of the series among those before. */

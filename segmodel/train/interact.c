@@ -6,26 +6,26 @@
 
 enum { TOKENS = SGM_ROUND_TOKENS };
 
-sgm_status sgm_interaction_create(const sgm_train_graph *graph, sgm_interaction *out)
+sgm_status sgm_interaction_create(const sgm_train_graph *graph, int threads, sgm_interaction *out)
 {
-    size_t side = (size_t)graph->target->shape.dim[1], cells = side * side;
     size_t batch = (size_t)graph->target->shape.dim[0];
-    out->side = (int)side;
+    out->side = (int)graph->target->shape.dim[1];
     out->low_res = malloc((size_t)sgm_shape_count(graph->low_res[1]->shape) * sizeof(float));
-    out->bytes = malloc(4 * cells);
-    out->ints = malloc(cells * sizeof(int32_t));
     out->sources = malloc(batch * sizeof *out->sources);
-    if (out->low_res && out->bytes && out->ints && out->sources) return SGM_OK;
-    sgm_interaction_clear(out);
-    return sgm_fail(SGM_OUT_OF_MEMORY, "no memory to simulate interaction");
+    sgm_status status = SGM_OK;
+    if (!out->low_res || !out->sources)
+        status = sgm_fail(SGM_OUT_OF_MEMORY, "no memory to simulate interaction");
+    else
+        status = sgm_threads_create(threads, &out->threads);
+    if (status != SGM_OK) sgm_interaction_clear(out);
+    return status;
 }
 
 void sgm_interaction_clear(sgm_interaction *interaction)
 {
     free(interaction->low_res);
-    free(interaction->bytes);
-    free(interaction->ints);
     free(interaction->sources);
+    sgm_threads_destroy(interaction->threads);
     memset(interaction, 0, sizeof *interaction);
 }
 
@@ -88,15 +88,22 @@ static double dice_of(const float *logits, const float *target, int cells)
     return sum ? 2.0 * both / sum : 0;
 }
 
-/* Round 3: `logits` as the mask, the tokens of an earlier round (NULL: none), and a correction. */
+/* Bytes that `correct` works in: cells as integers, then two masks and as much again. */
+static size_t scratch_bytes(const sgm_interaction *w)
+{
+    size_t cells = (size_t)w->side * (size_t)w->side;
+    return cells * sizeof(int32_t) + 4 * cells;
+}
+
+/* Round 3: `logits` as the mask, the tokens of an earlier round (-1: none), and a correction. */
 static void correct(const sgm_interaction *w, bool walks, const float *logits, int64_t from,
-                    int sample, sgm_rng *rng, sgm_batch *batch)
+                    int sample, sgm_rng *rng, void *memory, sgm_batch *batch)
 {
     int cells = w->side * w->side;
     int64_t to = batch->count + sample;
     const float *target = batch->target + (size_t)sample * (size_t)cells;
-    uint8_t *mask = w->bytes, *guess = w->bytes + cells;
-    sgm_sim_scratch scratch = {{NULL, w->bytes + 2 * cells, NULL}, w->ints};
+    uint8_t *mask = (uint8_t *)((int32_t *)memory + cells), *guess = mask + cells;
+    sgm_sim_scratch scratch = {{NULL, mask + 2 * cells, NULL}, memory};
     float *coords = batch->coords[1] + to * TOKENS * 2, *prompt = batch->masks[1] + to * cells;
     int32_t *labels = batch->labels[1] + to * TOKENS;
     if (from >= 0) {
@@ -146,28 +153,55 @@ static void ask_beside(const sgm_interaction *w, const float *logits, int sample
         move_logits(logits, w->side, rng, batch->masks[2] + (size_t)sample * (size_t)cells);
 }
 
-/* All that the answers to one round lead to. */
+/* ------------------------------------------------------------------------- all of one round */
+
+typedef struct round_work {
+    const sgm_interaction *interaction;
+    sgm_batch *batch;
+    bool walks;
+    int round, group, part;
+    int64_t masks; /* answers per sample */
+    uint64_t seed; /* of the samples' random numbers */
+} round_work;
+
+/* All that the answers to one round lead to, for samples [begin, end). A mask prompt has one
+ * writer: its own sample, or of a pair the other one. */
+static void use_answers(void *context, int64_t begin, int64_t end, int thread)
+{
+    const round_work *r = context;
+    const sgm_interaction *w = r->interaction;
+    int64_t cells = (int64_t)w->side * w->side;
+    void *memory = sgm_threads_scratch(w->threads, thread);
+    for (int b = (int)begin; b < end; b++) {
+        int64_t row = (int64_t)r->part * r->batch->count + b;
+        const float *logits = w->low_res + row * r->masks * cells;
+        sgm_rng rng = sgm_rng_at(r->seed, (uint64_t)b);
+        if (!r->walks) {
+            correct(w, false, logits, b, b, &rng, memory, r->batch);
+            continue;
+        }
+        if (r->batch->weight[b] <= 0) continue;
+        if (w->sources[b].beside == r->round) ask_beside(w, logits, b, &rng, r->batch);
+        if (w->sources[b].again == r->round)
+            correct(w, true, logits, r->group == 1 ? row : -1, b, &rng, memory, r->batch);
+    }
+}
+
 static sgm_status use_round(const sgm_train_graph *graph, sgm_train_plan *plan, int round,
                             sgm_rng *rng, const sgm_interaction *w, sgm_batch *batch)
 {
-    int part, group = sgm_group_of(round, &part);
-    int64_t masks = graph->low_res[group]->shape.dim[1], cells = (int64_t)w->side * w->side;
-    SGM_TRY(sgm_train_plan_get(plan, graph->low_res[group], w->low_res));
-    for (int b = 0; b < batch->count; b++) {
-        int64_t row = (int64_t)part * batch->count + b;
-        const float *logits = w->low_res + row * masks * cells;
-        if (batch->weight[b] <= 0) continue;
-        if (w->sources[b].beside == round) ask_beside(w, logits, b, rng, batch);
-        if (w->sources[b].again == round)
-            correct(w, graph->walks, logits, group == 1 ? row : -1, b, rng, batch);
-    }
-    return SGM_OK;
-}
-
-static sgm_status answer(const sgm_train_graph *graph, sgm_train_plan *plan, const sgm_batch *batch)
-{
-    SGM_TRY(sgm_train_graph_feed(graph, plan, batch));
-    return sgm_train_plan_forward(plan);
+    round_work work = {
+        .interaction = w, .batch = batch, .walks = graph->walks, .round = round, .group = 1};
+    if (graph->walks) work.group = sgm_group_of(round, &work.part);
+    const sgm_node *answers = graph->low_res[work.group];
+    work.masks = answers->shape.dim[1];
+    work.seed = sgm_rng_next(rng);
+    SGM_TRY(sgm_train_plan_get(plan, answers, w->low_res));
+    sgm_threads_lock(w->threads);
+    sgm_status status = sgm_threads_reserve(w->threads, scratch_bytes(w), 0);
+    if (status == SGM_OK) sgm_parallel_for(w->threads, batch->count, 1, use_answers, &work);
+    sgm_threads_unlock(w->threads);
+    return status;
 }
 
 static sgm_status interact_with_walks(const sgm_train_graph *graph, sgm_train_plan *plan,
@@ -175,7 +209,8 @@ static sgm_status interact_with_walks(const sgm_train_graph *graph, sgm_train_pl
 {
     int passes = sgm_rng_chance(&rng, 0.4) ? 2 : 1;
     for (int pass = 0; pass < passes; pass++) {
-        SGM_TRY(answer(graph, plan, batch));
+        if (pass) SGM_TRY(sgm_train_graph_feed_prompts(graph, plan, batch));
+        SGM_TRY(sgm_train_plan_forward(plan));
         draw_sources(w, pass > 0, batch->count, &rng);
         for (int round = 1; round <= SGM_NEIGHBOUR_ROUND; round++)
             SGM_TRY(use_round(graph, plan, round, &rng, w, batch));
@@ -186,12 +221,8 @@ static sgm_status interact_with_walks(const sgm_train_graph *graph, sgm_train_pl
 sgm_status sgm_interact(const sgm_train_graph *graph, sgm_train_plan *plan, sgm_rng rng,
                         const sgm_interaction *interaction, sgm_batch *batch)
 {
+    SGM_TRY(sgm_train_graph_feed(graph, plan, batch));
     if (graph->walks) return interact_with_walks(graph, plan, rng, interaction, batch);
-    SGM_TRY(answer(graph, plan, batch));
-    SGM_TRY(sgm_train_plan_get(plan, graph->low_res[1], interaction->low_res));
-    int64_t masks = graph->low_res[1]->shape.dim[1];
-    int64_t cells = (int64_t)interaction->side * interaction->side;
-    for (int b = 0; b < batch->count; b++)
-        correct(interaction, false, interaction->low_res + b * masks * cells, b, b, &rng, batch);
-    return SGM_OK;
+    SGM_TRY(sgm_train_plan_forward(plan));
+    return use_round(graph, plan, 2, &rng, interaction, batch);
 }

@@ -9,6 +9,7 @@
 #ifndef SEGMODEL_TRAIN_INTERACT_H
 #define SEGMODEL_TRAIN_INTERACT_H
 
+#include "core/threads.h"
 #include "train/train_graph.h"
 
 /* Which answers of a sample are used: for the slice beside it, round 1 (the box) or 4 (the walk);
@@ -17,19 +18,20 @@ typedef struct sgm_interaction_sources {
     uint8_t beside, again;
 } sgm_interaction_sources;
 
-/* Working memory, made once. */
+/* Working memory and threads, made once. */
 typedef struct sgm_interaction {
     int side;
-    float *low_res; /* of one group */
-    uint8_t *bytes;
-    int32_t *ints;
+    float *low_res;                   /* of one group */
     sgm_interaction_sources *sources; /* of every sample */
+    sgm_threads *threads;             /* samples are answered side by side */
 } sgm_interaction;
 
-sgm_status sgm_interaction_create(const sgm_train_graph *graph, sgm_interaction *out);
+/* threads: how many; results do not depend on it. */
+sgm_status sgm_interaction_create(const sgm_train_graph *graph, int threads, sgm_interaction *out);
 void sgm_interaction_clear(sgm_interaction *interaction);
 
-/* Runs the plan forward on `batch` and rewrites the batch's round 3 and, with walks, 4. `rng`:
+/* Runs the plan forward on `batch` and rewrites the batch's round 3 and, with walks, 4. The plan
+ * has the batch's pictures then, so that its prompts alone need to be given to it again. `rng`:
  * chooses between the deepest place of the error and any. */
 sgm_status sgm_interact(const sgm_train_graph *graph, sgm_train_plan *plan, sgm_rng rng,
                         const sgm_interaction *interaction, sgm_batch *batch);

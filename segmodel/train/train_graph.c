@@ -197,6 +197,12 @@ sgm_status sgm_train_graph_feed(const sgm_train_graph *t, sgm_train_plan *plan,
     SGM_TRY(sgm_train_plan_set(plan, t->image, batch->image));
     SGM_TRY(sgm_train_plan_set(plan, t->target, batch->target));
     if (t->walks) SGM_TRY(sgm_train_plan_set(plan, t->weight, batch->weight));
+    return sgm_train_graph_feed_prompts(t, plan, batch);
+}
+
+sgm_status sgm_train_graph_feed_prompts(const sgm_train_graph *t, sgm_train_plan *plan,
+                                        const sgm_batch *batch)
+{
     for (int p = 0; p < sgm_group_count(t->walks); p++) {
         if (t->coords[p]) {
             SGM_TRY(sgm_train_plan_set(plan, t->coords[p], batch->coords[p]));

@@ -50,5 +50,8 @@ static inline int sgm_graph_groups(const sgm_train_graph *graph)
 /* Sets all inputs of a plan of this graph. */
 sgm_status sgm_train_graph_feed(const sgm_train_graph *graph, sgm_train_plan *plan,
                                 const sgm_batch *batch);
+/* Of a batch that the plan has already: what interaction has changed, its prompts. */
+sgm_status sgm_train_graph_feed_prompts(const sgm_train_graph *graph, sgm_train_plan *plan,
+                                        const sgm_batch *batch);
 
 #endif

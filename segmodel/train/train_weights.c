@@ -64,6 +64,19 @@ static first_rule rule_of(const char *name, sgm_shape shape)
     return (first_rule){0, sqrt(gain / fan_in(name, shape))};
 }
 
+/* What a transformer block of TinyViT adds to its shortcuts. In a network that is deeper than the
+ * file it begins from, the blocks that the file lacks begin as nothing: the deeper network answers
+ * as the file does until it has learnt more. MobileSAM's have no shortcut around the convolution.
+ */
+static bool ends_new_branch(const sgm_checkpoint *file, const char *name)
+{
+    if (!file || !strstr(name, ".layers.") || !strstr(name, ".blocks.")) return false;
+    if (ends_with(name, ".local_conv.c.weight"))
+        return !sgm_checkpoint_find(file,
+                                    "image_encoder.layers.1.blocks.0.local_conv.bn.running_mean");
+    return ends_with(name, ".attn.proj.weight") || ends_with(name, ".mlp.fc2.weight");
+}
+
 static void note_made(sgm_first_values *first, const char *name)
 {
     size_t used = strlen(first->made_names), room = sizeof first->made_names - used;
@@ -106,6 +119,10 @@ sgm_status sgm_first_values_read(void *user, const char *name, sgm_shape shape,
     sgm_origin origin = SGM_ORIGIN_MADE;
     sgm_status status =
         sgm_warm_start(first->checkpoint, first->family, name, shape, made, &origin);
+    if (origin == SGM_ORIGIN_MADE && ends_new_branch(first->checkpoint, name)) {
+        memset(made, 0, (size_t)count * sizeof *made);
+        origin = SGM_ORIGIN_ZERO;
+    }
     if (status == SGM_OK) note_origin(first, origin);
     if (status == SGM_OK && origin == SGM_ORIGIN_MADE) {
         first_rule rule = rule_of(name, shape);

@@ -202,7 +202,7 @@ static sgm_status make_network(trainer *t)
     }
     SGM_TRY(sgm_train_plan_create(t->graph.graph, t->params, t->graph.loss, 2 * groups, outputs,
                                   c->bf16, &t->plan));
-    SGM_TRY(sgm_interaction_create(&t->graph, &t->interaction));
+    SGM_TRY(sgm_interaction_create(&t->graph, c->loader_threads, &t->interaction));
     return finish_network(t);
 }
 
@@ -355,8 +355,10 @@ static sgm_status join_bank(trainer *t, sgm_batch *batch)
     return SGM_OK;
 }
 
-/* Forward and backward on a batch; *loss is where the backend leaves the loss. */
-static sgm_status learn(trainer *t, const sgm_batch *batch, sgm_rng rng, const void **loss)
+/* Forward and backward on a batch; *loss is where the backend leaves the loss. `shown`: the plan
+ * has its pictures. */
+static sgm_status learn(trainer *t, const sgm_batch *batch, bool shown, sgm_rng rng,
+                        const void **loss)
 {
     const sgm_train_config *c = &t->config;
     float scale = c->accumulate_sum ? 1 : 1.0f / (float)c->accumulate;
@@ -365,7 +367,8 @@ static sgm_status learn(trainer *t, const sgm_batch *batch, sgm_rng rng, const v
         return sgm_rounds_run(t->rounds, batch, rng, scale);
     }
     *loss = sgm_train_plan_memory(t->plan, t->graph.loss);
-    SGM_TRY(sgm_train_graph_feed(&t->graph, t->plan, batch));
+    SGM_TRY(
+        (shown ? sgm_train_graph_feed_prompts : sgm_train_graph_feed)(&t->graph, t->plan, batch));
     if (t->graph.asked != SGM_ASKED_MIXED)
         SGM_TRY(sgm_asked_feed_features(&t->graph, t->plan, t->features, batch));
     SGM_TRY(sgm_drop_feed(t->plan, t->graph.drop, c->drop_path, &rng));
@@ -381,10 +384,10 @@ static sgm_status micro_batch(trainer *t, int64_t step, int part, char items[SGM
     sgm_rng rng = sgm_rng_at(c->seed ^ 0x494E544552u, batch->first);
     bool mixed = t->graph.asked == SGM_ASKED_MIXED;
     SGM_TRY(join_bank(t, batch));
-    if (mixed && sgm_rng_chance(&rng, c->interaction))
-        SGM_TRY(sgm_interact(&t->graph, t->plan, rng, &t->interaction, batch));
+    bool interacts = mixed && sgm_rng_chance(&rng, c->interaction);
+    if (interacts) SGM_TRY(sgm_interact(&t->graph, t->plan, rng, &t->interaction, batch));
     const void *loss;
-    SGM_TRY(learn(t, batch, rng, &loss));
+    SGM_TRY(learn(t, batch, interacts, rng, &loss));
     name_items(t, batch, items, SGM_STEP_ITEMS);
     SGM_TRY(sgm_step_numbers_loss(&t->numbers, step, part, items, loss));
     return runs_ahead(t) ? SGM_OK : settle(t, step);

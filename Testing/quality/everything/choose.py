@@ -49,14 +49,14 @@ def pictures(per, every):
     return chosen
 
 
-def ask(row, options):
-    """The report with everything that was found."""
+def ask(row, options, more=()):
+    """The report with everything that was found. more: further options of the program."""
     stem = os.path.splitext(row["image"])[0].replace("/", "_")
     report = os.path.join(options.out, stem + ".json")
     if not os.path.exists(report):
         command = [os.path.join(options.bin, "PromptSegEverything"), "--predIouThresh", "0",
                    "--stabilityScoreThresh", "0", "--boxNmsThresh", "1", "--cropNmsThresh", "1",
-                   "--reportMasks", "--report", report + ".part"]
+                   "--reportMasks", "--report", report + ".part", *more]
         command += ["--model", options.model] if options.model else []
         subprocess.run(command + [os.path.join(options.shared, row["image"]),
                                   os.path.join(options.out, "labels.nrrd")],

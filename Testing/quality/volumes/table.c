@@ -1,5 +1,7 @@
 #include "table.h"
 
+#include "segmodel/metrics.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -205,15 +207,24 @@ static void write_protocols(FILE *file, const row *rows, size_t count, const cha
     }
 }
 
-static double area_under(const row *rows, size_t count, const char *role, const char *first,
-                         const char *name, value_fn value)
+/* Mean scores without a click and after one to five. */
+static void after_clicks(const row *rows, size_t count, const char *role, const char *first,
+                         const char *name, value_fn value, double scores[6])
 {
-    double sum = mean(rows, count, role, first, value) / 2;
+    scores[0] = mean(rows, count, role, first, value);
     for (int i = 1; i <= 5; i++) {
         char numbered[NAME_ROOM];
         snprintf(numbered, sizeof numbered, "%s %d", name, i);
-        sum += mean(rows, count, role, numbered, value) / (i == 5 ? 2 : 1);
+        scores[i] = mean(rows, count, role, numbered, value);
     }
+}
+
+/* Mean over the six scores' range of clicks; NaN where one is missing. */
+static double area_under(const double scores[6])
+{
+    double sum = (scores[0] + scores[5]) / 2;
+    for (int i = 1; i < 5; i++)
+        sum += scores[i];
     return sum / 5;
 }
 
@@ -227,28 +238,29 @@ static void add_known(double value, double *sum, double *count)
 static void write_clicks(FILE *file, const row *rows, size_t count, const char *role,
                          const char *first, const char *name)
 {
-    double sums[3] = {0}, known[3] = {0};
+    double sums[3] = {0}, known[3] = {0}, scores[2][6];
     value_fn judged[3] = {obeyed, worse, elsewhere};
-    if (isnan(mean(rows, count, role, first, dice))) return;
-    if (isnan(area_under(rows, count, role, first, name, dice))) return;
+    after_clicks(rows, count, role, first, name, dice, scores[0]);
+    after_clicks(rows, count, role, first, name, surface, scores[1]);
+    if (isnan(area_under(scores[0]))) return;
     fprintf(file,
-            "\n| %s | 0 | 1 | 2 | 3 | 4 | 5 | area under the curve |\n"
-            "|---|--:|--:|--:|--:|--:|--:|--:|\n",
+            "\n| %s | 0 | 1 | 2 | 3 | 4 | 5 | area under the curve | the same, of the challenge |\n"
+            "|---|--:|--:|--:|--:|--:|--:|--:|--:|\n",
             name);
     for (int kind = 0; kind < 2; kind++) {
-        value_fn value = kind ? surface : dice;
         fprintf(file, "| %s", kind ? "surface Dice" : "Dice");
-        cell(file, mean(rows, count, role, first, value), "%.3f");
-        for (int i = 1; i <= 5; i++) {
-            char numbered[NAME_ROOM];
-            snprintf(numbered, sizeof numbered, "%s %d", name, i);
-            cell(file, mean(rows, count, role, numbered, value), "%.3f");
-            for (int k = 0; k < 3 && !kind; k++)
-                add_known(mean(rows, count, role, numbered, judged[k]), &sums[k], &known[k]);
-        }
-        cell(file, area_under(rows, count, role, first, name, value), "%.3f");
+        for (int i = 0; i <= 5; i++)
+            cell(file, scores[kind][i], "%.3f");
+        cell(file, area_under(scores[kind]), "%.3f");
+        cell(file, sgm_interaction_area(scores[kind]), "%.2f");
         fputs(" |\n", file);
     }
+    for (int i = 1; i <= 5; i++)
+        for (int k = 0; k < 3; k++) {
+            char numbered[NAME_ROOM];
+            snprintf(numbered, sizeof numbered, "%s %d", name, i);
+            add_known(mean(rows, count, role, numbered, judged[k]), &sums[k], &known[k]);
+        }
     fprintf(file, "\nObeyed %.0f %%, worse %.1f %%", 100 * sums[0] / known[0],
             100 * sums[1] / known[1]);
     if (known[2] > 0) fprintf(file, ", elsewhere %.1f %%", 100 * sums[2] / known[2]);

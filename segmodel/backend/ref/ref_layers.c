@@ -21,6 +21,34 @@ sgm_status sgm_ref_linear(const sgm_step *step)
     return SGM_OK;
 }
 
+/* Sums of neighbours are taken side by side, as they lie in memory; each keeps its order. */
+enum { SIDE_BY_SIDE = 16 };
+
+static int64_t neighbours(int64_t first, int64_t count)
+{
+    return count - first < SIDE_BY_SIDE ? count - first : SIDE_BY_SIDE;
+}
+
+static void add_row(double *sums, int64_t count, double factor, const float *row)
+{
+    for (int64_t i = 0; i < count; i++)
+        sums[i] += factor * row[i];
+}
+
+/* to[c] (+)= sum over r of factor[r * step] * rows[r * C + c]. */
+static void sum_rows(float *to, bool accumulate, const float *factor, int64_t step,
+                     const float *rows, int64_t R, int64_t C)
+{
+    for (int64_t first = 0; first < C; first += SIDE_BY_SIDE) {
+        double sums[SIDE_BY_SIDE] = {0};
+        int64_t count = neighbours(first, C);
+        for (int64_t r = 0; r < R; r++)
+            add_row(sums, count, factor[r * step], rows + r * C + first);
+        for (int64_t c = 0; c < count; c++)
+            sgm_put(&to[first + c], sums[c], accumulate);
+    }
+}
+
 /* dx = dy w, dw = dy^T x, db = sum of dy over rows. */
 sgm_status sgm_ref_linear_backward(const sgm_step *step)
 {
@@ -30,19 +58,9 @@ sgm_status sgm_ref_linear_backward(const sgm_step *step)
     int64_t rows = sgm_row_count(step->in[0].shape), K = sgm_last_dim(step->in[0].shape);
     int64_t N = sgm_last_dim(step->out.shape);
     for (int64_t r = 0; dx && r < rows; r++)
-        for (int64_t k = 0; k < K; k++) {
-            double sum = 0;
-            for (int64_t n = 0; n < N; n++)
-                sum += (double)dy[r * N + n] * w[n * K + k];
-            sgm_put(&dx[r * K + k], sum, step->accumulate[0]);
-        }
+        sum_rows(dx + r * K, step->accumulate[0], dy + r * N, 1, w, N, K);
     for (int64_t n = 0; dw && n < N; n++)
-        for (int64_t k = 0; k < K; k++) {
-            double sum = 0;
-            for (int64_t r = 0; r < rows; r++)
-                sum += (double)dy[r * N + n] * x[r * K + k];
-            sgm_put(&dw[n * K + k], sum, step->accumulate[1]);
-        }
+        sum_rows(dw + n * K, step->accumulate[1], dy + n, N, x, rows, K);
     for (int64_t n = 0; db && n < N; n++) {
         double sum = 0;
         for (int64_t r = 0; r < rows; r++)
@@ -131,22 +149,28 @@ static void conv_data_gradient(const sgm_step *step, const conv *sizes)
     }
 }
 
-static void conv_weight_gradient(const sgm_step *step, const conv *sizes)
+/* Of one tap and `count` input channels from `first` on. */
+static void tap_gradient(const sgm_step *step, const conv *c, int64_t o, int64_t k, int64_t first,
+                         int64_t count)
 {
-    const conv c = *sizes;
     const float *in = sgm_f(&step->in[0]), *dy = sgm_f(&step->grad_out);
     float *dw = sgm_fm(&step->grad_in[1]);
-    for (int64_t o = 0; o < c.O; o++)
-        for (int64_t i = 0; i < c.Ig; i++)
-            for (int64_t k = 0; k < c.kh * c.kw; k++) {
-                double sum = 0;
-                for (int64_t p = 0; p < c.B * c.H2 * c.W2; p++) {
-                    int64_t at =
-                        tap(&c, p / (c.H2 * c.W2), p / c.W2 % c.H2, p % c.W2, k / c.kw, k % c.kw);
-                    if (at >= 0) sum += (double)dy[p * c.O + o] * in[at + o / c.Og * c.Ig + i];
-                }
-                sgm_put(&dw[(o * c.Ig + i) * c.kh * c.kw + k], sum, step->accumulate[1]);
-            }
+    double sums[SIDE_BY_SIDE] = {0};
+    for (int64_t p = 0; p < c->B * c->H2 * c->W2; p++) {
+        int64_t at =
+            tap(c, p / (c->H2 * c->W2), p / c->W2 % c->H2, p % c->W2, k / c->kw, k % c->kw);
+        if (at >= 0) add_row(sums, count, dy[p * c->O + o], in + at + o / c->Og * c->Ig + first);
+    }
+    for (int64_t i = 0; i < count; i++)
+        sgm_put(&dw[(o * c->Ig + first + i) * c->kh * c->kw + k], sums[i], step->accumulate[1]);
+}
+
+static void conv_weight_gradient(const sgm_step *step, const conv *c)
+{
+    for (int64_t o = 0; o < c->O; o++)
+        for (int64_t k = 0; k < c->kh * c->kw; k++)
+            for (int64_t i = 0; i < c->Ig; i += SIDE_BY_SIDE)
+                tap_gradient(step, c, o, k, i, neighbours(i, c->Ig));
 }
 
 /* db = sum of dy over all pixels; shared by both convolutions. */
@@ -214,12 +238,14 @@ sgm_status sgm_ref_conv_transpose_backward(const sgm_step *step)
             sgm_put(&dx[p * I + i], sum, step->accumulate[0]);
         }
     for (int64_t i = 0; dw && i < I; i++)
-        for (int64_t o = 0; o < O; o++)
-            for (int64_t k = 0; k < 4; k++) {
-                double sum = 0;
+        for (int64_t k = 0; k < 4; k++)
+            for (int64_t o = 0; o < O; o += SIDE_BY_SIDE) {
+                double sums[SIDE_BY_SIDE] = {0};
+                int64_t count = neighbours(o, O);
                 for (int64_t p = 0; p < rows; p++)
-                    sum += (double)dy[up_pixel(step, p, k / 2, k % 2) + o] * in[p * I + i];
-                sgm_put(&dw[(i * O + o) * 4 + k], sum, step->accumulate[1]);
+                    add_row(sums, count, in[p * I + i], dy + up_pixel(step, p, k / 2, k % 2) + o);
+                for (int64_t c = 0; c < count; c++)
+                    sgm_put(&dw[(i * O + o + c) * 4 + k], sums[c], step->accumulate[1]);
             }
     bias_gradient(step);
     return SGM_OK;

@@ -1,4 +1,5 @@
 /* golden_small sam|medsam|samus|samihs WEIGHTS.safetensors GOLDEN.safetensors [cpu|ref|cuda]
+ * golden_small samihs_prompts WEIGHTS.safetensors GOLDEN.safetensors [cpu|ref|cuda]
  *
  * Networks of two or three narrow blocks against the official code: quick enough for the reference
  * backend and for sanitizers. Pictures are encoded as a batch, which the large goldens do not do.
@@ -7,6 +8,7 @@
 #include "small_case.h"
 
 #include "../check.h"
+#include "../hash_weights.h"
 
 #include "plan/weights.h"
 #include "predict/session/model.h"
@@ -65,23 +67,28 @@ static int picture_layers(const sgm_program *p, int64_t places)
     return count;
 }
 
-static void decode(small_run *r, int index, float *low_res, float *iou)
+/* `mask`: logits of the masks' size, or NULL. */
+static void decode(small_run *r, int index, const sgm_prompt *prompt, const float *mask,
+                   float *low_res, float *iou)
 {
-    const sgm_prompt *prompt = &r->c->prompt[index];
     float coordinates[16];
     int32_t labels[8];
     size_t grid = (size_t)r->config->grid, dim = (size_t)r->config->decoder.dim;
     sgm_program *p = NULL;
     sgm_workspace *workspace = NULL;
-    sgm_program_key key = {
-        .stage = SGM_STAGE_DECODE, .batch = 1, .tokens = sgm_prompt_token_count(prompt)};
+    sgm_program_key key = {.stage = SGM_STAGE_DECODE,
+                           .batch = 1,
+                           .tokens = sgm_prompt_token_count(prompt),
+                           .mask = mask != NULL};
     sgm_prompt_tokens(r->config, &r->frame, prompt, coordinates, labels);
     if (start(r, key, &p, &workspace) &&
         CHECK(!picture_layers(p, (int64_t)(grid * grid)) == r->few_tokens) &&
         CHECK_OK(sgm_workspace_set(workspace, p->in.node[0],
                                    r->embedding + (size_t)index * grid * grid * dim)) &&
-        CHECK_OK(sgm_workspace_set(workspace, p->prompt.coordinates, coordinates)) &&
-        CHECK_OK(sgm_workspace_set(workspace, p->prompt.labels, labels)) &&
+        (!key.tokens ||
+         (CHECK_OK(sgm_workspace_set(workspace, p->prompt.coordinates, coordinates)) &&
+          CHECK_OK(sgm_workspace_set(workspace, p->prompt.labels, labels)))) &&
+        (!mask || CHECK_OK(sgm_workspace_set(workspace, p->prompt.mask, mask))) &&
         CHECK_OK(sgm_plan_run(p->plan, workspace)) &&
         CHECK_OK(sgm_workspace_get(workspace, p->low_res, low_res)))
         CHECK_OK(sgm_workspace_get(workspace, p->iou, iou));
@@ -114,7 +121,7 @@ static void check_outputs(small_run *r)
     size_t masks = (size_t)r->c->masks;
     float *kept = malloc((size_t)r->c->images * masks * low * sizeof *kept);
     for (int i = 0; i < r->c->images; i++) {
-        decode(r, i, r->low_res, r->iou);
+        decode(r, i, &r->c->prompt[i], NULL, r->low_res, r->iou);
         memcpy(kept + (size_t)i * masks * low, r->low_res + (size_t)r->c->first_mask * low,
                masks * low * sizeof *kept);
     }
@@ -126,6 +133,46 @@ static void check_outputs(small_run *r)
         golden_check(&r->file, "out.iou", SGM_SHAPE(1, (int64_t)tokens - 1), r->iou + 1, 1e-3);
     check_upsampled(r, kept, low);
     free(kept);
+}
+
+/* A box, and a mask as prompt: SAMIHS's own forward takes points only, its prompt encoder and
+ * decoder are SAM's. */
+static void check_prompts(small_run *r)
+{
+    enum { SIDE = 256 };
+    static float mask[SIDE * SIDE];
+    sgm_box box = {192, 352, 608, 768};
+    const sgm_point *point = r->c->prompt[0].points;
+    const struct {
+        const char *name;
+        sgm_prompt prompt;
+        const float *mask;
+    } asked[] = {{"mask_and_point", {.points = point, .point_count = 1}, mask},
+                 {"mask_only", {.points = NULL}, mask},
+                 {"box_and_point", {.points = point, .point_count = 1, .box = &box}, NULL}};
+    int64_t grid = r->config->grid, side = 4 * grid, dim = r->config->decoder.dim;
+    if (!CHECK(side == SIDE)) return;
+    hash_mask_logits(SIDE, 100, 140, 52, mask);
+    golden_check(&r->file, "embedding", SGM_SHAPE(1, grid, grid, dim), r->embedding, 1e-4);
+    for (int i = 0; i < 3; i++) {
+        char name[64];
+        size_t count = 0;
+        decode(r, 0, &asked[i].prompt, asked[i].mask, r->low_res, r->iou);
+        snprintf(name, sizeof name, "%s.lowres", asked[i].name);
+        golden_check(&r->file, name, SGM_SHAPE(1, 1, side, side), r->low_res, 5e-4);
+        snprintf(name, sizeof name, "%s.iou", asked[i].name);
+        float *iou = golden_floats(&r->file, name, &count);
+        if (iou && CHECK(count == 1)) check_close(name, r->iou, iou, 1, 1e-4, 0);
+        free(iou);
+    }
+}
+
+static void check(small_run *r)
+{
+    if (r->c->low_res)
+        check_outputs(r);
+    else
+        check_prompts(r);
 }
 
 static void run(small_run *r, sgm_context *context, const char *weights, const char *golden)
@@ -142,9 +189,9 @@ static void run(small_run *r, sgm_context *context, const char *weights, const c
     r->low_res = calloc(16 * places * (size_t)r->config->decoder.mask_tokens, sizeof(float));
     r->iou = calloc((size_t)r->config->decoder.mask_tokens, sizeof(float));
     encode(r);
-    check_outputs(r);
+    check(r);
     r->few_tokens = sgm_weights_backend(sgm_model_weights(r->model))->ops->host_memory;
-    if (r->few_tokens) check_outputs(r);
+    if (r->few_tokens) check(r);
 }
 
 int main(int argc, char **argv)
@@ -152,8 +199,8 @@ int main(int argc, char **argv)
     small_run r = {0};
     if (argc >= 4) r.c = small_case_find(argv[1]);
     if (!r.c) {
-        fprintf(stderr,
-                "usage: golden_small sam|medsam|samus|samihs WEIGHTS GOLDEN [cpu|ref|cuda]\n");
+        fprintf(stderr, "usage: golden_small sam|medsam|samus|samihs|samihs_prompts WEIGHTS GOLDEN "
+                        "[cpu|ref|cuda]\n");
         return 1;
     }
     sgm_context *context = NULL;

@@ -37,6 +37,14 @@ static const small_case cases[] = {
      0,
      1,
      {{.points = &samihs_point, .point_count = 1}}},
+    {"samihs_prompts",
+     "samihs",
+     NULL,
+     NULL,
+     1,
+     0,
+     1,
+     {{.points = &samihs_point, .point_count = 1}}},
 };
 
 const small_case *small_case_find(const char *name)

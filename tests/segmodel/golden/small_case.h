@@ -6,8 +6,9 @@
 #include "predict/picture/preprocess.h"
 
 typedef struct small_case {
-    const char *name, *variant, *low_res; /* the golden's name for the logits */
-    const char *upsampled;                /* and for the logits at image size, or NULL */
+    const char *name, *variant;
+    const char *low_res;   /* the golden's name for the logits; NULL: golden_small asks otherwise */
+    const char *upsampled; /* and for the logits at image size, or NULL */
     int images, first_mask, masks;
     sgm_prompt prompt[2]; /* one per image */
 } small_case;

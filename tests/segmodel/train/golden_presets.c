@@ -14,7 +14,19 @@
  * quantile, the latter in learning rates. Adam moves what has a tiny gradient by its sign, so that
  * rounding grows from step to step, in jumps whose step is chance (SAMUS's official figure goes
  * from 5e-6 to 3e-4 between two steps): from the fifth on it is twenty times the largest figure of
- * the ten steps. */
+ * the ten steps.
+ *
+ * A ReLU whose input is within rounding of zero makes a gradient two-valued, and from there on two
+ * right runs differ by far more than rounding (the goldens' rule: do it again otherwise before
+ * calling it a fault). SAMed with AVX2's sums is such a run: first gradients agree to 8e-6, and the
+ * third ones but for one unit, 148 of output_hypernetworks_mlps.3.layers.0, which is on there and
+ * off in the official run. So a run that leaves the tolerances is made once more by the kernels of
+ * the plainest instruction set, whose sums are in another order, and if that one does not keep them
+ * either by the reference, whose sums are in double: there rounding is no excuse. MedSAM wants it
+ * (AVX2 off by 6e-5 in the ninth loss where 3e-5 is allowed, SSE2 by 4e-5 in the tenth; the
+ * reference by 2.5e-6 at most, its parameters by 9e-5 learning rates in the median). The gradients
+ * of the first step and the losses of the first three, which no kink has parted yet, have no second
+ * try. */
 #include "../golden/golden_file.h"
 
 #include "../check.h"
@@ -22,6 +34,7 @@
 #include "../portable.h"
 
 #include "checkpoint/checkpoint_write.h"
+#include "core/cpu_features.h"
 #include "models/registry.h"
 #include "segmodel/train.h"
 #include "train/pack.h"
@@ -209,6 +222,7 @@ typedef struct preset_run {
     int losses, updates;
     sgm_checkpoint *before, *after, *first; /* `first`: a state that holds the first gradients */
     bool first_alone;
+    sgm_device device;
 } preset_run;
 
 /* ------------------------------------------------------------------------------------ the files */
@@ -415,7 +429,7 @@ static bool train(preset_run *r, const char *presets, bool gradients)
 {
     write_own_settings(r, presets, gradients);
     r->losses = 0;
-    sgm_context_options how = {.device = SGM_DEVICE_CPU, .precision = SGM_PRECISION_FP32};
+    sgm_context_options how = {.device = r->device, .precision = SGM_PRECISION_FP32};
     sgm_context *context;
     sgm_train_result result;
     char config[160], pack[160];
@@ -459,8 +473,8 @@ static double loss_noise(const preset_run *r, const char *noise, int step)
 /* AutoSAM's batch norms, the deepest over 32 values, amplify rounding: our two backends differ by
  * 4e-4 in the prompt that the second encoder makes (golden_forward.c), and the loss of a mask that
  * is stretched between its extremes follows them. The official figure of the first step, 2e-6, was
- * met by 4e-4 here. */
-static void check_losses(const preset_run *r, const char *noise)
+ * met by 4e-4 here. Returns the largest error in limits. */
+static double losses_off(const preset_run *r, const char *noise)
 {
     double least = !strcmp(r->c->name, "autosam") ? 1e-3 : 1e-5;
     /* SAMIHS was not run in FP64: two runs of the official code with other numbers of threads
@@ -468,10 +482,10 @@ static void check_losses(const preset_run *r, const char *noise)
     bool unmeasured = !strcmp(r->c->name, "samihs");
     const sgm_stored_tensor *t = sgm_checkpoint_find(r->file.checkpoint, "losses");
     double row[MOST_STEPS * 16];
-    if (!CHECK(t && t->rank == 2 && t->count <= sizeof row / sizeof *row)) return;
+    if (!CHECK(t && t->rank == 2 && t->count <= sizeof row / sizeof *row)) return INFINITY;
     sgm_stored_tensor_read_raw(t, 0, t->count, row);
     int wanted = (int)t->shape[0] / r->c->passes;
-    double worst = 0;
+    double worst = 0, off = 0;
     CHECK(r->losses == (r->first_alone ? 1 : wanted));
     for (int i = 0; i < wanted; i++)
         worst = fmax(worst, 20 * loss_noise(r, noise, i));
@@ -482,8 +496,11 @@ static void check_losses(const preset_run *r, const char *noise)
         if (i && unmeasured) limit = fmax(limit, 3e-4);
         printf("  loss of step %d: %.8g, relative error %.1e, limit %.1e\n", i, r->loss[i], error,
                limit);
-        if (!CHECK(error <= limit)) fprintf(stderr, "    step %d: wanted %.8g\n", i, right);
+        if (!(error <= limit)) printf("    wanted %.8g\n", right);
+        if (i < 3) CHECK(error <= limit);
+        off = fmax(off, isfinite(error) ? error / limit : INFINITY);
     }
+    return off;
 }
 
 /* The network's name of a golden's tensor. */
@@ -634,8 +651,10 @@ static void check_gradients(const preset_run *r)
     CHECK(count >= 10 && off <= count / 4);
 }
 
-static void check_parameters(const preset_run *r, const char *noise)
+/* The errors' median and 99 % quantile, the larger in limits. */
+static double parameters_off(const preset_run *r, const char *noise)
 {
+    double off = INFINITY;
     error_list list = {.error = malloc(MOST_ERRORS * sizeof(double))};
     const char *group = "param_after10_fp64";
     char wanted[64];
@@ -661,10 +680,10 @@ static void check_parameters(const preset_run *r, const char *noise)
         printf("  parameters: %d samples, off by %.1e (limit %.1e) learning rates in the median, "
                "%.1e (%.1e) at 99 %%\n",
                list.count, median, median_limit, high, high_limit);
-        CHECK(median <= median_limit);
-        CHECK(high <= high_limit);
+        off = isfinite(median + high) ? fmax(median / median_limit, high / high_limit) : INFINITY;
     }
     free(list.error);
+    return off;
 }
 
 /* The official gradient's norm: negative where there is none. */
@@ -762,17 +781,37 @@ static const char *rounding(const preset_run *r, const char *goldens, sgm_checkp
                                                       : NULL;
 }
 
+/* All updates; their largest error in limits. */
+static double run_updates(preset_run *r, const char *presets, const char *noise)
+{
+    char path[160];
+    sgm_checkpoint_close(r->after);
+    r->after = NULL;
+    path_of(r, "state.safetensors", path);
+    unlink(path);
+    if (!train(r, presets, false)) return INFINITY;
+    path_of(r, "last.safetensors", path);
+    if (!CHECK_OK(sgm_checkpoint_open(path, &r->after))) return INFINITY;
+    double off = losses_off(r, noise);
+    return fmax(off, parameters_off(r, noise));
+}
+
 /* All updates, and what they have changed. */
 static void run_whole(preset_run *r, const char *presets, const char *noise)
 {
-    char path[160];
-    if (!train(r, presets, false)) return;
-    path_of(r, "last.safetensors", path);
-    if (!CHECK_OK(sgm_checkpoint_open(path, &r->after)) ||
-        !CHECK_OK(sgm_registry_open(r->init, r->base, &r->before)))
-        return;
-    check_losses(r, noise);
-    check_parameters(r, noise);
+    if (!CHECK_OK(sgm_registry_open(r->init, r->base, &r->before))) return;
+    double off = run_updates(r, presets, noise);
+    if (r->after && off > 1 && sgm_cpu()->isa > SGM_ISA_BASE) {
+        printf("  once more, with sums in another order\n");
+        sgm_cpu_limit(SGM_ISA_BASE, SGM_BF16_NONE);
+        off = run_updates(r, presets, noise);
+    }
+    if (r->after && off > 1) {
+        printf("  once more, with sums in double\n");
+        r->device = SGM_DEVICE_REFERENCE;
+        off = run_updates(r, presets, noise);
+    }
+    if (!CHECK(r->after && off <= 1)) return;
     check_changed(r);
     if (!strcmp(r->c->name, "autosam") || !strcmp(r->c->name, "unet")) check_gathered(r);
 }
@@ -787,14 +826,14 @@ static void run(preset_run *r, const char *presets, const char *goldens)
         return;
     const char *noise = rounding(r, goldens, &other);
     check_gradients(r);
-    if (noise && r->first_alone) check_losses(r, noise);
+    if (noise && r->first_alone) CHECK(losses_off(r, noise) <= 1);
     if (noise && !r->first_alone) run_whole(r, presets, noise);
     sgm_checkpoint_close(other);
 }
 
 int main(int argc, char **argv)
 {
-    preset_run r = {.first_alone = argc > 1 && !strcmp(argv[1], "first")};
+    preset_run r = {.device = SGM_DEVICE_CPU, .first_alone = argc > 1 && !strcmp(argv[1], "first")};
     if (r.first_alone) argc--, argv++;
     for (size_t i = 0; argc >= 5 && i < sizeof cases / sizeof *cases; i++)
         if (!strcmp(cases[i].name, argv[1])) r.c = &cases[i];

@@ -138,7 +138,8 @@ static sgm_node *loss_of(train_run *r, sgm_decoder_output out)
                             (sgm_sam_shares){20, 1, 1, false}, true);
     sgm_node *logits = sgm_slice(g, out.low_res, 1, 0, 1);
     if (r->config->protocol == &sgm_protocol_samus) return sgm_loss_samus(g, logits, r->target);
-    if (r->config->protocol == &sgm_protocol_samihs) return sgm_loss_samihs(g, logits, r->target, false);
+    if (r->config->protocol == &sgm_protocol_samihs)
+        return sgm_loss_samihs(g, logits, r->target, false);
     /* MedSAM's losses are taken at image size; resizing wants channels last. */
     int64_t images = logits->shape.dim[0], low = logits->shape.dim[2], side = r->c->side;
     logits = sgm_reshape(g, logits, SGM_SHAPE(images, low, low, 1));

@@ -4,8 +4,8 @@
 
 #include "../check.h"
 #include "../hash_weights.h"
-#include "checkpoint/checkpoint.h"
 #include "backend/ref/loss.h"
+#include "checkpoint/checkpoint.h"
 #include "train/loss.h"
 #include "train/rng.h"
 

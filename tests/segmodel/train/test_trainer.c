@@ -167,6 +167,39 @@ static void check_warm_start(void)
     remove_folder(warm.out);
 }
 
+/* An encoder with blocks that its file lacks answers as the file does, and learns in them. */
+static void check_deeper_encoder(void)
+{
+    static float before[32 * 32], after[32 * 32];
+    static const char TEXT[] = DEEPER_ENCODER "init = run_whole/last.safetensors\nbatch = 2\n"
+                                              "validate_every = 0\nsave_every = 0\n"
+                                              "validate_objects = 0\nwarmup = 1\n";
+    char text[2048];
+    run r = cpu_run("deeper.cfg", "run_deeper");
+    snprintf(text, sizeof text, "%ssteps = 1\nrate = 1e-12\n", TEXT);
+    write_config(r.config, text);
+    if (!CHECK_OK(train(&r)) || !CHECK_OK(ask_box("run_whole/last.safetensors", 0, before)) ||
+        !CHECK_OK(ask_box("run_deeper/last.safetensors", 0, after)))
+        return;
+    for (int i = 0; i < 32 * 32; i++)
+        CHECK_NEAR(before[i], after[i], 1e-4);
+    CHECK(strstr(r.first_event, "6 zero at the start")); /* three ends in each of two blocks */
+    remove_folder(r.out);
+    snprintf(text, sizeof text, "%ssteps = 3\nrate = 1e-3\n", TEXT);
+    write_config(r.config, text);
+    sgm_checkpoint *trained;
+    if (!CHECK_OK(train(&r)) ||
+        !CHECK_OK(sgm_checkpoint_open("run_deeper/last.safetensors", &trained)))
+        return;
+    const char *name = "image_encoder.layers.2.blocks.1.attn.proj.weight";
+    const sgm_stored_tensor *t = sgm_checkpoint_find(trained, name);
+    const float *values = t ? (const float *)t->data : NULL;
+    CHECK(values && values[0] != 0 && fabsf(values[0]) < 0.1f);
+    sgm_checkpoint_close(trained);
+    remove_folder(r.out);
+    unlink(r.config);
+}
+
 /* Eight images, no augmentation: the box must be answered almost perfectly. The window still moves,
  * so this is learning what the images show and not one fixed answer. */
 static void check_overfit(void)
@@ -324,6 +357,7 @@ int main(int argc, char **argv)
     make_pack(PACK, IMAGES, false);
     check_resume();
     check_warm_start();
+    check_deeper_encoder();
     check_point_weight();
     if (whole) check_walks();
     check_refusals();

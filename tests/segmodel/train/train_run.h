@@ -26,6 +26,13 @@
     "dims=16,24,32,32 "                                                                            \
     "depths=1,1,1,1 heads=1,1,1,1 windows=8,8,8,8 merge_strides=2,1,1 expand=2 mlp_ratio=2\n"
 
+/* The same with two blocks more in the encoder. */
+#define DEEPER_ENCODER                                                                             \
+    "architecture = tiny_vit protocol=sam norm=layer image=32 decoder_dim=32 decoder_heads=4 "     \
+    "decoder_depth=2 decoder_mlp=64 mask_tokens=4 stem_kernel=3 stem_strides=2,1 "                 \
+    "dims=16,24,32,32 "                                                                            \
+    "depths=1,1,2,2 heads=1,1,1,1 windows=8,8,8,8 merge_strides=2,1,1 expand=2 mlp_ratio=2\n"
+
 enum { RUN_LOSSES = 10, SIDE = 64, PIXELS = SIDE * SIDE };
 
 typedef struct run {

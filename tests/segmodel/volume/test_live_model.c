@@ -1,11 +1,14 @@
-/* test_live_model MODEL: live volumes and pictures with the bundled model. */
+/* test_live_model MODEL [emulated]: live volumes and pictures with the bundled model. "emulated":
+ * by a processor whose milliseconds say nothing of a machine's. */
 #include "check.h"
 #include "phantom.h"
 
 #include "segmodel/volume.h"
 
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "portable.h"
@@ -183,7 +186,7 @@ static double thread_seconds(void)
 }
 
 typedef struct watch {
-    double last, longest;
+    double first, last, longest;
     long polls, stop_at;
 } watch;
 
@@ -191,13 +194,16 @@ static int note_poll(void *user)
 {
     watch *w = user;
     double now = thread_seconds();
+    if (w->first == 0) w->first = now;
     if (w->last > 0 && now - w->last > w->longest) w->longest = now - w->last;
     w->last = now;
     return w->stop_at && ++w->polls >= w->stop_at;
 }
 
-/* The user is never deaf to a cancel for more than 20 ms of work, and it ends the call at once. */
-static void check_cancel(sgm_model *model, const phantom *p)
+/* The user is never deaf to a cancel for more than 20 ms of work, nor for a fiftieth of the call (a
+ * hundredth where it was measured), which is all that can be asked where the processor is emulated.
+ * A cancel ends the call at once. */
+static void check_cancel(sgm_model *model, const phantom *p, bool emulated)
 {
     sgm_live_volume *live = NULL;
     const sgm_seed seed = seed_at(p, -14, -8, 1, 1);
@@ -212,15 +218,16 @@ static void check_cancel(sgm_model *model, const phantom *p)
     CHECK_OK(sgm_live_volume_create(model, &p->volume, NULL, &live));
     w = (watch){0};
     CHECK_OK(sgm_live_volume_predict(live, 1, &object, &call, NULL));
-    printf("longest without a look at cancel: %.1f ms\n", 1000 * w.longest);
-    CHECK(w.longest > 0 && w.longest < 0.02 + TICK);
+    double whole = w.last - w.first, limit = emulated ? whole / 50 : 0.02 + TICK;
+    printf("longest without a look at cancel: %.1f ms of %.0f\n", 1000 * w.longest, 1000 * whole);
+    CHECK(w.longest > 0 && w.longest < limit && w.longest < whole / 50 + TICK);
     w = (watch){.stop_at = 4};
     CHECK_STATUS(sgm_live_volume_predict(live, 2, &object, &call, NULL), SGM_CANCELLED, "");
     sgm_live_volume_remove(live, 1);
     w = (watch){.stop_at = 3};
     CHECK_STATUS(sgm_live_volume_ahead(live, (const double[3]){10, 90, 3}, &call), SGM_CANCELLED,
                  "");
-    CHECK(thread_seconds() - w.last < 0.02 + TICK);
+    CHECK(thread_seconds() - w.last < limit);
     sgm_live_volume_destroy(live);
 }
 
@@ -272,7 +279,8 @@ int main(int argc, char **argv)
     sgm_context *context = NULL;
     sgm_model *model = NULL;
     char folder[] = "test_live_model.XXXXXX";
-    if (argc != 2) return 2;
+    if (argc < 2) return 2;
+    bool emulated = argc > 2 && !strcmp(argv[2], "emulated");
     phantom p = make_scene();
     sgm_context_options options = {.size = sizeof options, .device = SGM_DEVICE_CPU, .threads = 2};
     CHECK(mkdtemp(folder) != NULL);
@@ -284,7 +292,7 @@ int main(int argc, char **argv)
             check_conversation(model, &p, seed);
         check_counts(model, &p);
         check_picture(model, &p);
-        check_cancel(model, &p);
+        check_cancel(model, &p, emulated);
     }
     sgm_model_destroy(model);
     sgm_context_destroy(context);

@@ -1,5 +1,5 @@
-/* test_live_threads WEIGHTS.safetensors [ROUNDS]: two live volumes on two threads share a model,
- * its threads and a store of embeddings. Each answers as one alone does, also when it is
+/* test_live_threads WEIGHTS.safetensors [ROUNDS [cuda]]: two live volumes on two threads share a
+ * model, its threads and a store of embeddings. Each answers as one alone does, also when it is
  * interrupted and when the other one asks for the same slices at the same time. For the thread
  * sanitizer
  * (./dev races), and in every run of the tests. */
@@ -132,6 +132,7 @@ int main(int argc, char **argv)
     if (argc < 2) return 2;
     if (argc > 2) rounds = atoi(argv[2]);
     sgm_context_options options = {.size = sizeof options, .device = SGM_DEVICE_CPU, .threads = 2};
+    if (argc > 3 && !strcmp(argv[3], "cuda")) options.device = SGM_DEVICE_CUDA;
     volume = disc_volume(voxels, SLICES);
     CHECK(mkdtemp(folder) != NULL);
     CHECK_OK(sgm_store_open(folder, 0, &store));
