@@ -114,7 +114,7 @@ def stored(image, axes, signs):
 def test_all_48_axis_orders(model, program, tmp_path, brain, brain_prompts):
     point = brain_prompts["foreground"][1]
     middle = np.array(brain.TransformPhysicalPointToIndex(point))
-    part = sitk.RegionOfInterest(brain, [72, 80, 10], [int(v) for v in middle - (36, 40, 5)])
+    part = sitk.RegionOfInterest(brain, [72, 80, 4], [int(v) for v in middle - (36, 40, 2)])
     images = {}
     with open(tmp_path / "m.csv", "w", newline="") as stream:
         rows = csv.writer(stream)

@@ -387,6 +387,37 @@ def test_a_new_segment_means_what_the_programs_say(world, tmp_path):
         assert terminology_entry(segment.GetName()) == str(entry), segment.GetName()
         colour = colour_of(segment.GetName())
         assert colour is None or np.allclose(colour, segment.GetColor(), atol=1e-4)
+    # made here, one after the other, as outside of 3D Slicer
+    assert [one for one in names if colour_of(one) is None] == ["thing"]
+    made = world.segmentation(world.volume(noise()))
+    for n in range(inner.GetNumberOfSegments()):
+        segment = inner.GetNthSegment(n)
+        mine = made.GetSegmentation().GetSegment(add_segment(made, segment.GetName()))
+        assert np.allclose(mine.GetColor(), segment.GetColor(), atol=1e-4), segment.GetName()
+
+
+def test_colours_of_nameless_segments_are_never_random(world):
+    """Each is another one and far from grey; they are Slicer's where its table is."""
+    def colours(count):
+        node = world.segmentation(world.volume(noise()))
+        ids = [add_segment(node, "") for _ in range(count)]
+        return node, [node.GetSegmentation().GetSegment(one).GetColor() for one in ids]
+
+    node, made = colours(24)
+    assert made == colours(24)[1] and len(set(made)) == 24
+    assert min(np.ptp(one) for one in made) > 0.3
+    inner = node.GetSegmentation()
+    inner.RemoveSegment(inner.GetNthSegmentID(3))  # its colour is free again, and no other is
+    assert inner.GetSegment(add_segment(node, "")).GetColor() == made[3]
+    table = slicer.vtkMRMLColorTableNode()
+    table.SetTypeToUser()
+    table.SetSingletonTag("FileGenericAnatomyColors.txt")
+    table.SetNumberOfColors(4)
+    for n in range(4):
+        table.SetColor(n, f"colour {n}", 0.1 * n, 0.2 * n, 0.3 * n, 1.0)
+    world.scene.AddNode(table)
+    assert np.allclose(colours(3)[1], [[0.1 * n, 0.2 * n, 0.3 * n] for n in (1, 2, 3)],
+                       atol=0.5 / 255)
 
 
 # -------------------------------------------------------------------------------------------- voxels

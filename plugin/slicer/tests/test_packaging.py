@@ -72,7 +72,7 @@ def test_the_package_without_programs_takes_its_platforms_wheel(tmp_path, slicer
     modules = tmp_path / "package/lib/Slicer-5.12/qt-scripted-modules"
     for name in ("PromptSegLive.py", "promptseg/libsegmodel.so", "promptseg/__init__.py",
                  "promptseg/models/promptseg-lite.safetensors", "promptseg_mrml/structures.csv",
-                 "SegmentEditorPromptSegLib/SegmentEditorEffect.py"):
+                 "promptseg_mrml/palette.csv", "SegmentEditorPromptSegLib/SegmentEditorEffect.py"):
         assert (modules / name).read_bytes() == (STAGE / name).read_bytes(), name
     assert not (tmp_path / "package/lib/Slicer-5.12/cli-modules").exists()
     other = wheel.with_name("promptseg-0.2.0-py3-none-win_amd64.whl")

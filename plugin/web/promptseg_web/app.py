@@ -11,7 +11,7 @@ import shutil
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any, Optional, Sequence
+from typing import Any, Dict, Optional, Sequence
 
 import slicer
 from promptseg_live import LiveLogic, Options, write_prompts
@@ -21,9 +21,9 @@ from trame.ui.html import DivLayout
 from trame.widgets import client, html
 from trame_slicer import module as trame_slicer_module
 from trame_slicer.core import LayoutManager, SlicerApp
-from trame_slicer.rca_view import register_rca_factories
 
 from .files import DICOM_ENDING, ENDING, PROMPTS_ENDING, RefusedError, is_dicom, readable, writable
+from .views import register_views
 
 PUMP_SECONDS = 0.02
 VIEWS = {"Axial": (1, 0, 0), "Coronal": (0, 1, 0), "Sagittal": (0, 0, 1)}
@@ -38,6 +38,8 @@ html, body, #app, .v-application, .trame { margin: 0; height: 100%; background: 
 .panel button.on { background: #2d6cdf } .panel button:disabled { color: #777 }
 .row { display: flex; gap: 6px } .row > * { flex: 1 }
 .error { color: #ff7b72 } .views { flex: 1; display: flex } progress { width: 100% }
+.area { position: relative; width: 100%; height: 100%; overflow: hidden }
+.picture { position: absolute; top: 0; left: 0; width: 100%; height: 100% }
 """
 
 
@@ -52,8 +54,8 @@ class WebApp:
         self.server = server or get_server(f"promptseg-{secrets.token_hex(4)}")
         self.server.enable_module(trame_slicer_module)
         self.app = SlicerApp()
-        register_rca_factories(self.app.view_manager, self.server, slice_view_ui_f=_no_controls,
-                               three_d_view_ui_f=_no_controls)
+        self._faults: Dict[str, str] = {}  # views that cannot be drawn at the moment, and why
+        self._factories = register_views(self.app.view_manager, self.server, self._drawn)
         self.layout = LayoutManager(self.app.scene, self.app.view_manager, self.server)
         self.layout.register_layout_dict(LayoutManager.default_grid_configuration())
         self.layout.set_layout("Quad View")
@@ -78,14 +80,14 @@ class WebApp:
         if not self.live.choose(self.volume):
             raise RefusedError(self.live.status.error)
         self.live.new_segment("Segment_1")
-        self.live.segmentation.GetDisplayNode().SetOpacity2DFill(0.35)
         self._show()
 
     def _set_state(self) -> None:
         self.state.update({"trame__title": "PromptSeg", "mode": "+", "one_slice": False, "segment": "",
                            "segments": [], "busy": False, "progress": 0.0, "text": "", "error": "",
                            "device": "", "can_undo": False, "can_redo": False, "in_3d": False,
-                           "save_name": "result" + (DICOM_ENDING if is_dicom(self.source) else ENDING), "saved": "", "new_name": "", "done": 0})
+                           "saved": "", "new_name": "", "fault": "", "done": 0, "due": {},
+                           "save_name": "result" + (DICOM_ENDING if is_dicom(self.source) else ENDING)})
 
         @self.state.change("one_slice")
         def _one_slice(one_slice: bool, **_: Any) -> None:
@@ -166,6 +168,8 @@ class WebApp:
             await asyncio.sleep(PUMP_SECONDS)
         with self.state:
             self.state.done += 1  # questions that were answered
+            self.state.due = {name: one.asked for factory in self._factories
+                              for name, one in factory.senders.items()}  # drawings that show it
 
     # --------------------------------------------------------------------------------------- the buttons
 
@@ -301,6 +305,15 @@ class WebApp:
         for view in self.app.view_manager.get_views():
             view.schedule_render()
 
+    def _drawn(self, name: str, fault: str) -> None:
+        """What a view says of its drawing; "" is well."""
+        self._faults.pop(name, None)
+        if fault:
+            self._faults[name] = fault
+        with self.state:
+            self.state.fault = " ".join(f"View {one} cannot be drawn: {why}."
+                                        for one, why in self._faults.items())
+
     # ------------------------------------------------------------------------------------------ the page
 
     def _make_page(self) -> None:
@@ -335,11 +348,13 @@ class WebApp:
         html.Button("Save", id="save", click=self.save)
         html.Progress(v_if="busy", max=1, value=("progress || null",))
         html.Div("{{ error }}", id="error", classes="error")
+        html.Div("{{ fault }}", id="fault", classes="error")
         html.Div("{{ text }}", id="text")
         html.Div("{{ saved ? 'Saved ' + saved : '' }}", id="saved")
         html.Div("{{ device ? 'Device: ' + device : '' }}", id="device")
         html.Div("Not a medical device.")
         html.Div("{{ done }}", id="done", style="display: none")
+        html.Div("{{ JSON.stringify(due) }}", id="due", style="display: none")
 
     # ---------------------------------------------------------------------------------------- the server
 
@@ -356,10 +371,6 @@ class WebApp:
         finally:
             sys.argv[1:] = arguments
             self.live.close()
-
-
-def _no_controls(*_: Any) -> None:
-    """Views without trame-slicer's own buttons."""
 
 
 def _files_of(path: Path) -> Sequence[str]:

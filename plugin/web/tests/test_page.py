@@ -2,12 +2,12 @@
 
 import contextlib
 import gzip
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -17,6 +17,7 @@ import pytest
 import slicer
 import vtk
 from selenium import webdriver
+from selenium.common.exceptions import TimeoutException
 from selenium.webdriver import ActionChains, Keys
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
@@ -27,6 +28,34 @@ BIN = Path(os.environ.get("PROMPTSEG_BIN", ROOT / "build/release/bin"))
 sys.path[:0] = [str(ROOT / "plugin/web"), os.environ.get("PROMPTSEG_STAGE", str(ROOT / "build/release/slicer"))]
 WORK = Path(os.environ.get("PROMPTSEG_WORK", "."))
 SECONDS = 240  # the machine may be busy
+FIRST_COLOUR = np.array([60, 180, 100])  # io/src/segmentation_colours.c
+
+
+FAILING = """  # no view can be drawn while there is a file "fail"
+import os
+from promptseg_web import main, views
+
+drawing = views.RcaWindow.img_cols_rows
+
+def draw(window):
+    if os.path.exists("fail"):
+        raise MemoryError("no room")
+    return drawing.fget(window)
+
+views.RcaWindow.img_cols_rows = property(draw)
+main()
+"""
+SLOW = """  // every picture takes the browser window.late milliseconds more to decode, however it does it
+window.late = 0;
+const decode = window.createImageBitmap;
+window.createImageBitmap = (...all) => new Promise((done, failed) =>
+  setTimeout(() => decode(...all).then(done, failed), window.late));
+const source = Object.getOwnPropertyDescriptor(HTMLImageElement.prototype, "src");
+Object.defineProperty(HTMLImageElement.prototype, "src", { ...source, set(url) {
+  if (this.isConnected) source.set.call(this, url);
+  else setTimeout(() => source.set.call(this, url), window.late);
+} });
+"""
 
 
 def write_volume(path):
@@ -52,10 +81,10 @@ def folder(tmp_path_factory):
 
 
 @contextlib.contextmanager
-def serving(folder, volume):
+def serving(folder, volume, program=("-m", "promptseg_web")):
     """The address of a server for a volume of a folder."""
     log = (folder / "log.txt").open("w")
-    server = subprocess.Popen([sys.executable, "-B", "-m", "promptseg_web", volume, "--threads", "1"],
+    server = subprocess.Popen([sys.executable, "-B", *program, volume, "--threads", "1"],
                               cwd=folder, stdout=subprocess.PIPE, stderr=log, text=True,
                               env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path[:2]),
                                    "PROMPTSEG_PROGRAM": str(BIN / "PromptSeg")})
@@ -73,7 +102,7 @@ def serving(folder, volume):
 
 @pytest.fixture(scope="module")
 def address(folder):
-    with serving(folder, "volume.nrrd") as found:
+    with serving(folder, "volume.nrrd", ("-c", FAILING)) as found:
         yield found
 
 
@@ -84,7 +113,16 @@ class Page:
         self.driver = driver
 
     def wait(self, condition):
-        return WebDriverWait(self.driver, SECONDS, poll_frequency=0.2).until(lambda _: condition())
+        """Until it is so. If it never is, what the page shows is said, and a picture of it kept."""
+        try:
+            return WebDriverWait(self.driver, SECONDS, poll_frequency=0.2).until(lambda _: condition())
+        except TimeoutException:
+            WORK.mkdir(parents=True, exist_ok=True)
+            self.driver.save_screenshot(str(WORK / "failed.png"))
+            shown = {name: self.text(name) for name in ("error", "fault", "text", "saved")}
+            coloured = [self.coloured(n) for n in range(len(self.drawn()))]
+            raise AssertionError(f"{shown}, done {self.done()}, due {self.due()}, drawn {self.drawn()}, "
+                                 f"coloured {coloured}, {WORK / 'failed.png'}") from None
 
     def view(self, n):
         return self.driver.find_elements(By.CSS_SELECTOR, ".layout-grid-item")[n]
@@ -124,7 +162,30 @@ class Page:
                   and not self.driver.find_elements(By.TAG_NAME, "progress"))
 
     def done(self):
-        return int(self.driver.find_element(By.ID, "done").get_attribute("textContent") or 0)
+        return int(self.hidden("done") or 0)
+
+    def hidden(self, name):
+        """Text that is there for these tests alone."""
+        return self.driver.execute_script(f"return document.getElementById('{name}')?.textContent")
+
+    def due(self):
+        """{view: which drawing shows the last answer}."""
+        return json.loads(self.hidden("due") or "{}")
+
+    def drawn(self):
+        """[(view, which drawing it shows, its quality, whether it fills the view)]."""
+        return [(name, int(asked or 0), int(quality or 0), fills) for name, asked, quality, fills in
+                self.driver.execute_script("""
+            return [...document.querySelectorAll(".layout-grid-item .picture")].map((one) => [
+              one.dataset.view, one.dataset.asked, one.dataset.quality,
+              one.clientWidth > 50 && Math.abs(one.width - one.clientWidth) < 2
+              && Math.abs(one.height - one.clientHeight) < 2])""")]
+
+    def settle(self):
+        """Waits for the last pictures, in their full quality."""
+        due = self.due()
+        self.wait(lambda: len(drawn := self.drawn()) == 4 and all(
+            fills and quality == 90 and asked >= due.get(name, 1) for name, asked, quality, fills in drawn))
 
     def voxels(self):
         found = re.match(r"(\d+) voxels", self.text("text"))
@@ -140,22 +201,31 @@ class Page:
 
     def picture(self, name):
         WORK.mkdir(parents=True, exist_ok=True)
-        time.sleep(1.5)  # the last drawing is on its way
+        self.settle()
         self.driver.save_screenshot(str(WORK / f"{name}.png"))
 
-    def coloured(self, n):
-        """Whether the view shows something that is not grey."""
+    def pixels(self, n):
+        """What a view shows, (rows, columns, 3)."""
         from io import BytesIO
 
         from PIL import Image
 
-        picture = np.asarray(Image.open(BytesIO(self.view(n).screenshot_as_png)).convert("RGB"), int)
-        return int((np.ptp(picture, axis=2) > 40).sum())
+        return np.asarray(Image.open(BytesIO(self.view(n).screenshot_as_png)).convert("RGB"), int)
+
+    def coloured(self, n):
+        """How many pixels of the view are not grey."""
+        return int((np.ptp(self.pixels(n), axis=2) > 40).sum())
+
+    def colour(self, n, dx, dy):
+        """The mean of a few pixels, so many from the view's middle."""
+        pixels = self.pixels(n)
+        row, column = pixels.shape[0] // 2 + dy, pixels.shape[1] // 2 + dx
+        return pixels[row - 4:row + 5, column - 4:column + 5].mean((0, 1))
 
 
 @contextlib.contextmanager
-def opened(address):
-    """The page in a browser of its own."""
+def opened(address, script=""):
+    """The page in a browser of its own. The script runs there before the page's own ones."""
     program, driver_program = shutil.which("chromium"), shutil.which("chromedriver")
     if not program or not driver_program:
         pytest.skip("chromium and chromium-driver are not there")
@@ -166,10 +236,10 @@ def opened(address):
     driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver_program))
     try:
         driver.set_page_load_timeout(SECONDS)
+        driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": script})
         driver.get(address)
         made = Page(driver)
-        made.wait(lambda: len(driver.find_elements(By.CSS_SELECTOR, ".layout-grid-item img")) >= 4 and all(
-            e.size["height"] > 50 for e in driver.find_elements(By.CSS_SELECTOR, ".layout-grid-item img")))
+        made.settle()
         yield made
     finally:
         driver.quit()
@@ -206,7 +276,6 @@ def segments_of(path):
 def test_without_the_secret_nothing_is_answered(address):
     """The page's program is public; the channel to the data wants the secret."""
     import asyncio
-    import json
 
     import aiohttp
 
@@ -224,7 +293,6 @@ def test_without_the_secret_nothing_is_answered(address):
             answer = await asyncio.wait_for(channel.receive(), 30)
             return bytes(answer.data)
 
-    assert json  # the channel speaks msgpack
     wrong = asyncio.run(ask("wslink-secret"))
     right = asyncio.run(ask(address.split("secret=")[1]))
     assert b"Authentication failed" in wrong and b"clientID" in right
@@ -254,13 +322,15 @@ def test_only_files_of_the_start_folder(address, folder):
 def test_clicks_undo_a_second_segment_3d_and_saving(page, folder):
     """A session as a user has it, in one browser."""
     page.picture("1-opened")
-    before = page.coloured(Page.AXIAL)
+    before, grey = page.coloured(Page.AXIAL), page.colour(Page.AXIAL, -25, -20)
     page.click(Page.AXIAL)
     first = page.voxels()
     assert first > 500, (page.text("error"), page.text("text"))
     page.wait(lambda: page.coloured(Page.AXIAL) > before + 500)  # the mask is seen in the slice
-    assert page.text("device").startswith("Device: cpu")
     page.picture("2-one-click")
+    seen = page.colour(Page.AXIAL, -25, -20)  # half of it is the first colour of the programs
+    assert np.allclose(seen, (grey + FIRST_COLOUR) / 2, atol=6), (grey, seen)
+    assert page.text("device").startswith("Device: cpu")
     page.click(Page.AXIAL, 10, 5)
     page.click(Page.AXIAL, 60, 60, shift=True)
     page.picture("3-corrected")
@@ -318,6 +388,29 @@ def test_a_box_and_this_slice_only(page):
     if page.text("error"):
         assert "outside" in page.text("error")
     page.picture("6-one-slice")
+
+
+def test_a_view_that_cannot_be_drawn_is_said_and_drawn_again(page, folder):
+    (folder / "fail").touch()
+    page.press("new_segment")
+    page.wait(lambda: "View Red cannot be drawn: no room." in page.text("fault"))
+    (folder / "fail").unlink()
+    page.wait(lambda: not page.text("fault"))
+    page.act(lambda: page.click(Page.AXIAL, 10, -5))
+    page.settle()
+
+
+def test_a_slow_browser_shows_the_newest_picture_in_the_end(address):
+    """More pictures come than it can decode."""
+    with opened(address, SLOW) as page:
+        page.new_segment()
+        page.settle()
+        grey = page.colour(Page.AXIAL, -25, -20)
+        page.driver.execute_script("window.late = 2500")
+        page.click(Page.AXIAL)
+        assert page.voxels() > 500, (page.text("error"), page.text("text"))
+        page.settle()
+        assert np.ptp(page.colour(Page.AXIAL, -25, -20) - grey) > 30
 
 
 def test_a_dicom_series_is_saved_as_dicom_seg(tmp_path):
