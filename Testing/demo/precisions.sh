@@ -26,5 +26,7 @@ same() {
         NR == 2 { found = 1; ok = $column["iou"] >= 0.99; printf "%s: IoU %s\n", name, $column["iou"] }
         END { exit !(found && ok) }' "$out/$3.csv"
 }
-same "$samples/brain1/image.nrrd" "$samples/brain1/prompts.mrk.json" tumour
-same "$samples/ct-3slice/dicom" "$samples/ct-3slice/prompts.mrk.json" liver
+for prompts in prompts corrected; do
+    same "$samples/brain1/image.nrrd" "$samples/brain1/$prompts.mrk.json" "tumour-$prompts"
+    same "$samples/ct-3slice/dicom" "$samples/ct-3slice/$prompts.mrk.json" "liver-$prompts"
+done
