@@ -2,11 +2,9 @@
 the label map has the largest mask at the bottom; PNG and NIfTI hold the same labels; layers keep
 overlapping masks whole; the further channels are the picture's grey and where masks lie."""
 import json
-import struct
 import subprocess
-import zlib
 
-from chain import Chain, require
+from chain import Chain, require, write_png
 
 CHECK = r"""
 import json, sys
@@ -54,24 +52,12 @@ print(len(masks), "masks agree")
 """
 
 
-def png(width, height, rows):
-    """A grey picture as the bytes of a PNG file."""
-    def chunk(kind, data):
-        return (struct.pack(">I", len(data)) + kind + data +
-                struct.pack(">I", zlib.crc32(kind + data)))
-    head = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
-    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) +
-            chunk(b"IDAT", zlib.compress(b"".join(b"\0" + row for row in rows))) +
-            chunk(b"IEND", b""))
-
-
 def main():
     chain = Chain()
     picture = chain.path("picture.png")
     rows = [bytes(min(255, 40 + 150 * ((x - 30) ** 2 + (y - 24) ** 2 < 200) + x) for x in range(60))
             for y in range(48)]
-    with open(picture, "wb") as stream:
-        stream.write(png(60, 48, rows))
+    write_png(picture, rows)
     command = [chain.program("PromptSegEverything"), "--model", chain.model, "--variant",
                "tiny_vit_256", "--precision", "fp32", "--pointsPerSide", "3", "--cropNLayers", "0",
                "--predIouThresh", "0", "--stabilityScoreThresh", "0", "--boxNmsThresh", "1",

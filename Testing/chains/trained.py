@@ -9,9 +9,8 @@ import json
 import os
 import struct
 import subprocess
-import zlib
 
-from chain import Chain, LIVER, HERE, read_nrrd, require, run, write_nifti
+from chain import Chain, LIVER, HERE, read_nrrd, require, run, write_nifti, write_png
 
 PRESETS = os.path.join(HERE, "..", "..", "resources", "train", "presets")
 CLASSES = "aorta,gallbladder,spleen,left_kidney,right_kidney,liver,pancreas,stomach"
@@ -44,17 +43,6 @@ def label_at(k, x, y):
     return 1 + u // 12 + 4 * (v // 24) if u % 12 < 8 and v % 24 < 12 else 0
 
 
-def png(path, rows):
-    def chunk(name, body):
-        return (struct.pack(">I", len(body)) + name + body +
-                struct.pack(">I", zlib.crc32(name + body)))
-    head = struct.pack(">IIBBBBB", SIDE, SIDE, 8, 0, 0, 0, 0)
-    with open(path, "wb") as stream:
-        stream.write(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) +
-                     chunk(b"IDAT", zlib.compress(b"".join(b"\0" + r for r in rows))) +
-                     chunk(b"IEND", b""))
-
-
 def picture(k, labels):
     return [bytes(label_at(k, x, y) if labels else shade(k, x, y, label_at(k, x, y))
                   for x in range(SIDE)) for y in range(SIDE)]
@@ -63,8 +51,8 @@ def picture(k, labels):
 def make_pack(chain):
     lines = ["image,label,dataset,modality,anatomy,kind,split"]
     for k in range(6):
-        png(chain.path(f"i{k}.png"), picture(k, False))
-        png(chain.path(f"l{k}.png"), picture(k, True))
+        write_png(chain.path(f"i{k}.png"), picture(k, False))
+        write_png(chain.path(f"l{k}.png"), picture(k, True))
         lines.append(f"i{k}.png,l{k}.png,squares,CT,,class,{'train' if k < 4 else 'val'}")
     with open(chain.path("manifest.csv"), "w", encoding="utf-8") as stream:
         stream.write("\n".join(lines) + "\n")

@@ -7,6 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 #include "batch_bids.h"
 #include "batch_collect.h"
@@ -275,11 +278,27 @@ static void release(batch *b)
     batch_plan_clear(&b->plan);
 }
 
+/* Each row takes and frees a volume and the network's working memory. Once one such block has been
+ * freed, glibc takes up to 32 MiB from its heaps: where something small has come to lie in the old
+ * place, which depends on how the threads meet, the next block gets another one, and the process
+ * keeps both. With a bound that stays, large blocks are the system's again as soon as they are
+ * free. The second bound is twice the first, as glibc has it: smaller blocks at a heap's end are
+ * kept for the next. */
+static void return_large_blocks(void)
+{
+#ifdef __GLIBC__
+    enum { LARGE = 1 << 20 };
+    mallopt(M_MMAP_THRESHOLD, LARGE);
+    mallopt(M_TRIM_THRESHOLD, 2 * LARGE);
+#endif
+}
+
 int main(int argc, char **argv)
 {
     cli_program program;
     static batch b;
     int code;
+    return_large_blocks();
     if (!cli_program_begin(&program, "PromptSegBatch", PromptSegBatch_xml, PromptSegBatch_xml_size,
                            argc, argv, NULL, &code))
         return code;
