@@ -15,7 +15,7 @@ known=$(sed -n '/^case \$command in/,/^esac/s/^\([a-z][a-z-]*\)).*/\1/p' dev | s
 [ "$listed" = "$known" ] || complain "--help lists $(echo $listed); there are $(echo $known)"
 
 presets=$(cmake --list-presets=all 2>/dev/null)
-for verb in $known "study boxes" "quality sequence" "sanitize plugins" "test quick" "test long" "test slicer" "test all"; do
+for verb in $known "study boxes" "quality sequence" "sanitize plugins" "test quick" "test long" "test slicer" "test rest" "test all"; do
     # what only says what it would do is done at once, whatever builds there are
     if ! text=$(DEV_DRY_RUN=1 timeout 20 ./dev $verb 2>&1); then
         complain "./dev $verb: $text"
