@@ -331,10 +331,12 @@ static void check_plain_backward(sgm_threads *pool, const plain_problem *p, cons
                              .dv = zeros((size_t)nk),
                              .accumulate_k = true};
     for (int64_t i = 0; i < nk; i++) {
-        g.dk[i] = 1; /* added to */
+        /* added to: a sum of the gradients' own size, or its rounding would drown theirs */
+        g.dk[i] = (float)d->dk[nk - 1 - i];
         g.dv[i] = 1; /* overwritten */
-        d->dk[i] += 1;
     }
+    for (int64_t i = 0; i < nk; i++)
+        d->dk[i] += g.dk[i];
     CHECK_OK(sgm_attention_backward(pool, args, &g));
     check_part("dq", name, g.dq, d->dq, nq, 1e-5);
     check_part("dk", name, g.dk, d->dk, nk, 1e-5);
