@@ -174,6 +174,8 @@ static void micro_f32_half(const void *a, size_t strip_bytes, const void *b, int
 }
 #endif
 
+#include "backend/cpu/kernels/body_in_place.h"
+
 /* ------------------------------------------------------------------------------------ packing */
 
 INLINE void convert_short(const void *x, int64_t x_at, sgm_dtype from, void *out, int64_t out_at,

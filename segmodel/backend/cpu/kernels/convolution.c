@@ -70,6 +70,7 @@ sgm_status sgm_conv2d_forward(sgm_threads *pool, const sgm_conv_shape *s, const 
         sgm_rows rows = {x, x_dtype, s->channels, NULL};
         return sgm_gemm(pool, w, &rows, m, epilogue);
     }
+    if (sgm_conv_in_place(s, w, x_dtype)) return sgm_conv2d_in_place(pool, s, w, x, epilogue);
     sgm_patches patches = sgm_patches_of(s, x, x_dtype);
     return sgm_gemm_run(pool, w, sgm_loops()->pack_patches, &patches, m, epilogue);
 }

@@ -12,6 +12,7 @@ typedef struct gemm_job {
     const sgm_isa_table *loops;
     sgm_pack_a_fn pack_a;
     const void *source;
+    const sgm_rows_source *in_place; /* instead of packing */
     const sgm_epilogue *epilogues;
     sgm_threads *pool;
     int64_t m;
@@ -46,6 +47,34 @@ static void fetch_lines(const char *from, int64_t bytes)
         __builtin_prefetch(from + at, 0, 2);
 }
 
+/* Asks for the strip after row `row` of A in place, while the first panel passes: nobody has read
+ * it. */
+static void fetch_rows(const gemm_job *j, int64_t row)
+{
+    const sgm_rows_source *s = j->in_place;
+    for (int64_t i = row; i < row + j->micro->step && i < j->m; i++)
+        fetch_lines((const char *)((const float *)s->rows.data + i * s->rows.ld), s->k * 4);
+}
+
+/* Chunks [first, first + depth) of K: rows [i, i + count) of the block that begins at `row`
+ * (packed: `a`) times `cols` columns of a panel, into sums[count][32]. */
+static void multiply_rows(const gemm_job *j, const char *a, int64_t row, int64_t i, int count,
+                          const char *b, int cols, int64_t first, int64_t depth, float *sums)
+{
+    const sgm_micro *micro = j->micro;
+    b += first * SGM_B_CHUNK;
+    if (j->in_place) {
+        const sgm_rows_source *s = j->in_place;
+        int64_t k = first * 16, n = s->k - k < depth * 16 ? s->k - k : depth * 16;
+        sgm_micro_rows(micro, cols)((const float *)s->rows.data + (row + i) * s->rows.ld + k,
+                                    s->rows.ld, b, n, sums, SGM_PANEL, 16, count, first > 0);
+        return;
+    }
+    const char *part = a + first * micro->strip * SGM_CHUNK;
+    sgm_micro_columns(micro, cols)(part + i / micro->strip * j->strip_bytes, (size_t)j->strip_bytes,
+                                   b, depth, sums, SGM_PANEL, 16, count, first > 0);
+}
+
 /* A block of rows against one panel, part by part of K, so that a part of the panel stays in the L1
  * cache for all rows. `sums` holds the block's [rows, 32] between the parts. */
 static void multiply_panel(const gemm_job *j, int64_t panel, int64_t row, int64_t rows,
@@ -57,7 +86,6 @@ static void multiply_panel(const gemm_job *j, int64_t panel, int64_t row, int64_
     int cols = (int)(w->n - n < SGM_PANEL ? w->n - n : SGM_PANEL);
     const char *b = w->data + panel * w->chunks * SGM_B_CHUNK;
     const sgm_epilogue *e = &j->epilogues[panel / w->panels];
-    sgm_micro_fn run = sgm_micro_columns(micro, cols);
     int64_t calls = sgm_div_up(rows, micro->step);
     bool ends = panel + 1 == w->panels * w->segments;
     for (int64_t first = 0; first < w->chunks; first += j->depth) {
@@ -65,15 +93,13 @@ static void multiply_panel(const gemm_job *j, int64_t panel, int64_t row, int64_
         bool last = first + depth == w->chunks;
         const char *next = b + (first + depth) * SGM_B_CHUNK;
         int64_t share = ends && last ? 0 : sgm_div_up(depth * SGM_B_CHUNK / LINE, calls) * LINE;
-        const char *part = a + first * micro->strip * SGM_CHUNK;
         for (int64_t i = 0; i < rows; i += micro->step) {
             int count = (int)(rows - i < micro->step ? rows - i : micro->step);
             fetch_lines(next, share);
             next += share;
             if (last) fetch_outputs(e, row + i, count, n, cols);
-            run(part + i / micro->strip * j->strip_bytes, (size_t)j->strip_bytes,
-                b + first * SGM_B_CHUNK, depth, sums + i * SGM_PANEL, SGM_PANEL, 16, count,
-                first > 0);
+            if (j->in_place && panel == 0 && first == 0) fetch_rows(j, row + i + count);
+            multiply_rows(j, a, row, i, count, b, cols, first, depth, sums + i * SGM_PANEL);
             if (last) j->loops->epilogue(sums + i * SGM_PANEL, count, cols, row + i, n, e);
         }
     }
@@ -90,7 +116,7 @@ static void gemm_items(void *context, int64_t begin, int64_t end, int thread)
         int64_t block = item / j->splits, part = item % j->splits;
         int64_t row = block * j->block;
         int64_t rows = j->m - row < j->block ? j->m - row : j->block;
-        if (block != packed)
+        if (block != packed && !j->in_place)
             j->pack_a(j->source, row, (int)rows, j->w->chunks, j->w->dtype, j->micro->strip, a);
         packed = block;
         int64_t last = panels * (part + 1) / j->splits;
@@ -113,6 +139,17 @@ static int64_t block_rows(int64_t m, int64_t row_bytes, const sgm_micro *micro, 
     return rows < least ? least : rows;
 }
 
+/* The rows that can be read where they lie, or NULL. */
+static const sgm_rows_source *rows_in_place(const sgm_packed *w, const sgm_micro *micro,
+                                            sgm_pack_a_fn pack_a, const void *source)
+{
+    const sgm_rows_source *s = source;
+    if (pack_a != sgm_loops()->pack_rows || w->dtype != SGM_F32 || !micro->in_place.rows)
+        return NULL;
+    bool plain = s->rows.dtype == SGM_F32 && !s->rows.index;
+    return plain && sgm_in_place_pays(w->panels * w->segments, s->rows.ld) ? s : NULL;
+}
+
 sgm_status sgm_gemm_run(sgm_threads *pool, const sgm_packed *w, sgm_pack_a_fn pack_a,
                         const void *source, int64_t m, const sgm_epilogue *epilogues)
 {
@@ -126,6 +163,7 @@ sgm_status sgm_gemm_run(sgm_threads *pool, const sgm_packed *w, sgm_pack_a_fn pa
                     .loops = sgm_loops(),
                     .pack_a = pack_a,
                     .source = source,
+                    .in_place = rows_in_place(w, micro, pack_a, source),
                     .epilogues = epilogues,
                     .pool = pool,
                     .m = m,
@@ -140,7 +178,7 @@ sgm_status sgm_gemm_run(sgm_threads *pool, const sgm_packed *w, sgm_pack_a_fn pa
     }
     int64_t items = blocks * job.splits;
     int64_t block_steps = sgm_div_up(job.block, micro->step);
-    job.block_bytes = block_steps * micro->step / micro->strip * job.strip_bytes;
+    job.block_bytes = job.in_place ? 0 : block_steps * micro->step / micro->strip * job.strip_bytes;
     int64_t sums_bytes = block_steps * micro->step * SGM_PANEL * 4;
     sgm_threads_lock(pool);
     sgm_status status = sgm_threads_reserve(pool, (size_t)(job.block_bytes + sums_bytes), 0);

@@ -32,6 +32,15 @@ static inline int64_t sgm_packed_b_bytes(int64_t n, int64_t k, sgm_dtype dtype)
     return sgm_div_up(n, SGM_PANEL) * sgm_chunks(k, dtype) * SGM_B_CHUNK;
 }
 
+/* Whether FP32 rows `ld` apart are read where they lie by so many panels: with more of them packing
+ * costs little, and strips lie better in the caches; rows at multiples of 2 KiB share few sets of
+ * L1.
+ */
+static inline bool sgm_in_place_pays(int64_t panels, int64_t ld)
+{
+    return panels <= 16 && ld * 4 % 2048 != 0;
+}
+
 /* Packs a panel (32 columns of B, fewer at the edge) of B = transpose(w), w[cols, k]: row j of w
  * starts at x + (at + j * ld) elements. dtype: of the packed form. */
 void sgm_packed_panel_rows(const void *x, sgm_dtype from, int64_t at, int64_t ld, int cols,
@@ -62,9 +71,14 @@ typedef void (*sgm_pack_b_fn)(const void *source, int64_t panel, int64_t k0, int
 typedef void (*sgm_pack_a_part_fn)(const void *source, int64_t row, int rows, int64_t k0, int64_t k,
                                    sgm_dtype to, int strip, void *packed);
 
-/* C[m, n] = alpha A B (+ C) with both operands packed on the way, K in parts. */
+/* C[m, n] = alpha A B (+ C) with both operands packed on the way, K in parts. Where A is FP32 and
+ * the micro-kernel reads it in place, plain_a says where: element (i, k) is plain_a[i * lda + k],
+ * or plain_a[k * lda + i] where it is stored as its transpose. */
 typedef struct sgm_cpu_product {
     int64_t m, n, k;
+    const float *plain_a; /* or NULL */
+    int64_t lda;
+    bool turned_a;
     sgm_pack_a_part_fn pack_a;
     sgm_pack_b_fn pack_b;
     const void *a, *b;

@@ -25,13 +25,25 @@
 typedef void (*sgm_micro_fn)(const void *a, size_t strip_bytes, const void *b, int64_t chunks,
                              float *c, int64_t ld, int64_t half, int rows, bool accumulate);
 
+/* The same with A where it lies, in FP32, `count` elements of K: element k of row i is
+ * a[i * lda + k] (rows) or a[k * lda + i] (columns, of A as its transpose is stored). */
+typedef void (*sgm_micro_in_place_fn)(const float *a, int64_t lda, const void *b, int64_t count,
+                                      float *c, int64_t ld, int64_t half, int rows,
+                                      bool accumulate);
+
+typedef struct sgm_micro_in_place {
+    sgm_micro_in_place_fn rows, columns;           /* NULL: A is to be packed */
+    sgm_micro_in_place_fn rows_half, columns_half; /* as run_half */
+} sgm_micro_in_place;
+
 typedef struct sgm_micro {
     int strip; /* rows per packed strip of A */
     int step;  /* rows per call, a multiple of strip */
     int depth; /* chunks of K that a product gives it per call; 0: all */
     sgm_micro_fn run;
     sgm_micro_fn run_half; /* only columns [0, 16) of the panel; NULL where `run` takes no longer */
-    void (*begin)(void);   /* before / after a series of calls on a thread; may be NULL */
+    sgm_micro_in_place in_place;
+    void (*begin)(void); /* before / after a series of calls on a thread; may be NULL */
     void (*end)(void);
 } sgm_micro;
 
@@ -39,6 +51,19 @@ typedef struct sgm_micro {
 static inline sgm_micro_fn sgm_micro_columns(const sgm_micro *micro, int64_t cols)
 {
     return cols <= SGM_PANEL / 2 && micro->run_half ? micro->run_half : micro->run;
+}
+
+/* The same where A stays where it lies. */
+static inline sgm_micro_in_place_fn sgm_micro_rows(const sgm_micro *micro, int64_t cols)
+{
+    const sgm_micro_in_place *m = &micro->in_place;
+    return cols <= SGM_PANEL / 2 && m->rows_half ? m->rows_half : m->rows;
+}
+
+static inline sgm_micro_in_place_fn sgm_micro_turned(const sgm_micro *micro, int64_t cols)
+{
+    const sgm_micro_in_place *m = &micro->in_place;
+    return cols <= SGM_PANEL / 2 && m->columns_half ? m->columns_half : m->columns;
 }
 
 /* Writes rows [row, row + rows) of an A operand, `chunks` chunks each, into strips. */

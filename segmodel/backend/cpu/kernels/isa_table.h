@@ -8,7 +8,12 @@
 
 const sgm_isa_table ISA_TABLE = {
     .f32 =
-        {.strip = STRIP, .step = STRIP, .depth = DEPTH, .run = micro_f32, .run_half = MICRO_HALF},
+        {.strip = STRIP,
+         .step = STRIP,
+         .depth = DEPTH,
+         .run = micro_f32,
+         .run_half = MICRO_HALF,
+         .in_place = MICRO_IN_PLACE},
     .transpose = transpose_words,
     .pack_rows = pack_rows,
     .pack_patches = pack_patches,

@@ -38,6 +38,12 @@ static void pack_b(const void *source, int64_t panel, int64_t k0, int64_t k, sgm
                                  packed);
 }
 
+/* Where an operand that needs no conversion lies. */
+static const float *plain_operand(const operand *a)
+{
+    return a->dtype == SGM_F32 ? (const float *)a->x + a->at : NULL;
+}
+
 sgm_status sgm_matmul_run(sgm_threads *pool, const sgm_matmul_args *x)
 {
     if (x->c_dtype == SGM_BF16 && (x->accumulate || x->k > 1024))
@@ -55,6 +61,9 @@ sgm_status sgm_matmul_run(sgm_threads *pool, const sgm_matmul_args *x)
         sgm_cpu_product product = {.m = x->m,
                                    .n = x->n,
                                    .k = x->k,
+                                   .plain_a = plain_operand(&a),
+                                   .lda = x->lda,
+                                   .turned_a = x->transpose_a,
                                    .pack_a = pack_a,
                                    .pack_b = pack_b,
                                    .a = &a,

@@ -15,7 +15,7 @@ typedef struct product_job {
     size_t sums_bytes;     /* of a thread, before its operand */
     int64_t panels, block, splits, strip_bytes;
     char *shared; /* B's panels, or A when there are few rows */
-    bool accumulate;
+    bool accumulate, in_place;
 } product_job;
 
 static void store(const product_job *j, const float *tile, int rows, int cols, int64_t row,
@@ -41,6 +41,27 @@ static int64_t depth_of(const sgm_micro *micro, int64_t chunks)
     return micro->depth && micro->depth < chunks ? micro->depth : chunks;
 }
 
+/* Chunks [first, first + depth) of this part of K: rows [i, i + count) of the block that begins at
+ * `row` (packed: `a`) times `cols` columns of a panel, into tile[count][32]. */
+static void multiply_rows(const product_job *j, const char *a, int64_t row, int64_t i, int count,
+                          const char *b, int cols, int64_t first, int64_t depth, float *tile)
+{
+    const sgm_cpu_product *p = j->p;
+    const sgm_micro *micro = j->micro;
+    b += first * SGM_B_CHUNK;
+    if (!j->in_place) {
+        const char *part = a + first * micro->strip * SGM_CHUNK;
+        sgm_micro_columns(micro, cols)(part + i / micro->strip * j->strip_bytes,
+                                       (size_t)j->strip_bytes, b, depth, tile, SGM_PANEL, 16, count,
+                                       first > 0);
+        return;
+    }
+    int64_t k = first * 16, n = j->k - k < depth * 16 ? j->k - k : depth * 16;
+    int64_t at = p->turned_a ? (j->k0 + k) * p->lda + row + i : (row + i) * p->lda + j->k0 + k;
+    (p->turned_a ? sgm_micro_turned : sgm_micro_rows)(micro, cols)(
+        p->plain_a + at, p->lda, b, n, tile, SGM_PANEL, 16, count, first > 0);
+}
+
 /* A block of rows against a panel; `sums` holds their [rows, 32] between the parts of K. */
 static void multiply(const product_job *j, int64_t row, int64_t rows, const char *a, int64_t panel,
                      const char *b, float *sums)
@@ -49,15 +70,12 @@ static void multiply(const product_job *j, int64_t row, int64_t rows, const char
     int64_t n = panel * SGM_PANEL;
     int cols = (int)(p->n - n < SGM_PANEL ? p->n - n : SGM_PANEL);
     const sgm_micro *micro = j->micro;
-    sgm_micro_fn run = sgm_micro_columns(micro, cols);
     for (int64_t first = 0; first < j->chunks; first += j->depth) {
         int64_t depth = j->chunks - first < j->depth ? j->chunks - first : j->depth;
-        const char *part = a + first * micro->strip * SGM_CHUNK;
         for (int64_t i = 0; i < rows; i += micro->step) {
             int count = (int)(rows - i < micro->step ? rows - i : micro->step);
             float *tile = sums + (j->depth < j->chunks ? i * SGM_PANEL : 0);
-            run(part + i / micro->strip * j->strip_bytes, (size_t)j->strip_bytes,
-                b + first * SGM_B_CHUNK, depth, tile, SGM_PANEL, 16, count, first > 0);
+            multiply_rows(j, a, row, i, count, b, cols, first, depth, tile);
             if (first + depth == j->chunks) store(j, tile, count, cols, row + i, n);
         }
     }
@@ -83,7 +101,7 @@ static void row_items(void *context, int64_t begin, int64_t end, int thread)
     for (int64_t item = begin; item < end; item++) {
         int64_t block = item / j->splits, part = item % j->splits, row = block * j->block;
         int64_t rows = j->p->m - row < j->block ? j->p->m - row : j->block;
-        if (block != packed)
+        if (block != packed && !j->in_place)
             j->p->pack_a(j->p->a, row, (int)rows, j->k0, j->k, j->p->compute, j->micro->strip, a);
         packed = block;
         int64_t last = j->panels * (part + 1) / j->splits;
@@ -110,7 +128,8 @@ static void panel_items(void *context, int64_t begin, int64_t end, int thread)
 static void run_few_rows(product_job *j)
 {
     const sgm_cpu_product *p = j->p;
-    p->pack_a(p->a, 0, (int)p->m, j->k0, j->k, p->compute, j->micro->strip, j->shared);
+    if (!j->in_place)
+        p->pack_a(p->a, 0, (int)p->m, j->k0, j->k, p->compute, j->micro->strip, j->shared);
     bool serial = 2.0 * (double)p->m * (double)p->n * (double)j->k < 4e5;
     sgm_parallel_for(j->pool, j->panels, serial ? j->panels : 0, panel_items, j);
 }
@@ -139,7 +158,7 @@ static sgm_status reserve(product_job *j, bool few)
     const sgm_cpu_product *p = j->p;
     int64_t k = p->k < PART_K ? p->k : PART_K, chunks = sgm_chunks(k, p->compute);
     int64_t step = j->micro->step, a_rows = few ? p->m : j->block;
-    size_t a = (size_t)(sgm_div_up(a_rows, step) * step * chunks * SGM_CHUNK);
+    size_t a = j->in_place ? 0 : (size_t)(sgm_div_up(a_rows, step) * step * chunks * SGM_CHUNK);
     size_t panel = (size_t)(chunks * SGM_B_CHUNK);
     int64_t kept = depth_of(j->micro, chunks) < chunks ? sgm_div_up(a_rows, step) * step : step;
     j->sums_bytes = sizeof(float) * (size_t)(kept * SGM_PANEL);
@@ -156,7 +175,9 @@ sgm_status sgm_product_run(sgm_threads *pool, const sgm_cpu_product *p)
                        .micro = micro,
                        .loops = sgm_loops(),
                        .pool = pool,
-                       .panels = sgm_div_up(p->n, SGM_PANEL)};
+                       .panels = sgm_div_up(p->n, SGM_PANEL),
+                       .in_place = p->plain_a && p->compute == SGM_F32 && micro->in_place.rows &&
+                                   sgm_in_place_pays(sgm_div_up(p->n, SGM_PANEL), p->lda)};
     bool few = p->m <= FEW_ROWS;
     plan_blocks(&job);
     sgm_threads_lock(pool);
