@@ -12,53 +12,7 @@
 #include "plan/layout.h"
 #include "plan/params_internal.h"
 #include "plan/plan_internal.h"
-
-/* Per node of the graph. Gradients belong to bases: a view's gradient is its base's. */
-typedef struct train_value {
-    bool needed;   /* by the loss or an output */
-    bool on_path;  /* lies between something that is trained (or asked for) and the loss */
-    bool has_grad; /* a later node contributes to its gradient */
-    bool asked;    /* an input whose gradient is wanted */
-    sgm_parameter *param;
-    void *fixed;    /* DATA: device copy (owned unless the graph's) */
-    void *transfer; /* INPUT: what uploads pass through */
-    size_t offset, grad_offset;
-    int forward_time, backward_time; /* of the node's step; -1: none */
-} train_value;
-
-typedef struct train_step {
-    const sgm_node *node;
-    bool backward;
-    bool accumulate[SGM_MAX_INPUTS];
-    size_t scratch, scratch_offset, back_scratch, back_scratch_offset;
-} train_step;
-
-/* Steps that a device can run again by one call. */
-typedef struct recorded_steps {
-    void *recording; /* or NULL */
-    uint64_t stamp;  /* values_stamp of the recording */
-    bool ran;        /* once, step by step */
-    bool impossible; /* the backend cannot record them */
-} recorded_steps;
-
-struct sgm_train_plan {
-    const sgm_graph *graph;
-    sgm_params *params;
-    sgm_backend *backend;
-    const sgm_node *loss;
-    sgm_node **outputs;
-    int output_count;
-    bool bf16;
-    int node_count, step_count;
-    train_value *values;
-    train_step *steps;
-    char *memory; /* its own, or NULL */
-    sgm_train_memory *shared;
-    size_t bytes;
-    float *seed, seeded; /* device: the gradient of the loss, and what it is */
-    recorded_steps forward, backward;
-    double *seconds; /* NULL: nobody asks; else of every step of the last run, then backwards */
-};
+#include "plan/train_internal.h"
 
 /* What the backward rule of an op reads besides the gradient of its output. */
 static bool reads_inputs(sgm_op op)
@@ -91,11 +45,6 @@ static bool is_leaf(const sgm_node *node)
 static bool makes_step(const sgm_node *node)
 {
     return !is_leaf(node) && node->op != SGM_OP_RESHAPE;
-}
-
-static train_value *value_of(sgm_train_plan *plan, const sgm_node *node)
-{
-    return &plan->values[sgm_base_of(node)->id];
 }
 
 /* ------------------------------------------------------------------------------ what is needed */
@@ -141,15 +90,16 @@ static void mark_path(sgm_train_plan *plan)
 static bool reads_copy(sgm_train_plan *plan, const sgm_node *node, int i)
 {
     const sgm_backend_ops *ops = plan->backend->ops;
-    return plan->bf16 && node->in[i] && value_of(plan, node->in[i])->param && ops->keeps_bf16 &&
-           ops->keeps_bf16(plan->backend, node, i);
+    return plan->bf16 && node->in[i] && sgm_train_value_of(plan, node->in[i])->param &&
+           ops->keeps_bf16 && ops->keeps_bf16(plan->backend, node, i);
 }
 
 static sgm_status keep_bf16(sgm_train_plan *plan, const sgm_node *node)
 {
     for (int i = 0; i < node->input_count; i++)
         if (reads_copy(plan, node, i))
-            SGM_TRY(sgm_params_keep_bf16(plan->params, value_of(plan, node->in[i])->param));
+            SGM_TRY(
+                sgm_params_keep_bf16(plan->params, sgm_train_value_of(plan, node->in[i])->param));
     return SGM_OK;
 }
 
@@ -172,14 +122,6 @@ static sgm_status bind_leaves(sgm_train_plan *plan)
 
 /* ------------------------------------------------------------------------------------- steps */
 
-/* The gradient this node's backward rule is asked for at input i, NULL if none. */
-static train_value *wanted_grad(sgm_train_plan *plan, const sgm_node *node, int i)
-{
-    const sgm_node *input = node->in[i];
-    if (!input || !plan->values[input->id].on_path) return NULL;
-    return value_of(plan, input);
-}
-
 /* The first contribution to a gradient overwrites, later ones add; a parameter's gradient is only
  * ever added to, because it sums up over micro-batches. */
 static void choose_accumulation(sgm_train_plan *plan)
@@ -188,7 +130,7 @@ static void choose_accumulation(sgm_train_plan *plan)
     for (int t = plan->step_count - 1; started && t >= 0; t--) {
         train_step *step = &plan->steps[t];
         for (int i = 0; step->backward && i < step->node->input_count; i++) {
-            train_value *v = wanted_grad(plan, step->node, i);
+            train_value *v = sgm_train_wanted_grad(plan, step->node, i);
             if (!v) continue;
             int base = sgm_base_of(step->node->in[i])->id;
             step->accumulate[i] = v->param || started[base];
@@ -216,6 +158,7 @@ static sgm_status make_steps(sgm_train_plan *plan)
         v->backward_time = v->forward_time < 0 ? -1 : 2 * plan->step_count - v->forward_time;
     }
     choose_accumulation(plan);
+    sgm_train_share_gradients(plan);
     return SGM_OK;
 }
 
@@ -228,7 +171,7 @@ static char *block(const sgm_train_plan *plan)
 
 static void *value_memory(sgm_train_plan *plan, const sgm_node *node)
 {
-    train_value *v = value_of(plan, node);
+    train_value *v = sgm_train_value_of(plan, node);
     if (v->param) return v->param->value;
     if (v->fixed) return v->fixed;
     return block(plan) ? block(plan) + v->offset : NULL;
@@ -236,7 +179,7 @@ static void *value_memory(sgm_train_plan *plan, const sgm_node *node)
 
 static void *grad_memory(sgm_train_plan *plan, const sgm_node *node)
 {
-    train_value *v = value_of(plan, node);
+    train_value *v = sgm_train_value_of(plan, node);
     if (v->param) return v->param->grad;
     if (plan->loss && sgm_base_of(node) == sgm_base_of(plan->loss)) return plan->seed;
     return block(plan) ? block(plan) + v->grad_offset : NULL;
@@ -251,10 +194,10 @@ static sgm_step resolve(sgm_train_plan *plan, const train_step *planned, bool ba
         step.in[i] =
             (sgm_tensor){value_memory(plan, node->in[i]), node->in[i]->dtype, node->in[i]->shape};
         if (reads_copy(plan, node, i)) {
-            step.in[i].data = value_of(plan, node->in[i])->param->bf16;
+            step.in[i].data = sgm_train_value_of(plan, node->in[i])->param->bf16;
             step.in[i].dtype = SGM_BF16;
         }
-        if (backward && wanted_grad(plan, node, i))
+        if (backward && !planned->shared[i] && sgm_train_wanted_grad(plan, node, i))
             step.grad_in[i] =
                 (sgm_tensor){grad_memory(plan, node->in[i]), SGM_F32, node->in[i]->shape};
         step.accumulate[i] = planned->accumulate[i];
@@ -314,7 +257,7 @@ static void gradient_starts(sgm_train_plan *plan, sgm_lifetime *pieces)
         const train_step *step = &plan->steps[t];
         int back = plan->values[step->node->id].backward_time;
         for (int i = 0; step->backward && i < step->node->input_count; i++) {
-            if (!wanted_grad(plan, step->node, i)) continue;
+            if (!sgm_train_wanted_grad(plan, step->node, i)) continue;
             sgm_lifetime *piece = &pieces[n + sgm_base_of(step->node->in[i])->id];
             if (piece->size && back < piece->first) piece->first = back;
         }
@@ -344,11 +287,13 @@ static sgm_status lay_out(sgm_train_plan *plan)
     lifetimes(plan, pieces);
     gradient_starts(plan, pieces);
     keep_outputs(plan, pieces);
+    sgm_train_merge_pieces(plan, pieces + n);
     sgm_status status = sgm_layout(pieces, count, &plan->bytes);
     for (int id = 0; id < n; id++) {
         plan->values[id].offset = pieces[id].offset;
         plan->values[id].grad_offset = pieces[n + id].offset;
     }
+    sgm_train_spread_offsets(plan);
     for (int t = 0; t < plan->step_count; t++) {
         plan->steps[t].scratch_offset = pieces[2 * n + 2 * t].offset;
         plan->steps[t].back_scratch_offset = pieces[2 * n + 2 * t + 1].offset;

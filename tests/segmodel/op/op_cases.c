@@ -113,6 +113,53 @@ static sgm_node *linear_twice(sgm_graph *g)
     return sgm_linear(g, y, w, NULL);
 }
 
+/* Sums whose gradient may or must not stay in one place for both operands (train_sharing.c). */
+static sgm_node *square(sgm_graph *g, sgm_node *x, int i)
+{
+    return sgm_linear(g, x, p(g, i, SGM_SHAPE(12, 12)), p(g, i + 1, SGM_SHAPE(12)));
+}
+
+/* Blocks of two steps behind each other, as in an encoder. */
+static sgm_node *residual_stream(sgm_graph *g)
+{
+    sgm_node *x = square(g, p(g, 0, SGM_SHAPE(5, 12)), 1);
+    for (int i = 3; i < 9; i += 2)
+        x = sgm_add(g, x, sgm_act_node(g, square(g, x, i), SGM_ACT_GELU));
+    return sgm_act_node(g, x, SGM_ACT_TANH);
+}
+
+/* One step between the operands: it writes to the one gradient while it reads the other. */
+static sgm_node *residual_of_one_step(sgm_graph *g)
+{
+    sgm_node *x = sgm_act_node(g, p(g, 0, SGM_SHAPE(5, 12)), SGM_ACT_TANH);
+    x = sgm_add(g, x, square(g, x, 1));
+    x = sgm_add(g, square(g, x, 3), x);
+    return sgm_act_node(g, x, SGM_ACT_TANH);
+}
+
+/* Operands that others use too, before and after the sum, and a sum of a value and itself. */
+static sgm_node *residual_crossed(sgm_graph *g)
+{
+    sgm_node *x = square(g, p(g, 0, SGM_SHAPE(5, 12)), 1);
+    sgm_node *y = sgm_act_node(g, square(g, x, 3), SGM_ACT_GELU);
+    sgm_node *sum = sgm_add(g, x, y);
+    sgm_node *late = sgm_mul(g, sgm_act_node(g, sum, SGM_ACT_TANH), y);
+    sgm_node *other = sgm_add(g, sgm_add(g, y, sum), sgm_act_node(g, x, SGM_ACT_SIGMOID));
+    sgm_node *twice = sgm_add(g, other, other);
+    return sgm_add(g, sgm_act_node(g, twice, SGM_ACT_TANH), late);
+}
+
+/* An operand seen in another shape, and one that repeats. */
+static sgm_node *residual_reshaped(sgm_graph *g)
+{
+    sgm_node *x = square(g, p(g, 0, SGM_SHAPE(6, 12)), 1);
+    sgm_node *y = sgm_act_node(g, square(g, x, 3), SGM_ACT_GELU);
+    sgm_node *sum =
+        sgm_add(g, sgm_reshape(g, x, SGM_SHAPE(2, 3, 12)), sgm_reshape(g, y, SGM_SHAPE(2, 3, 12)));
+    sum = sgm_add(g, sum, sgm_act_node(g, p(g, 5, SGM_SHAPE(3, 12)), SGM_ACT_TANH));
+    return sgm_act_node(g, sum, SGM_ACT_TANH);
+}
+
 /* activation, then residual */
 static sgm_node *act_and_residual(sgm_graph *g)
 {
@@ -809,6 +856,10 @@ const op_case op_cases[] = {
     {"mul many odd rows by a bias", mul_bias_many_odd, 0, 0, false},
     {"mul many scales by a bias", mul_bias_many_crossed, 0, 0, false},
     {"a value used twice", reuse, 0, 0, false},
+    {"residual stream", residual_stream, 0, 0, false},
+    {"residual of one step", residual_of_one_step, 0, 0, false},
+    {"residual crossed", residual_crossed, 0, 0, false},
+    {"residual reshaped", residual_reshaped, 0, 0, false},
     {"mul", mul, 0, 0, false},
     {"mul a row", mul_row, 0, 0, false},
     {"gelu", gelu, 0, 0, false},

@@ -1,0 +1,79 @@
+/* A training plan from inside: train_plan.c makes and runs it, train_sharing.c lets gradients share
+ * memory. */
+#ifndef SEGMODEL_PLAN_TRAIN_INTERNAL_H
+#define SEGMODEL_PLAN_TRAIN_INTERNAL_H
+
+#include "plan/layout.h"
+#include "plan/plan_internal.h"
+#include "plan/train_plan.h"
+
+/* Per node of the graph. Gradients belong to bases: a view's gradient is its base's. */
+typedef struct train_value {
+    bool needed;   /* by the loss or an output */
+    bool on_path;  /* lies between something that is trained (or asked for) and the loss */
+    bool has_grad; /* a later node contributes to its gradient */
+    bool asked;    /* an input whose gradient is wanted */
+    sgm_parameter *param;
+    void *fixed;    /* DATA: device copy (owned unless the graph's) */
+    void *transfer; /* INPUT: what uploads pass through */
+    size_t offset, grad_offset;
+    int forward_time, backward_time; /* of the node's step; -1: none */
+    int shares; /* the next node whose gradient lies in the same memory, in a ring; itself alone */
+} train_value;
+
+typedef struct train_step {
+    const sgm_node *node;
+    bool backward;
+    bool accumulate[SGM_MAX_INPUTS];
+    bool shared[SGM_MAX_INPUTS]; /* the input's gradient lies in the output's memory, and is it */
+    size_t scratch, scratch_offset, back_scratch, back_scratch_offset;
+} train_step;
+
+/* Steps that a device can run again by one call. */
+typedef struct recorded_steps {
+    void *recording; /* or NULL */
+    uint64_t stamp;  /* values_stamp of the recording */
+    bool ran;        /* once, step by step */
+    bool impossible; /* the backend cannot record them */
+} recorded_steps;
+
+struct sgm_train_plan {
+    const sgm_graph *graph;
+    sgm_params *params;
+    sgm_backend *backend;
+    const sgm_node *loss;
+    sgm_node **outputs;
+    int output_count;
+    bool bf16;
+    int node_count, step_count;
+    train_value *values;
+    train_step *steps;
+    char *memory; /* its own, or NULL */
+    sgm_train_memory *shared;
+    size_t bytes;
+    float *seed, seeded; /* device: the gradient of the loss, and what it is */
+    recorded_steps forward, backward;
+    double *seconds; /* NULL: nobody asks; else of every step of the last run, then backwards */
+};
+
+static inline train_value *sgm_train_value_of(sgm_train_plan *plan, const sgm_node *node)
+{
+    return &plan->values[sgm_base_of(node)->id];
+}
+
+/* The gradient this node's backward rule is asked for at input i, NULL if none. */
+static inline train_value *sgm_train_wanted_grad(sgm_train_plan *plan, const sgm_node *node, int i)
+{
+    const sgm_node *input = node->in[i];
+    if (!input || !plan->values[input->id].on_path) return NULL;
+    return sgm_train_value_of(plan, input);
+}
+
+/* Chooses step->shared and the rings of values, when times and accumulation are known. */
+void sgm_train_share_gradients(sgm_train_plan *plan);
+/* Makes one piece of memory of the pieces of a ring; first_piece: of node 0's gradient. */
+void sgm_train_merge_pieces(const sgm_train_plan *plan, sgm_lifetime *first_piece);
+/* After the layout: all of a ring lie where its piece lies. */
+void sgm_train_spread_offsets(sgm_train_plan *plan);
+
+#endif
