@@ -73,10 +73,48 @@ static void patch_columns(const sgm_patches *p, const tap_run *runs, int count, 
     }
 }
 
+/* Columns [n, n + 16) of k patches from patch k0 on, where they are 16 channels of one tap: a line
+ * of the cache each. */
+static void pack_tap(const sgm_patches *p, int64_t n, int64_t k0, int64_t k, float *half)
+{
+    const sgm_conv_shape *s = &p->shape;
+    int64_t tap = n / s->channels, ky = tap / s->kernel_w, kx = tap % s->kernel_w;
+    const float *x = (const float *)p->x + n % s->channels;
+    output_pixel at = pixel_at(p, k0);
+    for (int64_t i = 0; i < k; i++, next_pixel(p, &at)) {
+        int64_t row = at.y * s->stride - s->pad + ky, column = at.x * s->stride - s->pad + kx;
+        float *step = half + i / 16 * (SGM_B_CHUNK / 4) + i % 16 * 16;
+        if (row < 0 || row >= s->height || column < 0 || column >= s->width)
+            memset(step, 0, 64);
+        else
+            memcpy(step, x + ((at.b * s->height + row) * s->width + column) * s->channels, 64);
+    }
+}
+
+/* A panel of FP32 whose halves are channels of one tap; zeros where there is no column or patch. */
+static void pack_tap_panel(const sgm_patches *p, int64_t n, int64_t k0, int64_t k, float *packed)
+{
+    int64_t total = p->shape.channels * p->shape.kernel_h * p->shape.kernel_w;
+    int64_t chunks = sgm_chunks(k, SGM_F32);
+    if (k % 16) memset(packed + (chunks - 1) * (SGM_B_CHUNK / 4), 0, SGM_B_CHUNK);
+    for (int64_t half = 0; half < 2; half++) {
+        if (n + 16 * half < total) {
+            pack_tap(p, n + 16 * half, k0, k, packed + half * 256);
+            continue;
+        }
+        for (int64_t chunk = 0; chunk < chunks; chunk++)
+            memset(packed + chunk * (SGM_B_CHUNK / 4) + half * 256, 0, SGM_B_CHUNK / 2);
+    }
+}
+
 static void pack_patch_panel(const void *source, int64_t panel, int64_t k0, int64_t k, sgm_dtype to,
                              void *packed)
 {
     const sgm_patches *p = source;
+    if (to == SGM_F32 && p->dtype == SGM_F32 && p->shape.channels % 16 == 0) {
+        pack_tap_panel(p, panel * SGM_PANEL, k0, k, packed);
+        return;
+    }
     _Alignas(64) char row[2][SGM_PANEL * 4];
     tap_run runs[SGM_PANEL];
     const sgm_conv_shape *s = &p->shape;
