@@ -3,9 +3,6 @@
 #include "backend/cpu/kernels/gemm_internal.h"
 
 #define PART_K 1024
-#define PLAIN_PART_K                                                                               \
-    192              /* of few rows of A in place: a panel of B stays in L1 until it was used      \
-                      */
 #define FEW_ROWS 128 /* up to here all of A is packed once and the panels of B are shared out */
 
 typedef struct product_job {
@@ -14,7 +11,6 @@ typedef struct product_job {
     const sgm_isa_table *loops;
     sgm_threads *pool;
     int64_t k0, k, chunks; /* this part of K */
-    int64_t part_k;        /* of K per packing of a panel, where there are few rows */
     int64_t depth;         /* chunks per pass over the rows */
     size_t sums_bytes;     /* of a thread, before its operand */
     int64_t panels, block, splits, strip_bytes;
@@ -66,17 +62,6 @@ static void multiply_rows(const product_job *j, const char *a, int64_t row, int6
         p->plain_a + at, p->lda, b, n, tile, SGM_PANEL, 16, count, first > 0);
 }
 
-/* The job becomes that of rows [k0, k0 + k) of B. */
-static void take_part(product_job *j, int64_t k0, int64_t k)
-{
-    j->k0 = k0;
-    j->k = k;
-    j->chunks = sgm_chunks(k, j->p->compute);
-    j->depth = depth_of(j->micro, j->chunks);
-    j->strip_bytes = j->chunks * j->micro->strip * SGM_CHUNK;
-    j->accumulate = j->p->accumulate || k0 > 0;
-}
-
 /* A block of rows against a panel; `sums` holds their [rows, 32] between the parts of K. */
 static void multiply(const product_job *j, int64_t row, int64_t rows, const char *a, int64_t panel,
                      const char *b, float *sums)
@@ -126,23 +111,18 @@ static void row_items(void *context, int64_t begin, int64_t end, int thread)
     if (j->micro->end) j->micro->end();
 }
 
-/* Panels of B, packed on the spot, against all of A, which is packed or in place. */
+/* Panels of B, packed on the spot, against all of A, which is packed. */
 static void panel_items(void *context, int64_t begin, int64_t end, int thread)
 {
-    product_job part = *(const product_job *)context;
-    const sgm_cpu_product *p = part.p;
-    int64_t first = part.k0, last = part.k0 + part.k, step = part.part_k;
-    float *sums = sgm_threads_scratch(part.pool, thread);
-    char *b = (char *)sums + part.sums_bytes;
-    if (part.micro->begin) part.micro->begin();
-    for (int64_t k0 = first; k0 < last; k0 += step) {
-        take_part(&part, k0, last - k0 < step ? last - k0 : step);
-        for (int64_t panel = begin; panel < end; panel++) {
-            p->pack_b(p->b, panel, part.k0, part.k, p->compute, b);
-            multiply(&part, 0, p->m, part.shared, panel, b, sums);
-        }
+    const product_job *j = context;
+    float *sums = sgm_threads_scratch(j->pool, thread);
+    char *b = (char *)sums + j->sums_bytes;
+    if (j->micro->begin) j->micro->begin();
+    for (int64_t panel = begin; panel < end; panel++) {
+        j->p->pack_b(j->p->b, panel, j->k0, j->k, j->p->compute, b);
+        multiply(j, 0, j->p->m, j->shared, panel, b, sums);
     }
-    if (part.micro->end) part.micro->end();
+    if (j->micro->end) j->micro->end();
 }
 
 static void run_few_rows(product_job *j)
@@ -151,12 +131,7 @@ static void run_few_rows(product_job *j)
     if (!j->in_place)
         p->pack_a(p->a, 0, (int)p->m, j->k0, j->k, p->compute, j->micro->strip, j->shared);
     bool serial = 2.0 * (double)p->m * (double)p->n * (double)j->k < 4e5;
-    int64_t share = sgm_div_up(j->panels, sgm_threads_count(j->pool)); /* reads B's rows once */
-    sgm_parallel_for(j->pool, j->panels,
-                     serial        ? j->panels
-                     : j->in_place ? share
-                                   : 0,
-                     panel_items, j);
+    sgm_parallel_for(j->pool, j->panels, serial ? j->panels : 0, panel_items, j);
 }
 
 static void run_many_rows(product_job *j)
@@ -208,10 +183,13 @@ sgm_status sgm_product_run(sgm_threads *pool, const sgm_cpu_product *p)
     sgm_threads_lock(pool);
     sgm_status status = reserve(&job, few);
     job.shared = sgm_threads_shared(pool);
-    int64_t all_at_once = few && job.in_place ? p->k : PART_K;
-    job.part_k = few && job.in_place ? PLAIN_PART_K : PART_K;
-    for (int64_t k0 = 0; status == SGM_OK && k0 < p->k; k0 += all_at_once) {
-        take_part(&job, k0, p->k - k0 < all_at_once ? p->k - k0 : all_at_once);
+    for (int64_t k0 = 0; status == SGM_OK && k0 < p->k; k0 += PART_K) {
+        job.k0 = k0;
+        job.k = p->k - k0 < PART_K ? p->k - k0 : PART_K;
+        job.chunks = sgm_chunks(job.k, p->compute);
+        job.depth = depth_of(micro, job.chunks);
+        job.strip_bytes = job.chunks * micro->strip * SGM_CHUNK;
+        job.accumulate = p->accumulate || k0 > 0;
         if (few)
             run_few_rows(&job);
         else
