@@ -265,6 +265,9 @@ static void test_grid(sgm_threads *pool)
         {1, 8, 8, 3, 32, 7, SGM_BIAS_TABLE, SGM_QKV_TINYVIT, 0, 1, 0, false},
         {1, 6, 6, 1, 20, 0, SGM_BIAS_TABLE, SGM_QKV_TINYVIT, 0, 0, 0, false},
         {1, 5, 5, 1, 12, 3, SGM_BIAS_NONE, SGM_QKV_SAM, 0, 0, 0, true},
+        {2, 16, 16, 2, 16, 8, SGM_BIAS_TABLE, SGM_QKV_TINYVIT, 0, 0, 0, false},
+        {1, 20, 24, 1, 32, 16, SGM_BIAS_TABLE, SGM_QKV_TINYVIT, 0, 0, 0, true},
+        {1, 33, 33, 1, 8, 0, SGM_BIAS_TABLE, SGM_QKV_TINYVIT, 0, 0, 0, false},
     };
     for (size_t i = 0; i < sizeof problems / sizeof *problems; i++) {
         grid_problem p = problems[i];
@@ -396,10 +399,14 @@ static void check_plain(sgm_threads *pool, const plain_problem *p)
 static void test_plain(sgm_threads *pool)
 {
     static const plain_problem problems[] = {
-        {1, 1, 1, 1, 1, 1, 0, 0},      {2, 2, 7, 9, 2, 16, 0, 0},      {3, 1, 7, 300, 2, 16, 0, 0},
-        {1, 1, 300, 7, 2, 16, 0, 0},   {2, 2, 6, 6, 2, 32, 1, 0},      {1, 1, 530, 70, 1, 33, 0, 0},
-        {1, 1, 33, 600, 3, 24, 0, 0},  {1, 1, 12, 1000, 1, 128, 0, 0}, {2, 1, 9, 1500, 2, 16, 0, 0},
-        {2, 2, 56, 300, 1, 256, 0, 0}, {1, 1, 128, 1025, 1, 20, 0, 0},
+        {1, 1, 1, 1, 1, 1, 0, 0},       {2, 2, 7, 9, 2, 16, 0, 0},
+        {3, 1, 7, 300, 2, 16, 0, 0},    {1, 1, 300, 7, 2, 16, 0, 0},
+        {2, 2, 6, 6, 2, 32, 1, 0},      {1, 1, 530, 70, 1, 33, 0, 0},
+        {1, 1, 33, 600, 3, 24, 0, 0},   {1, 1, 12, 1000, 1, 128, 0, 0},
+        {2, 1, 9, 1500, 2, 16, 0, 0},   {2, 2, 56, 300, 1, 256, 0, 0},
+        {1, 1, 128, 1025, 1, 20, 0, 0}, {2, 2, 16, 32, 2, 16, 0, 0},
+        {2, 2, 256, 9, 2, 16, 0, 0},    {1, 1, 40, 250, 2, 48, 0, 0},
+        {1, 1, 75, 1100, 1, 16, 0, 0},
     };
     for (size_t i = 0; i < sizeof problems / sizeof *problems; i++) {
         plain_problem p = problems[i];
@@ -445,6 +452,29 @@ static void test_same_bits(sgm_threads *unused)
     free(q), free(kv);
 }
 
+/* No query: keys and values owe nothing to anybody. */
+static void test_no_queries(sgm_threads *pool)
+{
+    float kv[16] = {0}, dk[16], dv[16];
+    for (int i = 0; i < 16; i++)
+        dk[i] = dv[i] = 7;
+    sgm_attention_args args = {.batch = 1,
+                               .nk = 2,
+                               .heads = 1,
+                               .head_dim = 8,
+                               .scale = 1,
+                               .q = kv,
+                               .k = kv,
+                               .v = kv,
+                               .k_ld = 8,
+                               .v_ld = 8,
+                               .out = kv};
+    sgm_attention_grads grads = {.dk = dk, .dv = dv, .accumulate_v = true};
+    CHECK_OK(sgm_attention_backward(pool, &args, &grads));
+    for (int i = 0; i < 16; i++)
+        CHECK(dk[i] == 0 && dv[i] == 7);
+}
+
 static void test_nan_spreads(sgm_threads *pool)
 {
     float q[8] = {0}, k[16] = {0}, v[16] = {0}, out[8] = {0};
@@ -473,6 +503,7 @@ int main(void)
 {
     under_each_isa(test_grid);
     under_each_isa(test_plain);
+    under_each_isa(test_no_queries);
     under_each_isa(test_nan_spreads);
     under_each_isa(test_same_bits);
     return check_report();

@@ -100,6 +100,16 @@ void sgm_gather_tokens(const sgm_tokens *t, int64_t first, int64_t n, int head_d
     }
 }
 
+sgm_even_tokens sgm_evenly(const sgm_tokens *t, int64_t first, int64_t n, int head_dim,
+                           sgm_dtype dtype, void *memory)
+{
+    bool in_row = first % t->run + n <= t->run;
+    if (in_row || t->row_stride == t->run * t->token_stride)
+        return (sgm_even_tokens){t->data, t->dtype, sgm_token_offset(t, first), t->token_stride};
+    sgm_gather_tokens(t, first, n, head_dim, dtype, memory, head_dim);
+    return (sgm_even_tokens){memory, dtype, 0, head_dim};
+}
+
 void sgm_relative_parts(const sgm_position_bias *b, const float *q, int head_dim, int64_t qy,
                         int64_t qx, float *bh, float *bw)
 {
@@ -112,26 +122,10 @@ void sgm_relative_parts(const sgm_position_bias *b, const float *q, int head_dim
 
 /* ---------------------------------------------------------------------------- keys and values */
 
-/* A head's tokens with equal steps from one to the next: as they lie, or gathered. */
-typedef struct even_tokens {
-    const void *data;
-    sgm_dtype dtype;
-    int64_t at, ld;
-} even_tokens;
-
-static even_tokens evenly(work *w, const sgm_tokens *t)
-{
-    int64_t n = w->t->nk, d = w->t->head_dim;
-    if (t->run >= n || t->row_stride == t->run * t->token_stride)
-        return (even_tokens){t->data, t->dtype, t->at, t->token_stride};
-    sgm_gather_tokens(t, 0, n, (int)d, w->t->compute, w->gathered, d);
-    return (even_tokens){w->gathered, w->t->compute, 0, d};
-}
-
 static void pack_keys(work *w)
 {
     const sgm_attention_task *t = w->t;
-    even_tokens k = evenly(w, &t->k);
+    sgm_even_tokens k = sgm_evenly(&t->k, 0, t->nk, t->head_dim, t->compute, w->gathered);
     for (int64_t p = 0; p < w->key_panels; p++) {
         int64_t n = p * SGM_PANEL;
         int cols = (int)(t->nk - n < SGM_PANEL ? t->nk - n : SGM_PANEL);
@@ -145,7 +139,7 @@ static void pack_values(work *w)
     const sgm_attention_task *t = w->t;
     int d = t->head_dim;
     int64_t used = sgm_chunks(t->nk, t->compute);
-    even_tokens v = evenly(w, &t->v);
+    sgm_even_tokens v = sgm_evenly(&t->v, 0, t->nk, d, t->compute, w->gathered);
     for (int64_t p = 0; p < w->d_panels; p++) {
         int64_t n = p * SGM_PANEL;
         int cols = (int)(d - n < SGM_PANEL ? d - n : SGM_PANEL);

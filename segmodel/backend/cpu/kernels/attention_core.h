@@ -52,6 +52,18 @@ static inline int64_t sgm_token_offset(const sgm_tokens *t, int64_t i)
     return t->at + i / t->run * t->row_stride + i % t->run * t->token_stride;
 }
 
+/* A head's tokens with equal steps from one to the next: token i starts at at + i * ld. */
+typedef struct sgm_even_tokens {
+    const void *data;
+    sgm_dtype dtype;
+    int64_t at, ld;
+} sgm_even_tokens;
+
+/* Tokens [first, first + n): as they lie where that is evenly, else gathered as `dtype` into
+ * memory[n][head_dim]. */
+sgm_even_tokens sgm_evenly(const sgm_tokens *t, int64_t first, int64_t n, int head_dim,
+                           sgm_dtype dtype, void *memory);
+
 /* Rows [first, first + n) of a head as to[n][ld]. */
 void sgm_gather_tokens(const sgm_tokens *t, int64_t first, int64_t n, int head_dim,
                        sgm_dtype to_dtype, void *to, int64_t ld);

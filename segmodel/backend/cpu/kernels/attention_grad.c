@@ -2,9 +2,10 @@
 
 #include <math.h>
 
-#define QUERIES 64 /* per block: two panels */
+#define QUERIES 64 /* per block, at most: two panels */
 #define QUERY_CHUNKS (QUERIES / 16)
 #define QUERY_PANELS (QUERIES / SGM_PANEL)
+#define KEPT_KEYS 1024 /* a block's scores of so many are kept, 256 KiB; of more made again */
 
 typedef struct work {
     const sgm_attention_grad_task *t;
@@ -14,19 +15,23 @@ typedef struct work {
     int d, strip, block; /* keys per strip, and per block: whole strips and whole chunks */
     int64_t nk, chunks, panels, d_padded, blocks;
     int64_t strip_bytes, block_bytes; /* of packed keys; of one block of transposed keys */
-    char *keys, *values, *turned;     /* K and V in strips; K^T in strips, by blocks */
+    char *keys, *values, *turned;     /* K (scaled) and V in strips; K^T in strips, by blocks */
     float *gathered, *dk, *dv;        /* [nk padded][..] */
-    float *q, *dout, *out, *scaled;   /* [QUERIES][d_padded] */
-    char *q_rows, *dout_rows;         /* B: columns are queries */
-    char *q_columns, *dout_columns;   /* B: columns are channels */
-    float *s, *ds;                    /* [QUERY_CHUNKS][strip][16] */
-    char *ds_block;                   /* B: a block of keys by 64 queries */
-    float *dq;                        /* [d][QUERIES] */
-    float *max, *sum, *lse, *delta;   /* [QUERIES] */
-    float *bh, *bw;                   /* [side][QUERIES] */
+    int used;                         /* chunks of 16 that hold the block's queries */
+    sgm_even_tokens q, dout, out;     /* of the block, FP32 */
+    float *q_memory, *dout_memory, *out_memory; /* [QUERIES][d], for what does not lie evenly */
+    char *q_rows, *dout_rows;                   /* B: columns are queries */
+    char *q_columns, *dout_columns;             /* B: columns are channels */
+    bool kept;                                  /* scores: of all keys, or of one strip */
+    float *scores, *ds;                         /* [strips][QUERY_CHUNKS][strip][16] */
+    char *ds_block;                             /* B: a block of keys by the queries */
+    float *dq;                                  /* [d padded][QUERIES] */
+    float *dq_rows;                             /* [QUERIES][d_padded] */
+    float *max, *sum, *lse, *delta;             /* [QUERIES] */
+    float *bh, *bw;                             /* [side][QUERIES] */
     float *dbh, *dbw;
     float *parts; /* one query's bh, bw */
-    float *line;  /* [QUERIES + 32] */
+    float *line;  /* [sw + QUERIES + 32] */
     float *pads;  /* scores of one query's padding keys */
 } work;
 
@@ -55,19 +60,21 @@ static void lay_out_keys(work *w, char *memory, size_t *used)
 
 static void lay_out_queries(work *w, int64_t sh, int64_t sw, char *memory, size_t *used)
 {
-    int64_t rows = QUERIES * w->d_padded * 4, b_rows = QUERY_PANELS * w->chunks * SGM_B_CHUNK;
+    int64_t rows = QUERIES * w->d * 4, b_rows = QUERY_PANELS * w->chunks * SGM_B_CHUNK;
     int64_t b_columns = w->panels * QUERY_CHUNKS * SGM_B_CHUNK;
-    float **plain[] = {&w->q, &w->dout, &w->out, &w->scaled};
-    for (int i = 0; i < 4; i++)
+    int64_t strips = w->kept ? sgm_div_up(w->nk, w->strip) : 1;
+    float **plain[] = {&w->q_memory, &w->dout_memory, &w->out_memory};
+    for (int i = 0; i < 3; i++)
         *plain[i] = carve(memory, used, rows);
     w->q_rows = carve(memory, used, b_rows);
     w->dout_rows = carve(memory, used, b_rows);
     w->q_columns = carve(memory, used, b_columns);
     w->dout_columns = carve(memory, used, b_columns);
-    w->s = carve(memory, used, QUERIES * w->strip * 4);
+    w->scores = carve(memory, used, strips * QUERIES * w->strip * 4);
     w->ds = carve(memory, used, QUERIES * w->strip * 4);
     w->ds_block = carve(memory, used, QUERY_PANELS * w->block / 16 * SGM_B_CHUNK);
-    w->dq = carve(memory, used, round_up(w->d, w->strip) * QUERIES * 4);
+    w->dq = carve(memory, used, (w->d_padded + w->strip) * QUERIES * 4);
+    w->dq_rows = carve(memory, used, QUERIES * w->d_padded * 4);
     float **columns[] = {&w->max, &w->sum, &w->lse, &w->delta};
     for (int i = 0; i < 4; i++)
         *columns[i] = carve(memory, used, QUERIES * 4);
@@ -76,7 +83,7 @@ static void lay_out_queries(work *w, int64_t sh, int64_t sw, char *memory, size_
     w->dbh = carve(memory, used, sh * QUERIES * 4);
     w->dbw = carve(memory, used, sw * QUERIES * 4);
     w->parts = carve(memory, used, (round_up(sh, 16) + round_up(sw, 16) + 32) * 4);
-    w->line = carve(memory, used, (QUERIES + 32) * 4);
+    w->line = carve(memory, used, (sw + QUERIES + 32) * 4);
     w->pads = carve(memory, used, round_up(sh * sw, 16) * 4);
 }
 
@@ -87,6 +94,7 @@ static size_t lay_out(work *w, int64_t nk, int head_dim, int64_t sh, int64_t sw,
     w->loops = sgm_loops();
     w->d = head_dim;
     w->nk = nk;
+    w->kept = nk <= KEPT_KEYS;
     w->strip = w->micro->strip;
     w->block = 8 * w->strip;
     w->blocks = sgm_div_up(nk, w->block);
@@ -108,51 +116,85 @@ size_t sgm_attention_grad_memory(int64_t nk, int head_dim, int64_t sh, int64_t s
 
 /* ------------------------------------------------------------------------------ keys and values */
 
-static void pack_strips(work *w, const sgm_tokens *tokens, char *packed)
+static void pack_strips(const work *w, const sgm_even_tokens *from, char *packed)
 {
-    sgm_gather_tokens(tokens, 0, w->nk, w->d, SGM_F32, w->gathered, w->d);
-    sgm_rows_source source = {{w->gathered, SGM_F32, w->d, NULL}, w->d};
+    const char *first = (const char *)from->data + from->at * (from->dtype == SGM_F32 ? 4 : 2);
+    sgm_rows_source source = {{first, from->dtype, from->ld, NULL}, w->d};
     w->loops->pack_rows(&source, 0, (int)w->nk, w->chunks, SGM_F32, w->strip, packed);
 }
 
+/* The scale goes with the keys: neither the queries nor their gradient need it then. */
 static void prepare_keys(work *w)
 {
-    pack_strips(w, &w->f->v, w->values);
-    pack_strips(w, &w->f->k, w->keys);
+    sgm_even_tokens v = sgm_evenly(&w->f->v, 0, w->nk, w->d, SGM_F32, w->gathered);
+    pack_strips(w, &v, w->values);
+    sgm_even_tokens k = sgm_evenly(&w->f->k, 0, w->nk, w->d, SGM_F32, w->gathered);
+    pack_strips(w, &k, w->keys);
+    w->loops->scale((float *)w->keys, w->f->scale * SGM_LOG2E,
+                    sgm_div_up(w->nk, w->strip) * w->strip_bytes / 4);
     for (int64_t b = 0; b < w->blocks; b++) {
         int64_t first = b * w->block, n = w->nk - first < w->block ? w->nk - first : w->block;
         char *to = w->turned + b * w->block_bytes;
-        sgm_pack_transposed(w->gathered, SGM_F32, first * w->d, w->d, w->d, n, SGM_F32, w->strip,
+        sgm_pack_transposed(k.data, k.dtype, k.at + first * k.ld, k.ld, w->d, n, SGM_F32, w->strip,
                             to);
     }
-    size_t size = sizeof(float) * (size_t)(w->blocks * w->block * w->d_padded);
-    memset(w->dk, 0, size);
-    memset(w->dv, 0, size);
 }
 
 /* -------------------------------------------------------------------------------------- queries */
 
-static void pack_columns(const work *w, const float *rows, char *packed)
+/* The block's tokens as FP32: products read them from where they lie. */
+static sgm_even_tokens rows_of(const work *w, const sgm_tokens *t, int64_t first, int n,
+                               float *memory)
+{
+    if (t->dtype == SGM_F32) return sgm_evenly(t, first, n, w->d, SGM_F32, memory);
+    sgm_gather_tokens(t, first, n, w->d, SGM_F32, memory, w->d);
+    return (sgm_even_tokens){memory, SGM_F32, 0, w->d};
+}
+
+static const float *row_of(const sgm_even_tokens *t, int i)
+{
+    return (const float *)t->data + t->at + i * t->ld;
+}
+
+static int64_t panels_used(const work *w)
+{
+    return sgm_div_up(w->used * 16, SGM_PANEL);
+}
+
+/* What makes the columns of panel p that hold queries. */
+static sgm_micro_fn query_columns(const work *w, int64_t p)
+{
+    return sgm_micro_columns(w->micro, w->used * 16 - p * SGM_PANEL);
+}
+
+static void pack_columns(const work *w, const sgm_even_tokens *rows, int n, char *packed)
 {
     for (int64_t p = 0; p < w->panels; p++) {
-        int64_t n = p * SGM_PANEL;
-        int cols = (int)(w->d - n < SGM_PANEL ? w->d - n : SGM_PANEL);
-        sgm_packed_panel_columns(rows, SGM_F32, n, w->d_padded, cols, QUERIES, SGM_F32,
-                                 packed + p * QUERY_CHUNKS * SGM_B_CHUNK);
+        int64_t first = p * SGM_PANEL;
+        int cols = (int)(w->d - first < SGM_PANEL ? w->d - first : SGM_PANEL);
+        sgm_packed_panel_columns(rows->data, rows->dtype, rows->at + first, rows->ld, cols, n,
+                                 SGM_F32, packed + p * QUERY_CHUNKS * SGM_B_CHUNK);
     }
 }
 
-static void pack_rows(const work *w, const float *rows, char *packed)
+static void pack_rows(const work *w, const sgm_even_tokens *rows, int n, char *packed)
 {
-    for (int64_t p = 0; p < QUERY_PANELS; p++)
-        sgm_packed_panel_rows(rows, SGM_F32, p * SGM_PANEL * w->d_padded, w->d_padded, SGM_PANEL,
+    for (int64_t p = 0; p < panels_used(w); p++) {
+        int64_t first = p * SGM_PANEL;
+        int cols = (int)(n - first < SGM_PANEL ? n - first : SGM_PANEL);
+        sgm_packed_panel_rows(rows->data, rows->dtype, rows->at + first * rows->ld, rows->ld, cols,
                               w->d, SGM_F32, packed + p * w->chunks * SGM_B_CHUNK);
+    }
 }
 
-static void scale_rows(const work *w, float factor)
+/* Not every element of the last chunk, and of a second half without queries, is written. */
+static void clear_block(const work *w)
 {
-    memcpy(w->scaled, w->q, sizeof(float) * (size_t)(QUERIES * w->d_padded));
-    w->loops->scale(w->scaled, factor, QUERIES * w->d_padded);
+    int64_t keys = w->nk < w->block ? w->nk : w->block;
+    if (w->used % 2 == 0 && w->nk % 16 == 0) return;
+    for (int64_t p = 0; p < panels_used(w); p++)
+        memset(w->ds_block + p * (w->block / 16) * SGM_B_CHUNK, 0,
+               (size_t)(sgm_div_up(keys, 16) * SGM_B_CHUNK));
 }
 
 /* The bias parts of the block's queries as columns. */
@@ -162,7 +204,7 @@ static void relative_columns(work *w, int64_t first, int n)
     float *along_h = w->parts, *along_w = w->parts + round_up(b->sh, 16) + 16;
     for (int i = 0; i < n; i++) {
         int64_t q = first + i, run = w->f->q.run;
-        sgm_relative_parts(b, w->q + i * w->d_padded, w->d, q / run, q % run, along_h, along_w);
+        sgm_relative_parts(b, row_of(&w->q, i), w->d, q / run, q % run, along_h, along_w);
         for (int64_t y = 0; y < b->sh; y++)
             w->bh[y * QUERIES + i] = along_h[y];
         for (int64_t x = 0; x < b->sw; x++)
@@ -170,24 +212,8 @@ static void relative_columns(work *w, int64_t first, int n)
     }
 }
 
-static void load_queries(work *w, int64_t first, int n)
+static void clear_bias(const work *w)
 {
-    size_t size = sizeof(float) * (size_t)(QUERIES * w->d_padded);
-    memset(w->q, 0, size);
-    memset(w->dout, 0, size);
-    sgm_gather_tokens(&w->f->q, first, n, w->d, SGM_F32, w->q, w->d_padded);
-    sgm_gather_tokens(&w->f->out, first, n, w->d, SGM_F32, w->out, w->d_padded);
-    sgm_gather_tokens(&w->t->dout, first, n, w->d, SGM_F32, w->dout, w->d_padded);
-    scale_rows(w, w->f->scale * SGM_LOG2E);
-    pack_rows(w, w->scaled, w->q_rows);
-    pack_rows(w, w->dout, w->dout_rows);
-    pack_columns(w, w->dout, w->dout_columns);
-    for (int i = 0; i < QUERIES; i++) {
-        const float *o = w->out + i * w->d_padded, *g = w->dout + i * w->d_padded;
-        w->delta[i] = i < n ? w->loops->dot(o, g, w->d) : 0;
-        w->max[i] = -INFINITY;
-        w->sum[i] = 0;
-    }
     const sgm_position_bias *b = &w->f->bias;
     size_t h = sizeof(float) * (size_t)(b->sh * QUERIES),
            v = sizeof(float) * (size_t)(b->sw * QUERIES);
@@ -195,8 +221,28 @@ static void load_queries(work *w, int64_t first, int n)
     memset(w->bw, 0, v);
     memset(w->dbh, 0, h);
     memset(w->dbw, 0, v);
-    memset(w->dq, 0, sizeof(float) * (size_t)(round_up(w->d, w->strip) * QUERIES));
-    if (b->kind == SGM_BIAS_REL_POS) relative_columns(w, first, n);
+    memset(w->line, 0, sizeof(float) * (size_t)(b->sw + QUERIES + 32));
+}
+
+static void load_queries(work *w, int64_t first, int n)
+{
+    const sgm_attention_task *f = w->f;
+    w->used = (int)sgm_div_up(n, 16);
+    w->q = rows_of(w, &f->q, first, n, w->q_memory);
+    w->out = rows_of(w, &f->out, first, n, w->out_memory);
+    w->dout = rows_of(w, &w->t->dout, first, n, w->dout_memory);
+    pack_rows(w, &w->q, n, w->q_rows);
+    pack_rows(w, &w->dout, n, w->dout_rows);
+    pack_columns(w, &w->q, n, w->q_columns);
+    pack_columns(w, &w->dout, n, w->dout_columns);
+    clear_block(w);
+    for (int i = 0; i < w->used * 16; i++) {
+        w->delta[i] = i < n ? w->loops->dot(row_of(&w->out, i), row_of(&w->dout, i), w->d) : 0;
+        w->max[i] = -INFINITY;
+        w->sum[i] = 0;
+    }
+    if (f->bias.kind != SGM_BIAS_NONE || f->pads > 0) clear_bias(w);
+    if (f->bias.kind == SGM_BIAS_REL_POS) relative_columns(w, first, n);
 }
 
 /* ---------------------------------------------------------------------------------------- scores
@@ -208,29 +254,30 @@ static int64_t table_at(const sgm_position_bias *b, int64_t ky, int64_t kx, int6
     return (ky > qy ? ky - qy : qy - ky) * b->ld_w + b->sw - 1 + qx - kx;
 }
 
-/* The bias of a key for queries [first, first + n), into a line. */
-static void table_line(const work *w, int64_t ky, int64_t kx, int64_t first, int n)
+static float *scores_of(const work *w, int64_t key)
 {
-    int64_t run = w->f->q.run;
-    for (int i = 0; i < n;) {
-        int64_t qy = (first + i) / run, qx = (first + i) % run;
-        int count = run - qx < n - i ? (int)(run - qx) : n - i;
-        memcpy(w->line + i, w->f->bias.table + table_at(&w->f->bias, ky, kx, qy, qx),
-               sizeof(float) * (size_t)count);
-        i += count;
-    }
+    return w->scores + (w->kept ? key * QUERIES : 0);
 }
 
-static void fill_bias(const work *w, int64_t key, int rows, int64_t first, int n)
+/* bias_row and its gradient with the roles turned: a key's bias along a row of queries. */
+static const float *table_of_key(const work *w, int64_t kx)
 {
-    int64_t run = w->f->k.run;
+    return w->f->bias.table + w->f->bias.sw - 1 - kx;
+}
+
+static void fill_bias(const work *w, int64_t key, int rows, int64_t first, float *scores)
+{
+    int64_t run = w->f->k.run, queries = w->f->q.run;
     const sgm_position_bias *b = &w->f->bias;
     for (int i = 0; i < rows; i++) {
         int64_t y = (key + i) / run, x = (key + i) % run;
-        if (b->kind == SGM_BIAS_TABLE) table_line(w, y, x, first, n);
-        const float *part = b->kind == SGM_BIAS_TABLE ? w->line : w->bh + y * QUERIES;
-        w->loops->put_chunks(w->s + i * 16, w->strip * 16, QUERY_CHUNKS, part,
-                             b->kind == SGM_BIAS_TABLE ? NULL : w->bw + x * QUERIES);
+        float *to = scores + i * 16;
+        if (b->kind == SGM_BIAS_TABLE)
+            w->loops->bias_row(NULL, table_of_key(w, x), b->ld_w, y, queries, w->f->nq / queries,
+                               first, w->used * 16, w->line, to, w->strip * 16);
+        else
+            w->loops->put_chunks(to, w->strip * 16, w->used, w->bh + y * QUERIES,
+                                 w->bw + x * QUERIES);
     }
 }
 
@@ -238,16 +285,18 @@ static void fill_bias(const work *w, int64_t key, int rows, int64_t first, int n
 static void strip_products(const work *w, const char *strips, const char *b, int64_t key, int rows,
                            bool accumulate, float *to)
 {
-    for (int64_t p = 0; p < QUERY_PANELS; p++)
-        w->micro->run(strips + key / w->strip * w->strip_bytes, 0, b + p * w->chunks * SGM_B_CHUNK,
-                      w->chunks, to + p * 2 * w->strip * 16, 16, w->strip * 16, rows, accumulate);
+    for (int64_t p = 0; p < panels_used(w); p++)
+        query_columns(w, p)(strips + key / w->strip * w->strip_bytes, 0,
+                            b + p * w->chunks * SGM_B_CHUNK, w->chunks, to + p * 2 * w->strip * 16,
+                            16, w->strip * 16, rows, accumulate);
 }
 
-static void strip_scores(const work *w, int64_t key, int rows, int64_t first, int n)
+static void strip_scores(const work *w, int64_t key, int rows, int64_t first)
 {
     bool biased = w->f->bias.kind != SGM_BIAS_NONE;
-    if (biased) fill_bias(w, key, rows, first, n);
-    strip_products(w, w->keys, w->q_rows, key, rows, biased, w->s);
+    float *scores = scores_of(w, key);
+    if (biased) fill_bias(w, key, rows, first, scores);
+    strip_products(w, w->keys, w->q_rows, key, rows, biased, scores);
 }
 
 /* ----------------------------------------------------------------------------------- padding keys
@@ -285,8 +334,7 @@ static void pad_scores(const work *w, int64_t first, int i)
     const sgm_position_bias *b = &f->bias;
     int64_t q = first + i, n = 0;
     float base =
-        f->pad_k ? w->loops->dot(w->q + i * w->d_padded, f->pad_k, w->d) * (f->scale * SGM_LOG2E)
-                 : 0;
+        f->pad_k ? w->loops->dot(row_of(&w->q, i), f->pad_k, w->d) * (f->scale * SGM_LOG2E) : 0;
     for (pad_walk p = first_pad(w); p.y < p.sh; next_row(&p))
         for (int64_t k = 0; k < pads_in_row(&p); k++, n++)
             w->pads[n] =
@@ -316,7 +364,7 @@ static void add_pads(const work *w, int64_t first, int i)
 {
     const sgm_attention_task *f = w->f;
     const sgm_bias_sums *sums = &w->t->sums;
-    const float *g = w->dout + i * w->d_padded, *q = w->q + i * w->d_padded;
+    const float *g = row_of(&w->dout, i), *q = row_of(&w->q, i);
     float factor = (f->pad_v ? w->loops->dot(g, f->pad_v, w->d) : 0) - w->delta[i], mass = 0;
     int64_t n = 0, qy = (first + i) / f->q.run, qx = (first + i) % f->q.run;
     pad_scores(w, first, i);
@@ -341,100 +389,93 @@ static void add_pads(const work *w, int64_t first, int i)
 /* ------------------------------------------------------------------------------------- gradients
  */
 
+static int strip_rows(const work *w, int64_t key)
+{
+    return w->nk - key < w->strip ? (int)(w->nk - key) : w->strip;
+}
+
 static void log_sums(work *w, int64_t first, int n)
 {
     for (int64_t key = 0; key < w->nk; key += w->strip) {
-        int rows = w->nk - key < w->strip ? (int)(w->nk - key) : w->strip;
-        strip_scores(w, key, rows, first, n);
-        w->loops->column_stats(w->s, w->strip, rows, QUERY_CHUNKS, w->max, w->sum);
+        int rows = strip_rows(w, key);
+        strip_scores(w, key, rows, first);
+        w->loops->column_stats(scores_of(w, key), w->strip, rows, w->used, w->max, w->sum);
     }
-    for (int i = 0; i < QUERIES; i++) {
+    for (int i = 0; i < w->used * 16; i++) {
         if (w->f->pads > 0 && i < n) pad_stats(w, first, i);
         w->lse[i] = i < n ? w->max[i] + log2f(w->sum[i]) : INFINITY; /* no query: probability 0 */
     }
 }
 
-static void add_table(const work *w, const float *ds, int64_t y, int64_t x, int64_t first, int n)
-{
-    int64_t run = w->f->q.run;
-    memset(w->line, 0, sizeof(float) * QUERIES);
-    w->loops->add_chunks(w->line, ds, w->strip * 16, QUERY_CHUNKS);
-    for (int i = 0; i < n;) {
-        int64_t qy = (first + i) / run, qx = (first + i) % run;
-        int count = run - qx < n - i ? (int)(run - qx) : n - i;
-        w->loops->axpy(w->t->sums.table + table_at(&w->f->bias, y, x, qy, qx), 1, w->line + i,
-                       count);
-        i += count;
-    }
-}
-
 static void add_bias(const work *w, int64_t key, int rows, int64_t first, int n)
 {
+    const sgm_position_bias *b = &w->f->bias;
     int64_t run = w->f->k.run, stride = w->strip * 16;
     for (int i = 0; i < rows; i++) {
         int64_t y = (key + i) / run, x = (key + i) % run;
         const float *ds = w->ds + i * 16;
-        if (w->f->bias.kind == SGM_BIAS_REL_POS) {
-            w->loops->add_chunks(w->dbh + y * QUERIES, ds, stride, QUERY_CHUNKS);
-            w->loops->add_chunks(w->dbw + x * QUERIES, ds, stride, QUERY_CHUNKS);
+        if (b->kind == SGM_BIAS_REL_POS) {
+            w->loops->add_chunks(w->dbh + y * QUERIES, ds, stride, w->used);
+            w->loops->add_chunks(w->dbw + x * QUERIES, ds, stride, w->used);
         } else if (w->t->sums.table) {
-            add_table(w, ds, y, x, first, n);
+            w->loops->bias_row_grad(w->t->sums.table + b->sw - 1 - x, b->ld_w, y, w->f->q.run,
+                                    first, n, ds, stride);
         }
     }
 }
 
-/* The strip's rows of dS^T into the block that is B of dQ^T. */
+/* The strip's rows of dS^T into the block that is B of dQ^T: neighbours within a chunk of keys. */
 static void copy_strip(const work *w, int64_t in_block, int rows)
 {
-    for (int c = 0; c < QUERY_CHUNKS; c++)
-        for (int i = 0; i < rows; i++) {
-            int64_t k = in_block + i;
+    for (int c = 0; c < w->used; c++)
+        for (int i = 0, n; i < rows; i += n) {
+            int64_t k = in_block + i, left = 16 - k % 16;
             float *to = (float *)(w->ds_block + (c / 2 * (w->block / 16) + k / 16) * SGM_B_CHUNK);
-            memcpy(to + c % 2 * 256 + k % 16 * 16, w->ds + (c * w->strip + i) * 16, 64);
+            n = rows - i < left ? rows - i : (int)left;
+            memcpy(to + c % 2 * 256 + k % 16 * 16, w->ds + (c * w->strip + i) * 16, (size_t)n * 64);
         }
 }
 
-static void add_products(const work *w, const float *a, const char *b, float *c, int rows)
+static void add_products(const work *w, const float *a, const char *b, float *c, int rows,
+                         bool accumulate)
 {
     for (int64_t p = 0; p < w->panels; p++)
-        w->micro->run(a, 0, b + p * QUERY_CHUNKS * SGM_B_CHUNK, QUERY_CHUNKS, c + p * SGM_PANEL,
-                      w->d_padded, 16, rows, true);
+        sgm_micro_columns(w->micro, w->d - p * SGM_PANEL)(a, 0, b + p * QUERY_CHUNKS * SGM_B_CHUNK,
+                                                          w->used, c + p * SGM_PANEL, w->d_padded,
+                                                          16, rows, accumulate);
 }
 
 static void strip_grads(const work *w, int64_t key, int64_t in_block, int64_t first, int n)
 {
-    int rows = w->nk - key < w->strip ? (int)(w->nk - key) : w->strip;
-    strip_scores(w, key, rows, first, n);
+    int rows = strip_rows(w, key);
+    float *s = scores_of(w, key); /* soon probabilities */
+    if (!w->kept) strip_scores(w, key, rows, first);
     strip_products(w, w->values, w->dout_rows, key, rows, false, w->ds);
-    w->loops->column_grad(w->s, w->ds, w->strip, rows, QUERY_CHUNKS, w->lse, w->delta);
+    w->loops->column_grad(s, w->ds, w->strip, rows, w->used, w->lse, w->delta);
     if (w->f->bias.kind != SGM_BIAS_NONE) add_bias(w, key, rows, first, n);
     copy_strip(w, in_block, rows);
-    add_products(w, w->s, w->dout_columns, w->dv + key * w->d_padded, rows);
-    add_products(w, w->ds, w->q_columns, w->dk + key * w->d_padded, rows);
+    add_products(w, s, w->dout_columns, w->dv + key * w->d_padded, rows, first > 0);
+    add_products(w, w->ds, w->q_columns, w->dk + key * w->d_padded, rows, first > 0);
 }
 
-/* dQ^T += K^T dS^T for one block of keys. */
+/* dQ^T (+)= K^T dS^T for one block of keys. */
 static void block_queries(const work *w, int64_t b)
 {
     int64_t n = w->nk - b * w->block < w->block ? w->nk - b * w->block : w->block;
     int64_t chunks = sgm_div_up(n, 16), stride = chunks * w->strip * SGM_CHUNK;
     for (int d = 0; d < w->d; d += w->strip) {
         int rows = w->d - d < w->strip ? w->d - d : w->strip;
-        for (int64_t p = 0; p < QUERY_PANELS; p++)
-            w->micro->run(w->turned + b * w->block_bytes + d / w->strip * stride, 0,
-                          w->ds_block + p * (w->block / 16) * SGM_B_CHUNK, chunks,
-                          w->dq + d * QUERIES + p * SGM_PANEL, QUERIES, 16, rows, true);
+        for (int64_t p = 0; p < panels_used(w); p++)
+            query_columns(w, p)(w->turned + b * w->block_bytes + d / w->strip * stride, 0,
+                                w->ds_block + p * (w->block / 16) * SGM_B_CHUNK, chunks,
+                                w->dq + d * QUERIES + p * SGM_PANEL, QUERIES, 16, rows, b > 0);
     }
 }
 
-static void key_grads(work *w, int64_t first, int n)
+static void key_grads(const work *w, int64_t first, int n)
 {
-    scale_rows(w, w->f->scale);
-    pack_columns(w, w->scaled, w->q_columns);
     for (int64_t b = 0; b < w->blocks; b++) {
         int64_t key = b * w->block;
-        if (key + w->block > w->nk)
-            memset(w->ds_block, 0, (size_t)(QUERY_PANELS * (w->block / 16) * SGM_B_CHUNK));
         for (int64_t i = 0; i < w->block && key + i < w->nk; i += w->strip)
             strip_grads(w, key + i, i, first, n);
         block_queries(w, b);
@@ -448,38 +489,57 @@ static void relative_grads(const work *w, int64_t side, const float *db, const f
     for (int64_t k = 0; k < side; k++) {
         int64_t row = (position - k + side - 1) * w->d;
         float g = db[k * QUERIES + i];
-        if (rel) w->loops->axpy(rel + row, g, w->q + i * w->d_padded, w->d);
+        if (rel) w->loops->axpy(rel + row, g, row_of(&w->q, i), w->d);
         w->loops->axpy(dq, g, plain + row, w->d);
     }
 }
 
-static void add_rows(const work *w, const sgm_tokens *to, int64_t token, float *row,
-                     bool accumulate)
+/* A token's gradient (+)= factor * row. */
+static void put_row(const work *w, const sgm_tokens *to, int64_t token, float factor,
+                    const float *row, bool accumulate)
 {
     float *out = (float *)to->data + sgm_token_offset(to, token);
     if (accumulate)
-        w->loops->axpy(out, 1, row, w->d);
+        w->loops->axpy(out, factor, row, w->d);
     else
-        memcpy(out, row, sizeof(float) * (size_t)w->d);
+        w->loops->affine(row, SGM_F32, factor, 0, out, SGM_F32, 0, w->d);
+}
+
+/* dQ^T turned over; sums in units of the scores so far. */
+static void turn_queries(const work *w)
+{
+    for (int c = 0; c < w->used; c++)
+        for (int64_t d = 0; d < w->d; d += 16)
+            w->loops->transpose((const uint32_t *)w->dq + d * QUERIES + c * 16, QUERIES,
+                                (uint32_t *)w->dq_rows + c * 16 * w->d_padded + d, w->d_padded);
 }
 
 static void finish_queries(work *w, int64_t first, int n)
 {
     const sgm_position_bias *b = &w->f->bias;
     int64_t run = w->f->q.run;
+    for (int i = 0; w->f->pads > 0 && i < n; i++)
+        add_pads(w, first, i);
+    turn_queries(w);
     for (int i = 0; i < n; i++) {
-        if (w->f->pads > 0) add_pads(w, first, i);
-        float *dq = w->scaled; /* free by now */
-        for (int d = 0; d < w->d; d++)
-            dq[d] = w->dq[d * QUERIES + i] * w->f->scale;
+        float *dq = w->dq_rows + i * w->d_padded, factor = w->f->scale;
         if (b->kind == SGM_BIAS_REL_POS) {
+            w->loops->scale(dq, factor, w->d);
+            factor = 1;
             relative_grads(w, b->sh, w->dbh, b->plain_h, (first + i) / run, i, w->t->sums.rel_h,
                            dq);
             relative_grads(w, b->sw, w->dbw, b->plain_w, (first + i) % run, i, w->t->sums.rel_w,
                            dq);
         }
-        if (w->t->dq.data) add_rows(w, &w->t->dq, first + i, dq, w->t->accumulate_q);
+        if (w->t->dq.data) put_row(w, &w->t->dq, first + i, factor, dq, w->t->accumulate_q);
     }
+}
+
+/* The first block of queries writes the sums; here there is none. */
+static void clear_sums(const work *w)
+{
+    memset(w->dk, 0, sizeof(float) * (size_t)(w->nk * w->d_padded));
+    memset(w->dv, 0, sizeof(float) * (size_t)(w->nk * w->d_padded));
 }
 
 void sgm_attention_grad_run(const sgm_attention_grad_task *t, void *memory)
@@ -488,6 +548,7 @@ void sgm_attention_grad_run(const sgm_attention_grad_task *t, void *memory)
     work w = {.t = t, .f = f};
     lay_out(&w, f->nk, f->head_dim, f->bias.sh, f->bias.sw, memory);
     prepare_keys(&w);
+    if (f->nq == 0) clear_sums(&w);
     for (int64_t first = 0; first < f->nq; first += QUERIES) {
         int n = f->nq - first < QUERIES ? (int)(f->nq - first) : QUERIES;
         load_queries(&w, first, n);
@@ -496,7 +557,7 @@ void sgm_attention_grad_run(const sgm_attention_grad_task *t, void *memory)
         finish_queries(&w, first, n);
     }
     for (int64_t i = 0; i < f->nk; i++) {
-        if (t->dk.data) add_rows(&w, &t->dk, i, w.dk + i * w.d_padded, t->accumulate_k);
-        if (t->dv.data) add_rows(&w, &t->dv, i, w.dv + i * w.d_padded, t->accumulate_v);
+        if (t->dk.data) put_row(&w, &t->dk, i, f->scale, w.dk + i * w.d_padded, t->accumulate_k);
+        if (t->dv.data) put_row(&w, &t->dv, i, 1, w.dv + i * w.d_padded, t->accumulate_v);
     }
 }

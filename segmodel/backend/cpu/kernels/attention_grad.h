@@ -3,7 +3,9 @@
  * Everything is computed transposed, rows of keys by columns of queries, because then the products
  * chain without copies: a strip of probabilities is at once the packed A of dV = P^T dO, and a
  * block of strips the packed B of dQ^T = K^T dS^T (the five products of Dao et al. 2022,
- * section 3.2, and one more for the row sums, which the forward pass does not keep). */
+ * section 3.2). The row sums, which the forward pass does not keep, need all scores of a block of
+ * queries first: these are kept, or made once more where the keys are many. Chunks of 16 without
+ * queries are left out. */
 #ifndef SEGMODEL_CPU_KERNELS_ATTENTION_GRAD_H
 #define SEGMODEL_CPU_KERNELS_ATTENTION_GRAD_H
 

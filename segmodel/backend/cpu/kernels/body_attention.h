@@ -154,6 +154,28 @@ static void bias_row(const float *bh, const float *bw, int64_t bw_ld, int64_t qy
         v_store(scores + c / 16 * stride + c % 16, v_load(line + run + c));
 }
 
+/* Pieces that end with a row of keys or with a chunk. */
+static void bias_row_grad(float *bw, int64_t bw_ld, int64_t qy, int64_t run, int64_t first,
+                          int64_t n, const float *scores, int64_t stride)
+{
+    int64_t ky = first / run, kx = first % run;
+    for (int64_t c = 0, count; c < n; c += count) {
+        float *to = bw + (ky > qy ? ky - qy : qy - ky) * bw_ld + kx;
+        const float *from = scores + c / 16 * stride + c % 16;
+        count = run - kx < 16 - c % 16 ? run - kx : 16 - c % 16;
+        if (count > n - c) count = n - c;
+        for (int64_t i = 0; i < count; i += VL)
+            v_store_upto(to, i, SGM_F32,
+                         v_load_upto(to, i, SGM_F32, count - i) +
+                             v_load_upto(from, i, SGM_F32, count - i),
+                         count - i);
+        kx += count;
+        if (kx < run) continue;
+        kx = 0;
+        ky++;
+    }
+}
+
 static void column_stats(const float *scores, int strip, int rows, int chunks, float *max,
                          float *sum)
 {

@@ -165,6 +165,9 @@ typedef struct sgm_isa_table {
     void (*bias_row)(const float *bh, const float *bw, int64_t bw_ld, int64_t qy, int64_t run,
                      int64_t rows, int64_t first, int64_t n, float *line, float *scores,
                      int64_t stride);
+    /* Its gradient: bw[|ky - qy| * bw_ld + kx] += scores, for n key columns (any number). */
+    void (*bias_row_grad)(float *bw, int64_t bw_ld, int64_t qy, int64_t run, int64_t first,
+                          int64_t n, const float *scores, int64_t stride);
     /* Scores transposed, [chunk of 16 queries][strip keys][16]: running maximum and sum of 2^score
      * of each query over `rows` more keys. */
     void (*column_stats)(const float *scores, int strip, int rows, int chunks, float *max,

@@ -27,6 +27,7 @@ const sgm_isa_table ISA_TABLE = {
     .dot = dot_run,
     .row_times = row_times,
     .bias_row = bias_row,
+    .bias_row_grad = bias_row_grad,
     .column_stats = column_stats,
     .column_grad = column_grad,
     .exp2_shifted = exp2_shifted,
