@@ -23,6 +23,7 @@ static const struct {
     [SGM_OP_SOFTMAX] = {sgm_cpu_softmax, NULL},
     [SGM_OP_RESIZE] = {sgm_cpu_resize, sgm_cpu_resize_backward},
     [SGM_OP_MAXPOOL] = {sgm_cpu_maxpool, sgm_cpu_maxpool_backward},
+    [SGM_OP_LOSS] = {sgm_cpu_loss, sgm_cpu_loss_backward},
 };
 
 static sgm_threads *pool_of(sgm_backend *backend)

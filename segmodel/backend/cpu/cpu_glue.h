@@ -40,6 +40,8 @@ sgm_status sgm_cpu_resize(sgm_threads *pool, const sgm_step *step);
 sgm_status sgm_cpu_resize_backward(sgm_threads *pool, const sgm_step *step);
 sgm_status sgm_cpu_maxpool(sgm_threads *pool, const sgm_step *step);
 sgm_status sgm_cpu_maxpool_backward(sgm_threads *pool, const sgm_step *step);
+sgm_status sgm_cpu_loss(sgm_threads *pool, const sgm_step *step);
+sgm_status sgm_cpu_loss_backward(sgm_threads *pool, const sgm_step *step);
 
 /* Packing of a weight: how many bytes, and the packed form in `buffer` (NULL: allocated). A size of
  * 0 means that the op takes its weight as it is. */

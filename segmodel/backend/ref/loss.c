@@ -17,10 +17,11 @@ static double (*const RULES[SGM_LOSS_KIND_COUNT])(const sgm_loss_call *call) = {
     [SGM_LOSS_RANGE] = sgm_rule_range,
 };
 
-static sgm_status make_call(int kind, const float value[4], int count, const sgm_tensor in[],
-                            sgm_loss_call *call)
+static sgm_status make_call(const sgm_loss_loops *loops, int kind, const float value[4], int count,
+                            const sgm_tensor in[], sgm_loss_call *call)
 {
     memset(call, 0, sizeof *call);
+    call->loops = loops;
     call->value = value;
     while (count > 0 && !in[count - 1].data)
         count--;
@@ -31,20 +32,21 @@ static sgm_status make_call(int kind, const float value[4], int count, const sgm
     return sgm_loss_check(kind, value, count, call->shape);
 }
 
-sgm_status sgm_loss_forward(int kind, const float value[4], int count, const sgm_tensor in[],
-                            float *loss)
+sgm_status sgm_loss_forward_by(const sgm_loss_loops *loops, int kind, const float value[4],
+                               int count, const sgm_tensor in[], float *loss)
 {
     sgm_loss_call call;
-    SGM_TRY(make_call(kind, value, count, in, &call));
+    SGM_TRY(make_call(loops, kind, value, count, in, &call));
     *loss = (float)RULES[kind](&call);
     return SGM_OK;
 }
 
-sgm_status sgm_loss_backward(int kind, const float value[4], int count, const sgm_tensor in[],
-                             float grad_loss, const sgm_tensor grad_in[], const bool accumulate[])
+sgm_status sgm_loss_backward_by(const sgm_loss_loops *loops, int kind, const float value[4],
+                                int count, const sgm_tensor in[], float grad_loss,
+                                const sgm_tensor grad_in[], const bool accumulate[])
 {
     sgm_loss_call call;
-    SGM_TRY(make_call(kind, value, count, in, &call));
+    SGM_TRY(make_call(loops, kind, value, count, in, &call));
     call.scale = grad_loss;
     for (int i = 0; i < count; i++) {
         if (!grad_in[i].data) continue;
@@ -54,4 +56,17 @@ sgm_status sgm_loss_backward(int kind, const float value[4], int count, const sg
     }
     RULES[kind](&call);
     return SGM_OK;
+}
+
+sgm_status sgm_loss_forward(int kind, const float value[4], int count, const sgm_tensor in[],
+                            float *loss)
+{
+    return sgm_loss_forward_by(&sgm_ref_loss_loops, kind, value, count, in, loss);
+}
+
+sgm_status sgm_loss_backward(int kind, const float value[4], int count, const sgm_tensor in[],
+                             float grad_loss, const sgm_tensor grad_in[], const bool accumulate[])
+{
+    return sgm_loss_backward_by(&sgm_ref_loss_loops, kind, value, count, in, grad_loss, grad_in,
+                                accumulate);
 }

@@ -6,12 +6,15 @@
 #include "backend/ref/loss.h"
 
 typedef struct sgm_loss_call {
+    const sgm_loss_loops *loops;
     const float *value;
     const float *in[SGM_MAX_INPUTS];
     sgm_shape shape[SGM_MAX_INPUTS];
     float *grad[SGM_MAX_INPUTS];
     double scale;
 } sgm_loss_call;
+
+extern const sgm_loss_loops sgm_ref_loss_loops;
 
 double sgm_rule_bce(const sgm_loss_call *call);
 double sgm_rule_dice(const sgm_loss_call *call);

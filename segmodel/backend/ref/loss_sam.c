@@ -11,7 +11,7 @@
 
 typedef struct mask_sums {
     double focal, overlap, sum; /* of alpha-weighted focal terms, p t, p + t */
-    int64_t both, either;       /* pixels of logit > 0 and target > 0.5 */
+    double both, either;        /* pixels of logit > 0 and target > 0.5 */
 } mask_sums;
 
 /* Sigmoid and softplus(-x) from one exponential. */
@@ -22,23 +22,36 @@ static inline float probability(float x, float *softplus)
     return x >= 0 ? q : e * q;
 }
 
-static mask_sums sum_mask(const float *x, const float *t, int64_t n, float alpha)
+static void add_pixels(const float *x, const float *t, int64_t n, float alpha, double sums[5])
 {
-    mask_sums s = {0};
     for (int64_t i = 0; i < n; i++) {
         float softplus, p = probability(x[i], &softplus);
         float cross = (1 - t[i]) * x[i] + softplus;
         float miss = p + t[i] - 2 * p * t[i];
         float weight = alpha * t[i] + (1 - alpha) * (1 - t[i]);
-        s.focal += weight * cross * miss * miss;
-        s.overlap += p * t[i];
-        s.sum += p + t[i];
+        sums[0] += weight * cross * miss * miss;
+        sums[1] += p * t[i];
+        sums[2] += p + t[i];
         bool a = x[i] > 0, b = t[i] > 0.5f;
-        s.both += a && b;
-        s.either += a || b;
+        sums[3] += a && b;
+        sums[4] += a || b;
     }
-    return s;
 }
+
+static void add_slopes(const float *x, const float *t, int64_t n, float alpha, float w_focal,
+                       float w_num, float w_den, float *grad)
+{
+    for (int64_t i = 0; i < n; i++) {
+        float softplus, p = probability(x[i], &softplus);
+        float cross = (1 - t[i]) * x[i] + softplus, slope = p * (1 - p);
+        float miss = p + t[i] - 2 * p * t[i];
+        float weight = alpha * t[i] + (1 - alpha) * (1 - t[i]);
+        float focal = (p - t[i]) * miss * miss + 2 * cross * miss * slope * (1 - 2 * t[i]);
+        grad[i] += w_focal * weight * focal + (w_num - w_den * t[i]) * slope;
+    }
+}
+
+const sgm_loss_loops sgm_ref_loss_loops = {add_pixels, add_slopes};
 
 /* The paper's 0.25 asks for three parts certainty of foreground in four, which leaves masks
  * under-filled as long as a network is unsure; 0.5 does not. */
@@ -53,21 +66,21 @@ static double mask_loss(const sgm_loss_call *call, const mask_sums *s, int64_t n
     return call->value[0] * s->focal / (double)n + call->value[1] * dice;
 }
 
+static mask_sums sum_mask(const sgm_loss_call *call, const float *x, const float *t, int64_t n)
+{
+    double sums[5] = {0};
+    call->loops->sam_sums(x, t, n, alpha_of(call), sums);
+    return (mask_sums){sums[0], sums[1], sums[2], sums[3], sums[4]};
+}
+
 static void mask_gradient(const sgm_loss_call *call, const mask_sums *s, const float *x,
                           const float *t, int64_t n, double scale, float *grad)
 {
     double num = 2 * s->overlap + SAM_DICE_SMOOTH, den = s->sum + SAM_DICE_SMOOTH;
-    float alpha = alpha_of(call), w_focal = (float)(scale * call->value[0] / (double)n);
+    float w_focal = (float)(scale * call->value[0] / (double)n);
     float w_num = (float)(scale * call->value[1] * num / (den * den));
     float w_den = (float)(scale * call->value[1] * 2 / den);
-    for (int64_t i = 0; i < n; i++) {
-        float softplus, p = probability(x[i], &softplus);
-        float cross = (1 - t[i]) * x[i] + softplus, slope = p * (1 - p);
-        float miss = p + t[i] - 2 * p * t[i];
-        float weight = alpha * t[i] + (1 - alpha) * (1 - t[i]);
-        float focal = (p - t[i]) * miss * miss + 2 * cross * miss * slope * (1 - 2 * t[i]);
-        grad[i] += w_focal * weight * focal + (w_num - w_den * t[i]) * slope;
-    }
+    call->loops->sam_grad(x, t, n, alpha_of(call), w_focal, w_num, w_den, grad);
 }
 
 /* Masks [first, end) of one sample compete; `scale` includes the sample's weight and 1 / B. */
@@ -81,10 +94,9 @@ static double sample_loss(const sgm_loss_call *call, int64_t sample, int64_t fir
     mask_sums best_sums = {0};
     int64_t best = first;
     for (int64_t m = first; m < end; m++) {
-        mask_sums sums =
-            sum_mask(call->in[0] + (sample * masks + m) * n, target, n, alpha_of(call));
+        mask_sums sums = sum_mask(call, call->in[0] + (sample * masks + m) * n, target, n);
         double loss = mask_loss(call, &sums, n);
-        double truth = sums.either ? (double)sums.both / (double)sums.either : 0;
+        double truth = sums.either > 0 ? sums.both / sums.either : 0;
         double error = iou[m] - truth;
         if (loss < least) {
             least = loss;

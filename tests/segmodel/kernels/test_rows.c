@@ -1,5 +1,6 @@
 /* Layer norm, elementwise functions, resampling: forward and backward against double. */
 #include "backend/cpu/kernels/elementwise.h"
+#include "backend/cpu/kernels/isa.h"
 #include "backend/cpu/kernels/layernorm.h"
 
 #include "kernel_test.h"
@@ -298,6 +299,60 @@ static void test_pooling(sgm_threads *pool)
     free(x), free(out), free(dout), free(dx), free(want), free(grad);
 }
 
+/* ------------------------------------------------------------------------------ pixels of a loss
+ */
+
+/* SAM's focal and dice terms of one pixel, and their slopes, as graph/loss.h has them. */
+static void exact_pixel(double x, double t, double alpha, const double w[3], double sums[5],
+                        double *grad)
+{
+    double p = 1 / (1 + exp(-x)), cross = -t * x + log1p(exp(-fabs(x))) + (x > 0 ? x : 0);
+    double miss = p + t - 2 * p * t, weight = alpha * t + (1 - alpha) * (1 - t), dp = p * (1 - p);
+    sums[0] += weight * cross * miss * miss;
+    sums[1] += p * t;
+    sums[2] += p + t;
+    sums[3] += x > 0 && t > 0.5;
+    sums[4] += x > 0 || t > 0.5;
+    *grad += w[0] * weight * ((p - t) * miss * miss + 2 * cross * miss * dp * (1 - 2 * t));
+    *grad += (w[1] - w[2] * t) * dp;
+}
+
+/* Logits from certain to certain, targets 0, 1 and between. */
+static void check_loss(size_t n, double alpha)
+{
+    float *x = random_floats(n), *t = random_floats(n), *got = random_floats(n);
+    double w[3] = {0.5, 0.25, 2}, sums[5] = {0}, want[5] = {1, 2, 3, 4, 5}, *grad = doubles(n);
+    memcpy(sums, want, sizeof sums); /* added to */
+    for (size_t i = 0; i < n; i++) {
+        x[i] *= i % 3 ? 4 : 120;
+        t[i] = i % 5 == 0 ? fabsf(t[i]) : t[i] > 0;
+        grad[i] = got[i];
+        exact_pixel(x[i], t[i], alpha, w, want, grad + i);
+    }
+    sgm_loops()->sam_sums(x, t, (int64_t)n, (float)alpha, sums);
+    sgm_loops()->sam_grad(x, t, (int64_t)n, (float)alpha, (float)w[0], (float)w[1], (float)w[2],
+                          got);
+    for (int k = 0; k < 3; k++)
+        CHECK_NEAR(sums[k], want[k], 1e-6 * want[k]);
+    CHECK(sums[3] == want[3] && sums[4] == want[4]);
+    /* cross entropy goes up to 120 at a slope of 1: rounded at 6e-8 of that */
+    compare("slopes of SAM's loss", got, grad, n, 4e-6, 2e-6);
+    free(x), free(t), free(got), free(grad);
+}
+
+static void test_loss(sgm_threads *unused)
+{
+    (void)unused;
+    check_loss(1, 0.25);
+    check_loss(13, 0.5);
+    check_loss(4096, 0.25);
+    check_loss(5003, 0.5);
+    float x[2] = {1, NAN}, t[2] = {0, 1};
+    double sums[5] = {0};
+    sgm_loops()->sam_sums(x, t, 2, 0.25f, sums);
+    CHECK(isnan(sums[0]) && isnan(sums[2]) && sums[3] == 0 && sums[4] == 2);
+}
+
 int main(void)
 {
     under_each_isa(test_norm);
@@ -307,5 +362,6 @@ int main(void)
     under_each_isa(test_rows_arithmetic);
     under_each_isa(test_resize);
     under_each_isa(test_pooling);
+    under_each_isa(test_loss);
     return check_report();
 }

@@ -1,5 +1,7 @@
 #include "op_cases.h"
 
+#include "graph/loss.h"
+
 bool op_case_first_is_input;
 
 /* Parameters are named p0, p1, ...; the name decides the values (op_test.c). */
@@ -771,6 +773,15 @@ static sgm_node *fourier(sgm_graph *g)
     return sgm_fourier(g, p(g, 0, SGM_SHAPE(3, 5, 2)), p(g, 1, SGM_SHAPE(2, 8)));
 }
 
+/* SAM's loss of the best of three masks; its targets have no gradient: test_loss, test_rows. */
+static sgm_node *loss_sam(sgm_graph *g)
+{
+    static const float value[4] = {20, 1, 1, 1};
+    sgm_node *in[3] = {p(g, 0, SGM_SHAPE(3, 4, 45, 31)), p(g, 1, SGM_SHAPE(3, 4)),
+                       p(g, 2, SGM_SHAPE(3, 45, 31))};
+    return sgm_loss(g, SGM_LOSS_SAM, value, 3, in);
+}
+
 const op_case op_cases[] = {
     {"linear", linear, 0, 0, false},
     {"linear 1x1", linear_one, 0, 0, false},
@@ -895,6 +906,7 @@ const op_case op_cases[] = {
     {"attention to many keys", attention_many_keys, 0, 0, false},
     {"sum", sum, 0, 0, false},
     {"fourier", fourier, 0, 0, true},
+    {"loss sam", loss_sam, 0, 0, true},
 };
 
 const int op_case_count = (int)(sizeof op_cases / sizeof *op_cases);

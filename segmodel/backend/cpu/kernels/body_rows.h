@@ -13,16 +13,6 @@ INLINE vf norm_input(const sgm_layernorm_args *a, int64_t at, int64_t n, bool su
     return x;
 }
 
-INLINE vf lanes_below(int64_t n, vf x)
-{
-    if (n >= VL) return x;
-    float lane[VL];
-    v_store(lane, x);
-    for (int64_t i = n; i < VL; i++)
-        lane[i] = 0;
-    return v_load(lane);
-}
-
 static void layernorm_row(const sgm_layernorm_args *a, int64_t row)
 {
     int64_t c = a->c, base = row * c;

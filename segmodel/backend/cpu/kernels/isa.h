@@ -203,6 +203,10 @@ typedef struct sgm_isa_table {
     /* dw[kh * kw, C] += output rows [begin, end) */
     void (*depthwise_weight_grad)(const sgm_depthwise_grad *job, int64_t begin, int64_t end,
                                   float *dw);
+    /* SAM's loss over n pixels of logits x and targets t, see backend/ref/loss.h. */
+    void (*sam_sums)(const float *x, const float *t, int64_t n, float alpha, double sums[5]);
+    void (*sam_grad)(const float *x, const float *t, int64_t n, float alpha, float w_focal,
+                     float w_num, float w_den, float *grad);
     void (*max4)(const void *x, const int64_t at[4], sgm_dtype from, void *out, int64_t out_at,
                  sgm_dtype to, int64_t n);
 } sgm_isa_table;

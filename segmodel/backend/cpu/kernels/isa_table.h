@@ -4,6 +4,7 @@
 #include "backend/cpu/kernels/body_attention.h"
 #include "backend/cpu/kernels/body_gemm.h"
 #include "backend/cpu/kernels/body_image.h"
+#include "backend/cpu/kernels/body_loss.h"
 #include "backend/cpu/kernels/body_rows.h"
 
 const sgm_isa_table ISA_TABLE = {
@@ -45,5 +46,7 @@ const sgm_isa_table ISA_TABLE = {
     .depthwise_row = depthwise_row,
     .depthwise_grad_row = depthwise_grad_row,
     .depthwise_weight_grad = depthwise_weight_grad,
+    .sam_sums = sam_sums,
+    .sam_grad = sam_grad,
     .max4 = max4,
 };

@@ -283,4 +283,15 @@ INLINE void v_store_upto(void *p, int64_t i, sgm_dtype dtype, vf x, int64_t n)
         v_store_part(p, i, dtype, x, n);
 }
 
+/* The first n lanes; 0 in the others. */
+INLINE vf lanes_below(int64_t n, vf x)
+{
+    if (n >= VL) return x;
+    float lane[VL];
+    v_store(lane, x);
+    for (int64_t i = n; i < VL; i++)
+        lane[i] = 0;
+    return v_load(lane);
+}
+
 #endif

@@ -58,6 +58,18 @@ INLINE vf v_exp(vf x)
     return (vf)((vi)e & (vi) ~(x < v_set(-87.3f)));
 }
 
+/* log(1 + x) for 0 <= x <= 1: 2 atanh(x / (2 + x)), relative error below 2.5e-7. */
+INLINE vf v_log1p(vf x)
+{
+    vf z = x / (v_set(2.0f) + x), u = z * z;
+    vf p = v_fma(v_set(2.322432922e-1f), u, v_set(2.170657580e-1f));
+    p = v_fma(p, u, v_set(2.859235799e-1f));
+    p = v_fma(p, u, v_set(3.999970633e-1f));
+    p = v_fma(p, u, v_set(6.666666732e-1f));
+    p = v_fma(p, u, v_set(2.0f));
+    return z * p;
+}
+
 INLINE vf v_abs(vf x)
 {
     return (vf)((vi)x & 0x7fffffff);
