@@ -105,33 +105,66 @@ static void layernorm_grad(const sgm_norm_grad_job *j, int64_t begin, int64_t en
 /* ----------------------------------------------------------------------------------- elementwise
  */
 
-INLINE void act_body(const sgm_act act, const void *x, sgm_dtype from, void *out, sgm_dtype to,
-                     int64_t begin, int64_t end)
+INLINE void act_body(const sgm_act act, const void *x, const sgm_dtype from, void *out,
+                     const sgm_dtype to, int64_t begin, int64_t end)
 {
-    for (int64_t i = begin; i < end; i += VL)
-        v_store_upto(out, i, to, v_act(act, v_load_upto(x, i, from, end - i)), end - i);
+    int64_t i = begin;
+    for (; i + VL <= end; i += VL)
+        v_store_as(out, i, to, v_act(act, v_load_as(x, i, from)));
+    if (i < end) v_store_part(out, i, to, v_act(act, v_load_part(x, i, from, end - i)), end - i);
+}
+
+/* The types as constants: what is left is one loop without a branch. */
+INLINE void act_typed(const sgm_act act, const void *x, sgm_dtype from, void *out, sgm_dtype to,
+                      int64_t begin, int64_t end)
+{
+    if (from == SGM_F32 && to == SGM_F32)
+        act_body(act, x, SGM_F32, out, SGM_F32, begin, end);
+    else if (from == SGM_BF16 && to == SGM_BF16)
+        act_body(act, x, SGM_BF16, out, SGM_BF16, begin, end);
+    else
+        act_body(act, x, from, out, to, begin, end);
 }
 
 static void act_run(sgm_act act, const void *x, sgm_dtype from, void *out, sgm_dtype to,
                     int64_t begin, int64_t end)
 {
     if (act == SGM_ACT_GELU)
-        act_body(SGM_ACT_GELU, x, from, out, to, begin, end);
+        act_typed(SGM_ACT_GELU, x, from, out, to, begin, end);
     else if (act == SGM_ACT_RELU)
-        act_body(SGM_ACT_RELU, x, from, out, to, begin, end);
+        act_typed(SGM_ACT_RELU, x, from, out, to, begin, end);
     else
         act_body(act, x, from, out, to, begin, end);
+}
+
+INLINE void act_grad_body(const sgm_act act, const void *x, const sgm_dtype from, const float *dout,
+                          float *dx, const bool accumulate, int64_t begin, int64_t end)
+{
+    int64_t i = begin;
+    for (; i + VL <= end; i += VL) {
+        vf g = v_load(dout + i) * v_act_slope(act, v_load_as(x, i, from));
+        v_store(dx + i, accumulate ? g + v_load(dx + i) : g);
+    }
+    if (i == end) return;
+    int64_t n = end - i;
+    vf g = v_load_part(dout, i, SGM_F32, n) * v_act_slope(act, v_load_part(x, i, from, n));
+    if (accumulate) g += v_load_part(dx, i, SGM_F32, n);
+    v_store_part(dx, i, SGM_F32, g, n);
 }
 
 static void act_grad_run(sgm_act act, const void *x, sgm_dtype from, const float *dout, float *dx,
                          bool accumulate, int64_t begin, int64_t end)
 {
-    for (int64_t i = begin; i < end; i += VL) {
-        int64_t n = end - i;
-        vf g = v_load_upto(dout, i, SGM_F32, n) * v_act_slope(act, v_load_upto(x, i, from, n));
-        if (accumulate) g += v_load_upto(dx, i, SGM_F32, n);
-        v_store_upto(dx, i, SGM_F32, g, n);
-    }
+    if (act == SGM_ACT_GELU && from == SGM_F32 && !accumulate)
+        act_grad_body(SGM_ACT_GELU, x, SGM_F32, dout, dx, false, begin, end);
+    else if (act == SGM_ACT_GELU && from == SGM_F32)
+        act_grad_body(SGM_ACT_GELU, x, SGM_F32, dout, dx, true, begin, end);
+    else if (act == SGM_ACT_GELU)
+        act_grad_body(SGM_ACT_GELU, x, from, dout, dx, accumulate, begin, end);
+    else if (act == SGM_ACT_RELU)
+        act_grad_body(SGM_ACT_RELU, x, from, dout, dx, accumulate, begin, end);
+    else
+        act_grad_body(act, x, from, dout, dx, accumulate, begin, end);
 }
 
 static void binary_run(sgm_binary op, const void *x, int64_t x_at, sgm_dtype x_dtype, const void *y,
