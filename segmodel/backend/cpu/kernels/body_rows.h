@@ -36,69 +36,158 @@ static void layernorm_row(const sgm_layernorm_args *a, int64_t row)
     }
 }
 
-static void layernorm(const sgm_layernorm_args *a, int64_t begin, int64_t end)
-{
-    for (int64_t row = begin; row < end; row++)
-        layernorm_row(a, row);
-}
+/* Rows that take each pass together: a sum along a row is a chain of waits, those of several run
+ * side by side. */
+#define NORM_ROWS 8
 
 typedef struct row_moments {
     vf mean, scale;
 } row_moments;
 
-static row_moments moments(const void *x, sgm_dtype dtype, int64_t base, int64_t c, float eps)
+/* Steps over a row: `n` is VL for whole vectors, a constant there, and the rest at the end. */
+INLINE vf centred(const void *x, const sgm_dtype dtype, int64_t at, vf mean, int64_t n)
 {
-    vf total = v_set(0.0f), squares = v_set(0.0f);
-    for (int64_t i = 0; i < c; i += VL)
-        total += v_load_upto(x, base + i, dtype, c - i);
+    return lanes_below(n, v_load_upto(x, at, dtype, n) - mean);
+}
+
+INLINE row_moments moments(const void *x, const sgm_dtype dtype, int64_t base, int64_t c, float eps)
+{
+    vf total = v_set(0.0f), squares = v_set(0.0f), d;
+    int64_t i = 0;
+    for (; i + VL <= c; i += VL)
+        total += v_load_upto(x, base + i, dtype, VL);
+    if (i < c) total += v_load_upto(x, base + i, dtype, c - i);
     vf mean = v_set(v_sum(total) / (float)c);
-    for (int64_t i = 0; i < c; i += VL) {
-        vf d = lanes_below(c - i, v_load_upto(x, base + i, dtype, c - i) - mean);
+    for (i = 0; i + VL <= c; i += VL) {
+        d = centred(x, dtype, base + i, mean, VL);
         squares = v_fma(d, d, squares);
     }
+    d = i < c ? centred(x, dtype, base + i, mean, c - i) : v_set(0.0f);
+    squares = v_fma(d, d, squares);
     return (row_moments){mean, v_set(1.0f / sqrtf(v_sum(squares) / (float)c + eps))};
 }
 
-/* dx = scale (g - mean(g) - xhat mean(g xhat)), g = dout gamma. */
-static void layernorm_grad_row(const sgm_norm_grad_job *j, int64_t row, float *dgamma, float *dbeta)
+INLINE void norm_step(const sgm_layernorm_args *a, const sgm_dtype to, int64_t base, int64_t i,
+                      row_moments m, int64_t n)
 {
-    int64_t c = j->c, base = row * c;
-    row_moments m = moments(j->x, j->x_dtype, base, c, j->eps);
-    vf sum_g = v_set(0.0f), sum_gx = v_set(0.0f);
-    for (int64_t i = 0; i < c; i += VL) {
-        int64_t n = c - i;
-        vf d = v_load_upto(j->dout, base + i, SGM_F32, n);
-        vf xhat = (v_load_upto(j->x, base + i, j->x_dtype, n) - m.mean) * m.scale;
-        vf g = j->gamma ? d * v_load_upto(j->gamma, i, SGM_F32, n) : d;
-        sum_g += g;
-        sum_gx = v_fma(g, xhat, sum_gx);
-        if (dgamma) {
-            v_store_upto(dgamma, i, SGM_F32, v_load_upto(dgamma, i, SGM_F32, n) + d * xhat, n);
-            v_store_upto(dbeta, i, SGM_F32, v_load_upto(dbeta, i, SGM_F32, n) + d, n);
-        }
-    }
-    if (!j->dx) return;
-    vf mean_g = v_set(v_sum(sum_g) / (float)c), mean_gx = v_set(v_sum(sum_gx) / (float)c);
-    for (int64_t i = 0; i < c; i += VL) {
-        int64_t n = c - i;
-        vf g = v_load_upto(j->dout, base + i, SGM_F32, n);
-        if (j->gamma) g *= v_load_upto(j->gamma, i, SGM_F32, n);
-        vf xhat = (v_load_upto(j->x, base + i, j->x_dtype, n) - m.mean) * m.scale;
-        vf dx = m.scale * (g - mean_g - xhat * mean_gx);
-        if (j->accumulate_dx) dx += v_load_upto(j->dx, base + i, SGM_F32, n);
-        v_store_upto(j->dx, base + i, SGM_F32, dx, n);
+    vf y = (v_load_upto(a->x, base + i, SGM_F32, n) - m.mean) * m.scale;
+    y = y * v_load_upto(a->gamma, i, SGM_F32, n) + v_load_upto(a->beta, i, SGM_F32, n);
+    v_store_upto(a->out, base + i, to, y, n);
+}
+
+/* What a network in training asks for: FP32 with gamma and beta, nothing added or applied. */
+INLINE void plain_rows(const sgm_layernorm_args *a, const sgm_dtype to, int64_t row, int64_t rows)
+{
+    row_moments m[NORM_ROWS];
+    int64_t c = a->c;
+    for (int64_t r = 0; r < rows; r++)
+        m[r] = moments(a->x, SGM_F32, (row + r) * c, c, a->eps);
+    for (int64_t r = 0; r < rows; r++) {
+        int64_t base = (row + r) * c, i = 0;
+        for (; i + VL <= c; i += VL)
+            norm_step(a, to, base, i, m[r], VL);
+        if (i < c) norm_step(a, to, base, i, m[r], c - i);
     }
 }
 
-/* Blocks [begin, end) of rows. */
-static void layernorm_grad(const sgm_norm_grad_job *j, int64_t begin, int64_t end)
+static void layernorm(const sgm_layernorm_args *args, int64_t begin, int64_t end)
 {
+    const sgm_layernorm_args a = *args; /* a copy, which no store can change */
+    bool plain = a.x_dtype == SGM_F32 && a.gamma && a.beta && !a.add && a.act == SGM_ACT_NONE;
+    for (int64_t row = begin; !plain && row < end; row++)
+        layernorm_row(args, row);
+    for (int64_t row = begin; plain && row < end; row += NORM_ROWS) {
+        int64_t rows = end - row < NORM_ROWS ? end - row : NORM_ROWS;
+        if (a.out_dtype == SGM_F32)
+            plain_rows(&a, SGM_F32, row, rows);
+        else
+            plain_rows(&a, SGM_BF16, row, rows);
+    }
+}
+
+typedef struct norm_sums {
+    vf g, gx; /* of g and g xhat along a row */
+} norm_sums;
+
+INLINE vf norm_slope(const sgm_norm_grad_job *j, int64_t base, int64_t i, int64_t n)
+{
+    vf d = v_load_upto(j->dout, base + i, SGM_F32, n);
+    return j->gamma ? d * v_load_upto(j->gamma, i, SGM_F32, n) : d;
+}
+
+INLINE void sums_step(const sgm_norm_grad_job *j, const sgm_dtype dtype, int64_t base, int64_t i,
+                      row_moments m, float *dgamma, float *dbeta, norm_sums *s, int64_t n)
+{
+    vf xhat = (v_load_upto(j->x, base + i, dtype, n) - m.mean) * m.scale;
+    vf g = norm_slope(j, base, i, n);
+    s->g += g;
+    s->gx = v_fma(g, xhat, s->gx);
+    if (!dgamma) return;
+    vf d = v_load_upto(j->dout, base + i, SGM_F32, n);
+    v_store_upto(dgamma, i, SGM_F32, v_load_upto(dgamma, i, SGM_F32, n) + d * xhat, n);
+    v_store_upto(dbeta, i, SGM_F32, v_load_upto(dbeta, i, SGM_F32, n) + d, n);
+}
+
+INLINE void dx_step(const sgm_norm_grad_job *j, const sgm_dtype dtype, int64_t base, int64_t i,
+                    row_moments m, norm_sums mean, int64_t n)
+{
+    vf xhat = (v_load_upto(j->x, base + i, dtype, n) - m.mean) * m.scale;
+    vf dx = m.scale * (norm_slope(j, base, i, n) - mean.g - xhat * mean.gx);
+    if (j->accumulate_dx) dx += v_load_upto(j->dx, base + i, SGM_F32, n);
+    v_store_upto(j->dx, base + i, SGM_F32, dx, n);
+}
+
+/* The means of g and g xhat over a row, which also adds to dgamma and dbeta. */
+INLINE norm_sums row_sums(const sgm_norm_grad_job *j, const sgm_dtype dtype, int64_t row,
+                          row_moments m, float *dgamma, float *dbeta)
+{
+    int64_t c = j->c, base = row * c, i = 0;
+    norm_sums s = {v_set(0.0f), v_set(0.0f)};
+    for (; i + VL <= c; i += VL)
+        sums_step(j, dtype, base, i, m, dgamma, dbeta, &s, VL);
+    if (i < c) sums_step(j, dtype, base, i, m, dgamma, dbeta, &s, c - i);
+    return (norm_sums){v_set(v_sum(s.g) / (float)c), v_set(v_sum(s.gx) / (float)c)};
+}
+
+INLINE void row_dx(const sgm_norm_grad_job *j, const sgm_dtype dtype, int64_t row, row_moments m,
+                   norm_sums mean)
+{
+    int64_t c = j->c, base = row * c, i = 0;
+    for (; i + VL <= c; i += VL)
+        dx_step(j, dtype, base, i, m, mean, VL);
+    if (i < c) dx_step(j, dtype, base, i, m, mean, c - i);
+}
+
+/* dx = scale (g - mean(g) - xhat mean(g xhat)), g = dout gamma. */
+INLINE void layernorm_grad_rows(const sgm_norm_grad_job *j, const sgm_dtype dtype, int64_t row,
+                                int64_t rows, float *dgamma, float *dbeta)
+{
+    row_moments m[NORM_ROWS];
+    norm_sums mean[NORM_ROWS];
+    for (int64_t r = 0; r < rows; r++)
+        m[r] = moments(j->x, dtype, (row + r) * j->c, j->c, j->eps);
+    for (int64_t r = 0; r < rows; r++)
+        mean[r] = row_sums(j, dtype, row + r, m[r], dgamma, dbeta);
+    for (int64_t r = 0; j->dx && r < rows; r++)
+        row_dx(j, dtype, row + r, m[r], mean[r]);
+}
+
+/* Blocks [begin, end) of rows. */
+static void layernorm_grad(const sgm_norm_grad_job *job, int64_t begin, int64_t end)
+{
+    const sgm_norm_grad_job j = *job; /* a copy, which no store can change */
     for (int64_t b = begin; b < end; b++) {
-        float *dgamma = j->partial ? j->partial + b * 2 * j->c : NULL;
-        if (dgamma) memset(dgamma, 0, sizeof(float) * 2 * (size_t)j->c);
-        int64_t last = (b + 1) * j->block < j->m ? (b + 1) * j->block : j->m;
-        for (int64_t row = b * j->block; row < last; row++)
-            layernorm_grad_row(j, row, dgamma, dgamma ? dgamma + j->c : NULL);
+        float *dgamma = j.partial ? j.partial + b * 2 * j.c : NULL;
+        float *dbeta = dgamma ? dgamma + j.c : NULL;
+        if (dgamma) memset(dgamma, 0, sizeof(float) * 2 * (size_t)j.c);
+        int64_t last = (b + 1) * j.block < j.m ? (b + 1) * j.block : j.m;
+        for (int64_t row = b * j.block; row < last; row += NORM_ROWS) {
+            int64_t rows = last - row < NORM_ROWS ? last - row : NORM_ROWS;
+            if (j.x_dtype == SGM_F32)
+                layernorm_grad_rows(&j, SGM_F32, row, rows, dgamma, dbeta);
+            else
+                layernorm_grad_rows(&j, SGM_BF16, row, rows, dgamma, dbeta);
+        }
     }
 }
 
