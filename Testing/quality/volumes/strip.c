@@ -119,15 +119,25 @@ int strip_page(const char *folder, const row *const *worst, size_t count, const 
     int width = TILES * (TILE + GAP), height = TILE + GAP;
     size_t bytes = (size_t)width * (size_t)height * 3;
     uint8_t *page = must_alloc(count, bytes);
+    size_t read = 0;
     for (size_t i = 0; i < count; i++) {
         char name[2 * PATH_ROOM];
         sgio_volume picture;
         strip_path(folder, worst[i], name, sizeof name);
         if (sgio_volume_read(name, NULL, &picture) != SGIO_OK) continue;
         if (picture.geometry.size[0] == width && picture.geometry.size[1] == height &&
-            picture.channels == 3 && picture.type == SGIO_U8)
+            picture.channels == 3 && picture.type == SGIO_U8) {
             memcpy(page + i * bytes, picture.data, bytes);
+            read++;
+        }
         sgio_volume_clear(&picture);
+    }
+    if (read == 0) {
+        fprintf(stderr,
+                "quality_volumes: %s has none of the %zu worst strips; 'run' writes them there\n",
+                folder, count);
+        free(page);
+        return -1;
     }
     int failed = sgio_png_write_rgb(NULL, path, page, width, height * (int)count) != SGIO_OK;
     if (failed) fprintf(stderr, "quality_volumes: %s\n", sgio_last_message());

@@ -11,7 +11,8 @@ void strip_write(const char *folder, const volume_case *c, const truth *object, 
                  const uint8_t *mask);
 /* Path of a result's strip. */
 void strip_path(const char *folder, const row *r, char *path, size_t room);
-/* Strips one below the other; those that cannot be read are left out. 0, or -1 after a message. */
+/* Strips one below the other; those that cannot be read are left black. 0, or -1 after a message:
+ * none could be read, or the page not be written. */
 int strip_page(const char *folder, const row *const *worst, size_t count, const char *path);
 
 #endif
