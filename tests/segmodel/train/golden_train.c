@@ -8,12 +8,12 @@
  * Adam, and 2e-3 (0.3) learning rates of the parameters after step 1 (3). Another library sums in
  * another order throughout: gradients here differ by 5e-5 to 3e-4 deviations.
  *
- * Two updates of Adam carry the order of summation further than that for SAM's losses: 4e-4 with
- * the portable kernels, 3.3e-4 with AVX2, 1.8e-4 with AVX-512. So their last update is compared
- * with these tolerances under AVX-512. Under AVX2 that run is first made with the portable kernels;
- * what differs between the two is not determined by the settings, and the last update may lie off
- * by that too. Elsewhere, as on a GPU, nothing says how far noise carries, and two updates are
- * compared. */
+ * Two updates of Adam carry the order of summation further than that for SAM's losses: the third
+ * loss was off by 4e-4 with the portable kernels, 3.3e-4 with AVX2, 1.8e-4 with AVX-512, and by
+ * 4e-4 there too when sums were cut elsewhere; parameters by 0.58 learning rates when another
+ * compiler ordered them. So that run is first made with the portable kernels; what differs between
+ * the two is not determined by the settings, and the last update may lie off by that too.
+ * Elsewhere, as on a GPU, nothing says how far noise carries, and two updates are compared. */
 #include "../golden/golden_file.h"
 #include "../golden/small_case.h"
 
@@ -422,10 +422,10 @@ static void forget(train_run *r)
     r->graph = NULL;
 }
 
-/* The first run under AVX2, with the portable kernels. */
+/* The first run where there are several kernels, with the portable ones. */
 static void rehearse(train_run *r)
 {
-    if (!r->c->noisy || !r->backend->ops->host_memory || sgm_cpu()->isa != SGM_ISA_AVX2) return;
+    if (!r->c->noisy || !r->backend->ops->host_memory || sgm_cpu()->isa < SGM_ISA_AVX2) return;
     sgm_cpu_limit(SGM_ISA_BASE, SGM_BF16_NONE);
     bool done = build(r);
     if (done) feed(r);
@@ -441,7 +441,7 @@ static void train(train_run *r)
 {
     float *first = NULL, loss;
     bool *noise = calloc((size_t)r->master.trained_count + 1, sizeof *noise);
-    bool exact = r->backend->ops->host_memory && (!r->c->noisy || sgm_cpu()->isa >= SGM_ISA_AVX512);
+    bool exact = r->backend->ops->host_memory && !r->c->noisy;
     int steps = exact || r->last_values ? STEPS : STEPS - 1;
     feed(r);
     for (int step = 0; step < steps && gradients_of(r, &loss); step++) {
