@@ -9,6 +9,8 @@
 set -euo pipefail
 script=$(realpath "$1")
 rm -rf "$2" && mkdir -p "$2/bin" && cd "$2"
+# What only looks like a program of a build does not stay within one: others search it by name.
+trap 'rm -rf build build2' EXIT
 export PATH=$PWD/bin:$PATH
 
 program() { # NAME, its text from standard input
