@@ -1,8 +1,8 @@
 /* The pixels of SAM's loss, value and gradient: backend/ref/loss_sam.c in vectors. */
 #include "backend/cpu/kernels/vec_math.h"
 
-#define SUM_RUN 1024 /* pixels whose terms are summed in FP32, by lanes, before they go to double  \
-                      */
+/* Pixels whose terms are summed in FP32, by lanes, before they go to double. */
+#define SUM_RUN 1024
 
 /* What one pixel's logit x and target t give. */
 typedef struct mask_pixel {

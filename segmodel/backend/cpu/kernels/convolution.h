@@ -1,6 +1,7 @@
 /* Convolutions on channels-last images. Dense ones are implicit matrix products: the patches of a
- * block of output pixels are gathered into the packed form of gemm.h and never stored for the whole
- * image. Weights come in PyTorch's layouts. */
+ * block of output pixels are gathered into the packed form of gemm.h, or read where they lie
+ * (convolution_in_place.c), and never stored for the whole image. Weights come in PyTorch's
+ * layouts. */
 #ifndef SEGMODEL_CPU_KERNELS_CONVOLUTION_H
 #define SEGMODEL_CPU_KERNELS_CONVOLUTION_H
 

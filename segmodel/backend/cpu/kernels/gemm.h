@@ -5,7 +5,8 @@
  *
  * Blocking: B (the weight) lies in panels of 32 columns that hold the whole K; a block of rows of A
  * is packed so that it stays in the L2 cache of one core while B's panels stream past it once
- * (the outer-product scheme of Goto & van de Geijn 2008, without its split of K). */
+ * (the outer-product scheme of Goto & van de Geijn 2008, without its split of K). Rows of FP32 that
+ * meet few panels are read where they lie (sgm_in_place_pays). */
 #ifndef SEGMODEL_CPU_KERNELS_GEMM_H
 #define SEGMODEL_CPU_KERNELS_GEMM_H
 
