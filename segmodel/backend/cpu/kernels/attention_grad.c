@@ -135,8 +135,8 @@ static void prepare_keys(work *w)
     for (int64_t b = 0; b < w->blocks; b++) {
         int64_t first = b * w->block, n = w->nk - first < w->block ? w->nk - first : w->block;
         char *to = w->turned + b * w->block_bytes;
-        sgm_pack_transposed(k.data, k.dtype, k.at + first * k.ld, k.ld, w->d, n, SGM_F32, w->strip,
-                            to);
+        w->loops->pack_turned(k.data, k.dtype, k.at + first * k.ld, k.ld, w->d, n, SGM_F32,
+                              w->strip, to);
     }
 }
 

@@ -15,143 +15,18 @@ typedef struct transposed_rows {
     int64_t columns;
 } transposed_rows;
 
-/* Columns [at, at + count) of a panel: channels from c on of the pixel (y, x) away. */
-typedef struct tap_run {
-    int64_t y, x, c;
-    int at, count;
-} tap_run;
-
-/* What columns [n, n + cols) of a patch are; how many runs. The same for every patch. */
-static int runs_of_panel(const sgm_conv_shape *s, int64_t n, int cols, tap_run runs[SGM_PANEL])
-{
-    int count = 0;
-    for (int done = 0; done < cols; count++) {
-        int64_t tap = (n + done) / s->channels, c = (n + done) % s->channels;
-        int take = s->channels - c < cols - done ? (int)(s->channels - c) : cols - done;
-        runs[count] = (tap_run){tap / s->kernel_w, tap % s->kernel_w, c, done, take};
-        done += take;
-    }
-    return count;
-}
-
-/* An output pixel of a batch, as they follow each other. */
-typedef struct output_pixel {
-    int64_t b, y, x;
-} output_pixel;
-
-static output_pixel pixel_at(const sgm_patches *p, int64_t number)
-{
-    int64_t row = number / p->out_width;
-    return (output_pixel){row / p->out_height, row % p->out_height, number % p->out_width};
-}
-
-static void next_pixel(const sgm_patches *p, output_pixel *at)
-{
-    if (++at->x < p->out_width) return;
-    at->x = 0;
-    if (++at->y < p->out_height) return;
-    at->y = 0;
-    at->b++;
-}
-
-/* The panel's columns of one patch, as `to`. */
-static void patch_columns(const sgm_patches *p, const tap_run *runs, int count, output_pixel at,
-                          sgm_dtype to, void *row)
-{
-    const sgm_conv_shape *s = &p->shape;
-    int64_t y0 = at.y * s->stride - s->pad, x0 = at.x * s->stride - s->pad;
-    memset(row, 0, (size_t)(SGM_PANEL * (to == SGM_F32 ? 4 : 2)));
-    for (int i = 0; i < count; i++) {
-        int64_t y = y0 + runs[i].y, x = x0 + runs[i].x;
-        if (y < 0 || y >= s->height || x < 0 || x >= s->width) continue;
-        int64_t from = ((at.b * s->height + y) * s->width + x) * s->channels + runs[i].c;
-        if (to == SGM_F32 && p->dtype == SGM_F32)
-            memcpy((float *)row + runs[i].at, (const float *)p->x + from,
-                   sizeof(float) * (size_t)runs[i].count);
-        else
-            sgm_loops()->convert(p->x, from, p->dtype, row, runs[i].at, to, runs[i].count);
-    }
-}
-
-/* Columns [n, n + 16) of k patches from patch k0 on, where they are 16 channels of one tap: a line
- * of the cache each. */
-static void pack_tap(const sgm_patches *p, int64_t n, int64_t k0, int64_t k, float *half)
-{
-    const sgm_conv_shape *s = &p->shape;
-    int64_t tap = n / s->channels, ky = tap / s->kernel_w, kx = tap % s->kernel_w;
-    const float *x = (const float *)p->x + n % s->channels;
-    output_pixel at = pixel_at(p, k0);
-    for (int64_t i = 0; i < k; i++, next_pixel(p, &at)) {
-        int64_t row = at.y * s->stride - s->pad + ky, column = at.x * s->stride - s->pad + kx;
-        float *step = half + i / 16 * (SGM_B_CHUNK / 4) + i % 16 * 16;
-        if (row < 0 || row >= s->height || column < 0 || column >= s->width)
-            memset(step, 0, 64);
-        else
-            memcpy(step, x + ((at.b * s->height + row) * s->width + column) * s->channels, 64);
-    }
-}
-
-/* A panel of FP32 whose halves are channels of one tap; zeros where there is no column or patch. */
-static void pack_tap_panel(const sgm_patches *p, int64_t n, int64_t k0, int64_t k, float *packed)
-{
-    int64_t total = p->shape.channels * p->shape.kernel_h * p->shape.kernel_w;
-    int64_t chunks = sgm_chunks(k, SGM_F32);
-    if (k % 16) memset(packed + (chunks - 1) * (SGM_B_CHUNK / 4), 0, SGM_B_CHUNK);
-    for (int64_t half = 0; half < 2; half++) {
-        if (n + 16 * half < total) {
-            pack_tap(p, n + 16 * half, k0, k, packed + half * 256);
-            continue;
-        }
-        for (int64_t chunk = 0; chunk < chunks; chunk++)
-            memset(packed + chunk * (SGM_B_CHUNK / 4) + half * 256, 0, SGM_B_CHUNK / 2);
-    }
-}
-
 static void pack_patch_panel(const void *source, int64_t panel, int64_t k0, int64_t k, sgm_dtype to,
                              void *packed)
 {
-    const sgm_patches *p = source;
-    if (to == SGM_F32 && p->dtype == SGM_F32 && p->shape.channels % 16 == 0) {
-        pack_tap_panel(p, panel * SGM_PANEL, k0, k, packed);
-        return;
-    }
-    _Alignas(64) char row[2][SGM_PANEL * 4];
-    tap_run runs[SGM_PANEL];
-    const sgm_conv_shape *s = &p->shape;
-    int64_t n = panel * SGM_PANEL, total = s->channels * s->kernel_h * s->kernel_w;
-    int cols = (int)(total - n < SGM_PANEL ? total - n : SGM_PANEL);
-    int count = runs_of_panel(s, n, cols, runs);
-    int64_t steps = sgm_chunks(k, to) * 16, pairs = to == SGM_F32 ? 1 : 2;
-    output_pixel at = pixel_at(p, k0);
-    for (int64_t i = 0; i < steps; i++) {
-        uint32_t *step = (uint32_t *)packed + i / 16 * (SGM_B_CHUNK / 4) + i % 16 * 16;
-        for (int64_t r = 0; r < pairs; r++) {
-            if (i * pairs + r < k)
-                patch_columns(p, runs, count, at, to, row[r]);
-            else
-                memset(row[r], 0, sizeof row[r]);
-            next_pixel(p, &at);
-        }
-        if (to == SGM_F32) {
-            memcpy(step, row[0], 64);
-            memcpy(step + 256, row[0] + 64, 64);
-            continue;
-        }
-        for (int j = 0; j < SGM_PANEL; j++) {
-            uint16_t low, high;
-            memcpy(&low, row[0] + j * 2, 2);
-            memcpy(&high, row[1] + j * 2, 2);
-            step[j / 16 * 256 + j % 16] = low | (uint32_t)high << 16;
-        }
-    }
+    sgm_loops()->pack_patch_panel(source, panel * SGM_PANEL, k0, k, to, packed);
 }
 
 static void pack_transposed_rows(const void *source, int64_t row, int rows, int64_t k0, int64_t k,
                                  sgm_dtype to, int strip, void *packed)
 {
     const transposed_rows *a = source;
-    sgm_pack_transposed(a->x, a->dtype, k0 * a->columns + row, a->columns, rows, k, to, strip,
-                        packed);
+    sgm_loops()->pack_turned(a->x, a->dtype, k0 * a->columns + row, a->columns, rows, k, to, strip,
+                             packed);
 }
 
 /* from[outputs, taps, channels] -> dw[outputs, channels, taps] */

@@ -50,10 +50,6 @@ void sgm_packed_panel_rows(const void *x, sgm_dtype from, int64_t at, int64_t ld
 void sgm_packed_panel_columns(const void *x, sgm_dtype from, int64_t at, int64_t ld, int cols,
                               int64_t k, sgm_dtype dtype, void *panel);
 
-/* Strips of A from its transpose: row k of the stored matrix starts at x + (at + k * ld). */
-void sgm_pack_transposed(const void *x, sgm_dtype from, int64_t at, int64_t ld, int rows, int64_t k,
-                         sgm_dtype to, int strip, void *packed);
-
 sgm_status sgm_packed_allocate(int64_t n, int64_t k, int segments, sgm_dtype dtype, void *buffer,
                                sgm_packed **out);
 size_t sgm_pack_bytes(int64_t n, int64_t k, int segments, sgm_dtype dtype);

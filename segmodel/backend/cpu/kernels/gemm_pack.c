@@ -44,62 +44,6 @@ void sgm_packed_panel_columns(const void *x, sgm_dtype from, int64_t at, int64_t
     sgm_loops()->pack_columns(x, from, at, ld, cols, k, dtype, panel);
 }
 
-/* One chunk (16 words per row) of up to 16 rows of a transposed A: stored rows are K. */
-static void transposed_block(const void *x, sgm_dtype from, int64_t at, int64_t ld, int rows,
-                             int64_t k, sgm_dtype to, uint32_t *block)
-{
-    const sgm_isa_table *loops = sgm_loops();
-    _Alignas(64) uint32_t words[256];
-    int pairs = to == SGM_F32 ? 1 : 2;
-    uint16_t half[2][16];
-    memset(words, 0, sizeof words);
-    memset(half, 0, sizeof half);
-    for (int64_t s = 0; s < 16 && s * pairs < k; s++) {
-        int64_t first = at + s * pairs * ld;
-        if (to == SGM_F32) {
-            loops->convert(x, first, from, words + s * 16, 0, SGM_F32, rows);
-            continue;
-        }
-        loops->convert(x, first, from, half[0], 0, SGM_BF16, rows);
-        if (2 * s + 1 < k)
-            loops->convert(x, first + ld, from, half[1], 0, SGM_BF16, rows);
-        else
-            memset(half[1], 0, sizeof half[1]);
-        for (int j = 0; j < 16; j++)
-            words[s * 16 + j] = half[0][j] | (uint32_t)half[1][j] << 16;
-    }
-    loops->transpose(words, 16, block, 16);
-}
-
-/* One chunk of 16 rows goes into the strips that they lie in. */
-static void put_rows(const uint32_t *block, int first, int rows, int64_t chunk, int64_t chunks,
-                     int strip, char *packed)
-{
-    for (int i = 0; i < rows; i++) {
-        int64_t in_strip = (first + i) % strip, at = (first + i) / strip * chunks + chunk;
-        memcpy(packed + (at * strip + in_strip) * SGM_CHUNK, block + i * 16, SGM_CHUNK);
-    }
-}
-
-void sgm_pack_transposed(const void *x, sgm_dtype from, int64_t at, int64_t ld, int rows, int64_t k,
-                         sgm_dtype to, int strip, void *packed)
-{
-    _Alignas(64) uint32_t block[256];
-    int64_t chunks = sgm_chunks(k, to), elements = to == SGM_F32 ? 16 : 32;
-    int whole = (int)sgm_div_up(rows, strip) * strip; /* rows of zeros fill the last strip */
-    for (int i = 0; i < whole; i += 16) {
-        int n = rows - i < 0 ? 0 : rows - i < 16 ? rows - i : 16;
-        for (int64_t c = 0; c < chunks; c++) {
-            int64_t first = at + i + c * elements * ld, left = k - c * elements;
-            if (from == SGM_F32 && to == SGM_F32 && n == 16 && left >= 16)
-                sgm_loops()->transpose((const uint32_t *)x + first, ld, block, 16);
-            else
-                transposed_block(x, from, first, ld, n, left, to, block);
-            put_rows(block, i, whole - i < 16 ? whole - i : 16, c, chunks, strip, packed);
-        }
-    }
-}
-
 size_t sgm_pack_bytes(int64_t n, int64_t k, int segments, sgm_dtype dtype)
 {
     return HEADER + (size_t)segments * (size_t)sgm_packed_b_bytes(n, k, dtype);

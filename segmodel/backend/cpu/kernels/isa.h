@@ -145,6 +145,13 @@ typedef struct sgm_isa_table {
                          sgm_dtype to, void *panel);
     sgm_pack_a_fn pack_rows;    /* source: sgm_rows_source */
     sgm_pack_a_fn pack_patches; /* source: sgm_patches */
+    /* Strips of `rows` rows of A from its transpose: row i of the k stored ones starts at
+     * x + (at + i * ld). */
+    void (*pack_turned)(const void *x, sgm_dtype from, int64_t at, int64_t ld, int rows, int64_t k,
+                        sgm_dtype to, int strip, void *packed);
+    /* Columns [n, n + 32) of k patches from patch k0 on, as a panel of B. */
+    void (*pack_patch_panel)(const sgm_patches *patches, int64_t n, int64_t k0, int64_t k,
+                             sgm_dtype to, void *panel);
     void (*epilogue)(const float *tile, int rows, int cols, int64_t m, int64_t n,
                      const sgm_epilogue *e);
     /* c[i * ld + j] (+)= alpha * tile[i * 32 + j] */

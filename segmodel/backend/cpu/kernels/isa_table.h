@@ -5,6 +5,7 @@
 #include "backend/cpu/kernels/body_gemm.h"
 #include "backend/cpu/kernels/body_image.h"
 #include "backend/cpu/kernels/body_loss.h"
+#include "backend/cpu/kernels/body_pack.h"
 #include "backend/cpu/kernels/body_rows.h"
 
 const sgm_isa_table ISA_TABLE = {
@@ -18,6 +19,8 @@ const sgm_isa_table ISA_TABLE = {
     .transpose = transpose_words,
     .pack_rows = pack_rows,
     .pack_patches = pack_patches,
+    .pack_turned = pack_turned,
+    .pack_patch_panel = pack_patch_panel,
     .pack_columns = pack_columns,
     .epilogue = epilogue,
     .store_scaled = store_scaled,

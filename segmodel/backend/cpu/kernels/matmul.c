@@ -15,8 +15,8 @@ static void pack_a(const void *source, int64_t row, int rows, int64_t k0, int64_
 {
     const operand *a = source;
     if (a->transposed) {
-        sgm_pack_transposed(a->x, a->dtype, a->at + k0 * a->ld + row, a->ld, rows, k, to, strip,
-                            packed);
+        sgm_loops()->pack_turned(a->x, a->dtype, a->at + k0 * a->ld + row, a->ld, rows, k, to,
+                                 strip, packed);
         return;
     }
     size_t size = a->dtype == SGM_F32 ? 4 : 2;
