@@ -158,6 +158,26 @@ size_t sgm_mask_inner_points(const uint8_t *mask, int width, int height, size_t 
     return count;
 }
 
+double sgm_mask_depth(const uint8_t *mask, int width, int height, int x, int y)
+{
+    depth_map map;
+    sgm_box box;
+    double depth = 0;
+    if (!mask[(size_t)y * (size_t)width + (size_t)x]) return 0;
+    sgm_mask_measure(mask, width, height, &box);
+    int left = (int)box.x0, top = (int)box.y0;
+    if (depth_map_init(&map, mask + (size_t)top * (size_t)width + (size_t)left,
+                       (int)box.x1 - left + 1, (int)box.y1 - top + 1, width)) {
+        int at = (y - top + 1) * map.width + x - left + 1, most = 0;
+        int here = map.depth[at], size = take_part(&map, at); /* which turns their signs */
+        for (int i = 0; i < size; i++)
+            most = smaller(most, map.depth[map.stack[i]]);
+        depth = (double)here / -most;
+    }
+    depth_map_clear(&map);
+    return depth;
+}
+
 /* ------------------------------------------------------------------------------------ other */
 
 void sgm_mask_centre(const uint8_t *mask, int width, int height, double *x, double *y)

@@ -14,6 +14,10 @@ int64_t sgm_mask_measure(const uint8_t *mask, int width, int height, sgm_box *ex
 size_t sgm_mask_inner_points(const uint8_t *mask, int width, int height, size_t most,
                              sgm_point *points);
 
+/* How deep a pixel of the mask lies in its part (8-connected), 1 being the part's innermost place:
+ * both distances as above. 0 outside of the mask, and when there is no memory for it. */
+double sgm_mask_depth(const uint8_t *mask, int width, int height, int x, int y);
+
 /* Centre of gravity of a mask that is not empty. */
 void sgm_mask_centre(const uint8_t *mask, int width, int height, double *x, double *y);
 

@@ -55,6 +55,8 @@ static sgm_status compute(sgm_desk *desk, sgm_stack *stack, const sgm_volume_ste
         return sgm_answer_clicked(desk, stack, step, answer);
     case SGM_STEP_FOLLOWED:
         return sgm_answer_followed(desk, stack, step, answer);
+    case SGM_STEP_ENDED:
+        return sgm_answer_ended(desk, stack, step, answer);
     case SGM_STEP_CLASS: /* no walk goes on from one, so that none is asked for again */
         break;
     }

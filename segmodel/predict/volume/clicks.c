@@ -3,6 +3,7 @@
  * mask begins a walk over slices without one; any other corrects the region it lies in, on its
  * slice and as far as the neighbours are wrong in the same place. So a click never changes what it
  * does not reach, and the masks are those of the same clicks one after the other. */
+#include "predict/session/mask.h"
 #include "predict/volume/run.h"
 
 #include "core/status.h"
@@ -12,6 +13,9 @@
 
 /* A slice without a mask is asked with that of a neighbour which is so near. */
 static const int64_t near_slices = 3;
+/* A click lies at a part's innermost place when it is so deep; people do not hit it to the pixel.
+ */
+static const double innermost = 0.9;
 
 typedef struct clicks {
     sgm_run *run;
@@ -154,6 +158,77 @@ static sgm_status follow(const clicks *c, const sgm_answer *changed, const sgm_a
     return status;
 }
 
+/* --------------------------------------------------------------------------------------- the end
+ */
+
+/* Slices that foreground prompts lie on: the first and the last, or the middle of the ROIs. 0:
+ * there are none. */
+static int prompted_range(const clicks *c, int64_t range[2])
+{
+    const sgm_plane *plane = &c->run->stack->plane;
+    const sgm_subject *s = c->subject;
+    int found = 0;
+    for (size_t i = 0; i < c->prefix.seed_count; i++) {
+        if (c->prefix.seeds[i].label == SGM_BACKGROUND) continue;
+        int64_t slice = sgm_plane_slice_of(plane, c->prefix.seeds[i].index[plane->axis]);
+        if (!found || slice < range[0]) range[0] = slice;
+        if (!found || slice > range[1]) range[1] = slice;
+        found = 1;
+    }
+    if (found || !s->object->roi_count || s->roi_last < s->roi_first) return found;
+    range[0] = range[1] = s->roi_first + (s->roi_last - s->roi_first) / 2;
+    return 1;
+}
+
+/* Where the slices that the object does not reach lie from a background click on (1: behind it, -1:
+ * before it), if it says that the object does not reach its slice; else 0. It says so beyond all
+ * foreground prompts, where it leaves nothing of the mask, or where it lies at the innermost place
+ * of a part: whoever corrects an outline clicks elsewhere. There the network may insist on what it
+ * sees; where it takes half of the part away for the click, the rest is its answer. */
+static int direction_of_end(const clicks *c, int64_t slice, const sgm_point *click,
+                            const sgm_answer *stands, const sgm_answer *answer)
+{
+    sgm_stack *stack = c->run->stack;
+    int64_t range[2] = {0, 0}, left = answer->mask.voxels;
+    if (click->label != SGM_BACKGROUND || c->subject->initial || !prompted_range(c, range))
+        return 0;
+    if (slice >= range[0] && slice <= range[1]) return 0;
+    sgm_stack_unpack(stack, &stands->mask, stack->neighbour);
+    double depth = sgm_mask_depth(stack->neighbour, stack->plane.width, stack->plane.height,
+                                  (int)lrint(click->x), (int)lrint(click->y));
+    if (left && (depth < innermost || 2 * left <= stands->mask.voxels)) return 0;
+    return slice > range[1] ? 1 : -1;
+}
+
+/* Takes away what the click on `slice` says is beyond the object's end. */
+static sgm_status end_from(const clicks *c, int64_t slice, int direction, int spreads)
+{
+    const sgm_answer *stood = NULL, *now = NULL;
+    sgm_status status = SGM_OK;
+    for (; status == SGM_OK && is_within(c, slice); slice += direction) {
+        sgm_volume_step step;
+        const sgm_answer *stands = standing(c, slice), *next;
+        if (!stands || (now && !spreads)) break;
+        begin_step(c, slice, SGM_STEP_ENDED, &step);
+        step.from[1] = stands;
+        step.start[0] = stood;
+        step.start[1] = now;
+        status = ask(c, &step, &next);
+        if (status != SGM_OK) break;
+        if (next->stop != SGM_STOP_NONE) {
+            sgm_answers_release(&c->run->desk->answers, next);
+            break;
+        }
+        sgm_answers_hold(stands);
+        sgm_answers_release(&c->run->desk->answers, stood);
+        stood = stands;
+        status = take(c, slice, next, !now);
+        now = next;
+    }
+    sgm_answers_release(&c->run->desk->answers, stood);
+    return status;
+}
+
 /* ---------------------------------------------------------------------------------------- clicks
  */
 
@@ -172,15 +247,21 @@ static sgm_status begin_here(const clicks *c, int64_t slice, const sgm_seed *see
     return walk(c, answer, slice, 1);
 }
 
-static sgm_status correct_here(const clicks *c, int64_t slice, const sgm_answer *stands, int label,
-                               int spreads)
+static sgm_status correct_here(const clicks *c, int64_t slice, const sgm_answer *stands,
+                               const sgm_point *click, int spreads)
 {
     sgm_volume_step step;
     const sgm_answer *answer;
+    int label = click->label;
     begin_step(c, slice, SGM_STEP_CLICKED, &step);
     step.label = label;
     step.from[0] = step.from[1] = stands;
     SGM_TRY(ask(c, &step, &answer));
+    int ends = direction_of_end(c, slice, click, stands, answer);
+    if (ends) {
+        sgm_answers_release(&c->run->desk->answers, answer);
+        return end_from(c, slice, ends, spreads);
+    }
     sgm_answers_hold(stands);
     sgm_status status = take(c, slice, answer, 1);
     if (status == SGM_OK && spreads) status = follow(c, answer, stands, slice, -1, label);
@@ -198,7 +279,7 @@ static sgm_status take_click(const clicks *c, const sgm_seed *seed, int spreads)
     if (mask_at(c, stands, &point) == (seed->label != SGM_BACKGROUND)) return SGM_OK;
     if (!is_within(c, slice)) return SGM_OK;
     if (!stands) return begin_here(c, slice, seed, spreads);
-    return correct_here(c, slice, stands, seed->label, spreads);
+    return correct_here(c, slice, stands, &point, spreads);
 }
 
 sgm_status sgm_run_clicks(sgm_run *run, int follow_last)

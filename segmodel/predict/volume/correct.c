@@ -216,15 +216,15 @@ static int next_in_row(const uint8_t *mask, int width, int y, int x)
     return next ? (int)(next - row) : width;
 }
 
-/* Leaves in `mask` where the neighbour changed to the click's label; returns how many pixels. */
-static int64_t neighbour_change(sgm_stack *stack, const sgm_volume_step *step, uint8_t *mask,
-                                uint8_t *before)
+/* Leaves in `mask` where `now` has the label and `then` (NULL: nothing) had not; returns how many
+ * pixels. `before` is scratch. */
+static int64_t changed_there(sgm_stack *stack, const sgm_answer *then, const sgm_answer *now,
+                             uint8_t label, uint8_t *mask, uint8_t *before)
 {
     int width = stack->plane.width;
-    uint8_t label = (uint8_t)step->label;
     int64_t count = 0;
-    unpack_or_clear(stack, step->from[0], mask);
-    unpack_or_clear(stack, step->start[0], before);
+    unpack_or_clear(stack, now, mask);
+    unpack_or_clear(stack, then, before);
     for (int y = 0; y < stack->plane.height; y++, mask += width, before += width) {
         /* what is set now, or was, is all that can have changed so */
         int x = next_in_row(label ? mask : before, width, 0, 0);
@@ -249,8 +249,8 @@ static void widen(const uint8_t *behind, int width, int height, uint8_t *wide)
                     wide[(size_t)v * (size_t)width + (size_t)u] = 1;
 }
 
-/* Changes what the network changes where the neighbour changed, and in connection with it `within`.
- */
+/* Changes what the network changes where the neighbour changed, and in connection with it `within`
+ * (NULL: everywhere). */
 static void change_within(change *c, const uint8_t *behind, const uint8_t *within)
 {
     c->within = within;
@@ -284,7 +284,8 @@ sgm_status sgm_answer_followed(sgm_desk *desk, sgm_stack *stack, const sgm_volum
     SGM_TRY(sgm_ask_by_mask(desk, stack, step, step->from[0]->view, &extent, &look));
     SGM_TRY(begin_change(&c, stack, stack->neighbour, look.mask, step->label));
     int64_t most = llrint((double)step->largest * stack->plane.scale_x * stack->plane.scale_y);
-    int64_t before = neighbour_change(stack, step, stack->behind, stack->other_neighbour);
+    int64_t before = changed_there(stack, step->start[0], step->from[0], (uint8_t)step->label,
+                                   stack->behind, stack->other_neighbour);
     unpack_or_clear(stack, step->from[1], stack->neighbour);
     change_behind(&c, stack->behind, stack->around);
     if (c.count > most) { /* two pixels a slice would soon be an organ */
@@ -295,4 +296,43 @@ sgm_status sgm_answer_followed(sgm_desk *desk, sgm_stack *stack, const sgm_volum
     if (c.count * fading < before) return SGM_OK;
     answer->stop = SGM_STOP_NONE;
     return take_changed(desk, stack, stack->neighbour, &look, answer);
+}
+
+/* --------------------------------------------------------------------------------------- the end
+ */
+
+/* The parts of the mask that hold the click, or that go on from what was removed on the neighbour,
+ * are removed. SGM_STOP_EMPTY: there are none. */
+sgm_status sgm_answer_ended(sgm_desk *desk, sgm_stack *stack, const sgm_volume_step *step,
+                            sgm_answer *answer)
+{
+    int width = stack->plane.width, height = stack->plane.height;
+    const sgm_answer *stood = step->from[1];
+    sgm_look look = {.mask = stack->neighbour,
+                     .width = width,
+                     .height = height,
+                     .view = stood->view,
+                     .low_res = desk->logits,
+                     .raw.predicted_iou = stood->quality};
+    change c;
+    SGM_TRY(sgm_stack_make_regions(stack));
+    if (step->start[0])
+        changed_there(stack, step->start[0], step->start[1], SGM_BACKGROUND, stack->behind,
+                      stack->other_neighbour);
+    unpack_or_clear(stack, stood, look.mask);
+    memset(stack->around, 0, (size_t)width * (size_t)height);
+    SGM_TRY(begin_change(&c, stack, look.mask, stack->around, SGM_BACKGROUND));
+    if (step->start[0]) {
+        change_within(&c, stack->behind, NULL);
+    } else {
+        const sgm_point *click = &step->own.points[step->own.point_count - 1];
+        change_from(&c, (int)lrint(click->x), (int)lrint(click->y));
+    }
+    if (!c.count) {
+        answer->stop = SGM_STOP_EMPTY;
+        return SGM_OK;
+    }
+    look.area = sgm_mask_measure(look.mask, width, height, &look.extent);
+    sgm_logits_from_mask(desk->predictor, look.mask, width, height, look.view, look.low_res);
+    return sgm_answer_take(desk, stack, &look, answer);
 }

@@ -184,6 +184,8 @@ sgm_status sgm_answer_clicked(sgm_desk *desk, sgm_stack *stack, const sgm_volume
                               sgm_answer *answer);
 sgm_status sgm_answer_followed(sgm_desk *desk, sgm_stack *stack, const sgm_volume_step *step,
                                sgm_answer *answer);
+sgm_status sgm_answer_ended(sgm_desk *desk, sgm_stack *stack, const sgm_volume_step *step,
+                            sgm_answer *answer);
 /* Asks for the shown slice with a neighbour's mask, which desk->logits holds in `view`; clipped to
  * the ROI. */
 sgm_status sgm_ask_by_mask(sgm_desk *desk, sgm_stack *stack, const sgm_volume_step *step,

@@ -21,6 +21,8 @@ typedef enum sgm_step_kind {
     SGM_STEP_KEPT,     /* the object's initial mask as it is */
     SGM_STEP_CLICKED,  /* a slice whose last point says that its mask is wrong there */
     SGM_STEP_FOLLOWED, /* the neighbour of a slice that a click has changed */
+    SGM_STEP_ENDED,    /* a slice that the object does not reach, as a click on it says or, by its
+                          neighbour, one on a slice before */
     SGM_STEP_CLASS     /* asked for class `label` without any prompt: classes.c */
 } sgm_step_kind;
 
@@ -37,10 +39,11 @@ typedef struct sgm_volume_step {
     int label; /* of CLICKED and FOLLOWED: what the click calls its place; of CLASS the class */
     int64_t largest; /* of FOLLOWED: voxels up to which the change may be wider than the last one */
     /* Of ALONE the neighbour, of MEETING those below and above. Of CLICKED the slice whose logits
-     * are asked with (this or a neighbour), of FOLLOWED the changed neighbour; then what stood on
-     * the slice before (NULL: nothing). */
+     * are asked with (this or a neighbour), of FOLLOWED the changed neighbour, of ENDED nothing;
+     * then what stood on the slice before (NULL: nothing). */
     const sgm_answer *from[2];
-    /* The prompted slices these walks left; of FOLLOWED what stood on the neighbour before. */
+    /* The prompted slices these walks left; of FOLLOWED what stood on the neighbour before; of
+     * ENDED what stood there and what stands now (NULL: the click lies on the slice itself). */
     const sgm_answer *start[2];
 } sgm_volume_step;
 
