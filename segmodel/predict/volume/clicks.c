@@ -13,6 +13,11 @@
 
 /* A slice without a mask is asked with that of a neighbour which is so near. */
 static const int64_t near_slices = 3;
+/* What a foreground click adds goes on over so many slices on each side, and farther only while the
+ * network rates the mask it makes there so high: asked with a mask that has the addition it seldom
+ * denies it (LABBOOK.md of Testing/quality/volumes). */
+static const int64_t sure_slices = 2;
+static const float sure_rating = 0.8f;
 /* A click lies at a part's innermost place when it is so deep; people do not hit it to the pixel.
  */
 static const double innermost = 0.9;
@@ -143,7 +148,8 @@ static sgm_status follow(const clicks *c, const sgm_answer *changed, const sgm_a
         step.start[0] = old;
         status = ask(c, &step, &next);
         if (status != SGM_OK) break;
-        if (next->stop != SGM_STOP_NONE) {
+        int far = llabs(slice - from) > sure_slices && label != SGM_BACKGROUND;
+        if (next->stop != SGM_STOP_NONE || (far && next->quality < sure_rating)) {
             sgm_answers_release(answers, next);
             break;
         }
