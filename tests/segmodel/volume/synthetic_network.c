@@ -133,7 +133,6 @@ static void grow_mask(synthetic_network *network, const sgm_prompt *prompt)
     int side = network->predictor.image_size, tolerance = network->tolerance;
     double scale = scale_of(network);
     network->tolerance = sure_tolerance;
-    network->iou = 0.9f;
     for (int at = 0; at < side * side; at++) {
         double x = (at % side + 0.5) / scale - 0.5, y = (at / side + 0.5) / scale - 0.5;
         if (prompt->mask[at] < 7 || x > network->width - 1 || y > network->height - 1) continue;
@@ -142,7 +141,7 @@ static void grow_mask(synthetic_network *network, const sgm_prompt *prompt)
             grow(network, prompt, x, y);
     }
     network->tolerance = tolerance;
-    network->iou = 0.9f;
+    network->iou = network->rating;
 }
 
 static void count_prompt(synthetic_network *network, const sgm_prompt *prompt)
@@ -215,6 +214,7 @@ void synthetic_init(synthetic_network *network, int side)
 {
     memset(network, 0, sizeof *network);
     network->tolerance = 40;
+    network->rating = 0.9f;
     network->predictor = (sgm_predictor){
         .self = network,
         .image_size = side,

@@ -18,6 +18,7 @@ typedef struct synthetic_network {
     int ignores_box; /* 1: answers beyond it */
     int object_grey; /* walking by masks: intensity of what is meant, up to object_reach */
     int object_reach;
+    float rating; /* of its answers to masks */
     int points, boxes, loose_boxes;
     int cancel_after; /* encodes after which the user wants to stop; 0: never */
     sgm_prompt last;  /* counts only; pointers are not valid */

@@ -234,6 +234,106 @@ static void check_missing_part(void)
     phantom_clear(&p);
 }
 
+/* A tube with a bright line along its axis and another one near its outline. */
+static double lined_tube(const double mm[3])
+{
+    if (tube(mm) < 100) return 40;
+    return hypot(mm[0], mm[1]) < 1.6 || hypot(mm[0] - 3.5, mm[1]) < 1.2 ? 240 : 200;
+}
+
+/* Voxels of the phantom's object that a mask lacks, on slices before `slice` and from it on. */
+static void count_lacking(const phantom *p, const uint8_t *mask, int64_t slice, int64_t lacking[2])
+{
+    lacking[0] = lacking[1] = 0;
+    for (int64_t i = 0; i < count_of(p); i++)
+        lacking[i / 36 / 36 >= slice] += p->voxels[i] >= 200 && !mask[i];
+}
+
+/* Clicks into lined_tube's object after foreground seeds, and what is lacking then; *slice: that of
+ * the last click. */
+static void click_lined(const phantom *p, sgm_seed *seeds, size_t count, int64_t *slice,
+                        int64_t lacking[2])
+{
+    sgm_object object = {.seeds = seeds, .seed_count = count};
+    network();
+    sgm_volume_result result = ask(p, &object, SGM_AXIS_K);
+    *slice = llrint(seeds[count - 1].index[2]);
+    count_lacking(p, result.objects[0].mask, *slice, lacking);
+    sgm_volume_result_clear(&result);
+}
+
+/* A background click at the heart of the mask beyond all foreground seeds says that the object does
+ * not reach its slice: nothing stands there and beyond, and all before it stays. One nearer to the
+ * outline, or between foreground seeds, changes its place alone. */
+static void check_end(void)
+{
+    phantom p = make(lined_tube);
+    sgm_seed seeds[3] = {seed_at(&p, -3.5, 0.5, 0.5, SGM_FOREGROUND),
+                         seed_at(&p, 0.2, 0.2, 6.5, SGM_BACKGROUND)};
+    int64_t slice, lacking[2], beyond = 0;
+    for (int64_t i = 0; i < count_of(&p); i++)
+        beyond += p.voxels[i] >= 200 && i / 36 / 36 >= llrint(seeds[1].index[2]);
+    click_lined(&p, seeds, 2, &slice, lacking);
+    CHECK(lacking[0] == 0 && lacking[1] == beyond && beyond > 500);
+
+    seeds[1] = seed_at(&p, 3.5, 0.2, 6.5, SGM_BACKGROUND);
+    click_lined(&p, seeds, 2, &slice, lacking);
+    CHECK(lacking[0] + lacking[1] > 0 && lacking[1] < beyond / 4);
+
+    seeds[1] = seed_at(&p, -3.5, 0.5, 12.5, SGM_FOREGROUND);
+    seeds[2] = seed_at(&p, 0.2, 0.2, 6.5, SGM_BACKGROUND);
+    click_lined(&p, seeds, 2, &slice, lacking);
+    CHECK(lacking[0] == 0 && lacking[1] == 0);
+    click_lined(&p, seeds, 3, &slice, lacking);
+    CHECK(lacking[0] + lacking[1] > 0 && lacking[1] < beyond / 4);
+    phantom_clear(&p);
+}
+
+/* Before the first seed's slice the object ends the other way; one by one in a live volume as from
+ * nothing, and what was ended begins anew from a foreground click. */
+static void check_live_end(void)
+{
+    phantom p = make(lined_tube);
+    network();
+    sgm_seed seeds[3] = {seed_at(&p, -3.5, 0.5, 0.5, SGM_FOREGROUND),
+                         seed_at(&p, 0.2, 0.2, -7.5, SGM_BACKGROUND),
+                         seed_at(&p, -3.5, 0.5, -12.5, SGM_FOREGROUND)};
+    sgm_object object = {.seeds = seeds};
+    sgm_volume_options options = {.axis = SGM_AXIS_K};
+    sgm_live_volume *live;
+    uint8_t *mask = malloc((size_t)count_of(&p));
+    CHECK_OK(sgm_live_volume_make(&net.predictor, 0, &p.volume, &options, &live));
+    for (object.seed_count = 1; object.seed_count <= 3; object.seed_count++) {
+        int64_t lacking[2];
+        predict_live(&p, live, &object, mask);
+        count_lacking(&p, mask, llrint(seeds[1].index[2]) + 1, lacking);
+        CHECK(lacking[1] == 0);
+        CHECK(object.seed_count == 2 ? lacking[0] > 500 : lacking[0] < 150);
+    }
+    sgm_live_volume_destroy(live);
+    free(mask);
+    phantom_clear(&p);
+}
+
+/* Where the network is not sure of the mask with it, such a part is added on the two slices on
+ * either side alone. */
+static void check_doubtful_part(void)
+{
+    phantom p = make(two_part_tube);
+    network()->rating = 0.7f;
+    sgm_seed seeds[2] = {seed_at(&p, -0.5, 0.5, 0.5, SGM_FOREGROUND),
+                         seed_at(&p, 11.5, 0.5, -2.5, SGM_FOREGROUND)};
+    sgm_object object = {.seeds = seeds, .seed_count = 2};
+    sgm_volume_result result = ask(&p, &object, SGM_AXIS_K);
+    int64_t clicked = llrint(seeds[1].index[2]);
+    for (int64_t i = 0; i < count_of(&p); i++) {
+        int is_near = llabs(i / 36 / 36 - clicked) <= 2;
+        CHECK(result.objects[0].mask[i] == (p.voxels[i] == 200 || (is_near && p.voxels[i] == 120)));
+    }
+    sgm_volume_result_clear(&result);
+    phantom_clear(&p);
+}
+
 /* A tube, at its side a darker part that is narrow in the middle and wide towards the ends. */
 static double hourglass_tube(const double mm[3])
 {
@@ -545,6 +645,9 @@ int main(void)
     check_point_in_box();
     check_clicks_in_box();
     check_leak();
+    check_doubtful_part();
+    check_end();
+    check_live_end();
     check_missing_part();
     check_change_stays_small();
     check_agreement();
