@@ -1,11 +1,10 @@
-"""kill -9 at any time leaves the old output or the new one; input and output may be one file."""
+"""kill -9 at any time leaves the old output or the new one."""
 import os
 import random
-import shutil
 import subprocess
 import time
 
-from chain import BRAIN, TUMOUR_BOX, TUMOUR_POINT, Chain, numbers, read_nrrd, require, seconds
+from chain import BRAIN, TUMOUR_POINT, Chain, numbers, require, seconds
 
 ROUNDS = 12
 
@@ -67,14 +66,6 @@ def main():
     print(f"{ROUNDS} runs killed, {survived} of them after the output was written")
 
     check_cancel(command, paths["out.seg.nrrd"], whole)
-
-    same = chain.path("same.nrrd")
-    shutil.copy(BRAIN, same)
-    chain.segment("--roi", numbers(TUMOUR_BOX), same, same)
-    before, after = read_nrrd(BRAIN)[0], read_nrrd(same)[0]
-    for field in ("sizes", "space directions", "space origin"):
-        require(before[field] == after[field], f"input as output changes {field}")
-    require(after["type"] == "unsigned char", "input as output: no label map was written")
 
 
 if __name__ == "__main__":

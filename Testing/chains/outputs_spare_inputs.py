@@ -91,7 +91,12 @@ def segment_pairs(chain, tests):
             tests.refused(command(chain.path("out.nrrd"), option, name), option, role)
     for made in ("soft", "hard"):
         os.unlink(chain.path("sub", made))
-    # <output> may be the input or the initial segmentation, nothing else.
+    # <output> may be the initial segmentation, nothing else.
+    for made in (chain.path("sub", "soft.nrrd"), chain.path("sub", "hard.nrrd")):
+        (os.symlink if "soft" in made else os.link)(volume, made)
+        tests.refused(command(made), "<output>", "<input>")
+        os.unlink(made)
+    tests.refused(command(volume), "<output>", "<input>")
     tests.refused(command(prompts + ".nrrd", "--report", prompts + ".nrrd"), "--report", "<output>")
     os.link(prompts, chain.path("sub", "p.nrrd"))
     tests.refused(command(chain.path("sub", "p.nrrd")), "<output>", "--prompts")

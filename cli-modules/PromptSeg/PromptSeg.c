@@ -40,7 +40,7 @@ static int list_series(cli_program *program)
 static int check_files(const cli_options *options)
 {
     cli_files files = {0};
-    cli_files_add_options(&files, options, "input initial");
+    cli_files_add_options(&files, options, "initial");
     const int failed = cli_files_check(&files);
     cli_files_clear(&files);
     return failed;

@@ -33,7 +33,7 @@ typedef struct cli_files {
 void cli_files_add(cli_files *files, const char *role, const char *path, cli_file_use use);
 
 /* Adds every path that the command line gives, by the description's channels. `replaceable` names
- * the parameters, separated by blanks, that a positional output may replace ("input initial"). */
+ * the parameters, separated by blanks, that a positional output may replace ("initial"). */
 void cli_files_add_options(cli_files *files, const cli_options *options, const char *replaceable);
 
 /* 0 when no output is a file that is read or another output; else CLI_EXIT_USAGE with a message
