@@ -162,6 +162,7 @@ int pipeline_engine_segment(pipeline_engine *engine, const pipeline_case *work,
     const sgm_volume view = bridge_volume(&work->volume);
     sgm_volume_options options = work->options->volume;
     if (work->volume.is_sequence && options.axis == SGM_AXIS_AUTO) options.axis = SGM_AXIS_K;
+    options.is_sequence = work->volume.is_sequence;
     const char *asked = work->options->class_name;
     options.store = engine->store;
     if (asked && !work->classes) {

@@ -15,10 +15,10 @@
 #include <string.h>
 
 /* What the command line may add to the metadata. */
-enum { MASK_THRESHOLD, STOP_RATING, WALK_LOWERING, LOOSE_BOX, CLASSES, EXTRAS };
-static const char *const extra_keys[EXTRAS] = {SGM_METADATA_MASK_THRESHOLD,
-                                               SGM_METADATA_STOP_RATING, SGM_METADATA_WALK_LOWERING,
-                                               SGM_METADATA_LOOSE_BOX, SGM_METADATA_CLASSES};
+enum { MASK_THRESHOLD, STOP_RATING, FAR_RATING, WALK_LOWERING, LOOSE_BOX, CLASSES, EXTRAS };
+static const char *const extra_keys[EXTRAS] = {
+    SGM_METADATA_MASK_THRESHOLD, SGM_METADATA_STOP_RATING, SGM_METADATA_FAR_RATING,
+    SGM_METADATA_WALK_LOWERING,  SGM_METADATA_LOOSE_BOX,   SGM_METADATA_CLASSES};
 
 /* Variant and architecture go into the metadata, so that the file says by itself what it is. */
 static sgm_status write_model(const sgm_model *model, const char *to, sgm_stored_type type,
@@ -107,6 +107,9 @@ static sgm_status check_numbers(const char *const extra[EXTRAS])
     if (rating && !is_within(rating, 0, 1))
         return sgm_fail(SGM_INVALID_ARGUMENT, "--stopRating cannot be '%s'; an IoU from 0 to 1",
                         rating);
+    if (extra[FAR_RATING] && !is_within(extra[FAR_RATING], 0, 1))
+        return sgm_fail(SGM_INVALID_ARGUMENT, "--farRating cannot be '%s'; an IoU from 0 to 1",
+                        extra[FAR_RATING]);
     if (lowering && !is_within(lowering, -lowest, lowest))
         return sgm_fail(SGM_INVALID_ARGUMENT,
                         "--walkLowering cannot be '%s'; a logit from -%d to %d", lowering, lowest,
@@ -150,6 +153,8 @@ int verb_convert(int argc, char **argv)
          "goes into the metadata: masks are where logits exceed it (0)"},
         {"--stopRating", OPTION_TEXT, &extra[STOP_RATING], NULL, "IOU",
          "goes into the metadata: walks by masks end at ratings below it (0.35)"},
+        {"--farRating", OPTION_TEXT, &extra[FAR_RATING], NULL, "IOU",
+         "goes into the metadata: and far from where they began at ratings below it (none)"},
         {"--walkLowering", OPTION_TEXT, &extra[WALK_LOWERING], NULL, "LOGIT",
          "goes into the metadata: they ask with the neighbour's logits less it (0)"},
         {"--looseBox", OPTION_TEXT, &extra[LOOSE_BOX], NULL, "0|1",

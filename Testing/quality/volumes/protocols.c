@@ -26,7 +26,7 @@ int protocol_ask(const bench *b, const volume_case *c, const prompt_list *prompt
                  int use_store, answer *out)
 {
     sgm_object object = prompt_object(prompts);
-    sgm_volume_options options = {.axis = axis};
+    sgm_volume_options options = {.axis = axis, .is_sequence = c->image.is_sequence};
     sgm_volume_result result;
     if (use_store) options.store = memory_store_view(b->store);
     double start = cpu_now();

@@ -101,7 +101,7 @@ class VolumeOptions(c.Structure):
         ("zoom", c.c_int), ("no_propagation", c.c_int), ("max_slices", c.c_int),
         ("keep_largest", c.c_int), ("fill_holes", c.c_int),
         ("embedding_memory", c.c_size_t), ("answer_memory", c.c_size_t),
-        ("store", Store), ("class_index", c.c_int),
+        ("store", Store), ("class_index", c.c_int), ("is_sequence", c.c_int),
     ]
 
 

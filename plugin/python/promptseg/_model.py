@@ -238,7 +238,8 @@ class Model:
             hounsfield True, False or None (as the image says, else as its values look); padding: the
             value that is no data; zoom "auto", "on", "off"; propagate False: prompted slices only;
             max_slices per direction; keep_largest; fill_holes; embedding_memory in bytes; class_index
-            for networks that are prompted by a class (1 to :attr:`classes`); cache: a folder that
+            for networks that are prompted by a class (1 to :attr:`classes`); is_sequence True: slices
+            are moments, not places; cache: a folder that
             keeps embeddings between runs, cache_limit in bytes.
         """
         view = image_of(image, affine, spacing, origin, direction, rgb)
@@ -283,7 +284,8 @@ class _Options:
                  hounsfield: Optional[bool] = None, padding: Optional[float] = None,
                  zoom: str = "auto", propagate: bool = True, max_slices: int = 0,
                  keep_largest: bool = False, fill_holes: bool = False, embedding_memory: int = 0,
-                 class_index: int = 0, cache: Union[str, os.PathLike, None] = None, cache_limit: int = 0) -> None:
+                 class_index: int = 0, is_sequence: bool = False,
+                 cache: Union[str, os.PathLike, None] = None, cache_limit: int = 0) -> None:
         self.hounsfield, self.padding = hounsfield, padding
         self.struct = _abi.VolumeOptions(
             size=c.sizeof(_abi.VolumeOptions),
@@ -295,6 +297,7 @@ class _Options:
             fill_holes=fill_holes,
             embedding_memory=embedding_memory,
             class_index=class_index,
+            is_sequence=is_sequence,
         )
         self._set_window(window)
         self._open = False

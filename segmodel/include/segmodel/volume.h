@@ -14,8 +14,9 @@
  *  - The first foreground seed's slice is decoded from it. From there a mask walks outward slice by
  *    slice: the neighbour's mask, and nothing else, says what is meant on the next slice.
  *  - Without a ROI a walk ends where nothing is found, where the network does not believe in its
- *    answer, where the mask grows too fast or looks like its neighbour's surroundings
- *    (predict/volume/stop.h), and at max_slices.
+ *    answer (farther away than the object is thick it must believe more, if the file says so),
+ * where the mask grows too fast or looks like its neighbour's surroundings (predict/volume/stop.h),
+ * and at max_slices.
  *  - A ROI bounds the object and says its extent: its cross-section on its middle slice is asked
  *    as a box that the object lies somewhere in (as a tight one of a model that has not learnt what
  *    such a box is, see sgm_prompt.loose_box). The mask walks from there both ways; every slice is
@@ -26,8 +27,11 @@
  *  - All further seeds (beside a ROI or an initial mask: all) are clicks, taken in their order. One
  *    that the mask agrees with changes nothing. One on a slice without a mask begins a walk over
  *    slices without one. Any other changes the region that it lies in, on its slice, and then on
- *    the neighbours as far as they are wrong in the same place, nowhere much more than on its own.
- *    All else stays as it is. On a picture of one slice all points are asked together.
+ *    the neighbours as far as they are wrong in the same place, nowhere much more than on its own;
+ *    what a foreground seed adds beyond two slices the network must be sure of. A background seed
+ * at the innermost place of the mask, beyond the slices of all foreground seeds, says that the
+ * object does not reach there: the mask goes on its slice and on all beyond. All else stays as it
+ * is. On a picture of one slice all points are asked together.
  *  - To a model that has not learnt what a loose box is, the first seed beside a ROI over several
  *    slices says how it is meant. A foreground seed that the ROI's own answer holds already (or
  *    where it has none, or one that the network itself rates low) corrects nothing: it says which
@@ -182,6 +186,7 @@ typedef struct sgm_volume_options {
     sgm_embedding_store store; /* borrowed; open as long as the options' user */
     int class_index; /* for networks prompted by class (sgm_model_info.classes): the class of
                         all objects, from 1; prompts then say where they are. 0: none */
+    int is_sequence; /* 1: slices are moments, not places: there are no millimetres between them */
 } sgm_volume_options;
 
 static inline sgm_volume_options sgm_volume_options_init(void)
@@ -202,6 +207,7 @@ static inline sgm_volume_options sgm_volume_options_init(void)
                                   0,
                                   0,
                                   {NULL, NULL, NULL},
+                                  0,
                                   0};
     return options;
 }

@@ -16,7 +16,8 @@ typedef struct sgm_predictor {
     uint64_t key;           /* of weights and precision, for embedding stores */
     sgm_walk walk;          /* how a walk asks */
     sgm_walk walk_in_box;   /* and where a box in space bounds the object */
-    float stop_rating;      /* a walk by masks alone ends at answers rated lower */
+    float stop_rating;      /* a walk by masks alone ends at answers rated lower, */
+    float far_rating;       /* and far from where it began at those rated lower than this */
     float walk_lowering;    /* and asks with a neighbour's logits lowered by so much */
 
     /* Hash of the exact network input. */

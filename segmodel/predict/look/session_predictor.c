@@ -124,6 +124,7 @@ sgm_status sgm_session_predictor_init(sgm_session_predictor *binding, sgm_model 
         .walk = sgm_model_get_config(model)->protocol->walk,
         .walk_in_box = walk_in_box(binding),
         .stop_rating = number_of(model, SGM_METADATA_STOP_RATING, 0, 1, SGM_STOP_RATING),
+        .far_rating = number_of(model, SGM_METADATA_FAR_RATING, 0, 1, 0),
         .walk_lowering = number_of(model, SGM_METADATA_WALK_LOWERING, -SGM_LARGEST_WALK_LOWERING,
                                    SGM_LARGEST_WALK_LOWERING, 0),
         .stretches = sgm_model_get_config(model)->protocol->stretch,

@@ -233,6 +233,20 @@ static sgm_status size_picture(const sgm_volume *volume, sgm_plane *plane)
     return SGM_OK;
 }
 
+/* The cross product of two columns of the matrix is normal to the slices that they span. */
+static void measure_slices(const sgm_volume *volume, sgm_plane *plane)
+{
+    const double(*m)[4] = volume->matrix;
+    double normal[3], volume_of_voxel = 0;
+    for (int i = 0; i < 3; i++) {
+        int j = (i + 1) % 3, k = (i + 2) % 3;
+        normal[i] = m[j][plane->u] * m[k][plane->v] - m[k][plane->u] * m[j][plane->v];
+        volume_of_voxel += normal[i] * m[i][plane->axis];
+    }
+    plane->voxel_area = hypot(hypot(normal[0], normal[1]), normal[2]);
+    plane->slice_step = fabs(volume_of_voxel) / plane->voxel_area;
+}
+
 sgm_status sgm_plane_choose(const sgm_volume *volume, sgm_axis axis, const sgm_object *objects,
                             size_t object_count, sgm_plane *plane)
 {
@@ -242,6 +256,7 @@ sgm_status sgm_plane_choose(const sgm_volume *volume, sgm_axis axis, const sgm_o
     match_anatomy(volume, anatomy);
     SGM_TRY(choose_axis(volume, axis, objects, object_count, anatomy, &plane->axis));
     orient(volume, anatomy, plane);
+    measure_slices(volume, plane);
     return size_picture(volume, plane);
 }
 

@@ -15,6 +15,8 @@ typedef struct sgm_plane {
     int64_t columns, rows;
     int width, height;       /* of the picture, square pixels */
     double scale_x, scale_y; /* pixels per voxel */
+    double slice_step;       /* mm from slice to slice, along their normal */
+    double voxel_area;       /* mm2 of a voxel within its slice */
 } sgm_plane;
 
 /* Follows segmodel/volume.h. The objects' prompts matter for SGM_AXIS_AUTO only and are taken to be

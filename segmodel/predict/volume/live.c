@@ -52,7 +52,8 @@ static void take_options(sgm_live_volume *live, const sgm_volume_options *option
     live->desk.rules = (sgm_walk_rules){.stays = options->no_propagation,
                                         .max_slices = options->max_slices,
                                         .keep_largest = options->keep_largest,
-                                        .fill_holes = options->fill_holes};
+                                        .fill_holes = options->fill_holes,
+                                        .is_timed = options->is_sequence != 0};
     if (options->hounsfield != SGM_HOUNSFIELD_AUTO) volume->hounsfield = options->hounsfield;
     if (options->padding == SGM_PADDING_AUTO) return;
     volume->has_padding = options->padding == SGM_PADDING_VALUE;

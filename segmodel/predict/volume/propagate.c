@@ -7,6 +7,7 @@
 #include "core/status.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* The next prompt's box: the neighbour's, wider by this share of its sides on each side. */
@@ -15,6 +16,19 @@ static const double box_margin = 0.05;
 static const float box_share = 0.3f;
 /* Inner points nearer than this to a background seed would contradict it; pixels. */
 static const double seed_distance = 3;
+
+/* From the slice that a walk left to the step's, in diameters of the cross-section there; 0 where
+ * slices are moments. */
+static double distance_walked(const sgm_desk *desk, const sgm_plane *plane,
+                              const sgm_volume_step *step, const sgm_answer *start)
+{
+    sgm_volume_step first;
+    if (desk->rules.is_timed || !start->mask.voxels) return 0;
+    sgm_answers_step(start, &first);
+    double area = (double)start->mask.voxels * plane->voxel_area;
+    double diameter = 2 * sqrt(area / 3.14159265358979323846);
+    return (double)llabs(step->slice - first.slice) * plane->slice_step / diameter;
+}
 
 /* What is known of neighbour n of a step, and its mask as a picture. */
 static void load_neighbour(const sgm_desk *desk, sgm_stack *stack, const sgm_volume_step *step,
@@ -29,6 +43,8 @@ static void load_neighbour(const sgm_desk *desk, sgm_stack *stack, const sgm_vol
     out->enclosed = !step->is_outer;
     out->by_mask = step->by_mask;
     out->stop_rating = desk->predictor->stop_rating;
+    out->far_rating = desk->predictor->far_rating;
+    out->distance = distance_walked(desk, &stack->plane, step, step->start[n]);
     out->bounded = step->has_rois;
     out->area = sgm_mask_measure(mask, width, height, &out->extent);
 }

@@ -18,6 +18,7 @@ typedef struct sgm_walk_rules {
     int stays;      /* prompted slices only */
     int max_slices; /* per direction from a prompted slice; 0: no limit */
     int keep_largest, fill_holes;
+    int is_timed; /* slices are moments, not places */
 } sgm_walk_rules;
 
 /* What answers are made with: one per live volume. */

@@ -7,6 +7,7 @@
 static const float least_quality = 0.6f, least_contrast = 12;
 static const float outer_trust = 1.5f, enclosed_trust = 2;
 static const float most_drift = 0.2f;
+static const double ball_ends = 0.5, surer_by = 2; /* diameters; rating per diameter */
 static const double most_growth = 2.5, least_share = 0.1, area_grace = 16;
 
 static const uint8_t *row_of(const sgm_image *picture, int y)
@@ -94,6 +95,13 @@ static int looks_alike(const sgm_image *picture, const sgm_look *look, const sgm
     return fabsf(now.inside - before->inside) <= trust * fabsf(now.inside - before->around);
 }
 
+static float least_rating(const sgm_neighbour *from)
+{
+    double wanted = from->stop_rating + surer_by * fmax(0, from->distance - ball_ends);
+    return from->enclosed ? from->stop_rating
+                          : fmaxf(from->stop_rating, (float)fmin(from->far_rating, wanted));
+}
+
 static sgm_stop reason_by_mask(const sgm_image *picture, const sgm_look *look,
                                const sgm_neighbour *from)
 {
@@ -101,7 +109,7 @@ static sgm_stop reason_by_mask(const sgm_image *picture, const sgm_look *look,
     float iou = look->raw.predicted_iou;
     uncalibrated.calibrated = 0;
     if (from->bounded) return SGM_STOP_NONE;
-    if (isnan(iou) || iou < from->stop_rating) return SGM_STOP_QUALITY;
+    if (isnan(iou) || iou < least_rating(from)) return SGM_STOP_QUALITY;
     if ((double)look->area > most_growth * (double)from->area + area_grace) return SGM_STOP_AREA;
     return looks_alike(picture, look, &uncalibrated) ? SGM_STOP_NONE : SGM_STOP_APPEARANCE;
 }

@@ -20,7 +20,9 @@ typedef struct sgm_neighbour {
     int enclosed;      /* the walk goes towards another prompted slice */
     int calibrated;    /* grey levels mean the same on every slice (CT) */
     int by_mask;       /* the network was asked by the neighbour's mask alone */
-    float stop_rating; /* then: the least predicted IoU that a walk goes on with */
+    float stop_rating; /* then: the least predicted IoU that a walk goes on with, */
+    float far_rating;  /* and the least far from where it began, if that is more */
+    double distance;   /* from there, in diameters of a disc as large as the cross-section there */
     int bounded;       /* a ROI says where the object ends */
 } sgm_neighbour;
 
@@ -44,7 +46,10 @@ sgm_shades sgm_shades_of(const sgm_image *picture, const uint8_t *mask, const sg
  * a ROI says how far the object goes. Else also when its predicted IoU is below the network's
  * stop rating (or not a number), when it has more than 2.5 times the neighbour's area, or when it
  * looks like the surroundings as above. A shrinking mask or a drift of its mean does not: vertebrae
- * do both. */
+ * do both. Half a diameter from where the walk began a ball would have ended, and the network,
+ * which is shown a mask, seldom denies that there is an object: from there on it must be surer of
+ * it, by two hundredths for each hundredth of a diameter up to the far rating; not where another
+ * prompted slice lies ahead. Tubes go on because it is sure of them. */
 sgm_stop sgm_stop_reason(const sgm_image *picture, const sgm_look *look, const sgm_neighbour *from);
 
 #endif

@@ -509,6 +509,7 @@ static void stops_at(const char *path, const char *rating, float wanted)
     sgm_model *model = load("rated.safetensors", "sam_vit", (sgm_context_options){0});
     if (model && CHECK_OK(sgm_session_predictor_init(&binding, model))) {
         CHECK(binding.predictor.stop_rating == wanted);
+        CHECK(binding.predictor.far_rating == 0); /* what the file does not say does not matter */
         CHECK(sgm_walk_is_by_mask(&binding.predictor.walk)); /* as the row of small networks says */
         CHECK(binding.predictor.walk_in_box.points == 3);    /* it has not learnt what that means */
         sgm_session_predictor_clear(&binding);

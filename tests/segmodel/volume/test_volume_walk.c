@@ -395,8 +395,10 @@ static sgm_stop reason(double cx, double radius, uint8_t shade, float iou, float
     return reason_in(0, cx, radius, shade, iou, quality);
 }
 
-/* Of a network that is asked by masks alone; what others would call another rating's end is not. */
-static sgm_stop reason_by_mask(float iou, float stop_rating)
+/* Of a network that is asked by masks alone, so many diameters from where the walk began; what
+ * others would call another rating's end is not. */
+static sgm_stop reason_far(float iou, float stop_rating, float far_rating, double distance,
+                           int enclosed)
 {
     static uint8_t pixels[40 * 40], mask[40 * 40];
     sgm_image picture = {.data = pixels, .width = 40, .height = 40, .channels = 1};
@@ -406,13 +408,61 @@ static sgm_stop reason_by_mask(float iou, float stop_rating)
                           .shades = {200, 60},
                           .quality = 0.9f,
                           .by_mask = 1,
-                          .stop_rating = stop_rating};
+                          .stop_rating = stop_rating,
+                          .far_rating = far_rating,
+                          .distance = distance,
+                          .enclosed = enclosed};
     for (int i = 0; i < 40 * 40; i++) {
         mask[i] = hypot(i % 40 - 20, i / 40 - 20) < 8;
         pixels[i] = mask[i] ? 200 : 60;
     }
     look.area = sgm_mask_measure(mask, 40, 40, &look.extent);
     return sgm_stop_reason(&picture, &look, &from);
+}
+
+static sgm_stop reason_by_mask(float iou, float stop_rating)
+{
+    return reason_far(iou, stop_rating, 0, 10, 0);
+}
+
+/* The farther beyond the end of a ball, the surer of itself the network has to be. */
+static void check_far_rating(void)
+{
+    CHECK(reason_far(0.3f, 0.25f, 0.7f, 0.5, 0) == SGM_STOP_NONE);
+    CHECK(reason_far(0.44f, 0.25f, 0.7f, 0.6, 0) == SGM_STOP_QUALITY);
+    CHECK(reason_far(0.46f, 0.25f, 0.7f, 0.6, 0) == SGM_STOP_NONE);
+    CHECK(reason_far(0.69f, 0.25f, 0.7f, 1, 0) == SGM_STOP_QUALITY);
+    CHECK(reason_far(0.71f, 0.25f, 0.7f, 100, 0) == SGM_STOP_NONE);
+    CHECK(reason_far(0.69f, 0.25f, 0.7f, 1, 1) == SGM_STOP_NONE); /* a prompted slice lies ahead */
+    CHECK(reason_far(0.5f, 0.6f, 0.4f, 1, 0) == SGM_STOP_QUALITY);
+}
+
+/* A tube's walk goes on to the volume's end while the network is sure of it; else it ends a little
+ * beyond its own radius, whatever the spacing, and never in a sequence. */
+static void check_far(double step, int is_sequence, float rating, int64_t last)
+{
+    static const int64_t extent[3] = {28, 28, 40};
+    static const int straight[3] = {0, 1, 2};
+    const double spacing[3] = {1, 1, step};
+    synthetic_network network;
+    phantom p;
+    phantom_make(&p, tube, extent, spacing, straight, 0);
+    synthetic_init(&network, 64);
+    network.predictor.walk = (sgm_walk){.logits = true};
+    network.predictor.far_rating = 0.7f;
+    network.object_grey = 200;
+    network.object_reach = 90;
+    network.rating = rating;
+    sgm_seed seed = {{14, 14, 5}, SGM_FOREGROUND};
+    sgm_object object = {.seeds = &seed, .seed_count = 1};
+    sgm_volume_options options = {.axis = SGM_AXIS_K, .is_sequence = is_sequence};
+    sgm_volume_result result;
+    CHECK_OK(sgm_volume_segment(&network.predictor, 0, &p.volume, &object, 1, &options, &result));
+    int64_t taken = result.objects[0].slices[result.objects[0].slice_count - 1].slice;
+    CHECK(taken == last);
+    sgm_volume_result_clear(&result);
+    synthetic_clear(&network);
+    phantom_clear(&p);
 }
 
 static void check_stop_rule(void)
@@ -463,6 +513,11 @@ int main(void)
     check_ways_of_asking();
     check_lowering();
     check_stop_rule();
+    check_far_rating();
+    check_far(1, 0, 0.8f, 39);
+    check_far(1, 0, 0.6f, 12); /* .6 are wanted .625 diameters of 12 away */
+    check_far(0.5, 0, 0.6f, 19);
+    check_far(1, 1, 0.6f, 39);
     check_sharing(20, 20, 40);
     check_sharing(5, 33, 40);
     check_little_memory();
