@@ -190,7 +190,8 @@ static int prompted_range(const clicks *c, int64_t range[2])
  * before it), if it says that the object does not reach its slice; else 0. It says so beyond all
  * foreground prompts, where it leaves nothing of the mask, or where it lies at the innermost place
  * of a part: whoever corrects an outline clicks elsewhere. There the network may insist on what it
- * sees; where it takes half of the part away for the click, the rest is its answer. */
+ * sees; where it takes half of the part away for the click, the rest is its answer; and what looks
+ * unlike the mask around it is a hole. */
 static int direction_of_end(const clicks *c, int64_t slice, const sgm_point *click,
                             const sgm_answer *stands, const sgm_answer *answer)
 {
@@ -202,7 +203,7 @@ static int direction_of_end(const clicks *c, int64_t slice, const sgm_point *cli
     sgm_stack_unpack(stack, &stands->mask, stack->neighbour);
     double depth = sgm_mask_depth(stack->neighbour, stack->plane.width, stack->plane.height,
                                   (int)lrint(click->x), (int)lrint(click->y));
-    if (left && (depth < innermost || 2 * left <= stands->mask.voxels)) return 0;
+    if (left && (answer->is_hole || depth < innermost || 2 * left <= stands->mask.voxels)) return 0;
     return slice > range[1] ? 1 : -1;
 }
 

@@ -13,6 +13,9 @@
  * that differ by least_contrast do not say otherwise; on small objects up to this share of their
  * radius. */
 static const double least_reach = 5, reached_share = 0.5, least_contrast = 12;
+/* A place whose grey lies so far from the mask's, in parts of the way to its surroundings', is a
+ * hole in it and not the mask itself. */
+static const double unlike = 0.75;
 /* A change this many times smaller than the neighbour's is another one. */
 static const int64_t fading = 8;
 /* Pixels that a change may be wider than on the slice before. */
@@ -124,6 +127,13 @@ static void change_around(change *c, const sgm_image *picture, const sgm_slice_p
         }
 }
 
+static int looks_unlike(const sgm_image *picture, const sgm_point *click, const sgm_shades *shades)
+{
+    double contrast = fabs((double)shades->inside - shades->around);
+    double grey = grey_around(picture, (int)lrint(click->x), (int)lrint(click->y));
+    return contrast >= least_contrast && fabs(grey - shades->inside) > unlike * contrast;
+}
+
 /* The mask is the answer; the look's logits are kept where they agree with it. */
 static sgm_status take_changed(sgm_desk *desk, sgm_stack *stack, const uint8_t *mask,
                                sgm_look *look, sgm_answer *answer)
@@ -202,6 +212,7 @@ sgm_status sgm_answer_clicked(sgm_desk *desk, sgm_stack *stack, const sgm_volume
     SGM_TRY(begin_change(&c, stack, stack->neighbour, look.mask, step->label));
     c.reach = reach_of_click(&stack->plane, step->from[0]);
     change_at_click(&c, &stack->picture, &step->own, click, &step->from[0]->shades);
+    answer->is_hole = looks_unlike(&stack->picture, click, &step->from[0]->shades);
     return take_changed(desk, stack, stack->neighbour, &look, answer);
 }
 

@@ -50,6 +50,7 @@ typedef struct sgm_volume_step {
 struct sgm_answer {
     sgm_stop stop;  /* NONE: the slice is taken, with this mask */
     int has_parted; /* of MEETING: the neighbours share nothing; nothing was asked */
+    int is_hole;    /* of CLICKED: what lies at the click looks unlike what stood around it */
     float quality;  /* predicted IoU */
     sgm_packed_mask mask;
     sgm_shades shades; /* where the mask is not empty */

@@ -289,6 +289,33 @@ static void check_end(void)
     phantom_clear(&p);
 }
 
+/* A tube with a hole that looks unlike it. */
+static double hollow_tube(const double mm[3])
+{
+    if (tube(mm) < 100) return 251;
+    return fmax(fabs(mm[0] - 0.5), fabs(mm[1] - 0.5)) < 1.2 ? 150 : 200;
+}
+
+/* At the innermost place of a mask may be a hole in it: nothing else goes then. */
+static void check_hole(void)
+{
+    phantom p = make(hollow_tube);
+    network();
+    net.object_reach = net.tolerance = 50;
+    sgm_seed seeds[2] = {seed_at(&p, -3.5, 0.5, 0.5, SGM_FOREGROUND),
+                         seed_at(&p, 0.5, 0.5, 6.5, SGM_BACKGROUND)};
+    sgm_object object = {.seeds = seeds, .seed_count = 2};
+    sgm_volume_result result = ask(&p, &object, SGM_AXIS_K);
+    int64_t holes = 0, lost = 0;
+    for (int64_t i = 0; i < count_of(&p); i++) {
+        lost += p.voxels[i] == 200 && !result.objects[0].mask[i];
+        holes += p.voxels[i] == 150 && !result.objects[0].mask[i];
+    }
+    CHECK(holes > 0 && lost < 10); /* around the click, on its slice */
+    sgm_volume_result_clear(&result);
+    phantom_clear(&p);
+}
+
 /* Before the first seed's slice the object ends the other way; one by one in a live volume as from
  * nothing, and what was ended begins anew from a foreground click. */
 static void check_live_end(void)
@@ -647,6 +674,7 @@ int main(void)
     check_leak();
     check_doubtful_part();
     check_end();
+    check_hole();
     check_live_end();
     check_missing_part();
     check_change_stays_small();
