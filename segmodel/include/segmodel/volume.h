@@ -15,8 +15,8 @@
  *    slice: the neighbour's mask, and nothing else, says what is meant on the next slice.
  *  - Without a ROI a walk ends where nothing is found, where the network does not believe in its
  *    answer (farther away than the object is thick it must believe more, if the file says so),
- * where the mask grows too fast or looks like its neighbour's surroundings (predict/volume/stop.h),
- * and at max_slices.
+ *    where the mask grows too fast or looks like its neighbour's surroundings
+ *    (predict/volume/stop.h), and at max_slices.
  *  - A ROI bounds the object and says its extent: its cross-section on its middle slice is asked
  *    as a box that the object lies somewhere in (as a tight one of a model that has not learnt what
  *    such a box is, see sgm_prompt.loose_box). The mask walks from there both ways; every slice is
@@ -29,9 +29,10 @@
  *    slices without one. Any other changes the region that it lies in, on its slice, and then on
  *    the neighbours as far as they are wrong in the same place, nowhere much more than on its own;
  *    what a foreground seed adds beyond two slices the network must be sure of. A background seed
- * at the innermost place of the mask, beyond the slices of all foreground seeds, says that the
- * object does not reach there: the mask goes on its slice and on all beyond. All else stays as it
- * is. On a picture of one slice all points are asked together.
+ *    at the innermost place of the mask, beyond the slices of all foreground seeds, says that the
+ *    object does not reach there, unless it lies in what looks like a hole: the mask goes on its
+ *    slice and on all beyond. All else stays as it is. On a picture of one slice all points are
+ *    asked together.
  *  - To a model that has not learnt what a loose box is, the first seed beside a ROI over several
  *    slices says how it is meant. A foreground seed that the ROI's own answer holds already (or
  *    where it has none, or one that the network itself rates low) corrects nothing: it says which
