@@ -25,8 +25,8 @@ uint64_t sgm_model_store_key(const sgm_model *model);
 #define SGM_METADATA_STOP_RATING "stop_rating"
 #define SGM_STOP_RATING 0.35f
 
-/* The metadata key of the rating that is wanted where a ball of the cross-section that the walk began
- * with would have ended (predict/volume/stop.h): text of a number from 0 to 1. Without it the
+/* The metadata key of the rating that is wanted where a ball of the cross-section that the walk
+ * began with would have ended (predict/volume/stop.h): text of a number from 0 to 1. Without it the
  * distance does not matter. */
 #define SGM_METADATA_FAR_RATING "far_rating"
 
