@@ -182,7 +182,7 @@ static int prompted_range(const clicks *c, int64_t range[2])
         found = 1;
     }
     if (found || !s->object->roi_count || s->roi_last < s->roi_first) return found;
-    range[0] = range[1] = s->roi_first + (s->roi_last - s->roi_first) / 2;
+    range[0] = range[1] = sgm_plane_middle(plane, s->roi_first, s->roi_last);
     return 1;
 }
 

@@ -165,6 +165,7 @@ static int compare_taken(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+/* Without those that a click has emptied on its way. */
 static sgm_status take_slices(sgm_run *run, size_t number, sgm_solid *solid)
 {
     sgm_subject *subject = &run->subjects[number];
@@ -176,10 +177,12 @@ static sgm_status take_slices(sgm_run *run, size_t number, sgm_solid *solid)
         qsort(subject->taken, subject->taken_count, sizeof *subject->taken, compare_taken);
     for (size_t i = 0; i < subject->taken_count; i++) {
         const sgm_taken *taken = &subject->taken[i];
-        solid->slices[i] = (sgm_solid_slice){
-            .slice = taken->slice, .answer = taken->answer, .prompted = taken->prompted};
+        if (!taken->prompted && !taken->answer->mask.voxels)
+            sgm_answers_release(&run->desk->answers, taken->answer);
+        else
+            solid->slices[solid->count++] = (sgm_solid_slice){
+                .slice = taken->slice, .answer = taken->answer, .prompted = taken->prompted};
     }
-    solid->count = subject->taken_count;
     subject->taken_count = 0;
     return SGM_OK;
 }

@@ -259,6 +259,8 @@ static void click_lined(const phantom *p, sgm_seed *seeds, size_t count, int64_t
     sgm_volume_result result = ask(p, &object, SGM_AXIS_K);
     *slice = llrint(seeds[count - 1].index[2]);
     count_lacking(p, result.objects[0].mask, *slice, lacking);
+    for (size_t i = 0; i < result.objects[0].slice_count; i++)
+        CHECK(result.objects[0].slices[i].voxels > 0 || result.objects[0].slices[i].prompted);
     sgm_volume_result_clear(&result);
 }
 
