@@ -567,6 +567,8 @@ typedef struct marks {
     size_t seed_count;
     sgm_roi roi;
     int has_roi, has_initial, zoom, tight;
+    float
+        rating; /* of a network that is less sure of itself than far from the start it has to be */
 } marks;
 
 static uint8_t *segment_stored(const phantom *p, marks m)
@@ -576,6 +578,8 @@ static uint8_t *segment_stored(const phantom *p, marks m)
     uint8_t *initial = NULL;
     network();
     if (m.tight) net.predictor.walk_in_box = by_tight_box;
+    if (m.rating > 0) net.rating = m.rating;
+    if (m.rating > 0) net.predictor.far_rating = 0.7f;
     for (size_t i = 0; i < m.seed_count; i++)
         phantom_index(
             p, (const double[3]){m.seeds[i].index[0], m.seeds[i].index[1], m.seeds[i].index[2]},
@@ -658,10 +662,15 @@ static void check_all_storage(int zoom)
                  .seed_count = 1,
                  .zoom = zoom};
     marks painted = {.has_initial = 1, .zoom = zoom};
+    marks ended = {
+        .seeds = {{{0, 0, 0}, 1}, {{1, 1, 8}, 0}, {{9, 3, -7}, 0}}, .seed_count = 3, .zoom = zoom};
+    marks unsure = {.seeds = {{{0, 0, 0}, 1}}, .seed_count = 1, .zoom = zoom, .rating = 0.6f};
     check_storage("points", seeds, isotropic);
     check_storage("points, thick slices", seeds, thick);
     check_storage("a box and a click", box, isotropic);
     check_storage("two painted slices", painted, isotropic);
+    check_storage("a click that ends the object", ended, thick);
+    check_storage("a network that is not sure far away", unsure, thick);
     box.tight = 1;
     check_storage("a box and a click, of a network of tight boxes", box, thick);
 }
