@@ -291,6 +291,30 @@ static void check_end(void)
     phantom_clear(&p);
 }
 
+/* Of a box alone the middle counts as prompted: a click before it ends the object downwards. */
+static void check_end_in_box(void)
+{
+    phantom p = make(lined_tube);
+    network();
+    sgm_seed seed = seed_at(&p, 0.2, 0.2, -6.5, SGM_BACKGROUND);
+    sgm_roi roi = {.half_axis = {{9, 0, 0}, {0, 9, 0}, {0, 0, 12}}};
+    phantom_index(&p, (const double[3]){0, 0, 0}, roi.center);
+    sgm_object object = {.seeds = &seed, .rois = &roi, .roi_count = 1};
+    sgm_volume_result box = ask(&p, &object, SGM_AXIS_K);
+    object.seed_count = 1;
+    sgm_volume_result ended = ask(&p, &object, SGM_AXIS_K);
+    int64_t clicked = llrint(seed.index[2]), gone = 0;
+    for (int64_t i = 0; i < count_of(&p); i++) {
+        int beyond = i / 36 / 36 <= clicked;
+        CHECK(ended.objects[0].mask[i] == (box.objects[0].mask[i] && !beyond));
+        gone += beyond && box.objects[0].mask[i];
+    }
+    CHECK(gone > 300 && ended.objects[0].voxels > 1000);
+    sgm_volume_result_clear(&box);
+    sgm_volume_result_clear(&ended);
+    phantom_clear(&p);
+}
+
 /* A tube with a hole that looks unlike it. */
 static double hollow_tube(const double mm[3])
 {
@@ -685,6 +709,7 @@ int main(void)
     check_leak();
     check_doubtful_part();
     check_end();
+    check_end_in_box();
     check_hole();
     check_live_end();
     check_missing_part();
