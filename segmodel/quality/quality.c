@@ -8,6 +8,7 @@
 #include "predict/look/session_predictor.h"
 #include "predict/session/model.h"
 #include "predict/session/prompt_prior.h"
+#include "quality/quality_objects.h"
 #include "quality/quality_rival.h"
 #include "segmodel/metrics.h"
 #include "train/mask_tools.h"
@@ -142,18 +143,6 @@ static sgm_status ask_rivals(examiner *e)
     return SGM_OK;
 }
 
-static sgm_status paint_truth(examiner *e, const sgm_target *o)
-{
-    uint8_t *mask = sgm_target_mask(e->pack, o);
-    if (!mask) return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for an object's mask");
-    int width = o->x1 - o->x0 + 1;
-    memset(e->truth, 0, (size_t)e->item->width * (size_t)e->item->height);
-    for (int y = o->y0; y <= o->y1; y++)
-        memcpy(e->truth + y * e->item->width + o->x0, mask + (y - o->y0) * width, (size_t)width);
-    free(mask);
-    return SGM_OK;
-}
-
 static sgm_status examine(examiner *e, const sgm_target *o, sgm_quality_row *row)
 {
     e->item = sgm_pack_item_at(e->pack, o->item);
@@ -171,7 +160,7 @@ static sgm_status examine(examiner *e, const sgm_target *o, sgm_quality_row *row
         e->answer = e->truth + pixels;
         e->spare = e->truth + 2 * pixels;
         sgm_embedder_forget(&e->embedder);
-        status = paint_truth(e, o);
+        status = sgm_meant_object_paint(e->pack, o, e->truth);
         if (status == SGM_OK) {
             choose_points(e);
             status = ask_network(e);
@@ -183,89 +172,6 @@ static sgm_status examine(examiner *e, const sgm_target *o, sgm_quality_row *row
     return status;
 }
 
-/* Up to `wanted` objects of one set: shuffled, then images in turn so that none dominates. */
-static size_t choose_objects(sgm_target_list *list, size_t first, int wanted)
-{
-    size_t count = list->count - first, kept = 0;
-    sgm_target *o = list->objects + first;
-    sgm_rng rng = sgm_rng_at(21, first + 1);
-    for (size_t i = count; i > 1; i--) {
-        size_t j = (size_t)sgm_rng_below(&rng, (int64_t)i);
-        sgm_target swap = o[i - 1];
-        o[i - 1] = o[j];
-        o[j] = swap;
-    }
-    for (int most = 0; kept < count && kept < (size_t)wanted && most < wanted; most++)
-        for (size_t i = kept; i < count && kept < (size_t)wanted; i++) {
-            int same = 0;
-            for (size_t k = 0; k < kept; k++)
-                same += o[k].item == o[i].item;
-            if (same > most) continue;
-            sgm_target swap = o[kept];
-            o[kept++] = o[i];
-            o[i] = swap;
-        }
-    list->count = first + kept;
-    return kept;
-}
-
-enum { MAX_CLASSES = 3 };
-
-typedef struct class_extent {
-    int label, x0, y0, x1, y1;
-} class_extent;
-
-/* Classes of a region with their extents; MAX_CLASSES + 1 when there are more. */
-static int find_classes(const sgm_pack_item *item, const sgm_target *o, const uint8_t *mask,
-                        class_extent classes[MAX_CLASSES + 1])
-{
-    int count = 0;
-    for (int y = o->y0; y <= o->y1; y++)
-        for (int x = o->x0; x <= o->x1; x++) {
-            if (!*mask++) continue;
-            int label = sgm_pack_label(item, x, y), k = 0;
-            while (k < count && classes[k].label != label)
-                k++;
-            if (k == count) classes[count++] = (class_extent){label, x, y, x, y};
-            if (count > MAX_CLASSES) return count;
-            classes[k].x0 = x < classes[k].x0 ? x : classes[k].x0;
-            classes[k].x1 = x > classes[k].x1 ? x : classes[k].x1;
-            classes[k].y1 = y;
-        }
-    return count;
-}
-
-/* Whether a region of touching classes is one thing to a user: a class or two inside another, as
- * grey matter in the cord or a tumour in the liver, not neighbouring organs. */
-static sgm_status is_nested(const sgm_pack *pack, const sgm_target *o, bool *nested)
-{
-    class_extent classes[MAX_CLASSES + 1];
-    uint8_t *mask = sgm_target_mask(pack, o);
-    if (!mask) return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for an object's mask");
-    int count = find_classes(sgm_pack_item_at(pack, o->item), o, mask, classes), inside = 0;
-    free(mask);
-    for (int k = 0; k < count; k++)
-        inside += classes[k].x0 > o->x0 && classes[k].y0 > o->y0 && classes[k].x1 < o->x1 &&
-                  classes[k].y1 < o->y1;
-    *nested = count <= MAX_CLASSES && inside == count - 1;
-    return SGM_OK;
-}
-
-/* The objects of an image that a user would ask for. */
-static sgm_status find_in_item(const sgm_pack *pack, int item, int min_area, sgm_target_list *list)
-{
-    size_t first = list->count, kept = first;
-    SGM_TRY(sgm_targets_find(pack, item, min_area, list));
-    for (size_t i = first; i < list->count; i++) {
-        bool meant = true;
-        if (list->objects[i].kind == SGM_TARGET_MERGED)
-            SGM_TRY(is_nested(pack, &list->objects[i], &meant));
-        if (meant) list->objects[kept++] = list->objects[i];
-    }
-    list->count = kept;
-    return SGM_OK;
-}
-
 static sgm_status find_objects(const sgm_pack *pack, const sgm_quality_options *options,
                                sgm_target_list *list)
 {
@@ -274,9 +180,9 @@ static sgm_status find_objects(const sgm_pack *pack, const sgm_quality_options *
         for (int i = 0; i < sgm_pack_item_count(pack); i++) {
             const sgm_pack_item *item = sgm_pack_item_at(pack, i);
             if (item->set == set && item->split == SGM_SPLIT_VALIDATION && !item->volume)
-                SGM_TRY(find_in_item(pack, i, options->min_area, list));
+                SGM_TRY(sgm_meant_objects_find(pack, i, options->min_area, list));
         }
-        choose_objects(list, first, options->objects);
+        sgm_meant_objects_choose(list, first, options->objects);
     }
     return list->count ? SGM_OK : sgm_fail(SGM_UNREADABLE, "the pack has no object for validation");
 }

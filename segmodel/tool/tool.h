@@ -27,6 +27,7 @@ int verb_convert(int argc, char **argv);
 int verb_predict(int argc, char **argv);
 int verb_train(int argc, char **argv);
 int verb_quality(int argc, char **argv);
+int verb_points(int argc, char **argv);
 int verb_study(int argc, char **argv);
 int verb_bench(int argc, char **argv);
 int verb_devices(int argc, char **argv);

@@ -17,6 +17,7 @@ static const struct {
     {"predict", "a mask for one image from points, a box or a mask", verb_predict},
     {"train", "trains or fine-tunes a model on a pack of images", verb_train},
     {"quality", "how good a model is on images it was not trained on", verb_quality},
+    {"points", "fits how a lone point chooses its scale", verb_points},
     {"study", "how a model's answers depend on the prompts, with intervals", verb_study},
     {"unpack", "what xz packed, such as a compact training pack", verb_unpack},
     {"bench", "how fast a model runs on this machine", verb_bench},

@@ -15,10 +15,20 @@
 #include <string.h>
 
 /* What the command line may add to the metadata. */
-enum { MASK_THRESHOLD, STOP_RATING, FAR_RATING, WALK_LOWERING, LOOSE_BOX, CLASSES, EXTRAS };
+enum {
+    MASK_THRESHOLD,
+    STOP_RATING,
+    FAR_RATING,
+    WALK_LOWERING,
+    LOOSE_BOX,
+    POINT_RATING,
+    CLASSES,
+    EXTRAS
+};
 static const char *const extra_keys[EXTRAS] = {
     SGM_METADATA_MASK_THRESHOLD, SGM_METADATA_STOP_RATING, SGM_METADATA_FAR_RATING,
-    SGM_METADATA_WALK_LOWERING,  SGM_METADATA_LOOSE_BOX,   SGM_METADATA_CLASSES};
+    SGM_METADATA_WALK_LOWERING,  SGM_METADATA_LOOSE_BOX,   SGM_METADATA_POINT_RATING,
+    SGM_METADATA_CLASSES};
 
 /* Variant and architecture go into the metadata, so that the file says by itself what it is. */
 static sgm_status write_model(const sgm_model *model, const char *to, sgm_stored_type type,
@@ -95,6 +105,15 @@ static bool is_within(const char *text, double low, double high)
     return end != text && !*end && value >= low && value <= high;
 }
 
+static sgm_status check_point_rating(const char *text)
+{
+    sgm_point_rating rating;
+    char why[512];
+    if (!text || sgm_point_rating_read(text, &rating) == SGM_OK) return SGM_OK;
+    snprintf(why, sizeof why, "%s", sgm_last_message());
+    return sgm_fail(SGM_INVALID_ARGUMENT, "--pointRating: %s", why);
+}
+
 static sgm_status check_numbers(const char *const extra[EXTRAS])
 {
     const char *threshold = extra[MASK_THRESHOLD], *rating = extra[STOP_RATING];
@@ -117,7 +136,7 @@ static sgm_status check_numbers(const char *const extra[EXTRAS])
     if (extra[LOOSE_BOX] && strcmp(extra[LOOSE_BOX], "0") && strcmp(extra[LOOSE_BOX], "1"))
         return sgm_fail(SGM_INVALID_ARGUMENT, "--looseBox cannot be '%s'; 0 or 1",
                         extra[LOOSE_BOX]);
-    return SGM_OK;
+    return check_point_rating(extra[POINT_RATING]);
 }
 
 /* What becomes of the file in the new network. */
@@ -159,6 +178,8 @@ int verb_convert(int argc, char **argv)
          "goes into the metadata: they ask with the neighbour's logits less it (0)"},
         {"--looseBox", OPTION_TEXT, &extra[LOOSE_BOX], NULL, "0|1",
          "goes into the metadata: 1 asks boxes in space as loose boxes (as the file says)"},
+        {"--pointRating", OPTION_TEXT, &extra[POINT_RATING], NULL, "W,W,...",
+         "goes into the metadata: how a lone point chooses its scale (segmodel points)"},
         {"--dtype", OPTION_TEXT, &dtype, NULL, "f32|f16|bf16", "how values are stored (f32)"},
         {0}};
     command_line line = {

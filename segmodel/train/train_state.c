@@ -9,6 +9,7 @@
 #include "core/names.h"
 #include "core/number.h"
 #include "models/registry.h"
+#include "predict/look/session_predictor.h"
 #include "predict/session/postprocess.h"
 #include "predict/session/program.h"
 #include "predict/session/prompt_prior.h"
@@ -355,6 +356,22 @@ static sgm_status add_base(sgm_checkpoint_writer *writer, const sgm_train_config
     return sgm_checkpoint_writer_metadata(writer, SGM_METADATA_BASE, text);
 }
 
+/* Numbers that were chosen for the weights of the warm start: the best that is known of those that
+ * were trained on from them. */
+static sgm_status add_learnt(sgm_checkpoint_writer *writer, const sgm_train_config *config,
+                             const sgm_checkpoint *init)
+{
+    static const char *const keys[] = {SGM_METADATA_STOP_RATING, SGM_METADATA_FAR_RATING,
+                                       SGM_METADATA_WALK_LOWERING, SGM_METADATA_POINT_RATING,
+                                       SGM_METADATA_LOOSE_BOX};
+    for (size_t i = 0; init && i < sizeof keys / sizeof *keys; i++) {
+        const char *text = sgm_checkpoint_metadata(init, keys[i]);
+        if (text) SGM_TRY(sgm_checkpoint_writer_metadata(writer, keys[i], text));
+    }
+    if (!config->sampler.sim.walks) return SGM_OK;
+    return sgm_checkpoint_writer_metadata(writer, SGM_METADATA_LOOSE_BOX, "1");
+}
+
 static sgm_status add_metadata(sgm_checkpoint_writer *writer, const sgm_train_config *config,
                                const sgm_checkpoint *init, const char *note)
 {
@@ -366,8 +383,7 @@ static sgm_status add_metadata(sgm_checkpoint_writer *writer, const sgm_train_co
     SGM_TRY(sgm_checkpoint_writer_metadata(writer, SGM_METADATA_VARIANT, config->variant));
     if (config->sampler.sim.prior)
         SGM_TRY(sgm_checkpoint_writer_metadata(writer, SGM_METADATA_PROMPT_PRIOR, "1"));
-    if (config->sampler.sim.walks)
-        SGM_TRY(sgm_checkpoint_writer_metadata(writer, SGM_METADATA_LOOSE_BOX, "1"));
+    SGM_TRY(add_learnt(writer, config, init));
     if (config->mask_threshold != 0) {
         char threshold[SGM_NUMBER_TEXT];
         sgm_number_text(threshold, "%g", config->mask_threshold);

@@ -190,6 +190,32 @@ void sgm_logits_weaken(const sgm_predictor *predictor, float *logits, sgm_view v
     }
 }
 
+sgm_logits_summary sgm_logits_summarize(const sgm_predictor *predictor, const float *logits,
+                                        sgm_view view, double x, double y, float threshold,
+                                        float offset)
+{
+    int rows = predictor->low_res_shape[0], columns = predictor->low_res_shape[1];
+    int64_t inside = 0, surely = 0, perhaps = 0;
+    double sx, sy, sum = 0;
+    low_res_scale(predictor, view, &sx, &sy);
+    for (int row = 0; row < rows; row++)
+        for (int column = 0; column < columns; column++) {
+            float logit = logits[(size_t)row * (size_t)columns + (size_t)column];
+            if (is_padding(view, sx, sy, row, column)) continue;
+            surely += logit > threshold + offset;
+            perhaps += logit > threshold - offset;
+            if (!(logit > threshold)) continue;
+            inside++;
+            sum += logit;
+        }
+    double column = (x - view.x + 0.5) * sx - 0.5, row = (y - view.y + 0.5) * sy - 0.5;
+    return (sgm_logits_summary){
+        .mean_inside = inside ? sum / (double)inside : 0,
+        .at_point = interpolate(logits, rows, columns, row, column),
+        .stability = perhaps ? (double)surely / (double)perhaps : 0,
+    };
+}
+
 /* As lrintf of a value within -127..127 (a NaN counts as 127), but for many at once: what is added
  * leaves whole numbers in a float's last digits. */
 static int8_t rounded(float value)

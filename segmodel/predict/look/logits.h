@@ -24,6 +24,19 @@ void sgm_logits_from_mask(const sgm_predictor *predictor, const uint8_t *mask, i
 void sgm_logits_weaken(const sgm_predictor *predictor, float *logits, sgm_view view, double x,
                        double y);
 
+/* What low-res logits say of their own mask, over the cells that the view fills. */
+typedef struct sgm_logits_summary {
+    double mean_inside; /* of the logits above the threshold; 0: there are none */
+    double at_point;    /* interpolated */
+    double stability;   /* IoU of the masks at threshold + offset and - offset (SAM's stability
+                           score); 0: both are empty */
+} sgm_logits_summary;
+
+/* (x, y) in picture coordinates; threshold and offset in logits. */
+sgm_logits_summary sgm_logits_summarize(const sgm_predictor *predictor, const float *logits,
+                                        sgm_view view, double x, double y, float threshold,
+                                        float offset);
+
 /* Logits in a byte, steps of 0.25 clamped to +-31.75: what travels from slice to slice. */
 void sgm_logits_pack(const float *logits, size_t count, int8_t *packed);
 void sgm_logits_unpack(const int8_t *packed, size_t count, float *logits);

@@ -2,6 +2,7 @@
 
 #include "core/status.h"
 #include "predict/look/logits.h"
+#include "predict/look/point_rating.h"
 #include "predict/picture/touching.h"
 #include "predict/session/mask.h"
 
@@ -19,7 +20,7 @@ static const double scale_step = 1.41421356237309505;
 
 /* A look that is this much worse in the network's own eyes than the one it should refine is not
  * taken. */
-static const float allowed_loss = 0.05f;
+static const double allowed_loss = 0.05;
 
 /* Smallest side of a first look at a point: what a point means needs some surroundings. */
 static const double min_first_side = 32;
@@ -226,6 +227,14 @@ static sgm_status look_around(sgm_looker *looker, const sgm_question *question, 
     }
 }
 
+sgm_status sgm_look_in(sgm_looker *looker, const sgm_question *question, sgm_view view,
+                       sgm_look *out)
+{
+    *out = (sgm_look){0};
+    SGM_TRY(reserve(looker, question));
+    return look_in(looker, question, view, out);
+}
+
 /* Views of falling size around the foreground points: from the whole picture to an eighth of it. */
 static int first_views(const sgm_question *question, const sgm_box *extent, sgm_view *views)
 {
@@ -251,17 +260,39 @@ int sgm_looker_views(const sgm_looker *looker, const sgm_image *image, const sgm
     return 1;
 }
 
-/* What the network thinks of its answer; an empty one or one that leaves the view comes last. A
- * body or a head is the easiest object of all, but seldom what a point is set for. */
-static float rating(const sgm_question *question, const sgm_look *look)
+/* The foreground point of a question, if it has just one. */
+static const sgm_point *lone_point(const sgm_question *question)
 {
-    const sgm_image *image = question->image;
-    float iou = look->raw.predicted_iou;
-    if (!look->area || !isfinite(iou)) return -INFINITY;
-    double share = (double)look->area / ((double)image->width * image->height);
-    iou -= (float)fmax(0, share - common_share);
-    return sgm_view_is_touched(look->view, &look->extent, image->width, image->height) ? iou - 1000
-                                                                                       : iou;
+    const sgm_point *lone = NULL;
+    for (size_t i = 0; i < question->point_count; i++) {
+        if (question->points[i].label == SGM_BACKGROUND) continue;
+        if (lone) return NULL;
+        lone = &question->points[i];
+    }
+    return lone;
+}
+
+/* What the network thinks of its answer; one that leaves the view comes last. A body or a head is
+ * the easiest object of all, but seldom what a point is set for. */
+static double rating_by_network(const sgm_look *look)
+{
+    double share = (double)look->area / ((double)look->width * look->height);
+    double rating = look->raw.predicted_iou - fmax(0, share - common_share);
+    return sgm_view_is_touched(look->view, &look->extent, look->width, look->height) ? rating - 1000
+                                                                                     : rating;
+}
+
+/* How likely a look shows what is meant; an empty one comes last. */
+static double rating_of(const sgm_looker *looker, const sgm_question *question,
+                        const sgm_look *look)
+{
+    const sgm_point_rating *rating = looker->predictor->point_rating;
+    const sgm_point *lone = lone_point(question);
+    double terms[SGM_POINT_TERMS];
+    if (!look->area || !isfinite(look->raw.predicted_iou)) return -INFINITY;
+    if (!rating || !lone) return rating_by_network(look);
+    sgm_point_terms(looker->predictor, look, lone->x, lone->y, terms);
+    return sgm_point_rating_of(rating, terms);
 }
 
 static sgm_status look_at_scales(sgm_looker *looker, const sgm_question *question,
@@ -269,10 +300,10 @@ static sgm_status look_at_scales(sgm_looker *looker, const sgm_question *questio
 {
     sgm_view views[MAX_SCALES];
     int count = first_views(question, extent, views), best = 0;
-    float best_rating = -INFINITY;
+    double best_rating = -INFINITY;
     for (int i = 0; i < count; i++) {
         SGM_TRY(look_in(looker, question, views[i], out));
-        float current = rating(question, out);
+        double current = rating_of(looker, question, out);
         if (current > best_rating) {
             best_rating = current;
             best = i;
@@ -288,11 +319,11 @@ static sgm_status look_again(sgm_looker *looker, const sgm_question *question,
     if (!out->area) return SGM_OK;
     sgm_box extent = sgm_box_union(points, &out->extent);
     sgm_view first = out->view;
-    float first_rating = rating(question, out);
+    double first_rating = rating_of(looker, question, out);
     if (sgm_view_serves(first, &extent, question->image->width, question->image->height))
         return SGM_OK;
     SGM_TRY(look_around(looker, question, extent, out));
-    if (rating(question, out) >= first_rating - allowed_loss) return SGM_OK;
+    if (rating_of(looker, question, out) >= first_rating - allowed_loss) return SGM_OK;
     return look_in(looker, question, first, out);
 }
 

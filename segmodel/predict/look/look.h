@@ -55,12 +55,17 @@ void sgm_looker_clear(sgm_looker *looker);
  *
  * Zoomed: with a box or a mask, the view is `stay` if it serves, else one around them; when the
  * answer touches a side of the view, it is asked again in a view around prompt and answer.
- * With points alone: looks at several scales around the foreground points, takes the one whose
- * answer the network rates best (not touching the view), then looks again at a view around that
- * answer; several points stay in `stay` if it serves, so that a correcting click is one decode.
+ * With points alone: looks at several scales around the foreground points, takes the one that most
+ * likely shows what a lone point means (point_rating.h) or whose answer the network rates best (not
+ * touching the view), then looks again at a view around that answer; several points stay in `stay`
+ * if it serves, so that a correcting click is one decode.
  *
  * SGM_BAD_PROMPT as sgm_session_predict. */
 sgm_status sgm_look_at(sgm_looker *looker, const sgm_question *question, sgm_look *out);
+
+/* One look in one view, without a choice. SGM_BAD_PROMPT as sgm_session_predict. */
+sgm_status sgm_look_in(sgm_looker *looker, const sgm_question *question, sgm_view view,
+                       sgm_look *out);
 
 /* The views (at most SGM_MOST_VIEWS) that a question of this one point begins with. */
 int sgm_looker_views(const sgm_looker *looker, const sgm_image *image, const sgm_point *point,

@@ -19,6 +19,9 @@ typedef struct sgm_predictor {
     float stop_rating;      /* a walk by masks alone ends at answers rated lower, */
     float far_rating;       /* and far from where it began at those rated lower than this */
     float walk_lowering;    /* and asks with a neighbour's logits lowered by so much */
+    float mask_threshold;   /* masks are where logits exceed it */
+    const struct sgm_point_rating *point_rating; /* borrowed; NULL: looks at a point are rated by
+                                                    their predicted IoU */
 
     /* Hash of the exact network input. */
     sgm_status (*input_hash)(void *self, const sgm_image *image, uint64_t *hash);

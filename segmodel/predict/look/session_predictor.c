@@ -104,6 +104,15 @@ static float number_of(const sgm_model *model, const char *key, double low, doub
     return can_be ? (float)value : otherwise;
 }
 
+/* The file's weights, or NULL where it has none that can be. */
+static const sgm_point_rating *point_rating(sgm_session_predictor *binding)
+{
+    const char *text =
+        sgm_checkpoint_metadata(sgm_model_checkpoint(binding->model), SGM_METADATA_POINT_RATING);
+    bool can_be = text && sgm_point_rating_read(text, &binding->point_rating) == SGM_OK;
+    return can_be ? &binding->point_rating : NULL;
+}
+
 static sgm_walk walk_in_box(const sgm_session_predictor *binding)
 {
     const sgm_protocol *row = sgm_model_get_config(binding->model)->protocol;
@@ -127,6 +136,8 @@ sgm_status sgm_session_predictor_init(sgm_session_predictor *binding, sgm_model 
         .far_rating = number_of(model, SGM_METADATA_FAR_RATING, 0, 1, 0),
         .walk_lowering = number_of(model, SGM_METADATA_WALK_LOWERING, -SGM_LARGEST_WALK_LOWERING,
                                    SGM_LARGEST_WALK_LOWERING, 0),
+        .mask_threshold = sgm_session_mask_threshold(binding->session),
+        .point_rating = point_rating(binding),
         .stretches = sgm_model_get_config(model)->protocol->stretch,
         .embedding_count = info.embedding_count,
         .key = sgm_model_store_key(model),

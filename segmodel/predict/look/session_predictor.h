@@ -2,6 +2,7 @@
 #ifndef SEGMODEL_PREDICT_LOOK_SESSION_PREDICTOR_H
 #define SEGMODEL_PREDICT_LOOK_SESSION_PREDICTOR_H
 
+#include "predict/look/point_rating.h"
 #include "predict/look/predictor.h"
 #include "segmodel/segmodel.h"
 
@@ -9,6 +10,7 @@ typedef struct sgm_session_predictor {
     sgm_predictor predictor;
     sgm_model *model; /* borrowed */
     sgm_session *session;
+    sgm_point_rating point_rating;
 } sgm_session_predictor;
 
 /* Makes a session of the model; the model must outlive it. The struct must not move. */
@@ -29,6 +31,10 @@ uint64_t sgm_model_store_key(const sgm_model *model);
  * began with would have ended (predict/volume/stop.h): text of a number from 0 to 1. Without it the
  * distance does not matter. */
 #define SGM_METADATA_FAR_RATING "far_rating"
+
+/* The metadata key of weights that choose what a point means from looks at several scales
+ * (predict/look/point_rating.h): text of SGM_POINT_TERMS numbers with commas between them. */
+#define SGM_METADATA_POINT_RATING "point_rating"
 
 /* The metadata key of a checkpoint whose walks by masks ask with the neighbour's logits lowered:
  * text of a number from -5 to 5. A network that gives back a little more than it was shown adds

@@ -158,24 +158,32 @@ size_t sgm_mask_inner_points(const uint8_t *mask, int width, int height, size_t 
     return count;
 }
 
-double sgm_mask_depth(const uint8_t *mask, int width, int height, int x, int y)
+sgm_mask_place sgm_mask_place_of(const uint8_t *mask, int width, int height, int x, int y)
 {
     depth_map map;
     sgm_box box;
-    double depth = 0;
-    if (!mask[(size_t)y * (size_t)width + (size_t)x]) return 0;
+    sgm_mask_place place = {0};
+    if (!mask[(size_t)y * (size_t)width + (size_t)x]) return place;
     sgm_mask_measure(mask, width, height, &box);
     int left = (int)box.x0, top = (int)box.y0;
     if (depth_map_init(&map, mask + (size_t)top * (size_t)width + (size_t)left,
                        (int)box.x1 - left + 1, (int)box.y1 - top + 1, width)) {
         int at = (y - top + 1) * map.width + x - left + 1, most = 0;
-        int here = map.depth[at], size = take_part(&map, at); /* which turns their signs */
+        place.depth = map.depth[at] / 3.0;
+        int size = take_part(&map, at); /* which turns the signs of depths */
         for (int i = 0; i < size; i++)
             most = smaller(most, map.depth[map.stack[i]]);
-        depth = (double)here / -most;
+        place.deepest = -most / 3.0;
+        place.part = size;
     }
     depth_map_clear(&map);
-    return depth;
+    return place;
+}
+
+double sgm_mask_depth(const uint8_t *mask, int width, int height, int x, int y)
+{
+    sgm_mask_place place = sgm_mask_place_of(mask, width, height, x, y);
+    return place.part ? place.depth / place.deepest : 0;
 }
 
 /* ------------------------------------------------------------------------------------ other */

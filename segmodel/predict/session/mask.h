@@ -14,8 +14,17 @@ int64_t sgm_mask_measure(const uint8_t *mask, int width, int height, sgm_box *ex
 size_t sgm_mask_inner_points(const uint8_t *mask, int width, int height, size_t most,
                              sgm_point *points);
 
-/* How deep a pixel of the mask lies in its part (8-connected), 1 being the part's innermost place:
- * both distances as above. 0 outside of the mask, and when there is no memory for it. */
+/* A pixel of a mask in its part (8-connected); distances as above, in pixels. All are 0 outside of
+ * the mask, and when there is no memory for it. */
+typedef struct sgm_mask_place {
+    double depth;   /* of the pixel */
+    double deepest; /* of the part's innermost place */
+    int64_t part;   /* pixels of the part */
+} sgm_mask_place;
+
+sgm_mask_place sgm_mask_place_of(const uint8_t *mask, int width, int height, int x, int y);
+
+/* How deep a pixel lies in its part, 1 being the part's innermost place. 0 outside of the mask. */
 double sgm_mask_depth(const uint8_t *mask, int width, int height, int x, int y);
 
 /* Centre of gravity of a mask that is not empty. */

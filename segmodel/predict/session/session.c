@@ -333,6 +333,11 @@ sgm_status sgm_session_input_hash(sgm_session *session, const sgm_image *image, 
 
 /* ------------------------------------------------------------------------------------ decoding */
 
+float sgm_session_mask_threshold(const sgm_session *session)
+{
+    return session->threshold;
+}
+
 int sgm_session_knows_loose(const sgm_session *session)
 {
     return session->knows_loose;

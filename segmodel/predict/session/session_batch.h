@@ -43,5 +43,7 @@ sgm_status sgm_session_decode(sgm_session *session, const sgm_prompt *prompts, s
 
 /* Whether the model tells boxes that only bound their object from tight ones. */
 int sgm_session_knows_loose(const sgm_session *session);
+/* Masks are where logits exceed it. */
+float sgm_session_mask_threshold(const sgm_session *session);
 
 #endif

@@ -2,6 +2,10 @@
  * a full disk, and what is refused. Runs in the current folder. */
 #include "train_run.h"
 
+#include "checkpoint/checkpoint_write.h"
+#include "predict/look/session_predictor.h"
+#include "predict/session/prompt_prior.h"
+
 #include <stdlib.h>
 #ifdef __linux__
 #include <sys/mount.h>
@@ -165,6 +169,54 @@ static void check_warm_start(void)
         CHECK(strstr(warm.first_event, "made at random (") &&
               strstr(warm.first_event, "transformer.layers.2."));
     remove_folder(warm.out);
+}
+
+static const char *const learnt[][2] = {
+    {SGM_METADATA_STOP_RATING, "0.25"},
+    {SGM_METADATA_FAR_RATING, "0.7"},
+    {SGM_METADATA_WALK_LOWERING, "0.4"},
+    {SGM_METADATA_POINT_RATING, "1,2,3,4,5,6,7,8,9,10,11,12,13,14,15"},
+    {SGM_METADATA_LOOSE_BOX, "0"}};
+enum { LEARNT = sizeof learnt / sizeof *learnt };
+
+static void write_learnt(const char *from, const char *to)
+{
+    sgm_checkpoint *file;
+    sgm_checkpoint_writer *writer;
+    CHECK_OK(sgm_checkpoint_open(from, &file));
+    CHECK_OK(sgm_checkpoint_writer_create(&writer));
+    CHECK_OK(sgm_checkpoint_writer_add_all(writer, file, SGM_STORED_F32));
+    for (int i = 0; i < LEARNT; i++)
+        CHECK_OK(sgm_checkpoint_writer_metadata(writer, learnt[i][0], learnt[i][1]));
+    CHECK_OK(sgm_checkpoint_writer_save(writer, to));
+    sgm_checkpoint_writer_destroy(writer);
+    sgm_checkpoint_close(file);
+}
+
+/* What was chosen for a file's weights goes on with them: a fine-tuned model walks as its file
+ * does. Only training with walks makes loose boxes known. */
+static void check_learnt(const char *more, const char *loose_box)
+{
+    char text[512];
+    run tuned = cpu_run("learnt.cfg", "run_learnt");
+    write_learnt("run_whole/best.safetensors", "learnt.safetensors");
+    snprintf(text, sizeof text,
+             "init = learnt.safetensors\nsteps = 1\nbatch = 2\nsave_every = 0\n"
+             "validate_every = 0\nvalidate_objects = 0\n%s",
+             more);
+    write_config("learnt.cfg", text);
+    if (!CHECK_OK(train(&tuned))) return;
+    sgm_checkpoint *after;
+    CHECK_OK(sgm_checkpoint_open("run_learnt/last.safetensors", &after));
+    for (int i = 0; i < LEARNT; i++) {
+        const char *wanted = i == LEARNT - 1 ? loose_box : learnt[i][1];
+        const char *found = sgm_checkpoint_metadata(after, learnt[i][0]);
+        if (!CHECK(found && !strcmp(found, wanted)))
+            fprintf(stderr, "    %s: %s\n", learnt[i][0], found ? found : "none");
+    }
+    sgm_checkpoint_close(after);
+    remove_folder(tuned.out);
+    unlink("learnt.safetensors");
 }
 
 /* An encoder with blocks that its file lacks answers as the file does, and learns in them. */
@@ -357,6 +409,8 @@ int main(int argc, char **argv)
     make_pack(PACK, IMAGES, false);
     check_resume();
     check_warm_start();
+    check_learnt("", "0");
+    check_learnt("walks = 1\n", "1");
     check_deeper_encoder();
     check_point_weight();
     if (whole) check_walks();
@@ -366,8 +420,8 @@ int main(int argc, char **argv)
     if (whole) check_overfit();
     remove_folder("run_whole");
     remove_folder("run_broken");
-    static const char *const FILES[] = {PACK,       "short.cfg",   "other.cfg",
-                                        "warm.cfg", "overfit.cfg", "nan.cfg"};
+    static const char *const FILES[] = {PACK,         "short.cfg",   "other.cfg", "warm.cfg",
+                                        "learnt.cfg", "overfit.cfg", "nan.cfg"};
     for (size_t i = 0; i < sizeof FILES / sizeof *FILES; i++)
         unlink(FILES[i]);
     return check_report();

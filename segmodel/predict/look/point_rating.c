@@ -1,0 +1,112 @@
+#include "predict/look/point_rating.h"
+
+#include "core/number.h"
+#include "core/status.h"
+#include "predict/look/logits.h"
+#include "predict/look/look.h"
+#include "predict/session/mask.h"
+
+#include <math.h>
+
+static const float stability_offset = 0.5f;
+
+sgm_status sgm_point_rating_read(const char *text, sgm_point_rating *out)
+{
+    const char *at = text;
+    for (int i = 0; i < SGM_POINT_TERMS; i++) {
+        double *weight = &out->weights[i];
+        if (!sgm_take_number(&at, weight) || !isfinite(*weight))
+            return sgm_fail(SGM_INVALID_ARGUMENT, "'%.200s' has no number at place %d of %d", text,
+                            i + 1, SGM_POINT_TERMS);
+        if (*at != (i == SGM_POINT_TERMS - 1 ? '\0' : ','))
+            return sgm_fail(SGM_INVALID_ARGUMENT,
+                            "'%.200s' has %d of %d numbers with commas between them", text, i + 1,
+                            SGM_POINT_TERMS);
+        at += *at == ',';
+    }
+    return SGM_OK;
+}
+
+const char *sgm_point_term_name(int term)
+{
+    static const char *const names[SGM_POINT_TERMS] = {"predicted_iou",
+                                                       "view_share",
+                                                       "view_share_square",
+                                                       "picture_share",
+                                                       "picture_share_square",
+                                                       "touches_view",
+                                                       "touches_picture",
+                                                       "depth",
+                                                       "depth_square",
+                                                       "off_centre",
+                                                       "part",
+                                                       "thickness",
+                                                       "mean_logit",
+                                                       "point_logit",
+                                                       "stability"};
+    return term >= 0 && term < SGM_POINT_TERMS ? names[term] : "unknown";
+}
+
+static void shares(const sgm_look *look, double terms[SGM_POINT_TERMS])
+{
+    double area = (double)look->area;
+    double in_view = log(area / ((double)look->view.width * look->view.height));
+    double in_picture = log(area / ((double)look->width * look->height));
+    terms[SGM_TERM_VIEW_SHARE] = in_view;
+    terms[SGM_TERM_VIEW_SHARE_SQUARE] = in_view * in_view;
+    terms[SGM_TERM_PICTURE_SHARE] = in_picture;
+    terms[SGM_TERM_PICTURE_SHARE_SQUARE] = in_picture * in_picture;
+}
+
+static int touches_picture(const sgm_look *look)
+{
+    const sgm_box *box = &look->extent;
+    return box->x0 <= 0 || box->y0 <= 0 || box->x1 >= look->width - 1 ||
+           box->y1 >= look->height - 1;
+}
+
+static int nearest_pixel(double place, int length)
+{
+    return (int)fmin(fmax(0, floor(place + 0.5)), length - 1);
+}
+
+/* Where in the mask the point lies. */
+static void places(const sgm_look *look, double x, double y, double terms[SGM_POINT_TERMS])
+{
+    double area = (double)look->area, centre_x, centre_y;
+    sgm_mask_place place =
+        sgm_mask_place_of(look->mask, look->width, look->height, nearest_pixel(x, look->width),
+                          nearest_pixel(y, look->height));
+    sgm_mask_centre(look->mask, look->width, look->height, &centre_x, &centre_y);
+    double depth = place.part ? place.depth / place.deepest : 0;
+    terms[SGM_TERM_DEPTH] = depth;
+    terms[SGM_TERM_DEPTH_SQUARE] = depth * depth;
+    terms[SGM_TERM_OFF_CENTRE] = hypot(centre_x - x, centre_y - y) / sqrt(area);
+    terms[SGM_TERM_PART] = (double)place.part / area;
+    /* of a mask beside the point: a line's */
+    terms[SGM_TERM_THICKNESS] = log(fmax(1, place.deepest) / sqrt(area));
+}
+
+void sgm_point_terms(const sgm_predictor *predictor, const sgm_look *look, double x, double y,
+                     double terms[SGM_POINT_TERMS])
+{
+    sgm_logits_summary logits = sgm_logits_summarize(predictor, look->low_res, look->view, x, y,
+                                                     predictor->mask_threshold, stability_offset);
+    shares(look, terms);
+    places(look, x, y, terms);
+    terms[SGM_TERM_PREDICTED_IOU] = look->raw.predicted_iou;
+    terms[SGM_TERM_TOUCHES_VIEW] =
+        sgm_view_is_touched(look->view, &look->extent, look->width, look->height);
+    terms[SGM_TERM_TOUCHES_PICTURE] = touches_picture(look);
+    terms[SGM_TERM_MEAN_LOGIT] = logits.mean_inside;
+    terms[SGM_TERM_POINT_LOGIT] = logits.at_point;
+    terms[SGM_TERM_STABILITY] = logits.stability;
+}
+
+double sgm_point_rating_of(const sgm_point_rating *rating, const double terms[SGM_POINT_TERMS])
+{
+    double sum = 0;
+    for (int i = 0; i < SGM_POINT_TERMS; i++)
+        sum += rating->weights[i] * terms[i];
+    return sum;
+}

@@ -1,0 +1,123 @@
+#include "tool.h"
+#include "tool_options.h"
+
+#include "core/number.h"
+#include "core/system.h"
+#include "predict/look/session_predictor.h"
+#include "predict/session/model.h"
+#include "quality/point_fit.h"
+
+#include <stdio.h>
+
+typedef struct points_job {
+    const char *model, *data, *csv;
+    sgm_context_options device;
+    sgm_point_fit_options options;
+} points_job;
+
+static void show_progress(void *user, int done, int all)
+{
+    (void)user;
+    if (!sgm_stderr_is_terminal()) return;
+    fprintf(stderr, "\r%6d/%d%s", done, all, done == all ? "\n" : "");
+}
+
+static void print_score(const char *what, const sgm_point_cases *cases,
+                        const sgm_point_rating *rating)
+{
+    char number[SGM_NUMBER_TEXT];
+    sgm_point_score score = sgm_point_cases_score(cases, rating);
+    printf("%s %s", what, sgm_number_text(number, "%.3f", score.chosen));
+    printf(" of %s\n", sgm_number_text(number, "%.3f", score.best));
+}
+
+/* What convert's --pointRating takes. */
+static void print_rating(const sgm_point_rating *rating)
+{
+    char number[SGM_NUMBER_TEXT];
+    for (int i = 0; i < SGM_POINT_TERMS; i++)
+        printf("%s%s", i ? "," : "", sgm_number_text(number, "%.4g", rating->weights[i]));
+    putchar('\n');
+}
+
+static sgm_status report(const points_job *job, const sgm_point_rating *known,
+                         const sgm_point_cases *cases)
+{
+    sgm_point_rating fitted;
+    printf("%d objects; mean over sets of the Dice of the look that is chosen, of the best\n",
+           cases->count);
+    print_score("by predicted IoU:", cases, NULL);
+    if (known) print_score("by the file's point_rating:", cases, known);
+    if (job->csv) SGM_TRY(sgm_point_cases_csv(cases, job->csv));
+    if (job->options.validation) return SGM_OK;
+    SGM_TRY(sgm_point_rating_fit(cases, &fitted));
+    print_score("by what follows, fitted on them:", cases, &fitted);
+    print_rating(&fitted);
+    return SGM_OK;
+}
+
+static sgm_status fit(const points_job *job, sgm_model *model)
+{
+    sgm_pack *pack;
+    sgm_point_cases cases;
+    sgm_point_rating known;
+    const char *text =
+        sgm_checkpoint_metadata(sgm_model_checkpoint(model), SGM_METADATA_POINT_RATING);
+    bool is_known = text && sgm_point_rating_read(text, &known) == SGM_OK;
+    SGM_TRY(sgm_points_have_scales(model));
+    SGM_TRY(sgm_pack_open(job->data, &pack));
+    sgm_status status = sgm_point_cases_measure(model, pack, &job->options, &cases);
+    if (status == SGM_OK) {
+        status = report(job, is_known ? &known : NULL, &cases);
+        sgm_point_cases_clear(&cases);
+    }
+    sgm_pack_close(pack);
+    return status;
+}
+
+static sgm_status run(const points_job *job)
+{
+    sgm_context *context;
+    sgm_model *model;
+    SGM_TRY(sgm_context_create(&job->device, &context));
+    sgm_status status = sgm_model_load(context, job->model, NULL, &model);
+    if (status == SGM_OK) {
+        status = fit(job, model);
+        sgm_model_destroy(model);
+    }
+    sgm_context_destroy(context);
+    return status;
+}
+
+int verb_points(int argc, char **argv)
+{
+    points_job job = {.options = {.objects = 24, .min_area = 64, .progress = show_progress}};
+    bool helped;
+    const char *model[1] = {NULL};
+    const option options[] = {
+        {"--data", OPTION_TEXT, &job.data, NULL, "PACK", "its training images are used"},
+        {"--validation", OPTION_FLAG, &job.options.validation, NULL, NULL,
+         "its validation images are; nothing is fitted"},
+        {"--csv", OPTION_TEXT, &job.csv, NULL, "FILE", "writes every look: its Dice and its terms"},
+        {"--objects", OPTION_INT, &job.options.objects, NULL, "N", "per data set (24)"},
+        {"--device", OPTION_DEVICE, &job.device.device, NULL, "auto|cpu|cuda", "where to compute"},
+        {"--precision", OPTION_PRECISION, &job.device.precision, NULL, "fp32|bf16", "of the model"},
+        {"--threads", OPTION_INT, &job.device.threads, NULL, "N", "default: one per core"},
+        {0}};
+    command_line line = {.usage = "segmodel points MODEL --data PACK",
+                         .help = "Fits the weights by which a lone point chooses among looks at "
+                                 "several scales;\nwhat it prints is for segmodel convert's "
+                                 "--pointRating.",
+                         .options = options,
+                         .positional = model,
+                         .positional_wanted = 1,
+                         .positional_room = 1};
+    sgm_status status = parse_options(argc, argv, &line, &helped);
+    if (status != SGM_OK || helped) return tool_exit(status);
+    if (!job.data || job.options.objects < 1) {
+        fprintf(stderr, "segmodel: points needs --data PACK and at least one object\n");
+        return EXIT_USAGE;
+    }
+    job.model = model[0];
+    return tool_exit(run(&job));
+}
