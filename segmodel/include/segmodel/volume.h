@@ -187,7 +187,8 @@ typedef struct sgm_volume_options {
     sgm_embedding_store store; /* borrowed; open as long as the options' user */
     int class_index; /* for networks prompted by class (sgm_model_info.classes): the class of
                         all objects, from 1; prompts then say where they are. 0: none */
-    int is_sequence; /* 1: slices are moments, not places: there are no millimetres between them */
+    int is_sequence; /* 1: slices are moments, not places: there are no millimetres between
+                        them, and walks follow what moves from one to the next */
 } sgm_volume_options;
 
 static inline sgm_volume_options sgm_volume_options_init(void)

@@ -2,6 +2,7 @@
  * micro-sam and MedSAM's 3D front ends, with a stop rule. */
 #include "predict/look/logits.h"
 #include "predict/session/mask.h"
+#include "predict/volume/motion.h"
 #include "predict/volume/run.h"
 
 #include "core/status.h"
@@ -30,12 +31,72 @@ static double distance_walked(const sgm_desk *desk, const sgm_plane *plane,
     return (double)llabs(step->slice - first.slice) * plane->slice_step / diameter;
 }
 
-/* What is known of neighbour n of a step, and its mask as a picture. */
+/* Moves a mask of the plane's pictures by whole pixels; what leaves the picture is lost. */
+static void shift_mask(const sgm_plane *plane, uint8_t *mask, sgm_motion motion)
+{
+    int width = plane->width, height = plane->height;
+    int first = motion.y > 0 ? height - 1 : 0, way = motion.y > 0 ? -1 : 1;
+    int left = motion.x < 0 ? -motion.x : 0, right = motion.x > 0 ? motion.x : 0;
+    int kept = left + right < width ? width - left - right : 0;
+    for (int y = first; y >= 0 && y < height;
+         y += way) { /* rows are read before they are written */
+        uint8_t *to = mask + (size_t)y * (size_t)width;
+        int from = y - motion.y;
+        if (kept && from >= 0 && from < height)
+            memmove(to + right, mask + (size_t)from * (size_t)width + left, (size_t)kept);
+        else
+            memset(to, 0, (size_t)width);
+        memset(to, 0, (size_t)right);
+        memset(to + width - left, 0, (size_t)left);
+    }
+}
+
+/* Brings the mask of neighbour n to where its object lies on the shown slice, where slices are
+ * moments; in space the shape changes and the place does not. */
+static sgm_motion follow_motion(const sgm_desk *desk, sgm_stack *stack, const sgm_volume_step *step,
+                                int n, uint8_t *mask)
+{
+    sgm_volume_step last;
+    sgm_box extent;
+    sgm_motion motion = {0, 0};
+    int width = stack->plane.width, height = stack->plane.height;
+    if (!desk->rules.is_timed || !sgm_mask_measure(mask, width, height, &extent)) return motion;
+    sgm_answers_step(step->from[n], &last);
+    sgm_stack_show(stack, last.slice);
+    sgm_image before = stack->picture;
+    sgm_stack_show(stack, step->slice);
+    motion = sgm_motion_of(&before, mask, &extent, &stack->picture);
+    if (motion.x || motion.y) shift_mask(&stack->plane, mask, motion);
+    return motion;
+}
+
+static sgm_view moved_view(sgm_view view, int x, int y)
+{
+    view.x += x;
+    view.y += y;
+    return view;
+}
+
+/* Moves desk->logits of `view` as a mask was; `extent` is where it lies now. Returns their view. */
+static sgm_view move_logits(sgm_desk *desk, const sgm_stack *stack, sgm_view view,
+                            sgm_motion motion, const sgm_box *extent)
+{
+    if (!motion.x && !motion.y) return view;
+    sgm_view was = moved_view(view, motion.x, motion.y);
+    if (desk->looker.zoom) view = sgm_view_around(extent, stack->plane.width, stack->plane.height);
+    memcpy(desk->other_logits, desk->logits, sizeof *desk->logits * sgm_desk_low_res_count(desk));
+    sgm_logits_move(desk->predictor, desk->other_logits, was, desk->logits, view);
+    return view;
+}
+
+/* What is known of neighbour n of a step, and its mask as a picture. *motion: how both are moved.
+ */
 static void load_neighbour(const sgm_desk *desk, sgm_stack *stack, const sgm_volume_step *step,
-                           int n, uint8_t *mask, sgm_neighbour *out)
+                           int n, uint8_t *mask, sgm_neighbour *out, sgm_motion *motion)
 {
     int width = stack->plane.width, height = stack->plane.height;
     sgm_stack_unpack(stack, &step->from[n]->mask, mask);
+    *motion = follow_motion(desk, stack, step, n, mask);
     out->quality = step->start[n]->quality;
     out->first = step->start[n]->shades;
     out->shades = step->from[n]->shades;
@@ -147,17 +208,18 @@ static sgm_status join_box(sgm_desk *desk, sgm_stack *stack, const sgm_volume_st
     return SGM_OK;
 }
 
+/* desk->logits are in `view`, and `extent` is where the object is expected. */
 static sgm_status ask_by_mask(sgm_desk *desk, sgm_stack *stack, const sgm_volume_step *step,
-                              const sgm_box *extent, sgm_look *look)
+                              sgm_view view, const sgm_box *extent, sgm_look *look)
 {
-    sgm_view view = step->from[0]->view;
     lower_logits(desk);
     if (step->rois_are_deep) SGM_TRY(join_box(desk, stack, step, &view));
     return sgm_ask_by_mask(desk, stack, step, view, extent, look);
 }
 
 static sgm_status ask(sgm_desk *desk, sgm_stack *stack, const sgm_volume_step *step,
-                      const uint8_t *mask, const sgm_box *extent, sgm_look *look, int *answered)
+                      const uint8_t *mask, sgm_view view, const sgm_box *extent, sgm_look *look,
+                      int *answered)
 {
     const sgm_predictor *network = desk->predictor;
     const sgm_walk *walk = step->has_rois ? &network->walk_in_box : &network->walk;
@@ -166,7 +228,7 @@ static sgm_status ask(sgm_desk *desk, sgm_stack *stack, const sgm_volume_step *s
     if (step->has_rois && !step->own.has_roi) return SGM_OK;
     if (step->by_mask) {
         *answered = 1;
-        return ask_by_mask(desk, stack, step, extent, look);
+        return ask_by_mask(desk, stack, step, view, extent, look);
     }
     if (!next_box(stack, extent, &step->own, &box)) return SGM_OK;
     sgm_question question = {.picture = sgm_stack_picture(stack, step->slice),
@@ -175,8 +237,8 @@ static sgm_status ask(sgm_desk *desk, sgm_stack *stack, const sgm_volume_step *s
                              .box = walk->box ? &box : NULL,
                              .extent = &box,
                              .logits = walk->logits ? desk->logits : NULL,
-                             .logits_view = step->from[0]->view,
-                             .stay = step->from[0]->view,
+                             .logits_view = view,
+                             .stay = view,
                              .tight_box = SGM_TIGHT_BOX_OFF};
     question.point_count = gather_points(desk, stack, mask, walk->points, &box, &step->own);
     SGM_TRY(sgm_look_at(&desk->looker, &question, look));
@@ -189,11 +251,13 @@ sgm_status sgm_answer_alone(sgm_desk *desk, sgm_stack *stack, const sgm_volume_s
                             sgm_answer *answer)
 {
     sgm_neighbour from;
+    sgm_motion motion;
     sgm_look look;
     int answered;
-    load_neighbour(desk, stack, step, 0, stack->neighbour, &from);
+    load_neighbour(desk, stack, step, 0, stack->neighbour, &from, &motion);
     sgm_logits_unpack(step->from[0]->logits, sgm_desk_low_res_count(desk), desk->logits);
-    SGM_TRY(ask(desk, stack, step, stack->neighbour, &from.extent, &look, &answered));
+    sgm_view view = move_logits(desk, stack, step->from[0]->view, motion, &from.extent);
+    SGM_TRY(ask(desk, stack, step, stack->neighbour, view, &from.extent, &look, &answered));
     answer->stop = answered ? sgm_stop_reason(&stack->picture, &look, &from) : SGM_STOP_LIMIT;
     if (answer->stop != SGM_STOP_NONE) return SGM_OK;
     SGM_TRY(sgm_answer_take(desk, stack, &look, answer));
@@ -210,12 +274,14 @@ static int64_t intersect(uint8_t *a, const uint8_t *b, int64_t count)
     return both;
 }
 
-/* Mean of both neighbours' logits, in the view of the first. */
-static void blend_logits(sgm_desk *desk, const sgm_answer *up, const sgm_answer *down)
+/* Mean of both neighbours' logits, in the view of the first; the second ones lie (x, y) away from
+ * their own view. */
+static void blend_logits(sgm_desk *desk, const sgm_answer *up, const sgm_answer *down, int x, int y)
 {
     size_t count = sgm_desk_low_res_count(desk);
     sgm_logits_unpack(down->logits, count, desk->other_logits);
-    sgm_logits_move(desk->predictor, desk->other_logits, down->view, desk->logits, up->view);
+    sgm_logits_move(desk->predictor, desk->other_logits, moved_view(down->view, x, y), desk->logits,
+                    up->view);
     sgm_logits_unpack(up->logits, count, desk->other_logits);
     for (size_t i = 0; i < count; i++)
         desk->logits[i] = (desk->logits[i] + desk->other_logits[i]) / 2;
@@ -227,20 +293,22 @@ sgm_status sgm_answer_meeting(sgm_desk *desk, sgm_stack *stack, const sgm_volume
                               sgm_answer *answer)
 {
     sgm_neighbour below, above;
+    sgm_motion up, down;
     sgm_look look;
     int answered;
-    load_neighbour(desk, stack, step, 0, stack->neighbour, &below);
-    load_neighbour(desk, stack, step, 1, stack->other_neighbour, &above);
+    load_neighbour(desk, stack, step, 0, stack->neighbour, &below, &up);
+    load_neighbour(desk, stack, step, 1, stack->other_neighbour, &above, &down);
     if (!intersect(stack->neighbour, stack->other_neighbour,
                    (int64_t)stack->plane.width * stack->plane.height)) {
         answer->has_parted = 1;
         return SGM_OK;
     }
-    blend_logits(desk, step->from[0], step->from[1]);
+    blend_logits(desk, step->from[0], step->from[1], down.x - up.x, down.y - up.y);
     sgm_box mean = {
         (below.extent.x0 + above.extent.x0) / 2, (below.extent.y0 + above.extent.y0) / 2,
         (below.extent.x1 + above.extent.x1) / 2, (below.extent.y1 + above.extent.y1) / 2};
-    SGM_TRY(ask(desk, stack, step, stack->neighbour, &mean, &look, &answered));
+    sgm_view view = move_logits(desk, stack, step->from[0]->view, up, &mean);
+    SGM_TRY(ask(desk, stack, step, stack->neighbour, view, &mean, &look, &answered));
     answer->stop = answered ? sgm_stop_reason(&stack->picture, &look, &below) : SGM_STOP_LIMIT;
     if (answered && answer->stop != SGM_STOP_NONE)
         answer->stop = sgm_stop_reason(&stack->picture, &look, &above);

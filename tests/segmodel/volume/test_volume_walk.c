@@ -5,6 +5,7 @@
 
 #include "core/call.h"
 #include "predict/session/mask.h"
+#include "predict/volume/motion.h"
 #include "predict/volume/segment.h"
 #include "predict/volume/stop.h"
 
@@ -349,6 +350,111 @@ static void check_ways_of_asking(void)
     check_way_of_asking((sgm_walk){.logits = true});
 }
 
+/* ------------------------------------------------------------------------------------- motion */
+
+enum { GROUND = 96 };
+
+/* A disc of radius 9 with a darker quarter, on ground that is a little uneven everywhere. */
+static void draw_cell(uint8_t *picture, uint8_t *mask, double x, double y, unsigned noise)
+{
+    for (int v = 0; v < GROUND; v++)
+        for (int u = 0; u < GROUND; u++) {
+            int at = v * GROUND + u, inside = hypot(u - x, v - y) <= 9;
+            noise = noise * 1664525u + 1013904223u;
+            picture[at] = (uint8_t)(60 + (noise >> 29) + (inside ? u > x && v > y ? 60 : 110 : 0));
+            if (mask) mask[at] = (uint8_t)inside;
+        }
+}
+
+static sgm_motion motion_of_cell(double x, double y, double to_x, double to_y, int is_flat)
+{
+    static uint8_t before[GROUND * GROUND], now[GROUND * GROUND], mask[GROUND * GROUND];
+    sgm_image pictures[2] = {{before, GROUND, GROUND, 1, 0}, {now, GROUND, GROUND, 1, 0}};
+    sgm_box extent = {0, 0, 0, 0};
+    draw_cell(before, mask, x, y, 1);
+    draw_cell(now, NULL, to_x, to_y, 2);
+    if (is_flat) memset(now, 60, sizeof now);
+    sgm_mask_measure(mask, GROUND, GROUND, &extent);
+    return sgm_motion_of(&pictures[0], mask, &extent, &pictures[1]);
+}
+
+static void moves(double x, double y, int by_x, int by_y, int wanted_x, int wanted_y)
+{
+    sgm_motion m = motion_of_cell(x, y, x + by_x, y + by_y, 0);
+    if (!CHECK(m.x == wanted_x && m.y == wanted_y))
+        fprintf(stderr, "    %d, %d: found %d, %d\n", by_x, by_y, m.x, m.y);
+}
+
+/* A shift is found to the pixel, up to half the object's side; at the picture's sides too. What is
+ * not there any more, or has not moved, does not move. */
+static void check_motion(void)
+{
+    moves(48, 48, 6, -5, 6, -5);
+    moves(48, 48, -9, 9, -9, 9);
+    moves(48, 48, 0, 0, 0, 0);
+    moves(48, 48, 40, 0, 0, 0); /* too far to be the same */
+    moves(9, 86, 7, -4, 7, -4);
+    moves(9, 48, -6, 3, -6, 3); /* a third of it leaves the picture */
+    sgm_motion none = motion_of_cell(48, 48, 48, 48, 1);
+    CHECK(none.x == 0 && none.y == 0);
+}
+
+/* A disc that moves four fifths of its radius from slice to slice. */
+static double wandering_disc(const double mm[3])
+{
+    return hypot(mm[0] - 4 * mm[2], mm[1]) < 5 ? 200 : 40;
+}
+
+/* Where a walk by boxes expects the disc on the last of eight slices. */
+static double expected_place(int is_sequence, int64_t first, int64_t *covered)
+{
+    static const int64_t extent[3] = {60, 30, 8};
+    phantom p;
+    phantom_make(&p, wandering_disc, extent, isotropic, straight, 0);
+    sgm_seed seed = {{29.5 + 4 * ((double)first - 3.5), 14.5, (double)first}, SGM_FOREGROUND};
+    sgm_object object = {.seeds = &seed, .seed_count = 1};
+    sgm_volume_options options = {.axis = SGM_AXIS_K, .is_sequence = is_sequence};
+    sgm_volume_result result;
+    network()->predictor.walk = (sgm_walk){.box = true};
+    CHECK_OK(sgm_volume_segment(&net.predictor, 0, &p.volume, &object, 1, &options, &result));
+    *covered = (int64_t)result.objects[0].slice_count;
+    sgm_volume_result_clear(&result);
+    phantom_clear(&p);
+    return (net.last_box.x0 + net.last_box.x1) / 2;
+}
+
+/* In sequences a walk asks where the object is now. In space it asks where it was, for there a
+ * shape changes and does not move; so this disc is lost. */
+static void check_following(void)
+{
+    int64_t covered;
+    CHECK_NEAR(expected_place(1, 0, &covered), 43.5, 0.6);
+    CHECK(covered == 8);
+    CHECK_NEAR(expected_place(1, 7, &covered), 15.5, 0.6);
+    CHECK(covered == 8);
+    expected_place(0, 0, &covered);
+    CHECK(covered < 8);
+}
+
+/* Where two walks meet, both come with what has moved towards each other. */
+static void check_moved_meeting(void)
+{
+    static const int64_t extent[3] = {60, 30, 3};
+    phantom p;
+    phantom_make(&p, wandering_disc, extent, isotropic, straight, 0);
+    sgm_seed seeds[2] = {{{25.5, 14.5, 0}, SGM_FOREGROUND}, {{33.5, 14.5, 2}, SGM_FOREGROUND}};
+    sgm_object object = {.seeds = seeds, .seed_count = 2};
+    sgm_volume_options options = {.axis = SGM_AXIS_K, .is_sequence = 1};
+    network()->predictor.walk = (sgm_walk){.box = true, .logits = true, .points = 1};
+    sgm_volume_result result = run(&p, &net, &object, 1, &options);
+    CHECK(covers(&result, 0, 0, 2));
+    CHECK_NEAR((net.last_box.x0 + net.last_box.x1) / 2, 29.5, 0.6);
+    CHECK(net.last_box.x1 - net.last_box.x0 < 13); /* both boxes lie over each other */
+    CHECK_NEAR(phantom_dice(&p, result.objects[0].mask, 200, 200), 1, 0);
+    sgm_volume_result_clear(&result);
+    phantom_clear(&p);
+}
+
 /* One rule at a time, on a picture of 40 x 40. */
 static sgm_stop reason_in(int enclosed, double cx, double radius, uint8_t shade, float iou,
                           float quality)
@@ -510,6 +616,9 @@ int main(void)
     check_stop(broken_tube, on_axis(12), 0, 28, SGM_STOP_AREA);
     check_stop(broken_tube, on_axis(35), 31, 39, SGM_STOP_LIMIT);
     check_gap_is_taken_over();
+    check_motion();
+    check_following();
+    check_moved_meeting();
     check_ways_of_asking();
     check_lowering();
     check_stop_rule();

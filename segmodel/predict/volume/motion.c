@@ -1,0 +1,112 @@
+#include "predict/volume/motion.h"
+
+#include <math.h>
+#include <stdbool.h>
+#include <string.h>
+
+enum {
+    ACROSS = 24,        /* blocks along the object's longer side */
+    RIM = 2,            /* blocks around it that are compared too */
+    REACH = ACROSS / 2, /* largest shift, in blocks */
+    KERNEL = ACROSS + 2 * RIM + 2,
+    WINDOW = KERNEL + 2 * REACH
+};
+
+/* A shift is taken where the object looks the same again, and clearly more so than where it was. */
+static const double least_likeness = 0.7;
+static const double least_gain = 0.15;
+
+/* Grey means of square blocks, around the object and beyond. NaN: outside of the picture. */
+typedef struct blocks {
+    int x, y, step; /* first pixel of block 0, 0; side of a block */
+    int size;       /* of `value` that is used, along both axes */
+    float value[WINDOW][WINDOW];
+} blocks;
+
+static float grey_at(const sgm_image *image, int x, int y)
+{
+    ptrdiff_t stride = image->stride ? image->stride : (ptrdiff_t)image->width * image->channels;
+    const uint8_t *p = image->data + stride * y + (ptrdiff_t)x * image->channels;
+    return image->channels == 1 ? p[0] : (float)(p[0] + p[1] + p[2]) / 3;
+}
+
+static void fill(blocks *b, const sgm_image *image)
+{
+    for (int v = 0; v < b->size; v++)
+        for (int u = 0; u < b->size; u++) {
+            int x0 = b->x + u * b->step, y0 = b->y + v * b->step;
+            float sum = 0;
+            bool is_inside =
+                x0 >= 0 && y0 >= 0 && x0 + b->step <= image->width && y0 + b->step <= image->height;
+            for (int y = y0; is_inside && y < y0 + b->step; y++)
+                for (int x = x0; x < x0 + b->step; x++)
+                    sum += grey_at(image, x, y);
+            b->value[v][u] = is_inside ? sum / (float)(b->step * b->step) : NAN;
+        }
+}
+
+/* Which blocks of the kernel the object or its rim reaches. */
+static void weigh(const blocks *b, const uint8_t *mask, int width, int height,
+                  bool weight[KERNEL][KERNEL])
+{
+    memset(weight, 0, sizeof(bool) * KERNEL * KERNEL);
+    for (int v = 0; v < KERNEL; v++)
+        for (int u = 0; u < KERNEL; u++) {
+            int x = b->x + (u + REACH) * b->step + b->step / 2;
+            int y = b->y + (v + REACH) * b->step + b->step / 2;
+            if (x < 0 || y < 0 || x >= width || y >= height) continue;
+            if (!mask[(size_t)y * (size_t)width + (size_t)x]) continue;
+            for (int dv = -RIM; dv <= RIM; dv++)
+                for (int du = -RIM; du <= RIM; du++)
+                    if (u + du >= 0 && v + dv >= 0 && u + du < KERNEL && v + dv < KERNEL)
+                        weight[v + dv][u + du] = true;
+        }
+}
+
+/* Of the weighted blocks with those shifted by (du, dv): -1 to 1; -1 where a part of it lies
+ * outside of the picture or nothing differs. */
+static double correlation(const blocks *before, const blocks *now, bool weight[KERNEL][KERNEL],
+                          int du, int dv)
+{
+    double n = 0, x = 0, y = 0, xx = 0, yy = 0, xy = 0;
+    for (int v = 0; v < KERNEL; v++)
+        for (int u = 0; u < KERNEL; u++) {
+            double a = before->value[v + REACH][u + REACH];
+            double b = now->value[v + REACH + dv][u + REACH + du];
+            if (!weight[v][u] || isnan(a) || isnan(b)) continue;
+            n++;
+            x += a;
+            y += b;
+            xx += a * a;
+            yy += b * b;
+            xy += a * b;
+        }
+    double spread = (xx - x * x / fmax(1, n)) * (yy - y * y / fmax(1, n));
+    return n > 8 && spread > 0 ? (xy - x * y / n) / sqrt(spread) : -1;
+}
+
+sgm_motion sgm_motion_of(const sgm_image *before, const uint8_t *mask, const sgm_box *extent,
+                         const sgm_image *now)
+{
+    blocks from, to;
+    bool weight[KERNEL][KERNEL];
+    double side = fmax(extent->x1 - extent->x0, extent->y1 - extent->y0) + 1;
+    int step = (int)ceil(side / ACROSS);
+    from.step = step;
+    from.size = WINDOW;
+    from.x = (int)((extent->x0 + extent->x1) / 2) - WINDOW * step / 2;
+    from.y = (int)((extent->y0 + extent->y1) / 2) - WINDOW * step / 2;
+    to.x = from.x, to.y = from.y, to.step = step, to.size = WINDOW;
+    fill(&from, before);
+    fill(&to, now);
+    weigh(&from, mask, before->width, before->height, weight);
+    double still = correlation(&from, &to, weight, 0, 0), best = still;
+    sgm_motion motion = {0, 0};
+    int reach = (int)fmin(REACH, side / 2 / step);
+    for (int dv = -reach; dv <= reach; dv++)
+        for (int du = -reach; du <= reach; du++) {
+            double c = correlation(&from, &to, weight, du, dv);
+            if (c > best) best = c, motion = (sgm_motion){du * step, dv * step};
+        }
+    return best >= least_likeness && best >= still + least_gain ? motion : (sgm_motion){0, 0};
+}
