@@ -7,6 +7,8 @@
 #include "predict/session/mask.h"
 
 #include <math.h>
+#include <stdbool.h>
+#include <stdlib.h>
 
 static const float stability_offset = 0.5f;
 
@@ -70,21 +72,65 @@ static int nearest_pixel(double place, int length)
     return (int)fmin(fmax(0, floor(place + 0.5)), length - 1);
 }
 
-/* Where in the mask the point lies. */
+/* The part of a mask that holds something, every `step`-th pixel of it along both axes, a given
+ * pixel among them: what a mask of any size is looked at by. */
+typedef struct sampled_mask {
+    uint8_t *pixels; /* NULL: no memory */
+    int left, top, step, width, height;
+} sampled_mask;
+
+enum { MOST_SAMPLES = 512 }; /* along an axis */
+
+/* The first place from `low` on that lies a multiple of `step` from `through`. */
+static int lattice_start(int low, int through, int step)
+{
+    int beyond = (through - low) % step;
+    return low + (beyond < 0 ? beyond + step : beyond);
+}
+
+static sampled_mask sample(const sgm_look *look, int x, int y)
+{
+    const sgm_box *box = &look->extent;
+    int side = (int)fmax(box->x1 - box->x0, box->y1 - box->y0) + 1;
+    sampled_mask s = {.step = (side - 1) / MOST_SAMPLES + 1};
+    s.left = lattice_start((int)box->x0, x, s.step);
+    s.top = lattice_start((int)box->y0, y, s.step);
+    s.width = s.left > box->x1 ? 0 : ((int)box->x1 - s.left) / s.step + 1;
+    s.height = s.top > box->y1 ? 0 : ((int)box->y1 - s.top) / s.step + 1;
+    s.pixels = s.width && s.height ? malloc((size_t)s.width * (size_t)s.height) : NULL;
+    for (int v = 0; s.pixels && v < s.height; v++)
+        for (int u = 0; u < s.width; u++)
+            s.pixels[(size_t)v * (size_t)s.width + (size_t)u] =
+                look->mask[(size_t)(s.top + v * s.step) * (size_t)look->width +
+                           (size_t)(s.left + u * s.step)];
+    return s;
+}
+
+/* Where in the mask the point lies. Without memory for it all are 0, as for a point beside it. */
 static void places(const sgm_look *look, double x, double y, double terms[SGM_POINT_TERMS])
 {
-    double area = (double)look->area, centre_x, centre_y;
-    sgm_mask_place place =
-        sgm_mask_place_of(look->mask, look->width, look->height, nearest_pixel(x, look->width),
-                          nearest_pixel(y, look->height));
-    sgm_mask_centre(look->mask, look->width, look->height, &centre_x, &centre_y);
+    int px = nearest_pixel(x, look->width), py = nearest_pixel(y, look->height);
+    sampled_mask s = sample(look, px, py);
+    int u = (px - s.left) / s.step, v = (py - s.top) / s.step;
+    bool is_within = px >= s.left && py >= s.top && u < s.width && v < s.height;
+    double area = (double)look->area / s.step / s.step, centre_x = x, centre_y = y;
+    sgm_mask_place place = {0};
+    if (s.pixels && is_within) place = sgm_mask_place_of(s.pixels, s.width, s.height, u, v);
+    sgm_box box;
+    int64_t count = s.pixels ? sgm_mask_measure(s.pixels, s.width, s.height, &box) : 0;
+    if (count) {
+        sgm_mask_centre(s.pixels, s.width, s.height, &centre_x, &centre_y);
+        centre_x = s.left + centre_x * s.step;
+        centre_y = s.top + centre_y * s.step;
+    }
     double depth = place.part ? place.depth / place.deepest : 0;
     terms[SGM_TERM_DEPTH] = depth;
     terms[SGM_TERM_DEPTH_SQUARE] = depth * depth;
-    terms[SGM_TERM_OFF_CENTRE] = hypot(centre_x - x, centre_y - y) / sqrt(area);
-    terms[SGM_TERM_PART] = (double)place.part / area;
+    terms[SGM_TERM_OFF_CENTRE] = hypot(centre_x - x, centre_y - y) / sqrt((double)look->area);
+    terms[SGM_TERM_PART] = count ? (double)place.part / (double)count : 0;
     /* of a mask beside the point: a line's */
     terms[SGM_TERM_THICKNESS] = log(fmax(1, place.deepest) / sqrt(area));
+    free(s.pixels);
 }
 
 void sgm_point_terms(const sgm_predictor *predictor, const sgm_look *look, double x, double y,

@@ -5,6 +5,7 @@
 
 #include "predict/look/look.h"
 #include "predict/look/point_rating.h"
+#include "predict/session/mask.h"
 #include "quality/point_fit.h"
 
 #include <math.h>
@@ -91,6 +92,37 @@ static void check_terms(void)
     look.extent.y1 = H - 1;
     sgm_point_terms(&predictor, &look, 14, 12, terms);
     CHECK(terms[SGM_TERM_TOUCHES_PICTURE] == 1);
+}
+
+/* Two discs of one shape in pictures of 300 and of 3000 pixels: large masks are looked at by every
+ * so many pixels, which changes little. */
+static void disc_terms(int side, double terms[SGM_POINT_TERMS])
+{
+    float logits[4] = {1, 1, 1, 1};
+    sgm_predictor predictor = {.low_res_shape = {2, 2}};
+    uint8_t *mask = calloc((size_t)side * (size_t)side, 1);
+    sgm_look look = {
+        .mask = mask, .width = side, .height = side, .view = {0, 0, side, side}, .low_res = logits};
+    for (int y = 0; mask && y < side; y++)
+        for (int x = 0; x < side; x++) {
+            double u = (x + 0.5) / side, v = (y + 0.5) / side;
+            mask[y * side + x] = hypot(u - 0.45, v - 0.5) < 0.4 || hypot(u - 0.9, v - 0.9) < 0.05;
+        }
+    look.area = mask ? sgm_mask_measure(mask, side, side, &look.extent) : 0;
+    if (CHECK(look.area > 0))
+        sgm_point_terms(&predictor, &look, 0.3 * side - 0.5, 0.4 * side - 0.5, terms);
+    free(mask);
+}
+
+static void check_large_mask(void)
+{
+    double small[SGM_POINT_TERMS], large[SGM_POINT_TERMS];
+    disc_terms(300, small);
+    disc_terms(3000, large);
+    for (int t = 0; t < SGM_POINT_TERMS; t++)
+        if (!CHECK(fabs(small[t] - large[t]) < 0.02))
+            fprintf(stderr, "    %s: %g, %g\n", sgm_point_term_name(t), small[t], large[t]);
+    CHECK(small[SGM_TERM_PART] > 0.9 && small[SGM_TERM_PART] < 0.999);
 }
 
 /* --------------------------------------------------------------------------------- the choice */
@@ -294,6 +326,7 @@ int main(int argc, char **argv)
 {
     check_reading();
     check_terms();
+    check_large_mask();
     check_choice();
     check_fit();
     if (argc > 1) {
