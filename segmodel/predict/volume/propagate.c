@@ -52,7 +52,8 @@ static void shift_mask(const sgm_plane *plane, uint8_t *mask, sgm_motion motion)
 }
 
 /* Brings the mask of neighbour n to where its object lies on the shown slice, where slices are
- * moments; in space the shape changes and the place does not. */
+ * moments; in space the shape changes and the place does not. What would leave the picture
+ * altogether stays. */
 static sgm_motion follow_motion(const sgm_desk *desk, sgm_stack *stack, const sgm_volume_step *step,
                                 int n, uint8_t *mask)
 {
@@ -66,8 +67,11 @@ static sgm_motion follow_motion(const sgm_desk *desk, sgm_stack *stack, const sg
     sgm_image before = stack->picture;
     sgm_stack_show(stack, step->slice);
     motion = sgm_motion_of(&before, mask, &extent, &stack->picture);
-    if (motion.x || motion.y) shift_mask(&stack->plane, mask, motion);
-    return motion;
+    if (!motion.x && !motion.y) return motion;
+    shift_mask(&stack->plane, mask, motion);
+    if (sgm_mask_measure(mask, width, height, &extent)) return motion;
+    sgm_stack_unpack(stack, &step->from[n]->mask, mask);
+    return (sgm_motion){0, 0};
 }
 
 static sgm_view moved_view(sgm_view view, int x, int y)

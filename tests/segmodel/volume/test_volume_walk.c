@@ -455,6 +455,32 @@ static void check_moved_meeting(void)
     phantom_clear(&p);
 }
 
+/* A bright line along the picture's upper side, above ground that is a row higher on slices behind
+ * the first: what the line lies on moves it out of the picture. */
+static double leaving_line(const double mm[3])
+{
+    int row = (int)floor(mm[1] + 15) + (mm[2] > -0.5), column = (int)floor(mm[0] + 30);
+    if (row == 0) return fabs(mm[0]) < 10 ? 200 : 40;
+    return 20 + (double)((unsigned)(row * 7919 + column * 104729) * 2654435761u >> 25);
+}
+
+static void check_leaving(void)
+{
+    static const int64_t extent[3] = {60, 30, 2};
+    phantom p;
+    phantom_make(&p, leaving_line, extent, isotropic, straight, 0);
+    sgm_seed seed = {{29.5, 0, 0}, SGM_FOREGROUND};
+    sgm_object object = {.seeds = &seed, .seed_count = 1};
+    sgm_volume_options options = {.axis = SGM_AXIS_K, .is_sequence = 1};
+    network()->predictor.walk = (sgm_walk){.box = true};
+    sgm_volume_result result = run(&p, &net, &object, 1, &options);
+    CHECK(net.boxes == 1); /* it is still asked for where it was */
+    CHECK(net.last_box.y0 == 0 && net.last_box.y1 <= 2);
+    CHECK(net.last_box.x0 >= 17 && net.last_box.x1 <= 42);
+    sgm_volume_result_clear(&result);
+    phantom_clear(&p);
+}
+
 /* One rule at a time, on a picture of 40 x 40. */
 static sgm_stop reason_in(int enclosed, double cx, double radius, uint8_t shade, float iou,
                           float quality)
@@ -619,6 +645,7 @@ int main(void)
     check_motion();
     check_following();
     check_moved_meeting();
+    check_leaving();
     check_ways_of_asking();
     check_lowering();
     check_stop_rule();
