@@ -1,5 +1,6 @@
 #include "tool_options.h"
 
+#include "core/files.h"
 #include "core/number.h"
 #include "core/status.h"
 
@@ -122,4 +123,15 @@ sgm_status parse_options(int argc, char **argv, command_line *line, bool *helped
     if (line->positional_count < line->positional_wanted)
         return sgm_fail(SGM_INVALID_ARGUMENT, "an argument is missing; usage: %s", line->usage);
     return SGM_OK;
+}
+
+sgm_status spare_input(const char *output, const char *input)
+{
+    char *to = output ? sgm_real_path(output) : NULL, *from = input ? sgm_real_path(input) : NULL;
+    bool is_one = to && from && !strcmp(to, from);
+    free(to);
+    free(from);
+    if (!is_one) return SGM_OK;
+    return sgm_fail(SGM_INVALID_ARGUMENT, "%s is read, so it cannot be written: another name",
+                    output);
 }

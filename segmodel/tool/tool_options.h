@@ -41,4 +41,8 @@ sgm_status parse_options(int argc, char **argv, command_line *line, bool *helped
 /* "1,2,3" into exactly `count` numbers; NaN and infinity are numbers here. */
 bool parse_list(const char *text, int count, double *values);
 
+/* SGM_INVALID_ARGUMENT where `output` is the file `input` by another name or the same; either may be
+ * NULL. Links are followed. */
+sgm_status spare_input(const char *output, const char *input);
+
 #endif

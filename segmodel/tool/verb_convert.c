@@ -195,6 +195,8 @@ int verb_convert(int argc, char **argv)
     if (status != SGM_OK || helped) return tool_exit(status);
     status = type_of(dtype, &type);
     if (status == SGM_OK) status = check_numbers(extra);
+    if (status == SGM_OK) status = spare_input(path[1], path[0]);
+    if (status == SGM_OK) status = spare_input(path[1], base);
     if (status == SGM_OK && fresh)
         status = make_fresh(path[0], path[1], variant, type);
     else if (status == SGM_OK)

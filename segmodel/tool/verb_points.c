@@ -79,6 +79,8 @@ static sgm_status run(const points_job *job)
 {
     sgm_context *context;
     sgm_model *model;
+    SGM_TRY(spare_input(job->csv, job->model));
+    SGM_TRY(spare_input(job->csv, job->data));
     SGM_TRY(sgm_context_create(&job->device, &context));
     sgm_status status = sgm_model_load(context, job->model, NULL, &model);
     if (status == SGM_OK) {

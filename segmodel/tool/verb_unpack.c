@@ -19,6 +19,7 @@ static sgm_status unpack(const char *from, const char *to)
 {
     sgm_mapped_file file;
     sgm_atomic_file out;
+    SGM_TRY(spare_input(to, from));
     SGM_TRY(sgm_mapped_file_open(from, SGM_UNREADABLE, &file));
     sgm_status status = sgm_atomic_file_create(to, &out);
     if (status == SGM_OK) {
