@@ -127,6 +127,7 @@ static void set_defaults(const char *path, sgm_train_config *c)
                                  .power = 0.9,
                                  .floor = 0.01};
     c->clip = 1;
+    c->mask_threshold = NAN;
     c->layer_decay = 1;
     c->sampler.rounds = 1;
     c->sampler.synthetic_share = 0.2;

@@ -73,7 +73,8 @@ typedef struct sgm_train_config {
     int weight_count;
 
     double point_weight;   /* of a lone point's round in the loss; the others' is 1 */
-    double mask_threshold; /* of the model it makes, in logits: predict/session/postprocess.h */
+    double mask_threshold; /* of the model it makes, in logits: predict/session/postprocess.h; NaN:
+                              that of the file it begins from, or 0 */
     double interaction;    /* share of steps whose corrections answer the network's own masks */
     int64_t report_every;
     int64_t validate_every, save_every; /* updates; 0: only at the end */

@@ -1,6 +1,7 @@
 #include "train/train_state.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -361,12 +362,14 @@ static sgm_status add_base(sgm_checkpoint_writer *writer, const sgm_train_config
 static sgm_status add_learnt(sgm_checkpoint_writer *writer, const sgm_train_config *config,
                              const sgm_checkpoint *init)
 {
-    static const char *const keys[] = {SGM_METADATA_STOP_RATING, SGM_METADATA_FAR_RATING,
-                                       SGM_METADATA_WALK_LOWERING, SGM_METADATA_POINT_RATING,
-                                       SGM_METADATA_LOOSE_BOX};
+    static const char *const keys[] = {SGM_METADATA_MASK_THRESHOLD, SGM_METADATA_STOP_RATING,
+                                       SGM_METADATA_FAR_RATING,     SGM_METADATA_WALK_LOWERING,
+                                       SGM_METADATA_POINT_RATING,   SGM_METADATA_LOOSE_BOX};
     for (size_t i = 0; init && i < sizeof keys / sizeof *keys; i++) {
         const char *text = sgm_checkpoint_metadata(init, keys[i]);
-        if (text) SGM_TRY(sgm_checkpoint_writer_metadata(writer, keys[i], text));
+        bool is_set =
+            !strcmp(keys[i], SGM_METADATA_MASK_THRESHOLD) && !isnan(config->mask_threshold);
+        if (text && !is_set) SGM_TRY(sgm_checkpoint_writer_metadata(writer, keys[i], text));
     }
     if (!config->sampler.sim.walks) return SGM_OK;
     return sgm_checkpoint_writer_metadata(writer, SGM_METADATA_LOOSE_BOX, "1");
@@ -384,7 +387,7 @@ static sgm_status add_metadata(sgm_checkpoint_writer *writer, const sgm_train_co
     if (config->sampler.sim.prior)
         SGM_TRY(sgm_checkpoint_writer_metadata(writer, SGM_METADATA_PROMPT_PRIOR, "1"));
     SGM_TRY(add_learnt(writer, config, init));
-    if (config->mask_threshold != 0) {
+    if (!isnan(config->mask_threshold) && config->mask_threshold != 0) {
         char threshold[SGM_NUMBER_TEXT];
         sgm_number_text(threshold, "%g", config->mask_threshold);
         SGM_TRY(sgm_checkpoint_writer_metadata(writer, SGM_METADATA_MASK_THRESHOLD, threshold));

@@ -4,6 +4,7 @@
 
 #include "checkpoint/checkpoint_write.h"
 #include "predict/look/session_predictor.h"
+#include "predict/session/postprocess.h"
 #include "predict/session/prompt_prior.h"
 
 #include <stdlib.h>
@@ -174,6 +175,7 @@ static void check_warm_start(void)
 static const char *const learnt[][2] = {
     {SGM_METADATA_STOP_RATING, "0.25"},
     {SGM_METADATA_FAR_RATING, "0.7"},
+    {SGM_METADATA_MASK_THRESHOLD, "-0.3"},
     {SGM_METADATA_WALK_LOWERING, "0.4"},
     {SGM_METADATA_POINT_RATING, "1,2,3,4,5,6,7,8,9,10,11,12,13,14,15"},
     {SGM_METADATA_LOOSE_BOX, "0"}};
@@ -194,8 +196,9 @@ static void write_learnt(const char *from, const char *to)
 }
 
 /* What was chosen for a file's weights goes on with them: a fine-tuned model walks as its file
- * does. Only training with walks makes loose boxes known. */
-static void check_learnt(const char *more, const char *loose_box)
+ * does. Only training with walks makes loose boxes known; the settings may say another threshold.
+ */
+static void check_learnt(const char *more, const char *loose_box, const char *threshold)
 {
     char text[512];
     run tuned = cpu_run("learnt.cfg", "run_learnt");
@@ -209,9 +212,11 @@ static void check_learnt(const char *more, const char *loose_box)
     sgm_checkpoint *after;
     CHECK_OK(sgm_checkpoint_open("run_learnt/last.safetensors", &after));
     for (int i = 0; i < LEARNT; i++) {
-        const char *wanted = i == LEARNT - 1 ? loose_box : learnt[i][1];
+        const char *wanted = learnt[i][1];
+        if (!strcmp(learnt[i][0], SGM_METADATA_LOOSE_BOX)) wanted = loose_box;
+        if (!strcmp(learnt[i][0], SGM_METADATA_MASK_THRESHOLD)) wanted = threshold;
         const char *found = sgm_checkpoint_metadata(after, learnt[i][0]);
-        if (!CHECK(found && !strcmp(found, wanted)))
+        if (!CHECK(found && wanted ? !strcmp(found, wanted) : found == wanted))
             fprintf(stderr, "    %s: %s\n", learnt[i][0], found ? found : "none");
     }
     sgm_checkpoint_close(after);
@@ -409,8 +414,9 @@ int main(int argc, char **argv)
     make_pack(PACK, IMAGES, false);
     check_resume();
     check_warm_start();
-    check_learnt("", "0");
-    check_learnt("walks = 1\n", "1");
+    check_learnt("", "0", "-0.3");
+    check_learnt("walks = 1\nmask_threshold = -0.5\n", "1", "-0.5");
+    check_learnt("mask_threshold = 0\n", "0", NULL); /* SAM's own */
     check_deeper_encoder();
     check_point_weight();
     if (whole) check_walks();
