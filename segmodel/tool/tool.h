@@ -21,6 +21,13 @@ enum {
 /* Prints the thread's message on stderr unless `status` is SGM_OK; the exit code for it. */
 int tool_exit(sgm_status status);
 
+/* "12/300" on stderr, where that is a terminal. */
+void tool_progress(void *user, int done, int all);
+
+/* Loads a model, hands it to `use` with `job`, and gives everything back. */
+sgm_status tool_with_model(const sgm_context_options *device, const char *path,
+                           sgm_status (*use)(const void *job, sgm_model *model), const void *job);
+
 /* A verb gets its own name as argv[0]. */
 int verb_info(int argc, char **argv);
 int verb_convert(int argc, char **argv);

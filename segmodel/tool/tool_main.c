@@ -1,6 +1,9 @@
 /* segmodel: the model library's own program. One file per verb. */
 #include "tool.h"
 
+#include "core/status.h"
+#include "core/system.h"
+
 #ifdef _WIN32
 #include "core/wide.h"
 #endif
@@ -31,6 +34,28 @@ static void print_usage(FILE *to)
     fprintf(to, "usage: segmodel VERB ...   (segmodel VERB --help explains it)\n\n");
     for (int i = 0; i < VERB_COUNT; i++)
         fprintf(to, "  %-10s %s\n", verbs[i].name, verbs[i].help);
+}
+
+void tool_progress(void *user, int done, int all)
+{
+    (void)user;
+    if (!sgm_stderr_is_terminal()) return;
+    fprintf(stderr, "\r%6d/%d%s", done, all, done == all ? "\n" : "");
+}
+
+sgm_status tool_with_model(const sgm_context_options *device, const char *path,
+                           sgm_status (*use)(const void *job, sgm_model *model), const void *job)
+{
+    sgm_context *context;
+    sgm_model *model;
+    SGM_TRY(sgm_context_create(device, &context));
+    sgm_status status = sgm_model_load(context, path, NULL, &model);
+    if (status == SGM_OK) {
+        status = use(job, model);
+        sgm_model_destroy(model);
+    }
+    sgm_context_destroy(context);
+    return status;
 }
 
 int tool_exit(sgm_status status)

@@ -2,7 +2,6 @@
 #include "tool_options.h"
 
 #include "core/number.h"
-#include "core/system.h"
 #include "predict/look/session_predictor.h"
 #include "predict/session/model.h"
 #include "quality/point_fit.h"
@@ -10,17 +9,10 @@
 #include <stdio.h>
 
 typedef struct points_job {
-    const char *model, *data, *csv;
+    const char *data, *csv;
     sgm_context_options device;
     sgm_point_fit_options options;
 } points_job;
-
-static void show_progress(void *user, int done, int all)
-{
-    (void)user;
-    if (!sgm_stderr_is_terminal()) return;
-    fprintf(stderr, "\r%6d/%d%s", done, all, done == all ? "\n" : "");
-}
 
 static void print_score(const char *what, const sgm_point_cases *cases,
                         const sgm_point_rating *rating)
@@ -48,16 +40,17 @@ static sgm_status report(const points_job *job, const sgm_point_rating *known,
            cases->count);
     print_score("by predicted IoU:", cases, NULL);
     if (known) print_score("by the file's point_rating:", cases, known);
-    if (job->csv) SGM_TRY(sgm_point_cases_csv(cases, job->csv));
-    if (job->options.validation) return SGM_OK;
-    SGM_TRY(sgm_point_rating_fit(cases, &fitted));
-    print_score("by what follows, fitted on them:", cases, &fitted);
-    print_rating(&fitted);
-    return SGM_OK;
+    if (!job->options.validation) {
+        SGM_TRY(sgm_point_rating_fit(cases, &fitted));
+        print_score("by what follows, fitted on them:", cases, &fitted);
+        print_rating(&fitted);
+    }
+    return job->csv ? sgm_point_cases_csv(cases, job->csv) : SGM_OK;
 }
 
-static sgm_status fit(const points_job *job, sgm_model *model)
+static sgm_status fit(const void *user, sgm_model *model)
 {
+    const points_job *job = user;
     sgm_pack *pack;
     sgm_point_cases cases;
     sgm_point_rating known;
@@ -75,25 +68,9 @@ static sgm_status fit(const points_job *job, sgm_model *model)
     return status;
 }
 
-static sgm_status run(const points_job *job)
-{
-    sgm_context *context;
-    sgm_model *model;
-    SGM_TRY(spare_input(job->csv, job->model));
-    SGM_TRY(spare_input(job->csv, job->data));
-    SGM_TRY(sgm_context_create(&job->device, &context));
-    sgm_status status = sgm_model_load(context, job->model, NULL, &model);
-    if (status == SGM_OK) {
-        status = fit(job, model);
-        sgm_model_destroy(model);
-    }
-    sgm_context_destroy(context);
-    return status;
-}
-
 int verb_points(int argc, char **argv)
 {
-    points_job job = {.options = {.objects = 24, .min_area = 64, .progress = show_progress}};
+    points_job job = {.options = {.objects = 24, .min_area = 64, .progress = tool_progress}};
     bool helped;
     const char *model[1] = {NULL};
     const option options[] = {
@@ -120,6 +97,8 @@ int verb_points(int argc, char **argv)
         fprintf(stderr, "segmodel: points needs --data PACK and at least one object\n");
         return EXIT_USAGE;
     }
-    job.model = model[0];
-    return tool_exit(run(&job));
+    status = spare_input(job.csv, model[0]);
+    if (status == SGM_OK) status = spare_input(job.csv, job.data);
+    if (status == SGM_OK) status = tool_with_model(&job.device, model[0], fit, &job);
+    return tool_exit(status);
 }

@@ -2,23 +2,15 @@
 #include "tool_options.h"
 
 #include "core/files.h"
-#include "core/system.h"
 #include "quality/quality.h"
 
 #include <stdio.h>
 
 typedef struct quality_job {
-    const char *model, *data, *out;
+    const char *data, *out;
     sgm_context_options device;
     sgm_quality_options options;
 } quality_job;
-
-static void show_progress(void *user, int done, int all)
-{
-    (void)user;
-    if (!sgm_stderr_is_terminal()) return;
-    fprintf(stderr, "\r%6d/%d%s", done, all, done == all ? "\n" : "");
-}
 
 static sgm_status write_tables(const quality_job *job, const sgm_quality *quality)
 {
@@ -32,8 +24,9 @@ static sgm_status write_tables(const quality_job *job, const sgm_quality *qualit
     return SGM_OK;
 }
 
-static sgm_status examine_model(const quality_job *job, sgm_model *model)
+static sgm_status examine_model(const void *user, sgm_model *model)
 {
+    const quality_job *job = user;
     sgm_pack *pack;
     sgm_quality quality;
     SGM_TRY(sgm_pack_open(job->data, &pack));
@@ -46,24 +39,10 @@ static sgm_status examine_model(const quality_job *job, sgm_model *model)
     return status;
 }
 
-static sgm_status run(const quality_job *job)
-{
-    sgm_context *context;
-    sgm_model *model;
-    SGM_TRY(sgm_context_create(&job->device, &context));
-    sgm_status status = sgm_model_load(context, job->model, NULL, &model);
-    if (status == SGM_OK) {
-        status = examine_model(job, model);
-        sgm_model_destroy(model);
-    }
-    sgm_context_destroy(context);
-    return status;
-}
-
 int verb_quality(int argc, char **argv)
 {
     quality_job job = {
-        .options = {.objects = 20, .min_area = 64, .tolerance = 2, .progress = show_progress}};
+        .options = {.objects = 20, .min_area = 64, .tolerance = 2, .progress = tool_progress}};
     bool helped;
     const char *model[1] = {NULL};
     const option options[] = {
@@ -88,6 +67,5 @@ int verb_quality(int argc, char **argv)
         fprintf(stderr, "segmodel: quality needs --data PACK, --out DIR and at least one object\n");
         return EXIT_USAGE;
     }
-    job.model = model[0];
-    return tool_exit(run(&job));
+    return tool_exit(tool_with_model(&job.device, model[0], examine_model, &job));
 }

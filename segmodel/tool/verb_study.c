@@ -3,7 +3,6 @@
 
 #include "core/files.h"
 #include "core/status.h"
-#include "core/system.h"
 #include "study/study.h"
 
 #include <stdio.h>
@@ -15,13 +14,6 @@ typedef struct study_job {
     const char *out;
     sgm_context_options device;
 } study_job;
-
-static void show_progress(void *user, int done, int all)
-{
-    (void)user;
-    if (!sgm_stderr_is_terminal()) return;
-    fprintf(stderr, "\r%6d/%d%s", done, all, done == all ? "\n" : "");
-}
 
 static sgm_status write_all(const study_job *job, const sgm_study *study,
                             const sgm_study_groups *groups)
@@ -48,7 +40,7 @@ static sgm_status study_model(const study_job *job, sgm_model *model)
     sgm_study_groups groups = {0};
     SGM_TRY(sgm_pack_open(job->config.data, &pack));
     sgm_status status =
-        sgm_study_run(job->kind, model, pack, &job->config, show_progress, NULL, &study);
+        sgm_study_run(job->kind, model, pack, &job->config, tool_progress, NULL, &study);
     if (status == SGM_OK) {
         status = sgm_study_groups_make(&study, &groups);
         if (status == SGM_OK) status = write_all(job, &study, &groups);

@@ -15,11 +15,11 @@ enum {
 /* A shift is taken where the object looks the same again, and clearly more so than where it was. */
 static const double least_likeness = 0.7;
 static const double least_gain = 0.15;
+static const double least_blocks = 9;
 
 /* Grey means of square blocks, around the object and beyond. NaN: outside of the picture. */
 typedef struct blocks {
     int x, y, step; /* first pixel of block 0, 0; side of a block */
-    int size;       /* of `value` that is used, along both axes */
     float value[WINDOW][WINDOW];
 } blocks;
 
@@ -45,8 +45,8 @@ static float block_mean(const sgm_image *image, int x0, int y0, int side)
 
 static void fill(blocks *b, const sgm_image *image)
 {
-    for (int v = 0; v < b->size; v++)
-        for (int u = 0; u < b->size; u++) {
+    for (int v = 0; v < WINDOW; v++)
+        for (int u = 0; u < WINDOW; u++) {
             int x0 = b->x + u * b->step, y0 = b->y + v * b->step;
             bool is_inside =
                 x0 >= 0 && y0 >= 0 && x0 + b->step <= image->width && y0 + b->step <= image->height;
@@ -72,8 +72,8 @@ static void weigh(const blocks *b, const uint8_t *mask, int width, int height,
         }
 }
 
-/* Of the weighted blocks with those shifted by (du, dv): -1 to 1; -1 where a part of it lies
- * outside of the picture or nothing differs. */
+/* Of the weighted blocks with those shifted by (du, dv), as far as both lie in the picture: -1 to
+ * 1; -1 too where they are too few, or do not differ. */
 static double correlation(const blocks *before, const blocks *now, bool weight[KERNEL][KERNEL],
                           int du, int dv)
 {
@@ -91,21 +91,19 @@ static double correlation(const blocks *before, const blocks *now, bool weight[K
             xy += a * b;
         }
     double spread = (xx - x * x / fmax(1, n)) * (yy - y * y / fmax(1, n));
-    return n > 8 && spread > 0 ? (xy - x * y / n) / sqrt(spread) : -1;
+    return n >= least_blocks && spread > 0 ? (xy - x * y / n) / sqrt(spread) : -1;
 }
 
 sgm_motion sgm_motion_of(const sgm_image *before, const uint8_t *mask, const sgm_box *extent,
                          const sgm_image *now)
 {
-    blocks from, to;
     bool weight[KERNEL][KERNEL];
     double side = fmax(extent->x1 - extent->x0, extent->y1 - extent->y0) + 1;
     int step = (int)ceil(side / ACROSS);
-    from.step = step;
-    from.size = WINDOW;
-    from.x = (int)((extent->x0 + extent->x1) / 2) - WINDOW * step / 2;
-    from.y = (int)((extent->y0 + extent->y1) / 2) - WINDOW * step / 2;
-    to.x = from.x, to.y = from.y, to.step = step, to.size = WINDOW;
+    blocks from = {.x = (int)((extent->x0 + extent->x1) / 2) - WINDOW * step / 2,
+                   .y = (int)((extent->y0 + extent->y1) / 2) - WINDOW * step / 2,
+                   .step = step};
+    blocks to = from;
     fill(&from, before);
     fill(&to, now);
     weigh(&from, mask, before->width, before->height, weight);

@@ -1,5 +1,5 @@
-/* How an object has moved from one slice to the next, by what it looks like: cells of a time series
- * leave the place that their mask had, tubes that cross slices aslant wander. */
+/* How an object has moved from one moment to the next, by what it looks like: in a sequence it
+ * leaves the place that its mask had. */
 #ifndef SEGMODEL_PREDICT_VOLUME_MOTION_H
 #define SEGMODEL_PREDICT_VOLUME_MOTION_H
 

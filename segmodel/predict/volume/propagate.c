@@ -38,8 +38,8 @@ static void shift_mask(const sgm_plane *plane, uint8_t *mask, sgm_motion motion)
     int first = motion.y > 0 ? height - 1 : 0, way = motion.y > 0 ? -1 : 1;
     int left = motion.x < 0 ? -motion.x : 0, right = motion.x > 0 ? motion.x : 0;
     int kept = left + right < width ? width - left - right : 0;
-    for (int y = first; y >= 0 && y < height;
-         y += way) { /* rows are read before they are written */
+    /* rows are read before they are written */
+    for (int y = first; y >= 0 && y < height; y += way) {
         uint8_t *to = mask + (size_t)y * (size_t)width;
         int from = y - motion.y;
         if (kept && from >= 0 && from < height)
@@ -93,7 +93,7 @@ static sgm_view move_logits(sgm_desk *desk, const sgm_stack *stack, sgm_view vie
     return view;
 }
 
-/* What is known of neighbour n of a step, and its mask as a picture. *motion: how both are moved.
+/* What is known of neighbour n of a step, and its mask as a picture; *motion is how it was moved.
  */
 static void load_neighbour(const sgm_desk *desk, sgm_stack *stack, const sgm_volume_step *step,
                            int n, uint8_t *mask, sgm_neighbour *out, sgm_motion *motion)

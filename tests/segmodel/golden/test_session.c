@@ -528,6 +528,39 @@ static void walks_stop_where_the_checkpoint_says(const char *path)
     stops_at(path, "never", 0.35f);
 }
 
+/* How a lone point chooses is the file's to say, all of it or nothing. */
+static void check_point_rating(const char *path, const char *text, double last)
+{
+    sgm_session_predictor binding;
+    sgm_checkpoint *checkpoint;
+    sgm_checkpoint_writer *writer;
+    CHECK_OK(sgm_checkpoint_open(path, &checkpoint));
+    CHECK_OK(sgm_checkpoint_writer_create(&writer));
+    CHECK_OK(sgm_checkpoint_writer_add_all(writer, checkpoint, SGM_STORED_F32));
+    if (text) CHECK_OK(sgm_checkpoint_writer_metadata(writer, SGM_METADATA_POINT_RATING, text));
+    CHECK_OK(sgm_checkpoint_writer_metadata(writer, SGM_METADATA_MASK_THRESHOLD, "-0.25"));
+    CHECK_OK(sgm_checkpoint_writer_save(writer, "rated.safetensors"));
+    sgm_checkpoint_writer_destroy(writer);
+    sgm_checkpoint_close(checkpoint);
+    sgm_model *model = load("rated.safetensors", "sam_vit", (sgm_context_options){0});
+    if (model && CHECK_OK(sgm_session_predictor_init(&binding, model))) {
+        const sgm_point_rating *rating = binding.predictor.point_rating;
+        CHECK((rating != NULL) == (last != 0));
+        CHECK(!rating || (rating->weights[0] == -1.5 && rating->weights[14] == last));
+        CHECK(binding.predictor.mask_threshold == -0.25f);
+        sgm_session_predictor_clear(&binding);
+    }
+    sgm_model_destroy(model);
+}
+
+static void check_point_ratings(const char *path)
+{
+    check_point_rating(path, NULL, 0);
+    check_point_rating(path, "-1.5,2,3,4,5,6,7,8,9,10,11,12,13,14,15", 15);
+    check_point_rating(path, "-1.5,2,3,4,5,6,7,8,9,10,11,12,13,14", 0);
+    check_point_rating(path, "-1.5,2,3,4,5,6,7,8,9,10,11,12,13,14,nan", 0);
+}
+
 /* A file with adapters that SAM does not have is not SAM with something left over. */
 static void refuses_what_it_would_not_use(const char *path)
 {
@@ -581,6 +614,7 @@ int main(int argc, char **argv)
     sgm_model_destroy(model); /* the session keeps it */
     sgm_session_destroy(session);
     walks_stop_where_the_checkpoint_says(path);
+    check_point_ratings(path);
     obeys_the_context(path);
     keeps_to_the_limit(path);
     threads_agree(path);
