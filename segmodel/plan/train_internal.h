@@ -13,6 +13,7 @@ typedef struct train_value {
     bool on_path;  /* lies between something that is trained (or asked for) and the loss */
     bool has_grad; /* a later node contributes to its gradient */
     bool asked;    /* an input whose gradient is wanted */
+    bool late;     /* a late input, or depends on one */
     sgm_parameter *param;
     void *fixed;    /* DATA: device copy (owned unless the graph's) */
     void *transfer; /* INPUT: what uploads pass through */
@@ -46,13 +47,14 @@ struct sgm_train_plan {
     int output_count;
     bool bf16;
     int node_count, step_count;
+    int early_steps; /* the first so many depend on no late input */
     train_value *values;
     train_step *steps;
     char *memory; /* its own, or NULL */
     sgm_train_memory *shared;
     size_t bytes;
     float *seed, seeded; /* device: the gradient of the loss, and what it is */
-    recorded_steps forward, backward;
+    recorded_steps forward, late, backward;
     double *seconds; /* NULL: nobody asks; else of every step of the last run, then backwards */
 };
 

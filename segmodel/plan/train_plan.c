@@ -61,6 +61,18 @@ static void mark_needed(sgm_train_plan *plan)
     }
 }
 
+/* What late inputs lead to is computed after all else, so that it can be computed again. */
+static void mark_late(sgm_train_plan *plan, const sgm_train_request *request)
+{
+    for (int i = 0; i < request->late_count; i++)
+        plan->values[request->late[i]->id].late = true;
+    for (int id = 0; id < plan->node_count; id++) {
+        const sgm_node *node = sgm_graph_node(plan->graph, id);
+        for (int i = 0; i < node->input_count; i++)
+            if (node->in[i] && plan->values[node->in[i]->id].late) plan->values[id].late = true;
+    }
+}
+
 /* A node gets a gradient when it depends on something trainable and the loss depends on it. */
 static void mark_path(sgm_train_plan *plan)
 {
@@ -140,19 +152,27 @@ static void choose_accumulation(sgm_train_plan *plan)
     free(started);
 }
 
+static void add_steps(sgm_train_plan *plan, bool late)
+{
+    for (int id = 0; id < plan->node_count; id++) {
+        const sgm_node *node = sgm_graph_node(plan->graph, id);
+        train_value *v = &plan->values[id];
+        if (!v->needed || !makes_step(node) || v->late != late) continue;
+        train_step *step = &plan->steps[plan->step_count];
+        step->node = node;
+        step->backward = v->has_grad && v->on_path;
+        /* A view of this node may carry the gradient instead of the node itself. */
+        v->forward_time = plan->step_count++;
+    }
+}
+
 static sgm_status make_steps(sgm_train_plan *plan)
 {
     plan->steps = calloc((size_t)plan->node_count + 1, sizeof *plan->steps);
     if (!plan->steps) return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for a training plan");
-    for (int id = 0; id < plan->node_count; id++) {
-        const sgm_node *node = sgm_graph_node(plan->graph, id);
-        if (!plan->values[id].needed || !makes_step(node)) continue;
-        train_step *step = &plan->steps[plan->step_count];
-        step->node = node;
-        step->backward = plan->values[id].has_grad && plan->values[id].on_path;
-        /* A view of this node may carry the gradient instead of the node itself. */
-        plan->values[id].forward_time = plan->step_count++;
-    }
+    add_steps(plan, false);
+    plan->early_steps = plan->step_count;
+    add_steps(plan, true);
     for (int id = 0; id < plan->node_count; id++) {
         train_value *v = &plan->values[id];
         v->backward_time = v->forward_time < 0 ? -1 : 2 * plan->step_count - v->forward_time;
@@ -243,6 +263,8 @@ static void lifetimes(sgm_train_plan *plan, sgm_lifetime *pieces)
             if (!node->in[i]) continue;
             sgm_lifetime *piece = &pieces[sgm_base_of(node->in[i])->id];
             until(piece, step->backward && reads_inputs(node->op) ? back : t);
+            if (t >= plan->early_steps && !sgm_train_value_of(plan, node->in[i])->late)
+                until(piece, plan->step_count); /* a late step reads it again */
         }
         pieces[2 * n + 2 * t] = (sgm_lifetime){step->scratch, t, t, 0};
         pieces[2 * n + 2 * t + 1] = (sgm_lifetime){step->back_scratch, back, back, 0};
@@ -270,7 +292,7 @@ static void keep_outputs(sgm_train_plan *plan, sgm_lifetime *pieces)
     int end = 2 * plan->step_count + 1;
     for (int i = 0; i < plan->output_count; i++)
         until(&pieces[sgm_base_of(plan->outputs[i])->id], end);
-    if (plan->loss) until(&pieces[plan->loss->id], end);
+    if (plan->loss) until(&pieces[sgm_base_of(plan->loss)->id], end);
 }
 
 static sgm_status lay_out(sgm_train_plan *plan)
@@ -336,6 +358,7 @@ static sgm_status build(sgm_train_plan *plan, const sgm_train_request *request)
     for (int id = 0; id < plan->node_count; id++)
         plan->values[id].forward_time = -1;
     mark_needed(plan);
+    mark_late(plan, request);
     SGM_TRY(bind_leaves(plan));
     mark_path(plan);
     SGM_TRY(make_steps(plan));
@@ -396,6 +419,7 @@ void sgm_train_plan_destroy(sgm_train_plan *plan)
         sgm_transfer_release(plan->backend, plan->values[id].transfer);
     }
     forget(plan, &plan->forward);
+    forget(plan, &plan->late);
     forget(plan, &plan->backward);
     if (plan->memory) plan->backend->ops->free(plan->backend, plan->memory);
     if (plan->seed) plan->backend->ops->free(plan->backend, plan->seed);
@@ -445,11 +469,21 @@ static sgm_status run_step(sgm_train_plan *plan, int t, bool backward)
     return SGM_OK;
 }
 
-static sgm_status submit_forward(sgm_train_plan *plan)
+static sgm_status forward_from(sgm_train_plan *plan, int first)
 {
-    for (int t = 0; t < plan->step_count; t++)
+    for (int t = first; t < plan->step_count; t++)
         SGM_TRY(run_step(plan, t, false));
     return SGM_OK;
+}
+
+static sgm_status submit_forward(sgm_train_plan *plan)
+{
+    return forward_from(plan, 0);
+}
+
+static sgm_status submit_late(sgm_train_plan *plan)
+{
+    return forward_from(plan, plan->early_steps);
 }
 
 static sgm_status submit_backward(sgm_train_plan *plan)
@@ -502,6 +536,12 @@ sgm_status sgm_train_plan_forward(sgm_train_plan *plan)
     return plan->backend->ops->synchronize(plan->backend);
 }
 
+sgm_status sgm_train_plan_forward_late(sgm_train_plan *plan)
+{
+    SGM_TRY(run_steps(plan, &plan->late, submit_late));
+    return plan->backend->ops->synchronize(plan->backend);
+}
+
 static sgm_status set_seed(sgm_train_plan *plan, float grad_scale)
 {
     if (plan->seeded == grad_scale) return SGM_OK;
@@ -512,10 +552,14 @@ static sgm_status set_seed(sgm_train_plan *plan, float grad_scale)
 
 sgm_status sgm_train_plan_submit(sgm_train_plan *plan, float grad_scale)
 {
-    if (!plan->loss) return sgm_fail(SGM_INTERNAL, "this plan has no loss");
-    SGM_TRY(set_seed(plan, grad_scale));
     SGM_TRY(run_steps(plan, &plan->forward, submit_forward));
-    return run_steps(plan, &plan->backward, submit_backward);
+    return sgm_train_plan_backward(plan, grad_scale);
+}
+
+sgm_status sgm_train_plan_submit_late(sgm_train_plan *plan, float grad_scale)
+{
+    SGM_TRY(run_steps(plan, &plan->late, submit_late));
+    return sgm_train_plan_backward(plan, grad_scale);
 }
 
 sgm_status sgm_train_plan_backward(sgm_train_plan *plan, float grad_scale)

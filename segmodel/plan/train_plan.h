@@ -64,6 +64,8 @@ typedef struct sgm_train_request {
     sgm_node *const *outputs;
     int input_count;
     sgm_node *const *inputs;
+    int late_count;
+    sgm_node *const *late; /* inputs that are set anew after a run: sgm_train_plan_forward_late */
     bool bf16;
     sgm_train_memory *shared; /* borrowed; NULL: memory of its own */
 } sgm_train_request;
@@ -77,10 +79,15 @@ size_t sgm_train_plan_bytes(const sgm_train_plan *plan);
 sgm_status sgm_train_plan_set(sgm_train_plan *plan, const sgm_node *input, const void *values);
 /* Forward only. */
 sgm_status sgm_train_plan_forward(sgm_train_plan *plan);
+/* Forward only, of what depends on the request's late inputs; all else is as the last run forward
+ * left it, and has to be: the same parameters and other inputs, no run backward in between. */
+sgm_status sgm_train_plan_forward_late(sgm_train_plan *plan);
 /* Forward and backward; adds grad_scale * d loss / d parameter to the gradients. */
 sgm_status sgm_train_plan_step(sgm_train_plan *plan, float grad_scale);
 /* The same without waiting for it: errors of the device show in a later call. */
 sgm_status sgm_train_plan_submit(sgm_train_plan *plan, float grad_scale);
+/* The same after sgm_train_plan_forward_late instead of a whole run forward. */
+sgm_status sgm_train_plan_submit_late(sgm_train_plan *plan, float grad_scale);
 /* The backward half alone, of the last sgm_train_plan_forward: inputs that only the loss reads may
  * have been set since. */
 sgm_status sgm_train_plan_backward(sgm_train_plan *plan, float grad_scale);

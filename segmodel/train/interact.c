@@ -210,7 +210,7 @@ static sgm_status interact_with_walks(const sgm_train_graph *graph, sgm_train_pl
     int passes = sgm_rng_chance(&rng, 0.4) ? 2 : 1;
     for (int pass = 0; pass < passes; pass++) {
         if (pass) SGM_TRY(sgm_train_graph_feed_prompts(graph, plan, batch));
-        SGM_TRY(sgm_train_plan_forward(plan));
+        SGM_TRY((pass ? sgm_train_plan_forward_late : sgm_train_plan_forward)(plan));
         draw_sources(w, pass > 0, batch->count, &rng);
         for (int round = 1; round <= SGM_NEIGHBOUR_ROUND; round++)
             SGM_TRY(use_round(graph, plan, round, &rng, w, batch));

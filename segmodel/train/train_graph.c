@@ -200,6 +200,19 @@ sgm_status sgm_train_graph_feed(const sgm_train_graph *t, sgm_train_plan *plan,
     return sgm_train_graph_feed_prompts(t, plan, batch);
 }
 
+int sgm_train_graph_prompts(const sgm_train_graph *t, sgm_node *inputs[SGM_PROMPT_INPUTS])
+{
+    int count = 0;
+    for (int p = 0; p < sgm_group_count(t->walks); p++) {
+        if (t->coords[p]) {
+            inputs[count++] = t->coords[p];
+            inputs[count++] = t->labels[p];
+        }
+        inputs[count++] = t->masks[p];
+    }
+    return count;
+}
+
 sgm_status sgm_train_graph_feed_prompts(const sgm_train_graph *t, sgm_train_plan *plan,
                                         const sgm_batch *batch)
 {

@@ -50,6 +50,9 @@ static inline int sgm_graph_groups(const sgm_train_graph *graph)
 /* Sets all inputs of a plan of this graph. */
 sgm_status sgm_train_graph_feed(const sgm_train_graph *graph, sgm_train_plan *plan,
                                 const sgm_batch *batch);
+/* The inputs of the prompts, which interaction changes; how many there are. */
+enum { SGM_PROMPT_INPUTS = 3 * SGM_GROUPS };
+int sgm_train_graph_prompts(const sgm_train_graph *graph, sgm_node *inputs[SGM_PROMPT_INPUTS]);
 /* Of a batch that the plan has already: what interaction has changed, its prompts. */
 sgm_status sgm_train_graph_feed_prompts(const sgm_train_graph *graph, sgm_train_plan *plan,
                                         const sgm_batch *batch);

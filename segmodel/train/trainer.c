@@ -200,8 +200,14 @@ static sgm_status make_network(trainer *t)
         outputs[2 * g] = t->graph.low_res[g];
         outputs[2 * g + 1] = t->graph.iou[g];
     }
-    SGM_TRY(sgm_train_plan_create(t->graph.graph, t->params, t->graph.loss, 2 * groups, outputs,
-                                  c->bf16, &t->plan));
+    sgm_node *prompts[SGM_PROMPT_INPUTS];
+    const sgm_train_request request = {.loss = t->graph.loss,
+                                       .output_count = 2 * groups,
+                                       .outputs = outputs,
+                                       .late_count = sgm_train_graph_prompts(&t->graph, prompts),
+                                       .late = prompts,
+                                       .bf16 = c->bf16};
+    SGM_TRY(sgm_train_plan_make(t->graph.graph, t->params, &request, &t->plan));
     SGM_TRY(sgm_interaction_create(&t->graph, c->loader_threads, &t->interaction));
     return finish_network(t);
 }
@@ -356,7 +362,7 @@ static sgm_status join_bank(trainer *t, sgm_batch *batch)
 }
 
 /* Forward and backward on a batch; *loss is where the backend leaves the loss. `shown`: the plan
- * has its pictures. */
+ * has run forward on its pictures; what is not of its prompts need not be computed again. */
 static sgm_status learn(trainer *t, const sgm_batch *batch, bool shown, sgm_rng rng,
                         const void **loss)
 {
@@ -372,7 +378,7 @@ static sgm_status learn(trainer *t, const sgm_batch *batch, bool shown, sgm_rng 
     if (t->graph.asked != SGM_ASKED_MIXED)
         SGM_TRY(sgm_asked_feed_features(&t->graph, t->plan, t->features, batch));
     SGM_TRY(sgm_drop_feed(t->plan, t->graph.drop, c->drop_path, &rng));
-    SGM_TRY(sgm_train_plan_submit(t->plan, scale));
+    SGM_TRY((shown ? sgm_train_plan_submit_late : sgm_train_plan_submit)(t->plan, scale));
     return sgm_batch_norms_gather(&t->graph, t->plan, t->backend, t->params);
 }
 

@@ -334,6 +334,104 @@ static void check_input_gradients(void)
     sgm_context_destroy(context);
 }
 
+/* ------------------------------------------------------------------------------- late inputs */
+
+enum { LATE_ROWS = 8, LATE_WIDTH = 64, LATE_VALUES = LATE_ROWS * LATE_WIDTH };
+
+/* Early values that only a late sum reads, beside others of their size: memory that is used again
+ * too soon would show. */
+typedef struct late_graph {
+    sgm_node *early, *late, *loss;
+} late_graph;
+
+static late_graph make_late_graph(sgm_graph *g)
+{
+    sgm_shape flat = SGM_SHAPE(1, 1, LATE_VALUES), square = SGM_SHAPE(LATE_WIDTH, LATE_WIDTH);
+    late_graph l = {.early = sgm_input(g, "early", SGM_F32, SGM_SHAPE(LATE_ROWS, LATE_WIDTH)),
+                    .late = sgm_input(g, "late", SGM_F32, SGM_SHAPE(LATE_ROWS, LATE_WIDTH))};
+    sgm_node *first = sgm_linear(g, l.late, sgm_param(g, square, "late.weight"), NULL);
+    sgm_node *stream = sgm_linear(g, l.early, sgm_param(g, square, "a.weight"), NULL);
+    sgm_node *sum = sgm_add(g, stream, l.early);
+    sgm_node *deeper = sgm_act_node(g, sum, SGM_ACT_GELU);
+    deeper = sgm_linear(g, deeper, sgm_param(g, square, "b.weight"), NULL);
+    sgm_node *second = sgm_act_node(g, sgm_add(g, first, stream), SGM_ACT_GELU);
+    sgm_node *all = sgm_add(g, sgm_add(g, second, deeper), sum);
+    l.loss = sgm_reshape(g, sgm_matmul(g, sgm_reshape(g, all, flat), sgm_reshape(g, all, flat)),
+                         SGM_SHAPE(1));
+    return l;
+}
+
+static void fill(float *values, int factor)
+{
+    for (int i = 0; i < LATE_VALUES; i++)
+        values[i] = (float)(i * factor % 17) / 16 - 0.5f;
+}
+
+static int count_gradients(sgm_params *params)
+{
+    int count = 0;
+    for (int i = 0; i < sgm_params_count(params); i++)
+        count += (int)sgm_params_get(params, i)->count;
+    return count;
+}
+
+/* The loss and then all gradients of a run with the second late values: of a whole run, or of the
+ * late part after a run with the first. */
+static void run_late(sgm_params *params, sgm_train_plan *plan, const late_graph *l, bool whole,
+                     float *numbers)
+{
+    float values[LATE_VALUES];
+    CHECK_OK(sgm_params_clear_grads(params));
+    fill(values, 5);
+    CHECK_OK(sgm_train_plan_set(plan, l->early, values));
+    fill(values, 3);
+    CHECK_OK(sgm_train_plan_set(plan, l->late, values));
+    CHECK_OK(sgm_train_plan_forward(plan));
+    for (int pass = 0; pass < 2; pass++) { /* a device records the second */
+        fill(values, pass ? 7 : 11);
+        CHECK_OK(sgm_train_plan_set(plan, l->late, values));
+        if (!pass)
+            CHECK_OK((whole ? sgm_train_plan_forward : sgm_train_plan_forward_late)(plan));
+        else
+            CHECK_OK((whole ? sgm_train_plan_submit : sgm_train_plan_submit_late)(plan, 1));
+    }
+    CHECK_OK(sgm_train_plan_get(plan, l->loss, numbers++));
+    for (int i = 0; i < sgm_params_count(params); i++) {
+        const sgm_parameter *p = sgm_params_get(params, i);
+        memcpy(numbers, p->grad, (size_t)p->count * sizeof *numbers);
+        numbers += p->count;
+    }
+}
+
+static void check_late_inputs(sgm_device device)
+{
+    sgm_context *context;
+    sgm_context_options how = {.device = device, .precision = SGM_PRECISION_FP32};
+    sgm_params *params = NULL;
+    sgm_train_plan *plan = NULL;
+    if (!CHECK_OK(sgm_context_create(&how, &context))) return;
+    sgm_first_values first = {.seed = 1};
+    sgm_graph *g = sgm_graph_create(NULL, NULL);
+    late_graph l = make_late_graph(g);
+    sgm_train_request request = {.loss = l.loss, .late_count = 1, .late = &l.late};
+    if (CHECK_OK(sgm_params_create(sgm_context_backend(context), sgm_first_values_read, &first,
+                                   NULL, NULL, &params)) &&
+        CHECK_OK(sgm_train_plan_make(g, params, &request, &plan))) {
+        size_t count = 1 + (size_t)count_gradients(params);
+        float *want = calloc(count, sizeof *want), *got = calloc(count, sizeof *got);
+        run_late(params, plan, &l, true, want);
+        run_late(params, plan, &l, false, got);
+        CHECK(count == 1 + 3 * LATE_WIDTH * LATE_WIDTH && want[0] > 0);
+        CHECK(!memcmp(want, got, count * sizeof *want));
+        free(want);
+        free(got);
+    }
+    sgm_train_plan_destroy(plan);
+    sgm_params_destroy(params);
+    sgm_graph_destroy(g);
+    sgm_context_destroy(context);
+}
+
 /* --------------------------------------------------------------------------------- drop path */
 
 enum { DROP_BLOCKS = 3, DROP_BRANCHES = 2 * DROP_BLOCKS };
@@ -556,6 +654,8 @@ int main(void)
     check_layers();
     check_rates();
     check_input_gradients();
+    check_late_inputs(SGM_DEVICE_REFERENCE);
+    check_late_inputs(SGM_DEVICE_CPU);
     check_gradients();
     check_branches();
     check_chances();
