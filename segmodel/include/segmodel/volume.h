@@ -33,6 +33,10 @@
  *    object does not reach there, unless it lies in what looks like a hole: the mask goes on its
  *    slice and on all beyond. All else stays as it is. On a picture of one slice all points are
  *    asked together.
+ *  - Beside neither ROI nor initial mask: a list in which some seed agrees with the mask that stands
+ *    when its turn comes was not clicked one after the other, but set together. If the walk of
+ *    another foreground seed (of at most eight) agrees with more of the seeds than the first one's,
+ *    that seed comes first.
  *  - To a model that has not learnt what a loose box is, the first seed beside a ROI over several
  *    slices says how it is meant. A foreground seed that the ROI's own answer holds already (or
  *    where it has none, or one that the network itself rates low) corrects nothing: it says which

@@ -17,23 +17,6 @@
  * to .4. */
 static const double least_rating = 0.45;
 
-/* Whether the run's only object has the point in its mask. */
-static int holds(const sgm_run *run, const sgm_seed *seed)
-{
-    sgm_stack *stack = run->stack;
-    const sgm_subject *subject = &run->subjects[0];
-    int64_t slice = sgm_plane_slice_of(&stack->plane, seed->index[stack->plane.axis]);
-    sgm_point point = sgm_slice_point(&stack->plane, seed);
-    for (size_t i = 0; i < subject->taken_count; i++) {
-        const sgm_packed_mask *mask = &subject->taken[i].answer->mask;
-        if (subject->taken[i].slice != slice || !mask->voxels) continue;
-        sgm_stack_unpack(stack, mask, stack->neighbour);
-        size_t x = (size_t)lrint(point.x), y = (size_t)lrint(point.y);
-        return stack->neighbour[y * (size_t)stack->plane.width + x];
-    }
-    return 0;
-}
-
 /* Whether the network itself does not believe in what the box gave, or it gave nothing. */
 static int is_doubtful(const sgm_run *run)
 {
@@ -68,7 +51,9 @@ sgm_status sgm_points_lead(sgm_desk *desk, sgm_stack *stack, const sgm_object *o
     sgm_boxed *alone = calloc(1, sizeof *alone);
     if (!alone) return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for a box's answer");
     sgm_status status = ask_box_alone(desk, stack, object, alone);
-    if (status == SGM_OK) *lead = is_doubtful(&alone->run) || holds(&alone->run, &object->seeds[0]);
+    if (status == SGM_OK)
+        *lead = is_doubtful(&alone->run) ||
+                sgm_subject_holds(stack, &alone->run.subjects[0], &object->seeds[0]);
     if (status == SGM_OK && !*lead)
         *boxed = alone;
     else

@@ -33,21 +33,28 @@ typedef struct clicks {
  */
 
 /* The answer of a slice; NULL when it has no mask. */
-static const sgm_answer *standing(const clicks *c, int64_t slice)
+static const sgm_answer *standing_of(const sgm_subject *subject, int64_t slice)
 {
-    for (size_t i = 0; i < c->subject->taken_count; i++)
-        if (c->subject->taken[i].slice == slice)
-            return c->subject->taken[i].answer->mask.voxels ? c->subject->taken[i].answer : NULL;
+    for (size_t i = 0; i < subject->taken_count; i++)
+        if (subject->taken[i].slice == slice)
+            return subject->taken[i].answer->mask.voxels ? subject->taken[i].answer : NULL;
     return NULL;
 }
 
-static int mask_at(const clicks *c, const sgm_answer *answer, const sgm_point *point)
+static const sgm_answer *standing(const clicks *c, int64_t slice)
 {
-    sgm_stack *stack = c->run->stack;
+    return standing_of(c->subject, slice);
+}
+
+int sgm_subject_holds(sgm_stack *stack, const sgm_subject *subject, const sgm_seed *seed)
+{
+    const sgm_plane *plane = &stack->plane;
+    sgm_point point = sgm_slice_point(plane, seed);
+    const sgm_answer *answer =
+        standing_of(subject, sgm_plane_slice_of(plane, seed->index[plane->axis]));
     if (!answer) return 0;
     sgm_stack_unpack(stack, &answer->mask, stack->neighbour);
-    size_t x = (size_t)lrint(point->x), y = (size_t)lrint(point->y);
-    return stack->neighbour[y * (size_t)stack->plane.width + x];
+    return stack->neighbour[lrint(point.y) * plane->width + lrint(point.x)];
 }
 
 /* The nearest mask of another slice whose bounding box holds the voxel, not farther away than
@@ -277,33 +284,54 @@ static sgm_status correct_here(const clicks *c, int64_t slice, const sgm_answer 
     return status;
 }
 
+static int agrees_with(const clicks *c, const sgm_seed *seed)
+{
+    return sgm_subject_holds(c->run->stack, c->subject, seed) == (seed->label != SGM_BACKGROUND);
+}
+
 static sgm_status take_click(const clicks *c, const sgm_seed *seed, int spreads)
 {
     const sgm_plane *plane = &c->run->stack->plane;
     int64_t slice = sgm_plane_slice_of(plane, seed->index[plane->axis]);
     const sgm_answer *stands = standing(c, slice);
     sgm_point point = sgm_slice_point(plane, seed);
-    if (mask_at(c, stands, &point) == (seed->label != SGM_BACKGROUND)) return SGM_OK;
     if (!is_within(c, slice)) return SGM_OK;
     if (!stands) return begin_here(c, slice, seed, spreads);
     return correct_here(c, slice, stands, &point, spreads);
 }
 
+/* Clicks of subject n; *agrees NULL: on behind one that the mask agrees with. */
+static sgm_status take_clicks(sgm_run *run, size_t n, int follow_last, int *agrees)
+{
+    sgm_subject *subject = &run->subjects[n];
+    const sgm_object *given = subject->given;
+    clicks c = {.run = run, .number = n, .subject = subject, .prefix = *given};
+    sgm_status status = SGM_OK;
+    subject->object = &c.prefix;
+    for (size_t i = subject->first.seed_count; i < given->seed_count && status == SGM_OK; i++) {
+        int is_last = i + 1 == given->seed_count;
+        c.prefix.seed_count = i + 1;
+        if (!agrees_with(&c, &given->seeds[i])) {
+            status = take_click(&c, &given->seeds[i], follow_last || !is_last);
+        } else if (agrees) {
+            *agrees = 1;
+            break;
+        }
+    }
+    subject->object = &subject->first;
+    return status;
+}
+
 sgm_status sgm_run_clicks(sgm_run *run, int follow_last)
 {
-    for (size_t i = 0; i < run->subject_count; i++) {
-        sgm_subject *subject = &run->subjects[i];
-        clicks c = {.run = run, .number = i, .subject = subject, .prefix = *subject->given};
-        sgm_status status = SGM_OK;
-        subject->object = &c.prefix;
-        for (size_t n = subject->first.seed_count; n < subject->given->seed_count; n++) {
-            c.prefix.seed_count = n + 1;
-            int is_last = n + 1 == subject->given->seed_count;
-            status = take_click(&c, &subject->given->seeds[n], follow_last || !is_last);
-            if (status != SGM_OK) break;
-        }
-        subject->object = &subject->first;
-        SGM_TRY(status);
-    }
+    for (size_t i = 0; i < run->subject_count; i++)
+        SGM_TRY(take_clicks(run, i, follow_last, NULL));
     return SGM_OK;
+}
+
+sgm_status sgm_run_clicks_until_agreed(sgm_run *run, const sgm_object *object, int *agrees)
+{
+    *agrees = 0;
+    run->subjects[0].given = object;
+    return take_clicks(run, 0, 1, agrees);
 }

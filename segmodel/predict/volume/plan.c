@@ -175,7 +175,7 @@ sgm_status sgm_subject_init(sgm_subject *subject, sgm_desk *desk, sgm_stack *sta
     if (!subject->by_mask || (plane->slices == 1 && !subject->initial)) return SGM_OK;
     subject->keeps_initial = subject->initial != NULL;
     subject->first.seed_count = subject->initial || object->roi_count ? 0 : first_seeds(object);
-    return SGM_OK;
+    return sgm_points_together(desk, stack, subject);
 }
 
 void sgm_subject_clear(sgm_subject *subject, sgm_desk *desk)
@@ -183,6 +183,7 @@ void sgm_subject_clear(sgm_subject *subject, sgm_desk *desk)
     for (size_t n = 0; n < subject->taken_count; n++)
         sgm_answers_release(&desk->answers, subject->taken[n].answer);
     free(subject->taken);
+    free(subject->seeds);
     sgm_boxed_clear(subject->boxed);
     subject->boxed = NULL;
 }

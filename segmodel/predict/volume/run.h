@@ -47,7 +47,9 @@ typedef struct sgm_boxed sgm_boxed;
 /* An object being segmented. */
 typedef struct sgm_subject {
     const sgm_object *given;
-    sgm_object first; /* those of its prompts that the walks begin with */
+    sgm_object first;     /* those of its prompts that the walks begin with */
+    sgm_object reordered; /* `given`, where its points were set together: their best one first, */
+    sgm_seed *seeds;      /* in a copy of their own */
     const sgm_object
         *object; /* the prompts to go by now: `first`, or more while clicks are taken */
     const sgm_initial *initial;  /* NULL: none */
@@ -130,6 +132,12 @@ sgm_status sgm_points_lead(sgm_desk *desk, sgm_stack *stack, const sgm_object *o
                            sgm_boxed **boxed);
 void sgm_boxed_clear(sgm_boxed *boxed); /* NULL: nothing */
 
+/* --------------------------------------------------------------------------------- together.c */
+
+/* Where the object's points were not set one after the other, lets its walk begin with the best of
+ * them. Of a subject without ROI and initial mask that walks by masks. */
+sgm_status sgm_points_together(sgm_desk *desk, sgm_stack *stack, sgm_subject *subject);
+
 /* --------------------------------------------------------------------------------- schedule.c */
 
 /* Works everything off. */
@@ -160,6 +168,9 @@ sgm_status sgm_desk_ask(sgm_desk *desk, sgm_stack *stack, const sgm_volume_step 
 sgm_status sgm_desk_make_room(sgm_desk *desk, const sgm_object *object);
 size_t sgm_desk_low_res_count(const sgm_desk *desk);
 
+/* Whether the seed's pixel is in the mask taken on its slice. */
+int sgm_subject_holds(sgm_stack *stack, const sgm_subject *subject, const sgm_seed *seed);
+
 /* Puts an answer in the slice's place; takes over the hold on it. */
 sgm_status sgm_subject_take(sgm_run *run, size_t subject, int64_t slice, const sgm_answer *answer,
                             int prompted);
@@ -169,6 +180,9 @@ sgm_status sgm_subject_take(sgm_run *run, size_t subject, int64_t slice, const s
 /* Takes the prompts that came after the first ones, in their order. `follow_last`: 0: the last one
  * changes its own slice only. */
 sgm_status sgm_run_clicks(sgm_run *run, int follow_last);
+/* Takes the prompts of `object` that come after those that the run's only subject began with, up to
+ * one that changes nothing because the mask agrees with it: *agrees is 1 then, 0 where all do. */
+sgm_status sgm_run_clicks_until_agreed(sgm_run *run, const sgm_object *object, int *agrees);
 
 /* ------------------------------------------------ decode.c, propagate.c, correct.c: the answers */
 

@@ -448,6 +448,46 @@ static void check_agreement(void)
     phantom_clear(&p);
 }
 
+/* Whether the tube is there on the slices at `z` mm. */
+static int has_tube(const phantom *p, const uint8_t *mask, double z)
+{
+    int64_t wanted = 0, found = 0;
+    for (int64_t i = 0; i < count_of(p); i++) {
+        double index[3] = {(double)(i % 36), (double)(i / 36 % 36), (double)(i / 36 / 36)}, mm[3];
+        phantom_position(p, index, mm);
+        if (fabs(mm[2] - z) > 0.6 || p->voxels[i] != 200) continue;
+        wanted++;
+        found += mask[i];
+    }
+    return wanted && found == wanted;
+}
+
+/* Three points on two parts, the first on the one that ends early. In a list of clicks the second
+ * corrects the first one's slices. A third point that the mask holds already was no click: then the
+ * walk begins with the second, which agrees with more of them, and goes through the whole tube. */
+static void check_together(void)
+{
+    phantom p = make(two_part_tube);
+    network();
+    net.tolerance = 5;
+    net.object_reach = 200;
+    sgm_seed part = seed_at(&p, 11.5, 0.5, -6.5, SGM_FOREGROUND);
+    sgm_seed tube_1 = seed_at(&p, -0.5, 0.5, -2.5, SGM_FOREGROUND);
+    sgm_seed tube_2 = seed_at(&p, -0.5, 0.5, 1.5, SGM_FOREGROUND);
+    sgm_seed set[3] = {part, tube_1, tube_2}, other[3] = {tube_1, part, tube_2};
+    sgm_object clicks = {.seeds = set, .seed_count = 2}, together = {.seeds = set, .seed_count = 3};
+    sgm_object other_way = {.seeds = other, .seed_count = 3};
+    sgm_volume_result one = ask(&p, &clicks, SGM_AXIS_K), all = ask(&p, &together, SGM_AXIS_K);
+    sgm_volume_result again = ask(&p, &other_way, SGM_AXIS_K);
+    CHECK(has_tube(&p, one.objects[0].mask, -2.5) && !has_tube(&p, one.objects[0].mask, 12.5));
+    CHECK(has_tube(&p, all.objects[0].mask, -2.5) && has_tube(&p, all.objects[0].mask, 12.5));
+    CHECK(differences(&p, all.objects[0].mask, again.objects[0].mask) == 0);
+    sgm_volume_result_clear(&one);
+    sgm_volume_result_clear(&all);
+    sgm_volume_result_clear(&again);
+    phantom_clear(&p);
+}
+
 /* A click beyond the end of a mask begins a walk of its own, up to the mask that stands. */
 static void check_second_body(void)
 {
@@ -715,6 +755,7 @@ int main(void)
     check_missing_part();
     check_change_stays_small();
     check_agreement();
+    check_together();
     check_second_body();
     check_initial();
     check_painted_slice();
