@@ -174,6 +174,13 @@ static void check_part(const char *what, const char *name, float *got, const dou
     free(w), free(got);
 }
 
+/* Sums of up to a few hundred FP32 products: 1e-5 is 100 times their rounding. In BF16 each product
+ * has two rounded factors, twice the forward run's limit below. */
+static double backward_limit(sgm_dtype compute)
+{
+    return compute == SGM_BF16 ? 3e-2 : 1e-5;
+}
+
 static void check_grid_backward(sgm_threads *pool, const grid_problem *p, const grid_data *g,
                                 const sgm_attention_grid_args *args, const char *name)
 {
@@ -188,21 +195,21 @@ static void check_grid_backward(sgm_threads *pool, const grid_problem *p, const 
     for (int64_t i = 0; i < nh; i++)
         grads.drel_h[i] = 1e6f; /* must be overwritten */
     CHECK_OK(sgm_attention_grid_backward(pool, args, &grads));
-    /* Sums of up to a few hundred FP32 products: 1e-5 is 100 times their rounding. */
-    check_part("dqkv", name, grads.dqkv, g->dqkv, tokens * 3 * c, 1e-5);
+    double limit = backward_limit(p->compute);
+    check_part("dqkv", name, grads.dqkv, g->dqkv, tokens * 3 * c, limit);
     if (p->pad) {
-        check_part("dpad", name, grads.dpad, g->dpad, 3 * c, 1e-5);
+        check_part("dpad", name, grads.dpad, g->dpad, 3 * c, limit);
     } else {
         free(grads.dpad);
     }
     if (p->bias == SGM_BIAS_REL_POS) {
-        check_part("drel_h", name, grads.drel_h, g->drel_h, nh, 1e-5);
-        check_part("drel_w", name, grads.drel_w, g->drel_w, nw, 1e-5);
+        check_part("drel_h", name, grads.drel_h, g->drel_h, nh, limit);
+        check_part("drel_w", name, grads.drel_w, g->drel_w, nw, limit);
     } else {
         free(grads.drel_h), free(grads.drel_w);
     }
     if (p->bias == SGM_BIAS_TABLE)
-        check_part("dtable", name, grads.dtable, g->dtable, p->heads * g->sh * g->sw, 1e-5);
+        check_part("dtable", name, grads.dtable, g->dtable, p->heads * g->sh * g->sw, limit);
     else
         free(grads.dtable);
 }
@@ -243,8 +250,7 @@ static void check_grid(sgm_threads *pool, const grid_problem *p)
              (long long)p->batch, (long long)p->height, (long long)p->width, p->window, p->dim,
              p->bias, p->qkv_dtype, p->out_dtype, p->compute);
     CHECK_OK(sgm_attention_grid_forward(pool, &args));
-    if (p->compute == SGM_F32 && p->out_dtype == SGM_F32)
-        check_grid_backward(pool, p, &g, &args, name);
+    if (p->out_dtype == SGM_F32) check_grid_backward(pool, p, &g, &args, name);
     double limit = p->compute == SGM_BF16 ? 1.5e-2 : p->out_dtype == SGM_BF16 ? 4e-3 : 4e-6;
     check_part("out", name, to_floats(out, (size_t)(tokens * c), p->out_dtype), g.out, tokens * c,
                limit);
@@ -341,9 +347,9 @@ static void check_plain_backward(sgm_threads *pool, const plain_problem *p, cons
     for (int64_t i = 0; i < nk; i++)
         d->dk[i] += g.dk[i];
     CHECK_OK(sgm_attention_backward(pool, args, &g));
-    check_part("dq", name, g.dq, d->dq, nq, 1e-5);
-    check_part("dk", name, g.dk, d->dk, nk, 1e-5);
-    check_part("dv", name, g.dv, d->dv, nk, 1e-5);
+    check_part("dq", name, g.dq, d->dq, nq, backward_limit(p->compute));
+    check_part("dk", name, g.dk, d->dk, nk, backward_limit(p->compute));
+    check_part("dv", name, g.dv, d->dv, nk, backward_limit(p->compute));
 }
 
 static void check_plain(sgm_threads *pool, const plain_problem *p)
@@ -388,8 +394,9 @@ static void check_plain(sgm_threads *pool, const plain_problem *p)
     snprintf(name, sizeof name, "attention %lldx%lld over %lld, dim %d, dtypes %d%d",
              (long long)p->batch, (long long)p->nq, (long long)p->nk, p->dim, p->dtype, p->compute);
     CHECK_OK(sgm_attention_forward(pool, &args));
-    if (p->dtype == SGM_F32 && p->compute == SGM_F32)
-        check_plain_backward(pool, p, &d, &args, name);
+    /* of one key the gradient vanishes: what is left is the rounding of `out` */
+    bool vanishes = p->compute == SGM_BF16 && p->nk == 1;
+    if (p->dtype == SGM_F32 && !vanishes) check_plain_backward(pool, p, &d, &args, name);
     double limit = p->compute == SGM_BF16 ? 1.5e-2 : p->dtype == SGM_BF16 ? 4e-3 : 4e-6;
     check_part("out", name, to_floats(out, (size_t)nq, p->dtype), d.out, nq, limit);
     free(q), free(k), free(v), free(d.q), free(d.k), free(d.v), free(d.dout), free(d.out);

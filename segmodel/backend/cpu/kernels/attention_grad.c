@@ -111,7 +111,9 @@ static size_t lay_out(work *w, int64_t nk, int head_dim, int64_t sh, int64_t sw,
 size_t sgm_attention_grad_memory(int64_t nk, int head_dim, int64_t sh, int64_t sw)
 {
     work w;
-    return lay_out(&w, nk, head_dim, sh, sw, NULL);
+    size_t bf16 = sgm_attention_grad_bf16_memory(nk, head_dim);
+    size_t f32 = lay_out(&w, nk, head_dim, sh, sw, NULL);
+    return bf16 > f32 ? bf16 : f32;
 }
 
 /* ------------------------------------------------------------------------------ keys and values */
@@ -546,6 +548,10 @@ void sgm_attention_grad_run(const sgm_attention_grad_task *t, void *memory)
 {
     const sgm_attention_task *f = &t->forward;
     work w = {.t = t, .f = f};
+    if (sgm_attention_grad_in_bf16(f)) {
+        sgm_attention_grad_bf16_run(t, memory);
+        return;
+    }
     lay_out(&w, f->nk, f->head_dim, f->bias.sh, f->bias.sw, memory);
     prepare_keys(&w);
     if (f->nq == 0) clear_sums(&w);

@@ -1,4 +1,5 @@
-/* The gradient of one head's attention over one set of keys, on one thread, FP32.
+/* The gradient of one head's attention over one set of keys, on one thread, FP32 where
+ * attention_grad_bf16.c does not take it.
  *
  * Everything is computed transposed, rows of keys by columns of queries, because then the products
  * chain without copies: a strip of probabilities is at once the packed A of dV = P^T dO, and a
@@ -28,5 +29,11 @@ typedef struct sgm_attention_grad_task {
 size_t sgm_attention_grad_memory(int64_t nk, int head_dim, int64_t sh, int64_t sw);
 
 void sgm_attention_grad_run(const sgm_attention_grad_task *task, void *memory);
+
+/* Whether attention_grad_bf16.c takes such a task: BF16 wanted and at hand, no padding keys, no
+ * relative positions, enough of both sides. sgm_attention_grad_run asks. */
+bool sgm_attention_grad_in_bf16(const sgm_attention_task *forward);
+size_t sgm_attention_grad_bf16_memory(int64_t nk, int head_dim);
+void sgm_attention_grad_bf16_run(const sgm_attention_grad_task *task, void *memory);
 
 #endif

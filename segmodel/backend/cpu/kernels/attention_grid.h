@@ -33,7 +33,8 @@ typedef struct sgm_attention_grid_args {
 
 sgm_status sgm_attention_grid_forward(sgm_threads *pool, const sgm_attention_grid_args *args);
 
-/* Gradients, FP32 arithmetic; probabilities are recomputed. `forward->out` must hold the forward
+/* Gradients, in `compute` where attention_grad_bf16.c takes the windows, else FP32; probabilities
+ * are recomputed. `forward->out` must hold the forward
  * result. Any of the outputs may be NULL. Results do not depend on the number of threads. */
 typedef struct sgm_attention_grid_grads {
     const float *dout; /* [B, H, W, C] */

@@ -62,6 +62,7 @@ static sgm_attention_grad_task window_task(const grid_job *j, int64_t index, int
                     .nk = w.height * w.width,
                     .head_dim = a->head_dim,
                     .scale = a->scale,
+                    .compute = a->compute,
                     .bias = sgm_grid_bias_of(a, j->bias, head),
                     .pads = j->geometry.sh * j->geometry.sw - w.height * w.width,
                     .pad_k = a->pad ? a->pad + at[1] : NULL,

@@ -206,6 +206,16 @@ static void column_grad(float *scores, float *dp, int strip, int rows, int chunk
     }
 }
 
+/* p times factor, dp becomes p (dp - delta). */
+static void softmax_grad(float *p, float *dp, float factor, float delta, int64_t n)
+{
+    for (int64_t i = 0; i < n; i += VL) {
+        vf x = v_load(p + i) * v_set(factor);
+        v_store(p + i, x);
+        v_store(dp + i, x * (v_load(dp + i) - v_set(delta)));
+    }
+}
+
 static void exp2_shifted(float *x, float shift, int64_t n)
 {
     for (int64_t i = 0; i < n; i += VL)

@@ -182,6 +182,9 @@ typedef struct sgm_isa_table {
     /* s becomes p = 2^(s - lse), dp becomes p (dp - delta), for each query (column). */
     void (*column_grad)(float *s, float *dp, int strip, int rows, int chunks, const float *lse,
                         const float *delta);
+    /* p[i] *= factor, dp[i] = p[i] (dp[i] - delta), n a multiple of 16: of one query, whose
+     * probabilities p still lack the factor 1 / sum. */
+    void (*softmax_grad)(float *p, float *dp, float factor, float delta, int64_t n);
     /* x[i] = 2^(x[i] - shift), n a multiple of 16, x <= shift */
     void (*exp2_shifted)(float *x, float shift, int64_t n);
     /* y[16 c + i] (+)= x[c * stride + i] (+ add[16 c + i]): a strided row of chunks, contiguous. */

@@ -35,6 +35,7 @@ const sgm_isa_table ISA_TABLE = {
     .column_stats = column_stats,
     .column_grad = column_grad,
     .exp2_shifted = exp2_shifted,
+    .softmax_grad = softmax_grad,
     .add_chunks = add_chunks,
     .put_chunks = put_chunks,
     .layernorm = layernorm,
