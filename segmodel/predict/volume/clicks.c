@@ -311,12 +311,12 @@ static sgm_status take_clicks(sgm_run *run, size_t n, int follow_last, int *agre
     for (size_t i = subject->first.seed_count; i < given->seed_count && status == SGM_OK; i++) {
         int is_last = i + 1 == given->seed_count;
         c.prefix.seed_count = i + 1;
-        if (!agrees_with(&c, &given->seeds[i])) {
-            status = take_click(&c, &given->seeds[i], follow_last || !is_last);
-        } else if (agrees) {
-            *agrees = 1;
+        int agreed = agrees_with(&c, &given->seeds[i]);
+        if (agrees && (agreed || is_last)) { /* what the last one would change says nothing more */
+            *agrees = agreed;
             break;
         }
+        if (!agreed) status = take_click(&c, &given->seeds[i], follow_last || !is_last);
     }
     subject->object = &subject->first;
     return status;

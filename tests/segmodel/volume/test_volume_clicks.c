@@ -565,36 +565,51 @@ static void check_painted_slice(void)
     phantom_clear(&p);
 }
 
-/* A live volume that took the clicks one by one has the masks of a run from nothing, and previewed
- * the slice of each click as it then became. */
-static void check_live(void)
+/* A live volume that took the points one by one has the masks of a run from nothing, and previewed
+ * the slice of each point as it then became; that of the second, a click, by one decode. */
+static void check_live_list(const phantom *p, const sgm_seed *seeds, size_t count)
 {
-    phantom p = make(touching_tube);
     sgm_live_volume *live;
     sgm_volume_options options = {.axis = SGM_AXIS_K};
-    network();
-    sgm_seed seeds[4] = {
-        seed_at(&p, -0.5, 0.5, 0.5, SGM_FOREGROUND), seed_at(&p, 10.5, 0.5, -2.5, SGM_BACKGROUND),
-        seed_at(&p, 13.5, 0.5, 3.5, SGM_FOREGROUND), seed_at(&p, -3.5, 1.5, 9.5, SGM_BACKGROUND)};
     sgm_object object = {.seeds = seeds};
     const int64_t zero[3] = {0, 0, 0};
     int64_t last[3] = {35, 35, 39};
-    uint8_t *mask = malloc((size_t)count_of(&p));
-    CHECK_OK(sgm_live_volume_make(&net.predictor, 0, &p.volume, &options, &live));
-    for (object.seed_count = 1; object.seed_count <= 4; object.seed_count++) {
+    uint8_t *mask = malloc((size_t)count_of(p));
+    CHECK_OK(sgm_live_volume_make(&net.predictor, 0, &p->volume, &options, &live));
+    for (object.seed_count = 1; object.seed_count <= count; object.seed_count++) {
         sgm_live_slice slice = sgm_live_slice_init();
         uint8_t shown[36 * 36];
         CHECK_OK(sgm_live_volume_preview(live, 1, &object, -1, NULL, &slice));
+        CHECK(object.seed_count != 2 || slice.decoded == 1);
         memcpy(shown, slice.mask, sizeof shown);
         CHECK_OK(sgm_live_volume_predict(live, 1, &object, NULL, NULL));
         CHECK_OK(sgm_live_volume_mask(live, 1, zero, last, mask));
         CHECK(memcmp(shown, mask + slice.slice * 36 * 36, sizeof shown) == 0);
-        sgm_volume_result result = ask(&p, &object, SGM_AXIS_K);
-        CHECK(differences(&p, mask, result.objects[0].mask) == 0);
+        sgm_volume_result result = ask(p, &object, SGM_AXIS_K);
+        CHECK(differences(p, mask, result.objects[0].mask) == 0);
         sgm_volume_result_clear(&result);
     }
     sgm_live_volume_destroy(live);
     free(mask);
+}
+
+static void check_live(void)
+{
+    phantom p = make(touching_tube);
+    network();
+    const sgm_seed clicks[4] = {
+        seed_at(&p, -0.5, 0.5, 0.5, SGM_FOREGROUND), seed_at(&p, 10.5, 0.5, -2.5, SGM_BACKGROUND),
+        seed_at(&p, 13.5, 0.5, 3.5, SGM_FOREGROUND), seed_at(&p, -3.5, 1.5, 9.5, SGM_BACKGROUND)};
+    check_live_list(&p, clicks, 4);
+    phantom_clear(&p);
+    p = make(two_part_tube);
+    network();
+    net.tolerance = 5;
+    net.object_reach = 200;
+    const sgm_seed together[4] = {
+        seed_at(&p, 11.5, 0.5, -6.5, SGM_FOREGROUND), seed_at(&p, -0.5, 0.5, -2.5, SGM_FOREGROUND),
+        seed_at(&p, -0.5, 0.5, 1.5, SGM_FOREGROUND), seed_at(&p, 0.5, -12.5, 8.5, SGM_BACKGROUND)};
+    check_live_list(&p, together, 4);
     phantom_clear(&p);
 }
 
