@@ -75,6 +75,20 @@ static sgm_status read_mask(const char *path, const sgm_model_info *info, float 
     return status;
 }
 
+/* The folder of --dump; none of the files it is to get (up to NULL) is one that was read. */
+static sgm_status open_dump(const request *r, const char *const *names)
+{
+    const char *inputs[] = {r->model, r->base, r->image, r->mask};
+    char path[4096];
+    for (; *names; names++) {
+        snprintf(path, sizeof path, "%s/%s", r->dump, *names);
+        for (size_t i = 0; i < sizeof inputs / sizeof *inputs; i++)
+            SGM_TRY(spare_input(path, inputs[i]));
+    }
+    if (sgm_make_folder(r->dump, false)) return SGM_OK;
+    return sgm_fail(SGM_UNWRITABLE, "%s: %s", r->dump, strerror(errno));
+}
+
 static sgm_status write_npy(const request *r, const char *name, sgm_stored_type type, int rank,
                             const int64_t *shape, const void *data)
 {
@@ -102,8 +116,9 @@ static sgm_status dump(const request *r, sgm_session *session, const sgm_model_i
     char png[4096];
     int64_t low[4] = {1, mask->mask_tokens, mask->low_res_shape[0], mask->low_res_shape[1]};
     int64_t iou[2] = {1, mask->mask_tokens}, size[2] = {mask->height, mask->width};
-    if (!sgm_make_folder(r->dump, false))
-        return sgm_fail(SGM_UNWRITABLE, "%s: %s", r->dump, strerror(errno));
+    static const char *const names[] = {"embedding.npy", "low_res_logits.npy", "iou.npy",
+                                        "mask.npy",      "mask.png",           NULL};
+    SGM_TRY(open_dump(r, names));
     SGM_TRY(write_embedding(r, session, info));
     SGM_TRY(write_npy(r, "low_res_logits.npy", SGM_STORED_F32, 4, low, mask->low_res));
     SGM_TRY(write_npy(r, "iou.npy", SGM_STORED_F32, 2, iou, mask->iou));
@@ -140,8 +155,8 @@ static sgm_status dump_mask(const request *r, const sgm_mask *mask)
 {
     char png[4096];
     int64_t size[2] = {mask->height, mask->width};
-    if (!sgm_make_folder(r->dump, false))
-        return sgm_fail(SGM_UNWRITABLE, "%s: %s", r->dump, strerror(errno));
+    static const char *const names[] = {"mask.npy", "mask.png", NULL};
+    SGM_TRY(open_dump(r, names));
     SGM_TRY(write_npy(r, "mask.npy", SGM_STORED_U8, 2, size, mask->data));
     printf("--dump wrote the mask only: the model looks at crops; --zoom off shows it the whole "
            "picture and writes its embedding and logits\n");
@@ -207,9 +222,9 @@ static sgm_status show_labels(const request *r, const sgm_model_info *info, cons
             count += labels[i] == c;
         printf("class %d: %zu pixels\n", c, count);
     }
+    static const char *const names[] = {"labels.npy", NULL};
     if (!r->dump) return SGM_OK;
-    if (!sgm_make_folder(r->dump, false))
-        return sgm_fail(SGM_UNWRITABLE, "%s: %s", r->dump, strerror(errno));
+    SGM_TRY(open_dump(r, names));
     return write_npy(r, "labels.npy", SGM_STORED_U16, 2, size, labels);
 }
 
