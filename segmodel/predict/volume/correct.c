@@ -1,6 +1,7 @@
 /* Answers to clicks on masks that stand: what a click changes is the region it lies in, on its
  * slice and then on the neighbours. Everything else of a mask stays as it was. */
 #include "predict/look/logits.h"
+#include "predict/picture/grey.h"
 #include "predict/session/mask.h"
 #include "predict/volume/run.h"
 
@@ -76,12 +77,6 @@ static void change_from(change *c, int x, int y)
     }
 }
 
-static double grey_at(const sgm_image *picture, int x, int y)
-{
-    const uint8_t *pixel = picture->data + ((ptrdiff_t)y * picture->width + x) * picture->channels;
-    return picture->channels == 3 ? (pixel[0] + pixel[1] + pixel[2]) / 3.0 : pixel[0];
-}
-
 /* Of the nine pixels around a click. */
 static double grey_around(const sgm_image *picture, int x, int y)
 {
@@ -89,7 +84,7 @@ static double grey_around(const sgm_image *picture, int x, int y)
     for (int code = 0; code < 9; code++) {
         int cx = x + code % 3 - 1, cy = y + code / 3 - 1;
         if (cx < 0 || cy < 0 || cx >= picture->width || cy >= picture->height) continue;
-        sum += grey_at(picture, cx, cy);
+        sum += sgm_grey_at(picture, cx, cy);
         count++;
     }
     return sum / count;
@@ -101,7 +96,7 @@ static double grey_around(const sgm_image *picture, int x, int y)
 static int is_clicked(const change *c, const sgm_image *picture, const sgm_slice_prompt *own,
                       const sgm_point *click, double clicked, double other, int x, int y)
 {
-    double d = hypot(x - click->x, y - click->y), grey = grey_at(picture, x, y);
+    double d = hypot(x - click->x, y - click->y), grey = sgm_grey_at(picture, x, y);
     if (d > c->reach) return 0;
     if (fabs(clicked - other) >= least_contrast && fabs(grey - clicked) > fabs(grey - other))
         return 0;

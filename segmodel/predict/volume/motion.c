@@ -1,5 +1,7 @@
 #include "predict/volume/motion.h"
 
+#include "predict/picture/grey.h"
+
 #include <math.h>
 #include <stdbool.h>
 #include <string.h>
@@ -23,13 +25,6 @@ typedef struct blocks {
     float value[WINDOW][WINDOW];
 } blocks;
 
-static float grey_at(const sgm_image *image, int x, int y)
-{
-    ptrdiff_t stride = image->stride ? image->stride : (ptrdiff_t)image->width * image->channels;
-    const uint8_t *p = image->data + stride * y + (ptrdiff_t)x * image->channels;
-    return image->channels == 1 ? p[0] : (float)(p[0] + p[1] + p[2]) / 3;
-}
-
 /* Of a large block few pixels say as much as all. */
 enum { SAMPLES = 8 };
 
@@ -39,7 +34,7 @@ static float block_mean(const sgm_image *image, int x0, int y0, int side)
     float sum = 0;
     for (int y = y0; y < y0 + side; y += step)
         for (int x = x0; x < x0 + side; x += step, count++)
-            sum += grey_at(image, x, y);
+            sum += (float)sgm_grey_at(image, x, y);
     return sum / (float)count;
 }
 

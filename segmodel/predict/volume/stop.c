@@ -1,5 +1,6 @@
 #include "predict/volume/stop.h"
 
+#include "predict/picture/grey.h"
 #include "predict/session/mask.h"
 
 #include <math.h>
@@ -9,18 +10,6 @@ static const float outer_trust = 1.5f, enclosed_trust = 2;
 static const float most_drift = 0.2f;
 static const double ball_ends = 0.5, surer_by = 2; /* diameters; rating per diameter */
 static const double most_growth = 2.5, least_share = 0.1, area_grace = 16;
-
-static const uint8_t *row_of(const sgm_image *picture, int y)
-{
-    ptrdiff_t packed = (ptrdiff_t)picture->width * picture->channels;
-    return picture->data + y * (picture->stride ? picture->stride : packed);
-}
-
-static double grey(const sgm_image *picture, int x, int y)
-{
-    const uint8_t *pixel = row_of(picture, y) + (ptrdiff_t)x * picture->channels;
-    return picture->channels == 3 ? (pixel[0] + pixel[1] + pixel[2]) / 3.0 : pixel[0];
-}
 
 /* First and last pixel of a span that is wider by a quarter (at least 3 pixels) on each side. */
 static void widen(double low, double high, int length, int *first, int *last)
@@ -55,11 +44,12 @@ sgm_shades sgm_shades_of(const sgm_image *picture, const uint8_t *mask, const sg
     widen(extent->y0, extent->y1, picture->height, &top, &bottom);
     for (int y = top; y <= bottom; y++) {
         if (picture->channels == 1)
-            add_grey_row(row_of(picture, y), mask + (size_t)y * width, left, right, sum, count);
+            add_grey_row(sgm_picture_row(picture, y), mask + (size_t)y * width, left, right, sum,
+                         count);
         else
             for (int x = left; x <= right; x++) {
                 int inside = mask[(size_t)y * width + (size_t)x];
-                sum[inside] += grey(picture, x, y);
+                sum[inside] += sgm_grey_at(picture, x, y);
                 count[inside]++;
             }
     }
