@@ -300,7 +300,8 @@ static sgm_status take_click(const clicks *c, const sgm_seed *seed, int spreads)
     return correct_here(c, slice, stands, &point, spreads);
 }
 
-/* Clicks of subject n; *agrees NULL: on behind one that the mask agrees with. */
+/* The clicks of subject n. `agrees`, where it is asked for: whether the mask agrees with one of
+ * them when its turn comes; none behind that one is taken then, nor the last. */
 static sgm_status take_clicks(sgm_run *run, size_t n, int follow_last, int *agrees)
 {
     sgm_subject *subject = &run->subjects[n];

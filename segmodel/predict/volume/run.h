@@ -101,7 +101,7 @@ typedef struct sgm_run {
     size_t task_count;
     sgm_front *fronts; /* by subject, then as in sgm_walk_report */
     size_t front_count;
-    int is_aside; /* another run asks by the way: no progress is told */
+    int is_aside; /* another run asks by the way, before it begins: none of its progress */
     int64_t done; /* slices */
     double progress;
 } sgm_run;

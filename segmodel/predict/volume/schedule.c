@@ -73,16 +73,20 @@ static int64_t remaining(const sgm_run *run)
     return count;
 }
 
+static void count_progress(sgm_run *run)
+{
+    run->done++;
+    double fraction = (double)run->done / (double)(run->done + remaining(run));
+    if (fraction > run->progress) run->progress = fraction;
+}
+
 static void report_progress(sgm_run *run, size_t subject, int64_t slice)
 {
     char message[128];
     const char *name = run->subjects[subject].object->name;
-    if (run->is_aside) return;
-    run->done++;
-    double fraction = (double)run->done / (double)(run->done + remaining(run));
-    if (fraction > run->progress) run->progress = fraction;
-    snprintf(message, sizeof message, "%.80s%sslice %lld", name ? name : "", name ? ", " : "",
-             (long long)slice);
+    if (!run->is_aside) count_progress(run);
+    snprintf(message, sizeof message, "%.80s%s%sslice %lld", name ? name : "", name ? ", " : "",
+             run->is_aside ? "trying " : "", (long long)slice);
     sgm_call_progress(run->progress, message);
 }
 

@@ -11,7 +11,7 @@
 
 #include "core/status.h"
 
-#include <math.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -74,17 +74,18 @@ static size_t choose_starts(const sgm_object *object, size_t starts[MOST_STARTS]
     return count;
 }
 
-/* In slices. */
-static double from_middle(const sgm_plane *plane, const sgm_object *object, size_t start)
+/* Twice the distance in slices, whole numbers: rounding decides nothing. */
+static int64_t from_middle(const sgm_plane *plane, const sgm_object *object, size_t start)
 {
-    double low = INFINITY, high = -INFINITY;
+    int64_t low = INT64_MAX, high = INT64_MIN;
     for (size_t i = 0; i < object->seed_count; i++) {
-        double at = object->seeds[i].index[plane->axis];
+        int64_t slice = sgm_plane_slice_of(plane, object->seeds[i].index[plane->axis]);
         if (!is_foreground(&object->seeds[i])) continue;
-        low = fmin(low, at);
-        high = fmax(high, at);
+        if (slice < low) low = slice;
+        if (slice > high) high = slice;
     }
-    return fabs(object->seeds[start].index[plane->axis] - (low + high) / 2);
+    return llabs(2 * sgm_plane_slice_of(plane, object->seeds[start].index[plane->axis]) - low -
+                 high);
 }
 
 /* The best of walks that have run, as a number of `starts`. */
@@ -93,7 +94,7 @@ static size_t best_start(const sgm_run *run, const sgm_object *object, const siz
     size_t best = 0, most = 0;
     for (size_t n = 0; n < run->subject_count; n++) {
         size_t agreeing = count_agreeing(run->stack, &run->subjects[n], object);
-        double distance = from_middle(&run->stack->plane, object, starts[n]);
+        int64_t distance = from_middle(&run->stack->plane, object, starts[n]);
         int is_nearer =
             best > 0 && distance < from_middle(&run->stack->plane, object, starts[best]);
         if (agreeing < most || (agreeing == most && n && !is_nearer)) continue;
