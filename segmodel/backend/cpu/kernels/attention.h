@@ -26,9 +26,10 @@ typedef struct sgm_attention_args {
 
 sgm_status sgm_attention_forward(sgm_threads *pool, const sgm_attention_args *args);
 
-/* Gradients, FP32 arithmetic; probabilities are recomputed. `forward` describes the inputs (its
- * `out` must hold the forward result). dq/dk/dv have the shapes of q/k/v, dense rows (ld = C), NULL
- * where not wanted; dk, dv of a shared k, v are summed over the batch. */
+/* Gradients, in `compute` where attention_grad_bf16.c takes the sequences, else FP32; probabilities
+ * are recomputed. `forward` describes the inputs (its `out` must hold the forward result). dq/dk/dv
+ * have the shapes of q/k/v, dense rows (ld = C), NULL where not wanted; dk, dv of a shared k, v are
+ * summed over the batch. */
 typedef struct sgm_attention_grads {
     const float *dout; /* [B, Nq, C] dense */
     float *dq, *dk, *dv;
