@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SIDE = 32, MOST_VOXELS = 20, MOST_PROMPTS = 5, MOST_OBJECTS = 3 };
+enum { SIDE = 32, MOST_VOXELS = 20, MOST_PROMPTS = 7, MOST_OBJECTS = 3 };
 
 typedef struct script {
     const uint8_t *at, *end;
@@ -110,6 +110,18 @@ static sgm_volume_options make_options(script *s)
     return options;
 }
 
+/* How walks ask, and whether slices are moments. */
+static void choose_way(script *s, synthetic_network *network, sgm_volume_options *options)
+{
+    static const sgm_walk by_mask = {.logits = true};
+    uint8_t way = byte(s);
+    if (way & 1) network->predictor.walk = by_mask;
+    if (way & 2) network->predictor.walk_in_box = by_mask;
+    options->is_sequence = way >> 2 & 1;
+    if (way & 8) network->object_grey = byte(s);
+    if (way & 8) network->object_reach = byte(s);
+}
+
 /* Ends the program: what a sanitizer does not see is a fault too. */
 static void must(int holds)
 {
@@ -167,6 +179,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     for (size_t i = 0; i < count; i++)
         make_object(&s, &volume, &objects[i], seeds[i], rois[i], voxels);
     synthetic_init(&network, SIDE);
+    choose_way(&s, &network, &options);
     sgm_status status =
         sgm_volume_segment(&network.predictor, zoom, &volume, objects, count, &options, &result);
     check(status, &volume, count, &result);
