@@ -101,7 +101,7 @@ typedef struct sgm_run {
     size_t task_count;
     sgm_front *fronts; /* by subject, then as in sgm_walk_report */
     size_t front_count;
-    int is_aside; /* another run asks by the way, before it begins: none of its progress */
+    int is_aside; /* a trial before another run: its slices are told and do not count */
     int64_t done; /* slices */
     double progress;
 } sgm_run;
@@ -180,8 +180,9 @@ sgm_status sgm_subject_take(sgm_run *run, size_t subject, int64_t slice, const s
 /* Takes the prompts that came after the first ones, in their order. `follow_last`: 0: the last one
  * changes its own slice only. */
 sgm_status sgm_run_clicks(sgm_run *run, int follow_last);
-/* Takes the prompts of `object` that come after those that the run's only subject began with, up to
- * one that changes nothing because the mask agrees with it: *agrees is 1 then, 0 where all do. */
+/* Takes the prompts of `object` that come after those that the run's only subject began with, until
+ * the mask agrees with one when its turn comes: *agrees is 1 then, else 0. The last one is compared
+ * and not taken. */
 sgm_status sgm_run_clicks_until_agreed(sgm_run *run, const sgm_object *object, int *agrees);
 
 /* ------------------------------------------------ decode.c, propagate.c, correct.c: the answers */

@@ -30,47 +30,35 @@ typedef struct work {
     float *max, *mass, *rescale; /* [block rows] */
 } work;
 
-static int64_t round_up(int64_t n, int64_t to)
-{
-    return sgm_div_up(n, to) * to;
-}
-
-static void *carve(char *memory, size_t *used, int64_t bytes)
-{
-    void *p = memory ? memory + *used : NULL;
-    *used += (size_t)round_up(bytes, 64);
-    return p;
-}
-
 /* Lays the work space out from `memory` (NULL: only measures); returns its size. */
 static size_t lay_out(work *w, int64_t nk, int head_dim, int64_t sh, int64_t sw, sgm_dtype compute,
                       char *memory)
 {
     size_t used = 0;
-    int64_t rows = BLOCK_STEPS * SGM_MAX_STEP, tile = TILE, area = round_up(sh * sw, 64);
+    int64_t rows = BLOCK_STEPS * SGM_MAX_STEP, tile = TILE, area = sgm_round_up(sh * sw, 64);
     w->d_chunks = sgm_chunks(head_dim, compute);
     w->d_panels = sgm_div_up(head_dim, SGM_PANEL);
     w->key_chunks = sgm_chunks(nk, SGM_BF16) * (compute == SGM_F32 ? 2 : 1);
     w->key_panels = sgm_div_up(nk, SGM_PANEL);
     w->d_padded = w->d_panels * SGM_PANEL;
-    w->sh_padded = round_up(sh, LANES) + LANES;
-    w->sw_padded = round_up(sw, LANES) + LANES;
-    w->keys = carve(memory, &used, w->key_panels * w->d_chunks * SGM_B_CHUNK);
-    w->values = carve(memory, &used, w->d_panels * w->key_chunks * SGM_B_CHUNK);
-    w->packed_q = carve(memory, &used, rows * w->d_chunks * SGM_CHUNK);
-    w->probabilities = carve(memory, &used, compute == SGM_F32 ? 0 : SGM_MAX_STEP * tile * 2);
-    w->gathered = carve(memory, &used, nk * head_dim * 4);
-    w->q = carve(memory, &used, rows * w->d_padded * 4);
-    w->scaled = carve(memory, &used, rows * w->d_padded * 4);
-    w->scores = carve(memory, &used, rows * tile * 4);
-    w->pad_scores = carve(memory, &used, (area + 32) * 4);
-    w->sums = carve(memory, &used, rows * w->d_padded * 4);
-    w->bh = carve(memory, &used, rows * w->sh_padded * 4);
-    w->bw = carve(memory, &used, rows * w->sw_padded * 4);
-    w->line = carve(memory, &used, (2 * w->sw_padded + tile + 64) * 4);
-    w->max = carve(memory, &used, rows * 4);
-    w->mass = carve(memory, &used, rows * 4);
-    w->rescale = carve(memory, &used, rows * 4);
+    w->sh_padded = sgm_round_up(sh, LANES) + LANES;
+    w->sw_padded = sgm_round_up(sw, LANES) + LANES;
+    w->keys = sgm_carve(memory, &used, w->key_panels * w->d_chunks * SGM_B_CHUNK);
+    w->values = sgm_carve(memory, &used, w->d_panels * w->key_chunks * SGM_B_CHUNK);
+    w->packed_q = sgm_carve(memory, &used, rows * w->d_chunks * SGM_CHUNK);
+    w->probabilities = sgm_carve(memory, &used, compute == SGM_F32 ? 0 : SGM_MAX_STEP * tile * 2);
+    w->gathered = sgm_carve(memory, &used, nk * head_dim * 4);
+    w->q = sgm_carve(memory, &used, rows * w->d_padded * 4);
+    w->scaled = sgm_carve(memory, &used, rows * w->d_padded * 4);
+    w->scores = sgm_carve(memory, &used, rows * tile * 4);
+    w->pad_scores = sgm_carve(memory, &used, (area + 32) * 4);
+    w->sums = sgm_carve(memory, &used, rows * w->d_padded * 4);
+    w->bh = sgm_carve(memory, &used, rows * w->sh_padded * 4);
+    w->bw = sgm_carve(memory, &used, rows * w->sw_padded * 4);
+    w->line = sgm_carve(memory, &used, (2 * w->sw_padded + tile + 64) * 4);
+    w->max = sgm_carve(memory, &used, rows * 4);
+    w->mass = sgm_carve(memory, &used, rows * 4);
+    w->rescale = sgm_carve(memory, &used, rows * 4);
     return used;
 }
 
@@ -115,9 +103,9 @@ void sgm_relative_parts(const sgm_position_bias *b, const float *q, int head_dim
 {
     const sgm_isa_table *loops = sgm_loops();
     loops->row_times(q, b->rel_h + b->sh - 1 - qy, b->ld_h, head_dim, bh,
-                     (int)round_up(b->sh, LANES));
+                     (int)sgm_round_up(b->sh, LANES));
     loops->row_times(q, b->rel_w + b->sw - 1 - qx, b->ld_w, head_dim, bw,
-                     (int)round_up(b->sw, LANES));
+                     (int)sgm_round_up(b->sw, LANES));
 }
 
 /* ---------------------------------------------------------------------------- keys and values */
@@ -345,9 +333,9 @@ static int64_t pad_scores_of(const work *w, int64_t first, int row, float *score
         for (int64_t x = y < real_rows ? run : 0; x < t->bias.sw; x++, n++)
             scores[n / 16 * stride + n % 16] = along_y + (biased ? x_bias[x] : 0.0f);
     }
-    for (int64_t i = n; i < round_up(n, 16); i++)
+    for (int64_t i = n; i < sgm_round_up(n, 16); i++)
         scores[i / 16 * stride + i % 16] = -INFINITY;
-    return round_up(n, 16);
+    return sgm_round_up(n, 16);
 }
 
 static void add_padding(const work *w, int64_t first, int row)
@@ -402,7 +390,7 @@ static void run_block(work *w, int64_t first, int rows)
     load_queries(w, first, rows);
     for (int64_t key = 0; key < t->nk; key += TILE) {
         int64_t n = t->nk - key < TILE ? t->nk - key : TILE;
-        int64_t columns = round_up(n, t->compute == SGM_F32 ? SGM_PANEL / 2 : SGM_PANEL);
+        int64_t columns = sgm_round_up(n, t->compute == SGM_F32 ? SGM_PANEL / 2 : SGM_PANEL);
         w->p_strip_bytes =
             columns / (t->compute == SGM_F32 ? 16 : 32) * w->micro->strip * SGM_CHUNK;
         for (int i = 0; i < rows; i += group)

@@ -45,6 +45,19 @@ typedef struct sgm_attention_task {
 /* Bytes a thread needs for tasks of at most nk keys and windows of at most sh x sw. */
 size_t sgm_attention_memory(int64_t nk, int head_dim, int64_t sh, int64_t sw, sgm_dtype compute);
 
+static inline int64_t sgm_round_up(int64_t n, int64_t to)
+{
+    return sgm_div_up(n, to) * to;
+}
+
+/* The next `bytes` of a work space, in whole cache lines; `memory` NULL: it is only measured. */
+static inline void *sgm_carve(char *memory, size_t *used, int64_t bytes)
+{
+    void *p = memory ? memory + *used : NULL;
+    *used += (size_t)sgm_round_up(bytes, 64);
+    return p;
+}
+
 void sgm_attention_task_run(const sgm_attention_task *task, const sgm_micro *micro, void *memory);
 
 static inline int64_t sgm_token_offset(const sgm_tokens *t, int64_t i)
@@ -58,6 +71,11 @@ typedef struct sgm_even_tokens {
     sgm_dtype dtype;
     int64_t at, ld;
 } sgm_even_tokens;
+
+static inline const float *sgm_even_row(const sgm_even_tokens *t, int64_t i)
+{
+    return (const float *)t->data + t->at + i * t->ld;
+}
 
 /* Tokens [first, first + n): as they lie where that is evenly, else gathered as `dtype` into
  * memory[n][head_dim]. */

@@ -35,27 +35,15 @@ typedef struct work {
     float *pads;  /* scores of one query's padding keys */
 } work;
 
-static int64_t round_up(int64_t n, int64_t to)
-{
-    return sgm_div_up(n, to) * to;
-}
-
-static void *carve(char *memory, size_t *used, int64_t bytes)
-{
-    void *p = memory ? memory + *used : NULL;
-    *used += (size_t)round_up(bytes, 64);
-    return p;
-}
-
 static void lay_out_keys(work *w, char *memory, size_t *used)
 {
     int64_t rows = w->blocks * w->block;
-    w->keys = carve(memory, used, rows * w->chunks * SGM_CHUNK);
-    w->values = carve(memory, used, rows * w->chunks * SGM_CHUNK);
-    w->turned = carve(memory, used, w->blocks * w->block_bytes);
-    w->gathered = carve(memory, used, rows * w->d * 4);
-    w->dk = carve(memory, used, rows * w->d_padded * 4);
-    w->dv = carve(memory, used, rows * w->d_padded * 4);
+    w->keys = sgm_carve(memory, used, rows * w->chunks * SGM_CHUNK);
+    w->values = sgm_carve(memory, used, rows * w->chunks * SGM_CHUNK);
+    w->turned = sgm_carve(memory, used, w->blocks * w->block_bytes);
+    w->gathered = sgm_carve(memory, used, rows * w->d * 4);
+    w->dk = sgm_carve(memory, used, rows * w->d_padded * 4);
+    w->dv = sgm_carve(memory, used, rows * w->d_padded * 4);
 }
 
 static void lay_out_queries(work *w, int64_t sh, int64_t sw, char *memory, size_t *used)
@@ -65,26 +53,26 @@ static void lay_out_queries(work *w, int64_t sh, int64_t sw, char *memory, size_
     int64_t strips = w->kept ? sgm_div_up(w->nk, w->strip) : 1;
     float **plain[] = {&w->q_memory, &w->dout_memory, &w->out_memory};
     for (int i = 0; i < 3; i++)
-        *plain[i] = carve(memory, used, rows);
-    w->q_rows = carve(memory, used, b_rows);
-    w->dout_rows = carve(memory, used, b_rows);
-    w->q_columns = carve(memory, used, b_columns);
-    w->dout_columns = carve(memory, used, b_columns);
-    w->scores = carve(memory, used, strips * QUERIES * w->strip * 4);
-    w->ds = carve(memory, used, QUERIES * w->strip * 4);
-    w->ds_block = carve(memory, used, QUERY_PANELS * w->block / 16 * SGM_B_CHUNK);
-    w->dq = carve(memory, used, (w->d_padded + w->strip) * QUERIES * 4);
-    w->dq_rows = carve(memory, used, QUERIES * w->d_padded * 4);
+        *plain[i] = sgm_carve(memory, used, rows);
+    w->q_rows = sgm_carve(memory, used, b_rows);
+    w->dout_rows = sgm_carve(memory, used, b_rows);
+    w->q_columns = sgm_carve(memory, used, b_columns);
+    w->dout_columns = sgm_carve(memory, used, b_columns);
+    w->scores = sgm_carve(memory, used, strips * QUERIES * w->strip * 4);
+    w->ds = sgm_carve(memory, used, QUERIES * w->strip * 4);
+    w->ds_block = sgm_carve(memory, used, QUERY_PANELS * w->block / 16 * SGM_B_CHUNK);
+    w->dq = sgm_carve(memory, used, (w->d_padded + w->strip) * QUERIES * 4);
+    w->dq_rows = sgm_carve(memory, used, QUERIES * w->d_padded * 4);
     float **columns[] = {&w->max, &w->sum, &w->lse, &w->delta};
     for (int i = 0; i < 4; i++)
-        *columns[i] = carve(memory, used, QUERIES * 4);
-    w->bh = carve(memory, used, sh * QUERIES * 4);
-    w->bw = carve(memory, used, sw * QUERIES * 4);
-    w->dbh = carve(memory, used, sh * QUERIES * 4);
-    w->dbw = carve(memory, used, sw * QUERIES * 4);
-    w->parts = carve(memory, used, (round_up(sh, 16) + round_up(sw, 16) + 32) * 4);
-    w->line = carve(memory, used, (sw + QUERIES + 32) * 4);
-    w->pads = carve(memory, used, round_up(sh * sw, 16) * 4);
+        *columns[i] = sgm_carve(memory, used, QUERIES * 4);
+    w->bh = sgm_carve(memory, used, sh * QUERIES * 4);
+    w->bw = sgm_carve(memory, used, sw * QUERIES * 4);
+    w->dbh = sgm_carve(memory, used, sh * QUERIES * 4);
+    w->dbw = sgm_carve(memory, used, sw * QUERIES * 4);
+    w->parts = sgm_carve(memory, used, (sgm_round_up(sh, 16) + sgm_round_up(sw, 16) + 32) * 4);
+    w->line = sgm_carve(memory, used, (sw + QUERIES + 32) * 4);
+    w->pads = sgm_carve(memory, used, sgm_round_up(sh * sw, 16) * 4);
 }
 
 static size_t lay_out(work *w, int64_t nk, int head_dim, int64_t sh, int64_t sw, char *memory)
@@ -102,7 +90,7 @@ static size_t lay_out(work *w, int64_t nk, int head_dim, int64_t sh, int64_t sw,
     w->panels = sgm_div_up(head_dim, SGM_PANEL);
     w->d_padded = w->panels * SGM_PANEL;
     w->strip_bytes = w->chunks * w->strip * SGM_CHUNK;
-    w->block_bytes = round_up(head_dim, w->strip) * (w->block / 16) * SGM_CHUNK;
+    w->block_bytes = sgm_round_up(head_dim, w->strip) * (w->block / 16) * SGM_CHUNK;
     lay_out_keys(w, memory, &used);
     lay_out_queries(w, sh, sw, memory, &used);
     return used;
@@ -143,20 +131,6 @@ static void prepare_keys(work *w)
 }
 
 /* -------------------------------------------------------------------------------------- queries */
-
-/* The block's tokens as FP32: products read them from where they lie. */
-static sgm_even_tokens rows_of(const work *w, const sgm_tokens *t, int64_t first, int n,
-                               float *memory)
-{
-    if (t->dtype == SGM_F32) return sgm_evenly(t, first, n, w->d, SGM_F32, memory);
-    sgm_gather_tokens(t, first, n, w->d, SGM_F32, memory, w->d);
-    return (sgm_even_tokens){memory, SGM_F32, 0, w->d};
-}
-
-static const float *row_of(const sgm_even_tokens *t, int i)
-{
-    return (const float *)t->data + t->at + i * t->ld;
-}
 
 static int64_t panels_used(const work *w)
 {
@@ -203,10 +177,10 @@ static void clear_block(const work *w)
 static void relative_columns(work *w, int64_t first, int n)
 {
     const sgm_position_bias *b = &w->f->bias;
-    float *along_h = w->parts, *along_w = w->parts + round_up(b->sh, 16) + 16;
+    float *along_h = w->parts, *along_w = w->parts + sgm_round_up(b->sh, 16) + 16;
     for (int i = 0; i < n; i++) {
         int64_t q = first + i, run = w->f->q.run;
-        sgm_relative_parts(b, row_of(&w->q, i), w->d, q / run, q % run, along_h, along_w);
+        sgm_relative_parts(b, sgm_even_row(&w->q, i), w->d, q / run, q % run, along_h, along_w);
         for (int64_t y = 0; y < b->sh; y++)
             w->bh[y * QUERIES + i] = along_h[y];
         for (int64_t x = 0; x < b->sw; x++)
@@ -230,16 +204,17 @@ static void load_queries(work *w, int64_t first, int n)
 {
     const sgm_attention_task *f = w->f;
     w->used = (int)sgm_div_up(n, 16);
-    w->q = rows_of(w, &f->q, first, n, w->q_memory);
-    w->out = rows_of(w, &f->out, first, n, w->out_memory);
-    w->dout = rows_of(w, &w->t->dout, first, n, w->dout_memory);
+    w->q = sgm_grad_rows(&f->q, first, n, w->d, w->q_memory);
+    w->out = sgm_grad_rows(&f->out, first, n, w->d, w->out_memory);
+    w->dout = sgm_grad_rows(&w->t->dout, first, n, w->d, w->dout_memory);
     pack_rows(w, &w->q, n, w->q_rows);
     pack_rows(w, &w->dout, n, w->dout_rows);
     pack_columns(w, &w->q, n, w->q_columns);
     pack_columns(w, &w->dout, n, w->dout_columns);
     clear_block(w);
     for (int i = 0; i < w->used * 16; i++) {
-        w->delta[i] = i < n ? w->loops->dot(row_of(&w->out, i), row_of(&w->dout, i), w->d) : 0;
+        w->delta[i] =
+            i < n ? w->loops->dot(sgm_even_row(&w->out, i), sgm_even_row(&w->dout, i), w->d) : 0;
         w->max[i] = -INFINITY;
         w->sum[i] = 0;
     }
@@ -336,7 +311,8 @@ static void pad_scores(const work *w, int64_t first, int i)
     const sgm_position_bias *b = &f->bias;
     int64_t q = first + i, n = 0;
     float base =
-        f->pad_k ? w->loops->dot(row_of(&w->q, i), f->pad_k, w->d) * (f->scale * SGM_LOG2E) : 0;
+        f->pad_k ? w->loops->dot(sgm_even_row(&w->q, i), f->pad_k, w->d) * (f->scale * SGM_LOG2E)
+                 : 0;
     for (pad_walk p = first_pad(w); p.y < p.sh; next_row(&p))
         for (int64_t k = 0; k < pads_in_row(&p); k++, n++)
             w->pads[n] =
@@ -366,11 +342,11 @@ static void add_pads(const work *w, int64_t first, int i)
 {
     const sgm_attention_task *f = w->f;
     const sgm_bias_sums *sums = &w->t->sums;
-    const float *g = row_of(&w->dout, i), *q = row_of(&w->q, i);
+    const float *g = sgm_even_row(&w->dout, i), *q = sgm_even_row(&w->q, i);
     float factor = (f->pad_v ? w->loops->dot(g, f->pad_v, w->d) : 0) - w->delta[i], mass = 0;
     int64_t n = 0, qy = (first + i) / f->q.run, qx = (first + i) % f->q.run;
     pad_scores(w, first, i);
-    w->loops->exp2_shifted(w->pads, w->lse[i], round_up(f->pads, 16));
+    w->loops->exp2_shifted(w->pads, w->lse[i], sgm_round_up(f->pads, 16));
     for (pad_walk p = first_pad(w); p.y < p.sh; next_row(&p)) {
         int64_t at = sums->table ? table_at(&f->bias, p.y, p.x, qy, qx) : 0;
         for (int64_t k = 0; k < pads_in_row(&p); k++, n++) {
@@ -491,20 +467,9 @@ static void relative_grads(const work *w, int64_t side, const float *db, const f
     for (int64_t k = 0; k < side; k++) {
         int64_t row = (position - k + side - 1) * w->d;
         float g = db[k * QUERIES + i];
-        if (rel) w->loops->axpy(rel + row, g, row_of(&w->q, i), w->d);
+        if (rel) w->loops->axpy(rel + row, g, sgm_even_row(&w->q, i), w->d);
         w->loops->axpy(dq, g, plain + row, w->d);
     }
-}
-
-/* A token's gradient (+)= factor * row. */
-static void put_row(const work *w, const sgm_tokens *to, int64_t token, float factor,
-                    const float *row, bool accumulate)
-{
-    float *out = (float *)to->data + sgm_token_offset(to, token);
-    if (accumulate)
-        w->loops->axpy(out, factor, row, w->d);
-    else
-        w->loops->affine(row, SGM_F32, factor, 0, out, SGM_F32, 0, w->d);
 }
 
 /* dQ^T turned over; sums in units of the scores so far. */
@@ -533,7 +498,7 @@ static void finish_queries(work *w, int64_t first, int n)
             relative_grads(w, b->sw, w->dbw, b->plain_w, (first + i) % run, i, w->t->sums.rel_w,
                            dq);
         }
-        if (w->t->dq.data) put_row(w, &w->t->dq, first + i, factor, dq, w->t->accumulate_q);
+        if (w->t->dq.data) sgm_put_row(w->d, &w->t->dq, first + i, factor, dq, w->t->accumulate_q);
     }
 }
 
@@ -543,6 +508,27 @@ static void clear_sums(const work *w)
     memset(w->dk, 0, sizeof(float) * (size_t)(w->nk * w->d_padded));
     memset(w->dv, 0, sizeof(float) * (size_t)(w->nk * w->d_padded));
 }
+
+sgm_even_tokens sgm_grad_rows(const sgm_tokens *t, int64_t first, int64_t n, int head_dim,
+                              float *memory)
+{
+    if (t->dtype == SGM_F32) return sgm_evenly(t, first, n, head_dim, SGM_F32, memory);
+    sgm_gather_tokens(t, first, n, head_dim, SGM_F32, memory, head_dim);
+    return (sgm_even_tokens){memory, SGM_F32, 0, head_dim};
+}
+
+void sgm_put_row(int head_dim, const sgm_tokens *to, int64_t token, float factor, const float *row,
+                 bool accumulate)
+{
+    float *out = (float *)to->data + sgm_token_offset(to, token);
+    if (accumulate)
+        sgm_loops()->axpy(out, factor, row, head_dim);
+    else
+        sgm_loops()->affine(row, SGM_F32, factor, 0, out, SGM_F32, 0, head_dim);
+}
+
+/* ------------------------------------------------------------------------------------- the task
+ */
 
 void sgm_attention_grad_run(const sgm_attention_grad_task *t, void *memory)
 {
@@ -563,7 +549,8 @@ void sgm_attention_grad_run(const sgm_attention_grad_task *t, void *memory)
         finish_queries(&w, first, n);
     }
     for (int64_t i = 0; i < f->nk; i++) {
-        if (t->dk.data) put_row(&w, &t->dk, i, f->scale, w.dk + i * w.d_padded, t->accumulate_k);
-        if (t->dv.data) put_row(&w, &t->dv, i, 1, w.dv + i * w.d_padded, t->accumulate_v);
+        if (t->dk.data)
+            sgm_put_row(w.d, &t->dk, i, f->scale, w.dk + i * w.d_padded, t->accumulate_k);
+        if (t->dv.data) sgm_put_row(w.d, &t->dv, i, 1, w.dv + i * w.d_padded, t->accumulate_v);
     }
 }

@@ -30,6 +30,13 @@ size_t sgm_attention_grad_memory(int64_t nk, int head_dim, int64_t sh, int64_t s
 
 void sgm_attention_grad_run(const sgm_attention_grad_task *task, void *memory);
 
+/* What both files share. Tokens [first, first + n) as FP32, from where they lie if they lie evenly,
+ * else in memory[n][head_dim]; and a token's gradient, which becomes factor * row or gains it. */
+sgm_even_tokens sgm_grad_rows(const sgm_tokens *t, int64_t first, int64_t n, int head_dim,
+                              float *memory);
+void sgm_put_row(int head_dim, const sgm_tokens *to, int64_t token, float factor, const float *row,
+                 bool accumulate);
+
 /* Whether attention_grad_bf16.c takes such a task: BF16 wanted and at hand, no padding keys, no
  * relative positions, enough of both sides. sgm_attention_grad_run asks. */
 bool sgm_attention_grad_in_bf16(const sgm_attention_task *forward);

@@ -33,27 +33,15 @@ typedef struct work {
     float *line;                                /* [run + keys_padded + 32] of biases */
 } work;
 
-static int64_t round_up(int64_t n, int64_t to)
-{
-    return sgm_div_up(n, to) * to;
-}
-
-static void *carve(char *memory, size_t *used, int64_t bytes)
-{
-    void *p = memory ? memory + *used : NULL;
-    *used += (size_t)round_up(bytes, 64);
-    return p;
-}
-
 static void lay_out_keys(work *w, char *memory, size_t *used)
 {
     int64_t rows = w->key_panels * w->d_chunks * SGM_B_CHUNK;
-    w->k_rows = carve(memory, used, rows);
-    w->v_rows = carve(memory, used, rows);
-    w->k_columns = carve(memory, used, w->d_panels * w->key_chunks * SGM_B_CHUNK);
-    w->gathered = carve(memory, used, w->nk * w->d * 4);
-    w->dk = carve(memory, used, w->nk * w->d_padded * 4);
-    w->dv = carve(memory, used, w->nk * w->d_padded * 4);
+    w->k_rows = sgm_carve(memory, used, rows);
+    w->v_rows = sgm_carve(memory, used, rows);
+    w->k_columns = sgm_carve(memory, used, w->d_panels * w->key_chunks * SGM_B_CHUNK);
+    w->gathered = sgm_carve(memory, used, w->nk * w->d * 4);
+    w->dk = sgm_carve(memory, used, w->nk * w->d_padded * 4);
+    w->dv = sgm_carve(memory, used, w->nk * w->d_padded * 4);
 }
 
 static void lay_out_queries(work *w, char *memory, size_t *used)
@@ -61,17 +49,17 @@ static void lay_out_queries(work *w, char *memory, size_t *used)
     int64_t columns = w->d_panels * QUERY_CHUNKS * SGM_B_CHUNK;
     float **plain[] = {&w->q_memory, &w->dout_memory, &w->out_memory, &w->scaled};
     for (int i = 0; i < 4; i++)
-        *plain[i] = carve(memory, used, (int64_t)QUERIES * w->d * 4);
-    w->q_strips = carve(memory, used, QUERIES * w->d_chunks * SGM_CHUNK);
-    w->dout_strips = carve(memory, used, QUERIES * w->d_chunks * SGM_CHUNK);
-    w->q_columns = carve(memory, used, columns);
-    w->dout_columns = carve(memory, used, columns);
-    w->scores = carve(memory, used, QUERIES * w->keys_padded * 4);
-    w->ds = carve(memory, used, QUERIES * w->keys_padded * 4);
-    w->turned = carve(memory, used, w->keys_padded * QUERY_CHUNKS * SGM_CHUNK);
-    w->ds_strips = carve(memory, used, QUERIES * w->key_chunks * SGM_CHUNK);
-    w->dq = carve(memory, used, QUERIES * w->d_padded * 4);
-    w->line = carve(memory, used, (2 * w->keys_padded + 64) * 4);
+        *plain[i] = sgm_carve(memory, used, (int64_t)QUERIES * w->d * 4);
+    w->q_strips = sgm_carve(memory, used, QUERIES * w->d_chunks * SGM_CHUNK);
+    w->dout_strips = sgm_carve(memory, used, QUERIES * w->d_chunks * SGM_CHUNK);
+    w->q_columns = sgm_carve(memory, used, columns);
+    w->dout_columns = sgm_carve(memory, used, columns);
+    w->scores = sgm_carve(memory, used, QUERIES * w->keys_padded * 4);
+    w->ds = sgm_carve(memory, used, QUERIES * w->keys_padded * 4);
+    w->turned = sgm_carve(memory, used, w->keys_padded * QUERY_CHUNKS * SGM_CHUNK);
+    w->ds_strips = sgm_carve(memory, used, QUERIES * w->key_chunks * SGM_CHUNK);
+    w->dq = sgm_carve(memory, used, QUERIES * w->d_padded * 4);
+    w->line = sgm_carve(memory, used, (2 * w->keys_padded + 64) * 4);
 }
 
 static size_t lay_out(work *w, int64_t nk, int head_dim, char *memory)
@@ -144,30 +132,16 @@ static void prepare_keys(work *w)
     pack_as_columns(w, &k, w->nk, w->key_chunks, w->k_columns);
 }
 
-/* The block's tokens as FP32. */
-static sgm_even_tokens rows_of(const work *w, const sgm_tokens *t, int64_t first, int n,
-                               float *memory)
-{
-    if (t->dtype == SGM_F32) return sgm_evenly(t, first, n, w->d, SGM_F32, memory);
-    sgm_gather_tokens(t, first, n, w->d, SGM_F32, memory, w->d);
-    return (sgm_even_tokens){memory, SGM_F32, 0, w->d};
-}
-
-static const float *row_of(const sgm_even_tokens *t, int i)
-{
-    return (const float *)t->data + t->at + i * t->ld;
-}
-
 static void load_queries(work *w, int64_t first, int n)
 {
-    w->q = rows_of(w, &w->f->q, first, n, w->q_memory);
-    w->out = rows_of(w, &w->f->out, first, n, w->out_memory);
-    w->dout = rows_of(w, &w->t->dout, first, n, w->dout_memory);
+    w->q = sgm_grad_rows(&w->f->q, first, n, w->d, w->q_memory);
+    w->out = sgm_grad_rows(&w->f->out, first, n, w->d, w->out_memory);
+    w->dout = sgm_grad_rows(&w->t->dout, first, n, w->d, w->dout_memory);
     for (int i = 0; i < n; i++)
-        w->loops->affine(row_of(&w->q, i), SGM_F32, w->f->scale * SGM_LOG2E, 0,
+        w->loops->affine(sgm_even_row(&w->q, i), SGM_F32, w->f->scale * SGM_LOG2E, 0,
                          w->scaled + (int64_t)i * w->d, SGM_F32, 0, w->d);
     pack_strips(w, w->scaled, w->d, n, w->d, w->q_strips);
-    pack_strips(w, row_of(&w->dout, 0), w->dout.ld, n, w->d, w->dout_strips);
+    pack_strips(w, sgm_even_row(&w->dout, 0), w->dout.ld, n, w->d, w->dout_strips);
     pack_as_columns(w, &w->q, n, QUERY_CHUNKS, w->q_columns);
     pack_as_columns(w, &w->dout, n, QUERY_CHUNKS, w->dout_columns);
 }
@@ -200,7 +174,7 @@ static void turn(const work *w, const float *x, int n)
 static void fill_bias(const work *w, int64_t first, int n)
 {
     const sgm_position_bias *b = &w->f->bias;
-    int64_t run = w->f->k.run, columns = round_up(w->nk, 16);
+    int64_t run = w->f->k.run, columns = sgm_round_up(w->nk, 16);
     for (int i = 0; i < n; i++) {
         int64_t qy = (first + i) / w->f->q.run, qx = (first + i) % w->f->q.run;
         w->loops->bias_row(NULL, b->table + b->sw - 1 - qx, b->ld_w, qy, run, w->nk / run, 0,
@@ -239,24 +213,13 @@ static void probabilities(const work *w, int64_t first, int n)
     for (int i = 0; i < n; i++) {
         float *p = w->scores + i * w->keys_padded, *ds = w->ds + i * w->keys_padded;
         float sum = row_softmax(w, p);
-        float delta = w->loops->dot(row_of(&w->out, i), row_of(&w->dout, i), w->d);
+        float delta = w->loops->dot(sgm_even_row(&w->out, i), sgm_even_row(&w->dout, i), w->d);
         w->loops->softmax_grad(p, ds, 1.0f / sum, delta, w->keys_padded);
         int64_t qy = (first + i) / w->f->q.run, qx = (first + i) % w->f->q.run;
         if (w->t->sums.table)
             w->loops->bias_row_grad(w->t->sums.table + b->sw - 1 - qx, b->ld_w, qy, w->f->k.run, 0,
                                     w->nk, ds, 16);
     }
-}
-
-/* A token's gradient (+)= factor * row. */
-static void put_row(const work *w, const sgm_tokens *to, int64_t token, float factor,
-                    const float *row, bool accumulate)
-{
-    float *out = (float *)to->data + sgm_token_offset(to, token);
-    if (accumulate)
-        w->loops->axpy(out, factor, row, w->d);
-    else
-        w->loops->affine(row, SGM_F32, factor, 0, out, SGM_F32, 0, w->d);
 }
 
 static void block_grads(const work *w, int64_t first, int n)
@@ -274,7 +237,8 @@ static void block_grads(const work *w, int64_t first, int n)
     multiply(w, w->ds_strips, w->k_columns, w->key_chunks, w->key_chunks, n, w->d, w->dq,
              w->d_padded, false);
     for (int i = 0; i < n; i++)
-        put_row(w, &w->t->dq, first + i, w->f->scale, w->dq + i * w->d_padded, w->t->accumulate_q);
+        sgm_put_row(w->d, &w->t->dq, first + i, w->f->scale, w->dq + i * w->d_padded,
+                    w->t->accumulate_q);
 }
 
 void sgm_attention_grad_bf16_run(const sgm_attention_grad_task *t, void *memory)
@@ -291,7 +255,8 @@ void sgm_attention_grad_bf16_run(const sgm_attention_grad_task *t, void *memory)
     }
     if (w.micro->end) w.micro->end();
     for (int64_t i = 0; i < f->nk; i++) {
-        if (t->dk.data) put_row(&w, &t->dk, i, f->scale, w.dk + i * w.d_padded, t->accumulate_k);
-        if (t->dv.data) put_row(&w, &t->dv, i, 1, w.dv + i * w.d_padded, t->accumulate_v);
+        if (t->dk.data)
+            sgm_put_row(w.d, &t->dk, i, f->scale, w.dk + i * w.d_padded, t->accumulate_k);
+        if (t->dv.data) sgm_put_row(w.d, &t->dv, i, 1, w.dv + i * w.d_padded, t->accumulate_v);
     }
 }
