@@ -73,6 +73,10 @@ typedef struct sgm_backend_ops {
     sgm_status (*synchronize)(sgm_backend *backend);
     void (*destroy)(sgm_backend *backend);
 
+    /* The optimiser Muon in host memory: a matrix[rows, columns] becomes nearly orthogonal, its
+     * singular values about 1 (.68 to 1.13; those near nothing less). NULL: none here. */
+    sgm_status (*orthogonalize)(sgm_backend *backend, float *matrix, int64_t rows, int64_t columns);
+
     /* The rest is NULL where values lie in host memory and nothing runs beside the caller:
      * backend/transfer.h and backend/update.h do the same there. */
 

@@ -5,7 +5,7 @@
 sgm_optim_numbers sgm_optim_numbers_of(const sgm_optim_options *o, double rate, int64_t step,
                                        double clip, double ema)
 {
-    bool decoupled = o->kind == SGM_OPTIMIZER_ADAMW;
+    bool decoupled = o->kind == SGM_OPTIMIZER_ADAMW || o->kind == SGM_OPTIMIZER_MUON;
     float decay = (float)o->weight_decay;
     double early = (1 + (double)step) / (10 + (double)step);
     return (sgm_optim_numbers){

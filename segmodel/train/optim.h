@@ -6,8 +6,8 @@
 
 typedef struct sgm_optim_options {
     sgm_optimizer kind;
-    double beta1, beta2, epsilon; /* Adam, AdamW; beta1 is SGD's momentum */
-    double weight_decay;          /* Adam, SGD: added to the gradient; AdamW: decoupled */
+    double beta1, beta2, epsilon; /* Adam, AdamW; beta1 is SGD's momentum, not Muon's */
+    double weight_decay;          /* Adam, SGD: added to the gradient; AdamW, Muon: decoupled */
     bool decay_vectors;           /* also biases and norms, as PyTorch does by default */
 } sgm_optim_options;
 

@@ -7,7 +7,7 @@
 #include "models/registry.h"
 #include "predict/session/postprocess.h"
 
-static const char *const OPTIMIZERS[] = {"sgd", "adam", "adamw", NULL};
+static const char *const OPTIMIZERS[] = {"sgd", "adam", "adamw", "muon", NULL};
 static const char *const SCHEDULES[] = {"constant", "step", "cosine", "polynomial", NULL};
 static const char *const LOSSES[] = {"sam",      "samus",        "samihs", "medsam",
                                      "balanced", "samihs_paper", "msa",    "samed",

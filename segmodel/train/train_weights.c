@@ -188,6 +188,17 @@ float sgm_layer_rate(const sgm_train_config *config, const char *name)
     return (float)pow(config->layer_decay, depth + 1 - layer);
 }
 
+int64_t sgm_muon_rows(const char *name, sgm_shape shape)
+{
+    const int64_t least = 16;
+    int64_t rows = shape.ndim > 1 ? shape.dim[0] : 0;
+    bool depthwise = shape.ndim == 4 && shape.dim[1] == 1;
+    bool table = is_embedding(name) || strstr(name, "attention_biases") ||
+                 strstr(name, "rel_pos") || ends_with(name, "pos_embed");
+    if (rows < least || sgm_shape_count(shape) / rows < least || depthwise || table) return 0;
+    return rows;
+}
+
 /* ---------------------------------------------------------------------------------- the master */
 
 /* Floats of a tensor's share of a block: as aligned as memory of its own. */
@@ -261,7 +272,10 @@ static sgm_status set_up(sgm_master *m, bool with_average, const sgm_train_confi
         sgm_parameter *p = sgm_params_get(m->params, i);
         if (!p->grad || !p->used) continue;
         float rate = config ? sgm_layer_rate(config, p->name) : 1;
-        place(&m->trained[m->trained_count], p, with_average, rate, &at);
+        sgm_trained *t = &m->trained[m->trained_count];
+        place(t, p, with_average, rate, &at);
+        if (config && config->optim.kind == SGM_OPTIMIZER_MUON)
+            t->rows = sgm_muon_rows(p->name, p->shape);
         m->parameters[m->trained_count++] = p;
     }
     if (with_average) SGM_TRY(start_averages(m));
@@ -310,8 +324,8 @@ sgm_status sgm_master_update(sgm_master *master, const sgm_optim_numbers *number
     if (master->table)
         return master->backend->ops->optim_update(master->backend, master->table, numbers,
                                                   master->norm);
-    sgm_optim_update(numbers, master->trained, master->trained_count, master->norm);
-    return SGM_OK;
+    return sgm_optim_update(master->backend, numbers, master->trained, master->trained_count,
+                            master->norm);
 }
 
 sgm_status sgm_master_show(sgm_master *master, bool averages)

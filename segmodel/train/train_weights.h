@@ -53,6 +53,11 @@ sgm_status sgm_master_create(sgm_backend *backend, sgm_params *params, bool with
  * last block has decay, each one before it the decay of it, positions and patches come below the
  * first; what is no part of these learns at the whole rate. */
 float sgm_layer_rate(const sgm_train_config *config, const char *name);
+
+/* Rows of what Muon takes for a matrix, else 0: weights of layers, and of convolutions with all
+ * taps of an output as a row. Not tables, embeddings and depthwise taps, which are vectors side by
+ * side, nor what is narrower than 16. */
+int64_t sgm_muon_rows(const char *name, sgm_shape shape);
 /* Before the parameters are destroyed. */
 void sgm_master_clear(sgm_master *master);
 

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "backend/cpu/cpu_glue.h"
+#include "backend/cpu/kernels/orthogonalize.h"
 #include "backend/ref/ref_ops.h"
 #include "core/cpu_features.h"
 #include "core/system.h"
@@ -154,6 +155,12 @@ static sgm_status cpu_backward(sgm_backend *backend, const sgm_step *step)
     return fn ? fn(pool_of(backend), step) : sgm_ref_backward(step);
 }
 
+static sgm_status cpu_orthogonalize(sgm_backend *backend, float *matrix, int64_t rows,
+                                    int64_t columns)
+{
+    return sgm_orthogonalize_run(pool_of(backend), matrix, rows, columns);
+}
+
 static sgm_status cpu_synchronize(sgm_backend *backend)
 {
     (void)backend;
@@ -189,6 +196,7 @@ sgm_status sgm_cpu_create(int threads, sgm_backend **out)
         .release = cpu_release,
         .forward = cpu_forward,
         .backward = cpu_backward,
+        .orthogonalize = cpu_orthogonalize,
         .synchronize = cpu_synchronize,
         .destroy = cpu_destroy,
     };

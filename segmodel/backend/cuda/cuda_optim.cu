@@ -3,28 +3,15 @@
  * A table on the device lists the tensors and cuts them into chunks; each launch has a block per
  * chunk. An update is three launches whatever the number of tensors: sums of squares per chunk,
  * their total, and one pass that clips, steps, averages and rounds to BF16. Sums run in a fixed
- * order, so that the same gradients give the same norm. */
-#include "cuda_internal.h"
+ * order, so that the same gradients give the same norm. Muon's matrices only get their direction
+ * there, which cuda_muon.cu makes orthogonal; a fourth launch moves them. */
+#include "cuda_optim.h"
 
 extern "C" {
-#include "backend/update.h"
+#include "backend/muon.h"
 }
 
 #include <stdlib.h>
-
-enum { CHUNK = 4096 }; /* values of one block */
-
-typedef struct optim_tensor {
-    float *value, *gradient, *first, *second, *average;
-    unsigned short *bf16;
-    int count;
-    bool matrix;
-    float rate;
-} optim_tensor;
-
-typedef struct optim_chunk {
-    int tensor, start;
-} optim_chunk;
 
 typedef struct optim_table {
     void *memory; /* on the device; the rest points into it */
@@ -32,21 +19,17 @@ typedef struct optim_table {
     optim_chunk *chunks;
     double *partial; /* sum of squares per chunk */
     int tensor_count, chunk_count;
+    sgm_muon muon;
 } optim_table;
 
 /* -------------------------------------------------------------------------------------- kernels */
-
-static __device__ int chunk_end(const optim_tensor &t, const optim_chunk &c)
-{
-    return t.count - c.start < CHUNK ? t.count : c.start + CHUNK;
-}
 
 static __global__ void clear_gradients_kernel(const optim_tensor *tensors,
                                               const optim_chunk *chunks)
 {
     optim_chunk c = chunks[blockIdx.x];
     optim_tensor t = tensors[c.tensor];
-    for (int i = c.start + (int)threadIdx.x; i < chunk_end(t, c); i += SGM_THREADS)
+    for (int i = c.start + (int)threadIdx.x; i < sgm_chunk_end(t, c); i += SGM_THREADS)
         t.gradient[i] = 0;
 }
 
@@ -57,7 +40,7 @@ static __global__ void square_sums_kernel(const optim_tensor *tensors, const opt
     optim_chunk c = chunks[blockIdx.x];
     optim_tensor t = tensors[c.tensor];
     double mine = 0;
-    for (int i = c.start + (int)threadIdx.x; i < chunk_end(t, c); i += SGM_TEAM)
+    for (int i = c.start + (int)threadIdx.x; i < sgm_chunk_end(t, c); i += SGM_TEAM)
         mine += (double)t.gradient[i] * t.gradient[i];
     double sum = sgm_team_sum(mine, board);
     if (threadIdx.x == 0) partial[blockIdx.x] = sum;
@@ -90,13 +73,15 @@ static __device__ float adam_value(const sgm_optim_numbers &n, float rate, float
     return keep * value - rate * n.size * m / (sqrtf(v) / n.root + n.epsilon);
 }
 
-/* sgm_optim_keep of update.h on the device. */
-static __device__ float kept(const sgm_optim_numbers &n, float rate)
+/* Where value i of a matrix[rows, columns] lies in [shorter, longer]. */
+static __device__ int turned_at(const optim_tensor &t, int i)
 {
-    return rate == 1 ? n.keep : 1 - rate * n.shrink;
+    int columns = t.count / t.rows;
+    return t.rows <= columns ? i : i % columns * t.rows + i / columns;
 }
 
-/* A norm that is not finite changes nothing: the host finds out later, and weights stay good. */
+/* A norm that is not finite changes nothing: the host finds out later, and weights stay good. Of
+ * Muon's matrices only the momentum and where it points to. */
 static __global__ void update_kernel(const optim_tensor *tensors, const optim_chunk *chunks,
                                      sgm_optim_numbers n, const double *norm)
 {
@@ -105,17 +90,30 @@ static __global__ void update_kernel(const optim_tensor *tensors, const optim_ch
     double size = *norm;
     if (!(size < INFINITY)) return;
     float scale = n.clip > 0 && size > n.clip ? (float)(n.clip / size) : 1;
-    bool decays = t.matrix || n.decay_vectors;
-    float decay = decays ? n.decay : 0, keep = decays ? kept(n, t.rate) : 1;
-    for (int i = c.start + (int)threadIdx.x; i < chunk_end(t, c); i += SGM_THREADS) {
+    float decay = t.matrix || n.decay_vectors ? n.decay : 0, keep = sgm_kept(n, t);
+    for (int i = c.start + (int)threadIdx.x; i < sgm_chunk_end(t, c); i += SGM_THREADS) {
         float value = t.value[i], g = scale * t.gradient[i] + decay * value;
+        if (t.direction) {
+            t.first[i] = SGM_MUON_MOMENTUM * t.first[i] + g;
+            t.direction[turned_at(t, i)] = g + SGM_MUON_MOMENTUM * t.first[i];
+            continue;
+        }
         value = n.kind == SGM_OPTIMIZER_SGD
                     ? sgd_value(n, t.rate, g, value, &t.first[i])
                     : adam_value(n, t.rate, g, keep, value, &t.first[i], &t.second[i]);
-        t.value[i] = value;
-        if (t.average) t.average[i] = n.average * t.average[i] + (1 - n.average) * value;
-        if (t.bf16) t.bf16[i] = sgm_to_bf16(value);
+        sgm_take_value(t, i, value, n.average);
     }
+}
+
+static __global__ void matrices_kernel(const optim_tensor *tensors, const optim_chunk *chunks,
+                                       sgm_optim_numbers n, const double *norm)
+{
+    optim_chunk c = chunks[blockIdx.x];
+    optim_tensor t = tensors[c.tensor];
+    if (!t.direction || !(*norm < INFINITY)) return;
+    float size = n.rate * t.reach, keep = sgm_kept(n, t);
+    for (int i = c.start + (int)threadIdx.x; i < sgm_chunk_end(t, c); i += SGM_THREADS)
+        sgm_take_value(t, i, keep * t.value[i] - size * t.turned[turned_at(t, i)], n.average);
 }
 
 /* ------------------------------------------------------------------------------------ the table */
@@ -124,10 +122,10 @@ static sgm_status count_chunks(sgm_cuda *cuda, const sgm_trained *params, int co
 {
     int64_t sum = 0;
     for (int i = 0; i < count; i++) {
-        if (params[i].count > INT32_MAX - CHUNK)
+        if (params[i].count > INT32_MAX - SGM_OPTIM_CHUNK)
             return sgm_cuda_fail(cuda, SGM_OUT_OF_MEMORY,
                                  "CUDA: %s: a tensor of more than 2^31 values", params[i].name);
-        sum += (params[i].count + CHUNK - 1) / CHUNK;
+        sum += (params[i].count + SGM_OPTIM_CHUNK - 1) / SGM_OPTIM_CHUNK;
     }
     if (sum > INT32_MAX) return sgm_cuda_fail(cuda, SGM_OUT_OF_MEMORY, "CUDA: too many parameters");
     *chunks = (int)sum;
@@ -145,24 +143,26 @@ static size_t cut_table(optim_table *table, char *base)
     return cursor.used;
 }
 
-/* The table's contents, in host memory cut in the same way. */
+/* The table's contents, in host memory cut in the same way; without Muon's. */
 static void fill_table(const optim_table *host, const sgm_trained *params)
 {
     int chunk = 0;
     for (int i = 0; i < host->tensor_count; i++) {
         const sgm_trained *p = &params[i];
-        optim_tensor t = {p->value,      p->gradient, p->first,
-                          p->second,     p->average,  (unsigned short *)p->bf16,
-                          (int)p->count, p->matrix,   p->rate};
+        optim_tensor t = {};
+        t.value = p->value, t.gradient = p->gradient;
+        t.first = p->first, t.second = p->second, t.average = p->average;
+        t.bf16 = (unsigned short *)p->bf16;
+        t.count = (int)p->count, t.matrix = p->matrix, t.rate = p->rate;
         host->tensors[i] = t;
-        for (int start = 0; start < t.count; start += CHUNK) {
+        for (int start = 0; start < t.count; start += SGM_OPTIM_CHUNK) {
             optim_chunk c = {i, start};
             host->chunks[chunk++] = c;
         }
     }
 }
 
-static sgm_status send_table(sgm_cuda *cuda, const optim_table *table, const sgm_trained *params)
+static sgm_status send_table(sgm_cuda *cuda, optim_table *table, const sgm_trained *params)
 {
     optim_table host = *table;
     size_t size = cut_table(&host, NULL);
@@ -170,7 +170,9 @@ static sgm_status send_table(sgm_cuda *cuda, const optim_table *table, const sgm
     if (!memory) return sgm_cuda_fail(cuda, SGM_OUT_OF_MEMORY, "no memory for the optimiser");
     cut_table(&host, memory);
     fill_table(&host, params);
-    sgm_status status = cuda->base.ops->upload(&cuda->base, table->memory, memory, size);
+    sgm_status status =
+        sgm_cuda_muon_create(cuda, params, table->tensor_count, host.tensors, &table->muon);
+    if (status == SGM_OK) status = cuda->base.ops->upload(&cuda->base, table->memory, memory, size);
     free(memory);
     return status;
 }
@@ -178,7 +180,9 @@ static sgm_status send_table(sgm_cuda *cuda, const optim_table *table, const sgm
 void sgm_cuda_optim_release(sgm_backend *backend, void *table)
 {
     optim_table *t = (optim_table *)table;
-    if (t) backend->ops->free(backend, t->memory);
+    if (!t) return;
+    sgm_cuda_muon_release((sgm_cuda *)backend, &t->muon);
+    backend->ops->free(backend, t->memory);
     free(t);
 }
 
@@ -218,6 +222,17 @@ sgm_status sgm_cuda_optim_clear(sgm_backend *backend, void *table)
     return status;
 }
 
+/* Inside enter and leave. */
+static sgm_status move_matrices(sgm_cuda *cuda, const optim_table *t,
+                                const sgm_optim_numbers *numbers, const double *norm)
+{
+    if (!t->muon.group_count) return SGM_OK;
+    SGM_TRY(sgm_cuda_muon_turn(cuda, &t->muon, t->tensors, t->tensor_count));
+    SGM_LAUNCH(matrices_kernel, (unsigned)t->chunk_count, SGM_THREADS, cuda->stream, t->tensors,
+               t->chunks, *numbers, norm);
+    return sgm_cuda_launched(cuda, "the optimiser");
+}
+
 sgm_status sgm_cuda_optim_update(sgm_backend *backend, void *table,
                                  const sgm_optim_numbers *numbers, double *norm)
 {
@@ -232,6 +247,7 @@ sgm_status sgm_cuda_optim_update(sgm_backend *backend, void *table,
     SGM_LAUNCH(update_kernel, chunks, SGM_THREADS, cuda->stream, t->tensors, t->chunks, *numbers,
                norm);
     sgm_status status = sgm_cuda_launched(cuda, "the optimiser");
+    if (status == SGM_OK) status = move_matrices(cuda, t, numbers, norm);
     sgm_cuda_leave(cuda);
     return status;
 }

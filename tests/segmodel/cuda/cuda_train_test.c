@@ -33,6 +33,8 @@ static const train_case cases[] = {
      1e-4, 1e-4, 1e-3},
     {"sgd", UNSEEN "steps = 3\nrate = 1e-2\noptimizer = sgd\nweight_decay = 0.1\nwarmup = 0\n",
      1e-4, 1e-4, 1e-3},
+    {"muon", UNSEEN "steps = 4\nrate = 1e-3\noptimizer = muon\nclip = 0.5\nema = 0.9\n", 1e-4, 1e-4,
+     1e-3},
     {"bf16", UNSEEN "steps = 3\nrate = 1e-3\nbf16 = 1\nema = 0.9\n", 3e-2, 1e-3, 0.3},
 };
 

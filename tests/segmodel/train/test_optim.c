@@ -35,7 +35,7 @@ static void check_run(const sgm_checkpoint *file, const char *name, sgm_optim_op
         for (int i = 0; i < COUNT; i++)
             h.gradient[i] = (float)(h.gradient[i] * pow(10, s - 3));
         sgm_optim_numbers numbers = sgm_optim_numbers_of(&options, 1e-2, s + 1, 0, 0);
-        sgm_optim_step(&numbers, &h.trained, 1);
+        CHECK_OK(sgm_optim_step(NULL, &numbers, &h.trained, 1));
         snprintf(text, sizeof text, "opt.%s.step%d", name, s + 1);
         const sgm_stored_tensor *t = sgm_checkpoint_find(file, text);
         if (!CHECK(t && t->count == COUNT)) return;
@@ -66,11 +66,11 @@ static void check_decay_of_vectors(void)
     sgm_optim_options o = {SGM_OPTIMIZER_ADAMW, 0.9, 0.999, 1e-8, 0.5, false};
     float before = h.value[3];
     sgm_optim_numbers numbers = sgm_optim_numbers_of(&o, 0.1, 1, 0, 0);
-    sgm_optim_step(&numbers, &h.trained, 1);
+    CHECK_OK(sgm_optim_step(NULL, &numbers, &h.trained, 1));
     CHECK(h.value[3] == before);
     h.trained.matrix = true;
     numbers = sgm_optim_numbers_of(&o, 0.1, 2, 0, 0);
-    sgm_optim_step(&numbers, &h.trained, 1);
+    CHECK_OK(sgm_optim_step(NULL, &numbers, &h.trained, 1));
     CHECK_NEAR(h.value[3], before * 0.95, 1e-6);
 }
 
@@ -91,7 +91,7 @@ static void check_clipping(void)
     sgm_optim_numbers numbers = sgm_optim_numbers_of(&adam, 0.1, 1, 1, 0.9);
     holder before = h;
     before.gradient[7] = h.gradient[7] = NAN;
-    sgm_optim_update(&numbers, &h.trained, 1, &norm);
+    CHECK_OK(sgm_optim_update(NULL, &numbers, &h.trained, 1, &norm));
     CHECK(isnan(norm));
     CHECK(!memcmp(h.value, before.value, sizeof h.value));
     CHECK(!memcmp(h.first, before.first, sizeof h.first));

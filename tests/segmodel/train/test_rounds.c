@@ -631,7 +631,7 @@ static void step(sgm_optim_options options, float rate, double learning_rate, fl
                      .first = &first,
                      .second = &second};
     sgm_optim_numbers numbers = sgm_optim_numbers_of(&options, learning_rate, 1, 0, 0);
-    sgm_optim_step(&numbers, &t, 1);
+    CHECK_OK(sgm_optim_step(NULL, &numbers, &t, 1));
 }
 
 /* A tensor's share of the rate is what that rate alone would do, decay included. */

@@ -4,7 +4,7 @@ set(SGM_KERNEL_DIR backend/cpu/kernels)
 set(SGM_KERNEL_SOURCES)
 foreach(name attention attention_core attention_grad attention_grad_bf16 attention_grid attention_grid_grad convolution convolution_grad convolution_in_place
         depthwise elementwise gemm gemm_pack isa isa_base layernorm matmul micro_amx micro_dot
-        micro_mmla product resample)
+        micro_mmla orthogonalize product resample)
     list(APPEND SGM_KERNEL_SOURCES ${SGM_KERNEL_DIR}/${name}.c)
 endforeach()
 
