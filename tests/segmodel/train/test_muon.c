@@ -185,7 +185,7 @@ static void check_threads(sgm_backend *cpu, sgm_backend *three)
 
 static void check_what_is_a_matrix(void)
 {
-    sgm_shape layer = {2, {96, 48}}, taps = {4, {96, 48, 3, 3}}, depthwise = {4, {96, 1, 3, 3}};
+    sgm_shape layer = {2, {96, 48}}, taps = {4, {96, 48, 3, 3}}, depthwise = {4, {96, 1, 5, 5}};
     sgm_shape bias = {1, {96}}, narrow = {2, {4, 256}}, table = {2, {225, 16}};
     CHECK(sgm_muon_rows("image_encoder.layers.1.blocks.0.attn.qkv.weight", layer) == 96);
     CHECK(sgm_muon_rows("image_encoder.layers.1.downsample.conv2.c.weight", taps) == 96);
