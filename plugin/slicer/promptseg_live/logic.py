@@ -361,9 +361,9 @@ class LiveLogic:
         self.status.busy, self.status.progress = True, 0.0
         self.status.text = "Looking at the slice ..."
 
-    @_says_errors
     def look_at(self, ras: Any) -> None:
-        """Encodes ahead where the user looks, while nobody asks: the first click is fast then."""
+        """Encodes ahead where the user looks, while nobody asks: the first click is fast then. A mouse
+        that moves is no act: the status stays as it is, above all its error."""
         if self.volume is None or self.status.busy or not self._editor.view.holds(ras):
             return
         view, options = self._editor.view, self.options

@@ -155,6 +155,24 @@ def test_a_volume_that_changes_under_the_logic(logic, world, blob):
     assert logic.state_of().base is not None and content(logic)[before].mean() > 0.5
 
 
+def test_an_error_stays_until_the_next_act_of_the_user(logic, blob):
+    """A mouse that moves over the slice is none."""
+    logic.choose(blob)
+    assert not logic.click(ras_of(blob, (500, 50, 4))) and "outside" in logic.status.error
+    told = []
+    logic.on_change = lambda: told.append(logic.status.error)
+    for place in ((60, 50, 4), (20, 20, 4), (500, 50, 4)):
+        logic.look_at(ras_of(blob, place))
+    assert logic.looking and "outside" in logic.status.error and not told
+    deadline = time.monotonic() + 60
+    while logic.looking and time.monotonic() < deadline:
+        logic.pump()
+        time.sleep(0.002)
+    assert not logic.looking and told and all("outside" in error for error in told)
+    click(logic, CENTRE)
+    assert not logic.status.error and content(logic).any()
+
+
 # ----------------------------------------------------------------------------------------- the thread
 
 
