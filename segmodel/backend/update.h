@@ -23,7 +23,7 @@ typedef struct sgm_trained {
     int64_t count;
     bool matrix; /* more than one dimension */
     float *value, *gradient;
-    float *first, *second; /* moments, zero at the start; SGD and Muon use `first` */
+    float *first, *second; /* moments, zero at the start; `second` is NULL for Muon's matrices */
     float *average;        /* exponential moving average of value, or NULL */
     void *bf16;            /* copy of value as BF16, or NULL; host memory has none */
     float rate;            /* share of the learning rate */

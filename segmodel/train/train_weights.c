@@ -207,7 +207,14 @@ static int64_t room_of(int64_t count)
     return (count + 63) / 64 * 64;
 }
 
-static void place(sgm_trained *t, const sgm_parameter *p, bool average, float rate, float **at)
+static int64_t rows_for_muon(const sgm_train_config *config, const sgm_parameter *p)
+{
+    bool muon = config && config->optim.kind == SGM_OPTIMIZER_MUON;
+    return muon ? sgm_muon_rows(p->name, p->shape) : 0;
+}
+
+static void place(sgm_trained *t, const sgm_parameter *p, bool average,
+                  const sgm_train_config *config, float **at)
 {
     *t = (sgm_trained){.name = p->name,
                        .count = p->count,
@@ -215,9 +222,11 @@ static void place(sgm_trained *t, const sgm_parameter *p, bool average, float ra
                        .value = p->value,
                        .gradient = p->grad,
                        .bf16 = p->bf16,
-                       .rate = rate};
-    float **const parts[] = {&t->first, &t->second, &t->average};
-    for (int i = 0; i < (average ? 3 : 2); i++) {
+                       .rate = config ? sgm_layer_rate(config, p->name) : 1,
+                       .rows = rows_for_muon(config, p)};
+    float **const parts[] = {&t->first, t->rows ? NULL : &t->second, average ? &t->average : NULL};
+    for (int i = 0; i < 3; i++) {
+        if (!parts[i]) continue;
         *parts[i] = *at;
         *at += room_of(p->count);
     }
@@ -230,13 +239,15 @@ static sgm_status zero(sgm_backend *backend, void *memory, size_t size)
     return SGM_OK;
 }
 
-static sgm_status reserve(sgm_master *m, bool with_average)
+static sgm_status reserve(sgm_master *m, bool with_average, const sgm_train_config *config)
 {
     int count = sgm_params_count(m->params);
     size_t floats = 64;
     for (int i = 0; i < count; i++) {
         const sgm_parameter *p = sgm_params_get(m->params, i);
-        if (p->grad && p->used) floats += (size_t)room_of(p->count) * (with_average ? 3 : 2);
+        if (!p->grad || !p->used) continue;
+        int parts = 1 + !rows_for_muon(config, p) + with_average;
+        floats += (size_t)room_of(p->count) * (size_t)parts;
     }
     m->trained = calloc((size_t)count + 1, sizeof *m->trained);
     m->parameters = calloc((size_t)count + 1, sizeof *m->parameters);
@@ -266,16 +277,12 @@ static sgm_status start_averages(sgm_master *m)
 
 static sgm_status set_up(sgm_master *m, bool with_average, const sgm_train_config *config)
 {
-    SGM_TRY(reserve(m, with_average));
+    SGM_TRY(reserve(m, with_average, config));
     float *at = m->memory;
     for (int i = 0; i < sgm_params_count(m->params); i++) {
         sgm_parameter *p = sgm_params_get(m->params, i);
         if (!p->grad || !p->used) continue;
-        float rate = config ? sgm_layer_rate(config, p->name) : 1;
-        sgm_trained *t = &m->trained[m->trained_count];
-        place(t, p, with_average, rate, &at);
-        if (config && config->optim.kind == SGM_OPTIMIZER_MUON)
-            t->rows = sgm_muon_rows(p->name, p->shape);
+        place(&m->trained[m->trained_count], p, with_average, config, &at);
         m->parameters[m->trained_count++] = p;
     }
     if (with_average) SGM_TRY(start_averages(m));

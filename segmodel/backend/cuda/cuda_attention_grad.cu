@@ -303,26 +303,32 @@ static __global__ void rel_query_kernel(sgm_attend a, int64_t count, const float
     dq[i] += sum;
 }
 
-/* rows: [chunk, 2 Sh - 1, D] for rel_h, then [chunk, 2 Sw - 1, D] for rel_w, summed over the pairs
- * chunk, chunk + ROW_CHUNKS, ...; a block per row and chunk, a thread per channel. */
+/* rows: [chunk, 2 Sh - 1, D] for rel_h, then [chunk, 2 Sw - 1, D] for rel_w; a block per row and
+ * chunk, a thread per channel. The queries of a line of a pair, of one y for rel_h and of one x for
+ * rel_w, have one key row or column as far away as the row says, or none. A chunk has every
+ * ROW_CHUNKS-th line, so that one pair of a large grid keeps all of them busy. */
 static __global__ void rel_rows_kernel(sgm_attend a, pair_range range, const float *drel,
                                        sgm_floats q, float *rows)
 {
-    int t = (int)blockIdx.x, chunk = (int)blockIdx.y, d = (int)threadIdx.x;
-    int of_h = 2 * a.Sh - 1, of_w = 2 * a.Sw - 1;
-    bool is_h = t < of_h;
+    int of_h = 2 * a.Sh - 1, of_w = 2 * a.Sw - 1, chunk = (int)blockIdx.y, d = (int)threadIdx.x;
+    bool is_h = (int)blockIdx.x < of_h;
+    int row = (int)blockIdx.x - (is_h ? 0 : of_h);
+    int lines = is_h ? a.Sh : a.Sw, length = is_h ? a.Sw : a.Sh, step = is_h ? 1 : a.Sw;
     if (d >= a.D) return;
     float sum = 0;
-    for (int u = chunk; u < range.count; u += ROW_CHUNKS)
-        for (int n = 0; n < a.N; n++) {
-            int j = is_h ? n / a.Sw - t + a.Sh - 1 : n % a.Sw - (t - of_h) + a.Sw - 1;
-            if (j < 0 || j >= (is_h ? a.Sh : a.Sw)) continue;
-            int64_t query = (int64_t)u * a.N + n;
-            sum +=
-                drel[query * (a.Sh + a.Sw) + (is_h ? j : a.Sh + j)] * sgm_load(q, query * a.D + d);
+    for (int l = chunk; l < range.count * lines; l += ROW_CHUNKS) {
+        int line = l % lines, j = line - row + lines - 1;
+        if (j < 0 || j >= lines) continue;
+        int64_t first = (int64_t)(l / lines) * a.N + (is_h ? line * a.Sw : line);
+        const float *g = drel + (is_h ? j : a.Sh + j);
+        SGM_UNROLL_BY(8)
+        for (int i = 0; i < length; i++) {
+            int64_t query = first + i * step;
+            sum += g[query * (a.Sh + a.Sw)] * sgm_load(q, query * a.D + d);
         }
-    int row = is_h ? chunk * of_h + t : ROW_CHUNKS * of_h + chunk * of_w + t - of_h;
-    rows[(int64_t)row * a.D + d] = sum;
+    }
+    int to = is_h ? chunk * of_h + row : ROW_CHUNKS * of_h + chunk * of_w + row;
+    rows[(int64_t)to * a.D + d] = sum;
 }
 
 /* partial[chunk, slot, query and key]: dS summed over the chunk's pairs of the slot. Queries and

@@ -1,10 +1,13 @@
-/* Training losses on the device: those of masks, with the formulas of graph/loss.h (ref/loss_mask.c,
- * loss_sam.c). Those over classes and prototypes are in cuda_loss_classes.cu, AutoSAM's in
- * cuda_loss_range.cu.
+/* Training losses on the device: those of masks, with the formulas of graph/loss.h
+ * (ref/loss_mask.c, loss_sam.c). Those over classes and prototypes are in cuda_loss_classes.cu,
+ * AutoSAM's in cuda_loss_range.cu.
  *
- * Three steps: sums over the pixels of every mask; one thread that makes the loss of them, and of
- * the loss's gradient a few factors per mask; and, backward, a kernel over the pixels. */
+ * Three steps: sums over the pixels of every mask, in chunks of which each is a block; one thread
+ * that makes the loss of them, and of the loss's gradient a few factors per mask; and, backward, a
+ * kernel over the pixels. */
 #include "cuda_internal.h"
+
+enum { CHUNK = 4096 }; /* pixels of one block */
 
 enum {
     SUM_FOCAL,
@@ -99,17 +102,19 @@ static __device__ bool on_edge(const loss_args &a, const float *t, int i)
            t[i - w] == 0 || t[i + w] == 0;
 }
 
-/* One block per mask. */
-static __global__ void loss_sums_kernel(loss_args a, double *sums)
+/* parts: [chunk, mask, SUM_COUNT]; a block per mask and chunk. */
+static __global__ void loss_sums_kernel(loss_args a, double *parts)
 {
     __shared__ double board[SGM_TEAM + 32];
-    int mask = (int)blockIdx.x;
+    int mask = (int)blockIdx.x, chunk = (int)blockIdx.y, start = chunk * CHUNK;
+    int end = a.pixels - start < CHUNK ? a.pixels : start + CHUNK;
+    double *sums = parts + ((int64_t)chunk * gridDim.x + mask) * SUM_COUNT;
     const float *x = a.x + (int64_t)mask * a.pixels,
                 *t = a.t + (int64_t)(mask / a.masks) * a.pixels;
     double mine[SUM_COUNT];
     for (int k = 0; k < SUM_COUNT; k++)
         mine[k] = 0;
-    for (int i = (int)threadIdx.x; i < a.pixels; i += SGM_TEAM) {
+    for (int i = start + (int)threadIdx.x; i < end; i += SGM_TEAM) {
         pixel_terms v = terms_of(a, x[i], t[i]);
         bool in_mask = x[i] > 0, in_target = t[i] > 0.5f;
         mine[SUM_FOCAL] += v.weight * v.cross * v.power;
@@ -128,8 +133,18 @@ static __global__ void loss_sums_kernel(loss_args a, double *sums)
     }
     for (int k = 0; k < SUM_COUNT; k++) {
         double sum = sgm_team_sum(mine[k], board);
-        if (threadIdx.x == 0) sums[mask * SUM_COUNT + k] = sum;
+        if (threadIdx.x == 0) sums[k] = sum;
     }
+}
+
+/* The first chunk's sums become those of all. */
+static __global__ void loss_fold_kernel(double *parts, int count, int chunks)
+{
+    SGM_ELEMENT(i, count);
+    double sum = parts[i];
+    for (int k = 1; k < chunks; k++)
+        sum += parts[(int64_t)k * count + i];
+    parts[i] = sum;
 }
 
 static __global__ void loss_pixels_kernel(loss_args a, const loss_factors *factors, int count,
@@ -278,20 +293,36 @@ static __global__ void loss_total_kernel(loss_args a, const double *sums, const 
 }
 
 typedef struct loss_parts {
-    double *sums;
+    double *sums; /* [mask, SUM_COUNT], then what further chunks add */
     loss_factors *factors;
 } loss_parts;
 
+static int chunks_of(const loss_args *a)
+{
+    return a->pixels > CHUNK ? (a->pixels + CHUNK - 1) / CHUNK : 1;
+}
+
 static loss_parts take_loss(const loss_args *a, sgm_cursor *cursor)
 {
-    size_t masks = (size_t)a->batch * (size_t)a->masks;
+    size_t masks = (size_t)a->batch * (size_t)a->masks, chunks = (size_t)chunks_of(a);
     loss_parts p;
-    p.sums = (double *)sgm_take(cursor, masks * SUM_COUNT * sizeof(double));
+    p.sums = (double *)sgm_take(cursor, chunks * masks * SUM_COUNT * sizeof(double));
     p.factors = (loss_factors *)sgm_take(cursor, masks * sizeof(loss_factors));
     return p;
 }
 
 /* ---------------------------------------------------------------------------------------- steps */
+
+static void sum_pixels(sgm_cuda *cuda, const loss_args *args, double *sums)
+{
+    const loss_args a = *args;
+    int masks = a.batch * a.masks, chunks = chunks_of(args), count = masks * SUM_COUNT;
+    dim3 grid((unsigned)masks, (unsigned)chunks);
+    SGM_LAUNCH_TEAM(loss_sums_kernel, grid, SGM_TEAM, cuda->stream, a, sums);
+    if (chunks > 1)
+        SGM_LAUNCH(loss_fold_kernel, sgm_blocks(count), SGM_THREADS, cuda->stream, sums, count,
+                   chunks);
+}
 
 static sgm_status check(sgm_cuda *cuda, const sgm_step *step)
 {
@@ -329,8 +360,7 @@ sgm_status sgm_cuda_loss(sgm_cuda *cuda, const sgm_step *step)
     loss_parts p = take_loss(&a, &cursor);
     const float *one = NULL;
     float *no_iou = NULL, *loss = (float *)step->out.data;
-    SGM_LAUNCH_TEAM(loss_sums_kernel, (unsigned)(a.batch * a.masks), SGM_TEAM, cuda->stream, a,
-                    p.sums);
+    sum_pixels(cuda, &a, p.sums);
     SGM_LAUNCH(loss_total_kernel, 1, 1, cuda->stream, a, p.sums, one, p.factors, no_iou, loss);
     return SGM_OK;
 }
@@ -353,8 +383,7 @@ sgm_status sgm_cuda_loss_backward(sgm_cuda *cuda, const sgm_step *step)
     float *grad_iou = a.kind == SGM_LOSS_SAM ? (float *)step->grad_in[1].data : NULL;
     int count = sgm_count_of(step->in[0].shape);
     bool accumulate = step->accumulate[0];
-    SGM_LAUNCH_TEAM(loss_sums_kernel, (unsigned)(a.batch * a.masks), SGM_TEAM, cuda->stream, a,
-                    p.sums);
+    sum_pixels(cuda, &a, p.sums);
     SGM_LAUNCH(loss_total_kernel, 1, 1, cuda->stream, a, p.sums, grad_loss, p.factors, grad_iou,
                no_loss);
     if (grad)

@@ -8,17 +8,34 @@ extern "C" {
 
 #include <stdlib.h>
 
-/* A block per tensor: a matrix' direction over its norm. */
-static __global__ void normalize_kernel(const optim_tensor *tensors)
+/* partial[block]: the sum of squares of a chunk of a matrix' direction. */
+static __global__ void direction_squares_kernel(const optim_tensor *tensors,
+                                                const optim_chunk *chunks, double *partial)
 {
     __shared__ double board[SGM_TEAM + 32];
-    optim_tensor t = tensors[blockIdx.x];
+    optim_chunk c = chunks[blockIdx.x];
+    optim_tensor t = tensors[c.tensor];
     if (!t.direction) return;
     double mine = 0;
-    for (int i = (int)threadIdx.x; i < t.count; i += SGM_TEAM)
+    for (int i = c.start + (int)threadIdx.x; i < sgm_chunk_end(t, c); i += SGM_TEAM)
         mine += (double)t.direction[i] * t.direction[i];
-    float scale = (float)(1 / (sqrt(sgm_team_sum(mine, board)) + SGM_MUON_EPSILON));
-    for (int i = (int)threadIdx.x; i < t.count; i += SGM_TEAM)
+    double sum = sgm_team_sum(mine, board);
+    if (threadIdx.x == 0) partial[blockIdx.x] = sum;
+}
+
+/* A chunk over the norm of its whole matrix, whose chunks are neighbours. */
+static __global__ void normalize_kernel(const optim_tensor *tensors, const optim_chunk *chunks,
+                                        const double *partial)
+{
+    optim_chunk c = chunks[blockIdx.x];
+    optim_tensor t = tensors[c.tensor];
+    if (!t.direction) return;
+    const double *first = partial + (int)blockIdx.x - c.start / SGM_OPTIM_CHUNK;
+    double sum = 0;
+    for (int k = 0; k * SGM_OPTIM_CHUNK < t.count; k++)
+        sum += first[k];
+    float scale = (float)(1 / (sqrt(sum) + SGM_MUON_EPSILON));
+    for (int i = c.start + (int)threadIdx.x; i < sgm_chunk_end(t, c); i += SGM_THREADS)
         t.direction[i] *= scale;
 }
 
@@ -64,10 +81,13 @@ static sgm_status newton_schulz(sgm_cuda *cuda, const sgm_muon *muon, const muon
 }
 
 sgm_status sgm_cuda_muon_turn(sgm_cuda *cuda, const sgm_muon *muon, const optim_tensor *tensors,
-                              int count)
+                              const optim_chunk *chunks, int chunk_count, double *partial)
 {
+    unsigned blocks = (unsigned)chunk_count;
     if (!muon->group_count) return SGM_OK;
-    SGM_LAUNCH_TEAM(normalize_kernel, (unsigned)count, SGM_TEAM, cuda->stream, tensors);
+    SGM_LAUNCH_TEAM(direction_squares_kernel, blocks, SGM_TEAM, cuda->stream, tensors, chunks,
+                    partial);
+    SGM_LAUNCH(normalize_kernel, blocks, SGM_THREADS, cuda->stream, tensors, chunks, partial);
     SGM_TRY(sgm_cuda_launched(cuda, "the directions of an update"));
     for (int i = 0; i < muon->group_count; i++) {
         const muon_group *group = &muon->groups[i];
@@ -110,7 +130,8 @@ static void gather_groups(sgm_muon *muon, const sgm_trained *params, int count)
     for (int i = 0; i < muon->group_count; i++) {
         muon_group *group = &muon->groups[i];
         group->at = muon->values;
-        muon->values += (size_t)group->shorter * (size_t)group->longer * (size_t)group->count;
+        size_t values = (size_t)group->shorter * (size_t)group->longer * (size_t)group->count;
+        muon->values += (values + 63) / 64 * 64; /* products like addresses of 256 bytes */
     }
 }
 

@@ -1,10 +1,10 @@
 /* The optimiser on the device: backend/update.c's formulas over all tensors at once.
  *
- * A table on the device lists the tensors and cuts them into chunks; each launch has a block per
- * chunk. An update is three launches whatever the number of tensors: sums of squares per chunk,
- * their total, and one pass that clips, steps, averages and rounds to BF16. Sums run in a fixed
- * order, so that the same gradients give the same norm. Muon's matrices only get their direction
- * there, which cuda_muon.cu makes orthogonal; a fourth launch moves them. */
+ * A table on the device lists the tensors and cuts them into chunks, a block each. An update is
+ * three launches whatever the number of tensors: sums of squares per chunk, their total by one
+ * block, and one pass that clips, steps, averages and rounds to BF16. Sums run in a fixed order, so
+ * that the same gradients give the same norm. Muon's matrices only get their direction there;
+ * cuda_muon.cu makes it orthogonal by some more launches per shape, and a last one moves them. */
 #include "cuda_optim.h"
 
 extern "C" {
@@ -227,7 +227,7 @@ static sgm_status move_matrices(sgm_cuda *cuda, const optim_table *t,
                                 const sgm_optim_numbers *numbers, const double *norm)
 {
     if (!t->muon.group_count) return SGM_OK;
-    SGM_TRY(sgm_cuda_muon_turn(cuda, &t->muon, t->tensors, t->tensor_count));
+    SGM_TRY(sgm_cuda_muon_turn(cuda, &t->muon, t->tensors, t->chunks, t->chunk_count, t->partial));
     SGM_LAUNCH(matrices_kernel, (unsigned)t->chunk_count, SGM_THREADS, cuda->stream, t->tensors,
                t->chunks, *numbers, norm);
     return sgm_cuda_launched(cuda, "the optimiser");

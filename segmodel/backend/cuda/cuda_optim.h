@@ -65,8 +65,9 @@ typedef struct sgm_muon {
 sgm_status sgm_cuda_muon_create(sgm_cuda *cuda, const sgm_trained *params, int count,
                                 optim_tensor *tensors, sgm_muon *out);
 void sgm_cuda_muon_release(sgm_cuda *cuda, sgm_muon *muon);
-/* Directions become orthogonal. `tensors`: `count` of them, on the device. */
+/* Directions become orthogonal: all arrays on the device; `partial` is work space of one value per
+ * chunk. */
 sgm_status sgm_cuda_muon_turn(sgm_cuda *cuda, const sgm_muon *muon, const optim_tensor *tensors,
-                              int count);
+                              const optim_chunk *chunks, int chunk_count, double *partial);
 
 #endif

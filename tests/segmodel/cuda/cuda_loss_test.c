@@ -4,8 +4,8 @@
 
 #include "../check.h"
 #include "backend/backend.h"
-#include "plan/train_plan.h"
 #include "backend/ref/loss.h"
+#include "plan/train_plan.h"
 #include "train/loss.h"
 
 enum {
@@ -13,8 +13,9 @@ enum {
     MASKS = 4,
     SIDE = 9,
     PIXELS = SIDE * SIDE,
-    MANY = 1500, /* two samples of them are more than a block's share */
-    MOST = 2 * MANY
+    MANY = 1500,    /* two samples of them are more than a block's share */
+    LONG_SIDE = 71, /* a picture of so many lines has two blocks */
+    MOST = 2 * LONG_SIDE * LONG_SIDE
 };
 
 static double uniform(uint64_t key, uint64_t index)
@@ -65,7 +66,8 @@ typedef struct loss_case {
     int kind;
     float value[4];
     int target; /* 0: masks as the logits, 1: class numbers, 2: SAM, 3: SAM with weights,
-                   4: prototypes, 5: squares, 6: one pixel a sample, 7: many pixels */
+                   4: prototypes, 5: squares, 6: one pixel a sample, 7: many pixels of
+                   classes, 8: of masks, 9: of SAM's */
 } loss_case;
 
 static const loss_case cases[] = {
@@ -85,6 +87,10 @@ static const loss_case cases[] = {
     {"softmax dice, many pixels", SGM_LOSS_DICE_SOFTMAX, {1e-5f}, 7},
     {"boundary, a row of pixels", SGM_LOSS_BOUNDARY, {1e-5f}, 6},
     {"mse", SGM_LOSS_MSE, {0}, 0},
+    {"bce, many pixels", SGM_LOSS_BCE, {2}, 8},
+    {"dice, per sample, many pixels", SGM_LOSS_DICE, {1, 1, 0, 1}, 8},
+    {"boundary, many pixels", SGM_LOSS_BOUNDARY, {1e-5f}, 8},
+    {"sam, best mask, many pixels", SGM_LOSS_SAM, {20, 1, 1, 1}, 9},
     {"sam, one mask", SGM_LOSS_SAM, {20, 1, 1, 0}, 2},
     {"sam, best mask", SGM_LOSS_SAM, {20, 1, 1, 1}, 2},
     {"sam, one mask, balanced", SGM_LOSS_SAM, {20, 1, 1, 2}, 2},
@@ -107,6 +113,15 @@ static sgm_node *build(sgm_graph *g, const loss_case *c)
         in[0] = sgm_param(g, SGM_SHAPE(2, 3, MANY), "p0");
         in[1] = labels(g, SGM_SHAPE(2, MANY), 3);
     }
+    if (c->target == 8) {
+        in[0] = sgm_param(g, SGM_SHAPE(2, LONG_SIDE, LONG_SIDE), "p0");
+        in[1] = labels(g, in[0]->shape, 2);
+    }
+    if (c->target == 9) {
+        in[0] = sgm_param(g, SGM_SHAPE(2, MASKS, LONG_SIDE, LONG_SIDE), "p0");
+        in[1] = sgm_param(g, SGM_SHAPE(2, MASKS), "p1");
+        in[2] = labels(g, SGM_SHAPE(2, LONG_SIDE, LONG_SIDE), 2);
+    }
     if (c->target == 2 || c->target == 3) {
         const float weights[BATCH] = {1, 0, 0.5f};
         in[1] = sgm_param(g, SGM_SHAPE(BATCH, MASKS), "p1");
@@ -118,7 +133,7 @@ static sgm_node *build(sgm_graph *g, const loss_case *c)
         in[1] = sgm_param(g, SGM_SHAPE(8, 16), "p1");
         in[2] = labels(g, SGM_SHAPE(8), MASKS);
     }
-    int count = 2 + (c->target > 1 && c->target < 5) + (c->target == 3);
+    int count = 2 + ((c->target > 1 && c->target < 5) || c->target == 9) + (c->target == 3);
     return sgm_loss(g, c->kind, c->value, count, in);
 }
 
