@@ -63,6 +63,29 @@ static void check_resume(void)
     sgm_context_destroy(context);
 }
 
+/* Muon keeps no second moment of matrices; a state is the same run all the same. */
+static void check_resume_of_muon(void)
+{
+    run whole = cpu_run("muon.cfg", "run_muon_whole");
+    run broken = cpu_run("muon.cfg", "run_muon_broken");
+    broken.stop_at = 2;
+    write_config("muon.cfg", NETWORK "steps = 4\nbatch = 2\nreport_every = 1\nsave_every = 0\n"
+                                     "validate_every = 0\nvalidate_objects = 0\n"
+                                     "optimizer = muon\nrate = 1e-3\n");
+    CHECK_OK(train(&whole));
+    CHECK_STATUS(train(&broken), SGM_CANCELLED, NULL);
+    broken.stop_at = 0;
+    broken.resume = 1;
+    CHECK_OK(train(&broken));
+    check_same_file(&whole, &broken, "state.safetensors");
+    sgm_checkpoint *state = open_saved(&whole, "state.safetensors");
+    if (!state) return;
+    CHECK(sgm_checkpoint_find(state, "first/mask_decoder.transformer.layers.0.mlp.lin1.weight"));
+    CHECK(!sgm_checkpoint_find(state, "second/mask_decoder.transformer.layers.0.mlp.lin1.weight"));
+    CHECK(sgm_checkpoint_find(state, "second/mask_decoder.transformer.layers.0.mlp.lin1.bias"));
+    sgm_checkpoint_close(state);
+}
+
 /* The model of a run asked with one box, tight or loose: low-res logits of mask 0. */
 static sgm_status ask_box(const char *path, int loose, float logits[32 * 32])
 {
@@ -413,6 +436,7 @@ int main(int argc, char **argv)
     bool whole = argc < 2 || strcmp(argv[1], "short") != 0;
     make_pack(PACK, IMAGES, false);
     check_resume();
+    check_resume_of_muon();
     check_warm_start();
     check_learnt("", "0", "-0.3");
     check_learnt("walks = 1\nmask_threshold = -0.5\n", "1", "-0.5");
