@@ -135,6 +135,35 @@ def what_makes_a_row_new(b, wanted):
     b.run(b.manifest, "new", "--fillHoles", said="11 rows were done before")
 
 
+def linked_inputs(b):
+    """Links lead to what is read: a slice behind one that changes or comes makes a row new. What is hidden
+    is not read, nor are the outputs inside."""
+    point = "-28,-20,-127.69"  # in the liver
+    shutil.copytree(LIVER, b.chain.path("slices"))
+    os.symlink("slices", b.chain.path("link"))
+    os.makedirs(b.chain.path("curated"))
+    for name in os.listdir(LIVER):
+        os.symlink(os.path.join("..", "slices", name), b.chain.path("curated", name))
+    first = sorted(os.listdir(LIVER))[0]
+    rows = [{"id": "plain", "image": "slices", "foreground": point},
+            {"id": "link", "image": "link", "foreground": point},
+            {"id": "curated", "image": "curated", "foreground": point}]
+    manifest = b.write("links.csv", rows)
+    b.run(manifest, "links")
+    b.run(manifest, "links", said="3 rows were done before")
+    os.utime(b.chain.path("slices", first), (1, 1))
+    again = b.run(manifest, "links")
+    require("done before" not in again, f"a changed slice behind a link is not seen: {again}")
+    shutil.copy(os.path.join(LIVER, first), b.chain.path("slices", "more.dcm"))
+    said = b.run(manifest, "links", said="1 rows were done before")  # "curated" has no such link
+    require("curated" not in said, f"another row than that of the changed folder: {said}")
+    with open(b.chain.path("slices", ".hidden"), "w", encoding="utf-8") as stream:
+        stream.write("not read")
+    b.run(manifest, "links", said="3 rows were done before")
+    b.run(manifest, "slices/out")
+    b.run(manifest, "slices/out", said="3 rows were done before")
+
+
 def stopped(b):
     process = subprocess.Popen(b.command(b.manifest, "stopped"), stdout=subprocess.PIPE,
                                stderr=subprocess.PIPE, text=True)
@@ -308,6 +337,7 @@ def main():
     b = Batch(chain)
     wanted = as_single_runs(b)
     what_makes_a_row_new(b, wanted)
+    linked_inputs(b)
     stopped(b)
     shards(b, wanted)
     wrong_manifests(b)

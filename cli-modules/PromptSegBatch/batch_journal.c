@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "batch_key.h"
+#include "batch_hash.h"
 #include "batch_outputs.h"
 #include "cli_exit.h"
 

@@ -9,14 +9,10 @@
 #include "engine.h"
 
 /* Goes over: the options that shape a segmentation; the input, --boxes, --initial and --reference
- * by name, size and time of change (of every file of a folder, but for the folder `outputs`);
- * prompt files by their content; the weights and precision; the program's version. Fails with
- * CLI_EXIT_INPUT for an image that is not there, and with CLI_EXIT_PROMPT for prompts that cannot
- * be read. */
+ * by name, size and time of change (batch_identity.h); prompt files by their content; the weights
+ * and precision; the program's version. Fails with CLI_EXIT_INPUT for an image that is not there,
+ * and with CLI_EXIT_PROMPT for prompts that cannot be read. */
 int batch_key_make(const batch_command *command, const pipeline_engine *engine, const char *version,
                    const char *outputs, uint64_t *key);
-
-/* FNV-1a of a text, for names of locks. */
-uint64_t batch_hash_text(const char *text);
 
 #endif

@@ -5,8 +5,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "batch_hash.h"
 #include "batch_item.h"
-#include "batch_key.h"
 #include "batch_line.h"
 #include "cli_cancel.h"
 #include "cli_clock.h"

@@ -1,6 +1,5 @@
 #include "dicom_scan.h"
 
-#include "file_tree.h"
 #include "io_status.h"
 #include "volume_formats.h"
 

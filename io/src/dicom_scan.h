@@ -3,7 +3,7 @@
 #define SGIO_DICOM_SCAN_H
 
 #include "dicom_slice.h"
-#include "file_tree.h"
+#include "sgio/file_tree.h"
 #include "sgio/volume.h"
 
 #ifdef __cplusplus

@@ -1,4 +1,4 @@
-#include "file_tree.h"
+#include "sgio/file_tree.h"
 
 #include "io_status.h"
 

@@ -3,7 +3,7 @@
 #ifndef SGIO_VOLUME_FORMATS_H
 #define SGIO_VOLUME_FORMATS_H
 
-#include "file_tree.h"
+#include "sgio/file_tree.h"
 #include "sgio/volume.h"
 
 #ifdef __cplusplus
