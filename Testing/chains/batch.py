@@ -164,6 +164,37 @@ def linked_inputs(b):
     b.run(manifest, "slices/out", said="3 rows were done before")
 
 
+def names_of_any_bytes(b):
+    """Ids, outputs, segments and models that are no UTF-8: each row has its own results, and is done once."""
+    shutil.copy(b.chain.model, os.path.join(os.fsencode(b.chain.work), b"m\xfc.safetensors"))
+    manifest = b.chain.path("bytes.csv")
+    with open(manifest, "wb") as stream:
+        stream.write(b"id,image,foreground,segment,output\n"
+                     b"M\xfcller,v00.nrrd,\"11,10,4\",T\xfc,\n"
+                     b"M?ller,v01.nrrd,\"12,10,4\",,\n"
+                     b"M\xf6ller,v02.nrrd,\"11,10,4\",,o\xfc/t.nii.gz\n"
+                     b"failing,v\xfc.nrrd,\"11,10,4\",,\n")
+    command = b.command(manifest, "bytes")
+    command[command.index("--model") + 1] = os.path.join(os.fsencode(b.chain.work), b"m\xfc.safetensors")
+    for said in (b"3/3", b"3 rows were done before, 0 are to be done"):
+        done = subprocess.run(command, capture_output=True, check=False)
+        require(done.returncode == 7 and b"1 of 4 rows failed" in done.stderr, f"{done}")
+        require(said in done.stdout, f"{said} is not said: {done.stdout}")
+    with open(b.chain.path("bytes", "results.csv"), newline="", encoding="latin-1") as stream:
+        results = {r["id"]: r for r in csv.DictReader(stream)}
+    states = {name: (r["state"], r["segment"], r["output"]) for name, r in results.items()}
+    require(states == {"M\xfcller": ("done", "T\xfc", "M\xfcller.seg.nrrd"),
+                       "M?ller": ("done", "Segment_1", "M?ller.seg.nrrd"),
+                       "M\xf6ller": ("done", "Segment_1", "o\xfc/t.nii.gz"),
+                       "failing": ("failed", "", "failing.seg.nrrd")}, f"{states}")
+    ids = {(line["id"], line.get("id_hex")) for line in b.lines("bytes")}
+    require(ids == {("M?ller", b"M\xf6ller".hex()), ("M?ller", b"M\xfcller".hex()), ("M?ller", None),
+                    ("failing", None)}, f"{ids}")
+    with open(b.chain.path("bytes", "summary.json"), encoding="utf-8") as stream:
+        summary = json.load(stream)
+    require(summary["done"] == 3 and summary["model"] == "m?.safetensors", f"{summary}")
+
+
 def stopped(b):
     process = subprocess.Popen(b.command(b.manifest, "stopped"), stdout=subprocess.PIPE,
                                stderr=subprocess.PIPE, text=True)
@@ -338,6 +369,7 @@ def main():
     wanted = as_single_runs(b)
     what_makes_a_row_new(b, wanted)
     linked_inputs(b)
+    names_of_any_bytes(b)
     stopped(b)
     shards(b, wanted)
     wrong_manifests(b)

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "batch_text.h"
 #include "bridge.h"
 #include "cli_exit.h"
 #include "cli_text.h"
@@ -32,32 +33,33 @@ static int write_whole(const batch_plan *plan, const char *name, cli_buffer *tex
 
 /* --------------------------------------------------------------------------------- results.csv */
 
-static const char *text_of(const json_t *object, const char *key)
+static void write_text(cli_buffer *out, const json_t *object, const char *name)
 {
-    const char *text = json_string_value(json_object_get(object, key));
-    return text ? text : "";
+    char *text = batch_text_take(object, name);
+    cli_table_write_cell(out, text ? text : "");
+    free(text);
 }
 
-static void write_start(cli_buffer *out, const char *id, const char *state, int code,
-                        const char *segment)
+static void write_start(cli_buffer *out, const batch_row *row, const char *state, int code)
 {
-    cli_table_write_cell(out, id);
+    cli_table_write_cell(out, row->id);
     cli_buffer_printf(out, ",%s,%d,", state, code);
-    cli_table_write_cell(out, segment);
 }
 
 static void write_end(cli_buffer *out, const json_t *line)
 {
     cli_buffer_printf(out, ",%.3f,", json_real_value(json_object_get(line, "seconds")));
-    cli_table_write_cell(out, text_of(line, "output"));
+    write_text(out, line, "output");
     cli_buffer_printf(out, ",");
-    cli_table_write_cell(out, text_of(line, "message"));
+    write_text(out, line, "message");
     cli_buffer_printf(out, "\n");
 }
 
-static void write_segment(cli_buffer *out, const json_t *line, const json_t *segment)
+static void write_segment(cli_buffer *out, const batch_row *row, const json_t *line,
+                          const json_t *segment)
 {
-    write_start(out, text_of(line, "id"), "done", 0, text_of(segment, "name"));
+    write_start(out, row, "done", 0);
+    write_text(out, segment, "name");
     cli_buffer_printf(out, ",%lld,%.9g,%s,%.4f,%lld",
                       (long long)json_integer_value(json_object_get(segment, "voxels")),
                       json_real_value(json_object_get(segment, "ml")),
@@ -71,12 +73,12 @@ static void write_row(cli_buffer *out, const batch_row *row, const batch_entry *
                       const json_t *line)
 {
     if (!line) {
-        write_start(out, row->id, "missing", 0, "");
+        write_start(out, row, "missing", 0);
         cli_buffer_printf(out, ",,,,,,,,\n");
         return;
     }
     if (!entry->done) {
-        write_start(out, row->id, "failed", entry->code, "");
+        write_start(out, row, "failed", entry->code);
         cli_buffer_printf(out, ",,,,,");
         write_end(out, line);
         return;
@@ -84,7 +86,7 @@ static void write_row(cli_buffer *out, const batch_row *row, const batch_entry *
     size_t i;
     json_t *segment;
     json_array_foreach(json_object_get(line, "segments"), i, segment)
-        write_segment(out, line, segment);
+        write_segment(out, row, line, segment);
 }
 
 static int write_results(const batch_plan *plan, const batch_journal *journal)
@@ -115,10 +117,11 @@ static int write_summary(const batch_plan *plan, const batch_journal *journal,
         failed += entry->known && !entry->done;
     }
     json_t *object = json_pack(
-        "{s:s,s:s,s:I,s:I,s:I,s:I,s:s?,s:s?,s:s?}", "program", "PromptSegBatch", "version",
+        "{s:s,s:s,s:I,s:I,s:I,s:I,s:o?,s:s?,s:s?}", "program", "PromptSegBatch", "version",
         about->version, "rows", (json_int_t)plan->count, "done", (json_int_t)done, "failed",
         (json_int_t)failed, "missing", (json_int_t)(plan->count - done - failed), "model",
-        about->model, "variant", about->variant, "device", about->device);
+        about->model ? batch_text_shown(about->model) : NULL, "variant", about->variant, "device",
+        about->device);
     char *text = object ? json_dumps(object, JSON_INDENT(2)) : NULL;
     cli_buffer out = {0};
     cli_buffer_printf(&out, "%s\n", text ? text : "");

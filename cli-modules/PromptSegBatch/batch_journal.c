@@ -14,6 +14,7 @@
 
 #include "batch_hash.h"
 #include "batch_outputs.h"
+#include "batch_text.h"
 #include "cli_exit.h"
 
 enum { LONGEST_LINE = 1 << 24 };
@@ -83,10 +84,11 @@ static batch_entry *find_entry(const batch_journal *j, const char *id)
 static void take_line(batch_journal *j, int file, long offset, const char *line, size_t size)
 {
     json_t *object = json_loadb(line, size, 0, NULL);
-    const char *id = NULL, *key = NULL, *state = NULL;
+    char *id = object ? batch_text_take(object, "id") : NULL;
+    const char *key = NULL, *state = NULL;
     int code = 0;
-    if (object && json_unpack(object, "{s:s,s:s,s:s,s:i}", "id", &id, "key", &key, "state", &state,
-                              "exit_code", &code) == 0) {
+    if (id && json_unpack(object, "{s:s,s:s,s:i}", "key", &key, "state", &state, "exit_code",
+                          &code) == 0) {
         batch_entry *entry = find_entry(j, id);
         if (entry)
             *entry = (batch_entry){.known = 1,
@@ -96,6 +98,7 @@ static void take_line(batch_journal *j, int file, long offset, const char *line,
                                    .file = file,
                                    .offset = offset};
     }
+    free(id);
     json_decref(object);
 }
 
