@@ -3,11 +3,14 @@ set(data "${CMAKE_CURRENT_BINARY_DIR}/pack")
 file(MAKE_DIRECTORY "${data}")
 
 # Text serves as pixels; 'a' is label 97.
-function(write_picture file width height content)
+function(write_placed file width height slices directions origin content)
     file(WRITE "${data}/${file}" "NRRD0004\ntype: uchar\ndimension: 3\n"
-        "space: left-posterior-superior\nsizes: ${width} ${height} 1\n"
-        "space directions: (1,0,0) (0,1,0) (0,0,1)\nkinds: domain domain domain\n"
-        "encoding: raw\nspace origin: (0,0,0)\n\n${content}")
+        "space: left-posterior-superior\nsizes: ${width} ${height} ${slices}\n"
+        "space directions: ${directions}\nkinds: domain domain domain\n"
+        "encoding: raw\nspace origin: ${origin}\n\n${content}")
+endfunction()
+function(write_picture file width height content)
+    write_placed(${file} ${width} ${height} 1 "(1,0,0) (0,1,0) (0,0,1)" "(0,0,0)" "${content}")
 endfunction()
 write_picture(image.nrrd 4 4 "abcdefghijklmnop")
 write_picture(label.nrrd 4 4 "aaaabbbbaaaabbbb")
@@ -52,6 +55,48 @@ expect_pack(unknown_kind 2 "STDERR=unknown_kind.csv:2: kind must be")
 file(WRITE "${data}/unknown_axis.csv" "image,label,dataset,kind,split,axis\n"
     "image.nrrd,label.nrrd,test,class,train,diagonal\n")
 expect_pack(unknown_axis 2 "STDERR=unknown_axis.csv:2: axis must be auto, axial")
+
+# A label counts where it lies: stored along other axes or backwards it makes the same pack, and
+# elsewhere it is refused. Where one of the files gives no place, pixel stands for pixel.
+write_placed(two_slices.nrrd 3 2 2 "(1,0,0) (0,1,0) (0,0,2)" "(0,0,0)" "abcdefghijkl")
+write_placed(lying.nrrd 3 2 2 "(1,0,0) (0,1,0) (0,0,2)" "(0,0,0)" "aabbcccccdde")
+write_placed(backwards.nrrd 3 2 2 "(-1,0,0) (0,-1,0) (0,0,2)" "(2,1,0)" "ccbbaaeddccc")
+write_placed(other_axes.nrrd 2 2 3 "(0,0,-2) (0,1,0) (1,0,0)" "(0,0,2)" "cadbcadccbec")
+write_placed(rounded.nrrd 3 2 2 "(1,0,0) (0,1,0) (0,0,2)" "(0.002,0,-0.01)" "aabbcccccdde")
+write_placed(far.nrrd 3 2 2 "(1,0,0) (0,1,0) (0,0,2)" "(500,0,0)" "aabbcccccdde")
+write_placed(turned_wrong.nrrd 3 2 2 "(-1,0,0) (0,1,0) (0,0,2)" "(0,0,0)" "aabbcccccdde")
+file(WRITE "${data}/nowhere_known.nrrd" "NRRD0004\ntype: uchar\ndimension: 3\nsizes: 3 2 2\n"
+    "encoding: raw\n\naabbcccccdde")
+foreach(label lying backwards other_axes rounded far turned_wrong nowhere_known)
+    write_manifest(${label} "two_slices.nrrd,${label}.nrrd,test,MR,,class,train\n")
+endforeach()
+expect_pack(lying 0 "STDOUT=2 images of 1 data sets")
+foreach(label backwards other_axes rounded nowhere_known)
+    expect_pack(${label} 0)
+    add_test(NAME cli_pack_${label}_is_lying
+        COMMAND "${CMAKE_COMMAND}" -E compare_files "${data}/lying.pack" "${data}/${label}.pack")
+    set_tests_properties(cli_pack_${label}_is_lying PROPERTIES
+        DEPENDS "cli_pack_lying;cli_pack_${label}" LABELS "cli" TIMEOUT 60)
+endforeach()
+expect_pack(far 2
+    "STDERR=two_slices.nrrd with far.nrrd: the label lies elsewhere than its image: it has 3 x 2 x 2 voxels of 1 x 1 x 2 mm, first at 500,0,0, last at 502,1,2. the image has .* first at 0,0,0, last at 2,1,2[.]")
+expect_pack(turned_wrong 2 "STDERR=it has .* first at 0,0,0, last at -2,1,2. the image has ")
+write_manifest(warned "nowhere_known.nrrd,lying.nrrd,test,MR,,class,train\n")
+expect_pack(warned 0 "STDOUT=warning: .*nowhere_known.nrrd gives no spacing.*2 images")
+
+# Reserved are the cases of demos and tests, wherever the manifest begins, and no namesakes.
+file(MAKE_DIRECTORY "${data}/sct_testing_data/t2s" "${data}/t2s")
+foreach(folder sct_testing_data/t2s t2s)
+    configure_file("${data}/image.nrrd" "${data}/${folder}/t2space_brain1.nrrd" COPYONLY)
+endforeach()
+write_manifest(namesake "t2s/t2space_brain1.nrrd,label.nrrd,test,MR,,class,train\n")
+expect_pack(namesake 0 "STDOUT=1 images of 1 data sets")
+write_manifest(reserved "image.nrrd,label.nrrd,test,MR,,class,train"
+    "sct_testing_data/t2s/t2space_brain1.nrrd,label.nrrd,test,MR,,class,val\n")
+expect_pack(reserved 2 "STDERR=line 3 of <manifest>: sct_testing_data/t2s/t2space_brain1.nrrd .test. is refused: this case is reserved")
+write_manifest(sct_testing_data/reserved_from_within
+    "t2s/t2space_brain1.nrrd,../label.nrrd,test,MR,,class,train\n")
+expect_pack(sct_testing_data/reserved_from_within 2 "STDERR=line 2 of <manifest>: t2s/t2space_brain1.nrrd .test. is refused")
 
 # Training sees what prediction shows, byte for byte.
 if(TARGET promptseg_pipeline)

@@ -1,5 +1,4 @@
 /* PromptSegEvaluate: how well a segmentation agrees with a reference, label by label. */
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,6 +8,7 @@
 #include "cli_program.h"
 #include "evaluate_pairs.h"
 #include "evaluate_report.h"
+#include "grids.h"
 
 CLI_DECLARE_EMBEDDED(PromptSegEvaluate_xml);
 
@@ -27,30 +27,16 @@ static int read_segmentation(cli_program *program, const char *path, const sgio_
     return bridge_from_io(sgio_segmentation_read(path, &options, out));
 }
 
-/* Grids are the same when no voxel is off by more than 2 % of the smallest spacing: NIfTI stores
- * floats, and headers are often written with few digits. */
 static int same_grid(const sgio_geometry *a, const sgio_geometry *b)
 {
-    double spacing[3];
-    sgio_geometry_spacing(a, spacing);
-    return sgio_geometry_equal(a, b, 0.02 * fmin(spacing[0], fmin(spacing[1], spacing[2])));
-}
-
-static void describe_grid(const sgio_geometry *g, char *out, size_t size)
-{
-    double spacing[3];
-    sgio_geometry_spacing(g, spacing);
-    snprintf(out, size,
-             "%lld x %lld x %lld voxels of %.4g x %.4g x %.4g mm, first at %.6g,%.6g,%.6g",
-             (long long)g->size[0], (long long)g->size[1], (long long)g->size[2], spacing[0],
-             spacing[1], spacing[2], g->matrix[0][3], g->matrix[1][3], g->matrix[2][3]);
+    return sgio_geometry_equal(a, b, pipeline_grid_tolerance(a));
 }
 
 static int different_grids(const inputs *in)
 {
     char reference[256], prediction[256];
-    describe_grid(&in->reference.geometry, reference, sizeof reference);
-    describe_grid(&in->prediction.geometry, prediction, sizeof prediction);
+    pipeline_grid_describe(&in->reference.geometry, reference, sizeof reference);
+    pipeline_grid_describe(&in->prediction.geometry, prediction, sizeof prediction);
     return cli_fail(
         CLI_EXIT_INPUT,
         "the grids differ: %s has %s; %s has %s. Resample one of them to the other first",

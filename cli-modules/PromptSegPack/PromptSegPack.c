@@ -7,7 +7,9 @@
 #include "cli_embed.h"
 #include "cli_files.h"
 #include "cli_program.h"
+#include "pack_grid.h"
 #include "pack_manifest.h"
+#include "pack_reserved.h"
 #include "pack_slices.h"
 #include "train/pack.h"
 
@@ -35,14 +37,26 @@ static int find_file(const pack_job *job, const char *path, char full[4096])
                                     : cli_fail(CLI_EXIT_INPUT, "%s: the path is too long", path);
 }
 
+/* Of a single picture spacing and place decide nothing, and it may be of one colour. */
+static void hand_on(const cli_warnings *said, const sgio_volume *volume, cli_warnings *out)
+{
+    const int is_picture = volume->spacing_assumed && volume->geometry.size[2] == 1;
+    for (size_t i = 0; i < said->count && !is_picture; i++)
+        cli_warn(out, said->sentences[i]);
+}
+
 /* Of a label map with a palette the indices are meant, not the colours. */
 static int read_volume(const pack_job *job, const char *path, int is_label, sgio_volume *out)
 {
     char full[4096];
-    const sgio_read_options how = {.palette_indices = is_label};
-    const int failed = find_file(job, path, full);
-    if (failed) return failed;
-    return bridge_from_io(sgio_volume_read(full, &how, out));
+    cli_warnings said = {.quiet = 1};
+    const sgio_read_options how = {
+        .palette_indices = is_label, .warn = cli_warn, .warn_user = &said};
+    int failed = find_file(job, path, full);
+    if (!failed) failed = bridge_from_io(sgio_volume_read(full, &how, out));
+    if (!failed) hand_on(&said, out, &job->program->warnings);
+    cli_warnings_clear(&said);
+    return failed;
 }
 
 /* Data sets in the order of their first row. */
@@ -203,11 +217,13 @@ static int add_row(pack_job *job, const pack_row *row)
     int code = read_volume(job, row->image, 0, &image);
     if (code == 0) code = read_volume(job, row->label, 1, &label);
     if (code == 0) {
-        code = pack_slicing_begin(&image, &label, row->axis, job->max_side, &slicing);
+        code = pack_grid_fit(&image, &label);
+        if (code == 0)
+            code = pack_slicing_begin(&image, &label, row->axis, job->max_side, &slicing);
         if (code == 0) code = add_slices(job, row, &slicing);
         pack_slicing_end(&slicing);
         if (code != 0 && !strstr(cli_last_message(), row->label)) {
-            char reason[512];
+            char reason[1024];
             snprintf(reason, sizeof reason, "%s", cli_last_message());
             code = cli_fail(code, "%s with %s: %s", row->image, row->label, reason);
         }
@@ -231,20 +247,33 @@ static int add_all(pack_job *job, const pack_manifest *manifest)
     return code;
 }
 
-/* The pack must not be one of the files it is made of. */
+static int check_file(const pack_job *job, const pack_row *row, const char *path, cli_files *files)
+{
+    char full[4096], role[64];
+    int failed = find_file(job, path, full);
+    if (failed) return failed;
+    if (pack_is_reserved(full))
+        return cli_fail(
+            CLI_EXIT_INPUT,
+            "line %d of <manifest>: %s (%s) is refused: this case is reserved for demos "
+            "and tests",
+            row->line, path, row->dataset);
+    snprintf(role, sizeof role, "line %d of <manifest>", row->line);
+    cli_files_add(files, role, full, CLI_FILE_READ);
+    return 0;
+}
+
+/* The pack must not be one of the files it is made of, and nothing may be trained on what demos and
+ * tests measure with. */
 static int check_files(const pack_job *job, const pack_manifest *manifest)
 {
     cli_files files = {0};
-    char full[4096], role[64];
     int failed = 0;
     cli_files_add_options(&files, job->program->options, "");
     for (size_t i = 0; i < manifest->count && !failed; i++) {
         const pack_row *row = &manifest->rows[i];
-        snprintf(role, sizeof role, "line %d of <manifest>", row->line);
-        failed = find_file(job, row->image, full);
-        if (!failed) cli_files_add(&files, role, full, CLI_FILE_READ);
-        if (!failed) failed = find_file(job, row->label, full);
-        if (!failed) cli_files_add(&files, role, full, CLI_FILE_READ);
+        failed = check_file(job, row, row->image, &files);
+        if (!failed) failed = check_file(job, row, row->label, &files);
     }
     if (!failed) failed = cli_files_check(&files);
     cli_files_clear(&files);

@@ -22,13 +22,9 @@ static int find_columns(const char *path, const cli_table *table, int column[COL
     return 0;
 }
 
-/* Share-alike sets are for validation only; some cases are kept for demos and tests altogether. */
+/* Share-alike sets are for validation only. */
 static const char *why_refused(const pack_row *row)
 {
-    static const char *const RESERVED[] = {"brain1", "ct-3slice", "t2s"};
-    for (size_t i = 0; i < sizeof RESERVED / sizeof *RESERVED; i++)
-        if (strstr(row->image, RESERVED[i]) || strstr(row->label, RESERVED[i]))
-            return "this case is reserved for demos and tests";
     if (strncmp(row->dataset, "msd_", 4) == 0 && !row->validation)
         return "msd_* sets are share-alike and may only be used for validation";
     return NULL;

@@ -28,7 +28,7 @@ typedef struct pack_manifest {
 } pack_manifest;
 
 /* 0, or an exit code (cli_exit.h) with cli_last_message() naming file and line. An empty manifest
- * is an error, and so is a row that would train on data reserved for validation, demos or tests. */
+ * is an error, and so is a row that would train on data reserved for validation. */
 int pack_manifest_read(const char *path, pack_manifest *out);
 void pack_manifest_clear(pack_manifest *manifest);
 

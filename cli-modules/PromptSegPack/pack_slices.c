@@ -56,14 +56,7 @@ static int is_coloured(const sgio_volume *label)
 int pack_slicing_begin(const sgio_volume *image, const sgio_volume *label, sgm_axis axis,
                        int max_side, pack_slicing *out)
 {
-    const int64_t *a = image->geometry.size, *b = label->geometry.size;
     *out = (pack_slicing){.label = label, .view = bridge_volume(image), .max_side = max_side};
-    if (a[0] != b[0] || a[1] != b[1] || a[2] != b[2])
-        return cli_fail(
-            CLI_EXIT_INPUT,
-            "the label (%lld x %lld x %lld) does not fit its image (%lld x %lld x %lld)",
-            (long long)b[0], (long long)b[1], (long long)b[2], (long long)a[0], (long long)a[1],
-            (long long)a[2]);
     if (is_coloured(label))
         return cli_fail(CLI_EXIT_INPUT,
                         "a colour image is not a label map: label maps are grey, or "

@@ -22,9 +22,9 @@ typedef struct pack_slicing {
     int max_side;    /* longer pictures are made smaller */
 } pack_slicing;
 
-/* Checks that the label fits its image (same size) and chooses plane and window as prediction does
- * without options; `axis` is sgm_axis. Neither volume may be released before pack_slicing_end,
- * which is due whatever the result: 0, or an exit code with a message. */
+/* Chooses plane and window as prediction does without options; `axis` is sgm_axis. The label lies
+ * on the image's grid (pack_grid.h). Neither volume may be released before pack_slicing_end, which
+ * is due whatever the result: 0, or an exit code with a message. */
 int pack_slicing_begin(const sgio_volume *image, const sgio_volume *label, sgm_axis axis,
                        int max_side, pack_slicing *out);
 void pack_slicing_end(pack_slicing *slicing);

@@ -36,9 +36,7 @@ int sgio_turn_find(const sgio_geometry *from, const sgio_geometry *to, double to
     return 0;
 }
 
-/* Along axis a of the wanted grid: where it begins in the given one, and its step, in voxels. */
-static void find_steps(const int64_t size[3], const sgio_turn *turn, int64_t *start,
-                       int64_t step[3])
+void sgio_turn_steps(const int64_t size[3], const sgio_turn *turn, int64_t *start, int64_t step[3])
 {
     const int64_t stride[3] = {1, size[0], size[0] * size[1]};
     *start = 0;
@@ -54,7 +52,7 @@ static void turn_layer(const sgio_layer *from, const int64_t from_size[3], const
 {
     int64_t start, step[3];
     size_t next = 0;
-    find_steps(from_size, turn, &start, step);
+    sgio_turn_steps(from_size, turn, &start, step);
     for (int64_t k = 0; k < size[2]; k++)
         for (int64_t j = 0; j < size[1]; j++)
             for (int64_t i = 0; i < size[0]; i++) {

@@ -15,6 +15,10 @@ typedef struct sgio_turn {
 int sgio_turn_find(const sgio_geometry *from, const sgio_geometry *to, double tolerance_mm,
                    sgio_turn *turn);
 
+/* Where the first voxel of the wanted grid lies in the given one, whose size is `size`, and how far
+ * apart there its neighbours along axis a are; in voxels. */
+void sgio_turn_steps(const int64_t size[3], const sgio_turn *turn, int64_t *start, int64_t step[3]);
+
 /* *out: the segmentation on the grid `to`. Its layers are its own, its texts are borrowed from
  * `from`. Release with sgio_turned_clear, also after a failure (SGIO_OUT_OF_MEMORY). */
 sgio_status sgio_segmentation_turn(const sgio_segmentation *from, const sgio_geometry *to,

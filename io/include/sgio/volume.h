@@ -87,6 +87,12 @@ sgio_status sgio_volume_read(const char *path, const sgio_read_options *options,
 /* Value number `at` of `data` (channels are interleaved), which must exist. */
 double sgio_volume_value(const sgio_volume *volume, size_t at);
 
+/* Puts the voxels into the order of `grid` where they are the same ones, counted along other axes
+ * or backwards, up to `tolerance_mm`: programs turn volumes round when they store them. Else *fits
+ * is 0 and the volume stays as it is. SGIO_OUT_OF_MEMORY. */
+sgio_status sgio_volume_fit(sgio_volume *volume, const sgio_geometry *grid, double tolerance_mm,
+                            int *fits);
+
 /* The number in a frame's name ("frame_007" -> 7), the last one where there are several; k + 1
  * where frames have no names, -1 where a name has none. */
 long sgio_volume_frame_number(const sgio_volume *volume, int64_t k);
