@@ -334,9 +334,7 @@ def made_manifests(b):
     with open(os.path.join(tree, "notes.txt"), "w", encoding="utf-8") as stream:
         stream.write("no volume")
     with open(os.path.join(tree, "a b", "x-1.fcsv"), "w", encoding="utf-8") as stream:
-        stream.write("# Markups fiducial file version = 5.0\n# CoordinateSystem = LPS\n"
-                     "# columns = id,x,y,z,ow,ox,oy,oz,vis,sel,lock,label,desc,associatedNodeID\n"
-                     "1,12,10,4,0,0,0,1,1,1,0,F-1,,,2,0\n")
+        stream.write(FCSV)
     manifest = b.chain.path("made", "m.csv")
     os.makedirs(b.chain.path("made"))
     said = b.chain.run([b.chain.program("PromptSegBatch"), "--makeManifest", tree, manifest])
@@ -349,6 +347,59 @@ def made_manifests(b):
             and rows[1]["series"].startswith("1.2."), f"{rows}")
     b.run(manifest, "from_tree", code=7, said="nothing to look for")
     require(len(b.files("from_tree")) == 1, "the row with prompts was not done")
+
+
+FCSV = ("# Markups fiducial file version = 5.0\n# CoordinateSystem = LPS\n"
+        "# columns = id,x,y,z,ow,ox,oy,oz,vis,sel,lock,label,desc,associatedNodeID\n"
+        "1,12,10,4,0,0,0,1,1,1,0,F-1,,,2,0\n")
+
+
+def make_manifest(b, tree):
+    """Prompts by id, what is left out, and all that is said."""
+    manifest = b.chain.path(os.path.basename(tree) + ".csv")
+    said = b.chain.run([b.chain.program("PromptSegBatch"), "--makeManifest", tree, manifest])
+    with open(manifest, newline="", encoding="utf-8") as stream:
+        found = {r["id"]: r["prompts"].replace(os.path.basename(tree) + "/", "")
+                 for r in csv.DictReader(stream)}
+    left = sorted(os.path.relpath(line[10:line.index(" (")], tree) for line in said.splitlines()
+                  if line.startswith("left out: "))
+    return found, left, said
+
+
+def made_from_mixed_folders(b):
+    """Volumes beside DICOM files are rows too; prompts go to the volume whose name they have most of."""
+    tree = b.chain.path("mixed")
+    shutil.copytree(LIVER, os.path.join(tree, "series"))
+    shutil.copytree(LIVER, os.path.join(tree, "series", "deeper"))
+    seg = os.path.join(tree, "only_seg", "out.dcm")
+    os.makedirs(os.path.dirname(seg))
+    b.chain.segment("--foreground", "-28,-20,-127.69", os.path.join(tree, "series"), seg)
+    shutil.copy(seg, os.path.join(tree, "series", "seg.dcm"))
+    for name in ("case_1", "case_1_post", "only_seg/in", "series/t1", "series/deeper/t2"):
+        shutil.copy(b.chain.path("v00.nrrd"), os.path.join(tree, name + ".nrrd"))
+    for name in ("case_1.fcsv", "case_1-b.fcsv", "case_1_post.fcsv", "case_1_post_2.fcsv",
+                 "series_a.fcsv", "case_10.fcsv", "series/t1.fcsv", "series/lost.fcsv", "case_1;c.fcsv"):
+        with open(os.path.join(tree, name), "w", encoding="utf-8") as stream:
+            stream.write(FCSV)
+    found, left, said = make_manifest(b, tree)
+    require(found == {"case_1": "case_1-b.fcsv;case_1.fcsv",
+                      "case_1_post": "case_1_post.fcsv;case_1_post_2.fcsv",
+                      "only_seg_in": "", "series": "series_a.fcsv", "series_t1": "series/t1.fcsv",
+                      "series_deeper_t2": ""}, f"{found}\n{said}")
+    require(left == ["case_10.fcsv", "case_1;c.fcsv", "only_seg/out.dcm", "series/lost.fcsv",
+                     "series/seg.dcm"], f"{left}\n{said}")
+    # A slice at the top: all series below are the top folder's, and prompts beside them nobody's.
+    first = sorted(os.listdir(LIVER))[0]
+    shutil.copy(os.path.join(LIVER, first), os.path.join(tree, first))
+    found, left, said = make_manifest(b, tree)
+    require(sorted(found) == ["case", "case_1", "case_1_post", "only_seg_in", "series_deeper_t2",
+                              "series_t1"] and "series_a.fcsv" in left, f"{found}\n{left}\n{said}")
+    # Nothing but what is no picture.
+    os.unlink(os.path.join(tree, "only_seg", "in.nrrd"))
+    done = subprocess.run([b.chain.program("PromptSegBatch"), "--makeManifest",
+                           os.path.join(tree, "only_seg"), b.chain.path("none.csv")],
+                          capture_output=True, text=True, check=False)
+    require(done.returncode == 2 and "out.dcm (a DICOM segmentation" in done.stdout, f"{done}")
 
 
 def many_rows(b):
@@ -376,6 +427,7 @@ def main():
     wrong_rows(b)
     prompts_for_many(b)
     made_manifests(b)
+    made_from_mixed_folders(b)
     many_rows(b)
 
 

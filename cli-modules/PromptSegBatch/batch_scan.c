@@ -1,23 +1,20 @@
 #define _XOPEN_SOURCE 700
 #include "batch_scan.h"
 
-#include <dirent.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
-#include <sys/stat.h>
 
-#include "bridge.h"
 #include "cli_cancel.h"
 #include "cli_exit.h"
 #include "cli_path.h"
-#include "cli_reads.h"
 #include "cli_table.h"
 #include "cli_text.h"
+#include "scan_folder.h"
 #include "sgio/volume.h"
 
 enum { DEEPEST = 32, LONGEST_ID = 180 };
+enum { LISTED_DEPTH = 8 }; /* folders below one that the reader of DICOM looks into */
 
 typedef struct scan {
     const char *top, *manifest;
@@ -27,13 +24,6 @@ typedef struct scan {
     size_t found, left_out;
 } scan;
 
-/* The regular files and folders of one folder, in alphabetical order. */
-typedef struct listing {
-    const char *folder;
-    char **names;
-    size_t count, capacity;
-} listing;
-
 static int no_memory(void)
 {
     return cli_fail(CLI_EXIT_MEMORY, "out of memory while looking through the folder");
@@ -41,70 +31,14 @@ static int no_memory(void)
 
 static void leave_out(scan *s, const char *path, const char *reason)
 {
-    char shown[PATH_MAX];
+    char shown[PATH_MAX], why[1024];
     s->left_out++;
-    printf("left out: %s (%s)\n", cli_clean_copy(shown, sizeof shown, path, CLI_CLEAN_LINES),
-           reason);
-}
-
-/* ------------------------------------------------------------------------------------- folders */
-
-static int add_name(listing *l, const char *name)
-{
-    if (l->count == l->capacity) {
-        const size_t capacity = l->capacity * 2 + 64;
-        char **grown = realloc(l->names, capacity * sizeof *grown);
-        if (!grown) return no_memory();
-        l->names = grown;
-        l->capacity = capacity;
-    }
-    l->names[l->count] = strdup(name);
-    return l->names[l->count++] ? 0 : no_memory();
-}
-
-static int compare_names(const void *left, const void *right)
-{
-    return strcmp(*(char *const *)left, *(char *const *)right);
-}
-
-static void clear_listing(listing *l)
-{
-    for (size_t i = 0; i < l->count; i++)
-        free(l->names[i]);
-    free(l->names);
-}
-
-static int list(const char *folder, listing *out)
-{
-    *out = (listing){.folder = folder};
-    DIR *stream = opendir(folder);
-    int failed = stream ? 0 : cli_fail(CLI_EXIT_INPUT, "%s: this folder cannot be read", folder);
-    for (struct dirent *e = stream ? readdir(stream) : NULL; e && !failed; e = readdir(stream))
-        if (e->d_name[0] != '.') failed = add_name(out, e->d_name);
-    if (stream) closedir(stream);
-    if (!failed) qsort(out->names, out->count, sizeof *out->names, compare_names);
-    return failed;
+    cli_clean_copy(shown, sizeof shown, path, CLI_CLEAN_LINES);
+    cli_clean_copy(why, sizeof why, reason, CLI_CLEAN_LINES);
+    printf("left out: %s (%s)\n", shown, why);
 }
 
 /* ------------------------------------------------------------------------------------ the rows */
-
-static const char *const volume_endings[] = {".nii.gz", ".nii", ".nrrd", ".nhdr",
-                                             ".mha",    ".mhd", ".hdr",  NULL};
-static const char *const prompt_endings[] = {".mrk.json", ".fcsv", NULL};
-/* Label maps by the names that people give them. */
-static const char *const label_endings[] = {".seg",   "_seg",   "-seg",    "_dseg", "_mask",
-                                            "_label", "-label", "_labels", NULL};
-
-/* Length of the name without one of the endings; 0: it has none of them. */
-static size_t stem(const char *name, size_t length, const char *const endings[])
-{
-    for (size_t i = 0; endings[i]; i++) {
-        const size_t ending = strlen(endings[i]);
-        if (length > ending && strncasecmp(name + length - ending, endings[i], ending) == 0)
-            return length - ending;
-    }
-    return 0;
-}
 
 static int is_taken(const scan *s, const char *id)
 {
@@ -136,6 +70,12 @@ static int make_id(scan *s, const char *path, size_t length, const char *series,
     return s->ids[s->id_count++] ? 0 : no_memory();
 }
 
+/* Several files stand in a cell. */
+static int separates_files(const char *name)
+{
+    return strchr(name, ';') != NULL;
+}
+
 static int add_path(scan *s, cli_buffer *cell, const char *path)
 {
     char *relative = cli_path_relative(s->manifest, path);
@@ -145,19 +85,18 @@ static int add_path(scan *s, cli_buffer *cell, const char *path)
     return failed;
 }
 
-/* Prompt files in the folder whose name begins with the volume's. */
-static int find_prompts(scan *s, const listing *l, const char *name, size_t length,
+/* Prompt files in the folder that are named like the volume, and like no other one there that has
+ * more of their name. */
+static int find_prompts(scan *s, const scan_folder *f, const char *name, size_t length,
                         cli_buffer *cell)
 {
     char path[PATH_MAX];
     int failed = 0;
-    for (size_t i = 0; i < l->count && !failed; i++) {
-        const char *candidate = l->names[i];
-        const size_t own = stem(candidate, strlen(candidate), prompt_endings);
-        if (own < length || strncmp(candidate, name, length) != 0) continue;
-        if (own > length && !strchr("-_. ", candidate[length])) continue;
-        if (strchr(candidate, ';')) continue; /* it separates files in a cell */
-        snprintf(path, sizeof path, "%s/%s", l->folder, candidate);
+    for (size_t i = 0; i < f->count && !failed; i++) {
+        const scan_entry *e = &f->entries[i];
+        if (e->kind != SCAN_PROMPTS || !scan_is_named_like(e->name, name, length)) continue;
+        if (scan_folder_owner(f, e->name) > length || separates_files(e->name)) continue;
+        snprintf(path, sizeof path, "%s/%s", f->path, e->name);
         failed = add_path(s, cell, path);
     }
     return failed;
@@ -182,7 +121,7 @@ static int write_row(scan *s, const char *id, const char *path, const char *seri
 }
 
 /* `length`: of the path without its ending. */
-static int add_volume(scan *s, const listing *beside, const char *path, size_t length,
+static int add_volume(scan *s, const scan_folder *beside, const char *path, size_t length,
                       const char *series_id, const char *series)
 {
     char id[256];
@@ -195,93 +134,97 @@ static int add_volume(scan *s, const listing *beside, const char *path, size_t l
     return failed;
 }
 
-/* A folder with DICOM files, with all that is below it: a row for each volume that is listed. */
-static int add_series(scan *s, const listing *beside, const char *folder)
+/* A row for each volume of a listing, whose lines begin with a number and a UID or "(no UID)". */
+static int add_listed(scan *s, const scan_folder *beside, const char *folder, char *text)
 {
-    char *text = NULL, *rest = NULL, uid[80], number[24];
-    if (sgio_list_series(folder, &text) != SGIO_OK) {
-        leave_out(s, folder, sgio_last_message());
-        return 0;
-    }
+    char *rest = NULL, uid[80], number[24];
     const int several = strchr(text, '\n') && strchr(text, '\n')[1];
     int failed = 0;
     for (char *line = strtok_r(text, "\n", &rest); line && !failed;
          line = strtok_r(NULL, "\n", &rest)) {
-        if (sscanf(line, "%20[0-9] %70[0-9.]", number, uid) != 2) continue;
+        const int found = sscanf(line, "%20[0-9] %70[0-9.]", number, uid);
+        if (found < 1) continue;
+        if (found < 2) uid[0] = '\0';
         failed = add_volume(s, beside, folder, strlen(folder), several ? number : "",
                             several ? number : uid);
     }
+    return failed;
+}
+
+/* A folder with DICOM images, with those below it. *listed is 0 when there is none that can be
+ * read. */
+static int add_series(scan *s, const scan_folder *beside, const char *folder, int *listed)
+{
+    char *text = NULL;
+    *listed = sgio_list_series(folder, &text) == SGIO_OK && *text;
+    if (!*listed) leave_out(s, folder, text ? "no DICOM image" : sgio_last_message());
+    const int failed = *listed ? add_listed(s, beside, folder, text) : 0;
     free(text);
     return failed;
 }
 
-static int is_dicom_folder(const listing *l)
+/* --------------------------------------------------------------------------------- the folders */
+
+/* The prompts of a series lie beside its folder, or inside where that is the top one. */
+static void look_at_prompts(scan *s, const scan_folder *f, const char *path, const char *name)
 {
-    char path[PATH_MAX];
-    for (size_t i = 0; i < l->count; i++) {
-        snprintf(path, sizeof path, "%s/%s", l->folder, l->names[i]);
-        if (cli_is_dicom(path)) return 1;
-    }
-    return 0;
+    const char *top = strrchr(s->top, '/') + 1;
+    const int of_top = f->holds_images && strcmp(f->path, s->top) == 0 &&
+                       scan_is_named_like(name, top, strlen(top));
+    if (separates_files(name))
+        leave_out(s, path, "a semicolon in its name, which stands between files in a manifest");
+    else if (!of_top && !scan_folder_owner(f, name))
+        leave_out(s, path, "prompts that are named like no volume beside them");
 }
 
-static int look_at_file(scan *s, const listing *l, const char *path, const char *name)
-{
-    const size_t length = stem(name, strlen(name), volume_endings);
-    if (stem(name, strlen(name), prompt_endings)) return 0;
-    if (!length) {
-        leave_out(s, path, "no volume by its name");
-        return 0;
-    }
-    if (stem(name, length, label_endings)) {
-        leave_out(s, path, "a label map by its name");
-        return 0;
-    }
-    return add_volume(s, l, path, strlen(path) - strlen(name) + length, "", "");
-}
+static int look_into(scan *s, const char *folder, const scan_folder *beside, int depth,
+                     int covered);
 
-static int look_into(scan *s, const char *folder, const listing *beside, int depth);
-
-static int look_at(scan *s, const listing *l, const char *name, int depth)
+/* `covered`: as in look_into, for folders in this one. */
+static int look_at(scan *s, const scan_folder *f, const scan_entry *e, int depth, int covered)
 {
     char path[PATH_MAX];
-    struct stat info, target;
-    if (snprintf(path, sizeof path, "%s/%s", l->folder, name) >= (int)sizeof path) return 0;
     if (cli_cancelled(NULL)) return cli_fail(CLI_EXIT_CANCELLED, "cancelled");
-    if (lstat(path, &info) != 0 || stat(path, &target) != 0) {
-        leave_out(s, path, "it cannot be looked at");
-    } else if (S_ISDIR(target.st_mode) && S_ISLNK(info.st_mode)) {
-        leave_out(s, path, "a link to a folder");
-    } else if (S_ISDIR(target.st_mode)) {
-        return look_into(s, path, l, depth + 1);
-    } else if (!S_ISREG(target.st_mode)) {
-        leave_out(s, path, "neither a file nor a folder");
-    } else {
-        return look_at_file(s, l, path, name);
+    snprintf(path, sizeof path, "%s/%s", f->path, e->name);
+    switch (e->kind) {
+    case SCAN_FOLDER:
+        return look_into(s, path, f, depth + 1, covered);
+    case SCAN_VOLUME:
+        return add_volume(s, f, path, strlen(path) - strlen(e->name) + e->stem, "", "");
+    case SCAN_PROMPTS:
+        look_at_prompts(s, f, path, e->name);
+        return 0;
+    case SCAN_DICOM: /* in the listing, or left out with the folder */
+        return 0;
+    case SCAN_UNKNOWN:
+        leave_out(s, path, e->why);
+        return 0;
     }
     return 0;
 }
 
-/* `beside`: the folder that this one lies in, where prompts for a series are. */
-static int look_into(scan *s, const char *folder, const listing *beside, int depth)
+/* `beside`: the folder that this one lies in, where prompts for a series are. `covered`: in so many
+ * levels from here on DICOM images are in the listing of a folder above. */
+static int look_into(scan *s, const char *folder, const scan_folder *beside, int depth, int covered)
 {
-    listing l;
+    scan_folder f;
+    int listed = 0;
     if (depth > DEEPEST) {
         leave_out(s, folder, "too deep");
         return 0;
     }
-    int failed = list(folder, &l);
+    int failed = scan_folder_read(folder, &f);
     if (failed == CLI_EXIT_INPUT && depth > 0) {
         leave_out(s, folder, "it cannot be read");
         failed = 0;
     }
-    if (!failed && is_dicom_folder(&l)) {
-        failed = add_series(s, beside ? beside : &l, folder);
-    } else {
-        for (size_t i = 0; i < l.count && !failed; i++)
-            failed = look_at(s, &l, l.names[i], depth);
-    }
-    clear_listing(&l);
+    if (!failed && f.holds_images && covered == 0)
+        failed = add_series(s, beside ? beside : &f, folder, &listed);
+    const int below = listed ? LISTED_DEPTH : covered > 0 ? covered - 1 : 0;
+    if (below > 0) scan_folder_forget_series(&f);
+    for (size_t i = 0; i < f.count && !failed; i++)
+        failed = look_at(s, &f, &f.entries[i], depth, below);
+    scan_folder_clear(&f);
     return failed;
 }
 
@@ -299,7 +242,7 @@ int batch_scan(const char *folder, const char *manifest)
     if (!top) return no_memory();
     scan s = {.top = top, .manifest = manifest};
     cli_buffer_printf(&s.rows, "id,image,series,prompts\n");
-    int failed = look_into(&s, top, NULL, 0);
+    int failed = look_into(&s, top, NULL, 0, 0);
     if (!failed && s.found == 0)
         failed = cli_fail(CLI_EXIT_INPUT, "%s: there is no volume in this folder", folder);
     if (!failed && s.rows.failed) failed = no_memory();
