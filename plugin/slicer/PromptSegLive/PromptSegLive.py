@@ -150,6 +150,8 @@ class PromptSegLiveWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             self.layout.addWidget(widget)
 
     def _make_model(self):
+        from promptseg_live import AS_SHOWN
+
         form = self._group("Model", collapsed=True)
         self.weights = ctk.ctkPathLineEdit()
         self.weights.nameFilters = ["Weights (*.safetensors *.pth)"]
@@ -157,7 +159,7 @@ class PromptSegLiveWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.weights.connect("currentPathChanged(QString)", self.set_options)
         self.device_choice, self.window = qt.QComboBox(), qt.QComboBox()
         self.device_choice.addItems(["auto", "cpu", "cuda"])
-        self.window.addItems(list(WINDOWS) + ["as shown"])
+        self.window.addItems([*WINDOWS, AS_SHOWN])
         self.window.toolTip = "Intensities that the model sees; the volume is never changed"
         for choice in (self.device_choice, self.window):
             choice.connect("currentIndexChanged(int)", self.set_options)
@@ -258,13 +260,10 @@ class PromptSegLiveWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def set_options(self, *_):
         from promptseg_live import Options
 
-        window = self.window.currentText
-        if window == "as shown":
-            display = self.live.volume.GetScalarVolumeDisplayNode() if self.live.volume else None
-            window = (display.GetWindowLevelMin(), display.GetWindowLevelMax()) if display else "auto"
         self.live.set_options(Options(
-            model=self.weights.currentPath or None, device=self.device_choice.currentText, window=window,
-            keep_largest=self.largest.checked, fill_holes=self.holes.checked))
+            model=self.weights.currentPath or None, device=self.device_choice.currentText,
+            window=self.window.currentText, keep_largest=self.largest.checked,
+            fill_holes=self.holes.checked))
 
     def set_rules(self, *_):
         rules = self.live.rules
@@ -276,9 +275,12 @@ class PromptSegLiveWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         from promptseg_live import write_manifest
         from promptseg_mrml import SceneError, prompt_lists
 
-        folder = qt.QFileDialog.getExistingDirectory(slicer.util.mainWindow(), "Folder for the manifest")
         node = self.live.segmentation
-        if not folder or node is None:
+        if node is None:
+            self.error.text = "Choose a volume first."
+            return
+        folder = qt.QFileDialog.getExistingDirectory(slicer.util.mainWindow(), "Folder for the manifest")
+        if not folder:
             return
         inner = node.GetSegmentation()
         segments = [(inner.GetSegment(one).GetName(), prompt_lists(node, one))
@@ -332,6 +334,8 @@ class PromptSegLiveWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         helper = self.helpers.get(mode)
         if helper is None or not helper.GetNumberOfDefinedControlPoints():
             return
+        if self.live.volume is not self.volume.currentNode():
+            self.choose()  # it was refused; perhaps what was wrong is mended
         if mode == "box":
             if helper.GetControlPointPlacementComplete():
                 self.live.add_box(helper)

@@ -6,7 +6,7 @@
 from .batch import write_manifest, write_prompts
 from .logic import LiveLogic, Status
 from .steps import State, Step
-from .worker import Options, Worker
+from .worker import AS_SHOWN, Options, Worker
 
-__all__ = ["LiveLogic", "Options", "State", "Status", "Step", "Worker", "write_manifest",
+__all__ = ["AS_SHOWN", "LiveLogic", "Options", "State", "Status", "Step", "Worker", "write_manifest",
            "write_prompts"]

@@ -8,7 +8,7 @@ wrong ends as a sentence in ``status.error``; the scene is then as it was before
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
 import promptseg
@@ -29,7 +29,7 @@ from promptseg_mrml import (
 from promptseg_mrml.prompts import AXIS_ATTRIBUTE, SEGMENT_ATTRIBUTE, list_of_segment, of_segment, write_boxes
 
 from .steps import State, Step, Steps
-from .worker import Job, Library, Options, Worker
+from .worker import AS_SHOWN, Job, Library, Options, Worker
 
 RESULT_TAG = "PromptSeg.Result"
 
@@ -86,6 +86,7 @@ class LiveLogic:
         self.volume: Any = None
         self.segmentation: Any = None
         self.segment_id: Optional[str] = None
+        self._refused = ""  # why what was chosen last cannot be worked on
         self._editor: Optional[Editor] = None
         self._steps, self._known = Steps(), {}
         self._worker, self._library = Worker(), Library()
@@ -106,12 +107,20 @@ class LiveLogic:
     @_says_errors
     def choose(self, volume: Any, segmentation: Any = None) -> None:
         """Works on this volume and this segmentation; without one, one is made for it. A segment that
-        has prompts in the scene goes on from them."""
+        has prompts in the scene goes on from them. When that cannot be, it works on nothing: a click
+        must not go into what was chosen before."""
+        self.forget()
+        try:
+            self._work_on(volume, segmentation)
+        except SceneError as error:
+            self._refused = str(error)
+            raise
+
+    def _work_on(self, volume: Any, segmentation: Any) -> None:
         view = view_of(volume)
         if segmentation is None:
             segmentation = self._new_segmentation(volume)
         editor = Editor(segmentation, volume, view)
-        self.forget()
         self.volume, self.segmentation, self._editor = volume, segmentation, editor
         editor.histories = self.histories
         ids = editor.segment_ids()
@@ -131,7 +140,7 @@ class LiveLogic:
     def forget(self) -> None:
         """Works on nothing. The scene stays as it is."""
         self._worker.cancel()
-        self._job, self._editor = None, None
+        self._job, self._editor, self._refused = None, None, ""
         self.volume = self.segmentation = self.segment_id = None
         self._steps.clear()
         self._known.clear()
@@ -169,9 +178,19 @@ class LiveLogic:
         self.options = options
         self.status.device = ""
 
+    def _options_now(self) -> Options:
+        """The options, with what the viewer shows at this moment in the place of AS_SHOWN."""
+        if self.options.window != AS_SHOWN:
+            return self.options
+        display = self.volume.GetScalarVolumeDisplayNode()
+        if display is None:
+            raise SceneError(f"{self.volume.GetName()} is not shown: show it, or choose another window than "
+                             f"\"{AS_SHOWN}\".")
+        return replace(self.options, window=(display.GetWindowLevelMin(), display.GetWindowLevelMax()))
+
     def _ready(self, segment: bool = True) -> None:
         if self._lost() or self.volume is None:
-            raise SceneError(self.status.error or "Choose a volume first.")
+            raise SceneError(self.status.error or self._refused or "Choose a volume first.")
         view = view_of(self.volume)
         if view.stamp != self._editor.view.stamp or (view.affine != self._editor.view.affine).any():
             self._volume_changed(view)
@@ -313,6 +332,7 @@ class LiveLogic:
 
     def _begin(self, before: State, after: State) -> None:
         """One step: prompts into the scene now, the mask when it is there."""
+        after = replace(after, options=self._options_now())
         step = Step(self.segment_id, before, after)
         self._write_prompts(step.segment_id, after)
         self._editor.save_state()
@@ -353,10 +373,10 @@ class LiveLogic:
             self.prompts_edited()
 
     def _ask(self, step: Step) -> None:
-        view, options, state = self._editor.view, self.options, step.after
+        view, state = self._editor.view, step.after
         ask = _ask_slice if state.plane else _ask_object
         label = 1 + self._editor.segment_ids().index(step.segment_id)
-        job = self._worker.ask(functools.partial(ask, self._library, view, options, state, label))
+        job = self._worker.ask(functools.partial(ask, self._library, view, state, label))
         self._job = (job, step)
         self.status.busy, self.status.progress = True, 0.0
         self.status.text = "Looking at the slice ..."
@@ -366,7 +386,10 @@ class LiveLogic:
         that moves is no act: the status stays as it is, above all its error."""
         if self.volume is None or self.status.busy or not self._editor.view.holds(ras):
             return
-        view, options = self._editor.view, self.options
+        try:
+            view, options = self._editor.view, self._options_now()
+        except SceneError:
+            return  # a click will say it
         axis = view.coarse_axis()
         place = (-ras[0], -ras[1], ras[2])
 
@@ -544,9 +567,9 @@ def _places(clicks: Any) -> List[Tuple]:
     return [(*(round(n, 6) for n in click.ras), click.inside) for click in clicks]
 
 
-def _ask_object(library: Library, view: Any, options: Options, state: State, label: int, job: Job) -> None:
+def _ask_object(library: Library, view: Any, state: State, label: int, job: Job) -> None:
     """The slice of the last prompt at once, then the whole object."""
-    live = library.volume(view, options, job, axis=state.axis or "auto")
+    live = library.volume(view, state.options, job, axis=state.axis or "auto")
     fields, sentences = state.prompts(view.size), []
     job.tell("preview", live.preview(label, fields, cancel=job.cancel, sentences=[]))
     report = live.predict(label, fields, progress=job.progress, cancel=job.cancel, sentences=sentences)
@@ -554,10 +577,10 @@ def _ask_object(library: Library, view: Any, options: Options, state: State, lab
     job.tell("mask", Voxels(mask.first, mask.array), report.quality, sentences)
 
 
-def _ask_slice(library: Library, view: Any, options: Options, state: State, label: int, job: Job) -> None:
+def _ask_slice(library: Library, view: Any, state: State, label: int, job: Job) -> None:
     """One slice, all others as they are."""
     axis, index = state.plane
-    live = library.volume(view, options, job, axis=axis, propagate=False)
+    live = library.volume(view, state.options, job, axis=axis, propagate=False)
     found = live.preview(label, state.prompts(view.size), slice=index, cancel=job.cancel, sentences=[])
     base = state.base or Voxels()
     job.tell("mask", base.with_slice(found.axis, found.slice, found.mask), found.predicted_iou, [])

@@ -10,6 +10,8 @@ import numpy as np
 from promptseg_mrml import Box, Click, Voxels
 from promptseg_mrml.segments import Change
 
+from .worker import Options
+
 
 @dataclass(frozen=True)
 class State:
@@ -25,6 +27,8 @@ class State:
         The index axis that slices are taken along, None: the library chooses.
     plane
         (axis, slice) when the clicks are for this slice alone.
+    options
+        How the model was asked, None: it was not asked yet.
     """
 
     base: Optional[Voxels] = None
@@ -33,6 +37,7 @@ class State:
     used: Tuple[Click, ...] = ()
     axis: Optional[str] = None
     plane: Optional[Tuple[str, int]] = None
+    options: Optional[Options] = None
 
     def __bool__(self) -> bool:
         return bool(self.clicks or self.boxes)

@@ -15,10 +15,13 @@ from typing import Any, Callable, Dict, List, Optional, Tuple
 
 import promptseg
 
+AS_SHOWN = "as shown"  # the window that the viewer has when a question is asked
+
 
 @dataclass(frozen=True)
 class Options:
-    """What the model is and how it is asked; see promptseg.Model and its open()."""
+    """What the model is and how it is asked; see promptseg.Model and its open(). The window may also be
+    AS_SHOWN, which LiveLogic replaces at each question."""
 
     model: Optional[str] = None  # a path; None: the bundled one
     device: str = "auto"

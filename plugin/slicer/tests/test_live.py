@@ -13,8 +13,8 @@ import slicer
 from conftest import BIN, DEMO, STAGE, content, ras_of, settle
 
 import promptseg
-from promptseg_live import LiveLogic, Options, write_manifest
-from promptseg_mrml import Box, Editor, Voxels, add_segment, box_of_roi, prompt_lists, view_of
+from promptseg_live import AS_SHOWN, LiveLogic, Options, write_manifest
+from promptseg_mrml import Box, Editor, View, Voxels, add_segment, box_of_roi, prompt_lists, view_of
 
 CENTRE, EDGE = (60, 50, 4), (75, 50, 4)
 
@@ -142,6 +142,42 @@ def test_a_transform_that_is_not_linear(logic, world, blob):
     blob.SetAndObserveTransformNodeID(None)
     assert np.array_equal(content(logic), before)
     click(logic, EDGE)
+
+
+def _warped(world, node):
+    """A transform that is not linear, set on a node."""
+    import vtk
+
+    grid = world.node("vtkMRMLGridTransformNode", "warp")
+    grid.SetAndObserveTransformToParent(vtk.vtkThinPlateSplineTransform())
+    node.SetAndObserveTransformNodeID(grid.GetID())
+
+
+def _empty(world, node):
+    node.SetAndObserveImageData(None)
+
+
+def _pairs(world, node):
+    """Two values per voxel."""
+    node.GetImageData().AllocateScalars(node.GetImageData().GetScalarType(), 2)
+
+
+@pytest.mark.parametrize("spoil, why", [(_warped, "not linear"), (_empty, "no voxels"), (_pairs, "2 values")])
+def test_a_volume_that_is_refused_leaves_nothing_to_click_on(logic, world, blob, spoil, why):
+    """A click after it must not go into the volume that was chosen before."""
+    logic.choose(blob)
+    click(logic, CENTRE)
+    first, segmentation, segment = content(logic), logic.segmentation, logic.segment_id
+    other = world.volume(np.zeros((5, 20, 20), np.int16), name="other")
+    spoil(world, other)
+    assert not logic.choose(other) and why in logic.status.error
+    assert logic.volume is None and logic.segmentation is None
+    for act in (lambda: logic.click(ras_of(blob, EDGE)), logic.undo, logic.new_segment, logic.accept):
+        assert not act() and "other" in logic.status.error and why in logic.status.error
+    assert logic.choose(blob, segmentation) and logic.segment_id == segment
+    assert np.array_equal(content(logic), first)
+    logic.forget()
+    assert not logic.click(ras_of(blob, EDGE)) and logic.status.error == "Choose a volume first."
 
 
 def test_a_volume_that_changes_under_the_logic(logic, world, blob):
@@ -350,3 +386,32 @@ def test_the_window_of_the_options_reaches_the_model(logic, blob):
     click(logic, CENTRE)
     assert content(logic).any()
     assert STAGE.exists()
+
+
+def _shown(node, low, high):
+    if node.GetDisplayNode() is None:
+        node.CreateDefaultDisplayNodes()
+    node.GetDisplayNode().AutoWindowLevelOff()
+    node.GetDisplayNode().SetWindowLevelMinMax(low, high)
+
+
+def test_the_window_as_shown_is_what_is_shown_when_a_question_is_asked(logic, world, blob, monkeypatch):
+    asked, real = [], View.open
+    monkeypatch.setattr(View, "open", lambda *a, **k: asked.append(k["window"]) or real(*a, **k))
+    ct = world.volume(np.zeros((5, 20, 20), np.int16), name="ct")
+    _shown(ct, -160, 240)
+    logic.set_options(Options(window=AS_SHOWN, threads=1))
+    logic.choose(ct)
+    logic.choose(blob)
+    assert not logic.click(ras_of(blob, CENTRE)) and "blob is not shown" in logic.status.error
+    assert not logic.can_undo and not prompt_lists(logic.segmentation, logic.segment_id)
+    _shown(blob, 20, 180)
+    click(logic, CENTRE)
+    assert asked == [(20, 180)]
+    _shown(blob, 10, 200)  # the user turns the window in the viewer
+    click(logic, EDGE)
+    assert asked == [(20, 180), (10, 200)] and logic.state_of().options.window == (10, 200)
+    _shown(blob, 0, 250)
+    prompt_lists(logic.segmentation, logic.segment_id)[0].RemoveNthControlPoint(1)
+    settle(logic)
+    assert asked[2:] == [(0, 250)]

@@ -11,7 +11,10 @@ from unittest.mock import MagicMock
 
 import pytest
 import slicer
+import vtk
 from conftest import STAGE, content, ras_of, settle
+
+from promptseg_mrml import View, affine_of
 
 
 class Base:
@@ -103,6 +106,74 @@ def test_every_handler_of_the_widget(module, world, blob):
     world.scene.Clear(0)
     widget.scene_closed()
     widget.cleanup()
+
+
+@pytest.fixture
+def widget(module):
+    """The widget as it is when the user opens the module."""
+    widget = module.PromptSegLiveWidget()
+    widget.setup()
+    yield widget
+    widget.cleanup()
+
+
+def _enter(widget, volume):
+    widget.volume.currentNode.return_value, widget.segmentation.currentNode.return_value = volume, None
+    widget.device_choice.currentText, widget.window.currentText = "cpu", "auto"
+    widget.others.currentData, widget.area.currentData = 2, 0
+    widget.largest.checked = widget.holes.checked = False
+    widget.set_options()
+    widget.enter()
+
+
+def _choose(widget, volume):
+    widget.volume.currentNode.return_value, widget.segmentation.currentNode.return_value = volume, None
+    widget.choose()
+
+
+def _click(widget, place):
+    """A click with + in a slice view."""
+    widget._helper("+").AddControlPointWorld(list(place))
+    widget.placed("+")
+    settle(widget.live)
+
+
+def test_a_click_goes_into_the_volume_that_the_selector_shows_or_nowhere(widget, world, blob):
+    _enter(widget, blob)
+    first, place = widget.live.segmentation, ras_of(blob, (60, 50, 4))
+    other = world.volume(60 + 90 * blob.truth.astype("int16"), affine_of(blob), "other")
+    warp = world.node("vtkMRMLGridTransformNode", "warp")
+    warp.SetAndObserveTransformToParent(vtk.vtkThinPlateSplineTransform())
+    other.SetAndObserveTransformNodeID(warp.GetID())
+    _choose(widget, other)
+    assert "not linear" in widget.error.text
+    _click(widget, place)
+    assert "not linear" in widget.error.text and widget.helpers["+"].GetNumberOfControlPoints() == 0
+    assert first.GetSegmentation().GetNumberOfSegments() == 0
+    other.SetAndObserveTransformNodeID(None)  # as hardening does; nobody chooses it again
+    _click(widget, place)
+    assert widget.live.volume is other and content(widget.live).any() and not widget.error.text
+    assert first.GetSegmentation().GetNumberOfSegments() == 0
+    widget.volume.currentNode.return_value = None
+    widget.choose()
+    _click(widget, place)
+    assert widget.error.text == "Choose a volume first."
+
+
+def test_as_shown_is_the_window_of_the_volume_that_is_clicked_on(widget, world, blob, monkeypatch):
+    asked, real = [], View.open
+    monkeypatch.setattr(View, "open", lambda *a, **k: asked.append(k["window"]) or real(*a, **k))
+    other = world.volume(blob.truth.astype("int16"), affine_of(blob), "ct")
+    for node, window in ((other, (-160, 240)), (blob, (20, 180))):
+        node.CreateDefaultDisplayNodes()
+        node.GetDisplayNode().AutoWindowLevelOff()
+        node.GetDisplayNode().SetWindowLevelMinMax(*window)
+    _enter(widget, other)
+    widget.window.currentText = "as shown"
+    widget.set_options()
+    _choose(widget, blob)
+    _click(widget, ras_of(blob, (60, 50, 4)))
+    assert asked == [(20, 180)]
 
 
 def test_the_batch_button_of_the_widget(module, world, blob, tmp_path):
