@@ -236,7 +236,8 @@ class PromptSegLiveWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def choose(self, *_):
         volume, segmentation = self.volume.currentNode(), self.segmentation.currentNode()
         if volume is None:
-            self.live.forget()
+            if self.live.volume is not None or self.live.refused:  # else it was removed, and says so
+                self.live.forget()
         elif (volume, segmentation) != (self.live.volume, self.live.segmentation):
             self.live.choose(volume, segmentation)
         if self.live.segmentation is not None and segmentation is not self.live.segmentation:

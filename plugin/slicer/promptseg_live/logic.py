@@ -13,6 +13,7 @@ from typing import Any, Callable, Dict, List, Optional, Tuple
 
 import promptseg
 import slicer
+import vtk
 from promptseg_mrml import (
     Box,
     Click,
@@ -86,7 +87,7 @@ class LiveLogic:
         self.volume: Any = None
         self.segmentation: Any = None
         self.segment_id: Optional[str] = None
-        self._refused = ""  # why what was chosen last cannot be worked on
+        self.refused = ""  # why what was chosen last cannot be worked on
         self._editor: Optional[Editor] = None
         self._steps, self._known = Steps(), {}
         self._worker, self._library = Worker(), Library()
@@ -113,7 +114,7 @@ class LiveLogic:
         try:
             self._work_on(volume, segmentation)
         except SceneError as error:
-            self._refused = str(error)
+            self.refused = str(error)
             raise
 
     def _work_on(self, volume: Any, segmentation: Any) -> None:
@@ -140,20 +141,22 @@ class LiveLogic:
     def forget(self) -> None:
         """Works on nothing. The scene stays as it is."""
         self._worker.cancel()
-        self._job, self._editor, self._refused = None, None, ""
+        self._job, self._editor, self.refused = None, None, ""
         self.volume = self.segmentation = self.segment_id = None
         self._steps.clear()
         self._known.clear()
         self._unwatch()
         self.status = Status(device=self.status.device)
 
-    def _node_removed(self, _scene: Any, _event: Any, *_: Any) -> None:
-        self._lost()
+    @vtk.calldata_type(vtk.VTK_OBJECT)
+    def _node_removed(self, _scene: Any, _event: Any, node: Any) -> None:
+        """Before selectors see it and choose something else: what they choose is no reason."""
+        self._lost(node)
 
-    def _lost(self) -> bool:
-        """Lets go of nodes that are no longer in the scene."""
+    def _lost(self, going: Any = None) -> bool:
+        """Lets go of nodes that are no longer in the scene, or about to leave it."""
         for what, node in (("volume", self.volume), ("segmentation", self.segmentation)):
-            if node is not None and (node.GetScene() is None or not self.scene.IsNodePresent(node)):
+            if node is not None and (node is going or not self.scene.IsNodePresent(node)):
                 self.forget()
                 self.status.error = f"The {what} was removed. What was segmented so far stays in the scene."
                 self._changed()
@@ -190,7 +193,7 @@ class LiveLogic:
 
     def _ready(self, segment: bool = True) -> None:
         if self._lost() or self.volume is None:
-            raise SceneError(self.status.error or self._refused or "Choose a volume first.")
+            raise SceneError(self.status.error or self.refused or "Choose a volume first.")
         view = view_of(self.volume)
         if view.stamp != self._editor.view.stamp or (view.affine != self._editor.view.affine).any():
             self._volume_changed(view)
@@ -557,9 +560,7 @@ class LiveLogic:
 
 
 def _tag_of(segment: Any) -> str:
-    from vtk import mutable
-
-    value = mutable("")
+    value = vtk.mutable("")
     return str(value) if segment.GetTag(RESULT_TAG, value) else ""
 
 

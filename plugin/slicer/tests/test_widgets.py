@@ -149,6 +149,10 @@ def test_a_click_goes_into_the_volume_that_the_selector_shows_or_nowhere(widget,
     assert "not linear" in widget.error.text
     _click(widget, place)
     assert "not linear" in widget.error.text and widget.helpers["+"].GetNumberOfControlPoints() == 0
+    _choose(widget, None)
+    _click(widget, place)
+    assert widget.error.text == "Choose a volume first."
+    _choose(widget, other)
     assert first.GetSegmentation().GetNumberOfSegments() == 0
     other.SetAndObserveTransformNodeID(None)  # as hardening does; nobody chooses it again
     _click(widget, place)
@@ -158,6 +162,16 @@ def test_a_click_goes_into_the_volume_that_the_selector_shows_or_nowhere(widget,
     widget.choose()
     _click(widget, place)
     assert widget.error.text == "Choose a volume first."
+
+
+@pytest.mark.parametrize("event", ["NodeAboutToBeRemovedEvent", "NodeRemovedEvent"])
+def test_a_removed_volume_is_told_though_the_selector_is_empty_then(widget, world, blob, event):
+    _enter(widget, blob)
+    _click(widget, ras_of(blob, (60, 50, 4)))
+    seen = world.scene.AddObserver(getattr(world.scene, event), lambda *_: _choose(widget, None))
+    world.scene.RemoveNode(blob)
+    world.scene.RemoveObserver(seen)
+    assert "volume was removed" in widget.error.text and widget.live.volume is None
 
 
 def test_as_shown_is_the_window_of_the_volume_that_is_clicked_on(widget, world, blob, monkeypatch):
