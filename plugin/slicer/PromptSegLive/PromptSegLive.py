@@ -213,10 +213,12 @@ class PromptSegLiveWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             shortcut.enabled = True
         crosshair = slicer.util.getNode("Crosshair")
         self.addObserver(crosshair, slicer.vtkMRMLCrosshairNode.CursorPositionModifiedEvent, self.look)
+        self.live.watch(True)
         self.choose()
 
     def exit(self):
         self.stop_placing()
+        self.live.watch(False)
         for shortcut in self.shortcuts:
             shortcut.enabled = False
         self.removeObservers(self.look)
@@ -269,6 +271,7 @@ class PromptSegLiveWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def set_rules(self, *_):
         rules = self.live.rules
         if rules is not None:
+            rules.SetSourceVolumeIntensityMask(False)  # nothing here shows it; an older scene may hold it
             rules.SetOverwriteMode(self.others.currentData)
             rules.SetMaskMode(self.area.currentData)
 

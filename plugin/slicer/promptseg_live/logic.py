@@ -29,10 +29,9 @@ from promptseg_mrml import (
 )
 from promptseg_mrml.prompts import AXIS_ATTRIBUTE, SEGMENT_ATTRIBUTE, list_of_segment, of_segment, write_boxes
 
+from .marks import MARK_TAG, make_mark, mark_of, read_mark
 from .steps import State, Step, Steps
 from .worker import AS_SHOWN, Job, Library, Options, Worker
-
-RESULT_TAG = "PromptSeg.Result"
 
 
 @dataclass
@@ -76,11 +75,12 @@ def _says_errors(method: Callable) -> Callable:
 
 
 class LiveLogic:
-    """See the module. ``on_change`` is called whenever ``status`` is another one."""
+    """See the module. ``on_change`` is called whenever ``status`` is another one. Front ends in one
+    scene have different tags: rules are kept in the scene by tag."""
 
     def __init__(self, scene: Any, options: Options = Options(),
-                 on_change: Callable[[], None] = lambda: None) -> None:
-        self.scene, self.options, self.on_change = scene, options, on_change
+                 on_change: Callable[[], None] = lambda: None, tag: str = Editor.NODE_TAG) -> None:
+        self.scene, self.options, self.on_change, self._tag = scene, options, on_change, tag
         self.status = Status()
         self.one_slice = False
         self.histories: List[Any] = []  # undo of other tools: each has SaveStateForUndo()
@@ -92,7 +92,7 @@ class LiveLogic:
         self._steps, self._known = Steps(), {}
         self._worker, self._library = Worker(), Library()
         self._job: Optional[Tuple[Job, Optional[Step]]] = None
-        self._writing, self._watched = False, {}
+        self._writing, self._watching, self._watched = False, True, {}
         self._observed = scene.AddObserver(scene.NodeAboutToBeRemovedEvent, self._node_removed)
         self._observed_close = scene.AddObserver(scene.StartCloseEvent, lambda *_: self.forget())
 
@@ -121,11 +121,12 @@ class LiveLogic:
         view = view_of(volume)
         if segmentation is None:
             segmentation = self._new_segmentation(volume)
-        editor = Editor(segmentation, volume, view)
+        editor = Editor(segmentation, volume, view, self._tag)
         self.volume, self.segmentation, self._editor = volume, segmentation, editor
         editor.histories = self.histories
         ids = editor.segment_ids()
         self.segment_id = ids[0] if ids else None
+        self._watch_all()
         self.status.text = f"{volume.GetName()}: click on an object."
         if editor.is_resampled:
             self.status.warnings = (f"{segmentation.GetName()} has another grid than "
@@ -204,11 +205,12 @@ class LiveLogic:
         """The volume has other voxels, or is elsewhere: segments stay and are gone on with, earlier
         steps end."""
         self._cancel()
-        self._editor = Editor(self.segmentation, self.volume, view)
+        self._editor = Editor(self.segmentation, self.volume, view, self._tag)
         self._editor.histories = self.histories
         self._steps.clear()
-        for segment_id, known in list(self._known.items()):
-            if segment_id in self._editor.segment_ids():
+        for segment_id in self._editor.segment_ids():
+            self._mark(segment_id, "")
+            if (known := self._known.get(segment_id)) is not None:
                 self._remember(segment_id, known.state.settled(self._editor.read(segment_id)))
 
     # ---------------------------------------------------------------------------------------- prompts
@@ -254,9 +256,9 @@ class LiveLogic:
         if self._writing:
             return
         before = self._open_state()
-        clicks, boxes = self._prompts_in_scene()
-        if before.plane or (_places(clicks) == _places(before.clicks) and len(boxes) == len(before.boxes)
-                            and all(a == b for a, b in zip(boxes, before.boxes))):
+        in_scene = self._in_scene(self.segment_id)
+        clicks, boxes = in_scene.clicks, in_scene.boxes
+        if before.plane or before.same_prompts(in_scene):
             return
         view = self._editor.view
         for click in clicks:
@@ -279,18 +281,27 @@ class LiveLogic:
         """What the segment was asked with. If it holds something else than what came of that, it goes
         on from what it holds."""
         content = self._editor.read(segment_id)
-        known = self._known.get(segment_id)
-        if known is None:
-            state = self._resumed(segment_id, content)
-        elif known.content == content:
+        known, found = self._known.get(segment_id), self._in_scene(segment_id)
+        if known is not None and known.content == content and known.state.same_prompts(found):
             return known.state
+        if self._follows(segment_id, content, found):
+            state = found  # of a scene that was loaded, or another front end asked
+        elif known is None:
+            state = found.settled(content) if content else found
+        elif known.content == content:
+            return known.state  # the user is editing
         else:
             state = known.state.settled(content)
         self._known[segment_id] = _Known(state, content)
         return state
 
-    def _resumed(self, segment_id: str, content: Voxels) -> State:
-        """Prompts of the scene, as it was loaded or as another module left it."""
+    def _follows(self, segment_id: str, content: Voxels, state: State) -> bool:
+        """Whether a mask is what these prompts gave."""
+        mark = mark_of(self._editor.segment(segment_id))
+        return read_mark(mark, state, content, self.volume.GetName()) is not None
+
+    def _in_scene(self, segment_id: str) -> State:
+        """The prompts of the scene, as if they were all."""
         clicks, boxes, axis = (), (), None
         for node in prompt_lists(self.segmentation, segment_id):
             if node.IsA("vtkMRMLMarkupsFiducialNode"):
@@ -298,19 +309,7 @@ class LiveLogic:
                 axis = node.GetAttribute(AXIS_ATTRIBUTE) or axis
             elif (box := box_of_roi(node)) is not None:
                 boxes += (box,)
-        state = State(None, clicks, boxes, (), axis)
-        if state and _tag_of(self._editor.segment(segment_id)) == content.digest():
-            return state
-        return state.settled(content) if content else state
-
-    def _prompts_in_scene(self) -> Tuple[Tuple[Click, ...], Tuple[Box, ...]]:
-        clicks, boxes = (), ()
-        for node in prompt_lists(self.segmentation, self.segment_id):
-            if node.IsA("vtkMRMLMarkupsFiducialNode"):
-                clicks += tuple(clicks_of_list(node))
-            elif (box := box_of_roi(node)) is not None:
-                boxes += (box,)
-        return clicks, boxes
+        return State(None, clicks, boxes, (), axis)
 
     def _going_on(self, state: State, axis: Optional[str]) -> State:
         """The state to add a prompt for the whole object to. The axis of its slices is the acquired
@@ -336,7 +335,7 @@ class LiveLogic:
     def _begin(self, before: State, after: State) -> None:
         """One step: prompts into the scene now, the mask when it is there."""
         after = replace(after, options=self._options_now())
-        step = Step(self.segment_id, before, after)
+        step = Step(self.segment_id, before, after, mark_of(self._editor.segment(self.segment_id)))
         self._write_prompts(step.segment_id, after)
         self._editor.save_state()
         self._steps.add(step)
@@ -356,10 +355,35 @@ class LiveLogic:
 
     def _watch(self, segment_id: str) -> None:
         """Points and boxes that the user moves or removes in a view are prompts edited."""
+        if not self._watching:
+            return
         for node in prompt_lists(self.segmentation, segment_id):
             if node.GetID() not in self._watched:
                 events = (node.PointEndInteractionEvent, node.PointRemovedEvent)
                 self._watched[node.GetID()] = (node, [node.AddObserver(e, self._edited) for e in events])
+
+    def _watch_all(self) -> None:
+        """Edits are told from what is known of a segment before."""
+        if not self._watching:
+            return
+        for segment_id in self._editor.segment_ids():
+            if prompt_lists(self.segmentation, segment_id):
+                self._state(segment_id)
+                self._watch(segment_id)
+
+    def watch(self, on: bool) -> None:
+        """Whether prompts that the user edits in a view are a question. Only the front end in use is to
+        answer it: another one would ask a second time, with what it knows itself."""
+        self._watching = on
+        if not on:
+            self._unwatch()
+        elif self.volume is not None:
+            self._watch_again()
+
+    @_says_errors
+    def _watch_again(self) -> None:
+        self._ready(segment=False)
+        self._watch_all()
 
     def _unwatch(self) -> None:
         for node, observers in self._watched.values():
@@ -456,9 +480,14 @@ class LiveLogic:
         content = self._editor.read(step.segment_id)
         self._write(step, content.with_slice(preview.axis, preview.slice, preview.mask))
 
-    def _on_mask(self, step: Step, voxels: Voxels, quality: float, sentences: List[str]) -> None:
+    def _on_mask(self, step: Step, voxels: Voxels, axis: str, quality: float,
+                 sentences: List[str]) -> None:
         self._write(step, voxels)
         step.complete = True
+        if not self._editor.has_rules:  # else what may not be edited was cut off
+            content = self._known[step.segment_id].content
+            step.mark_after = make_mark(step.after, axis, content, self.volume.GetName())
+        self._mark(step.segment_id, step.mark_after)
         self.status.quality, self.status.warnings = quality, tuple(sentences)
         self.status.text = f"{voxels.count} voxels" if voxels else "Nothing was found there."
 
@@ -467,10 +496,12 @@ class LiveLogic:
         self._remember(step.segment_id, step.after)
 
     def _remember(self, segment_id: str, state: State) -> None:
-        content = self._editor.read(segment_id)
-        self._known[segment_id] = _Known(state, content)
-        exact = state.base is None and not state.plane
-        self._editor.segment(segment_id).SetTag(RESULT_TAG, content.digest() if exact else "")
+        self._known[segment_id] = _Known(state, self._editor.read(segment_id))
+
+    def _mark(self, segment_id: str, mark: str) -> None:
+        segment = self._editor.segment(segment_id)
+        if mark != mark_of(segment):
+            segment.SetTag(MARK_TAG, mark)
 
     def _on_done(self, _step: Optional[Step]) -> None:
         self.status.busy = False
@@ -490,6 +521,7 @@ class LiveLogic:
         self._editor.apply(step.change.reversed())
         self._write_prompts(step.segment_id, step.before)
         self._remember(step.segment_id, step.before)
+        self._mark(step.segment_id, step.mark_before)
 
     # ------------------------------------------------------------------------------- undo, redo, accept
 
@@ -508,7 +540,7 @@ class LiveLogic:
         if self.can_undo:
             self._cancel()
             step = self._steps.back()
-            self._move(step, step.change.reversed(), step.before)
+            self._move(step, step.change.reversed(), step.after, step.before, step.mark_before)
 
     @_says_errors
     def redo(self) -> None:
@@ -516,18 +548,21 @@ class LiveLogic:
         if self.can_redo:
             self._cancel()
             step = self._steps.forward()
-            self._move(step, step.change, step.after)
+            self._move(step, step.change, step.before, step.after, step.mark_after)
 
-    def _move(self, step: Step, change: Any, state: State) -> None:
+    def _move(self, step: Step, change: Any, old: State, state: State, mark: str) -> None:
+        """From the old state to another one, which the mark belongs to."""
         if step.segment_id not in self._editor.segment_ids():
             return  # removed meanwhile
         known = self._known.get(step.segment_id)
-        foreign = known is None or known.content != self._editor.read(step.segment_id)
+        foreign = known is None or known.state is not old \
+            or known.content != self._editor.read(step.segment_id)
         self._editor.apply(change)
         if foreign:  # another tool was there: its work stays, and prompts go on from it
             state = state.settled(self._editor.read(step.segment_id))
         self._write_prompts(step.segment_id, state)
         self._remember(step.segment_id, state)
+        self._mark(step.segment_id, mark)
         self.segment_id = step.segment_id
         self.status.text = "Taken back." if change is not step.change else "Done again."
         made = self._steps.made(step.segment_id, state)
@@ -559,23 +594,15 @@ class LiveLogic:
         self.on_change()
 
 
-def _tag_of(segment: Any) -> str:
-    value = vtk.mutable("")
-    return str(value) if segment.GetTag(RESULT_TAG, value) else ""
-
-
-def _places(clicks: Any) -> List[Tuple]:
-    return [(*(round(n, 6) for n in click.ras), click.inside) for click in clicks]
-
-
 def _ask_object(library: Library, view: Any, state: State, label: int, job: Job) -> None:
     """The slice of the last prompt at once, then the whole object."""
     live = library.volume(view, state.options, job, axis=state.axis or "auto")
     fields, sentences = state.prompts(view.size), []
-    job.tell("preview", live.preview(label, fields, cancel=job.cancel, sentences=[]))
+    first = live.preview(label, fields, cancel=job.cancel, sentences=[])
+    job.tell("preview", first)
     report = live.predict(label, fields, progress=job.progress, cancel=job.cancel, sentences=sentences)
     mask = live.mask(label)
-    job.tell("mask", Voxels(mask.first, mask.array), report.quality, sentences)
+    job.tell("mask", Voxels(mask.first, mask.array), "ijk"[first.axis], report.quality, sentences)
 
 
 def _ask_slice(library: Library, view: Any, state: State, label: int, job: Job) -> None:
@@ -584,4 +611,4 @@ def _ask_slice(library: Library, view: Any, state: State, label: int, job: Job) 
     live = library.volume(view, state.options, job, axis=axis, propagate=False)
     found = live.preview(label, state.prompts(view.size), slice=index, cancel=job.cancel, sentences=[])
     base = state.base or Voxels()
-    job.tell("mask", base.with_slice(found.axis, found.slice, found.mask), found.predicted_iou, [])
+    job.tell("mask", base.with_slice(found.axis, found.slice, found.mask), axis, found.predicted_iou, [])

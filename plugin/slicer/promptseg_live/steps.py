@@ -42,6 +42,12 @@ class State:
     def __bool__(self) -> bool:
         return bool(self.clicks or self.boxes)
 
+    def same_prompts(self, other: "State") -> bool:
+        """To a nanometre: the scene gives numbers back that were computed with."""
+        mine, others = _numbers(self), _numbers(other)
+        return [len(n) for n in mine] == [len(n) for n in others] \
+            and np.allclose(sum(mine, []), sum(others, []), rtol=0, atol=1e-6)
+
     def settled(self, content: Voxels) -> "State":
         """Going on from what the segment holds now, whatever made it."""
         return State(base=content if content else None, used=self.used + self.clicks, axis=self.axis)
@@ -64,13 +70,19 @@ class State:
         return out
 
 
+def _numbers(state: State) -> List[List[float]]:
+    return [[*click.ras, click.inside] for click in state.clicks] + [box.numbers for box in state.boxes]
+
+
 @dataclass
 class Step:
-    """One act of the user, undone as a whole: prompts and mask."""
+    """One act of the user, undone as a whole: prompts, mask and the mask's mark (marks.py)."""
 
     segment_id: str
     before: State
     after: State
+    mark_before: str = ""
+    mark_after: str = ""
     change: Change = field(default_factory=lambda: Change({}, {}))
     complete: bool = False  # the whole mask is there
 

@@ -203,14 +203,15 @@ def _extent_on(image: Any, matrix: np.ndarray) -> List[int]:
 class Editor:
     """Changes segments of one segmentation through the segment editor's own logic, which obeys the
     editable area, the editable intensities and the rule for other segments that a
-    vtkMRMLSegmentEditorNode holds. By default other segments are never touched."""
+    vtkMRMLSegmentEditorNode holds. By default other segments are never touched. Each front end has
+    such a node of its own, told by ``tag``: rules of one are none of another."""
 
     NODE_TAG = "PromptSeg"
 
-    def __init__(self, segmentation: Any, volume: Any, view: View) -> None:
+    def __init__(self, segmentation: Any, volume: Any, view: View, tag: str = NODE_TAG) -> None:
         self.segmentation, self.view = segmentation, view
         scene = segmentation.GetScene()
-        self.node = _editor_node(scene)
+        self.node = _editor_node(scene, tag)
         self._logic = _logic_for(self.node, scene)
         self._plain_node = slicer.vtkMRMLSegmentEditorNode()  # without rules, for taking back
         self._plain_node.SetOverwriteMode(self._plain_node.OverwriteNone)
@@ -272,7 +273,7 @@ class Editor:
             else self.segment_ids()
         before = {one: self.read(one) for one in watched}
         self._logic.SetCurrentSegmentID(segment_id)
-        if self._has_rules():  # what may not be edited is kept only as far as the image reaches
+        if self.has_rules:  # what may not be edited is kept only as far as the image reaches
             first, last = voxels.box_with(before[segment_id])
             voxels = Voxels(first, voxels.over(first, last))
         image = self._grid().to_image(voxels)
@@ -284,7 +285,9 @@ class Editor:
             came[one], went[one] = new.without(old), old.without(new)
         return Change({k: v for k, v in came.items() if v}, {k: v for k, v in went.items() if v})
 
-    def _has_rules(self) -> bool:
+    @property
+    def has_rules(self) -> bool:
+        """Whether something may not be edited."""
         everywhere = slicer.vtkMRMLSegmentationNode.EditAllowedEverywhere
         return self.node.GetMaskMode() != everywhere or bool(self.node.GetSourceVolumeIntensityMask())
 
@@ -308,11 +311,11 @@ class Editor:
                                             mode, False, True)
 
 
-def _editor_node(scene: Any) -> Any:
-    node = scene.GetSingletonNode(Editor.NODE_TAG, "vtkMRMLSegmentEditorNode")
+def _editor_node(scene: Any, tag: str) -> Any:
+    node = scene.GetSingletonNode(tag, "vtkMRMLSegmentEditorNode")
     if node is None:
         node = slicer.vtkMRMLSegmentEditorNode()
-        node.SetSingletonTag(Editor.NODE_TAG)
+        node.SetSingletonTag(tag)
         node.SetOverwriteMode(node.OverwriteNone)
         node = scene.AddNode(node)
     return node

@@ -17,6 +17,7 @@ HELP = """<html>Click inside an object and it is segmented; with <b>Shift</b>, o
 click where it is not. The slice is there at once, the other slices follow. <i>Back</i> takes back the last
 click and its mask, <i>This slice only</i> leaves the other slices alone. The editor's masking, its source
 volume and its undo count.<p>Not a medical device.</html>"""
+TAG = "PromptSegEffect"  # of the rules in the scene; those of the module are others
 # Of the editor's parameters: how a mask may change segments.
 RULES = ("OverwriteMode", "MaskMode", "MaskSegmentID", "SourceVolumeIntensityMask",
          "SourceVolumeIntensityMaskRange")
@@ -80,16 +81,18 @@ class SegmentEditorEffect(AbstractScriptedSegmentEditorEffect):
         if self.live is None:
             from promptseg_live import LiveLogic
 
-            self.live = LiveLogic(slicer.mrmlScene, on_change=self.show_status)
+            self.live = LiveLogic(slicer.mrmlScene, on_change=self.show_status, tag=TAG)
             self.live.histories.append(_EditorUndo(self.scriptedEffect))
             self.timer = qt.QTimer()
             self.timer.setInterval(PUMP_MILLISECONDS)
             self.timer.connect("timeout()", self.pump)
+        self.live.watch(True)
         self.follow_editor()
 
     def deactivate(self):
         """What runs is ended; what is shown stays."""
         if self.live is not None:
+            self.live.watch(False)
             self.live.cancel()
             self.timer.stop()
 

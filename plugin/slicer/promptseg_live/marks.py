@@ -1,0 +1,69 @@
+"""What a segment's mask came from, kept with the segment.
+
+A mark names the volume, and mask and prompts by digests: when any tool changes one of them, in this
+session or another one, the mark is none of them any more. Nobody has to take it off.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any, Optional
+from urllib.parse import parse_qs, urlencode
+
+import vtk
+from promptseg_mrml import Voxels
+
+from .steps import State
+from .worker import Options
+
+MARK_TAG = "PromptSeg.Result"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """How the model was asked: the index axis ("i", "j", "k") of the slices, and the options that the
+    mask depends on."""
+
+    axis: str
+    options: Options
+
+
+def _prompts_digest(state: State) -> str:
+    """Places by micrometres: files keep no more digits than they need."""
+    clicks = [(*(round(n, 3) + 0.0 for n in click.ras), click.inside) for click in state.clicks]
+    boxes = [[round(n, 3) + 0.0 for n in box.numbers] for box in state.boxes]
+    return hashlib.sha256(repr((clicks, boxes)).encode()).hexdigest()[:16]
+
+
+def _sources(state: State, content: Voxels, volume: str) -> dict:
+    return {"volume": volume, "mask": content.digest(), "prompts": _prompts_digest(state)}
+
+
+def make_mark(state: State, axis: str, content: Voxels, volume: str) -> str:
+    """The mark of a whole answer; "" where the mask does not follow from the prompts alone."""
+    if state.base is not None or state.plane or not state:
+        return ""
+    options = state.options or Options()
+    window = options.window if isinstance(options.window, str) else "{!r},{!r}".format(*options.window)
+    return urlencode({**_sources(state, content, volume), "axis": axis, "window": window,
+                      "model": options.model or "", "keepLargest": int(options.keep_largest),
+                      "fillHoles": int(options.fill_holes)})
+
+
+def read_mark(mark: str, state: State, content: Voxels, volume: str) -> Optional[Asked]:
+    """How these prompts were asked for to give this mask; None: it is not known, or they did not."""
+    parts = {key: values[0] for key, values in parse_qs(mark, keep_blank_values=True).items()}
+    if not state or any(parts.get(key) != value for key, value in _sources(state, content, volume).items()):
+        return None
+    window = parts["window"]
+    if "," in window:
+        window = tuple(float(n) for n in window.split(","))
+    return Asked(parts["axis"], Options(
+        model=parts["model"] or None, window=window, keep_largest=parts["keepLargest"] == "1",
+        fill_holes=parts["fillHoles"] == "1"))
+
+
+def mark_of(segment: Any) -> str:
+    value = vtk.mutable("")
+    return str(value) if segment.GetTag(MARK_TAG, value) else ""
