@@ -5,16 +5,17 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "cli_exit.h"
 #include "cli_output.h"
 #include "cli_reads.h"
+#include "sgio/volume.h"
 
 struct cli_file {
     char *role, *path;
     cli_file_use use;
     int exists;
+    int below; /* a folder: its subfolders are read too */
     mode_t mode;
     /* What makes it the same file: device and inode; for a file that does not exist yet those of
      * its folder, and its name. */
@@ -73,7 +74,7 @@ static void forget(cli_file *file)
     free(file->name);
 }
 
-static void add(cli_files *files, const char *role, const char *path, cli_file_use use)
+static void add(cli_files *files, const char *role, const char *path, cli_file_use use, int below)
 {
     if (files->count == files->capacity) {
         const size_t capacity = files->capacity * 2 + 16;
@@ -85,7 +86,7 @@ static void add(cli_files *files, const char *role, const char *path, cli_file_u
         files->items = grown;
         files->capacity = capacity;
     }
-    cli_file file = {.role = strdup(role), .path = strdup(path), .use = use};
+    cli_file file = {.role = strdup(role), .path = strdup(path), .use = use, .below = below};
     if (!file.role || !file.path || identify(&file) != 0) {
         forget(&file);
         files->failed = 1;
@@ -97,18 +98,26 @@ static void add(cli_files *files, const char *role, const char *path, cli_file_u
 typedef struct companion {
     cli_files *files;
     const char *role;
+    int below;
 } companion;
+
+/* Stands for the whole tree that it lies in; other files of a series for their folder. */
+static int is_dicomdir(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return strcmp(slash ? slash + 1 : path, "DICOMDIR") == 0;
+}
 
 static void add_companion(void *user, const char *path)
 {
     const companion *c = user;
-    add(c->files, c->role, path, CLI_FILE_READ);
+    add(c->files, c->role, path, CLI_FILE_READ, c->below);
 }
 
 void cli_files_add(cli_files *files, const char *role, const char *path, cli_file_use use)
 {
-    companion c = {files, role};
-    add(files, role, path, use);
+    companion c = {files, role, is_dicomdir(path)};
+    add(files, role, path, use, 1);
     if (use == CLI_FILE_READ || use == CLI_FILE_READ_REPLACEABLE)
         cli_reads_with(path, add_companion, &c);
 }
@@ -202,10 +211,10 @@ static int check_pairs(cli_file *const *sorted, size_t count)
     return 0;
 }
 
-static const cli_file *find_read_folder(cli_file *const *sorted, size_t count, const char *folder)
+static const cli_file *find_written(cli_file *const *sorted, size_t count, const char *path)
 {
     struct stat info;
-    if (stat(folder, &info) != 0) return NULL;
+    if (stat(path, &info) != 0) return NULL;
     cli_file key = {.device = info.st_dev, .inode = info.st_ino};
     const cli_file *wanted = &key;
     cli_file *const *found = bsearch(&wanted, sorted, count, sizeof *sorted, compare);
@@ -213,35 +222,53 @@ static const cli_file *find_read_folder(cli_file *const *sorted, size_t count, c
     while (found > sorted && compare(&found[-1], &wanted) == 0)
         found--;
     for (; found < sorted + count && compare(found, &wanted) == 0; found++)
-        if (!is_written(*found)) return *found;
+        if (is_written(*found)) return *found;
     return NULL;
 }
 
-/* An output that exists and lies in a folder that is read, at any depth. */
-static int check_inside(cli_file *const *sorted, size_t count, const cli_file *file)
+/* A folder that is read, and the files that are not to be among those in it. */
+typedef struct folder_walk {
+    cli_file *const *sorted;
+    size_t count;
+    const cli_file *folder;
+    int failed;
+} folder_walk;
+
+static void look_at(void *user, const char *path)
 {
-    char *path = realpath(file->path, NULL);
-    int failed = 0;
-    char *slash = path ? strrchr(path, '/') : NULL;
-    for (; slash && slash > path && !failed; slash = strrchr(path, '/')) {
-        *slash = '\0';
-        const cli_file *folder = find_read_folder(sorted, count, path);
-        if (folder && cli_is_read_in_folder(path, file->path))
-            failed = cli_fail(CLI_EXIT_USAGE,
-                              "%s names a file that %s reads, %.600s: choose another one for %s",
-                              file->role, folder->role, file->path, file->role);
-    }
-    free(path);
-    return failed;
+    folder_walk *walk = user;
+    const cli_file *folder = walk->folder;
+    const cli_file *file = walk->failed ? NULL : find_written(walk->sorted, walk->count, path);
+    if (file && cli_is_read_in_folder(folder->path, folder->below, path))
+        walk->failed = cli_fail(CLI_EXIT_USAGE,
+                                "%s names a file that %s reads, %.600s: choose another one for %s",
+                                file->role, folder->role, file->path, file->role);
 }
 
-static int check_written(cli_file *const *sorted, size_t count)
+static int may_be_in_folder(cli_file *const *sorted, size_t count)
 {
-    int failed = 0;
-    for (size_t i = 0; i < count && !failed; i++)
-        if (is_written(sorted[i]) && sorted[i]->exists && S_ISREG(sorted[i]->mode))
-            failed = check_inside(sorted, count, sorted[i]);
-    return failed;
+    for (size_t i = 0; i < count; i++)
+        if (is_written(sorted[i]) && sorted[i]->exists && S_ISREG(sorted[i]->mode) &&
+            cli_may_be_read_in_folder(sorted[i]->path))
+            return 1;
+    return 0;
+}
+
+/* Outputs against the files in folders that are read. Links lead into folders and out of them, so
+ * that no name tells: the folders are walked as their reader walks them. One that cannot be has no
+ * file to lose, and its reader says so. */
+static int check_folders(cli_file *const *sorted, size_t count)
+{
+    folder_walk walk = {sorted, count, NULL, 0};
+    if (!may_be_in_folder(sorted, count)) return 0;
+    for (size_t i = 0; i < count && !walk.failed; i++) {
+        const cli_file *next = sorted[i], *last = walk.folder;
+        if (is_written(next) || !next->exists || !S_ISDIR(next->mode)) continue;
+        if (last && compare(&last, &next) == 0 && last->below >= next->below) continue;
+        walk.folder = next;
+        sgio_folder_files(next->path, next->below, look_at, &walk);
+    }
+    return walk.failed;
 }
 
 int cli_files_compare(const cli_files *files)
@@ -255,7 +282,7 @@ int cli_files_compare(const cli_files *files)
         sorted[i] = &files->items[i];
     qsort(sorted, files->count, sizeof *sorted, compare);
     int failed = check_pairs(sorted, files->count);
-    if (!failed) failed = check_written(sorted, files->count);
+    if (!failed) failed = check_folders(sorted, files->count);
     free(sorted);
     return failed;
 }

@@ -1,7 +1,6 @@
 #define _XOPEN_SOURCE 700
 #include "cli_reads.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
@@ -11,8 +10,9 @@
 #include <unistd.h>
 
 #include "sgio/prompts.h"
+#include "sgio/volume.h"
 
-enum { HEADER_BYTES = 1 << 16, FOLDER_FILES = 256 };
+enum { HEADER_BYTES = 1 << 16 };
 
 static int ends_in(const char *path, const char *ending)
 {
@@ -21,7 +21,7 @@ static int ends_in(const char *path, const char *ending)
 }
 
 /* Bytes read from the beginning of a regular file; 0 for all else: opening a pipe would wait. */
-static size_t read_start(const char *path, char *bytes, size_t capacity)
+static size_t read_start(const char *path, void *bytes, size_t capacity)
 {
     struct stat info;
     size_t size = 0;
@@ -29,16 +29,24 @@ static size_t read_start(const char *path, char *bytes, size_t capacity)
     if (fd < 0) return 0;
     if (fstat(fd, &info) == 0 && S_ISREG(info.st_mode))
         for (ssize_t n = 1; n > 0 && size < capacity; size += (size_t)(n > 0 ? n : 0))
-            n = read(fd, bytes + size, capacity - size);
+            n = read(fd, (char *)bytes + size, capacity - size);
     close(fd);
     return size;
 }
 
 int cli_is_dicom(const char *path)
 {
-    char start[132];
-    return read_start(path, start, sizeof start) == sizeof start &&
-           memcmp(start + 128, "DICM", 4) == 0;
+    unsigned char start[132];
+    return sgio_looks_like_dicom(start, read_start(path, start, sizeof start));
+}
+
+/* By its name, or by its beginning: links have names of their own. */
+static int is_picture(const char *path)
+{
+    unsigned char start[8];
+    if (ends_in(path, ".png") || ends_in(path, ".jpg") || ends_in(path, ".jpeg")) return 1;
+    if (read_start(path, start, sizeof start) < sizeof start) return 0;
+    return memcmp(start, "\x89PNG\r\n\x1a\n", 8) == 0 || memcmp(start, "\xff\xd8\xff", 3) == 0;
 }
 
 /* `name` beside `path`, unless it is absolute. 0, or -1 when it is too long. */
@@ -109,24 +117,20 @@ void cli_reads_with(const char *path, cli_read_fn found, void *user)
     sgio_prompts_files(path, found, user);
 }
 
-/* Looks at the first files of the folder only. */
-static int holds_dicom(const char *folder)
+static void look_for_dicom(void *holds, const char *path)
 {
-    char path[PATH_MAX];
-    int seen = 0, holds = 0;
-    DIR *stream = opendir(folder);
-    if (!stream) return 0;
-    for (struct dirent *e = readdir(stream); e && !holds && seen < FOLDER_FILES;
-         e = readdir(stream), seen++)
-        if (snprintf(path, sizeof path, "%s/%s", folder, e->d_name) < (int)sizeof path)
-            holds = cli_is_dicom(path);
-    closedir(stream);
-    return holds;
+    if (!*(int *)holds) *(int *)holds = cli_is_dicom(path);
 }
 
-int cli_is_read_in_folder(const char *folder, const char *path)
+int cli_may_be_read_in_folder(const char *path)
 {
-    if (cli_is_dicom(path)) return 1;
-    const int picture = ends_in(path, ".png") || ends_in(path, ".jpg") || ends_in(path, ".jpeg");
-    return picture && !holds_dicom(folder);
+    return cli_is_dicom(path) || is_picture(path);
+}
+
+int cli_is_read_in_folder(const char *folder, int below, const char *path)
+{
+    int holds_dicom = cli_is_dicom(path);
+    if (holds_dicom || !is_picture(path)) return holds_dicom;
+    sgio_folder_files(folder, below, look_for_dicom, &holds_dicom);
+    return !holds_dicom;
 }

@@ -126,6 +126,7 @@ static int check_beside(const pipeline_case *work, const result_options *options
         add_if_given(&b, "--boxes", o->boxes, CLI_FILE_READ);
         add_if_given(&b, "--labels", o->labels, CLI_FILE_READ);
         add_if_given(&b, "--maskPrompts", o->mask_prompts, CLI_FILE_READ);
+        add_if_given(&b, "--reference", o->reference, CLI_FILE_READ);
         for (size_t i = 0; i < o->prompts.count; i++)
             cli_files_add(&b.files, "--prompts", o->prompts.items[i], CLI_FILE_READ);
         add_if_given(&b, "--report", options->report, CLI_FILE_WRITTEN);

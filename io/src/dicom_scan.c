@@ -57,6 +57,16 @@ static int looks_like_dicom(const char *path)
     return size > 0 && sgio_looks_like_dicom(bytes, (size_t)size);
 }
 
+sgio_status sgio_folder_files(const char *folder, int below, sgio_path_fn found, void *user)
+{
+    sgio_file_tree tree;
+    sgio_status status = sgio_list_files(folder, below ? DEEPEST : 0, &tree);
+    for (size_t i = 0; i < tree.count; i++)
+        found(user, tree.files[i]);
+    sgio_file_tree_clear(&tree);
+    return status;
+}
+
 sgio_status sgio_list_dicom(const char *directory, sgio_file_tree *tree, int *holds)
 {
     sgio_status status = sgio_list_files(directory, DEEPEST, tree);

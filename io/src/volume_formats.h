@@ -62,9 +62,6 @@ sgio_status sgio_list_dicom(const char *directory, sgio_file_tree *tree, int *ho
 sgio_status sgio_read_dicom_tree(const char *directory, const sgio_file_tree *tree,
                                  const sgio_read_options *options, sgio_volume *out);
 
-/* 1 when the bytes at the start of a file look like DICOM, with or without preamble. */
-int sgio_looks_like_dicom(const unsigned char *bytes, size_t size);
-
 #ifdef __cplusplus
 }
 #endif

@@ -105,6 +105,14 @@ void sgio_volume_clear(sgio_volume *volume);
  * frees it. */
 sgio_status sgio_list_series(const char *path, char **text);
 
+/* 1 when the bytes at the start of a file look like DICOM, with or without preamble; 132 of them
+ * tell. */
+int sgio_looks_like_dicom(const unsigned char *bytes, size_t size);
+
+/* Tells the files that reading the folder looks at: visible ones, also those that links lead to,
+ * and with `below` those of its subfolders as deep as DICOM is looked for. Errors as of reading. */
+sgio_status sgio_folder_files(const char *folder, int below, sgio_path_fn found, void *user);
+
 #ifdef __cplusplus
 }
 #endif
