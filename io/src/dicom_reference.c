@@ -136,15 +136,44 @@ void sgio_dicom_job_clear(sgio_dicom_job *job)
     sgio_turned_clear(&job->turned);
 }
 
-/* Values of an element as they are in the file; written anew where they are no DS. */
-static void number_text(const sgio_dicom_set *set, enum sgio_dicom_tag tag, int count,
-                        const double *values, char *out, size_t size)
+/* Whether a text is `count` values of VR DS: decimal numbers of at most 16 characters. */
+static int is_decimal_text(const char *text, int count)
 {
-    sgio_dicom_exact_text(set, (uint32_t)tag, out, size);
-    if (out[0] && !strchr(out, ',')) return;
-    size_t used = 0;
-    for (int i = 0; i < count && used < size; i++)
-        used += (size_t)sgio_print(out + used, size - used, "%s%.9g", i ? "\\" : "", values[i]);
+    for (int i = 0; i < count; i++, text++) {
+        const char *end = text;
+        double value;
+        if (!sgio_take_double(&end, &value)) return 0;
+        end += strspn(end, " ");
+        if (end - text > SGIO_DICOM_DECIMAL || *end != (i + 1 < count ? '\\' : 0)) return 0;
+        text = end;
+    }
+    return 1;
+}
+
+/* As many digits as a DS has room for, 15 at most: further ones are noise of doubles. */
+static int print_decimal(char out[SGIO_DICOM_DECIMAL + 1], double value)
+{
+    int length = SGIO_DICOM_DECIMAL + 1;
+    for (int digits = 15; length > SGIO_DICOM_DECIMAL; digits--)
+        length = sgio_print(out, SGIO_DICOM_DECIMAL + 1, "%.*g", digits, value);
+    return length;
+}
+
+/* Values of an element as they are in the file; written anew where they are no DS, which of a text
+ * with more digits than a DS may have is true. `out` has room for `count` values. */
+static void number_text(const sgio_dicom_set *set, enum sgio_dicom_tag tag, int count,
+                        const double *values, char *out)
+{
+    char text[SGIO_DICOM_DECIMALS(7)];
+    sgio_dicom_exact_text(set, (uint32_t)tag, text, sizeof text);
+    if (is_decimal_text(text, count)) {
+        strcpy(out, text);
+        return;
+    }
+    for (int i = 0; i < count; i++) {
+        if (i > 0) *out++ = '\\';
+        out += print_decimal(out, values[i]);
+    }
 }
 
 static sgio_status changed(const char *path)
@@ -162,8 +191,7 @@ static sgio_status fill_source(const char *path, const sgio_dicom_set *set,
     sgio_dicom_text(set, DICOM_SOP_INSTANCE, out->instance, sizeof out->instance);
     sgio_dicom_text(set, DICOM_SERIES_INSTANCE, out->series, sizeof out->series);
     if (!read_numbers(set, DICOM_POSITION, 3, out->position)) return changed(path);
-    number_text(set, DICOM_POSITION, 3, out->position, out->position_text,
-                sizeof out->position_text);
+    number_text(set, DICOM_POSITION, 3, out->position, out->position_text);
     if (sgio_geometry_lps_to_index(grid, out->position, index) != 0) return changed(path);
     out->k = (int64_t)rint(index[2]);
     return out->k >= 0 && out->k < grid->size[2] ? SGIO_OK : changed(path);
@@ -176,14 +204,13 @@ static sgio_status read_plane(sgio_dicom_reference *reference, const char *path)
     if (!read_numbers(set, DICOM_ORIENTATION, 6, cosines)) return changed(path);
     memcpy(reference->row, cosines, sizeof reference->row);
     memcpy(reference->column, cosines + 3, sizeof reference->column);
-    number_text(set, DICOM_ORIENTATION, 6, cosines, reference->orientation_text,
-                sizeof reference->orientation_text);
+    number_text(set, DICOM_ORIENTATION, 6, cosines, reference->orientation_text);
     enum sgio_dicom_tag tag = DICOM_PIXEL_SPACING;
     if (!read_numbers(set, tag, 2, spacing)) tag = DICOM_IMAGER_PIXEL_SPACING;
     if (!read_numbers(set, tag, 2, spacing)) spacing[0] = spacing[1] = 1;
     reference->row_spacing = spacing[0];
     reference->column_spacing = spacing[1];
-    number_text(set, tag, 2, spacing, reference->spacing_text, sizeof reference->spacing_text);
+    number_text(set, tag, 2, spacing, reference->spacing_text);
     return SGIO_OK;
 }
 
@@ -302,6 +329,17 @@ void sgio_dicom_copy_optional(sgio_dicom_writer *writer, const sgio_dicom_refere
         sgio_dicom_write_text(writer, tag, vr, text);
 }
 
+/* A number that is no DS is written anew, and nothing for what is no number. */
+static void copy_decimal(sgio_dicom_writer *writer, const sgio_dicom_reference *reference,
+                         enum sgio_dicom_tag tag)
+{
+    char text[SGIO_DICOM_DECIMALS(1)];
+    double value;
+    if (!read_numbers(&reference->set, tag, 1, &value)) return;
+    number_text(&reference->set, tag, 1, &value, text);
+    sgio_dicom_write_text(writer, tag, "DS", text);
+}
+
 void sgio_dicom_copy_patient(sgio_dicom_writer *writer, const sgio_dicom_reference *reference)
 {
     sgio_dicom_copy_text(writer, reference, 0x00100010, "PN");
@@ -309,7 +347,7 @@ void sgio_dicom_copy_patient(sgio_dicom_writer *writer, const sgio_dicom_referen
     sgio_dicom_copy_text(writer, reference, 0x00100030, "DA");
     sgio_dicom_copy_text(writer, reference, 0x00100040, "CS");
     sgio_dicom_copy_optional(writer, reference, 0x00101010, "AS");
-    sgio_dicom_copy_optional(writer, reference, 0x00101030, "DS");
+    copy_decimal(writer, reference, (enum sgio_dicom_tag)0x00101030); /* the weight */
     sgio_dicom_copy_optional(writer, reference, 0x00120062, "CS");
     sgio_dicom_copy_optional(writer, reference, 0x00120063, "LO");
 }

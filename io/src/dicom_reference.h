@@ -7,9 +7,13 @@
 #include "formats.h"
 #include "sgio/labelmap.h"
 
+/* Characters of one value of VR DS, and bytes of `count` of them as a text. */
+#define SGIO_DICOM_DECIMAL 16
+#define SGIO_DICOM_DECIMALS(count) ((SGIO_DICOM_DECIMAL + 1) * (count))
+
 typedef struct sgio_dicom_source {
     char sop_class[65], instance[65], series[65];
-    char position_text[64]; /* as in its file */
+    char position_text[SGIO_DICOM_DECIMALS(3)]; /* as in its file, where that is a DS */
     double position[3];
     int64_t k; /* its slice in the grid */
 } sgio_dicom_source;
@@ -17,9 +21,9 @@ typedef struct sgio_dicom_source {
 typedef struct sgio_dicom_reference {
     sgio_dicom_source *slices; /* in the order of k */
     size_t count;
-    sgio_dicom_file *file;                        /* of the first slice */
-    sgio_dicom_set set;                           /* its elements */
-    char orientation_text[128], spacing_text[64]; /* as in that file */
+    sgio_dicom_file *file; /* of the first slice */
+    sgio_dicom_set set;    /* its elements */
+    char orientation_text[SGIO_DICOM_DECIMALS(6)], spacing_text[SGIO_DICOM_DECIMALS(2)]; /* alike */
     double row[3], column[3], row_spacing, column_spacing;
     double thickness; /* distance of the grid's slices along the normal, mm */
     char study[65];   /* made where the series has none */

@@ -8,6 +8,7 @@
 #include "segmentation_parts.h"
 #include "text_number.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -421,11 +422,19 @@ static sgio_status not_as_written(const seg_job *seg, size_t n)
                      seg->job->path, n + 1);
 }
 
-static int is_same_place(const sgio_seg_frame *read, const sgio_dicom_source *slice)
+/* A DS has 16 characters, its source may have had more: far below what moves a voxel. */
+static int are_near(const double *read, const double *written, int count)
 {
-    for (int r = 0; r < 3; r++)
-        if (read->position[r] != slice->position[r]) return 0;
+    for (int i = 0; i < count; i++)
+        if (!(fabs(read[i] - written[i]) <= 1e-6 + 1e-9 * fabs(written[i]))) return 0;
     return 1;
+}
+
+static int is_same_plane(const sgio_seg_file *read, const sgio_dicom_reference *reference)
+{
+    return are_near(read->row, reference->row, 3) && are_near(read->column, reference->column, 3) &&
+           are_near(&read->row_spacing, &reference->row_spacing, 1) &&
+           are_near(&read->column_spacing, &reference->column_spacing, 1);
 }
 
 static sgio_status compare_frame(const seg_job *seg, sgio_seg_file *read, size_t n,
@@ -435,7 +444,8 @@ static sgio_status compare_frame(const seg_job *seg, sgio_seg_file *read, size_t
     const sgio_dicom_source *slice = &seg->reference.slices[frame->slice];
     size_t start = (size_t)slice->k * seg->slice_voxels;
     if (read->frames[n].segment != (int)frame->segment + 1 ||
-        !is_same_place(&read->frames[n], slice) || sgio_seg_read_frame(read, n, values) != 0)
+        !are_near(read->frames[n].position, slice->position, 3) ||
+        sgio_seg_read_frame(read, n, values) != 0)
         return not_as_written(seg, n);
     for (size_t i = 0; i < seg->slice_voxels; i++)
         if (values[i] != label_at(seg, frame->segment, start + i)) return not_as_written(seg, n);
@@ -450,6 +460,10 @@ static sgio_status compare_frames(const seg_job *seg, sgio_seg_file *read)
     if (!values) return sgio_fail_memory(seg->slice_voxels * sizeof *values, seg->job->path);
     if (read->count != seg->count || read->rows != grid->size[1] || read->columns != grid->size[0])
         status = not_as_written(seg, 0);
+    else if (!is_same_plane(read, &seg->reference))
+        status = sgio_fail(SGIO_UNWRITABLE,
+                           "%s: its orientation or spacing is not read back as it was written",
+                           seg->job->path);
     for (size_t n = 0; n < seg->count && status == SGIO_OK; n++)
         status = compare_frame(seg, read, n, values);
     free(values);

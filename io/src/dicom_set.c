@@ -250,11 +250,20 @@ static void drop_colons(char *text)
     *to = 0;
 }
 
+/* The last value of a text that was cut is half a number. 0 where it is the only one. */
+static int drop_cut_value(char *text)
+{
+    char *last = strrchr(text, '\\');
+    if (last) *last = 0;
+    return last != NULL;
+}
+
 static sgio_dicom_found text_number(const sgio_dicom_set *set, const sgio_dicom_element *element,
                                     int index, double *value)
 {
     char text[LONGEST_TEXT];
     raw_text(set, (enum sgio_dicom_tag)element->tag, text, sizeof text);
+    if (element->length >= sizeof text && !drop_cut_value(text)) return SGIO_DICOM_NO_NUMBER;
     if (strcmp(vr_of(element), "TM") == 0) drop_colons(text);
     char *one = value_of_text(text, index);
     return one ? number_from_text(one, value) : SGIO_DICOM_ABSENT;

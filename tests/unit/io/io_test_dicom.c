@@ -137,7 +137,7 @@ dicom_slice dicom_slice_at(double z)
     char(*text)[32] = texts[next++ % 8];
     snprintf(text[0], sizeof text[0], "-10\\20\\%g", z);
     snprintf(text[1], sizeof text[1], "%d", (int)(10 * z) + 1);
-    return (dicom_slice){"1.2.3", text[0], "0.75\\0.5", "1", "-1024", NULL, text[1], 100};
+    return (dicom_slice){"1.2.3", text[0], "0.75\\0.5", "1", "-1024", NULL, text[1], 100, NULL};
 }
 
 void dicom_identity(const dicom_slice *slice)
@@ -151,7 +151,8 @@ void dicom_identity(const dicom_slice *slice)
     dicom_text(0x0020000e, "UI", slice->series);
     dicom_text(0x00200013, "IS", slice->instance);
     dicom_text(0x00200032, "DS", slice->position);
-    dicom_text(0x00200037, "DS", slice->position ? "1\\0\\0\\0\\1\\0" : NULL);
+    const char *axial = slice->position ? "1\\0\\0\\0\\1\\0" : NULL;
+    dicom_text(0x00200037, "DS", slice->orientation ? slice->orientation : axial);
 }
 
 void dicom_picture(int rows, int columns, int samples, int bits, const char *colours)

@@ -35,8 +35,9 @@ void dicom_save(const char *name);
 /* A slice of 5 x 4 pixels of 16 bits, axial; NULL texts leave the element out. */
 typedef struct dicom_slice {
     const char *series, *position, *spacing, *slope, *intercept, *description;
-    const char *instance; /* instance number, and last part of its UID */
-    int first_value;      /* pixel n holds first_value + n */
+    const char *instance;    /* instance number, and last part of its UID */
+    int first_value;         /* pixel n holds first_value + n */
+    const char *orientation; /* NULL: axial, where there is a position */
 } dicom_slice;
 
 /* What most tests begin with: a slice at that height, its number from it. Texts live until the

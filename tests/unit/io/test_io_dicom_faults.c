@@ -228,6 +228,23 @@ static void test_a_number_that_decides_no_place_is_only_said(void **state)
     expect_warned("no number, and not used, in 1 file(s): InstanceNumber \"1a\"");
 }
 
+/* A kilobyte of a text is looked at: what reaches beyond is half a number, not a number. */
+static void test_a_number_of_a_thousand_digits_is_refused_not_cut(void **state)
+{
+    (void)state;
+    char position[1101] = "1\\2\\";
+    memset(position + 4, '0', sizeof position - 6);
+    position[sizeof position - 2] = '3';
+    save_with(position, "1\\1", "1");
+    expect_refused("one.dcm", "ImagePositionPatient");
+    char slope[1101];
+    memset(slope, '0', sizeof slope);
+    memcpy(slope, "1.5", 3);
+    memcpy(slope + sizeof slope - 4, "e-3", 4);
+    save_with("1\\2\\3", "1\\1", slope);
+    expect_refused("one.dcm", "RescaleSlope");
+}
+
 static void test_a_slope_of_1e308_is_refused_without_overflow(void **state)
 {
     (void)state;
@@ -596,6 +613,7 @@ int main(void)
         TEST(test_decimal_commas_are_read_and_said),
         TEST(test_what_is_no_number_is_refused_with_its_text),
         TEST(test_a_number_that_decides_no_place_is_only_said),
+        TEST(test_a_number_of_a_thousand_digits_is_refused_not_cut),
         TEST(test_a_slope_of_1e308_is_refused_without_overflow),
         TEST(test_listing_shows_what_separates_two_phases),
         TEST(test_listing_names_files_where_nothing_separates),

@@ -305,6 +305,101 @@ static void test_a_series_without_study_or_frame_is_told(void **state)
     assert_true(holds(warnings, "no FrameOfReferenceUID"));
 }
 
+/* The text of the first element of VR DS with that tag in out.dcm. */
+static void find_decimals(uint32_t tag, char *text, size_t most)
+{
+    static unsigned char bytes[1 << 16];
+    const unsigned char head[6] = {(unsigned char)(tag >> 16),
+                                   (unsigned char)(tag >> 24),
+                                   (unsigned char)tag,
+                                   (unsigned char)(tag >> 8),
+                                   'D',
+                                   'S'};
+    size_t size = read_whole("out.dcm", bytes, sizeof bytes), at = 0;
+    while (at + 8 < size && memcmp(bytes + at, head, sizeof head) != 0)
+        at++;
+    assert_true(at + 8 < size);
+    size_t length = bytes[at + 6] | (size_t)bytes[at + 7] << 8;
+    assert_true(length < most && at + 8 + length <= size);
+    memcpy(text, bytes + at + 8, length);
+    text[length] = 0;
+}
+
+/* Values parted by backslashes, each of 16 characters at most and near what is wanted. */
+static void expect_decimals(uint32_t tag, const double *wanted, int count)
+{
+    char text[256];
+    find_decimals(tag, text, sizeof text);
+    char *at = text;
+    for (int i = 0; i < count; i++) {
+        char *end;
+        double value = strtod(at, &end);
+        if (end - at > 16 || !(value - wanted[i] < 1e-9 && wanted[i] - value < 1e-9))
+            fail_msg("value %d of %s is not %.17g", i, text, wanted[i]);
+        assert_int_equal(*end == '\\', i + 1 < count);
+        at = end + 1;
+    }
+}
+
+/* As programs write that print doubles in full: 128 and 68 characters, 16 a value are allowed. */
+static void test_numbers_too_long_for_dicom_are_shortened_not_cut(void **state)
+{
+    (void)state;
+    const double orientation[6] = {0.9999999999767574,     6.666666666610482e-06,
+                                   1.4285714285709426e-06, -6.666671428485009e-06,
+                                   0.9999999999722222,     3.3333333333237597e-06};
+    const double position[3] = {-158.13580322265625001, -179.03579711914062501,
+                                2.1234567890123456789};
+    const double spacing[2] = {0.74999999999999, 0.50000000000001}, weight = 72.123456789012345;
+    char texts[SLICES][80], name[16];
+    for (int k = 0; k < SLICES; k++) {
+        dicom_slice slice = dicom_slice_at(2 * k);
+        snprintf(texts[k], sizeof texts[k],
+                 "-158.13580322265625001\\-179.03579711914062501\\%d.1234567890123456789", 2 * k);
+        slice.position = texts[k];
+        slice.orientation = "0.9999999999767574\\6.666666666610482e-06\\1.4285714285709426e-06\\"
+                            "-6.666671428485009e-06\\0.9999999999722222\\3.3333333333237597e-06";
+        slice.spacing = "0.7499999999999900\\0.5000000000000100";
+        snprintf(name, sizeof name, "s/%d.dcm", k);
+        dicom_begin(SYNTAX_PLAIN);
+        dicom_identity(&slice);
+        dicom_text(0x00101030, "DS", "72.123456789012345");
+        dicom_picture(ROWS, COLUMNS, 1, 16, "MONOCHROME2");
+        dicom_text(0x00280030, "DS", slice.spacing);
+        dicom_pixels(&slice);
+        dicom_save(name);
+    }
+    read_series(0);
+    add("Liver", 3, 1, 4);
+    write_seg();
+    expect_decimals(0x00200037, orientation, 6);
+    expect_decimals(0x00200032, position, 3);
+    expect_decimals(0x00280030, spacing, 2);
+    expect_decimals(0x00101030, &weight, 1);
+}
+
+/* What the source has is kept to the letter where it is as DICOM has it. */
+static void test_numbers_as_dicom_has_them_stay_as_they_are(void **state)
+{
+    (void)state;
+    char text[64], name[16], texts[SLICES][40];
+    for (int k = 0; k < SLICES; k++) {
+        dicom_slice slice = dicom_slice_at(2 * k);
+        snprintf(texts[k], sizeof texts[k], "-10.000\\+20\\%d.0", 2 * k);
+        slice.position = texts[k];
+        slice.spacing = "0.750000000\\.5";
+        snprintf(name, sizeof name, "s/%d.dcm", k);
+        dicom_save_slice(name, &slice);
+    }
+    read_series(0);
+    add("Liver", 3, 1, 4);
+    write_seg();
+    find_decimals(0x00200032, text, sizeof text);
+    assert_string_equal(text, "-10.000\\+20\\2.0 "); /* even length */
+    find_decimals(0x00280030, text, sizeof text);
+    assert_string_equal(text, "0.750000000\\.5");
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
@@ -319,6 +414,8 @@ int main(void)
         TEST(test_without_a_frame_the_file_that_is_there_stays),
         TEST(test_cut_segmentations_are_refused),
         TEST(test_a_series_without_study_or_frame_is_told),
+        TEST(test_numbers_too_long_for_dicom_are_shortened_not_cut),
+        TEST(test_numbers_as_dicom_has_them_stay_as_they_are),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
