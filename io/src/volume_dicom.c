@@ -52,11 +52,20 @@ static sgio_voxel_format format_of(const sgio_dicom_slice *slice)
     return format;
 }
 
+/* What its bits can store. */
+static void stored_range(const sgio_dicom_slice *slice, double *low, double *high)
+{
+    double span = ldexp(1, slice->bits_stored);
+    *low = slice->is_signed ? -span / 2 : 0;
+    *high = *low + span - 1;
+}
+
 static sgio_type type_of(const sgio_dicom_slice *slice)
 {
     sgio_voxel_format format = format_of(slice);
-    double span = ldexp(1, slice->bits_stored), low = slice->is_signed ? -span / 2 : 0;
-    return sgio_voxels_type(&format, low, low + span - 1);
+    double low, high;
+    stored_range(slice, &low, &high);
+    return sgio_voxels_type(&format, low, high);
 }
 
 /* Slope and intercept may differ from slice to slice (PET). */
@@ -74,6 +83,60 @@ static sgio_status does_not_fit(const sgio_dicom_slice *slice, sgio_type type)
                      sgio_type_name(type));
 }
 
+static const sgio_voxel_format plain = {SGIO_F64, 0, 1, 0};
+
+/* The padding as voxels of the slice have it, to the bit. */
+static double padding_of(const sgio_dicom_slice *slice)
+{
+    sgio_voxel_format format = format_of(slice);
+    double value = 0;
+    format.raw = SGIO_F64;
+    sgio_voxels_convert(&format, &slice->padding, 1, SGIO_F64, &value);
+    return value;
+}
+
+static int can_be_padded(const sgio_dicom_slice *slice)
+{
+    double low, high;
+    stored_range(slice, &low, &high);
+    return slice->samples == 1 && slice->has_padding && slice->padding >= low &&
+           slice->padding <= high;
+}
+
+/* A volume has one value of padding, that of the first slice which can have some. Slopes, or the
+ * padding itself, may differ from slice to slice: padded voxels of the others get it too. */
+static void find_padding(const job *job)
+{
+    sgio_volume *out = job->out;
+    for (size_t k = 0; k < job->volume->count && !out->has_padding; k++) {
+        out->has_padding = can_be_padded(slice_at(job, k));
+        if (out->has_padding) out->padding = padding_of(slice_at(job, k));
+    }
+}
+
+/* `to` holds the slice in job->stored, converted to `type`. */
+static sgio_status unify_padding(const job *job, const sgio_dicom_slice *slice, sgio_type type,
+                                 void *to)
+{
+    enum { CHUNK = 1024 };
+    const sgio_voxel_format as_stored = {format_of(slice).raw, 0, 1, 0};
+    const size_t width = sgio_raw_bytes((int)type), stored_width = sgio_raw_bytes(as_stored.raw);
+    double stored[CHUNK], padding;
+    if (!can_be_padded(slice) || padding_of(slice) == job->out->padding) return SGIO_OK;
+    int fits = sgio_voxels_convert(&plain, &job->out->padding, 1, type, &padding) == 0;
+    for (size_t start = 0; start < job->values; start += CHUNK) {
+        size_t count = job->values - start < CHUNK ? job->values - start : CHUNK;
+        sgio_voxels_convert(&as_stored, (const char *)job->stored + start * stored_width, count,
+                            SGIO_F64, stored);
+        for (size_t i = 0; i < count; i++) {
+            if (stored[i] != slice->padding) continue;
+            if (!fits) return does_not_fit(slice, type);
+            memcpy((char *)to + (start + i) * width, &padding, width);
+        }
+    }
+    return SGIO_OK;
+}
+
 /* One source slice, converted to `type`. */
 static sgio_status read_slice(const job *job, size_t k, sgio_type type, void *to)
 {
@@ -84,6 +147,8 @@ static sgio_status read_slice(const job *job, size_t k, sgio_type type, void *to
     if (status != SGIO_OK) return status;
     if (sgio_voxels_convert(&format, job->stored, job->values, type, to) != 0)
         return does_not_fit(slice, type);
+    status = unify_padding(job, slice, type, to);
+    if (status != SGIO_OK) return status;
     return sgio_tell(job->options->progress, job->options->progress_user, k + 1, pictures_of(job));
 }
 
@@ -112,7 +177,6 @@ static void mix(const job *job, const double *a, const double *b, double share, 
 /* Linear interpolation along k; two source slices are in memory at a time. */
 static sgio_status read_between(const job *job, double *buffers[3])
 {
-    const sgio_voxel_format from = {SGIO_F64, 0, 1, 0};
     size_t bytes = job->values * sgio_raw_bytes((int)job->out->type), left = 0;
     sgio_status status = read_slice(job, 0, SGIO_F64, buffers[0]);
     if (status == SGIO_OK) status = read_slice(job, 1, SGIO_F64, buffers[1]);
@@ -128,7 +192,7 @@ static sgio_status read_between(const job *job, double *buffers[3])
         if (status != SGIO_OK) break;
         double share = ((double)k - place[left]) / (place[left + 1] - place[left]);
         mix(job, buffers[0], buffers[1], fmin(fmax(share, 0), 1), buffers[2]);
-        if (sgio_voxels_convert(&from, buffers[2], job->values, job->out->type,
+        if (sgio_voxels_convert(&plain, buffers[2], job->values, job->out->type,
                                 (char *)job->out->data + (size_t)k * bytes) != 0)
             status = does_not_fit(slice_at(job, left), job->out->type);
     }
@@ -193,13 +257,9 @@ static void describe(const job *job)
     out->is_sequence = is_sequence(job);
     memcpy(out->modality, first->modality, sizeof out->modality);
     out->rescaled = first->samples == 1 && !first->has_modality_lut;
-    for (size_t k = 0; k < job->volume->count; k++) {
-        const sgio_dicom_slice *slice = slice_at(job, k);
-        if (!slice->has_rescale) out->rescaled = 0;
-        if (!slice->has_padding || out->has_padding || first->samples != 1) continue;
-        out->has_padding = 1;
-        out->padding = slice->slope * slice->padding + slice->intercept;
-    }
+    for (size_t k = 0; k < job->volume->count; k++)
+        if (!slice_at(job, k)->has_rescale) out->rescaled = 0;
+    find_padding(job);
 }
 
 /* The source slice nearest to slice k of the grid. */
@@ -261,6 +321,15 @@ static void warn_of_values(const job *job, const char *path)
                   "%s: its Modality LUT is not applied, values are as stored", path);
 }
 
+/* To what voxels of that type hold: they are compared with it. */
+static void round_padding(sgio_volume *out)
+{
+    float rounded;
+    if (out->type != SGIO_F32) return;
+    sgio_voxels_convert(&plain, &out->padding, 1, SGIO_F32, &rounded);
+    out->padding = (double)rounded;
+}
+
 static sgio_status run_job(const char *path, job *job)
 {
     size_t most = 0;
@@ -281,6 +350,7 @@ static sgio_status run_job(const char *path, job *job)
     job->stored = malloc(most);
     if (!job->stored) return sgio_fail_memory(most, path);
     status = read_voxels(job, path);
+    if (status == SGIO_OK) round_padding(job->out);
     if (status == SGIO_OK) status = name_sources(job);
     free(job->stored);
     return status;

@@ -28,9 +28,9 @@ typedef struct sgio_volume {
     char modality[17]; /* DICOM Modality ("CT", "MR", "US", ...), "" when the file does not say */
     int rescaled;      /* 1 when values are already real-world values (Hounsfield for CT) */
     int has_padding;   /* DICOM PixelPaddingValue, after rescale; windowing ignores such voxels */
-    double padding;
-    int sheared;         /* 1 for a gantry tilt kept as a sheared matrix */
-    int resampled;       /* 1 when gaps were filled by --allowGaps */
+    double padding;    /* as voxels of `type` hold it, one value in all slices */
+    int sheared;       /* 1 for a gantry tilt kept as a sheared matrix */
+    int resampled;     /* 1 when gaps were filled by --allowGaps */
     int spacing_assumed; /* 1 when the file gives no (usable) spacing along some axis and 1 mm is
                           * taken: lengths and millilitres are then a guess */
     char *series_uid;    /* NULL when not DICOM; owned */

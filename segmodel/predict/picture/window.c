@@ -13,7 +13,10 @@ enum { BINS = 65536, CHUNK = 1024, MAX_PASSES = 8, LEAST_WHITE = 64 };
 
 int sgm_window_is_padding(const sgm_volume *volume, double value)
 {
-    return isnan(value) || (volume->has_padding && value == volume->padding);
+    /* 0.1 is no float: voxels that were given it hold what it is rounded to. */
+    const double as_voxel =
+        volume->type == SGM_VOXEL_F32 ? (double)(float)volume->padding : volume->padding;
+    return isnan(value) || (volume->has_padding && value == as_voxel);
 }
 
 /* --------------------------------------------------------------------- passes over the volume */

@@ -70,6 +70,20 @@ static void check_floats(float outlier)
     CHECK_NEAR(high, sorted[(size_t)(0.995 * (double)valid)], 1e-3);
 }
 
+/* Padding of floats that is no float itself. */
+static void check_rounded_padding(void)
+{
+    static float voxels[COUNT];
+    for (int i = 0; i < COUNT; i++)
+        voxels[i] = i % 3 ? (float)(i % 100) : -1462.4f;
+    sgm_volume volume = make(voxels, SGM_VOXEL_F32);
+    volume.has_padding = 1;
+    volume.padding = -1462.4;
+    double low, high;
+    CHECK_OK(sgm_window_choose(&volume, SGM_WINDOW_NONE, NULL, &low, &high));
+    CHECK(low == 0 && high == 99);
+}
+
 static void check_constant(void)
 {
     static double voxels[COUNT];
@@ -144,6 +158,7 @@ int main(void)
     check_integers();
     check_floats(1);
     check_floats(1e30f);
+    check_rounded_padding();
     check_constant();
     check_presets();
     check_hounsfield();

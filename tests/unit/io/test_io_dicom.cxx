@@ -329,6 +329,84 @@ TEST_F(Dicom, RescalePerSlice)
     EXPECT_EQ(value<float>(slice_values), 18.0f);
 }
 
+// 0.7312 * 1003 is no float: voxels and padding must be rounded alike.
+TEST_F(Dicom, PaddingIsWhatItsVoxelsHold)
+{
+    Slice slice;
+    slice.slope = "0.7312";
+    slice.intercept = "0";
+    slice.first_value = 1000;
+    slice.padding = 1003;
+    save("s/0", slice);
+    ASSERT_EQ(load("s"), SGIO_OK) << sgio_last_message();
+    ASSERT_EQ(volume.type, SGIO_F32);
+    ASSERT_EQ(volume.has_padding, 1);
+    EXPECT_EQ(value<float>(3), volume.padding);
+    EXPECT_NEAR(volume.padding, 0.7312 * 1003, 1e-4);
+}
+
+// With a slope for every slice (PET) one stored value is many; one slice may call another value
+// padding, or none.
+TEST_F(Dicom, PaddingIsOneValueInAllSlices)
+{
+    const char *const slopes[][4] = {{"0.7312", "1.5", "0.25", "3"}, {"1", "2", "3", "4"}};
+    for (const auto &slope : slopes) {
+        for (int k = 0; k < 4; k++) {
+            Slice slice;
+            slice.slope = slope[k];
+            slice.intercept = "0";
+            slice.z = 2 * k;
+            slice.first_value = 1000;
+            slice.padding = k == 2 ? 1005 : 1003;
+            if (k == 3) slice.padding = -1;
+            save("s/" + std::to_string(k), slice);
+        }
+        ASSERT_EQ(load("s"), SGIO_OK) << sgio_last_message();
+        ASSERT_EQ(volume.geometry.size[2], 4);
+        for (std::size_t n = 0; n < 4 * slice_values; n++) {
+            const std::size_t k = n / slice_values, pixel = n % slice_values;
+            const double wanted = std::atof(slope[k]) * static_cast<double>(1000 + pixel);
+            const bool is_padding = k < 3 && pixel == (k == 2 ? 5u : 3u);
+            if (is_padding)
+                EXPECT_EQ(sgio_volume_value(&volume, n), volume.padding) << n;
+            else
+                EXPECT_NEAR(sgio_volume_value(&volume, n), wanted, 1e-3) << n;
+        }
+    }
+}
+
+// Half way between slices of different slopes the padding of either is not mixed into tissue.
+TEST_F(Dicom, PaddingIsNotMixedWhereGapsAreFilled)
+{
+    const char *const slopes[] = {"0.7312", "1.5", "1.5", "1.5"};
+    const double places[] = {0, 4, 6, 8};
+    for (int k = 0; k < 4; k++) {
+        Slice slice;
+        slice.slope = slopes[k];
+        slice.intercept = "0";
+        slice.z = places[k];
+        slice.first_value = 1000;
+        slice.padding = 1003;
+        save("s/" + std::to_string(k), slice);
+    }
+    options.allow_gaps = 1;
+    ASSERT_EQ(load("s"), SGIO_OK) << sgio_last_message();
+    ASSERT_EQ(volume.geometry.size[2], 5);
+    for (int k = 0; k < 5; k++)
+        EXPECT_EQ(sgio_volume_value(&volume, k * slice_values + 3), volume.padding) << k;
+    EXPECT_NEAR(sgio_volume_value(&volume, slice_values), (0.7312 + 1.5) / 2 * 1000, 1e-3);
+}
+
+// Twelve bits cannot hold this: no voxel is padded, and none is taken for it.
+TEST_F(Dicom, PaddingThatCannotBeStoredIsNone)
+{
+    Slice slice;
+    slice.padding = 63536;
+    save("s/0", slice);
+    ASSERT_EQ(load("s"), SGIO_OK) << sgio_last_message();
+    EXPECT_EQ(volume.has_padding, 0);
+}
+
 TEST_F(Dicom, MonochromeOneIsNotInverted)
 {
     Slice slice;
