@@ -1,6 +1,7 @@
-/* Pixels of one frame of a DICOM image: found by our own reader of elements, decoded where
+/* Pixels of the frames of a DICOM image: found by our own reader of elements, decoded where
  * compressed, and brought into one form. */
 #include "dicom_codecs.h"
+#include "dicom_fragments.h"
 #include "dicom_set.h"
 #include "dicom_slice.h"
 #include "io_status.h"
@@ -9,12 +10,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* One image being read. */
+struct sgio_dicom_pixels {
+    const sgio_dicom_slice *slice;
+    sgio_dicom_file *file;
+    sgio_dicom_element element;     /* its pixel data */
+    sgio_dicom_fragments fragments; /* where they are compressed */
+};
+
+/* One frame being read. */
 typedef struct image {
     const sgio_dicom_slice *slice;
     sgio_dicom_file *file;
-    const sgio_dicom_element *element; /* its pixel data */
-    int frame;                         /* the one that is wanted, from 0 */
+    const sgio_dicom_element *element;
+    const sgio_dicom_fragments *fragments;
+    int frame; /* from 0 */
     void *pixels;
     int is_ybr, is_planar, is_subsampled; /* how colours lie once decoded */
 } image;
@@ -100,101 +109,6 @@ static sgio_status read_native(const image *image)
     return use_native_order(image, wanted);
 }
 
-static sgio_status no_fragments(const image *image)
-{
-    return sgio_fail(SGIO_UNREADABLE, "%s: compressed pixels without a code stream",
-                     image->slice->path);
-}
-
-/* Where the code stream of the wanted frame lies among the fragments. */
-typedef struct stretch {
-    uint64_t from, to; /* of offsets behind the offset table; an item belongs if it begins here */
-} stretch;
-
-static uint32_t little_32(const unsigned char *bytes)
-{
-    return bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 | (uint32_t)bytes[3] << 24;
-}
-
-/* Entry `number` of the offset table (PS3.5 A.4): where that frame's first item begins. */
-static int offset_of(const image *image, const sgio_dicom_cursor *table, int number, uint64_t *out)
-{
-    unsigned char bytes[4];
-    if (number >= image->slice->frames) {
-        *out = UINT64_MAX;
-        return 0;
-    }
-    if (sgio_dicom_copy(image->file, table->at + 4 * (uint64_t)number, 4, bytes) != 0) return -1;
-    *out = little_32(bytes);
-    return 0;
-}
-
-static size_t count_items(const image *image)
-{
-    sgio_dicom_cursor items, item;
-    size_t count = 0;
-    sgio_dicom_enter(image->element, &items);
-    while (sgio_dicom_next_item(image->file, &items, &item) > 0)
-        count++;
-    return count;
-}
-
-enum { ITEM_HEADER = 8 };
-
-/* By the offset table where it names every frame; else each frame must be one fragment. `number` is
- * the item's, counted from the table, which is 0. */
-static sgio_status find_stretch(const image *image, const sgio_dicom_cursor *table, stretch *out,
-                                int *one_each)
-{
-    const size_t frames = (size_t)image->slice->frames;
-    *out = (stretch){0, UINT64_MAX};
-    *one_each = 0;
-    if (frames == 1) return SGIO_OK;
-    if (table->end - table->at == 4 * (uint64_t)frames &&
-        offset_of(image, table, image->frame, &out->from) == 0 &&
-        offset_of(image, table, image->frame + 1, &out->to) == 0 && out->from < out->to)
-        return SGIO_OK;
-    *out = (stretch){0, UINT64_MAX};
-    *one_each = count_items(image) == frames + 1;
-    if (*one_each) return SGIO_OK;
-    return sgio_fail(SGIO_UNREADABLE,
-                     "%s: nothing says which of its fragments belong to which of %zu frames",
-                     image->slice->path, frames);
-}
-
-/* The fragments of the wanted frame, joined in *stream (malloc'ed); the first item is the offset
- * table. */
-static sgio_status join_fragments(const image *image, unsigned char **stream, size_t *size)
-{
-    sgio_dicom_cursor items, item;
-    stretch wanted = {0, UINT64_MAX};
-    uint64_t begin = 0;
-    size_t number = 0;
-    int more, one_each = 0;
-    uint64_t room = sgio_dicom_available(image->file, image->element->at, UINT64_MAX);
-    *size = 0;
-    if (!image->element->open_length || room == 0) return no_fragments(image);
-    *stream = malloc(room);
-    if (!*stream) return sgio_fail_memory(room, image->slice->path);
-    sgio_dicom_enter(image->element, &items);
-    while ((more = sgio_dicom_next_item(image->file, &items, &item)) > 0) {
-        size_t bytes = (size_t)(item.end - item.at);
-        if (number++ == 0) {
-            sgio_status status = find_stretch(image, &item, &wanted, &one_each);
-            if (status != SGIO_OK) return status;
-            begin = item.end;
-            continue;
-        }
-        const uint64_t offset = item.at - ITEM_HEADER - begin;
-        if (one_each && number != (size_t)image->frame + 2) continue;
-        if (offset < wanted.from || offset >= wanted.to) continue;
-        if (sgio_dicom_copy(image->file, item.at, bytes, *stream + *size) != 0) break;
-        *size += bytes;
-    }
-    if (more < 0) return SGIO_UNREADABLE;
-    return more > 0 || *size == 0 ? no_fragments(image) : SGIO_OK;
-}
-
 static sgio_status decode(image *image, const unsigned char *stream, size_t size)
 {
     const sgio_dicom_slice *slice = image->slice;
@@ -208,7 +122,8 @@ static sgio_status read_compressed(image *image)
 {
     unsigned char *stream = NULL;
     size_t size = 0;
-    sgio_status status = join_fragments(image, &stream, &size);
+    sgio_status status =
+        sgio_dicom_join_fragments(image->fragments, (size_t)image->frame, &stream, &size);
     if (status == SGIO_OK) status = decode(image, stream, size);
     free(stream);
     return status;
@@ -307,29 +222,59 @@ static sgio_status read_image(image *image)
     return SGIO_OK;
 }
 
-static sgio_status read_element(const sgio_dicom_slice *slice, int frame, sgio_dicom_file *file,
-                                void *pixels)
+static sgio_status find_element(sgio_dicom_pixels *pixels)
 {
     sgio_dicom_cursor cursor;
-    sgio_dicom_element element;
     int more;
-    sgio_dicom_begin(file, &cursor);
-    while ((more = sgio_dicom_next(file, &cursor, &element)) > 0 &&
-           element.tag != (uint32_t)DICOM_PIXELS) {
+    sgio_dicom_begin(pixels->file, &cursor);
+    while ((more = sgio_dicom_next(pixels->file, &cursor, &pixels->element)) > 0 &&
+           pixels->element.tag != (uint32_t)DICOM_PIXELS) {
     }
+    if (more > 0) return SGIO_OK;
     if (more < 0) return SGIO_UNREADABLE;
-    if (more == 0) return sgio_fail(SGIO_UNREADABLE, "%s: DICOM without pixels", slice->path);
-    image image = {slice, file, &element, frame, pixels, 0, 0, 0};
+    return sgio_fail(SGIO_UNREADABLE, "%s: DICOM without pixels", pixels->slice->path);
+}
+
+static sgio_status find_pixels(sgio_dicom_pixels *pixels)
+{
+    const sgio_dicom_slice *slice = pixels->slice;
+    const uint64_t bytes = (uint64_t)sgio_dicom_pixel_bytes(slice) * (uint64_t)slice->frames;
+    sgio_status status = sgio_dicom_open(slice->path, bytes, &pixels->file);
+    if (status == SGIO_OK) status = find_element(pixels);
+    if (status != SGIO_OK || !is_compressed(slice)) return status;
+    return sgio_dicom_find_fragments(pixels->file, &pixels->element, (size_t)slice->frames,
+                                     &pixels->fragments);
+}
+
+sgio_status sgio_dicom_pixels_open(const sgio_dicom_slice *slice, sgio_dicom_pixels **out)
+{
+    sgio_dicom_pixels *pixels = calloc(1, sizeof *pixels);
+    *out = NULL;
+    if (!pixels) return sgio_fail_memory(sizeof *pixels, slice->path);
+    pixels->slice = slice;
+    sgio_status status = find_pixels(pixels);
+    if (status == SGIO_OK)
+        *out = pixels;
+    else
+        sgio_dicom_pixels_close(pixels);
+    return status;
+}
+
+sgio_status sgio_dicom_pixels_read(sgio_dicom_pixels *pixels, int frame, void *to)
+{
+    image image = {.slice = pixels->slice,
+                   .file = pixels->file,
+                   .element = &pixels->element,
+                   .fragments = &pixels->fragments,
+                   .frame = frame,
+                   .pixels = to};
     return read_image(&image);
 }
 
-sgio_status sgio_dicom_read_pixels(const sgio_dicom_slice *slice, int frame, void *pixels)
+void sgio_dicom_pixels_close(sgio_dicom_pixels *pixels)
 {
-    sgio_dicom_file *file;
-    const uint64_t bytes = (uint64_t)sgio_dicom_pixel_bytes(slice) * (uint64_t)slice->frames;
-    sgio_status status = sgio_dicom_open(slice->path, bytes, &file);
-    if (status != SGIO_OK) return status;
-    status = read_element(slice, frame, file, pixels);
-    sgio_dicom_close(file);
-    return status;
+    if (!pixels) return;
+    sgio_dicom_fragments_clear(&pixels->fragments);
+    sgio_dicom_close(pixels->file);
+    free(pixels);
 }

@@ -71,11 +71,17 @@ void sgio_dicom_slices_clear(sgio_dicom_slices *slices);
 /* Bytes of a frame's stored pixels: samples * rows * columns * bits_allocated / 8. */
 size_t sgio_dicom_pixel_bytes(const sgio_dicom_slice *slice);
 
+/* The pixels of an image, whose file stays open from frame to frame. `slice` is borrowed. *out is
+ * to be closed with sgio_dicom_pixels_close; NULL after a failure. */
+typedef struct sgio_dicom_pixels sgio_dicom_pixels;
+sgio_status sgio_dicom_pixels_open(const sgio_dicom_slice *slice, sgio_dicom_pixels **out);
+void sgio_dicom_pixels_close(sgio_dicom_pixels *pixels);
+
 /* Reads and decodes the stored pixels of a frame, from 0 (native byte order, colours interleaved as
  * RGB, values reduced to the stored bits and sign-extended) into a buffer of
  * sgio_dicom_pixel_bytes. Palettes are not expanded. Data that are shorter than the image are
  * SGIO_UNREADABLE, compressed or not; nothing is filled up. */
-sgio_status sgio_dicom_read_pixels(const sgio_dicom_slice *slice, int frame, void *pixels);
+sgio_status sgio_dicom_pixels_read(sgio_dicom_pixels *pixels, int frame, void *to);
 
 #ifdef __cplusplus
 }

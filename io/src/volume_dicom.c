@@ -18,8 +18,9 @@ typedef struct job {
     const sgio_dicom_stack *stack;
     const sgio_read_options *options;
     sgio_volume *out;
-    size_t values; /* per slice, colours counted */
-    void *stored;  /* one slice as in its file */
+    size_t values;               /* per slice, colours counted */
+    void *stored;                /* one slice as in its file */
+    sgio_dicom_pixels *sequence; /* NULL: slices are files, each opened for itself */
 } job;
 
 static const sgio_dicom_slice *slice_at(const job *job, size_t k)
@@ -137,13 +138,22 @@ static sgio_status unify_padding(const job *job, const sgio_dicom_slice *slice, 
     return SGIO_OK;
 }
 
+static sgio_status read_stored(const job *job, size_t k)
+{
+    sgio_dicom_pixels *pixels;
+    if (job->sequence) return sgio_dicom_pixels_read(job->sequence, (int)k, job->stored);
+    sgio_status status = sgio_dicom_pixels_open(slice_at(job, k), &pixels);
+    if (status == SGIO_OK) status = sgio_dicom_pixels_read(pixels, 0, job->stored);
+    sgio_dicom_pixels_close(pixels);
+    return status;
+}
+
 /* One source slice, converted to `type`. */
 static sgio_status read_slice(const job *job, size_t k, sgio_type type, void *to)
 {
-    const int frame = is_sequence(job) ? (int)k : 0;
-    const sgio_dicom_slice *slice = slice_at(job, frame ? 0 : k);
+    const sgio_dicom_slice *slice = slice_at(job, is_sequence(job) ? 0 : k);
     sgio_voxel_format format = format_of(slice);
-    sgio_status status = sgio_dicom_read_pixels(slice, frame, job->stored);
+    sgio_status status = read_stored(job, k);
     if (status != SGIO_OK) return status;
     if (sgio_voxels_convert(&format, job->stored, job->values, type, to) != 0)
         return does_not_fit(slice, type);
@@ -349,9 +359,11 @@ static sgio_status run_job(const char *path, job *job)
     job->values = most / (size_t)(slice_at(job, 0)->bits_allocated / 8);
     job->stored = malloc(most);
     if (!job->stored) return sgio_fail_memory(most, path);
-    status = read_voxels(job, path);
+    if (is_sequence(job)) status = sgio_dicom_pixels_open(slice_at(job, 0), &job->sequence);
+    if (status == SGIO_OK) status = read_voxels(job, path);
     if (status == SGIO_OK) round_padding(job->out);
     if (status == SGIO_OK) status = name_sources(job);
+    sgio_dicom_pixels_close(job->sequence);
     free(job->stored);
     return status;
 }
@@ -363,7 +375,7 @@ static sgio_status read_volume(const char *path, const sgio_dicom_slices *slices
     sgio_dicom_stack stack;
     sgio_status status = sgio_dicom_stack_plan(path, slices, volume, options, &stack);
     if (status != SGIO_OK) return status;
-    job job = {slices, volume, &stack, options, out, 0, NULL};
+    job job = {slices, volume, &stack, options, out, 0, NULL, NULL};
     status = run_job(path, &job);
     sgio_dicom_stack_clear(&stack);
     return status;

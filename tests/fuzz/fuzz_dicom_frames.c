@@ -17,12 +17,13 @@ enum { MOST_BYTES = 1 << 22, MOST_READ = 4 };
 static void read_frames(const sgio_dicom_slice *slice)
 {
     const size_t bytes = sgio_dicom_pixel_bytes(slice);
-    void *pixels = bytes <= MOST_BYTES ? malloc(bytes) : NULL; /* exact, for the sanitizer */
-    if (!pixels) return;
-    fuzz_refused = 0;
-    for (int frame = 0; frame < slice->frames && frame < MOST_READ; frame++)
-        if (sgio_dicom_read_pixels(slice, frame, pixels) != SGIO_OK) fuzz_refused = 1;
-    free(pixels);
+    void *to = bytes <= MOST_BYTES ? malloc(bytes) : NULL; /* exact, for the sanitizer */
+    sgio_dicom_pixels *pixels = NULL;
+    if (to && sgio_dicom_pixels_open(slice, &pixels) == SGIO_OK) fuzz_refused = 0;
+    for (int frame = 0; pixels && frame < slice->frames && frame < MOST_READ; frame++)
+        if (sgio_dicom_pixels_read(pixels, frame, to) != SGIO_OK) fuzz_refused = 1;
+    sgio_dicom_pixels_close(pixels);
+    free(to);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

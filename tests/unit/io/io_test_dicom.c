@@ -109,14 +109,24 @@ void dicom_close_sequence(void)
     put_item(0xfffee0dd, 0);
 }
 
-void dicom_fragment(const void *bytes, size_t size)
+void dicom_item(const void *bytes, size_t size)
 {
-    put_long_head(0x7fe00010, "OB", 0xffffffff);
-    put_item(0xfffee000, 0);
     put_item(0xfffee000, (uint32_t)(size + (size & 1)));
     put(bytes, size);
     if (size & 1) put("", 1);
-    put_item(0xfffee0dd, 0);
+}
+
+void dicom_open_fragments(const void *table, size_t size)
+{
+    put_long_head(0x7fe00010, "OB", 0xffffffff);
+    dicom_item(table, size);
+}
+
+void dicom_fragment(const void *bytes, size_t size)
+{
+    dicom_open_fragments("", 0);
+    dicom_item(bytes, size);
+    dicom_close_sequence();
 }
 
 void dicom_save(const char *name)

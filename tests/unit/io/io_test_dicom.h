@@ -28,6 +28,10 @@ void dicom_close_sequence(void);
 /* Pixels in one fragment behind an empty offset table. */
 void dicom_fragment(const void *bytes, size_t size);
 
+/* Pixels in fragments, which are items behind an offset table; dicom_close_sequence ends them. */
+void dicom_open_fragments(const void *table, size_t size);
+void dicom_item(const void *bytes, size_t size);
+
 /* Zeros as far as the file gets `size` bytes; without taking disk where the system knows how. */
 void dicom_save_sparse(const char *name, uint64_t size);
 void dicom_save(const char *name);

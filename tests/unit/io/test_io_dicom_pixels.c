@@ -84,6 +84,135 @@ static void test_rle_is_exact_or_refused(void **state)
     expect_file_refused("one.dcm", "RLE");
 }
 
+/* ---------------------------------------------------------------------------- frames in time */
+
+enum { MOST_FRAMES = 48, PIECES = 2 };
+
+static uint32_t offsets[MOST_FRAMES];
+
+/* Literal runs of side x side bytes: pixel n of a frame holds n / 3 + frame. */
+static void make_rle_frame(int side, int frame)
+{
+    memset(stream, 0, 64);
+    stream[0] = 1;
+    stream[4] = 64;
+    stream_size = 64;
+    for (int n = 0; n < side * side; n++) {
+        if (n % 128 == 0) stream[stream_size++] = 127;
+        stream[stream_size++] = (unsigned char)(n / 3 + frame);
+    }
+    stream_size += stream_size & 1;
+}
+
+/* Fills `offsets` with where the frames, each of `pieces` fragments, begin behind the table. */
+static void find_offsets(int side, int frames, int pieces)
+{
+    make_rle_frame(side, 0);
+    for (int n = 0; n < frames; n++)
+        offsets[n] = (uint32_t)(n * (int)(stream_size + 8 * (size_t)pieces));
+}
+
+/* The table is `offsets`, as it is now. */
+static void save_frames(int side, int frames, int pieces, int with_table)
+{
+    char count[16];
+    snprintf(count, sizeof count, "%d", frames);
+    dicom_begin(SYNTAX_RLE);
+    dicom_text(0x00080016, "UI", "1.2.840.10008.5.1.4.1.1.3.1");
+    dicom_text(0x00080060, "CS", "US");
+    dicom_text(0x00280008, "IS", count);
+    dicom_picture(side, side, 1, 8, "MONOCHROME2");
+    dicom_open_fragments(offsets, with_table ? 4 * (size_t)frames : 0);
+    for (int n = 0; n < frames; n++) {
+        make_rle_frame(side, n);
+        const size_t first = pieces == 1 ? stream_size : 100;
+        dicom_item(stream, first);
+        if (pieces == PIECES) dicom_item(stream + first, stream_size - first);
+    }
+    dicom_close_sequence();
+    dicom_save("one.dcm");
+}
+
+static void expect_frames(int side, int frames)
+{
+    expect_loaded();
+    assert_int_equal(volume.geometry.size[2], frames);
+    for (int n = 0; n < frames * side * side; n++)
+        assert_int_equal(((uint8_t *)volume.data)[n],
+                         (uint8_t)(n % (side * side) / 3 + n / (side * side)));
+}
+
+static void test_frames_are_told_apart_by_table_or_fragment(void **state)
+{
+    (void)state;
+    find_offsets(SIDE, 5, 1);
+    save_frames(SIDE, 5, 1, 1);
+    expect_frames(SIDE, 5);
+    save_frames(SIDE, 5, 1, 0);
+    expect_frames(SIDE, 5);
+    find_offsets(SIDE, 5, PIECES);
+    save_frames(SIDE, 5, PIECES, 1);
+    expect_frames(SIDE, 5);
+    for (int n = 1; n < 5; n++) /* between the last fragment's beginning and its end */
+        offsets[n] -= 20;
+    save_frames(SIDE, 5, PIECES, 1);
+    expect_frames(SIDE, 5);
+}
+
+static void test_tables_that_lie_are_refused(void **state)
+{
+    (void)state;
+    find_offsets(SIDE, 5, PIECES);
+    offsets[1] = offsets[3]; /* backwards from there */
+    save_frames(SIDE, 5, PIECES, 1);
+    expect_file_refused("one.dcm", "which of its fragments belong to which of 5");
+    find_offsets(SIDE, 5, PIECES);
+    offsets[2] = offsets[3] - 1; /* no fragment begins between them */
+    save_frames(SIDE, 5, PIECES, 1);
+    expect_file_refused("one.dcm", "one.dcm");
+    find_offsets(SIDE, 5, PIECES);
+    offsets[4] = UINT32_MAX;
+    save_frames(SIDE, 5, PIECES, 1);
+    expect_file_refused("one.dcm", "without a code stream");
+    find_offsets(SIDE, 5, 1);
+    offsets[1] = offsets[3]; /* then what a table is not needed for */
+    save_frames(SIDE, 5, 1, 1);
+    expect_frames(SIDE, 5);
+}
+
+static int reads;
+ssize_t __real_pread(int file, void *to, size_t size, off_t at);
+ssize_t __wrap_pread(int file, void *to, size_t size, off_t at);
+
+ssize_t __wrap_pread(int file, void *to, size_t size, off_t at)
+{
+    reads++;
+    return __real_pread(file, to, size, at);
+}
+
+/* Frames of 57 KiB, more than is read ahead: each is met when it is looked for and when it is read,
+ * not once for every other frame. */
+static void test_reading_frames_takes_as_long_as_they_are(void **state)
+{
+    enum { WIDE = 240, FEW = 12 };
+    (void)state;
+    for (int with_table = 0; with_table < 2; with_table++) {
+        int counts[2];
+        for (int i = 0; i < 2; i++) {
+            const int frames = i ? MOST_FRAMES : FEW;
+            find_offsets(WIDE, frames, 1);
+            save_frames(WIDE, frames, 1, with_table);
+            reads = 0;
+            expect_frames(WIDE, frames);
+            counts[i] = reads;
+        }
+        assert_true(counts[0] >= FEW);
+        assert_true(counts[1] < 2 * counts[0] * MOST_FRAMES / FEW);
+    }
+}
+
+/* ----------------------------------------------------------------------------------- JPEG 2000 */
+
 static opj_image_t *make_picture(int components)
 {
     opj_image_cmptparm_t parameters[3];
@@ -310,6 +439,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_no_dictionary_of_the_environment_is_opened),
         cmocka_unit_test(test_rle_is_exact_or_refused),
+        cmocka_unit_test(test_frames_are_told_apart_by_table_or_fragment),
+        cmocka_unit_test(test_tables_that_lie_are_refused),
+        cmocka_unit_test(test_reading_frames_takes_as_long_as_they_are),
         cmocka_unit_test(test_jpeg_2000_is_exact_or_refused),
         cmocka_unit_test(test_missing_tiles_of_jpeg_2000_are_not_black),
         cmocka_unit_test(test_a_palette_in_jp2_that_changes_the_channels_is_refused),
