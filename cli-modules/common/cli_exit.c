@@ -6,7 +6,9 @@
 
 #include "cli_text.h"
 
-static _Thread_local char last_message[1024];
+enum { MESSAGE_BYTES = 8192 }; /* as the io library's: a message may be a listing */
+
+static _Thread_local char last_message[MESSAGE_BYTES];
 
 int cli_exit_from_model_status(int sgm_status_value)
 {
@@ -42,7 +44,7 @@ const char *cli_last_message(void)
 int cli_report_failure(const char *program, int code, const char *message)
 {
     fflush(stdout);
-    char shown[8192]; /* a message may be a listing */
+    char shown[MESSAGE_BYTES];
     cli_clean_copy(shown, sizeof shown, message, 0);
     const size_t length = strlen(shown);
     const int ends_in_newline = length > 0 && shown[length - 1] == '\n';

@@ -24,7 +24,7 @@ int cli_exit_from_model_status(int sgm_status_value);
 int cli_exit_from_io_status(int sgio_status_value);
 
 /* Stores the calling thread's message and returns `code`, so that `return cli_fail(...)` is one
- * line. Cut at 1023 bytes; line breaks are kept. */
+ * line. Cut at 8191 bytes; line breaks are kept. */
 int cli_fail(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* The calling thread's message of its last cli_fail(); "" before the first. */

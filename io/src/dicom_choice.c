@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { HINT_BYTES = 256 };
+enum { HINT_BYTES = 256, NOTE_BYTES = 64 };
 
 static int is_number(const char *series)
 {
@@ -42,7 +42,8 @@ static int is_part(const sgio_dicom_volume *listed, const sgio_dicom_volume *joi
     return listed->count == 1 && has_slice(joined, listed->slices[0]);
 }
 
-/* "--series 2-25 joins 24 of one slice" for the numbers of the listing in `joined`. */
+/* "--series 2-25 joins 24 of one slice" for the numbers of the listing in `joined`; "" where none
+ * of them is such a one. */
 static void write_ranges(const sgio_dicom_volumes *listed, const sgio_dicom_volume *joined,
                          char hint[HINT_BYTES])
 {
@@ -60,6 +61,7 @@ static void write_ranges(const sgio_dicom_volumes *listed, const sgio_dicom_volu
         if (i > start) used += (size_t)snprintf(hint + used, HINT_BYTES - used, "-%zu", i + 1);
         first = 0;
     }
+    if (hint[used - 1] == ' ') hint[0] = 0;
 }
 
 /* One series UID per slice: what would join the most of them, "" when nothing does. */
@@ -82,6 +84,19 @@ static void find_joinable(const sgio_dicom_slices *slices, const sgio_dicom_volu
     sgio_dicom_volumes_clear(&joined);
 }
 
+/* Whole lines as far as `room` bytes hold them, and how many more there are. */
+static void shorten_list(char *text, size_t room)
+{
+    size_t more = 0;
+    if (strlen(text) <= room) return;
+    char *end = text + (room > NOTE_BYTES ? room - NOTE_BYTES : 0);
+    while (end > text && end[-1] != '\n')
+        end--;
+    for (const char *line = end; line; line = strchr(line + 1, '\n'))
+        more++;
+    snprintf(end, NOTE_BYTES, "... %zu more, see --listSeries", more);
+}
+
 static sgio_status refuse(const char *path, const char *problem, const sgio_dicom_slices *slices,
                           const sgio_dicom_volumes *volumes)
 {
@@ -92,8 +107,10 @@ static sgio_status refuse(const char *path, const char *problem, const sgio_dico
     if (length > 0) text[length - 1] = 0;
     const char *gaps = gaps_would_join(slices) ? " or join them with --allowGaps" : "";
     find_joinable(slices, volumes, joinable);
-    sgio_status status = sgio_fail(SGIO_UNREADABLE, "%s: %s; choose with --series number%s%s:\n%s",
-                                   path, problem, gaps, joinable, text);
+    static const char format[] = "%s: %s; choose with --series number%s%s:\n%s";
+    int head = snprintf(NULL, 0, format, path, problem, gaps, joinable, "");
+    shorten_list(text, head < SGIO_MESSAGE_BYTES - 1 ? (size_t)(SGIO_MESSAGE_BYTES - 1 - head) : 0);
+    sgio_status status = sgio_fail(SGIO_UNREADABLE, format, path, problem, gaps, joinable, text);
     free(text);
     return status;
 }

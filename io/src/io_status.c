@@ -4,10 +4,7 @@
 
 #include <stdarg.h>
 
-/* Long enough for the listing of a few dozen series; longer text is cut. */
-enum { MESSAGE_BYTES = 8192 };
-
-static _Thread_local char message[MESSAGE_BYTES];
+static _Thread_local char message[SGIO_MESSAGE_BYTES];
 
 const char *sgio_last_message(void)
 {

@@ -8,6 +8,9 @@
 extern "C" {
 #endif
 
+/* Room of a message: enough for the listing of a few dozen series. Longer text is cut. */
+enum { SGIO_MESSAGE_BYTES = 8192 };
+
 /* Stores the formatted sentence as the thread's message and returns `status`, so that a detecting
  * function ends in `return sgio_fail(SGIO_UNREADABLE, "%s: ...", path)`. Control characters become
  * question marks, here and in sgio_warn. */

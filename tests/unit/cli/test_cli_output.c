@@ -183,6 +183,26 @@ static int failing_run(void)
     return cli_program_end(&program, CLI_EXIT_INPUT, "a.nrrd: not an image");
 }
 
+/* The io library's messages may be lists of series, of 8 KiB with the end. */
+static char list[8192];
+
+static int long_failure(void)
+{
+    return cli_report_failure("tool", cli_fail(CLI_EXIT_INPUT, "%s", list), cli_last_message());
+}
+
+static void long_messages_stay_whole(void **state)
+{
+    (void)state;
+    char errors[sizeof list + 16], wanted[sizeof list + 16];
+    memset(list, 'x', sizeof list - 1);
+    for (size_t i = 80; i < sizeof list - 1; i += 80)
+        list[i] = '\n';
+    assert_int_equal(run_child(long_failure, errors, sizeof errors), 2);
+    snprintf(wanted, sizeof wanted, "tool: %s\n", list);
+    assert_string_equal(errors, wanted);
+}
+
 static void failures_say_one_line(void **state)
 {
     (void)state;
@@ -292,6 +312,7 @@ int main(void)
     const struct CMUnitTest tests[] = {cmocka_unit_test(files_are_replaced_whole),
                                        cmocka_unit_test(links_stay_links),
                                        cmocka_unit_test(impossible_files_are_explained),
+                                       cmocka_unit_test(long_messages_stay_whole),
                                        cmocka_unit_test(return_values_are_written_on_success),
                                        cmocka_unit_test(failures_say_one_line),
                                        cmocka_unit_test(cancelling_ends_with_130),

@@ -312,6 +312,55 @@ static void save_series_per_slice(int count)
     }
 }
 
+/* A list that is longer than a message ends with a whole line and says what is missing. */
+static void test_a_long_list_says_how_much_is_missing(void **state)
+{
+    enum { SERIES = 80 };
+    (void)state;
+    for (int n = 0; n < SERIES; n++) {
+        char name[16], uid[64];
+        dicom_slice slice = dicom_slice_at(0);
+        snprintf(uid, sizeof uid, "1.2.826.0.1.3680043.8.498.1725697665093565120403211%02d", n);
+        slice.series = uid;
+        slice.description = "a description of fifty characters, as scanners do";
+        snprintf(name, sizeof name, "s/%02d.dcm", n);
+        dicom_save_slice(name, &slice);
+    }
+    char *whole = NULL;
+    assert_int_equal(sgio_list_series(scratch_path("s"), &whole), SGIO_OK);
+    assert_true(strlen(whole) > 8192);
+    expect_refused("s", "holds 80 volumes");
+    const char *line = strchr(sgio_last_message(), '\n'), *wanted = whole;
+    int shown = 0, more = 0;
+    for (; line && strncmp(line, "\n... ", 5) != 0; line = strchr(line + 1, '\n'), shown++) {
+        size_t length = strcspn(wanted, "\n");
+        assert_memory_equal(line + 1, wanted, length);
+        assert_int_equal(line[1 + length], '\n');
+        wanted += length + 1;
+    }
+    assert_non_null(line);
+    assert_int_equal(sscanf(line, "\n... %d more, see --listSeries", &more), 1);
+    assert_string_equal(line + strcspn(line, ","), ", see --listSeries");
+    assert_int_equal(shown + more, SERIES);
+    assert_true(shown > SERIES / 2);
+    free(whole);
+}
+
+/* Phases at the same places: nothing is of one slice, and nothing is told to be joined. */
+static void test_series_of_several_slices_are_not_told_to_be_joined(void **state)
+{
+    (void)state;
+    for (int n = 0; n < 12; n++) {
+        char name[16], uid[16];
+        dicom_slice slice = dicom_slice_at(2 * (n % 3));
+        snprintf(uid, sizeof uid, "1.2.%d", n / 3);
+        slice.series = uid;
+        snprintf(name, sizeof name, "s/%02d.dcm", n);
+        dicom_save_slice(name, &slice);
+    }
+    expect_refused("s", "holds 4 volumes; choose with --series number:\n1  ");
+}
+
 static void test_one_series_per_slice_can_be_joined(void **state)
 {
     (void)state;
@@ -617,6 +666,8 @@ int main(void)
         TEST(test_a_slope_of_1e308_is_refused_without_overflow),
         TEST(test_listing_shows_what_separates_two_phases),
         TEST(test_listing_names_files_where_nothing_separates),
+        TEST(test_a_long_list_says_how_much_is_missing),
+        TEST(test_series_of_several_slices_are_not_told_to_be_joined),
         TEST(test_one_series_per_slice_can_be_joined),
         TEST(test_siemens_mosaic_is_refused_by_name),
         TEST(test_ultrasound_has_the_spacing_of_its_region),
