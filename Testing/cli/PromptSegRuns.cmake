@@ -144,3 +144,22 @@ expect_promptseg(output_is_folder 6 "${seed} ${good} DATA/folder.nrrd" "STDERR=i
 expect_promptseg(no_report_folder 6 "${seed} --report DATA/no/r.json ${good} OUT"
     "STDERR=there is no folder")
 expect_promptseg(cache_is_file 6 "${seed} --cache DATA/text.xyz ${good} OUT" "STDERR=Not a directory")
+
+# ---------------------------------------------------------------- a batch's own files
+# Before anything is made: results.csv would take the manifest's place, summary.json a report's.
+function(expect_batch_refused name manifest message)
+    set(folder "${data}/batch_${name}")
+    file(MAKE_DIRECTORY "${folder}")
+    configure_file("${data}/good.nrrd" "${folder}/good.nrrd" COPYONLY)
+    file(WRITE "${folder}/${manifest}" "${ARGN}")
+    add_test(NAME cli_batch_${name}
+        COMMAND "${CMAKE_COMMAND}" "-DPROGRAM=$<TARGET_FILE:PromptSegBatch>" -DCODE=1
+                "-DARGS=${folder}/${manifest}|--output|${folder}" "-DSTDERR=${message}"
+                "-DABSENT=${folder}/contact_sheet.png" -P "${CMAKE_CURRENT_SOURCE_DIR}/ExpectRun.cmake")
+    set_tests_properties(cli_batch_${name} PROPERTIES LABELS "cli" TIMEOUT 60)
+endfunction()
+expect_batch_refused(over_its_manifest results.csv
+    "--output and <manifest> name the same file, .*results.csv"
+    "id,image,foreground\na,good.nrrd,\"1,1,1\"\n")
+expect_batch_refused(over_a_report cases.csv "name the same file, .*summary.json"
+    "id,image,foreground\nsummary,good.nrrd,\"1,1,1\"\n")

@@ -157,12 +157,16 @@ static void add_tile(const batch_plan *plan, const batch_row *row, const batch_e
 }
 
 /* The first page is contact_sheet.png, further ones contact_sheet_2.png and so on. */
+static void name_page(const batch_plan *plan, int number, cli_buffer *path)
+{
+    cli_buffer_printf(path, number == 1 ? "%s/contact_sheet.png" : "%s/contact_sheet_%d.png",
+                      plan->folder, number);
+}
+
 static int write_page(const batch_plan *plan, sheet_page *page)
 {
     cli_buffer path = {0};
-    page->number++;
-    cli_buffer_printf(&path, page->number == 1 ? "%s/contact_sheet.png" : "%s/contact_sheet_%d.png",
-                      plan->folder, page->number);
+    name_page(plan, ++page->number, &path);
     const int failed = path.failed
                            ? no_memory()
                            : bridge_from_io(sgio_picture_sheet(NULL, path.text, page->tiles,
@@ -189,4 +193,28 @@ int batch_collect(const batch_plan *plan, const batch_journal *journal, const ba
     int failed = write_results(plan, journal);
     if (!failed) failed = write_summary(plan, journal, about);
     return failed ? failed : write_sheet(plan, journal);
+}
+
+static int tell(cli_buffer *path, sgio_path_fn found, void *user)
+{
+    const int failed = path->failed ? no_memory() : 0;
+    if (!failed) found(user, path->text);
+    cli_buffer_clear(path);
+    return failed;
+}
+
+int batch_collect_files(const batch_plan *plan, sgio_path_fn found, void *user)
+{
+    static const char *const names[] = {"results.csv", "summary.json"};
+    cli_buffer path = {0};
+    int failed = 0;
+    for (size_t i = 0; i < sizeof names / sizeof names[0] && !failed; i++) {
+        cli_buffer_printf(&path, "%s/%s", plan->folder, names[i]);
+        failed = tell(&path, found, user);
+    }
+    for (size_t i = 0; i < plan->count && !failed; i += TILES_ON_A_PAGE) {
+        name_page(plan, (int)(i / TILES_ON_A_PAGE) + 1, &path);
+        failed = tell(&path, found, user);
+    }
+    return failed;
 }

@@ -15,4 +15,7 @@ typedef struct batch_about {
  * number. Rows that no status file knows are "missing" in results.csv. 0, or an exit code. */
 int batch_collect(const batch_plan *plan, const batch_journal *journal, const batch_about *about);
 
+/* Tells the files that it writes. */
+int batch_collect_files(const batch_plan *plan, sgio_path_fn found, void *user);
+
 #endif

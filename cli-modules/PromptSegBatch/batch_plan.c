@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "batch_bids.h"
+#include "batch_collect.h"
 #include "batch_outputs.h"
 #include "cli_exit.h"
 #include "cli_files.h"
@@ -224,6 +225,11 @@ static void add_files(cli_files *files, const batch_row *row, const pipeline_opt
     if (o->result.picture) cli_files_add(files, role, o->result.picture, CLI_FILE_WRITTEN);
 }
 
+static void add_collected(void *files, const char *path)
+{
+    cli_files_add(files, "--output", path, CLI_FILE_WRITTEN);
+}
+
 static int is_inside(const batch_plan *plan, const char *path)
 {
     char *inside = NULL;
@@ -250,6 +256,7 @@ static int check_files(const batch_plan *plan)
             failed = at_line(plan, row, CLI_EXIT_USAGE);
         batch_command_clear(&command);
     }
+    if (!failed) failed = batch_collect_files(plan, add_collected, &files);
     if (!failed) failed = cli_files_compare(&files);
     cli_files_clear(&files);
     return failed;
