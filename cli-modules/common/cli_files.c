@@ -101,13 +101,6 @@ typedef struct companion {
     int below;
 } companion;
 
-/* Stands for the whole tree that it lies in; other files of a series for their folder. */
-static int is_dicomdir(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    return strcmp(slash ? slash + 1 : path, "DICOMDIR") == 0;
-}
-
 static void add_companion(void *user, const char *path)
 {
     const companion *c = user;
@@ -116,7 +109,7 @@ static void add_companion(void *user, const char *path)
 
 void cli_files_add(cli_files *files, const char *role, const char *path, cli_file_use use)
 {
-    companion c = {files, role, is_dicomdir(path)};
+    companion c = {files, role, cli_is_dicom(path) && sgio_dicom_reach(path) > 1};
     add(files, role, path, use, 1);
     if (use == CLI_FILE_READ || use == CLI_FILE_READ_REPLACEABLE)
         cli_reads_with(path, add_companion, &c);

@@ -28,8 +28,8 @@ typedef struct cli_files {
 } cli_files;
 
 /* Adds a file or folder. `role` is what messages call it ("--report", "the image of row 7"); both
- * texts are copied. Reading a detached header reads its data files too; reading a file of a DICOM
- * series reads its folder. */
+ * texts are copied. Reading a detached header reads its data files too; reading a slice of a DICOM
+ * series reads its folder, a DICOMDIR its tree. */
 void cli_files_add(cli_files *files, const char *role, const char *path, cli_file_use use);
 
 /* Adds every path that the command line gives, by the description's channels. `replaceable` names

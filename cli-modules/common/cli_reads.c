@@ -113,7 +113,8 @@ void cli_reads_with(const char *path, cli_read_fn found, void *user)
     /* a pattern for numbered pictures: dir/a_%03d.png */
     if (strchr(path, '%') && access(path, F_OK) != 0)
         found_beside(path, strchr(path, '/') ? "" : ".", found, user);
-    if (cli_is_dicom(path)) found_beside(path, strchr(path, '/') ? "" : ".", found, user);
+    if (cli_is_dicom(path) && sgio_dicom_reach(path) > 0)
+        found_beside(path, strchr(path, '/') ? "" : ".", found, user);
     sgio_prompts_files(path, found, user);
 }
 

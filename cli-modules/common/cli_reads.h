@@ -5,7 +5,7 @@
 typedef void (*cli_read_fn)(void *user, const char *path);
 
 /* Calls `found` for each file that is read with `path`: the data files that a detached header
- * (.nhdr, .mhd) names, the other half of a .hdr/.img pair, the folder of a DICOM file or of
+ * (.nhdr, .mhd) names, the other half of a .hdr/.img pair, the folder of a DICOM slice or of
  * numbered pictures, the markups of a scene (.mrml). */
 void cli_reads_with(const char *path, cli_read_fn found, void *user);
 

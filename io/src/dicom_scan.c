@@ -206,6 +206,12 @@ static sgio_status scan_series(const char *path, const char *series,
     return status;
 }
 
+/* It is the volume: nothing says where it lies, or of which series it is. */
+static int is_alone(const sgio_dicom_slice *slice)
+{
+    return !slice->has_plane || !slice->series_uid[0];
+}
+
 /* The named file comes first, so that it wins over copies of its instance. */
 static sgio_status scan_file(const char *path, const sgio_read_options *options,
                              sgio_dicom_slices *slices)
@@ -214,7 +220,7 @@ static sgio_status scan_file(const char *path, const sgio_read_options *options,
     char series[sizeof slice.series_uid];
     sgio_status status = sgio_dicom_read_header(path, &slice);
     if (status != SGIO_OK) return status;
-    int alone = !slice.has_plane || !slice.series_uid[0];
+    int alone = is_alone(&slice);
     memcpy(series, slice.series_uid, sizeof series);
     status = add_slice(slices, &slice);
     if (status != SGIO_OK) sgio_dicom_slice_clear(&slice);
@@ -222,7 +228,22 @@ static sgio_status scan_file(const char *path, const sgio_read_options *options,
     return status == SGIO_OK && !alone ? scan_series(path, series, options, slices) : status;
 }
 
-/* A DICOMDIR stands for the tree it lies in. */
+/* It stands for the tree it lies in. */
+static int is_dicomdir(const char *path)
+{
+    return strcmp(last_part(path), "DICOMDIR") == 0;
+}
+
+int sgio_dicom_reach(const char *path)
+{
+    sgio_dicom_slice slice;
+    if (is_dicomdir(path)) return 2;
+    if (sgio_dicom_read_header(path, &slice) != SGIO_OK) return 0;
+    int reach = !is_alone(&slice);
+    sgio_dicom_slice_clear(&slice);
+    return reach;
+}
+
 static sgio_status scan_dicomdir(const char *path, const sgio_read_options *options,
                                  sgio_dicom_slices *slices)
 {
@@ -251,7 +272,7 @@ sgio_status sgio_dicom_scan(const char *path, const sgio_read_options *options,
     sgio_status status;
     if (S_ISDIR(info.st_mode))
         status = scan_directory(path, options, slices);
-    else if (strcmp(last_part(path), "DICOMDIR") == 0)
+    else if (is_dicomdir(path))
         status = scan_dicomdir(path, options, slices);
     else
         status = scan_file(path, options, slices);

@@ -109,6 +109,11 @@ sgio_status sgio_list_series(const char *path, char **text);
  * tell. */
 int sgio_looks_like_dicom(const unsigned char *bytes, size_t size);
 
+/* How far reading that DICOM file looks around: 0 at no other file (an image without a place, a
+ * segmentation, structures, what cannot be read), 1 at those of its folder (a slice), 2 at those of
+ * subfolders too (a DICOMDIR). */
+int sgio_dicom_reach(const char *path);
+
 /* Tells the files that reading the folder looks at: visible ones, also those that links lead to,
  * and with `below` those of its subfolders as deep as DICOM is looked for. Errors as of reading. */
 sgio_status sgio_folder_files(const char *folder, int below, sgio_path_fn found, void *user);

@@ -1,59 +1,50 @@
 /* Outputs that would destroy what is read: files of folders, however they are named. */
-#define _XOPEN_SOURCE 700
 #include "cli_test.h"
 
-#include <ftw.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli_exit.h"
 #include "cli_files.h"
-
-static char folder[64];
+#include "io_test_dicom.h"
+#include "io_test_files.h"
 
 static int enter_folder(void **state)
 {
     (void)state;
-    strcpy(folder, "/tmp/promptseg_cli_XXXXXX");
-    return mkdtemp(folder) && chdir(folder) == 0 ? 0 : -1;
-}
-
-static int remove_entry(const char *path, const struct stat *info, int kind, struct FTW *where)
-{
-    (void)info, (void)kind, (void)where;
-    return remove(path);
+    scratch_open();
+    return chdir(scratch_path("."));
 }
 
 static int leave_folder(void **state)
 {
     (void)state;
-    return nftw(folder, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
-}
-
-static void save(const char *path, const void *bytes, size_t size)
-{
-    FILE *stream = fopen(path, "wb");
-    assert_non_null(stream);
-    assert_int_equal(fwrite(bytes, 1, size, stream), size);
-    fclose(stream);
+    scratch_close();
+    return chdir("/");
 }
 
 static void save_dicom(const char *path)
 {
-    char bytes[140] = {0};
-    memcpy(bytes + 128, "DICM", 4);
-    save(path, bytes, sizeof bytes);
+    const dicom_slice slice = dicom_slice_at(0);
+    dicom_save_slice(path, &slice);
 }
 
-/* The data set alone: (0008,0005) CS "ISO_IR 100". */
+/* The data set alone, as it begins: (0008,0005) CS "ISO_IR 100". */
 static void save_bare_dicom(const char *path)
 {
-    save(path, "\x08\0\x05\0CS\x0a\0ISO_IR 100", 18);
+    write_file(path, "\x08\0\x05\0CS\x0a\0ISO_IR 100", 18);
+}
+
+static void save_segmentation(const char *path)
+{
+    dicom_begin(SYNTAX_PLAIN);
+    dicom_text(0x00080016, "UI", "1.2.840.10008.5.1.4.1.1.66.4");
+    dicom_save(path);
 }
 
 static void save_picture(const char *path)
 {
-    save(path, "\x89PNG\r\n\x1a\n", 8);
+    write_file(path, "\x89PNG\r\n\x1a\n", 8);
 }
 
 static int compare(const char *input, const char *output)
@@ -82,17 +73,17 @@ static void check_allowed(const char *input, const char *output)
 static void slices_of_a_folder_stay(void **state)
 {
     (void)state;
-    mkdir("s", 0755);
-    mkdir("s/deeper", 0755);
+    make_folder("s");
+    make_folder("s/deeper");
     save_dicom("s/1.dcm");
     save_bare_dicom("s/2.dcm");
     save_bare_dicom("s/deeper/3.dcm");
-    save("s/notes.txt", "text", 4);
+    write_file("s/notes.txt", "text", 4);
     check_refused("s", "s/1.dcm");
     check_refused("s", "s/2.dcm");
     check_refused("s", "s/deeper/3.dcm");
-    check_refused("s/2.dcm", "s/1.dcm"); /* of one series */
-    check_allowed("s/2.dcm", "s/deeper/3.dcm");
+    check_refused("s/1.dcm", "s/2.dcm"); /* of one series */
+    check_allowed("s/1.dcm", "s/deeper/3.dcm");
     check_allowed("s", "s/notes.txt");
     check_allowed("s", "s/new.dcm");
 }
@@ -100,9 +91,9 @@ static void slices_of_a_folder_stay(void **state)
 static void slices_behind_links_stay(void **state)
 {
     (void)state;
-    mkdir("archive", 0755);
-    mkdir("archive/whole", 0755);
-    mkdir("links", 0755);
+    make_folder("archive");
+    make_folder("archive/whole");
+    make_folder("links");
     save_dicom("archive/1.dcm");
     save_dicom("archive/2.dcm");
     save_bare_dicom("archive/whole/3.dcm");
@@ -123,8 +114,8 @@ static void slices_behind_links_stay(void **state)
 static void pictures_of_a_stack_stay(void **state)
 {
     (void)state;
-    mkdir("kept", 0755);
-    mkdir("stack", 0755);
+    make_folder("kept");
+    make_folder("stack");
     save_picture("kept/frame");
     save_picture("stack/1.png");
     assert_int_equal(symlink("../kept/frame", "stack/2.png"), 0);
@@ -139,21 +130,36 @@ static void pictures_of_a_stack_stay(void **state)
 static void trees_of_a_dicomdir_stay(void **state)
 {
     (void)state;
-    mkdir("disc", 0755);
-    mkdir("disc/images", 0755);
+    make_folder("disc");
+    make_folder("disc/images");
     save_dicom("disc/DICOMDIR");
     save_dicom("disc/images/1");
     check_refused("disc/DICOMDIR", "disc/images/1");
+}
+
+/* One is read without its neighbours, and as --initial gives its place to its successor. */
+static void segmentations_are_single_files(void **state)
+{
+    (void)state;
+    save_segmentation("a.dcm");
+    save_segmentation("b.dcm");
+    check_allowed("a.dcm", "b.dcm");
+    check_allowed("./a.dcm", "./b.dcm");
+    check_refused(".", "b.dcm");
+    cli_files files = {0};
+    cli_files_add(&files, "--initial", "a.dcm", CLI_FILE_READ_REPLACEABLE);
+    cli_files_add(&files, "<output>", "a.dcm", CLI_FILE_REPLACES);
+    if (cli_files_compare(&files) != 0) fail_msg("%s", cli_last_message());
+    cli_files_clear(&files);
 }
 
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, enter_folder, leave_folder)
     const struct CMUnitTest tests[] = {
-        TEST(slices_of_a_folder_stay),
-        TEST(slices_behind_links_stay),
-        TEST(pictures_of_a_stack_stay),
-        TEST(trees_of_a_dicomdir_stay),
+        TEST(slices_of_a_folder_stay),        TEST(slices_behind_links_stay),
+        TEST(pictures_of_a_stack_stay),       TEST(trees_of_a_dicomdir_stay),
+        TEST(segmentations_are_single_files),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
