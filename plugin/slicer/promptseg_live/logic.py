@@ -27,7 +27,14 @@ from promptseg_mrml import (
     view_of,
     write_clicks,
 )
-from promptseg_mrml.prompts import AXIS_ATTRIBUTE, SEGMENT_ATTRIBUTE, list_of_segment, of_segment, write_boxes
+from promptseg_mrml.prompts import (
+    AXIS_ATTRIBUTE,
+    SEGMENT_ATTRIBUTE,
+    list_of_segment,
+    of_segment,
+    refuse_locked,
+    write_boxes,
+)
 
 from .marks import MARK_TAG, make_mark, mark_of, read_mark
 from .steps import State, Step, Steps
@@ -255,27 +262,37 @@ class LiveLogic:
         self._ready()
         if self._writing:
             return
-        before = self._open_state()
-        in_scene = self._in_scene(self.segment_id)
-        clicks, boxes = in_scene.clicks, in_scene.boxes
-        if before.plane or before.same_prompts(in_scene):
+        before, edited = self._state(self.segment_id), self._in_scene(self.segment_id)
+        if before.plane or before.same_prompts(edited):
             return
-        view = self._editor.view
+        try:
+            self._refuse_closed(self.segment_id)
+            self._refuse_outside(edited.clicks)
+        except SceneError:
+            self._write_prompts(self.segment_id, before, locked_too=True)
+            raise
+        self._begin(before, State(before.base, edited.clicks, edited.boxes, before.used, before.axis))
+
+    def _refuse_outside(self, clicks: Tuple[Click, ...]) -> None:
         for click in clicks:
-            if not view.holds(click.ras):
-                self._write_prompts(self.segment_id, before)
+            if not self._editor.view.holds(click.ras):
                 raise SceneError(self._outside(click.ras))
-        after = State(before.base, clicks, boxes, before.used, before.axis)
-        self._begin(before, after)
 
     def _open_state(self) -> State:
         """The state of the segment to add prompts to."""
-        segment = self._editor.segment(self.segment_id)
+        self._refuse_closed(self.segment_id)
+        return self._state(self.segment_id)
+
+    def _refuse_closed(self, segment_id: str) -> None:
+        """What the user has completed or locked is not changed."""
+        segment = self._editor.segment(segment_id)
         logic = slicer.vtkSlicerSegmentationsModuleLogic
         if logic.GetSegmentStatus(segment) == logic.Completed:
             raise SceneError(f"{segment.GetName()} is completed. Reopen it to change it, or add a new "
                              "segment.")
-        return self._state(self.segment_id)
+        for node in prompt_lists(self.segmentation, segment_id):
+            if node.IsA("vtkMRMLMarkupsFiducialNode"):
+                refuse_locked(node)
 
     def _state(self, segment_id: str) -> State:
         """What the segment was asked with. If it holds something else than what came of that, it goes
@@ -342,11 +359,11 @@ class LiveLogic:
         self._known[step.segment_id].state = after
         self._ask(step)
 
-    def _write_prompts(self, segment_id: str, state: State) -> None:
+    def _write_prompts(self, segment_id: str, state: State, locked_too: bool = False) -> None:
         self._writing = True
         try:
             points = list_of_segment(self.segmentation, segment_id)
-            write_clicks(points, state.clicks, state.used)
+            write_clicks(points, state.clicks, state.used, locked_too)
             points.SetAttribute(AXIS_ATTRIBUTE, state.axis)
             write_boxes(self.segmentation, segment_id, state.boxes)
             self._watch(segment_id)
@@ -519,7 +536,7 @@ class LiveLogic:
         self.status.text = "The last prompt was taken back."
         self._steps.drop(step)
         self._editor.apply(step.change.reversed())
-        self._write_prompts(step.segment_id, step.before)
+        self._write_prompts(step.segment_id, step.before, locked_too=True)
         self._remember(step.segment_id, step.before)
         self._mark(step.segment_id, step.mark_before)
 
@@ -537,18 +554,26 @@ class LiveLogic:
     def undo(self) -> None:
         """Takes back the last prompt and what it did to the mask."""
         self._ready(segment=False)
-        if self.can_undo:
-            self._cancel()
-            step = self._steps.back()
+        step = self._steps.last()
+        if step is not None:
+            self._open(step)
+            self._steps.back()
             self._move(step, step.change.reversed(), step.after, step.before, step.mark_before)
 
     @_says_errors
     def redo(self) -> None:
         self._ready(segment=False)
-        if self.can_redo:
-            self._cancel()
-            step = self._steps.forward()
+        step = self._steps.next()
+        if step is not None:
+            self._open(step)
+            self._steps.forward()
             self._move(step, step.change, step.before, step.after, step.mark_after)
+
+    def _open(self, step: Step) -> None:
+        """Refuses before anything is changed, the question that runs included."""
+        if step.segment_id in self._editor.segment_ids():
+            self._refuse_closed(step.segment_id)
+        self._cancel()
 
     def _move(self, step: Step, change: Any, old: State, state: State, mark: str) -> None:
         """From the old state to another one, which the mark belongs to."""

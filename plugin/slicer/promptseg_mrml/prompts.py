@@ -137,12 +137,18 @@ def list_of_segment(segmentation: Any, segment_id: str) -> Any:
     return node
 
 
-def write_clicks(node: Any, clicks: Sequence[Click], used: Sequence[Click] = ()) -> None:
-    """Makes a list hold these clicks: first those that are in the mask already (``used``, not
-    selected: they are no prompts any more), then those that count. Points of other programs that
-    have no place yet stay behind them."""
+def refuse_locked(node: Any) -> None:
     if node.GetLocked():
         raise SceneError(f"{node.GetName()}: the point list is locked; unlock it in the Markups module")
+
+
+def write_clicks(node: Any, clicks: Sequence[Click], used: Sequence[Click] = (),
+                 locked_too: bool = False) -> None:
+    """Makes a list hold these clicks: first those that are in the mask already (``used``, not
+    selected: they are no prompts any more), then those that count. Points of other programs that
+    have no place yet stay behind them. ``locked_too``: to put back what was there."""
+    if not locked_too:
+        refuse_locked(node)
     wanted = [(click, False) for click in used] + [(click, True) for click in clicks]
     was = node.StartModify()
     try:

@@ -344,6 +344,89 @@ def test_accepting_hides_the_prompts_and_reopening_shows_them(logic, blob):
     click(logic, EDGE)
 
 
+def _completed(logic, segment_id):
+    kind = slicer.vtkSlicerSegmentationsModuleLogic
+    kind.SetSegmentStatus(logic.segmentation.GetSegmentation().GetSegment(segment_id), kind.Completed)
+
+
+def _opened(logic, segment_id):
+    kind = slicer.vtkSlicerSegmentationsModuleLogic
+    kind.SetSegmentStatus(logic.segmentation.GetSegmentation().GetSegment(segment_id), kind.InProgress)
+
+
+def _locked(logic, segment_id, locked=True):
+    prompt_lists(logic.segmentation, segment_id)[0].SetLocked(locked)
+
+
+def _unlocked(logic, segment_id):
+    _locked(logic, segment_id, False)
+
+
+@pytest.mark.parametrize("close, reopen, why", [(_completed, _opened, "liver is completed"),
+                                                (_locked, _unlocked, "list is locked")])
+def test_undo_and_redo_change_nothing_that_is_completed_or_locked(logic, blob, close, reopen, why):
+    logic.choose(blob)
+    logic.new_segment("liver")
+    click(logic, CENTRE)
+    one = content(logic)
+    click(logic, (20, 20, 4))
+    liver, two = logic.segment_id, content(logic)
+    points = prompt_lists(logic.segmentation, liver)[0]
+    assert not np.array_equal(one, two)
+    close(logic, liver)
+    logic.new_segment("next")
+    current = logic.segment_id
+    for _ in range(2):
+        assert not logic.undo() and why in logic.status.error
+        assert np.array_equal(content(logic, liver), two) and points.GetNumberOfControlPoints() == 2
+        assert logic.segment_id == current and logic.can_undo and not logic.can_redo
+    reopen(logic, liver)
+    assert logic.undo() and np.array_equal(content(logic, liver), one)
+    assert points.GetNumberOfControlPoints() == 1
+    close(logic, liver)
+    assert not logic.redo() and why in logic.status.error and logic.can_redo
+    assert np.array_equal(content(logic, liver), one) and points.GetNumberOfControlPoints() == 1
+    reopen(logic, liver)
+    assert logic.redo() and np.array_equal(content(logic, liver), two)
+
+
+@pytest.mark.parametrize("close, why", [(_completed, "is completed"), (_locked, "is locked")])
+def test_an_edit_of_what_is_completed_or_locked_is_put_back(logic, blob, close, why):
+    logic.choose(blob)
+    click(logic, CENTRE)
+    before, points = content(logic), prompt_lists(logic.segmentation, logic.segment_id)[0]
+    close(logic, logic.segment_id)
+    points.SetNthControlPointPositionWorld(0, *ras_of(blob, (20, 20, 4)))
+    points.InvokeEvent(points.PointEndInteractionEvent)
+    assert why in logic.status.error and not logic.status.busy
+    assert points.GetNthControlPointPositionWorld(0) == pytest.approx(ras_of(blob, CENTRE))
+    assert np.array_equal(content(logic), before)
+
+
+def test_a_failure_takes_all_back_though_the_list_was_locked_meanwhile(logic, blob):
+    logic.choose(blob)
+    click(logic, CENTRE)
+    before = content(logic)
+    logic.set_options(Options(model="no/such.safetensors", threads=1))
+    assert logic.click(ras_of(blob, EDGE))
+    _locked(logic, logic.segment_id)
+    settle(logic)
+    assert "such.safetensors" in logic.status.error and np.array_equal(content(logic), before)
+    assert prompt_lists(logic.segmentation, logic.segment_id)[0].GetNumberOfControlPoints() == 1
+
+
+def test_a_refused_undo_leaves_the_running_question_alone(logic, blob):
+    logic.choose(blob)
+    click(logic, CENTRE)
+    _completed(logic, logic.segment_id)
+    logic.new_segment("next")
+    assert logic.click(ras_of(blob, (20, 20, 4)))
+    _locked(logic, logic.segment_id)
+    assert not logic.undo() and logic.status.busy
+    settle(logic)
+    assert content(logic).any()
+
+
 def test_the_batch_button_writes_a_manifest_that_batch_runs(logic, world, tmp_path, tumour):
     """What PromptSegBatch finds equals what the live module shows; transforms are part of it."""
     volume = world.load(DEMO / "brain1/image.nrrd")
