@@ -25,7 +25,7 @@ HELP = """Click on an object and it is segmented: press <b>+</b> and click insid
 where it is not, or draw a box. The slice is there at once, the other slices follow. Other segments are
 never changed unless you say so under <i>Rules</i>.<p>
 Keys: <b>1</b> inside, <b>2</b> outside, <b>3</b> box, <b>Z</b> undo, <b>Y</b> redo, <b>N</b> new
-segment, <b>T</b> this slice only, <b>Return</b> accept.<p>Not a medical device."""
+segment, <b>T</b> this slice only, <b>Ctrl+Return</b> accept.<p>Not a medical device."""
 
 
 class PromptSegLive(ScriptedLoadableModule):
@@ -125,8 +125,9 @@ class PromptSegLiveWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
                                  lambda *_: self.live.undo())
         self.redo = self._button("Redo", "Do it again (Y)", lambda *_: self.live.redo())
         self.new = self._button("New segment", "Begin another object (N)", self.new_segment)
-        self.accept = self._button("Accept", "The segment is right: protect it and hide its prompts (Return)",
-                                   lambda *_: self.live.accept())
+        self.accept = self._button(
+            "Accept", "The segment is right: protect it and hide its prompts (Ctrl+Return)",
+            lambda *_: self.live.accept())
         self.reopen = self._button("Reopen", "Change an accepted segment", lambda *_: self.live.reopen())
         for row in ((self.plus, self.minus, self.box), (self.undo, self.redo, self.new),
                     (self.accept, self.reopen)):
@@ -197,9 +198,11 @@ class PromptSegLiveWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         form.addRow("Editable area:", self.area)
 
     def _make_shortcuts(self):
+        """Keys of the whole window. A line editor takes letters and digits before they get here, but not
+        Return, which ends a segment's renaming: it is none of them."""
         keys = {"1": self.plus.click, "2": self.minus.click, "3": self.box.click, "Z": self.undo.click,
                 "Y": self.redo.click, "N": self.new.click, "T": self.one_slice.toggle,
-                "Return": self.accept.click}
+                "Ctrl+Return": self.accept.click}
         for key, action in keys.items():
             shortcut = qt.QShortcut(qt.QKeySequence(key), slicer.util.mainWindow())
             shortcut.connect("activated()", action)

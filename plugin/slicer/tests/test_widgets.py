@@ -12,9 +12,11 @@ from unittest.mock import MagicMock
 import pytest
 import slicer
 import vtk
-from conftest import STAGE, content, ras_of, settle
+from conftest import ROOT, STAGE, content, ras_of, settle
 
 from promptseg_mrml import View, affine_of
+
+README = ROOT / "plugin/slicer/README.md"
 
 
 class Base:
@@ -136,6 +138,20 @@ def _click(widget, place):
     widget._helper("+").AddControlPointWorld(list(place))
     widget.placed("+")
     settle(widget.live)
+
+
+def test_keys_are_those_that_a_line_editor_takes_first_and_are_described(module, monkeypatch):
+    """Return is what ends the renaming of a segment: QWidgetLineControl leaves it to shortcuts."""
+    keys = []
+    monkeypatch.setattr(module.qt, "QKeySequence", lambda key: keys.append(key) or key)
+    widget = module.PromptSegLiveWidget()
+    widget.setup()
+    widget.cleanup()
+    plain = [key for key in keys if "+" not in key]
+    assert all(len(key) == 1 and key.isprintable() for key in plain) and "Ctrl+Return" in keys
+    assert all(f"<b>{key}</b>" in module.HELP for key in keys)
+    readme = README.read_text(encoding="utf-8")
+    assert "(Ctrl+Return)" in readme and "(Return)" not in readme
 
 
 def test_a_click_goes_into_the_volume_that_the_selector_shows_or_nowhere(widget, world, blob):
