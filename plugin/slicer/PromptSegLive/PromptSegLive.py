@@ -4,6 +4,7 @@ Only what needs Qt is here: selectors, buttons, mouse, keys, a timer. What a cli
 promptseg_live, which the tests run without a window.
 """
 
+import shlex
 import time
 from pathlib import Path
 
@@ -280,23 +281,23 @@ class PromptSegLiveWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def write_batch(self, *_):
         from promptseg_live import write_manifest
-        from promptseg_mrml import SceneError, prompt_lists
+        from promptseg_mrml import SceneError
 
-        node = self.live.segmentation
-        if node is None:
+        if self.live.segmentation is None:
             self.error.text = "Choose a volume first."
             return
         folder = qt.QFileDialog.getExistingDirectory(slicer.util.mainWindow(), "Folder for the manifest")
         if not folder:
             return
-        inner = node.GetSegmentation()
-        segments = [(inner.GetSegment(one).GetName(), prompt_lists(node, one))
-                    for one in inner.GetSegmentIDs()]
         try:
-            path = write_manifest(Path(folder), [(self.live.volume, segments)])
-            self.text.text = f"PromptSegBatch {path} --output DIR segments it in a shell."
+            path = write_manifest(Path(folder), [(self.live.volume, self.live.prompted())])
+            self.error.text = self.live.not_from_prompts()
         except (SceneError, OSError) as error:
             self.error.text = str(error)
+            return
+        own = self.live.options.model
+        words = ["PromptSegBatch", *(["--model", own] if own else []), str(path)]
+        self.text.text = f"{shlex.join(words)} --output DIR segments it in a shell."
 
     # ------------------------------------------------------------------------------------------ placing
 

@@ -3,10 +3,10 @@
 ``LiveLogic`` is what 3D Slicer's module PromptSegLive, the page of promptseg-web and the tests use.
 """
 
-from .batch import write_manifest, write_prompts
+from .batch import Prompted, write_manifest, write_prompts
 from .logic import LiveLogic, Status
 from .steps import State, Step
 from .worker import AS_SHOWN, Options, Worker
 
-__all__ = ["AS_SHOWN", "LiveLogic", "Options", "State", "Status", "Step", "Worker", "write_manifest",
+__all__ = ["AS_SHOWN", "LiveLogic", "Options", "Prompted", "State", "Status", "Step", "Worker", "write_manifest",
            "write_prompts"]

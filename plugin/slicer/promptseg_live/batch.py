@@ -6,10 +6,23 @@ import csv
 import json
 import re
 from pathlib import Path
-from typing import Any, Iterable, List, Tuple
+from typing import Any, Dict, Iterable, List, NamedTuple, Tuple
 
 import slicer
 from promptseg_mrml import SceneError, prompts_of_nodes
+
+from .worker import Options
+
+
+class Prompted(NamedTuple):
+    """A segment's name, the markup nodes that are its prompts, and how the model is asked with them:
+    the index axis of the slices ("": as the program chooses) and what of the options the manifest takes
+    (all but the model, which is one for all)."""
+
+    name: str
+    nodes: Iterable[Any]
+    axis: str = ""
+    options: Options = Options()
 
 
 def _file_name(name: str) -> str:
@@ -55,39 +68,85 @@ def _markup(name: str, nodes: Iterable[Any]) -> List[dict]:
     return out
 
 
-def write_prompts(path: Any, segments: Iterable[Tuple[str, Iterable[Any]]]) -> int:
+def write_prompts(path: Any, segments: Iterable[Tuple]) -> int:
     """A prompt file for ``PromptSeg --prompts`` and for 3D Slicer: of each segment its name and the
-    markup nodes that are its prompts, in world coordinates. Returns how many markups it holds."""
-    markups = [one for name, nodes in segments for one in _markup(name, nodes)]
+    markup nodes that are its prompts, in world coordinates; what else a Prompted holds has no place
+    there. Returns how many markups it holds."""
+    markups = [one for name, nodes, *_ in segments for one in _markup(name, nodes)]
     Path(path).write_text(json.dumps({"markups": markups}, indent=1), encoding="utf-8")
     return len(markups)
 
 
-def write_manifest(folder: Any, cases: Iterable[Tuple[Any, Iterable[Tuple[str, Iterable[Any]]]]]) -> Path:
+def _settings(segment: Prompted) -> Dict[str, str]:
+    """The columns of how it is asked; "" is what the program does when nothing is said."""
+    options = segment.options
+    window = options.window if isinstance(options.window, str) else "{!r},{!r}".format(*options.window)
+    return {"axis": segment.axis, "window": "" if window == "auto" else window,
+            "keepLargest": "true" if options.keep_largest else "",
+            "fillHoles": "true" if options.fill_holes else ""}
+
+
+def _asked_alike(segments: Iterable[Tuple]) -> List[Tuple[Dict[str, str], List[Prompted]]]:
+    """Segments with prompts, those with the same settings together: a row has one axis, one window."""
+    out: List[Tuple[Dict[str, str], List[Prompted]]] = []
+    for segment in (Prompted(*one) for one in segments):
+        settings = _settings(segment)
+        if not _markup(segment.name, segment.nodes):
+            continue
+        alike = next((group for known, group in out if known == settings), None)
+        if alike is None:
+            out.append((settings, [segment]))
+        else:
+            alike.append(segment)
+    return out
+
+
+def _free_name(name: str, taken: set) -> str:
+    free, n = name, 2
+    while free in taken:
+        free, n = f"{name}_{n}", n + 1
+    taken.add(free)
+    return free
+
+
+def _image_of(volume: Any, folder: Path, case: str) -> str:
+    """Its own file, or one that is written."""
+    image = _own_file(volume)
+    if not image:
+        image = f"{case}.nrrd"
+        _write_volume(volume, folder / image)
+    return image
+
+
+def _write_table(path: Path, rows: List[Dict[str, str]]) -> None:
+    """Columns that no row needs are left out."""
+    names = [name for name in rows[0] if any(row[name] for row in rows)]
+    with open(path, "w", newline="", encoding="utf-8") as stream:
+        table = csv.DictWriter(stream, names, extrasaction="ignore")
+        table.writeheader()
+        table.writerows(rows)
+
+
+def write_manifest(folder: Any, cases: Iterable[Tuple[Any, Iterable[Tuple]]]) -> Path:
     """Writes ``folder/cases.csv`` and what it names, for ``PromptSegBatch cases.csv --output DIR``.
 
     cases
-        A volume node, and for each of its segments a name and the markup nodes that are its prompts.
-        Volumes that are exactly a file are named, all others written; prompts in world coordinates.
+        A volume node, and its segments: each a Prompted, or what that is made of. Volumes that are
+        exactly a file are named, all others written; prompts in world coordinates. Segments of a
+        volume that are asked in the same way are one row.
     """
     folder, rows, taken = Path(folder), [], set()
     folder.mkdir(parents=True, exist_ok=True)
     for volume, segments in cases:
-        case = base = _file_name(volume.GetName())
-        while case in taken:
-            case = f"{base}_{len(taken)}"
-        taken.add(case)
-        prompts = folder / f"{case}.mrk.json"
-        if not write_prompts(prompts, segments):
+        groups, image = _asked_alike(segments), ""
+        if not groups:
             raise SceneError(f"{volume.GetName()} has no prompts")
-        image = _own_file(volume)
-        if not image:
-            image = f"{case}.nrrd"
-            _write_volume(volume, folder / image)
-        rows.append({"id": case, "image": image, "prompts": prompts.name})
-    path = folder / "cases.csv"
-    with open(path, "w", newline="", encoding="utf-8") as stream:
-        table = csv.DictWriter(stream, ["id", "image", "prompts"])
-        table.writeheader()
-        table.writerows(rows)
-    return path
+        for settings, group in groups:
+            case = _free_name(_file_name(volume.GetName()), taken)
+            image = image or _image_of(volume, folder, case)
+            write_prompts(folder / f"{case}.mrk.json", group)
+            rows.append({"id": case, "image": image, "prompts": f"{case}.mrk.json", **settings})
+    if not rows:
+        raise SceneError("there is no volume with prompts")
+    _write_table(folder / "cases.csv", rows)
+    return folder / "cases.csv"

@@ -36,7 +36,8 @@ from promptseg_mrml.prompts import (
     write_boxes,
 )
 
-from .marks import MARK_TAG, make_mark, mark_of, read_mark
+from .batch import Prompted
+from .marks import MARK_TAG, Asked, make_mark, mark_of, read_mark
 from .steps import State, Step, Steps
 from .worker import AS_SHOWN, Job, Library, Options, Worker
 
@@ -301,7 +302,7 @@ class LiveLogic:
         known, found = self._known.get(segment_id), self._in_scene(segment_id)
         if known is not None and known.content == content and known.state.same_prompts(found):
             return known.state
-        if self._follows(segment_id, content, found):
+        if self._asked(segment_id, content, found) is not None:
             state = found  # of a scene that was loaded, or another front end asked
         elif known is None:
             state = found.settled(content) if content else found
@@ -312,10 +313,10 @@ class LiveLogic:
         self._known[segment_id] = _Known(state, content)
         return state
 
-    def _follows(self, segment_id: str, content: Voxels, state: State) -> bool:
-        """Whether a mask is what these prompts gave."""
+    def _asked(self, segment_id: str, content: Voxels, state: State) -> Optional[Asked]:
+        """How these prompts were asked for to give this mask; None: they did not."""
         mark = mark_of(self._editor.segment(segment_id))
-        return read_mark(mark, state, content, self.volume.GetName()) is not None
+        return read_mark(mark, state, content, self.volume.GetName())
 
     def _in_scene(self, segment_id: str) -> State:
         """The prompts of the scene, as if they were all."""
@@ -503,7 +504,8 @@ class LiveLogic:
         step.complete = True
         if not self._editor.has_rules:  # else what may not be edited was cut off
             content = self._known[step.segment_id].content
-            step.mark_after = make_mark(step.after, axis, content, self.volume.GetName())
+            step.mark_after = make_mark(step.after, axis, content, self.volume.GetName(),
+                                        bool(self._editor.view.hounsfield))
         self._mark(step.segment_id, step.mark_after)
         self.status.quality, self.status.warnings = quality, tuple(sentences)
         self.status.text = f"{voxels.count} voxels" if voxels else "Nothing was found there."
@@ -610,6 +612,39 @@ class LiveLogic:
         for node in prompt_lists(self.segmentation, self.segment_id):
             if node.GetDisplayNode() is not None:
                 node.GetDisplayNode().SetVisibility(visible)
+
+    # ---------------------------------------------------------------------------- what is taken elsewhere
+
+    def prompted(self) -> List[Prompted]:
+        """All segments, for write_manifest: asked there as they were here, or where that is not known,
+        as the options are now. SceneError: nothing is chosen."""
+        self._ready(segment=False)
+        out = []
+        for segment_id, name, found, asked in self._answers():
+            axis, options = (asked.axis, asked.options) if asked else (found.axis or "", self._options_now())
+            out.append(Prompted(name, prompt_lists(self.segmentation, segment_id), axis, options))
+        return out
+
+    def not_from_prompts(self) -> str:
+        """Says of which segments their prompts and the options alone do not give the mask; "": of none.
+        SceneError: nothing is chosen."""
+        self._ready(segment=False)
+        resampled = self._editor.is_resampled
+        names = [name for segment_id, name, found, asked in self._answers()
+                 if (found or self._editor.read(segment_id))
+                 and (asked is None or resampled or asked.options.model != self.options.model)]
+        return ("" if not names else
+                f"Prompts alone do not give the mask of {', '.join(names)}: it was made on one slice only, by "
+                "another tool too, under rules, on another grid, with other weights, or is not complete.")
+
+    def _answers(self) -> List[Tuple[str, str, State, Optional[Asked]]]:
+        """Of each segment: ID, name, prompts, and how they were asked for to give its mask."""
+        out = []
+        for segment_id in self._editor.segment_ids():
+            found = self._in_scene(segment_id)
+            asked = self._asked(segment_id, self._editor.read(segment_id), found)
+            out.append((segment_id, self._editor.segment(segment_id).GetName(), found, asked))
+        return out
 
     def state_of(self, segment_id: Optional[str] = None) -> State:
         """What a segment is asked with now."""

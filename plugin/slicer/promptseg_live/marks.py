@@ -40,12 +40,14 @@ def _sources(state: State, content: Voxels, volume: str) -> dict:
     return {"volume": volume, "mask": content.digest(), "prompts": _prompts_digest(state)}
 
 
-def make_mark(state: State, axis: str, content: Voxels, volume: str) -> str:
+def make_mark(state: State, axis: str, content: Voxels, volume: str, hounsfield: bool) -> str:
     """The mark of a whole answer; "" where the mask does not follow from the prompts alone."""
     if state.base is not None or state.plane or not state:
         return ""
     options = state.options or Options()
     window = options.window if isinstance(options.window, str) else "{!r},{!r}".format(*options.window)
+    if window == "auto" and hounsfield:
+        window = "abdomen"  # what it is for CT; a file may not say that it is CT
     return urlencode({**_sources(state, content, volume), "axis": axis, "window": window,
                       "model": options.model or "", "keepLargest": int(options.keep_largest),
                       "fillHoles": int(options.fill_holes)})

@@ -5,10 +5,12 @@ how it looks is not tested here.
 """
 
 import ast
+import csv
 import sys
 import types
 from unittest.mock import MagicMock
 
+import numpy as np
 import pytest
 import slicer
 import vtk
@@ -221,6 +223,31 @@ def test_the_batch_button_of_the_widget(module, world, blob, tmp_path):
     widget.write_batch()
     assert (tmp_path / "cases.csv").exists()
     widget.cleanup()
+
+
+def test_the_manifest_holds_how_it_was_asked_and_says_what_it_cannot_hold(widget, world, tmp_path):
+    grid = np.indices((24, 26, 28)) - np.array([12, 13, 14]).reshape(3, 1, 1, 1)
+    array = 60 + 90 * ((grid / 8) ** 2).sum(axis=0).__lt__(1)
+    volume = world.volume(array.astype(np.int16), name="ball")
+    _enter(widget, volume)
+    widget.window.currentText, widget.largest.checked = "percentile", True
+    widget.set_options()
+    for normal in ((0, 1, 0), (0, 0, 1)):
+        widget.live.click((14, 13, 12), True, normal)
+        settle(widget.live)
+    qt = sys.modules["qt"]
+    qt.QFileDialog.getExistingDirectory.return_value = str(tmp_path / "my cases")
+    widget.write_batch()
+    rows = list(csv.DictReader((tmp_path / "my cases/cases.csv").open()))
+    assert [(row["axis"], row["window"], row["keepLargest"]) for row in rows] == [("j", "percentile", "true")]
+    assert f"PromptSegBatch '{tmp_path}/my cases/cases.csv' --output" in widget.text.text
+    assert not widget.error.text
+    widget.live.new_segment("one slice")
+    widget.live.one_slice = True
+    widget.live.click((14, 13, 12), True, (0, 0, 1))
+    settle(widget.live)
+    widget.write_batch()
+    assert "one slice" in widget.error.text and "PromptSegBatch" in widget.text.text
 
 
 def test_the_module_describes_itself(module):
