@@ -119,6 +119,13 @@ int sgio_atomic_give_name(sgio_atomic_file *file)
     return -1;
 }
 
+int sgio_atomic_close(sgio_atomic_file *file)
+{
+    FILE *stream = file->stream;
+    file->stream = NULL;
+    return fclose(stream) == 0 ? 0 : -1;
+}
+
 static void forget(sgio_atomic_file *file)
 {
     free(file->target);
@@ -169,11 +176,12 @@ sgio_status sgio_atomic_write(sgio_atomic_file *file, const void *bytes, size_t 
     return SGIO_OK;
 }
 
-/* The stream is closed last: its lock tells others that the temporary name is in use. */
+/* The stream is closed last, where it is still open: its lock tells others that the temporary name
+ * is in use. */
 sgio_status sgio_atomic_publish(sgio_atomic_file *file)
 {
     if (rename(file->temporary, file->target) != 0) return abandon(file);
-    fclose(file->stream);
+    if (file->stream) fclose(file->stream);
     sgio_sync_folder_of(file->target);
     forget(file);
     return SGIO_OK;

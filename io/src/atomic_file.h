@@ -35,6 +35,8 @@ void sgio_atomic_discard(sgio_atomic_file *file);
 
 /* The steps of the commit of a set. A nameless file gets its temporary name; 0, or -1 and errno. */
 int sgio_atomic_give_name(sgio_atomic_file *file);
+/* Closes a file that has its temporary name; its lock goes. 0, or -1 and errno. */
+int sgio_atomic_close(sgio_atomic_file *file);
 /* The rename. On failure the file is discarded. */
 sgio_status sgio_atomic_publish(sgio_atomic_file *file);
 

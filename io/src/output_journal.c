@@ -15,7 +15,7 @@
 
 static const char FIRST_LINE[] = "promptseg outputs 1\n";
 
-enum { FIELDS = 4, SHORT_FIELD = 128, MOST_ENTRIES = 65536 };
+enum { FIELDS = 4, SHORT_FIELD = 128 };
 
 int sgio_journal_describe(const char *temporary, const char *target, sgio_journal_entry *entry)
 {
@@ -53,7 +53,8 @@ char *sgio_journal_format(const sgio_journal_entry *entries, size_t count, size_
     size_t room = sizeof FIRST_LINE;
     for (size_t i = 0; i < count; i++)
         room += 2 * SHORT_FIELD + strlen(entries[i].temporary) + strlen(entries[i].target);
-    char *text = malloc(room);
+    errno = EFBIG;
+    char *text = count <= SGIO_JOURNAL_FILES && room <= SGIO_JOURNAL_LIMIT ? malloc(room) : NULL;
     if (!text) return NULL;
     *bytes = sizeof FIRST_LINE - 1;
     memcpy(text, FIRST_LINE, *bytes);
@@ -98,7 +99,7 @@ static int take_entries(char *text, char *end, sgio_journal *journal)
     for (;;) {
         int found = take_entry(&text, end, &entry);
         if (found <= 0) return found;
-        if (journal->count == MOST_ENTRIES) return -1;
+        if (journal->count == SGIO_JOURNAL_FILES) return -1;
         sgio_journal_entry *more =
             realloc(journal->entries, (journal->count + 1) * sizeof *journal->entries);
         if (!more) return -1;

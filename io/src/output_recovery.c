@@ -18,7 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { ONE_DAY = 86400, KNOWN_FOLDERS = 4, ENTRIES_PER_OPENING = 64 };
+enum { ONE_DAY = 86400, KNOWN_FOLDERS = 4, ENTRIES_PER_OPENING = 64, MOST_TAKEN = 32 };
 
 int sgio_lock_output(int descriptor)
 {
@@ -124,17 +124,26 @@ static void finish_set(const sgio_journal *journal)
     }
 }
 
+/* What is there of the journal, malloc'ed; NULL when it is empty, too large or cannot be read. */
+static char *read_journal(int descriptor, size_t *size)
+{
+    struct stat info;
+    *size = 0;
+    if (fstat(descriptor, &info) != 0 || info.st_size < 1 || info.st_size > SGIO_JOURNAL_LIMIT)
+        return NULL;
+    const size_t wanted = (size_t)info.st_size;
+    char *bytes = malloc(wanted);
+    for (ssize_t n = 1; bytes && n > 0 && *size < wanted; *size += (size_t)(n > 0 ? n : 0))
+        n = read(descriptor, bytes + *size, wanted - *size);
+    return bytes;
+}
+
 static void replay(int descriptor)
 {
     sgio_journal journal;
-    char *bytes = malloc(SGIO_JOURNAL_LIMIT);
-    size_t size = 0;
-    ssize_t n = bytes ? read(descriptor, bytes, SGIO_JOURNAL_LIMIT) : -1;
-    while (n > 0 && size + (size_t)n < SGIO_JOURNAL_LIMIT) {
-        size += (size_t)n;
-        n = read(descriptor, bytes + size, SGIO_JOURNAL_LIMIT - size);
-    }
-    if (n == 0 && sgio_journal_parse(bytes, size, &journal) == 0) {
+    size_t size;
+    char *bytes = read_journal(descriptor, &size);
+    if (bytes && sgio_journal_parse(bytes, size, &journal) == 0) {
         finish_set(&journal);
         sgio_journal_clear(&journal);
     }
@@ -170,8 +179,10 @@ typedef struct seen_folder {
     size_t entries;
 } seen_folder;
 
-/* Calls `act` on each of our temporary files with that suffix; 1 when one is in use. */
-static int each_left_behind(const char *folder, const char *suffix, void (*act)(int descriptor),
+/* Calls `act` on each of our temporary files with that suffix that was left behind; 1 when another
+ * one is in use. */
+static int each_left_behind(const char *folder, const char *suffix,
+                            void (*act)(void *user, const char *path, int descriptor), void *user,
                             seen_folder *seen)
 {
     int any_in_use = 0;
@@ -189,15 +200,61 @@ static int each_left_behind(const char *folder, const char *suffix, void (*act)(
         found what = take(path, &descriptor);
         any_in_use |= what == IN_USE;
         if (what != LEFT_BEHIND) continue;
-        if (act) act(descriptor);
-        unlink(path);
-        close(descriptor);
+        act(user, path, descriptor);
     }
     closedir(directory);
     return any_in_use;
 }
 
-/* While a set is being completed, its partial files have no lock of their own. */
+static void finish_journal(void *unused, const char *path, int descriptor)
+{
+    (void)unused;
+    replay(descriptor);
+    unlink(path);
+    close(descriptor);
+}
+
+/* Files that were found unlocked, and are locked now. */
+typedef struct taken_files {
+    const char *folder;
+    char paths[MOST_TAKEN][4096];
+    int descriptors[MOST_TAKEN];
+    int count;
+} taken_files;
+
+/* Large sets close their files, which then have no lock but the guard's (output_guard.h), made
+ * before. So whoever has found files without one asks for guards once more before they go. */
+static void remove_taken(taken_files *taken)
+{
+    seen_folder seen;
+    const int in_use = taken->count && each_left_behind(taken->folder, SGIO_JOURNAL_SUFFIX,
+                                                        finish_journal, NULL, &seen);
+    for (int i = 0; i < taken->count; i++) {
+        if (!in_use) unlink(taken->paths[i]);
+        close(taken->descriptors[i]);
+    }
+    taken->count = 0;
+}
+
+static void take_partial(void *user, const char *path, int descriptor)
+{
+    taken_files *taken = user;
+    snprintf(taken->paths[taken->count], sizeof taken->paths[0], "%s", path);
+    taken->descriptors[taken->count++] = descriptor;
+    if (taken->count == MOST_TAKEN) remove_taken(taken);
+}
+
+static void remove_partial_files(const char *folder)
+{
+    seen_folder seen;
+    taken_files *taken = calloc(1, sizeof *taken);
+    if (!taken) return;
+    taken->folder = folder;
+    each_left_behind(folder, SGIO_PARTIAL_SUFFIX, take_partial, taken, &seen);
+    remove_taken(taken);
+    free(taken);
+}
+
 void sgio_output_recover(const char *path)
 {
     char *folder = sgio_folder_of(path);
@@ -206,9 +263,9 @@ void sgio_output_recover(const char *path)
         known->openings--;
     } else if (known) {
         seen_folder seen;
-        int in_use = each_left_behind(folder, SGIO_JOURNAL_SUFFIX, replay, &seen);
+        int in_use = each_left_behind(folder, SGIO_JOURNAL_SUFFIX, finish_journal, NULL, &seen);
         known->openings = seen.entries / ENTRIES_PER_OPENING;
-        if (seen.any && !in_use) each_left_behind(folder, SGIO_PARTIAL_SUFFIX, NULL, &seen);
+        if (seen.any && !in_use) remove_partial_files(folder);
     }
     free(folder);
 }

@@ -20,7 +20,8 @@ extern "C" {
 #define SGIO_PARTIAL_SUFFIX ".partial"
 #define SGIO_JOURNAL_SUFFIX ".journal"
 
-enum { SGIO_JOURNAL_LIMIT = 1 << 20 };
+/* Of a journal: bytes, and files in it. Larger sets are refused. */
+enum { SGIO_JOURNAL_LIMIT = 1 << 28, SGIO_JOURNAL_FILES = 1 << 20 };
 
 /* One rename that a journal announces. Inodes say whether it was done, can still be done, or
  * whether somebody changed the file since: then nothing of the set is touched any more. */
@@ -41,7 +42,7 @@ typedef struct sgio_journal {
  * 0, or -1 and errno. */
 int sgio_journal_describe(const char *temporary, const char *target, sgio_journal_entry *entry);
 
-/* The journal's bytes, malloc'ed; NULL when out of memory. */
+/* The journal's bytes, malloc'ed; NULL and errno when there are too many or memory is out. */
 char *sgio_journal_format(const sgio_journal_entry *entries, size_t count, size_t *bytes);
 
 /* Takes a copy of the bytes. 0, or -1 when they are no journal; release with sgio_journal_clear. */

@@ -4,21 +4,23 @@
 #include "output_set.h"
 
 #include "io_status.h"
+#include "output_guard.h"
 #include "output_recovery.h"
 #include "output_target.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
-enum { JOURNAL_ATTEMPTS = 100 };
+/* So many files of a set stay open, nameless and locked; further ones are closed under their
+ * temporary names, so that the frames of a long film do not use up the process's descriptors. */
+enum { MOST_OPEN = 64 };
 
 struct sgio_outputs {
     sgio_atomic_file *files;
     size_t count, capacity;
+    sgio_guards guards; /* of the folders of closed files; journals */
 };
 
 sgio_status sgio_outputs_create(sgio_outputs **outputs)
@@ -27,17 +29,34 @@ sgio_status sgio_outputs_create(sgio_outputs **outputs)
     return *outputs ? SGIO_OK : sgio_fail_memory(sizeof **outputs, "outputs");
 }
 
+static sgio_status make_room(sgio_outputs *outputs)
+{
+    if (outputs->count < outputs->capacity) return SGIO_OK;
+    size_t capacity = 2 * outputs->capacity + 4;
+    sgio_atomic_file *more = realloc(outputs->files, capacity * sizeof *more);
+    if (!more) return sgio_fail_memory(capacity * sizeof *more, "outputs");
+    outputs->files = more;
+    outputs->capacity = capacity;
+    return SGIO_OK;
+}
+
+/* The guard is there before the lock goes. */
+static sgio_status close_file(sgio_outputs *outputs, sgio_atomic_file *file)
+{
+    int failed = sgio_atomic_give_name(file);
+    if (!failed) failed = sgio_guard_folder(&outputs->guards, file->temporary) ? 0 : -1;
+    if (!failed) failed = sgio_atomic_close(file);
+    return failed ? sgio_fail(SGIO_UNWRITABLE, "cannot write %s: %s", file->target, strerror(errno))
+                  : SGIO_OK;
+}
+
 sgio_status sgio_outputs_join(sgio_outputs *outputs, sgio_atomic_file *file)
 {
-    if (outputs->count == outputs->capacity) {
-        size_t capacity = 2 * outputs->capacity + 4;
-        sgio_atomic_file *more = realloc(outputs->files, capacity * sizeof *more);
-        if (!more) {
-            sgio_atomic_discard(file);
-            return sgio_fail_memory(capacity * sizeof *more, "outputs");
-        }
-        outputs->files = more;
-        outputs->capacity = capacity;
+    sgio_status status = make_room(outputs);
+    if (status == SGIO_OK && outputs->count >= MOST_OPEN) status = close_file(outputs, file);
+    if (status != SGIO_OK) {
+        sgio_atomic_discard(file);
+        return status;
     }
     outputs->files[outputs->count++] = *file;
     memset(file, 0, sizeof *file);
@@ -48,6 +67,7 @@ static void drop_files(sgio_outputs *outputs)
 {
     for (size_t i = 0; i < outputs->count; i++)
         sgio_atomic_discard(&outputs->files[i]);
+    sgio_guards_remove(&outputs->guards);
     outputs->count = 0;
 }
 
@@ -62,18 +82,11 @@ void sgio_outputs_destroy(sgio_outputs *outputs)
 /* ------------------------------------------------------------------------------------- journal */
 
 /* The journal of a set lies in each of its folders, so that whoever comes first finds it. */
-typedef struct written_journal {
-    char *path;
-    int descriptor; /* holds the lock */
-} written_journal;
-
 typedef struct commit {
     sgio_outputs *outputs;
     char **names; /* absolute: two per file, temporary and target */
     char *text;
     size_t bytes;
-    written_journal *journals;
-    size_t journal_count;
 } commit;
 
 static char *absolute(const char *path)
@@ -120,72 +133,29 @@ static int write_all(int descriptor, const char *text, size_t bytes)
     return 0;
 }
 
-/* In the moment before the lock another program may take the journal for left behind, and remove
- * it: then once more. */
-static int open_locked(const char *path)
+static int write_journal(const commit *c, const sgio_guard *guard)
 {
-    for (int attempt = 0; attempt < JOURNAL_ATTEMPTS; attempt++) {
-        int descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-        if (descriptor < 0 && errno != EEXIST) return -1;
-        if (descriptor >= 0 && sgio_lock_output(descriptor) == 0) return descriptor;
-        if (descriptor >= 0) close(descriptor);
-        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
-    }
-    errno = EBUSY;
-    return -1;
-}
-
-/* Beside that temporary file, named after it. */
-static int write_journal(commit *c, const char *temporary)
-{
-    written_journal *journal = &c->journals[c->journal_count];
-    size_t stem = strlen(temporary) - strlen(SGIO_PARTIAL_SUFFIX);
-    journal->path = malloc(stem + sizeof SGIO_JOURNAL_SUFFIX);
-    if (!journal->path) return -1;
-    memcpy(journal->path, temporary, stem);
-    strcpy(journal->path + stem, SGIO_JOURNAL_SUFFIX);
-    journal->descriptor = open_locked(journal->path);
-    if (journal->descriptor < 0) {
-        free(journal->path);
-        return -1;
-    }
-    c->journal_count++;
-    if (write_all(journal->descriptor, c->text, c->bytes) != 0) return -1;
-    if (fsync(journal->descriptor) != 0) return -1;
-    sgio_sync_folder_of(journal->path);
+    if (write_all(guard->descriptor, c->text, c->bytes) != 0) return -1;
+    if (fsync(guard->descriptor) != 0) return -1;
+    sgio_sync_folder_of(guard->path);
     return 0;
-}
-
-static int same_folder(const char *a, const char *b)
-{
-    size_t n = (size_t)(strrchr(a, '/') - a);
-    return n == (size_t)(strrchr(b, '/') - b) && memcmp(a, b, n) == 0;
 }
 
 static int write_journals(commit *c)
 {
-    size_t count = c->outputs->count;
-    c->journals = calloc(count, sizeof *c->journals);
-    if (!c->journals) return -1;
-    for (size_t i = 0; i < count; i++) {
-        int seen = 0;
-        for (size_t j = 0; j < i; j++)
-            seen = seen || same_folder(c->names[2 * i], c->names[2 * j]);
-        if (!seen && write_journal(c, c->names[2 * i]) != 0) return -1;
-    }
+    sgio_guards *guards = &c->outputs->guards;
+    for (size_t i = 0; i < c->outputs->count; i++)
+        if (!sgio_guard_folder(guards, c->outputs->files[i].temporary)) return -1;
+    for (size_t i = 0; i < guards->count; i++)
+        if (write_journal(c, &guards->items[i]) != 0) return -1;
     return 0;
 }
 
-static void remove_journals(commit *c)
+static void forget_journals(commit *c)
 {
-    for (size_t i = 0; i < c->journal_count; i++) {
-        unlink(c->journals[i].path);
-        close(c->journals[i].descriptor);
-        free(c->journals[i].path);
-    }
+    sgio_guards_remove(&c->outputs->guards);
     for (size_t i = 0; c->names && i < 2 * c->outputs->count; i++)
         free(c->names[i]);
-    free(c->journals);
     free(c->names);
     free(c->text);
 }
@@ -193,15 +163,19 @@ static void remove_journals(commit *c)
 /* -------------------------------------------------------------------------------------- commit */
 
 /* The order among the others stays. */
-static void put_segmentations_last(sgio_outputs *outputs)
+static sgio_status put_segmentations_last(sgio_outputs *outputs)
 {
-    for (size_t end = outputs->count; end > 1; end--)
-        for (size_t i = 0; i + 1 < end; i++) {
-            sgio_atomic_file *pair = outputs->files + i, swapped = pair[0];
-            if (!pair[0].is_segmentation || pair[1].is_segmentation) continue;
-            pair[0] = pair[1];
-            pair[1] = swapped;
-        }
+    const size_t bytes = (outputs->count + 1) * sizeof *outputs->files;
+    sgio_atomic_file *sorted = malloc(bytes);
+    size_t placed = 0;
+    if (!sorted) return sgio_fail_memory(bytes, "outputs");
+    for (int last = 0; last < 2; last++)
+        for (size_t i = 0; i < outputs->count; i++)
+            if (!outputs->files[i].is_segmentation == !last) sorted[placed++] = outputs->files[i];
+    free(outputs->files);
+    outputs->files = sorted;
+    outputs->capacity = outputs->count + 1;
+    return SGIO_OK;
 }
 
 static sgio_status give_names(sgio_outputs *outputs)
@@ -224,15 +198,15 @@ static sgio_status announce(commit *c)
 sgio_status sgio_outputs_commit(sgio_outputs *outputs)
 {
     commit c = {.outputs = outputs};
-    put_segmentations_last(outputs);
-    sgio_status status = give_names(outputs);
+    sgio_status status = put_segmentations_last(outputs);
+    if (status == SGIO_OK) status = give_names(outputs);
     if (status == SGIO_OK) status = announce(&c);
     for (size_t i = 0; status == SGIO_OK && i < outputs->count; i++)
         status = sgio_atomic_publish(&outputs->files[i]);
     /* Before the journal goes: it would otherwise protect files that nobody completes. */
     for (size_t i = 0; i < outputs->count; i++)
         sgio_atomic_discard(&outputs->files[i]);
-    remove_journals(&c);
+    forget_journals(&c);
     outputs->count = 0;
     return status;
 }

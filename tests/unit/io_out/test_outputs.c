@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -336,6 +337,149 @@ static void forty_files_appear_together(void **state)
     }
 }
 
+/* ---------------------------------------------------------------------------------- large sets */
+
+enum { FILM = 500, FEW_DESCRIPTORS = 128 };
+
+static const char *frame(int i)
+{
+    static char name[32];
+    snprintf(name, sizeof name, "%04d.png", i);
+    return name;
+}
+
+static void allow_descriptors(rlim_t count)
+{
+    struct rlimit limit;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    limit.rlim_cur = count;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+}
+
+static sgio_outputs *put_film(int frames)
+{
+    sgio_outputs *outputs;
+    if (sgio_outputs_create(&outputs) != SGIO_OK) _exit(2);
+    put_segmentation(outputs, "segmentation.nrrd");
+    for (int i = 0; i < frames; i++)
+        put(outputs, frame(i), "new");
+    return outputs;
+}
+
+static int count_frames(void)
+{
+    int count = 0;
+    for (int i = 0; i < FILM; i++)
+        count += access(scratch(frame(i)), F_OK) == 0;
+    return count;
+}
+
+static void remove_film(void)
+{
+    for (int i = 0; i < FILM; i++)
+        unlink(scratch(frame(i)));
+    unlink(scratch("segmentation.nrrd"));
+}
+
+/* Puts a film in a process that may open few files, and is killed before it commits or, after so
+ * many renames, while it does; `renames` -1: it ends as it should. */
+static void film_in_a_process(int commits, int renames)
+{
+    int status;
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        allow_descriptors(FEW_DESCRIPTORS);
+        sgio_outputs *outputs = put_film(FILM);
+        if (!commits) kill(getpid(), SIGKILL);
+        renames_left = renames;
+        _exit(sgio_outputs_commit(outputs));
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    if (renames < 0 && commits) assert_int_equal(status, 0);
+    if (renames >= 0 || !commits) assert_true(WIFSIGNALED(status));
+}
+
+/* What a killed program left goes within so many openings, in a folder that is known as a small
+ * one. */
+static void look_again(void)
+{
+    for (int i = 0; i < 64; i++)
+        assert_int_equal(sgio_output_check(scratch("other.nrrd")), SGIO_OK);
+}
+
+static void films_need_few_descriptors(void **state)
+{
+    (void)state;
+    film_in_a_process(1, -1);
+    assert_int_equal(count_frames(), FILM);
+    assert_int_equal(scratch_count(), FILM + 1);
+    remove_film();
+    assert_int_equal(scratch_count(), 0);
+}
+
+static void killed_films_are_completed_or_go(void **state)
+{
+    (void)state;
+    film_in_a_process(0, 0);
+    assert_int_equal(count_frames(), 0);
+    look_again();
+    assert_int_equal(scratch_count(), 0);
+    film_in_a_process(1, FILM / 2);
+    assert_int_equal(count_frames(), FILM / 2);
+    look_again();
+    assert_int_equal(count_frames(), FILM);
+    assert_int_equal(access(scratch("segmentation.nrrd"), F_OK), 0);
+    assert_int_equal(scratch_count(), FILM + 1);
+    remove_film();
+}
+
+/* 10,000 frames in a deep folder. */
+static void long_journals_are_understood(void **state)
+{
+    enum { FRAMES = 10000 };
+    static sgio_journal_entry entries[FRAMES];
+    char name[300];
+    size_t bytes;
+    sgio_journal journal;
+    (void)state;
+    snprintf(name, sizeof name, "/%0250d", 1);
+    for (int i = 0; i < FRAMES; i++)
+        entries[i] = (sgio_journal_entry){.temporary = name, .target = name, .inode = i};
+    char *text = sgio_journal_format(entries, FRAMES, &bytes);
+    assert_non_null(text);
+    assert_int_equal(sgio_journal_parse(text, bytes, &journal), 0);
+    assert_int_equal(journal.count, FRAMES);
+    assert_int_equal(journal.entries[FRAMES - 1].inode, FRAMES - 1);
+    sgio_journal_clear(&journal);
+    free(text);
+}
+
+static void films_under_way_stay_and_can_be_dropped(void **state)
+{
+    enum { SOME = 200 };
+    (void)state;
+    sgio_outputs *outputs = put_film(SOME);
+    look_again();
+    assert_int_equal(sgio_outputs_commit(outputs), SGIO_OK);
+    sgio_outputs_destroy(outputs);
+    assert_int_equal(count_frames(), SOME);
+    assert_int_equal(scratch_count(), SOME + 1);
+    remove_film();
+    outputs = put_film(SOME);
+    sgio_outputs_destroy(outputs);
+    assert_int_equal(scratch_count(), 0);
+    renames_left = SOME / 2; /* then renames fail */
+    rename_error = EIO;
+    outputs = put_film(SOME);
+    assert_int_equal(sgio_outputs_commit(outputs), SGIO_UNWRITABLE);
+    sgio_outputs_destroy(outputs);
+    renames_left = -1;
+    rename_error = 0;
+    assert_int_equal(scratch_count(), SOME / 2);
+    remove_film();
+}
+
 static void dropped_outputs_leave_the_old_files(void **state)
 {
     sgio_outputs *outputs;
@@ -488,6 +632,10 @@ int main(void)
         cmocka_unit_test(foreign_journals_rename_nothing),
         cmocka_unit_test(a_failing_rename_is_said_and_leaves_no_partial_file),
         cmocka_unit_test(forty_files_appear_together),
+        cmocka_unit_test(films_need_few_descriptors),
+        cmocka_unit_test(killed_films_are_completed_or_go),
+        cmocka_unit_test(long_journals_are_understood),
+        cmocka_unit_test(films_under_way_stay_and_can_be_dropped),
         cmocka_unit_test(dropped_outputs_leave_the_old_files),
         cmocka_unit_test(a_replaced_file_keeps_its_permissions),
         cmocka_unit_test(a_write_protected_result_is_refused),
