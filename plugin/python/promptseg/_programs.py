@@ -6,14 +6,15 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
 import tempfile
 from pathlib import Path
-from typing import Any, Dict, List
+from typing import Any, Dict, List, Optional
 
 import numpy as np
 
+from . import _process
 from ._errors import UsageError, error_of
+from ._model import Cancel, Model, Progress
 from ._prompts import Prompts, _boxes, _seeds, prompts_of
 from ._result import ObjectReport, Segmentation, SliceReport, tell
 
@@ -22,6 +23,8 @@ _STATUS = {1: 1, 2: 2, 3: 3, 4: 4, 5: 5, 6: 7, 130: 8}
 _FLAGS = {"keep_largest": "keepLargest", "fill_holes": "fillHoles"}
 _VALUES = {"axis": "axis", "max_slices": "maxSlices", "cache": "cache", "series": "series",
            "report": "report", "picture": "picture"}
+_DEVICES = ("auto", "cpu", "cuda")
+_INSTEAD = "read the image and give it instead of its path"
 
 
 def is_path(image: Any) -> bool:
@@ -31,8 +34,7 @@ def is_path(image: Any) -> bool:
 def _program() -> str:
     found = os.environ.get("PROMPTSEG_PROGRAM") or shutil.which("PromptSeg")
     if not found:
-        raise UsageError("a path needs the PromptSeg program, which is not on PATH; "
-                         "or read the image and give it instead")
+        raise UsageError(f"a path needs the PromptSeg program, which is not on PATH; or {_INSTEAD}")
     return found
 
 
@@ -40,9 +42,19 @@ def _numbers(values: Any) -> str:
     return ",".join(repr(float(v)) for v in values)
 
 
+def _check_prompts(prompts: Prompts) -> None:
+    if prompts.coordinates not in ("lps", "ras"):
+        raise UsageError("prompts of a file are in millimetres: coordinates are lps or ras, not "
+                         f"{prompts.coordinates!r}")
+    if prompts.initial is not None and not is_path(prompts.initial):
+        raise UsageError(f"initial: of an image given by its path it is a path too; or {_INSTEAD}")
+    if prompts.initial_value is not None:
+        raise UsageError("initial_value: of a file, the segment of the object's name is the one to start "
+                         f"from; or {_INSTEAD}")
+
+
 def _prompt_arguments(prompts: Prompts) -> List[str]:
-    if prompts.coordinates == "index":
-        raise UsageError("prompts of a file are in millimetres: coordinates are lps or ras")
+    _check_prompts(prompts)
     flip = np.array([-1.0, -1.0, 1.0]) if prompts.coordinates == "ras" else np.ones(3)
     out = []
     for *point, inside in _seeds(prompts):
@@ -73,6 +85,21 @@ def _option_arguments(options: Dict[str, Any]) -> List[str]:
     return out
 
 
+def _model_arguments(model: Optional[Model]) -> List[str]:
+    """The program loads the model's file by itself, in the way that the model was loaded."""
+    if model is None:
+        return []
+    _, variant, device, precision, threads, memory_limit = model._arguments
+    if memory_limit:
+        raise UsageError("the model has a memory_limit, which the PromptSeg program cannot keep to: "
+                         f"{_INSTEAD}")
+    if device not in _DEVICES:
+        raise UsageError(f"the model's device is {device!r}, the PromptSeg program has "
+                         f"{', '.join(_DEVICES)}: {_INSTEAD}")
+    return ["--model", str(model.path), "--variant", variant, "--device", device,
+            "--precision", precision, "--threads", str(threads)]
+
+
 def _object(one: Dict[str, Any]) -> ObjectReport:
     stopped = one.get("stopped") or {}
     return ObjectReport(
@@ -93,7 +120,8 @@ def _segmentation(report: Dict[str, Any], output: Path) -> Segmentation:
         warnings=list(report.get("warnings", [])))
 
 
-def run_program(image: Any, objects: Any, model: Any, arguments: Dict[str, Any]) -> Segmentation:
+def run_program(image: Any, objects: Any, model: Optional[Model], arguments: Dict[str, Any],
+                progress: Optional[Progress] = None, cancel: Optional[Cancel] = None) -> Segmentation:
     """The program's answer; ``labels`` is the path of the file it wrote."""
     arguments = dict(arguments)
     output = arguments.pop("output", None)
@@ -105,17 +133,16 @@ def run_program(image: Any, objects: Any, model: Any, arguments: Dict[str, Any])
     prompts = prompts_of(fields)
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.json"
-        command = [_program(), *_prompt_arguments(prompts), *_option_arguments(arguments)]
+        command = [_program(), *_prompt_arguments(prompts), *_option_arguments(arguments),
+                   *_model_arguments(model), "--returnparameterfile", str(Path(folder) / "returns.txt")]
         if "report" not in arguments:
             command += ["--report", str(report)]
         else:
             report = Path(arguments["report"])
-        if model is not None:
-            command += ["--model", str(model.path)]
-        run = subprocess.run([*command, "--", os.fspath(image), os.fspath(output)],
-                             capture_output=True, text=True)
-        if run.returncode != 0:
-            raise error_of(_STATUS.get(run.returncode, 9), run.stderr.strip())
+        code, sentence = _process.run([*command, "--", os.fspath(image), os.fspath(output)],
+                                      progress, cancel)
+        if code != 0:
+            raise error_of(_STATUS.get(code, 9), sentence)
         result = _segmentation(json.loads(report.read_text()), Path(output))
     tell(result.warnings)
     return result

@@ -45,15 +45,17 @@ def segment(image: Any, objects: Any = None, *, model: Optional[Model] = None,
         ``{label: Prompts}``; or leave it out and describe one object, label 1, by ``foreground``,
         ``background``, ``roi``, ``initial``, ``coordinates`` (see :class:`Prompts`).
     model
-        None: the bundled one.
+        None: the bundled one. The program loads its file anew, as the model was loaded.
     progress
         Called with (fraction, phrase); ``tqdm_progress()`` makes one. An exception in it, or Ctrl-C,
-        ends the work.
+        ends the work, that of the program too.
+    cancel
+        Asked again and again; something true ends the work with :class:`CancelledError`.
     arguments
         Options of :meth:`Model.open`: axis, window, hounsfield, keep_largest, cache ...
     """
     if is_path(image):
-        return run_program(image, objects, model, arguments)
+        return run_program(image, objects, model, arguments, progress, cancel)
     chosen = default_model() if model is None else model
     return chosen.segment(image, objects, progress=progress, cancel=cancel, **arguments)
 
