@@ -367,7 +367,9 @@ class WebApp:
         self.server.cli.set_defaults(authKey=self.secret)
         arguments, sys.argv[1:] = sys.argv[1:], []  # they are ours, not the server's
         try:
-            self.server.start(host="127.0.0.1", port=port, open_browser=False, show_connection_info=False)
+            # timeout: wslink's own choice is 300 s without a browser, and what was not saved is gone.
+            self.server.start(host="127.0.0.1", port=port, timeout=0, open_browser=False,
+                              show_connection_info=False)
         finally:
             sys.argv[1:] = arguments
             self.live.close()
