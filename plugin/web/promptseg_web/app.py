@@ -23,6 +23,7 @@ from trame_slicer import module as trame_slicer_module
 from trame_slicer.core import LayoutManager, SlicerApp
 
 from .files import DICOM_ENDING, ENDING, PROMPTS_ENDING, RefusedError, is_dicom, readable, writable
+from .series import files_of, only_one
 from .views import register_views
 
 PUMP_SECONDS = 0.02
@@ -44,12 +45,14 @@ html, body, #app, .v-application, .trame { margin: 0; height: 100%; background: 
 
 
 class WebApp:
-    """One volume, one page. ``folder``: where files may be read and written."""
+    """One volume, one page. ``folder``: where files may be read and written. ``series``: the UID of the
+    one to take where the volume is a folder of several."""
 
     def __init__(self, volume: str, folder: Optional[Path] = None, options: Options = Options(),
-                 server: Any = None) -> None:
+                 server: Any = None, series: Optional[str] = None) -> None:
         self.folder = Path(folder or Path.cwd()).resolve()
         path = self.source = readable(self.folder, volume)
+        self.series = series
         self.secret = secrets.token_urlsafe(24)
         self.server = server or get_server(f"promptseg-{secrets.token_hex(4)}")
         self.server.enable_module(trame_slicer_module)
@@ -71,10 +74,8 @@ class WebApp:
     # --------------------------------------------------------------------------------------- the volume
 
     def _open(self, path: Path) -> None:
-        nodes = self.app.io_manager.load_volumes(_files_of(path))
-        if not nodes:
-            raise RefusedError(f"{path.name} cannot be read as a volume")
-        self.volume = nodes[0]
+        files = list(files_of(path, self.series))
+        self.volume = only_one(path, self.app.io_manager.load_volumes(files))
         self.app.display_manager.show_volume_in_slice_background(self.volume)
         self.app.display_manager.reset_views()
         if not self.live.choose(self.volume):
@@ -275,8 +276,9 @@ class WebApp:
             try:
                 self._write_touched(masks)
                 self._write_prompts(asked)
+                series = ["--series", self.series] if self.series else []
                 run = await asyncio.create_subprocess_exec(
-                    program, "--convert", "--initial", str(masks), "--", str(self.source), str(path),
+                    program, "--convert", "--initial", str(masks), *series, "--", str(self.source), str(path),
                     stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL,
                     stderr=asyncio.subprocess.PIPE)
                 said = (await run.communicate())[1].decode(errors="replace").strip()
@@ -375,16 +377,11 @@ class WebApp:
             self.live.close()
 
 
-def _files_of(path: Path) -> Sequence[str]:
-    if not path.is_dir():
-        return [str(path)]
-    return [str(one) for one in sorted(path.iterdir()) if one.is_file()]
-
-
 def main(arguments: Optional[Sequence[str]] = None) -> None:
     parser = argparse.ArgumentParser(prog="promptseg-web", description="PromptSeg in a browser. Not a "
                                      "medical device.")
     parser.add_argument("volume", help="a file or DICOM folder below the current folder")
+    parser.add_argument("--series", metavar="UID", help="which one of a folder with several DICOM series")
     parser.add_argument("--port", type=int, default=0, help="of 127.0.0.1; 0: any that is free")
     parser.add_argument("--model", help="own weights (.safetensors, .pth)")
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
@@ -392,7 +389,7 @@ def main(arguments: Optional[Sequence[str]] = None) -> None:
     given = parser.parse_args(arguments)
     options = Options(model=given.model, device=given.device, threads=given.threads)
     try:
-        app = WebApp(given.volume, Path(os.getcwd()), options)
+        app = WebApp(given.volume, Path(os.getcwd()), options, series=given.series)
     except RefusedError as error:
         sys.exit(f"promptseg-web: {error}")
     app.start(given.port)

@@ -1,17 +1,27 @@
 """The page's program without a browser: what it opens, what it saves, what it says."""
 
+import asyncio
 import os
 import sys
 import time
 import urllib.request
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[3]
 STAGE = Path(os.environ.get("PROMPTSEG_STAGE", ROOT / "build/release/slicer"))
 sys.path[:0] = [str(ROOT / "plugin/web"), str(STAGE)]
 
-from test_page import serving, write_volume  # noqa: E402
+from pydicom import dcmread  # noqa: E402
+from test_page import BIN, serving, write_volume  # noqa: E402
 
+from promptseg_live import Options  # noqa: E402
+from promptseg_web import WebApp  # noqa: E402
+from promptseg_web.files import RefusedError  # noqa: E402
+
+SECONDS = 120  # the machine may be busy
+LIVER = (104.5, 25.0, -127.7)  # RAS, in the demo's CT
 HASTY = """  # wslink waits for a browser a second, not 300, if it is not told otherwise
 import trame_server.core as core
 from promptseg_web import main
@@ -25,6 +35,110 @@ def start(server, **given):
 core.Server.start = start
 main()
 """
+
+
+@pytest.fixture
+def make(tmp_path):
+    """Opens a volume of tmp_path."""
+    made = []
+
+    def opened(volume, **more):
+        made.append(WebApp(volume, tmp_path, Options(threads=1), **more))
+        return made[-1]
+
+    yield opened
+    for one in made:
+        one.live.close()
+
+
+@pytest.fixture
+def app(make, tmp_path):
+    write_volume(tmp_path / "volume.nrrd")
+    return make("volume.nrrd")
+
+
+def settle(app):
+    end = time.monotonic() + SECONDS
+    while app.live.pump():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+# ------------------------------------------------------------------------------------- what is opened
+
+
+def series(folder, **tags):
+    """The demo's CT again, with other tags."""
+    folder.mkdir(exist_ok=True)
+    for file in sorted((ROOT / "resources/demo/ct-3slice/dicom").iterdir()):
+        header = dcmread(file)
+        for name, value in tags.items():
+            setattr(header, name, value(header) if callable(value) else value)
+        header.SOPInstanceUID = header.file_meta.MediaStorageSOPInstanceUID = \
+            f"{header.SOPInstanceUID}.{len(list(folder.iterdir()))}"
+        header.save_as(folder / f"{len(list(folder.iterdir())):02}.dcm")
+
+
+def test_of_several_series_none_is_taken_by_chance(make, tmp_path):
+    series(tmp_path / "ct", SeriesInstanceUID="1.2.3", SeriesNumber=4, SeriesDescription="arterial")
+    series(tmp_path / "ct", SeriesInstanceUID="1.2.4", SeriesNumber=3, SeriesDescription="venous",
+           PixelData=lambda header: bytes(len(header.PixelData)))
+    with pytest.raises(RefusedError) as caught:
+        make("ct")
+    said = str(caught.value).splitlines()
+    assert "--series UID" in said[0]
+    assert said[1:] == ["  3: venous, 512x512x3, 1.2.4", "  4: arterial, 512x512x3, 1.2.3"]
+    with pytest.raises(RefusedError, match="no series 1.2.5\n  3: venous"):
+        make("ct", series="1.2.5")
+    for uid, name, is_empty in (("1.2.4", "3: venous", True), ("1.2.3", "4: arterial", False)):
+        app = make("ct", series=uid)
+        assert app.volume.GetName() == name
+        low, high = app.volume.GetImageData().GetScalarRange()
+        assert (low == high) == is_empty
+
+
+def test_several_acquisitions_of_one_series_are_refused(make, tmp_path):
+    series(tmp_path / "ct", AcquisitionNumber=lambda header: 1 if header.InstanceNumber < 3 else 2)
+    with pytest.raises(RefusedError, match="several volumes") as caught:
+        make("ct")
+    assert "512x512x2" in str(caught.value) and "512x512x1" in str(caught.value)
+
+
+def test_several_files_of_a_folder_are_refused(make, tmp_path):
+    (tmp_path / "two").mkdir()
+    for name in ("one.nrrd", "other.nrrd"):
+        write_volume(tmp_path / "two" / name)
+    with pytest.raises(RefusedError, match=r"one.nrrd \(120x120x11\), other.nrrd \(120x120x11\)"):
+        make("two")
+
+
+def test_a_dicom_seg_beside_a_series_is_no_series(make, tmp_path):
+    """As when it was saved there earlier."""
+    series(tmp_path / "ct")
+    first = dcmread(next(iter(sorted((tmp_path / "ct").iterdir()))))
+    first.SOPClassUID = first.file_meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.66.4"
+    first.SeriesInstanceUID = "1.2.9"
+    first.save_as(tmp_path / "ct" / "zz.dcm")
+    assert make("ct").volume.GetImageData().GetDimensions() == (512, 512, 3)
+
+
+def test_the_series_that_was_chosen_is_the_one_that_is_saved(make, tmp_path, monkeypatch):
+    """The program finds two in the folder as well."""
+    monkeypatch.setenv("PROMPTSEG_PROGRAM", str(BIN / "PromptSeg"))
+    series(tmp_path / "ct", SeriesInstanceUID="1.2.3")
+    series(tmp_path / "ct", SeriesInstanceUID="1.2.4")
+    app = make("ct", series="1.2.4")
+    assert app.live.click(LIVER)
+    settle(app)
+
+    async def save():
+        app.save()
+        await app.save_task
+
+    asyncio.run(save())
+    assert app.state.saved == "result.dcm", app.state.error
+    saved = dcmread(tmp_path / "result.dcm")
+    assert [one.SeriesInstanceUID for one in saved.ReferencedSeriesSequence] == ["1.2.4"]
 
 
 # ---------------------------------------------------------------------------------------- the server
