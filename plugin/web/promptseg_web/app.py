@@ -65,6 +65,7 @@ class WebApp:
         self.live = LiveLogic(self.app.scene, options, on_change=self._show)
         self.state, self.loop_task, self.save_task = self.server.state, None, None
         self._corner: Any = None
+        self._refusal = ""  # why the page itself did not do what was asked last
         self._set_state()
         self._open(path)
         self._watch_views()
@@ -119,6 +120,7 @@ class WebApp:
             # The left button is for prompts: views and markups do not see it.
             interactor.GetCommand(self._presses[interactor]).SetAbortFlag(1)
             ras, normal = self._place(view)
+            self._begin_act()
             if self.state.mode == "box":
                 self._corner = (view, ras)
                 return
@@ -150,8 +152,7 @@ class WebApp:
         half = [abs(sum(c * (b - a) for c, a, b in zip(column, one, other))) / 2
                 for column in columns[:2]]
         if min(half) <= 0:
-            self.live.status.error = "Drag from one corner of the box to the other."
-            self._show()
+            self._refuse("Drag from one corner of the box to the other.")
             self._tend()
             return
         center = tuple((a + b) / 2 for a, b in zip(one, other))
@@ -172,25 +173,40 @@ class WebApp:
             self.state.due = {name: one.asked for factory in self._factories
                               for name, one in factory.senders.items()}  # drawings that show it
 
+    # ------------------------------------------------------------------------------ what was refused
+
+    def _begin_act(self) -> None:
+        """What was wrong with the user's last act is over."""
+        self._refusal = self.live.status.error = self.state.error = ""
+
+    def _refuse(self, sentence: str) -> None:
+        """It stays until the next act, whatever answers come meanwhile."""
+        self._refusal = sentence
+        self._show()
+
     # --------------------------------------------------------------------------------------- the buttons
 
     def choose_mode(self, mode: str) -> None:
         self.state.mode = mode
 
     def undo(self) -> None:
+        self._begin_act()
         self.live.undo()
         self._tend()
 
     def redo(self) -> None:
+        self._begin_act()
         self.live.redo()
         self._tend()
 
     def new_segment(self) -> None:
+        self._begin_act()
         self.live.new_segment(self.state.new_name or f"Segment_{len(self.state.segments) + 1}")
         self.state.new_name = ""
         self._show()
 
     def choose_segment(self, segment_id: str) -> None:
+        self._begin_act()
         self.live.choose_segment(segment_id)
         self._show()
 
@@ -209,9 +225,11 @@ class WebApp:
         """A file in the folder where the program was started, and the prompts beside it as .mrk.json,
         so that PromptSeg --prompts does it again. A name that ends in .dcm is a DICOM SEG of the
         series, any other one a .seg.nrrd."""
-        self.state.saved, self.state.error = "", ""
+        self._begin_act()
+        self.state.saved = ""
         ending = DICOM_ENDING if self.state.save_name.lower().endswith(DICOM_ENDING) else ENDING
         try:
+            self._check_whole()
             program = self._program() if ending == DICOM_ENDING else None
             path = writable(self.folder, self.state.save_name, ending)
             prompts = writable(self.folder, path.name[: -len(ending)] + PROMPTS_ENDING, PROMPTS_ENDING)
@@ -223,7 +241,12 @@ class WebApp:
                 self.save_task = asyncio.get_event_loop().create_task(
                     self._save_dicom(program, path, prompts))
         except RefusedError as error:
-            self.state.error = str(error)
+            self._refuse(str(error))
+
+    def _check_whole(self) -> None:
+        """What is shown of a question that still runs is no result."""
+        if self.live.status.busy:
+            raise RefusedError("The mask is not whole yet: save when it is.")
 
     def _write(self, path: Path, segmentation: Any) -> None:
         storage = slicer.vtkMRMLSegmentationStorageNode()
@@ -288,16 +311,16 @@ class WebApp:
                 with self.state:
                     self.state.saved = path.name
             except (OSError, RefusedError) as error:
-                with self.state:
-                    self.state.error = str(error)
+                self._refuse(str(error))
 
     def _show(self) -> None:
-        """The logic's status, in the page."""
+        """The logic's status, in the page, and what the page refused."""
         live = self.live
         inner = live.segmentation.GetSegmentation() if live.segmentation is not None else None
         with self.state:
             self.state.update({
-                "busy": live.status.busy, "progress": live.status.progress, "error": live.status.error,
+                "busy": live.status.busy, "progress": live.status.progress,
+                "error": " ".join(filter(None, (live.status.error, self._refusal))),
                 "text": " ".join((live.status.text, *live.status.warnings)),
                 "device": live.status.device, "can_undo": live.can_undo, "can_redo": live.can_redo,
                 "segment": live.segment_id or "",
@@ -347,7 +370,7 @@ class WebApp:
                     click=(self.choose_segment, "[one.id]"))
         html.Button("3D", id="show_3d", click=self.show_3d, classes=("in_3d ? 'on' : ''",))
         html.Input(id="save_name", v_model=("save_name",))
-        html.Button("Save", id="save", click=self.save)
+        html.Button("Save", id="save", click=self.save, disabled=("busy",))
         html.Progress(v_if="busy", max=1, value=("progress || null",))
         html.Div("{{ error }}", id="error", classes="error")
         html.Div("{{ fault }}", id="fault", classes="error")

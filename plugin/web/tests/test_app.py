@@ -14,7 +14,7 @@ STAGE = Path(os.environ.get("PROMPTSEG_STAGE", ROOT / "build/release/slicer"))
 sys.path[:0] = [str(ROOT / "plugin/web"), str(STAGE)]
 
 from pydicom import dcmread  # noqa: E402
-from test_page import BIN, serving, write_volume  # noqa: E402
+from test_page import BIN, segments_of, serving, write_volume  # noqa: E402
 
 from promptseg_live import Options  # noqa: E402
 from promptseg_web import WebApp  # noqa: E402
@@ -62,6 +62,50 @@ def settle(app):
     while app.live.pump():
         assert time.monotonic() < end
         time.sleep(0.01)
+
+
+def saves(app, name):
+    """What the page says of it."""
+    app.state.save_name = name
+    app.save()
+    return app.state.error
+
+
+# ------------------------------------------------------------------------------------------- saving
+
+
+def test_nothing_is_saved_while_a_question_runs(app, tmp_path):
+    assert app.live.click((0, 0, 0))
+    assert "not whole yet" in saves(app, "early")
+    assert not list(tmp_path.glob("early*")) and not app.state.saved
+    settle(app)
+    assert not saves(app, "late") and app.state.saved == "late.seg.nrrd"
+    assert len(segments_of(tmp_path / "late.seg.nrrd")["Segment_1"]) > 500
+
+
+def test_the_button_is_off_meanwhile(app):
+    button = app.page.html.split('id="save"')[1].split(">")[0]
+    assert ':disabled="busy"' in button
+
+
+def test_what_save_refused_stays_until_the_next_act(app, tmp_path):
+    """A mouse that moves is none, nor is an answer that comes."""
+    (tmp_path / "there.seg.nrrd").write_bytes(b"kept")
+    refused = saves(app, "there")
+    assert "there already" in refused
+    app.live.look_at((0, 0, 0))
+    assert app.state.error == refused
+    app._show()
+    assert app.state.error == refused
+    app.new_segment()
+    assert not app.state.error
+
+
+def test_what_save_refused_stays_beside_a_question_s_answers(app):
+    assert app.live.click((0, 0, 0))
+    refused = saves(app, "a/b")
+    settle(app)
+    assert refused and app.state.error == refused
 
 
 # ------------------------------------------------------------------------------------- what is opened

@@ -154,6 +154,15 @@ class Page:
             actions = actions.key_up(Keys.SHIFT)
         self.act(actions.perform)
 
+    def move(self, n):
+        """Over a view, and until the server has seen it: its answer to a button comes after."""
+        actions = ActionChains(self.driver).move_to_element(self.view(n))
+        for _ in range(5):
+            actions = actions.move_by_offset(8, 5).pause(0.1)
+        actions.perform()
+        self.mode("mode_minus")
+        self.mode("mode_plus")
+
     def act(self, does):
         """Does something that asks a question, and waits for its answer."""
         before = self.done()
@@ -323,7 +332,13 @@ def test_clicks_undo_a_second_segment_3d_and_saving(page, folder):
     """A session as a user has it, in one browser."""
     page.picture("1-opened")
     before, grey = page.coloured(Page.AXIAL), page.colour(Page.AXIAL, -25, -20)
+    (folder / "taken.seg.nrrd").write_bytes(b"kept")
+    page.save("taken.seg.nrrd")
+    page.wait(lambda: "there already" in page.text("error"))
+    page.move(Page.AXIAL)  # no act: what was refused can still be read
+    assert "there already" in page.text("error")
     page.click(Page.AXIAL)
+    assert not page.text("error")
     first = page.voxels()
     assert first > 500, (page.text("error"), page.text("text"))
     page.wait(lambda: page.coloured(Page.AXIAL) > before + 500)  # the mask is seen in the slice
