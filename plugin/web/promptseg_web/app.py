@@ -199,9 +199,10 @@ class WebApp:
         self.live.redo()
         self._tend()
 
-    def new_segment(self) -> None:
+    def new_segment(self, name: str) -> None:
+        """The page sends the name along: what was typed last may not have become state here yet."""
         self._begin_act()
-        self.live.new_segment(self.state.new_name or f"Segment_{len(self.state.segments) + 1}")
+        self.live.new_segment(name or f"Segment_{len(self.state.segments) + 1}")
         self.state.new_name = ""
         self._show()
 
@@ -221,17 +222,17 @@ class WebApp:
             view.fit_view_to_content()
             view.schedule_render()
 
-    def save(self) -> None:
+    def save(self, name: str) -> None:
         """A file in the folder where the program was started, and the prompts beside it as .mrk.json,
         so that PromptSeg --prompts does it again. A name that ends in .dcm is a DICOM SEG of the
         series, any other one a .seg.nrrd."""
         self._begin_act()
         self.state.saved = ""
-        ending = DICOM_ENDING if self.state.save_name.lower().endswith(DICOM_ENDING) else ENDING
+        ending = DICOM_ENDING if name.lower().endswith(DICOM_ENDING) else ENDING
         try:
             self._check_whole()
             program = self._program() if ending == DICOM_ENDING else None
-            path = writable(self.folder, self.state.save_name, ending)
+            path = writable(self.folder, name, ending)
             prompts = writable(self.folder, path.name[: -len(ending)] + PROMPTS_ENDING, PROMPTS_ENDING)
             if program is None:
                 self._write(path, self.live.segmentation)
@@ -364,13 +365,13 @@ class WebApp:
             html.Input(type="checkbox", id="one_slice", v_model=("one_slice",))
             html.Span(" this slice only")
         html.Input(id="new_name", placeholder="name of a new segment", v_model=("new_name",))
-        html.Button("New segment", id="new_segment", click=self.new_segment)
+        html.Button("New segment", id="new_segment", click=(self.new_segment, "[new_name]"))
         html.Button("{{ one.name }}", v_for="one in segments", key="one.id",
                     classes=("one.id === segment ? 'segment on' : 'segment'",),
                     click=(self.choose_segment, "[one.id]"))
         html.Button("3D", id="show_3d", click=self.show_3d, classes=("in_3d ? 'on' : ''",))
         html.Input(id="save_name", v_model=("save_name",))
-        html.Button("Save", id="save", click=self.save, disabled=("busy",))
+        html.Button("Save", id="save", click=(self.save, "[save_name]"), disabled=("busy",))
         html.Progress(v_if="busy", max=1, value=("progress || null",))
         html.Div("{{ error }}", id="error", classes="error")
         html.Div("{{ fault }}", id="fault", classes="error")

@@ -66,8 +66,7 @@ def settle(app):
 
 def saves(app, name):
     """What the page says of it."""
-    app.state.save_name = name
-    app.save()
+    app.save(name)
     return app.state.error
 
 
@@ -83,9 +82,17 @@ def test_nothing_is_saved_while_a_question_runs(app, tmp_path):
     assert len(segments_of(tmp_path / "late.seg.nrrd")["Segment_1"]) > 500
 
 
+def button(app, name):
+    return app.page.html.split(f'id="{name}"')[1].split(">")[0]
+
+
 def test_the_button_is_off_meanwhile(app):
-    button = app.page.html.split('id="save"')[1].split(">")[0]
-    assert ':disabled="busy"' in button
+    assert ':disabled="busy"' in button(app, "save")
+
+
+def test_names_go_with_the_buttons(app):
+    """What was typed last may come after a button as state: "mine" was saved as "m"."""
+    assert "[save_name]" in button(app, "save") and "[new_name]" in button(app, "new_segment")
 
 
 def test_what_save_refused_stays_until_the_next_act(app, tmp_path):
@@ -97,7 +104,7 @@ def test_what_save_refused_stays_until_the_next_act(app, tmp_path):
     assert app.state.error == refused
     app._show()
     assert app.state.error == refused
-    app.new_segment()
+    app.new_segment("")
     assert not app.state.error
 
 
@@ -176,7 +183,7 @@ def test_the_series_that_was_chosen_is_the_one_that_is_saved(make, tmp_path, mon
     settle(app)
 
     async def save():
-        app.save()
+        app.save("result.dcm")
         await app.save_task
 
     asyncio.run(save())
