@@ -280,24 +280,30 @@ class PromptSegLiveWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             rules.SetMaskMode(self.area.currentData)
 
     def write_batch(self, *_):
+        """What it says stays until the next act, also while a question runs."""
+        if self.live.segmentation is None:
+            self.live.status.error = "Choose a volume first."
+            self.show_status()
+            return
+        folder = qt.QFileDialog.getExistingDirectory(slicer.util.mainWindow(), "Folder for the manifest")
+        if folder:
+            self._write_manifest(Path(folder))
+            self.show_status()
+
+    def _write_manifest(self, folder):
         from promptseg_live import write_manifest
         from promptseg_mrml import SceneError
 
-        if self.live.segmentation is None:
-            self.error.text = "Choose a volume first."
-            return
-        folder = qt.QFileDialog.getExistingDirectory(slicer.util.mainWindow(), "Folder for the manifest")
-        if not folder:
-            return
+        status = self.live.status
         try:
-            path = write_manifest(Path(folder), [(self.live.volume, self.live.prompted())])
-            self.error.text = self.live.not_from_prompts()
+            path = write_manifest(folder, [(self.live.volume, self.live.prompted())])
+            status.error = self.live.not_from_prompts()
         except (SceneError, OSError) as error:
-            self.error.text = str(error)
+            status.error = str(error)
             return
         own = self.live.options.model
         words = ["PromptSegBatch", *(["--model", own] if own else []), str(path)]
-        self.text.text = f"{shlex.join(words)} --output DIR segments it in a shell."
+        status.text = f"{shlex.join(words)} --output DIR segments it in a shell."
 
     # ------------------------------------------------------------------------------------------ placing
 

@@ -142,6 +142,7 @@ def test_this_slice_only(made, view, blob):
 def test_nothing_chosen_and_a_click_outside_are_a_sentence(made, view, blob):
     made.chosen.SetAndObserveSourceVolumeNode(None)
     assert press(made, view, ras_of(blob, (60, 50, 4))) and not made.live.can_undo
+    assert made.error.text == "Choose a source volume and a segmentation first."
     made.chosen.SetAndObserveSourceVolumeNode(blob)
     press(made, view, ras_of(blob, (-15, 50, 4)))
     assert "outside" in made.error.text and not made.live.can_undo

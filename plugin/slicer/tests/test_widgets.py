@@ -247,6 +247,7 @@ def test_the_manifest_holds_how_it_was_asked_and_says_what_it_cannot_hold(widget
     widget.live.click((14, 13, 12), True, (0, 0, 1))
     settle(widget.live)
     widget.write_batch()
+    widget.show_status()  # as it is whenever an answer comes
     assert "one slice" in widget.error.text and "PromptSegBatch" in widget.text.text
 
 

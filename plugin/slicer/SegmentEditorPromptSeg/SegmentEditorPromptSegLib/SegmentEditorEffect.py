@@ -106,6 +106,8 @@ class SegmentEditorEffect(AbstractScriptedSegmentEditorEffect):
         chosen = self.scriptedEffect.parameterSetNode()
         volume, segmentation = chosen.GetSourceVolumeNode(), chosen.GetSegmentationNode()
         if volume is None or segmentation is None:
+            self.live.forget()
+            self.live.status.error = "Choose a source volume and a segmentation first."
             return False
         if (volume, segmentation) != (self.live.volume, self.live.segmentation) \
                 and not self.live.choose(volume, segmentation):
