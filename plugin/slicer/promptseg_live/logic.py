@@ -548,6 +548,15 @@ class LiveLogic:
     def can_undo(self) -> bool:
         return self._steps.last() is not None
 
+    def unfinished(self) -> List[str]:
+        """Segments whose mask is not whole: their question runs, or a prompt of another segment ended
+        it. A further prompt of theirs makes it whole."""
+        def is_so(segment_id: str) -> bool:
+            made = self._steps.made(segment_id, self._state(segment_id))
+            return made is not None and not made.complete
+
+        return [one for one in self._editor.segment_ids() if is_so(one)] if self._editor else []
+
     @property
     def can_redo(self) -> bool:
         return self._steps.next() is not None

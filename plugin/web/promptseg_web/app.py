@@ -245,9 +245,14 @@ class WebApp:
             self._refuse(str(error))
 
     def _check_whole(self) -> None:
-        """What is shown of a question that still runs is no result."""
+        """What is shown of a question that still runs, or that was ended, is no result."""
         if self.live.status.busy:
             raise RefusedError("The mask is not whole yet: save when it is.")
+        inner = self.live.segmentation.GetSegmentation()
+        names = [inner.GetSegment(one).GetName() for one in self.live.unfinished()]
+        if names:
+            raise RefusedError(f"{', '.join(names)}: the mask is not whole, a click elsewhere ended the "
+                               "question. Choose the segment and click in it once more, or undo.")
 
     def _write(self, path: Path, segmentation: Any) -> None:
         storage = slicer.vtkMRMLSegmentationStorageNode()

@@ -115,6 +115,21 @@ def test_what_save_refused_stays_beside_a_question_s_answers(app):
     assert refused and app.state.error == refused
 
 
+def test_a_mask_that_another_segment_s_click_left_unfinished_is_not_saved(app, tmp_path):
+    """One question runs at a time: of the first segment a slice is there, or nothing."""
+    assert app.live.click((0, 0, 0))
+    app.new_segment("")
+    assert app.live.click((40, 0, 0))
+    settle(app)
+    assert "Segment_1: the mask is not whole" in saves(app, "half")
+    assert not list(tmp_path.glob("half*"))
+    app.choose_segment(app.state.segments[0]["id"])
+    assert app.live.click((5, 0, 0))
+    settle(app)
+    assert not saves(app, "whole")
+    assert len(segments_of(tmp_path / "whole.seg.nrrd")["Segment_1"]) > 500
+
+
 # ------------------------------------------------------------------------------------- what is opened
 
 
