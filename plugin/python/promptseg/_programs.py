@@ -123,7 +123,7 @@ def _segmentation(report: Dict[str, Any], output: Path) -> Segmentation:
 def run_program(image: Any, objects: Any, model: Optional[Model], arguments: Dict[str, Any],
                 progress: Optional[Progress] = None, cancel: Optional[Cancel] = None) -> Segmentation:
     """The program's answer; ``labels`` is the path of the file it wrote."""
-    arguments = dict(arguments)
+    arguments = {key: value for key, value in arguments.items() if value is not None}
     output = arguments.pop("output", None)
     if output is None:
         raise UsageError("an image given by its path needs output=, the file to write")

@@ -92,6 +92,14 @@ def test_what_the_program_cannot_do_is_refused(endless, tmp_path, point):
     assert not (endless / "asked").exists()  # before anything is begun
 
 
+def test_none_is_an_option_left_out(program, tmp_path, monkeypatch, point):
+    """As it is for an image."""
+    monkeypatch.chdir(tmp_path)
+    result = promptseg.segment(IMAGE, output="o.nrrd", foreground=point, cache=None, report=None,
+                               hounsfield=None, initial=None)
+    assert result.objects[1].voxels > 0 and {one.name for one in tmp_path.iterdir()} == {"o.nrrd"}
+
+
 def test_progress(program, tmp_path, point):
     seen = Seen()
     promptseg.segment(IMAGE, output=tmp_path / "o.nrrd", foreground=point, progress=seen)

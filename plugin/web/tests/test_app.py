@@ -108,6 +108,14 @@ def test_what_save_refused_stays_until_the_next_act(app, tmp_path):
     assert not app.state.error
 
 
+def test_what_a_click_refused_stays_too(app):
+    assert not app.live.click((900, 0, 0))
+    refused = app.state.error
+    assert "outside volume" in refused
+    app.live.look_at((0, 0, 0))
+    assert app.state.error == refused
+
+
 def test_what_save_refused_stays_beside_a_question_s_answers(app):
     assert app.live.click((0, 0, 0))
     refused = saves(app, "a/b")
