@@ -8,5 +8,5 @@ from .logic import LiveLogic, Status
 from .steps import State, Step
 from .worker import AS_SHOWN, Options, Worker
 
-__all__ = ["AS_SHOWN", "LiveLogic", "Options", "Prompted", "State", "Status", "Step", "Worker", "write_manifest",
-           "write_prompts"]
+__all__ = ["AS_SHOWN", "LiveLogic", "Options", "Prompted", "State", "Status", "Step", "Worker",
+           "write_manifest", "write_prompts"]

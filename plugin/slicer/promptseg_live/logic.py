@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass, replace
-from typing import Any, Callable, Dict, List, Optional, Tuple
+from typing import Any, Callable, List, Optional, Tuple
 
 import promptseg
 import slicer
@@ -643,8 +643,8 @@ class LiveLogic:
                  if (found or self._editor.read(segment_id))
                  and (asked is None or resampled or asked.options.model != self.options.model)]
         return ("" if not names else
-                f"Prompts alone do not give the mask of {', '.join(names)}: it was made on one slice only, by "
-                "another tool too, under rules, on another grid, with other weights, or is not complete.")
+                f"Prompts alone do not give the mask of {', '.join(names)}: it was made on one slice only, "
+                "by another tool too, under rules, on another grid, with other weights, or is not complete.")
 
     def _answers(self) -> List[Tuple[str, str, State, Optional[Asked]]]:
         """Of each segment: ID, name, prompts, and how they were asked for to give its mask."""

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from conftest import content, ras_of, settle
-from test_effect import made, of_segment, press, view  # noqa: F401 - fixtures
+from test_effect import made, press, view  # noqa: F401 - fixtures
 from test_widgets import _click, _enter, module, widget  # noqa: F401 - fixtures
 
 from promptseg_mrml import clicks_of_list, prompt_lists
