@@ -18,7 +18,8 @@ typedef enum sgm_setting_type {
     SGM_SETTING_OWN     /* what the form's own function makes of it */
 } sgm_setting_type;
 
-/* A key "name.*" stands for all that begin with "name."; those may come more than once. */
+/* A key "name.*" stands for all that begin with "name."; that each of those comes only once is for
+ * `own` to see to. */
 typedef struct sgm_setting {
     const char *key;
     sgm_setting_type type;

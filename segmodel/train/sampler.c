@@ -143,6 +143,18 @@ bool sgm_sampler_weight(sgm_sampler *sampler, const char *set, double factor)
     return false;
 }
 
+sgm_status sgm_sampler_check_weights(const sgm_sampler *sampler)
+{
+    const sgm_sampler_options *o = &sampler->options;
+    if (!sampler->item_count || o->synthetic_share >= 1 || o->draws == SGM_DRAWS_EPOCHS)
+        return SGM_OK;
+    for (int i = 0; i < sgm_pack_set_count(sampler->pack); i++)
+        if (sampler->set_weight[i] > 0) return SGM_OK;
+    return sgm_fail(SGM_INVALID_ARGUMENT,
+                    "every data set that the pack has objects of has the weight 0: one at least "
+                    "must be above");
+}
+
 size_t sgm_sampler_object_count(const sgm_sampler *sampler)
 {
     return sampler->objects.count;

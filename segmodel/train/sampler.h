@@ -45,6 +45,8 @@ sgm_status sgm_sampler_create(const sgm_pack *pack, const sgm_sampler_options *o
 void sgm_sampler_destroy(sgm_sampler *sampler);
 /* Multiplies a data set's weight. False if the pack has no such set. */
 bool sgm_sampler_weight(sgm_sampler *sampler, const char *set, double factor);
+/* SGM_INVALID_ARGUMENT when weights leave nothing to draw: every set with objects has 0. */
+sgm_status sgm_sampler_check_weights(const sgm_sampler *sampler);
 size_t sgm_sampler_object_count(const sgm_sampler *sampler);
 /* The largest label value of an object. */
 int sgm_sampler_largest_label(const sgm_sampler *sampler);

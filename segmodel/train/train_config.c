@@ -99,6 +99,9 @@ static sgm_status set_weight(const sgm_settings_place *at, const sgm_setting *se
     const char *set = key + strlen("weight.");
     if (n == SGM_CONFIG_WEIGHTS || !*set || strlen(set) >= SGM_PACK_TEXT)
         return sgm_settings_bad(at, key, "is one weight too many or has no usable name", value);
+    for (int i = 0; i < n; i++)
+        if (!strcmp(config->weights[i].set, set))
+            return sgm_settings_bad(at, key, "is given twice", value);
     SGM_TRY(sgm_settings_number(at, setting, value, &config->weights[n].factor));
     strcpy(config->weights[n].set, set);
     config->weight_count++;

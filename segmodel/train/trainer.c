@@ -132,6 +132,8 @@ static sgm_status make_samplers(trainer *t)
         if (!sgm_sampler_weight(t->sampler, c->weights[i].set, c->weights[i].factor))
             return sgm_fail(SGM_UNREADABLE, "%s: weight.%s: the pack has no such data set", c->path,
                             c->weights[i].set);
+    sgm_status weights = sgm_sampler_check_weights(t->sampler);
+    if (weights != SGM_OK) return sgm_fail_in(weights, c->path);
     if (c->bank) SGM_TRY(make_bank(t));
     sgm_sampler_options v = c->sampler;
     v.augmentation = 0;

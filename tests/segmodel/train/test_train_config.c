@@ -42,6 +42,8 @@ static void check_refused(void)
         {NETWORK "optimizer = lion\n", "adamw"},
         {NETWORK "weight. = 1\n", "weight"},
         {NETWORK "weight.x = -1\n", "weight"},
+        {NETWORK "weight.x = 2\nweight.y = 1\nweight.x = 3\n",
+         "test.cfg:4: weight.x is given twice"},
         {"batch = 2\n", "architecture"},
         {"architecture = resnet\n", "test.cfg"},
     };
