@@ -90,3 +90,31 @@ int sgio_geometry_equal(const sgio_geometry *a, const sgio_geometry *b, double t
     }
     return 1;
 }
+
+int sgio_geometry_offset(const sgio_geometry *from, const sgio_geometry *grid, double tolerance_mm,
+                         int64_t offset[3])
+{
+    sgio_geometry moved = *grid;
+    const double origin[3] = {from->matrix[0][3], from->matrix[1][3], from->matrix[2][3]};
+    double index[3], lps[3];
+    if (sgio_geometry_lps_to_index(grid, origin, index) != 0) return -1;
+    for (int a = 0; a < 3; a++) {
+        if (!(fabs(index[a]) < 1e9)) return -1;
+        index[a] = round(index[a]);
+        offset[a] = (int64_t)index[a];
+    }
+    sgio_geometry_index_to_lps(grid, index, lps);
+    for (int r = 0; r < 3; r++)
+        moved.matrix[r][3] = lps[r];
+    memcpy(moved.size, from->size, sizeof moved.size);
+    return sgio_geometry_equal(from, &moved, tolerance_mm) ? 0 : -1;
+}
+
+double sgio_geometry_rounding(const sgio_geometry *grid)
+{
+    double spacing[3], most = 1e-2;
+    sgio_geometry_spacing(grid, spacing);
+    for (int axis = 0; axis < 3; axis++)
+        most = fmin(most, 0.02 * spacing[axis]);
+    return most;
+}

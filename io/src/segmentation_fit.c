@@ -4,16 +4,12 @@
 #include "io_status.h"
 #include "segmentation_turn.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* More different values than any atlas in use has labels: somebody passed the image itself. */
 enum { MAX_UNNAMED = 1024 };
-
-/* Files keep 6 to 17 digits; a hundredth of a millimetre at the corner is rounding. */
-static const double SAME_GRID_MM = 1e-2;
 
 static void mark_values(const sgio_layer *layer, size_t voxels, uint8_t *seen)
 {
@@ -70,25 +66,6 @@ void sgio_segmentation_shrink(sgio_segmentation *segmentation)
         if (less) layer->data = less;
         layer->bytes = 1;
     }
-}
-
-/* Whole voxels from the wanted grid's origin to this one's, or -1. */
-static int find_offset(const sgio_geometry *from, const sgio_geometry *grid, int64_t offset[3])
-{
-    sgio_geometry moved = *from, wanted = *grid;
-    const double origin[3] = {from->matrix[0][3], from->matrix[1][3], from->matrix[2][3]};
-    double index[3], lps[3];
-    if (sgio_geometry_lps_to_index(grid, origin, index) != 0) return -1;
-    for (int a = 0; a < 3; a++) {
-        if (!(fabs(index[a]) < 1e9)) return -1;
-        index[a] = round(index[a]);
-        offset[a] = (int64_t)index[a];
-    }
-    sgio_geometry_index_to_lps(grid, index, lps);
-    for (int r = 0; r < 3; r++)
-        wanted.matrix[r][3] = lps[r];
-    memcpy(wanted.size, moved.size, sizeof wanted.size);
-    return sgio_geometry_equal(&moved, &wanted, SAME_GRID_MM) ? 0 : -1;
 }
 
 /* Copies the common part of one layer. */
@@ -152,25 +129,37 @@ static sgio_status turn_round(sgio_segmentation *segmentation, const sgio_geomet
     return SGIO_OK;
 }
 
+static sgio_status another_grid(const int64_t found[3], const int64_t wanted[3], const char *name)
+{
+    return sgio_fail(SGIO_UNREADABLE,
+                     "%s: its grid (%lld x %lld x %lld voxels) is neither the volume's (%lld x "
+                     "%lld x %lld) nor a cut-out of it",
+                     name, (long long)found[0], (long long)found[1], (long long)found[2],
+                     (long long)wanted[0], (long long)wanted[1], (long long)wanted[2]);
+}
+
+/* 1 x 1 x 1 without a label is how Slicer says "no data": it has no place. Any other empty map has
+ * one, and may be of another patient. */
+static int has_place(const sgio_segmentation *segmentation, int64_t voxels)
+{
+    return voxels > 0 || sgio_voxel_count(&segmentation->geometry) > 1;
+}
+
 sgio_status sgio_segmentation_fit(sgio_segmentation *segmentation, const sgio_geometry *grid,
                                   const char *name, sgio_warning_fn warn, void *user)
 {
     int64_t offset[3], before = total_voxels(segmentation);
+    const double tolerance = sgio_geometry_rounding(grid);
     sgio_turn turn;
-    if (sgio_geometry_equal(&segmentation->geometry, grid, SAME_GRID_MM)) {
+    if (sgio_geometry_equal(&segmentation->geometry, grid, tolerance)) {
         segmentation->geometry = *grid;
         return SGIO_OK;
     }
-    if (sgio_turn_find(&segmentation->geometry, grid, SAME_GRID_MM, &turn))
+    if (sgio_turn_find(&segmentation->geometry, grid, tolerance, &turn))
         return turn_round(segmentation, grid, &turn);
-    if (before > 0 && find_offset(&segmentation->geometry, grid, offset) != 0)
-        return sgio_fail(SGIO_UNREADABLE,
-                         "%s: its grid (%lld x %lld x %lld voxels) is neither the volume's (%lld x "
-                         "%lld x %lld) nor a cut-out of it",
-                         name, (long long)segmentation->geometry.size[0],
-                         (long long)segmentation->geometry.size[1],
-                         (long long)segmentation->geometry.size[2], (long long)grid->size[0],
-                         (long long)grid->size[1], (long long)grid->size[2]);
+    if (has_place(segmentation, before) &&
+        sgio_geometry_offset(&segmentation->geometry, grid, tolerance, offset) != 0)
+        return another_grid(segmentation->geometry.size, grid->size, name);
     sgio_status status = before > 0 ? move_layers(segmentation, grid, offset) : SGIO_OK;
     if (status != SGIO_OK) return status;
     segmentation->geometry = *grid;

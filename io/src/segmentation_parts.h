@@ -26,7 +26,7 @@ void sgio_segmentation_shrink(sgio_segmentation *segmentation);
 
 /* Moves a segmentation onto `grid`, which differs by a whole number of voxels, or by the order in
  * which it counts the same ones; voxels beyond it are dropped with a warning. SGIO_UNREADABLE for
- * any other grid. */
+ * any other grid, of an empty segmentation too, unless that is 1 x 1 x 1. */
 sgio_status sgio_segmentation_fit(sgio_segmentation *segmentation, const sgio_geometry *grid,
                                   const char *name, sgio_warning_fn warn, void *user);
 

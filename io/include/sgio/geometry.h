@@ -36,6 +36,15 @@ int sgio_geometry_is_orthogonal(const sgio_geometry *geometry);
  * counterpart (checked at the eight corners). */
 int sgio_geometry_equal(const sgio_geometry *a, const sgio_geometry *b, double tolerance_mm);
 
+/* How many whole voxels `from` begins behind `grid` along each axis; either may reach beyond the
+ * other. 0, or -1 when their voxels are not the same ones, up to `tolerance_mm`. */
+int sgio_geometry_offset(const sgio_geometry *from, const sgio_geometry *grid, double tolerance_mm,
+                         int64_t offset[3]);
+
+/* The tolerance that reading a segmentation onto a grid has: files keep 6 to 17 digits, so a
+ * hundredth of a millimetre is rounding, as long as that is no more than a fiftieth of a voxel. */
+double sgio_geometry_rounding(const sgio_geometry *grid);
+
 #ifdef __cplusplus
 }
 #endif

@@ -136,6 +136,40 @@ static void another_grid_is_refused(void **state)
     }
 }
 
+/* An image of 2 micrometres: a hundredth of a millimetre is five voxels. */
+static void a_grid_is_another_one_by_its_own_measure(void **state)
+{
+    static const uint8_t data[] = {1, 1, 1, 1};
+    (void)state;
+    for (int n = 0; n < 2; n++) { /* half a voxel of offset, three voxels */
+        sgio_geometry grid = {
+            .size = {2, 2, 1},
+            .matrix = {{0.002, 0, 0, n ? 0.006 : 0.001}, {0, 0.002, 0, 0}, {0, 0, 0.002, 0}}};
+        sgio_segmentation_read_options options = {.grid = &grid};
+        sgio_segmentation s;
+        const sgio_status status = read_bytes(
+            U8_3D "space directions: (0.002,0,0) (0,0.002,0) (0,0,0.002)\nspace origin: (0,0,0)\n"
+                  "sizes: 2 2 1\n",
+            data, 4, &options, &s);
+        assert_int_equal(status, n ? SGIO_OK : SGIO_UNREADABLE);
+        if (n) assert_int_equal(s.segments[0].voxels, 0);
+        sgio_segmentation_clear(&s);
+    }
+}
+
+static void an_empty_map_of_another_grid_is_refused(void **state)
+{
+    static const uint8_t data[4];
+    sgio_geometry grid = {.size = {2, 2, 1},
+                          .matrix = {{1.1, 0, 0, 10}, {0, 1, 0, 20}, {0, 0, 2, 30}}};
+    sgio_segmentation_read_options options = {.grid = &grid};
+    sgio_segmentation s;
+    (void)state;
+    assert_int_equal(read_bytes(U8_3D DIRECTIONS "sizes: 2 2 1\n", data, 4, &options, &s),
+                     SGIO_UNREADABLE);
+    assert_message("grid");
+}
+
 /* 1 x 1 x 1 without a label is how Slicer says "no data"; it fits every volume. */
 static void an_empty_segmentation_fits_every_volume(void **state)
 {
@@ -323,6 +357,8 @@ int main(void)
         cmocka_unit_test(a_cropped_file_is_put_back),
         cmocka_unit_test(voxels_outside_the_volume_are_dropped_with_a_warning),
         cmocka_unit_test(another_grid_is_refused),
+        cmocka_unit_test(a_grid_is_another_one_by_its_own_measure),
+        cmocka_unit_test(an_empty_map_of_another_grid_is_refused),
         cmocka_unit_test(an_empty_segmentation_fits_every_volume),
         cmocka_unit_test(value_types_and_spaces_are_understood),
         cmocka_unit_test(bad_files_are_refused_with_the_reason),
