@@ -69,23 +69,49 @@ static void write_layers(const char *folder, const char *name, const char *keys,
     finish(stream, both, sizeof both);
 }
 
-/* As Slicer saves: cut out of the grid, the origin moved along. Voxels from (3,4,2) on, 8 x 5 x 6.
- */
-static void write_cropped(const char *folder, const uint8_t *voxels)
+/* As Slicer saves: cut out of the grid, the origin moved along. */
+static void write_cropped(const char *folder, const char *name, const int first[3],
+                          const int size[3], const char *at, const uint8_t *voxels)
 {
-    enum { CX = 8, CY = 5, CZ = 6 };
-    static uint8_t cut[CX * CY * CZ];
-    for (int k = 0; k < CZ; k++)
-        for (int j = 0; j < CY; j++)
-            memcpy(cut + (k * CY + j) * CX, voxels + ((k + 2) * NY + j + 4) * NX + 3, CX);
-    FILE *stream = create(folder, "cropped.seg.nrrd");
+    static uint8_t cut[VOXELS];
+    const size_t width = (size_t)size[0];
+    for (int k = 0; k < size[2]; k++)
+        for (int j = 0; j < size[1]; j++)
+            memcpy(cut + (size_t)(k * size[1] + j) * width,
+                   voxels + ((k + first[2]) * NY + j + first[1]) * NX + first[0], width);
+    FILE *stream = create(folder, name);
     fprintf(stream,
             "NRRD0004\ntype: unsigned char\ndimension: 3\nspace: left-posterior-superior\n"
             "sizes: %d %d %d\nspace directions: %s\nkinds: domain domain domain\nencoding: raw\n"
-            "space origin: (-8.5,22,34)\nSegmentation_ReferenceImageExtentOffset:=3 4 2\n"
+            "space origin: %s\nSegmentation_ReferenceImageExtentOffset:=%d %d %d\n"
             "Segment0_ID:=a\nSegment0_Name:=liver\nSegment0_LabelValue:=1\nSegment0_Layer:=0\n\n",
-            CX, CY, CZ, plain);
-    finish(stream, cut, sizeof cut);
+            size[0], size[1], size[2], plain, at, first[0], first[1], first[2]);
+    finish(stream, cut, width * (size_t)size[1] * (size_t)size[2]);
+}
+
+/* Cut-outs of which neither holds the other, and a leak that only one of them shows. */
+static void write_cut_outs(const char *folder, const uint8_t *moved)
+{
+    static uint8_t leak[VOXELS];
+    memcpy(leak, moved, VOXELS);
+    leak[(1 * NY + 1) * NX + 1] = 0; /* label 3 */
+    box(leak, 1, 12, 15, 10, 13, 0, 3);
+    write_map(folder, "leak.nrrd", plain, origin, "", leak);
+    write_cropped(folder, "cropped.seg.nrrd", (int[]){3, 4, 2}, (int[]){8, 5, 6}, "(-8.5,22,34)",
+                  moved);
+    write_cropped(folder, "cropped_leak.seg.nrrd", (int[]){4, 4, 0}, (int[]){12, 10, 10},
+                  "(-8,22,30)", leak);
+    write_cropped(folder, "far.seg.nrrd", (int[]){3, 4, 2}, (int[]){8, 5, 6}, "(99991.5,50022,34)",
+                  moved);
+}
+
+/* Without a label: on another grid, and as Slicer says that there is nothing. */
+static void write_empty(const char *folder, const uint8_t *none)
+{
+    write_map(folder, "nothing.nrrd", plain, origin, "", none);
+    write_map(folder, "nothing_elsewhere.nrrd", plain, "(-10,20,31)", "", none);
+    write_cropped(folder, "no_data.seg.nrrd", (int[]){0, 0, 0}, (int[]){1, 1, 1}, "(7,7,7.3)",
+                  none);
 }
 
 static void write_float(const char *folder)
@@ -130,7 +156,7 @@ int main(int argc, char **argv)
     write_map(folder, "shifted_grid.nrrd", plain, "(-10,20,31)", "", moved);
     write_map(folder, "reference_tilted.nrrd", tilted, origin, "", reference);
     write_map(folder, "moved_tilted.nrrd", tilted, origin, "", moved);
-    write_map(folder, "nothing.nrrd", plain, origin, "", none);
+    write_empty(folder, none);
     write_layers(folder, "layers.seg.nrrd",
                  "Segment0_ID:=Segment_1\nSegment0_Name:=liver\nSegment0_Layer:=0\n"
                  "Segment0_LabelValue:=1\nSegment1_ID:=Segment_2\nSegment1_Name:=tumour, \"left\"\n"
@@ -142,7 +168,7 @@ int main(int argc, char **argv)
     write_map(folder, "named.seg.nrrd", plain, origin,
               "Segment0_ID:=a\nSegment0_Name:=liver\nSegment0_LabelValue:=9\nSegment0_Layer:=0\n",
               none);
-    write_cropped(folder, moved);
+    write_cut_outs(folder, moved);
     write_float(folder);
     write_broken(folder, reference);
     return 0;

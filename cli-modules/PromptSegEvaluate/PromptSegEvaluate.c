@@ -6,6 +6,7 @@
 #include "cli_embed.h"
 #include "cli_files.h"
 #include "cli_program.h"
+#include "evaluate_grid.h"
 #include "evaluate_pairs.h"
 #include "evaluate_report.h"
 #include "grids.h"
@@ -19,11 +20,10 @@ typedef struct inputs {
     sgio_segmentation reference, prediction;
 } inputs;
 
-static int read_segmentation(cli_program *program, const char *path, const sgio_geometry *grid,
-                             sgio_segmentation *out)
+static int read_segmentation(cli_program *program, const char *path, sgio_segmentation *out)
 {
-    const sgio_segmentation_read_options options = {
-        .grid = grid, .warn = cli_warn, .warn_user = &program->warnings};
+    const sgio_segmentation_read_options options = {.warn = cli_warn,
+                                                    .warn_user = &program->warnings};
     return bridge_from_io(sgio_segmentation_read(path, &options, out));
 }
 
@@ -43,25 +43,68 @@ static int different_grids(const inputs *in)
         in->reference_path, reference, in->prediction_path, prediction);
 }
 
-/* Slicer crops the segmentations it saves; the smaller file is put back into the larger one's grid
- * if it was cut out of it. */
-static int bring_to_one_grid(cli_program *program, inputs *in)
+/* Of files that lie so far apart one has a wrong place. */
+static int far_apart(const inputs *in, const sgio_geometry *box)
 {
+    return cli_fail(CLI_EXIT_INPUT,
+                    "%s and %s lie too far apart: the box around both would have %lld x %lld x "
+                    "%lld voxels",
+                    in->reference_path, in->prediction_path, (long long)box->size[0],
+                    (long long)box->size[1], (long long)box->size[2]);
+}
+
+/* Slicer writes 1 x 1 x 1 without a label when there is nothing to save: it has no place. */
+static int has_no_place(const sgio_segmentation *s)
+{
+    return evaluate_voxels(s) == 0 && s->geometry.size[0] == 1 && s->geometry.size[1] == 1 &&
+           s->geometry.size[2] == 1;
+}
+
+/* The grid that both are compared on: nothing that either marks lies outside it. */
+static int find_common_grid(const inputs *in, sgio_geometry *grid)
+{
+    const sgio_geometry *reference = &in->reference.geometry,
+                        *prediction = &in->prediction.geometry;
+    *grid = *reference;
+    if (has_no_place(&in->prediction)) return 0;
+    if (has_no_place(&in->reference)) {
+        *grid = *prediction;
+        return 0;
+    }
+    if (evaluate_box_around(reference, prediction, grid) != 0)
+        *grid = *reference; /* the same voxels in another order, or refused */
+    else if (evaluate_box_is_vast(grid, reference, prediction))
+        return far_apart(in, grid);
+    return 0;
+}
+
+/* Reads a file again, onto the common grid; 0 when every voxel it marks is there. */
+static int put_on_grid(const char *path, const sgio_geometry *grid, sgio_segmentation *s)
+{
+    const sgio_segmentation_read_options quiet = {.grid = grid};
+    sgio_segmentation placed;
+    const int failed = bridge_from_io(sgio_segmentation_read(path, &quiet, &placed));
+    if (failed) return failed;
+    const int lost = evaluate_voxels(&placed) != evaluate_voxels(s);
+    sgio_segmentation_clear(s);
+    *s = placed;
+    return lost ? cli_fail(CLI_EXIT_INPUT, "%s: voxels would be lost", path) : 0;
+}
+
+/* Slicer crops the segmentations it saves. What one file marks outside the other's cut-out counts:
+ * both are put into the box around the two. */
+static int bring_to_one_grid(inputs *in)
+{
+    sgio_geometry grid;
     if (same_grid(&in->reference.geometry, &in->prediction.geometry)) return 0;
-    sgio_segmentation replaced;
-    const int mismatch = different_grids(in);
     char message[1024];
+    const int mismatch = different_grids(in);
     snprintf(message, sizeof message, "%s", cli_last_message());
-    if (read_segmentation(program, in->prediction_path, &in->reference.geometry, &replaced) == 0) {
-        sgio_segmentation_clear(&in->prediction);
-        in->prediction = replaced;
-        return 0;
-    }
-    if (read_segmentation(program, in->reference_path, &in->prediction.geometry, &replaced) == 0) {
-        sgio_segmentation_clear(&in->reference);
-        in->reference = replaced;
-        return 0;
-    }
+    int failed = find_common_grid(in, &grid);
+    if (failed) return failed;
+    failed = put_on_grid(in->prediction_path, &grid, &in->prediction);
+    if (!failed) failed = put_on_grid(in->reference_path, &grid, &in->reference);
+    if (!failed || failed == CLI_EXIT_MEMORY) return failed;
     return cli_fail(mismatch, "%s", message);
 }
 
@@ -70,9 +113,9 @@ static int read_inputs(cli_program *program, inputs *in)
     memset(in, 0, sizeof *in);
     in->reference_path = cli_text(program->options, "reference");
     in->prediction_path = cli_text(program->options, "prediction");
-    int failed = read_segmentation(program, in->reference_path, NULL, &in->reference);
-    if (!failed) failed = read_segmentation(program, in->prediction_path, NULL, &in->prediction);
-    if (!failed) failed = bring_to_one_grid(program, in);
+    int failed = read_segmentation(program, in->reference_path, &in->reference);
+    if (!failed) failed = read_segmentation(program, in->prediction_path, &in->prediction);
+    if (!failed) failed = bring_to_one_grid(in);
     return failed;
 }
 

@@ -1,0 +1,17 @@
+/* The box around two cut-outs of one grid: what either file marks lies in it. */
+#ifndef PROMPTSEG_EVALUATE_GRID_H
+#define PROMPTSEG_EVALUATE_GRID_H
+
+#include "sgio/labelmap.h"
+
+/* The smallest grid with the voxels of both, on the lattice of `a`. 0, or -1 when the two do not
+ * count the same voxels along the same axes. */
+int evaluate_box_around(const sgio_geometry *a, const sgio_geometry *b, sgio_geometry *box);
+
+/* 1 when the box has 2^30 voxels and more, and many times those of both grids. */
+int evaluate_box_is_vast(const sgio_geometry *box, const sgio_geometry *a, const sgio_geometry *b);
+
+/* Voxels of all segments together. */
+int64_t evaluate_voxels(const sgio_segmentation *segmentation);
+
+#endif
