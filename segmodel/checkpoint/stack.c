@@ -97,3 +97,8 @@ sgm_status sgm_checkpoint_stack(sgm_checkpoint *base, sgm_checkpoint *overlay, c
         sgm_checkpoint_close(c);
     return status;
 }
+
+bool sgm_checkpoint_is_stack(const sgm_checkpoint *c)
+{
+    return c->layers[0] != NULL;
+}

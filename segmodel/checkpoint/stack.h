@@ -12,4 +12,7 @@
 sgm_status sgm_checkpoint_stack(sgm_checkpoint *base, sgm_checkpoint *overlay, const char *names,
                                 sgm_checkpoint **out);
 
+/* Is it one of the above, and not a file by itself? */
+bool sgm_checkpoint_is_stack(const sgm_checkpoint *checkpoint);
+
 #endif

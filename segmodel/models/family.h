@@ -34,7 +34,9 @@ typedef struct sgm_feature {
 /* A family whose own file lies on another network's: it holds what was trained alone. */
 typedef struct sgm_overlay {
     const char *mark; /* a tensor of such a file, by the name it has there */
-    const char *base; /* what must lie beneath it, in words */
+    const char *with; /* not NULL: another one, without which it is some other network's file */
+    const char *base; /* what must lie beneath it, in words; for `wide` of another width than the
+                         variant's, the SAM of that width is named instead */
     const char *wide; /* not NULL: a tensor of such a file that is as wide as the base's tokens */
     int wide_axis;
     const char *names; /* prefixes of names that are changed, "from=to,from=to"; NULL: none */
@@ -46,9 +48,11 @@ struct sgm_family {
 
     /* How it is told. `mark` is the name of a tensor that the family has and plainer ones lack: the
      * list of families is asked from its end. detect: the variant, which may set an assumption, a
-     * sentence about what was taken for granted; NULL: the only variant. adopt: numbers that follow
-     * from the tensors' shapes; may be NULL. */
+     * sentence about what was taken for granted; NULL: the only variant. refuse: SGM_BAD_MODEL for
+     * a file that has the mark and is another network's, asked where no variant is given; may be
+     * NULL. adopt: numbers that follow from the tensors' shapes; may be NULL. */
     const char *mark, *other_mark; /* the latter where two layouts of files exist; may be NULL */
+    sgm_status (*refuse)(const sgm_checkpoint *file);
     const char *(*detect)(const sgm_checkpoint *file, char assumption[256]);
     void (*adopt)(const sgm_checkpoint *file, sgm_model_config *config);
     const sgm_overlay *overlay; /* NULL: its files are whole */

@@ -151,12 +151,14 @@ static const char *detect(const sgm_checkpoint *file, char assumption[256])
     return sgm_tensor_dimension(file, "image_encoder.blocks.0.attn.rel_h", 0) ? "msa" : "msa_2023";
 }
 
-/* The second generation's tables have the length of the grid that it was trained with. */
+/* The picture is as large as the file's tables say. The first generation adds its positions as they
+ * are; the second one's are always SAM's 64 x 64, its relative positions have the grid's length. */
 static void adopt(const sgm_checkpoint *file, sgm_model_config *config)
 {
+    const sgm_vit_config *vit = &config->vit;
     bool renamed = sgm_tensor_dimension(file, "image_encoder.blocks.0.attn.rel_h", 0);
     sgm_vit_adopt(file, config, renamed ? "rel_h" : "rel_pos_h");
-    if (renamed) config->image_size = (config->vit.rel_global + 1) / 2 * config->vit.patch;
+    config->image_size = (renamed ? (vit->rel_global + 1) / 2 : vit->pos_side) * vit->patch;
 }
 
 static int fields(sgm_model_config *c, sgm_field *f)

@@ -158,12 +158,32 @@ static const sgm_family *overlay_of(const sgm_checkpoint *file)
     return NULL;
 }
 
+/* Channels of the base's tokens; 0: any. */
+static int wanted_width(const sgm_checkpoint *file, const sgm_overlay *overlay)
+{
+    return overlay->wide ? sgm_tensor_dimension(file, overlay->wide, overlay->wide_axis) : 0;
+}
+
+/* What the overlay lies on, in words. */
+static const char *base_of(const sgm_checkpoint *file, const sgm_overlay *overlay)
+{
+    switch (wanted_width(file, overlay)) {
+    case 768:
+        return "SAM ViT-B";
+    case 1024:
+        return "SAM ViT-L";
+    case 1280:
+        return "SAM ViT-H";
+    default:
+        return overlay->base;
+    }
+}
+
 /* Whether the base is what the overlay was made on. */
 static sgm_status check_base(const sgm_checkpoint *base, const sgm_checkpoint *file,
                              const sgm_overlay *overlay)
 {
-    int found = sgm_tensor_dimension(base, BENEATH, 0);
-    int wanted = overlay->wide ? sgm_tensor_dimension(file, overlay->wide, overlay->wide_axis) : 0;
+    int found = sgm_tensor_dimension(base, BENEATH, 0), wanted = wanted_width(file, overlay);
     if (!found)
         return sgm_fail(SGM_BAD_MODEL, "%s: no base for %s: it has no tensor " BENEATH,
                         sgm_checkpoint_path(base), sgm_checkpoint_path(file));
@@ -171,7 +191,7 @@ static sgm_status check_base(const sgm_checkpoint *base, const sgm_checkpoint *f
     return sgm_fail(SGM_BAD_MODEL,
                     "%s: of another size than the base of %s: %d channels, not %d; it lies on %s",
                     sgm_checkpoint_path(base), sgm_checkpoint_path(file), found, wanted,
-                    overlay->base);
+                    base_of(file, overlay));
 }
 
 static sgm_status lay(const char *base, const sgm_family *family, sgm_checkpoint *file,
@@ -189,23 +209,53 @@ static sgm_status lay(const char *base, const sgm_family *family, sgm_checkpoint
     return status;
 }
 
+/* An overlay by its mark, and what it must have beside it. */
+static sgm_status check_overlay(const sgm_checkpoint *file, const sgm_family *family)
+{
+    const sgm_overlay *overlay = family->overlay;
+    if (!overlay->with || sgm_checkpoint_find(file, overlay->with)) return SGM_OK;
+    return sgm_fail(SGM_BAD_MODEL,
+                    "%s: has %s as files of %s have, but no %s, which they hold: additions of a "
+                    "network that is not known",
+                    sgm_checkpoint_path(file), overlay->mark, family->name, overlay->with);
+}
+
+static sgm_status alone(const sgm_checkpoint *file, const sgm_family *family)
+{
+    return sgm_fail(SGM_BAD_MODEL,
+                    "%s: holds only what was trained of %s; it lies on %s: give that file as the "
+                    "base (--base), or join both by segmodel convert --base",
+                    sgm_checkpoint_path(file), family->name, base_of(file, family->overlay));
+}
+
 sgm_status sgm_registry_open(const char *path, const char *base, sgm_checkpoint **out)
 {
     sgm_checkpoint *file;
     *out = NULL;
     SGM_TRY(sgm_checkpoint_open(path, &file));
     const sgm_family *family = overlay_of(file);
-    if (base && family) return lay(base, family, file, out);
-    if (!base && !family) {
+    sgm_status status = family ? check_overlay(file, family) : SGM_OK;
+    if (status == SGM_OK && base && family) return lay(base, family, file, out);
+    if (status == SGM_OK && !base && !family) {
         *out = file;
         return SGM_OK;
     }
+    if (status == SGM_OK && !base) status = alone(file, family);
+    if (status == SGM_OK)
+        status = sgm_fail(SGM_BAD_MODEL, "%s: a whole network, which lies on no base", path);
     sgm_checkpoint_close(file);
-    if (base) return sgm_fail(SGM_BAD_MODEL, "%s: a whole network, which lies on no base", path);
-    return sgm_fail(SGM_BAD_MODEL,
-                    "%s: holds only what was trained of %s; it lies on %s: give that file as the "
-                    "base (--base), or join both by segmodel convert --base",
-                    path, family->name, family->overlay->base);
+    return status;
+}
+
+/* Of a family of one network, what is taken for granted besides which network it is. */
+static void assume(const sgm_checkpoint *file, const char *name, char assumption[256])
+{
+    const sgm_variant *variant = find_variant(name);
+    sgm_model_config config;
+    if (!variant) return;
+    fill(variant, &config);
+    if (!config.family->variants[1].name && config.family->detect)
+        config.family->detect(file, assumption);
 }
 
 sgm_status sgm_registry_detect(const sgm_checkpoint *file, const char *variant,
@@ -214,11 +264,15 @@ sgm_status sgm_registry_detect(const sgm_checkpoint *file, const char *variant,
     assumption[0] = 0;
     const char *stored = sgm_checkpoint_metadata(file, SGM_METADATA_VARIANT);
     bool given = variant && strcmp(variant, "auto") != 0;
-    if (given && !(stored && !strcmp(stored, variant))) return named(file, variant, config);
+    if (given && !(stored && !strcmp(stored, variant))) {
+        assume(file, variant, assumption);
+        return named(file, variant, config);
+    }
     if (stored || sgm_checkpoint_metadata(file, SGM_METADATA_ARCHITECTURE))
         return by_metadata(file, config);
     const sgm_family *family = family_of(file);
     if (!family) return of_no_family(file);
+    if (family->refuse) SGM_TRY(family->refuse(file));
     const char *name = family->detect ? family->detect(file, assumption) : family->variants[0].name;
     return named(file, name, config);
 }

@@ -3,8 +3,15 @@
  * Its own file holds the additions, prompt encoder and decoder, and lies on SAM's; a whole network
  * saved from its code has other names for the same.
  * Follows hitachinsk/SAMed, sam_lora_image_encoder.py. */
+#include "checkpoint/stack.h"
 #include "models/registry.h"
 #include "models/vit_blocks.h"
+
+#include <stdio.h>
+
+#define MASK_TOKENS "mask_decoder.mask_tokens.weight"
+
+enum { SAM_SIDE = 64, SAM_MASKS = 4, PAPER_SIZE = 512 };
 
 extern const sgm_family sgm_family_samed;
 
@@ -100,7 +107,7 @@ static void fill(sgm_model_config *c)
     sgm_vit_fill_b(c);
     c->family = &sgm_family_samed;
     c->protocol = &protocol;
-    c->image_size = 512;
+    c->image_size = PAPER_SIZE;
     c->vit.pos_side = 32;
     c->vit.rel_global = 63;
     c->decoder.mask_tokens = 9;
@@ -111,11 +118,43 @@ static void fill(sgm_model_config *c)
 static const sgm_variant variants[] = {
     {"samed", "SAMed: ViT-B at 512 with low-rank additions, one mask per class", fill}, {NULL}};
 
+/* The side of the picture. A whole network's positions have the length of its grid; so have those
+ * of a base that was resized for it. The official code resizes SAM's 64 x 64 itself, to a size that
+ * the file of additions does not say. */
+static int side_of(const sgm_checkpoint *file, const sgm_model_config *config)
+{
+    bool beneath = sgm_checkpoint_is_stack(file) && config->vit.pos_side == SAM_SIDE;
+    return beneath ? PAPER_SIZE : config->vit.pos_side * config->vit.patch;
+}
+
+/* SAM's own decoder gives as many masks as SAMed of three classes does, and its masks are none. */
+static sgm_status refuse(const sgm_checkpoint *file)
+{
+    int masks = sgm_tensor_dimension(file, MASK_TOKENS, 0);
+    if (masks != SAM_MASKS || sgm_checkpoint_is_stack(file)) return SGM_OK;
+    return sgm_fail(SGM_BAD_MODEL,
+                    "%s: low-rank additions with a decoder of %d masks, as SAM's own is: a network "
+                    "that is not known, unless it is SAMed of %d classes (--variant samed)",
+                    sgm_checkpoint_path(file), masks, masks - 1);
+}
+
+static const char *detect(const sgm_checkpoint *file, char assumption[256])
+{
+    if (sgm_checkpoint_is_stack(file) &&
+        sgm_tensor_dimension(file, "image_encoder.pos_embed", 1) == SAM_SIDE)
+        snprintf(assumption, 256,
+                 "SAMed's file of additions does not say how large its pictures are: the paper's "
+                 "%d x %d pixels are taken.",
+                 PAPER_SIZE, PAPER_SIZE);
+    return "samed";
+}
+
 static void adopt(const sgm_checkpoint *file, sgm_model_config *config)
 {
     int whole = sgm_tensor_dimension(file, "image_encoder.blocks.0.attn.qkv.linear_a_q.weight", 0);
     int rank = sgm_tensor_dimension(file, "w_a_000", 0);
     sgm_vit_adopt(file, config, "rel_pos_h");
+    config->image_size = side_of(file, config);
     config->own[WHOLE] = whole != 0;
     if (whole || rank) config->own[RANK] = whole ? whole : rank;
     config->classes = config->decoder.mask_tokens - 1;
@@ -139,8 +178,9 @@ static sgm_status check(sgm_model_config *config)
                              config->decoder.mask_tokens - 1);
 }
 
+/* Others call their low-rank additions so too; SAMed's come with the decoder of its classes. */
 static const sgm_overlay overlay = {
-    .mark = "w_a_000", .base = "SAM ViT-B", .wide = "w_a_000", .wide_axis = 1};
+    .mark = "w_a_000", .with = MASK_TOKENS, .base = "SAM ViT-B", .wide = "w_a_000", .wide_axis = 1};
 
 /* Prompts and masks are never shown to it, though the prompt encoder comes along. */
 const sgm_family sgm_family_samed = {
@@ -148,6 +188,8 @@ const sgm_family sgm_family_samed = {
     .variants = variants,
     .mark = "w_b_000",
     .other_mark = "image_encoder.blocks.0.attn.qkv.linear_b_q.weight",
+    .detect = detect,
+    .refuse = refuse,
     .adopt = adopt,
     .overlay = &overlay,
     .unused = "prompt_encoder.*,pixel_mean,pixel_std",

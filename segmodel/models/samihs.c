@@ -1,6 +1,7 @@
 /* SAMIHS (Wang et al. 2024): SAM's ViT-B with parameter-refactoring adapters whose projections all
  * blocks share.
  * Follows mileswyn/SAMIHS, models/segment_anything_samihs/modeling/image_encoder.py. */
+#include "models/registry.h"
 #include "models/vit_blocks.h"
 
 enum { ADAPTER_DIM = 100 };
@@ -86,9 +87,14 @@ static void fill(sgm_model_config *c)
     c->protocol = &sgm_protocol_samihs;
 }
 
+/* The official code keeps SAM's 64 x 64 tokens at every size of the picture: patches are
+ * image_size / 64 pixels wide. */
 static void adopt(const sgm_checkpoint *file, sgm_model_config *config)
 {
+    int patch = sgm_tensor_dimension(file, "image_encoder.patch_embed.proj.weight", 2);
     sgm_vit_adopt(file, config, "rel_pos_h");
+    if (patch) config->vit.patch = patch;
+    config->image_size = config->vit.pos_side * config->vit.patch;
 }
 
 static const sgm_variant variants[] = {

@@ -82,11 +82,17 @@ static void names_may_not_meet(void)
 /* SAMed's file of additions: alone, on ViT-H, on something else; and a whole network on a base. */
 static void says_what_is_wrong_with_a_base(void)
 {
-    const part additions[] = {{"w_a_000", 4, 768, 0}, {"w_b_000", 768, 4, 0}};
+    const part additions[] = {{"w_a_000", 4, 768, 0},
+                              {"w_b_000", 768, 4, 0},
+                              {"mask_decoder.mask_tokens.weight", 9, 4, 0}};
+    const part wide[] = {{"w_a_000", 4, 1280, 0}, {"mask_decoder.mask_tokens.weight", 9, 4, 0}};
+    const part large[] = {{"w_a_000", 4, 1024, 0}, {"mask_decoder.mask_tokens.weight", 9, 4, 0}};
     const part huge[] = {{"image_encoder.patch_embed.proj.weight", 1280, 4, 0}};
     const part fits[] = {{"image_encoder.patch_embed.proj.weight", 768, 4, 0}};
     sgm_checkpoint *c = NULL;
-    save("lora.safetensors", "k", "v", 2, additions);
+    save("lora.safetensors", "k", "v", 3, additions);
+    save("wide.safetensors", "k", "v", 2, wide);
+    save("large.safetensors", "k", "v", 2, large);
     save("huge.safetensors", "k", "v", 1, huge);
     save("fits.safetensors", "k", "v", 1, fits);
     CHECK_STATUS(sgm_registry_open("lora.safetensors", NULL, &c), SGM_BAD_MODEL,
@@ -94,14 +100,36 @@ static void says_what_is_wrong_with_a_base(void)
     CHECK_STATUS(sgm_registry_open("lora.safetensors", "huge.safetensors", &c), SGM_BAD_MODEL,
                  "huge.safetensors: of another size than the base of lora.safetensors: 1280 "
                  "channels, not 768; it lies on SAM ViT-B");
+    CHECK_STATUS(sgm_registry_open("wide.safetensors", NULL, &c), SGM_BAD_MODEL,
+                 "it lies on SAM ViT-H: give that file as the base");
+    CHECK_STATUS(sgm_registry_open("large.safetensors", "huge.safetensors", &c), SGM_BAD_MODEL,
+                 "1280 channels, not 1024; it lies on SAM ViT-L");
     CHECK_STATUS(sgm_registry_open("lora.safetensors", "lora.safetensors", &c), SGM_BAD_MODEL,
                  "no base for");
     CHECK_STATUS(sgm_registry_open("fits.safetensors", "fits.safetensors", &c), SGM_BAD_MODEL,
                  "lies on no base");
     CHECK(c == NULL);
     if (CHECK_OK(sgm_registry_open("lora.safetensors", "fits.safetensors", &c)))
-        CHECK(sgm_checkpoint_count(c) == 3);
+        CHECK(sgm_checkpoint_count(c) == 4);
     sgm_checkpoint_close(c);
+}
+
+/* Other networks' additions have SAMed's names, and SAM's decoder is none of theirs. */
+static void additions_without_a_decoder_are_not_sameds(void)
+{
+    const part additions[] = {{"w_a_000", 4, 768, 0}, {"w_b_000", 768, 4, 0}};
+    const part base[] = {{"image_encoder.patch_embed.proj.weight", 768, 4, 0},
+                         {"mask_decoder.mask_tokens.weight", 4, 256, 0}};
+    sgm_checkpoint *c = NULL;
+    save("only_lora.safetensors", "k", "v", 2, additions);
+    save("with_masks.safetensors", "k", "v", 2, base);
+    CHECK_STATUS(sgm_registry_open("only_lora.safetensors", "with_masks.safetensors", &c),
+                 SGM_BAD_MODEL,
+                 "only_lora.safetensors: has w_a_000 as files of samed have, but no "
+                 "mask_decoder.mask_tokens.weight, which they hold");
+    CHECK_STATUS(sgm_registry_open("only_lora.safetensors", NULL, &c), SGM_BAD_MODEL,
+                 "a network that is not known");
+    CHECK(c == NULL);
 }
 
 int main(void)
@@ -109,5 +137,6 @@ int main(void)
     the_overlay_lies_above();
     names_may_not_meet();
     says_what_is_wrong_with_a_base();
+    additions_without_a_decoder_are_not_sameds();
     return check_report();
 }
