@@ -41,10 +41,9 @@ static sgm_status add_overlay(sgm_checkpoint *c, const sgm_checkpoint *overlay, 
 }
 
 /* What the overlay does not have. The index is the overlay's while it is asked. */
-static sgm_status add_base(sgm_checkpoint *c, const sgm_checkpoint *base,
-                           const sgm_checkpoint *overlay)
+static sgm_status add_base(sgm_checkpoint *c, const sgm_checkpoint *base)
 {
-    size_t own = c->count, own_metadata = c->metadata_count;
+    size_t own = c->count;
     bool *hidden = calloc(base->count + 1, sizeof *hidden);
     if (!hidden) return sgm_fail(SGM_OUT_OF_MEMORY, "out of memory for %zu names", base->count);
     for (size_t i = 0; i < base->count; i++)
@@ -53,10 +52,7 @@ static sgm_status add_base(sgm_checkpoint *c, const sgm_checkpoint *base,
     for (size_t i = 0; i < base->count && status == SGM_OK; i++)
         if (!hidden[i]) status = sgm_checkpoint_add_tensor(c, &base->tensors[i]);
     free(hidden);
-    for (size_t i = 0; i < base->metadata_count && status == SGM_OK; i++)
-        if (!sgm_checkpoint_metadata(overlay, base->metadata[i].key))
-            status = sgm_checkpoint_add_metadata(c, base->metadata[i]);
-    if (status != SGM_OK || (c->count == own && c->metadata_count == own_metadata)) return status;
+    if (status != SGM_OK || c->count == own) return status;
     free(c->by_name);
     c->by_name = NULL; /* the index is made anew for all */
     return sgm_checkpoint_build_index(c);
@@ -90,7 +86,7 @@ sgm_status sgm_checkpoint_stack(sgm_checkpoint *base, sgm_checkpoint *overlay, c
     c->layers[1] = base;
     sgm_status status = name_stack(c);
     if (status == SGM_OK) status = add_overlay(c, overlay, names);
-    if (status == SGM_OK) status = add_base(c, base, overlay);
+    if (status == SGM_OK) status = add_base(c, base);
     if (status == SGM_OK)
         *out = c;
     else

@@ -61,7 +61,7 @@ static void the_overlay_lies_above(void)
     CHECK(sgm_checkpoint_count(stack) == 3);
     CHECK(first_of(stack, "decoder.a") == 3 && first_of(stack, "encoder.b") == 2);
     CHECK(first_of(stack, "w") == 4 && !sgm_checkpoint_find(stack, "dict/a"));
-    CHECK(!strcmp(sgm_checkpoint_metadata(stack, "variant"), "sam"));
+    CHECK(!sgm_checkpoint_metadata(stack, "variant")); /* the base's, which the two are not */
     CHECK(!strcmp(sgm_checkpoint_metadata(stack, "classes"), "knife,fork"));
     CHECK(!strcmp(sgm_checkpoint_path(stack), "overlay.safetensors on base.safetensors"));
     sgm_checkpoint_close(stack);
@@ -132,11 +132,36 @@ static void additions_without_a_decoder_are_not_sameds(void)
     CHECK(c == NULL);
 }
 
+/* A base that segmodel convert wrote says what it is: that is not what the two together are. */
+static void a_converted_base_is_a_base(void)
+{
+    const part additions[] = {{"w_a_000", 4, 768, 0},
+                              {"w_b_000", 768, 4, 0},
+                              {"mask_decoder.mask_tokens.weight", 9, 256, 0}};
+    const part base[] = {{"image_encoder.patch_embed.proj.weight", 768, 4, 0}};
+    static const char *const keys[] = {"variant", "architecture", "mask_threshold", "classes"};
+    static const char *const values[] = {"sam_vit_b", "vit image=1024", "-0.3", "liver"};
+    save("additions.safetensors", "format", "pt", 3, additions);
+    for (int i = 0; i < 4; i++) {
+        sgm_checkpoint *c = NULL;
+        sgm_model_config config;
+        char assumption[256];
+        save("converted.safetensors", keys[i], values[i], 1, base);
+        if (CHECK_OK(sgm_registry_open("additions.safetensors", "converted.safetensors", &c)) &&
+            CHECK_OK(sgm_registry_detect(c, NULL, &config, assumption))) {
+            CHECK(!sgm_checkpoint_metadata(c, keys[i]));
+            CHECK(!strcmp(config.variant, "samed") && config.classes == 8);
+        }
+        sgm_checkpoint_close(c);
+    }
+}
+
 int main(void)
 {
     the_overlay_lies_above();
     names_may_not_meet();
     says_what_is_wrong_with_a_base();
     additions_without_a_decoder_are_not_sameds();
+    a_converted_base_is_a_base();
     return check_report();
 }
