@@ -81,7 +81,8 @@ static int finish_flat(const everything_labels *all, const char *name, sgio_segm
     view.data = all->labels;
     view.type = SGIO_U16;
     view.channels = 1;
-    return bridge_from_io(sgio_segmentation_from_volume(&view, name, NULL, out));
+    const sgio_segmentation_read_options own = {.are_labels = 1};
+    return bridge_from_io(sgio_segmentation_from_volume(&view, name, &own, out));
 }
 
 /* The n-th masks of all slices as one: `voxels` is room for labels, all 0 before and after. */

@@ -8,38 +8,78 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* More different values than any atlas in use has labels: somebody passed the image itself. */
+/* More different values than any atlas in use has labels: cells of a microscope, or somebody passed
+ * the image itself. */
 enum { MAX_UNNAMED = 1024 };
 
-static void mark_values(const sgio_layer *layer, size_t voxels, uint8_t *seen)
+/* Where a value occurs, and with what beside it along i. */
+typedef struct value_count {
+    uint64_t voxels, same, other; /* neighbours of value 0 count as neither */
+} value_count;
+
+static void count_values(const sgio_layer *layer, const int64_t size[3], value_count *counts)
 {
-    for (size_t v = 0; v < voxels; v++)
-        seen[sgio_layer_value(layer, v)] = 1;
+    const int64_t rows = size[1] * size[2];
+    size_t v = 0;
+    for (int64_t row = 0; row < rows; row++) {
+        int before = 0;
+        for (int64_t i = 0; i < size[0]; i++) {
+            const int value = sgio_layer_value(layer, v++);
+            counts[value].voxels++;
+            if (value && before && value == before) counts[value].same++;
+            if (value && before && value != before) counts[value].other++;
+            before = value;
+        }
+    }
 }
 
-sgio_status sgio_segmentation_name_values(sgio_segmentation *segmentation, const char *name)
+/* The voxels of a label lie together; those of a grey value, where an image has so many, are
+ * mostly beside another one. `found` values are there. */
+static int are_regions(const value_count *counts, int found)
+{
+    int regions = 0;
+    for (int value = 1; value <= SGIO_MAX_LABEL; value++)
+        regions += counts[value].voxels && counts[value].same >= counts[value].other;
+    return regions > found / 2;
+}
+
+static sgio_status check_values(const value_count *counts, int known, const char *name)
+{
+    int found = 0;
+    for (int value = 1; value <= SGIO_MAX_LABEL; value++)
+        found += counts[value].voxels > 0;
+    if (!known && found > MAX_UNNAMED && !are_regions(counts, found))
+        return sgio_fail(SGIO_UNREADABLE,
+                         "%s: more than %d different values that form no regions: an image, not a "
+                         "label map",
+                         name, MAX_UNNAMED);
+    if (found <= SGIO_MAX_SEGMENTS) return SGIO_OK;
+    return sgio_fail(SGIO_UNREADABLE, "%s: %d different values, wanted at most %d segments", name,
+                     found, SGIO_MAX_SEGMENTS);
+}
+
+static sgio_status name_value(sgio_segmentation *segmentation, int value)
+{
+    char text[32];
+    double colour[3];
+    snprintf(text, sizeof text, "Segment_%d", value);
+    sgio_colour_palette(segmentation->segment_count, colour);
+    const sgio_status status = sgio_segmentation_append(segmentation, text, text, colour, value);
+    if (status == SGIO_OK) segmentation->segments[segmentation->segment_count - 1].layer = 0;
+    return status;
+}
+
+sgio_status sgio_segmentation_name_values(sgio_segmentation *segmentation, int known,
+                                          const char *name)
 {
     if (segmentation->layer_count == 0) return SGIO_OK;
-    sgio_status status = SGIO_OK;
-    uint8_t *seen = calloc(SGIO_MAX_LABEL + 1, 1);
-    if (!seen) return sgio_fail_memory(SGIO_MAX_LABEL + 1, name);
-    mark_values(&segmentation->layers[0], sgio_voxel_count(&segmentation->geometry), seen);
-    for (int value = 1, found = 0; value <= SGIO_MAX_LABEL && status == SGIO_OK; value++) {
-        char text[32];
-        double colour[3];
-        if (!seen[value]) continue;
-        if (++found > MAX_UNNAMED) {
-            status = sgio_fail(SGIO_UNREADABLE,
-                               "%s: more than %d different values: an image, not a label map", name,
-                               MAX_UNNAMED);
-            break;
-        }
-        snprintf(text, sizeof text, "Segment_%d", value);
-        sgio_colour_palette(segmentation->segment_count, colour);
-        status = sgio_segmentation_append(segmentation, text, text, colour, value);
-        if (status == SGIO_OK) segmentation->segments[segmentation->segment_count - 1].layer = 0;
-    }
-    free(seen);
+    value_count *counts = calloc(SGIO_MAX_LABEL + 1, sizeof *counts);
+    if (!counts) return sgio_fail_memory((SGIO_MAX_LABEL + 1) * sizeof *counts, name);
+    count_values(&segmentation->layers[0], segmentation->geometry.size, counts);
+    sgio_status status = check_values(counts, known, name);
+    for (int value = 1; value <= SGIO_MAX_LABEL && status == SGIO_OK; value++)
+        if (counts[value].voxels) status = name_value(segmentation, value);
+    free(counts);
     return status;
 }
 

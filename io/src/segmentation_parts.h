@@ -18,8 +18,10 @@ sgio_status sgio_segmentation_add_layer(sgio_segmentation *segmentation, int byt
 int64_t sgio_segmentation_measure(sgio_segmentation *segmentation);
 
 /* A segment for every value that occurs in layer 0 and has none, named "Segment_<value>".
- * `name` is the file, for messages. */
-sgio_status sgio_segmentation_name_values(sgio_segmentation *segmentation, const char *name);
+ * Above 1024 they must form regions, unless they are `known` to be labels. `name` is the file, for
+ * messages. */
+sgio_status sgio_segmentation_name_values(sgio_segmentation *segmentation, int known,
+                                          const char *name);
 
 /* Stores two-byte layers whose labels all fit one byte in one byte. */
 void sgio_segmentation_shrink(sgio_segmentation *segmentation);

@@ -14,7 +14,7 @@ sgio_status sgio_segmentation_finish(sgio_segmentation *out, const char *file, s
     if (out->segment_count == 0) {
         if (out->layer_count > 1)
             return sgio_fail(SGIO_UNREADABLE, "%s: several layers and no segments", file);
-        status = sgio_segmentation_name_values(out, file);
+        status = sgio_segmentation_name_values(out, 0, file);
     }
     if (status != SGIO_OK) return status;
     int64_t strangers = sgio_segmentation_measure(out);
@@ -35,7 +35,8 @@ sgio_status sgio_labels_from_voxels(const char *path, const sgio_voxel_format *f
                      path, SGIO_MAX_LABEL);
 }
 
-static sgio_status take_volume(const sgio_volume *volume, const char *name, sgio_segmentation *out)
+static sgio_status take_volume(const sgio_volume *volume, const char *name, int known,
+                               sgio_segmentation *out)
 {
     const sgio_voxel_format format = {(int)volume->type, 0, 1, 0};
     int layer;
@@ -46,6 +47,7 @@ static sgio_status take_volume(const sgio_volume *volume, const char *name, sgio
     if (status == SGIO_OK)
         status = sgio_labels_from_voxels(name, &format, volume->data,
                                          sgio_voxel_count(&out->geometry), out->layers[0].data);
+    if (status == SGIO_OK && known) status = sgio_segmentation_name_values(out, known, name);
     return status == SGIO_OK ? sgio_segmentation_finish(out, name, NULL, NULL) : status;
 }
 
@@ -65,9 +67,9 @@ sgio_status sgio_segmentation_from_volume(const sgio_volume *volume, const char 
                                           const sgio_segmentation_read_options *options,
                                           sgio_segmentation *out)
 {
+    if (!options) options = &no_options;
     memset(out, 0, sizeof *out);
-    return finish_reading(take_volume(volume, name, out), out, name,
-                          options ? options : &no_options);
+    return finish_reading(take_volume(volume, name, options->are_labels, out), out, name, options);
 }
 
 static sgio_status read_as_volume(const char *path, const sgio_segmentation_read_options *options,
@@ -81,7 +83,7 @@ static sgio_status read_as_volume(const char *path, const sgio_segmentation_read
                                        .palette_indices = 1};
     sgio_status status = sgio_volume_load(path, &reading, &volume);
     if (status != SGIO_OK) return status;
-    status = take_volume(&volume, path, out);
+    status = take_volume(&volume, path, options->are_labels, out);
     sgio_volume_clear(&volume);
     return status;
 }

@@ -349,6 +349,52 @@ static void a_volume_of_labels_becomes_segments(void **state)
     assert_message("colour");
 }
 
+/* Rows of `run` voxels of one value each, as cells of a microscope; and as grey values scattered.
+ */
+static void fill_cells(uint16_t *voxels, int count, int values, int run)
+{
+    for (int v = 0; v < count; v++)
+        voxels[v] = (uint16_t)(run ? 1 + v / run % values : 1 + v * 7 % values);
+}
+
+/* A collimated radiograph: half of it is white, but that is one value of many. */
+static void whiten_half(uint16_t *voxels, int count)
+{
+    for (int v = 0; v < count / 2; v++)
+        voxels[v] = 4000;
+}
+
+static void many_labels_are_told_from_an_image(void **state)
+{
+    enum { SIDE = 160, COUNT = SIDE * SIDE };
+    static uint16_t voxels[COUNT];
+    sgio_volume volume = {
+        .geometry = {.size = {SIDE, SIDE, 1}, .matrix = {{1, 0, 0, 0}, {0, 1, 0, 0}, {0, 0, 1, 0}}},
+        .type = SGIO_U16,
+        .channels = 1,
+        .data = voxels};
+    const sgio_segmentation_read_options known = {.are_labels = 1};
+    sgio_segmentation s;
+    (void)state;
+    fill_cells(voxels, COUNT, 1296, 4);
+    assert_int_equal(sgio_segmentation_from_volume(&volume, "cells", NULL, &s), SGIO_OK);
+    assert_int_equal(s.segment_count, 1296);
+    sgio_segmentation_clear(&s);
+    fill_cells(voxels, COUNT, 1296, 0);
+    assert_int_equal(sgio_segmentation_from_volume(&volume, "image", &known, &s), SGIO_OK);
+    assert_int_equal(s.segment_count, 1296);
+    sgio_segmentation_clear(&s);
+    for (int white = 0; white < 2; white++) {
+        if (white) whiten_half(voxels, COUNT);
+        assert_int_equal(sgio_segmentation_from_volume(&volume, "image", NULL, &s),
+                         SGIO_UNREADABLE);
+        assert_message("an image");
+    }
+    fill_cells(voxels, COUNT, 5000, 4);
+    assert_int_equal(sgio_segmentation_from_volume(&volume, "cells", &known, &s), SGIO_UNREADABLE);
+    assert_message("at most 4096");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -365,6 +411,7 @@ int main(void)
         cmocka_unit_test(damaged_gzip_data_are_refused),
         cmocka_unit_test(data_in_another_file_behind_skips_are_read),
         cmocka_unit_test(values_without_a_segment_are_dropped_with_a_warning),
-        cmocka_unit_test(a_volume_of_labels_becomes_segments)};
+        cmocka_unit_test(a_volume_of_labels_becomes_segments),
+        cmocka_unit_test(many_labels_are_told_from_an_image)};
     return cmocka_run_group_tests(tests, scratch_group_setup, scratch_group_teardown);
 }
