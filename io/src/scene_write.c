@@ -111,7 +111,7 @@ static void add_escaped(sgio_text *xml, const char *text)
         }
 }
 
-/* Slicer decodes %25 and %20 in names of files, and nothing else. */
+/* Slicer decodes %25 and %20 in names of files, and what XML escapes itself. */
 static void add_file_name(sgio_text *xml, const char *name)
 {
     sgio_text_add(xml, " fileName=\"");

@@ -44,14 +44,14 @@ static int hex(char c)
     return c >= '0' && c <= '9' ? c - '0' : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
-/* Slicer encodes the percent sign and blanks of file names, and nothing else. */
+/* What Slicer encodes in names of files, and nothing else. */
 static void decode_file(char *name)
 {
     char *to = name;
     for (const char *c = name; *c; c++) {
         const int high = *c == '%' ? hex(c[1]) : -1, low = high >= 0 ? hex(c[2]) : -1;
         const int value = high * 16 + low;
-        if (low >= 0 && (value == '%' || value == ' ')) {
+        if (low >= 0 && value > 0 && strchr("% '<>\"", value)) {
             *to++ = (char)value;
             c += 2;
         } else {

@@ -95,11 +95,16 @@ static void test_the_files_of_a_scene_are_named(void **state)
     "<MarkupsFiducial id=\"F\" name=\"liver\" references=\"storage:S;transform:" frame ";\"/>"
 #define UNIT "1 0 0 0  0 1 0 0  0 0 1 0  0 0 0 1"
 
-static void write_list(void)
+static void write_list_as(const char *name)
 {
     write_text(
-        scratch("list.mrk.json"),
+        scratch(name),
         "{\"markups\":[{\"type\":\"Fiducial\",\"controlPoints\":[{\"position\":[1,2,3]}]}]}");
+}
+
+static void write_list(void)
+{
+    write_list_as("list.mrk.json");
 }
 
 /* A scene of those nodes. */
@@ -155,6 +160,19 @@ static void test_scenes_of_old_versions_name_their_references_one_by_one(void **
                    "id=\"T\" matrixTransformToParent=\"1 0 0 5 0 1 0 0 0 0 1 0 0 0 0 1\"/>"),
         SGIO_OK);
     expect_point("liver", 0, -4, 2, 3, 1); /* the matrix is RAS */
+}
+
+/* Slicer encodes six characters, the percent sign first; %2F and %c3 are parts of a name. */
+static void test_names_of_files_are_decoded_as_slicer_encodes_them(void **state)
+{
+    (void)state;
+    write_list_as("a 'b'<\"c\">%27%2F%c3%00.json");
+    assert_int_equal(read_nodes("<MarkupsJsonStorage id=\"S\" "
+                                "fileName=\"a%20%27b%27%3C%22c%22%3E%2527%2F%c3%00.json\"/>"
+                                "<MarkupsFiducial id=\"F\" name=\"x\" references=\"storage:S;\"/>"),
+                     SGIO_OK);
+    expect_point("x", 0, 1, 2, 3, 1);
+    unlink(scratch("a 'b'<\"c\">%27%2F%c3%00.json"));
 }
 
 static void test_what_is_no_scene_is_refused(void **state)
@@ -377,6 +395,7 @@ int main(void)
         TEST(test_the_files_of_a_scene_are_named),
         TEST(test_transforms_that_cannot_be_followed_are_refused),
         TEST(test_scenes_of_old_versions_name_their_references_one_by_one),
+        TEST(test_names_of_files_are_decoded_as_slicer_encodes_them),
         TEST(test_what_is_no_scene_is_refused),
         TEST(test_views_hold_copies_and_lists_without_files_are_skipped),
         TEST(test_a_written_scene_is_read_back),
