@@ -23,16 +23,19 @@ int sgio_nrrd_is_spatial(const sgio_nrrd *header, int axis)
     return 0;
 }
 
-/* Without a space (as ITK): axis-aligned, spacing 1 unless given. `column` is the spatial axis. */
-static void plain_column(const sgio_nrrd_axis *axis, int column, sgio_geometry *geometry,
+/* Without directions: along the axes of the space, or of LPS where none is named (as ITK), spacing
+ * 1 unless given. `column` is the spatial axis. */
+static void plain_column(const sgio_nrrd *header, int axis, int column, sgio_geometry *geometry,
                          int *assumed)
 {
-    double spacing = isnan(axis->spacing) ? 1 : fabs(axis->spacing);
-    if (isnan(axis->spacing)) *assumed |= 1 << column;
+    const sgio_nrrd_axis *own = &header->axes[axis];
+    const double sign = header->space_dimension ? header->space_sign[column] : 1;
+    const double spacing = isnan(own->spacing) ? 1 : fabs(own->spacing);
+    if (isnan(own->spacing)) *assumed |= 1 << column;
     for (int r = 0; r < 3; r++)
-        geometry->matrix[r][column] = r == column ? spacing : 0;
-    if (!isnan(axis->min))
-        geometry->matrix[column][3] = axis->min + (axis->node_centered ? 0 : spacing / 2);
+        geometry->matrix[r][column] = r == column ? sign * spacing : 0;
+    if (!isnan(own->min))
+        geometry->matrix[column][3] = sign * (own->min + (own->node_centered ? 0 : spacing / 2));
 }
 
 static void directed_column(const sgio_nrrd *header, int axis, int column, sgio_geometry *geometry)
@@ -54,7 +57,7 @@ sgio_status sgio_nrrd_geometry(const char *path, const sgio_nrrd *header, sgio_g
             if (header->axes[axis].has_direction)
                 directed_column(header, axis, count, geometry);
             else
-                plain_column(&header->axes[axis], count, geometry, assumed);
+                plain_column(header, axis, count, geometry, assumed);
         }
         count++;
     }
@@ -65,4 +68,16 @@ sgio_status sgio_nrrd_geometry(const char *path, const sgio_nrrd *header, sgio_g
         geometry->matrix[r][3] = header->space_sign[r] * header->origin[r];
     *assumed |= sgio_complete_geometry(geometry);
     return sgio_check_geometry(path, geometry);
+}
+
+void sgio_nrrd_say_space(const char *path, const sgio_nrrd *header, sgio_warning_fn warn,
+                         void *user)
+{
+    const int turned = header->space_dimension && memcmp(header->space_sign, (double[]){1, 1, 1},
+                                                         sizeof header->space_sign) != 0;
+    if (turned && !has_any_direction(header))
+        sgio_warn(warn, user,
+                  "%s: its space is named, but no space directions are; the axes are taken to run "
+                  "along those of the space",
+                  path);
 }

@@ -6,6 +6,7 @@
 
 #include "byte_source.h"
 #include "sgio/geometry.h"
+#include "sgio/status.h"
 #include "voxels.h"
 
 #ifdef __cplusplus
@@ -68,6 +69,11 @@ int sgio_nrrd_is_spatial(const sgio_nrrd *header, int axis);
  * singular. Axes that are not spatial are left to the caller. */
 sgio_status sgio_nrrd_geometry(const char *path, const sgio_nrrd *header, sgio_geometry *geometry,
                                int *assumed);
+
+/* Warns where that grid is a guess: in a space other than LPS axes without directions run along its
+ * axes (other programs refuse such files, or have the axes run as in LPS). */
+void sgio_nrrd_say_space(const char *path, const sgio_nrrd *header, sgio_warning_fn warn,
+                         void *user);
 
 /* Opens the voxels (attached or detached), all skips done. */
 sgio_status sgio_nrrd_open_data(const char *path, const sgio_nrrd *header, sgio_source **source);

@@ -103,6 +103,7 @@ static sgio_status read_parts(const char *path, sgio_nrrd *nrrd,
     int64_t layers = 1;
     sgio_status status = find_layers(path, nrrd, &layers);
     if (status == SGIO_OK) status = sgio_nrrd_geometry(path, nrrd, &geometry, &assumed);
+    if (status == SGIO_OK) sgio_nrrd_say_space(path, nrrd, options->warn, options->warn_user);
     if (status == SGIO_OK) status = sgio_nrrd_open_data(path, nrrd, &source);
     if (status == SGIO_OK) status = check_length(source, path, nrrd, &geometry, layers);
     if (status == SGIO_OK) status = sgio_segmentation_init(out, &geometry);

@@ -33,6 +33,7 @@ static sgio_status read_volume(const char *path, const sgio_nrrd *header,
     if (status == SGIO_OK) status = sgio_nrrd_geometry(path, header, &out->geometry, &assumed);
     if (status != SGIO_OK) return status;
     sgio_say_assumed(path, assumed, options, out);
+    sgio_nrrd_say_space(path, header, options->warn, options->warn_user);
     sgio_say_unit(path, header->unit, options, out);
     status = sgio_nrrd_open_data(path, header, &source);
     if (status == SGIO_OK) status = sgio_voxels_read(source, path, &format, options, out);

@@ -90,6 +90,43 @@ static void test_without_space(void **state)
     expect_element(0, 3, 0);
 }
 
+static void count_said(void *count, const char *sentence)
+{
+    *(int *)count += holds(sentence, "no space directions");
+}
+
+/* pynrrd writes spacings beside a space: origin and axes are of the same space. */
+static void test_spacings_in_a_space(void **state)
+{
+    static const struct {
+        const char *space;
+        double x, y;
+        int warned;
+    } spaces[] = {{"RAS", -1, -1, 1}, {"LAS", 1, -1, 1}, {"LPS", 1, 1, 0}};
+    (void)state;
+    for (size_t i = 0; i < 3; i++) {
+        char header[512];
+        snprintf(header, sizeof header,
+                 SIZES "encoding: raw\nspace: %s\nspacings: 0.5 1.5 2\nspace origin: (10,20,30)\n",
+                 spaces[i].space);
+        int said = 0;
+        const sgio_read_options options = {.warn = count_said, .warn_user = &said};
+        save_ramp("a.nrrd", header);
+        sgio_volume_clear(&volume);
+        assert_int_equal(sgio_volume_read(scratch_path("a.nrrd"), &options, &volume), SGIO_OK);
+        expect_element(0, 0, 0.5 * spaces[i].x);
+        expect_element(1, 1, 1.5 * spaces[i].y);
+        expect_element(2, 2, 2);
+        expect_element(0, 3, 10 * spaces[i].x);
+        expect_element(1, 3, 20 * spaces[i].y);
+        assert_int_equal(said, spaces[i].warned);
+    }
+    save_ramp("a.nrrd", SIZES "encoding: raw\nspace: RAS\nspacings: 2 1 1\naxis mins: 10 20 30\n");
+    expect_ramp("a.nrrd");
+    expect_element(0, 3, -11);
+    expect_element(2, 3, 30.5);
+}
+
 static void test_big_endian(void **state)
 {
     static const unsigned char bytes[] = {0x01, 0x02, 0xff, 0xfe};
@@ -261,6 +298,7 @@ int main(void)
         cmocka_unit_test(a_field_that_comes_twice_is_refused),
         cmocka_unit_test(test_spaces),
         cmocka_unit_test(test_without_space),
+        cmocka_unit_test(test_spacings_in_a_space),
         cmocka_unit_test(test_big_endian),
         cmocka_unit_test(test_gzip),
         cmocka_unit_test(test_detached_with_skips),
