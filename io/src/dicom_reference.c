@@ -214,10 +214,21 @@ static sgio_status read_plane(sgio_dicom_reference *reference, const char *path)
     return SGIO_OK;
 }
 
+/* Scanners write names in a character set that they do not declare: what set that is cannot be
+ * told, so that the bytes are copied as they are, and what is declared with them. */
+static void find_characters(sgio_dicom_set *set)
+{
+    static const uint32_t copied[] = {0x00080050, 0x00080090, 0x00081030, 0x00100010,
+                                      0x00100020, 0x00120063, 0x00200010, 0x00201040};
+    for (size_t i = 0; i < sizeof copied / sizeof *copied; i++)
+        if (!sgio_dicom_text_fits(set, copied[i])) set->character_set = SGIO_DICOM_OTHER_CHARACTERS;
+}
+
 static sgio_status read_first(const char *path, sgio_dicom_reference *reference)
 {
     sgio_status status = open_set(path, &reference->file, &reference->set);
     if (status != SGIO_OK) return status;
+    find_characters(&reference->set);
     sgio_dicom_exact_text(&reference->set, DICOM_STUDY_INSTANCE, reference->study,
                           sizeof reference->study);
     if (!reference->study[0]) sgio_dicom_new_uid(reference->study);
@@ -286,12 +297,14 @@ static int keeps_characters(const sgio_dicom_reference *reference)
     return reference->set.character_set == SGIO_DICOM_OTHER_CHARACTERS;
 }
 
-const char *sgio_dicom_character_set(const sgio_dicom_reference *reference)
+void sgio_dicom_write_character_set(sgio_dicom_writer *writer,
+                                    const sgio_dicom_reference *reference)
 {
-    static _Thread_local char text[128];
-    if (!keeps_characters(reference)) return "ISO_IR 192";
-    sgio_dicom_exact_text(&reference->set, DICOM_CHARACTER_SET, text, sizeof text);
-    return text;
+    const uint32_t tag = DICOM_CHARACTER_SET;
+    if (keeps_characters(reference))
+        sgio_dicom_copy_optional(writer, reference, tag, "CS");
+    else
+        sgio_dicom_write_text(writer, tag, "CS", "ISO_IR 192");
 }
 
 /* At most 64 bytes (LO), whole characters; a backslash would part values. */

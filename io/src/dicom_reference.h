@@ -60,8 +60,10 @@ sgio_status sgio_dicom_read_reference(const sgio_segmentation_write_options *opt
 void sgio_dicom_reference_clear(sgio_dicom_reference *reference);
 
 /* SpecificCharacterSet of what is written, and texts in it: UTF-8, unless the series has a set that
- * is not understood here, which is then kept; other texts lose what is not ASCII. */
-const char *sgio_dicom_character_set(const sgio_dicom_reference *reference);
+ * is not understood here, or a text that is not of its set. Then set and texts stay as they are;
+ * other texts lose what is not ASCII. */
+void sgio_dicom_write_character_set(sgio_dicom_writer *writer,
+                                    const sgio_dicom_reference *reference);
 void sgio_dicom_write_name(sgio_dicom_writer *writer, const sgio_dicom_reference *reference,
                            uint32_t tag, const char *vr, const char *text);
 

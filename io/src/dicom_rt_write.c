@@ -57,7 +57,7 @@ static void write_identity(rt_job *rt, const char *instance, const char *date, c
     const sgio_dicom_reference *reference = &rt->reference;
     char series[SGIO_DICOM_UID_BYTES];
     sgio_dicom_new_uid(series);
-    text(rt, 0x00080005, "CS", sgio_dicom_character_set(reference));
+    sgio_dicom_write_character_set(&rt->out, reference);
     text(rt, 0x00080016, "UI", SGIO_DICOM_RTSTRUCT_CLASS);
     text(rt, 0x00080018, "UI", instance);
     sgio_dicom_copy_text(&rt->out, reference, 0x00080020, "DA");

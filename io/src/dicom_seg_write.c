@@ -133,7 +133,7 @@ static void write_references(seg_job *seg)
 /* Groups 8 to 18. */
 static void write_identity(seg_job *seg, const char *date, const char *time)
 {
-    text(seg, 0x00080005, "CS", sgio_dicom_character_set(&seg->reference));
+    sgio_dicom_write_character_set(&seg->out, &seg->reference);
     text(seg, 0x00080008, "CS", "DERIVED\\PRIMARY");
     text(seg, 0x00080016, "UI", SGIO_DICOM_SEG_CLASS);
     text(seg, 0x00080018, "UI", seg->instance);

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_TOP_LEVEL = 1 << 16, LONGEST_TEXT = 1024 };
+enum { MOST_TOP_LEVEL = 1 << 16, LONGEST_TEXT = 1024, ESCAPE = 0x1b };
 
 static const struct {
     enum sgio_dicom_tag tag;
@@ -182,6 +182,18 @@ static size_t convert(const char *from, int character_set, char to[4], size_t *u
     memcpy(to, from, count);
     *used = count;
     return count;
+}
+
+int sgio_dicom_text_fits(const sgio_dicom_set *set, uint32_t tag)
+{
+    char raw[LONGEST_TEXT], character[4];
+    size_t count = raw_text(set, (enum sgio_dicom_tag)tag, raw, sizeof raw), used = 0;
+    for (size_t at = 0; at < count; at += used) {
+        const size_t bytes = convert(raw + at, set->character_set, character, &used);
+        const int made_up = bytes == 1 && character[0] != raw[at];
+        if (made_up || raw[at] == ESCAPE) return 0;
+    }
+    return 1;
 }
 
 static int converted_text(const sgio_dicom_set *set, uint32_t tag, char *out, size_t size)

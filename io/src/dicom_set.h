@@ -45,6 +45,9 @@ int sgio_dicom_text(const sgio_dicom_set *set, enum sgio_dicom_tag tag, char *ou
  * not understood the bytes as they are. */
 int sgio_dicom_exact_text(const sgio_dicom_set *set, uint32_t tag, char *out, size_t size);
 
+/* 1 when every character of the text is one of its character set, none an escape into another. */
+int sgio_dicom_text_fits(const sgio_dicom_set *set, uint32_t tag);
+
 typedef enum sgio_dicom_found {
     SGIO_DICOM_ABSENT, /* or empty */
     SGIO_DICOM_NUMBER,

@@ -124,6 +124,68 @@ static void test_overlapping_and_empty_segments_come_back(void **state)
     assert_true(holds(found.segments[0].terminology, "SCT^10200004^Liver"));
 }
 
+/* A series of that character set (NULL: none) and that name of its patient. */
+static void save_named_series(const char *characters, const char *name)
+{
+    char file[16];
+    for (int k = 0; k < SLICES; k++) {
+        dicom_slice slice = dicom_slice_at(2 * k);
+        snprintf(file, sizeof file, "s/%d.dcm", k);
+        dicom_begin(SYNTAX_PLAIN);
+        dicom_text(0x00080005, "CS", characters);
+        dicom_text(0x00100010, "PN", name);
+        dicom_identity(&slice);
+        dicom_picture(ROWS, COLUMNS, 1, 16, "MONOCHROME2");
+        dicom_text(0x00280030, "DS", slice.spacing);
+        dicom_pixels(&slice);
+        dicom_save(file);
+    }
+}
+
+/* How often the text stands in the file. */
+static int count_in(const char *name, const char *text)
+{
+    static char bytes[1 << 16];
+    int count = 0;
+    FILE *file = fopen(scratch_path(name), "rb");
+    assert_non_null(file);
+    const size_t size = fread(bytes, 1, sizeof bytes, file);
+    fclose(file);
+    for (size_t at = 0; at + strlen(text) <= size; at++)
+        count += memcmp(bytes + at, text, strlen(text)) == 0;
+    return count;
+}
+
+/* A name that is not of its character set stays as it is, with what is declared. */
+static void test_names_keep_their_characters(void **state)
+{
+    static const struct {
+        const char *characters, *name, *written_name, *written_characters;
+    } cases[] = {{NULL, "M\xfcller^J", "M\xfcller^J", NULL},
+                 {"ISO_IR 192", "M\xfcller^J", "M\xfcller^J", "ISO_IR 192"},
+                 {"ISO_IR 100", "\x93M\xfcller\x94", "\x93M\xfcller\x94", "ISO_IR 100"},
+                 {NULL, "Yamada=\x1b$B;3ED", "Yamada=\x1b$B;3ED", NULL},
+                 {"ISO_IR 100", "M\xfcller^J", "M\xc3\xbcller^J", "ISO_IR 192"},
+                 {"ISO_IR 144", "\xbb\xee\xda", "\xbb\xee\xda", "ISO_IR 144"},
+                 {NULL, "Miller^J", "Miller^J", "ISO_IR 192"}};
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        for (int rt = 0; rt < 2; rt++) {
+            const char *out = rt ? "out.rtstruct.dcm" : "out.dcm";
+            save_named_series(cases[i].characters, cases[i].name);
+            read_series(0);
+            add("Tum\xc3\xb6r", 2, 2, 3);
+            if (sgio_segmentation_write(&written, scratch_path(out), &how, NULL) != SGIO_OK)
+                fail_msg("%s", sgio_last_message());
+            assert_int_equal(count_in(out, cases[i].written_name), 1);
+            assert_int_equal(count_in(out, "ISO_IR"), cases[i].written_characters != NULL);
+            if (cases[i].written_characters)
+                assert_int_equal(count_in(out, cases[i].written_characters), 1);
+            sgio_segmentation_clear(&written);
+            sgio_volume_clear(&volume);
+        }
+}
+
 /* Frames exist only where something is, and yet the stack between them is whole. */
 static void test_without_a_grid_the_frames_make_their_own(void **state)
 {
@@ -405,6 +467,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
     const struct CMUnitTest tests[] = {
         TEST(test_overlapping_and_empty_segments_come_back),
+        TEST(test_names_keep_their_characters),
         TEST(test_without_a_grid_the_frames_make_their_own),
         TEST(test_bits_of_frames_follow_without_padding),
         TEST(test_interpolated_slices_have_no_frame),
