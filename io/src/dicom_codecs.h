@@ -16,10 +16,15 @@ extern "C" {
 sgio_status sgio_rle_decode(const sgio_dicom_slice *slice, const unsigned char *data, size_t size,
                             void *pixels);
 
-/* JPEG (baseline, extended, lossless) and JPEG-LS through DCMTK. `*is_ybr` and `*is_planar` say how
- * colours were left. */
+/* How a JPEG's colours were left. */
+typedef struct sgio_jpeg_colours {
+    int are_ybr, are_planar;
+    int said_rgb; /* the header said RGB; the stream says that it has YCbCr (JFIF, Adobe) */
+} sgio_jpeg_colours;
+
+/* JPEG (baseline, extended, lossless) and JPEG-LS through DCMTK. */
 sgio_status sgio_jpeg_decode(const sgio_dicom_slice *slice, const unsigned char *data, size_t size,
-                             void *pixels, int *is_ybr, int *is_planar);
+                             void *pixels, sgio_jpeg_colours *colours);
 
 /* JPEG 2000, a code stream or a JP2 file, through OpenJPEG. Colours come interleaved. */
 sgio_status sgio_jpeg2000_decode(const sgio_dicom_slice *slice, const unsigned char *data,

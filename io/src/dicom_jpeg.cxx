@@ -26,6 +26,7 @@ sgio_status cannot_decode(const sgio_dicom_slice *slice, const char *why)
 
 struct frame_header {
     int precision, rows, columns, components;
+    bool is_ycc; // by its markers
 };
 
 bool is_jpeg_ls(const sgio_dicom_slice *slice)
@@ -49,30 +50,47 @@ bool may_precede_frame(int marker)
            (marker >= 0xe0 && marker <= 0xef) || marker == 0xf8 || marker == 0xfe;
 }
 
+// JFIF knows no colours but YCbCr; Adobe's marker says in its last byte what they are.
+bool says_ycc(int marker, const unsigned char *segment, std::size_t length)
+{
+    if (marker == 0xe0) return length >= 5 && std::memcmp(segment, "JFIF", 5) == 0;
+    return marker == 0xee && length >= 12 && std::memcmp(segment, "Adobe", 5) == 0 &&
+           segment[11] == 1;
+}
+
+// Lossless processes (SOF3 and others) code what they are given.
+bool is_lossy(int marker)
+{
+    return marker >= 0xc0 && marker <= 0xc2;
+}
+
 // What the code stream says of its picture; the decoders trust the data set instead. Nothing but
 // segments with a length may stand before: DCMTK's own search for the frame runs for ever on
 // others.
 bool find_frame(const unsigned char *data, std::size_t size, bool jpeg_ls, frame_header *out)
 {
     std::size_t at = 2;
+    bool is_ycc = false;
     if (size < 2 || data[0] != 0xff || data[1] != 0xd8) return false;
     while (size - at >= 10 && data[at] == 0xff) {
         const int marker = data[at + 1];
         const std::size_t length = std::size_t(data[at + 2]) << 8 | data[at + 3];
         if (begins_frame(marker, jpeg_ls)) {
             *out = {data[at + 4], data[at + 5] << 8 | data[at + 6],
-                    data[at + 7] << 8 | data[at + 8], data[at + 9]};
+                    data[at + 7] << 8 | data[at + 8], data[at + 9], is_ycc && is_lossy(marker)};
             return true;
         }
         if (!may_precede_frame(marker) || length < 2 || length + 2 > size - at) return false;
+        is_ycc = is_ycc || says_ycc(marker, data + at + 4, length - 2);
         at += length + 2;
     }
     return false;
 }
 
-sgio_status check_stream(const sgio_dicom_slice *slice, const unsigned char *data, std::size_t size)
+sgio_status check_stream(const sgio_dicom_slice *slice, const unsigned char *data, std::size_t size,
+                         bool *is_ycc)
 {
-    frame_header found;
+    frame_header found{};
     if (!find_frame(data, size, is_jpeg_ls(slice), &found))
         return cannot_decode(slice, "no picture of that kind in them");
     if (found.rows != slice->rows || found.columns != slice->columns ||
@@ -82,6 +100,7 @@ sgio_status check_stream(const sgio_dicom_slice *slice, const unsigned char *dat
                          "%d x %d with %d of %d",
                          slice->path, found.columns, found.rows, found.components, found.precision,
                          slice->columns, slice->rows, slice->samples, slice->bits_stored);
+    *is_ycc = found.is_ycc;
     return SGIO_OK;
 }
 
@@ -90,7 +109,7 @@ void put(DcmDataset &dataset, const DcmTagKey &tag, int value)
     dataset.putAndInsertUint16(DcmTag(tag, EVR_US), static_cast<Uint16>(value));
 }
 
-void describe(const sgio_dicom_slice *slice, DcmDataset &dataset)
+void describe(const sgio_dicom_slice *slice, const char *photometric, DcmDataset &dataset)
 {
     put(dataset, DCM_SamplesPerPixel, slice->samples);
     put(dataset, DCM_Rows, slice->rows);
@@ -100,7 +119,7 @@ void describe(const sgio_dicom_slice *slice, DcmDataset &dataset)
     put(dataset, DCM_HighBit, slice->high_bit);
     put(dataset, DCM_PixelRepresentation, slice->is_signed);
     if (slice->samples > 1) put(dataset, DCM_PlanarConfiguration, slice->planar);
-    dataset.putAndInsertString(DcmTag(DCM_PhotometricInterpretation, EVR_CS), slice->photometric);
+    dataset.putAndInsertString(DcmTag(DCM_PhotometricInterpretation, EVR_CS), photometric);
 }
 
 // The data set owns the fragments afterwards. They have an even length in DICOM.
@@ -149,14 +168,14 @@ sgio_status check_warning(const sgio_dicom_slice *slice)
 }
 
 sgio_status decode(const sgio_dicom_slice *slice, const unsigned char *data, std::size_t size,
-                   void *pixels, int *is_ybr, int *is_planar)
+                   void *pixels, sgio_jpeg_colours *out)
 {
     char ignored[8];
     DcmDataset dataset;
     OFString colours;
     Uint16 planar = 0;
     sgio_prepare_dcmtk();
-    describe(slice, dataset);
+    describe(slice, out->said_rgb ? "YBR_FULL" : slice->photometric, dataset);
     const E_TransferSyntax syntax = DcmXfer(slice->transfer_syntax).getXfer();
     OFCondition result = insert_stream(dataset, syntax, data, size);
     sgio_dcmtk_take_warning(ignored, sizeof ignored);
@@ -166,20 +185,22 @@ sgio_status decode(const sgio_dicom_slice *slice, const unsigned char *data, std
     if (status != SGIO_OK) return status;
     dataset.findAndGetOFString(DCM_PhotometricInterpretation, colours);
     dataset.findAndGetUint16(DCM_PlanarConfiguration, planar);
-    *is_ybr = colours.compare(0, 8, "YBR_FULL") == 0;
-    *is_planar = planar == 1;
+    out->are_ybr = colours.compare(0, 8, "YBR_FULL") == 0;
+    out->are_planar = planar == 1;
     return copy_pixels(slice, dataset, pixels);
 }
 
 } // namespace
 
 sgio_status sgio_jpeg_decode(const sgio_dicom_slice *slice, const unsigned char *data, size_t size,
-                             void *pixels, int *is_ybr, int *is_planar)
+                             void *pixels, sgio_jpeg_colours *colours)
 {
-    const sgio_status status = check_stream(slice, data, size);
+    bool is_ycc = false;
+    const sgio_status status = check_stream(slice, data, size, &is_ycc);
     if (status != SGIO_OK) return status;
+    *colours = {0, 0, is_ycc && !std::strcmp(slice->photometric, "RGB")};
     try {
-        return decode(slice, data, size, pixels, is_ybr, is_planar);
+        return decode(slice, data, size, pixels, colours);
     } catch (const std::bad_alloc &) {
         return sgio_fail_memory(sgio_dicom_pixel_bytes(slice), slice->path);
     } catch (const std::exception &error) {

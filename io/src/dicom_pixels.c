@@ -15,6 +15,7 @@ struct sgio_dicom_pixels {
     sgio_dicom_file *file;
     sgio_dicom_element element;     /* its pixel data */
     sgio_dicom_fragments fragments; /* where they are compressed */
+    const char *otherwise;          /* how colours are stored, where not as the header says */
 };
 
 /* One frame being read. */
@@ -26,6 +27,7 @@ typedef struct image {
     int frame; /* from 0 */
     void *pixels;
     int is_ybr, is_planar, is_subsampled; /* how colours lie once decoded */
+    const char *otherwise;
 } image;
 
 static size_t pixel_count(const sgio_dicom_slice *slice)
@@ -59,7 +61,21 @@ static int is_compressed(const sgio_dicom_slice *slice)
     return is_rle(slice) || strncmp(slice->transfer_syntax, "1.2.840.10008.1.2.4.", 20) == 0;
 }
 
-/* YBR_FULL_422 stores two pixels as Y Y Cb Cr. */
+/* YBR_FULL_422 stores two pixels as Y Y Cb Cr. Ultrasound machines declare it and store YBR_FULL: a
+ * value that is long enough for that is taken as that. */
+static void find_subsampling(image *image)
+{
+    const sgio_dicom_slice *slice = image->slice;
+    const uint64_t full = (uint64_t)sgio_dicom_pixel_bytes(slice) * (uint64_t)slice->frames;
+    image->is_subsampled = slice->bits_allocated == 8 && slice->samples == 3 &&
+                           strcmp(slice->photometric, "YBR_FULL_422") == 0;
+    if (!image->is_subsampled || image->element->open_length || image->element->length < full)
+        return;
+    image->is_subsampled = 0;
+    image->otherwise = "its colours are said to be YBR_FULL_422 and are as many as those of "
+                       "YBR_FULL; taken as that";
+}
+
 static size_t stored_bytes(const image *image)
 {
     if (image->is_subsampled) return 2 * pixel_count(image->slice);
@@ -115,7 +131,14 @@ static sgio_status decode(image *image, const unsigned char *stream, size_t size
     image->is_planar = 0;
     if (is_rle(slice)) return sgio_rle_decode(slice, stream, size, image->pixels);
     if (is_jpeg2000(slice)) return sgio_jpeg2000_decode(slice, stream, size, image->pixels);
-    return sgio_jpeg_decode(slice, stream, size, image->pixels, &image->is_ybr, &image->is_planar);
+    sgio_jpeg_colours colours = {0};
+    const sgio_status status = sgio_jpeg_decode(slice, stream, size, image->pixels, &colours);
+    image->is_ybr = colours.are_ybr;
+    image->is_planar = colours.are_planar;
+    if (colours.said_rgb)
+        image->otherwise =
+            "its colours are said to be RGB and are YCbCr in its JPEG; taken as that";
+    return status;
 }
 
 static sgio_status read_compressed(image *image)
@@ -212,8 +235,7 @@ static sgio_status read_image(image *image)
     const sgio_dicom_slice *slice = image->slice;
     int compressed = is_compressed(slice);
     image->is_ybr = strncmp(slice->photometric, "YBR_FULL", 8) == 0;
-    image->is_subsampled = !compressed && slice->bits_allocated == 8 && slice->samples == 3 &&
-                           strcmp(slice->photometric, "YBR_FULL_422") == 0;
+    if (!compressed) find_subsampling(image);
     image->is_planar = slice->planar && !image->is_subsampled;
     sgio_status status = compressed ? read_compressed(image) : read_native(image);
     if (status != SGIO_OK) return status;
@@ -268,7 +290,14 @@ sgio_status sgio_dicom_pixels_read(sgio_dicom_pixels *pixels, int frame, void *t
                    .fragments = &pixels->fragments,
                    .frame = frame,
                    .pixels = to};
-    return read_image(&image);
+    const sgio_status status = read_image(&image);
+    pixels->otherwise = image.otherwise;
+    return status;
+}
+
+const char *sgio_dicom_pixels_otherwise(const sgio_dicom_pixels *pixels)
+{
+    return pixels->otherwise;
 }
 
 void sgio_dicom_pixels_close(sgio_dicom_pixels *pixels)

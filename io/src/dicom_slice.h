@@ -83,6 +83,10 @@ void sgio_dicom_pixels_close(sgio_dicom_pixels *pixels);
  * SGIO_UNREADABLE, compressed or not; nothing is filled up. */
 sgio_status sgio_dicom_pixels_read(sgio_dicom_pixels *pixels, int frame, void *to);
 
+/* What a user should know of the colours of the frame read last: how they are stored where that is
+ * not what the header says. NULL when there is nothing. */
+const char *sgio_dicom_pixels_otherwise(const sgio_dicom_pixels *pixels);
+
 #ifdef __cplusplus
 }
 #endif

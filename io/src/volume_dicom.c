@@ -21,6 +21,7 @@ typedef struct job {
     size_t values;               /* per slice, colours counted */
     void *stored;                /* one slice as in its file */
     sgio_dicom_pixels *sequence; /* NULL: slices are files, each opened for itself */
+    int *colours_told;           /* once per volume */
 } job;
 
 static const sgio_dicom_slice *slice_at(const job *job, size_t k)
@@ -138,12 +139,30 @@ static sgio_status unify_padding(const job *job, const sgio_dicom_slice *slice, 
     return SGIO_OK;
 }
 
+static void warn_of_colours(const job *job, const sgio_dicom_slice *slice,
+                            const sgio_dicom_pixels *pixels)
+{
+    const char *otherwise = sgio_dicom_pixels_otherwise(pixels);
+    if (!otherwise || *job->colours_told) return;
+    *job->colours_told = 1;
+    sgio_warn(job->options->warn, job->options->warn_user, "%s: %s", slice->path, otherwise);
+}
+
+static sgio_status read_frame(const job *job, const sgio_dicom_slice *slice,
+                              sgio_dicom_pixels *pixels, int frame)
+{
+    const sgio_status status = sgio_dicom_pixels_read(pixels, frame, job->stored);
+    if (status == SGIO_OK) warn_of_colours(job, slice, pixels);
+    return status;
+}
+
 static sgio_status read_stored(const job *job, size_t k)
 {
     sgio_dicom_pixels *pixels;
-    if (job->sequence) return sgio_dicom_pixels_read(job->sequence, (int)k, job->stored);
-    sgio_status status = sgio_dicom_pixels_open(slice_at(job, k), &pixels);
-    if (status == SGIO_OK) status = sgio_dicom_pixels_read(pixels, 0, job->stored);
+    if (job->sequence) return read_frame(job, slice_at(job, 0), job->sequence, (int)k);
+    const sgio_dicom_slice *slice = slice_at(job, k);
+    sgio_status status = sgio_dicom_pixels_open(slice, &pixels);
+    if (status == SGIO_OK) status = read_frame(job, slice, pixels, 0);
     sgio_dicom_pixels_close(pixels);
     return status;
 }
@@ -375,7 +394,8 @@ static sgio_status read_volume(const char *path, const sgio_dicom_slices *slices
     sgio_dicom_stack stack;
     sgio_status status = sgio_dicom_stack_plan(path, slices, volume, options, &stack);
     if (status != SGIO_OK) return status;
-    job job = {slices, volume, &stack, options, out, 0, NULL, NULL};
+    int colours_told = 0;
+    job job = {slices, volume, &stack, options, out, 0, NULL, NULL, &colours_told};
     status = run_job(path, &job);
     sgio_dicom_stack_clear(&stack);
     return status;

@@ -35,7 +35,7 @@ static void describe(const uint8_t *b, sgio_dicom_slice *slice)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     sgio_dicom_slice slice;
-    int is_ybr = 0, is_planar = 0;
+    sgio_jpeg_colours left;
     fuzz_refused = 1;
     if (size < HEADER) return 0;
     describe(data, &slice);
@@ -48,7 +48,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     else if (data[-HEADER] >= 128)
         fuzz_refused = sgio_jpeg2000_decode(&slice, data, size, pixels);
     else
-        fuzz_refused = sgio_jpeg_decode(&slice, data, size, pixels, &is_ybr, &is_planar);
+        fuzz_refused = sgio_jpeg_decode(&slice, data, size, pixels, &left);
     free(pixels);
     return 0;
 }

@@ -152,11 +152,16 @@ dicom_slice dicom_slice_at(double z)
 
 void dicom_identity(const dicom_slice *slice)
 {
+    dicom_identity_of("1.2.840.10008.5.1.4.1.1.2", "CT", slice);
+}
+
+void dicom_identity_of(const char *sop_class, const char *modality, const dicom_slice *slice)
+{
     char uid[64];
     snprintf(uid, sizeof uid, "%s.9.%s", slice->series, slice->instance);
-    dicom_text(0x00080016, "UI", "1.2.840.10008.5.1.4.1.1.2");
+    dicom_text(0x00080016, "UI", sop_class);
     dicom_text(0x00080018, "UI", uid);
-    dicom_text(0x00080060, "CS", "CT");
+    dicom_text(0x00080060, "CS", modality);
     dicom_text(0x0008103e, "LO", slice->description);
     dicom_text(0x0020000e, "UI", slice->series);
     dicom_text(0x00200013, "IS", slice->instance);

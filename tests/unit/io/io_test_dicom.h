@@ -49,7 +49,8 @@ typedef struct dicom_slice {
 dicom_slice dicom_slice_at(double z);
 
 /* The parts of a slice: all but the pixels' elements; size and bits; the pixels. */
-void dicom_identity(const dicom_slice *slice);
+void dicom_identity(const dicom_slice *slice); /* of a CT */
+void dicom_identity_of(const char *sop_class, const char *modality, const dicom_slice *slice);
 void dicom_picture(int rows, int columns, int samples, int bits, const char *colours);
 void dicom_pixels(const dicom_slice *slice);
 

@@ -420,6 +420,123 @@ static void test_jpeg_is_whole_or_refused(void **state)
     expect_file_refused("one.dcm", "its JPEG is 16 x 16");
 }
 
+static void count_sayings(void *count, const char *sentence)
+{
+    *(int *)count += holds(sentence, "one.dcm: its colours are said to be");
+}
+
+static void load_colours(int warned)
+{
+    int sayings = 0;
+    const sgio_read_options options = {.warn = count_sayings, .warn_user = &sayings};
+    sgio_volume_clear(&volume);
+    if (sgio_volume_read(scratch_path("one.dcm"), &options, &volume) != SGIO_OK)
+        fail_msg("%s", sgio_last_message());
+    assert_int_equal(volume.channels, 3);
+    assert_int_equal(sayings, warned); /* once, of however many frames */
+}
+
+/* Grey pixels as colours of YBR, in full or two by two, from which RGB follows. */
+static void save_ybr(const char *declared, int halved, int frames)
+{
+    static unsigned char bytes[3 * 3 * SIDE * SIDE];
+    const dicom_slice slice = dicom_slice_at(0);
+    size_t size = 0;
+    for (int n = 0; n < frames * SIDE * SIDE; n++) {
+        bytes[size++] = (unsigned char)(n * 7);
+        if (halved && n % 2 == 0) continue;
+        bytes[size++] = 128;
+        bytes[size++] = 128;
+    }
+    char count[8];
+    snprintf(count, sizeof count, "%d", frames);
+    dicom_begin(SYNTAX_PLAIN);
+    dicom_identity_of("1.2.840.10008.5.1.4.1.1.3.1", "US", &slice);
+    dicom_text(0x00280008, "IS", count);
+    dicom_picture(SIDE, SIDE, 3, 8, declared);
+    dicom_bytes(0x7fe00010, "OB", bytes, size);
+    dicom_save("one.dcm");
+}
+
+static void test_ybr_at_full_size_is_told_by_its_length(void **state)
+{
+    (void)state;
+    for (int halved = 0; halved < 2; halved++)
+        for (int frames = 1; frames < 4; frames++) {
+            save_ybr("YBR_FULL_422", halved, frames);
+            load_colours(!halved);
+            for (int n = 0; n < 3 * frames * SIDE * SIDE; n++)
+                assert_int_equal(((uint8_t *)volume.data)[n], (uint8_t)(n / 3 * 7));
+        }
+    save_ybr("YBR_FULL", 0, 2);
+    load_colours(0);
+}
+
+/* Blue above, red below. */
+static void make_colour_jpeg(J_COLOR_SPACE stored, int jfif)
+{
+    struct jpeg_compress_struct jpeg;
+    struct jpeg_error_mgr errors;
+    unsigned char row[3 * SIDE], *made = NULL, *rows[1] = {row};
+    unsigned long size = 0;
+    jpeg.err = jpeg_std_error(&errors);
+    jpeg_create_compress(&jpeg);
+    jpeg_mem_dest(&jpeg, &made, &size);
+    jpeg.image_width = jpeg.image_height = SIDE;
+    jpeg.input_components = 3;
+    jpeg.in_color_space = JCS_RGB;
+    jpeg_set_defaults(&jpeg);
+    jpeg_set_colorspace(&jpeg, stored);
+    jpeg.write_JFIF_header = (boolean)jfif;
+    jpeg.write_Adobe_marker = (boolean)!jfif;
+    jpeg_set_quality(&jpeg, 100, TRUE);
+    jpeg_start_compress(&jpeg, TRUE);
+    for (int y = 0; y < SIDE; y++) {
+        memset(row, 0, sizeof row);
+        for (int x = 0; x < SIDE; x++)
+            row[3 * x + (y < SIDE / 2 ? 2 : 0)] = 200;
+        jpeg_write_scanlines(&jpeg, rows, 1);
+    }
+    jpeg_finish_compress(&jpeg);
+    jpeg_destroy_compress(&jpeg);
+    stream_size = size;
+    memcpy(stream, made, size);
+    free(made);
+}
+
+static void save_colours(const char *declared)
+{
+    const dicom_slice slice = dicom_slice_at(0);
+    dicom_begin(SYNTAX_JPEG);
+    dicom_identity(&slice);
+    dicom_picture(SIDE, SIDE, 3, 8, declared);
+    dicom_fragment(stream, stream_size);
+    dicom_save("one.dcm");
+}
+
+/* In which colours a stream is, its own markers know better than the header. */
+static void test_ycbcr_in_a_jpeg_of_rgb_is_seen(void **state)
+{
+    static const struct {
+        J_COLOR_SPACE stored;
+        int jfif;
+        const char *declared;
+        int warned;
+    } cases[] = {{JCS_YCbCr, 1, "RGB", 1},
+                 {JCS_YCbCr, 0, "RGB", 1},
+                 {JCS_YCbCr, 1, "YBR_FULL_422", 0},
+                 {JCS_RGB, 0, "RGB", 0}};
+    (void)state;
+    for (size_t i = 0; i < 4; i++) {
+        make_colour_jpeg(cases[i].stored, cases[i].jfif);
+        save_colours(cases[i].declared);
+        load_colours(cases[i].warned);
+        const uint8_t *blue = volume.data, *red = blue + 3 * SIDE * (SIDE - 1);
+        assert_true(blue[0] < 8 && blue[1] < 8 && abs(blue[2] - 200) < 8);
+        assert_true(abs(red[0] - 200) < 8 && red[1] < 8 && red[2] < 8);
+    }
+}
+
 /* The test's own process has not asked DCMTK for anything before: it runs first. */
 static void test_no_dictionary_of_the_environment_is_opened(void **state)
 {
@@ -446,6 +563,8 @@ int main(void)
         cmocka_unit_test(test_missing_tiles_of_jpeg_2000_are_not_black),
         cmocka_unit_test(test_a_palette_in_jp2_that_changes_the_channels_is_refused),
         cmocka_unit_test(test_jpeg_is_whole_or_refused),
+        cmocka_unit_test(test_ybr_at_full_size_is_told_by_its_length),
+        cmocka_unit_test(test_ycbcr_in_a_jpeg_of_rgb_is_seen),
     };
     return cmocka_run_group_tests(tests, open_scratch, close_scratch);
 }
