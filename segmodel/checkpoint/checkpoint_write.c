@@ -338,6 +338,7 @@ sgm_status sgm_checkpoint_writer_save(sgm_checkpoint_writer *w, const char *path
     if (w->count > 0) qsort(w->entries, w->count, sizeof *w->entries, compare_entries);
     if (w->metadata_count > 0)
         qsort(w->metadata, w->metadata_count, sizeof *w->metadata, compare_keys);
+    sgm_atomic_file_sweep_beside(path); /* these are large */
     SGM_TRY(sgm_atomic_file_create(path, &file));
     sgm_status status = write_all(w, &file);
     if (status == SGM_OK) return sgm_atomic_file_commit(&file);

@@ -10,8 +10,15 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
-enum { BUFFER_SIZE = 1 << 20, MAX_SUFFIX = 48, ATTEMPTS = 100 };
+enum {
+    BUFFER_SIZE = 1 << 20,
+    MAX_SUFFIX = 48,
+    ATTEMPTS = 100,
+    STILL_SECONDS = 60, /* unchanged for so long: not being written on another machine */
+    OWN_SECONDS = 3600  /* the same of a process that had this one's number */
+};
 
 static sgm_status fail(const sgm_atomic_file *f, const char *what)
 {
@@ -145,4 +152,73 @@ void sgm_atomic_file_abandon(sgm_atomic_file *f)
     free(f->temporary);
     free(f->buffer);
     *f = (sgm_atomic_file){0};
+}
+
+/* ----------------------------------------------------------------------------- what is left */
+
+static const char *skip_digits(const char *text)
+{
+    return text + strspn(text, "0123456789");
+}
+
+bool sgm_atomic_file_is_half(const char *entry, const char *name, long *process)
+{
+    size_t length = strlen(name);
+    if (strncmp(entry, name, length) != 0 || entry[length] != '.') return false;
+    const char *number = entry + length + 1, *dash = skip_digits(number);
+    if (dash == number || dash - number > 18 || *dash != '-') return false;
+    const char *end = skip_digits(dash + 1);
+    if (end == dash + 1 || strcmp(end, ".tmp") != 0) return false;
+    errno = 0;
+    *process = strtol(number, NULL, 10);
+    return errno == 0;
+}
+
+/* A container's processes have the same few numbers every time: this one's own says nothing. */
+static bool is_left(long process, const sgm_file_info *info)
+{
+    int64_t still = (int64_t)time(NULL) - info->changed;
+    if (process == sgm_process_id()) return still > OWN_SECONDS;
+    return still > STILL_SECONDS && !sgm_process_exists(process);
+}
+
+typedef struct sweep {
+    const sgm_folder *folder;
+    const char *const *names;
+    int count;
+} sweep;
+
+static bool sweep_entry(void *user, const char *entry, const sgm_file_info *info)
+{
+    const sweep *s = user;
+    long process;
+    for (int i = 0; i < s->count; i++)
+        if (sgm_atomic_file_is_half(entry, s->names[i], &process) && is_left(process, info))
+            sgm_folder_remove(s->folder, entry);
+    return true;
+}
+
+void sgm_atomic_file_sweep(const char *folder, const char *const *names, int count)
+{
+    sgm_folder *opened = sgm_folder_open(folder);
+    sweep s = {opened, names, count};
+    if (!opened) return;
+    sgm_folder_list(opened, sweep_entry, &s);
+    sgm_folder_close(opened);
+}
+
+void sgm_atomic_file_sweep_beside(const char *path)
+{
+    char *folder = strdup(path);
+    if (!folder) return;
+    char *slash = strrchr(folder, '/');
+#ifdef _WIN32
+    char *other = strrchr(folder, '\\');
+    if (other > slash) slash = other;
+#endif
+    const char *name = slash ? slash + 1 : folder;
+    const char *const names[1] = {path + (name - folder)};
+    if (slash) slash[slash == folder] = 0; /* of "/x" the folder is "/" */
+    sgm_atomic_file_sweep(slash ? folder : ".", names, 1);
+    free(folder);
 }

@@ -31,6 +31,8 @@ bool sgm_has_bfmmla(void);
 double sgm_plain_strtod(const char *text, char **end);
 
 long sgm_process_id(void);
+/* A process of this number is there, anybody's. */
+bool sgm_process_exists(long id);
 
 /* True: text on standard error is read by a person as it comes. */
 bool sgm_stderr_is_terminal(void);

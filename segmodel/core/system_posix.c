@@ -5,8 +5,11 @@
 #include "core/sync.h"
 
 #include <dlfcn.h>
+#include <errno.h>
+#include <limits.h>
 #include <locale.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -116,6 +119,12 @@ double sgm_plain_strtod(const char *text, char **end)
 long sgm_process_id(void)
 {
     return (long)getpid();
+}
+
+bool sgm_process_exists(long id)
+{
+    if (id <= 0 || id > INT_MAX) return false; /* others are groups of processes, or none */
+    return kill((pid_t)id, 0) == 0 || errno == EPERM;
 }
 
 bool sgm_stderr_is_terminal(void)

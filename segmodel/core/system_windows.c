@@ -91,6 +91,16 @@ long sgm_process_id(void)
     return (long)GetCurrentProcessId();
 }
 
+bool sgm_process_exists(long id)
+{
+    HANDLE process = OpenProcess(SYNCHRONIZE, FALSE, (DWORD)id);
+    if (!process)
+        return GetLastError() != ERROR_INVALID_PARAMETER; /* one that is not ours to open */
+    bool ended = WaitForSingleObject(process, 0) == WAIT_OBJECT_0;
+    CloseHandle(process);
+    return !ended;
+}
+
 bool sgm_stderr_is_terminal(void)
 {
     return _isatty(2);

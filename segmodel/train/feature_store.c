@@ -142,6 +142,7 @@ static sgm_status make(const sgm_train_config *config, const sgm_pack *pack, sgm
 {
     encoder_run r = {.config = &config->model, .pack = pack};
     sgm_atomic_file file;
+    sgm_atomic_file_sweep_beside(config->features);
     SGM_TRY(sgm_atomic_file_create(config->features, &file));
     sgm_status status = begin(&r, params);
     if (status == SGM_OK) status = write_all(&r, context, &file);

@@ -42,6 +42,7 @@ sgm_status sgm_pack_writer_open(const char *path, int compact_quality, sgm_pack_
         return sgm_fail(SGM_OUT_OF_MEMORY, "%s: no memory", path);
     }
     writer->quality = compact_quality;
+    sgm_atomic_file_sweep_beside(path);
     sgm_status status = sgm_atomic_file_create(path, &writer->file);
     if (status == SGM_OK) status = write_bytes(writer, header, sizeof header);
     if (status != SGM_OK)

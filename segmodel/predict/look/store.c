@@ -184,15 +184,13 @@ static int add_entry(listing *list, const char *name, const sgm_file_info *info)
     return 1;
 }
 
-/* Half-written: core/atomic_file.h says what they are called. */
+/* Half-written. */
 static bool is_half(const char *name)
 {
     char whole[NAME_LENGTH + 1];
-    size_t length = strlen(name);
-    if (length < NAME_LENGTH + 4 || strcmp(name + length - 4, ".tmp") != 0) return false;
-    memcpy(whole, name, NAME_LENGTH);
-    whole[NAME_LENGTH] = 0;
-    return is_our_name(whole) && name[NAME_LENGTH] == '.';
+    long process;
+    snprintf(whole, sizeof whole, "%.*s", NAME_LENGTH, name);
+    return is_our_name(whole) && sgm_atomic_file_is_half(name, whole, &process);
 }
 
 /* Of processes that died. */

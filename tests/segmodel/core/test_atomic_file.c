@@ -8,6 +8,8 @@
 #include "check.h"
 #include "portable.h"
 
+#include <time.h>
+
 static void put(const char *path, const char *text, int mode)
 {
     FILE *file = fopen(path, "w");
@@ -124,6 +126,53 @@ static void what_fails_leaves_nothing(void)
     CHECK(count_files() == before + 1);
 }
 
+/* A number that no process has. */
+#define GONE "999999998"
+
+static void put_old(const char *path)
+{
+    put(path, "half", 0644);
+    CHECK(set_file_time(path, (long long)time(NULL) - 600) == 0);
+}
+
+/* What a process that is gone was writing goes, unless it has just been written; what a living one
+ * writes stays, and so does what is called otherwise. */
+static void what_the_dead_left_is_removed(void)
+{
+    static const char *const names[2] = {"big", "a.big"};
+    static const char *const others[] = {"big." GONE "-0.tmp.x", "xbig." GONE "-0.tmp",
+                                         "big." GONE ".tmp",     "big.-0.tmp",
+                                         "big." GONE "-.tmp",    "big",
+                                         "big.-1-0.tmp",         "big." GONE "x-0.tmp"};
+    char own[64], fresh[64] = "big." GONE "-7.tmp";
+    int before = count_files(), count = (int)(sizeof others / sizeof *others);
+    for (int i = 0; i < count; i++)
+        put_old(others[i]);
+    snprintf(own, sizeof own, "big.%ld-0.tmp", (long)getpid());
+    put_old(own);
+    put(fresh, "half", 0644);
+    put_old("big." GONE "-0.tmp");
+    put_old("big." GONE "-12.tmp");
+    put_old("a.big." GONE "-0.tmp");
+    sgm_atomic_file_sweep(".", names, 2);
+    CHECK(count_files() == before + count + 2);
+    CHECK(holds(own, "half") && holds(fresh, "half"));
+    CHECK(set_file_time(own, (long long)time(NULL) - 7200) == 0); /* of an earlier bearer */
+    CHECK(set_file_time(fresh, (long long)time(NULL) - 600) == 0);
+    sgm_atomic_file_sweep_beside("./xbig");
+    CHECK(count_files() == before + count + 1);
+    sgm_atomic_file_sweep_beside("big");
+    CHECK(count_files() == before + count - 1);
+    sgm_atomic_file_sweep_beside("no/such/folder/big");
+#ifndef _WIN32
+    snprintf(own, sizeof own, "big.%ld-0.tmp", (long)getppid());
+    put_old(own);
+    put_old("big.1-0.tmp");
+    sgm_atomic_file_sweep_beside("big");
+    CHECK(holds(own, "half") && holds("big.1-0.tmp", "half"));
+#endif
+}
+
 int main(void)
 {
     char folder[64];
@@ -132,6 +181,7 @@ int main(void)
     a_file_is_new_or_replaced();
     a_protected_file_is_refused();
     what_fails_leaves_nothing();
+    what_the_dead_left_is_removed();
 #ifndef _WIN32
     a_private_file_stays_private();
     a_link_goes_on_naming_the_result();

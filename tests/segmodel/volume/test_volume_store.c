@@ -85,6 +85,32 @@ static void check_exact(void)
     empty_folder();
 }
 
+static void put_half(const char *suffix, int age, char path[192])
+{
+    char whole[128];
+    path_of(77, whole);
+    snprintf(path, 192, "%s%s", whole, suffix);
+    FILE *file = fopen(path, "wb");
+    CHECK(file && fputs("half", file) >= 0 && fclose(file) == 0);
+    CHECK(set_file_time(path, (long long)time(NULL) - age) == 0);
+}
+
+/* What was being written an hour ago and more is gone; what else is there is nobody's business. */
+static void check_halves(void)
+{
+    char old[192], fresh[192], others[2][192];
+    sgm_embedding_store store;
+    put_half(".12-0.tmp", 7200, old);
+    put_half(".12-1.tmp", 600, fresh);
+    put_half(".12-1.tmp.mine", 7200, others[0]);
+    put_half(".mine.tmp", 7200, others[1]);
+    CHECK_OK(sgm_store_open(folder, 0, &store));
+    CHECK(access(old, F_OK) != 0 && access(fresh, F_OK) == 0);
+    CHECK(access(others[0], F_OK) == 0 && access(others[1], F_OK) == 0);
+    sgm_store_close(&store);
+    empty_folder();
+}
+
 static void change_byte(uint64_t key, long at, int length)
 {
     char path[128];
@@ -378,6 +404,7 @@ int main(void)
 {
     snprintf(folder, sizeof folder, "test_store.%ld", (long)getpid());
     check_exact();
+    check_halves();
     check_damage();
     check_limit();
     check_refusals();
