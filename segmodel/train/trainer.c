@@ -1,5 +1,4 @@
 /* The training loop. */
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,7 +6,6 @@
 
 #include "backend/context.h"
 #include "core/clock.h"
-#include "core/files.h"
 #include "models/registry.h"
 #include "segmodel/train.h"
 #include "train/asked_sample.h"
@@ -16,6 +14,7 @@
 #include "train/interact.h"
 #include "train/loader.h"
 #include "train/rounds.h"
+#include "train/run_folder.h"
 #include "train/step_numbers.h"
 #include "train/train_log.h"
 #include "train/train_state.h"
@@ -52,6 +51,7 @@ typedef struct trainer {
     sgm_step_numbers numbers; /* sums since the last report */
     double started, earlier;  /* clock at the start of this part, seconds of earlier parts */
     double loss_started, rate;
+    bool resumes; /* the state in the folder */
     bool stopped_early;
 } trainer;
 
@@ -219,33 +219,16 @@ static uint64_t pack_hash(const trainer *t)
     return t->pack ? sgm_pack_hash(t->pack) : 0;
 }
 
-static bool exists(const char *path)
-{
-    sgm_file_info info;
-    return sgm_path_info(path, &info);
-}
-
 static sgm_status resume(trainer *t)
 {
     char path[4096];
     t->state = (sgm_train_progress_state){.best = -1, .bank = t->config.bank ? &t->bank : NULL};
-    out_path(t, "state.safetensors", path);
-    if (exists(path)) {
-        if (!t->options->resume)
-            return sgm_fail(SGM_INVALID_ARGUMENT,
-                            "%s is already there: resume it, or choose "
-                            "another folder",
-                            path);
+    if (t->resumes) {
+        out_path(t, SGM_RUN_STATE, path);
         SGM_TRY(sgm_train_state_load(path, &t->config, pack_hash(t), &t->master, &t->state));
     }
-    out_path(t, "log.csv", path);
+    out_path(t, SGM_RUN_LOG, path);
     return sgm_train_log_open(path, t->state.step, &t->log);
-}
-
-static sgm_status make_folder(const char *path)
-{
-    if (sgm_make_folder(path, false)) return SGM_OK;
-    return sgm_fail(SGM_UNWRITABLE, "%s: %s", path, strerror(errno));
 }
 
 static sgm_status set_up(trainer *t)
@@ -258,7 +241,7 @@ static sgm_status set_up(trainer *t)
     else if (c->sampler.synthetic_share < 1)
         return sgm_fail(SGM_INVALID_ARGUMENT, "without a pack only synthetic = 1 can be trained");
     SGM_TRY(open_init(t));
-    SGM_TRY(make_folder(t->options->out));
+    SGM_TRY(sgm_run_folder_open(t->options, c, &t->resumes));
     SGM_TRY(make_samplers(t));
     SGM_TRY(make_network(t));
     SGM_TRY(resume(t));
@@ -554,7 +537,7 @@ static sgm_status validate(trainer *t)
     const sgm_validation *v = row.split.samples ? &row.split : &row.held_out;
     bool better;
     keep_score(t, v, &better);
-    if (better) SGM_TRY(save_files(t, "best.safetensors"));
+    if (better) SGM_TRY(save_files(t, SGM_RUN_BEST));
     tell_validation(t, &row, v, better);
     return SGM_OK;
 }
@@ -564,15 +547,15 @@ static sgm_status save(trainer *t)
     char path[4096];
     SGM_TRY(settle_all(t));
     t->state.seconds = elapsed(t);
-    out_path(t, "state.safetensors", path);
+    out_path(t, SGM_RUN_STATE, path);
     SGM_TRY(sgm_train_state_save(path, &t->config, pack_hash(t), &t->master, &t->state));
-    SGM_TRY(save_files(t, "last.safetensors"));
+    SGM_TRY(save_files(t, SGM_RUN_LAST));
     if (t->config.bank) {
-        out_path(t, "classes.csv", path);
+        out_path(t, SGM_RUN_CLASSES, path);
         SGM_TRY(sgm_bank_save(&t->bank, t->config.classes, path));
     }
     SGM_TRY(sgm_train_log_save(&t->log));
-    out_path(t, "curves.png", path);
+    out_path(t, SGM_RUN_CURVES, path);
     return sgm_train_log_plot(&t->log, path);
 }
 
@@ -591,9 +574,14 @@ static bool finished(trainer *t)
            (c->minutes > 0 && elapsed(t) >= 60 * c->minutes);
 }
 
-static void tell_warm_start(trainer *t)
+static void tell_start(trainer *t)
 {
     char text[640];
+    if (t->options->resume && !t->resumes) {
+        snprintf(text, sizeof text, "%.500s has no state to resume: the run begins",
+                 t->options->out);
+        tell(t, text, 0);
+    }
     if (!t->init || t->state.step > 0) return; /* a resumed run has its weights from its state */
     sgm_first_values_tell(&t->first, text);
     tell(t, text, 0);
@@ -603,7 +591,7 @@ static sgm_status loop(trainer *t)
 {
     const sgm_train_config *c = &t->config;
     int64_t saved = t->state.step, validated = -1;
-    tell_warm_start(t);
+    tell_start(t);
     while (!finished(t)) {
         if (sgm_context_cancelled(t->context) != SGM_OK) {
             SGM_TRY(save(t));

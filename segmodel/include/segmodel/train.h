@@ -28,7 +28,9 @@ typedef struct sgm_train_options {
     const char *data;   /* pack; NULL only if the settings ask for synthetic images alone */
     const char *out;    /* folder for state.safetensors, best.safetensors, last.safetensors, log.csv
                            and curves.png; made if missing */
-    int resume;         /* go on with the state in `out`; without it a state there is an error */
+    int resume;         /* go on with the state in `out`, or begin where none of these files is;
+                           without it one of them there is an error, and so it is with it where the
+                           state is the one that is missing */
     sgm_train_report_fn report;
     void *report_user;
 } sgm_train_options;

@@ -553,7 +553,11 @@ part_train() {
         return
     fi
     make_settings "$config" "$build/train/run.cfg" "${settings[@]}"
-    [ -f "$build/train/out/state.safetensors" ] && resume=(--resume)
+    if [ -f "$build/train/out/state.safetensors" ]; then
+        resume=(--resume)
+    else
+        rm -rf "$build/train/out" # of a part that ended before it saved anything to go on with
+    fi
     if [ "$(left)" -lt 90 ]; then
         row train training left-out "no time left; call again"
         return

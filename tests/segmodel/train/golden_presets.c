@@ -760,14 +760,26 @@ static void check_gathered(const preset_run *r)
     CHECK(count >= 4 && worst < 1e-2 && deep < 0.2);
 }
 
-/* The state stays readable while it is open, and the next run finds none in its folder. */
+/* The next run finds nothing of an earlier one in its folder; what is open stays readable. */
+static void forget_run(const preset_run *r)
+{
+    static const char *const OUTPUTS[] = {"state.safetensors", "best.safetensors",
+                                          "last.safetensors",  "log.csv",
+                                          "curves.png",        "classes.csv"};
+    char path[160];
+    for (size_t i = 0; i < sizeof OUTPUTS / sizeof *OUTPUTS; i++) {
+        path_of(r, OUTPUTS[i], path);
+        unlink(path);
+    }
+}
+
 static bool show_gradients(preset_run *r, const char *presets)
 {
     char path[160];
     bool done = train(r, presets, true);
     path_of(r, "state.safetensors", path);
     done = done && CHECK_OK(sgm_checkpoint_open(path, &r->first));
-    unlink(path);
+    forget_run(r);
     return done;
 }
 
@@ -787,8 +799,7 @@ static double run_updates(preset_run *r, const char *presets, const char *noise)
     char path[160];
     sgm_checkpoint_close(r->after);
     r->after = NULL;
-    path_of(r, "state.safetensors", path);
-    unlink(path);
+    forget_run(r);
     if (!train(r, presets, false)) return INFINITY;
     path_of(r, "last.safetensors", path);
     if (!CHECK_OK(sgm_checkpoint_open(path, &r->after))) return INFINITY;
