@@ -76,9 +76,11 @@ static void add_geometry(const sgio_volume *volume, json_t *report)
 
 static void add_volume(const sgio_volume *volume, json_t *report)
 {
-    json_t *files = json_array();
-    for (size_t i = 0; i < volume->file_count; i++)
+    json_t *files = json_array(), *frames = json_array();
+    for (size_t i = 0; i < volume->file_count; i++) {
         json_array_append_new(files, json_string(volume->files[i]));
+        json_array_append_new(frames, json_integer(volume->file_frames[i]));
+    }
     add_geometry(volume, report);
     add_statistics(volume, report);
     json_object_set_new(report, "type", json_string(type_names[volume->type]));
@@ -90,6 +92,7 @@ static void add_volume(const sgio_volume *volume, json_t *report)
     json_object_set_new(report, "resampled", json_boolean(volume->resampled));
     if (volume->has_padding) json_object_set_new(report, "padding", json_real(volume->padding));
     json_object_set_new(report, "files", files);
+    json_object_set_new(report, "frames", frames); /* of those files, from 1; 0: the whole file */
 }
 
 static int write_voxels(const sgio_volume *volume, const char *path)

@@ -148,9 +148,10 @@ def own_words(report, path):
     return [report["type"]] + words + [f"warns: {w.replace(str(path), 'it')}" for w in report["warnings"]]
 
 
-def compare_slice(report, k, path):
-    """Corner and intensity difference of slice k of our volume to the file it came from."""
-    dataset, plane, values = independent(readers.read_dicom_slice, path)
+def compare_slice(report, k, path, frame):
+    """Corner and intensity difference of slice k of our volume to the file, or the frame of a file,
+    that it came from."""
+    dataset, plane, values = independent(lambda p: readers.read_dicom_slice(p, frame), path)
     distance = 0
     if plane is not None:
         ours = report["matrix"].copy()
@@ -183,9 +184,11 @@ def compare_dicom(path, report):
     files = report["files"]
     if len(files) != report["size"][2]:
         raise Mismatch(f"{len(files)} files for {report['size'][2]} slices")
-    pairs = [compare_slice(report, k, file) for k, file in enumerate(files)]
+    pairs = [compare_slice(report, k, *source)
+             for k, source in enumerate(zip(files, report["frames"]))]
     distance, worst = max(p[0] for p in pairs), max(p[1] for p in pairs)
-    notes = [f"{len(files)} file(s)", report["modality"] or "no modality", f"{distance:.1e} mm"]
+    unit = "frame(s)" if any(report["frames"]) else "file(s)"
+    notes = [f"{len(files)} {unit}", report["modality"] or "no modality", f"{distance:.1e} mm"]
     if worst:
         notes.append(f"decoders differ by {worst:g}")
     return "; ".join(notes + own_words(report, path))

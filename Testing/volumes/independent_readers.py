@@ -169,9 +169,12 @@ def dicom_plane(dataset):
     return matrix
 
 
-def dicom_values(dataset):
-    """Stored pixels times slope plus intercept; colours as RGB."""
-    pixels = pydicom.pixels.pixel_array(dataset)
+def dicom_values(dataset, source=None, frame=0):
+    """Stored pixels times slope plus intercept; colours as RGB. `source` holds the pixels where
+    `dataset` is what functional groups say of one of its frames."""
+    pixels = pydicom.pixels.pixel_array(source if source is not None else dataset)
+    if frame:
+        pixels = pixels[frame - 1]
     if pixels.ndim == 3:
         return pixels
     slope = dataset.get("RescaleSlope")
@@ -181,9 +184,25 @@ def dicom_values(dataset):
     return pixels.astype(numpy.float64) * float(slope) + float(intercept)
 
 
-def read_dicom_slice(path):
+def frame_of(dataset, frame):
+    """What its functional groups say of a frame, its own before the shared ones, as one data set."""
+    flat = pydicom.Dataset()
+    groups = [dataset.get("SharedFunctionalGroupsSequence"),
+              (dataset.get("PerFrameFunctionalGroupsSequence") or [])[max(frame, 1) - 1:]]
+    for items in groups:
+        for group in (items[0] if items else []):
+            for item in group.value if group.VR == "SQ" else []:
+                flat.update(item)
+    return flat
+
+
+def read_dicom_slice(path, frame=0):
+    """`frame` counts from 1; 0 where the file holds no other."""
     dataset = pydicom.dcmread(path, force=True)
-    return dataset, dicom_plane(dataset), dicom_values(dataset)
+    if not any(f"{kind}FunctionalGroupsSequence" in dataset for kind in ("Shared", "PerFrame")):
+        return dataset, dicom_plane(dataset), dicom_values(dataset)
+    flat = frame_of(dataset, frame)
+    return dataset, dicom_plane(flat), dicom_values(flat, dataset, frame)
 
 
 READERS = {

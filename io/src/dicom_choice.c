@@ -115,18 +115,28 @@ static sgio_status refuse(const char *path, const char *problem, const sgio_dico
     return status;
 }
 
+/* Of the file that the user named; of an enhanced one that may be true of several volumes. */
+static int has_named_slice(const sgio_dicom_slices *slices, const sgio_dicom_volume *volume)
+{
+    for (size_t i = 0; i < volume->count; i++)
+        if (volume->slices[i] < slices->named) return 1;
+    return 0;
+}
+
 static sgio_status choose_by_path(const char *path, const sgio_dicom_slices *slices,
                                   const sgio_dicom_volumes *volumes, size_t *chosen)
 {
     char problem[64];
+    size_t holding = 0;
     *chosen = 0;
     if (volumes->count == 1) return SGIO_OK;
-    for (size_t i = 0; i < volumes->count && slices->named; i++)
-        if (has_slice(&volumes->items[i], 0)) {
-            *chosen = i;
-            return SGIO_OK;
-        }
-    snprintf(problem, sizeof problem, "holds %zu volumes", volumes->count);
+    for (size_t i = 0; i < volumes->count; i++) {
+        if (!has_named_slice(slices, &volumes->items[i])) continue;
+        *chosen = i;
+        holding++;
+    }
+    if (holding == 1) return SGIO_OK;
+    snprintf(problem, sizeof problem, "holds %zu volumes", holding > 1 ? holding : volumes->count);
     return refuse(path, problem, slices, volumes);
 }
 

@@ -1,7 +1,8 @@
 /* What one DICOM image says of itself before its pixels. */
 #include "byte_source.h"
-#include "dicom_set.h"
-#include "dicom_slice.h"
+#include "dicom_enhanced.h"
+#include "dicom_groups.h"
+#include "dicom_header_parts.h"
 #include "dicom_toolkit.h"
 #include "io_status.h"
 
@@ -12,71 +13,10 @@
 #include <string.h>
 #include <zlib.h>
 
-enum { MOST_ROWS = 65535, MOST_FRAMES = 1000000 };
+enum { MOST_ROWS = 65535, MOST_FRAMES = 1000000, MOST_FRAMES_IN_SPACE = 65536 };
 static const size_t most_pixel_bytes = (size_t)1 << 30; /* of one slice */
 
-/* The header being read. */
-typedef struct header {
-    const sgio_dicom_set *set;
-    sgio_dicom_slice *slice;
-} header;
-
-/* "PixelSpacing \"0,5\\0,5\"" */
-static void quote(const header *header, enum sgio_dicom_tag tag, char *out, size_t size)
-{
-    char text[64];
-    sgio_dicom_text(header->set, tag, text, sizeof text);
-    snprintf(out, size, "%s \"%s\"", sgio_dicom_keyword(tag), text);
-}
-
-/* What is not written as a number is noted; *value is `fallback` then. 1 when there is a value. */
-static int number(const header *header, enum sgio_dicom_tag tag, int index, double fallback,
-                  double *value)
-{
-    sgio_dicom_slice *slice = header->slice;
-    sgio_dicom_found found = sgio_dicom_number(header->set, tag, index, value);
-    if (found == SGIO_DICOM_COMMA && !slice->with_comma[0])
-        quote(header, tag, slice->with_comma, sizeof slice->with_comma);
-    if (found == SGIO_DICOM_NO_NUMBER && !slice->not_a_number[0])
-        quote(header, tag, slice->not_a_number, sizeof slice->not_a_number);
-    if (found == SGIO_DICOM_NUMBER || found == SGIO_DICOM_COMMA) return 1;
-    *value = fallback;
-    return 0;
-}
-
-static int whole(const header *header, enum sgio_dicom_tag tag, int fallback)
-{
-    double value;
-    number(header, tag, 0, fallback, &value);
-    return fabs(value) < 1e9 ? (int)value : fallback;
-}
-
-static sgio_status refuse_number(const header *header, enum sgio_dicom_tag tag)
-{
-    char quoted[96];
-    quote(header, tag, quoted, sizeof quoted);
-    return sgio_fail(SGIO_UNREADABLE, "%s: %s makes no sense", header->slice->path, quoted);
-}
-
-/* `count` numbers. *has is 0 when the element is absent or empty; anything but numbers, and too few
- * of them, are refused, for they decide where voxels are. */
-static sgio_status read_vector(const header *header, enum sgio_dicom_tag tag, int count,
-                               double *out, int *has)
-{
-    *has = 0;
-    for (int i = 0; i < count; i++) {
-        double value;
-        if (!number(header, tag, i, 0, &value)) {
-            int absent = sgio_dicom_number(header->set, tag, 0, &value) == SGIO_DICOM_ABSENT;
-            return absent ? SGIO_OK : refuse_number(header, tag);
-        }
-        out[i] = value;
-    }
-    *has = 1;
-    return SGIO_OK;
-}
-
-static const char *kind_of_object(const header *header)
+static const char *kind_of_object(const sgio_dicom_header *header)
 {
     static _Thread_local char uid[80];
     if (!sgio_dicom_text(header->set, DICOM_SOP_CLASS, uid, sizeof uid)) return "no SOP class";
@@ -117,8 +57,8 @@ static int is_decodable(const char *uid)
     return 0;
 }
 
-/* Objects whose frames follow one another in time: ultrasound, endoscopy, what a frame grabber
- * captured. Frames of all others lie in space, where their own places would have to be read. */
+/* Objects whose frames follow one another in time where they do not say where they lie: ultrasound,
+ * endoscopy, what a frame grabber captured. */
 static int is_sequence(const char *sop_class)
 {
     static const char *const classes[] = {
@@ -134,46 +74,71 @@ static int is_sequence(const char *sop_class)
     return 0;
 }
 
-/* Big endian is retired, and odd frames of bytes in words would straddle them there. */
-static sgio_status check_frames(const header *header, const char *sop_class)
+static sgio_status refuse_frames(const sgio_dicom_header *header, const char *why)
 {
     const sgio_dicom_slice *slice = header->slice;
-    if (slice->frames == 1) return SGIO_OK;
-    if (!is_sequence(sop_class) || slice->frames > MOST_FRAMES)
-        return sgio_fail(SGIO_UNREADABLE,
-                         "%s: multi-frame DICOM (%s, %d frames) is not supported; convert it to "
-                         "NIfTI or to single frames first",
-                         slice->path, kind_of_object(header), slice->frames);
+    return sgio_fail(SGIO_UNREADABLE,
+                     "%s: multi-frame DICOM (%s, %d frames) %s is not supported; convert it to "
+                     "NIfTI or to single frames first",
+                     slice->path, kind_of_object(header), slice->stored_frames, why);
+}
+
+/* Frames that say where they lie are slices, others of some kinds follow one another in time. Big
+ * endian is retired, and odd frames of bytes in words would straddle them there. */
+static sgio_status check_frames(const sgio_dicom_header *header, const char *sop_class)
+{
+    sgio_dicom_slice *slice = header->slice;
+    int in_space;
+    sgio_status status = sgio_dicom_frames_have_places(header->set, &in_space);
+    if (status != SGIO_OK || slice->stored_frames == 1) return status;
+    if (!in_space && !is_sequence(sop_class))
+        return refuse_frames(header, "whose frames do not say where they lie");
+    if (slice->stored_frames > (in_space ? MOST_FRAMES_IN_SPACE : MOST_FRAMES))
+        return refuse_frames(header, "of so many frames");
+    if (!in_space) slice->frames = slice->stored_frames;
     if (strcmp(slice->transfer_syntax, "1.2.840.10008.1.2.2") == 0)
         return sgio_fail(SGIO_UNREADABLE,
                          "%s: %d frames in big endian are not supported; dcmconv +te makes little "
                          "endian of them",
-                         slice->path, slice->frames);
+                         slice->path, slice->stored_frames);
     return SGIO_OK;
 }
 
-/* What volumes are made of: images of one frame, or sequences, with a decoder. */
-static sgio_status check_object(const header *header)
+/* Objects with rows and columns that are no pictures; NULL for all others. */
+static const char *other_object(const char *sop_class)
+{
+    static const struct {
+        const char *sop_class, *name;
+    } others[] = {
+        {"1.2.840.10008.5.1.4.1.1.66.4", "a DICOM segmentation"},
+        {"1.2.840.10008.5.1.4.1.1.66.7", "a DICOM segmentation (label map)"},
+        {"1.2.840.10008.5.1.4.1.1.30", "a parametric map"},
+        {"1.2.840.10008.5.1.4.1.1.481.2", "a radiotherapy dose"},
+    };
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (strcmp(others[i].sop_class, sop_class) == 0) return others[i].name;
+    return NULL;
+}
+
+/* What volumes are made of: images of one frame, of frames in space, or sequences, with a decoder.
+ */
+static sgio_status check_object(const sgio_dicom_header *header, sgio_dicom_about *about)
 {
     const sgio_dicom_slice *slice = header->slice;
     const char *path = slice->path;
     char sop_class[80];
     sgio_dicom_text(header->set, DICOM_SOP_CLASS, sop_class, sizeof sop_class);
-    header->slice->no_image = 1;
-    if (strcmp(sop_class, "1.2.840.10008.5.1.4.1.1.66.4") == 0)
-        return sgio_fail(SGIO_UNREADABLE, "%s: a DICOM segmentation, not an image", path);
+    about->no_image = 1;
+    const char *other = other_object(sop_class);
+    if (other) return sgio_fail(SGIO_UNREADABLE, "%s: %s, not an image", path, other);
     if (sgio_dicom_find(header->set, DICOM_DIRECTORY_RECORDS))
         return sgio_fail(SGIO_UNREADABLE, "%s: a DICOM directory record, not an image", path);
     if (slice->rows <= 0 || slice->columns <= 0)
         return sgio_fail(SGIO_UNREADABLE, "%s: DICOM without an image (%s)", path,
                          kind_of_object(header));
-    header->slice->no_image = 0;
+    about->no_image = 0;
     sgio_status status = check_frames(header, sop_class);
     if (status != SGIO_OK) return status;
-    if (sgio_dicom_find(header->set, DICOM_SHARED_GROUPS))
-        return sgio_fail(SGIO_UNREADABLE,
-                         "%s: enhanced DICOM (%s) is not supported; convert it to NIfTI first",
-                         path, kind_of_object(header));
     if (strstr(slice->image_type, "MOSAIC"))
         return sgio_fail(SGIO_UNREADABLE,
                          "%s: a Siemens mosaic (all slices tiled into one picture) is not "
@@ -219,10 +184,10 @@ static uint64_t most_stored(const sgio_dicom_slice *slice, uint64_t file_bytes)
 }
 
 /* Memory is asked for by rows and columns later: these must be credible for the file's length. */
-static sgio_status check_length(const header *header)
+static sgio_status check_length(const sgio_dicom_header *header)
 {
     const sgio_dicom_slice *slice = header->slice;
-    size_t bytes = sgio_dicom_pixel_bytes(slice), frames = (size_t)slice->frames;
+    size_t bytes = sgio_dicom_pixel_bytes(slice), frames = (size_t)slice->stored_frames;
     int is_subsampled = strcmp(slice->photometric, "YBR_FULL_422") == 0;
     uint64_t file_bytes = sgio_dicom_bytes_on_disk(header->set->file);
     if (bytes > most_pixel_bytes)
@@ -236,35 +201,21 @@ static sgio_status check_length(const header *header)
     return SGIO_OK;
 }
 
-static void read_pixel_description(const header *header)
+static void read_pixel_description(const sgio_dicom_header *header)
 {
     sgio_dicom_slice *slice = header->slice;
-    slice->rows = whole(header, DICOM_ROWS, 0);
-    slice->columns = whole(header, DICOM_COLUMNS, 0);
-    slice->samples = whole(header, DICOM_SAMPLES, 1);
-    slice->frames = whole(header, DICOM_FRAMES, 1);
-    if (slice->frames < 1) slice->frames = 1;
-    slice->planar = whole(header, DICOM_PLANAR, 0) == 1;
-    slice->bits_allocated = whole(header, DICOM_BITS_ALLOCATED, 0);
-    slice->bits_stored = whole(header, DICOM_BITS_STORED, slice->bits_allocated);
-    slice->high_bit = whole(header, DICOM_HIGH_BIT, slice->bits_stored - 1);
-    slice->is_signed = whole(header, DICOM_PIXEL_SIGN, 0) == 1;
+    slice->rows = sgio_header_whole(header, DICOM_ROWS, 0);
+    slice->columns = sgio_header_whole(header, DICOM_COLUMNS, 0);
+    slice->samples = sgio_header_whole(header, DICOM_SAMPLES, 1);
+    slice->frames = 1;
+    slice->stored_frames = sgio_header_whole(header, DICOM_FRAMES, 1);
+    if (slice->stored_frames < 1) slice->stored_frames = 1;
+    slice->planar = sgio_header_whole(header, DICOM_PLANAR, 0) == 1;
+    slice->bits_allocated = sgio_header_whole(header, DICOM_BITS_ALLOCATED, 0);
+    slice->bits_stored = sgio_header_whole(header, DICOM_BITS_STORED, slice->bits_allocated);
+    slice->high_bit = sgio_header_whole(header, DICOM_HIGH_BIT, slice->bits_stored - 1);
+    slice->is_signed = sgio_header_whole(header, DICOM_PIXEL_SIGN, 0) == 1;
     sgio_dicom_text(header->set, DICOM_PHOTOMETRIC, slice->photometric, sizeof slice->photometric);
-}
-
-static int normalise(double v[3])
-{
-    double length = sqrt(v[0] * v[0] + v[1] * v[1] + v[2] * v[2]);
-    for (int r = 0; r < 3; r++)
-        v[r] /= length;
-    return length > 0.5 && length < 2; /* written with few digits perhaps, but a direction */
-}
-
-static sgio_status check_spacing(const header *header, enum sgio_dicom_tag tag)
-{
-    const sgio_dicom_slice *slice = header->slice;
-    if (slice->row_spacing > 0 && slice->column_spacing > 0) return SGIO_OK;
-    return refuse_number(header, tag);
 }
 
 /* Ultrasound has its scale in regions, in centimetres (PS3.3 C.8.5.5). One region says it for the
@@ -272,12 +223,12 @@ static sgio_status check_spacing(const header *header, enum sgio_dicom_tag tag)
 static sgio_status read_region(void *user, const sgio_dicom_set *region)
 {
     sgio_dicom_slice *slice = user;
-    const header inner = {region, slice};
+    const sgio_dicom_header inner = {region, slice};
     double x, y, units_x, units_y;
-    number(&inner, DICOM_REGION_UNITS_X, 0, 0, &units_x);
-    number(&inner, DICOM_REGION_UNITS_Y, 0, 0, &units_y);
-    number(&inner, DICOM_REGION_DELTA_X, 0, 0, &x);
-    number(&inner, DICOM_REGION_DELTA_Y, 0, 0, &y);
+    sgio_header_number(&inner, DICOM_REGION_UNITS_X, 0, 0, &units_x);
+    sgio_header_number(&inner, DICOM_REGION_UNITS_Y, 0, 0, &units_y);
+    sgio_header_number(&inner, DICOM_REGION_DELTA_X, 0, 0, &x);
+    sgio_header_number(&inner, DICOM_REGION_DELTA_Y, 0, 0, &y);
     if (units_x != 3 || units_y != 3 || !(fabs(x) > 0) || !(fabs(y) > 0)) return SGIO_OK;
     slice->has_spacing = ++slice->regions == 1;
     slice->column_spacing = 10 * fabs(x);
@@ -285,91 +236,55 @@ static sgio_status read_region(void *user, const sgio_dicom_set *region)
     return SGIO_OK;
 }
 
-static sgio_status read_spacing(const header *header)
+static sgio_status read_spacing(const sgio_dicom_header *header)
 {
     sgio_dicom_slice *slice = header->slice;
-    double spacing[2] = {1, 1};
-    enum sgio_dicom_tag tag = DICOM_PIXEL_SPACING;
-    sgio_status status = read_vector(header, tag, 2, spacing, &slice->has_spacing);
-    if (status == SGIO_OK && !slice->has_spacing) {
-        tag = DICOM_IMAGER_PIXEL_SPACING;
-        status = read_vector(header, tag, 2, spacing, &slice->has_spacing);
-    }
-    if (status != SGIO_OK) return status;
-    slice->row_spacing = spacing[0];
-    slice->column_spacing = spacing[1];
-    if (slice->has_spacing) return check_spacing(header, tag);
+    sgio_status status = sgio_header_spacing(header, DICOM_PIXEL_SPACING);
+    if (status == SGIO_OK && !slice->has_spacing)
+        status = sgio_header_spacing(header, DICOM_IMAGER_PIXEL_SPACING);
+    if (status != SGIO_OK || slice->has_spacing) return status;
+    slice->row_spacing = slice->column_spacing = 1;
     status = sgio_dicom_for_items(header->set, DICOM_REGIONS, read_region, slice);
     if (!slice->has_spacing) slice->row_spacing = slice->column_spacing = 1;
     return status;
 }
 
-static sgio_status check_directions(const header *header)
+static sgio_status read_plane(const sgio_dicom_header *header)
 {
     sgio_dicom_slice *slice = header->slice;
-    double dot = 0;
-    int directions = normalise(slice->row) && normalise(slice->column);
-    for (int r = 0; r < 3; r++)
-        dot += slice->row[r] * slice->column[r];
-    if (directions && fabs(dot) < 0.01) return SGIO_OK;
-    return sgio_fail(SGIO_UNREADABLE,
-                     "%s: image orientation is not a pair of perpendicular vectors", slice->path);
-}
-
-static sgio_status read_plane(const header *header)
-{
-    sgio_dicom_slice *slice = header->slice;
-    double cosines[6];
-    int has_position, has_orientation;
+    int has_position = 0, has_directions = 0;
     sgio_status status = read_spacing(header);
     if (status == SGIO_OK)
-        status = read_vector(header, DICOM_POSITION, 3, slice->position, &has_position);
-    if (status == SGIO_OK)
-        status = read_vector(header, DICOM_ORIENTATION, 6, cosines, &has_orientation);
-    if (status != SGIO_OK) return status;
-    number(header, DICOM_SLICE_THICKNESS, 0, 0, &slice->thickness);
-    if (!(slice->thickness > 0)) slice->thickness = 0;
-    slice->has_plane = has_position && has_orientation;
-    if (!slice->has_plane) return SGIO_OK;
-    memcpy(slice->row, cosines, sizeof slice->row);
-    memcpy(slice->column, cosines + 3, sizeof slice->column);
-    return check_directions(header);
+        status = sgio_header_vector(header, DICOM_POSITION, 3, slice->position, &has_position);
+    if (status == SGIO_OK && has_position)
+        status = sgio_header_directions(header, DICOM_ORIENTATION, &has_directions);
+    sgio_header_thickness(header);
+    slice->has_plane = has_position && has_directions;
+    return status;
 }
 
 /* Writers mix up US and SS; PixelRepresentation decides what was meant. */
-static void read_padding(const header *header)
+static void read_padding(const sgio_dicom_header *header)
 {
     sgio_dicom_slice *slice = header->slice;
     double value;
-    slice->has_padding = number(header, DICOM_PADDING, 0, 0, &value) && fabs(value) < 65536;
+    slice->has_padding =
+        sgio_header_number(header, DICOM_PADDING, 0, 0, &value) && fabs(value) < 65536;
     if (!slice->has_padding) return;
     if (value < 0) value += 65536;
     slice->padding = slice->is_signed ? (double)(int16_t)(uint16_t)value : value;
 }
 
-/* A slope or an intercept that cannot be read would be wrong intensities without a word. */
-static sgio_status read_values(const header *header)
+static sgio_status read_values(const sgio_dicom_header *header)
 {
-    sgio_dicom_slice *slice = header->slice;
-    int has_intercept;
-    sgio_status status = read_vector(header, DICOM_SLOPE, 1, &slice->slope, &slice->has_rescale);
-    if (status == SGIO_OK)
-        status = read_vector(header, DICOM_INTERCEPT, 1, &slice->intercept, &has_intercept);
-    if (status != SGIO_OK) return status;
-    if (slice->has_rescale && slice->slope == 0) return refuse_number(header, DICOM_SLOPE);
-    if (!slice->has_rescale) slice->slope = 1;
-    if (!has_intercept) slice->intercept = 0;
-    slice->has_rescale = slice->has_rescale || has_intercept;
-    double most = ldexp(fabs(slice->slope), slice->bits_stored) + fabs(slice->intercept);
-    if (!(most <= FLT_MAX)) return refuse_number(header, DICOM_SLOPE);
-    slice->has_modality_lut = sgio_dicom_find(header->set, DICOM_MODALITY_LUT) != NULL;
+    header->slice->has_modality_lut = sgio_dicom_find(header->set, DICOM_MODALITY_LUT) != NULL;
     read_padding(header);
-    return SGIO_OK;
+    return sgio_header_rescale(header);
 }
 
-static void read_identity(const header *header)
+static void read_identity(const sgio_dicom_header *header)
 {
-    static const enum sgio_dicom_tag tags[SGIO_DICOM_ATTRIBUTES - 1] = {
+    static const enum sgio_dicom_tag tags[SGIO_DICOM_ATTRIBUTES - SGIO_DICOM_ECHO_TIME] = {
         /* in the order of the enumeration */
         DICOM_ECHO_TIME,          DICOM_TEMPORAL_POSITION, DICOM_B_VALUE,      DICOM_TRIGGER_TIME,
         DICOM_ACQUISITION_NUMBER, DICOM_ACQUISITION_TIME,  DICOM_CONTENT_TIME,
@@ -383,24 +298,25 @@ static void read_identity(const header *header)
     sgio_dicom_text(set, DICOM_CONTRAST_AGENT, slice->contrast, sizeof slice->contrast);
     sgio_dicom_text(set, DICOM_KERNEL, slice->kernel, sizeof slice->kernel);
     sgio_dicom_text(set, DICOM_PROTOCOL, slice->protocol, sizeof slice->protocol);
-    number(header, DICOM_SERIES_TIME, 0, NAN, &slice->series_time);
-    slice->series_number = whole(header, DICOM_SERIES_NUMBER, 0);
-    slice->instance_number = whole(header, DICOM_INSTANCE_NUMBER, 0);
+    sgio_header_number(header, DICOM_SERIES_TIME, 0, NAN, &slice->series_time);
+    slice->series_number = sgio_header_whole(header, DICOM_SERIES_NUMBER, 0);
+    slice->instance_number = sgio_header_whole(header, DICOM_INSTANCE_NUMBER, 0);
     const char *type = slice->image_type;
     slice->attributes[SGIO_DICOM_IMAGE_TYPE] =
         (double)crc32(0, (const Bytef *)type, (uInt)strlen(type));
-    for (int i = 1; i < SGIO_DICOM_ATTRIBUTES; i++)
-        number(header, tags[i - 1], 0, NAN, &slice->attributes[i]);
+    slice->attributes[SGIO_DICOM_STACK] = NAN;
+    for (int i = SGIO_DICOM_ECHO_TIME; i < SGIO_DICOM_ATTRIBUTES; i++)
+        sgio_header_number(header, tags[i - SGIO_DICOM_ECHO_TIME], 0, NAN, &slice->attributes[i]);
 }
 
-static sgio_status read_header(const header *header)
+static sgio_status read_header(const sgio_dicom_header *header, sgio_dicom_about *about)
 {
     sgio_dicom_slice *slice = header->slice;
     snprintf(slice->transfer_syntax, sizeof slice->transfer_syntax, "%s",
              sgio_dicom_transfer_syntax(header->set->file));
     read_identity(header);
     read_pixel_description(header);
-    sgio_status status = check_object(header);
+    sgio_status status = check_object(header, about);
     if (status == SGIO_OK) status = check_pixels(slice);
     if (status == SGIO_OK) status = check_length(header);
     if (status == SGIO_OK) status = read_plane(header);
@@ -408,31 +324,37 @@ static sgio_status read_header(const header *header)
     return status;
 }
 
-static sgio_status read_file(const char *path, sgio_dicom_slice *slice)
+static sgio_status read_set(const sgio_dicom_set *set, const char *path, sgio_dicom_slices *slices,
+                            sgio_dicom_about *about)
 {
-    sgio_dicom_file *file;
-    sgio_dicom_set set;
-    sgio_status status = sgio_dicom_open(path, 0, &file);
-    if (status != SGIO_OK) return status;
-    slice->path = strdup(path);
-    if (!slice->path) status = sgio_fail_memory(strlen(path), path);
-    if (status == SGIO_OK) {
-        const header header = {&set, slice};
-        status = sgio_dicom_read_set(file, &set);
-        sgio_dicom_text(&set, DICOM_SERIES_INSTANCE, slice->series_uid, sizeof slice->series_uid);
-        if (status == SGIO_OK) status = read_header(&header);
-        sgio_dicom_set_clear(&set);
-    }
-    sgio_dicom_close(file);
+    sgio_dicom_slice slice = {0};
+    const sgio_dicom_header header = {set, &slice};
+    slice.path = strdup(path);
+    if (!slice.path) return sgio_fail_memory(strlen(path), path);
+    snprintf(slice.series_uid, sizeof slice.series_uid, "%s", about->series_uid);
+    sgio_status status = read_header(&header, about);
+    if (status == SGIO_OK)
+        status = slice.frames == 1 && sgio_dicom_has_groups(set)
+                     ? sgio_dicom_add_frames(set, &slice, slices)
+                     : sgio_dicom_slices_add(slices, &slice);
+    sgio_dicom_slice_clear(&slice);
     return status;
 }
 
-sgio_status sgio_dicom_read_header(const char *path, sgio_dicom_slice *slice)
+sgio_status sgio_dicom_read_header(const char *path, sgio_dicom_slices *slices,
+                                   sgio_dicom_about *about)
 {
-    memset(slice, 0, sizeof *slice);
-    sgio_status status = read_file(path, slice);
-    if (status == SGIO_OK) return SGIO_OK;
-    free(slice->path);
-    slice->path = NULL;
+    const size_t before = slices->count;
+    sgio_dicom_file *file;
+    sgio_dicom_set set;
+    memset(about, 0, sizeof *about);
+    sgio_status status = sgio_dicom_open(path, 0, &file);
+    if (status != SGIO_OK) return status;
+    status = sgio_dicom_read_set(file, &set);
+    sgio_dicom_text(&set, DICOM_SERIES_INSTANCE, about->series_uid, sizeof about->series_uid);
+    if (status == SGIO_OK) status = read_set(&set, path, slices, about);
+    if (status != SGIO_OK) sgio_dicom_slices_cut(slices, before);
+    sgio_dicom_set_clear(&set);
+    sgio_dicom_close(file);
     return status;
 }

@@ -19,6 +19,7 @@ enum kind {
     KERNEL,
     THICKNESS,
     IMAGE_TYPE,
+    STACK,
     ECHO,
     TIME_POINT,
     B_VALUE,
@@ -88,6 +89,8 @@ static void write_value(const sgio_dicom_slice *slice, enum kind kind, char out[
         return write_number("thickness", slice->thickness, " mm", out);
     case IMAGE_TYPE:
         return write_text("type", slice->image_type, out);
+    case STACK:
+        return write_text("stack", slice->stack, out);
     case ECHO:
         return write_number("echo", a[SGIO_DICOM_ECHO_TIME], " ms", out);
     case TIME_POINT:

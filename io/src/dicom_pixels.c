@@ -260,11 +260,11 @@ static sgio_status find_element(sgio_dicom_pixels *pixels)
 static sgio_status find_pixels(sgio_dicom_pixels *pixels)
 {
     const sgio_dicom_slice *slice = pixels->slice;
-    const uint64_t bytes = (uint64_t)sgio_dicom_pixel_bytes(slice) * (uint64_t)slice->frames;
+    const uint64_t bytes = (uint64_t)sgio_dicom_pixel_bytes(slice) * (uint64_t)slice->stored_frames;
     sgio_status status = sgio_dicom_open(slice->path, bytes, &pixels->file);
     if (status == SGIO_OK) status = find_element(pixels);
     if (status != SGIO_OK || !is_compressed(slice)) return status;
-    return sgio_dicom_find_fragments(pixels->file, &pixels->element, (size_t)slice->frames,
+    return sgio_dicom_find_fragments(pixels->file, &pixels->element, (size_t)slice->stored_frames,
                                      &pixels->fragments);
 }
 

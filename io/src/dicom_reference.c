@@ -1,5 +1,6 @@
 #include "dicom_reference.h"
 
+#include "dicom_places.h"
 #include "dicom_toolkit.h"
 #include "io_status.h"
 #include "segmentation_turn.h"
@@ -29,22 +30,14 @@ static sgio_status open_set(const char *path, sgio_dicom_file **file, sgio_dicom
     return status == SGIO_OK ? sgio_dicom_read_set(*file, set) : status;
 }
 
-static int read_numbers(const sgio_dicom_set *set, enum sgio_dicom_tag tag, int count, double *out)
-{
-    for (int i = 0; i < count; i++) {
-        sgio_dicom_found found = sgio_dicom_number(set, tag, i, &out[i]);
-        if (found != SGIO_DICOM_NUMBER && found != SGIO_DICOM_COMMA) return 0;
-    }
-    return 1;
-}
-
 static int has_position(const char *path)
 {
     sgio_dicom_file *file = NULL;
     sgio_dicom_set set;
-    double position[3];
-    int has =
-        open_set(path, &file, &set) == SGIO_OK && read_numbers(&set, DICOM_POSITION, 3, position);
+    sgio_dicom_places places = {0};
+    int has = open_set(path, &file, &set) == SGIO_OK &&
+              sgio_dicom_read_places(&set, &places) == SGIO_OK && places.items[0].has_position;
+    sgio_dicom_places_clear(&places);
     sgio_dicom_set_clear(&set);
     sgio_dicom_close(file);
     return has;
@@ -136,44 +129,10 @@ void sgio_dicom_job_clear(sgio_dicom_job *job)
     sgio_turned_clear(&job->turned);
 }
 
-/* Whether a text is `count` values of VR DS: decimal numbers of at most 16 characters. */
-static int is_decimal_text(const char *text, int count)
+/* Which frame of its file slice i is, from 1; 0 where the file holds no other. */
+static int frame_of(const sgio_volume *source, size_t i)
 {
-    for (int i = 0; i < count; i++, text++) {
-        const char *end = text;
-        double value;
-        if (!sgio_take_double(&end, &value)) return 0;
-        end += strspn(end, " ");
-        if (end - text > SGIO_DICOM_DECIMAL || *end != (i + 1 < count ? '\\' : 0)) return 0;
-        text = end;
-    }
-    return 1;
-}
-
-/* As many digits as a DS has room for, 15 at most: further ones are noise of doubles. */
-static int print_decimal(char out[SGIO_DICOM_DECIMAL + 1], double value)
-{
-    int length = SGIO_DICOM_DECIMAL + 1;
-    for (int digits = 15; length > SGIO_DICOM_DECIMAL; digits--)
-        length = sgio_print(out, SGIO_DICOM_DECIMAL + 1, "%.*g", digits, value);
-    return length;
-}
-
-/* Values of an element as they are in the file; written anew where they are no DS, which of a text
- * with more digits than a DS may have is true. `out` has room for `count` values. */
-static void number_text(const sgio_dicom_set *set, enum sgio_dicom_tag tag, int count,
-                        const double *values, char *out)
-{
-    char text[SGIO_DICOM_DECIMALS(7)];
-    sgio_dicom_exact_text(set, (uint32_t)tag, text, sizeof text);
-    if (is_decimal_text(text, count)) {
-        strcpy(out, text);
-        return;
-    }
-    for (int i = 0; i < count; i++) {
-        if (i > 0) *out++ = '\\';
-        out += print_decimal(out, values[i]);
-    }
+    return source->file_frames ? source->file_frames[i] : 0;
 }
 
 static sgio_status changed(const char *path)
@@ -182,35 +141,16 @@ static sgio_status changed(const char *path)
                      path);
 }
 
-static sgio_status fill_source(const char *path, const sgio_dicom_set *set,
-                               const sgio_geometry *grid, sgio_dicom_source *out)
+static sgio_status take_plane(const char *path, int frame, sgio_dicom_reference *reference)
 {
-    double index[3];
-    memset(out, 0, sizeof *out);
-    sgio_dicom_text(set, DICOM_SOP_CLASS, out->sop_class, sizeof out->sop_class);
-    sgio_dicom_text(set, DICOM_SOP_INSTANCE, out->instance, sizeof out->instance);
-    sgio_dicom_text(set, DICOM_SERIES_INSTANCE, out->series, sizeof out->series);
-    if (!read_numbers(set, DICOM_POSITION, 3, out->position)) return changed(path);
-    number_text(set, DICOM_POSITION, 3, out->position, out->position_text);
-    if (sgio_geometry_lps_to_index(grid, out->position, index) != 0) return changed(path);
-    out->k = (int64_t)rint(index[2]);
-    return out->k >= 0 && out->k < grid->size[2] ? SGIO_OK : changed(path);
-}
-
-static sgio_status read_plane(sgio_dicom_reference *reference, const char *path)
-{
-    const sgio_dicom_set *set = &reference->set;
-    double cosines[6], spacing[2];
-    if (!read_numbers(set, DICOM_ORIENTATION, 6, cosines)) return changed(path);
-    memcpy(reference->row, cosines, sizeof reference->row);
-    memcpy(reference->column, cosines + 3, sizeof reference->column);
-    number_text(set, DICOM_ORIENTATION, 6, cosines, reference->orientation_text);
-    enum sgio_dicom_tag tag = DICOM_PIXEL_SPACING;
-    if (!read_numbers(set, tag, 2, spacing)) tag = DICOM_IMAGER_PIXEL_SPACING;
-    if (!read_numbers(set, tag, 2, spacing)) spacing[0] = spacing[1] = 1;
-    reference->row_spacing = spacing[0];
-    reference->column_spacing = spacing[1];
-    number_text(set, tag, 2, spacing, reference->spacing_text);
+    sgio_dicom_plane *plane = &reference->plane;
+    sgio_status status = sgio_dicom_read_plane(&reference->set, frame > 0 ? frame - 1 : 0, plane);
+    if (status != SGIO_OK) return status;
+    if (!plane->has_directions) return changed(path);
+    memcpy(reference->row, plane->cosines, sizeof reference->row);
+    memcpy(reference->column, plane->cosines + 3, sizeof reference->column);
+    reference->row_spacing = plane->spacing[0];
+    reference->column_spacing = plane->spacing[1];
     return SGIO_OK;
 }
 
@@ -224,8 +164,9 @@ static void find_characters(sgio_dicom_set *set)
         if (!sgio_dicom_text_fits(set, copied[i])) set->character_set = SGIO_DICOM_OTHER_CHARACTERS;
 }
 
-static sgio_status read_first(const char *path, sgio_dicom_reference *reference)
+static sgio_status read_first(const sgio_volume *source, sgio_dicom_reference *reference)
 {
+    const char *path = source->files[0];
     sgio_status status = open_set(path, &reference->file, &reference->set);
     if (status != SGIO_OK) return status;
     find_characters(&reference->set);
@@ -237,7 +178,49 @@ static sgio_status read_first(const char *path, sgio_dicom_reference *reference)
                           sizeof reference->frame_of_reference);
     reference->made_frame_of_reference = !uid[0];
     if (!uid[0]) sgio_dicom_new_uid(uid);
-    return read_plane(reference, path);
+    return take_plane(path, frame_of(source, 0), reference);
+}
+
+/* What the file that was opened last says: frames of one file follow one another. */
+typedef struct opened {
+    const char *path; /* NULL before */
+    sgio_dicom_source about;
+    sgio_dicom_places places;
+} opened;
+
+static sgio_status open_source(const char *path, opened *file)
+{
+    sgio_dicom_file *bytes = NULL;
+    sgio_dicom_set set;
+    sgio_dicom_source *about = &file->about;
+    if (file->path && strcmp(file->path, path) == 0) return SGIO_OK;
+    sgio_dicom_places_clear(&file->places);
+    file->path = path;
+    memset(about, 0, sizeof *about);
+    sgio_status status = open_set(path, &bytes, &set);
+    if (status == SGIO_OK) status = sgio_dicom_read_places(&set, &file->places);
+    sgio_dicom_text(&set, DICOM_SOP_CLASS, about->sop_class, sizeof about->sop_class);
+    sgio_dicom_text(&set, DICOM_SOP_INSTANCE, about->instance, sizeof about->instance);
+    sgio_dicom_text(&set, DICOM_SERIES_INSTANCE, about->series, sizeof about->series);
+    sgio_dicom_set_clear(&set);
+    sgio_dicom_close(bytes);
+    return status;
+}
+
+static sgio_status fill_source(const opened *file, int frame, const sgio_geometry *grid,
+                               sgio_dicom_source *out)
+{
+    double index[3];
+    size_t n = frame > 0 ? (size_t)frame - 1 : 0;
+    if (n >= file->places.count || !file->places.items[n].has_position) return changed(file->path);
+    const sgio_dicom_place *place = &file->places.items[n];
+    *out = file->about;
+    out->frame = frame;
+    memcpy(out->position, place->position, sizeof out->position);
+    memcpy(out->position_text, place->text, sizeof out->position_text);
+    if (sgio_geometry_lps_to_index(grid, out->position, index) != 0) return changed(file->path);
+    out->k = (int64_t)rint(index[2]);
+    return out->k >= 0 && out->k < grid->size[2] ? SGIO_OK : changed(file->path);
 }
 
 static int is_taken(const sgio_dicom_reference *reference, int64_t k)
@@ -245,24 +228,28 @@ static int is_taken(const sgio_dicom_reference *reference, int64_t k)
     return reference->count > 0 && reference->slices[reference->count - 1].k >= k;
 }
 
-/* Resampled volumes name the nearest file for every slice: each counts once, where it really is. */
+static int is_repeated(const sgio_volume *source, size_t i)
+{
+    return i > 0 && strcmp(source->files[i], source->files[i - 1]) == 0 &&
+           frame_of(source, i) == frame_of(source, i - 1);
+}
+
+/* Resampled volumes name the nearest slice for every one: each counts once, where it really is. */
 static sgio_status read_slices(const sgio_volume *source, sgio_dicom_reference *reference)
 {
-    for (size_t i = 0; i < source->file_count; i++) {
-        sgio_dicom_file *file = NULL;
-        sgio_dicom_set set;
-        if (i > 0 && strcmp(source->files[i], source->files[i - 1]) == 0) continue;
+    opened file = {0};
+    sgio_status status = SGIO_OK;
+    for (size_t i = 0; i < source->file_count && status == SGIO_OK; i++) {
         sgio_dicom_source *next = &reference->slices[reference->count];
-        sgio_status status = open_set(source->files[i], &file, &set);
+        if (is_repeated(source, i)) continue;
+        status = open_source(source->files[i], &file);
         if (status == SGIO_OK)
-            status = fill_source(source->files[i], &set, &source->geometry, next);
-        sgio_dicom_set_clear(&set);
-        sgio_dicom_close(file);
-        if (status != SGIO_OK) return status;
-        if (!is_taken(reference, next->k)) reference->count++;
+            status = fill_source(&file, frame_of(source, i), &source->geometry, next);
+        if (status == SGIO_OK && !is_taken(reference, next->k)) reference->count++;
     }
+    sgio_dicom_places_clear(&file.places);
     reference->interpolated = source->file_count - reference->count;
-    return SGIO_OK;
+    return status;
 }
 
 sgio_status sgio_dicom_read_reference(const sgio_segmentation_write_options *options,
@@ -273,7 +260,7 @@ sgio_status sgio_dicom_read_reference(const sgio_segmentation_write_options *opt
     memset(reference, 0, sizeof *reference);
     reference->slices = calloc(source->file_count, sizeof *reference->slices);
     if (!reference->slices) return sgio_fail_memory(source->file_count, source->files[0]);
-    sgio_status status = read_first(source->files[0], reference);
+    sgio_status status = read_first(source, reference);
     if (status == SGIO_OK) status = read_slices(source, reference);
     if (status != SGIO_OK) return status;
     sgio_cross(reference->row, reference->column, normal);
@@ -348,8 +335,8 @@ static void copy_decimal(sgio_dicom_writer *writer, const sgio_dicom_reference *
 {
     char text[SGIO_DICOM_DECIMALS(1)];
     double value;
-    if (!read_numbers(&reference->set, tag, 1, &value)) return;
-    number_text(&reference->set, tag, 1, &value, text);
+    if (!sgio_dicom_numbers(&reference->set, tag, 1, &value)) return;
+    sgio_dicom_number_text(&reference->set, tag, 1, &value, text);
     sgio_dicom_write_text(writer, tag, "DS", text);
 }
 
@@ -370,6 +357,26 @@ int sgio_dicom_begins_series(const sgio_dicom_reference *reference, size_t n)
     for (size_t i = 0; i < n; i++)
         if (strcmp(reference->slices[i].series, reference->slices[n].series) == 0) return 0;
     return 1;
+}
+
+/* Frames of an instance follow one another, unless slices of several are mixed. */
+int sgio_dicom_begins_instance(const sgio_dicom_reference *reference, size_t n)
+{
+    const sgio_dicom_source *slices = reference->slices;
+    if (slices[n].frame == 0) return 1;
+    for (size_t i = n; i-- > 0;)
+        if (strcmp(slices[i].instance, slices[n].instance) == 0) return 0;
+    return 1;
+}
+
+void sgio_dicom_name_source(sgio_dicom_writer *writer, const sgio_dicom_source *slice,
+                            int with_frame)
+{
+    char frame[16];
+    sgio_dicom_write_text(writer, 0x00081150, "UI", slice->sop_class);
+    sgio_dicom_write_text(writer, 0x00081155, "UI", slice->instance);
+    snprintf(frame, sizeof frame, "%d", slice->frame);
+    if (with_frame && slice->frame > 0) sgio_dicom_write_text(writer, 0x00081160, "IS", frame);
 }
 
 void sgio_dicom_now(char date[16], char clock[16])

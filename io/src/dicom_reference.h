@@ -2,17 +2,15 @@
 #ifndef SGIO_DICOM_REFERENCE_H
 #define SGIO_DICOM_REFERENCE_H
 
+#include "dicom_places.h"
 #include "dicom_set.h"
 #include "dicom_writer.h"
 #include "formats.h"
 #include "sgio/labelmap.h"
 
-/* Characters of one value of VR DS, and bytes of `count` of them as a text. */
-#define SGIO_DICOM_DECIMAL 16
-#define SGIO_DICOM_DECIMALS(count) ((SGIO_DICOM_DECIMAL + 1) * (count))
-
 typedef struct sgio_dicom_source {
     char sop_class[65], instance[65], series[65];
+    int frame; /* of an instance that has several, from 1; else 0 */
     char position_text[SGIO_DICOM_DECIMALS(3)]; /* as in its file, where that is a DS */
     double position[3];
     int64_t k; /* its slice in the grid */
@@ -21,9 +19,9 @@ typedef struct sgio_dicom_source {
 typedef struct sgio_dicom_reference {
     sgio_dicom_source *slices; /* in the order of k */
     size_t count;
-    sgio_dicom_file *file; /* of the first slice */
-    sgio_dicom_set set;    /* its elements */
-    char orientation_text[SGIO_DICOM_DECIMALS(6)], spacing_text[SGIO_DICOM_DECIMALS(2)]; /* alike */
+    sgio_dicom_file *file;  /* of the first slice */
+    sgio_dicom_set set;     /* its elements */
+    sgio_dicom_plane plane; /* of the first slice */
     double row[3], column[3], row_spacing, column_spacing;
     double thickness; /* distance of the grid's slices along the normal, mm */
     char study[65];   /* made where the series has none */
@@ -77,8 +75,14 @@ void sgio_dicom_copy_optional(sgio_dicom_writer *writer, const sgio_dicom_refere
 /* Patient and what was done to make the patient unknown (groups 10 and 12). */
 void sgio_dicom_copy_patient(sgio_dicom_writer *writer, const sgio_dicom_reference *reference);
 
-/* Whether no slice before slice `n` is of its series. */
+/* Whether no slice before slice `n` is of its series, or of its instance. */
 int sgio_dicom_begins_series(const sgio_dicom_reference *reference, size_t n);
+int sgio_dicom_begins_instance(const sgio_dicom_reference *reference, size_t n);
+
+/* ReferencedSOPClassUID and ReferencedSOPInstanceUID, and which frame where there are several and
+ * `with_frame` is set. */
+void sgio_dicom_name_source(sgio_dicom_writer *writer, const sgio_dicom_source *slice,
+                            int with_frame);
 
 /* "20261128", "171220" */
 void sgio_dicom_now(char date[16], char time[16]);

@@ -47,8 +47,7 @@ static void number(rt_job *rt, uint32_t tag, size_t value)
 static void name_instance(rt_job *rt, const sgio_dicom_source *slice)
 {
     sgio_dicom_open_item(&rt->out);
-    text(rt, REFERENCED_CLASS, "UI", slice->sop_class);
-    text(rt, REFERENCED_INSTANCE, "UI", slice->instance);
+    sgio_dicom_name_source(&rt->out, slice, 1);
     sgio_dicom_close_item(&rt->out);
 }
 

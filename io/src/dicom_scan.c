@@ -76,18 +76,6 @@ sgio_status sgio_list_dicom(const char *directory, sgio_file_tree *tree, int *ho
     return status;
 }
 
-static sgio_status add_slice(sgio_dicom_slices *slices, const sgio_dicom_slice *slice)
-{
-    if ((slices->count & (slices->count - 1)) == 0) {
-        size_t room = slices->count ? 2 * slices->count : 1;
-        sgio_dicom_slice *grown = realloc(slices->items, room * sizeof *grown);
-        if (!grown) return sgio_fail_memory(room * sizeof *grown, slice->path);
-        slices->items = grown;
-    }
-    slices->items[slices->count++] = *slice;
-    return SGIO_OK;
-}
-
 static void leave_out(sgio_dicom_slices *slices, size_t count, const char *why)
 {
     if (slices->left_out == 0 && count > 0)
@@ -98,17 +86,16 @@ static void leave_out(sgio_dicom_slices *slices, size_t count, const char *why)
 /* `series` NULL: any. A file that fails may belong to the series unless it says another. */
 static sgio_status read_one(const char *path, const char *series, sgio_dicom_slices *slices)
 {
-    sgio_dicom_slice slice;
-    sgio_status status = sgio_dicom_read_header(path, &slice);
-    int wanted = !series || strcmp(series, slice.series_uid) == 0;
+    const size_t before = slices->count;
+    sgio_dicom_about about;
+    sgio_status status = sgio_dicom_read_header(path, slices, &about);
+    int wanted = !series || strcmp(series, about.series_uid) == 0;
     if (status == SGIO_UNREADABLE) {
-        int may_belong = wanted || (!slice.series_uid[0] && !slice.no_image);
+        int may_belong = wanted || (!about.series_uid[0] && !about.no_image);
         leave_out(slices, may_belong, sgio_last_message());
         return SGIO_OK;
     }
-    if (status != SGIO_OK) return status;
-    if (wanted) status = add_slice(slices, &slice);
-    if (!wanted || status != SGIO_OK) sgio_dicom_slice_clear(&slice);
+    if (!wanted) sgio_dicom_slices_cut(slices, before);
     return status;
 }
 
@@ -216,16 +203,11 @@ static int is_alone(const sgio_dicom_slice *slice)
 static sgio_status scan_file(const char *path, const sgio_read_options *options,
                              sgio_dicom_slices *slices)
 {
-    sgio_dicom_slice slice;
-    char series[sizeof slice.series_uid];
-    sgio_status status = sgio_dicom_read_header(path, &slice);
-    if (status != SGIO_OK) return status;
-    int alone = is_alone(&slice);
-    memcpy(series, slice.series_uid, sizeof series);
-    status = add_slice(slices, &slice);
-    if (status != SGIO_OK) sgio_dicom_slice_clear(&slice);
-    slices->named = status == SGIO_OK;
-    return status == SGIO_OK && !alone ? scan_series(path, series, options, slices) : status;
+    sgio_dicom_about about;
+    sgio_status status = sgio_dicom_read_header(path, slices, &about);
+    slices->named = slices->count;
+    if (status != SGIO_OK || is_alone(&slices->items[0])) return status;
+    return scan_series(path, about.series_uid, options, slices);
 }
 
 /* It stands for the tree it lies in. */
@@ -236,11 +218,12 @@ static int is_dicomdir(const char *path)
 
 int sgio_dicom_reach(const char *path)
 {
-    sgio_dicom_slice slice;
+    sgio_dicom_slices slices = {0};
+    sgio_dicom_about about;
     if (is_dicomdir(path)) return 2;
-    if (sgio_dicom_read_header(path, &slice) != SGIO_OK) return 0;
-    int reach = !is_alone(&slice);
-    sgio_dicom_slice_clear(&slice);
+    if (sgio_dicom_read_header(path, &slices, &about) != SGIO_OK) return 0;
+    int reach = !is_alone(&slices.items[0]);
+    sgio_dicom_slices_clear(&slices);
     return reach;
 }
 

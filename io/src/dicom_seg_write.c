@@ -15,8 +15,6 @@
 
 /* Tags of the object, PS3.6. */
 enum {
-    REFERENCED_CLASS = 0x00081150,
-    REFERENCED_INSTANCE = 0x00081155,
     SOURCE_IMAGES = 0x00082112,
     DERIVATION_CODE = 0x00089215,
     PURPOSE = 0x0040a170,
@@ -100,13 +98,7 @@ static void number(seg_job *seg, uint32_t tag, unsigned value)
     sgio_dicom_write_u16(&seg->out, tag, 1, &stored);
 }
 
-static void name_instance(seg_job *seg, const sgio_dicom_source *slice)
-{
-    text(seg, REFERENCED_CLASS, "UI", slice->sop_class);
-    text(seg, REFERENCED_INSTANCE, "UI", slice->instance);
-}
-
-/* Common Instance Reference: every slice, by series (slices of one series need not be neighbours
+/* Common Instance Reference: every instance, by series (slices of one series need not be neighbours
  * where several were joined). */
 static void write_references(seg_job *seg)
 {
@@ -119,8 +111,9 @@ static void write_references(seg_job *seg)
         sgio_dicom_open_sequence(&seg->out, 0x0008114a);
         for (size_t j = i; j < reference->count; j++) {
             if (strcmp(reference->slices[j].series, series) != 0) continue;
+            if (!sgio_dicom_begins_instance(reference, j)) continue;
             sgio_dicom_open_item(&seg->out);
-            name_instance(seg, &reference->slices[j]);
+            sgio_dicom_name_source(&seg->out, &reference->slices[j], 0);
             sgio_dicom_close_item(&seg->out);
         }
         sgio_dicom_close_sequence(&seg->out);
@@ -285,14 +278,14 @@ static void write_shared_groups(seg_job *seg)
     sgio_dicom_open_item(out);
     sgio_dicom_open_sequence(out, 0x00209116);
     sgio_dicom_open_item(out);
-    text(seg, DICOM_ORIENTATION, "DS", seg->reference.orientation_text);
+    text(seg, DICOM_ORIENTATION, "DS", seg->reference.plane.orientation_text);
     sgio_dicom_close_item(out);
     sgio_dicom_close_sequence(out);
     sgio_dicom_open_sequence(out, 0x00289110);
     sgio_dicom_open_item(out);
     text(seg, 0x00180050, "DS", thickness);
     text(seg, 0x00180088, "DS", thickness);
-    text(seg, 0x00280030, "DS", seg->reference.spacing_text);
+    text(seg, 0x00280030, "DS", seg->reference.plane.spacing_text);
     sgio_dicom_close_item(out);
     sgio_dicom_close_sequence(out);
     sgio_dicom_close_item(out);
@@ -307,7 +300,7 @@ static void write_derivation(seg_job *seg, const sgio_dicom_source *slice)
     sgio_dicom_open_item(out);
     sgio_dicom_open_sequence(out, SOURCE_IMAGES);
     sgio_dicom_open_item(out);
-    name_instance(seg, slice);
+    sgio_dicom_name_source(out, slice, 1);
     text(seg, 0x0028135a, "CS", "YES");
     sgio_dicom_write_code(out, PURPOSE, "DCM", "121322",
                           "Source image for image processing operation");

@@ -1,5 +1,5 @@
-/* What the header of one DICOM image says, as far as volumes need it: a slice, or the frames of a
- * sequence. */
+/* What the header of one DICOM image says, as far as volumes need it: a slice, one of the frames in
+ * space of an enhanced image, or the frames of a sequence. */
 #ifndef SGIO_DICOM_SLICE_H
 #define SGIO_DICOM_SLICE_H
 
@@ -11,7 +11,8 @@ extern "C" {
 
 /* Attributes that tell volumes of one series apart; NaN when the file has none. */
 enum {
-    SGIO_DICOM_IMAGE_TYPE, /* checksum of the text */
+    SGIO_DICOM_IMAGE_TYPE, /* checksums of texts */
+    SGIO_DICOM_STACK,
     SGIO_DICOM_ECHO_TIME,
     SGIO_DICOM_TEMPORAL_POSITION,
     SGIO_DICOM_B_VALUE,
@@ -23,15 +24,16 @@ enum {
 };
 
 typedef struct sgio_dicom_slice {
-    char *path;   /* owned */
-    int no_image; /* a DICOM object of another kind */
+    char *path; /* owned */
     char series_uid[65], instance_uid[65], transfer_syntax[65];
     char modality[17], photometric[17], description[200];
-    char image_type[128], contrast[48], kernel[48], protocol[48]; /* shown in listings */
-    double series_time;                                           /* hhmmss; NaN when absent */
+    char image_type[128], contrast[48], kernel[48], protocol[48], stack[17]; /* for listings */
+    double series_time; /* hhmmss; NaN when absent */
     int series_number, instance_number;
     int rows, columns, samples, planar; /* planar: colours stored plane by plane */
     int frames;                         /* 1, or those of a sequence in time */
+    int stored_frames;                  /* in its file, of whatever kind */
+    int frame;                          /* which of them, from 0, where they lie in space */
     int bits_allocated, bits_stored, high_bit, is_signed;
     int has_plane;                         /* position and orientation are there */
     double position[3], row[3], column[3]; /* LPS mm; unit vectors along a row, down a column */
@@ -53,19 +55,36 @@ typedef struct sgio_dicom_slice {
 typedef struct sgio_dicom_slices {
     sgio_dicom_slice *items;
     size_t count;
-    int named;                /* items[0] is the file that the user named */
+    size_t named;             /* so many in front are of the file that the user named */
     size_t left_out;          /* files that may belong to them and could not be read */
     char first_left_out[512]; /* why, of the first one */
 } sgio_dicom_slices;
 
-/* Reads the header up to the pixels. SGIO_UNREADABLE names the reason: not DICOM, no image (with
- * the object's kind), multi-frame but no sequence in time, transfer syntax without decoder, values
- * that make no sense or that the file cannot hold. On success slice->path is a copy to be freed by
- * sgio_dicom_slice_clear; after a failure there is no path, and what was found of series_uid and
- * no_image counts. */
-sgio_status sgio_dicom_read_header(const char *path, sgio_dicom_slice *slice);
+/* What is known of a file even where it cannot be read. */
+typedef struct sgio_dicom_about {
+    char series_uid[65];
+    int no_image; /* a DICOM object of another kind */
+} sgio_dicom_about;
+
+/* Reads the header up to the pixels, and appends its slice, its slices where it is an enhanced
+ * image whose frames lie in space, or its sequence. SGIO_UNREADABLE names the reason: not DICOM, no
+ * image (with the object's kind), several frames that lie neither in space nor in time, transfer
+ * syntax without decoder, values that make no sense or that the file cannot hold; nothing is
+ * appended then. */
+sgio_status sgio_dicom_read_header(const char *path, sgio_dicom_slices *slices,
+                                   sgio_dicom_about *about);
+
+/* Appends a copy with a path of its own. */
+sgio_status sgio_dicom_slices_add(sgio_dicom_slices *slices, const sgio_dicom_slice *slice);
+
+/* Releases all but the first `count`. */
+void sgio_dicom_slices_cut(sgio_dicom_slices *slices, size_t count);
 
 void sgio_dicom_slice_clear(sgio_dicom_slice *slice);
+
+/* For messages: its file, and "frame 3 of a.dcm" where that has several. Lives until the fourth
+ * further call of the thread. */
+const char *sgio_dicom_slice_name(const sgio_dicom_slice *slice);
 void sgio_dicom_slices_clear(sgio_dicom_slices *slices);
 
 /* Bytes of a frame's stored pixels: samples * rows * columns * bits_allocated / 8. */

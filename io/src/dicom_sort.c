@@ -102,10 +102,11 @@ static int compare_keyed(const void *left, const void *right)
     const keyed *a = left, *b = right;
     if (a->key != b->key) return a->key < b->key ? -1 : 1;
     if (a->number != b->number) return a->number < b->number ? -1 : 1;
-    return strcmp(a->path, b->path);
+    int order = strcmp(a->path, b->path);
+    return order ? order : (a->index > b->index) - (a->index < b->index); /* frames of a file */
 }
 
-/* Orders the group by `key` (one value per member), then instance number, then path. */
+/* Orders the group by `key` (one value per member), then instance number, then path, then frame. */
 static int sort_group(const sgio_dicom_slices *slices, const group *members, const double *key)
 {
     keyed *work = malloc(members->count * sizeof *work);
@@ -296,8 +297,9 @@ static size_t gather(const sgio_dicom_slices *slices, int join, size_t *rest, si
 
 static int compare_instances(const void *left, const void *right)
 {
-    const keyed *a = left, *b = right; /* path holds the instance UID here */
+    const keyed *a = left, *b = right; /* path holds the instance UID here, number the frame */
     int order = strcmp(a->path, b->path);
+    if (order == 0) order = (a->number > b->number) - (a->number < b->number);
     return order ? order : (a->index > b->index) - (a->index < b->index);
 }
 
@@ -313,14 +315,17 @@ static sgio_status list_distinct(const sgio_dicom_slices *slices, size_t *index,
         return sgio_fail_memory(slices->count * sizeof *work, "sorting DICOM slices");
     }
     for (size_t i = 0; i < slices->count; i++)
-        work[i] = (keyed){0, 0, slices->items[i].instance_uid, i};
+        work[i] = (keyed){0, slices->items[i].frame, slices->items[i].instance_uid, i};
     qsort(work, slices->count, sizeof *work, compare_instances);
     for (size_t i = 1; i < slices->count; i++)
-        if (*work[i].path && strcmp(work[i - 1].path, work[i].path) == 0) copy[work[i].index] = 1;
-    *count = 0;
-    for (size_t i = 0; i < slices->count; i++)
+        if (*work[i].path && strcmp(work[i - 1].path, work[i].path) == 0 &&
+            work[i - 1].number == work[i].number)
+            copy[work[i].index] = 1;
+    *count = *copies = 0;
+    for (size_t i = 0; i < slices->count; i++) {
         if (!copy[i]) index[(*count)++] = i;
-    *copies = slices->count - *count;
+        *copies += copy[i] && slices->items[i].frame == 0;
+    }
     free(work);
     free(copy);
     return SGIO_OK;
@@ -340,7 +345,8 @@ static int compare_listed(const void *left, const void *right)
     if (order) return order;
     if (a->instance_number != b->instance_number)
         return a->instance_number < b->instance_number ? -1 : 1;
-    return strcmp(a->path, b->path);
+    order = strcmp(a->path, b->path);
+    return order ? order : (a->frame > b->frame) - (a->frame < b->frame);
 }
 
 static const sgio_dicom_slice *lowest_instance(const sgio_dicom_slices *slices,
@@ -349,7 +355,9 @@ static const sgio_dicom_slice *lowest_instance(const sgio_dicom_slices *slices,
     const sgio_dicom_slice *lowest = &slices->items[volume->slices[0]];
     for (size_t i = 1; i < volume->count; i++) {
         const sgio_dicom_slice *other = &slices->items[volume->slices[i]];
-        if (other->instance_number < lowest->instance_number) lowest = other;
+        int is_earlier_frame =
+            other->instance_number == lowest->instance_number && other->frame < lowest->frame;
+        if (other->instance_number < lowest->instance_number || is_earlier_frame) lowest = other;
     }
     return lowest;
 }

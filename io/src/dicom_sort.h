@@ -18,7 +18,7 @@ typedef struct sgio_dicom_volume {
 typedef struct sgio_dicom_volumes {
     sgio_dicom_volume *items; /* by series number, series UID, instance number */
     size_t count;
-    size_t copies; /* slices left out because another file holds the same instance */
+    size_t copies; /* files left out because another one holds the same instance */
 } sgio_dicom_volumes;
 
 /* Groups all slices. Slices of one volume agree in series, size, pixel format, spacing,

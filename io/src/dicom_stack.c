@@ -162,7 +162,8 @@ static sgio_status refuse_uneven(const plan *plan, double usual)
                      "apart, others %.3f mm (%s, %s)%s; --allowGaps resamples to even spacing",
                      plan->path, worst + 1, worst + 2,
                      distance_at(plan, worst + 1) - distance_at(plan, worst), usual,
-                     slice_at(plan, worst)->path, slice_at(plan, worst + 1)->path, left_out);
+                     sgio_dicom_slice_name(slice_at(plan, worst)),
+                     sgio_dicom_slice_name(slice_at(plan, worst + 1)), left_out);
 }
 
 /* Resampling is along k only: every slice must lie on the line from the first to the last. */
@@ -178,7 +179,8 @@ static sgio_status check_line(const plan *plan, const double direction[3])
             return sgio_fail(SGIO_UNREADABLE,
                              "%s: slice %zu (%s) is shifted sideways by %.2f mm: the slices do not "
                              "form a volume",
-                             plan->path, k + 1, slice_at(plan, k)->path, length(off));
+                             plan->path, k + 1, sgio_dicom_slice_name(slice_at(plan, k)),
+                             length(off));
     }
     return SGIO_OK;
 }

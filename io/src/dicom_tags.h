@@ -6,6 +6,8 @@
 #define SGIO_DICOM_TAGS(X)                                                                         \
     X(CHARACTER_SET, 0x00080005, "CS", "SpecificCharacterSet")                                     \
     X(IMAGE_TYPE, 0x00080008, "CS", "ImageType")                                                   \
+    X(FRAME_TYPE, 0x00089007, "CS", "FrameType")                                                   \
+    X(COMPLEX_COMPONENT, 0x00089208, "CS", "ComplexImageComponent")                                \
     X(SOP_CLASS, 0x00080016, "UI", "SOPClassUID")                                                  \
     X(SOP_INSTANCE, 0x00080018, "UI", "SOPInstanceUID")                                            \
     X(CODE_VALUE, 0x00080100, "SH", "CodeValue")                                                   \
@@ -13,6 +15,25 @@
     X(CODE_MEANING, 0x00080104, "LO", "CodeMeaning")                                               \
     X(ANATOMIC_REGION, 0x00082218, "SQ", "AnatomicRegionSequence")                                 \
     X(SPACING_BETWEEN, 0x00180088, "DS", "SpacingBetweenSlices")                                   \
+    X(EFFECTIVE_ECHO_TIME, 0x00189082, "FD", "EffectiveEchoTime")                                  \
+    X(ECHOES, 0x00189114, "SQ", "MREchoSequence")                                                  \
+    X(DIFFUSION, 0x00189117, "SQ", "MRDiffusionSequence")                                          \
+    X(CARDIAC_SYNCHRONIZATION, 0x00189118, "SQ", "CardiacSynchronizationSequence")                 \
+    X(MR_FRAME_TYPES, 0x00189226, "SQ", "MRImageFrameTypeSequence")                                \
+    X(CT_FRAME_TYPES, 0x00189329, "SQ", "CTImageFrameTypeSequence")                                \
+    X(PET_FRAME_TYPES, 0x00189751, "SQ", "PETFrameTypeSequence")                                   \
+    X(STACK_ID, 0x00209056, "SH", "StackID")                                                       \
+    X(FRAME_ACQUIRED_AT, 0x00189074, "DT", "FrameAcquisitionDateTime")                             \
+    X(FRAME_REFERS_TO, 0x00189151, "DT", "FrameReferenceDateTime")                                 \
+    X(FRAME_CONTENT, 0x00209111, "SQ", "FrameContentSequence")                                     \
+    X(FRAME_TEMPORAL_POSITION, 0x00209128, "UL", "TemporalPositionIndex")                          \
+    X(TRIGGER_DELAY, 0x00209153, "FD", "NominalCardiacTriggerDelayTime")                           \
+    X(FRAME_ACQUISITION, 0x00209156, "US", "FrameAcquisitionNumber")                               \
+    X(POSITION_IN_VOLUME, 0x00209301, "FD", "ImagePositionVolume")                                 \
+    X(ORIENTATION_IN_VOLUME, 0x00209302, "FD", "ImageOrientationVolume")                           \
+    X(PLANE_POSITIONS_IN_VOLUME, 0x0020930e, "SQ", "PlanePositionVolumeSequence")                  \
+    X(PLANE_ORIENTATIONS_IN_VOLUME, 0x0020930f, "SQ", "PlaneOrientationVolumeSequence")            \
+    X(VALUE_TRANSFORMATIONS, 0x00289145, "SQ", "PixelValueTransformationSequence")                 \
     X(PLANE_POSITIONS, 0x00209113, "SQ", "PlanePositionSequence")                                  \
     X(PLANE_ORIENTATIONS, 0x00209116, "SQ", "PlaneOrientationSequence")                            \
     X(PIXEL_MEASURES, 0x00289110, "SQ", "PixelMeasuresSequence")                                   \

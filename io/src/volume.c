@@ -15,6 +15,7 @@ void sgio_volume_clear(sgio_volume *volume)
     for (size_t i = 0; volume->files && i < volume->file_count; i++)
         free(volume->files[i]);
     free(volume->files);
+    free(volume->file_frames);
     for (int64_t k = 0; volume->frame_names && k < volume->geometry.size[2]; k++)
         free(volume->frame_names[k]);
     free(volume->frame_names);

@@ -18,10 +18,11 @@ typedef struct job {
     const sgio_dicom_stack *stack;
     const sgio_read_options *options;
     sgio_volume *out;
-    size_t values;               /* per slice, colours counted */
-    void *stored;                /* one slice as in its file */
-    sgio_dicom_pixels *sequence; /* NULL: slices are files, each opened for itself */
-    int *colours_told;           /* once per volume */
+    size_t values;           /* per slice, colours counted */
+    void *stored;            /* one slice as in its file */
+    sgio_dicom_pixels *open; /* the file with several frames that was read last; NULL before */
+    const char *open_path;
+    int colours_told; /* once per volume */
 } job;
 
 static const sgio_dicom_slice *slice_at(const job *job, size_t k)
@@ -139,40 +140,54 @@ static sgio_status unify_padding(const job *job, const sgio_dicom_slice *slice, 
     return SGIO_OK;
 }
 
-static void warn_of_colours(const job *job, const sgio_dicom_slice *slice,
+static void warn_of_colours(job *job, const sgio_dicom_slice *slice,
                             const sgio_dicom_pixels *pixels)
 {
     const char *otherwise = sgio_dicom_pixels_otherwise(pixels);
-    if (!otherwise || *job->colours_told) return;
-    *job->colours_told = 1;
+    if (!otherwise || job->colours_told) return;
+    job->colours_told = 1;
     sgio_warn(job->options->warn, job->options->warn_user, "%s: %s", slice->path, otherwise);
 }
 
-static sgio_status read_frame(const job *job, const sgio_dicom_slice *slice,
-                              sgio_dicom_pixels *pixels, int frame)
+static sgio_status read_frame(job *job, const sgio_dicom_slice *slice, sgio_dicom_pixels *pixels,
+                              int frame)
 {
     const sgio_status status = sgio_dicom_pixels_read(pixels, frame, job->stored);
     if (status == SGIO_OK) warn_of_colours(job, slice, pixels);
     return status;
 }
 
-static sgio_status read_stored(const job *job, size_t k)
+/* A file of several frames stays open for the next one. */
+static sgio_status open_file(job *job, const sgio_dicom_slice *slice)
+{
+    if (job->open && strcmp(job->open_path, slice->path) == 0) return SGIO_OK;
+    sgio_dicom_pixels_close(job->open);
+    job->open = NULL;
+    job->open_path = slice->path;
+    return sgio_dicom_pixels_open(slice, &job->open);
+}
+
+static sgio_status read_stored(job *job, const sgio_dicom_slice *slice, size_t k)
 {
     sgio_dicom_pixels *pixels;
-    if (job->sequence) return read_frame(job, slice_at(job, 0), job->sequence, (int)k);
-    const sgio_dicom_slice *slice = slice_at(job, k);
-    sgio_status status = sgio_dicom_pixels_open(slice, &pixels);
+    sgio_status status;
+    if (slice->stored_frames > 1) {
+        status = open_file(job, slice);
+        if (status != SGIO_OK) return status;
+        return read_frame(job, slice, job->open, is_sequence(job) ? (int)k : slice->frame);
+    }
+    status = sgio_dicom_pixels_open(slice, &pixels);
     if (status == SGIO_OK) status = read_frame(job, slice, pixels, 0);
     sgio_dicom_pixels_close(pixels);
     return status;
 }
 
 /* One source slice, converted to `type`. */
-static sgio_status read_slice(const job *job, size_t k, sgio_type type, void *to)
+static sgio_status read_slice(job *job, size_t k, sgio_type type, void *to)
 {
     const sgio_dicom_slice *slice = slice_at(job, is_sequence(job) ? 0 : k);
     sgio_voxel_format format = format_of(slice);
-    sgio_status status = read_stored(job, k);
+    sgio_status status = read_stored(job, slice, k);
     if (status != SGIO_OK) return status;
     if (sgio_voxels_convert(&format, job->stored, job->values, type, to) != 0)
         return does_not_fit(slice, type);
@@ -181,7 +196,7 @@ static sgio_status read_slice(const job *job, size_t k, sgio_type type, void *to
     return sgio_tell(job->options->progress, job->options->progress_user, k + 1, pictures_of(job));
 }
 
-static sgio_status read_even(const job *job)
+static sgio_status read_even(job *job)
 {
     size_t bytes = job->values * sgio_raw_bytes((int)job->out->type);
     sgio_status status = SGIO_OK;
@@ -204,7 +219,7 @@ static void mix(const job *job, const double *a, const double *b, double share, 
 }
 
 /* Linear interpolation along k; two source slices are in memory at a time. */
-static sgio_status read_between(const job *job, double *buffers[3])
+static sgio_status read_between(job *job, double *buffers[3])
 {
     size_t bytes = job->values * sgio_raw_bytes((int)job->out->type), left = 0;
     sgio_status status = read_slice(job, 0, SGIO_F64, buffers[0]);
@@ -228,7 +243,7 @@ static sgio_status read_between(const job *job, double *buffers[3])
     return status;
 }
 
-static sgio_status read_resampled(const job *job)
+static sgio_status read_resampled(job *job)
 {
     double *buffers[3] = {NULL, NULL, NULL};
     size_t bytes = job->values * sizeof(double);
@@ -311,11 +326,14 @@ static sgio_status name_sources(const job *job)
     if (out->is_sequence) return SGIO_OK;
     out->series_uid = strdup(slice_at(job, 0)->series_uid);
     out->files = calloc(count, sizeof *out->files);
-    if (!out->series_uid || !out->files) return sgio_fail_memory(count, slice_at(job, 0)->path);
+    out->file_frames = calloc(count, sizeof *out->file_frames);
+    if (!out->series_uid || !out->files || !out->file_frames)
+        return sgio_fail_memory(count, slice_at(job, 0)->path);
     for (out->file_count = 0; out->file_count < count; out->file_count++) {
-        const char *path = slice_at(job, nearest_source(job, out->file_count))->path;
-        out->files[out->file_count] = strdup(path);
-        if (!out->files[out->file_count]) return sgio_fail_memory(strlen(path), path);
+        const sgio_dicom_slice *slice = slice_at(job, nearest_source(job, out->file_count));
+        out->files[out->file_count] = strdup(slice->path);
+        if (!out->files[out->file_count]) return sgio_fail_memory(strlen(slice->path), slice->path);
+        out->file_frames[out->file_count] = slice->stored_frames > 1 ? slice->frame + 1 : 0;
     }
     return SGIO_OK;
 }
@@ -378,11 +396,10 @@ static sgio_status run_job(const char *path, job *job)
     job->values = most / (size_t)(slice_at(job, 0)->bits_allocated / 8);
     job->stored = malloc(most);
     if (!job->stored) return sgio_fail_memory(most, path);
-    if (is_sequence(job)) status = sgio_dicom_pixels_open(slice_at(job, 0), &job->sequence);
-    if (status == SGIO_OK) status = read_voxels(job, path);
+    status = read_voxels(job, path);
     if (status == SGIO_OK) round_padding(job->out);
     if (status == SGIO_OK) status = name_sources(job);
-    sgio_dicom_pixels_close(job->sequence);
+    sgio_dicom_pixels_close(job->open);
     free(job->stored);
     return status;
 }
@@ -394,8 +411,7 @@ static sgio_status read_volume(const char *path, const sgio_dicom_slices *slices
     sgio_dicom_stack stack;
     sgio_status status = sgio_dicom_stack_plan(path, slices, volume, options, &stack);
     if (status != SGIO_OK) return status;
-    int colours_told = 0;
-    job job = {slices, volume, &stack, options, out, 0, NULL, NULL, &colours_told};
+    job job = {slices, volume, &stack, options, out, 0, NULL, NULL, NULL, 0};
     status = run_job(path, &job);
     sgio_dicom_stack_clear(&stack);
     return status;

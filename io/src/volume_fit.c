@@ -27,7 +27,9 @@ static void drop_files(sgio_volume *volume)
     for (size_t i = 0; volume->files && i < volume->file_count; i++)
         free(volume->files[i]);
     free(volume->files);
+    free(volume->file_frames);
     volume->files = NULL;
+    volume->file_frames = NULL;
     volume->file_count = 0;
 }
 

@@ -34,9 +34,11 @@ typedef struct sgio_volume {
     int spacing_assumed; /* 1 when the file gives no (usable) spacing along some axis and 1 mm is
                           * taken: lengths and millilitres are then a guess */
     char *series_uid;    /* NULL when not DICOM; owned */
-    char **files;        /* DICOM: one file per slice in k order (the nearest one where resampled),
-                          * else NULL; owned */
+    char **files;        /* DICOM: the file of each slice in k order (of the nearest one where
+                          * resampled), else NULL; owned */
     size_t file_count;   /* size[2] for DICOM, else 0 */
+    int *file_frames;    /* file_count of them: which frame of its file a slice is, from 1; 0 where
+                          * the file holds that slice alone. NULL without files; owned */
     int is_sequence;    /* 1: the third axis is time (a folder of pictures, a multi-frame file); its
                          * step is 1 and no length */
     char **frame_names; /* of a folder of pictures: the names without folder and ending, size[2] of
@@ -64,8 +66,9 @@ typedef struct sgio_read_options {
  *    are converted to millimetres. Pictures have spacing 1, z = 0. Spacings that are assumed are
  *    warned about;
  *  - a DICOM directory (with its subdirectories), a DICOMDIR, or one file of a series, which stands
- *    for the volume that it belongs to. Order and step come from the positions alone. Values are
- *    stored * slope + intercept, slice by slice; MONOCHROME1 is not inverted;
+ *    for the volume that it belongs to; slices may be files, or frames of enhanced (multi-frame)
+ * ones. Order and step come from the positions alone. Values are stored * slope + intercept, slice
+ * by slice; MONOCHROME1 is not inverted;
  *  - a directory of numbered PNG/JPEG pictures, or a pattern for some of them (dir/a_%03d.png), in
  *    the order of their numbers (2 before 10); missing numbers are warned about. A multi-frame
  *    DICOM file of ultrasound, endoscopy or secondary capture. Both are sequences: the third axis

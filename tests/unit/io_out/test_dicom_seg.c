@@ -462,6 +462,87 @@ static void test_numbers_as_dicom_has_them_stay_as_they_are(void **state)
     assert_string_equal(text, "0.750000000\\.5");
 }
 
+/* The slices of save_series as frames of one file, the last slice first. */
+static void save_enhanced(void)
+{
+    static const char *const axial = "1\\0\\0\\0\\1\\0";
+    char position[40];
+    uint16_t pixels[VOXELS];
+    dicom_slice slice = dicom_slice_at(0);
+    slice.position = NULL;
+    dicom_begin(SYNTAX_PLAIN);
+    dicom_identity(&slice);
+    dicom_text(0x00280008, "IS", "6");
+    dicom_picture(ROWS, COLUMNS, 1, 16, "MONOCHROME2");
+    dicom_open_sequence(0x52009229);
+    dicom_open_item();
+    dicom_open_sequence(0x00209116);
+    dicom_open_item();
+    dicom_text(0x00200037, "DS", axial);
+    dicom_close_item();
+    dicom_close_sequence();
+    dicom_open_sequence(0x00289110);
+    dicom_open_item();
+    dicom_text(0x00280030, "DS", "0.7500\\.5");
+    dicom_close_item();
+    dicom_close_sequence();
+    dicom_close_item();
+    dicom_close_sequence();
+    dicom_open_sequence(0x52009230);
+    for (int k = SLICES - 1; k >= 0; k--) {
+        snprintf(position, sizeof position, "-10.0\\20\\%d", 2 * k);
+        dicom_open_item();
+        dicom_open_sequence(0x00209113);
+        dicom_open_item();
+        dicom_text(0x00200032, "DS", position);
+        dicom_close_item();
+        dicom_close_sequence();
+        dicom_close_item();
+    }
+    dicom_close_sequence();
+    for (int n = 0; n < VOXELS; n++)
+        pixels[n] = (uint16_t)n;
+    dicom_bytes(0x7fe00010, "OW", pixels, sizeof pixels);
+    dicom_save("s/all.dcm");
+}
+
+/* How often a file refers to that frame of the series, with VRs or without. */
+static size_t count_references(const char *name, char frame)
+{
+    static uint8_t bytes[1 << 16];
+    const uint8_t with_vr[] = {0x08, 0x00, 0x60, 0x11, 'I', 'S', 2, 0, (uint8_t)frame, ' '};
+    const uint8_t without[] = {0x08, 0x00, 0x60, 0x11, 2, 0, 0, 0, (uint8_t)frame, ' '};
+    size_t size = read_whole(name, bytes, sizeof bytes), found = 0;
+    for (size_t i = 0; i + sizeof with_vr <= size; i++)
+        found += memcmp(bytes + i, with_vr, sizeof with_vr) == 0 ||
+                 memcmp(bytes + i, without, sizeof without) == 0;
+    return found;
+}
+
+static void test_frames_of_an_enhanced_image_are_referred_to(void **state)
+{
+    (void)state;
+    char text[64];
+    save_enhanced();
+    read_series(0);
+    add("Liver", 3, 1, 4);
+    write_seg();
+    for (int k = 0; k < SLICES; k++) /* slice k is frame 6 - k */
+        assert_int_equal(count_references("out.dcm", (char)('6' - k)), k >= 1 && k <= 4);
+    find_decimals(0x00200032, text, sizeof text);
+    assert_string_equal(text, "-10.0\\20\\2");
+    find_decimals(0x00280030, text, sizeof text);
+    assert_string_equal(text, "0.7500\\.5 ");
+    read_seg(&volume.geometry);
+    expect_same_mask(0);
+    if (sgio_segmentation_write(&written, scratch_path("out.rtstruct.dcm"), &how, NULL) != SGIO_OK)
+        fail_msg("%s", sgio_last_message());
+    for (int k = 0; k < SLICES; k++) { /* once in the list of the series, once for each contour */
+        size_t references = count_references("out.rtstruct.dcm", (char)('6' - k));
+        assert_true(k >= 1 && k <= 4 ? references > 1 : references == 1);
+    }
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
@@ -479,6 +560,7 @@ int main(void)
         TEST(test_a_series_without_study_or_frame_is_told),
         TEST(test_numbers_too_long_for_dicom_are_shortened_not_cut),
         TEST(test_numbers_as_dicom_has_them_stay_as_they_are),
+        TEST(test_frames_of_an_enhanced_image_are_referred_to),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,122 @@
+#include "dicom_header_parts.h"
+
+#include "io_status.h"
+
+#include <float.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+/* "PixelSpacing \"0,5\\0,5\"" */
+static void quote(const sgio_dicom_header *header, enum sgio_dicom_tag tag, char *out, size_t size)
+{
+    char text[64];
+    sgio_dicom_text(header->set, tag, text, sizeof text);
+    snprintf(out, size, "%s \"%s\"", sgio_dicom_keyword(tag), text);
+}
+
+int sgio_header_number(const sgio_dicom_header *header, enum sgio_dicom_tag tag, int index,
+                       double fallback, double *value)
+{
+    sgio_dicom_slice *slice = header->slice;
+    sgio_dicom_found found = sgio_dicom_number(header->set, tag, index, value);
+    if (found == SGIO_DICOM_COMMA && !slice->with_comma[0])
+        quote(header, tag, slice->with_comma, sizeof slice->with_comma);
+    if (found == SGIO_DICOM_NO_NUMBER && !slice->not_a_number[0])
+        quote(header, tag, slice->not_a_number, sizeof slice->not_a_number);
+    if (found == SGIO_DICOM_NUMBER || found == SGIO_DICOM_COMMA) return 1;
+    *value = fallback;
+    return 0;
+}
+
+int sgio_header_whole(const sgio_dicom_header *header, enum sgio_dicom_tag tag, int fallback)
+{
+    double value;
+    sgio_header_number(header, tag, 0, fallback, &value);
+    return fabs(value) < 1e9 ? (int)value : fallback;
+}
+
+sgio_status sgio_header_refuse_number(const sgio_dicom_header *header, enum sgio_dicom_tag tag)
+{
+    char quoted[96];
+    quote(header, tag, quoted, sizeof quoted);
+    return sgio_fail(SGIO_UNREADABLE, "%s: %s makes no sense", header->slice->path, quoted);
+}
+
+sgio_status sgio_header_vector(const sgio_dicom_header *header, enum sgio_dicom_tag tag, int count,
+                               double *out, int *has)
+{
+    *has = 0;
+    for (int i = 0; i < count; i++) {
+        double value;
+        if (!sgio_header_number(header, tag, i, 0, &value)) {
+            int absent = sgio_dicom_number(header->set, tag, 0, &value) == SGIO_DICOM_ABSENT;
+            return absent ? SGIO_OK : sgio_header_refuse_number(header, tag);
+        }
+        out[i] = value;
+    }
+    *has = 1;
+    return SGIO_OK;
+}
+
+sgio_status sgio_header_spacing(const sgio_dicom_header *header, enum sgio_dicom_tag tag)
+{
+    sgio_dicom_slice *slice = header->slice;
+    double spacing[2];
+    sgio_status status = sgio_header_vector(header, tag, 2, spacing, &slice->has_spacing);
+    if (status != SGIO_OK || !slice->has_spacing) return status;
+    slice->row_spacing = spacing[0];
+    slice->column_spacing = spacing[1];
+    if (spacing[0] > 0 && spacing[1] > 0) return SGIO_OK;
+    return sgio_header_refuse_number(header, tag);
+}
+
+static int normalise(double v[3])
+{
+    double length = sqrt(v[0] * v[0] + v[1] * v[1] + v[2] * v[2]);
+    for (int r = 0; r < 3; r++)
+        v[r] /= length;
+    return length > 0.5 && length < 2; /* written with few digits perhaps, but a direction */
+}
+
+sgio_status sgio_header_directions(const sgio_dicom_header *header, enum sgio_dicom_tag tag,
+                                   int *has)
+{
+    sgio_dicom_slice *slice = header->slice;
+    double cosines[6], dot = 0;
+    sgio_status status = sgio_header_vector(header, tag, 6, cosines, has);
+    if (status != SGIO_OK || !*has) return status;
+    memcpy(slice->row, cosines, sizeof slice->row);
+    memcpy(slice->column, cosines + 3, sizeof slice->column);
+    int directions = normalise(slice->row) && normalise(slice->column);
+    for (int r = 0; r < 3; r++)
+        dot += slice->row[r] * slice->column[r];
+    if (directions && fabs(dot) < 0.01) return SGIO_OK;
+    return sgio_fail(SGIO_UNREADABLE,
+                     "%s: image orientation is not a pair of perpendicular vectors", slice->path);
+}
+
+sgio_status sgio_header_rescale(const sgio_dicom_header *header)
+{
+    sgio_dicom_slice *slice = header->slice;
+    int has_intercept;
+    sgio_status status =
+        sgio_header_vector(header, DICOM_SLOPE, 1, &slice->slope, &slice->has_rescale);
+    if (status == SGIO_OK)
+        status = sgio_header_vector(header, DICOM_INTERCEPT, 1, &slice->intercept, &has_intercept);
+    if (status != SGIO_OK) return status;
+    if (slice->has_rescale && slice->slope == 0)
+        return sgio_header_refuse_number(header, DICOM_SLOPE);
+    if (!slice->has_rescale) slice->slope = 1;
+    if (!has_intercept) slice->intercept = 0;
+    slice->has_rescale = slice->has_rescale || has_intercept;
+    double most = ldexp(fabs(slice->slope), slice->bits_stored) + fabs(slice->intercept);
+    return most <= FLT_MAX ? SGIO_OK : sgio_header_refuse_number(header, DICOM_SLOPE);
+}
+
+void sgio_header_thickness(const sgio_dicom_header *header)
+{
+    sgio_dicom_slice *slice = header->slice;
+    sgio_header_number(header, DICOM_SLICE_THICKNESS, 0, 0, &slice->thickness);
+    if (!(slice->thickness > 0)) slice->thickness = 0;
+}

@@ -1,0 +1,140 @@
+#include "dicom_places.h"
+
+#include "dicom_groups.h"
+#include "io_status.h"
+#include "text_number.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+int sgio_dicom_numbers(const sgio_dicom_set *set, enum sgio_dicom_tag tag, int count, double *out)
+{
+    for (int i = 0; i < count; i++) {
+        sgio_dicom_found found = sgio_dicom_number(set, tag, i, &out[i]);
+        if (found != SGIO_DICOM_NUMBER && found != SGIO_DICOM_COMMA) return 0;
+    }
+    return 1;
+}
+
+/* Whether a text is `count` values of VR DS: decimal numbers of at most 16 characters. */
+static int is_decimal_text(const char *text, int count)
+{
+    for (int i = 0; i < count; i++, text++) {
+        const char *end = text;
+        double value;
+        if (!sgio_take_double(&end, &value)) return 0;
+        end += strspn(end, " ");
+        if (end - text > SGIO_DICOM_DECIMAL || *end != (i + 1 < count ? '\\' : 0)) return 0;
+        text = end;
+    }
+    return 1;
+}
+
+/* As many digits as a DS has room for, 15 at most: further ones are noise of doubles. */
+static int print_decimal(char out[SGIO_DICOM_DECIMAL + 1], double value)
+{
+    int length = SGIO_DICOM_DECIMAL + 1;
+    for (int digits = 15; length > SGIO_DICOM_DECIMAL; digits--)
+        length = sgio_print(out, SGIO_DICOM_DECIMAL + 1, "%.*g", digits, value);
+    return length;
+}
+
+void sgio_dicom_number_text(const sgio_dicom_set *set, enum sgio_dicom_tag tag, int count,
+                            const double *values, char *out)
+{
+    char text[SGIO_DICOM_DECIMALS(7)];
+    sgio_dicom_exact_text(set, (uint32_t)tag, text, sizeof text);
+    if (is_decimal_text(text, count)) {
+        strcpy(out, text);
+        return;
+    }
+    for (int i = 0; i < count; i++) {
+        if (i > 0) *out++ = '\\';
+        out += print_decimal(out, values[i]);
+    }
+}
+
+static sgio_status read_position(void *user, const sgio_dicom_set *set)
+{
+    sgio_dicom_place *place = user;
+    place->has_position = sgio_dicom_numbers(set, DICOM_POSITION, 3, place->position);
+    if (place->has_position)
+        sgio_dicom_number_text(set, DICOM_POSITION, 3, place->position, place->text);
+    return SGIO_OK;
+}
+
+static sgio_status read_place_of_frame(void *user, const sgio_dicom_frame *frame)
+{
+    const sgio_dicom_places *places = user;
+    return sgio_dicom_in_frame(frame, DICOM_PLANE_POSITIONS, read_position,
+                               &places->items[frame->number]);
+}
+
+static int frames_of(const sgio_dicom_set *set)
+{
+    double count;
+    int has = sgio_dicom_numbers(set, DICOM_FRAMES, 1, &count);
+    return has && count >= 1 && count <= 1e6 ? (int)count : 1;
+}
+
+sgio_status sgio_dicom_read_places(const sgio_dicom_set *set, sgio_dicom_places *out)
+{
+    const int has_groups = sgio_dicom_has_groups(set), frames = has_groups ? frames_of(set) : 1;
+    out->count = (size_t)frames;
+    out->items = calloc(out->count, sizeof *out->items);
+    if (!out->items) return sgio_fail_memory(out->count, sgio_dicom_path(set->file));
+    sgio_status status = read_position(&out->items[0], set);
+    if (!has_groups) return status;
+    return sgio_dicom_for_frames(set, frames, read_place_of_frame, out);
+}
+
+void sgio_dicom_places_clear(sgio_dicom_places *places)
+{
+    free(places->items);
+    memset(places, 0, sizeof *places);
+}
+
+static sgio_status read_directions(void *user, const sgio_dicom_set *set)
+{
+    sgio_dicom_plane *plane = user;
+    plane->has_directions = sgio_dicom_numbers(set, DICOM_ORIENTATION, 6, plane->cosines);
+    if (plane->has_directions)
+        sgio_dicom_number_text(set, DICOM_ORIENTATION, 6, plane->cosines, plane->orientation_text);
+    return SGIO_OK;
+}
+
+static sgio_status read_spacing(void *user, const sgio_dicom_set *set)
+{
+    sgio_dicom_plane *plane = user;
+    enum sgio_dicom_tag tag = DICOM_PIXEL_SPACING;
+    if (!sgio_dicom_numbers(set, tag, 2, plane->spacing)) tag = DICOM_IMAGER_PIXEL_SPACING;
+    if (!sgio_dicom_numbers(set, tag, 2, plane->spacing)) plane->spacing[0] = plane->spacing[1] = 1;
+    sgio_dicom_number_text(set, tag, 2, plane->spacing, plane->spacing_text);
+    return SGIO_OK;
+}
+
+/* The plane of one frame of several. */
+typedef struct wanted {
+    int frame;
+    sgio_dicom_plane *plane;
+} wanted;
+
+static sgio_status read_plane_of_frame(void *user, const sgio_dicom_frame *frame)
+{
+    const wanted *w = user;
+    if (frame->number != w->frame) return SGIO_OK;
+    sgio_status status =
+        sgio_dicom_in_frame(frame, DICOM_PLANE_ORIENTATIONS, read_directions, w->plane);
+    if (status != SGIO_OK) return status;
+    return sgio_dicom_in_frame(frame, DICOM_PIXEL_MEASURES, read_spacing, w->plane);
+}
+
+sgio_status sgio_dicom_read_plane(const sgio_dicom_set *set, int frame, sgio_dicom_plane *out)
+{
+    wanted w = {frame, out};
+    memset(out, 0, sizeof *out);
+    read_directions(out, set);
+    read_spacing(out, set);
+    if (!sgio_dicom_has_groups(set)) return SGIO_OK;
+    return sgio_dicom_for_frames(set, frames_of(set), read_plane_of_frame, &w);
+}
