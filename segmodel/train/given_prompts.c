@@ -35,12 +35,18 @@ static bool is_named(const sgm_pack *pack, const sgm_pack_item *item, const char
     return !strncmp(name, set, n) && name[n] == '/' && !strcmp(item->id, name + n + 1);
 }
 
-/* -1: there is none. */
-static int find_item(const sgm_pack *pack, const char *name)
+/* The one item of that name, in *index. */
+static sgm_status find_item(const given_line *at, const sgm_pack *pack, const char *name,
+                            int *index)
 {
-    for (int i = 0; i < sgm_pack_item_count(pack); i++)
-        if (is_named(pack, sgm_pack_item_at(pack, i), name)) return i;
-    return -1;
+    *index = -1;
+    for (int i = 0; i < sgm_pack_item_count(pack); i++) {
+        if (!is_named(pack, sgm_pack_item_at(pack, i), name)) continue;
+        if (*index >= 0)
+            return bad(at, "the pack has several items of that name; write data set/item", name);
+        *index = i;
+    }
+    return *index >= 0 ? SGM_OK : bad(at, "the pack has no such item", name);
 }
 
 static sgm_status add_point(const given_line *at, sgm_given_prompt *to, const double v[4])
@@ -83,8 +89,8 @@ static sgm_status parse_line(const given_line *at, char *line, const sgm_pack *p
         count++;
         next = *end ? end + 1 : NULL;
     }
-    int item = find_item(pack, line);
-    if (item < 0) return bad(at, "the pack has no such item", line);
+    int item;
+    SGM_TRY(find_item(at, pack, line, &item));
     if (count == 3) return add_point(at, &given->of[item], v);
     if (count == 4) return add_box(at, &given->of[item], v);
     return bad(at, "wanted three numbers for a point or four for a box", line);

@@ -25,12 +25,13 @@ typedef enum sgm_split { SGM_SPLIT_TRAIN = 0, SGM_SPLIT_VALIDATION = 1 } sgm_spl
 typedef struct sgm_pack_set {
     const char *name, *modality, *anatomy;
     bool instances; /* a label value is one object, not a class */
-    bool held_out;  /* no item of it is for training */
+    bool held_out;  /* no item of it is for training. Of a data set that is held out in part there
+                     * are two of that name, one of each kind */
     bool thin;      /* trees such as vessels: reported apart from blob-like objects */
 } sgm_pack_set;
 
 typedef struct sgm_pack_item {
-    const char *id;
+    const char *id; /* within sets of one name no other has it; old packs may differ */
     int set;
     sgm_split split;
     int width, height;
@@ -78,7 +79,7 @@ sgm_status sgm_pack_writer_set(sgm_pack_writer *writer, const sgm_pack_set *set,
 /* Adds an item; pixels are borrowed for the call. */
 sgm_status sgm_pack_writer_item(sgm_pack_writer *writer, const sgm_pack_item *item);
 /* Completes and renames; the writer is gone afterwards, whatever the status. An empty pack is
- * SGM_INVALID_ARGUMENT. */
+ * SGM_INVALID_ARGUMENT, and so are two items of one name in sets of one name. */
 sgm_status sgm_pack_writer_finish(sgm_pack_writer *writer);
 /* Gives up: nothing is left. NULL is fine. */
 void sgm_pack_writer_discard(sgm_pack_writer *writer);

@@ -155,12 +155,47 @@ sgm_status sgm_pack_writer_item(sgm_pack_writer *writer, const sgm_pack_item *it
     return SGM_OK;
 }
 
+/* ----------------------------------------------------------------------- names that are no names
+ */
+
+typedef struct item_name {
+    const char *set, *id;
+} item_name;
+
+static int compare_names(const void *left, const void *right)
+{
+    const item_name *a = left, *b = right;
+    int set = strcmp(a->set, b->set);
+    return set ? set : strcmp(a->id, b->id);
+}
+
+/* Features, given prompts and tables know an item by its name. */
+static sgm_status check_names(const sgm_pack_writer *writer)
+{
+    item_name *names = malloc((writer->item_count + 1) * sizeof *names);
+    if (!names) return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for the names of a pack");
+    for (size_t i = 0; i < writer->item_count; i++) {
+        const uint8_t *item = writer->items + i * SGM_PACK_ITEM_SIZE;
+        const uint8_t *set = writer->sets + sgm_pack_get(item + 36, 2) * SGM_PACK_SET_SIZE;
+        names[i] = (item_name){(const char *)set, (const char *)item + 48};
+    }
+    qsort(names, writer->item_count, sizeof *names, compare_names);
+    sgm_status status = SGM_OK;
+    for (size_t i = 1; i < writer->item_count && status == SGM_OK; i++)
+        if (compare_names(&names[i - 1], &names[i]) == 0)
+            status = sgm_fail(SGM_INVALID_ARGUMENT, "%s: two items of data set %s are named %s",
+                              writer->file.path, names[i].set, names[i].id);
+    free(names);
+    return status;
+}
+
 static sgm_status write_tables(sgm_pack_writer *writer)
 {
     uint8_t header[SGM_PACK_HEADER_SIZE] = SGM_PACK_MAGIC;
     if (!writer->item_count)
         return sgm_fail(SGM_INVALID_ARGUMENT, "%s: a pack needs at least one item",
                         writer->file.path);
+    SGM_TRY(check_names(writer));
     SGM_TRY(align(writer));
     sgm_pack_put(header + 8, 4, writer->item_count);
     sgm_pack_put(header + 12, 4, writer->set_count);

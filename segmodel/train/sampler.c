@@ -134,13 +134,14 @@ void sgm_sampler_destroy(sgm_sampler *sampler)
 
 bool sgm_sampler_weight(sgm_sampler *sampler, const char *set, double factor)
 {
+    bool found = false;
     if (!sampler->pack) return false;
     for (int i = 0; i < sgm_pack_set_count(sampler->pack); i++)
         if (strcmp(sgm_pack_set_at(sampler->pack, i)->name, set) == 0) {
             sampler->set_weight[i] *= factor;
-            return true;
+            found = true;
         }
-    return false;
+    return found;
 }
 
 sgm_status sgm_sampler_check_weights(const sgm_sampler *sampler)

@@ -109,6 +109,34 @@ static void check_given(void)
     sgm_pack_close(pack);
 }
 
+/* An item's name alone will do only where no other data set has it. */
+static void check_given_of_two_sets(void)
+{
+    static uint8_t pixels[WIDE * HIGH];
+    static const char *const sets[2] = {"x", "y"};
+    sgm_pack_writer *writer;
+    sgm_given_prompts *given;
+    sgm_pack *pack;
+    CHECK_OK(sgm_pack_writer_open("twins.pack", 0, &writer));
+    for (int i = 0; i < 2; i++) {
+        int index;
+        sgm_pack_set set = {sets[i], "", "", false, false, false};
+        sgm_pack_item item = {"i", i, SGM_SPLIT_TRAIN, WIDE, HIGH, 1, 1, pixels, pixels};
+        CHECK_OK(sgm_pack_writer_set(writer, &set, &index));
+        CHECK_OK(sgm_pack_writer_item(writer, &item));
+    }
+    CHECK_OK(sgm_pack_writer_finish(writer));
+    if (!CHECK_OK(sgm_pack_open("twins.pack", &pack))) return;
+    CHECK_STATUS(sgm_given_prompts_parse("\ni,1,2,1\n", "p.csv", pack, &given), SGM_UNREADABLE,
+                 "p.csv:2: the pack has several items of that name; write data set/item, found");
+    if (CHECK_OK(sgm_given_prompts_parse("y/i,1,2,1\n", "p.csv", pack, &given))) {
+        CHECK(!sgm_given_prompt_of(given, 0) && sgm_given_prompt_of(given, 1));
+        sgm_given_prompts_destroy(given);
+    }
+    sgm_pack_close(pack);
+    unlink("twins.pack");
+}
+
 enum { BOX_DRAWS = 6000, BOX_SIDE = 256 };
 
 /* Mean, deviation and extremes of how far outwards a side of the box went. */
@@ -456,6 +484,7 @@ int main(int argc, char **argv)
     check_presets(argc > 1 ? argv[1] : ".");
     check_epochs();
     check_given();
+    check_given_of_two_sets();
     check_boxes();
     check_whole();
     check_bank();

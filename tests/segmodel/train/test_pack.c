@@ -93,8 +93,10 @@ static void check_neighbours(void)
     CHECK_OK(sgm_pack_writer_set(writer, &set, &index));
     CHECK_OK(sgm_pack_writer_set(writer, &set, &index));
     for (size_t i = 0; i < sizeof ITEMS / sizeof *ITEMS; i++) {
-        sgm_pack_item item = {"a", ITEMS[i].set, SGM_SPLIT_TRAIN, ITEMS[i].width,  HEIGHT,        1,
-                              1,   grey.image,   grey.label,      ITEMS[i].volume, ITEMS[i].slice};
+        char id[8];
+        snprintf(id, sizeof id, "a%zu", i);
+        sgm_pack_item item = {id, ITEMS[i].set, SGM_SPLIT_TRAIN, ITEMS[i].width,  HEIGHT,        1,
+                              1,  grey.image,   grey.label,      ITEMS[i].volume, ITEMS[i].slice};
         CHECK_OK(sgm_pack_writer_item(writer, &item));
     }
     CHECK_OK(sgm_pack_writer_finish(writer));
@@ -161,6 +163,42 @@ static void check_damage(void)
     free(bytes);
 }
 
+/* Two items of that name in sets of those names; what comes of it is the writer's word. */
+static sgm_status write_twins(const char *first_set, const char *second_set)
+{
+    static sample grey;
+    sgm_pack_writer *writer;
+    const char *names[2] = {first_set, second_set};
+    fill(&grey, 1);
+    SGM_TRY(sgm_pack_writer_open(PATH, 0, &writer));
+    for (int i = 0; i < 2; i++) {
+        int index;
+        sgm_pack_set set = {names[i], "CT", "", false, i == 1, false};
+        sgm_pack_item item = {"twin", i, SGM_SPLIT_VALIDATION, WIDTH,     HEIGHT,
+                              1,      1, grey.image,           grey.label};
+        CHECK_OK(sgm_pack_writer_set(writer, &set, &index));
+        CHECK_OK(sgm_pack_writer_item(writer, &item));
+    }
+    return sgm_pack_writer_finish(writer);
+}
+
+/* What is held out of a set is a second one of its name: a name is one item's in both together. An
+ * old pack may have it twice. */
+static void check_names(void)
+{
+    sgm_pack *pack;
+    size_t size;
+    unlink(PATH);
+    CHECK_STATUS(write_twins("one", "one"), SGM_INVALID_ARGUMENT,
+                 "two items of data set one are named twin");
+    CHECK(access(PATH, F_OK) != 0);
+    CHECK_OK(write_twins("one", "two"));
+    uint8_t *bytes = read_file(&size);
+    memcpy(bytes + sgm_pack_get(bytes + 24, 8) + SGM_PACK_SET_SIZE, "one", 4);
+    if (CHECK_OK(sgm_pack_open_memory(bytes, size, "old", &pack))) sgm_pack_close(pack);
+    free(bytes);
+}
+
 static void check_refusals(void)
 {
     sgm_pack_writer *writer;
@@ -189,6 +227,7 @@ int main(void)
     check_contents(75, 12); /* JPEG at 75 on a ramp, with its steps at block edges */
     check_neighbours();
     check_damage();
+    check_names();
     check_refusals();
     unlink(PATH);
     return check_report();

@@ -322,7 +322,9 @@ static sgm_pack *make_volume(void)
             label[i] = x * x + y * y < r * r;
             image[i] = (uint8_t)(label[i] ? 200 : 30);
         }
-        sgm_pack_item item = {"slice", 0, SGM_SPLIT_TRAIN, SIDE, SIDE, 1, 1, image, label, 1, s};
+        char id[8];
+        snprintf(id, sizeof id, "%d", s);
+        sgm_pack_item item = {id, 0, SGM_SPLIT_TRAIN, SIDE, SIDE, 1, 1, image, label, 1, s};
         CHECK_OK(sgm_pack_writer_item(writer, &item));
     }
     CHECK_OK(sgm_pack_writer_finish(writer));
@@ -592,9 +594,42 @@ static void check_sampler_refusals(void)
     sgm_pack_close(pack);
 }
 
+/* What is held out of a set is a second one of its name, which may come first: a weight is of both.
+ */
+static void check_parted_set(void)
+{
+    static uint8_t image[PIXELS], label[PIXELS];
+    sgm_pack_writer *writer;
+    sgm_pack *pack = NULL;
+    sgm_sampler *sampler;
+    int index;
+    draw_labels(label);
+    CHECK_OK(sgm_pack_writer_open(PATH, 0, &writer));
+    for (int held_out = 1; held_out >= 0; held_out--) {
+        sgm_pack_set set = {"set", "CT", "", false, held_out, false};
+        CHECK_OK(sgm_pack_writer_set(writer, &set, &index));
+        sgm_pack_item item = {
+            held_out ? "a" : "b", index, SGM_SPLIT_TRAIN, SIDE, SIDE, 1, 1, image, label};
+        CHECK_OK(sgm_pack_writer_item(writer, &item));
+    }
+    CHECK_OK(sgm_pack_writer_finish(writer));
+    CHECK_OK(sgm_pack_open(PATH, &pack));
+    for (int held_out = 0; pack && held_out < 2; held_out++) {
+        sgm_sampler_options options = OPTIONS;
+        options.held_out = held_out;
+        if (!CHECK_OK(sgm_sampler_create(pack, &options, &sampler))) continue;
+        CHECK_OK(sgm_sampler_check_weights(sampler));
+        CHECK(sgm_sampler_weight(sampler, "set", 0));
+        CHECK_STATUS(sgm_sampler_check_weights(sampler), SGM_INVALID_ARGUMENT, "weight 0");
+        sgm_sampler_destroy(sampler);
+    }
+    sgm_pack_close(pack);
+}
+
 int main(void)
 {
     check_objects();
+    check_parted_set();
     check_crop();
     check_distance();
     check_prompts();

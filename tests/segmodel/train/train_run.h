@@ -100,9 +100,11 @@ static inline void make_pack(const char *path, int images, bool others)
         sgm_synth(11, (uint64_t)(others ? k : k % images), SIDE, false, image, mask, scratch);
         for (int i = 0; i < 3 * PIXELS; i++)
             pixels[i] = (uint8_t)image[i];
-        sgm_pack_item item = {"item", 0,      k < images ? SGM_SPLIT_TRAIN : SGM_SPLIT_VALIDATION,
-                              SIDE,   SIDE,   3,
-                              1,      pixels, mask};
+        char id[16];
+        snprintf(id, sizeof id, "item%d", k);
+        sgm_pack_item item = {id,   0,      k < images ? SGM_SPLIT_TRAIN : SGM_SPLIT_VALIDATION,
+                              SIDE, SIDE,   3,
+                              1,    pixels, mask};
         CHECK_OK(sgm_pack_writer_item(writer, &item));
     }
     CHECK_OK(sgm_pack_writer_finish(writer));
