@@ -56,6 +56,40 @@ file(WRITE "${data}/unknown_axis.csv" "image,label,dataset,kind,split,axis\n"
     "image.nrrd,label.nrrd,test,class,train,diagonal\n")
 expect_pack(unknown_axis 2 "STDERR=unknown_axis.csv:2: axis must be auto, axial")
 
+# A data set is one thing, and an image is on one side of the split.
+write_manifest(other_modality "image.nrrd,label.nrrd,test,MR,,class,train"
+    "label.nrrd,label.nrrd,other,CT,,class,train" "label.nrrd,label.nrrd,test,CT,,class,train\n")
+expect_pack(other_modality 2
+    "STDERR=other_modality.csv:4: the modality of data set test is .CT., but .MR. on line 2")
+write_manifest(other_kind "image.nrrd,label.nrrd,test,MR,,class,train"
+    "label.nrrd,label.nrrd,test,MR,,instance,train\n")
+expect_pack(other_kind 2 "STDERR=other_kind.csv:3: the kind of data set test is .instance., but .class. on line 2")
+write_manifest(other_anatomy "image.nrrd,label.nrrd,test,MR,liver,class,train"
+    "label.nrrd,label.nrrd,test,MR,kidney,class,train\n")
+expect_pack(other_anatomy 2 "STDERR=other_anatomy.csv:3: the anatomy of data set test is .kidney., but .liver. on line 2")
+foreach(split val heldout)
+    write_manifest(train_and_${split} "image.nrrd,label.nrrd,test,MR,,class,train"
+        "./image.nrrd,label.nrrd,test,MR,,class,${split}\n")
+    expect_pack(train_and_${split} 2
+        "STDERR=line 3 of <manifest>: ./image.nrrd of data set test is ${split}, but train on line 2")
+endforeach()
+write_manifest(label_of_both "image.nrrd,label.nrrd,test,MR,,class,train"
+    "small_label.nrrd,small_label.nrrd,test,MR,,class,train"
+    "label.nrrd,label.nrrd,test,MR,,class,val\n")
+expect_pack(label_of_both 0
+    "STDOUT=warning: label.nrrd is train on line 2 of the manifest and val on line 4: .*3 images of 1 data sets: 2 to train on, 1 for validation, 0 held out")
+write_manifest(image_of_two_sets "image.nrrd,label.nrrd,test,MR,,class,train"
+    "image.nrrd,image.nrrd,other,MR,,class,heldout\n")
+expect_pack(image_of_two_sets 0
+    "STDOUT=warning: image.nrrd is train on line 2 of the manifest and heldout on line 3: .*2 images of 2 data sets: 1 to train on, 0 for validation, 1 held out")
+write_manifest(repeated "image.nrrd,label.nrrd,test,MR,,class,train"
+    "image.nrrd,label.nrrd,test,MR,,class,train\n")
+expect_pack(repeated 2 "STDERR=line 3 of <manifest> repeats line 2: image.nrrd with label.nrrd")
+file(WRITE "${data}/parted_sequence.csv" "image,label,dataset,kind,split,volume\n"
+    "image.nrrd,label.nrrd,test,class,train,film\nlabel.nrrd,label.nrrd,test,class,val,film\n")
+expect_pack(parted_sequence 2
+    "STDERR=parted_sequence.csv:3: the sequence film of data set test is val, but train on line 2")
+
 # A label counts where it lies: stored along other axes or backwards it makes the same pack, and
 # elsewhere it is refused. Where one of the files gives no place, pixel stands for pixel.
 write_placed(two_slices.nrrd 3 2 2 "(1,0,0) (0,1,0) (0,0,2)" "(0,0,0)" "abcdefghijkl")
@@ -81,6 +115,11 @@ endforeach()
 expect_pack(far 2
     "STDERR=two_slices.nrrd with far.nrrd: the label lies elsewhere than its image: it has 3 x 2 x 2 voxels of 1 x 1 x 2 mm, first at 500,0,0, last at 502,1,2. the image has .* first at 0,0,0, last at 2,1,2[.]")
 expect_pack(turned_wrong 2 "STDERR=it has .* first at 0,0,0, last at -2,1,2. the image has ")
+# A picture that is named as a slice of a volume is.
+write_picture(lying_00001.nrrd 4 4 "aaaabbbbaaaabbbb")
+write_manifest(same_name "lying.nrrd,lying.nrrd,test,MR,,class,train"
+    "lying_00001.nrrd,lying_00001.nrrd,test,MR,,class,train\n")
+expect_pack(same_name 1 "STDERR=same_name.pack: two items of data set test are named lying_00001")
 write_manifest(warned "nowhere_known.nrrd,lying.nrrd,test,MR,,class,train\n")
 expect_pack(warned 0 "STDOUT=warning: .*nowhere_known.nrrd gives no spacing.*2 images")
 
@@ -106,6 +145,14 @@ if(TARGET promptseg_pipeline)
         COMMAND check_pack "$<TARGET_FILE:PromptSegPack>" "${data}")
     set_tests_properties(cli_pack_shows_what_prediction_shows PROPERTIES LABELS "cli" TIMEOUT 60)
 endif()
+
+add_executable(check_pack_rows check_pack_rows.c)
+target_compile_definitions(check_pack_rows PRIVATE _POSIX_C_SOURCE=200809L)
+target_link_libraries(check_pack_rows PRIVATE segmodel_internal)
+file(MAKE_DIRECTORY "${data}/rows")
+add_test(NAME cli_pack_rows
+    COMMAND check_pack_rows "$<TARGET_FILE:PromptSegPack>" "${data}/rows")
+set_tests_properties(cli_pack_rows PROPERTIES LABELS "cli" TIMEOUT 60)
 
 # Label maps with a palette, as Pillow writes them, are their indices; colours are no labels.
 set(samples "${CMAKE_CURRENT_SOURCE_DIR}/samples")

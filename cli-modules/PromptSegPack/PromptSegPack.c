@@ -9,7 +9,9 @@
 #include "cli_program.h"
 #include "pack_grid.h"
 #include "pack_manifest.h"
+#include "pack_names.h"
 #include "pack_reserved.h"
+#include "pack_sets.h"
 #include "pack_slices.h"
 #include "train/pack.h"
 
@@ -20,22 +22,13 @@ typedef struct pack_job {
     char *root;
     int max_side, max_slices;
     sgm_pack_writer *writer;
-    const char *sets[SGM_PACK_MAX_SETS];
+    const pack_row *sets[SGM_PACK_MAX_SETS]; /* the first row of each */
     int set_count;
-    int slices;
-    int volumes;        /* numbers given */
-    const char *volume; /* the stack that the last row belonged to, "": none */
+    int train, validation, held_out; /* slices */
+    int volumes;                     /* numbers given */
+    const char *volume;              /* the stack that the last row belonged to, "": none */
     int volume_set, volume_slice;
 } pack_job;
-
-/* A path of the manifest, from where this program runs. */
-static int find_file(const pack_job *job, const char *path, char full[4096])
-{
-    int size = snprintf(full, 4096, "%s%s%s", path[0] == '/' ? "" : job->root,
-                        path[0] == '/' ? "" : "/", path);
-    return size >= 0 && size < 4096 ? 0
-                                    : cli_fail(CLI_EXIT_INPUT, "%s: the path is too long", path);
-}
 
 /* Of a single picture spacing and place decide nothing, and it may be of one colour. */
 static void hand_on(const cli_warnings *said, const sgio_volume *volume, cli_warnings *out)
@@ -48,29 +41,31 @@ static void hand_on(const cli_warnings *said, const sgio_volume *volume, cli_war
 /* Of a label map with a palette the indices are meant, not the colours. */
 static int read_volume(const pack_job *job, const char *path, int is_label, sgio_volume *out)
 {
-    char full[4096];
+    char full[PACK_PATH];
     cli_warnings said = {.quiet = 1};
     const sgio_read_options how = {
         .palette_indices = is_label, .warn = cli_warn, .warn_user = &said};
-    int failed = find_file(job, path, full);
+    int failed = pack_manifest_path(job->root, path, full);
     if (!failed) failed = bridge_from_io(sgio_volume_read(full, &how, out));
     if (!failed) hand_on(&said, out, &job->program->warnings);
     cli_warnings_clear(&said);
     return failed;
 }
 
-/* Data sets in the order of their first row. */
+/* Data sets in the order of their first row. What is held out of one is a second one of the same
+ * name, because a pack holds out whole sets. */
 static int find_set(pack_job *job, const pack_row *row, int *index)
 {
     for (int i = 0; i < job->set_count; i++)
-        if (strcmp(job->sets[i], row->dataset) == 0) {
+        if (strcmp(job->sets[i]->dataset, row->dataset) == 0 &&
+            job->sets[i]->held_out == row->held_out) {
             *index = i;
             return 0;
         }
     sgm_pack_set set = {row->dataset,   row->modality, row->anatomy,
                         row->instances, row->held_out, row->thin};
     int code = bridge_from_model(sgm_pack_writer_set(job->writer, &set, index));
-    if (code == 0) job->sets[job->set_count++] = row->dataset;
+    if (code == 0) job->sets[job->set_count++] = row;
     return code;
 }
 
@@ -88,26 +83,6 @@ static void narrow_labels(pack_slice *slice)
             bytes[2 * i + 1] = (uint8_t)(value >> 8);
         }
     }
-}
-
-/* A name from the image's file name, without folders and extension. */
-static void item_name(const pack_row *row, int64_t slice, int64_t slices, char name[SGM_PACK_TEXT])
-{
-    const char *base = strrchr(row->image, '/');
-    base = base ? base + 1 : row->image;
-    int length = (int)strcspn(base, ".");
-    /* distorted_0.01_...: dots inside names are no extensions */
-    const char *dot = strrchr(base, '.');
-    if (slices == 1 && dot) length = (int)(dot - base);
-    int room = SGM_PACK_TEXT - 1 - (slices > 1 ? 6 : 0);
-    if (length > room) {
-        base += length - room;
-        length = room;
-    }
-    if (slices > 1)
-        snprintf(name, SGM_PACK_TEXT, "%.*s_%05d", length, base, (int)(slice % 100000));
-    else
-        snprintf(name, SGM_PACK_TEXT, "%.*s", length, base);
 }
 
 /* Numbers the volumes, and the pictures of a sequence that lies in consecutive rows. */
@@ -135,8 +110,8 @@ static int add_slice(pack_job *job, const pack_row *row, pack_slicing *slicing, 
     int code = pack_slicing_make(slicing, index, &slice);
     if (code != 0) return code;
     narrow_labels(&slice);
-    item_name(row, index, pack_slicing_count(slicing), name);
     int is_stack = pack_slicing_count(slicing) > 1;
+    pack_names_item(row, is_stack, index, name);
     sgm_pack_item item = {.id = name,
                           .set = set,
                           .split = row->validation ? SGM_SPLIT_VALIDATION : SGM_SPLIT_TRAIN,
@@ -150,7 +125,8 @@ static int add_slice(pack_job *job, const pack_row *row, pack_slicing *slicing, 
                           .label = (const uint8_t *)slice.label};
     code = bridge_from_model(sgm_pack_writer_item(job->writer, &item));
     pack_slice_clear(&slice);
-    job->slices++;
+    int *count = row->held_out ? &job->held_out : row->validation ? &job->validation : &job->train;
+    ++*count;
     return code;
 }
 
@@ -249,8 +225,8 @@ static int add_all(pack_job *job, const pack_manifest *manifest)
 
 static int check_file(const pack_job *job, const pack_row *row, const char *path, cli_files *files)
 {
-    char full[4096], role[64];
-    int failed = find_file(job, path, full);
+    char full[PACK_PATH], role[64];
+    int failed = pack_manifest_path(job->root, path, full);
     if (failed) return failed;
     if (pack_is_reserved(full))
         return cli_fail(
@@ -280,6 +256,25 @@ static int check_files(const pack_job *job, const pack_manifest *manifest)
     return failed;
 }
 
+static int count_names(const pack_job *job)
+{
+    int count = 0;
+    for (int i = 0; i < job->set_count; i++) {
+        int earlier = 0;
+        while (strcmp(job->sets[earlier]->dataset, job->sets[i]->dataset) != 0)
+            earlier++;
+        count += earlier == i;
+    }
+    return count;
+}
+
+static void tell(const pack_job *job, const char *pack_path)
+{
+    printf("%s: %d images of %d data sets: %d to train on, %d for validation, %d held out\n",
+           pack_path, job->train + job->validation + job->held_out, count_names(job), job->train,
+           job->validation, job->held_out);
+}
+
 static int make_pack(pack_job *job, const char *manifest_path, const char *pack_path)
 {
     pack_manifest manifest;
@@ -287,6 +282,8 @@ static int make_pack(pack_job *job, const char *manifest_path, const char *pack_
     if (code != 0) return code;
     int quality = (int)cli_integer(job->program->options, "compact");
     code = check_files(job, &manifest);
+    if (code == 0) code = pack_sets_check_files(job->root, &manifest, &job->program->warnings);
+    if (code == 0) code = pack_names_make(&manifest);
     if (code == 0) code = bridge_from_model(sgm_pack_writer_open(pack_path, quality, &job->writer));
     if (code == 0) {
         code = add_all(job, &manifest);
@@ -295,8 +292,7 @@ static int make_pack(pack_job *job, const char *manifest_path, const char *pack_
         else
             sgm_pack_writer_discard(job->writer);
     }
-    if (code == 0)
-        printf("%s: %d images of %d data sets\n", pack_path, job->slices, job->set_count);
+    if (code == 0) tell(job, pack_path);
     pack_manifest_clear(&manifest);
     return code;
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli_exit.h"
+#include "pack_sets.h"
 
 enum { IMAGE, LABEL, DATASET, KIND, SPLIT, MODALITY, ANATOMY, VOLUME, AXIS, COLUMNS };
 enum { NEEDED = MODALITY };
@@ -47,22 +48,36 @@ static int set_split(pack_row *row, const char *split)
     return row->validation || strcmp(split, "train") == 0;
 }
 
+static const char *const AXES[] = {"auto", "axial", "coronal", "sagittal", "i", "j", "k"};
+
+const char *pack_axis_name(sgm_axis axis)
+{
+    return AXES[axis];
+}
+
 static int set_axis(pack_row *row, const char *name)
 {
-    static const char *const names[] = {"auto", "axial", "coronal", "sagittal", "i", "j", "k"};
-    for (int i = 0; i < (int)(sizeof names / sizeof *names); i++)
-        if (strcmp(name, names[i]) == 0) {
+    for (int i = 0; i < (int)(sizeof AXES / sizeof *AXES); i++)
+        if (strcmp(name, AXES[i]) == 0) {
             row->axis = (sgm_axis)i;
             return 1;
         }
     return !name[0]; /* left open */
 }
 
+/* A folder of slices may be written with a slash behind it; its name is what counts. */
+static char *without_slash(char *path)
+{
+    for (size_t size = strlen(path); size > 1 && path[size - 1] == '/'; size--)
+        path[size - 1] = 0;
+    return path;
+}
+
 static int fill_row(const char *path, char *const cells[], const int column[], pack_row *row)
 {
     static char nothing[1];
-    row->image = cells[column[IMAGE]];
-    row->label = cells[column[LABEL]];
+    row->image = without_slash(cells[column[IMAGE]]);
+    row->label = without_slash(cells[column[LABEL]]);
     row->dataset = cells[column[DATASET]];
     row->modality = column[MODALITY] < 0 ? nothing : cells[column[MODALITY]];
     row->anatomy = column[ANATOMY] < 0 ? nothing : cells[column[ANATOMY]];
@@ -119,12 +134,24 @@ int pack_manifest_read(const char *path, pack_manifest *out)
     memset(out, 0, sizeof *out);
     int code = cli_table_read(path, &out->table);
     if (code == 0) code = read_rows(path, out);
+    if (code == 0) code = pack_sets_check(path, out);
     if (code != 0) pack_manifest_clear(out);
     return code;
 }
 
+int pack_manifest_path(const char *root, const char *path, char full[PACK_PATH])
+{
+    int size = snprintf(full, PACK_PATH, "%s%s%s", path[0] == '/' ? "" : root,
+                        path[0] == '/' ? "" : "/", path);
+    return size >= 0 && size < PACK_PATH
+               ? 0
+               : cli_fail(CLI_EXIT_INPUT, "%s: the path is too long", path);
+}
+
 void pack_manifest_clear(pack_manifest *manifest)
 {
+    for (size_t i = 0; i < manifest->count; i++)
+        free(manifest->rows[i].stem);
     cli_table_clear(&manifest->table);
     free(manifest->rows);
     memset(manifest, 0, sizeof *manifest);
