@@ -2,6 +2,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <math.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -159,6 +160,39 @@ sgm_status sgm_settings_parse(const sgm_settings_form *form, const char *text, c
         SGM_TRY(parse_line(form, &at, line, seen, to));
     }
     return SGM_OK;
+}
+
+static int print_value(const sgm_setting *setting, const void *from, char *text, size_t size)
+{
+    char number[SGM_NUMBER_TEXT];
+    const char *at = (const char *)from + setting->offset;
+    switch (setting->type) {
+    case SGM_SETTING_INT:
+        return snprintf(text, size, "%d", *(const int *)at);
+    case SGM_SETTING_INT64:
+        return snprintf(text, size, "%" PRId64, *(const int64_t *)at);
+    case SGM_SETTING_REAL:
+        return snprintf(text, size, "%s", sgm_number_text(number, "%.17g", *(const double *)at));
+    case SGM_SETTING_FLAG:
+        return snprintf(text, size, "%d", *(const bool *)at);
+    case SGM_SETTING_TEXT:
+        return snprintf(text, size, "%s", at);
+    case SGM_SETTING_CHOICE:
+        return snprintf(text, size, "%s", setting->choices[*(const int *)at]);
+    default:
+        return -1;
+    }
+}
+
+bool sgm_settings_text(const sgm_settings_form *form, const char *key, const void *from, char *text,
+                       size_t size)
+{
+    for (int i = 0; i < form->count; i++) {
+        if (strcmp(form->settings[i].key, key) != 0) continue;
+        int used = print_value(&form->settings[i], from, text, size);
+        return used >= 0 && (size_t)used < size;
+    }
+    return false;
 }
 
 sgm_status sgm_settings_load(const char *path, char text[SGM_SETTINGS_FILE])

@@ -3,6 +3,7 @@
 #ifndef SEGMODEL_CORE_SETTINGS_H
 #define SEGMODEL_CORE_SETTINGS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "core/status.h"
@@ -49,6 +50,11 @@ enum { SGM_SETTINGS_MOST = 128, SGM_SETTINGS_LINE = 2048, SGM_SETTINGS_FILE = 65
  * the line. */
 sgm_status sgm_settings_parse(const sgm_settings_form *form, const char *text, const char *path,
                               void *to);
+
+/* The value of a key as the file has it, in what it was read into. False: the form has no such key,
+ * or one of its own making, or `size` is too small. */
+bool sgm_settings_text(const sgm_settings_form *form, const char *key, const void *from, char *text,
+                       size_t size);
 
 /* A whole file as text. */
 sgm_status sgm_settings_load(const char *path, char text[SGM_SETTINGS_FILE]);

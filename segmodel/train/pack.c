@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "checkpoint/mapped_file.h"
+#include "core/hash.h"
 #include "train/pack_format.h"
 
 struct sgm_pack {
@@ -17,6 +18,9 @@ struct sgm_pack {
     sgm_pack_set *sets;
     uint8_t **decoded; /* pixels of compact items */
     uint64_t hash;
+    const uint8_t *records; /* of the items, in the file */
+    sgm_pack_content content;
+    bool has_content;
 };
 
 static sgm_status bad(const sgm_pack *pack, const char *what)
@@ -133,6 +137,7 @@ static sgm_status read_tables(sgm_pack *pack)
     if (!pack->items || !pack->sets || !pack->decoded)
         return sgm_fail(SGM_OUT_OF_MEMORY, "%s: no memory for its tables", pack->label);
     const uint8_t *set_bytes = pack->bytes + set_table, *item_bytes = pack->bytes + item_table;
+    pack->records = item_bytes;
     for (int i = 0; i < pack->set_count; i++)
         SGM_TRY(read_set(pack, set_bytes + i * SGM_PACK_SET_SIZE, &pack->sets[i]));
     for (int i = 0; i < pack->item_count; i++)
@@ -166,7 +171,7 @@ sgm_status sgm_pack_open(const char *path, sgm_pack **out)
 {
     sgm_mapped_file file;
     *out = NULL;
-    SGM_TRY(sgm_mapped_file_open(path, SGM_UNREADABLE, &file));
+    SGM_TRY(sgm_mapped_file_open_kept(path, SGM_UNREADABLE, &file));
     sgm_status status = sgm_pack_open_memory(file.bytes, file.size, path, out);
     if (status != SGM_OK)
         sgm_mapped_file_close(&file);
@@ -231,4 +236,59 @@ int sgm_pack_neighbour(const sgm_pack *pack, int index, int step)
 uint64_t sgm_pack_hash(const sgm_pack *pack)
 {
     return pack->hash;
+}
+
+/* ------------------------------------------------------------------------------- its content */
+
+enum { BLOCK = 1 << 20 };
+
+/* Through the file where there is one: pages that are only hashed do not count as memory. */
+static sgm_status hash_part(const sgm_pack *pack, uint64_t offset, uint64_t size, uint8_t *block,
+                            uint64_t *hash)
+{
+    while (size) {
+        size_t part = size < BLOCK ? (size_t)size : BLOCK;
+        const uint8_t *bytes = pack->bytes + offset;
+        if (pack->file.bytes) {
+            if (!sgm_mapped_file_read(&pack->file, (size_t)offset, part, block))
+                return bad(pack, "it has become shorter or cannot be read");
+            bytes = block;
+        }
+        *hash = sgm_hash_join(*hash, sgm_hash(bytes, part));
+        offset += part;
+        size -= part;
+    }
+    return SGM_OK;
+}
+
+static sgm_status hash_item(const sgm_pack *pack, int index, uint8_t *block, sgm_pack_content *c)
+{
+    const uint8_t *record = pack->records + (size_t)index * SGM_PACK_ITEM_SIZE;
+    const sgm_pack_item *item = &pack->items[index];
+    const uint64_t form[] = {sgm_pack_get(record + 16, 8), (uint64_t)item->width,
+                             (uint64_t)item->height, (uint64_t)item->channels,
+                             sgm_pack_get(record + 41, 2)}; /* coding, quality */
+    c->pictures = sgm_hash_text(c->pictures, pack->sets[item->set].name);
+    c->pictures = sgm_hash_text(c->pictures, item->id);
+    c->pictures = sgm_hash_join(c->pictures, sgm_hash(form, sizeof form));
+    SGM_TRY(hash_part(pack, sgm_pack_get(record, 8), form[0], block, &c->pictures));
+    return hash_part(pack, sgm_pack_get(record + 8, 8), sgm_pack_get(record + 24, 8), block,
+                     &c->labels);
+}
+
+sgm_status sgm_pack_content_of(sgm_pack *pack, sgm_pack_content *out)
+{
+    sgm_pack_content c = {0};
+    uint8_t *block = pack->has_content ? NULL : malloc(BLOCK);
+    if (!pack->has_content && !block)
+        return sgm_fail(SGM_OUT_OF_MEMORY, "%s: no memory", pack->label);
+    sgm_status status = SGM_OK;
+    for (int i = 0; block && status == SGM_OK && i < pack->item_count; i++)
+        status = hash_item(pack, i, block, &c);
+    free(block);
+    if (status != SGM_OK) return status;
+    if (!pack->has_content) pack->content = c;
+    pack->has_content = true;
+    *out = pack->content;
+    return SGM_OK;
 }

@@ -62,6 +62,16 @@ int sgm_pack_neighbour(const sgm_pack *pack, int index, int step);
 /* Hash of the tables: tells one pack from another in a training state. */
 uint64_t sgm_pack_hash(const sgm_pack *pack);
 
+/* Hashes of what the pack shows. */
+typedef struct sgm_pack_content {
+    uint64_t pictures; /* names, sizes and pixels */
+    uint64_t labels;
+} sgm_pack_content;
+
+/* Reads the whole file the first time, some gigabytes per second where it is in memory, without
+ * keeping its pages. Not for several threads at a time. SGM_UNREADABLE: it has become shorter. */
+sgm_status sgm_pack_content_of(sgm_pack *pack, sgm_pack_content *out);
+
 static inline int sgm_pack_label(const sgm_pack_item *item, int x, int y)
 {
     size_t at = (size_t)y * (size_t)item->width + (size_t)x;

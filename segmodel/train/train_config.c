@@ -185,3 +185,9 @@ sgm_status sgm_train_config_read(const char *path, sgm_train_config *config)
     SGM_TRY(sgm_settings_load(path, text));
     return sgm_train_config_parse(text, path, config);
 }
+
+bool sgm_train_config_value(const sgm_train_config *config, const char *key, char *text,
+                            size_t size)
+{
+    return sgm_settings_text(&FORM, key, config, text, size);
+}

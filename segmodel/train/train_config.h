@@ -87,4 +87,8 @@ sgm_status sgm_train_config_read(const char *path, sgm_train_config *config);
 /* The same from text; `path` stands in messages. */
 sgm_status sgm_train_config_parse(const char *text, const char *path, sgm_train_config *config);
 
+/* The value of a key as settings have it. False: no such key, or it does not fit. */
+bool sgm_train_config_value(const sgm_train_config *config, const char *key, char *text,
+                            size_t size);
+
 #endif

@@ -24,15 +24,6 @@ static float *part_of(const sgm_trained *t, int part)
     return parts[part];
 }
 
-/* What must agree for a resumed run to be the same run. */
-static void identity(const sgm_train_config *c, uint64_t pack_hash, char text[640])
-{
-    char architecture[512];
-    sgm_config_text(&c->model, architecture);
-    snprintf(text, 640, "%s seed=%" PRIu64 " batch=%dx%d pack=%016" PRIx64, architecture, c->seed,
-             c->batch, c->accumulate, pack_hash);
-}
-
 static void progress_text(const sgm_train_progress_state *s, char text[160])
 {
     char seconds[SGM_NUMBER_TEXT], best[SGM_NUMBER_TEXT];
@@ -134,13 +125,12 @@ static sgm_status add_bank(sgm_checkpoint_writer *writer, const sgm_bank *bank)
 }
 
 sgm_status sgm_train_state_save(const char *path, const sgm_train_config *config,
-                                uint64_t pack_hash, const sgm_master *master,
+                                const sgm_run_identity *identity, const sgm_master *master,
                                 const sgm_train_progress_state *state)
 {
     sgm_checkpoint_writer *writer;
     sgm_host_master host;
-    char run[640], progress[160];
-    identity(config, pack_hash, run);
+    char progress[160];
     progress_text(state, progress);
     float *gathered = malloc(gathered_floats(config, master) * sizeof *gathered);
     if (!gathered) return sgm_fail(SGM_OUT_OF_MEMORY, "%s: no memory", path);
@@ -149,7 +139,9 @@ sgm_status sgm_train_state_save(const char *path, const sgm_train_config *config
         free(gathered);
         return status;
     }
-    status = sgm_checkpoint_writer_metadata(writer, "training_run", run);
+    status = sgm_checkpoint_writer_metadata(writer, "training_run", identity->network);
+    if (status == SGM_OK)
+        status = sgm_checkpoint_writer_metadata(writer, "training_settings", identity->settings);
     if (status == SGM_OK)
         status = sgm_checkpoint_writer_metadata(writer, "training_progress", progress);
     if (status == SGM_OK && state->bank) status = add_bank(writer, state->bank);
@@ -186,16 +178,13 @@ static sgm_status load_parts(const sgm_checkpoint *file, const char *path,
     return SGM_OK;
 }
 
-static sgm_status load_all(const sgm_checkpoint *file, const char *path, const char *run,
-                           sgm_master *master, sgm_train_progress_state *state)
+static sgm_status load_all(const sgm_checkpoint *file, const char *path,
+                           const sgm_run_identity *identity, sgm_master *master,
+                           sgm_train_progress_state *state)
 {
-    const char *found = sgm_checkpoint_metadata(file, "training_run");
     const char *progress = sgm_checkpoint_metadata(file, "training_progress");
-    if (!found || strcmp(found, run) != 0)
-        return sgm_fail(SGM_BAD_MODEL,
-                        "%s: the state is of another run: wanted \"%s\", found "
-                        "\"%s\"",
-                        path, run, found ? found : "nothing");
+    SGM_TRY(sgm_run_identity_check(identity, path, sgm_checkpoint_metadata(file, "training_run"),
+                                   sgm_checkpoint_metadata(file, "training_settings")));
     if (!progress || !read_progress(progress, state))
         return sgm_fail(SGM_BAD_MODEL, "%s: training_progress is missing or damaged", path);
     if (state->bank)
@@ -209,14 +198,12 @@ static sgm_status load_all(const sgm_checkpoint *file, const char *path, const c
 }
 
 sgm_status sgm_train_state_load(const char *path, const sgm_train_config *config,
-                                uint64_t pack_hash, sgm_master *master,
+                                const sgm_run_identity *identity, sgm_master *master,
                                 sgm_train_progress_state *state)
 {
     sgm_checkpoint *file;
-    char run[640];
-    identity(config, pack_hash, run);
     SGM_TRY(sgm_checkpoint_open(path, &file));
-    sgm_status status = load_all(file, path, run, master, state);
+    sgm_status status = load_all(file, path, identity, master, state);
     if (status == SGM_OK) status = load_gathered(file, path, config, master);
     sgm_checkpoint_close(file);
     return status;

@@ -5,6 +5,7 @@
 #define SEGMODEL_TRAIN_TRAIN_STATE_H
 
 #include "train/bank.h"
+#include "train/run_identity.h"
 #include "train/train_weights.h"
 
 typedef struct sgm_train_progress_state {
@@ -17,13 +18,13 @@ typedef struct sgm_train_progress_state {
 } sgm_train_progress_state;
 
 sgm_status sgm_train_state_save(const char *path, const sgm_train_config *config,
-                                uint64_t pack_hash, const sgm_master *master,
+                                const sgm_run_identity *identity, const sgm_master *master,
                                 const sgm_train_progress_state *state);
 
 /* Restores values, moments and averages, on the device too. SGM_BAD_MODEL when the file belongs to
- * another network, batch size, seed or pack: going on would not be the same run. */
+ * another run (run_identity.h): going on would not be the same. */
 sgm_status sgm_train_state_load(const char *path, const sgm_train_config *config,
-                                uint64_t pack_hash, sgm_master *master,
+                                const sgm_run_identity *identity, sgm_master *master,
                                 sgm_train_progress_state *state);
 
 /* The model as FP32: averages where there are any, else values; tensors that training does not

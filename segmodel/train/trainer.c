@@ -47,6 +47,7 @@ typedef struct trainer {
     sgm_interaction interaction;
     sgm_master master;
     sgm_train_progress_state state;
+    sgm_run_identity identity;
     sgm_train_log log;
     sgm_step_numbers numbers; /* sums since the last report */
     double started, earlier;  /* clock at the start of this part, seconds of earlier parts */
@@ -214,18 +215,14 @@ static sgm_status make_network(trainer *t)
     return finish_network(t);
 }
 
-static uint64_t pack_hash(const trainer *t)
-{
-    return t->pack ? sgm_pack_hash(t->pack) : 0;
-}
-
 static sgm_status resume(trainer *t)
 {
     char path[4096];
     t->state = (sgm_train_progress_state){.best = -1, .bank = t->config.bank ? &t->bank : NULL};
+    SGM_TRY(sgm_run_identity_make(&t->config, t->pack, t->init, &t->identity));
     if (t->resumes) {
         out_path(t, SGM_RUN_STATE, path);
-        SGM_TRY(sgm_train_state_load(path, &t->config, pack_hash(t), &t->master, &t->state));
+        SGM_TRY(sgm_train_state_load(path, &t->config, &t->identity, &t->master, &t->state));
     }
     out_path(t, SGM_RUN_LOG, path);
     return sgm_train_log_open(path, t->state.step, &t->log);
@@ -548,7 +545,7 @@ static sgm_status save(trainer *t)
     SGM_TRY(settle_all(t));
     t->state.seconds = elapsed(t);
     out_path(t, SGM_RUN_STATE, path);
-    SGM_TRY(sgm_train_state_save(path, &t->config, pack_hash(t), &t->master, &t->state));
+    SGM_TRY(sgm_train_state_save(path, &t->config, &t->identity, &t->master, &t->state));
     SGM_TRY(save_files(t, SGM_RUN_LAST));
     if (t->config.bank) {
         out_path(t, SGM_RUN_CLASSES, path);

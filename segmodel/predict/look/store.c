@@ -10,6 +10,7 @@
 
 #include "core/atomic_file.h"
 #include "core/files.h"
+#include "core/hash.h"
 #include "core/status.h"
 #include "core/sync.h"
 
@@ -27,7 +28,7 @@ typedef struct file_header {
     uint32_t width; /* bytes per value: 4 (FP32) or 2 (BF16) */
     uint64_t key;
     uint64_t count;
-    uint64_t checksum; /* of the values as stored */
+    uint64_t checksum; /* of the values as stored: core/hash.h */
 } file_header;
 
 static const char magic[8] = {'s', 'g', 'm', 'e', 'm', 'b', '0', '1'};
@@ -40,20 +41,6 @@ typedef struct folder {
 } folder;
 
 /* ----------------------------------------------------------------------------------- contents */
-
-static uint64_t checksum(const void *data, size_t size)
-{
-    const unsigned char *bytes = data;
-    uint64_t sum = 0x9e3779b97f4a7c15u ^ size, word;
-    for (; size >= 8; size -= 8, bytes += 8) {
-        memcpy(&word, bytes, 8);
-        sum = (sum ^ word) * 0xff51afd7ed558ccdu;
-        sum ^= sum >> 32;
-    }
-    for (; size; size--)
-        sum = (sum ^ *bytes++) * 0xff51afd7ed558ccdu;
-    return sum ^ sum >> 29;
-}
 
 static uint32_t bits_of(float value)
 {
@@ -118,10 +105,10 @@ static int read_values(int file, const file_header *header, float *values)
     size_t count = (size_t)header->count;
     if (header->width == 4)
         return sgm_read_all(file, values, count * 4) &&
-               checksum(values, count * 4) == header->checksum;
+               sgm_hash(values, count * 4) == header->checksum;
     uint16_t *halves = malloc(count * 2);
     int ok = halves && sgm_read_all(file, halves, count * 2) &&
-             checksum(halves, count * 2) == header->checksum;
+             sgm_hash(halves, count * 2) == header->checksum;
     if (ok) widen(halves, count, values);
     free(halves);
     return ok;
@@ -256,7 +243,7 @@ static int write_entry(sgm_atomic_file *file, uint64_t key, const float *values,
         if (!halves) return 0;
         narrow(values, count, halves);
     }
-    header.checksum = checksum(data, count * header.width);
+    header.checksum = sgm_hash(data, count * header.width);
     int ok = sgm_atomic_file_write(file, &header, sizeof header) == SGM_OK &&
              sgm_atomic_file_write(file, data, count * header.width) == SGM_OK;
     free(halves);

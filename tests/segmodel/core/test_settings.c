@@ -56,6 +56,31 @@ static void check_values(void)
     CHECK(!strcmp(t.name, "a = b") && !strcmp(t.seen, "xy") && t.most == 4);
 }
 
+/* A value as a text reads back as itself. */
+static void check_texts(void)
+{
+    static const char *const WANTED[][2] = {{"count", "3"},    {"large", "9007199254"},
+                                            {"share", "0.1"},  {"on", "1"},
+                                            {"name", "a = b"}, {"kind", "square"}};
+    things t = {0}, again = {0};
+    char text[32], lines[256] = "";
+    CHECK_OK(sgm_settings_parse(&FORM,
+                                "count=3\nlarge = 9007199254\non = 1\nname = a = b\n"
+                                "kind = square\nshare = .1\n",
+                                "file", &t));
+    for (size_t i = 0; i < sizeof WANTED / sizeof *WANTED; i++) {
+        CHECK(sgm_settings_text(&FORM, WANTED[i][0], &t, text, sizeof text));
+        if (i != 2) CHECK(!strcmp(text, WANTED[i][1])); /* .1 has more digits */
+        snprintf(lines + strlen(lines), sizeof lines - strlen(lines), "%s = %s\n", WANTED[i][0],
+                 text);
+    }
+    CHECK_OK(sgm_settings_parse(&FORM, lines, "file", &again));
+    CHECK(!memcmp(&t, &again, sizeof t));
+    CHECK(!sgm_settings_text(&FORM, "name", &t, text, 5)); /* does not fit */
+    CHECK(!sgm_settings_text(&FORM, "of.*", &t, text, sizeof text));
+    CHECK(!sgm_settings_text(&FORM, "other", &t, text, sizeof text));
+}
+
 static void check_refused(void)
 {
     static const char *const CASES[][2] = {
@@ -109,6 +134,7 @@ static void check_study(void)
 int main(void)
 {
     check_values();
+    check_texts();
     check_refused();
     check_study();
     return check_report();

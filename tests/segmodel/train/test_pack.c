@@ -221,10 +221,54 @@ static void check_refusals(void)
     }
 }
 
+static sgm_pack_content content_of(const void *bytes, size_t size)
+{
+    sgm_pack *pack;
+    sgm_pack_content content = {0}, again = {0};
+    if (!CHECK_OK(sgm_pack_open_memory(bytes, size, "memory", &pack))) return content;
+    CHECK_OK(sgm_pack_content_of(pack, &content));
+    CHECK_OK(sgm_pack_content_of(pack, &again));
+    CHECK(!memcmp(&content, &again, sizeof content));
+    sgm_pack_close(pack);
+    return content;
+}
+
+/* Every pixel and every label counts, each for its own hash; the file's are those of memory. */
+static void check_content(int quality)
+{
+    static uint8_t bytes[1 << 16];
+    CHECK_OK(write_pack(quality));
+    FILE *stream = fopen(PATH, "rb");
+    size_t size = stream ? fread(bytes, 1, sizeof bytes, stream) : 0;
+    if (stream) fclose(stream);
+    if (!CHECK(size > 0 && size < sizeof bytes)) return;
+    sgm_pack *pack;
+    sgm_pack_content whole = content_of(bytes, size), file = {0};
+    CHECK_OK(sgm_pack_open(PATH, &pack));
+    CHECK_OK(sgm_pack_content_of(pack, &file));
+    CHECK(file.pictures == whole.pictures && file.labels == whole.labels);
+    sgm_pack_close(pack);
+    const uint8_t *record = bytes + sgm_pack_get(bytes + 16, 8);
+    for (int i = 0; i < 2; i++, record += SGM_PACK_ITEM_SIZE)
+        for (int part = 0; part < 2; part++) {
+            uint64_t begin = sgm_pack_get(record + 8 * part, 8);
+            uint64_t length = sgm_pack_get(record + 16 + 8 * part, 8);
+            for (uint64_t at = 0; at < length; at += at + 101 < length ? 100 : 1) {
+                bytes[begin + at] ^= 4;
+                sgm_pack_content other = content_of(bytes, size);
+                CHECK((other.pictures != whole.pictures) == (part == 0));
+                CHECK((other.labels != whole.labels) == (part == 1));
+                bytes[begin + at] ^= 4;
+            }
+        }
+}
+
 int main(void)
 {
     check_contents(0, 0);
     check_contents(75, 12); /* JPEG at 75 on a ramp, with its steps at block edges */
+    check_content(0);
+    check_content(75);
     check_neighbours();
     check_damage();
     check_names();

@@ -2,6 +2,8 @@
  * folder. */
 #include "train_run.h"
 
+#include "checkpoint/checkpoint_write.h"
+
 #include <stdlib.h>
 #include <time.h>
 
@@ -134,6 +136,103 @@ static void check_leftovers(void)
     remove_folder(r.out);
 }
 
+/* PACK again with one byte of every label, or of every picture, changed: the tables stay. */
+static void change_pack(bool labels)
+{
+    static sgm_pack_item items[8];
+    static uint8_t pixels[8][3 * PIXELS], masks[8][PIXELS];
+    sgm_pack *pack;
+    sgm_pack_writer *writer;
+    int index;
+    if (!CHECK_OK(sgm_pack_open(PACK, &pack)) ||
+        !CHECK_OK(sgm_pack_writer_open("changed.pack", 0, &writer)))
+        return;
+    CHECK_OK(sgm_pack_writer_set(writer, sgm_pack_set_at(pack, 0), &index));
+    for (int i = 0; i < sgm_pack_item_count(pack); i++) {
+        items[i] = *sgm_pack_item_at(pack, i);
+        memcpy(pixels[i], items[i].image, sizeof pixels[i]);
+        memcpy(masks[i], items[i].label, sizeof masks[i]);
+        items[i].image = pixels[i];
+        items[i].label = masks[i];
+        (labels ? masks[i] : pixels[i])[5] ^= 1;
+        CHECK_OK(sgm_pack_writer_item(writer, &items[i]));
+    }
+    CHECK_OK(sgm_pack_writer_finish(writer));
+    sgm_pack_close(pack);
+}
+
+/* The state as an earlier version wrote it. */
+static void forget_settings(const char *path)
+{
+    static const char *const KEPT[] = {"training_run", "training_progress"};
+    sgm_checkpoint *file;
+    sgm_checkpoint_writer *writer;
+    if (!CHECK_OK(sgm_checkpoint_open(path, &file))) return;
+    CHECK_OK(sgm_checkpoint_writer_create(&writer));
+    for (size_t i = 0; i < sgm_checkpoint_count(file); i++)
+        CHECK_OK(sgm_checkpoint_writer_add(writer, sgm_checkpoint_tensor(file, i), SGM_STORED_F32));
+    for (int i = 0; i < 2; i++)
+        CHECK_OK(sgm_checkpoint_writer_metadata(writer, KEPT[i],
+                                                sgm_checkpoint_metadata(file, KEPT[i])));
+    CHECK(sgm_checkpoint_metadata(file, "training_settings") != NULL);
+    CHECK_OK(sgm_checkpoint_writer_save(writer, "old_state.safetensors"));
+    sgm_checkpoint_writer_destroy(writer);
+    sgm_checkpoint_close(file);
+    remove(path); /* rename replaces nothing on Windows */
+    CHECK(rename("old_state.safetensors", path) == 0);
+}
+
+static void goes_on(const char *settings, const char *pack, const char *message)
+{
+    run r = run_of(settings, "run_resumed");
+    r.resume = 1;
+    r.pack = pack;
+    if (message)
+        CHECK_STATUS(train(&r), SGM_BAD_MODEL, message);
+    else
+        CHECK_OK(train(&r));
+}
+
+/* A run that would learn something else, or from something else, is another run. */
+static void check_identity(void)
+{
+    static const char *const OTHERS[][2] = {
+        {"loss = balanced\n", "wanted \"loss = balanced\", found \"loss = samus\""},
+        {"loss = samus\nprompts = point\n", "wanted \"prompts = point\""},
+        {"loss = samus\noptimizer = adam\n", "\"optimizer = adam\", found \"optimizer = adamw\""},
+        {"loss = samus\nfreeze = image_encoder.neck.*\n", "found \"freeze = \""},
+        {"loss = samus\nema = 0.5\n", "ema"},
+        {"loss = samus\nlimit = 2\n", "limit = 2"}};
+    char text[2048];
+    run first = run_of(NETWORK ONE_STEP, "run_init");
+    remove_folder(first.out);
+    remove_folder("run_moved");
+    if (!CHECK_OK(train(&first))) return;
+    run r = run_of(ONE_STEP "loss = samus\ninit = run_init/last.safetensors\n", "run_resumed");
+    remove_folder(r.out);
+    if (!CHECK_OK(train(&r))) return;
+    for (size_t i = 0; i < sizeof OTHERS / sizeof *OTHERS; i++) {
+        snprintf(text, sizeof text, ONE_STEP "init = run_init/last.safetensors\n%s", OTHERS[i][0]);
+        goes_on(text, PACK, OTHERS[i][1]);
+    }
+    goes_on(NETWORK ONE_STEP "loss = samus\n", PACK, "content of init = none");
+    CHECK(rename("run_init", "run_moved") == 0); /* the same content */
+    static const char same[] = ONE_STEP "loss = samus\ninit = run_moved/last.safetensors\n"
+                                        "rate = 1e-5\nreport_every = 1\nclip = 2\n";
+    for (int labels = 0; labels < 2; labels++) {
+        change_pack(labels);
+        goes_on(same, "changed.pack", labels ? "the pack's labels" : "the pack's pictures");
+    }
+    goes_on(same, PACK, NULL);
+    forget_settings("run_resumed/state.safetensors"); /* what it says is still compared */
+    goes_on(same, "changed.pack", NULL);
+    snprintf(text, sizeof text, "%sseed = 2\n", same);
+    goes_on(text, PACK, "another run");
+    remove_folder("run_resumed");
+    remove_folder("run_moved");
+    unlink("changed.pack");
+}
+
 int main(void)
 {
     make_pack(PACK, 4, true);
@@ -141,6 +240,7 @@ int main(void)
     check_outputs_stay();
     check_inputs_stay();
     check_leftovers();
+    check_identity();
     unlink(PACK);
     unlink(CONFIG);
     return check_report();
