@@ -112,6 +112,8 @@ expect_everything(unknown_ending 1 "${all} ${picture} DATA/out.xyz"
     "STDERR=out.xyz: the output's name must end in")
 expect_everything(png_of_a_volume 1 "${all} VOLUMES/good.nrrd DATA/volume.png"
     "STDERR=volume.png: a picture holds one slice .* 8 x 8 x 8" "ABSENT=DATA/volume.png")
+expect_everything(dicom_of_a_picture 1 "${all} ${picture} DATA/none.dcm"
+    "STDERR=but the input is no DICOM series. [.]seg[.]nrrd" "ABSENT=DATA/none.dcm")
 expect_everything(one_name_for_slices 1 "${all} VOLUMES/good.nrrd OUT --edges DATA/none.png"
     "STDERR=--edges .*none.png: there are 8 slices. .* such as slice_%03d.png")
 expect_everything(over_its_input 1 "${all} PICTURES/voc_image.png OUT --augment PICTURES/voc_image.png"

@@ -141,6 +141,7 @@ static int read_prompts(const cli_options *options, case_options *work)
     work->convert = cli_switch(options, "convert");
     work->mask_prompts = text_or_null(options, "maskPrompts");
     work->is_sequence = cli_switch(options, "sequence");
+    work->takes_reference = 1;
     work->reference = text_or_null(options, "reference");
     work->segment_name = cli_text(options, "segmentName");
     return failed;

@@ -51,6 +51,7 @@ typedef struct case_options {
     const char
         *mask_prompts;     /* masks of another network for the frames of a sequence; NULL: none */
     int is_sequence;       /* the third axis is time, whatever the file says */
+    int takes_reference;   /* the program has --reference */
     const char *reference; /* DICOM series that a SEG or RTSTRUCT refers to; NULL: the input */
     const char *segment_name;
     int names_segment;      /* the user chose that name */

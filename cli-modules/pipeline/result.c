@@ -91,7 +91,9 @@ static sgio_segmentation_write_options origin_of(const pipeline_case *work)
                                              .source_path = o->input,
                                              .prompts = &work->prompts,
                                              .reference = o->reference ? &work->reference : NULL,
-                                             .reference_path = o->reference};
+                                             .reference_path = o->reference,
+                                             .reference_option =
+                                                 o->takes_reference ? "--reference" : NULL};
 }
 
 typedef struct beside {

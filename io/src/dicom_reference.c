@@ -51,6 +51,15 @@ static double tolerance(const sgio_geometry *grid)
     return fmax(0.01, 0.02 * fmin(spacing[0], fmin(spacing[1], spacing[2])));
 }
 
+static sgio_status no_series(const char *path, const char *kind, const char *option)
+{
+    char why[160] = "the input is no DICOM series";
+    if (option)
+        snprintf(why, sizeof why,
+                 "the input is no DICOM series (%.40s names the one it was made of)", option);
+    return no_reference(path, kind, why);
+}
+
 static void describe_grid(const sgio_geometry *grid, char *out, size_t size)
 {
     const double(*m)[4] = grid->matrix;
@@ -99,9 +108,7 @@ sgio_status sgio_dicom_check_reference(const char *path, const char *kind,
     if (source && source->is_sequence)
         return no_reference(path, kind, "frames of a sequence in time have no place in space");
     if (!source || !source->files || source->file_count == 0)
-        return no_reference(path, kind,
-                            "the input is no DICOM series (--reference names the one it was made "
-                            "of)");
+        return no_series(path, kind, options->reference_option);
     if (!sgio_geometry_equal(grid, &source->geometry, 1e-3))
         return no_reference(path, kind, "the segmentation is on another grid");
     if (!has_position(source->files[0]))

@@ -124,6 +124,8 @@ typedef struct sgio_segmentation_write_options {
      * other axes or backwards, as in a NIfTI file made of it. */
     const sgio_volume *reference;
     const char *reference_path;
+    const char
+        *reference_option; /* how a user names it, for messages: "--reference"; may be NULL */
 } sgio_segmentation_write_options;
 
 /* To be asked before the work that ends in sgio_segmentation_write: whether a segmentation on that

@@ -250,6 +250,10 @@ static void test_what_cannot_refer_to_slices_is_refused_before_the_work(void **s
     how.source = NULL;
     assert_int_equal(sgio_segmentation_check_write(path, &volume.geometry, &how), SGIO_USAGE);
     assert_true(holds(sgio_last_message(), "the input is no DICOM series"));
+    assert_false(holds(sgio_last_message(), "--"));
+    how.reference_option = "--series-of";
+    assert_int_equal(sgio_segmentation_check_write(path, &volume.geometry, &how), SGIO_USAGE);
+    assert_true(holds(sgio_last_message(), "(--series-of names the one it was made of)"));
     sgio_geometry other = volume.geometry;
     other.matrix[0][3] += 1;
     how.source = &volume;
