@@ -164,3 +164,36 @@ target_link_libraries(check_pack_labels PRIVATE segmodel_internal)
 add_test(NAME cli_pack_palette_labels_are_classes
     COMMAND check_pack_labels "$<TARGET_FILE:PromptSegPack>" "${samples}" "${data}")
 set_tests_properties(cli_pack_palette_labels_are_classes PROPERTIES LABELS "cli" TIMEOUT 60)
+
+# What a model is worth is asked on slices of volumes too, unless pictures alone are wanted.
+if(TARGET segmodel_tool AND TARGET promptseg_test_model)
+    string(REPEAT "aaaabbbbbbbbaaaa" 48 shades)
+    write_placed(volume_to_ask.nrrd 16 16 3 "(1,0,0) (0,1,0) (0,0,2)" "(0,0,0)" "${shades}")
+    string(REPEAT "aabbbbbbbbbbaaaa" 16 shades)
+    write_picture(picture_to_ask.nrrd 16 16 "${shades}")
+    write_manifest(to_ask "volume_to_ask.nrrd,volume_to_ask.nrrd,scans,MR,,instance,val"
+        "picture_to_ask.nrrd,picture_to_ask.nrrd,pictures,MR,,instance,heldout\n")
+    write_manifest(volume_to_ask "volume_to_ask.nrrd,volume_to_ask.nrrd,scans,MR,,instance,val\n")
+    expect_pack(to_ask 0)
+    expect_pack(volume_to_ask 0)
+    function(expect_quality name pack code)
+        cmake_parse_arguments(PARSE_ARGV 3 own "" "" "ARGUMENTS;CHECKS")
+        list(TRANSFORM own_CHECKS PREPEND "-D")
+        list(JOIN own_ARGUMENTS "|" arguments)
+        set(out "${data}/quality_${name}")
+        add_test(NAME cli_quality_${name}
+            COMMAND "${CMAKE_COMMAND}" "-DPROGRAM=$<TARGET_FILE:segmodel_tool>" "-DCODE=${code}"
+                    "-DARGS=quality|${PROMPTSEG_TEST_MODEL}|--data|${data}/${pack}.pack|--out|${out}|--objects|1|${arguments}"
+                    ${own_CHECKS} -P "${CMAKE_CURRENT_SOURCE_DIR}/ExpectRun.cmake")
+        set_tests_properties(cli_quality_${name} PROPERTIES DEPENDS cli_pack_${pack}
+            FIXTURES_REQUIRED test_model LABELS "cli" TIMEOUT 120)
+    endfunction()
+    expect_quality(of_volumes to_ask 0 CHECKS "FILE=${data}/quality_of_volumes/quality.csv"
+        "HOLDS=\n.scans.,.MR.,0,0,.volume_to_ask_0000[0-2].,.*\n.pictures.,.MR.,1,0,.picture_to_ask.,")
+    expect_quality(of_pictures to_ask 0 ARGUMENTS --withoutVolumes
+        CHECKS "FILE=${data}/quality_of_pictures/quality.csv"
+        "HOLDS=^dataset,[^\n]*\n.pictures.,[^\n]*\n$"
+        "STDOUT=1 objects: .*\n3 validation images of volumes and sequences are left out\n$")
+    expect_quality(of_no_picture volume_to_ask 2 ARGUMENTS --withoutVolumes
+        CHECKS "STDERR=the pack has no object for validation: none of 64 pixels and more on 0 images. 3 of volumes and sequences are left out")
+endif()

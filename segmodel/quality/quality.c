@@ -172,19 +172,33 @@ static sgm_status examine(examiner *e, const sgm_target *o, sgm_quality_row *row
     return status;
 }
 
-static sgm_status find_objects(const sgm_pack *pack, const sgm_quality_options *options,
-                               sgm_target_list *list)
+static bool is_wanted(const sgm_pack_item *item, const sgm_quality_options *options, int *left_out)
 {
+    if (item->split != SGM_SPLIT_VALIDATION) return false;
+    if (!item->volume || !options->without_volumes) return true;
+    ++*left_out;
+    return false;
+}
+
+static sgm_status find_objects(const sgm_pack *pack, const sgm_quality_options *options,
+                               sgm_target_list *list, int *left_out)
+{
+    int images = 0;
     for (int set = 0; set < sgm_pack_set_count(pack); set++) {
         size_t first = list->count;
         for (int i = 0; i < sgm_pack_item_count(pack); i++) {
             const sgm_pack_item *item = sgm_pack_item_at(pack, i);
-            if (item->set == set && item->split == SGM_SPLIT_VALIDATION && !item->volume)
-                SGM_TRY(sgm_meant_objects_find(pack, i, options->min_area, list));
+            if (item->set != set || !is_wanted(item, options, left_out)) continue;
+            images++;
+            SGM_TRY(sgm_meant_objects_find(pack, i, options->min_area, list));
         }
         sgm_meant_objects_choose(list, first, options->objects);
     }
-    return list->count ? SGM_OK : sgm_fail(SGM_UNREADABLE, "the pack has no object for validation");
+    if (list->count) return SGM_OK;
+    return sgm_fail(SGM_UNREADABLE,
+                    "the pack has no object for validation: none of %d pixels and more on %d "
+                    "images; %d of volumes and sequences are left out",
+                    options->min_area, images, *left_out);
 }
 
 static sgm_status examine_all(examiner *e, const sgm_target_list *list, sgm_quality *out)
@@ -209,7 +223,7 @@ sgm_status sgm_quality_measure(sgm_model *model, const sgm_pack *pack,
     sgm_target_list list = {0};
     memset(out, 0, sizeof *out);
     out->pack = pack;
-    sgm_status status = find_objects(pack, options, &list);
+    sgm_status status = find_objects(pack, options, &list, &out->left_out);
     if (status == SGM_OK) {
         status = sgm_session_predictor_init(&e.binding, model);
         if (status == SGM_OK)

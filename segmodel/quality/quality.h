@@ -1,11 +1,11 @@
 /* The quality protocol: how good a model is on data it was not trained on.
  *
- * Of each data set's validation images (whole sets kept aside are marked) up to `objects` objects
- * are drawn: components of a class, a class in several pieces, a class with what lies inside it; in
- * sets of instances single instances. Each is asked for with one point (deepest inside), three
- * points, its tight box, and the box with one correction (deepest place of the larger error;
- * previous logits as mask prompt unless the model has a prompt prior), through the same zooming
- * predictor that users get. Rivals answer the same prompts. */
+ * Of each data set's validation images, slices of volumes among them (what is held out is marked),
+ * up to `objects` objects are drawn: components of a class, a class in several pieces, a class with
+ * what lies inside it; in sets of instances single instances. Each is asked for with one point
+ * (deepest inside), three points, its tight box, and the box with one correction (deepest place of
+ * the larger error; previous logits as mask prompt unless the model has a prompt prior), through
+ * the same zooming predictor that users get. Rivals answer the same prompts. */
 #ifndef SEGMODEL_QUALITY_QUALITY_H
 #define SEGMODEL_QUALITY_QUALITY_H
 
@@ -31,9 +31,10 @@ typedef struct sgm_quality_row {
 } sgm_quality_row;
 
 typedef struct sgm_quality_options {
-    int objects;      /* per data set */
-    int min_area;     /* pixels; smaller objects are noise of the labels */
-    double tolerance; /* of the surface Dice, pixels of the pack's image */
+    int objects;          /* per data set */
+    int min_area;         /* pixels; smaller objects are noise of the labels */
+    double tolerance;     /* of the surface Dice, pixels of the pack's image */
+    bool without_volumes; /* pictures alone: no slice of a volume, no frame of a sequence */
     void (*progress)(void *user, int done, int all);
     void *progress_user;
 } sgm_quality_options;
@@ -42,6 +43,7 @@ typedef struct sgm_quality {
     const sgm_pack *pack; /* borrowed */
     sgm_quality_row *rows;
     int count;
+    int left_out; /* validation images that without_volumes kept out */
 } sgm_quality;
 
 sgm_status sgm_quality_measure(sgm_model *model, const sgm_pack *pack,

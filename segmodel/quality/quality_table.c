@@ -152,8 +152,8 @@ static void print_header(FILE *out, const char *first, const char *second, const
 
 static void print_sets(FILE *out, const sgm_quality *q)
 {
-    fputs("Dice per data set (\"aside\": no image of the set was trained on; grown: region growing "
-          "from the same prompt; surface: surface Dice).\n\n",
+    fputs("Dice per data set (\"aside\": held out, no image of it was trained on; grown: region "
+          "growing from the same prompt; surface: surface Dice).\n\n",
           out);
     print_header(out, "data set", "kind", "objects");
     for (int set = 0; set < sgm_pack_set_count(q->pack); set++) {

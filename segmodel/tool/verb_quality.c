@@ -21,6 +21,8 @@ static sgm_status write_tables(const quality_job *job, const sgm_quality *qualit
     snprintf(path, sizeof path, "%s/quality.md", job->out);
     SGM_TRY(sgm_quality_markdown(quality, path));
     printf("%d objects: %s/quality.csv, %s/quality.md\n", quality->count, job->out, job->out);
+    if (quality->left_out)
+        printf("%d validation images of volumes and sequences are left out\n", quality->left_out);
     return SGM_OK;
 }
 
@@ -49,6 +51,8 @@ int verb_quality(int argc, char **argv)
         {"--data", OPTION_TEXT, &job.data, NULL, "PACK", "its validation images are used"},
         {"--out", OPTION_TEXT, &job.out, NULL, "DIR", "folder for quality.csv and quality.md"},
         {"--objects", OPTION_INT, &job.options.objects, NULL, "N", "per data set (20)"},
+        {"--withoutVolumes", OPTION_FLAG, &job.options.without_volumes, NULL, NULL,
+         "only pictures, no slices of volumes or sequences"},
         {"--device", OPTION_DEVICE, &job.device.device, NULL, "auto|cpu|cuda", "where to compute"},
         {"--precision", OPTION_PRECISION, &job.device.precision, NULL, "fp32|bf16", "of the model"},
         {"--threads", OPTION_INT, &job.device.threads, NULL, "N", "default: one per core"},
@@ -56,7 +60,8 @@ int verb_quality(int argc, char **argv)
     command_line line = {.usage = "segmodel quality MODEL --data PACK --out DIR",
                          .help = "Dice and surface Dice on a pack's validation images for one "
                                  "point, three points, a box\nand a corrected box, beside the "
-                                 "ellipse in the box and region growing.",
+                                 "ellipse in the box and region growing. Slices of volumes and "
+                                 "frames of sequences\nare pictures too.",
                          .options = options,
                          .positional = model,
                          .positional_wanted = 1,
