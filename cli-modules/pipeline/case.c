@@ -26,11 +26,12 @@ static int read_volume(pipeline_case *work)
                     work->options->input);
 }
 
-/* --series means the input where that is DICOM, else the reference. */
+/* --series means the input where that is DICOM or holds several volumes, else the reference. */
 static int read_reference(pipeline_case *work)
 {
     const case_options *o = work->options;
-    const sgio_read_options how = {.series = work->volume.file_count ? NULL : o->series,
+    const int is_chosen = work->volume.file_count > 0 || work->volume.file_volume > 0;
+    const sgio_read_options how = {.series = is_chosen ? NULL : o->series,
                                    .allow_gaps = o->allow_gaps,
                                    .warn = cli_warn,
                                    .warn_user = work->warnings,

@@ -3,6 +3,7 @@
 #include "dicom_scan.h"
 #include "io_status.h"
 #include "text_number.h"
+#include "volume_formats.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -239,7 +240,7 @@ char *sgio_dicom_list(const sgio_dicom_slices *slices, const sgio_dicom_volumes 
     return text;
 }
 
-sgio_status sgio_list_series(const char *path, char **text)
+sgio_status sgio_list_dicom_series(const char *path, char **text)
 {
     static const sgio_read_options no_options;
     sgio_dicom_slices slices;

@@ -43,6 +43,8 @@ typedef struct sgio_format {
     /* The files beside it, as sgio_segmentation_beside. NULL: there are none. */
     sgio_status (*beside)(const char *path, const sgio_segmentation_write_options *options,
                           sgio_path_fn found, void *user);
+    /* The volumes that it holds, as sgio_list_series. NULL: as of DICOM, whatever it is. */
+    sgio_status (*list)(const char *path, char **text);
 } sgio_format;
 
 enum { SGIO_SNIFF_BYTES = 1024 };

@@ -2,6 +2,7 @@
 
 #include "io_status.h"
 #include "volume_formats.h"
+#include "volume_share.h"
 
 #include <math.h>
 #include <string.h>
@@ -104,11 +105,13 @@ static sgio_status read_magic(const char *path, const raw_header *raw, int *sing
                      "%s: ANALYZE 7.5 header without orientation; convert it to NIfTI", path);
 }
 
-static sgio_status read_size(const char *path, const raw_header *raw, int64_t size[3])
+static sgio_status read_size(const char *path, const raw_header *raw, int64_t size[3],
+                             int64_t *volumes)
 {
     double count = number(raw, raw->at->dim_kind, raw->at->dim, 0);
     if (!(count >= 1 && count <= 7))
         return sgio_fail(SGIO_UNREADABLE, "%s: %g dimensions, wanted 1 to 7", path, count);
+    *volumes = 1;
     for (int axis = 0; axis < 7; axis++) {
         double length =
             axis < (int)count ? number(raw, raw->at->dim_kind, raw->at->dim, axis + 1) : 1;
@@ -117,11 +120,11 @@ static sgio_status read_size(const char *path, const raw_header *raw, int64_t si
                              length, axis);
         if (axis < 3)
             size[axis] = (int64_t)length;
-        else if (length > 1)
-            return sgio_fail(SGIO_UNREADABLE,
-                             "%s: has %d dimensions (%.0f volumes along dimension %d), wanted one "
-                             "3-D volume; extract the wanted one first",
-                             path, (int)count, length, axis + 1);
+        else if (length > SGIO_MOST_VOLUMES / (double)*volumes)
+            return sgio_fail(SGIO_UNREADABLE, "%s: %g volumes along dimension %d are not credible",
+                             path, length, axis + 1);
+        else
+            *volumes *= (int64_t)length;
     }
     return SGIO_OK;
 }
@@ -347,7 +350,7 @@ sgio_status sgio_nifti_parse(const char *path, const unsigned char *bytes, size_
     memset(header, 0, sizeof *header);
     sgio_status status = find_layout(path, bytes, size, &raw);
     if (status == SGIO_OK) status = read_magic(path, &raw, &header->single_file);
-    if (status == SGIO_OK) status = read_size(path, &raw, header->geometry.size);
+    if (status == SGIO_OK) status = read_size(path, &raw, header->geometry.size, &header->volumes);
     if (status == SGIO_OK) status = read_datatype(path, &raw, header);
     if (status == SGIO_OK) status = read_offset(path, &raw, header);
     if (status != SGIO_OK) return status;

@@ -21,7 +21,8 @@ typedef enum sgio_nifti_transform {
 } sgio_nifti_transform;
 
 typedef struct sgio_nifti_header {
-    sgio_geometry geometry;
+    sgio_geometry geometry; /* of one volume */
+    int64_t volumes;        /* along dimensions 4 to 7, one behind the other */
     sgio_voxel_format format;
     int channels; /* 3 for RGB colour */
     sgio_nifti_transform transform;
@@ -33,8 +34,8 @@ typedef struct sgio_nifti_header {
 } sgio_nifti_header;
 
 /* Parses `size` bytes (SGIO_NIFTI_2_BYTES, fewer only if the file is shorter). Errors name `path`.
- * Lengths are converted to millimetres (xyzt_units). Refused by name: ANALYZE 7.5, more than three
- * dimensions, complex voxels, colour with alpha. */
+ * Lengths are converted to millimetres (xyzt_units). Refused by name: ANALYZE 7.5, complex voxels,
+ * colour with alpha. */
 sgio_status sgio_nifti_parse(const char *path, const unsigned char *bytes, size_t size,
                              sgio_nifti_header *header);
 

@@ -92,3 +92,14 @@ sgio_status sgio_volume_read(const char *path, const sgio_read_options *options,
     if (status != SGIO_OK) sgio_volume_clear(out);
     return status;
 }
+
+sgio_status sgio_list_series(const char *path, char **text)
+{
+    struct stat info;
+    const sgio_format *format = NULL;
+    *text = NULL;
+    if (stat(path, &info) == 0 && S_ISREG(info.st_mode) &&
+        sgio_format_find(path, &format) == SGIO_OK && format->list)
+        return format->list(path, text);
+    return sgio_list_dicom_series(path, text);
+}

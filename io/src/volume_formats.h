@@ -15,6 +15,11 @@ sgio_status sgio_read_nrrd(const char *path, const sgio_read_options *options, s
 sgio_status sgio_read_meta(const char *path, const sgio_read_options *options, sgio_volume *out);
 sgio_status sgio_read_dicom(const char *path, const sgio_read_options *options, sgio_volume *out);
 
+/* A line for each volume of the file, as sgio_list_series. */
+sgio_status sgio_list_nifti(const char *path, char **text);
+sgio_status sgio_list_nrrd(const char *path, char **text);
+sgio_status sgio_list_dicom_series(const char *path, char **text);
+
 /* One PNG or JPEG file. */
 sgio_status sgio_read_picture(const char *path, const sgio_read_options *options, sgio_volume *out);
 

@@ -38,7 +38,7 @@ static sgio_status read_voxels(const char *path, const sgio_meta_header *header,
     sgio_source *source;
     sgio_status status = sgio_source_open(
         path, offset, header->compressed ? SGIO_SOURCE_COMPRESSED : SGIO_SOURCE_PLAIN, &source);
-    if (status == SGIO_OK) status = sgio_voxels_read(source, path, &header->format, options, out);
+    if (status == SGIO_OK) status = sgio_voxels_read(source, path, &header->format, NULL, options, out);
     sgio_source_close(source);
     return status;
 }

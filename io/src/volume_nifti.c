@@ -1,6 +1,7 @@
 #include "io_status.h"
 #include "nifti_header.h"
 #include "volume_formats.h"
+#include "volume_share.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -42,10 +43,12 @@ static int is_pair_member(const char *path, const char *plain, const char *gzipp
 static sgio_status read_voxels(const char *path, const sgio_nifti_header *header,
                                const sgio_read_options *options, sgio_volume *out)
 {
+    const sgio_voxel_share share = {header->volumes, out->file_volume - (header->volumes > 1), 0};
     sgio_source *source;
     sgio_status status = sgio_source_open(path, 0, SGIO_SOURCE_BY_MAGIC, &source);
     if (status == SGIO_OK) status = sgio_source_skip(source, header->data_offset);
-    if (status == SGIO_OK) status = sgio_voxels_read(source, path, &header->format, options, out);
+    if (status == SGIO_OK)
+        status = sgio_voxels_read(source, path, &header->format, &share, options, out);
     sgio_source_close(source);
     return status;
 }
@@ -80,11 +83,21 @@ static void warn_about_transform(const char *path, const sgio_nifti_header *head
                   "%s: its sform gives one axis no direction; the qform is taken", path);
 }
 
+static sgio_status choose(const char *path, const sgio_nifti_header *header,
+                          const sgio_read_options *options, sgio_volume *out)
+{
+    sgio_voxel_share share = {header->volumes, 0, 0};
+    sgio_status status = sgio_choose_volume(path, &header->geometry, options->series, &share);
+    if (status == SGIO_OK && share.count > 1) out->file_volume = share.number + 1;
+    return status;
+}
+
 static sgio_status read_files(const char *path, const sgio_read_options *options, sgio_volume *out)
 {
     sgio_nifti_header header;
     sgio_status status = read_header(path, &header);
     if (status == SGIO_OK) status = sgio_check_geometry(path, &header.geometry);
+    if (status == SGIO_OK) status = choose(path, &header, options, out);
     if (status != SGIO_OK) return status;
     warn_about_transform(path, &header, options);
     sgio_say_assumed(path, header.spacing_assumed, options, out);
@@ -97,12 +110,31 @@ static sgio_status read_files(const char *path, const sgio_read_options *options
                      path);
 }
 
+/* The header of a pair is in the .hdr, whichever of both is named. malloc'ed. */
+static char *header_path_of(const char *path)
+{
+    if (is_pair_member(path, ".img", ".img.gz")) return with_letters(path, "hdr", "HDR");
+    return strdup(path);
+}
+
 sgio_status sgio_read_nifti(const char *path, const sgio_read_options *options, sgio_volume *out)
 {
-    if (!is_pair_member(path, ".img", ".img.gz")) return read_files(path, options, out);
-    char *header_path = with_letters(path, "hdr", "HDR");
+    char *header_path = header_path_of(path);
     if (!header_path) return sgio_fail_memory(strlen(path), path);
     sgio_status status = read_files(header_path, options, out);
+    free(header_path);
+    return status;
+}
+
+sgio_status sgio_list_nifti(const char *path, char **text)
+{
+    sgio_nifti_header header;
+    char *header_path = header_path_of(path);
+    if (!header_path) return sgio_fail_memory(strlen(path), path);
+    sgio_status status = read_header(header_path, &header);
+    if (status == SGIO_OK) status = sgio_check_geometry(header_path, &header.geometry);
+    if (status == SGIO_OK)
+        status = sgio_list_volumes(path, "NIfTI", &header.geometry, header.volumes, text);
     free(header_path);
     return status;
 }

@@ -1,43 +1,89 @@
 #include "io_status.h"
 #include "nrrd_header.h"
 #include "volume_formats.h"
+#include "volume_share.h"
 
 #include <string.h>
 
-/* Components and lists: one value per voxel, or three colours in a picture. */
-static sgio_status read_channels(const char *path, const sgio_nrrd *header, int *channels)
+static sgio_status refuse_axis(const char *path, const sgio_nrrd *header, int axis, const char *why)
+{
+    const char *kind = header->axes[axis].kind;
+    return sgio_fail(
+        SGIO_UNREADABLE,
+        "%s: its axis %d (%s) holds %lld volumes or values per voxel%s, wanted one 3-D "
+        "volume; extract the wanted one first",
+        path, axis, *kind ? kind : "no direction in space", (long long)header->axes[axis].size,
+        why);
+}
+
+static int is_colour(const sgio_nrrd *header)
+{
+    const char *kind = header->axes[0].kind;
+    return header->axes[0].size == 3 && (!strcmp(kind, "rgb-color") || !strcmp(kind, "3-color"));
+}
+
+/* Axes that do not lie in space: three colours of a picture, or volumes, as the first axis (a
+ * sequence of 3D Slicer) or the last one. */
+static sgio_status read_channels(const char *path, const sgio_nrrd *header, int *channels,
+                                 sgio_voxel_share *share)
 {
     *channels = 1;
+    *share = (sgio_voxel_share){1, 0, 0};
     for (int axis = 0; axis < header->dimension; axis++) {
-        int64_t size = header->axes[axis].size;
-        const char *kind = header->axes[axis].kind;
-        if (sgio_nrrd_is_spatial(header, axis) || size == 1) continue;
-        if (axis == 0 && size == 3 && (!strcmp(kind, "rgb-color") || !strcmp(kind, "3-color")))
+        if (sgio_nrrd_is_spatial(header, axis) || header->axes[axis].size == 1) continue;
+        if (axis == 0 && is_colour(header))
             *channels = 3;
+        else if (share->count > 1)
+            return refuse_axis(path, header, axis, " beside others");
+        else if ((axis > 0 && axis + 1 < header->dimension) ||
+                 header->axes[axis].size > SGIO_MOST_VOLUMES)
+            return refuse_axis(path, header, axis, "");
         else
-            return sgio_fail(SGIO_UNREADABLE,
-                             "%s: its axis %d (%s) holds %lld volumes or values per voxel, wanted "
-                             "one 3-D volume; extract the wanted one first",
-                             path, axis, *kind ? kind : "no direction in space", (long long)size);
+            *share = (sgio_voxel_share){header->axes[axis].size, 0, axis == 0};
     }
     return SGIO_OK;
+}
+
+static sgio_status read_grid(const char *path, const sgio_nrrd *header, sgio_volume *out,
+                             int *assumed, sgio_voxel_share *share)
+{
+    sgio_status status = read_channels(path, header, &out->channels, share);
+    return status == SGIO_OK ? sgio_nrrd_geometry(path, header, &out->geometry, assumed) : status;
 }
 
 static sgio_status read_volume(const char *path, const sgio_nrrd *header,
                                const sgio_read_options *options, sgio_volume *out)
 {
     sgio_source *source = NULL;
+    sgio_voxel_share share;
     int assumed = 0;
     const sgio_voxel_format format = {header->raw, header->swap, 1, 0};
-    sgio_status status = read_channels(path, header, &out->channels);
-    if (status == SGIO_OK) status = sgio_nrrd_geometry(path, header, &out->geometry, &assumed);
+    sgio_status status = read_grid(path, header, out, &assumed, &share);
+    if (status == SGIO_OK)
+        status = sgio_choose_volume(path, &out->geometry, options->series, &share);
     if (status != SGIO_OK) return status;
+    if (share.count > 1) out->file_volume = share.number + 1;
     sgio_say_assumed(path, assumed, options, out);
     sgio_nrrd_say_space(path, header, options->warn, options->warn_user);
     sgio_say_unit(path, header->unit, options, out);
     status = sgio_nrrd_open_data(path, header, &source);
-    if (status == SGIO_OK) status = sgio_voxels_read(source, path, &format, options, out);
+    if (status == SGIO_OK) status = sgio_voxels_read(source, path, &format, &share, options, out);
     sgio_source_close(source);
+    return status;
+}
+
+sgio_status sgio_list_nrrd(const char *path, char **text)
+{
+    sgio_nrrd header;
+    sgio_volume volume = {0};
+    sgio_voxel_share share;
+    int assumed;
+    sgio_status status = sgio_nrrd_read(path, &header);
+    if (status != SGIO_OK) return status;
+    status = read_grid(path, &header, &volume, &assumed, &share);
+    if (status == SGIO_OK)
+        status = sgio_list_volumes(path, "NRRD", &volume.geometry, share.count, text);
+    sgio_nrrd_clear(&header);
     return status;
 }
 

@@ -262,13 +262,38 @@ typedef struct voxel_reader {
     sgio_source *source;
     const char *path;
     const sgio_voxel_format *format;
+    sgio_voxel_share share;
     sgio_volume *volume;
 } voxel_reader;
+
+/* The values of one volume of several that are stored voxel by voxel. */
+static sgio_status pick(const voxel_reader *r, size_t count, unsigned char *to)
+{
+    unsigned char piece[CHUNK * sizeof(double)];
+    const size_t width = types[r->format->raw].bytes;
+    const uint64_t all = count * (uint64_t)r->share.count;
+    uint64_t next = (uint64_t)r->share.number;
+    for (uint64_t done = 0; done < all;) {
+        size_t n = all - done < CHUNK ? (size_t)(all - done) : CHUNK;
+        sgio_status status = sgio_source_read(r->source, piece, n * width);
+        if (status != SGIO_OK) return status;
+        for (; next < done + n; next += (uint64_t)r->share.count, to += width)
+            memcpy(to, piece + (size_t)(next - done) * width, width);
+        done += n;
+    }
+    return SGIO_OK;
+}
+
+static sgio_status take(const voxel_reader *r, size_t count, void *to)
+{
+    if (r->share.interleaved) return pick(r, count, to);
+    return sgio_source_read(r->source, to, count * types[r->format->raw].bytes);
+}
 
 static sgio_status read_as_stored(const voxel_reader *r, size_t count, void *to)
 {
     size_t width = types[r->format->raw].bytes;
-    sgio_status status = sgio_source_read(r->source, to, count * width);
+    sgio_status status = take(r, count, to);
     if (status == SGIO_OK && r->format->swap) swap_bytes(to, count, width);
     return status;
 }
@@ -280,7 +305,7 @@ static sgio_status read_converted(const voxel_reader *r, size_t count, void *dst
     char *to = dst;
     for (size_t done = 0; done < count; done += CHUNK) {
         size_t n = count - done < CHUNK ? count - done : CHUNK;
-        sgio_status status = sgio_source_read(r->source, stored, n * types[raw].bytes);
+        sgio_status status = take(r, n, stored);
         if (status != SGIO_OK) return status;
         if (convert_chunk(r->format, stored, n, r->volume->type, to) != 0)
             return sgio_fail(SGIO_UNREADABLE, "%s: %s voxels hold values that do not fit into %s",
@@ -306,17 +331,33 @@ static sgio_status read_values(const voxel_reader *r, size_t count,
     return SGIO_OK;
 }
 
+/* Other volumes before (or behind) the one that is read. */
+static sgio_status pass_volumes(sgio_source *source, const sgio_voxel_share *share, int64_t count,
+                                uint64_t bytes)
+{
+    return share->interleaved ? SGIO_OK : sgio_source_skip(source, (uint64_t)count * bytes);
+}
+
 sgio_status sgio_voxels_read(sgio_source *source, const char *path, const sgio_voxel_format *format,
-                             const sgio_read_options *options, sgio_volume *volume)
+                             const sgio_voxel_share *share, const sgio_read_options *options,
+                             sgio_volume *volume)
 {
     uint64_t bytes = 0;
-    const voxel_reader reader = {source, path, format, volume};
+    static const sgio_voxel_share only = {1, 0, 0};
+    if (!share) share = &only;
+    const voxel_reader reader = {source, path, format, *share, volume};
     sgio_status status =
         sgio_voxels_bytes(path, volume->geometry.size, volume->channels, format->raw, &bytes);
-    if (status == SGIO_OK) status = sgio_source_expect(source, bytes);
+    if (status == SGIO_OK && bytes > UINT64_MAX / (uint64_t)share->count)
+        status = sgio_fail(SGIO_UNREADABLE, "%s: %lld such volumes are not credible", path,
+                           (long long)share->count);
+    if (status == SGIO_OK) status = sgio_source_expect(source, bytes * (uint64_t)share->count);
     volume->type = sgio_voxels_type(format, types[format->raw].low, types[format->raw].high);
     if (status == SGIO_OK) status = sgio_volume_allocate(volume, path);
+    if (status == SGIO_OK) status = pass_volumes(source, share, share->number, bytes);
     if (status == SGIO_OK)
         status = read_values(&reader, (size_t)bytes / types[format->raw].bytes, options);
+    if (status == SGIO_OK)
+        status = pass_volumes(source, share, share->count - 1 - share->number, bytes);
     return status == SGIO_OK ? sgio_source_finish(source) : status;
 }

@@ -19,6 +19,13 @@ typedef struct sgio_voxel_format {
     double slope, intercept;
 } sgio_voxel_format;
 
+/* Which of the volumes that a file holds is read. */
+typedef struct sgio_voxel_share {
+    int64_t count, number; /* number from 0; {1, 0}: it is the only one */
+    int interleaved;       /* 1: a voxel has its values of all volumes side by side; 0: the volumes
+                            * follow one another */
+} sgio_voxel_share;
+
 size_t sgio_raw_bytes(int raw);
 const char *sgio_type_name(sgio_type type);
 
@@ -52,9 +59,12 @@ int sgio_voxels_to_u16(const sgio_voxel_format *format, const void *stored, size
 sgio_status sgio_volume_allocate(sgio_volume *volume, const char *path);
 
 /* Sets volume->type, allocates, and reads all voxels (volume->geometry.size and channels must be
- * set), asking the options' progress function. Memory beyond the volume is constant. */
+ * set; one where volumes are interleaved), asking the options' progress function. `source` is at
+ * the first voxel of the file's first volume; `share` NULL: it holds no other. Memory beyond the
+ * volume is constant. */
 sgio_status sgio_voxels_read(sgio_source *source, const char *path, const sgio_voxel_format *format,
-                             const sgio_read_options *options, sgio_volume *volume);
+                             const sgio_voxel_share *share, const sgio_read_options *options,
+                             sgio_volume *volume);
 
 #ifdef __cplusplus
 }

@@ -39,6 +39,8 @@ typedef struct sgio_volume {
     size_t file_count;   /* size[2] for DICOM, else 0 */
     int *file_frames;    /* file_count of them: which frame of its file a slice is, from 1; 0 where
                           * the file holds that slice alone. NULL without files; owned */
+    int64_t file_volume; /* which of the several volumes of a NIfTI or NRRD file it is, from 1; 0
+                          * where the file holds no other */
     int is_sequence;    /* 1: the third axis is time (a folder of pictures, a multi-frame file); its
                          * step is 1 and no length */
     char **frame_names; /* of a folder of pictures: the names without folder and ending, size[2] of
@@ -47,7 +49,8 @@ typedef struct sgio_volume {
 
 typedef struct sgio_read_options {
     const char *series;   /* DICOM: UID, or 1-based number in the listing; several of them ("1,4-7",
-                           * "all") are joined into one volume; NULL: there must be just one */
+                           * "all") are joined into one volume; NIfTI and NRRD of four dimensions:
+                           * the number of a volume. NULL: there must be just one */
     int allow_gaps;       /* resample uneven or missing slices to even spacing; without a number in
                            * `series`, stacks of different spacing in one series are joined */
     sgio_warning_fn warn; /* may be NULL */
@@ -74,9 +77,9 @@ typedef struct sgio_read_options {
  *    DICOM file of ultrasound, endoscopy or secondary capture. Both are sequences: the third axis
  *    is time, with step 1.
  *
- * The type is the file's, or the smallest that holds scaled values. Refused with a sentence: more
- * than three dimensions, complex values, colour but RGB in pictures, NIfTI, NRRD, MetaImage and
- * single-frame DICOM, other multi-frame DICOM, geometry that is not finite or is singular,
+ * The type is the file's, or the smallest that holds scaled values. Refused with a sentence:
+ * several volumes and no choice, complex values, colour but RGB in pictures, NIfTI, NRRD, MetaImage
+ * and single-frame DICOM, other multi-frame DICOM, geometry that is not finite or is singular,
  * truncated or corrupt files (compressed data are read to their checksum), sizes that the file or
  * the memory cannot hold, volumes without a finite value. A constant volume is warned about.
  *
@@ -103,9 +106,9 @@ long sgio_volume_frame_number(const sgio_volume *volume, int64_t k);
 /* Frees what the volume owns and zeroes it; a zeroed volume is fine. */
 void sgio_volume_clear(sgio_volume *volume);
 
-/* The DICOM volumes found at `path`, one line each (number, UID, modality, size, spacing,
- * description, and what separates volumes that are alike in these); *text is malloc'ed, the caller
- * frees it. */
+/* The volumes found at `path`, one line each: of DICOM (number, UID, modality, size, spacing,
+ * description, and what separates volumes that are alike in these), or of a NIfTI or NRRD file.
+ * *text is malloc'ed, the caller frees it. */
 sgio_status sgio_list_series(const char *path, char **text);
 
 /* 1 when the bytes at the start of a file look like DICOM, with or without preamble; 132 of them

@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -354,6 +355,90 @@ static void test_nifti2(void **state)
     expect_ramp();
 }
 
+/* The two slices as `count` volumes along dimension 4 (time), or 5 (components). */
+static nifti make_several(int dimension, int16_t count)
+{
+    nifti file = make(0);
+    put16(&file, 40, (int16_t)dimension);
+    put16(&file, 46, (int16_t)(2 / count));
+    put16(&file, 40 + 2 * (size_t)dimension, count);
+    return file;
+}
+
+static void expect_volume(const char *name, const char *number, int first, int count, double slope)
+{
+    const sgio_read_options options = {.series = number};
+    sgio_volume_clear(&volume);
+    if (sgio_volume_read(scratch_path(name), &options, &volume) != SGIO_OK)
+        fail_msg("%s", sgio_last_message());
+    assert_int_equal(volume.file_volume, number[0] - '0');
+    for (int n = 0; n < count; n++)
+        assert_true(sgio_volume_value(&volume, (size_t)n) == slope * (first + n - 5));
+}
+
+static void one_of_several_volumes_is_chosen(void **state)
+{
+    char *text = NULL;
+    (void)state;
+    for (int dimension = 4; dimension <= 5; dimension++) {
+        nifti file = make_several(dimension, 2);
+        save("several.nii", &file);
+        write_gzip("several.nii.gz", file.bytes, sizeof file.bytes);
+        expect_volume("several.nii", "1", 0, VOXELS / 2, 1);
+        expect_volume("several.nii", "2", VOXELS / 2, VOXELS / 2, 1);
+        expect_volume("several.nii.gz", "1", 0, VOXELS / 2, 1);
+        expect_volume("several.nii.gz", "2", VOXELS / 2, VOXELS / 2, 1);
+        assert_int_equal(volume.geometry.size[2], 1);
+        put_float(&file, 112, 0.5f);
+        save("scaled.nii", &file);
+        expect_volume("scaled.nii", "2", VOXELS / 2, VOXELS / 2, 0.5);
+    }
+    expect_file_refused("several.nii",
+                        "holds 2 volumes of 3 x 4 x 1 voxels, wanted one; of an input "
+                        "--series number chooses it (1 to 2)");
+    assert_int_equal(sgio_list_series(scratch_path("several.nii"), &text), SGIO_OK);
+    assert_string_equal(text, "1  (no UID)  NIfTI  3x4x1  0.5x0.75x3 mm\n"
+                              "2  (no UID)  NIfTI  3x4x1  0.5x0.75x3 mm\n");
+    free(text);
+}
+
+static void a_volume_that_is_not_there_is_refused(void **state)
+{
+    static const char *const numbers[] = {"0", "3", "1-2", "all", "1.2.3", ""};
+    const nifti file = make_several(4, 2);
+    (void)state;
+    save("several.nii", &file);
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        const sgio_read_options options = {.series = numbers[i]};
+        sgio_volume_clear(&volume);
+        assert_int_equal(sgio_volume_read(scratch_path("several.nii"), &options, &volume),
+                         SGIO_UNREADABLE);
+        assert_true(holds(sgio_last_message(), "holds 2 volumes"));
+        assert_true(holds(sgio_last_message(), numbers[i]));
+    }
+}
+
+/* The end of the file is looked at, whichever volume is wanted. */
+static void a_cut_file_of_several_volumes_is_refused(void **state)
+{
+    const nifti file = make_several(4, 2);
+    const sgio_read_options first = {.series = "1"};
+    unsigned char bytes[512];
+    (void)state;
+    write_file("cut.nii", file.bytes, sizeof file.bytes - 2);
+    sgio_volume_clear(&volume);
+    assert_int_equal(sgio_volume_read(scratch_path("cut.nii"), &first, &volume), SGIO_UNREADABLE);
+    assert_true(holds(sgio_last_message(), "truncated"));
+    write_gzip("whole.nii.gz", file.bytes, sizeof file.bytes);
+    FILE *whole = fopen(scratch_path("whole.nii.gz"), "rb");
+    assert_non_null(whole);
+    size_t size = fread(bytes, 1, sizeof bytes, whole);
+    fclose(whole);
+    write_file("cut.nii.gz", bytes, size - 9); /* checksum, length, and a byte of data */
+    assert_int_equal(sgio_volume_read(scratch_path("cut.nii.gz"), &first, &volume),
+                     SGIO_UNREADABLE);
+}
+
 static void test_refuses_contents(void **state)
 {
     (void)state;
@@ -451,6 +536,9 @@ int main(void)
         cmocka_unit_test(test_pair),
         cmocka_unit_test(test_scaling),
         cmocka_unit_test(test_nifti2),
+        cmocka_unit_test(one_of_several_volumes_is_chosen),
+        cmocka_unit_test(a_volume_that_is_not_there_is_refused),
+        cmocka_unit_test(a_cut_file_of_several_volumes_is_refused),
         cmocka_unit_test(test_refuses_contents),
         cmocka_unit_test(test_refuses_geometry),
         cmocka_unit_test(test_refuses_damage),

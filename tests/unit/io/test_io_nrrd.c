@@ -203,13 +203,53 @@ static void a_field_that_comes_twice_is_refused(void **state)
     expect_element(0, 3, -10); /* still RAS */
 }
 
+/* Volumes voxel by voxel, as sequences of 3D Slicer, or one behind the other: more values than are
+ * read at once. Value n of volume v is (7 n + v) % 251. */
+static void one_of_several_volumes_is_chosen(void **state)
+{
+    enum { COUNT = 3, SIZE = 17 * 19 * 23 };
+    static unsigned char first[256 + SIZE * COUNT], last[sizeof first];
+    static const char grid[] = "space: left-posterior-superior\ntype: uint8\nencoding: raw\n"
+                               "dimension: 4\n";
+    char number[8];
+    (void)state;
+    int at = snprintf((char *)first, 256,
+                      "NRRD0004\n%ssizes: 3 17 19 23\nkinds: list domain domain "
+                      "domain\nspace directions: none (1,0,0) (0,1,0) (0,0,1)\n\n",
+                      grid);
+    int behind = snprintf((char *)last, 256,
+                          "NRRD0004\n%ssizes: 17 19 23 3\nkinds: domain domain "
+                          "domain list\nspace directions: (1,0,0) (0,1,0) (0,0,1) none\n\n",
+                          grid);
+    for (int v = 0; v < COUNT; v++)
+        for (int n = 0; n < SIZE; n++)
+            first[at + n * COUNT + v] = last[behind + v * SIZE + n] =
+                (unsigned char)((7 * n + v) % 251);
+    write_file("first.nrrd", first, (size_t)at + SIZE * COUNT);
+    write_file("last.nrrd", last, (size_t)behind + SIZE * COUNT);
+    for (int v = 0; v < 2 * COUNT; v++) {
+        const char *name = v % 2 ? "first.nrrd" : "last.nrrd";
+        const sgio_read_options options = {.series = number};
+        snprintf(number, sizeof number, "%d", v / 2 + 1);
+        sgio_volume_clear(&volume);
+        if (sgio_volume_read(scratch_path(name), &options, &volume) != SGIO_OK)
+            fail_msg("%s", sgio_last_message());
+        assert_int_equal(volume.file_volume, v / 2 + 1);
+        for (int n = 0; n < SIZE; n++)
+            assert_int_equal(((uint8_t *)volume.data)[n], (7 * n + v / 2) % 251);
+    }
+}
+
 static void test_refuses(void **state)
 {
     (void)state;
     expect_refused("dimension: 4\nsizes: 2 3 4 1\ntype: uint8\nencoding: raw\n"
                    "space: left-posterior-superior\n"
                    "space directions: none (1,0,0) (0,1,0) (0,0,1)\n",
-                   "axis 0 (no direction in space) holds 2 volumes or values per voxel");
+                   "holds 2 volumes of 3 x 4 x 1 voxels");
+    expect_refused("dimension: 5\nsizes: 2 3 2 1 2\ntype: uint8\nencoding: raw\n"
+                   "kinds: vector domain domain domain list\n",
+                   "axis 4 (list) holds 2 volumes or values per voxel beside others");
     expect_refused("dimension: 4\nsizes: 3 4 2 1\ntype: uint8\nencoding: raw\n"
                    "kinds: domain domain list domain\n",
                    "extract the wanted one first");
@@ -305,6 +345,7 @@ int main(void)
         cmocka_unit_test(test_axis_of_one),
         cmocka_unit_test(test_a_missing_spacing_is_said),
         cmocka_unit_test(test_other_units_are_said),
+        cmocka_unit_test(one_of_several_volumes_is_chosen),
         cmocka_unit_test(test_refuses),
         cmocka_unit_test(test_refuses_other_files),
     };

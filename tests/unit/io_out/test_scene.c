@@ -338,6 +338,13 @@ static void test_a_volume_that_slicer_reads_is_named_relative_to_the_scene(void 
     assert_non_null(strstr(text, "fileName=\"a%20%2520&amp;\xc3\xbc.seg.nrrd\""));
     assert_null(strstr(text, "Markups"));
     free(text);
+    volume.file_volume = 2; /* Slicer would show the first one, or a sequence: a copy is written */
+    assert_int_equal(
+        sgio_segmentation_write(&segmentation, scratch("a %20&\xc3\xbc.mrml"), &how, NULL),
+        SGIO_OK);
+    text = read_file(scratch("a %20&\xc3\xbc.mrml"), &bytes);
+    assert_null(strstr(text, "fileName=\"x%201%25.nrrd\""));
+    free(text);
     unlink(scratch("x 1%.nrrd"));
     forget_case();
 }
