@@ -12,6 +12,7 @@ pillow.
 
 import argparse
 import json
+import re
 import subprocess
 import sys
 import tempfile
@@ -128,9 +129,15 @@ def independent(reader, path):
         raise NoComparison(f"the independent reader fails: {problem}") from problem
 
 
-def compare_file(path, report):
+def compare_file(path, report, number=None):
+    """`number`: of a file of several volumes, from 1. NIfTI have them as the last axes of the file,
+    [.., 5, 4, k, j, i] here; NRRD as the last or as the first one."""
     matrix, voxels = independent(readers.reader_for(path), path)
     report_values = report["voxels"]
+    if number and voxels.shape[-3:] == report_values.shape:
+        voxels = voxels.reshape(-1, *report_values.shape)[number - 1]
+    elif number:
+        voxels = voxels[..., number - 1]
     while voxels.ndim > report_values.ndim and voxels.shape[-1] == 1:
         voxels = voxels[..., 0]
     lossy = str(path).lower().endswith((".jpg", ".jpeg"))
@@ -282,12 +289,20 @@ def check_picture_series(checker):
             checker.check(first.with_name(first.name.replace("000", "%03d")), compare_pictures)
 
 
+def check_file(checker, path):
+    """A file; of one that holds several volumes the first and the last."""
+    report = checker.check(path, compare_file)
+    several = re.search(r"holds (\d+) volumes of", report.get("message", ""))
+    for number in sorted({1, int(several[1])}) if several else []:
+        checker.check(path, lambda p, r, n=number: compare_file(p, r, n), "--series", str(number))
+
+
 def check_all(checker):
     folders = []
     check_picture_series(checker)
     for path in sorted(p for p in checker.data.rglob("*") if p.is_file()):
         if readers.reader_for(path):
-            checker.check(path, compare_file)
+            check_file(checker, path)
         elif looks_like_dicom(path):
             if path.parent.name in COLLECTIONS or "DICOMDIR" in path.name:
                 checker.check(path, compare_dicom)
