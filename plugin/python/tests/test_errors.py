@@ -132,6 +132,65 @@ def test_control_c_ends_the_work(model, brain, brain_prompts):
             live.segment(foreground=[np.add(brain_prompts["foreground"][0], (0.01 * n, 0, 0))])
 
 
+class Told(Exception):
+    pass
+
+
+def tell(*_):
+    raise Told
+
+
+@pytest.fixture
+def told():
+    """A signal other than Ctrl-C's whose handler raises."""
+    before = signal.signal(signal.SIGTERM, tell)
+    yield signal.SIGTERM
+    signal.signal(signal.SIGTERM, before)
+
+
+def test_what_a_signal_s_handler_raises_ends_the_work(model, brain, brain_prompts, told):
+    """It comes while the library works, so that the handler runs in a callback."""
+    for _ in range(3):
+        timer = threading.Timer(0.1, os.kill, (os.getpid(), told))
+        with pytest.raises(Told):
+            timer.start()
+            model.segment(brain, **brain_prompts)
+            timer.join()
+        assert signal.getsignal(told) is tell
+
+
+def test_a_signal_ends_a_call_inside_another_ones_callback(model, brain, brain_prompts, told):
+    ended = []
+
+    def progress(fraction, phrase):
+        timer = threading.Timer(0.1, os.kill, (os.getpid(), told))
+        timer.start()
+        try:
+            model.segment(brain, **brain_prompts)
+        except Told:
+            ended.append(True)
+            raise
+        finally:
+            timer.join()
+
+    with pytest.raises(Told):
+        model.segment(brain, progress=progress, **brain_prompts)
+    assert ended
+
+
+def test_a_handler_set_by_a_handler_stays(model, brain, brain_prompts):
+    """A second Ctrl-C is often another one's matter."""
+    before = signal.signal(signal.SIGINT, lambda *_: signal.signal(signal.SIGINT, tell))
+    try:
+        timer = threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT))
+        timer.start()
+        model.segment(brain, **brain_prompts)
+        timer.join()
+        assert signal.getsignal(signal.SIGINT) is tell
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def test_warnings_are_warnings(model, liver, liver_prompts):
     """An array says nothing of Hounsfield units, so they are guessed."""
     array = sitk.GetArrayFromImage(liver)
