@@ -436,13 +436,33 @@ def _predict_at_once(model: Model, image: Image, objects: Dict[int, Prompts], op
         _library.sgm_volume_result_clear(c.byref(result))
 
 
+class _Turn:
+    """A lock that a thread does not wait for when it has it already: it would wait for ever."""
+
+    def __init__(self) -> None:
+        self._lock, self._owner = threading.Lock(), None
+
+    def __enter__(self) -> None:
+        if self._owner == threading.get_ident():
+            raise UsageError("this volume is asked inside a callback of its own question (progress, cancel, "
+                             "a signal's handler): end that one first")
+        self._lock.acquire()
+        self._owner = threading.get_ident()
+
+    def __exit__(self, *_: Any) -> None:
+        self._owner = None
+        self._lock.release()
+
+
 class LiveVolume:
     """An image that stays open between questions: what was computed is kept, so that a further click
     costs milliseconds. Each question brings all prompts of its object; undo is asking again with the
     earlier ones. The same prompts give the same masks, whatever was asked before.
 
     Made by :meth:`Model.open`. One thread at a time: calls of other threads wait. A new question can
-    end a running one through ``cancel``.
+    end a running one through ``cancel``, and does not come from its callbacks. An object is its label's,
+    whichever thread asked: threads that take a :meth:`mask` after their :meth:`predict` have labels of
+    their own, or call :meth:`segment`, which draws what it asked.
     """
 
     def __init__(self, model: Model, image: Image, options: _Options) -> None:
@@ -452,11 +472,11 @@ class LiveVolume:
         _check(_library.sgm_live_volume_create(
             model._model.get(), c.byref(self._volume), c.byref(options.struct), c.byref(handle)))
         self._live = _Handle(handle, _library.sgm_live_volume_destroy)
-        self._lock = threading.Lock()
+        self._turn = _Turn()
 
     def close(self) -> None:
         """Gives the memory back; nothing can be asked afterwards."""
-        with self._lock:
+        with self._turn:
             self._live.release()
 
     def __enter__(self) -> "LiveVolume":
@@ -488,13 +508,17 @@ class LiveVolume:
         _hand_on(call, sentences)
         return report
 
-    def _predict(self, label: int, prompts: Prompts, call: _Call) -> Tuple[ObjectReport, Any]:
+    def _predict(self, label: int, prompts: Prompts, call: _Call,
+                 labels: Optional[np.ndarray] = None) -> Tuple[ObjectReport, Any]:
+        """``labels`` is drawn into, before another thread can ask for the same label."""
         packed = Packed(prompts, self._image)
         result = _abi.LiveResult(size=c.sizeof(_abi.LiveResult))
-        with self._lock:
+        with self._turn:
             call.run(_library.sgm_live_volume_predict, self._live.get(), label,
                      c.byref(packed.struct), c.byref(call.struct), c.byref(result))
             report = _report(label, prompts, result, self._image)
+            if labels is not None:
+                self._paint(label, labels)
         return report, result
 
     def segment(self, objects: Any = None, *, progress: Optional[Progress] = None,
@@ -508,8 +532,7 @@ class LiveVolume:
         reports, sentences, last, encoded, cached = {}, [], None, 0, 0
         for n, (label, one) in enumerate(prompts.items()):
             call = _Call(_part(progress, n, len(prompts)), cancel)
-            reports[label], last = self._predict(label, one, call)
-            self._paint(label, labels)
+            reports[label], last = self._predict(label, one, call, labels)
             sentences += call.sentences
             encoded, cached = encoded + last.encoded, cached + last.cached
         if last is None:
@@ -521,15 +544,14 @@ class LiveVolume:
             cached=cached, device=self._model.device, warnings=sentences)
 
     def _paint(self, label: int, labels: np.ndarray) -> None:
-        with self._lock:
-            _check(_library.sgm_live_volume_paint(
-                self._live.get(), label, labels.ctypes.data_as(c.c_void_p),
-                _abi.VOXEL_TYPES[labels.dtype.str[1:]], label))
+        _check(_library.sgm_live_volume_paint(
+            self._live.get(), label, labels.ctypes.data_as(c.c_void_p),
+            _abi.VOXEL_TYPES[labels.dtype.str[1:]], label))
 
     def mask(self, label: int = 1) -> Mask:
         """The voxels of an object as the last prediction found them: what it covers, not the volume."""
         result = _abi.LiveResult(size=c.sizeof(_abi.LiveResult))
-        with self._lock:
+        with self._turn:
             _check(_library.sgm_live_volume_get(self._live.get(), label, c.byref(result)))
             if not result.voxels:
                 return Mask((0, 0, 0), np.zeros((0, 0, 0), bool))
@@ -548,7 +570,7 @@ class LiveVolume:
         call = _Call(progress, cancel)
         packed = Packed(prompts_of(fields if prompts is None else prompts), self._image)
         out = _abi.LiveSlice(size=c.sizeof(_abi.LiveSlice))
-        with self._lock:
+        with self._turn:
             call.run(_library.sgm_live_volume_preview, self._live.get(), label,
                      c.byref(packed.struct), slice, c.byref(call.struct), c.byref(out))
             shape = (out.mask_size[1], out.mask_size[0])
@@ -564,13 +586,13 @@ class LiveVolume:
         stays)."""
         packed = Packed(Prompts(foreground=[point], coordinates=coordinates), self._image)
         call = _Call(None, cancel)
-        with self._lock:
+        with self._turn:
             call.run(_library.sgm_live_volume_ahead, self._live.get(),
                      packed.struct.seeds[0].index, c.byref(call.struct))
 
     def remove(self, label: int) -> None:
         """Forgets an object."""
-        with self._lock:
+        with self._turn:
             _library.sgm_live_volume_remove(self._live.get(), label)
 
 

@@ -1,5 +1,7 @@
 """A volume that stays open: a further click is cheap, undo is exact, nothing else changes."""
 
+import subprocess
+import sys
 import threading
 import time
 
@@ -85,6 +87,60 @@ def test_threads_take_turns(model, brain, brain_prompts):
     for thread in threads:
         thread.join()
     assert all(np.array_equal(found[n], wanted) for n in range(4))
+
+
+@pytest.fixture
+def often():
+    """Threads take turns a thousand times as often as they do."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(5e-6)
+    yield
+    sys.setswitchinterval(before)
+
+
+def test_threads_that_ask_for_one_label_get_their_own_masks(model, often):
+    """Small, so that there are many questions; each is answered from what is known already."""
+    k, j, i = np.indices((6, 48, 48))
+    voxels = 40 + 160 * ((i - 12) ** 2 + (j - 24) ** 2 < 60) + 110 * ((i - 36) ** 2 + (j - 24) ** 2 < 60)
+    live, wrong = model.open(voxels.astype(np.int16)), []
+    points = [(12, 24, 3), (36, 24, 3)]
+    wanted = {point: live.segment(foreground=[point]).labels for point in points}
+    assert not np.array_equal(*wanted.values())
+
+    def ask(point):
+        for _ in range(200):
+            if not np.array_equal(live.segment(foreground=[point]).labels, wanted[point]):
+                wrong.append(point)
+
+    threads = [threading.Thread(target=ask, args=(point,)) for point in points * 2]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+
+
+def test_a_question_inside_its_own_callback_is_refused():
+    """In a process of its own, which can be ended if it waits for ever."""
+    code = """
+import sys, numpy as np, promptseg
+live = promptseg.Model().open(np.arange(4 * 32 * 32, dtype=np.int16).reshape(4, 32, 32))
+point = {"foreground": [(16, 16, 2)]}
+asks = [lambda: live.predict(**point), lambda: live.preview(**point), lambda: live.segment(**point),
+        lambda: live.ahead((16, 16, 2)), live.mask, lambda: live.remove(1), live.close]
+refused = 0
+for ask in asks:
+    for callback in ("progress", "cancel"):
+        try:
+            live.predict(**point, **{callback: lambda *_: ask()})
+        except promptseg.UsageError as error:
+            refused += "callback" in str(error)
+        live.remove(1)
+print(refused, live.predict(**point).voxels > 0)
+"""
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True,
+                          timeout=120)
+    assert done.stdout.split() == ["14", "True"], done.stderr
 
 
 def test_the_interpreter_is_free_meanwhile(model, brain, brain_prompts):
