@@ -1,6 +1,7 @@
 #include "checkpoint/checkpoint.h"
 
 #include "checkpoint/checkpoint_build.h"
+#include "checkpoint/foreign_file.h"
 #include "core/status.h"
 
 #include <stdlib.h>
@@ -13,33 +14,16 @@ static bool begins_with(const sgm_checkpoint *c, const char *magic, size_t lengt
     return c->size >= length && memcmp(c->bytes, magic, length) == 0;
 }
 
-/* What people hand over by mistake gets a message of its own. */
-static sgm_status fail_unknown_format(const sgm_checkpoint *c)
-{
-    if (c->size == 0) return sgm_fail(SGM_BAD_MODEL, "the file is empty");
-    if (begins_with(c, "version https://git-lfs", 23))
-        return sgm_fail(SGM_BAD_MODEL, "a Git LFS pointer, not the weights: run 'git lfs pull'");
-    if (begins_with(c, "\x93NUMPY", 6))
-        return sgm_fail(SGM_BAD_MODEL, "a .npy array, not a checkpoint");
-    if (begins_with(c, "\x80", 1) || (c->size > 262 && !memcmp(c->bytes + 257, "ustar", 5)))
-        return sgm_fail(SGM_BAD_MODEL,
-                        "written by PyTorch's format before 1.6 (or a bare pickle), which is not "
-                        "read; in Python: torch.save(torch.load(\"old.pth\", map_location=\"cpu\")"
-                        ", \"new.pth\"), or for a whole module "
-                        "torch.save(model.state_dict(), \"new.pth\")");
-    return sgm_fail(SGM_BAD_MODEL,
-                    "neither a .safetensors nor a PyTorch zip file (%zu bytes, first byte 0x%02x)",
-                    c->size, c->bytes[0]);
-}
-
 static sgm_status parse(sgm_checkpoint *c)
 {
     if (begins_with(c, "PK", 2)) {
         SGM_TRY(sgm_torch_file_parse(c));
+    } else if (sgm_torch_stream_begins(c->bytes, c->size)) {
+        SGM_TRY(sgm_torch_stream_parse(c));
     } else if (c->size > 8 && c->bytes[8] == '{') {
         SGM_TRY(sgm_safetensors_parse(c));
     } else {
-        return fail_unknown_format(c);
+        return sgm_fail_foreign_file(c->bytes, c->size);
     }
     SGM_TRY(sgm_checkpoint_build_index(c)); /* names as the file has them must be unique */
     return sgm_checkpoint_strip_prefix(c);
@@ -239,7 +223,10 @@ static sgm_status strip(sgm_checkpoint *c, const char *prefix)
     c->prefix = joined;
     for (size_t i = 0; i < c->count; i++) {
         const char *rest = without_prefix(c->tensors[i].name, prefix);
-        if (rest) c->tensors[i].name = rest;
+        if (rest)
+            c->tensors[i].name = rest;
+        else
+            c->tensors[i].beside = true;
     }
     return sort_names(c);
 }

@@ -9,15 +9,18 @@
  * Formats, recognised by content:
  *  - safetensors (huggingface/safetensors, format description in its README): strict, no gaps or
  *    overlaps, header at most 25 MB.
- *  - PyTorch's zip format (torch.save since 1.6) of state dicts: tensors, Parameters, dicts, lists,
- *    tuples and plain values; views and shared storages; wrappers such as {"state_dict": {...}}.
- *    The older tar/stream formats, TorchScript and whole pickled modules are refused with the line
- *    of Python that exports a state dict.
+ *  - PyTorch's zip format (torch.save since 1.6) and the one before it (still written by
+ *    _use_new_zipfile_serialization=False) of state dicts: tensors, Parameters, dicts, lists,
+ * tuples and plain values; views and shared storages; wrappers such as {"state_dict": {...}}.
+ * Objects of other classes are passed over. The still older tar format, TorchScript and whole
+ * pickled modules are refused with the line of Python that exports a state dict.
  *
- * Names. Of nested dicts the one under "state_dict", "model" and the like is taken; if there is
- * none, every dict that holds tensors is kept and its tensors are called "<dict>/<name>". Optimiser
- * state and entries that are no tensors are ignored. A prefix that training wrappers put before
- * (nearly) all names, such as "module." or "model.", is taken off. */
+ * Names. Of nested dicts the one under "state_dict", "model" and the like is taken, whatever stands
+ * beside it, or the only one that holds tensors; of several, each is kept and its tensors are
+ * called
+ * "<dict>/<name>". Optimiser state and entries that are no tensors are ignored. A prefix that
+ * training wrappers put before (nearly) all names, such as "module." or "model.", is taken off;
+ * tensors that lack it are `beside`. */
 #ifndef SEGMODEL_CHECKPOINT_CHECKPOINT_H
 #define SEGMODEL_CHECKPOINT_CHECKPOINT_H
 
@@ -54,8 +57,9 @@ const char *sgm_checkpoint_metadata(const sgm_checkpoint *checkpoint, const char
 size_t sgm_checkpoint_metadata_count(const sgm_checkpoint *checkpoint);
 sgm_metadata_entry sgm_checkpoint_metadata_at(const sgm_checkpoint *checkpoint, size_t index);
 
-/* The path or label it was opened with; "safetensors" or "PyTorch zip"; the prefix that was taken
- * off the names ("" if none); the keys that were unwrapped, joined by '.', "" if none. */
+/* The path or label it was opened with; "safetensors", "PyTorch zip" or "PyTorch before 1.6"; the
+ * prefix that was taken off the names ("" if none); the keys that were unwrapped, joined by '.', ""
+ * if none. */
 const char *sgm_checkpoint_path(const sgm_checkpoint *checkpoint);
 const char *sgm_checkpoint_format(const sgm_checkpoint *checkpoint);
 const char *sgm_checkpoint_prefix(const sgm_checkpoint *checkpoint);

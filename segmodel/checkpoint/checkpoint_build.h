@@ -31,6 +31,10 @@ struct sgm_checkpoint {
  * does. */
 sgm_status sgm_safetensors_parse(sgm_checkpoint *checkpoint);
 sgm_status sgm_torch_file_parse(sgm_checkpoint *checkpoint);
+sgm_status sgm_torch_stream_parse(sgm_checkpoint *checkpoint);
+
+/* Are these the first bytes of what torch.save wrote before PyTorch 1.6? */
+bool sgm_torch_stream_begins(const unsigned char *bytes, size_t size);
 
 /* Refuses names that are empty, too long or hold control characters. Call it before a message
  * prints a name. */

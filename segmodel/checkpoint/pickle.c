@@ -91,13 +91,13 @@ static sgm_status push_int32(machine *m)
     return push_integer(m, SGM_PICKLE_INT, (int32_t)(uint32_t)value);
 }
 
-/* LONG1: a length, then two's complement. Longer than 64 bits is of no interest to us. */
+/* LONG1, LONG4: a length, then two's complement. Longer than 64 bits is of no interest to us. */
 static sgm_status push_long(machine *m, size_t length_size)
 {
     const unsigned char *p;
     size_t n;
     SGM_TRY(take_text(m, length_size, &p, &n));
-    if (n > 8) return push_kind(m, SGM_PICKLE_OPAQUE);
+    if (n > 8) return sgm_pickle_push_new(m, (sgm_pickle_value){.kind = SGM_PICKLE_OPAQUE});
     uint64_t value = n > 0 && p[n - 1] & 0x80 ? UINT64_MAX : 0;
     for (size_t i = n; i-- > 0;)
         value = value << 8 | p[i];
@@ -175,7 +175,8 @@ static sgm_status push_short_tuple(machine *m, size_t count)
 
 static sgm_status check_container(const machine *m, sgm_pickle_ref ref, sgm_pickle_kind kind)
 {
-    if (value_at(m, ref)->kind == kind) return SGM_OK;
+    sgm_pickle_kind found = value_at(m, ref)->kind;
+    if (found == kind || found == SGM_PICKLE_OPAQUE) return SGM_OK;
     return sgm_pickle_fail(m, "items are added to something that is no %s",
                            kind == SGM_PICKLE_DICT ? "dict" : "list");
 }
@@ -264,6 +265,18 @@ static sgm_status reduce(machine *m)
     return sgm_pickle_call(m, callable, arguments);
 }
 
+/* cls(*arguments, **named) of a class that is not read. */
+static sgm_status reduce_named(machine *m)
+{
+    sgm_pickle_ref named, arguments, callable;
+    SGM_TRY(sgm_pickle_pop(m, &named));
+    SGM_TRY(sgm_pickle_pop(m, &arguments));
+    SGM_TRY(sgm_pickle_pop(m, &callable));
+    if (value_at(m, callable)->kind == SGM_PICKLE_OPAQUE)
+        return sgm_pickle_call(m, callable, arguments);
+    return sgm_pickle_fail(m, "a call with named arguments");
+}
+
 /* Attributes on a dict (state dicts carry `_metadata`) are of no interest. */
 static sgm_status build(machine *m)
 {
@@ -279,7 +292,7 @@ static sgm_status push_persistent(machine *m)
 {
     sgm_pickle_ref id;
     SGM_TRY(sgm_pickle_pop(m, &id));
-    return sgm_pickle_push_storage(m, id);
+    return sgm_pickle_push_persistent(m, id);
 }
 
 /* -------------------------------------------------------------------------------------- opcodes */
@@ -319,8 +332,9 @@ static sgm_status pop_mark(machine *m)
 static sgm_status fail_opcode(const machine *m, unsigned char opcode)
 {
     return sgm_pickle_fail(m,
-                           "opcode 0x%02x is not one that state dicts use. If this is a state "
-                           "dict, save it again: torch.save(model.state_dict(), \"new.pth\")",
+                           "opcode 0x%02x is not one that PyTorch's files use. In Python: "
+                           "torch.save(torch.load(\"old.pth\", map_location=\"cpu\", "
+                           "weights_only=False), \"new.pth\")",
                            opcode);
 }
 
@@ -343,6 +357,7 @@ static sgm_status run_structure(machine *m, unsigned char opcode)
     case 0x93: return push_global_from_stack(m);                  /* STACK_GLOBAL */
     case 'R': return reduce(m);                                   /* REDUCE */
     case 0x81: return reduce(m);                                  /* NEWOBJ */
+    case 0x92: return reduce_named(m);                            /* NEWOBJ_EX */
     case 'b': return build(m);                                    /* BUILD */
     case 'Q': return push_persistent(m);                          /* BINPERSID */
     default: return fail_opcode(m, opcode);
@@ -382,6 +397,7 @@ static sgm_status run_opcode(machine *m, unsigned char opcode)
     case 'M': return push_unsigned(m, 2);                         /* BININT2 */
     case 'J': return push_int32(m);                               /* BININT */
     case 0x8a: return push_long(m, 1);                            /* LONG1 */
+    case 0x8b: return push_long(m, 4);                            /* LONG4 */
     case 'G': return push_float(m);                               /* BINFLOAT */
     case 0x8c: return push_text(m, SGM_PICKLE_STRING, 1);         /* SHORT_BINUNICODE */
     case 'X': return push_text(m, SGM_PICKLE_STRING, 4);          /* BINUNICODE */
@@ -408,7 +424,10 @@ static sgm_status run(machine *m)
         const unsigned char *opcode;
         m->position = (size_t)(m->at - m->begin);
         SGM_TRY(take(m, 1, &opcode));
-        if (*opcode == OPCODE_STOP) return sgm_pickle_pop(m, &m->result.root);
+        if (*opcode == OPCODE_STOP) {
+            m->result.size = (size_t)(m->at - m->begin);
+            return sgm_pickle_pop(m, &m->result.root);
+        }
         if (*opcode == OPCODE_MEMOIZE)
             SGM_TRY(memo_put(m, memoized++));
         else
@@ -441,5 +460,6 @@ void sgm_pickle_free(sgm_pickle *pickle)
     free(pickle->values);
     free(pickle->cells);
     free(pickle->tensors);
+    free(pickle->names);
     *pickle = (sgm_pickle){0};
 }

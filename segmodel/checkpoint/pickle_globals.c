@@ -1,44 +1,49 @@
-/* The only names a pickle may refer to, and what each of them means here. */
+/* The names that mean something here, and what; all others are opaque. */
 #include "checkpoint/parse_arena.h"
 #include "checkpoint/pickle_machine.h"
 #include "core/status.h"
 
+#include <stdio.h>
 #include <string.h>
 
 typedef enum {
     RULE_TENSOR,       /* _rebuild_tensor_v2(storage, offset, size, stride, requires_grad, hooks) */
-    RULE_PARAMETER,    /* _rebuild_parameter(tensor, requires_grad, hooks) */
+    RULE_PARAMETER,    /* _rebuild_parameter(tensor, requires_grad, hooks), and with a state */
     RULE_ORDERED_DICT, /* OrderedDict() or OrderedDict(pairs) */
+    RULE_DEFAULT_DICT, /* defaultdict(function) */
     RULE_SIZE,         /* torch.Size(tuple) */
-    RULE_STORAGE,      /* a class inside persistent ids */
-    RULE_OPAQUE        /* as a value, or called with anything: the result is ignored */
+    RULE_STORAGE       /* a class inside persistent ids */
 } rule;
 
 static const struct {
     const char *module, *name;
     rule rule;
     sgm_stored_type type; /* of a storage class */
-} allowed[] = {
-    {"torch._utils", "_rebuild_tensor_v2", RULE_TENSOR, 0},
-    {"torch._utils", "_rebuild_parameter", RULE_PARAMETER, 0},
-    {"collections", "OrderedDict", RULE_ORDERED_DICT, 0},
-    {"torch", "Size", RULE_SIZE, 0},
-    {"torch", "FloatStorage", RULE_STORAGE, SGM_STORED_F32},
-    {"torch", "HalfStorage", RULE_STORAGE, SGM_STORED_F16},
-    {"torch", "BFloat16Storage", RULE_STORAGE, SGM_STORED_BF16},
-    {"torch", "DoubleStorage", RULE_STORAGE, SGM_STORED_F64},
-    {"torch", "LongStorage", RULE_STORAGE, SGM_STORED_I64},
-    {"torch", "IntStorage", RULE_STORAGE, SGM_STORED_I32},
-    {"torch", "ShortStorage", RULE_STORAGE, SGM_STORED_I16},
-    {"torch", "CharStorage", RULE_STORAGE, SGM_STORED_I8},
-    {"torch", "ByteStorage", RULE_STORAGE, SGM_STORED_U8},
-    {"torch", "BoolStorage", RULE_STORAGE, SGM_STORED_BOOL},
-    {"collections", "Counter", RULE_OPAQUE, 0}, /* MultiStepLR's milestones */
-    {"torch", "device", RULE_OPAQUE, 0},
-    {"torch", "float32", RULE_OPAQUE, 0},
-    {"torch", "float16", RULE_OPAQUE, 0},
-    {"torch", "bfloat16", RULE_OPAQUE, 0},
-    {"torch", "float64", RULE_OPAQUE, 0},
+    uint16_t element;     /* of one that is not read: bytes, to step over it */
+} known[] = {
+    {"torch._utils", "_rebuild_tensor", RULE_TENSOR, 0, 0}, /* before PyTorch 0.4: four arguments */
+    {"torch._utils", "_rebuild_tensor_v2", RULE_TENSOR, 0, 0},
+    {"torch._utils", "_rebuild_parameter", RULE_PARAMETER, 0, 0},
+    {"torch._utils", "_rebuild_parameter_with_state", RULE_PARAMETER, 0, 0},
+    {"collections", "OrderedDict", RULE_ORDERED_DICT, 0, 0},
+    {"collections", "defaultdict", RULE_DEFAULT_DICT, 0, 0},
+    {"torch", "Size", RULE_SIZE, 0, 0},
+    {"torch", "FloatStorage", RULE_STORAGE, SGM_STORED_F32, 0},
+    {"torch", "HalfStorage", RULE_STORAGE, SGM_STORED_F16, 0},
+    {"torch", "BFloat16Storage", RULE_STORAGE, SGM_STORED_BF16, 0},
+    {"torch", "DoubleStorage", RULE_STORAGE, SGM_STORED_F64, 0},
+    {"torch", "LongStorage", RULE_STORAGE, SGM_STORED_I64, 0},
+    {"torch", "IntStorage", RULE_STORAGE, SGM_STORED_I32, 0},
+    {"torch", "ShortStorage", RULE_STORAGE, SGM_STORED_I16, 0},
+    {"torch", "CharStorage", RULE_STORAGE, SGM_STORED_I8, 0},
+    {"torch", "ByteStorage", RULE_STORAGE, SGM_STORED_U8, 0},
+    {"torch", "BoolStorage", RULE_STORAGE, SGM_STORED_BOOL, 0},
+    {"torch", "ComplexFloatStorage", RULE_STORAGE, SGM_STORED_TYPE_COUNT, 8},
+    {"torch", "ComplexDoubleStorage", RULE_STORAGE, SGM_STORED_TYPE_COUNT, 16},
+    {"torch", "QInt8Storage", RULE_STORAGE, SGM_STORED_TYPE_COUNT, 1},
+    {"torch", "QUInt8Storage", RULE_STORAGE, SGM_STORED_TYPE_COUNT, 1},
+    {"torch", "QInt32Storage", RULE_STORAGE, SGM_STORED_TYPE_COUNT, 4},
+    {"torch.storage", "UntypedStorage", RULE_STORAGE, SGM_STORED_TYPE_COUNT, 1},
 };
 
 typedef sgm_pickle_machine machine;
@@ -53,47 +58,106 @@ static bool is_text(const char *text, size_t length, const char *wanted)
     return length == strlen(wanted) && memcmp(text, wanted, length) == 0;
 }
 
+static bool is_string(const sgm_pickle_value *v, const char *wanted)
+{
+    return v->kind == SGM_PICKLE_STRING && is_text(v->text.bytes, v->text.length, wanted);
+}
+
+/* ---------------------------------------------------------------------------------------- names */
+
+static sgm_status add_name(machine *m, sgm_pickle_name name, uint32_t *out)
+{
+    sgm_pickle *p = &m->result;
+    if (p->name_count == 0) p->name_count = 1; /* name 0 means none */
+    SGM_TRY(
+        sgm_pickle_reserve(m, &p->names, p->name_count + 1, &m->name_capacity, sizeof *p->names));
+    *out = (uint32_t)p->name_count;
+    p->names[p->name_count++] = name;
+    return SGM_OK;
+}
+
+static sgm_status push_opaque(machine *m, uint32_t name, bool of_tensor)
+{
+    sgm_pickle_value v = {.kind = SGM_PICKLE_OPAQUE, .opaque = {name, of_tensor}};
+    return sgm_pickle_push_new(m, v);
+}
+
 sgm_status sgm_pickle_push_global(machine *m, const char *module, size_t module_length,
                                   const char *name, size_t name_length)
 {
-    for (size_t i = 0; i < sizeof allowed / sizeof *allowed; i++)
-        if (is_text(module, module_length, allowed[i].module) &&
-            is_text(name, name_length, allowed[i].name))
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (is_text(module, module_length, known[i].module) &&
+            is_text(name, name_length, known[i].name))
             return sgm_pickle_push_new(
                 m, (sgm_pickle_value){.kind = SGM_PICKLE_GLOBAL, .global = (int)i});
-    char module_text[96], name_text[96];
-    return sgm_pickle_fail(m,
-                           "refers to %s.%s, which is no part of a state dict (a whole pickled "
-                           "model?). In Python, where its code is at hand: "
-                           "torch.save(model.state_dict(), \"new.pth\")",
-                           sgm_printable(module, module_length, module_text),
-                           sgm_printable(name, name_length, name_text));
+    uint32_t number;
+    SGM_TRY(add_name(m, (sgm_pickle_name){module, name, module_length, name_length}, &number));
+    return push_opaque(m, number, false);
 }
 
-/* -------------------------------------------------------------------------------------- storage */
+const char *sgm_pickle_name_text(const sgm_pickle *p, uint32_t name, char out[200])
+{
+    char module[96], text[96];
+    out[0] = 0;
+    if (name == 0 || name >= p->name_count) return out;
+    const sgm_pickle_name *n = &p->names[name];
+    snprintf(out, 200, "%s.%s", sgm_printable(n->module, n->module_length, module),
+             sgm_printable(n->name, n->name_length, text));
+    return out;
+}
 
-static bool storage_type(const machine *m, sgm_pickle_ref ref, sgm_stored_type *type)
+/* -------------------------------------------------------------------------------- persistent ids
+ */
+
+/* Type, bytes of an element and name of a storage's class. False: it is none. */
+static bool storage_class(const machine *m, sgm_pickle_ref ref, sgm_pickle_value *storage,
+                          sgm_pickle_name *name)
 {
     const sgm_pickle_value *v = value_at(m, ref);
-    if (v->kind != SGM_PICKLE_GLOBAL || allowed[v->global].rule != RULE_STORAGE) return false;
-    *type = allowed[v->global].type;
+    storage->storage.type = SGM_STORED_TYPE_COUNT;
+    if (v->kind == SGM_PICKLE_OPAQUE && v->opaque.name) {
+        storage->storage.name = v->opaque.name;
+        return true;
+    }
+    if (v->kind != SGM_PICKLE_GLOBAL || known[v->global].rule != RULE_STORAGE) return false;
+    const char *module = known[v->global].module, *text = known[v->global].name;
+    *name = (sgm_pickle_name){module, text, strlen(module), strlen(text)};
+    sgm_stored_type type = known[v->global].type;
+    bool read = type != SGM_STORED_TYPE_COUNT;
+    storage->storage.type = type;
+    storage->storage.element =
+        read ? (uint16_t)sgm_stored_type_size(type) : known[v->global].element;
     return true;
 }
 
-sgm_status sgm_pickle_push_storage(machine *m, sgm_pickle_ref id)
+static sgm_status push_storage(machine *m, const sgm_pickle_ref part[6], uint32_t parts)
 {
-    sgm_pickle_ref part[5];
     sgm_pickle_value storage = {.kind = SGM_PICKLE_STORAGE};
-    if (!sgm_pickle_items(m, id, 5, 5, part) || value_at(m, part[0])->kind != SGM_PICKLE_STRING ||
-        !is_text(value_at(m, part[0])->text.bytes, value_at(m, part[0])->text.length, "storage") ||
-        !storage_type(m, part[1], &storage.storage.type) ||
+    sgm_pickle_name name = {0};
+    if (!storage_class(m, part[1], &storage, &name) ||
         value_at(m, part[2])->kind != SGM_PICKLE_STRING ||
         value_at(m, part[4])->kind != SGM_PICKLE_INT || value_at(m, part[4])->integer < 0)
         return sgm_pickle_fail(m, "a persistent id that is no ('storage', class, key, location, "
                                   "count)");
     storage.storage.key = part[2];
     storage.storage.count = value_at(m, part[4])->integer;
+    storage.storage.is_view = parts == 6 && value_at(m, part[5])->kind != SGM_PICKLE_NONE;
+    if (storage.storage.type == SGM_STORED_TYPE_COUNT && name.module)
+        SGM_TRY(add_name(m, name, &storage.storage.name));
     return sgm_pickle_push_new(m, storage);
+}
+
+sgm_status sgm_pickle_push_persistent(machine *m, sgm_pickle_ref id)
+{
+    sgm_pickle_ref part[6];
+    if (sgm_pickle_items(m, id, 4, 6, part)) {
+        const sgm_pickle_value *kind = value_at(m, part[0]);
+        uint32_t parts = value_at(m, id)->items.count;
+        if (parts >= 5 && is_string(kind, "storage")) return push_storage(m, part, parts);
+        if (parts == 4 && is_string(kind, "module")) return sgm_pickle_push(m, part[1]);
+    }
+    return sgm_pickle_fail(m, "a persistent id that is no ('storage', class, key, location, "
+                              "count)");
 }
 
 /* ---------------------------------------------------------------------------------------- calls */
@@ -116,9 +180,12 @@ static sgm_status rebuild_tensor(machine *m, sgm_pickle_ref arguments)
 {
     sgm_pickle_ref part[7];
     sgm_pickle_tensor t = {0};
-    if (!sgm_pickle_items(m, arguments, 6, 7, part) ||
+    if (!sgm_pickle_items(m, arguments, 4, 7, part) ||
         value_at(m, part[0])->kind != SGM_PICKLE_STORAGE)
         return sgm_pickle_fail(m, "a tensor without a storage");
+    const sgm_pickle_value *storage = value_at(m, part[0]);
+    if (storage->storage.type == SGM_STORED_TYPE_COUNT)
+        return push_opaque(m, storage->storage.name, true);
     t.storage = part[0];
     t.offset = value_at(m, part[1])->kind == SGM_PICKLE_INT ? value_at(m, part[1])->integer : -1;
     t.rank = read_sizes(m, part[2], t.shape);
@@ -135,11 +202,17 @@ static sgm_status rebuild_tensor(machine *m, sgm_pickle_ref arguments)
     return sgm_pickle_push_new(m, v);
 }
 
+static bool is_of_tensor(const machine *m, sgm_pickle_ref ref)
+{
+    const sgm_pickle_value *v = value_at(m, ref);
+    return v->kind == SGM_PICKLE_OPAQUE && v->opaque.of_tensor;
+}
+
 static sgm_status rebuild_parameter(machine *m, sgm_pickle_ref arguments)
 {
-    sgm_pickle_ref part[3];
-    if (!sgm_pickle_items(m, arguments, 3, 3, part) ||
-        value_at(m, part[0])->kind != SGM_PICKLE_TENSOR)
+    sgm_pickle_ref part[4];
+    if (!sgm_pickle_items(m, arguments, 3, 4, part) ||
+        (value_at(m, part[0])->kind != SGM_PICKLE_TENSOR && !is_of_tensor(m, part[0])))
         return sgm_pickle_fail(m, "a parameter without a tensor");
     return sgm_pickle_push(m, part[0]);
 }
@@ -178,24 +251,40 @@ static sgm_status size(machine *m, sgm_pickle_ref arguments)
     return sgm_pickle_push(m, tuple);
 }
 
+/* Is there a tensor or a storage among the first of these, or in the tuples that they are? */
+static bool holds_tensor(const machine *m, sgm_pickle_ref ref, int depth)
+{
+    enum { LOOKED_AT = 8 }; /* one tuple may be the arguments of many calls */
+    const sgm_pickle_value *v = value_at(m, ref);
+    if (v->kind == SGM_PICKLE_TENSOR || v->kind == SGM_PICKLE_STORAGE) return true;
+    if (v->kind == SGM_PICKLE_OPAQUE) return v->opaque.of_tensor;
+    if (v->kind != SGM_PICKLE_TUPLE || depth == 0) return false;
+    uint32_t cell = v->items.first;
+    for (int i = 0; i < LOOKED_AT && cell; i++, cell = m->result.cells[cell].next)
+        if (holds_tensor(m, m->result.cells[cell].value, depth - 1)) return true;
+    return false;
+}
+
 sgm_status sgm_pickle_call(machine *m, sgm_pickle_ref callable, sgm_pickle_ref arguments)
 {
     const sgm_pickle_value *f = value_at(m, callable);
+    if (f->kind == SGM_PICKLE_OPAQUE)
+        return push_opaque(m, f->opaque.name, holds_tensor(m, arguments, 2));
     if (f->kind != SGM_PICKLE_GLOBAL || value_at(m, arguments)->kind != SGM_PICKLE_TUPLE)
         return sgm_pickle_fail(m, "a call of something that is no function");
-    switch (allowed[f->global].rule) {
+    switch (known[f->global].rule) {
     case RULE_TENSOR:
         return rebuild_tensor(m, arguments);
     case RULE_PARAMETER:
         return rebuild_parameter(m, arguments);
     case RULE_ORDERED_DICT:
         return ordered_dict(m, arguments);
+    case RULE_DEFAULT_DICT:
+        return sgm_pickle_push_new(m, (sgm_pickle_value){.kind = SGM_PICKLE_DICT});
     case RULE_SIZE:
         return size(m, arguments);
-    case RULE_OPAQUE:
-        return sgm_pickle_push_new(m, (sgm_pickle_value){.kind = SGM_PICKLE_OPAQUE});
     case RULE_STORAGE:
         break;
     }
-    return sgm_pickle_fail(m, "a call of the storage class %s", allowed[f->global].name);
+    return sgm_pickle_fail(m, "a call of the storage class %s", known[f->global].name);
 }

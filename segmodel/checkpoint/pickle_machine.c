@@ -81,6 +81,7 @@ static sgm_pickle_value *value_at(const machine *m, sgm_pickle_ref ref)
 sgm_status sgm_pickle_append(machine *m, sgm_pickle_ref container, sgm_pickle_ref item)
 {
     sgm_pickle *p = &m->result;
+    if (value_at(m, container)->kind == SGM_PICKLE_OPAQUE) return SGM_OK;
     if (p->cell_count == 0) p->cell_count = 1; /* cell 0 means none */
     SGM_TRY(
         sgm_pickle_reserve(m, &p->cells, p->cell_count + 1, &m->cell_capacity, sizeof *p->cells));

@@ -16,7 +16,7 @@ typedef struct sgm_pickle_machine {
     const unsigned char *begin, *at, *end;
     size_t position; /* of the current opcode, for messages */
     sgm_pickle result;
-    size_t value_capacity, cell_capacity, tensor_capacity;
+    size_t value_capacity, cell_capacity, tensor_capacity, name_capacity;
     sgm_pickle_ref *stack, *memo; /* memo: value + 1, 0 where nothing is kept */
     size_t stack_count, stack_capacity, memo_count;
     uint32_t *marks; /* heights of the stack */
@@ -42,7 +42,7 @@ sgm_status sgm_pickle_pop(sgm_pickle_machine *m, sgm_pickle_ref *out);
 /* The same without taking it off. */
 sgm_status sgm_pickle_top(const sgm_pickle_machine *m, sgm_pickle_ref *out);
 
-/* Appends to a TUPLE, LIST or DICT. */
+/* Appends to a TUPLE, LIST or DICT; into something opaque it is lost. */
 sgm_status sgm_pickle_append(sgm_pickle_machine *m, sgm_pickle_ref container, sgm_pickle_ref item);
 
 /* The items of a TUPLE or LIST if there are `least` to `most` of them; the rest of `out` is 0. */
@@ -51,7 +51,7 @@ bool sgm_pickle_items(const sgm_pickle_machine *m, sgm_pickle_ref ref, uint32_t 
 
 /* ------------------------------------------------------------------- rules for callables */
 
-/* Pushes the allow-listed name, or refuses it. */
+/* Pushes what the name means, something opaque if it is not on the list. */
 sgm_status sgm_pickle_push_global(sgm_pickle_machine *m, const char *module, size_t module_length,
                                   const char *name, size_t name_length);
 
@@ -59,7 +59,8 @@ sgm_status sgm_pickle_push_global(sgm_pickle_machine *m, const char *module, siz
 sgm_status sgm_pickle_call(sgm_pickle_machine *m, sgm_pickle_ref callable,
                            sgm_pickle_ref arguments);
 
-/* A persistent id: ('storage', class, key, location, count). */
-sgm_status sgm_pickle_push_storage(sgm_pickle_machine *m, sgm_pickle_ref id);
+/* A persistent id: ('storage', class, key, location, count), before PyTorch 1.6 with what it is a
+ * view of at the end, or ('module', class, file, text), which is the class. */
+sgm_status sgm_pickle_push_persistent(sgm_pickle_machine *m, sgm_pickle_ref id);
 
 #endif

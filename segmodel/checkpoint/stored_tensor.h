@@ -40,10 +40,11 @@ typedef struct sgm_stored_tensor {
     int64_t shape[SGM_STORED_MAX_RANK];
     int64_t strides[SGM_STORED_MAX_RANK]; /* in elements, >= 0 */
     bool contiguous;                      /* row-major without gaps */
-    const void *data;                     /* first element; any alignment */
-    const sgm_tensor_source *source;      /* not NULL: read it there, `data` only says where */
-    size_t count;                         /* elements, the product of shape */
-    size_t byte_size;                     /* count times the element's size */
+    bool beside; /* its name lacks the prefix that its file's others had: a loss's buffer, say */
+    const void *data;                /* first element; any alignment */
+    const sgm_tensor_source *source; /* not NULL: read it there, `data` only says where */
+    size_t count;                    /* elements, the product of shape */
+    size_t byte_size;                /* count times the element's size */
 } sgm_stored_tensor;
 
 /* Bytes of one element. */

@@ -62,6 +62,63 @@ static void memo_marks_and_tuples_work(void)
     sgm_pickle_free(&p);
 }
 
+/* Names beyond the list, called and filled: values that are passed over, by the name they have. */
+static const struct {
+    const char *what, *bytes;
+    size_t size;
+    const char *name;
+    bool of_tensor;
+} opaque[] = {
+    {"os.system called", BYTES("\x80\2cos\nsystem\nX\2\0\0\0id\x85R."), "os.system", false},
+    {"eval", BYTES("\x80\2c__builtin__\neval\n."), "__builtin__.eval", false},
+    {"class", BYTES("\x80\2cmodels.unet\nUNet\n)\x81}b."), "models.unet.UNet", false},
+    {"class by STACK_GLOBAL", BYTES("\x80\4\x8c\2os\x8c\6system\x93."), "os.system", false},
+    {"NEWOBJ_EX", BYTES("\x80\4cm\nC\n)}\x92."), "m.C", false},
+    {"prefix of a known name", BYTES("\x80\2ctorch\nFloatStorag\n."), "torch.FloatStorag", false},
+    {"escape in a name", BYTES("\x80\2cos\n\x1b[2J\n."), "os.?[2J", false},
+    {"a list of its own", BYTES("\x80\2cm\nL\n)\x81(K\1K\2eK\3a."), "m.L", false},
+    {"a dict of its own", BYTES("\x80\2cm\nD\n)\x81(K\1K\2uK\3K\4s."), "m.D", false},
+    {"set", BYTES("\x80\2cbuiltins\nset\n](K\1K\2e\x85R."), "builtins.set", false},
+    {"module of a whole model", BYTES("\x80\2(X\6\0\0\0modulecm\nC\nNNtQ)\x81."), "m.C", false},
+    {"storage of an unknown class",
+     BYTES("\x80\2ctorch._utils\n_rebuild_tensor_v2\n((X\7\0\0\0storagecm\nS\nX\1\0\0\0"
+           "0X\3\0\0\0cpuK\1tQK\0))\x89NtR."),
+     "m.S", true},
+    {"tensor of a type that is not read",
+     BYTES("\x80\2ctorch._utils\n_rebuild_parameter\n(ctorch._utils\n_rebuild_tensor_v2\n"
+           "((X\7\0\0\0storagectorch\nComplexFloatStorage\nX\1\0\0\0"
+           "0X\3\0\0\0cpuK\1tQK\0))\x89NtR\x88NtR."),
+     "torch.ComplexFloatStorage", true},
+    {"a call that takes a tensor's storage",
+     BYTES("\x80\2cm\nf\n((X\7\0\0\0storagectorch\nFloatStorage\nX\1\0\0\0"
+           "0X\3\0\0\0cpuK\1tQK\0tR."),
+     "m.f", true},
+};
+
+static void other_names_are_opaque(void)
+{
+    for (size_t i = 0; i < sizeof opaque / sizeof *opaque; i++) {
+        sgm_pickle p;
+        char name[200];
+        sgm_status status = sgm_pickle_parse(opaque[i].bytes, opaque[i].size, &p);
+        if (!check_that(status == SGM_OK, opaque[i].what, __FILE__, __LINE__)) continue;
+        const sgm_pickle_value *v = root_of(&p);
+        bool right = v->kind == SGM_PICKLE_OPAQUE && v->opaque.of_tensor == opaque[i].of_tensor &&
+                     !strcmp(sgm_pickle_name_text(&p, v->opaque.name, name), opaque[i].name);
+        check_that(right, opaque[i].what, __FILE__, __LINE__);
+        sgm_pickle_free(&p);
+    }
+}
+
+/* What comes behind STOP is another's. */
+static void a_pickle_says_where_it_ends(void)
+{
+    sgm_pickle p;
+    if (!CHECK_OK(sgm_pickle_parse(BYTES("\x80\2K\1.rest"), &p))) return;
+    CHECK(p.size == 5);
+    sgm_pickle_free(&p);
+}
+
 /* A list that holds itself, and a dict as its own value: legal pickles that must not recurse. */
 static void cycles_are_harmless(void)
 {
@@ -85,16 +142,17 @@ static const struct {
     {"INST", BYTES("\x80\2(ios\nsystem\n."), "byte 3: opcode 0x69"},
     {"EXT1", BYTES("\x80\2\x82\1."), "opcode 0x82"},
     {"persistent id as text", BYTES("\x80\2Pid\n."), "opcode 0x50"},
-    {"NEWOBJ_EX", BYTES("\x80\4)}\x92."), "opcode 0x92"},
+    {"NEWOBJ_EX of nothing", BYTES("\x80\4)}\x92."), "stack is empty"},
+    {"NEWOBJ_EX of a known class", BYTES("\x80\2ccollections\nOrderedDict\n)}\x92."),
+     "named arguments"},
     {"out-of-band buffer", BYTES("\x80\5\x97."), "opcode 0x97"},
-    {"os.system", BYTES("\x80\2cos\nsystem\nX\2\0\0\0id\x85R."), "byte 2: refers to os.system"},
-    {"eval", BYTES("\x80\2c__builtin__\neval\n."), "refers to __builtin__.eval"},
-    {"class", BYTES("\x80\2cmodels.unet\nUNet\n)\x81."), "torch.save(model.state_dict()"},
-    {"class by STACK_GLOBAL", BYTES("\x80\4\x8c\2os\x8c\6system\x93."), "refers to os.system"},
     {"STACK_GLOBAL of numbers", BYTES("\x80\4K\1K\2\x93."), "no string"},
-    {"prefix of an allowed name", BYTES("\x80\2ctorch\nFloatStorag\n."),
-     "refers to torch.FloatStorag"},
-    {"escape in a name", BYTES("\x80\2cos\n\x1b[2J\n."), "os.?[2J"},
+    {"LONG4 longer than the file", BYTES("\x80\2\x8b\xff\xff\xff\x7f\1."), "a text of"},
+    {"persistent module of five", BYTES("\x80\2(X\6\0\0\0modulecm\nC\nNNNtQ."), "persistent id"},
+    {"storage of an unknown class in a tensor's place",
+     BYTES("\x80\2ctorch._utils\n_rebuild_tensor_v2\n(cm\nC\n)R"
+           "K\0))\x89NtR."),
+     "without a storage"},
     {"global cut off", BYTES("\x80\2cos\nsystem"), "cut off"},
     {"text longer than the file", BYTES("\x80\2X\xff\xff\xff\xffhi."), "4294967295 bytes"},
     {"64-bit text", BYTES("\x80\4\x8d\xff\xff\xff\xff\xff\xff\xff\xffhi."), "a text of"},
@@ -181,6 +239,8 @@ int main(void)
     plain_values_are_read();
     memo_marks_and_tuples_work();
     cycles_are_harmless();
+    other_names_are_opaque();
+    a_pickle_says_where_it_ends();
     anything_else_is_refused();
     bombs_are_bounded();
     return check_report();

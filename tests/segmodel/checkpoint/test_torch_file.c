@@ -40,7 +40,7 @@ static size_t same(size_t i)
     return i;
 }
 
-static void check_state_dict(const char *sample)
+static void check_state_dict(const char *sample, const char *format)
 {
     sgm_checkpoint *c = open_sample(sample);
     if (!c) return;
@@ -54,15 +54,15 @@ static void check_state_dict(const char *sample)
     if (t) sgm_stored_tensor_read_f32(t, &counter);
     CHECK(counter == 7);
     CHECK(strcmp(sgm_checkpoint_tensor(c, 0)->name, "0.weight") == 0);
-    CHECK(strcmp(sgm_checkpoint_format(c), "PyTorch zip") == 0);
+    CHECK(strcmp(sgm_checkpoint_format(c), format) == 0);
     CHECK(sgm_checkpoint_metadata_count(c) == 0);
     CHECK(strcmp(sgm_checkpoint_prefix(c), "") == 0 && strcmp(sgm_checkpoint_wrapper(c), "") == 0);
     sgm_checkpoint_close(c);
 }
 
-static void a_training_checkpoint_is_unwrapped(void)
+static void a_training_checkpoint_is_unwrapped(const char *sample)
 {
-    sgm_checkpoint *c = open_sample("training_checkpoint.pth");
+    sgm_checkpoint *c = open_sample(sample);
     if (!c) return;
     CHECK(sgm_checkpoint_count(c) == 2); /* neither Adam's moments nor the scheduler */
     check_tensor(c, "head.weight", SGM_STORED_F32, "(2, 3)", same);
@@ -97,9 +97,9 @@ static size_t last(size_t i)
     return i + 23;
 }
 
-static void views_of_shared_storage_are_read(void)
+static void views_of_shared_storage_are_read(const char *sample)
 {
-    sgm_checkpoint *c = open_sample("views.pth");
+    sgm_checkpoint *c = open_sample(sample);
     if (!c) return;
     check_tensor(c, "base", SGM_STORED_F32, "(2, 3, 4)", same);
     check_tensor(c, "permuted", SGM_STORED_F32, "(4, 2, 3)", permuted);
@@ -126,9 +126,9 @@ static size_t unsigned_integers(size_t i)
     return 4 * i + 12;
 }
 
-static void every_storage_type_is_read(void)
+static void every_storage_type_is_read(const char *sample)
 {
-    sgm_checkpoint *c = open_sample("types.pth");
+    sgm_checkpoint *c = open_sample(sample);
     if (!c) return;
     check_tensor(c, "f32", SGM_STORED_F32, "(5)", same);
     check_tensor(c, "f16", SGM_STORED_F16, "(5)", same);
@@ -140,7 +140,9 @@ static void every_storage_type_is_read(void)
     check_tensor(c, "i8", SGM_STORED_I8, "(5)", integers);
     check_tensor(c, "u8", SGM_STORED_U8, "(5)", unsigned_integers);
     const sgm_stored_tensor *flags = sgm_checkpoint_find(c, "bool");
-    CHECK(flags && flags->type == SGM_STORED_BOOL && memcmp(flags->data, "\1\0\1", 3) == 0);
+    char bits[3] = "";
+    if (flags) sgm_stored_tensor_read_raw(flags, 0, 3, bits);
+    CHECK(flags && flags->type == SGM_STORED_BOOL && memcmp(bits, "\1\0\1", 3) == 0);
     sgm_checkpoint_close(c);
 }
 
@@ -151,6 +153,19 @@ static void side_by_side_dicts_keep_their_keys(void)
     CHECK(sgm_checkpoint_count(c) == 2); /* the third is the optimiser's */
     check_tensor(c, "decoder_state_dict/weight", SGM_STORED_F32, "(2)", same);
     check_tensor(c, "prototypes_state_dict/weight", SGM_STORED_F32, "(3)", same);
+    sgm_checkpoint_close(c);
+}
+
+/* Lone tensors, numbers of numpy, paths, arguments, tensors of types that are not read: none of it
+ * hides the weights, and none of it is made. */
+static void what_stands_beside_the_weights_is_passed_over(const char *sample, const char *wrapper)
+{
+    sgm_checkpoint *c = open_sample(sample);
+    if (!c) return;
+    CHECK(sgm_checkpoint_count(c) == 2);
+    check_tensor(c, "head.weight", SGM_STORED_F32, "(2, 3)", same);
+    check_tensor(c, "head.bias", SGM_STORED_F32, "(3)", same);
+    CHECK(strcmp(sgm_checkpoint_wrapper(c), wrapper) == 0);
     sgm_checkpoint_close(c);
 }
 
@@ -167,7 +182,11 @@ static void what_holds_code_is_refused_with_advice(void)
 {
     check_reject("whole_module.pth", "torch.save(model.state_dict(), \"new.pth\")");
     check_reject("whole_module.pth", "torch.nn.modules.linear.Linear");
-    check_reject("old_format.pth", "torch.save(torch.load(\"old.pth\"");
+    check_reject("module_in_dict.pth", "'model' is a pickled torch.nn.modules.linear.Linear");
+    check_reject("module_in_dict.pth",
+                 "weights_only=False)[\"model\"]; torch.save(model.state_dict()");
+    check_reject("complex_weight.pth",
+                 "tensor 'head.phase': is made by torch.ComplexFloatStorage, which is not read");
     check_reject("torchscript.pth", "torch.jit.load");
 }
 
@@ -321,6 +340,8 @@ static void prefixes_are_taken_off(void)
     c = open_names(10, NAMES("model.a", "model.b", "model.c", "model.d", "model.e", "model.f",
                              "model.g", "model.h", "model.i", "loss.weight"));
     CHECK(c && sgm_checkpoint_find(c, "i") && sgm_checkpoint_find(c, "loss.weight"));
+    CHECK(c && !sgm_checkpoint_find(c, "i")->beside &&
+          sgm_checkpoint_find(c, "loss.weight")->beside);
     sgm_checkpoint_close(c);
     c = open_names(2, NAMES("model.a", "head.b"));
     CHECK(c && sgm_checkpoint_find(c, "model.a") && sgm_checkpoint_find(c, "head.b"));
@@ -358,6 +379,34 @@ static void bad_dicts_are_refused(void)
                  SGM_BAD_MODEL, "x.zip: a zip archive without data.pkl");
 }
 
+/* A dict beside tensors: taken where it holds more, or where its key is a known one. */
+static void open_nested(const char *key, int inner, int outer, const char *name)
+{
+    static const char *const names[] = {"a", "b", "c", "d"};
+    sgm_checkpoint *c = NULL;
+    begin_pickle();
+    put_string(key);
+    put_text(&pickle, "}(");
+    for (int i = 0; i < inner; i++)
+        put_tensor(names[i], "0", 4, 0, 1, SIZES(4), SIZES(1));
+    put_text(&pickle, "u");
+    for (int i = 0; i < outer; i++)
+        put_tensor(names[2 + i], "0", 4, 0, 1, SIZES(4), SIZES(1));
+    if (!CHECK_OK(open_pickle("little", &c))) return;
+    check_that(sgm_checkpoint_find(c, name) != NULL, key, __FILE__, __LINE__);
+    CHECK(sgm_checkpoint_count(c) == (size_t)(name[0] == 'a' ? inner : outer));
+    sgm_checkpoint_close(c);
+}
+
+static void lone_tensors_hide_no_weights(void)
+{
+    open_nested("weights", 2, 0, "a");
+    open_nested("weights", 2, 1, "a");
+    open_nested("state_dict", 1, 2, "a");
+    open_nested("statistics", 1, 2, "c"); /* a state dict with something beside it */
+    open_nested("model", 0, 1, "c");      /* a dict of settings */
+}
+
 /* {"state_dict": itself}: unwrapping must end. */
 static void a_recursive_wrapper_ends(void)
 {
@@ -372,13 +421,39 @@ static void a_recursive_wrapper_ends(void)
     CHECK_STATUS(open_pickle("little", &c), SGM_BAD_MODEL, "hold no tensors");
 }
 
+/* 3000 keys whose value is the dict itself: whoever walks into each is never done. */
+static void dicts_of_themselves_are_bounded(void)
+{
+    sgm_checkpoint *c;
+    char key[16];
+    pickle.size = 0;
+    put_text(&pickle, "\x80\x02}r");
+    put_number(&pickle, 0, 4);
+    put_text(&pickle, "(");
+    for (int i = 0; i < 3000; i++) {
+        snprintf(key, sizeof key, "k%d", i);
+        put_string(key);
+        put_number(&pickle, 'j', 1);
+        put_number(&pickle, 0, 4);
+    }
+    CHECK_STATUS(open_pickle("little", &c), SGM_BAD_MODEL, "hold each other too often");
+}
+
 int main(void)
 {
-    check_state_dict("state_dict.pth");
-    check_state_dict("state_dict_protocol4.pth");
-    a_training_checkpoint_is_unwrapped();
-    views_of_shared_storage_are_read();
-    every_storage_type_is_read();
+    check_state_dict("state_dict.pth", "PyTorch zip");
+    check_state_dict("state_dict_protocol4.pth", "PyTorch zip");
+    check_state_dict("state_dict_before_1_6.pth", "PyTorch before 1.6");
+    a_training_checkpoint_is_unwrapped("training_checkpoint.pth");
+    a_training_checkpoint_is_unwrapped("training_checkpoint_before_1_6.pth");
+    views_of_shared_storage_are_read("views.pth");
+    views_of_shared_storage_are_read("views_before_1_6.pth");
+    every_storage_type_is_read("types.pth");
+    every_storage_type_is_read("types_before_1_6.pth");
+    what_stands_beside_the_weights_is_passed_over("beside.pth", "state_dict");
+    what_stands_beside_the_weights_is_passed_over("beside_protocol4.pth", "state_dict");
+    what_stands_beside_the_weights_is_passed_over("beside_before_1_6.pth", "state_dict");
+    what_stands_beside_the_weights_is_passed_over("beside_any_key.pth", "weights_of_mine");
     side_by_side_dicts_keep_their_keys();
     what_holds_code_is_refused_with_advice();
     views_must_fit_their_storage();
@@ -387,5 +462,7 @@ int main(void)
     prefixes_are_taken_off();
     bad_dicts_are_refused();
     a_recursive_wrapper_ends();
+    lone_tensors_hide_no_weights();
+    dicts_of_themselves_are_bounded();
     return check_report();
 }

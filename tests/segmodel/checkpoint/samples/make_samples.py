@@ -1,12 +1,16 @@
 """Writes the .pth samples beside this file and those in tests/reject.
 
-Made once with PyTorch 1.13.1 (CPU); tests only read them.
+Made once with PyTorch 1.13.1 (CPU); those of BESIDE, which need numpy, and the *_before_1_6.pth but
+state_dict's with PyTorch 2.15. Tests only read them. Names on the command line: only those are written.
 
 Values are formulas of the flat index, so that test_torch_file.c knows them without PyTorch."""
 
+import argparse
 import collections
 import pathlib
+import sys
 
+import numpy
 import torch
 
 HERE = pathlib.Path(__file__).parent
@@ -20,7 +24,8 @@ def ramp(*shape, step=0.25, start=-3.0, dtype=torch.float32):
 
 
 def save(value, name, **options):
-    torch.save(value, HERE / name, **options)
+    if len(sys.argv) == 1 or pathlib.Path(name).name in sys.argv[1:]:
+        torch.save(value, HERE / name, **options)
 
 
 def state_dict():
@@ -72,7 +77,35 @@ def two_dicts():
             "optimizer": collections.OrderedDict(weight=ramp(4))}
 
 
+def beside():
+    """What training programs put beside the weights, as Medical-SAM-Adapter's does."""
+    return {"epoch": 3, "best_tol": torch.tensor(0.1), "best_dice": numpy.float64(0.5),
+            "args": argparse.Namespace(lr=1e-4, gpus=[0], out=pathlib.PurePosixPath("/out")),
+            "tags": {"a", "b"}, "dtype": torch.int64, "huge": 1 << 3000, "phase": 1j,
+            "bins": torch.zeros(3, dtype=torch.uint16), "spectrum": torch.zeros(3, dtype=torch.complex64),
+            "random": numpy.random.RandomState(0).get_state()[1][:4], "span": slice(1, 2),
+            "by_name": collections.defaultdict(list, loss=[1.0, 2.0]),
+            "state_dict": collections.OrderedDict([("head.weight", ramp(2, 3)), ("head.bias", ramp(3))])}
+
+
+def older(value, name, **options):
+    save(value, name + "_before_1_6.pth", _use_new_zipfile_serialization=False, **options)
+
+
 def main():
+    save(beside(), "beside.pth")
+    save(beside(), "beside_protocol4.pth", pickle_protocol=4)
+    named = beside()
+    named["weights_of_mine"] = named.pop("state_dict")
+    save(named, "beside_any_key.pth")
+    complex_weight = {"head.weight": ramp(2, 3), "head.phase": torch.zeros(3, dtype=torch.complex64)}
+    save(complex_weight, "../../../reject/checkpoint/complex_weight.pth")
+    save({"epoch": 1, "model": torch.nn.Linear(2, 2)}, "../../../reject/checkpoint/module_in_dict.pth")
+    older(beside(), "beside")
+    older(training_checkpoint(), "training_checkpoint", pickle_protocol=4)
+    older(views(), "views")
+    older(types(), "types")
+    older(state_dict(), "state_dict")
     save(state_dict(), "state_dict.pth")
     save(state_dict(), "state_dict_protocol4.pth", pickle_protocol=4)
     save(training_checkpoint(), "training_checkpoint.pth")
@@ -80,10 +113,9 @@ def main():
     save(types(), "types.pth")
     save(two_dicts(), "two_dicts.pth")
     save(torch.nn.Linear(2, 2), "../../../reject/checkpoint/whole_module.pth")
-    save(state_dict(), "../../../reject/checkpoint/old_format.pth",
-         _use_new_zipfile_serialization=False)
-    torch.jit.script(torch.nn.ReLU()).save(
-        str(HERE / "../../../reject/checkpoint/torchscript.pth"))
+    if len(sys.argv) == 1:
+        torch.jit.script(torch.nn.ReLU()).save(
+            str(HERE / "../../../reject/checkpoint/torchscript.pth"))
 
 
 main()
