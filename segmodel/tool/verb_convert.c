@@ -30,6 +30,29 @@ static const char *const extra_keys[EXTRAS] = {
     SGM_METADATA_WALK_LOWERING,  SGM_METADATA_LOOSE_BOX,   SGM_METADATA_POINT_RATING,
     SGM_METADATA_CLASSES};
 
+/* What the network uses, and what the file says of itself. */
+static sgm_status write_network(const sgm_model *model, sgm_checkpoint_writer *writer,
+                                sgm_stored_type type)
+{
+    const sgm_checkpoint *file = sgm_model_checkpoint(model);
+    for (size_t i = 0; i < sgm_checkpoint_metadata_count(file); i++) {
+        sgm_metadata_entry e = sgm_checkpoint_metadata_at(file, i);
+        SGM_TRY(sgm_checkpoint_writer_metadata(writer, e.key, e.value));
+    }
+    for (size_t i = 0; i < sgm_checkpoint_count(file); i++)
+        if (!sgm_model_leaves_out(model, i))
+            SGM_TRY(sgm_checkpoint_writer_add(writer, sgm_checkpoint_tensor(file, i), type));
+    return SGM_OK;
+}
+
+static size_t count_written(const sgm_model *model)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < sgm_checkpoint_count(sgm_model_checkpoint(model)); i++)
+        count += !sgm_model_leaves_out(model, i);
+    return count;
+}
+
 /* Variant and architecture go into the metadata, so that the file says by itself what it is. */
 static sgm_status write_model(const sgm_model *model, const char *to, sgm_stored_type type,
                               const char *const extra[EXTRAS])
@@ -39,7 +62,7 @@ static sgm_status write_model(const sgm_model *model, const char *to, sgm_stored
     const sgm_model_config *config = sgm_model_get_config(model);
     sgm_config_text(config, text);
     SGM_TRY(sgm_checkpoint_writer_create(&writer));
-    sgm_status status = sgm_checkpoint_writer_add_all(writer, sgm_model_checkpoint(model), type);
+    sgm_status status = write_network(model, writer, type);
     if (status == SGM_OK)
         status = sgm_checkpoint_writer_metadata(writer, SGM_METADATA_VARIANT, config->variant);
     if (status == SGM_OK)
@@ -76,8 +99,7 @@ static sgm_status convert(const char *from, const char *base, const char *to, co
     if (status == SGM_OK) {
         sgm_model_get_info(model, &info);
         if (info.assumption[0]) printf("%s\n", info.assumption);
-        printf("%s: %s, %zu tensors\n", to, info.variant,
-               sgm_checkpoint_count(sgm_model_checkpoint(model)));
+        printf("%s: %s, %zu tensors\n", to, info.variant, count_written(model));
     }
     sgm_model_destroy(model);
     sgm_context_destroy(context);

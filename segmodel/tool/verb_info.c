@@ -30,14 +30,31 @@ static void print_types(const sgm_checkpoint *checkpoint)
     printf("\n");
 }
 
-static void print_tensors(const sgm_checkpoint *checkpoint)
+static void print_tensors(const sgm_checkpoint *checkpoint, size_t most)
 {
     char shape[96];
-    for (size_t i = 0; i < sgm_checkpoint_count(checkpoint); i++) {
+    size_t count = sgm_checkpoint_count(checkpoint);
+    for (size_t i = 0; i < count && i < most; i++) {
         const sgm_stored_tensor *t = sgm_checkpoint_tensor(checkpoint, i);
         printf("  %-4s %-20s %s\n", sgm_stored_type_name(t->type),
                sgm_stored_tensor_shape_text(t, shape), t->name);
     }
+    if (count > most) printf("  ... (--tensors lists all %zu)\n", count);
+}
+
+/* What stood beside the network in the program that trained it. */
+static void print_beside(const sgm_checkpoint *checkpoint)
+{
+    enum { NAMED = 3 };
+    size_t count = 0;
+    for (size_t i = 0; i < sgm_checkpoint_count(checkpoint); i++) {
+        const sgm_stored_tensor *t = sgm_checkpoint_tensor(checkpoint, i);
+        if (!t->beside) continue;
+        if (count < NAMED) printf("%s%s", count ? ", " : "beside       ", t->name);
+        count++;
+    }
+    if (count)
+        printf("%s (without the prefix: no part of the network)\n", count > NAMED ? ", ..." : "");
 }
 
 static void print_file(const sgm_checkpoint *checkpoint)
@@ -49,6 +66,7 @@ static void print_file(const sgm_checkpoint *checkpoint)
         printf("unwrapped    %s\n", sgm_checkpoint_wrapper(checkpoint));
     if (sgm_checkpoint_prefix(checkpoint)[0])
         printf("prefix       %s (taken off)\n", sgm_checkpoint_prefix(checkpoint));
+    print_beside(checkpoint);
     for (size_t i = 0; i < sgm_checkpoint_metadata_count(checkpoint); i++) {
         sgm_metadata_entry entry = sgm_checkpoint_metadata_at(checkpoint, i);
         printf("metadata     %s: %s\n", entry.key, entry.value);
@@ -97,6 +115,22 @@ static sgm_status print_graphs(const sgm_model *model)
     return SGM_OK;
 }
 
+/* Of a file that is no network's: what it holds, so that the user sees what it may be. The status
+ * and its message stay those of the load. */
+static sgm_status show_unplaced(const char *path, bool tensors, sgm_status status)
+{
+    enum { FIRST = 10 };
+    char why[1024];
+    sgm_checkpoint *file;
+    snprintf(why, sizeof why, "%s", sgm_last_message());
+    if (status == SGM_BAD_MODEL && sgm_checkpoint_open(path, &file) == SGM_OK) {
+        print_file(file);
+        print_tensors(file, tensors ? SIZE_MAX : FIRST);
+        sgm_checkpoint_close(file);
+    }
+    return sgm_fail(status, "%s", why);
+}
+
 static sgm_status show(const char *path, const char *base, const char *variant, bool tensors,
                        bool graphs)
 {
@@ -109,8 +143,10 @@ static sgm_status show(const char *path, const char *base, const char *variant, 
     if (status == SGM_OK) {
         print_file(sgm_model_checkpoint(model));
         print_model(model);
-        if (tensors) print_tensors(sgm_model_checkpoint(model));
+        if (tensors) print_tensors(sgm_model_checkpoint(model), SIZE_MAX);
         if (graphs) status = print_graphs(model);
+    } else {
+        status = show_unplaced(path, tensors, status);
     }
     sgm_model_destroy(model);
     sgm_context_destroy(context);
@@ -128,7 +164,8 @@ int verb_info(int argc, char **argv)
         {"--graph", OPTION_FLAG, &graphs, NULL, NULL, "print the nodes of every stage"},
         {0}};
     command_line line = {.usage = "segmodel info [FILE] [--variant NAME] [--tensors] [--graph]",
-                         .help = "Says what a model file holds and checks it against its network.\n"
+                         .help = "Says what a model file holds and checks it against its network;\n"
+                                 "of a file of no known network, what it holds alone.\n"
                                  "Without a file, lists the known networks.",
                          .options = options,
                          .positional = &path,

@@ -20,6 +20,7 @@ struct sgm_model {
     sgm_checkpoint *checkpoint;
     sgm_model_config config;
     char assumption[512];
+    bool *used; /* which tensors the network asked for, by their place in the file */
     int64_t parameters;
     sgm_precision precision; /* FP32 or BF16 */
     sgm_weights *weights;
@@ -88,32 +89,34 @@ sgm_status sgm_checkpoint_read(void *user, const char *name, sgm_shape wanted, c
     return SGM_OK;
 }
 
-/* Which tensors the network asked for, by their place in the file. */
-typedef struct asked {
-    sgm_checkpoint *checkpoint;
-    bool *used;
-} asked;
-
 static sgm_status check_and_mark(void *user, const char *name, sgm_shape wanted)
 {
-    asked *a = user;
-    SGM_TRY(sgm_checkpoint_check(a->checkpoint, name, wanted));
-    const sgm_stored_tensor *found = sgm_checkpoint_find(a->checkpoint, name);
-    for (size_t i = 0; i < sgm_checkpoint_count(a->checkpoint); i++)
-        if (sgm_checkpoint_tensor(a->checkpoint, i) == found) a->used[i] = true;
+    sgm_model *model = user;
+    SGM_TRY(sgm_checkpoint_check(model->checkpoint, name, wanted));
+    const sgm_stored_tensor *found = sgm_checkpoint_find(model->checkpoint, name);
+    for (size_t i = 0; i < sgm_checkpoint_count(model->checkpoint); i++)
+        if (sgm_checkpoint_tensor(model->checkpoint, i) == found) model->used[i] = true;
     return SGM_OK;
 }
 
+bool sgm_model_leaves_out(const sgm_model *model, size_t index)
+{
+    return !model->used[index] && sgm_checkpoint_tensor(model->checkpoint, index)->beside;
+}
+
 /* Tensors that the network does not use carry meaning it would lose: the file is of another network
- * than it is taken for. All but what the family's official files are known to carry unused. */
-static sgm_status refuse_leftovers(const sgm_model *model, const bool *used)
+ * than it is taken for. All but what the family's official files are known to carry unused, and
+ * what stood beside the network in the program that trained it. */
+static sgm_status refuse_leftovers(const sgm_model *model)
 {
     enum { NAMED = 3 };
     char names[512] = "";
     size_t count = 0, length = 0;
     for (size_t i = 0; i < sgm_checkpoint_count(model->checkpoint); i++) {
         const char *name = sgm_checkpoint_tensor(model->checkpoint, i)->name;
-        if (used[i] || sgm_name_matches(model->config.family->unused, name)) continue;
+        if (model->used[i] || sgm_model_leaves_out(model, i) ||
+            sgm_name_matches(model->config.family->unused, name))
+            continue;
         if (count++ < NAMED && length < sizeof names)
             length += (size_t)snprintf(names + length, sizeof names - length, "%s%.120s",
                                        length ? ", " : "", name);
@@ -128,7 +131,7 @@ static sgm_status refuse_leftovers(const sgm_model *model, const bool *used)
 
 /* Emits all stages of the network, so that a missing or misshapen tensor is found when the file is
  * loaded and not at the first prediction. */
-static sgm_status emit_network(sgm_model *model, asked *a)
+static sgm_status emit_network(sgm_model *model)
 {
     const bool classes = model->config.classes > 0, listens = sgm_config_listens(&model->config);
     const sgm_program_key keys[] = {
@@ -141,7 +144,7 @@ static sgm_status emit_network(sgm_model *model, asked *a)
         {.stage = SGM_STAGE_DECODE, .batch = 1, .tokens = listens ? 2 : 0, .classes = classes}};
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
         sgm_program *program;
-        SGM_TRY(sgm_program_build(&model->config, keys[i], check_and_mark, a, NULL, &program));
+        SGM_TRY(sgm_program_build(&model->config, keys[i], check_and_mark, model, NULL, &program));
         sgm_program_destroy(program);
     }
     return SGM_OK;
@@ -149,21 +152,19 @@ static sgm_status emit_network(sgm_model *model, asked *a)
 
 static sgm_status check_network(sgm_model *model)
 {
-    asked a = {.checkpoint = model->checkpoint,
-               .used = calloc(sgm_checkpoint_count(model->checkpoint) + 1, sizeof *a.used)};
-    if (!a.used) return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for a model");
-    sgm_status status = emit_network(model, &a);
-    if (status == SGM_OK) status = refuse_leftovers(model, a.used);
-    free(a.used);
-    return status;
+    model->used = calloc(sgm_checkpoint_count(model->checkpoint) + 1, sizeof *model->used);
+    if (!model->used) return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for a model");
+    SGM_TRY(emit_network(model));
+    return refuse_leftovers(model);
 }
 
-static int64_t count_parameters(const sgm_checkpoint *checkpoint)
+static int64_t count_parameters(const sgm_model *model)
 {
     int64_t count = 0;
-    for (size_t i = 0; i < sgm_checkpoint_count(checkpoint); i++) {
-        const sgm_stored_tensor *tensor = sgm_checkpoint_tensor(checkpoint, i);
-        if (sgm_stored_type_is_float(tensor->type)) count += (int64_t)tensor->count;
+    for (size_t i = 0; i < sgm_checkpoint_count(model->checkpoint); i++) {
+        const sgm_stored_tensor *tensor = sgm_checkpoint_tensor(model->checkpoint, i);
+        if (sgm_stored_type_is_float(tensor->type) && !sgm_model_leaves_out(model, i))
+            count += (int64_t)tensor->count;
     }
     return count;
 }
@@ -217,7 +218,7 @@ static sgm_status open_model(sgm_model *model, const char *base, const char *pat
     SGM_TRY(sgm_registry_open(path, base, &model->checkpoint));
     SGM_TRY(sgm_registry_detect(model->checkpoint, variant, &model->config, model->assumption));
     SGM_TRY(check_network(model));
-    model->parameters = count_parameters(model->checkpoint);
+    model->parameters = count_parameters(model);
     if (model->assumption[0]) sgm_context_log(model->context, "%s", model->assumption);
     return choose_device(model);
 }
@@ -259,6 +260,7 @@ void sgm_model_destroy(sgm_model *model)
     if (!model || atomic_fetch_sub(&model->references, 1) != 1) return;
     drop_programs(model);
     sgm_weights_destroy(model->weights);
+    free(model->used);
     sgm_checkpoint_close(model->checkpoint);
     sgm_mutex_destroy(&model->lock);
     sgm_context_destroy(model->context);
@@ -455,7 +457,8 @@ static uint64_t hash_weights(const sgm_model *model)
     for (int i = sgm_config_features(&model->config, features); i-- > 0;)
         hash = mix(hash, features[i].name, strlen(features[i].name));
     for (size_t i = 0; i < sgm_checkpoint_count(model->checkpoint); i++)
-        hash = mix_tensor(hash, sgm_checkpoint_tensor(model->checkpoint, i));
+        if (!sgm_model_leaves_out(model, i))
+            hash = mix_tensor(hash, sgm_checkpoint_tensor(model->checkpoint, i));
     return hash ? hash : 1;
 }
 

@@ -15,6 +15,10 @@ sgm_model *sgm_model_retain(sgm_model *model);
 sgm_context *sgm_model_context(const sgm_model *model);
 const sgm_model_config *sgm_model_get_config(const sgm_model *model);
 const sgm_checkpoint *sgm_model_checkpoint(const sgm_model *model);
+
+/* Does tensor `index` of the checkpoint stand beside the network, which has no place for it
+ * (stored_tensor.h)? */
+bool sgm_model_leaves_out(const sgm_model *model, size_t index);
 sgm_weights *sgm_model_weights(const sgm_model *model);
 
 /* sgm_param_check_fn and sgm_weights_read_fn over a sgm_checkpoint: names and shapes must be
