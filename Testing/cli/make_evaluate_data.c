@@ -89,6 +89,16 @@ static void write_cropped(const char *folder, const char *name, const int first[
     finish(stream, cut, width * (size_t)size[1] * (size_t)size[2]);
 }
 
+/* The same places, the rows counted backwards, as in most NIfTI files of a DICOM series. */
+static void write_flipped(const char *folder, const char *name, const uint8_t *voxels)
+{
+    static uint8_t flipped[VOXELS];
+    for (int k = 0; k < NZ; k++)
+        for (int j = 0; j < NY; j++)
+            memcpy(flipped + (k * NY + j) * NX, voxels + (k * NY + NY - 1 - j) * NX, NX);
+    write_map(folder, name, "(0.5,0,0) (0,-0.5,0) (0,0,2)", "(-10,26.5,30)", "", flipped);
+}
+
 /* Cut-outs of which neither holds the other, and a leak that only one of them shows. */
 static void write_cut_outs(const char *folder, const uint8_t *moved)
 {
@@ -97,6 +107,7 @@ static void write_cut_outs(const char *folder, const uint8_t *moved)
     leak[(1 * NY + 1) * NX + 1] = 0; /* label 3 */
     box(leak, 1, 12, 15, 10, 13, 0, 3);
     write_map(folder, "leak.nrrd", plain, origin, "", leak);
+    write_flipped(folder, "leak_flipped.nrrd", leak);
     write_cropped(folder, "cropped.seg.nrrd", (int[]){3, 4, 2}, (int[]){8, 5, 6}, "(-8.5,22,34)",
                   moved);
     write_cropped(folder, "cropped_leak.seg.nrrd", (int[]){4, 4, 0}, (int[]){12, 10, 10},

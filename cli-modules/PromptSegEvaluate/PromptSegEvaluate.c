@@ -29,7 +29,7 @@ static int read_segmentation(cli_program *program, const char *path, sgio_segmen
 
 static int same_grid(const sgio_geometry *a, const sgio_geometry *b)
 {
-    return sgio_geometry_equal(a, b, pipeline_grid_tolerance(a));
+    return sgio_geometry_equal(a, b, sgio_geometry_rounding(a));
 }
 
 static int different_grids(const inputs *in)
@@ -72,7 +72,7 @@ static int find_common_grid(const inputs *in, sgio_geometry *grid)
         return 0;
     }
     if (evaluate_box_around(reference, prediction, grid) != 0)
-        *grid = *reference; /* the same voxels in another order, or refused */
+        *grid = *reference; /* refused when the prediction is put there */
     else if (evaluate_box_is_vast(grid, reference, prediction))
         return far_apart(in, grid);
     return 0;

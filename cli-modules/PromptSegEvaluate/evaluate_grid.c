@@ -14,11 +14,13 @@ int evaluate_box_around(const sgio_geometry *a, const sgio_geometry *b, sgio_geo
 {
     int64_t offset[3];
     double begin[3], lps[3];
-    if (sgio_geometry_offset(b, a, sgio_geometry_rounding(a), offset) != 0) return -1;
+    sgio_geometry turned;
+    if (sgio_geometry_turned_offset(b, a, sgio_geometry_rounding(a), &turned, offset) != 0)
+        return -1;
     *box = *a;
     for (int axis = 0; axis < 3; axis++) {
         const int64_t first = least(0, offset[axis]);
-        box->size[axis] = most(a->size[axis], offset[axis] + b->size[axis]) - first;
+        box->size[axis] = most(a->size[axis], offset[axis] + turned.size[axis]) - first;
         begin[axis] = (double)first;
     }
     sgio_geometry_index_to_lps(a, begin, lps);

@@ -5,7 +5,7 @@
 #include "sgio/labelmap.h"
 
 /* The smallest grid with the voxels of both, on the lattice of `a`. 0, or -1 when the two do not
- * count the same voxels along the same axes. */
+ * have the same voxels, in whatever order they count them. */
 int evaluate_box_around(const sgio_geometry *a, const sgio_geometry *b, sgio_geometry *box);
 
 /* 1 when the box has 2^30 voxels and more, and many times those of both grids. */

@@ -36,7 +36,7 @@ int pack_grid_fit(const sgio_volume *image, sgio_volume *label)
     int fits = 1, failed = 0;
     const int placed = has_place(image) && has_place(label);
     if (placed)
-        failed = bridge_from_io(sgio_volume_fit(label, grid, pipeline_grid_tolerance(grid), &fits));
+        failed = bridge_from_io(sgio_volume_fit(label, grid, sgio_geometry_rounding(grid), &fits));
     if (failed) return failed;
     if (memcmp(label->geometry.size, grid->size, sizeof grid->size) != 0)
         return different_sizes(label->geometry.size, grid->size);

@@ -1,16 +1,6 @@
 #include "grids.h"
 
-#include <math.h>
 #include <stdio.h>
-
-/* 2 % of the smallest spacing: NIfTI stores floats, and headers are often written with few digits.
- */
-double pipeline_grid_tolerance(const sgio_geometry *grid)
-{
-    double spacing[3];
-    sgio_geometry_spacing(grid, spacing);
-    return 0.02 * fmin(spacing[0], fmin(spacing[1], spacing[2]));
-}
 
 void pipeline_grid_describe(const sgio_geometry *grid, char *out, size_t size)
 {

@@ -4,9 +4,6 @@
 
 #include "sgio/geometry.h"
 
-/* Millimetres that voxels of grids which are meant to be the same may lie apart. */
-double pipeline_grid_tolerance(const sgio_geometry *grid);
-
 /* "16 x 14 x 10 voxels of 0.5 x 0.5 x 2 mm, first at -10,20,30, last at -2.5,26.5,48" (LPS) */
 void pipeline_grid_describe(const sgio_geometry *grid, char *out, size_t size);
 

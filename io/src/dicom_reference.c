@@ -43,14 +43,6 @@ static int has_position(const char *path)
     return has;
 }
 
-/* Far beyond what decimal places and floats make of a grid, far below a voxel. */
-static double tolerance(const sgio_geometry *grid)
-{
-    double spacing[3];
-    sgio_geometry_spacing(grid, spacing);
-    return fmax(0.01, 0.02 * fmin(spacing[0], fmin(spacing[1], spacing[2])));
-}
-
 static sgio_status no_series(const char *path, const char *kind, const char *option)
 {
     char why[160] = "the input is no DICOM series";
@@ -92,7 +84,7 @@ static sgio_status check_other(const char *path, const char *kind, const sgio_ge
     sgio_turn turn;
     if (series->file_count == 0)
         return no_reference(path, kind, "the reference is no DICOM series");
-    if (!sgio_turn_find(grid, &series->geometry, tolerance(grid), &turn))
+    if (!sgio_turn_find(grid, &series->geometry, sgio_geometry_rounding(grid), &turn))
         return other_grid(path, grid, options);
     if (!has_position(series->files[0]))
         return no_reference(path, kind, "those of the reference have no ImagePositionPatient");
@@ -126,7 +118,7 @@ sgio_status sgio_dicom_job_begin(const sgio_label_job *job, sgio_dicom_job *out)
     if (!series) return SGIO_OK;
     out->options.source = series;
     out->job.segmentation = &out->turned;
-    if (!sgio_turn_find(grid, &series->geometry, tolerance(grid), &turn))
+    if (!sgio_turn_find(grid, &series->geometry, sgio_geometry_rounding(grid), &turn))
         return other_grid(job->path, grid, job->options);
     return sgio_segmentation_turn(job->segmentation, &series->geometry, &turn, &out->turned);
 }

@@ -5,6 +5,7 @@
 #include "dicom_rt_read.h"
 #include "io_status.h"
 #include "segmentation_parts.h"
+#include "segmentation_turn.h"
 #include "vectors.h"
 #include "volume_formats.h"
 
@@ -232,14 +233,24 @@ static sgio_status make_grid(seg_reader *reader, sgio_geometry *grid)
     return status;
 }
 
+/* The grid of a file made of the series (NIfTI) has its rows backwards as often as not. */
+static int lies_on_turned(seg_reader *reader, const sgio_geometry *wanted, sgio_geometry *grid)
+{
+    for (int way = 0; way < SGIO_TURNS; way++) {
+        const sgio_turn turn = sgio_turn_way(way);
+        *grid = sgio_turned_geometry(wanted, &turn);
+        if (lies_on(reader, grid)) return 1;
+    }
+    return 0;
+}
+
+/* The wanted one, turned perhaps, where the frames are slices of it, however few. */
 static sgio_status find_grid(seg_reader *reader, sgio_geometry *grid)
 {
     const sgio_geometry *wanted = reader->options->grid;
     reader->slices = malloc(reader->file.count * sizeof *reader->slices);
     if (!reader->slices) return sgio_fail_memory(reader->file.count, reader->path);
-    if (!wanted || !lies_on(reader, wanted)) return make_grid(reader, grid);
-    *grid = *wanted;
-    return SGIO_OK;
+    return wanted && lies_on_turned(reader, wanted, grid) ? SGIO_OK : make_grid(reader, grid);
 }
 
 /* Voxels */

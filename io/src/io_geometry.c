@@ -75,9 +75,10 @@ int sgio_geometry_is_orthogonal(const sgio_geometry *geometry)
     return 1;
 }
 
-int sgio_geometry_equal(const sgio_geometry *a, const sgio_geometry *b, double tolerance_mm)
+double sgio_geometry_distance(const sgio_geometry *a, const sgio_geometry *b)
 {
-    if (memcmp(a->size, b->size, sizeof a->size) != 0) return 0;
+    double most = 0;
+    if (memcmp(a->size, b->size, sizeof a->size) != 0) return HUGE_VAL;
     for (int corner = 0; corner < 8; corner++) {
         double index[3], pa[3], pb[3], squares = 0;
         for (int axis = 0; axis < 3; axis++)
@@ -86,9 +87,14 @@ int sgio_geometry_equal(const sgio_geometry *a, const sgio_geometry *b, double t
         sgio_geometry_index_to_lps(b, index, pb);
         for (int r = 0; r < 3; r++)
             squares += (pa[r] - pb[r]) * (pa[r] - pb[r]);
-        if (!(sqrt(squares) <= tolerance_mm)) return 0;
+        if (!(sqrt(squares) <= most)) most = sqrt(squares);
     }
-    return 1;
+    return isnan(most) ? HUGE_VAL : most;
+}
+
+int sgio_geometry_equal(const sgio_geometry *a, const sgio_geometry *b, double tolerance_mm)
+{
+    return sgio_geometry_distance(a, b) <= tolerance_mm;
 }
 
 int sgio_geometry_offset(const sgio_geometry *from, const sgio_geometry *grid, double tolerance_mm,
@@ -112,9 +118,7 @@ int sgio_geometry_offset(const sgio_geometry *from, const sgio_geometry *grid, d
 
 double sgio_geometry_rounding(const sgio_geometry *grid)
 {
-    double spacing[3], most = 1e-2;
+    double spacing[3];
     sgio_geometry_spacing(grid, spacing);
-    for (int axis = 0; axis < 3; axis++)
-        most = fmin(most, 0.02 * spacing[axis]);
-    return most;
+    return 0.05 * fmin(spacing[0], fmin(spacing[1], spacing[2]));
 }

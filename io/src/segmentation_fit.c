@@ -4,6 +4,7 @@
 #include "io_status.h"
 #include "segmentation_turn.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -151,11 +152,21 @@ static sgio_status move_layers(sgio_segmentation *segmentation, const sgio_geome
     return SGIO_OK;
 }
 
+static int leaves_all(const sgio_turn *turn)
+{
+    const sgio_turn none = sgio_turn_way(0);
+    return memcmp(turn, &none, sizeof none) == 0;
+}
+
 /* The same voxels in another order: programs turn volumes round when they store them. */
 static sgio_status turn_round(sgio_segmentation *segmentation, const sgio_geometry *grid,
                               const sgio_turn *turn)
 {
     sgio_segmentation turned;
+    if (leaves_all(turn)) {
+        segmentation->geometry = *grid;
+        return SGIO_OK;
+    }
     sgio_status status = sgio_segmentation_turn(segmentation, grid, turn, &turned);
     for (size_t l = 0; l < segmentation->layer_count && status == SGIO_OK; l++) {
         void *old = segmentation->layers[l].data;
@@ -178,6 +189,14 @@ static sgio_status another_grid(const int64_t found[3], const int64_t wanted[3],
                      (long long)wanted[0], (long long)wanted[1], (long long)wanted[2]);
 }
 
+static sgio_status another_place(double distance, double tolerance, const char *name)
+{
+    return sgio_fail(SGIO_UNREADABLE,
+                     "%s: its grid is not the volume's: as many voxels, but up to %.3g mm from "
+                     "those of the volume, more than %.3g mm (a twentieth of a voxel)",
+                     name, distance, tolerance);
+}
+
 /* 1 x 1 x 1 without a label is how Slicer says "no data": it has no place. Any other empty map has
  * one, and may be of another patient. */
 static int has_place(const sgio_segmentation *segmentation, int64_t voxels)
@@ -185,22 +204,14 @@ static int has_place(const sgio_segmentation *segmentation, int64_t voxels)
     return voxels > 0 || sgio_voxel_count(&segmentation->geometry) > 1;
 }
 
-sgio_status sgio_segmentation_fit(sgio_segmentation *segmentation, const sgio_geometry *grid,
-                                  const char *name, sgio_warning_fn warn, void *user)
+static sgio_status move(sgio_segmentation *segmentation, const sgio_geometry *grid,
+                        const sgio_turn *turn, const int64_t offset[3], const char *name,
+                        sgio_warning_fn warn, void *user)
 {
-    int64_t offset[3], before = total_voxels(segmentation);
-    const double tolerance = sgio_geometry_rounding(grid);
-    sgio_turn turn;
-    if (sgio_geometry_equal(&segmentation->geometry, grid, tolerance)) {
-        segmentation->geometry = *grid;
-        return SGIO_OK;
-    }
-    if (sgio_turn_find(&segmentation->geometry, grid, tolerance, &turn))
-        return turn_round(segmentation, grid, &turn);
-    if (has_place(segmentation, before) &&
-        sgio_geometry_offset(&segmentation->geometry, grid, tolerance, offset) != 0)
-        return another_grid(segmentation->geometry.size, grid->size, name);
-    sgio_status status = before > 0 ? move_layers(segmentation, grid, offset) : SGIO_OK;
+    const int64_t before = total_voxels(segmentation);
+    const sgio_geometry turned = sgio_turned_geometry(&segmentation->geometry, turn);
+    sgio_status status = turn_round(segmentation, &turned, turn);
+    if (status == SGIO_OK) status = move_layers(segmentation, grid, offset);
     if (status != SGIO_OK) return status;
     segmentation->geometry = *grid;
     sgio_segmentation_measure(segmentation);
@@ -208,4 +219,23 @@ sgio_status sgio_segmentation_fit(sgio_segmentation *segmentation, const sgio_ge
         sgio_warn(warn, user, "%s: %lld voxels lie outside the volume and are dropped", name,
                   (long long)(before - total_voxels(segmentation)));
     return SGIO_OK;
+}
+
+sgio_status sgio_segmentation_fit(sgio_segmentation *segmentation, const sgio_geometry *grid,
+                                  const char *name, sgio_warning_fn warn, void *user)
+{
+    static const int64_t nowhere[3] = {0, 0, 0};
+    int64_t offset[3];
+    const double tolerance = sgio_geometry_rounding(grid);
+    sgio_turn turn;
+    const double distance = sgio_turn_nearest(&segmentation->geometry, grid, &turn);
+    if (distance <= tolerance) return turn_round(segmentation, grid, &turn);
+    if (!has_place(segmentation, total_voxels(segmentation))) {
+        turn = sgio_turn_way(0);
+        return move(segmentation, grid, &turn, nowhere, name, warn, user);
+    }
+    if (sgio_turn_find_offset(&segmentation->geometry, grid, tolerance, &turn, offset))
+        return move(segmentation, grid, &turn, offset, name, warn, user);
+    return distance < HUGE_VAL ? another_place(distance, tolerance, name)
+                               : another_grid(segmentation->geometry.size, grid->size, name);
 }

@@ -26,8 +26,8 @@ sgio_status sgio_segmentation_name_values(sgio_segmentation *segmentation, int k
 /* Stores two-byte layers whose labels all fit one byte in one byte. */
 void sgio_segmentation_shrink(sgio_segmentation *segmentation);
 
-/* Moves a segmentation onto `grid`, which differs by a whole number of voxels, or by the order in
- * which it counts the same ones; voxels beyond it are dropped with a warning. SGIO_UNREADABLE for
+/* Moves a segmentation onto `grid`, which differs by a whole number of voxels and by the order in
+ * which it counts them; voxels beyond it are dropped with a warning. SGIO_UNREADABLE for
  * any other grid, of an empty segmentation too, unless that is 1 x 1 x 1. */
 sgio_status sgio_segmentation_fit(sgio_segmentation *segmentation, const sgio_geometry *grid,
                                   const char *name, sgio_warning_fn warn, void *user);

@@ -3,10 +3,22 @@
 #include "io_status.h"
 #include "segmentation_parts.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-static sgio_geometry turned_geometry(const sgio_geometry *from, const sgio_turn *turn)
+sgio_turn sgio_turn_way(int way)
+{
+    static const int orders[6][3] = {{0, 1, 2}, {0, 2, 1}, {1, 0, 2},
+                                     {1, 2, 0}, {2, 0, 1}, {2, 1, 0}};
+    sgio_turn turn;
+    memcpy(turn.axis, orders[way / 8], sizeof turn.axis);
+    for (int a = 0; a < 3; a++)
+        turn.backwards[a] = way >> a & 1;
+    return turn;
+}
+
+sgio_geometry sgio_turned_geometry(const sgio_geometry *from, const sgio_turn *turn)
 {
     sgio_geometry out = *from;
     for (int a = 0; a < 3; a++) {
@@ -21,18 +33,43 @@ static sgio_geometry turned_geometry(const sgio_geometry *from, const sgio_turn 
     return out;
 }
 
+double sgio_turn_nearest(const sgio_geometry *from, const sgio_geometry *to, sgio_turn *turn)
+{
+    double least = HUGE_VAL;
+    for (int way = 0; way < SGIO_TURNS; way++) {
+        const sgio_turn one = sgio_turn_way(way);
+        const sgio_geometry turned = sgio_turned_geometry(from, &one);
+        const double distance = sgio_geometry_distance(&turned, to);
+        if (!(distance < least)) continue;
+        least = distance;
+        *turn = one;
+    }
+    return least;
+}
+
 int sgio_turn_find(const sgio_geometry *from, const sgio_geometry *to, double tolerance_mm,
                    sgio_turn *turn)
 {
-    static const int orders[6][3] = {{0, 1, 2}, {0, 2, 1}, {1, 0, 2},
-                                     {1, 2, 0}, {2, 0, 1}, {2, 1, 0}};
-    for (int way = 0; way < 48; way++) {
-        memcpy(turn->axis, orders[way / 8], sizeof turn->axis);
-        for (int a = 0; a < 3; a++)
-            turn->backwards[a] = way >> a & 1;
-        const sgio_geometry turned = turned_geometry(from, turn);
-        if (sgio_geometry_equal(&turned, to, tolerance_mm)) return 1;
+    return sgio_turn_nearest(from, to, turn) <= tolerance_mm;
+}
+
+int sgio_turn_find_offset(const sgio_geometry *from, const sgio_geometry *to, double tolerance_mm,
+                          sgio_turn *turn, int64_t offset[3])
+{
+    for (int way = 0; way < SGIO_TURNS; way++) {
+        *turn = sgio_turn_way(way);
+        const sgio_geometry turned = sgio_turned_geometry(from, turn);
+        if (sgio_geometry_offset(&turned, to, tolerance_mm, offset) == 0) return 1;
     }
+    return 0;
+}
+
+int sgio_geometry_turned_offset(const sgio_geometry *from, const sgio_geometry *grid,
+                                double tolerance_mm, sgio_geometry *turned, int64_t offset[3])
+{
+    sgio_turn turn;
+    if (!sgio_turn_find_offset(from, grid, tolerance_mm, &turn, offset)) return -1;
+    *turned = sgio_turned_geometry(from, &turn);
     return 0;
 }
 

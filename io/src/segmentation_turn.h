@@ -10,10 +10,27 @@ typedef struct sgio_turn {
     int axis[3], backwards[3];
 } sgio_turn;
 
+enum { SGIO_TURNS = 48 };
+
+/* One of them; that of way 0 leaves all as it is. */
+sgio_turn sgio_turn_way(int way);
+
+/* The grid of the same voxels, turned. */
+sgio_geometry sgio_turned_geometry(const sgio_geometry *from, const sgio_turn *turn);
+
+/* How `from` has to be turned so that its voxels lie nearest to those of `to`, and how far from
+ * them they then lie at most, in mm; HUGE_VAL when no turn gives the size of `to`. */
+double sgio_turn_nearest(const sgio_geometry *from, const sgio_geometry *to, sgio_turn *turn);
+
 /* How `from` has to be turned so that each of its voxels is the one of `to`, up to `tolerance_mm`.
  * 1, or 0 when there is no such way. */
 int sgio_turn_find(const sgio_geometry *from, const sgio_geometry *to, double tolerance_mm,
                    sgio_turn *turn);
+
+/* How `from` has to be turned so that its voxels are some of those of `to` or of its continuation,
+ * and how many voxels behind the first one it then begins. 1, or 0 when there is no such way. */
+int sgio_turn_find_offset(const sgio_geometry *from, const sgio_geometry *to, double tolerance_mm,
+                          sgio_turn *turn, int64_t offset[3]);
 
 /* Where the first voxel of the wanted grid lies in the given one, whose size is `size`, and how far
  * apart there its neighbours along axis a are; in voxels. */

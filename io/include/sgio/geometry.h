@@ -32,6 +32,10 @@ int sgio_geometry_lps_to_index(const sgio_geometry *geometry, const double lps[3
 /* 1 when the axes stand at right angles, up to 1e-5 in their cosines; 0 for sheared grids. */
 int sgio_geometry_is_orthogonal(const sgio_geometry *geometry);
 
+/* The most that a voxel lies from its counterpart, in mm (checked at the eight corners); HUGE_VAL
+ * when sizes differ. */
+double sgio_geometry_distance(const sgio_geometry *a, const sgio_geometry *b);
+
 /* 1 when sizes are equal and no voxel of the grid lies more than `tolerance_mm` from its
  * counterpart (checked at the eight corners). */
 int sgio_geometry_equal(const sgio_geometry *a, const sgio_geometry *b, double tolerance_mm);
@@ -41,8 +45,14 @@ int sgio_geometry_equal(const sgio_geometry *a, const sgio_geometry *b, double t
 int sgio_geometry_offset(const sgio_geometry *from, const sgio_geometry *grid, double tolerance_mm,
                          int64_t offset[3]);
 
-/* The tolerance that reading a segmentation onto a grid has: files keep 6 to 17 digits, so a
- * hundredth of a millimetre is rounding, as long as that is no more than a fiftieth of a voxel. */
+/* The same where either may count its voxels along other axes or backwards: *turned is `from`
+ * counted as `grid` is. */
+int sgio_geometry_turned_offset(const sgio_geometry *from, const sgio_geometry *grid,
+                                double tolerance_mm, sgio_geometry *turned, int64_t offset[3]);
+
+/* The tolerance within which files are of one grid: a twentieth of its smallest spacing. Positions
+ * in DICOM often have a decimal or two, and programs make their grids of the first two slices, or
+ * of the first and the last. */
 double sgio_geometry_rounding(const sgio_geometry *grid);
 
 #ifdef __cplusplus

@@ -70,8 +70,8 @@ void sgio_segmentation_flat_labels(const sgio_segmentation *segmentation, int *v
 
 typedef struct sgio_segmentation_read_options {
     /* The grid wanted. A file cropped from it, as Slicer writes them, is put back in place; one
-     * that counts the same voxels along other axes or backwards is turned; another grid is an
-     * error. NULL: the file's own. */
+     * that counts its voxels along other axes or backwards is turned, cropped or not; another grid
+     * (sgio_geometry_rounding) is an error. NULL: the file's own. */
     const sgio_geometry *grid;
     sgio_warning_fn warn; /* may be NULL */
     void *warn_user;

@@ -287,6 +287,37 @@ static void read_reference(void)
     how.reference_path = "series";
 }
 
+/* `got` is a mask on other_order of the series. */
+static void expect_turned(const uint8_t *wanted, const uint8_t *got)
+{
+    for (int k = 0; k < SLICES; k++)
+        for (int j = 0; j < ROWS; j++)
+            for (int i = 0; i < COLUMNS; i++) {
+                const int there = (COLUMNS - 1 - i) * SLICES * ROWS + (ROWS - 1 - j) * SLICES + k;
+                assert_int_equal(wanted[k * SLICE + j * COLUMNS + i], got[there]);
+            }
+}
+
+/* On two slices with others between them: alone the frames would make a grid of their own. */
+static void test_frames_on_few_slices_are_read_onto_a_file_of_the_series(void **state)
+{
+    (void)state;
+    uint8_t wanted[VOXELS], got[VOXELS];
+    save_series(0);
+    read_series(0);
+    add("low", 3, 1, 1);
+    add("high", 7, 4, 4);
+    write_seg();
+    const sgio_geometry turned = other_order(&volume.geometry);
+    read_seg(&turned);
+    assert_memory_equal(&found.geometry, &turned, sizeof turned);
+    for (size_t s = 0; s < 2; s++) {
+        sgio_segmentation_get_mask(&written, s, wanted);
+        sgio_segmentation_get_mask(&found, s, got);
+        expect_turned(wanted, got);
+    }
+}
+
 static void test_an_input_that_counts_the_voxels_otherwise_refers_to_its_series(void **state)
 {
     (void)state;
@@ -302,12 +333,7 @@ static void test_an_input_that_counts_the_voxels_otherwise_refers_to_its_series(
     sgio_segmentation_get_mask(&found, 0, got);
     uint8_t wanted[VOXELS];
     sgio_segmentation_get_mask(&written, 0, wanted);
-    for (int k = 0; k < SLICES; k++)
-        for (int j = 0; j < ROWS; j++)
-            for (int i = 0; i < COLUMNS; i++) {
-                const int there = (COLUMNS - 1 - i) * SLICES * ROWS + (ROWS - 1 - j) * SLICES + k;
-                assert_int_equal(got[k * SLICE + j * COLUMNS + i], wanted[there]);
-            }
+    expect_turned(got, wanted);
     assert_int_equal(sgio_segmentation_check_write(scratch_path("x.rtstruct.dcm"), &turned, &how),
                      SGIO_OK);
 }
@@ -557,6 +583,7 @@ int main(void)
         TEST(test_bits_of_frames_follow_without_padding),
         TEST(test_interpolated_slices_have_no_frame),
         TEST(test_what_cannot_refer_to_slices_is_refused_before_the_work),
+        TEST(test_frames_on_few_slices_are_read_onto_a_file_of_the_series),
         TEST(test_an_input_that_counts_the_voxels_otherwise_refers_to_its_series),
         TEST(test_another_grid_than_the_reference_is_told_with_both),
         TEST(test_without_a_frame_the_file_that_is_there_stays),

@@ -136,6 +136,46 @@ static void another_grid_is_refused(void **state)
     }
 }
 
+/* Programs make the grid of a series of other slices than we do: a few hundredths of a voxel. */
+static void a_grid_that_is_computed_otherwise_is_the_same(void **state)
+{
+    static const uint8_t data[] = {1, 1, 1, 1};
+    (void)state;
+    for (int n = 0; n < 2; n++) {
+        sgio_geometry grid = {
+            .size = {2, 2, 1},
+            .matrix = {{1, 0, 0, n ? 10.06 : 10.04}, {0, 1, 0, 20}, {0, 0, 2, 30}}};
+        sgio_segmentation_read_options options = {.grid = &grid};
+        sgio_segmentation s;
+        const sgio_status status =
+            read_bytes(U8_3D DIRECTIONS "sizes: 2 2 1\n", data, 4, &options, &s);
+        assert_int_equal(status, n ? SGIO_UNREADABLE : SGIO_OK);
+        if (n)
+            assert_message("up to 0.06 mm from those of the volume");
+        else
+            assert_memory_equal(&s.geometry, &grid, sizeof grid);
+        sgio_segmentation_clear(&s);
+    }
+}
+
+/* Cropped on a DICOM series, read onto a NIfTI file of it, whose rows lie upside down. */
+static void a_cropped_file_is_turned_and_put_back(void **state)
+{
+    sgio_geometry grid = {.size = {3, 4, 5}, /* along k, j backwards, i */
+                          .matrix = {{0, 0, 1, 8}, {0, -1, 0, 22}, {2, 0, 0, 30}}};
+    sgio_segmentation_read_options options = {.grid = &grid};
+    static const uint8_t data[] = {0, 7, 7, 7};
+    sgio_segmentation s;
+    uint8_t mask[60], wanted[60] = {0};
+    (void)state;
+    assert_int_equal(read_bytes(U8_3D DIRECTIONS "sizes: 2 2 1\n", data, 4, &options, &s), SGIO_OK);
+    wanted[2 * 3 + 3 * 12] = wanted[3 + 2 * 12] = wanted[3 + 3 * 12] = 1;
+    sgio_segmentation_get_mask(&s, 0, mask);
+    assert_memory_equal(mask, wanted, sizeof mask);
+    assert_memory_equal(&s.geometry, &grid, sizeof grid);
+    sgio_segmentation_clear(&s);
+}
+
 /* An image of 2 micrometres: a hundredth of a millimetre is five voxels. */
 static void a_grid_is_another_one_by_its_own_measure(void **state)
 {
@@ -403,6 +443,8 @@ int main(void)
         cmocka_unit_test(a_cropped_file_is_put_back),
         cmocka_unit_test(voxels_outside_the_volume_are_dropped_with_a_warning),
         cmocka_unit_test(another_grid_is_refused),
+        cmocka_unit_test(a_grid_that_is_computed_otherwise_is_the_same),
+        cmocka_unit_test(a_cropped_file_is_turned_and_put_back),
         cmocka_unit_test(a_grid_is_another_one_by_its_own_measure),
         cmocka_unit_test(an_empty_map_of_another_grid_is_refused),
         cmocka_unit_test(an_empty_segmentation_fits_every_volume),
