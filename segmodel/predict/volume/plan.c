@@ -171,6 +171,7 @@ sgm_status sgm_subject_init(sgm_subject *subject, sgm_desk *desk, sgm_stack *sta
                              .object = &subject->first,
                              .initial = initial->count ? initial : NULL};
     find_rois(plane, subject);
+    SGM_TRY(sgm_desk_make_room(desk, object));
     SGM_TRY(find_way(subject, desk, stack));
     if (!subject->by_mask || (plane->slices == 1 && !subject->initial)) return SGM_OK;
     subject->keeps_initial = subject->initial != NULL;
@@ -194,11 +195,9 @@ static sgm_status make_subjects(sgm_run *run, const sgm_object *objects,
     run->subjects = calloc(count, sizeof *run->subjects);
     if (!run->subjects) return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for %zu objects", count);
     run->subject_count = count;
-    for (size_t i = 0; i < count; i++) {
-        SGM_TRY(sgm_desk_make_room(run->desk, &objects[i]));
+    for (size_t i = 0; i < count; i++)
         SGM_TRY(
             sgm_subject_init(&run->subjects[i], run->desk, run->stack, &objects[i], &initials[i]));
-    }
     return SGM_OK;
 }
 

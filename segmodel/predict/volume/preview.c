@@ -78,7 +78,6 @@ static sgm_status decode_slice(sgm_live_volume *live, sgm_stack *stack, const sg
 {
     sgm_volume_step step;
     const sgm_answer *answer;
-    SGM_TRY(sgm_desk_make_room(&live->desk, subject->given));
     sgm_step_prompted(stack, subject, slice, live->desk.points, &step);
     SGM_TRY(sgm_desk_ask(&live->desk, stack, &step, &answer));
     return show_answer(live, stack, answer, slice, mask, out);

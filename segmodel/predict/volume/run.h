@@ -118,7 +118,8 @@ struct sgm_boxed {
 sgm_status sgm_run_init(sgm_run *run, sgm_desk *desk, sgm_stack *stack, const sgm_object *objects,
                         const sgm_initial *initials, size_t count);
 void sgm_run_clear(sgm_run *run);
-/* Sorts an object's prompts into the first ones and clicks. The subject must stay where it is. */
+/* Sorts an object's prompts into the first ones and clicks, and makes room for them in
+ * desk->points. The subject must stay where it is. */
 sgm_status sgm_subject_init(sgm_subject *subject, sgm_desk *desk, sgm_stack *stack,
                             const sgm_object *object, const sgm_initial *initial);
 void sgm_subject_clear(sgm_subject *subject, sgm_desk *desk);

@@ -1,0 +1,84 @@
+/* Previews of a live volume with a network that is asked by the neighbour's mask: what a prediction
+ * will take, whatever was asked before. */
+#include "check.h"
+#include "phantom.h"
+#include "synthetic_network.h"
+
+#include "predict/volume/live.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { SIDE = 48, DEPTH = 9, COUNT = SIDE * SIDE * DEPTH, DOTS = 64 };
+
+static synthetic_network network;
+
+static sgm_live_volume *open_scene(phantom *p, phantom_fn scene, const sgm_volume_options *options)
+{
+    const int64_t extent[3] = {SIDE, SIDE, DEPTH};
+    const double spacing[3] = {1, 1, 1};
+    const int order[3] = {0, 1, 2};
+    sgm_live_volume *live = NULL;
+    phantom_make(p, scene, extent, spacing, order, 0);
+    synthetic_init(&network, 64);
+    network.predictor.walk = network.predictor.walk_in_box = (sgm_walk){.logits = true};
+    network.object_grey = 200;
+    network.object_reach = 90;
+    CHECK_OK(sgm_live_volume_make(&network.predictor, 0, &p->volume, options, &live));
+    return live;
+}
+
+static void close_scene(phantom *p, sgm_live_volume *live)
+{
+    sgm_live_volume_destroy(live);
+    synthetic_clear(&network);
+    phantom_clear(p);
+}
+
+/* Voxels of the last preview that a prediction of the same prompts has otherwise. */
+static int64_t differences(sgm_live_volume *live, const sgm_object *object,
+                           const sgm_live_slice *slice)
+{
+    static uint8_t mask[COUNT], before[SIDE * SIDE];
+    int64_t count = 0;
+    memcpy(before, slice->mask, sizeof before);
+    memset(mask, 0, sizeof mask);
+    CHECK_OK(sgm_live_volume_predict(live, 1, object, NULL, NULL));
+    CHECK_OK(sgm_live_volume_paint(live, 1, mask, SGM_VOXEL_U8, 1));
+    for (int64_t i = 0; i < SIDE * SIDE; i++)
+        count += before[i] != mask[slice->slice * SIDE * SIDE + i];
+    return count;
+}
+
+/* Rods along z in eight rows, 6 mm apart, that touch nowhere. */
+static double rods(const double mm[3])
+{
+    double x = mm[0] + 24, y = mm[1] + 24;
+    return fabs(fmod(x, 6) - 3) < 1.1 && fabs(fmod(y, 6) - 3) < 1.1 ? 200 : 40;
+}
+
+/* A volume's first question may be a preview of many clicks on one slice, each on what the mask
+ * lacks when its turn comes. */
+static void check_many_clicks(void)
+{
+    phantom p;
+    sgm_volume_options options = sgm_volume_options_init();
+    sgm_live_slice slice = sgm_live_slice_init();
+    options.axis = SGM_AXIS_K;
+    sgm_seed seeds[DOTS];
+    for (int i = 0; i < DOTS; i++)
+        seeds[i] = (sgm_seed){{6 * (i % 8) + 3, 6 * (i / 8) + 3, 4}, SGM_FOREGROUND};
+    sgm_object object = {.seeds = seeds, .seed_count = DOTS};
+    sgm_live_volume *live = open_scene(&p, rods, &options);
+    CHECK_OK(sgm_live_volume_preview(live, 1, &object, -1, NULL, &slice));
+    CHECK(live->desk.point_room >= DOTS + SGM_WALK_POINTS);
+    CHECK(slice.slice == 4 && slice.prompted && slice.voxels >= DOTS);
+    CHECK(differences(live, &object, &slice) == 0);
+    close_scene(&p, live);
+}
+
+int main(void)
+{
+    check_many_clicks();
+    return check_report();
+}
