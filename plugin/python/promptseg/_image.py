@@ -21,7 +21,8 @@ class Image:
     (3 x 4), and the way back to the caller's kind of image.
 
     ``wrap`` makes one of a label array (k, j, i); ``shape`` and ``is_ijk`` say how the caller's
-    arrays of this image lie: as (k, j, i), or as (i, j, k) where an affine says where they are."""
+    arrays of this image lie: as (k, j, i), or as (i, j, k) where an affine says where they are; a
+    plane has two axes, and an affine's volume may have further ones of length 1."""
 
     array: np.ndarray
     matrix: np.ndarray
@@ -133,20 +134,27 @@ def _from_array(array: np.ndarray, affine: Any, spacing: Any, origin: Any, direc
                  assumed_spacing=assumed)
 
 
+def _with_three_axes(array: np.ndarray, rgb: bool) -> np.ndarray:
+    """(i, j, k), and colours: with axes of length 1 added or left out behind the others."""
+    shape = array.shape[: array.ndim - rgb]
+    while len(shape) > 3 and shape[-1] == 1:
+        shape = shape[:-1]
+    if len(shape) == 2:
+        shape = (*shape, 1)
+    if len(shape) != 3:
+        raise ImageError(f"one volume is wanted, found an array of shape {array.shape}")
+    return array.reshape(shape + array.shape[array.ndim - rgb :])
+
+
 def _from_ijk(array: np.ndarray, affine: np.ndarray, rgb: bool, wrap: Callable) -> Image:
     """An array with axes (i, j, k) and a RAS affine, as nibabel has them."""
     if affine.shape != (4, 4):
         raise UsageError(f"an affine has 4 x 4 numbers, found {affine.shape}")
-    if array.ndim == 4 and array.shape[3] == 1:
-        array = array[..., 0]
-    if array.ndim == 2 and not rgb:
-        array = array[..., np.newaxis]
-    if array.ndim != (4 if rgb else 3):
-        raise ImageError(f"one volume is wanted, found an array of shape {array.shape}")
+    shape = array.shape[: array.ndim - rgb]
+    volume = _with_three_axes(array, rgb)
     order = (2, 1, 0, 3) if rgb else (2, 1, 0)
-    shape = array.shape[:3]
     return Image(
-        _native(_three_axes(array.transpose(order), rgb)), (RAS_TO_LPS @ affine)[:3], rgb,
+        _native(_three_axes(volume.transpose(order), rgb)), (RAS_TO_LPS @ affine)[:3], rgb,
         lambda labels: wrap(labels.transpose(2, 1, 0).reshape(shape)), shape, is_ijk=True,
     )
 
@@ -209,8 +217,10 @@ def _from_itk(image: Any) -> Image:
 def _from_nibabel(image: Any) -> Image:
     array = np.asanyarray(image.dataobj)
     rgb = array.dtype.names == ("R", "G", "B")
-    if rgb:
-        array = array.view(np.uint8).reshape(*array.shape, 3)
+    if rgb:  # colours side by side in memory; a file's first axis is the fastest one
+        turned = np.ascontiguousarray(array.T)
+        turned = turned.view(np.uint8).reshape(*turned.shape, 3)
+        array = turned.transpose(*range(array.ndim)[::-1], array.ndim)
 
     def wrap(labels: np.ndarray) -> Any:
         header = image.header.copy()
@@ -220,33 +230,69 @@ def _from_nibabel(image: Any) -> Image:
     return _from_ijk(array, np.asarray(image.affine, float), rgb, wrap)
 
 
+def _array_of(value: Any, wanted: str) -> np.ndarray:
+    """A number array of whatever numpy can see as one: nested lists, a torch tensor."""
+    try:
+        array = np.asarray(value)
+    except Exception as error:  # noqa: BLE001 - whatever another library says of its own arrays
+        raise ImageError(f"{wanted} is wanted, and {type(value).__name__} is none: {error}") from None
+    if array.dtype.kind not in "biufcV":
+        raise ImageError(f"{wanted} is wanted, found {type(value).__name__}")
+    return array
+
+
+def _from_metatensor(image: Any) -> Image:
+    """A tensor with an affine (monai.data.MetaTensor): one channel, if any, and (i, j, k). Its
+    metadata may say that the affine is not RAS."""
+    array = _array_of(image, "a tensor in the memory of the processor")
+    affine = np.asarray(image.affine, float)
+    space = str(dict(getattr(image, "meta", None) or {}).get("space", "RAS"))
+    if space not in ("RAS", "LPS"):
+        raise ImageError(f"the affine's space is {space!r}, RAS or LPS is wanted")
+    if space == "LPS":
+        affine = RAS_TO_LPS @ affine
+    if array.ndim < 4 or array.shape[0] != 1:
+        return _from_ijk(array, affine, False, lambda labels: labels)
+    found = _from_ijk(array[0], affine, False, lambda labels: labels[np.newaxis])
+    found.shape = array.shape
+    return found
+
+
+def _reader_of(image: Any) -> Optional[Callable[[Any], Image]]:
+    """What reads an image that knows where it lies; None: an array."""
+    module = type(image).__module__.split(".")[0]
+    if hasattr(image, "dataobj") and hasattr(image, "affine"):
+        return _from_nibabel
+    if module == "SimpleITK":
+        return _from_simpleitk
+    if module == "itk" or hasattr(image, "GetLargestPossibleRegion"):
+        return _from_itk
+    if getattr(image, "affine", None) is not None:
+        return _from_metatensor
+    return None
+
+
 def image_of(image: Any, affine: Any = None, spacing: Any = None, origin: Any = None,
              direction: Any = None, rgb: bool = False) -> Image:
     """An image of any known kind; geometry arguments are for arrays alone."""
     if isinstance(image, Image):
         return image
-    module = type(image).__module__.split(".")[0]
     given = affine is not None or spacing is not None or origin is not None or direction is not None
-    read = None
-    if hasattr(image, "dataobj") and hasattr(image, "affine"):
-        read = _from_nibabel
-    elif module == "SimpleITK":
-        read = _from_simpleitk
-    elif module == "itk" or hasattr(image, "GetLargestPossibleRegion"):
-        read = _from_itk
+    read = _reader_of(image)
     if read is not None:
         if given:
             raise UsageError("geometry is given beside an image that has its own")
         return read(image)
-    array = np.asarray(image)
-    if array.dtype == object:
-        raise ImageError("an array, an itk.Image, a SimpleITK or a nibabel image is wanted, found "
-                         f"{type(image).__name__}")
-    return _from_array(array, affine, spacing, origin, direction, rgb)
+    array = _array_of(image, "an array, an itk.Image, a SimpleITK or a nibabel image")
+    return _from_array(array, affine, spacing, origin, direction, bool(rgb))
 
 
 def _array_on_grid(labels: np.ndarray, image: Image, what: str) -> np.ndarray:
-    if labels.shape != tuple(image.shape):
+    """An array of the image's own shape, or of one that differs in axes of length 1 at its end."""
+    wanted = tuple(image.shape)
+    if image.is_ijk and labels.shape != wanted:
+        wanted = image.size
+    if labels.shape != wanted:
         raise ImageError(f"{what}: shape {labels.shape}, the image has {tuple(image.shape)}")
     if image.is_ijk:
         return labels.reshape(image.size).transpose(2, 1, 0)
@@ -268,16 +314,20 @@ def _image_on_grid(value: Any, image: Image, what: str) -> np.ndarray:
     return other.array
 
 
+def _whole_numbers(labels: np.ndarray, what: str) -> np.ndarray:
+    if not (np.abs(labels) < 2.0**63).all() or not (labels == np.floor(labels)).all():
+        raise ImageError(f"{what}: labels are whole numbers")
+    return labels.astype(np.int64)
+
+
 def as_labels(value: Any, image: Image, what: str) -> np.ndarray:
     """A label array (k, j, i) of a type the library knows, on the image's grid."""
-    if isinstance(value, np.ndarray):
-        labels = _array_on_grid(value, image, what)
-    else:
+    if _reader_of(value) is not None:
         labels = _image_on_grid(value, image, what)
+    else:
+        labels = _array_on_grid(_array_of(value, f"{what}: an array or an image"), image, what)
     if labels.dtype.kind == "f":
-        if not (labels == np.floor(labels)).all():
-            raise ImageError(f"{what}: labels are whole numbers")
-        labels = labels.astype(np.int32)
+        labels = _whole_numbers(labels, what)
     if labels.dtype.kind in "iu" and labels.dtype.itemsize == 8:
-        return np.ascontiguousarray(labels)
+        return np.ascontiguousarray(labels, labels.dtype.newbyteorder("="))
     return _native(labels)

@@ -28,8 +28,9 @@ class Prompts:
         Boxes ``(cx, cy, cz, rx, ry, rz)``: centre and half the size along x, y, z; nine more numbers
         (a rotation, row by row) turn it. One box or a list of them; several are united.
     initial
-        A segmentation to start from: an array of the image's shape or an image of its kind; ``True``
-        or any value but 0 belongs to the object, or ``initial_value`` alone if it is given.
+        A segmentation to start from: an array of the image's shape (numpy, torch, nested lists) or an
+        image on its grid; ``True`` or any value but 0 belongs to the object, or ``initial_value``
+        alone if it is given.
     coordinates
         ``"lps"`` (millimetres as DICOM and ITK have them), ``"ras"`` (as 3D Slicer shows and nibabel
         has them), or ``"index"``: voxel indices ``(i, j, k)``, i being the fastest axis in memory of

@@ -141,6 +141,100 @@ def test_two_labels_and_an_initial_one(model, brain, brain_prompts, wanted):
     assert result.objects[1].voxels >= (labels == 1).sum()
 
 
+POINT = {"foreground": [(12, 20, 2)], "coordinates": "index"}
+
+
+@pytest.fixture(scope="module")
+def small():
+    """A blob, as (k, j, i)."""
+    k, j, i = np.indices((5, 40, 32))
+    noise = np.random.default_rng(2).integers(-8, 8, k.shape)
+    return (40 + 160 * (((j - 20) / 9) ** 2 + ((i - 12) / 7) ** 2 < 1) + noise).astype(np.int16)
+
+
+class Tensor:
+    """What numpy can make an array of, as a tensor of another library is."""
+
+    def __init__(self, array):
+        self.array = array
+
+    def __array__(self, dtype=None, copy=None):
+        return self.array.astype(dtype) if dtype else self.array
+
+
+@pytest.mark.parametrize("make", [Tensor, np.ndarray.tolist, lambda a: a.astype(">i8"),
+                                  lambda a: a.astype("f4"), lambda a: a.astype(">u2")])
+@pytest.mark.parametrize("geometry", [dict(spacing=(1, 1, 3), origin=(5, 6, 7)), dict(affine=np.diag([-2, -2, 3, 1]))])
+def test_an_initial_array_of_any_kind(model, small, make, geometry):
+    """It has the image's axes, whatever holds it."""
+    image = small.transpose(2, 1, 0) if "affine" in geometry else small
+    start = (image > 120).astype(np.int64) * 7
+    wanted = model.segment(image, initial=start, initial_value=7, **geometry).labels
+    found = model.segment(image, initial=make(start), initial_value=7, **geometry).labels
+    assert wanted.any() and np.array_equal(found, wanted)
+
+
+def test_an_initial_array_that_is_none(model, small):
+    for wrong in ("labels.nrrd", {"no": "array"}, [[1], [2, 3]], np.zeros((3, 3)), small * 0.5,
+                  np.full(small.shape, np.inf)):
+        with pytest.raises(promptseg.ImageError, match="initial"):
+            model.segment(small, initial=wrong, **POINT)
+
+
+def test_a_tensor_with_an_affine(model, small):
+    """As MONAI has it, with and without a channel; its affine is taken."""
+    image, affine = small.transpose(2, 1, 0), np.diag([-1.0, -1, 3, 1])
+    wanted = model.segment(image, affine=affine, foreground=[(12, 20, 6)]).labels
+    for voxels, matrix, space in ((image, affine, None), (image[np.newaxis], affine, "RAS"),
+                                  (image, np.diag([1.0, 1, 3, 1]), "LPS")):
+        tensor = Tensor(voxels)
+        tensor.affine = matrix
+        if space:
+            tensor.meta = {"space": space}
+        labels = model.segment(tensor, foreground=[(12, 20, 6)], initial=Tensor(voxels > 300)).labels
+        assert labels.shape == voxels.shape and np.array_equal(labels.reshape(wanted.shape), wanted)
+    with pytest.raises(promptseg.UsageError, match="its own"):
+        model.segment(tensor, spacing=1, **POINT)
+    tensor.meta = {"space": "SCREEN"}
+    with pytest.raises(promptseg.ImageError, match="SCREEN"):
+        model.segment(tensor, **POINT)
+    tensor = Tensor(np.stack([image] * 2))
+    tensor.affine = affine
+    with pytest.raises(promptseg.ImageError, match="one volume"):
+        model.segment(tensor, **POINT)
+
+
+@pytest.mark.parametrize("shape", [(32, 40), (32, 40, 1), (32, 40, 5), (32, 40, 5, 1), (32, 40, 5, 1, 1)])
+@pytest.mark.parametrize("colours", [False, True])
+def test_labels_have_the_array_s_shape(model, small, shape, colours):
+    """Of planes and of volumes with further axes of one voxel, and a label array of it is taken."""
+    nib = pytest.importorskip("nibabel")
+    point = {**POINT, "foreground": [(12, 20, 0)]}
+    grey = small[: shape[2] if len(shape) > 2 else 1].transpose(2, 1, 0).reshape(shape).clip(0, 255).astype("u1")
+    array = np.stack([grey] * 3, -1) if colours else grey
+    found = model.segment(array, affine=np.eye(4), rgb=colours, **point)
+    assert found.labels.shape == shape and found.labels.any()
+    again = model.segment(array, affine=np.eye(4), rgb=colours, initial=found.labels)
+    assert again.labels.shape == shape and again.labels.any()
+    image = nib.Nifti1Image(array if not colours else array.view([(c, "u1") for c in "RGB"])[..., 0],
+                            np.eye(4))
+    by_nibabel = model.segment(image, **point).labels
+    assert by_nibabel.shape == shape
+    assert np.array_equal(np.asarray(by_nibabel.dataobj), found.labels)
+
+
+@pytest.mark.parametrize("ending", ["nii", "nii.gz"])
+def test_colours_in_a_nifti_file(model, small, tmp_path, ending):
+    """Whose first axis is the fastest one in memory."""
+    nib = pytest.importorskip("nibabel")
+    voxels = np.stack([small.transpose(2, 1, 0) + n for n in (0, 10, 20)], -1).clip(0, 255).astype("u1")
+    image = nib.Nifti1Image(voxels.view([(c, "u1") for c in "RGB"])[..., 0], np.eye(4))
+    nib.save(image, tmp_path / f"colours.{ending}")
+    wanted = model.segment(voxels, affine=np.eye(4), rgb=True, **POINT).labels
+    found = model.segment(nib.load(tmp_path / f"colours.{ending}"), **POINT).labels
+    assert wanted.any() and np.array_equal(np.asarray(found.dataobj), wanted)
+
+
 def test_voxels_are_not_copied(brain):
     from promptseg._image import image_of
 
