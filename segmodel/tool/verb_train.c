@@ -45,6 +45,16 @@ static void print_report(void *user, const sgm_train_report *r)
     fflush(stdout);
 }
 
+static void print_result(const sgm_train_result *r)
+{
+    printf("%" PRId64 " steps; ", r->step);
+    if (r->best_score < 0)
+        printf("no validation, so there is no best.safetensors: the model is last.safetensors");
+    else
+        printf("best validation score %.4f at step %" PRId64, r->best_score, r->best_step);
+    puts(r->stopped_early ? "; stopped early" : "");
+}
+
 static sgm_status run(const sgm_context_options *device, sgm_train_options *options)
 {
     sgm_context *context;
@@ -54,9 +64,7 @@ static sgm_status run(const sgm_context_options *device, sgm_train_options *opti
     printf("training on %s\n", sgm_context_device(context));
     options->report = print_report;
     status = sgm_train(context, options, &result);
-    if (status == SGM_OK)
-        printf("%" PRId64 " steps; best validation score %.4f at step %" PRId64 "%s\n", result.step,
-               result.best_score, result.best_step, result.stopped_early ? "; stopped early" : "");
+    if (status == SGM_OK) print_result(&result);
     sgm_context_destroy(context);
     return status;
 }

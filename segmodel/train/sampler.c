@@ -100,8 +100,8 @@ static sgm_status find_items(sgm_sampler *sampler)
     return SGM_OK;
 }
 
-sgm_status sgm_sampler_create(const sgm_pack *pack, const sgm_sampler_options *options,
-                              sgm_sampler **out)
+sgm_status sgm_sampler_create_if_any(const sgm_pack *pack, const sgm_sampler_options *options,
+                                     sgm_sampler **out)
 {
     *out = NULL;
     if (options->size < 16 || options->target_side < 1 || options->size % options->target_side)
@@ -112,14 +112,19 @@ sgm_status sgm_sampler_create(const sgm_pack *pack, const sgm_sampler_options *o
     sampler->pack = pack;
     sampler->options = *options;
     sgm_status status = find_items(sampler);
-    if (status == SGM_OK && !sampler->item_count && options->synthetic_share < 1)
-        status = sgm_fail(SGM_UNREADABLE, "the pack has no object to draw for this purpose");
-    if (status != SGM_OK) {
+    if (status == SGM_OK && (sampler->item_count || options->synthetic_share >= 1))
+        *out = sampler;
+    else
         sgm_sampler_destroy(sampler);
-        return status;
-    }
-    *out = sampler;
-    return SGM_OK;
+    return status;
+}
+
+sgm_status sgm_sampler_create(const sgm_pack *pack, const sgm_sampler_options *options,
+                              sgm_sampler **out)
+{
+    SGM_TRY(sgm_sampler_create_if_any(pack, options, out));
+    return *out ? SGM_OK
+                : sgm_fail(SGM_UNREADABLE, "the pack has no object to draw for this purpose");
 }
 
 void sgm_sampler_destroy(sgm_sampler *sampler)

@@ -42,6 +42,9 @@ typedef struct sgm_sampler sgm_sampler;
  * their area. SGM_UNREADABLE when the pack has nothing to draw. The pack must outlive it. */
 sgm_status sgm_sampler_create(const sgm_pack *pack, const sgm_sampler_options *options,
                               sgm_sampler **out);
+/* The same, but a pack that has nothing to draw is no error: *out is NULL. */
+sgm_status sgm_sampler_create_if_any(const sgm_pack *pack, const sgm_sampler_options *options,
+                                     sgm_sampler **out);
 void sgm_sampler_destroy(sgm_sampler *sampler);
 /* Multiplies a data set's weight. False if the pack has no such set. */
 bool sgm_sampler_weight(sgm_sampler *sampler, const char *set, double factor);

@@ -19,8 +19,8 @@
 #include "train/train_log.h"
 #include "train/train_state.h"
 
-/* Validation draws from two sources: images kept aside of trained sets, and whole sets kept aside.
- */
+/* Validation draws from two sources: images kept aside to choose a snapshot by, and what is held
+ * out, which is reported and chooses nothing. */
 enum { SPLIT, ASIDE, SOURCES };
 
 typedef struct trainer {
@@ -146,8 +146,7 @@ static sgm_status make_samplers(trainer *t)
     t->validation_options = v;
     for (int s = 0; s < SOURCES && t->pack && c->validate_objects; s++) {
         v.held_out = s == ASIDE;
-        sgm_status status = sgm_sampler_create(t->pack, &v, &t->validation[s]);
-        if (status == SGM_OUT_OF_MEMORY) return status; /* nothing of this kind is no error */
+        SGM_TRY(sgm_sampler_create_if_any(t->pack, &v, &t->validation[s]));
     }
     return SGM_OK;
 }
@@ -498,18 +497,23 @@ static sgm_status run_validation(trainer *t, sgm_log_row *row)
     return sgm_master_show(&t->master, false);
 }
 
-static void tell_validation(trainer *t, const sgm_log_row *row, const sgm_validation *v,
-                            bool better)
+static void tell_validation(trainer *t, const sgm_log_row *row, bool better)
 {
     char event[480];
+    const sgm_validation *v = row->split.samples ? &row->split : &row->held_out;
+    const char *what = row->split.samples ? "validation" : "held out";
     const char *best = better ? " (best so far)" : "";
+    if (!v->samples) {
+        tell(t, "validation: no image that was drawn shows a class", row->loss);
+        return;
+    }
     if (t->graph.asked != SGM_ASKED_MIXED) {
-        snprintf(event, sizeof event, "validation: Dice %.3f%s", v->dice[0], best);
+        snprintf(event, sizeof event, "%s: Dice %.3f%s", what, v->dice[0], best);
         tell(t, event, row->loss);
         return;
     }
     int used = snprintf(event, sizeof event,
-                        "validation: point %.3f box %.3f several %.3f corrected %.3f ellipse %.3f",
+                        "%s: point %.3f box %.3f several %.3f corrected %.3f ellipse %.3f", what,
                         v->dice[0], v->dice[1], v->dice[2], v->dice[3], v->ellipse);
     if (t->graph.walks)
         used += snprintf(event + used, sizeof event - (size_t)used,
@@ -531,11 +535,10 @@ static sgm_status validate(trainer *t)
     SGM_TRY(run_validation(t, &row));
     row.validated = true;
     SGM_TRY(sgm_train_log_add(&t->log, &row));
-    const sgm_validation *v = row.split.samples ? &row.split : &row.held_out;
-    bool better;
-    keep_score(t, v, &better);
+    bool better = false;
+    if (row.split.samples) keep_score(t, &row.split, &better);
     if (better) SGM_TRY(save_files(t, SGM_RUN_BEST));
-    tell_validation(t, &row, v, better);
+    tell_validation(t, &row, better);
     return SGM_OK;
 }
 
@@ -571,6 +574,24 @@ static bool finished(trainer *t)
            (c->minutes > 0 && elapsed(t) >= 60 * c->minutes);
 }
 
+/* Why no snapshot will be the best one, before hours are spent. */
+static void tell_no_validation(trainer *t)
+{
+    const sgm_train_config *c = &t->config;
+    char text[320];
+    if (t->validation[SPLIT]) return;
+    const char *why = !t->pack               ? "there is no pack"
+                      : !c->validate_objects ? "validate_objects is 0"
+                      : c->given[0] ? "no image of the split val has an object and a prompt"
+                                    : "no image of the split val has an object";
+    snprintf(text, sizeof text,
+             "no validation (%s): there will be no " SGM_RUN_BEST ", the model is " SGM_RUN_LAST
+             "%s%s",
+             why, t->validation[ASIDE] ? "; what is held out is reported and chooses nothing" : "",
+             c->patience > 0 ? "; patience does not end the run" : "");
+    tell(t, text, 0);
+}
+
 static void tell_start(trainer *t)
 {
     char text[640];
@@ -589,6 +610,7 @@ static sgm_status loop(trainer *t)
     const sgm_train_config *c = &t->config;
     int64_t saved = t->state.step, validated = -1;
     tell_start(t);
+    tell_no_validation(t);
     while (!finished(t)) {
         if (sgm_context_cancelled(t->context) != SGM_OK) {
             SGM_TRY(save(t));

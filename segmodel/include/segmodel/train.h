@@ -38,7 +38,8 @@ typedef struct sgm_train_options {
 typedef struct sgm_train_result {
     int64_t step;
     double seconds;
-    double best_score; /* mean of one-point and box Dice on the validation split; -1: none */
+    double best_score; /* mean of one-point and box Dice on the validation split; -1: nothing was
+                          validated, and there is no best.safetensors */
     int64_t best_step;
     int stopped_early; /* no progress for `patience` validations */
 } sgm_train_result;

@@ -1,0 +1,113 @@
+/* What a run does where there is little or nothing to validate on, and where that cannot be used.
+ * Runs in the current folder. */
+#include "train_run.h"
+
+#include <stdlib.h>
+
+#define PACK "test_validation.pack"
+#define OUT "run_validation"
+#define SHORT                                                                                      \
+    "steps = 1\nbatch = 1\nsynthetic = 0\nwarmup = 0\nvalidate_every = 1\nvalidate_objects = 2\n"  \
+    "report_every = 1\nsave_every = 0\n"
+
+/* Answers with a map of two classes. */
+#define CLASS_MAP                                                                                  \
+    "architecture = unet protocol=unet image=64 mask_tokens=3 classes=2 width=4\n"                 \
+    "norms = batch\nloss = samed\nprompts = none\nobjects = class\ntarget = low\nwindow = whole\n" \
+    "draw = epochs\naugmentation = 0\nclip = 0\n"
+
+typedef struct kept {
+    bool held_out;
+    sgm_split split;
+    uint8_t label; /* of its one object */
+} kept;
+
+static const kept TRAINED = {false, SGM_SPLIT_TRAIN, 1};
+
+/* One picture to train on, and `count` more. */
+static void make_small_pack(const kept *more, int count)
+{
+    static uint8_t pixels[PIXELS], labels[PIXELS];
+    sgm_pack_writer *writer;
+    CHECK_OK(sgm_pack_writer_open(PACK, 0, &writer));
+    for (int k = 0; k <= count; k++) {
+        const kept *one = k ? &more[k - 1] : &TRAINED;
+        char id[16];
+        int index;
+        for (int i = 0; i < PIXELS; i++) {
+            int inside = abs(i % SIDE - 30) < 14 && abs(i / SIDE - 30) < 14;
+            labels[i] = inside ? one->label : 0;
+            pixels[i] = (uint8_t)(inside ? 200 : 40 + i % 5);
+        }
+        snprintf(id, sizeof id, "i%d", k);
+        sgm_pack_set set = {k ? "more" : "first", "none", "", false, one->held_out, false};
+        CHECK_OK(sgm_pack_writer_set(writer, &set, &index));
+        sgm_pack_item item = {id, index, one->split, SIDE, SIDE, 1, 1, pixels, labels};
+        CHECK_OK(sgm_pack_writer_item(writer, &item));
+    }
+    CHECK_OK(sgm_pack_writer_finish(writer));
+}
+
+static sgm_status train_on(const char *settings, const kept *more, int count, run *r)
+{
+    remove_folder(OUT);
+    write_config("validation.cfg", settings);
+    make_small_pack(more, count);
+    *r = (run){.device = SGM_DEVICE_CPU, .config = "validation.cfg", .pack = PACK, .out = OUT};
+    return train(r);
+}
+
+static bool is_there(const char *path)
+{
+    FILE *file = fopen(path, "rb");
+    if (file) fclose(file);
+    return file != NULL;
+}
+
+/* No best model, no score, and a sentence before the first step. */
+static void check_none(const char *settings, const kept *more, int count, const char *event)
+{
+    run r;
+    if (!CHECK_OK(train_on(settings, more, count, &r))) return;
+    CHECK(r.result.best_score == -1 && r.result.step == 1);
+    CHECK(!is_there(OUT "/best.safetensors") && is_there(OUT "/last.safetensors"));
+    if (!CHECK(strstr(r.first_event, event) != NULL)) printf("    %s\n", r.first_event);
+}
+
+/* An object of a class that the network does not have is an error, not nothing to validate on. */
+static void check_unknown_class(bool held_out)
+{
+    const kept other = {held_out, SGM_SPLIT_VALIDATION, 3};
+    run r;
+    CHECK_STATUS(train_on(CLASS_MAP SHORT, &other, 1, &r), SGM_UNREADABLE,
+                 "more/i1 has a pixel of class 3; the network has 2");
+}
+
+int main(void)
+{
+    static const kept EMPTY = {false, SGM_SPLIT_VALIDATION, 0}, SEEN = {false, SGM_SPLIT_TRAIN, 1};
+    static const kept VAL = {false, SGM_SPLIT_VALIDATION, 1};
+    static const kept HELD_OUT = {true, SGM_SPLIT_VALIDATION, 2};
+    const kept both[2] = {HELD_OUT, VAL};
+    const char *nothing =
+        "no validation (no image of the split val has an object): there will be no "
+        "best.safetensors, the model is last.safetensors";
+    run r;
+    check_none(NETWORK SHORT, &SEEN, 1, nothing);
+    check_none(NETWORK SHORT, &EMPTY, 1, nothing);
+    check_none(NETWORK SHORT, &HELD_OUT, 1, "what is held out is reported and chooses nothing");
+    check_none(CLASS_MAP SHORT, &HELD_OUT, 1, "what is held out is reported and chooses nothing");
+    check_none(NETWORK SHORT "patience = 1\n", &SEEN, 1, "patience does not end the run");
+    check_none(NETWORK "steps = 1\nbatch = 1\nsynthetic = 0\nvalidate_objects = 0\n", &VAL, 1,
+               "no validation (validate_objects is 0)");
+    check_unknown_class(false);
+    check_unknown_class(true);
+    if (CHECK_OK(train_on(CLASS_MAP SHORT, both, 2, &r))) {
+        CHECK(r.result.best_score >= 0 && is_there(OUT "/best.safetensors"));
+        CHECK(!strncmp(r.first_event, "validation: Dice ", 17));
+    }
+    remove_folder(OUT);
+    unlink("validation.cfg");
+    unlink(PACK);
+    return check_report();
+}
