@@ -251,10 +251,10 @@ static sgio_status join_listed(const char *path, sgio_dicom_slices *slices, cons
     if (status == SGIO_OK) status = keep_marked(path, slices, volumes, marks);
     free(marks);
     if (status != SGIO_OK) return status;
-    size_t copies = volumes->copies;
+    const sgio_dicom_copies alike = volumes->alike;
     sgio_dicom_volumes_clear(volumes);
     status = sgio_dicom_sort(slices, join | SGIO_DICOM_JOIN_SERIES, volumes);
-    volumes->copies = copies;
+    volumes->alike = alike;
     if (status != SGIO_OK || volumes->count == 1) return status;
     snprintf(problem, sizeof problem, "what --series names forms %zu volumes, not one",
              volumes->count);

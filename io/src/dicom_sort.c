@@ -295,42 +295,6 @@ static size_t gather(const sgio_dicom_slices *slices, int join, size_t *rest, si
     return front;
 }
 
-static int compare_instances(const void *left, const void *right)
-{
-    const keyed *a = left, *b = right; /* path holds the instance UID here, number the frame */
-    int order = strcmp(a->path, b->path);
-    if (order == 0) order = (a->number > b->number) - (a->number < b->number);
-    return order ? order : (a->index > b->index) - (a->index < b->index);
-}
-
-/* All indices but those of instances seen before (by file order). */
-static sgio_status list_distinct(const sgio_dicom_slices *slices, size_t *index, size_t *count,
-                                 size_t *copies)
-{
-    keyed *work = malloc((slices->count + 1) * sizeof *work);
-    char *copy = calloc(slices->count + 1, 1);
-    if (!work || !copy) {
-        free(work);
-        free(copy);
-        return sgio_fail_memory(slices->count * sizeof *work, "sorting DICOM slices");
-    }
-    for (size_t i = 0; i < slices->count; i++)
-        work[i] = (keyed){0, slices->items[i].frame, slices->items[i].instance_uid, i};
-    qsort(work, slices->count, sizeof *work, compare_instances);
-    for (size_t i = 1; i < slices->count; i++)
-        if (*work[i].path && strcmp(work[i - 1].path, work[i].path) == 0 &&
-            work[i - 1].number == work[i].number)
-            copy[work[i].index] = 1;
-    *count = *copies = 0;
-    for (size_t i = 0; i < slices->count; i++) {
-        if (!copy[i]) index[(*count)++] = i;
-        *copies += copy[i] && slices->items[i].frame == 0;
-    }
-    free(work);
-    free(copy);
-    return SGIO_OK;
-}
-
 /* Listing order, with the slices at hand through the first one of each volume. */
 typedef struct listed {
     const sgio_dicom_slice *first;
@@ -380,7 +344,7 @@ static sgio_status sort_all(const sorter *sorter, size_t *index)
     const sgio_dicom_slices *slices = sorter->slices;
     sgio_dicom_volumes *volumes = sorter->volumes;
     size_t count = 0;
-    sgio_status status = list_distinct(slices, index, &count, &volumes->copies);
+    sgio_status status = sgio_dicom_list_distinct(slices, index, &count, &volumes->alike);
     for (size_t start = 0; start < count && status == SGIO_OK;) {
         group members = {index + start, gather(slices, sorter->join, index + start, count - start)};
         start += members.count;

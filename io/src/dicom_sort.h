@@ -2,6 +2,7 @@
 #ifndef SGIO_DICOM_SORT_H
 #define SGIO_DICOM_SORT_H
 
+#include "dicom_copies.h"
 #include "dicom_slice.h"
 
 #ifdef __cplusplus
@@ -18,7 +19,7 @@ typedef struct sgio_dicom_volume {
 typedef struct sgio_dicom_volumes {
     sgio_dicom_volume *items; /* by series number, series UID, instance number */
     size_t count;
-    size_t copies; /* files left out because another one holds the same instance */
+    sgio_dicom_copies alike;
 } sgio_dicom_volumes;
 
 /* Groups all slices. Slices of one volume agree in series, size, pixel format, spacing,

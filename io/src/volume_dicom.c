@@ -417,6 +417,21 @@ static sgio_status read_volume(const char *path, const sgio_dicom_slices *slices
     return status;
 }
 
+static void warn_of_copies(const char *path, const sgio_dicom_copies *alike,
+                           const sgio_read_options *options)
+{
+    if (alike->copies > 0)
+        sgio_warn(options->warn, options->warn_user,
+                  "%s: %zu file(s) hold instances that other files hold too and were left out",
+                  path, alike->copies);
+    if (alike->repeats > 0)
+        sgio_warn(options->warn, options->warn_user,
+                  "%s: the SOP instance UIDs of %zu file(s) are those of others, from which they "
+                  "differ in series, number or place; they are read, but no DICOM output can refer "
+                  "to them without doubt",
+                  path, alike->repeats);
+}
+
 /* Releases the slices. */
 static sgio_status read_chosen(const char *path, sgio_dicom_slices *slices,
                                const sgio_read_options *options, sgio_volume *out)
@@ -425,10 +440,7 @@ static sgio_status read_chosen(const char *path, sgio_dicom_slices *slices,
     size_t chosen = 0;
     sgio_status status =
         sgio_dicom_choose(path, slices, options->series, options->allow_gaps, &volumes, &chosen);
-    if (status == SGIO_OK && volumes.copies > 0)
-        sgio_warn(options->warn, options->warn_user,
-                  "%s: %zu file(s) hold instances that other files hold too and were left out",
-                  path, volumes.copies);
+    if (status == SGIO_OK) warn_of_copies(path, &volumes.alike, options);
     if (status == SGIO_OK) status = read_volume(path, slices, &volumes.items[chosen], options, out);
     sgio_dicom_volumes_clear(&volumes);
     sgio_dicom_slices_clear(slices);

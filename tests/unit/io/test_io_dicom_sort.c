@@ -150,15 +150,52 @@ static void test_localiser_and_other_sizes_are_apart(void **state)
     expect_counts(4, 4, 1);
 }
 
+static void copy_instance(sgio_dicom_slice *to, const sgio_dicom_slice *from)
+{
+    memcpy(to->instance_uid, from->instance_uid, sizeof to->instance_uid);
+    to->instance_number = from->instance_number;
+}
+
 static void test_copies_of_one_instance(void **state)
 {
     (void)state;
     for (int i = 0; i < 3; i++)
         add(i);
-    memcpy(add(1)->instance_uid, items[1].instance_uid, sizeof items[1].instance_uid);
+    copy_instance(add(1), &items[1]);
     sort(0);
     expect_counts(1, 3, 0);
-    assert_int_equal(volumes.copies, 1);
+    assert_int_equal(volumes.alike.copies, 1);
+    assert_int_equal(volumes.alike.repeats, 0);
+}
+
+/* An anonymiser gave all slices one UID; only one of them is there twice. */
+static void test_slices_that_repeat_a_uid_are_kept(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 5; i++)
+        snprintf(add(i)->instance_uid, sizeof items[0].instance_uid, "1.2");
+    copy_instance(add(2), &items[2]);
+    items[4].instance_number = 4; /* numbers repeat too: places tell them apart */
+    sort(0);
+    expect_counts(1, 5, 0);
+    assert_int_equal(volumes.alike.copies, 1);
+    assert_int_equal(volumes.alike.repeats, 4);
+}
+
+/* A workstation kept the UIDs of the slices it filtered. */
+static void test_a_series_that_repeats_the_uids_of_another_is_kept(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 3; i++)
+        add(i);
+    for (int i = 0; i < 3; i++) {
+        sgio_dicom_slice *filtered = add(i);
+        copy_instance(filtered, &items[i]);
+        snprintf(filtered->series_uid, sizeof filtered->series_uid, "1.2.3.77");
+    }
+    sort(0);
+    expect_counts(2, 3, 3);
+    assert_int_equal(volumes.alike.repeats, 3);
 }
 
 static void test_without_position(void **state)
@@ -199,6 +236,8 @@ int main(void)
         cmocka_unit_test_setup(test_two_spacings, start),
         cmocka_unit_test_setup(test_localiser_and_other_sizes_are_apart, start),
         cmocka_unit_test_setup(test_copies_of_one_instance, start),
+        cmocka_unit_test_setup(test_slices_that_repeat_a_uid_are_kept, start),
+        cmocka_unit_test_setup(test_a_series_that_repeats_the_uids_of_another_is_kept, start),
         cmocka_unit_test_setup(test_without_position, start),
         cmocka_unit_test_setup(test_evenness, start),
     };
