@@ -295,15 +295,25 @@ static sgm_status write_chunk(sgm_atomic_file *file, const entry *e, size_t firs
     return sgm_atomic_file_write(file, work->halves, n * sizeof(uint16_t));
 }
 
-static sgm_status write_tensor(sgm_atomic_file *file, const entry *e, workspace *work)
+static sgm_status write_chunks(sgm_atomic_file *file, const entry *e, workspace *work)
 {
-    if (e->type == e->from.type && !e->source && !e->from.source && e->from.contiguous)
-        return sgm_atomic_file_write(file, e->from.data, e->from.byte_size);
     for (size_t first = 0; first < e->from.count; first += CHUNK) {
         size_t left = e->from.count - first;
         SGM_TRY(write_chunk(file, e, first, left < CHUNK ? left : CHUNK, work));
     }
     return SGM_OK;
+}
+
+static sgm_status write_tensor(sgm_atomic_file *file, const entry *e, workspace *work)
+{
+    if (e->type == e->from.type && !e->source && !e->from.source && e->from.contiguous)
+        return sgm_atomic_file_write(file, e->from.data, e->from.byte_size);
+    entry gathered = *e;
+    void *memory;
+    SGM_TRY(sgm_stored_tensor_gathered(&e->from, &gathered.from, &memory));
+    sgm_status status = write_chunks(file, &gathered, work);
+    free(memory);
+    return status;
 }
 
 static sgm_status write_header(const sgm_checkpoint_writer *w, sgm_atomic_file *file)

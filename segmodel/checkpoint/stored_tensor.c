@@ -163,18 +163,20 @@ static sgm_status read_file(const sgm_stored_tensor *t, size_t offset, size_t si
                     t->source->path, t->name, first + size);
 }
 
-/* A view of a file, as a view of memory: everything between its first and its last element.
- * *memory is the caller's to free. */
-static sgm_status load_view(const sgm_stored_tensor *t, sgm_stored_tensor *view, void **memory)
+/* A view of a file becomes one of memory: everything between its first and its last element. */
+sgm_status sgm_stored_tensor_gathered(const sgm_stored_tensor *t, sgm_stored_tensor *view,
+                                      void **memory)
 {
     size_t last = 0;
+    *view = *t;
+    *memory = NULL;
+    if (!t->source || t->contiguous || t->rank == 0 || t->count == 0) return SGM_OK;
     for (int i = 0; i < t->rank; i++)
         last += (size_t)((t->shape[i] - 1) * t->strides[i]);
     size_t size = (last + 1) * types[t->type].size;
     *memory = malloc(size);
     if (!*memory)
         return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for tensor %s (%zu bytes)", t->name, size);
-    *view = *t;
     view->data = *memory;
     view->source = NULL;
     return read_file(t, 0, size, *memory);
@@ -202,7 +204,7 @@ sgm_status sgm_stored_tensor_read_raw(const sgm_stored_tensor *t, size_t first, 
     }
     sgm_stored_tensor view;
     void *memory;
-    sgm_status status = load_view(t, &view, &memory);
+    sgm_status status = sgm_stored_tensor_gathered(t, &view, &memory);
     if (status == SGM_OK) copy_raw(&view, first, count, out);
     free(memory);
     return status;
@@ -278,7 +280,7 @@ sgm_status sgm_stored_tensor_read_f32_range(const sgm_stored_tensor *t, size_t f
     if (!t->source || t->contiguous) return convert_in_pieces(t, first, count, out);
     sgm_stored_tensor view;
     void *memory;
-    sgm_status status = load_view(t, &view, &memory);
+    sgm_status status = sgm_stored_tensor_gathered(t, &view, &memory);
     if (status == SGM_OK) status = convert_in_pieces(&view, first, count, out);
     free(memory);
     return status;

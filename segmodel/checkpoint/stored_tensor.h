@@ -77,6 +77,11 @@ sgm_status sgm_stored_tensor_read_f32_range(const sgm_stored_tensor *tensor, siz
 sgm_status sgm_stored_tensor_read_raw(const sgm_stored_tensor *tensor, size_t first, size_t count,
                                       void *out);
 
+/* For whoever reads a tensor in pieces: itself, or for a view of a file, each piece of which would
+ * read the whole view again, the view in memory. *memory is the caller's to free, after `out`. */
+sgm_status sgm_stored_tensor_gathered(const sgm_stored_tensor *tensor, sgm_stored_tensor *out,
+                                      void **memory);
+
 /* The data itself if it is contiguous, aligned F32 in memory, so that nothing needs copying; else
  * NULL. */
 const float *sgm_stored_tensor_f32(const sgm_stored_tensor *tensor);

@@ -430,20 +430,25 @@ static uint64_t mix(uint64_t hash, const void *bytes, size_t size)
 /* Name, type, shape, and the values: all of a small tensor, 32 runs of 16 values spread evenly over
  * a large one. Training moves every value of a tensor, so this tells any two trained models apart
  * at the cost of touching a few pages per tensor; it does not notice an edit of single values. */
-static uint64_t mix_tensor(uint64_t hash, const sgm_stored_tensor *t)
+static uint64_t mix_tensor(uint64_t hash, const sgm_stored_tensor *stored)
 {
     enum { RUN = 16, RUNS = 32 };
     float values[RUN];
+    sgm_stored_tensor gathered;
+    void *memory;
+    bool cut = sgm_stored_tensor_gathered(stored, &gathered, &memory) != SGM_OK;
+    const sgm_stored_tensor *t = cut ? stored : &gathered;
     hash = mix(hash, t->name, strlen(t->name) + 1);
     hash = mix(hash, &t->type, sizeof t->type);
     hash = mix(hash, t->shape, (size_t)t->rank * sizeof *t->shape);
     size_t step = t->count > RUN * RUNS ? (t->count - RUN) / (RUNS - 1) : RUN;
     for (size_t first = 0; first < t->count; first += step) {
         size_t count = t->count - first < RUN ? t->count - first : RUN;
-        if (sgm_stored_tensor_read_f32_range(t, first, count, values) != SGM_OK)
+        if (cut || sgm_stored_tensor_read_f32_range(t, first, count, values) != SGM_OK)
             memset(values, 0, sizeof values); /* a file that was cut has another hash */
         hash = mix(hash, values, count * sizeof *values);
     }
+    free(memory);
     return hash;
 }
 
