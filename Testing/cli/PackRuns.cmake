@@ -197,3 +197,21 @@ if(TARGET segmodel_tool AND TARGET promptseg_test_model)
     expect_quality(of_no_picture volume_to_ask 2 ARGUMENTS --withoutVolumes
         CHECKS "STDERR=the pack has no object for validation: none of 64 pixels and more on 0 images. 3 of volumes and sequences are left out")
 endif()
+
+# A row takes one volume of a four-dimensional file.
+file(WRITE "${data}/two.nrrd" "NRRD0004\ntype: uchar\ndimension: 4\n"
+    "space: left-posterior-superior\nsizes: 4 4 1 2\n"
+    "space directions: (1,0,0) (0,1,0) (0,0,1) none\nkinds: domain domain domain list\n"
+    "encoding: raw\nspace origin: (0,0,0)\n\nabcdefghijklmnopponmlkjihgfedcba")
+function(write_series name)
+    string(JOIN "\n" rows ${ARGN})
+    file(WRITE "${data}/${name}.csv" "image,label,dataset,kind,split,series\n${rows}\n")
+endfunction()
+write_series(both_volumes "two.nrrd,label.nrrd,test,class,train,1" "two.nrrd,label.nrrd,test,class,train,2")
+expect_pack(both_volumes 0 "STDOUT=2 images of 1 data sets")
+write_series(volume_twice "two.nrrd,label.nrrd,test,class,train,2" "two.nrrd,label.nrrd,test,class,train,2")
+expect_pack(volume_twice 2 "STDERR=line 3 of <manifest> repeats line 2")
+write_series(no_volume "two.nrrd,label.nrrd,test,class,train,")
+expect_pack(no_volume 2 "STDERR=two.nrrd: holds 2 volumes of 4 x 4 x 1 voxels")
+write_series(third_volume "two.nrrd,label.nrrd,test,class,train,3")
+expect_pack(third_volume 2 "STDERR=two.nrrd: holds 2 volumes of .* wanted one, not .3.")

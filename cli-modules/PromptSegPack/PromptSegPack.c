@@ -39,12 +39,15 @@ static void hand_on(const cli_warnings *said, const sgio_volume *volume, cli_war
 }
 
 /* Of a label map with a palette the indices are meant, not the colours. */
-static int read_volume(const pack_job *job, const char *path, int is_label, sgio_volume *out)
+static int read_volume(const pack_job *job, const char *path, const char *series, int is_label,
+                       sgio_volume *out)
 {
     char full[PACK_PATH];
     cli_warnings said = {.quiet = 1};
-    const sgio_read_options how = {
-        .palette_indices = is_label, .warn = cli_warn, .warn_user = &said};
+    const sgio_read_options how = {.series = series[0] ? series : NULL,
+                                   .palette_indices = is_label,
+                                   .warn = cli_warn,
+                                   .warn_user = &said};
     int failed = pack_manifest_path(job->root, path, full);
     if (!failed) failed = bridge_from_io(sgio_volume_read(full, &how, out));
     if (!failed) hand_on(&said, out, &job->program->warnings);
@@ -190,8 +193,8 @@ static int add_row(pack_job *job, const pack_row *row)
 {
     sgio_volume image = {0}, label = {0};
     pack_slicing slicing = {0};
-    int code = read_volume(job, row->image, 0, &image);
-    if (code == 0) code = read_volume(job, row->label, 1, &label);
+    int code = read_volume(job, row->image, row->series, 0, &image);
+    if (code == 0) code = read_volume(job, row->label, "", 1, &label);
     if (code == 0) {
         code = pack_grid_fit(&image, &label);
         if (code == 0)

@@ -7,10 +7,10 @@
 #include "cli_exit.h"
 #include "pack_sets.h"
 
-enum { IMAGE, LABEL, DATASET, KIND, SPLIT, MODALITY, ANATOMY, VOLUME, AXIS, COLUMNS };
+enum { IMAGE, LABEL, DATASET, KIND, SPLIT, MODALITY, ANATOMY, SERIES, VOLUME, AXIS, COLUMNS };
 enum { NEEDED = MODALITY };
-static const char *const NAMES[COLUMNS] = {"image",    "label",   "dataset", "kind", "split",
-                                           "modality", "anatomy", "volume",  "axis"};
+static const char *const NAMES[COLUMNS] = {"image",    "label",   "dataset", "kind",   "split",
+                                           "modality", "anatomy", "series",  "volume", "axis"};
 
 static int find_columns(const char *path, const cli_table *table, int column[COLUMNS])
 {
@@ -81,6 +81,7 @@ static int fill_row(const char *path, char *const cells[], const int column[], p
     row->dataset = cells[column[DATASET]];
     row->modality = column[MODALITY] < 0 ? nothing : cells[column[MODALITY]];
     row->anatomy = column[ANATOMY] < 0 ? nothing : cells[column[ANATOMY]];
+    row->series = column[SERIES] < 0 ? nothing : cells[column[SERIES]];
     row->volume = column[VOLUME] < 0 ? nothing : cells[column[VOLUME]];
     row->axis = SGM_AXIS_AUTO;
     if (!row->image[0] || !row->label[0] || !row->dataset[0])

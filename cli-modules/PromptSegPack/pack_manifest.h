@@ -1,11 +1,13 @@
 /* The manifest of a training pack: a CSV file with a header line and the columns
  *   image, label, dataset, modality, anatomy, kind, split
- * in any order, and if wanted `volume` and `axis`. `kind` is class or instance, with "-thin" behind
- * it for trees such as vessels; `split` is train, val (kept aside to choose a snapshot by) or
- * heldout (kept aside from that too), row by row. Rows of one data set agree in kind, modality and
- * anatomy; the last two may be left out. `volume` names the stack or sequence that pictures of a
- * data set belong to, row by row in its order; a file of several slices is one by itself. `axis` is
- * what --axis of PromptSeg takes. Paths are relative to the root the caller gives. */
+ * in any order, and if wanted `series`, `volume` and `axis`. `series` is what --series of PromptSeg
+ * takes for the image: the number of a volume of a four-dimensional file, or a DICOM series. `kind`
+ * is class or instance, with "-thin" behind it for trees such as vessels; `split` is train, val
+ * (kept aside to choose a snapshot by) or heldout (kept aside from that too), row by row. Rows of
+ * one data set agree in kind, modality and anatomy; the last two may be left out. `volume` names
+ * the stack or sequence that pictures of a data set belong to, row by row in its order; a file of
+ * several slices is one by itself. `axis` is what --axis of PromptSeg takes. Paths are relative to
+ * the root the caller gives. */
 #ifndef PROMPTSEG_PACK_MANIFEST_H
 #define PROMPTSEG_PACK_MANIFEST_H
 
@@ -16,7 +18,7 @@
 
 typedef struct pack_row {
     char *image, *label, *dataset, *modality, *anatomy;
-    char *volume; /* "": none */
+    char *series, *volume; /* "": none */
     sgm_axis axis;
     int instances, thin, validation, held_out;
     int line;   /* in the file, for messages */

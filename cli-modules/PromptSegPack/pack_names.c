@@ -214,26 +214,31 @@ static int deepen(naming *n)
 
 static int is_repeated(const pack_row *a, const pack_row *b)
 {
-    return a->axis == b->axis && strcmp(a->label, b->label) == 0;
+    return a->axis == b->axis && strcmp(a->series, b->series) == 0 &&
+           strcmp(a->label, b->label) == 0;
 }
 
-/* Rows of one image: told apart by their axes, and where these do not do it by their label maps. */
+/* Rows of one image: told apart by their volumes and axes, and where these do not do it by their
+ * label maps. */
 static int tell_rows_apart(naming *n, size_t first, size_t end)
 {
-    int axes = 0, labels = 0, failed = 0;
+    int series = 0, axes = 0, labels = 0, failed = 0;
     for (size_t i = first; i < end; i++)
         for (size_t j = first; j < i; j++) {
             const pack_row *a = n->rows[j].row, *b = n->rows[i].row;
             if (is_repeated(a, b))
                 return cli_fail(CLI_EXIT_INPUT, "line %d of <manifest> repeats line %d: %s with %s",
                                 b->line, a->line, b->image, b->label);
+            const int same_series = strcmp(a->series, b->series) == 0;
+            series |= !same_series;
             axes |= a->axis != b->axis;
-            labels |= a->axis == b->axis;
+            labels |= same_series && a->axis == b->axis;
         }
     for (size_t i = first; i < end && !failed; i++) {
         const pack_row *row = n->rows[i].row;
         const char *axis = pack_axis_name(row->axis), *label = base_of(row->label);
-        if (axes) failed = add_behind(&n->rows[i], axis, strlen(axis));
+        if (series) failed = add_behind(&n->rows[i], row->series, strlen(row->series));
+        if (axes && !failed) failed = add_behind(&n->rows[i], axis, strlen(axis));
         if (labels && !failed) failed = add_behind(&n->rows[i], label, without_ending(label));
     }
     return failed;

@@ -10,8 +10,9 @@
 
 /* Gives each row its stem: the image's file name without a known ending, and before it as many of
  * its folders as tell it from the other rows of its data set (all of a folder alike); of an image
- * that several rows have, the axis and the label map's name behind it. It depends on the manifest
- * alone. 0, or an exit code with a message: a row is there twice, or memory is short. */
+ * that several rows have, the volume, the axis and the label map's name behind it. It depends on
+ * the manifest alone. 0, or an exit code with a message: a row is there twice, or memory is short.
+ */
 int pack_names_make(pack_manifest *manifest);
 
 /* The stem, cut at its beginning where it is too long; of a volume with its slice behind it. */
