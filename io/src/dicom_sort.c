@@ -1,5 +1,6 @@
 #include "dicom_sort.h"
 
+#include "dicom_deal.h"
 #include "io_status.h"
 #include "vectors.h"
 
@@ -219,36 +220,68 @@ static int split_helps(const sorter *sorter, const group *members, int attribute
            (worst < whole_multiplicity && parts <= whole_multiplicity);
 }
 
-static sgio_status emit(const group *members, sgio_dicom_volumes *volumes)
+static sgio_status emit(const group *members, int is_dealt, sgio_dicom_volumes *volumes)
 {
     sgio_dicom_volume *grown = realloc(volumes->items, (volumes->count + 1) * sizeof *grown);
     if (grown) volumes->items = grown;
     size_t *copy = grown ? malloc(members->count * sizeof *copy) : NULL;
     if (!copy) return sgio_fail_memory(members->count * sizeof *copy, "the list of DICOM volumes");
     memcpy(copy, members->index, members->count * sizeof *copy);
-    volumes->items[volumes->count++] = (sgio_dicom_volume){copy, members->count};
+    volumes->items[volumes->count++] = (sgio_dicom_volume){copy, members->count, is_dealt};
     return SGIO_OK;
 }
 
-/* The n-th slice of every position goes to volume n; the group is sorted by position. */
+static int compare_parts(const void *left, const void *right)
+{
+    const sgio_dealt_slice *a = left, *b = right;
+    if (a->part != b->part) return a->part < b->part ? -1 : 1;
+    return (a->place > b->place) - (a->place < b->place);
+}
+
+/* The n-th slice of every position goes to part n; the group is sorted by position. Returns how
+ * many positions there are. */
+static size_t deal_in_turn(const sorter *sorter, const group *members, sgio_dealt_slice *out)
+{
+    size_t places = 0, part = 0;
+    for (size_t i = 0; i < members->count; i++) {
+        const int repeats =
+            i > 0 && same_position(sorter->slices, members->index[i - 1], members->index[i]);
+        places += !repeats;
+        part = repeats ? part + 1 : 0;
+        const size_t index = members->index[i];
+        out[i] = (sgio_dealt_slice){index, i, sorter->slices->items[index].instance_number,
+                                    places - 1, part};
+    }
+    return places;
+}
+
+static sgio_status emit_parts(const sorter *sorter, const group *members, sgio_dealt_slice *dealt,
+                              int is_dealt)
+{
+    sgio_status status = SGIO_OK;
+    qsort(dealt, members->count, sizeof *dealt, compare_parts);
+    for (size_t i = 0; i < members->count; i++)
+        members->index[i] = dealt[i].index;
+    for (size_t start = 0, end = 0; start < members->count && status == SGIO_OK; start = end) {
+        while (end < members->count && dealt[end].part == dealt[start].part)
+            end++;
+        status = emit(&(group){members->index + start, end - start}, is_dealt, sorter->volumes);
+    }
+    return status;
+}
+/* Slices that nothing else tells apart: in turn where none is missing, else by their numbers. */
 static sgio_status deal_out(const sorter *sorter, const group *members, size_t layers)
 {
-    const sgio_dicom_slices *slices = sorter->slices;
-    size_t *layer = malloc(members->count * sizeof *layer);
-    sgio_status status =
-        layer ? SGIO_OK
-              : sgio_fail_memory(members->count * sizeof *layer, "the list of DICOM slices");
-    for (size_t n = 0; n < layers && status == SGIO_OK; n++) {
-        group picked = {layer, 0};
-        size_t run = 0;
-        for (size_t i = 0; i < members->count; i++) {
-            int repeats = i > 0 && same_position(slices, members->index[i - 1], members->index[i]);
-            run = repeats ? run + 1 : 0;
-            if (run == n) layer[picked.count++] = members->index[i];
-        }
-        status = emit(&picked, sorter->volumes);
-    }
-    free(layer);
+    const size_t bytes = members->count * sizeof(sgio_dealt_slice);
+    sgio_dealt_slice *dealt = malloc(bytes);
+    if (!dealt) return sgio_fail_memory(bytes, "the list of DICOM slices");
+    const size_t places = deal_in_turn(sorter, members, dealt);
+    const int some_missing = members->count < places * layers;
+    sgio_status status = SGIO_OK;
+    if (some_missing && sgio_dicom_deal(dealt, members->count, places, layers) != 0)
+        status = sgio_fail_memory(bytes, "the list of DICOM slices");
+    if (status == SGIO_OK) status = emit_parts(sorter, members, dealt, some_missing);
+    free(dealt);
     return status;
 }
 
@@ -279,7 +312,7 @@ static sgio_status split(const sorter *sorter, const group *members, int attribu
     }
     if (!failed) failed = sort_by_position(slices, members);
     if (failed) return sgio_fail_memory(members->count * sizeof(keyed), "sorting DICOM slices");
-    return layers > 1 ? deal_out(sorter, members, layers) : emit(members, sorter->volumes);
+    return layers > 1 ? deal_out(sorter, members, layers) : emit(members, 0, sorter->volumes);
 }
 
 /* Moves all that can share a volume with the first of `rest` to its front; returns how many. */
@@ -351,7 +384,7 @@ static sgio_status sort_all(const sorter *sorter, size_t *index)
         if (slices->items[members.index[0]].has_plane)
             status = split(sorter, &members, 0);
         else
-            status = emit(&members, volumes);
+            status = emit(&members, 0, volumes);
     }
     return status == SGIO_OK ? order_volumes(slices, volumes) : status;
 }

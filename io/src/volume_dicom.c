@@ -385,6 +385,12 @@ static sgio_status run_job(const char *path, job *job)
     describe(job);
     if (job->options->without_voxels) return name_sources(job);
     warn_of_values(job, path);
+    if (job->volume->is_dealt)
+        sgio_warn(
+            job->options->warn, job->options->warn_user,
+            "%s: slices are missing in its series, whose volumes nothing but instance numbers "
+            "tells apart; slices of another volume may be among them",
+            path);
     if (job->out->is_sequence)
         sgio_warn(job->options->warn, job->options->warn_user,
                   "%s: %d frames in time; along them there are no millimetres", path,

@@ -122,6 +122,55 @@ static void test_repeats_without_attribute(void **state)
             assert_int_equal(items[volumes.items[v].slices[k]].instance_number, 3 * v + k + 1);
 }
 
+/* Of four times the slice at one place is missing: how slices are numbered tells which time it is.
+ */
+enum numbering { TIME_BY_TIME, INTERLEAVED, PLACE_BY_PLACE, FROM_1000, DOWNWARDS };
+
+static int number_of(enum numbering how, int time, int place)
+{
+    static const int interleaved[] = {0, 3, 1, 4, 2, 5};
+    switch (how) {
+    case INTERLEAVED:
+        return 6 * time + interleaved[place] + 1;
+    case PLACE_BY_PLACE:
+        return 4 * place + time + 1;
+    case FROM_1000:
+        return 1000 + 6 * time + place;
+    case DOWNWARDS:
+        return 6 * time + 6 - place;
+    default:
+        return 6 * time + place + 1;
+    }
+}
+
+static void expect_time(const sgio_dicom_volume *volume, int missing_time)
+{
+    const double time = items[volume->slices[0]].thickness;
+    assert_int_equal(volume->count, time == missing_time ? 5 : 6);
+    assert_true(volume->is_dealt);
+    for (size_t k = 0; k < volume->count; k++)
+        assert_true(items[volume->slices[k]].thickness == time);
+}
+
+static void test_times_are_told_by_numbers_where_a_slice_is_missing(void **state)
+{
+    (void)state;
+    for (enum numbering how = TIME_BY_TIME; how <= DOWNWARDS; how++)
+        for (int missing = 0; missing < 24; missing++) {
+            slices.count = 0;
+            for (int n = 0; n < 24; n++) {
+                if (n == missing) continue;
+                sgio_dicom_slice *slice = add(2 * (n % 6));
+                slice->instance_number = number_of(how, n / 6, n % 6);
+                slice->thickness = n / 6;
+            }
+            sort(0);
+            assert_int_equal(volumes.count, 4);
+            for (size_t v = 0; v < 4; v++)
+                expect_time(&volumes.items[v], missing / 6);
+        }
+}
+
 /* Head CT: 4 mm below, 7 mm above; apart in the listing, together for a caller who fills gaps. */
 static void test_two_spacings(void **state)
 {
@@ -233,6 +282,7 @@ int main(void)
         cmocka_unit_test_setup(test_gap_with_acquisition_per_slice, start),
         cmocka_unit_test_setup(test_two_echoes, start),
         cmocka_unit_test_setup(test_repeats_without_attribute, start),
+        cmocka_unit_test_setup(test_times_are_told_by_numbers_where_a_slice_is_missing, start),
         cmocka_unit_test_setup(test_two_spacings, start),
         cmocka_unit_test_setup(test_localiser_and_other_sizes_are_apart, start),
         cmocka_unit_test_setup(test_copies_of_one_instance, start),
