@@ -132,6 +132,17 @@ static int compare_numbers(const void *left, const void *right)
     return (a->order > b->order) - (a->order < b->order);
 }
 
+/* Volumes with slices missing; else it is one volume of which some slices are there again, or
+ * stacks that overlap, and the first at each place are the most complete one. */
+static int most_places_are_full(const deal *d)
+{
+    size_t full = 0;
+    forget(d);
+    for (size_t i = 0; i < d->count; i++)
+        full += ++d->of_place[d->slices[i].place] == d->layers;
+    return full > d->places / 2;
+}
+
 int sgio_dicom_deal(sgio_dealt_slice *slices, size_t count, size_t places, size_t layers)
 {
     static int (*const ways[])(const deal *) = {by_places,  by_sweeps, by_likely_places,
@@ -141,6 +152,7 @@ int sgio_dicom_deal(sgio_dealt_slice *slices, size_t count, size_t places, size_
     int done = 0;
     if (!values) return -1;
     qsort(slices, count, sizeof *slices, compare_numbers);
+    if (!most_places_are_full(&d)) done = by_turns(&d);
     for (size_t i = 0; !done && i < sizeof ways / sizeof *ways; i++)
         done = ways[i](&d);
     free(values);

@@ -14,7 +14,7 @@ extern "C" {
 typedef struct sgio_dicom_volume {
     size_t *slices;
     size_t count;
-    int is_dealt; /* told from others by instance numbers alone, where slices are missing */
+    int is_dealt; /* told from others by instance numbers alone, as places have fewer slices */
 } sgio_dicom_volume;
 
 typedef struct sgio_dicom_volumes {

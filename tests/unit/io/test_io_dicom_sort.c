@@ -171,6 +171,19 @@ static void test_times_are_told_by_numbers_where_a_slice_is_missing(void **state
         }
 }
 
+/* One slice was taken twice, in the middle: the volume stays whole. */
+static void test_a_repeated_slice_does_not_part_a_volume(void **state)
+{
+    static const int z[] = {0, 2, 4, 4, 6, 8};
+    (void)state;
+    for (int i = 0; i < 6; i++)
+        add(z[i]);
+    sort(0);
+    expect_counts(2, 5, 1);
+    assert_int_equal(items[volumes.items[0].slices[2]].instance_number, 3);
+    assert_true(volumes.items[0].is_dealt);
+}
+
 /* Head CT: 4 mm below, 7 mm above; apart in the listing, together for a caller who fills gaps. */
 static void test_two_spacings(void **state)
 {
@@ -283,6 +296,7 @@ int main(void)
         cmocka_unit_test_setup(test_two_echoes, start),
         cmocka_unit_test_setup(test_repeats_without_attribute, start),
         cmocka_unit_test_setup(test_times_are_told_by_numbers_where_a_slice_is_missing, start),
+        cmocka_unit_test_setup(test_a_repeated_slice_does_not_part_a_volume, start),
         cmocka_unit_test_setup(test_two_spacings, start),
         cmocka_unit_test_setup(test_localiser_and_other_sizes_are_apart, start),
         cmocka_unit_test_setup(test_copies_of_one_instance, start),
