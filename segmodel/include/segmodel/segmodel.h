@@ -306,7 +306,7 @@ typedef struct sgm_embedding_store {
     void *user;
 } sgm_embedding_store;
 
-/* Embedding cache in a folder (made if missing, for its owner only; its parents are not): one file
+/* Embedding cache in a folder (made if missing, with its parents, for its owner only): one file
  * per embedding, written beside and renamed; those used longest ago are removed when the folder
  * outgrows limit_bytes (0: no limit). Several threads and processes may share it. Files are exact,
  * so that results do not depend on the cache: FP32, or two bytes per value where all values are

@@ -15,6 +15,7 @@
 #include "core/sync.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -278,9 +279,43 @@ static sgm_status cannot(const char *what, const char *path)
                     strerror(errno));
 }
 
+static bool is_separator(char c)
+{
+#ifdef _WIN32
+    if (c == '\\') return true;
+#endif
+    return c == '/';
+}
+
+/* The folder that one lies in; malloc'ed. NULL: none that its name tells, or no memory. */
+static char *folder_above(const char *path)
+{
+    size_t length = strlen(path);
+    while (length > 0 && is_separator(path[length - 1]))
+        length--;
+    while (length > 0 && !is_separator(path[length - 1]))
+        length--;
+    char *above = length > 0 ? malloc(length + 1) : NULL;
+    if (!above) return NULL;
+    memcpy(above, path, length);
+    above[length] = 0;
+    return above;
+}
+
+/* With those above it: in a new home or container ~/.cache is not there yet. */
+static bool make_folders(const char *path)
+{
+    if (sgm_make_folder(path, true)) return true;
+    if (errno != ENOENT) return false;
+    char *above = folder_above(path);
+    bool made = above && make_folders(above);
+    free(above);
+    return made && sgm_make_folder(path, true);
+}
+
 static sgm_status open_folder(const char *path, sgm_folder **opened)
 {
-    if (!sgm_make_folder(path, true) && errno != ENOTDIR) return cannot("made", path);
+    if (!make_folders(path) && errno != ENOTDIR) return cannot("made", path);
     *opened = sgm_folder_open(path);
     if (!*opened) return cannot("opened", path);
     if (sgm_folder_writable(*opened)) return SGM_OK;

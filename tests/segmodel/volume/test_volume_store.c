@@ -207,14 +207,32 @@ static void check_refusals(void)
     sgm_embedding_store store;
     char path[128];
     CHECK_STATUS(sgm_store_open(NULL, 0, &store), SGM_INVALID_ARGUMENT, "folder");
-    snprintf(path, sizeof path, "%s/a/b", folder);
-    CHECK_STATUS(sgm_store_open(path, 0, &store), SGM_UNWRITABLE, path);
     snprintf(path, sizeof path, "%s/file", folder);
     FILE *file = fopen(path, "w");
     if (file) fclose(file);
     CHECK_STATUS(sgm_store_open(path, 0, &store), SGM_UNWRITABLE, path);
+    snprintf(path, sizeof path, "%s/file/b/c", folder);
+    CHECK_STATUS(sgm_store_open(path, 0, &store), SGM_UNWRITABLE, path);
     CHECK(store.get == NULL);
     empty_folder();
+}
+
+/* As ~/.cache of a new home: made for its owner alone, like the cache's own folder. */
+static void check_folders_above(void)
+{
+    static const char *const ends[] = {"/a", "/a/b", "/a/b/c"};
+    sgm_embedding_store store;
+    struct stat info;
+    char path[128];
+    snprintf(path, sizeof path, "%s/a/b//c/", folder);
+    CHECK_OK(sgm_store_open(path, 0, &store));
+    sgm_store_close(&store);
+    for (int i = 2; i >= 0; i--) {
+        snprintf(path, sizeof path, "%s%s", folder, ends[i]);
+        CHECK(stat(path, &info) == 0 && S_ISDIR(info.st_mode));
+        CHECK(!POSIX_FILES || (info.st_mode & 077) == 0);
+        CHECK(rmdir(path) == 0);
+    }
 }
 
 /* No two slices alike: equal pictures share an entry. */
@@ -408,6 +426,7 @@ int main(void)
     check_damage();
     check_limit();
     check_refusals();
+    check_folders_above();
     check_second_run();
     CHECK(mkdir(folder, 0700) == 0 || count_files() >= 0);
     check_finite();
