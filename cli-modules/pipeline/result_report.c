@@ -2,6 +2,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "bridge.h"
 #include "cli_clock.h"
@@ -42,6 +43,8 @@ static int report_segment(const pipeline_result *result, const pipeline_case *wo
     out->name = name;
     out->label = labels[sgio_segmentation_find(&result->segmentation, name)];
     out->voxels = object->voxels;
+    memcpy(out->first, object->first, sizeof out->first);
+    memcpy(out->last, object->last, sizeof out->last);
     out->ml = work->volume.is_sequence ? NAN : pipeline_result_ml(result, work, i);
     out->quality = pipeline_result_quality(result, i);
     out->stopped_below = sgm_stop_name(object->stopped[0]);
@@ -115,6 +118,7 @@ static void describe_result(const pipeline_result *result, sgio_report *report)
 {
     static const char *const axis_names[] = {"i", "j", "k"};
     report->axis = axis_names[result->found.axis];
+    report->hounsfield = result->found.hounsfield;
     /* adding zero turns -0, which JSON would show, into 0 */
     for (int i = 0; i < 2; i++)
         report->window[i] = result->found.window[i] + 0.0;

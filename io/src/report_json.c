@@ -49,6 +49,15 @@ static json_t *slice_object(const sgio_report_slice *slice)
                      slice->prompted);
 }
 
+/* [[i, j, k], [i, j, k]] */
+static json_t *bounding_box(const sgio_report_segment *segment)
+{
+    const int64_t *a = segment->first, *b = segment->last;
+    if (segment->voxels <= 0) return json_null();
+    return json_pack("[[o,o,o],[o,o,o]]", count(a[0]), count(a[1]), count(a[2]), count(b[0]),
+                     count(b[1]), count(b[2]));
+}
+
 static json_t *segment_object(const sgio_report_segment *segment, int ml_is_guess)
 {
     json_t *slices = json_array();
@@ -57,12 +66,13 @@ static json_t *segment_object(const sgio_report_segment *segment, int ml_is_gues
             json_decref(slices);
             return NULL;
         }
-    return json_pack("{s:o, s:i, s:o, s:o, s:b, s:I, s:o, s:{s:o, s:o}, s:o}", "name",
+    return json_pack("{s:o, s:i, s:o, s:o, s:o, s:b, s:I, s:o, s:{s:o, s:o}, s:o}", "name",
                      text(segment->name), "label", segment->label, "voxels", count(segment->voxels),
-                     "ml", number(segment->ml), "ml_is_guess", ml_is_guess, "slice_count",
-                     (json_int_t)segment->slice_count, "predicted_quality",
-                     number(segment->quality), "stopped", "below", text(segment->stopped_below),
-                     "above", text(segment->stopped_above), "slices", slices);
+                     "bounding_box", bounding_box(segment), "ml", number(segment->ml),
+                     "ml_is_guess", ml_is_guess, "slice_count", (json_int_t)segment->slice_count,
+                     "predicted_quality", number(segment->quality), "stopped", "below",
+                     text(segment->stopped_below), "above", text(segment->stopped_above), "slices",
+                     slices);
 }
 
 static json_t *segments_array(const sgio_report *report)
@@ -90,12 +100,13 @@ static json_t *warnings_array(const sgio_report *report)
 
 static json_t *volume_object(const sgio_report *report)
 {
-    return json_pack("{s:[o,o,o], s:[o,o,o], s:b, s:o, s:o, s:[o,o]}", "size",
+    return json_pack("{s:[o,o,o], s:[o,o,o], s:b, s:o, s:b, s:o, s:[o,o]}", "size",
                      count(report->size[0]), count(report->size[1]), count(report->size[2]),
                      "spacing_mm", number(report->spacing[0]), number(report->spacing[1]),
                      number(report->spacing[2]), "spacing_assumed", report->spacing_assumed,
-                     "modality", text(report->modality), "slice_axis", text(report->axis), "window",
-                     number(report->window[0]), number(report->window[1]));
+                     "modality", text(report->modality), "hounsfield", report->hounsfield,
+                     "slice_axis", text(report->axis), "window", number(report->window[0]),
+                     number(report->window[1]));
 }
 
 static json_t *seconds_object(const sgio_report *report)

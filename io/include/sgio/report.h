@@ -20,6 +20,8 @@ typedef struct sgio_report_segment {
     const char *name;
     int label; /* in the written file */
     int64_t voxels;
+    int64_t first[3],
+        last[3]; /* corner voxels of its bounding box, inclusive; not read without voxels */
     double ml;
     double quality; /* mean over its slices */
     /* Why the walks below the first and above the last prompted slice ended, or NULL. */
@@ -35,6 +37,7 @@ typedef struct sgio_report {
     double spacing[3];
     int spacing_assumed; /* sgio_volume's: millimetres and millilitres are a guess */
     const char *modality;
+    int hounsfield;   /* whether voxels were taken for Hounsfield units */
     const char *axis; /* "k" or "axial", as chosen */
     double window[2]; /* intensities mapped to black and white */
     const char *model, *variant, *device, *precision;

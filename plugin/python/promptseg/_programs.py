@@ -23,6 +23,7 @@ _STATUS = {1: 1, 2: 2, 3: 3, 4: 4, 5: 5, 6: 7, 130: 8}
 _FLAGS = {"keep_largest": "keepLargest", "fill_holes": "fillHoles"}
 _VALUES = {"axis": "axis", "max_slices": "maxSlices", "cache": "cache", "series": "series",
            "report": "report", "picture": "picture"}
+_PICTURES = (".png", ".jpg", ".jpeg")  # planes, whatever is in them
 _DEVICES = ("auto", "cpu", "cuda")
 _INSTEAD = "read the image and give it instead of its path"
 
@@ -53,11 +54,11 @@ def _check_prompts(prompts: Prompts) -> None:
                          f"from; or {_INSTEAD}")
 
 
-def _prompt_arguments(prompts: Prompts) -> List[str]:
+def _prompt_arguments(prompts: Prompts, is_plane: bool) -> List[str]:
     _check_prompts(prompts)
     flip = np.array([-1.0, -1.0, 1.0]) if prompts.coordinates == "ras" else np.ones(3)
     out = []
-    for *point, inside in _seeds(prompts):
+    for *point, inside in _seeds(prompts, is_plane):
         out += ["--foreground" if inside else "--background", _numbers(point * flip)]
     for box in _boxes(prompts.roi):
         axes = box[6:].reshape(3, 3) * flip[:, np.newaxis]
@@ -102,9 +103,11 @@ def _model_arguments(model: Optional[Model]) -> List[str]:
 
 def _object(one: Dict[str, Any]) -> ObjectReport:
     stopped = one.get("stopped") or {}
+    first, last = one.get("bounding_box") or (None, None)
     return ObjectReport(
         label=one["label"], name=one["name"], voxels=one["voxels"], millilitres=one["ml"],
-        quality=one.get("predicted_quality") or 0.0, first=None, last=None,
+        quality=one.get("predicted_quality") or 0.0,
+        first=first and tuple(first), last=last and tuple(last),
         stopped=(stopped.get("below"), stopped.get("above")),
         slices=[SliceReport(s["index"], s["predicted_quality"], s["voxels"], s["prompted"])
                 for s in one.get("slices", [])])
@@ -115,7 +118,7 @@ def _segmentation(report: Dict[str, Any], output: Path) -> Segmentation:
     return Segmentation(
         labels=output, objects={one["label"]: _object(one) for one in report["segments"]},
         axis="ijk".index(volume["slice_axis"]), window=tuple(volume["window"]),
-        hounsfield=volume.get("modality") == "CT", encoded=embeddings["encoded"],
+        hounsfield=volume["hounsfield"], encoded=embeddings["encoded"],
         cached=embeddings["from_cache"], device=report["model"]["device"],
         warnings=list(report.get("warnings", [])))
 
@@ -133,7 +136,8 @@ def run_program(image: Any, objects: Any, model: Optional[Model], arguments: Dic
     prompts = prompts_of(fields)
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.json"
-        command = [_program(), *_prompt_arguments(prompts), *_option_arguments(arguments),
+        is_plane = Path(os.fspath(image)).suffix.lower() in _PICTURES
+        command = [_program(), *_prompt_arguments(prompts, is_plane), *_option_arguments(arguments),
                    *_model_arguments(model), "--returnparameterfile", str(Path(folder) / "returns.txt")]
         if "report" not in arguments:
             command += ["--report", str(report)]

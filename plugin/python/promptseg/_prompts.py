@@ -20,10 +20,11 @@ class Prompts:
     """All prompts of one object.
 
     foreground, background
-        Points ``(x, y, z)`` that belong to the object and that do not. Those inside come first.
+        Points ``(x, y, z)`` that belong to the object and that do not, ``(x, y)`` in a plane image.
+        Those inside come first.
     clicks
         Points of both kinds in the order they were made, which matters when they correct one
-        another: ``(x, y, z, inside)``. They come before the other two.
+        another: ``(x, y, z, inside)``, 1 or 0. They come before the other two.
     roi
         Boxes ``(cx, cy, cz, rx, ry, rz)``: centre and half the size along x, y, z; nine more numbers
         (a rotation, row by row) turn it. One box or a list of them; several are united.
@@ -49,36 +50,46 @@ class Prompts:
     clicks: Sequence[Sequence[float]] = ()
 
 
-def _points(points: Any, what: str) -> np.ndarray:
-    if points is None:
-        return np.empty((0, 3))
-    array = np.asarray(points, dtype=np.float64)
+def _rows(rows: Any, what: str, wanted: str, widths: Sequence[int]) -> np.ndarray:
+    """One row of numbers or several, n x one of `widths`, from an array, lists or an iterator."""
+    if rows is None:
+        return np.empty((0, widths[-1]))
+    try:
+        array = np.asarray(rows if hasattr(rows, "__len__") else list(rows), dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise PromptError(f"{what}: {wanted} are wanted: {error}") from None
     if array.size == 0:
-        return np.empty((0, 3))
+        return np.empty((0, widths[-1]))
     if array.ndim == 1:
         array = array[np.newaxis]
-    if array.ndim != 2 or array.shape[1] not in (2, 3):
-        raise PromptError(f"{what}: points (x, y, z) are wanted, found an array of shape {array.shape}")
-    if array.shape[1] == 2:  # a plane image
-        array = np.column_stack([array, np.zeros(len(array))])
+    if array.ndim != 2 or array.shape[1] not in widths:
+        raise PromptError(f"{what}: {wanted} are wanted, found an array of shape {array.shape}")
     return array
+
+
+def _points(points: Any, what: str, is_plane: bool) -> np.ndarray:
+    array = _rows(points, what, "points (x, y, z)", (2, 3))
+    if array.shape[1] == 3:
+        return array
+    if not is_plane:
+        raise PromptError(f"{what}: points (x, y, z) are wanted, two numbers are a place in a plane image")
+    return np.column_stack([array, np.zeros(len(array))])
 
 
 def _clicks(clicks: Any) -> np.ndarray:
     """n x 4: a point, and 1 inside, 0 outside."""
-    array = np.asarray(list(clicks or ()), dtype=np.float64)
-    if array.size == 0:
-        return np.empty((0, 4))
-    if array.ndim != 2 or array.shape[1] != 4:
-        raise PromptError(f"clicks: (x, y, z, inside) are wanted, found an array of shape {array.shape}")
+    array = _rows(clicks, "clicks", "(x, y, z, inside)", (4,))
+    wrong = array[~np.isin(array[:, 3], (0, 1)), 3]
+    if len(wrong):
+        raise PromptError(f"clicks: 1 is inside and 0 outside, found {wrong[0]:g}")
     return array
 
 
-def _seeds(prompts: Prompts) -> np.ndarray:
+def _seeds(prompts: Prompts, is_plane: bool) -> np.ndarray:
     """All points of an object in their order, as _clicks() has them."""
     parts = [_clicks(prompts.clicks)]
     for name, inside in (("foreground", 1.0), ("background", 0.0)):
-        points = _points(getattr(prompts, name), name)
+        points = _points(getattr(prompts, name), name, is_plane)
         parts.append(np.column_stack([points, np.full(len(points), inside)]))
     return np.vstack(parts)
 
@@ -130,7 +141,7 @@ class Packed:
 
     def __init__(self, prompts: Prompts, image: Image) -> None:
         frame = _Frame(image, prompts.coordinates)
-        points = _seeds(prompts)
+        points = _seeds(prompts, is_plane=image.array.shape[0] == 1)
         self._seeds = (_abi.Seed * len(points))()
         for seed, point, inside in zip(self._seeds, frame.place(points[:, :3]), points[:, 3]):
             seed.index[:] = point.tolist()

@@ -56,6 +56,22 @@ def test_points_that_are_none(model, brain):
         model.segment(brain, roi=(1, 2, 3))
 
 
+def test_clicks_that_are_none(model, brain):
+    for inside in (-1, 2, 0.5, float("nan")):
+        with pytest.raises(promptseg.PromptError, match="0 outside"):
+            model.segment(brain, clicks=[(52, 15, 6, 1), (52, 20, 6, inside)])
+    for wrong in ([(1, 2), (1, 2, 3)], "here", 5):
+        with pytest.raises(promptseg.PromptError, match="wanted"):
+            model.segment(brain, foreground=wrong)
+
+
+def test_a_place_in_a_plane_is_none_in_a_volume(model, brain):
+    """Two numbers would be a point at z = 0, wherever the object is."""
+    for name in ("foreground", "background"):
+        with pytest.raises(promptseg.PromptError, match=f"{name}.*plane"):
+            model.segment(brain, **{name: [(52, 15)]})
+
+
 @pytest.mark.parametrize("geometry", [
     dict(direction=np.full((3, 3), np.nan)), dict(spacing=(0, 1, 1)),
     dict(spacing=(np.inf, 1, 1)), dict(affine=np.eye(3)), dict(affine=np.zeros((4, 4))),

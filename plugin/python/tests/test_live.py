@@ -190,6 +190,8 @@ def test_clicks_of_both_kinds_keep_their_order(model, brain, brain_prompts):
     assert np.array_equal(early, array_of(once))
     with pytest.raises(promptseg.PromptError):
         live.predict(clicks=[(1, 2, 3)])
+    for clicks in (np.array(inside), iter(inside)):
+        assert live.predict(clicks=clicks).voxels == live.predict(clicks=inside).voxels
 
 
 def test_the_mask_of_an_object_alone(model, brain, brain_prompts):

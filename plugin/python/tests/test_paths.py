@@ -6,7 +6,9 @@ import signal
 import sys
 import threading
 
+import numpy as np
 import pytest
+import SimpleITK as sitk
 
 import promptseg
 from conftest import DEMO
@@ -98,6 +100,33 @@ def test_none_is_an_option_left_out(program, tmp_path, monkeypatch, point):
     result = promptseg.segment(IMAGE, output="o.nrrd", foreground=point, cache=None, report=None,
                                hounsfield=None, initial=None)
     assert result.objects[1].voxels > 0 and {one.name for one in tmp_path.iterdir()} == {"o.nrrd"}
+
+
+def test_the_report_says_what_an_image_s_does(program, tmp_path, model, brain, point, liver, liver_prompts):
+    """Where the object lies, and whether values were taken for Hounsfield units."""
+    points = {"foreground": liver_prompts["foreground"]}
+    for path, image, prompts in ((IMAGE, brain, {"foreground": point}),
+                                 (DEMO / "ct-3slice" / "dicom", liver, points)):
+        named = promptseg.segment(path, output=tmp_path / "o.nrrd", **prompts)
+        shown = model.segment(image, **prompts)
+        assert named.hounsfield == shown.hounsfield == (image is liver)
+        for one in ("first", "last", "voxels"):
+            assert getattr(named.objects[1], one) == getattr(shown.objects[1], one) is not None
+
+
+def test_a_place_in_a_plane_is_none_in_a_volume(endless, tmp_path):
+    with pytest.raises(promptseg.PromptError, match="plane"):
+        promptseg.segment(IMAGE, output=tmp_path / "o.nrrd", foreground=[(50, 15)])
+    assert not (endless / "asked").exists()
+
+
+def test_a_place_in_a_picture(program, tmp_path):
+    voxels = np.full((48, 40), 40, np.uint8)
+    voxels[12:30, 10:28] = 200
+    sitk.WriteImage(sitk.GetImageFromArray(voxels), str(tmp_path / "plane.png"))
+    with pytest.warns(promptseg.PromptSegWarning, match="no spacing"):
+        found = promptseg.segment(tmp_path / "plane.png", output=tmp_path / "o.png", foreground=[(19, 21)])
+    assert found.objects[1].voxels > 0
 
 
 def test_progress(program, tmp_path, point):

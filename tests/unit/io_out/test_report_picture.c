@@ -14,8 +14,18 @@ static void the_report_holds_what_it_was_given(void **state)
 {
     static const sgio_report_slice slices[] = {{11, 0.75, 40, 1}, {12, 0.5, 20, 0}};
     static const sgio_report_segment segments[] = {
-        {"L\xC3\xA4sion", 1, 60, 0.125, 0.625, "low quality", NULL, slices, 2},
-        {"empty", 2, 0, 0, NAN, NULL, NULL, NULL, 0}};
+        {"L\xC3\xA4sion",
+         1,
+         60,
+         {1, 2, 11},
+         {4, 3, 12},
+         0.125,
+         0.625,
+         "low quality",
+         NULL,
+         slices,
+         2},
+        {"empty", 2, 0, {0}, {0}, 0, NAN, NULL, NULL, NULL, 0}};
     static const char *const notes[] = {"slices overlap"};
     const sgio_report report = {.program = "PromptSeg",
                                 .version = "0.1",
@@ -25,6 +35,7 @@ static void the_report_holds_what_it_was_given(void **state)
                                 .spacing = {0.5, 0.5, 2},
                                 .spacing_assumed = 1,
                                 .modality = "CT",
+                                .hounsfield = 1,
                                 .axis = "k",
                                 .window = {-160, 240},
                                 .model = "m.safetensors",
@@ -52,6 +63,13 @@ static void the_report_holds_what_it_was_given(void **state)
     assert_near(json_real_value(json_object_get(first, "ml")), 0.125, 0);
     assert_true(json_is_true(json_object_get(first, "ml_is_guess")));
     assert_true(json_is_true(json_object_get(json_object_get(root, "volume"), "spacing_assumed")));
+    assert_true(json_is_true(json_object_get(json_object_get(root, "volume"), "hounsfield")));
+    json_t *box = json_object_get(first, "bounding_box"), *low = json_array_get(box, 0);
+    json_t *high = json_array_get(box, 1);
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(json_integer_value(json_array_get(low, i)), segments[0].first[i]);
+        assert_int_equal(json_integer_value(json_array_get(high, i)), segments[0].last[i]);
+    }
     json_t *slice = json_array_get(json_object_get(first, "slices"), 1);
     assert_int_equal(json_integer_value(json_object_get(slice, "index")), 12);
     assert_near(json_real_value(json_object_get(slice, "predicted_quality")), 0.5, 0);
@@ -61,6 +79,7 @@ static void the_report_holds_what_it_was_given(void **state)
     assert_true(json_is_null(json_object_get(stopped, "above")));
     json_t *second = json_array_get(json_object_get(root, "segments"), 1);
     assert_true(json_is_null(json_object_get(second, "predicted_quality")));
+    assert_true(json_is_null(json_object_get(second, "bounding_box")));
     assert_string_equal(json_string_value(json_object_get(root, "input")), "in?.nii");
     json_t *seconds = json_object_get(root, "seconds");
     assert_near(json_real_value(json_object_get(seconds, "total")), 0.25, 0);
