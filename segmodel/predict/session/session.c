@@ -434,6 +434,34 @@ static sgm_status set_prompts(sgm_session *session, const sgm_runner *r, const s
     return sgm_session_give_features(session, r, session->current);
 }
 
+static bool has_number(const float *values, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (!isnan(values[i])) return true;
+    return false;
+}
+
+/* Of a network whose weights hold what is no number, no mask would be taken for an empty one. The
+ * answers of `batch` prompts from `first` on: their ratings and, where the host has them, logits.
+ */
+static sgm_status check_answers(const sgm_session *session, size_t first, size_t batch,
+                                bool has_logits)
+{
+    size_t masks = (size_t)session->config->decoder.mask_tokens, low = low_count(session->config);
+    const float *iou = (const float *)session->iou.data + first * masks;
+    const float *logits = (const float *)session->low_res.data + first * masks * low;
+    bool numbers = true;
+    for (size_t i = 0; i < batch && numbers; i++)
+        numbers = has_number(iou + i * masks, masks);
+    for (size_t i = 0; has_logits && i < batch * masks && numbers; i++)
+        numbers = has_number(logits + i * low, low);
+    if (numbers) return SGM_OK;
+    return sgm_fail(SGM_BAD_MODEL,
+                    "%s: the network's answer is not a number: its weights are damaged, as those "
+                    "of a training that diverged",
+                    sgm_checkpoint_path(sgm_model_checkpoint(session->model)));
+}
+
 /* Decodes `key.batch` prompt sets; IoU predictions go to places `first` on, and so do logits where
  * the host needs them. */
 static sgm_status decode(sgm_session *session, sgm_program_key key, const sgm_prompt *prompts,
@@ -453,8 +481,9 @@ static sgm_status decode(sgm_session *session, sgm_program_key key, const sgm_pr
         SGM_TRY(sgm_workspace_get(r->workspace, r->program->low_res,
                                   (float *)session->low_res.data + first * masks * low));
     *out = r;
-    return sgm_workspace_get(r->workspace, r->program->iou,
-                             (float *)session->iou.data + first * masks);
+    SGM_TRY(sgm_workspace_get(r->workspace, r->program->iou,
+                              (float *)session->iou.data + first * masks));
+    return check_answers(session, first, batch, want_logits);
 }
 
 sgm_status sgm_session_ask_class(sgm_session *session, int class_index)

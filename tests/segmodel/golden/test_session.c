@@ -389,6 +389,41 @@ static void refuses_damage(const char *path, const char *name, bool keep, sgm_st
     remove(damaged);
 }
 
+/* Weights that are no numbers, as a training that diverged leaves them: an error and not an empty
+ * mask, be it that all of the answer is lost, the ratings, or the logits. */
+static void says_that_weights_are_no_numbers(const char *path, const char *name)
+{
+    static float numbers[1 << 20];
+    sgm_checkpoint *checkpoint;
+    sgm_checkpoint_writer *writer;
+    sgm_mask mask;
+    if (!CHECK_OK(sgm_checkpoint_open(path, &checkpoint))) return;
+    CHECK_OK(sgm_checkpoint_writer_create(&writer));
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        numbers[i] = NAN;
+    for (size_t i = 0; i < sgm_checkpoint_count(checkpoint); i++) {
+        const sgm_stored_tensor *t = sgm_checkpoint_tensor(checkpoint, i);
+        if (strcmp(t->name, name) != 0)
+            CHECK_OK(sgm_checkpoint_writer_add(writer, t, SGM_STORED_F32));
+        else if (CHECK(t->count <= sizeof numbers / sizeof *numbers))
+            CHECK_OK(sgm_checkpoint_writer_add_f32(writer, name, t->rank, t->shape, numbers,
+                                                   SGM_STORED_F32));
+    }
+    CHECK_OK(sgm_checkpoint_writer_save(writer, "no_numbers.safetensors"));
+    sgm_checkpoint_writer_destroy(writer);
+    sgm_checkpoint_close(checkpoint);
+    sgm_model *model = load("no_numbers.safetensors", "sam_vit", (sgm_context_options){0});
+    sgm_session *session = model ? open_session(model) : NULL;
+    sgm_point point = {.x = 20, .y = 30, .label = SGM_FOREGROUND};
+    sgm_prompt prompt = {.points = &point, .point_count = 1};
+    if (session)
+        CHECK_STATUS(sgm_session_predict(session, &prompt, NULL, &mask), SGM_BAD_MODEL,
+                     "no_numbers.safetensors: the network's answer is not a number");
+    sgm_session_destroy(session);
+    sgm_model_destroy(model);
+    remove("no_numbers.safetensors");
+}
+
 static void architectures_travel_as_text(void)
 {
     sgm_model_config config, back;
@@ -624,6 +659,9 @@ int main(int argc, char **argv)
     refuses_damage(path, "prompt_encoder.no_mask_embed.weight", false, 0, 0, "missing");
     refuses_damage(path, "image_encoder.neck.1.weight", true, SGM_STORED_I32, 256, "I32");
     refuses_what_it_would_not_use(path);
+    says_that_weights_are_no_numbers(path, "image_encoder.neck.2.weight");
+    says_that_weights_are_no_numbers(path, "mask_decoder.output_upscaling.3.bias");
+    says_that_weights_are_no_numbers(path, "mask_decoder.iou_prediction_head.layers.2.bias");
     survives_a_cut_file(path);
     architectures_travel_as_text();
     lite_medsam_runs(argv[2]);
