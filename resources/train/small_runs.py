@@ -184,6 +184,7 @@ class Run:
             table = csv.DictWriter(stream, list(rows[0]))
             table.writeheader()
             table.writerows(rows)
+        call(["rm", "-f", self.path("features.safetensors")])  # of another call's encoder, perhaps
         call([self.program("PromptSegPack"), self.path("manifest.csv"), self.path("train.pack"),
               "--root", self.options.shared, "--maxSide", "128"])
         return [row for row in rows if row["split"] == "val"]

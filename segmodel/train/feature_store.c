@@ -1,5 +1,6 @@
 #include "train/feature_store.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +9,7 @@
 #include "checkpoint/checkpoint.h"
 #include "core/atomic_file.h"
 #include "core/files.h"
+#include "core/hash.h"
 #include "models/models.h"
 #include "train/whole.h"
 
@@ -29,6 +31,88 @@ static bool holds_something(const sgm_pack_item *item)
     for (size_t i = 0; i < bytes; i++)
         if (item->label[i]) return true;
     return false;
+}
+
+/* ------------------------------------------------------------------------------------ its origin
+ * "encoder=HASH pictures=HASH" in the file's metadata; "elsewhere" where somebody else has made it.
+ */
+
+#define ORIGIN_KEY "made_from"
+#define ORIGIN_ELSEWHERE "elsewhere"
+enum { ORIGIN_SIZE = 80, ENCODER_SIZE = 8 + 16 }; /* of "encoder=HASH" */
+
+typedef struct encoder_hash {
+    sgm_first_values first; /* a copy: it counts what is read */
+    uint64_t hash;
+} encoder_hash;
+
+/* sgm_param_check_fn */
+static sgm_status hash_weight(void *user, const char *name, sgm_shape wanted)
+{
+    encoder_hash *e = user;
+    const float *values;
+    bool owned;
+    SGM_TRY(sgm_first_values_read(&e->first, name, wanted, &values, &owned));
+    e->hash = sgm_hash_text(e->hash, name);
+    e->hash =
+        sgm_hash_join(e->hash, sgm_hash(wanted.dim, (size_t)wanted.ndim * sizeof *wanted.dim));
+    e->hash =
+        sgm_hash_join(e->hash, sgm_hash(values, (size_t)sgm_shape_count(wanted) * sizeof *values));
+    if (owned) free((float *)values);
+    return SGM_OK;
+}
+
+/* Numbers of the network and how it is shown a picture; not what only a decoder knows. */
+static uint64_t hash_network(const sgm_model_config *config)
+{
+    static const char *const DECODERS[] = {"decoder_", "mask_tokens=", "classes=", "tokens="};
+    char text[512];
+    uint64_t hash = sgm_hash(config->protocol->clip, sizeof config->protocol->clip);
+    sgm_config_text(config, text);
+    for (char *word = text, *next; word; word = next) {
+        bool decoder = false;
+        next = strchr(word, ' ');
+        if (next) *next++ = 0;
+        for (size_t i = 0; i < sizeof DECODERS / sizeof *DECODERS; i++)
+            decoder |= !strncmp(word, DECODERS[i], strlen(DECODERS[i]));
+        if (!decoder) hash = sgm_hash_text(hash, word);
+    }
+    return hash;
+}
+
+static sgm_status find_origin(const sgm_model_config *config, sgm_pack *pack,
+                              const sgm_first_values *first, char origin[ORIGIN_SIZE])
+{
+    encoder_hash e = {*first, hash_network(config)};
+    sgm_pack_content content;
+    int64_t size = config->image_size;
+    SGM_TRY(sgm_pack_content_of(pack, &content));
+    sgm_net net = {.graph = sgm_graph_create(hash_weight, &e)};
+    if (!net.graph) return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for a graph");
+    sgm_encode(&net, config, sgm_input(net.graph, "image", SGM_F32, SGM_SHAPE(1, size, size, 3)));
+    sgm_status status = sgm_graph_status(net.graph);
+    sgm_graph_destroy(net.graph);
+    snprintf(origin, ORIGIN_SIZE, "encoder=%016" PRIx64 " pictures=%016" PRIx64, e.hash,
+             content.pictures);
+    return status;
+}
+
+static sgm_status check_origin(const sgm_checkpoint *file, const char *wanted)
+{
+    const char *found = sgm_checkpoint_metadata(file, ORIGIN_KEY);
+    if (!found)
+        return sgm_fail(
+            SGM_BAD_MODEL,
+            "%s does not say which encoder and pictures its features are of (an earlier "
+            "version wrote it): remove it, and it is made anew",
+            sgm_checkpoint_path(file));
+    if (!strcmp(found, wanted) || !strcmp(found, ORIGIN_ELSEWHERE)) return SGM_OK;
+    bool encoder = strncmp(found, wanted, ENCODER_SIZE) != 0;
+    return sgm_fail(SGM_BAD_MODEL,
+                    "%s has features of %s (wanted \"%s\", found \"%s\"): name another file, or "
+                    "remove it, and it is made anew",
+                    sgm_checkpoint_path(file), encoder ? "another encoder" : "other pictures",
+                    wanted, found);
 }
 
 /* ------------------------------------------------------------------------------------- making it
@@ -89,13 +173,14 @@ static sgm_status encode(encoder_run *r, int item)
 
 /* A header's length is known before the first picture is encoded, so the file is streamed. The
  * names come from a pack, whose text holds anything: what JSON would have to escape is refused. */
-static sgm_status write_header(encoder_run *r, sgm_atomic_file *file)
+static sgm_status write_header(encoder_run *r, const char *origin, sgm_atomic_file *file)
 {
-    size_t room = 65536, used = 1, bytes = (size_t)(r->places * r->dim) * sizeof(float), at = 0;
+    size_t room = 65536, bytes = (size_t)(r->places * r->dim) * sizeof(float), at = 0;
     int items = sgm_pack_item_count(r->pack);
     char *text = malloc(room += (size_t)items * 320), name[128];
     if (!text) return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for a file of features");
-    strcpy(text, "{");
+    size_t used =
+        (size_t)snprintf(text, room, "{\"__metadata__\":{\"" ORIGIN_KEY "\":\"%s\"}", origin);
     for (int i = 0; i < items; i++) {
         if (!holds_something(sgm_pack_item_at(r->pack, i))) continue;
         name_item(r->pack, i, name);
@@ -106,9 +191,8 @@ static sgm_status write_header(encoder_run *r, sgm_atomic_file *file)
             }
         used += (size_t)snprintf(
             text + used, room - used,
-            "%s\"%s\":{\"dtype\":\"F32\",\"shape\":[1,%d,%d,%d],\"data_offsets\":[%zu,%zu]}",
-            used > 1 ? "," : "", name, (int)r->dim, r->config->grid, r->config->grid, at,
-            at + bytes);
+            ",\"%s\":{\"dtype\":\"F32\",\"shape\":[1,%d,%d,%d],\"data_offsets\":[%zu,%zu]}", name,
+            (int)r->dim, r->config->grid, r->config->grid, at, at + bytes);
         at += bytes;
     }
     used += (size_t)snprintf(text + used, room - used, "}");
@@ -124,10 +208,11 @@ static sgm_status write_header(encoder_run *r, sgm_atomic_file *file)
     return status;
 }
 
-static sgm_status write_all(encoder_run *r, sgm_context *context, sgm_atomic_file *file)
+static sgm_status write_all(encoder_run *r, const char *origin, sgm_context *context,
+                            sgm_atomic_file *file)
 {
     size_t bytes = (size_t)(r->places * r->dim) * sizeof *r->turned;
-    SGM_TRY(write_header(r, file));
+    SGM_TRY(write_header(r, origin, file));
     for (int i = 0; i < sgm_pack_item_count(r->pack); i++) {
         if (!holds_something(sgm_pack_item_at(r->pack, i))) continue;
         SGM_TRY(sgm_context_cancelled(context));
@@ -137,15 +222,15 @@ static sgm_status write_all(encoder_run *r, sgm_context *context, sgm_atomic_fil
     return SGM_OK;
 }
 
-static sgm_status make(const sgm_train_config *config, const sgm_pack *pack, sgm_params *params,
-                       sgm_context *context)
+static sgm_status make(const sgm_train_config *config, const sgm_pack *pack, const char *origin,
+                       sgm_params *params, sgm_context *context)
 {
     encoder_run r = {.config = &config->model, .pack = pack};
     sgm_atomic_file file;
     sgm_atomic_file_sweep_beside(config->features);
     SGM_TRY(sgm_atomic_file_create(config->features, &file));
     sgm_status status = begin(&r, params);
-    if (status == SGM_OK) status = write_all(&r, context, &file);
+    if (status == SGM_OK) status = write_all(&r, origin, context, &file);
     end(&r);
     if (status == SGM_OK) return sgm_atomic_file_commit(&file);
     sgm_atomic_file_abandon(&file);
@@ -154,17 +239,22 @@ static sgm_status make(const sgm_train_config *config, const sgm_pack *pack, sgm
 
 /* -------------------------------------------------------------------------------------- reading */
 
-sgm_status sgm_feature_store_open(const sgm_train_config *config, const sgm_pack *pack,
-                                  sgm_params *params, sgm_context *context, sgm_feature_store **out)
+sgm_status sgm_feature_store_open(const sgm_train_config *config, sgm_pack *pack,
+                                  const sgm_first_values *first, sgm_params *params,
+                                  sgm_context *context, sgm_feature_store **out)
 {
     *out = NULL;
     sgm_file_info there;
-    if (!sgm_path_info(config->features, &there)) SGM_TRY(make(config, pack, params, context));
+    char origin[ORIGIN_SIZE];
+    SGM_TRY(find_origin(&config->model, pack, first, origin));
+    if (!sgm_path_info(config->features, &there))
+        SGM_TRY(make(config, pack, origin, params, context));
     sgm_feature_store *store = calloc(1, sizeof *store);
     if (!store) return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for features");
     store->config = &config->model;
     store->pack = pack;
     sgm_status status = sgm_checkpoint_open(config->features, &store->file);
+    if (status == SGM_OK) status = check_origin(store->file, origin);
     if (status != SGM_OK)
         sgm_feature_store_close(store);
     else

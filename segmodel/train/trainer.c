@@ -183,7 +183,7 @@ static sgm_status make_asked_network(trainer *t)
                                       &t->gathered_plan));
     }
     if (c->features[0])
-        SGM_TRY(sgm_feature_store_open(c, t->pack, t->params, t->context, &t->features));
+        SGM_TRY(sgm_feature_store_open(c, t->pack, &t->first, t->params, t->context, &t->features));
     return finish_network(t);
 }
 

@@ -359,6 +359,7 @@ static void write_features(const preset_run *r)
         CHECK_OK(sgm_checkpoint_writer_add_f32(writer, name, 2, mean_shape, means + i * DIM,
                                                SGM_STORED_F32));
     }
+    CHECK_OK(sgm_checkpoint_writer_metadata(writer, "made_from", "elsewhere"));
     path_of(r, "features.safetensors", path);
     CHECK_OK(sgm_checkpoint_writer_save(writer, path));
     sgm_checkpoint_writer_destroy(writer);

@@ -136,29 +136,98 @@ static void check_leftovers(void)
     remove_folder(r.out);
 }
 
-/* PACK again with one byte of every label, or of every picture, changed: the tables stay. */
-static void change_pack(bool labels)
+typedef enum change { NOTHING, PICTURES, LABELS } change;
+
+/* A pack again, with names of its items, and one byte of every picture or label changed. */
+static void copy_pack(const char *from, const char *to, change what)
 {
-    static sgm_pack_item items[8];
-    static uint8_t pixels[8][3 * PIXELS], masks[8][PIXELS];
+    static uint8_t pixels[3 * PIXELS], mask[PIXELS];
     sgm_pack *pack;
     sgm_pack_writer *writer;
     int index;
-    if (!CHECK_OK(sgm_pack_open(PACK, &pack)) ||
-        !CHECK_OK(sgm_pack_writer_open("changed.pack", 0, &writer)))
+    if (!CHECK_OK(sgm_pack_open(from, &pack)) || !CHECK_OK(sgm_pack_writer_open(to, 0, &writer)))
         return;
     CHECK_OK(sgm_pack_writer_set(writer, sgm_pack_set_at(pack, 0), &index));
     for (int i = 0; i < sgm_pack_item_count(pack); i++) {
-        items[i] = *sgm_pack_item_at(pack, i);
-        memcpy(pixels[i], items[i].image, sizeof pixels[i]);
-        memcpy(masks[i], items[i].label, sizeof masks[i]);
-        items[i].image = pixels[i];
-        items[i].label = masks[i];
-        (labels ? masks[i] : pixels[i])[5] ^= 1;
-        CHECK_OK(sgm_pack_writer_item(writer, &items[i]));
+        char id[16];
+        sgm_pack_item item = *sgm_pack_item_at(pack, i);
+        memcpy(pixels, item.image, sizeof pixels);
+        memcpy(mask, item.label, sizeof mask);
+        if (what == PICTURES) pixels[5] ^= 1;
+        if (what == LABELS) mask[5] ^= 1;
+        snprintf(id, sizeof id, "i%d", i);
+        item.id = id;
+        item.image = pixels;
+        item.label = mask;
+        CHECK_OK(sgm_pack_writer_item(writer, &item));
     }
     CHECK_OK(sgm_pack_writer_finish(writer));
     sgm_pack_close(pack);
+}
+
+#define FEATURES "run_features.safetensors"
+
+/* `first`: the lines of the network. */
+static sgm_status train_on_features(const char *first, const char *more, const char *pack)
+{
+    char text[2048];
+    snprintf(text, sizeof text,
+             "%s" ONE_STEP "window = whole\nobjects = class\ndraw = epochs\naugmentation = 0\n"
+             "prompts = point\nfeatures = " FEATURES "\n%s",
+             first, more);
+    run r = run_of(text, "run_features");
+    r.pack = pack;
+    remove_folder(r.out);
+    sgm_status status = train(&r);
+    remove_folder(r.out);
+    return status;
+}
+
+/* FEATURES with other words about its origin; NULL: none. */
+static void say_origin(const char *origin)
+{
+    sgm_checkpoint *file;
+    sgm_checkpoint_writer *writer;
+    if (!CHECK_OK(sgm_checkpoint_open(FEATURES, &file))) return;
+    CHECK_OK(sgm_checkpoint_writer_create(&writer));
+    for (size_t i = 0; i < sgm_checkpoint_count(file); i++)
+        CHECK_OK(sgm_checkpoint_writer_add(writer, sgm_checkpoint_tensor(file, i), SGM_STORED_F32));
+    if (origin) CHECK_OK(sgm_checkpoint_writer_metadata(writer, "made_from", origin));
+    CHECK_OK(sgm_checkpoint_writer_save(writer, "copy.safetensors"));
+    sgm_checkpoint_writer_destroy(writer);
+    sgm_checkpoint_close(file);
+    remove(FEATURES); /* rename replaces nothing on Windows */
+    CHECK(rename("copy.safetensors", FEATURES) == 0);
+}
+
+/* Features are those of one encoder and of one pack's pictures, whatever their names and shapes. */
+static void check_features(void)
+{
+    char shown[1024];
+    static const char network[] = NETWORK;
+    const char *at = strstr(network, "protocol=sam ");
+    snprintf(shown, sizeof shown, "%.*sprotocol=medsam %s", (int)(at - network), network,
+             at + strlen("protocol=sam "));
+    unlink(FEATURES);
+    CHECK_OK(train_on_features(NETWORK, "loss = samus\n", PACK)); /* made */
+    CHECK_OK(train_on_features(NETWORK, "loss = msa\nrate = 1e-4\n", PACK));
+    CHECK_STATUS(train_on_features(NETWORK, "loss = samus\nseed = 2\n", PACK), SGM_BAD_MODEL,
+                 FEATURES " has features of another encoder");
+    CHECK_STATUS(train_on_features(shown, "loss = samus\n", PACK), SGM_BAD_MODEL,
+                 "another encoder");
+    CHECK_OK(train_on_features(DEEPER_NETWORK, "loss = samus\n", PACK)); /* another decoder */
+    copy_pack(PACK, "changed.pack", PICTURES);
+    CHECK_STATUS(train_on_features(NETWORK, "loss = samus\n", "changed.pack"), SGM_BAD_MODEL,
+                 "has features of other pictures");
+    copy_pack(PACK, "changed.pack", LABELS);
+    CHECK_OK(train_on_features(NETWORK, "loss = samus\n", "changed.pack"));
+    say_origin(NULL);
+    CHECK_STATUS(train_on_features(NETWORK, "loss = samus\n", PACK), SGM_BAD_MODEL,
+                 FEATURES " does not say which encoder");
+    say_origin("elsewhere");
+    CHECK_OK(train_on_features(NETWORK, "loss = samus\nseed = 2\n", PACK));
+    unlink(FEATURES);
+    unlink("changed.pack");
 }
 
 /* The state as an earlier version wrote it. */
@@ -219,9 +288,9 @@ static void check_identity(void)
     CHECK(rename("run_init", "run_moved") == 0); /* the same content */
     static const char same[] = ONE_STEP "loss = samus\ninit = run_moved/last.safetensors\n"
                                         "rate = 1e-5\nreport_every = 1\nclip = 2\n";
-    for (int labels = 0; labels < 2; labels++) {
-        change_pack(labels);
-        goes_on(same, "changed.pack", labels ? "the pack's labels" : "the pack's pictures");
+    for (change what = PICTURES; what <= LABELS; what++) {
+        copy_pack(PACK, "changed.pack", what);
+        goes_on(same, "changed.pack", what == LABELS ? "the pack's labels" : "the pack's pictures");
     }
     goes_on(same, PACK, NULL);
     forget_settings("run_resumed/state.safetensors"); /* what it says is still compared */
@@ -235,12 +304,15 @@ static void check_identity(void)
 
 int main(void)
 {
-    make_pack(PACK, 4, true);
+    make_pack("unnamed.pack", 4, true);
+    copy_pack("unnamed.pack", PACK, NOTHING);
+    unlink("unnamed.pack");
     check_weights();
     check_outputs_stay();
     check_inputs_stay();
     check_leftovers();
     check_identity();
+    check_features();
     unlink(PACK);
     unlink(CONFIG);
     return check_report();
