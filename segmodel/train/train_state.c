@@ -12,8 +12,8 @@
 #include "models/registry.h"
 #include "predict/look/session_predictor.h"
 #include "predict/session/postprocess.h"
-#include "predict/session/program.h"
 #include "predict/session/prompt_prior.h"
+#include "train/network_names.h"
 
 static const char *const PARTS[] = {"value", "first", "second", "average"};
 enum { PART_COUNT = 4 };
@@ -279,24 +279,6 @@ static sgm_status add_if_missing(void *user, const char *name, sgm_shape wanted)
                                          SGM_STORED_F32);
 }
 
-static sgm_status add_rest(rest_of_network *rest, const sgm_model_config *model)
-{
-    bool listens = sgm_config_listens(model), classes = model->classes > 0;
-    const sgm_program_key encode = {.stage = SGM_STAGE_ENCODE, .batch = 1},
-                          decode = {.stage = SGM_STAGE_DECODE,
-                                    .batch = 1,
-                                    .tokens = listens ? 2 : 0,
-                                    .classes = classes};
-    sgm_program_key keys[] = {encode, decode, decode};
-    keys[2].mask = listens;
-    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
-        sgm_program *program;
-        SGM_TRY(sgm_program_build(model, keys[i], add_if_missing, rest, NULL, &program));
-        sgm_program_destroy(program);
-    }
-    return SGM_OK;
-}
-
 /* What the official files of the family carry and the network does not use, as the warm start's
  * file has it. Whatever else that holds is of another network, and this one has no place for it. */
 static sgm_status add_unused(const rest_of_network *rest, const sgm_model_config *model)
@@ -398,7 +380,7 @@ sgm_status sgm_train_export(const char *path, const sgm_train_config *config,
         .writer = writer,
         .master = master,
         .first = {.checkpoint = init, .family = config->model.family, .seed = config->seed}};
-    if (status == SGM_OK) status = add_rest(&rest, &config->model);
+    if (status == SGM_OK) status = sgm_network_visit(&config->model, add_if_missing, &rest);
     if (status == SGM_OK) status = add_unused(&rest, &config->model);
     if (status == SGM_OK) status = sgm_checkpoint_writer_save(writer, path);
     clear_rest(&rest);

@@ -13,6 +13,7 @@
 #include "train/drop_path.h"
 #include "train/interact.h"
 #include "train/loader.h"
+#include "train/network_names.h"
 #include "train/rounds.h"
 #include "train/run_folder.h"
 #include "train/step_numbers.h"
@@ -31,6 +32,7 @@ typedef struct trainer {
     sgm_pack *pack;
     sgm_checkpoint *init;
     sgm_first_values first;
+    char assumption[256]; /* about `init`, "": none */
     sgm_sampler *sampler, *validation[SOURCES];
     sgm_sampler_options validation_options;
     sgm_given_prompts *given;
@@ -63,17 +65,31 @@ static void out_path(const trainer *t, const char *name, char path[4096])
 
 /* ---------------------------------------------------------------------------------- setting up */
 
+/* What `init` is read as; NULL: what it says or looks like. `variant` is also the name of the model
+ * that is written, which may be any where the file says what it is; elsewhere a word that is no
+ * network's is a mistake. */
+static const char *variant_of_init(const trainer *t)
+{
+    const char *variant = t->config.variant;
+    sgm_model_config known;
+    if (sgm_variant_config(variant, &known)) return variant;
+    bool says = sgm_checkpoint_metadata(t->init, SGM_METADATA_VARIANT) ||
+                sgm_checkpoint_metadata(t->init, SGM_METADATA_ARCHITECTURE);
+    bool given = variant[0] && strcmp(variant, "custom") != 0;
+    return given && !says ? variant : NULL;
+}
+
 static sgm_status open_init(trainer *t)
 {
     sgm_train_config *c = &t->config;
-    char assumption[256];
     t->first.seed = c->seed;
     if (!c->init[0]) return SGM_OK;
     SGM_TRY(sgm_registry_open(c->init, c->base[0] ? c->base : NULL, &t->init));
     t->first.checkpoint = t->init;
     if (c->architecture[0]) return SGM_OK;
-    bool known = sgm_variant_config(c->variant, &c->model);
-    SGM_TRY(sgm_registry_detect(t->init, known ? c->variant : NULL, &c->model, assumption));
+    const char *variant = variant_of_init(t);
+    sgm_status status = sgm_registry_detect(t->init, variant, &c->model, t->assumption);
+    if (status != SGM_OK) return sgm_fail_in(status, c->path);
     return sgm_config_leave_out(&c->model, c->without);
 }
 
@@ -151,6 +167,16 @@ static sgm_status make_samplers(trainer *t)
     return SGM_OK;
 }
 
+/* A pattern with a mistake in it would freeze nothing, or train nothing, without a word. */
+static sgm_status check_patterns(const trainer *t)
+{
+    const sgm_train_config *c = &t->config;
+    sgm_status status = sgm_patterns_check("freeze", c->freeze, &c->model, t->params);
+    if (status == SGM_OK && strcmp(c->train_only, "family") != 0)
+        status = sgm_patterns_check("train_only", c->train_only, &c->model, t->params);
+    return status == SGM_OK ? SGM_OK : sgm_fail_in(status, c->path);
+}
+
 static sgm_status finish_network(trainer *t)
 {
     const sgm_train_config *c = &t->config;
@@ -159,6 +185,7 @@ static sgm_status finish_network(trainer *t)
     if (c->layer_decay < 1 && !c->model.vit.depth)
         return sgm_fail(SGM_INVALID_ARGUMENT, "%s: layer_decay needs an encoder of ViT blocks",
                         c->path);
+    SGM_TRY(check_patterns(t));
     SGM_TRY(sgm_master_create(t->backend, t->params, c->ema > 0, c, &t->master));
     if (!t->master.trained_count)
         return sgm_fail(SGM_INVALID_ARGUMENT, "%s: freeze and train_only leave nothing to train",
@@ -592,6 +619,18 @@ static void tell_no_validation(trainer *t)
     tell(t, text, 0);
 }
 
+static void tell_trained(trainer *t)
+{
+    char text[160];
+    int64_t values = 0;
+    int count = t->master.trained_count;
+    for (int i = 0; i < count; i++)
+        values += t->master.trained[i].count;
+    snprintf(text, sizeof text, "tensors that train: %d (%.3g million values); that stay: %d",
+             count, 1e-6 * (double)values, sgm_params_count(t->params) - count);
+    tell(t, text, 0);
+}
+
 static void tell_start(trainer *t)
 {
     char text[640];
@@ -600,9 +639,12 @@ static void tell_start(trainer *t)
                  t->options->out);
         tell(t, text, 0);
     }
-    if (!t->init || t->state.step > 0) return; /* a resumed run has its weights from its state */
-    sgm_first_values_tell(&t->first, text);
-    tell(t, text, 0);
+    if (t->assumption[0]) tell(t, t->assumption, 0);
+    if (t->init && t->state.step == 0) { /* a resumed run has its weights from its state */
+        sgm_first_values_tell(&t->first, text);
+        tell(t, text, 0);
+    }
+    tell_trained(t);
 }
 
 static sgm_status loop(trainer *t)

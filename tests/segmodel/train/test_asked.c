@@ -469,8 +469,12 @@ static void check_refusals(void)
     refused("prompts = point\nloss = surgicalsam\n", SGM_INVALID_ARGUMENT, "features = FILE");
     refused("prompts = point\nloss = samus\nnorms = batch\n", SGM_INVALID_ARGUMENT,
             "no batch norm");
-    refused("prompts = point\nloss = samus\ntrain_only = nothing.*\n", SGM_INVALID_ARGUMENT,
+    refused("prompts = point\nloss = samus\nfreeze = *\n", SGM_INVALID_ARGUMENT,
             "leave nothing to train");
+    refused("prompts = point\nloss = samus\ntrain_only = nothing.*\n", SGM_INVALID_ARGUMENT,
+            "train_only: no tensor of the network matches \"nothing.*\"");
+    refused("prompts = point\nloss = samus\ntrain_only = mask_decoder.*, image_encodr.*\n",
+            SGM_INVALID_ARGUMENT, "\"image_encodr.*\"");
     refused("prompts = point\nloss = samus\ntarget = 7\n", SGM_UNREADABLE, "target must be");
     refused("loss = msa\n", SGM_INVALID_ARGUMENT, "one kind of prompt");
     refused("bank = 3\n", SGM_INVALID_ARGUMENT, "not for prompts = mixed");

@@ -37,6 +37,34 @@ static void check_weights(void)
     remove_folder(r.out);
 }
 
+/* Every pattern has to be of some use, and how many tensors train is said. A mask prompt's layers
+ * are the network's though a run that asks with points never reads them. */
+static void check_patterns(void)
+{
+    static const char points[] = "window = whole\nobjects = class\ndraw = epochs\n"
+                                 "augmentation = 0\nprompts = point\nloss = samus\n"
+                                 "freeze = prompt_encoder.mask_downscaling.*\n";
+    run r = run_of(NETWORK ONE_STEP "freeze = image_encodr.*\n", "run_patterns");
+    CHECK_STATUS(train(&r), SGM_INVALID_ARGUMENT,
+                 CONFIG ": freeze: no tensor of the network matches \"image_encodr.*\"");
+    r = run_of(NETWORK ONE_STEP "freeze = image_encoder.*, , *.bais\n", "run_patterns");
+    CHECK_STATUS(train(&r), SGM_INVALID_ARGUMENT, "\"*.bais\"");
+    r = run_of(NETWORK ONE_STEP "train_only = *.bias, mask_decodr.*\n", "run_patterns");
+    CHECK_STATUS(train(&r), SGM_INVALID_ARGUMENT, "train_only: no tensor");
+    remove_folder(r.out);
+    r = run_of(NETWORK ONE_STEP "train_only = mask_decoder.iou_token.weight\n", "run_patterns");
+    CHECK_OK(train(&r));
+    static const char said[] = "tensors that train: 1 (3.2e-05 million values); that stay: ";
+    CHECK(!strncmp(r.first_event, said, sizeof said - 1));
+    CHECK(atoi(r.first_event + sizeof said - 1) > 50);
+    remove_folder(r.out);
+    char text[2048];
+    snprintf(text, sizeof text, NETWORK ONE_STEP "%s", points);
+    r = run_of(text, "run_patterns");
+    CHECK_OK(train(&r));
+    remove_folder(r.out);
+}
+
 static void join(const char *folder, const char *name, char path[256])
 {
     snprintf(path, 256, "%s/%s", folder, name);
@@ -183,18 +211,25 @@ static sgm_status train_on_features(const char *first, const char *more, const c
     return status;
 }
 
+/* A file's tensors, with that one entry for metadata. */
+static void copy_tensors(const sgm_checkpoint *file, const char *key, const char *value,
+                         const char *to)
+{
+    sgm_checkpoint_writer *writer;
+    CHECK_OK(sgm_checkpoint_writer_create(&writer));
+    for (size_t i = 0; i < sgm_checkpoint_count(file); i++)
+        CHECK_OK(sgm_checkpoint_writer_add(writer, sgm_checkpoint_tensor(file, i), SGM_STORED_F32));
+    if (value) CHECK_OK(sgm_checkpoint_writer_metadata(writer, key, value));
+    CHECK_OK(sgm_checkpoint_writer_save(writer, to));
+    sgm_checkpoint_writer_destroy(writer);
+}
+
 /* FEATURES with other words about its origin; NULL: none. */
 static void say_origin(const char *origin)
 {
     sgm_checkpoint *file;
-    sgm_checkpoint_writer *writer;
     if (!CHECK_OK(sgm_checkpoint_open(FEATURES, &file))) return;
-    CHECK_OK(sgm_checkpoint_writer_create(&writer));
-    for (size_t i = 0; i < sgm_checkpoint_count(file); i++)
-        CHECK_OK(sgm_checkpoint_writer_add(writer, sgm_checkpoint_tensor(file, i), SGM_STORED_F32));
-    if (origin) CHECK_OK(sgm_checkpoint_writer_metadata(writer, "made_from", origin));
-    CHECK_OK(sgm_checkpoint_writer_save(writer, "copy.safetensors"));
-    sgm_checkpoint_writer_destroy(writer);
+    copy_tensors(file, "made_from", origin, "copy.safetensors");
     sgm_checkpoint_close(file);
     remove(FEATURES); /* rename replaces nothing on Windows */
     CHECK(rename("copy.safetensors", FEATURES) == 0);
@@ -228,6 +263,50 @@ static void check_features(void)
     CHECK_OK(train_on_features(NETWORK, "loss = samus\nseed = 2\n", PACK));
     unlink(FEATURES);
     unlink("changed.pack");
+}
+
+/* A file that does not say what it is: what is taken for granted is said, and a word that is no
+ * network's is refused; where the file says it, any word is a name. */
+static void check_variant(void)
+{
+    static const char once[] = "steps = 1\nbatch = 1\nsynthetic = 1\nprior = 0\nwarmup = 0\n"
+                               "interaction = 0\nvalidate_objects = 0\nfreeze = image_encoder.*\n"
+                               "init = ";
+    char text[1024];
+    sgm_checkpoint *file;
+    run r = run_of("architecture = tiny_vit_256\nsteps = 1\nbatch = 1\nsynthetic = 1\nprior = 0\n"
+                   "interaction = 0\nvalidate_objects = 0\nfreeze = image_encoder.*\n",
+                   "run_variant");
+    remove_folder(r.out);
+    if (!CHECK_OK(train(&r)) ||
+        !CHECK_OK(sgm_checkpoint_open("run_variant/last.safetensors", &file)))
+        return;
+    copy_tensors(file, NULL, NULL, "nameless.safetensors");
+    sgm_checkpoint_close(file);
+    snprintf(text, sizeof text, "%snameless.safetensors\nvariant = tiny_vit256\n", once);
+    r = run_of(text, "run_variant2");
+    CHECK_STATUS(train(&r), SGM_BAD_MODEL, CONFIG ": no variant 'tiny_vit256'; there are: auto, ");
+    CHECK_STATUS(train(&r), SGM_BAD_MODEL, ", tiny_vit_256");
+    snprintf(text, sizeof text, "%snameless.safetensors\n", once);
+    r = run_of(text, "run_variant2");
+    remove_folder(r.out);
+    CHECK_OK(train(&r));
+    CHECK(strstr(r.first_event, "tiny_vit") && !strstr(r.first_event, "warm start"));
+    r = run_of(NETWORK ONE_STEP, "run_variant");
+    remove_folder(r.out);
+    CHECK_OK(train(&r));
+    snprintf(text, sizeof text, "%srun_variant/last.safetensors\nvariant = mine\n", once);
+    r = run_of(text, "run_variant2");
+    remove_folder(r.out);
+    CHECK_OK(train(&r));
+    CHECK(strstr(r.first_event, "warm start"));
+    if (CHECK_OK(sgm_checkpoint_open("run_variant2/last.safetensors", &file))) {
+        CHECK(!strcmp(sgm_checkpoint_metadata(file, "variant"), "mine"));
+        sgm_checkpoint_close(file);
+    }
+    remove_folder("run_variant");
+    remove_folder("run_variant2");
+    unlink("nameless.safetensors");
 }
 
 /* The state as an earlier version wrote it. */
@@ -308,11 +387,13 @@ int main(void)
     copy_pack("unnamed.pack", PACK, NOTHING);
     unlink("unnamed.pack");
     check_weights();
+    check_patterns();
     check_outputs_stay();
     check_inputs_stay();
     check_leftovers();
     check_identity();
     check_features();
+    check_variant();
     unlink(PACK);
     unlink(CONFIG);
     return check_report();
