@@ -156,7 +156,7 @@ static int read_labels(everything_run *run)
     const everything_options *o = &run->options;
     if (!o->work.labels) return 0;
     run->score.whole_labels = o->whole_labels;
-    return everything_score_read(&run->score, o->work.labels, &run->work.volume.geometry,
+    return everything_score_read(&run->score, o->work.labels, &run->work.volume,
                                  &run->program->warnings);
 }
 
@@ -340,8 +340,7 @@ static int compare_more(everything_run *run, const everything_pair *pair)
     int failed = pipeline_case_read_volume(&options, warnings, &work);
     if (!failed) failed = cut_volume(run, &work.volume, &slices, &info);
     if (!failed) failed = read_boxes_of(run, pair, &info, &boxes);
-    if (!failed)
-        failed = everything_score_read(&run->score, pair->labels, &work.volume.geometry, warnings);
+    if (!failed) failed = everything_score_read(&run->score, pair->labels, &work.volume, warnings);
     for (int64_t slice = 0; slice < info.count && !failed; slice++)
         failed = cli_cancelled(NULL) ? cli_fail(CLI_EXIT_CANCELLED, "cancelled")
                                      : compare_slice(run, slices, slice, &boxes);

@@ -16,11 +16,14 @@ static int no_memory(void)
     return cli_fail(CLI_EXIT_MEMORY, "no memory to compare with the label map");
 }
 
-int everything_score_read(everything_score *score, const char *path, const sgio_geometry *grid,
+int everything_score_read(everything_score *score, const char *path, const sgio_volume *volume,
                           cli_warnings *warnings)
 {
-    const sgio_segmentation_read_options how = {
-        .grid = grid, .warn = cli_warn, .warn_user = warnings, .progress = bridge_stop};
+    const sgio_segmentation_read_options how = {.grid = &volume->geometry,
+                                                .volume = volume,
+                                                .warn = cli_warn,
+                                                .warn_user = warnings,
+                                                .progress = bridge_stop};
     sgio_segmentation_clear(&score->labels);
     memset(&score->labels, 0, sizeof score->labels);
     return bridge_from_io(sgio_segmentation_read(path, &how, &score->labels));

@@ -33,7 +33,7 @@ extern const size_t everything_proposals[4]; /* 1, 10, 100, 1000 */
 /* Reads the label map that the next slices are compared with, onto its volume's grid; what was
  * added stays. The score is zero-initialised, but for whole_labels, before its first. 0 or an exit
  * code with a message. */
-int everything_score_read(everything_score *score, const char *path, const sgio_geometry *grid,
+int everything_score_read(everything_score *score, const char *path, const sgio_volume *volume,
                           cli_warnings *warnings);
 void everything_score_clear(everything_score *score);
 

@@ -91,6 +91,7 @@ static void box_of_segment(const sgio_segmentation *s, size_t i, sgio_box *box)
 static int add_boxes(pipeline_case *work)
 {
     const sgio_segmentation_read_options how = {.grid = &work->volume.geometry,
+                                                .volume = &work->volume,
                                                 .warn = cli_warn,
                                                 .warn_user = work->warnings,
                                                 .progress = bridge_stop};
@@ -156,6 +157,7 @@ static int has_initial(void *work, const char *name)
 static int read_initial(pipeline_case *work)
 {
     const sgio_segmentation_read_options how = {.grid = &work->volume.geometry,
+                                                .volume = &work->volume,
                                                 .warn = cli_warn,
                                                 .warn_user = work->warnings,
                                                 .progress = bridge_stop};

@@ -2,7 +2,9 @@
 #include "dicom_seg.h"
 
 #include "colour_lab.h"
+#include "dicom_reference.h"
 #include "dicom_rt_read.h"
+#include "dicom_sort.h"
 #include "io_status.h"
 #include "segmentation_parts.h"
 #include "segmentation_turn.h"
@@ -144,27 +146,95 @@ static void plane_columns(const sgio_seg_file *file, sgio_geometry *grid)
     }
 }
 
-/* Whether every frame is a slice of that grid; their k in reader->slices. */
-static int lies_on(seg_reader *reader, const sgio_geometry *grid)
+static int has_planes(const seg_reader *reader, const sgio_geometry *grid)
 {
-    const sgio_seg_file *file = &reader->file;
     sgio_geometry plane;
-    plane_columns(file, &plane);
+    plane_columns(&reader->file, &plane);
     if (grid->size[0] != plane.size[0] || grid->size[1] != plane.size[1]) return 0;
     for (int r = 0; r < 3; r++) /* at the far corner of a slice */
         if (fabs(grid->matrix[r][0] - plane.matrix[r][0]) * (double)grid->size[0] > 0.05 ||
             fabs(grid->matrix[r][1] - plane.matrix[r][1]) * (double)grid->size[1] > 0.05)
             return 0;
-    for (size_t n = 0; n < file->count; n++) {
+    return 1;
+}
+
+/* The nearest slice of the grid to every frame, in reader->slices. 0 where one lies beyond it. */
+static int find_slices(seg_reader *reader, const sgio_geometry *grid)
+{
+    for (size_t n = 0; n < reader->file.count; n++) {
         double index[3];
-        if (sgio_geometry_lps_to_index(grid, file->frames[n].position, index) != 0) return 0;
-        double k = rint(index[2]);
-        if (!(fabs(index[0]) < 0.05 && fabs(index[1]) < 0.05 && fabs(index[2] - k) < 0.05 &&
-              k >= 0 && k < (double)grid->size[2]))
-            return 0;
+        if (sgio_geometry_lps_to_index(grid, reader->file.frames[n].position, index) != 0) return 0;
+        const double k = rint(index[2]);
+        if (!(k >= 0 && k < (double)grid->size[2])) return 0;
         reader->slices[n] = (int64_t)k;
     }
     return 1;
+}
+
+static double distance_of(const double a[3], const double b[3])
+{
+    const double d[3] = {a[0] - b[0], a[1] - b[1], a[2] - b[2]};
+    return sqrt(sgio_dot(d, d));
+}
+
+/* Whether every frame is a slice of that grid; their k in reader->slices. */
+static int lies_on(seg_reader *reader, const sgio_geometry *grid)
+{
+    if (!has_planes(reader, grid) || !find_slices(reader, grid)) return 0;
+    for (size_t n = 0; n < reader->file.count; n++) {
+        double index[3];
+        if (sgio_geometry_lps_to_index(grid, reader->file.frames[n].position, index) != 0) return 0;
+        if (!(fabs(index[0]) < 0.05 && fabs(index[1]) < 0.05 &&
+              fabs(index[2] - (double)reader->slices[n]) < 0.05))
+            return 0;
+    }
+    return 1;
+}
+
+/* Whether every frame lies where a slice of the series does, however unevenly. `at` holds a source
+ * for each slice of the grid, NULL where there is none. */
+static int are_sources(const seg_reader *reader, const sgio_dicom_source *const *at)
+{
+    for (size_t n = 0; n < reader->file.count; n++) {
+        const sgio_dicom_source *source = at[reader->slices[n]];
+        if (!source || distance_of(source->position, reader->file.frames[n].position) > same_place)
+            return 0;
+    }
+    return 1;
+}
+
+/* The slices of the volume that the grid is of, where that is a DICOM series; as the writer has
+ * them, so that what it wrote comes back to its slices. */
+static int lies_on_series(seg_reader *reader, const sgio_geometry *grid)
+{
+    const sgio_segmentation_write_options series = {.source = reader->options->volume};
+    sgio_dicom_reference reference = {0};
+    if (!series.source || series.source->file_count == 0 || series.source->is_sequence) return 0;
+    if (!has_planes(reader, grid) || !find_slices(reader, grid)) return 0;
+    const sgio_dicom_source **at = calloc((size_t)grid->size[2], sizeof *at);
+    const int known = at && sgio_dicom_read_reference(&series, &reference) == SGIO_OK;
+    for (size_t i = 0; known && i < reference.count; i++)
+        at[reference.slices[i].k] = &reference.slices[i];
+    const int found = known && are_sources(reader, at);
+    if (at) sgio_dicom_reference_clear(&reference);
+    free(at);
+    return found;
+}
+
+/* As far from even as slices of a series may lie (dicom_sort.h); *most is the largest distance. */
+static int lies_near(seg_reader *reader, const sgio_geometry *grid, double *most)
+{
+    double spacing[3];
+    *most = 0;
+    if (!has_planes(reader, grid) || !find_slices(reader, grid)) return 0;
+    sgio_geometry_spacing(grid, spacing);
+    for (size_t n = 0; n < reader->file.count; n++) {
+        const double index[3] = {0, 0, (double)reader->slices[n]};
+        double place[3];
+        sgio_geometry_index_to_lps(grid, index, place);
+        *most = fmax(*most, distance_of(place, reader->file.frames[n].position));
+    }
+    return sgio_dicom_is_even(*most, spacing[2]);
 }
 
 typedef struct place {
@@ -244,13 +314,34 @@ static int lies_on_turned(seg_reader *reader, const sgio_geometry *wanted, sgio_
     return 0;
 }
 
+static int lies_near_turned(seg_reader *reader, const sgio_geometry *wanted, sgio_geometry *grid)
+{
+    for (int way = 0; way < SGIO_TURNS; way++) {
+        const sgio_turn turn = sgio_turn_way(way);
+        double most;
+        *grid = sgio_turned_geometry(wanted, &turn);
+        if (!lies_near(reader, grid, &most)) continue;
+        sgio_warn(
+            reader->options->warn, reader->options->warn_user,
+            "%s: its frames lie up to %.3f mm from the slices of the volume, and are taken as "
+            "those",
+            reader->path, most);
+        return 1;
+    }
+    return 0;
+}
+
 /* The wanted one, turned perhaps, where the frames are slices of it, however few. */
 static sgio_status find_grid(seg_reader *reader, sgio_geometry *grid)
 {
     const sgio_geometry *wanted = reader->options->grid;
     reader->slices = malloc(reader->file.count * sizeof *reader->slices);
     if (!reader->slices) return sgio_fail_memory(reader->file.count, reader->path);
-    return wanted && lies_on_turned(reader, wanted, grid) ? SGIO_OK : make_grid(reader, grid);
+    if (wanted && lies_on_turned(reader, wanted, grid)) return SGIO_OK;
+    if (wanted) *grid = *wanted;
+    if (wanted && lies_on_series(reader, wanted)) return SGIO_OK;
+    if (wanted && lies_near_turned(reader, wanted, grid)) return SGIO_OK;
+    return make_grid(reader, grid);
 }
 
 /* Voxels */

@@ -80,6 +80,9 @@ typedef struct sgio_segmentation_read_options {
     /* A volume's values are known to be labels: more than 1024 without names are no sign of an
      * image. */
     int are_labels;
+    /* The volume of that grid, where it is at hand; may be NULL. Frames of a DICOM SEG are looked
+     * for at the places of its slices, which may lie unevenly. */
+    const sgio_volume *volume;
 } sgio_segmentation_read_options;
 
 /* Reads .seg.nrrd, a DICOM Segmentation (.dcm; binary, label map, fractional), an RT structure set

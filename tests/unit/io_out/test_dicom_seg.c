@@ -4,6 +4,7 @@
 #include "io_test_files.h"
 #include "sgio/labelmap.h"
 
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -318,6 +319,72 @@ static void test_frames_on_few_slices_are_read_onto_a_file_of_the_series(void **
     }
 }
 
+static void save_series_at(const double *heights)
+{
+    char name[16];
+    for (int k = 0; k < SLICES; k++) {
+        dicom_slice slice = dicom_slice_at(heights[k]);
+        snprintf(name, sizeof name, "s/%d.dcm", k);
+        dicom_save_slice(name, &slice);
+    }
+}
+
+static sgio_status read_back(const sgio_volume *of)
+{
+    const sgio_segmentation_read_options options = {
+        .grid = &volume.geometry, .volume = of, .warn = keep};
+    sgio_segmentation_clear(&found);
+    warnings[0] = 0;
+    return sgio_segmentation_read(scratch_path("out.dcm"), &options, &found);
+}
+
+/* Heights with one decimal: up to 8 % of a slice from an even stack. What was written comes back to
+ * the slices, and without them is seen to be near enough. */
+static void test_frames_of_uneven_slices_come_back(void **state)
+{
+    static const double heights[SLICES] = {0, 0.6, 1.3, 1.9, 2.5, 3.1};
+    (void)state;
+    save_series_at(heights);
+    read_series(0);
+    add("Liver", 3, 1, 4);
+    write_seg();
+    for (int known = 0; known < 2; known++) {
+        if (read_back(known ? &volume : NULL) != SGIO_OK) fail_msg("%s", sgio_last_message());
+        assert_memory_equal(&found.geometry, &volume.geometry, sizeof found.geometry);
+        expect_same_mask(0);
+        assert_int_equal(holds(warnings, "out.dcm: its frames lie up to 0.0"), !known);
+    }
+}
+
+/* Resampled: frames have the mask of the nearest slice of the grid, up to half a slice away, and
+ * come back to that one. */
+static void test_frames_of_a_resampled_series_come_back(void **state)
+{
+    static const double heights[SLICES] = {0, 2, 4, 7, 9, 11};
+    uint8_t wanted[7 * SLICE], got[7 * SLICE];
+    size_t index;
+    (void)state;
+    save_series_at(heights);
+    read_series(1);
+    assert_int_equal(volume.geometry.size[2], 7);
+    for (int n = 0; n < 7 * SLICE; n++)
+        wanted[n] = n % 3 == 0;
+    assert_int_equal(sgio_segmentation_add(&written, "all", NULL, &index), SGIO_OK);
+    assert_int_equal(sgio_segmentation_set_mask(&written, index, wanted), SGIO_OK);
+    write_seg();
+    assert_int_equal(read_back(NULL), SGIO_UNREADABLE);
+    assert_true(holds(sgio_last_message(), "unevenly"));
+    if (read_back(&volume) != SGIO_OK) fail_msg("%s", sgio_last_message());
+    sgio_segmentation_get_mask(&found, 0, got);
+    for (int k = 0; k < 7; k++) {
+        int at = -1; /* the slice nearest to it; none is nearest to the one that was made up */
+        for (int s = 0; s < SLICES; s++)
+            if (rint(heights[s] / volume.geometry.matrix[2][2]) == k) at = s;
+        for (int n = 0; n < SLICE; n++)
+            assert_int_equal(got[k * SLICE + n], at >= 0 && wanted[k * SLICE + n]);
+    }
+}
+
 static void test_an_input_that_counts_the_voxels_otherwise_refers_to_its_series(void **state)
 {
     (void)state;
@@ -584,6 +651,8 @@ int main(void)
         TEST(test_interpolated_slices_have_no_frame),
         TEST(test_what_cannot_refer_to_slices_is_refused_before_the_work),
         TEST(test_frames_on_few_slices_are_read_onto_a_file_of_the_series),
+        TEST(test_frames_of_uneven_slices_come_back),
+        TEST(test_frames_of_a_resampled_series_come_back),
         TEST(test_an_input_that_counts_the_voxels_otherwise_refers_to_its_series),
         TEST(test_another_grid_than_the_reference_is_told_with_both),
         TEST(test_without_a_frame_the_file_that_is_there_stays),
