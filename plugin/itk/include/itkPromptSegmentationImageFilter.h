@@ -190,11 +190,16 @@ public:
   itkGetStringMacro(CacheFolder);
 
   /** What the DICOM files said, as ImageSeriesReader::GetMetaDataDictionaryArray() has it: an output image carries no
-   * tags. Used for Hounsfield units and padding; uneven slice distances become a warning. */
+   * tags. The reader fills it in its Update(): an empty one is an exception, NULL forgets the tags. Used for Hounsfield
+   * units and padding; uneven slice distances become a warning. */
   void
   SetMetaDataDictionaryArray(const DictionaryArrayType * dictionaries);
   void
   UseMetaDataDictionary(const MetaDataDictionary & dictionary);
+
+  /** That of the prompts that come as pipeline data too. */
+  ModifiedTimeType
+  GetMTime() const override;
 
   /** Labels that have prompts. */
   std::vector<LabelType>

@@ -162,6 +162,24 @@ PromptSegmentationImageFilter<TInputImage, TLabelImage>::AddPromptPoints(PromptM
   }
 }
 
+/** A point set's own time leaves out what was done to its points; a group of boxes has its children's. */
+template <typename TInputImage, typename TLabelImage>
+ModifiedTimeType
+PromptSegmentationImageFilter<TInputImage, TLabelImage>::GetMTime() const
+{
+  ModifiedTimeType time = Superclass::GetMTime();
+  const PointSetType * points = this->GetPromptPoints();
+  if (points != nullptr && points->GetPoints() != nullptr)
+  {
+    time = std::max(time, points->GetPoints()->GetMTime());
+  }
+  if (points != nullptr && points->GetPointData() != nullptr)
+  {
+    time = std::max(time, points->GetPointData()->GetMTime());
+  }
+  return time;
+}
+
 template <typename TInputImage, typename TLabelImage>
 void
 PromptSegmentationImageFilter<TInputImage, TLabelImage>::AddPromptBoxes(PromptMapType & prompts) const
@@ -237,15 +255,22 @@ PromptSegmentationImageFilter<TInputImage, TLabelImage>::UseMetaDataDictionary(c
     const std::string value = text(tag);
     char * end = nullptr;
     const double found = std::strtod(value.c_str(), &end);
-    return value.empty() || *end != '\0' ? otherwise : found;
+    return value.empty() || *end != '\0' || !std::isfinite(found) ? otherwise : found;
   };
+  // A file may have it with the wrong sign, or its value representation have none: what the pixels are decides.
+  const double stored = number("0028|0120", 65536);
+  const double lifted = stored < 0 ? stored + 65536 : stored;
+  const std::string representation = text("0028|0103");
+  const double padding = representation.empty()                       ? stored
+                         : representation == "1" && lifted >= 0x8000 ? lifted - 65536
+                                                                     : lifted;
   const std::string modality = text("0008|0060");
   const std::string unit = text("0028|1054");
   m_TagsHounsfield = modality.empty()                                     ? SGM_HOUNSFIELD_AUTO
                      : modality == "CT" && (unit.empty() || unit == "HU") ? SGM_HOUNSFIELD_ON
                                                                           : SGM_HOUNSFIELD_OFF;
-  m_TagsHavePadding = !text("0028|0120").empty();
-  m_TagsPadding = number("0028|0120", 0) * number("0028|1053", 1) + number("0028|1052", 0);
+  m_TagsHavePadding = std::abs(stored) < 65536;
+  m_TagsPadding = m_TagsHavePadding ? padding * number("0028|1053", 1) + number("0028|1052", 0) : 0;
   m_TagsDeviation = 0;
   ExposeMetaData<double>(dictionary, "ITK_non_uniform_sampling_deviation", m_TagsDeviation);
   this->Modified();
@@ -256,10 +281,14 @@ void
 PromptSegmentationImageFilter<TInputImage, TLabelImage>::SetMetaDataDictionaryArray(
   const DictionaryArrayType * dictionaries)
 {
-  if (dictionaries == nullptr || dictionaries->empty())
+  if (dictionaries == nullptr)
   {
     this->UseMetaDataDictionary(MetaDataDictionary());
     return;
+  }
+  if (dictionaries->empty())
+  {
+    itkExceptionMacro(<< "the array of dictionaries is empty: a reader fills it in its Update(), which comes before");
   }
   this->UseMetaDataDictionary(*dictionaries->front());
 }

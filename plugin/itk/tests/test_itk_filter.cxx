@@ -243,12 +243,40 @@ TEST(Prompts, ComeAsPipelineData)
   added->AddBox(1, box);
   added->Update();
   EXPECT_EQ(CountDifferences(filter->GetOutput(), added->GetOutput()), 0u);
-  points->SetPointData(1, 0);
-  points->Modified();
+  points->SetPointData(1, 0); // the point set's own time stays
   EXPECT_NE(Failure(filter.GetPointer()).find("prompt point 1"), std::string::npos);
   points->SetPointData(1, -1);
-  points->Modified();
   EXPECT_EQ(Failure(filter.GetPointer()), "");
+}
+
+// A click more, or one that was moved, is another question.
+TEST(Prompts, PointsOfPipelineDataMayChange)
+{
+  auto points = FilterType::PointSetType::New();
+  points->SetPoint(0, TumourPoints()[0]);
+  points->SetPointData(0, 1);
+  auto filter = TumourFilter(0);
+  filter->SetPromptPoints(points);
+  for (unsigned int n = 1; n <= 3; ++n)
+  {
+    filter->Update();
+    auto added = TumourFilter(n);
+    added->Update();
+    EXPECT_EQ(CountDifferences(filter->GetOutput(), added->GetOutput()), 0u) << n << " points";
+    if (n < 3)
+    {
+      points->SetPoint(n, TumourPoints()[n]);
+      points->SetPointData(n, 1);
+    }
+  }
+  points->SetPoint(0, TumourPoints()[1]);
+  const auto before = filter->GetOutput()->GetUpdateMTime();
+  filter->Update();
+  EXPECT_GT(filter->GetOutput()->GetUpdateMTime(), before);
+  filter->Update();
+  const auto once = filter->GetOutput()->GetUpdateMTime();
+  filter->Update();
+  EXPECT_EQ(filter->GetOutput()->GetUpdateMTime(), once); // nothing changed
 }
 
 TEST(Prompts, OtherInitialLabelsAreKept)
@@ -468,6 +496,53 @@ TEST(Tags, PaddingIsNoData)
     WithTags(filter, { { "0008|0060", "MR" }, { "0028|0120", "2510 " }, { "0028|1053", "2" }, { "0028|1052", "-20" } });
   EXPECT_LT(report.window[1], 5000);
   EXPECT_GT(report.window[1], report.window[0]);
+}
+
+// 63536 and -2000 are the same bits: which number they are, the pixels' representation says.
+TEST(Tags, PaddingHasThePixelsSign)
+{
+  auto image = Brain();
+  const auto count = image->GetBufferedRegion().GetNumberOfPixels();
+  auto filter = TumourFilter(1);
+  filter->SetWindow(SGM_WINDOW_PERCENTILE);
+  filter->SetInput(image);
+  std::fill_n(image->GetBufferPointer(), count / 8, short{ -2000 });
+  image->Modified();
+  EXPECT_EQ(WithTags(filter, { { "0008|0060", "MR" } }).window[0], -2000);
+  for (const char * padding : { "63536", "-2000", "-2000 " })
+  {
+    EXPECT_GT(WithTags(filter, { { "0008|0060", "MR" }, { "0028|0103", "1" }, { "0028|0120", padding } }).window[0],
+              -2000)
+      << padding;
+  }
+  // What is no number is no padding, not zero.
+  EXPECT_EQ(WithTags(filter, { { "0008|0060", "MR" }, { "0028|0103", "1" }, { "0028|0120", "MPg=" } }).window[0], -2000);
+  auto wide = itk::Image<int, 3>::New();
+  wide->CopyInformation(image);
+  wide->SetRegions(image->GetLargestPossibleRegion());
+  wide->Allocate();
+  std::copy_n(image->GetBufferPointer(), count, wide->GetBufferPointer());
+  std::fill_n(wide->GetBufferPointer(), count / 8, 63536);
+  auto unsignedFilter = itk::PromptSegmentationImageFilter<itk::Image<int, 3>, LabelImageType>::New();
+  unsignedFilter->SetInput(wide);
+  unsignedFilter->SetModel(Model());
+  unsignedFilter->SetWindow(SGM_WINDOW_PERCENTILE);
+  unsignedFilter->AddForegroundPoint(1, TumourPoints()[0]);
+  itk::MetaDataDictionary dictionary;
+  itk::EncapsulateMetaData<std::string>(dictionary, "0028|0103", "0");
+  itk::EncapsulateMetaData<std::string>(dictionary, "0028|0120", "-2000");
+  unsignedFilter->UseMetaDataDictionary(dictionary);
+  unsignedFilter->Update();
+  EXPECT_LT(unsignedFilter->GetReport(1).window[1], 63536);
+}
+
+// As a reader's array is before its update.
+TEST(Tags, OfAReaderThatHasNotReadAreRefused)
+{
+  const FilterType::DictionaryArrayType none;
+  auto filter = TumourFilter(1);
+  EXPECT_THROW(filter->SetMetaDataDictionaryArray(&none), itk::ExceptionObject);
+  EXPECT_NO_THROW(filter->SetMetaDataDictionaryArray(nullptr));
 }
 
 // ------------------------------------------------------------------------------------------------------------- abort
