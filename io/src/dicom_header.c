@@ -3,6 +3,7 @@
 #include "dicom_enhanced.h"
 #include "dicom_groups.h"
 #include "dicom_header_parts.h"
+#include "dicom_tomographic.h"
 #include "dicom_toolkit.h"
 #include "io_status.h"
 
@@ -91,6 +92,7 @@ static sgio_status check_frames(const sgio_dicom_header *header, const char *sop
     int in_space;
     sgio_status status = sgio_dicom_frames_have_places(header->set, &in_space);
     if (status != SGIO_OK || slice->stored_frames == 1) return status;
+    in_space = in_space || sgio_dicom_is_tomographic(header->set);
     if (!in_space && !is_sequence(sop_class))
         return refuse_frames(header, "whose frames do not say where they lie");
     if (slice->stored_frames > (in_space ? MOST_FRAMES_IN_SPACE : MOST_FRAMES))
@@ -324,6 +326,15 @@ static sgio_status read_header(const sgio_dicom_header *header, sgio_dicom_about
     return status;
 }
 
+static sgio_status add_slices(const sgio_dicom_set *set, const sgio_dicom_slice *slice,
+                              sgio_dicom_slices *slices)
+{
+    const int in_space = slice->frames == 1;
+    if (in_space && sgio_dicom_has_groups(set)) return sgio_dicom_add_frames(set, slice, slices);
+    if (in_space && slice->stored_frames > 1) return sgio_dicom_add_tomographic(set, slice, slices);
+    return sgio_dicom_slices_add(slices, slice);
+}
+
 static sgio_status read_set(const sgio_dicom_set *set, const char *path, sgio_dicom_slices *slices,
                             sgio_dicom_about *about)
 {
@@ -333,10 +344,7 @@ static sgio_status read_set(const sgio_dicom_set *set, const char *path, sgio_di
     if (!slice.path) return sgio_fail_memory(strlen(path), path);
     snprintf(slice.series_uid, sizeof slice.series_uid, "%s", about->series_uid);
     sgio_status status = read_header(&header, about);
-    if (status == SGIO_OK)
-        status = slice.frames == 1 && sgio_dicom_has_groups(set)
-                     ? sgio_dicom_add_frames(set, &slice, slices)
-                     : sgio_dicom_slices_add(slices, &slice);
+    if (status == SGIO_OK) status = add_slices(set, &slice, slices);
     sgio_dicom_slice_clear(&slice);
     return status;
 }

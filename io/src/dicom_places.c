@@ -1,6 +1,7 @@
 #include "dicom_places.h"
 
 #include "dicom_groups.h"
+#include "dicom_tomographic.h"
 #include "io_status.h"
 #include "text_number.h"
 
@@ -39,6 +40,14 @@ static int print_decimal(char out[SGIO_DICOM_DECIMAL + 1], double value)
     return length;
 }
 
+static void print_decimals(const double *values, int count, char *out)
+{
+    for (int i = 0; i < count; i++) {
+        if (i > 0) *out++ = '\\';
+        out += print_decimal(out, values[i]);
+    }
+}
+
 void sgio_dicom_number_text(const sgio_dicom_set *set, enum sgio_dicom_tag tag, int count,
                             const double *values, char *out)
 {
@@ -48,10 +57,7 @@ void sgio_dicom_number_text(const sgio_dicom_set *set, enum sgio_dicom_tag tag, 
         strcpy(out, text);
         return;
     }
-    for (int i = 0; i < count; i++) {
-        if (i > 0) *out++ = '\\';
-        out += print_decimal(out, values[i]);
-    }
+    print_decimals(values, count, out);
 }
 
 static sgio_status read_position(void *user, const sgio_dicom_set *set)
@@ -77,15 +83,31 @@ static int frames_of(const sgio_dicom_set *set)
     return has && count >= 1 && count <= 1e6 ? (int)count : 1;
 }
 
+/* Places that are calculated have no digits in the file. */
+static sgio_status read_tomographic(const sgio_dicom_set *set, sgio_dicom_places *out)
+{
+    sgio_dicom_tomographic slices;
+    sgio_status status = sgio_dicom_read_tomographic(set, &slices);
+    for (size_t n = 0; n < out->count && status == SGIO_OK; n++) {
+        sgio_dicom_place *place = &out->items[n];
+        sgio_dicom_tomographic_place(set, &slices, (int)n, place->position);
+        print_decimals(place->position, 3, place->text);
+        place->has_position = 1;
+    }
+    return status;
+}
+
 sgio_status sgio_dicom_read_places(const sgio_dicom_set *set, sgio_dicom_places *out)
 {
-    const int has_groups = sgio_dicom_has_groups(set), frames = has_groups ? frames_of(set) : 1;
-    out->count = (size_t)frames;
+    const int has_groups = sgio_dicom_has_groups(set);
+    const int is_tomographic = !has_groups && sgio_dicom_is_tomographic(set);
+    out->count = has_groups || is_tomographic ? (size_t)frames_of(set) : 1;
     out->items = calloc(out->count, sizeof *out->items);
     if (!out->items) return sgio_fail_memory(out->count, sgio_dicom_path(set->file));
+    if (is_tomographic && out->count > 1) return read_tomographic(set, out);
     sgio_status status = read_position(&out->items[0], set);
     if (!has_groups) return status;
-    return sgio_dicom_for_frames(set, frames, read_place_of_frame, out);
+    return sgio_dicom_for_frames(set, (int)out->count, read_place_of_frame, out);
 }
 
 void sgio_dicom_places_clear(sgio_dicom_places *places)
@@ -135,6 +157,8 @@ sgio_status sgio_dicom_read_plane(const sgio_dicom_set *set, int frame, sgio_dic
     memset(out, 0, sizeof *out);
     read_directions(out, set);
     read_spacing(out, set);
+    if (!out->has_directions && sgio_dicom_is_tomographic(set))
+        return sgio_dicom_for_items(set, DICOM_DETECTORS, read_directions, out);
     if (!sgio_dicom_has_groups(set)) return SGIO_OK;
     return sgio_dicom_for_frames(set, frames_of(set), read_plane_of_frame, &w);
 }

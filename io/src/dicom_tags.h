@@ -37,6 +37,10 @@
     X(PLANE_POSITIONS, 0x00209113, "SQ", "PlanePositionSequence")                                  \
     X(PLANE_ORIENTATIONS, 0x00209116, "SQ", "PlaneOrientationSequence")                            \
     X(PIXEL_MEASURES, 0x00289110, "SQ", "PixelMeasuresSequence")                                   \
+    X(ENERGY_WINDOW_VECTOR, 0x00540010, "US", "EnergyWindowVector")                                \
+    X(DETECTORS, 0x00540022, "SQ", "DetectorInformationSequence")                                  \
+    X(TIME_SLOT_VECTOR, 0x00540070, "US", "TimeSlotVector")                                        \
+    X(SLICE_VECTOR, 0x00540080, "US", "SliceVector")                                               \
     X(SEGMENTATION_TYPE, 0x00620001, "CS", "SegmentationType")                                     \
     X(SEGMENTS, 0x00620002, "SQ", "SegmentSequence")                                               \
     X(SEGMENT_CATEGORY, 0x00620003, "SQ", "SegmentedPropertyCategoryCodeSequence")                 \

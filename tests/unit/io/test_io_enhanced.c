@@ -351,6 +351,62 @@ static void a_missing_slice_is_told_by_its_frames(void **state)
     expect_file_refused("a.dcm", "slices 3 and 4 lie 5.000 mm apart, others 2.500 mm (frame 3 of");
 }
 
+/* SPECT: the first slice's place, and a step whose sign says on which side the others lie. */
+static void save_tomographic(const char *type, const char *step, const char *slots)
+{
+    uint16_t pixels[4 * PIXELS], vector[4] = {2, 1, 2, 1};
+    const uint16_t times[4] = {1, 1, 2, 2};
+    dicom_begin(SYNTAX_PLAIN);
+    dicom_text(0x00080008, "CS", type);
+    dicom_text(0x00080016, "UI", "1.2.840.10008.5.1.4.1.1.20");
+    dicom_text(0x00080018, "UI", "1.2.3.9.1");
+    dicom_text(0x00080060, "CS", "NM");
+    dicom_text(0x00180050, "DS", "4");
+    dicom_text(0x00180088, "DS", step);
+    dicom_text(0x0020000e, "UI", "1.2.3");
+    dicom_text(0x00280008, "IS", slots ? "4" : "2");
+    dicom_picture(ROWS, COLUMNS, 1, 16, "MONOCHROME2");
+    dicom_text(0x00280030, "DS", "4\\5");
+    open_group(0x00540022);
+    dicom_text(0x00200032, "DS", "10\\8\\3");
+    dicom_text(0x00200037, "DS", oblique);
+    close_group();
+    if (slots) dicom_bytes(0x00540070, "US", times, sizeof times);
+    dicom_bytes(0x00540080, "US", vector, (slots ? 4 : 2) * sizeof *vector);
+    for (int n = 0; n < 4 * PIXELS; n++)
+        pixels[n] = (uint16_t)(100 * (n / PIXELS) + n % PIXELS);
+    dicom_bytes(0x7fe00010, "OW", pixels, (slots ? 4 : 2) * PIXELS * sizeof *pixels);
+    dicom_save("nm.dcm");
+}
+
+static void reconstructed_slices_of_spect_lie_behind_one_another(void **state)
+{
+    static const char *const parts[] = {"time point 1", "time point 2"};
+    (void)state;
+    save_tomographic("ORIGINAL\\PRIMARY\\RECON TOMO\\EMISSION", "2.5", NULL);
+    read_volume("nm.dcm", NULL); /* the normal is (-0.6, 0.8, 0) */
+    expect_column(0, 4, 3, 0);
+    expect_column(2, -1.5, 2, 0);
+    expect_column(3, 10, 8, 3);
+    expect_slice(0, 100); /* slice 1 is frame 2 */
+    expect_slice(1, 0);
+    assert_int_equal(volume.file_frames[0], 2);
+    save_tomographic("ORIGINAL\\PRIMARY\\RECON TOMO\\EMISSION", "-2.5", NULL);
+    read_volume("nm.dcm", NULL);
+    expect_column(2, -1.5, 2, 0);
+    expect_column(3, 11.5, 6, 3);
+    expect_slice(0, 0);
+    save_tomographic("ORIGINAL\\PRIMARY\\RECON GATED TOMO\\EMISSION", "2.5", "1");
+    expect_listed("nm.dcm", 2, parts);
+    read_volume("nm.dcm", "2");
+    expect_slice(0, 300);
+    expect_slice(1, 200);
+    save_tomographic("ORIGINAL\\PRIMARY\\TOMO\\EMISSION", "2.5", NULL);
+    expect_file_refused("nm.dcm", "whose frames do not say where they lie");
+    save_tomographic("ORIGINAL\\PRIMARY\\RECON TOMO\\EMISSION", "0", NULL);
+    expect_file_refused("nm.dcm", "no SpacingBetweenSlices");
+}
+
 static void pixels_that_are_cut_are_refused(void **state)
 {
     const frame frames[] = {{.position = "10\\8\\3"}, {.position = "8.5\\10\\3"}};
@@ -384,6 +440,8 @@ int main(void)
                                         close_scratch),
         cmocka_unit_test_setup_teardown(a_missing_slice_is_told_by_its_frames, open_scratch,
                                         close_scratch),
+        cmocka_unit_test_setup_teardown(reconstructed_slices_of_spect_lie_behind_one_another,
+                                        open_scratch, close_scratch),
         cmocka_unit_test_setup_teardown(pixels_that_are_cut_are_refused, open_scratch,
                                         close_scratch),
     };
