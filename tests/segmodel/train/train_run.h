@@ -45,6 +45,8 @@ typedef struct run {
     int losses;
     double first_left; /* seconds, of the first report */
     char first_event[640];
+    char start[1024];      /* the events before the first step, a line each */
+    char later_event[640]; /* the first one after it */
     sgm_train_result result;
 } run;
 
@@ -60,6 +62,11 @@ static inline void run_note(void *user, const sgm_train_report *report)
     r->step = report->step;
     if (report->event && !r->first_event[0])
         snprintf(r->first_event, sizeof r->first_event, "%s", report->event);
+    if (report->event && !report->step)
+        snprintf(r->start + strlen(r->start), sizeof r->start - strlen(r->start), "%s\n",
+                 report->event);
+    if (report->event && report->step && !r->later_event[0])
+        snprintf(r->later_event, sizeof r->later_event, "%s", report->event);
     if (!report->event && !r->losses) r->first_left = report->seconds_left;
     if (!report->event && r->losses < RUN_LOSSES) r->loss[r->losses++] = report->loss;
 }
