@@ -145,11 +145,12 @@ static void write_look(const sgio_dicom_slices *slices, const sgio_dicom_volume 
     }
     if (first->has_plane && volume->count > 1)
         deviation = sgio_dicom_unevenness(slices, volume->slices, volume->count, &spacing);
-    sgio_print(out, size, "%s  %dx%dx%zu  %gx%gx%.4g mm  %s%s",
+    sgio_print(out, size, "%s  %dx%dx%zu  %gx%gx%.4g mm  %s%s%s",
                first->modality[0] ? first->modality : "??", first->columns, first->rows,
                volume->count, first->column_spacing, first->row_spacing, spacing,
                first->description,
-               sgio_dicom_is_even(deviation, spacing) ? "" : " (uneven spacing)");
+               sgio_dicom_is_even(deviation, spacing) ? "" : " (uneven spacing)",
+               volume->is_dealt ? " (told by instance numbers)" : "");
 }
 
 static void fill_entry(const sgio_dicom_slices *slices, const sgio_dicom_volume *volume,

@@ -383,14 +383,14 @@ static sgio_status run_job(const char *path, job *job)
     sgio_status status = refuse_pixels(job);
     if (status != SGIO_OK) return status;
     describe(job);
-    if (job->options->without_voxels) return name_sources(job);
-    warn_of_values(job, path);
     if (job->volume->is_dealt)
         sgio_warn(job->options->warn, job->options->warn_user,
                   "%s: some places in its series have fewer slices than others, and nothing but "
                   "instance numbers tells which belong together; slices of another volume may be "
                   "among these",
                   path);
+    if (job->options->without_voxels) return name_sources(job);
+    warn_of_values(job, path);
     if (job->out->is_sequence)
         sgio_warn(job->options->warn, job->options->warn_user,
                   "%s: %d frames in time; along them there are no millimetres", path,

@@ -616,6 +616,36 @@ static void test_umlauts_of_a_latin_1_text_are_utf_8(void **state)
     free(text);
 }
 
+/* Two times, of which the first has lost its last slice. */
+static void test_a_time_with_a_missing_slice_takes_none_of_the_next(void **state)
+{
+    (void)state;
+    char *text = NULL, name[16], number[2][3][4];
+    for (int time = 0; time < 2; time++)
+        for (int k = 0; k < 3; k++) {
+            dicom_slice slice = dicom_slice_at(2 * k);
+            snprintf(number[time][k], sizeof number[time][k], "%d", 3 * time + k + 1);
+            slice.instance = number[time][k];
+            slice.first_value = 1000 * (time + 1);
+            snprintf(name, sizeof name, "s/%d.dcm", 3 * time + k);
+            if (time || k < 2) dicom_save_slice(name, &slice);
+        }
+    assert_int_equal(sgio_list_series(scratch_path("s"), &text), SGIO_OK);
+    assert_true(holds(text, "(told by instance numbers)\n2  "));
+    free(text);
+    options.series = "1";
+    expect_loaded("s");
+    expect_warned("fewer slices than others");
+    assert_int_equal(volume.geometry.size[2], 2);
+    for (int k = 0; k < 2; k++)
+        assert_int_equal(((int16_t *)volume.data)[20 * k], 1000 - 1024);
+    options.series = "2";
+    expect_loaded("s");
+    assert_int_equal(volume.geometry.size[2], 3);
+    for (int k = 0; k < 3; k++)
+        assert_int_equal(((int16_t *)volume.data)[20 * k], 2000 - 1024);
+}
+
 /* Counted by wrapping the system's function (-Wl,--wrap). */
 static int listings;
 typedef int (*entry_filter)(const struct dirent *);
@@ -679,6 +709,7 @@ int main(void)
         TEST(test_huge_claims_of_small_files_take_no_memory),
         TEST(test_texts_of_files_command_nothing),
         TEST(test_umlauts_of_a_latin_1_text_are_utf_8),
+        TEST(test_a_time_with_a_missing_slice_takes_none_of_the_next),
         TEST(test_a_folder_is_listed_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
