@@ -175,6 +175,9 @@ def dicom_values(dataset, source=None, frame=0):
     pixels = pydicom.pixels.pixel_array(source if source is not None else dataset)
     if frame:
         pixels = pixels[frame - 1]
+    if dataset.get("PhotometricInterpretation") == "PALETTE COLOR":
+        colours = pydicom.pixels.apply_color_lut(pixels, dataset)
+        return (colours >> 8 if colours.dtype.itemsize > 1 else colours).astype("u1")
     if pixels.ndim == 3:
         return pixels
     slope = dataset.get("RescaleSlope")

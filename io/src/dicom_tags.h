@@ -94,6 +94,12 @@
     X(PADDING, 0x00280120, "US", "PixelPaddingValue")                                              \
     X(INTERCEPT, 0x00281052, "DS", "RescaleIntercept")                                             \
     X(SLOPE, 0x00281053, "DS", "RescaleSlope")                                                     \
+    X(RED_TABLE_SIZE, 0x00281101, "US", "RedPaletteColorLookupTableDescriptor")                    \
+    X(RED_TABLE, 0x00281201, "OW", "RedPaletteColorLookupTableData")                               \
+    X(GREEN_TABLE_SIZE, 0x00281102, "US", "GreenPaletteColorLookupTableDescriptor")                \
+    X(GREEN_TABLE, 0x00281202, "OW", "GreenPaletteColorLookupTableData")                           \
+    X(BLUE_TABLE_SIZE, 0x00281103, "US", "BluePaletteColorLookupTableDescriptor")                  \
+    X(BLUE_TABLE, 0x00281203, "OW", "BluePaletteColorLookupTableData")                             \
     X(MODALITY_LUT, 0x00283000, "SQ", "ModalityLUTSequence")                                       \
     X(SHARED_GROUPS, 0x52009229, "SQ", "SharedFunctionalGroupsSequence")                           \
     X(STRUCTURES, 0x30060020, "SQ", "StructureSetROISequence")                                     \

@@ -1,5 +1,6 @@
 /* DICOM volumes: scan, sort, choose, and read slice by slice, or frame by frame. */
 #include "dicom_choice.h"
+#include "dicom_palette.h"
 #include "dicom_scan.h"
 #include "dicom_stack.h"
 #include "io_status.h"
@@ -22,7 +23,10 @@ typedef struct job {
     void *stored;            /* one slice as in its file */
     sgio_dicom_pixels *open; /* the file with several frames that was read last; NULL before */
     const char *open_path;
-    int colours_told; /* once per volume */
+    uint8_t *colours; /* one slice of a palette's colours, RGB; NULL: there is none */
+    sgio_dicom_palette palette;
+    const char *palette_path; /* whose it is */
+    int colours_told;         /* once per volume */
 } job;
 
 static const sgio_dicom_slice *slice_at(const job *job, size_t k)
@@ -42,13 +46,18 @@ static size_t pictures_of(const job *job)
     return is_sequence(job) ? (size_t)slice_at(job, 0)->frames : job->volume->count;
 }
 
+static int channels_of(const sgio_dicom_slice *slice)
+{
+    return sgio_dicom_has_palette(slice) ? 3 : slice->samples;
+}
+
 static sgio_voxel_format format_of(const sgio_dicom_slice *slice)
 {
     static const int raw[3][2] = {{SGIO_U8, SGIO_I8}, {SGIO_U16, SGIO_I16}, {SGIO_U32, SGIO_I32}};
     int width = slice->bits_allocated == 8 ? 0 : slice->bits_allocated == 16 ? 1 : 2;
     sgio_voxel_format format = {raw[width][slice->is_signed], 0, slice->slope, slice->intercept};
-    if (slice->samples == 3) { /* colours have no modality transform */
-        format.raw = raw[width][0];
+    if (channels_of(slice) == 3) { /* colours have no modality transform */
+        format.raw = sgio_dicom_has_palette(slice) ? SGIO_U8 : raw[width][0];
         format.slope = 1;
         format.intercept = 0;
     }
@@ -102,7 +111,7 @@ static int can_be_padded(const sgio_dicom_slice *slice)
 {
     double low, high;
     stored_range(slice, &low, &high);
-    return slice->samples == 1 && slice->has_padding && slice->padding >= low &&
+    return channels_of(slice) == 1 && slice->has_padding && slice->padding >= low &&
            slice->padding <= high;
 }
 
@@ -182,14 +191,29 @@ static sgio_status read_stored(job *job, const sgio_dicom_slice *slice, size_t k
     return status;
 }
 
+/* The colours of the slice in job->stored. */
+static sgio_status find_colours(job *job, const sgio_dicom_slice *slice)
+{
+    if (!job->palette_path || strcmp(job->palette_path, slice->path) != 0) {
+        sgio_dicom_palette_clear(&job->palette);
+        job->palette_path = slice->path;
+        sgio_status status = sgio_dicom_read_palette(slice, &job->palette);
+        if (status != SGIO_OK) return status;
+    }
+    sgio_dicom_palette_apply(&job->palette, slice, job->stored, job->values / 3, job->colours);
+    return SGIO_OK;
+}
+
 /* One source slice, converted to `type`. */
 static sgio_status read_slice(job *job, size_t k, sgio_type type, void *to)
 {
     const sgio_dicom_slice *slice = slice_at(job, is_sequence(job) ? 0 : k);
     sgio_voxel_format format = format_of(slice);
     sgio_status status = read_stored(job, slice, k);
+    if (status == SGIO_OK && job->colours) status = find_colours(job, slice);
     if (status != SGIO_OK) return status;
-    if (sgio_voxels_convert(&format, job->stored, job->values, type, to) != 0)
+    const void *values = job->colours ? job->colours : job->stored;
+    if (sgio_voxels_convert(&format, values, job->values, type, to) != 0)
         return does_not_fit(slice, type);
     status = unify_padding(job, slice, type, to);
     if (status != SGIO_OK) return status;
@@ -277,11 +301,6 @@ static sgio_status read_voxels(job *job, const char *path)
 static sgio_status refuse_pixels(const job *job)
 {
     const sgio_dicom_slice *slice = slice_at(job, 0);
-    if (strcmp(slice->photometric, "PALETTE COLOR") == 0)
-        return sgio_fail(SGIO_UNREADABLE,
-                         "%s: its colours are numbers into a palette, which is not supported; "
-                         "dcmj2pnm --write-png makes a picture of it that can be read",
-                         slice->path);
     if (slice->samples == 1 || strcmp(slice->photometric, "RGB") == 0 ||
         strncmp(slice->photometric, "YBR_", 4) == 0)
         return SGIO_OK;
@@ -294,13 +313,13 @@ static void describe(const job *job)
     const sgio_dicom_slice *first = slice_at(job, 0);
     sgio_volume *out = job->out;
     out->geometry = job->stack->geometry;
-    out->channels = first->samples;
+    out->channels = channels_of(first);
     out->sheared = job->stack->sheared;
     out->resampled = job->stack->place != NULL;
     out->spacing_assumed = job->stack->assumed;
     out->is_sequence = is_sequence(job);
     memcpy(out->modality, first->modality, sizeof out->modality);
-    out->rescaled = first->samples == 1 && !first->has_modality_lut;
+    out->rescaled = out->channels == 1 && !first->has_modality_lut;
     for (size_t k = 0; k < job->volume->count; k++)
         if (!slice_at(job, k)->has_rescale) out->rescaled = 0;
     find_padding(job);
@@ -377,9 +396,26 @@ static void round_padding(sgio_volume *out)
     out->padding = (double)rounded;
 }
 
+/* Room for one slice. */
+static sgio_status make_buffers(job *job, const char *path)
+{
+    const sgio_dicom_slice *first = slice_at(job, 0);
+    size_t most = 0;
+    for (size_t k = 0; k < job->volume->count; k++) {
+        size_t bytes = sgio_dicom_pixel_bytes(slice_at(job, k));
+        if (bytes > most) most = bytes;
+    }
+    job->values = most / (size_t)(first->bits_allocated / 8);
+    job->stored = malloc(most);
+    if (!job->stored) return sgio_fail_memory(most, path);
+    if (!sgio_dicom_has_palette(first)) return SGIO_OK;
+    job->values *= 3;
+    job->colours = malloc(job->values);
+    return job->colours ? SGIO_OK : sgio_fail_memory(job->values, path);
+}
+
 static sgio_status run_job(const char *path, job *job)
 {
-    size_t most = 0;
     sgio_status status = refuse_pixels(job);
     if (status != SGIO_OK) return status;
     describe(job);
@@ -395,17 +431,13 @@ static sgio_status run_job(const char *path, job *job)
         sgio_warn(job->options->warn, job->options->warn_user,
                   "%s: %d frames in time; along them there are no millimetres", path,
                   slice_at(job, 0)->frames);
-    for (size_t k = 0; k < job->volume->count; k++) {
-        size_t bytes = sgio_dicom_pixel_bytes(slice_at(job, k));
-        if (bytes > most) most = bytes;
-    }
-    job->values = most / (size_t)(slice_at(job, 0)->bits_allocated / 8);
-    job->stored = malloc(most);
-    if (!job->stored) return sgio_fail_memory(most, path);
-    status = read_voxels(job, path);
+    status = make_buffers(job, path);
+    if (status == SGIO_OK) status = read_voxels(job, path);
     if (status == SGIO_OK) round_padding(job->out);
     if (status == SGIO_OK) status = name_sources(job);
     sgio_dicom_pixels_close(job->open);
+    sgio_dicom_palette_clear(&job->palette);
+    free(job->colours);
     free(job->stored);
     return status;
 }
@@ -417,7 +449,7 @@ static sgio_status read_volume(const char *path, const sgio_dicom_slices *slices
     sgio_dicom_stack stack;
     sgio_status status = sgio_dicom_stack_plan(path, slices, volume, options, &stack);
     if (status != SGIO_OK) return status;
-    job job = {slices, volume, &stack, options, out, 0, NULL, NULL, NULL, 0};
+    job job = {.slices = slices, .volume = volume, .stack = &stack, .options = options, .out = out};
     status = run_job(path, &job);
     sgio_dicom_stack_clear(&stack);
     return status;

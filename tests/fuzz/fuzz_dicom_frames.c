@@ -4,6 +4,7 @@
 #define _GNU_SOURCE
 #include "fuzz_result.h"
 
+#include "dicom_palette.h"
 #include "dicom_slice.h"
 #include "dicom_sort.h"
 
@@ -16,6 +17,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum { MOST_BYTES = 1 << 22, MOST_READ = 4 };
 
+static void find_colours(const sgio_dicom_slice *slice, const void *stored)
+{
+    const size_t count = (size_t)slice->rows * (size_t)slice->columns;
+    sgio_dicom_palette palette = {0};
+    uint8_t *rgb = malloc(3 * count);
+    if (rgb && sgio_dicom_read_palette(slice, &palette) == SGIO_OK)
+        sgio_dicom_palette_apply(&palette, slice, stored, count, rgb);
+    else
+        fuzz_refused = 1;
+    sgio_dicom_palette_clear(&palette);
+    free(rgb);
+}
+
 static void read_frames(const sgio_dicom_slice *slice)
 {
     const size_t bytes = sgio_dicom_pixel_bytes(slice);
@@ -23,7 +37,10 @@ static void read_frames(const sgio_dicom_slice *slice)
     sgio_dicom_pixels *pixels = NULL;
     if (to && sgio_dicom_pixels_open(slice, &pixels) == SGIO_OK) fuzz_refused = 0;
     for (int frame = 0; pixels && frame < slice->stored_frames && frame < MOST_READ; frame++)
-        if (sgio_dicom_pixels_read(pixels, frame, to) != SGIO_OK) fuzz_refused = 1;
+        if (sgio_dicom_pixels_read(pixels, frame, to) != SGIO_OK)
+            fuzz_refused = 1;
+        else if (sgio_dicom_has_palette(slice))
+            find_colours(slice, to);
     sgio_dicom_pixels_close(pixels);
     free(to);
 }

@@ -551,6 +551,57 @@ static void test_no_dictionary_of_the_environment_is_opened(void **state)
     assert_string_equal(getenv("DCMDICTPATH"), scratch_path("dictionary"));
 }
 
+/* Four pixels that are numbers into a palette of `count` colours from `first` on. */
+static void save_palette(int bits, int count, int first, const void *table, size_t size)
+{
+    static const unsigned char pixels[4] = {0, 10, 11, 200};
+    const dicom_slice slice = dicom_slice_at(0);
+    const uint16_t descriptor[3] = {(uint16_t)count, (uint16_t)first, (uint16_t)bits};
+    dicom_begin(SYNTAX_PLAIN);
+    dicom_identity(&slice);
+    dicom_picture(2, 2, 1, 8, "PALETTE COLOR");
+    for (uint32_t c = 0; c < 3; c++)
+        dicom_bytes(0x00281101 + c, "US", descriptor, sizeof descriptor);
+    for (uint32_t c = 0; c < 3 && table; c++)
+        dicom_bytes(0x00281201 + c, "OW", (const char *)table + c * size, size);
+    dicom_bytes(0x7fe00010, "OB", pixels, sizeof pixels);
+    dicom_save("one.dcm");
+}
+
+/* Numbers below the palette have its first colour, those above it its last one. */
+static void expect_colours(void)
+{
+    static const uint8_t wanted[4][3] = {{1, 11, 21}, {1, 11, 21}, {2, 12, 22}, {3, 13, 23}};
+    expect_loaded();
+    assert_int_equal(volume.channels, 3);
+    assert_int_equal(volume.type, SGIO_U8);
+    assert_memory_equal(volume.data, wanted, sizeof wanted);
+}
+
+static void test_palettes_become_colours(void **state)
+{
+    static const uint8_t bytes[3][4] = {{1, 2, 3, 9}, {11, 12, 13, 9}, {21, 22, 23, 9}};
+    static const uint16_t words[3][3] = {{1, 2, 3}, {11, 12, 13}, {21, 22, 23}};
+    uint16_t large[3][3];
+    (void)state;
+    for (int c = 0; c < 9; c++)
+        large[c / 3][c % 3] = (uint16_t)(words[c / 3][c % 3] << 8 | 0x7f);
+    save_palette(8, 3, 10, bytes, 4);
+    expect_colours();
+    save_palette(8, 3, 10, words, 6); /* 8 bits in words, and 16 that use 8 */
+    expect_colours();
+    save_palette(16, 3, 10, words, 6);
+    expect_colours();
+    save_palette(16, 3, 10, large, 6);
+    expect_colours();
+    save_palette(16, 4, 10, words, 6);
+    expect_file_refused("one.dcm", "RedPaletteColorLookupTableData is too short");
+    save_palette(8, 3, 10, NULL, 0);
+    expect_file_refused("one.dcm", "RedPaletteColorLookupTableData is missing");
+    save_palette(12, 3, 10, words, 6);
+    expect_file_refused("one.dcm", "entries of neither 8 nor 16 bits");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -565,6 +616,7 @@ int main(void)
         cmocka_unit_test(test_jpeg_is_whole_or_refused),
         cmocka_unit_test(test_ybr_at_full_size_is_told_by_its_length),
         cmocka_unit_test(test_ycbcr_in_a_jpeg_of_rgb_is_seen),
+        cmocka_unit_test(test_palettes_become_colours),
     };
     return cmocka_run_group_tests(tests, open_scratch, close_scratch);
 }
