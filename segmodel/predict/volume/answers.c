@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { PARENTS = 4 };
+
 /* What a step comes down to in memory: this, then the points, then the initial mask's runs. Bytes
  * between members are zero, so that keys can be compared as bytes. */
 typedef struct sgm_step_key {
@@ -17,12 +19,15 @@ typedef struct sgm_step_key {
 } sgm_step_key;
 
 struct sgm_kept {
-    sgm_answer answer; /* first, so that a pointer to one is a pointer to the other */
-    uint64_t hash;
-    size_t key_size, bytes;
-    int holders; /* beside the table itself */
-    int pins;    /* of the logits */
+    sgm_answer answer;      /* first, so that a pointer to one is a pointer to the other */
+    uint64_t hash, used;    /* used: tick of the last use */
+    size_t key_size, bytes; /* bytes: without the logits */
+    int holders;            /* outside of the table */
+    int heirs;              /* kept answers that were reached from it */
+    int needed;             /* holders, and heirs that are needed */
+    int pins;               /* of the logits */
     sgm_kept *next_in_bucket, *older, *newer;
+    sgm_kept *todo; /* the next one of a list in the making */
     sgm_step_key *key;
 };
 
@@ -145,6 +150,7 @@ static void unlink_use(sgm_answers *answers, sgm_kept *kept)
 
 static void link_newest(sgm_answers *answers, sgm_kept *kept)
 {
+    kept->used = ++answers->tick;
     kept->older = answers->newest;
     kept->newer = NULL;
     *(kept->older ? &kept->older->newer : &answers->oldest) = kept;
@@ -157,7 +163,6 @@ static void drop_logits(sgm_answers *answers, sgm_kept *kept)
     free(kept->answer.logits);
     kept->answer.logits = NULL;
     answers->bytes -= answers->logit_count;
-    kept->bytes -= answers->logit_count;
 }
 
 static void free_kept(sgm_kept *kept)
@@ -168,6 +173,13 @@ static void free_kept(sgm_kept *kept)
     free(kept);
 }
 
+/* The n-th of the answers that this one was reached from; NULL: none. */
+static sgm_kept *parent_of(const sgm_kept *kept, int n)
+{
+    const sgm_answer *answer = n < 2 ? kept->key->from[n] : kept->key->start[n - 2];
+    return answer ? kept_of(answer) : NULL;
+}
+
 static void remove_kept(sgm_answers *answers, sgm_kept *kept)
 {
     sgm_kept **at = &answers->buckets[kept->hash % answers->bucket_count];
@@ -175,26 +187,78 @@ static void remove_kept(sgm_answers *answers, sgm_kept *kept)
         at = &(*at)->next_in_bucket;
     *at = kept->next_in_bucket;
     unlink_use(answers, kept);
+    drop_logits(answers, kept);
     answers->bytes -= kept->bytes;
     answers->count--;
-    for (int i = 0; i < 2; i++) {
-        sgm_answers_release(answers, kept->key->from[i]);
-        sgm_answers_release(answers, kept->key->start[i]);
-    }
     free_kept(kept);
 }
 
-/* Answers nobody holds first, then logits; the newest few stay for the walk that made them. */
+/* ------------------------------------------------------------------------------------ who needs it
+ */
+
+/* One more or one less that needs an answer; the first and the last one concern its parents. */
+static void change_need(sgm_answers *answers, sgm_kept *kept, int by, sgm_kept **todo)
+{
+    int was_needed = kept->needed > 0;
+    kept->needed += by;
+    if ((kept->needed > 0) == was_needed) return;
+    if (was_needed)
+        answers->bytes += kept->bytes;
+    else
+        answers->bytes -= kept->bytes;
+    kept->todo = *todo;
+    *todo = kept;
+}
+
+static void need(sgm_answers *answers, sgm_kept *kept, int by)
+{
+    sgm_kept *todo = NULL;
+    change_need(answers, kept, by, &todo);
+    while (todo) { /* chains are long: no recursion */
+        const sgm_kept *changed = todo;
+        todo = changed->todo;
+        for (int n = 0; n < PARENTS; n++)
+            if (parent_of(changed, n)) change_need(answers, parent_of(changed, n), by, &todo);
+    }
+}
+
+static int is_spare(const sgm_kept *kept)
+{
+    return !kept->holders && !kept->heirs && !kept->pins;
+}
+
+/* Removes a spare answer, and those it was reached from that become spare and were not used after
+ * it, as long as there are too many bytes. */
+static void remove_spare(sgm_answers *answers, sgm_kept *kept, size_t target)
+{
+    const uint64_t used = kept->used;
+    sgm_kept *todo = kept;
+    kept->todo = NULL;
+    while (todo && answers->bytes > target) {
+        sgm_kept *spare = todo;
+        todo = spare->todo;
+        for (int n = 0; n < PARENTS; n++) {
+            sgm_kept *parent = parent_of(spare, n);
+            if (!parent || --parent->heirs || !is_spare(parent) || parent->used > used) continue;
+            parent->todo = todo;
+            todo = parent;
+        }
+        remove_kept(answers, spare);
+    }
+}
+
+/* Those unused for longest first: answers that nothing needs, and logits. */
 void sgm_answers_trim(sgm_answers *answers)
 {
     if (answers->bytes <= answers->limit || answers->bytes < answers->checked_at) return;
     size_t target = answers->limit - answers->limit / 8;
     for (sgm_kept *kept = answers->oldest, *next; kept && answers->bytes > target; kept = next) {
         next = kept->newer;
-        if (!kept->holders && !kept->pins) remove_kept(answers, kept);
+        if (is_spare(kept))
+            remove_spare(answers, kept, target);
+        else if (!kept->pins)
+            drop_logits(answers, kept);
     }
-    for (sgm_kept *kept = answers->oldest; kept && answers->bytes > target; kept = kept->newer)
-        if (!kept->pins) drop_logits(answers, kept);
     answers->checked_at = answers->bytes > target ? answers->bytes + answers->limit / 8 : 0;
 }
 
@@ -246,24 +310,21 @@ const sgm_answer *sgm_answers_find(sgm_answers *answers, const sgm_volume_step *
     if (!kept) return NULL;
     unlink_use(answers, kept);
     link_newest(answers, kept);
-    return sgm_answers_hold(&kept->answer);
+    return sgm_answers_hold(answers, &kept->answer);
 }
 
 static void keep(sgm_answers *answers, sgm_kept *kept, const sgm_volume_step *step)
 {
     fill_key(step, kept->key);
     kept->hash = hash_of(kept->key, kept->key_size);
-    kept->bytes = sizeof *kept + kept->key_size + kept->answer.mask.size +
-                  (kept->answer.logits ? answers->logit_count : 0);
-    for (int i = 0; i < 2; i++) {
-        if (step->from[i]) sgm_answers_hold(step->from[i]);
-        if (step->start[i]) sgm_answers_hold(step->start[i]);
-    }
+    kept->bytes = sizeof *kept + kept->key_size + kept->answer.mask.size;
+    for (int n = 0; n < PARENTS; n++)
+        if (parent_of(kept, n)) parent_of(kept, n)->heirs++;
     sgm_kept **bucket = &answers->buckets[kept->hash % answers->bucket_count];
     kept->next_in_bucket = *bucket;
     *bucket = kept;
     link_newest(answers, kept);
-    answers->bytes += kept->bytes;
+    answers->bytes += kept->bytes + (kept->answer.logits ? answers->logit_count : 0);
     answers->count++;
 }
 
@@ -285,13 +346,14 @@ sgm_status sgm_answers_add(sgm_answers *answers, const sgm_volume_step *step, sg
     kept->answer = *answer;
     *answer = (sgm_answer){0};
     keep(answers, kept, step);
-    *out = sgm_answers_hold(&kept->answer);
+    *out = sgm_answers_hold(answers, &kept->answer);
     return SGM_OK;
 }
 
-const sgm_answer *sgm_answers_hold(const sgm_answer *answer)
+const sgm_answer *sgm_answers_hold(sgm_answers *answers, const sgm_answer *answer)
 {
     kept_of(answer)->holders++;
+    need(answers, kept_of(answer), 1);
     return answer;
 }
 
@@ -299,6 +361,7 @@ void sgm_answers_release(sgm_answers *answers, const sgm_answer *answer)
 {
     if (!answer) return;
     kept_of(answer)->holders--;
+    need(answers, kept_of(answer), -1);
     answers->checked_at = 0;
 }
 
@@ -308,7 +371,6 @@ void sgm_answers_set_logits(sgm_answers *answers, const sgm_answer *answer, int8
     drop_logits(answers, kept);
     kept->answer.logits = logits;
     answers->bytes += answers->logit_count;
-    kept->bytes += answers->logit_count;
 }
 
 void sgm_answers_pin(const sgm_answer *answer, int by)

@@ -1,8 +1,9 @@
 /* Answers kept by the exact step they answer.
  *
- * Answers that a later one was reached from, or that an object's result holds, stay; others go when
- * there are too many bytes of them, those unused for longest first. Logits, which only a walk that
- * goes on needs, go earlier. */
+ * Answers that somebody holds (an object's result, a walk), and those they were reached from, stay
+ * and count for nothing: what is kept of earlier answers does not shrink with the number of
+ * objects. Others, and the logits of all, which only a walk that goes on needs and which can be
+ * computed again, go when there are too many bytes of them, those unused for longest first. */
 #ifndef SEGMODEL_PREDICT_VOLUME_ANSWERS_H
 #define SEGMODEL_PREDICT_VOLUME_ANSWERS_H
 
@@ -14,9 +15,10 @@ typedef struct sgm_answers {
     sgm_kept **buckets;
     size_t bucket_count, count;
     sgm_kept *oldest, *newest; /* by last use */
-    size_t limit, bytes;       /* all of it */
-    size_t checked_at;         /* bytes at which nothing more could be given up */
-    size_t logit_count;        /* values of an answer's logits */
+    uint64_t tick;
+    size_t limit, bytes; /* of answers that nothing held needs, and of all logits */
+    size_t checked_at;   /* bytes at which nothing more could be given up */
+    size_t logit_count;  /* values of an answer's logits */
 } sgm_answers;
 
 void sgm_answers_init(sgm_answers *answers, size_t limit, size_t logit_count);
@@ -30,7 +32,7 @@ const sgm_answer *sgm_answers_find(sgm_answers *answers, const sgm_volume_step *
 sgm_status sgm_answers_add(sgm_answers *answers, const sgm_volume_step *step, sgm_answer *answer,
                            const sgm_answer **out);
 
-const sgm_answer *sgm_answers_hold(const sgm_answer *answer);
+const sgm_answer *sgm_answers_hold(sgm_answers *answers, const sgm_answer *answer);
 void sgm_answers_release(sgm_answers *answers, const sgm_answer *answer); /* NULL: nothing */
 
 /* The step of a kept answer; valid as long as the answer is held. */

@@ -139,7 +139,7 @@ static sgm_status follow(const clicks *c, const sgm_answer *changed, const sgm_a
                          int64_t from, int direction, int label)
 {
     sgm_answers *answers = &c->run->desk->answers;
-    const sgm_answer *old = sgm_answers_hold(before), *here;
+    const sgm_answer *old = sgm_answers_hold(answers, before), *here;
     int64_t largest = largest_change(changed, before);
     sgm_status status = SGM_OK;
     if (c->run->desk->rules.stays) from = -1;
@@ -160,7 +160,7 @@ static sgm_status follow(const clicks *c, const sgm_answer *changed, const sgm_a
             sgm_answers_release(answers, next);
             break;
         }
-        here = sgm_answers_hold(stands);
+        here = sgm_answers_hold(answers, stands);
         sgm_answers_release(answers, old);
         old = here;
         status = take(c, slice, next, 0);
@@ -233,7 +233,7 @@ static sgm_status end_from(const clicks *c, int64_t slice, int direction, int sp
             sgm_answers_release(&c->run->desk->answers, next);
             break;
         }
-        sgm_answers_hold(stands);
+        sgm_answers_hold(&c->run->desk->answers, stands);
         sgm_answers_release(&c->run->desk->answers, stood);
         stood = stands;
         status = take(c, slice, next, !now);
@@ -276,7 +276,7 @@ static sgm_status correct_here(const clicks *c, int64_t slice, const sgm_answer 
         sgm_answers_release(&c->run->desk->answers, answer);
         return end_from(c, slice, ends, spreads);
     }
-    sgm_answers_hold(stands);
+    sgm_answers_hold(&c->run->desk->answers, stands);
     sgm_status status = take(c, slice, answer, 1);
     if (status == SGM_OK && spreads) status = follow(c, answer, stands, slice, -1, label);
     if (status == SGM_OK && spreads) status = follow(c, answer, stands, slice, 1, label);

@@ -100,7 +100,7 @@ static sgm_status click_slice(sgm_live_volume *live, sgm_stack *stack, const sgm
     if (status == SGM_OK) status = sgm_run_clicks(&run, !is_last);
     for (size_t i = 0; i < run.subjects[0].taken_count && status == SGM_OK; i++)
         if (run.subjects[0].taken[i].slice == slice)
-            answer = sgm_answers_hold(run.subjects[0].taken[i].answer);
+            answer = sgm_answers_hold(&live->desk.answers, run.subjects[0].taken[i].answer);
     sgm_run_clear(&run);
     SGM_TRY(status);
     memset(mask, 0, (size_t)(stack->plane.columns * stack->plane.rows));

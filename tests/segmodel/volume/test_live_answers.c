@@ -1,0 +1,118 @@
+/* What a live volume keeps of earlier answers: as much for an object among many as for one alone,
+ * and no more than it may. */
+#include "check.h"
+#include "phantom.h"
+#include "synthetic_network.h"
+
+#include "predict/volume/live.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { SIDE = 40, DEPTH = 24, COUNT = SIDE * SIDE * DEPTH };
+
+static synthetic_network network;
+
+/* A tube along z, the ground beside it of another grey on each slice's halves. */
+static double tube(const double mm[3])
+{
+    return hypot(mm[0], mm[1]) < 8 && fabs(mm[2]) < 10 ? 200 : mm[0] > 0 ? 40 : 90;
+}
+
+static sgm_live_volume *open_tube(phantom *p, size_t answer_memory)
+{
+    const int64_t extent[3] = {SIDE, SIDE, DEPTH};
+    const double spacing[3] = {1, 1, 1};
+    const int order[3] = {0, 1, 2};
+    sgm_volume_options options = sgm_volume_options_init();
+    sgm_live_volume *live = NULL;
+    phantom_make(p, tube, extent, spacing, order, 0);
+    synthetic_init(&network, 64);
+    network.predictor.walk = network.predictor.walk_in_box = (sgm_walk){.logits = true};
+    network.object_grey = 200;
+    network.object_reach = 90;
+    options.axis = SGM_AXIS_K;
+    options.answer_memory = answer_memory;
+    CHECK_OK(sgm_live_volume_make(&network.predictor, 0, &p->volume, &options, &live));
+    return live;
+}
+
+static void close_tube(phantom *p, sgm_live_volume *live)
+{
+    sgm_live_volume_destroy(live);
+    synthetic_clear(&network);
+    phantom_clear(p);
+}
+
+/* Objects with an initial label of many small parts, which takes as many bytes as it has voxels. */
+static void add_labelled(sgm_live_volume *live, int count)
+{
+    static uint8_t labels[COUNT];
+    for (int n = 0; n < count; n++) {
+        sgm_object object = {.labels = labels};
+        for (int i = 0; i < COUNT; i++)
+            labels[i] = (uint8_t)((i + i / SIDE + n) % 2);
+        CHECK_OK(sgm_live_volume_predict(live, 100 + n, &object, NULL, NULL));
+    }
+}
+
+enum { QUESTIONS = 4 };
+
+/* What is decoded for a point, for another one instead, and for each of them again, beside so many
+ * other objects. */
+static void count_decodes(int others, int64_t decodes[QUESTIONS])
+{
+    phantom p;
+    sgm_live_result result = sgm_live_result_init();
+    sgm_live_volume *live = open_tube(&p, 300000);
+    sgm_seed seeds[2] = {{{20, 20, 12}, SGM_FOREGROUND}, {{23, 22, 15}, SGM_FOREGROUND}};
+    add_labelled(live, others);
+    for (int n = 0; n < QUESTIONS; n++) {
+        sgm_object object = {.seeds = &seeds[n % 2], .seed_count = 1};
+        CHECK_OK(sgm_live_volume_predict(live, 1, &object, NULL, &result));
+        CHECK(result.slice_count > 15);
+        decodes[n] = result.decoded;
+    }
+    close_tube(&p, live);
+}
+
+static void check_among_others(void)
+{
+    int64_t alone[QUESTIONS], among[QUESTIONS];
+    count_decodes(0, alone);
+    count_decodes(12, among);
+    CHECK(alone[0] > 15 && alone[1] > 15 && alone[2] == 0 && alone[3] == 0);
+    for (int n = 0; n < QUESTIONS; n++)
+        CHECK(among[n] == alone[n]);
+}
+
+/* However often an object changes, what is kept of it stays within the limit, and nothing that its
+ * result needs goes. */
+static void check_limit(void)
+{
+    enum { LIMIT = 200000, TURNS = 60 };
+    phantom p;
+    size_t most = 0;
+    sgm_live_volume *live = open_tube(&p, LIMIT);
+    const sgm_answers *answers = &live->desk.answers;
+    for (int turn = 0; turn < TURNS; turn++) {
+        sgm_seed seed = {{16 + turn % 8, 16 + turn / 8, 12}, SGM_FOREGROUND};
+        sgm_object object = {.seeds = &seed, .seed_count = 1};
+        sgm_live_result result = sgm_live_result_init();
+        CHECK_OK(sgm_live_volume_predict(live, 1, &object, NULL, &result));
+        CHECK(answers->bytes <= LIMIT + LIMIT / 2); /* the last walk's go with the next one's */
+        CHECK(answers->count >= result.slice_count);
+        if (answers->count > most) most = answers->count;
+    }
+    CHECK(most > 40 && most < TURNS * 19 / 2);
+    sgm_live_volume_remove(live, 1);
+    CHECK(answers->bytes > 0);
+    close_tube(&p, live);
+}
+
+int main(void)
+{
+    check_among_others();
+    check_limit();
+    return check_report();
+}
