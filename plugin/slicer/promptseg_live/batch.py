@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import re
 from pathlib import Path
 from typing import Any, Dict, Iterable, List, NamedTuple, Tuple
@@ -101,11 +102,14 @@ def _asked_alike(segments: Iterable[Tuple]) -> List[Tuple[Dict[str, str], List[P
     return out
 
 
-def _free_name(name: str, taken: set) -> str:
+def _free_name(folder: Path, name: str, taken: set, endings: Tuple[str, ...]) -> str:
+    """A name that no other row has, and no file of the folder with one of the endings: what is there is
+    the user's, perhaps the very image of the volume, and never replaced. Upper and lower case are one
+    where files are kept so."""
     free, n = name, 2
-    while free in taken:
+    while free.lower() in taken or any(os.path.lexists(folder / f"{free}{end}") for end in endings):
         free, n = f"{name}_{n}", n + 1
-    taken.add(free)
+    taken.add(free.lower())
     return free
 
 
@@ -121,14 +125,15 @@ def _image_of(volume: Any, folder: Path, case: str) -> str:
 def _write_table(path: Path, rows: List[Dict[str, str]]) -> None:
     """Columns that no row needs are left out."""
     names = [name for name in rows[0] if any(row[name] for row in rows)]
-    with open(path, "w", newline="", encoding="utf-8") as stream:
+    with open(path, "x", newline="", encoding="utf-8") as stream:
         table = csv.DictWriter(stream, names, extrasaction="ignore")
         table.writeheader()
         table.writerows(rows)
 
 
 def write_manifest(folder: Any, cases: Iterable[Tuple[Any, Iterable[Tuple]]]) -> Path:
-    """Writes ``folder/cases.csv`` and what it names, for ``PromptSegBatch cases.csv --output DIR``.
+    """Writes ``folder/cases.csv`` and what it names, for ``PromptSegBatch cases.csv --output DIR``, and
+    returns its path. No file that is there is replaced: names that are in use get a number.
 
     cases
         A volume node, and its segments: each a Prompted, or what that is made of. Volumes that are
@@ -136,17 +141,20 @@ def write_manifest(folder: Any, cases: Iterable[Tuple[Any, Iterable[Tuple]]]) ->
         volume that are asked in the same way are one row.
     """
     folder, rows, taken = Path(folder), [], set()
-    folder.mkdir(parents=True, exist_ok=True)
-    for volume, segments in cases:
-        groups, image = _asked_alike(segments), ""
+    asked = [(volume, _asked_alike(segments)) for volume, segments in cases]
+    for volume, groups in asked:  # all is looked at before anything is written
         if not groups:
             raise SceneError(f"{volume.GetName()} has no prompts")
+    if not asked:
+        raise SceneError("there is no volume with prompts")
+    folder.mkdir(parents=True, exist_ok=True)
+    for volume, groups in asked:
+        image = ""
         for settings, group in groups:
-            case = _free_name(_file_name(volume.GetName()), taken)
+            case = _free_name(folder, _file_name(volume.GetName()), taken, (".nrrd", ".mrk.json"))
             image = image or _image_of(volume, folder, case)
             write_prompts(folder / f"{case}.mrk.json", group)
             rows.append({"id": case, "image": image, "prompts": f"{case}.mrk.json", **settings})
-    if not rows:
-        raise SceneError("there is no volume with prompts")
-    _write_table(folder / "cases.csv", rows)
-    return folder / "cases.csv"
+    table = folder / f"{_free_name(folder, 'cases', set(), ('.csv',))}.csv"
+    _write_table(table, rows)
+    return table

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import slicer
 import slicerio
-from conftest import BIN, content, ras_of, settle
+from conftest import BIN, DEMO, content, ras_of, settle
 
 import promptseg
 from promptseg_live import Options, write_manifest
@@ -217,3 +217,34 @@ def test_two_volumes_of_one_name_are_two_rows(world, blob, tmp_path):
     path = write_manifest(tmp_path, [(blob, [("a", [points])]), (blob, [("b", [points])])])
     assert [row["id"] for row in rows_of(path)] == ["blob", "blob_2"]
     assert json.loads((tmp_path / "blob_2.mrk.json").read_text())["markups"][0]["name"] == "b"
+
+
+def test_a_manifest_replaces_no_file_that_was_there(world, tmp_path):
+    """The volume's own file, its transform not hardened, lies in the chosen folder under its name."""
+    own = {"image.nrrd": (DEMO / "brain1/image.nrrd").read_bytes(), "image.mrk.json": b"my own list",
+           "cases.csv": b"my own table", "image_2.mrk.json": b"another list"}
+    for name, data in own.items():
+        (tmp_path / name).write_bytes(data)
+    (tmp_path / "image_3.nrrd").symlink_to("nowhere")
+    volume = world.load(tmp_path / "image.nrrd")
+    volume.SetAndObserveTransformNodeID(world.transform(np.diag([1, 1, 1, 1.0])).GetID())
+    points = world.node("vtkMRMLMarkupsFiducialNode", "p")
+    points.AddControlPointWorld(list(ras_of(volume, (5, 5, 5))))
+    first = write_manifest(tmp_path, [(volume, [("a", [points])])])
+    assert first.name == "cases_2.csv"
+    assert rows_of(first) == [{"id": "image_4", "image": "image_4.nrrd", "prompts": "image_4.mrk.json"}]
+    assert (tmp_path / "image_4.nrrd").stat().st_size and (tmp_path / "image_4.mrk.json").exists()
+    written = {path: path.read_bytes() for path in tmp_path.iterdir() if path.exists()}
+    second = write_manifest(tmp_path, [(volume, [("a", [points])])])
+    assert second.name == "cases_3.csv" and rows_of(second)[0]["prompts"] == "image_5.mrk.json"
+    assert all(path.read_bytes() == data for path, data in written.items())
+    assert all((tmp_path / name).read_bytes() == data for name, data in own.items())
+    assert (tmp_path / "image_3.nrrd").is_symlink() and not (tmp_path / "nowhere").exists()
+
+
+def test_a_manifest_that_cannot_be_is_refused_before_a_file_is_written(world, blob, tmp_path):
+    points = world.node("vtkMRMLMarkupsFiducialNode", "p")
+    points.AddControlPointWorld(list(ras_of(blob, CENTRE)))
+    with pytest.raises(ValueError, match="no prompts"):
+        write_manifest(tmp_path / "cases", [(blob, [("a", [points])]), (blob, [])])
+    assert not (tmp_path / "cases").exists()
