@@ -51,8 +51,7 @@ static sgm_voxel voxel_type(sgio_type type)
 static sgm_hounsfield hounsfield_of(const sgio_volume *volume)
 {
     if (!volume->modality[0]) return SGM_HOUNSFIELD_AUTO;
-    return !strcmp(volume->modality, "CT") && volume->rescaled ? SGM_HOUNSFIELD_ON
-                                                               : SGM_HOUNSFIELD_OFF;
+    return volume->hounsfield ? SGM_HOUNSFIELD_ON : SGM_HOUNSFIELD_OFF;
 }
 
 sgm_volume bridge_volume(const sgio_volume *volume)

@@ -109,6 +109,8 @@ sgio_status sgio_header_rescale(const sgio_dicom_header *header)
         return sgio_header_refuse_number(header, DICOM_SLOPE);
     if (!slice->has_rescale) slice->slope = 1;
     if (!has_intercept) slice->intercept = 0;
+    sgio_dicom_text(header->set, DICOM_RESCALE_TYPE, slice->rescale_type,
+                    sizeof slice->rescale_type);
     slice->has_rescale = slice->has_rescale || has_intercept;
     double most = ldexp(fabs(slice->slope), slice->bits_stored) + fabs(slice->intercept);
     return most <= FLT_MAX ? SGIO_OK : sgio_header_refuse_number(header, DICOM_SLOPE);

@@ -34,8 +34,8 @@ sgio_status sgio_header_spacing(const sgio_dicom_header *header, enum sgio_dicom
 sgio_status sgio_header_directions(const sgio_dicom_header *header, enum sgio_dicom_tag tag,
                                    int *has);
 
-/* Slope and intercept: 1 and 0 where there are none. One that cannot be read would be wrong
- * intensities without a word, and is refused. */
+/* Slope, intercept and their unit: 1, 0 and "" where there are none. One that cannot be read would
+ * be wrong intensities without a word, and is refused. */
 sgio_status sgio_header_rescale(const sgio_dicom_header *header);
 
 /* 0 when there is none. */

@@ -43,6 +43,7 @@ typedef struct sgio_dicom_slice {
     double thickness;                   /* 0 when the file does not say */
     int has_rescale;
     double slope, intercept;
+    char rescale_type[17]; /* the unit that they lead to; "" when the file does not say */
     int has_modality_lut;
     int has_padding;
     double padding; /* as stored */

@@ -94,6 +94,7 @@
     X(PADDING, 0x00280120, "US", "PixelPaddingValue")                                              \
     X(INTERCEPT, 0x00281052, "DS", "RescaleIntercept")                                             \
     X(SLOPE, 0x00281053, "DS", "RescaleSlope")                                                     \
+    X(RESCALE_TYPE, 0x00281054, "LO", "RescaleType")                                               \
     X(RED_TABLE_SIZE, 0x00281101, "US", "RedPaletteColorLookupTableDescriptor")                    \
     X(RED_TABLE, 0x00281201, "OW", "RedPaletteColorLookupTableData")                               \
     X(GREEN_TABLE_SIZE, 0x00281102, "US", "GreenPaletteColorLookupTableDescriptor")                \

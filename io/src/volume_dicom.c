@@ -308,6 +308,14 @@ static sgio_status refuse_pixels(const job *job)
                      slice->photometric);
 }
 
+/* CT has other values too: iodine in mg/ml, effective atomic numbers, electron densities. */
+static int is_hounsfield(const sgio_dicom_slice *slice)
+{
+    const char *type = slice->rescale_type;
+    return !strcmp(slice->modality, "CT") &&
+           (!*type || !strcmp(type, "HU") || !strcmp(type, "HU_MOD"));
+}
+
 static void describe(const job *job)
 {
     const sgio_dicom_slice *first = slice_at(job, 0);
@@ -322,6 +330,9 @@ static void describe(const job *job)
     out->rescaled = out->channels == 1 && !first->has_modality_lut;
     for (size_t k = 0; k < job->volume->count; k++)
         if (!slice_at(job, k)->has_rescale) out->rescaled = 0;
+    out->hounsfield = out->rescaled;
+    for (size_t k = 0; k < job->volume->count; k++)
+        if (!is_hounsfield(slice_at(job, k))) out->hounsfield = 0;
     find_padding(job);
 }
 

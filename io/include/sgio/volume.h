@@ -26,7 +26,8 @@ typedef struct sgio_volume {
     int channels;      /* 1, or 3 for RGB pictures (interleaved) */
     void *data;        /* size[0]*size[1]*size[2]*channels values, i fastest; owned by the volume */
     char modality[17]; /* DICOM Modality ("CT", "MR", "US", ...), "" when the file does not say */
-    int rescaled;      /* 1 when values are already real-world values (Hounsfield for CT) */
+    int rescaled;      /* 1 when values are already real-world values */
+    int hounsfield;    /* 1 when they are Hounsfield units: CT, and rescaled to nothing else */
     int has_padding;   /* DICOM PixelPaddingValue, after rescale; windowing ignores such voxels */
     double padding;    /* as voxels of `type` hold it, one value in all slices */
     int sheared;       /* 1 for a gantry tilt kept as a sheared matrix */

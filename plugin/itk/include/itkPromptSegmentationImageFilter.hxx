@@ -266,9 +266,10 @@ PromptSegmentationImageFilter<TInputImage, TLabelImage>::UseMetaDataDictionary(c
                                                                      : lifted;
   const std::string modality = text("0008|0060");
   const std::string unit = text("0028|1054");
-  m_TagsHounsfield = modality.empty()                                     ? SGM_HOUNSFIELD_AUTO
-                     : modality == "CT" && (unit.empty() || unit == "HU") ? SGM_HOUNSFIELD_ON
-                                                                          : SGM_HOUNSFIELD_OFF;
+  const bool isHounsfield = unit.empty() || unit == "HU" || unit == "HU_MOD"; // CT has iodine maps and the like too
+  m_TagsHounsfield = modality.empty()                   ? SGM_HOUNSFIELD_AUTO
+                     : modality == "CT" && isHounsfield ? SGM_HOUNSFIELD_ON
+                                                        : SGM_HOUNSFIELD_OFF;
   m_TagsHavePadding = std::abs(stored) < 65536;
   m_TagsPadding = m_TagsHavePadding ? padding * number("0028|1053", 1) + number("0028|1052", 0) : 0;
   m_TagsDeviation = 0;

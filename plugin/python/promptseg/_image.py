@@ -159,19 +159,16 @@ def _from_ijk(array: np.ndarray, affine: np.ndarray, rgb: bool, wrap: Callable) 
     )
 
 
-def _is_ct(image: Any) -> Optional[bool]:
-    """What a DICOM tag that came along says; None: nothing."""
-    if not image.HasMetaDataKey("0008|0060"):
-        return None
-    return image.GetMetaData("0008|0060").strip() == "CT"
+_MODALITY, _RESCALE_TYPE = "0008|0060", "0028|1054"
+_HOUNSFIELD = ("", "HU", "HU_MOD")  # iodine maps and the like are of modality CT too
 
 
-def _is_ct_itk(image: Any) -> Optional[bool]:
-    """The same of an itk.Image."""
-    dictionary = image.GetMetaDataDictionary()
-    if not dictionary.HasKey("0008|0060"):
+def _is_hounsfield(has: Callable[[str], bool], get: Callable[[str], Any]) -> Optional[bool]:
+    """What DICOM tags that came along say; None: nothing."""
+    if not has(_MODALITY):
         return None
-    return str(dictionary["0008|0060"]).strip() == "CT"
+    unit = str(get(_RESCALE_TYPE)).strip(" \0") if has(_RESCALE_TYPE) else ""
+    return str(get(_MODALITY)).strip(" \0") == "CT" and unit in _HOUNSFIELD
 
 
 def _from_simpleitk(image: Any) -> Image:
@@ -188,7 +185,7 @@ def _from_simpleitk(image: Any) -> Image:
 
     matrix = _matrix(image.GetSpacing(), image.GetOrigin(), image.GetDirection(), dimension)
     return Image(_native(_three_axes(view, rgb)), matrix, rgb, wrap, view.shape[:dimension],
-                 hounsfield=_is_ct(image))
+                 hounsfield=_is_hounsfield(image.HasMetaDataKey, image.GetMetaData))
 
 
 def _from_itk(image: Any) -> Image:
@@ -210,8 +207,9 @@ def _from_itk(image: Any) -> Image:
         out.SetOrigin(matrix[:dimension, 3].tolist())
         return out
 
+    tags = image.GetMetaDataDictionary()
     return Image(_native(_three_axes(view, rgb)), matrix, rgb, wrap, view.shape[:dimension],
-                 hounsfield=_is_ct_itk(image))
+                 hounsfield=_is_hounsfield(tags.HasKey, tags.__getitem__))
 
 
 def _from_nibabel(image: Any) -> Image:

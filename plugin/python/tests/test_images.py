@@ -63,14 +63,30 @@ def test_itk_comes_back_as_itk(model, brain, brain_prompts, wanted):
                           itk.array_from_matrix(image.GetDirection()))
 
 
+UNITS = (("CT", "", 1), ("MR", "", 2), ("CT", "HU", 1), ("CT ", "HU_MOD ", 1), ("CT", "MGML", 2),
+         ("CT", "Z_EFF", 2), ("MR", "HU", 2))
+
+
+def test_simpleitk_says_what_its_tags_say(model):
+    """Modality and rescale type: not every value of a CT is a Hounsfield unit."""
+    for modality, unit, wanted in UNITS:
+        image = sitk.Image(8, 8, 4, sitk.sitkInt16)
+        assert model.open(image)._volume.hounsfield == 0
+        image.SetMetaData("0008|0060", modality)
+        if unit:
+            image.SetMetaData("0028|1054", unit)
+        assert model.open(image)._volume.hounsfield == wanted
+
+
 def test_itk_says_what_its_tags_say(model, liver, liver_prompts):
     itk = pytest.importorskip("itk", reason="itk-core is not installed (CI installs it)")
     image = itk.image_from_array(sitk.GetArrayFromImage(liver))
     image.SetSpacing(liver.GetSpacing())
     image.SetOrigin(liver.GetOrigin())
     assert model.open(image)._volume.hounsfield == 0
-    for modality, wanted in (("CT", 1), ("MR", 2)):
+    for modality, unit, wanted in UNITS:
         image.GetMetaDataDictionary()["0008|0060"] = modality
+        image.GetMetaDataDictionary()["0028|1054"] = unit
         assert model.open(image)._volume.hounsfield == wanted
     plane = itk.image_from_array(np.asarray(sitk.GetArrayFromImage(liver)[1]))
     plane.SetSpacing(liver.GetSpacing()[:2])

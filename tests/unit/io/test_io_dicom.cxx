@@ -31,6 +31,7 @@ struct Slice {
     int first_value = 0; // pixel n holds first_value + n
     const char *orientation = "1\\0\\0\\0\\1\\0";
     const char *slope = "1", *intercept = "-1024";
+    const char *rescale_type = nullptr, *modality = "CT";
     const char *photometric = "MONOCHROME2";
     int bits_stored = 12, is_signed = 0;
     int acquisition = 1, frames = 0, padding = -1;
@@ -60,6 +61,7 @@ void put_image(DcmDataset &d, const Slice &slice)
     d.putAndInsertUint16(DCM_PixelRepresentation, static_cast<Uint16>(slice.is_signed));
     d.putAndInsertString(DCM_RescaleSlope, slice.slope);
     d.putAndInsertString(DCM_RescaleIntercept, slice.intercept);
+    if (slice.rescale_type) d.putAndInsertString(DCM_RescaleType, slice.rescale_type);
     if (slice.padding >= 0)
         d.putAndInsertUint16(DCM_PixelPaddingValue, static_cast<Uint16>(slice.padding));
     if (slice.frames)
@@ -74,7 +76,7 @@ void put_identity(DcmDataset &d, const Slice &slice)
     d.putAndInsertString(DCM_SOPInstanceUID, ("1.2.3.4." + number).c_str());
     d.putAndInsertString(DCM_StudyInstanceUID, "1.2");
     d.putAndInsertString(DCM_SeriesInstanceUID, slice.series.c_str());
-    d.putAndInsertString(DCM_Modality, "CT");
+    d.putAndInsertString(DCM_Modality, slice.modality);
     d.putAndInsertString(DCM_InstanceNumber, number.c_str());
     d.putAndInsertString(DCM_AcquisitionNumber, std::to_string(slice.acquisition).c_str());
     d.putAndInsertString(DCM_PixelSpacing, "0.75\\0.5"); // rows apart, columns apart
@@ -195,6 +197,29 @@ TEST_F(Dicom, StacksByPosition)
     ASSERT_EQ(volume.file_count, 4u);
     EXPECT_TRUE(holds(volume.files[0], "s/3"));
     EXPECT_TRUE(warnings.empty());
+}
+
+// Iodine maps and the like are of modality CT too.
+TEST_F(Dicom, HounsfieldUnitsAreNotEveryUnitOfCt)
+{
+    const struct {
+        const char *modality, *type;
+        int hounsfield;
+    } rows[] = {{"CT", nullptr, 1}, {"CT", "HU", 1},    {"CT", "HU_MOD", 1}, {"CT", "MGML", 0},
+                {"CT", "Z_EFF", 0}, {"MR", nullptr, 0}, {"PT", "HU", 0}};
+    for (const auto &row : rows) {
+        for (int k = 0; k < 2; k++) {
+            Slice slice;
+            slice.z = 2 * k;
+            slice.modality = row.modality;
+            slice.rescale_type = row.type;
+            save("s/" + std::to_string(k), slice);
+        }
+        ASSERT_EQ(load("s"), SGIO_OK) << sgio_last_message();
+        EXPECT_EQ(volume.rescaled, 1);
+        EXPECT_EQ(volume.hounsfield, row.hounsfield)
+            << row.modality << " " << (row.type ? row.type : "");
+    }
 }
 
 TEST_F(Dicom, OneFileMeansItsSeries)

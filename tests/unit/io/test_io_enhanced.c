@@ -22,7 +22,7 @@ enum { ROWS = 2, COLUMNS = 3, PIXELS = ROWS * COLUMNS, MOST = 16 };
 
 /* A frame: pixel n holds value + n. What is NULL or 0 is not written. */
 typedef struct frame {
-    const char *position, *orientation, *slope, *type, *stack, *acquired_at;
+    const char *position, *orientation, *slope, *rescale_type, *type, *stack, *acquired_at;
     double echo;
     int value;
 } frame;
@@ -30,7 +30,8 @@ typedef struct frame {
 /* An object of `count` frames; shared groups hold spacing, and the directions `orientation`. */
 typedef struct object {
     const char *name, *instance, *orientation;
-    int count, groups; /* groups: written of them; -1 all */
+    int count, groups;    /* groups: written of them; -1 all */
+    const char *modality; /* NULL: MR */
 } object;
 
 static const char oblique[] = "0.8\\0.6\\0\\0\\0\\-1"; /* normal (-0.6, 0.8, 0) */
@@ -80,6 +81,7 @@ static void write_frame_groups(const frame *f)
         open_group(0x00289145);
         dicom_text(0x00281052, "DS", "-5");
         dicom_text(0x00281053, "DS", f->slope);
+        if (f->rescale_type) dicom_text(0x00281054, "LO", f->rescale_type);
         close_group();
     }
     dicom_close_item();
@@ -120,7 +122,7 @@ static void save(const object *o, const frame *frames)
     dicom_begin(SYNTAX_PLAIN);
     dicom_text(0x00080016, "UI", "1.2.840.10008.5.1.4.1.1.4.1");
     dicom_text(0x00080018, "UI", uid);
-    dicom_text(0x00080060, "CS", "MR");
+    dicom_text(0x00080060, "CS", o->modality ? o->modality : "MR");
     dicom_text(0x0020000e, "UI", "1.2.3");
     dicom_text(0x00200013, "IS", o->instance);
     dicom_text(0x00280008, "IS", count);
@@ -132,7 +134,7 @@ static void save(const object *o, const frame *frames)
 
 static object object_of(const char *name, int count)
 {
-    return (object){name, "1", oblique, count, -1};
+    return (object){name, "1", oblique, count, -1, NULL};
 }
 
 static void read_volume(const char *name, const char *series)
@@ -198,6 +200,31 @@ static void each_frame_has_its_own_scale_and_directions(void **state)
     for (size_t n = 0; n < PIXELS; n++) {
         assert_true(sgio_volume_value(&volume, n) == 2 * (100.0 + (double)n) - 5);
         assert_true(sgio_volume_value(&volume, PIXELS + n) == 0.5 * (200.0 + (double)n) - 5);
+    }
+}
+
+/* The unit lies beside the slope; one frame of another is enough. */
+static void each_frame_has_its_own_unit(void **state)
+{
+    static const struct {
+        const char *modality, *types[2];
+        int hounsfield;
+    } rows[] = {
+        {"CT", {"HU", "HU_MOD"}, 1}, {"CT", {NULL, NULL}, 1},     {"CT", {"HU", "MGML"}, 0},
+        {"CT", {"Z_EFF", "HU"}, 0},  {"CT", {"MGML", "MGML"}, 0}, {"MR", {"HU", "HU"}, 0},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        frame frames[] = {{.position = "10\\8\\3", .slope = "2", .value = 100},
+                          {.position = "8.5\\10\\3", .slope = "2", .value = 200}};
+        object o = object_of("a.dcm", 2);
+        for (int k = 0; k < 2; k++)
+            frames[k].rescale_type = rows[i].types[k];
+        o.modality = rows[i].modality;
+        save(&o, frames);
+        read_volume("a.dcm", NULL);
+        assert_true(volume.rescaled);
+        assert_int_equal(volume.hounsfield, rows[i].hounsfield);
     }
 }
 
@@ -280,9 +307,9 @@ static void a_file_for_each_slice_is_a_volume(void **state)
     const frame frames[] = {{.position = "10\\8\\3", .value = 100},
                             {.position = "8.5\\10\\3", .value = 200},
                             {.position = "7\\12\\3", .value = 300}};
-    const object files[] = {{"s/3.dcm", "1", oblique, 1, -1},
-                            {"s/2.dcm", "2", oblique, 1, -1},
-                            {"s/1.dcm", "3", oblique, 1, -1}};
+    const object files[] = {{"s/3.dcm", "1", oblique, 1, -1, NULL},
+                            {"s/2.dcm", "2", oblique, 1, -1, NULL},
+                            {"s/1.dcm", "3", oblique, 1, -1, NULL}};
     (void)state;
     make_folder("s");
     for (int i = 0; i < 3; i++)
@@ -426,6 +453,7 @@ int main(void)
                                         close_scratch),
         cmocka_unit_test_setup_teardown(each_frame_has_its_own_scale_and_directions, open_scratch,
                                         close_scratch),
+        cmocka_unit_test_setup_teardown(each_frame_has_its_own_unit, open_scratch, close_scratch),
         cmocka_unit_test_setup_teardown(echoes_are_volumes_of_their_own, open_scratch,
                                         close_scratch),
         cmocka_unit_test_setup_teardown(types_times_and_stacks_part_frames, open_scratch,
