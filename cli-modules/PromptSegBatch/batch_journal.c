@@ -81,19 +81,22 @@ static batch_entry *find_entry(const batch_journal *j, const char *id)
 
 /* --------------------------------------------------------------------------------------- lines */
 
+/* A file's lines are in their order. Files are not: what finished later counts. */
 static void take_line(batch_journal *j, int file, long offset, const char *line, size_t size)
 {
     json_t *object = json_loadb(line, size, 0, NULL);
     char *id = object ? batch_text_take(object, "id") : NULL;
     const char *key = NULL, *state = NULL;
     int code = 0;
+    const int64_t finished = json_integer_value(json_object_get(object, "finished"));
     if (id && json_unpack(object, "{s:s,s:s,s:i}", "key", &key, "state", &state, "exit_code",
                           &code) == 0) {
         batch_entry *entry = find_entry(j, id);
-        if (entry)
+        if (entry && (!entry->known || entry->file == file || finished >= entry->finished))
             *entry = (batch_entry){.known = 1,
                                    .done = strcmp(state, "done") == 0,
                                    .code = code,
+                                   .finished = finished,
                                    .key = strtoull(key, NULL, 16),
                                    .file = file,
                                    .offset = offset};

@@ -1,7 +1,8 @@
 /* Status files: what each shard has finished, one line of JSON per row and attempt, appended and
  * synced after the row's files are there. A shard appends to its own file only and reads those of
- * all; the last line about an id counts. The kernel's locks keep two processes off one file and off
- * one row; they end with the process, so that none is ever stale. */
+ * all; of the lines about an id the one that finished last counts, whatever file it is in. The
+ * kernel's locks keep two processes off one file and off one row; they end with the process, so
+ * that none is ever stale. */
 #ifndef PROMPTSEG_BATCH_JOURNAL_H
 #define PROMPTSEG_BATCH_JOURNAL_H
 
@@ -12,11 +13,12 @@
 
 typedef struct batch_journal batch_journal;
 
-/* What the last line about a row says. */
+/* What the latest line about a row says. */
 typedef struct batch_entry {
-    int known; /* there is a line */
-    int done;  /* else it failed */
-    int code;  /* exit code of a failure */
+    int known;        /* there is a line */
+    int done;         /* else it failed */
+    int code;         /* exit code of a failure */
+    int64_t finished; /* seconds since 1970 */
     uint64_t key;
     int file; /* where the line is: index of the status file, and offset */
     long offset;

@@ -27,6 +27,13 @@ static int ml_is_guess(const batch_outcome *outcome)
     return outcome->result && outcome->work->volume.spacing_assumed;
 }
 
+/* Now, but after the line before: clocks of machines differ, and a second may hold two lines. */
+static int64_t finished(const batch_outcome *outcome)
+{
+    const int64_t now = time(NULL);
+    return now > outcome->before || outcome->before == INT64_MAX ? now : outcome->before + 1;
+}
+
 char *batch_line_make(const batch_plan *plan, const batch_row *row, const batch_outcome *outcome)
 {
     char key[32];
@@ -35,7 +42,7 @@ char *batch_line_make(const batch_plan *plan, const batch_row *row, const batch_
     json_t *object = json_object();
     json_t *rest = json_pack("{s:s,s:s,s:i,s:f,s:I,s:o,s:b,s:o}", "key", key, "state",
                              outcome->code ? "failed" : "done", "exit_code", outcome->code,
-                             "seconds", outcome->seconds, "finished", (json_int_t)time(NULL),
+                             "seconds", outcome->seconds, "finished", (json_int_t)finished(outcome),
                              "message", batch_text_shown(outcome->message ? outcome->message : ""),
                              "ml_is_guess", ml_is_guess(outcome), "segments", segments(outcome));
     const int failed = batch_text_put(object, "id", row->id) != 0 ||

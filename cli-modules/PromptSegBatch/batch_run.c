@@ -241,6 +241,7 @@ static int enter(const batch_job *job, const batch_item *item)
     const batch_outcome outcome = {.code = item->code,
                                    .message = item->message,
                                    .seconds = item->seconds,
+                                   .before = batch_journal_entry(job->journal, item->row)->finished,
                                    .work = &item->work,
                                    .result = item->code ? NULL : &item->result};
     char *line = batch_line_make(job->plan, row, &outcome);
@@ -349,7 +350,8 @@ int batch_note_problem(batch_plan *plan, batch_journal *journal, size_t i)
 {
     batch_row *row = &plan->rows[i];
     const batch_entry *entry = batch_journal_entry(journal, i);
-    const batch_outcome outcome = {.code = row->problem_code, .message = row->problem};
+    const batch_outcome outcome = {
+        .code = row->problem_code, .message = row->problem, .before = entry->finished};
     row->state = BATCH_FAILED;
     row->key = batch_hash_text(row->problem);
     if (entry->known && !entry->done && entry->key == row->key) return 0;
