@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MIN_SLOTS = 2, MAX_SLOTS = 256 };
+enum { MIN_SLOTS = 2, FIRST_BUCKETS = 64 };
 
 sgm_status sgm_embedder_init(sgm_embedder *embedder, const sgm_predictor *predictor,
                              const sgm_embedding_store *store, size_t memory)
@@ -15,11 +15,12 @@ sgm_status sgm_embedder_init(sgm_embedder *embedder, const sgm_predictor *predic
     size_t count = (memory ? memory : SGM_EMBEDDING_MEMORY) /
                    (sizeof(float) * (predictor->embedding_count ? predictor->embedding_count : 1));
     if (count < MIN_SLOTS) count = MIN_SLOTS;
-    if (count > MAX_SLOTS) count = MAX_SLOTS;
     *embedder = (sgm_embedder){.predictor = predictor, .slot_count = count, .depth = 2};
     if (store) embedder->store = *store;
-    embedder->slots = calloc(count, sizeof *embedder->slots);
-    return embedder->slots ? SGM_OK : sgm_fail(SGM_OUT_OF_MEMORY, "no memory for embeddings");
+    embedder->buckets = calloc(FIRST_BUCKETS, sizeof *embedder->buckets);
+    if (!embedder->buckets) return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for embeddings");
+    embedder->bucket_count = FIRST_BUCKETS;
+    return SGM_OK;
 }
 
 static float *alloc_values(const sgm_predictor *predictor)
@@ -38,56 +39,126 @@ static void free_values(const sgm_predictor *predictor, float *values)
 
 void sgm_embedder_clear(sgm_embedder *embedder)
 {
-    for (size_t i = 0; embedder->slots && i < embedder->slot_count; i++)
-        free_values(embedder->predictor, embedder->slots[i].values);
-    free(embedder->slots);
+    for (sgm_embedding_slot *slot = embedder->oldest, *next; slot; slot = next) {
+        next = slot->newer;
+        free_values(embedder->predictor, slot->values);
+        free(slot);
+    }
+    free(embedder->buckets);
     free(embedder->host);
     *embedder = (sgm_embedder){0};
 }
 
+/* --------------------------------------------------------------------------------------- slots */
+
+static sgm_embedding_slot **bucket_of(const sgm_embedder *embedder, int64_t picture, sgm_view view)
+{
+    const int64_t parts[] = {picture, view.x, view.y, view.width, view.height};
+    uint64_t hash = 0;
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        hash = (hash ^ (uint64_t)parts[i]) * 0x9e3779b97f4a7c15u;
+        hash ^= hash >> 29;
+    }
+    return &embedder->buckets[hash % embedder->bucket_count];
+}
+
+static sgm_embedding_slot *find(const sgm_embedder *embedder, int64_t picture, sgm_view view)
+{
+    sgm_embedding_slot *slot = *bucket_of(embedder, picture, view);
+    while (slot && (slot->picture != picture || !sgm_view_equal(slot->view, view)))
+        slot = slot->next_in_bucket;
+    return slot;
+}
+
+static void put_in_bucket(sgm_embedder *embedder, sgm_embedding_slot *slot)
+{
+    sgm_embedding_slot **bucket = bucket_of(embedder, slot->picture, slot->view);
+    slot->next_in_bucket = *bucket;
+    *bucket = slot;
+}
+
+/* Without memory for more buckets it is slower. */
+static void grow_buckets(sgm_embedder *embedder)
+{
+    if (embedder->made < embedder->bucket_count) return;
+    sgm_embedding_slot **buckets = calloc(2 * embedder->bucket_count, sizeof(sgm_embedding_slot *));
+    if (!buckets) return;
+    free(embedder->buckets);
+    embedder->buckets = buckets;
+    embedder->bucket_count *= 2;
+    for (sgm_embedding_slot *slot = embedder->oldest; slot; slot = slot->newer)
+        if (slot->view.width) put_in_bucket(embedder, slot);
+}
+
+/* What a slot that is free holds from now on. */
+static void fill_slot(sgm_embedder *embedder, sgm_embedding_slot *slot, int64_t picture,
+                      sgm_view view)
+{
+    slot->picture = picture;
+    slot->view = view;
+    put_in_bucket(embedder, slot);
+}
+
+static void free_slot(sgm_embedder *embedder, sgm_embedding_slot *slot)
+{
+    if (embedder->current == slot) embedder->current = NULL;
+    slot->ahead = 0;
+    if (!slot->view.width) return;
+    sgm_embedding_slot **at = bucket_of(embedder, slot->picture, slot->view);
+    while (*at != slot)
+        at = &(*at)->next_in_bucket;
+    *at = slot->next_in_bucket;
+    slot->view.width = 0;
+}
+
+static void link_newest(sgm_embedder *embedder, sgm_embedding_slot *slot)
+{
+    slot->older = embedder->newest;
+    slot->newer = NULL;
+    *(slot->older ? &slot->older->newer : &embedder->oldest) = slot;
+    embedder->newest = slot;
+}
+
+static void use(sgm_embedder *embedder, sgm_embedding_slot *slot)
+{
+    *(slot->older ? &slot->older->newer : &embedder->oldest) = slot->newer;
+    *(slot->newer ? &slot->newer->older : &embedder->newest) = slot->older;
+    link_newest(embedder, slot);
+}
+
 void sgm_embedder_forget(sgm_embedder *embedder)
 {
-    embedder->current = NULL;
-    for (size_t i = 0; i < embedder->slot_count; i++) {
-        embedder->slots[i].view.width = 0;
-        embedder->slots[i].used = 0;
-    }
+    for (sgm_embedding_slot *slot = embedder->oldest; slot; slot = slot->newer)
+        free_slot(embedder, slot);
     embedder->staged_count = 0;
 }
 
-static sgm_embedding_slot *find(sgm_embedder *embedder, int64_t picture, sgm_view view)
+/* Another slot; NULL: there may be no more, or there is no memory for it. */
+static sgm_embedding_slot *new_slot(sgm_embedder *embedder)
 {
-    for (size_t i = 0; i < embedder->slot_count; i++) {
-        sgm_embedding_slot *slot = &embedder->slots[i];
-        if (slot->view.width && slot->picture == picture && sgm_view_equal(slot->view, view))
-            return slot;
+    if (embedder->made == embedder->slot_count) return NULL;
+    sgm_embedding_slot *slot = calloc(1, sizeof *slot);
+    if (slot) slot->values = alloc_values(embedder->predictor);
+    if (!slot || !slot->values) {
+        free(slot);
+        return NULL;
     }
-    return NULL;
+    grow_buckets(embedder);
+    embedder->made++;
+    link_newest(embedder, slot);
+    return slot;
 }
 
-static sgm_embedding_slot *oldest_slot(sgm_embedder *embedder, bool with_memory)
-{
-    sgm_embedding_slot *oldest = NULL;
-    for (size_t i = 0; i < embedder->slot_count; i++) {
-        sgm_embedding_slot *slot = &embedder->slots[i];
-        if (with_memory && !slot->values) continue;
-        if (!oldest || slot->used < oldest->used) oldest = slot;
-    }
-    return oldest;
-}
-
-/* The slot unused for longest, emptied, with room for an embedding. NULL: no memory. A device that
- * has no room for all slots makes do with those it has room for. */
+/* A free slot, or the one unused for longest, emptied. NULL: no memory. A device that has no room
+ * for all slots makes do with those it has room for. */
 static sgm_embedding_slot *evict(sgm_embedder *embedder)
 {
-    sgm_embedding_slot *oldest = oldest_slot(embedder, false);
-    if (!oldest->values) oldest->values = alloc_values(embedder->predictor);
-    if (!oldest->values) oldest = oldest_slot(embedder, true);
-    if (!oldest) return NULL;
-    oldest->view.width = 0;
-    oldest->ahead = 0;
-    if (embedder->current == oldest) embedder->current = NULL;
-    return oldest;
+    sgm_embedding_slot *slot = embedder->oldest;
+    if (slot && !slot->view.width) return slot;
+    slot = new_slot(embedder);
+    if (!slot) slot = embedder->oldest;
+    if (slot) free_slot(embedder, slot);
+    return slot;
 }
 
 /* The store works on host memory. */
@@ -170,8 +241,7 @@ static sgm_status fill(sgm_embedder *embedder, int64_t picture, const sgm_image 
     if (!slot) return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for an embedding");
     sgm_image part = part_of(image, view);
     SGM_TRY(compute(embedder, &part, slot->values));
-    slot->picture = picture;
-    slot->view = view;
+    fill_slot(embedder, slot, picture, view);
     *out = slot;
     return SGM_OK;
 }
@@ -186,8 +256,8 @@ static bool encodes_ahead(const sgm_embedder *embedder)
 /* How much a batch may hold: all memory is not for what nobody has asked for yet. */
 static int most_in_batch(const sgm_embedder *embedder)
 {
-    int most = embedder->predictor->batch, half = (int)(embedder->slot_count / 2);
-    if (most > half) most = half;
+    int most = embedder->predictor->batch;
+    if ((size_t)most > embedder->slot_count / 2) most = (int)(embedder->slot_count / 2);
     return most < SGM_MOST_AHEAD ? most : SGM_MOST_AHEAD;
 }
 
@@ -201,9 +271,8 @@ static sgm_status take_stored(sgm_embedder *embedder, int64_t picture, uint64_t 
     if (!slot) return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for an embedding");
     SGM_TRY(look_up(embedder, key, slot->values, &found));
     if (!found) return SGM_OK;
-    slot->picture = picture;
-    slot->view = embedder->staged_view;
-    slot->used = ++embedder->tick;
+    fill_slot(embedder, slot, picture, embedder->staged_view);
+    use(embedder, slot);
     embedder->cached++;
     *out = slot;
     return SGM_OK;
@@ -273,15 +342,14 @@ static sgm_status encode_batch(sgm_embedder *embedder, int64_t picture, sgm_embe
         for (int k = 0; k < i; k++)
             if (slots[k] == slots[i]) count = i;
         if (i == count || !slots[i]) break;
-        slots[i]->used = ++embedder->tick;
+        use(embedder, slots[i]);
         values[i] = slots[i]->values;
     }
     if (!count || !slots[0]) return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for an embedding");
     embedder->current = NULL;
     SGM_TRY(predictor->encode_staged(predictor->self, count, values));
     for (int i = 0; i < count; i++) {
-        slots[i]->picture = embedder->staged[i];
-        slots[i]->view = embedder->staged_view;
+        fill_slot(embedder, slots[i], embedder->staged[i], embedder->staged_view);
         slots[i]->ahead = embedder->staged[i] != picture;
         if (!slots[i]->ahead) *out = slots[i];
     }
@@ -314,7 +382,7 @@ static sgm_status fill_batch(sgm_embedder *embedder, int64_t picture, const sgm_
         if (!*out) SGM_TRY(encode_batch(embedder, picture, out));
         embedder->staged_count = 0;
     }
-    (*out)->used = ++embedder->tick; /* so that what comes next does not push it out */
+    use(embedder, *out); /* so that what comes next does not push it out */
     return stage_upcoming(embedder);
 }
 
@@ -336,7 +404,7 @@ sgm_status sgm_embedder_select(sgm_embedder *embedder, int64_t picture, const sg
         SGM_TRY(fill(embedder, picture, image, view, &slot));
     embedder->used_ahead += slot->ahead;
     slot->ahead = 0;
-    slot->used = ++embedder->tick;
+    use(embedder, slot);
     if (embedder->current == slot) return SGM_OK;
     embedder->current = NULL;
     SGM_TRY(predictor->select(predictor->self, slot->values, view.width, view.height));

@@ -1,5 +1,5 @@
-/* Embeddings of pictures and their views: a fixed number in memory, the rest in a store, each
- * computed only when it is in neither. */
+/* Embeddings of pictures and their views: as many in memory as it may hold, the rest in a store,
+ * each computed only when it is in neither. */
 #ifndef SEGMODEL_PREDICT_LOOK_EMBEDDER_H
 #define SEGMODEL_PREDICT_LOOK_EMBEDDER_H
 
@@ -9,13 +9,15 @@
 
 #define SGM_EMBEDDING_MEMORY ((size_t)256 << 20)
 
-typedef struct sgm_embedding_slot {
+typedef struct sgm_embedding_slot sgm_embedding_slot;
+
+struct sgm_embedding_slot {
     int64_t picture;
     sgm_view view; /* width 0: free */
-    uint64_t used; /* tick of the last use */
     float *values; /* of the predictor's memory, if it has alloc */
     int ahead;     /* encoded before anybody asked for it */
-} sgm_embedding_slot;
+    sgm_embedding_slot *next_in_bucket, *older, *newer; /* older, newer: by last use */
+};
 
 /* What the caller will probably want next, so that pictures are encoded in batches. */
 typedef struct sgm_upcoming {
@@ -32,10 +34,10 @@ typedef struct sgm_upcoming {
 typedef struct sgm_embedder {
     const sgm_predictor *predictor;
     sgm_embedding_store store;
-    sgm_embedding_slot *slots;
-    size_t slot_count;
-    sgm_embedding_slot *current; /* the predictor's, or NULL */
-    uint64_t tick;
+    sgm_embedding_slot *oldest, *newest;   /* slots are made when they are needed */
+    sgm_embedding_slot **buckets;          /* those that are not free, by picture and view */
+    size_t bucket_count, made, slot_count; /* slots there are, and how many there may be */
+    sgm_embedding_slot *current;           /* the predictor's, or NULL */
     int64_t encoded, cached;
     float *host;                    /* one embedding on its way to or from the store; see alloc */
     sgm_upcoming upcoming;          /* picture NULL: nothing is encoded ahead */

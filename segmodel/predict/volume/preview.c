@@ -223,7 +223,7 @@ static int walk_view(const sgm_live_volume *live, int axis, int64_t slice, sgm_v
 /* One slice, in the views that a click at (x, y) and a walk through it look at; *room counts down
  * the embeddings that memory still holds. */
 static sgm_status encode_slice(sgm_live_volume *live, sgm_stack *stack, int64_t slice,
-                               const sgm_point *click, int *room)
+                               const sgm_point *click, size_t *room)
 {
     sgm_desk *desk = &live->desk;
     sgm_view views[SGM_MOST_VIEWS + 1];
@@ -246,7 +246,7 @@ static sgm_status encode_slice(sgm_live_volume *live, sgm_stack *stack, int64_t 
 static sgm_status encode_near(sgm_live_volume *live, sgm_stack *stack, int64_t slice,
                               const sgm_point *click)
 {
-    int room = (int)live->desk.embedder.slot_count - 1;
+    size_t room = live->desk.embedder.slot_count - 1;
     SGM_TRY(encode_slice(live, stack, slice, click, &room));
     for (int64_t distance = 1; room > 0 && distance < stack->plane.slices; distance++)
         for (int side = -1; side <= 1; side += 2) {

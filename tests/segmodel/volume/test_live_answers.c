@@ -1,5 +1,5 @@
-/* What a live volume keeps of earlier answers: as much for an object among many as for one alone,
- * and no more than it may. */
+/* What a live volume keeps: of earlier answers as much for an object among many as for one alone,
+ * and no more than it may; of embeddings as many as memory may hold. */
 #include "check.h"
 #include "phantom.h"
 #include "synthetic_network.h"
@@ -110,8 +110,48 @@ static void check_limit(void)
     close_tube(&p, live);
 }
 
+/* Embeddings that a walk over 600 slices computes again when memory is for so many. */
+static int64_t encoded_again(size_t embeddings)
+{
+    enum { SLICES = 600, EDGE = 8 };
+    static int16_t voxels[SLICES * EDGE * EDGE];
+    sgm_volume volume = {.data = voxels,
+                         .type = SGM_VOXEL_I16,
+                         .channels = 1,
+                         .size = {EDGE, EDGE, SLICES},
+                         .matrix = {{1, 0, 0, 0}, {0, 1, 0, 0}, {0, 0, 1, 0}},
+                         .hounsfield = SGM_HOUNSFIELD_OFF};
+    sgm_volume_options options = sgm_volume_options_init();
+    sgm_live_volume *live = NULL;
+    sgm_live_result result = sgm_live_result_init();
+    sgm_roi roi = {.center = {4, 4, 300}, .half_axis = {{3, 0, 0}, {0, 3, 0}, {0, 0, 300}}};
+    sgm_object object = {.rois = &roi, .roi_count = 1};
+    for (int i = 0; i < SLICES * EDGE * EDGE; i++)
+        voxels[i] = (int16_t)(i % EDGE > 2 && i % EDGE < 6 ? 200 : i / (EDGE * EDGE) % 50);
+    synthetic_init(&network, EDGE);
+    options.axis = SGM_AXIS_K;
+    options.embedding_memory = embeddings * EDGE * EDGE * sizeof(float);
+    CHECK_OK(sgm_live_volume_make(&network.predictor, 0, &volume, &options, &live));
+    CHECK_OK(sgm_live_volume_predict(live, 1, &object, NULL, &result));
+    CHECK(result.encoded == SLICES && result.voxels > SLICES);
+    roi.half_axis[0][0] = 2.9;
+    CHECK_OK(sgm_live_volume_predict(live, 2, &object, NULL, &result));
+    CHECK(result.decoded >= SLICES);
+    sgm_live_volume_destroy(live);
+    synthetic_clear(&network);
+    return result.encoded;
+}
+
+static void check_embeddings(void)
+{
+    CHECK(encoded_again(600) == 0);
+    CHECK(encoded_again(300) >= 300);
+    CHECK(encoded_again(1) >= 590);
+}
+
 int main(void)
 {
+    check_embeddings();
     check_among_others();
     check_limit();
     return check_report();
