@@ -39,6 +39,8 @@ typedef struct folder {
     uint64_t limit;
     sgm_mutex lock; /* of `size`, and of removing files: several threads may put */
     uint64_t size;  /* bytes in it, as of the last count plus what was written since */
+    uint64_t full;  /* bytes beyond which to look for what can go: the limit, or more where what is
+                       in  the folder could not be removed */
 } folder;
 
 /* ----------------------------------------------------------------------------------- contents */
@@ -216,17 +218,29 @@ static int compare_use(const void *a, const void *b)
     return strcmp(x->name, y->name);
 }
 
-/* Counts the folder and removes what was used longest ago until it is within the limit. */
+/* What was used longest ago, until the rest is within the limit, and then as long as the rest fills
+ * seven eighths of it: listing takes as long as there are files and must not be due at every put.
+ */
+static void remove_oldest(const folder *f, listing *list)
+{
+    const uint64_t target = f->limit - f->limit / 8;
+    qsort(list->entries, list->count, sizeof *list->entries, compare_use);
+    for (size_t i = 0; i < list->count; i++) {
+        const entry *oldest = &list->entries[i];
+        if (list->size <= f->limit && list->size < target + oldest->size) return;
+        if (sgm_folder_remove(f->folder, oldest->name)) list->size -= oldest->size;
+    }
+}
+
+/* Counts the folder and brings it within the limit. */
 static void shrink(folder *f)
 {
     listing list;
     if (list_entries(f, &list)) {
-        if (list.count) qsort(list.entries, list.count, sizeof *list.entries, compare_use);
-        for (size_t i = 0; i < list.count && f->limit && list.size > f->limit; i++)
-            if (sgm_folder_remove(f->folder, list.entries[i].name))
-                list.size -= list.entries[i].size;
+        if (list.count && f->limit && list.size > f->limit) remove_oldest(f, &list);
         f->size = list.size;
     }
+    f->full = f->size > f->limit ? f->size + f->limit / 8 : f->limit;
     free(list.entries);
 }
 
@@ -267,7 +281,7 @@ static void store_put(void *user, uint64_t key, const float *values, size_t coun
     if (sgm_atomic_file_commit(&file) != SGM_OK) return;
     sgm_mutex_lock(&f->lock);
     f->size += size;
-    if (f->limit && f->size > f->limit) shrink(f);
+    if (f->limit && f->size > f->full) shrink(f);
     sgm_mutex_unlock(&f->lock);
 }
 

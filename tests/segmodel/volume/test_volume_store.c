@@ -202,6 +202,27 @@ static void check_limit(void)
     empty_folder();
 }
 
+/* A full folder is not listed at every put: room is made for several. */
+static void check_room(void)
+{
+    enum { FILES = 32 };
+    float values[COUNT];
+    sgm_embedding_store store;
+    int before = 0, removals = 0;
+    CHECK_OK(sgm_store_open(folder, FILES * FILE_SIZE, &store));
+    for (uint64_t key = 1; key <= 2 * FILES; key++) {
+        fill(values, (unsigned)key);
+        store.put(store.user, key, values, COUNT);
+        int now = count_files();
+        CHECK(now <= FILES && (now == before + 1 || now == FILES - FILES / 8));
+        removals += now <= before;
+        before = now;
+    }
+    CHECK(removals > 0 && removals <= 2 * 8);
+    sgm_store_close(&store);
+    empty_folder();
+}
+
 static void check_refusals(void)
 {
     sgm_embedding_store store;
@@ -425,6 +446,7 @@ int main(void)
     check_halves();
     check_damage();
     check_limit();
+    check_room();
     check_refusals();
     check_folders_above();
     check_second_run();
