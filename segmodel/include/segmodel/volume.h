@@ -303,7 +303,8 @@ static inline sgm_live_result sgm_live_result_init(void)
 }
 
 /* Segments an object, `id` being the caller's number for it. `call` may be NULL, and so may
- * `result`. Errors as of sgm_volume_predict. */
+ * `result`. That values were taken for CT numbers is warned of until a prediction has succeeded.
+ * Errors as of sgm_volume_predict. */
 SGM_API sgm_status sgm_live_volume_predict(sgm_live_volume *live, int64_t id,
                                            const sgm_object *object, const sgm_call *call,
                                            sgm_live_result *result);

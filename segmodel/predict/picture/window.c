@@ -258,12 +258,13 @@ static const char *const taken_for_ct =
     "are shown to the model as such (a percentile window shows the whole range).";
 
 sgm_status sgm_window_settle(sgm_volume *volume, sgm_window window, const double manual[2],
-                             double *low, double *high)
+                             double *low, double *high, const char **doubt)
 {
+    *doubt = NULL;
     if (volume->hounsfield == SGM_HOUNSFIELD_AUTO) {
         int looks = sgm_volume_looks_hounsfield(volume);
         SGM_TRY(sgm_call_cancelled());
-        if (looks) sgm_call_warn("%s", taken_for_ct);
+        if (looks) *doubt = taken_for_ct;
         volume->hounsfield = looks ? SGM_HOUNSFIELD_ON : SGM_HOUNSFIELD_OFF;
     }
     return sgm_window_choose(volume, window, manual, low, high);

@@ -11,10 +11,10 @@
 sgm_status sgm_window_choose(const sgm_volume *volume, sgm_window window, const double manual[2],
                              double *low, double *high);
 
-/* The same for a volume that may not say what its values are: their looks decide then, with a
- * warning to the thread's call, and `hounsfield` is set. */
+/* The same for a volume that may not say what its values are: their looks decide then, and
+ * `hounsfield` is set. *doubt: a sentence that warns of it, in static storage, or NULL. */
 sgm_status sgm_window_settle(sgm_volume *volume, sgm_window window, const double manual[2],
-                             double *low, double *high);
+                             double *low, double *high, const char **doubt);
 
 /* SGM_INVALID_ARGUMENT for a manual window that is none. */
 sgm_status sgm_window_check(sgm_window window, const double manual[2]);

@@ -112,6 +112,7 @@ static sgm_status segment(sgm_live_volume *live, const int *classes, size_t coun
 {
     class_run c = {.run = {.desk = &live->desk}, .classes = classes};
     SGM_TRY(sgm_live_volume_stack(live, NULL, 0, &c.run.stack));
+    sgm_live_volume_warn(live);
     sgm_status status = prepare(&c, count);
     if (status == SGM_OK) status = ask_all(&c);
     if (status == SGM_OK) status = sgm_volume_finish(live, &c.run, out);

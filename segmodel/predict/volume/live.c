@@ -158,9 +158,17 @@ static sgm_status settle(sgm_live_volume *live)
 {
     sgm_volume *volume = &live->desk.volume;
     if (live->is_settled) return SGM_OK;
-    SGM_TRY(sgm_window_settle(volume, live->window, live->manual_window, &live->low, &live->high));
-    live->is_settled = 1;
-    return SGM_OK;
+    const char *doubt;
+    sgm_status status = sgm_window_settle(volume, live->window, live->manual_window, &live->low,
+                                          &live->high, &doubt);
+    if (doubt) live->doubt = doubt; /* also before a failure: it is found once */
+    live->is_settled = status == SGM_OK;
+    return status;
+}
+
+void sgm_live_volume_warn(const sgm_live_volume *live)
+{
+    if (live->doubt) sgm_call_warn("%s", live->doubt);
 }
 
 sgm_status sgm_live_volume_stack(sgm_live_volume *live, const sgm_object *objects, size_t count,
@@ -281,6 +289,7 @@ static sgm_status predict(sgm_live_volume *live, int64_t id, const sgm_object *o
     counts before = count(&live->desk), after;
     SGM_TRY(sgm_prompts_check(&live->desk.volume, object, 1));
     SGM_TRY(sgm_live_volume_stack(live, object, 1, &stack));
+    sgm_live_volume_warn(live);
     SGM_TRY(find_or_add(live, id, &kept));
     SGM_TRY(sgm_initial_read(&kept->initial, &stack->plane, live->desk.volume.size, object));
     SGM_TRY(sgm_prompts_check_initial(object, &kept->initial));
@@ -294,6 +303,7 @@ static sgm_status predict(sgm_live_volume *live, int64_t id, const sgm_object *o
     made.reused = after.reused - before.reused;
     sgm_solid_clear(&kept->solid, &live->desk.answers);
     kept->solid = solid;
+    live->doubt = NULL;                                 /* it was told */
     if (made.encoded) sgm_live_volume_make_ready(live); /* nobody notices now */
     return give(&made, result);
 }

@@ -18,7 +18,8 @@ struct sgm_live_volume {
     sgm_axis axis; /* as it was asked for */
     sgm_window window;
     double manual_window[2];
-    int is_settled; /* window and hounsfield are known */
+    int is_settled;    /* window and hounsfield are known */
+    const char *doubt; /* a warning about them that no prediction has given yet; or NULL */
     double low, high;
     sgm_stack stacks[3]; /* by axis; those that were needed */
     sgm_live_object *objects;
@@ -35,6 +36,11 @@ sgm_status sgm_live_volume_make(const sgm_predictor *predictor, int zoom, const 
  * first. The prompts have been checked. */
 sgm_status sgm_live_volume_stack(sgm_live_volume *live, const sgm_object *objects, size_t count,
                                  sgm_stack **out);
+
+/* Warns the thread's call of what the volume does not say, once the stack is known: every
+ * prediction does, until one has succeeded. A preview's or an interrupted call's caller may not
+ * listen. */
+void sgm_live_volume_warn(const sgm_live_volume *live);
 
 /* What clicks on masks will need, once, while there is time: the network makes ready for as many
  * points as a slice usually gets. Without it the first click of each number waits. */

@@ -86,6 +86,7 @@ static sgm_status segment(sgm_live_volume *live, const sgm_object *objects, size
     sgm_stack *stack;
     SGM_TRY(sgm_prompts_check(&live->desk.volume, objects, count));
     SGM_TRY(sgm_live_volume_stack(live, objects, count, &stack));
+    sgm_live_volume_warn(live);
     sgm_initial *initials = calloc(count, sizeof *initials);
     if (!initials) return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for %zu objects", count);
     live->desk.answers.limit = ONE_SHOT_MEMORY;

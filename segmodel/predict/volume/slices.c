@@ -19,13 +19,15 @@ static sgm_status open_stack(sgm_slices *slices, const sgm_volume_options *optio
     const double manual[2] = {options->window_low, options->window_high};
     sgm_volume *volume = &slices->volume;
     sgm_plane plane;
+    const char *doubt;
     double low, high;
     if (options->hounsfield != SGM_HOUNSFIELD_AUTO) volume->hounsfield = options->hounsfield;
     if (options->padding != SGM_PADDING_AUTO) {
         volume->has_padding = options->padding == SGM_PADDING_VALUE;
         volume->padding = options->padding_value;
     }
-    SGM_TRY(sgm_window_settle(volume, options->window, manual, &low, &high));
+    SGM_TRY(sgm_window_settle(volume, options->window, manual, &low, &high, &doubt));
+    if (doubt) sgm_call_warn("%s", doubt);
     SGM_TRY(sgm_plane_choose(volume, options->axis, NULL, 0, &plane));
     return sgm_stack_init(&slices->stack, volume, &plane, low, high);
 }

@@ -469,6 +469,42 @@ static void count_warning(void *user, const char *sentence)
     *(int *)user += strstr(sentence, "Hounsfield") != NULL;
 }
 
+static int is_refused(void *user)
+{
+    return --*(int *)user < 0;
+}
+
+/* What nobody heard, or what was said to a call that was cancelled, is said again. */
+static void check_told(const sgm_volume *volume, const sgm_object *object)
+{
+    synthetic_network network;
+    sgm_live_volume *live = NULL;
+    sgm_live_slice slice = sgm_live_slice_init();
+    int warned = 0;
+    sgm_call call = sgm_call_init();
+    call.warning = count_warning;
+    call.warning_user = &warned;
+    synthetic_init(&network, 64);
+    CHECK_OK(sgm_live_volume_make(&network.predictor, 0, volume, NULL, &live));
+    CHECK_OK(sgm_live_volume_ahead(live, object->seeds[0].index, NULL));
+    CHECK_OK(sgm_live_volume_preview(live, 1, object, -1, &call, &slice));
+    CHECK(warned == 0);
+    call.cancel = is_refused;
+    for (int patience = 1; patience < 10; patience += 8) {
+        int left = patience;
+        call.cancel_user = &left;
+        CHECK_STATUS(sgm_live_volume_predict(live, 1, object, &call, NULL), SGM_CANCELLED, "");
+    }
+    call.cancel = NULL;
+    warned = 0;
+    CHECK_OK(sgm_live_volume_predict(live, 1, object, &call, NULL));
+    CHECK(warned == 1);
+    CHECK_OK(sgm_live_volume_predict(live, 2, object, &call, NULL));
+    CHECK(warned == 1);
+    sgm_live_volume_destroy(live);
+    synthetic_clear(&network);
+}
+
 /* Air and water make a CT where nothing says otherwise; the caller may say otherwise. */
 static void check_hounsfield(void)
 {
@@ -503,6 +539,7 @@ static void check_hounsfield(void)
         synthetic_clear(&network);
     }
     CHECK(warned == 1);
+    check_told(&volume, &object);
 }
 
 /* Structs of another size: older headers, newer ones, and what is none. */
