@@ -332,7 +332,8 @@ static inline sgm_live_slice sgm_live_slice_init(void)
 }
 
 /* One slice now, without walking, and without changing the object: if the prompts ask for this
- * slice, what sgm_live_volume_predict will take there (which then costs nothing more); else the
+ * slice, what sgm_live_volume_predict will take there (which then costs nothing more; clicks that
+ * may reach it are taken, and what they correct is walked if it was not predicted); else the
  * object's present mask on it. `slice` is an index along the axis that these prompts choose;
  * -1: the slice of the last seed. */
 SGM_API sgm_status sgm_live_volume_preview(sgm_live_volume *live, int64_t id,

@@ -83,8 +83,9 @@ static sgm_status decode_slice(sgm_live_volume *live, sgm_stack *stack, const sg
     return show_answer(live, stack, answer, slice, mask, out);
 }
 
-/* What a prediction will take on a slice with a click: it corrects what the prompts before it made,
- * which is known if they were predicted, and does not walk on by itself. */
+/* What a prediction will take on a slice that clicks lie on or may reach: they correct what the
+ * prompts before them made, which is known if they were predicted. A last one on the slice itself
+ * does not walk on. */
 static sgm_status click_slice(sgm_live_volume *live, sgm_stack *stack, const sgm_subject *subject,
                               int64_t slice, uint8_t *mask, sgm_live_slice *out)
 {
@@ -132,6 +133,12 @@ static sgm_status make_slice_room(sgm_live_volume *live, const sgm_plane *plane,
     return *mask ? SGM_OK : sgm_fail(SGM_OUT_OF_MEMORY, "no memory for the mask of a slice");
 }
 
+/* Whether clicks on other slices may change what the first prompts ask for. */
+static int clicks_reach(const sgm_live_volume *live, const sgm_subject *subject)
+{
+    return subject->first.seed_count < subject->given->seed_count && !live->desk.rules.stays;
+}
+
 /* The slice of an object whose prompts are sorted. */
 static sgm_status show_slice(sgm_live_volume *live, int64_t id, const sgm_subject *subject,
                              sgm_stack *stack, int64_t slice, sgm_live_slice *out)
@@ -142,7 +149,8 @@ static sgm_status show_slice(sgm_live_volume *live, int64_t id, const sgm_subjec
     SGM_TRY(make_slice_room(live, &stack->plane, &mask));
     out->mask = mask;
     out->prompted = prompted > 0;
-    if (prompted == 2) return click_slice(live, stack, subject, slice, mask, out);
+    if (prompted && (prompted == 2 || clicks_reach(live, subject)))
+        return click_slice(live, stack, subject, slice, mask, out);
     if (prompted) return decode_slice(live, stack, subject, slice, mask, out);
     copy_slice(live, find_object(live, id), stack->plane.axis, slice, mask, out);
     return SGM_OK;

@@ -77,8 +77,37 @@ static void check_many_clicks(void)
     close_scene(&p, live);
 }
 
+/* A tube along z with a neighbour at its side that is nearly as bright. */
+static double touching_tube(const double mm[3])
+{
+    if (hypot(mm[0], mm[1]) < 6) return 200;
+    return hypot(mm[0] - 10, mm[1]) < 5 ? 170 : 40;
+}
+
+/* Clicks on other slices change a slice that the first point asks for, as the prediction's do. */
+static void check_click_beside(int index, int label, int was_known)
+{
+    phantom p;
+    sgm_volume_options options = sgm_volume_options_init();
+    sgm_live_slice slice = sgm_live_slice_init(), alone = slice;
+    options.axis = SGM_AXIS_K;
+    sgm_seed seeds[2] = {{{24, 24, 4}, SGM_FOREGROUND}, {{34, 24, index}, label}};
+    sgm_object object = {.seeds = seeds, .seed_count = 1};
+    sgm_live_volume *live = open_scene(&p, touching_tube, &options);
+    CHECK_OK(sgm_live_volume_preview(live, 1, &object, 4, NULL, &alone));
+    if (was_known) CHECK_OK(sgm_live_volume_predict(live, 1, &object, NULL, NULL));
+    object.seed_count = 2;
+    CHECK_OK(sgm_live_volume_preview(live, 1, &object, 4, NULL, &slice));
+    CHECK(slice.prompted && slice.voxels > 100 && slice.voxels != alone.voxels);
+    CHECK(differences(live, &object, &slice) == 0);
+    close_scene(&p, live);
+}
+
 int main(void)
 {
+    for (int index = 3; index <= 5; index += 2)
+        for (int was_known = 0; was_known < 2; was_known++)
+            check_click_beside(index, SGM_BACKGROUND, was_known);
     check_many_clicks();
     return check_report();
 }
