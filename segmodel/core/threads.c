@@ -30,12 +30,13 @@ typedef struct worker {
 struct sgm_threads {
     int count;
     int started;
+    long process;    /* that has the workers: a forked child has none */
     sgm_mutex owner; /* who may run loops and use the scratch memory */
     sgm_mutex sleep_mutex;
     sgm_condition wake;
     _Atomic uint64_t state;
     _Atomic int sleepers;
-    _Atomic bool stop;
+    _Atomic int wanted; /* workers of this number and above end */
     /* The loop in progress; written by the caller while nobody is inside. */
     sgm_parallel_fn fn;
     void *context;
@@ -83,17 +84,23 @@ static bool try_enter(sgm_threads *pool, uint64_t *seen)
     return false;
 }
 
-static bool nothing_to_do(sgm_threads *pool, uint64_t seen)
+static bool is_wanted(const worker *self)
 {
-    uint64_t state = atomic_load(&pool->state);
-    return !atomic_load(&pool->stop) && (GENERATION(state) == seen || !(state & OPEN));
+    return self->index < atomic_load_explicit(&self->pool->wanted, memory_order_acquire);
 }
 
-static void sleep_until_called(sgm_threads *pool, uint64_t seen)
+static bool nothing_to_do(const worker *self, uint64_t seen)
 {
+    uint64_t state = atomic_load(&self->pool->state);
+    return is_wanted(self) && (GENERATION(state) == seen || !(state & OPEN));
+}
+
+static void sleep_until_called(const worker *self, uint64_t seen)
+{
+    sgm_threads *pool = self->pool;
     sgm_mutex_lock(&pool->sleep_mutex);
     atomic_fetch_add(&pool->sleepers, 1);
-    while (nothing_to_do(pool, seen))
+    while (nothing_to_do(self, seen))
         sgm_condition_wait(&pool->wake, &pool->sleep_mutex);
     atomic_fetch_sub(&pool->sleepers, 1);
     sgm_mutex_unlock(&pool->sleep_mutex);
@@ -105,7 +112,7 @@ static void worker_main(void *argument)
     sgm_threads *pool = self->pool;
     uint64_t seen = 0;
     int spins = 0;
-    while (!atomic_load_explicit(&pool->stop, memory_order_acquire)) {
+    while (is_wanted(self)) {
         if (try_enter(pool, &seen)) {
             take_items(pool, self->index);
             atomic_fetch_sub_explicit(&pool->state, 1, memory_order_release);
@@ -113,15 +120,22 @@ static void worker_main(void *argument)
         } else if (++spins < SPIN_ROUNDS) {
             relax();
         } else {
-            sleep_until_called(pool, seen);
+            sleep_until_called(self, seen);
             spins = 0;
         }
     }
 }
 
+/* A forked child has a copy of the pool without its workers: nobody to wake or to wait for, and a
+ * lock that one of them may have held. Its caller does all items itself. */
+static bool is_elsewhere(const sgm_threads *pool)
+{
+    return pool->process != sgm_process_id();
+}
+
 static void wake_sleepers(sgm_threads *pool)
 {
-    if (atomic_load(&pool->sleepers) == 0) return;
+    if (atomic_load(&pool->sleepers) == 0 || is_elsewhere(pool)) return;
     sgm_mutex_lock(&pool->sleep_mutex);
     sgm_condition_wake_all(&pool->wake);
     sgm_mutex_unlock(&pool->sleep_mutex);
@@ -213,14 +227,33 @@ int sgm_threads_count(const sgm_threads *pool)
     return pool->count;
 }
 
-static sgm_status start_workers(sgm_threads *pool)
+/* Ends the workers of number `count` and above, and waits for them. */
+static void keep_workers(sgm_threads *pool, int count)
+{
+    sgm_mutex_lock(&pool->sleep_mutex);
+    atomic_store(&pool->wanted, count);
+    sgm_condition_wake_all(&pool->wake);
+    sgm_mutex_unlock(&pool->sleep_mutex);
+    int keep = count > 0 ? count - 1 : 0;
+    for (; pool->started > keep; pool->started--)
+        sgm_thread_join(&pool->handles[pool->started]);
+}
+
+/* Where the system gives fewer than `exact` wants, that is an error; else they are taken, but not
+ * to the last: what comes after needs threads, and room for their stacks, too. */
+static sgm_status start_workers(sgm_threads *pool, bool exact)
 {
     for (int i = 1; i < pool->count; i++) {
         pool->workers[i] = (worker){pool, i};
-        if (!sgm_thread_start(&pool->handles[i], worker_main, &pool->workers[i]))
+        if (sgm_thread_start(&pool->handles[i], worker_main, &pool->workers[i])) {
+            pool->started++;
+            continue;
+        }
+        if (exact)
             return sgm_fail(SGM_OUT_OF_MEMORY, "threads: wanted %d, the system gave %d",
                             pool->count, i);
-        pool->started++;
+        pool->count = (i + 1) / 2;
+        keep_workers(pool, pool->count);
     }
     return SGM_OK;
 }
@@ -229,7 +262,7 @@ static sgm_threads *new_pool(int n)
 {
     sgm_threads *pool = sgm_aligned_alloc(64, (sizeof *pool + 63) & ~(size_t)63);
     if (!pool) return NULL;
-    *pool = (sgm_threads){.count = n};
+    *pool = (sgm_threads){.count = n, .process = sgm_process_id(), .wanted = n};
     pool->scratch = calloc((size_t)n, sizeof *pool->scratch);
     pool->workers = calloc((size_t)n, sizeof *pool->workers);
     pool->handles = calloc((size_t)n, sizeof *pool->handles);
@@ -242,6 +275,7 @@ static sgm_threads *new_pool(int n)
 sgm_status sgm_threads_create(int n, sgm_threads **out)
 {
     *out = NULL;
+    bool exact = n > 0;
     if (n <= 0) n = sgm_available_cores();
     if (n > MAX_THREADS) n = MAX_THREADS;
     sgm_threads *pool = new_pool(n);
@@ -249,7 +283,7 @@ sgm_status sgm_threads_create(int n, sgm_threads **out)
         sgm_threads_destroy(pool);
         return sgm_fail(SGM_OUT_OF_MEMORY, "threads: no memory for a pool of %d", n);
     }
-    sgm_status status = start_workers(pool);
+    sgm_status status = start_workers(pool, exact);
     if (status != SGM_OK) {
         sgm_threads_destroy(pool);
         return status;
@@ -261,18 +295,16 @@ sgm_status sgm_threads_create(int n, sgm_threads **out)
 void sgm_threads_destroy(sgm_threads *pool)
 {
     if (!pool) return;
-    sgm_mutex_lock(&pool->sleep_mutex);
-    atomic_store(&pool->stop, true);
-    sgm_condition_wake_all(&pool->wake);
-    sgm_mutex_unlock(&pool->sleep_mutex);
-    for (int i = 1; i <= pool->started; i++)
-        sgm_thread_join(&pool->handles[i]);
+    bool elsewhere = is_elsewhere(pool);
+    if (!elsewhere) keep_workers(pool, 0);
     for (int i = 0; pool->scratch && i < pool->count; i++)
         sgm_aligned_free(pool->scratch[i].memory);
     sgm_aligned_free(pool->shared.memory);
-    sgm_condition_destroy(&pool->wake);
-    sgm_mutex_destroy(&pool->sleep_mutex);
-    sgm_mutex_destroy(&pool->owner);
+    if (!elsewhere) { /* destroying waits for who waits: there they do so for ever */
+        sgm_condition_destroy(&pool->wake);
+        sgm_mutex_destroy(&pool->sleep_mutex);
+        sgm_mutex_destroy(&pool->owner);
+    }
     free(pool->scratch);
     free(pool->workers);
     free(pool->handles);

@@ -10,8 +10,10 @@
 
 typedef struct sgm_threads sgm_threads;
 
-/* n <= 0: sgm_available_cores() of core/system.h; at most 256. */
+/* n <= 0: sgm_available_cores() of core/system.h, or fewer where the system does not give so many;
+ * at most 256. What was asked for by its number is got or refused. */
 sgm_status sgm_threads_create(int n, sgm_threads **out);
+/* In a forked child it only frees memory: the workers stayed with the parent. */
 void sgm_threads_destroy(sgm_threads *pool);
 int sgm_threads_count(const sgm_threads *pool);
 

@@ -2,6 +2,7 @@
 
 #include "core/clock.h"
 #include "core/sync.h"
+#include "core/system.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +25,7 @@ struct sgm_loader {
     loader_slot *slots;
     uint64_t next_made, next_given; /* numbers of batches */
     bool stop, holding;
+    long process; /* that has the threads: a forked child has none */
     sgm_status status;
     char message[1024];
 };
@@ -85,7 +87,9 @@ static sgm_status start(sgm_loader *loader, int threads)
                                  &loader->slots[i].batch));
     for (int i = 0; i < threads; i++) {
         if (!sgm_thread_start(&loader->threads[i], work, loader))
-            return sgm_fail(SGM_OUT_OF_MEMORY, "a thread to prepare batches cannot be started");
+            return sgm_fail(SGM_OUT_OF_MEMORY,
+                            "loader_threads: wanted %d to prepare batches, the system gave %d",
+                            threads, i);
         loader->thread_count++;
     }
     return SGM_OK;
@@ -101,6 +105,7 @@ sgm_status sgm_loader_create(const sgm_sampler *sampler, const sgm_sampler_optio
                         MAX_THREADS);
     sgm_loader *loader = calloc(1, sizeof *loader);
     if (!loader) return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for the loader");
+    loader->process = sgm_process_id();
     loader->sampler = sampler;
     loader->options = *options;
     loader->batch_size = batch_size;
@@ -117,19 +122,24 @@ sgm_status sgm_loader_create(const sgm_sampler *sampler, const sgm_sampler_optio
     return status;
 }
 
-void sgm_loader_destroy(sgm_loader *loader)
+static void stop(sgm_loader *loader)
 {
-    if (!loader) return;
     sgm_mutex_lock(&loader->lock);
     loader->stop = true;
     sgm_condition_wake_all(&loader->changed);
     sgm_mutex_unlock(&loader->lock);
     for (int i = 0; i < loader->thread_count; i++)
         sgm_thread_join(&loader->threads[i]);
-    for (int i = 0; loader->slots && i < loader->slot_count; i++)
-        sgm_batch_clear(&loader->slots[i].batch);
     sgm_mutex_destroy(&loader->lock);
     sgm_condition_destroy(&loader->changed);
+}
+
+void sgm_loader_destroy(sgm_loader *loader)
+{
+    if (!loader) return;
+    if (loader->process == sgm_process_id()) stop(loader);
+    for (int i = 0; loader->slots && i < loader->slot_count; i++)
+        sgm_batch_clear(&loader->slots[i].batch);
     free(loader->slots);
     free(loader);
 }

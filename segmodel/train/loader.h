@@ -11,7 +11,7 @@ typedef struct sgm_loader sgm_loader;
 sgm_status sgm_loader_create(const sgm_sampler *sampler, const sgm_sampler_options *options,
                              int batch_size, int extra, uint64_t first_batch, int threads,
                              sgm_loader **out);
-/* Stops the workers and waits for them. */
+/* Stops the workers and waits for them; in a forked child, where there are none, only frees. */
 void sgm_loader_destroy(sgm_loader *loader);
 
 /* The next batch; valid (and the caller's to change) until the following call. A worker's error

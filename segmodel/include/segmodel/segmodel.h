@@ -33,7 +33,8 @@
  * version 0.2. A larger size than the library knows is refused unless the rest is zero.
  *
  * Threads and processes. No call touches the locale, signals, stdin, stdout or stderr. Callbacks
- * come on the thread that made the call. */
+ * come on the thread that made the call. A process made by fork has neither the threads nor the GPU
+ * of what it inherits: it may destroy that, and computes with a context that it makes itself. */
 #ifndef SEGMODEL_SEGMODEL_H
 #define SEGMODEL_SEGMODEL_H
 
@@ -129,7 +130,7 @@ typedef struct sgm_context_options {
     size_t size; /* sizeof(sgm_context_options) */
     sgm_device device;
     sgm_precision precision;
-    int threads;         /* 0: one per available core */
+    int threads;         /* 0: one per available core, or as many as the system gives */
     size_t memory_limit; /* bytes for a session's working memory, on every device; 0: none */
     sgm_log_fn log;
     void *log_user;

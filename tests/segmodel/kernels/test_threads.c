@@ -1,6 +1,11 @@
-/* The pool: every item once, nesting, sleeping workers, several callers, growing memory. */
+/* The pool: every item once, nesting, sleeping workers, several callers, growing memory, and what
+ * a forked child has of it. */
 #include <pthread.h>
 #include <unistd.h>
+
+#ifndef _WIN32
+#include <sys/wait.h>
+#endif
 
 #include "core/system.h"
 #include "kernel_test.h"
@@ -88,8 +93,36 @@ static void check_pool(int n)
     sgm_threads_destroy(pool);
 }
 
+#ifndef _WIN32
+/* The child has no workers, and must not wait for them: neither in a loop nor to destroy. */
+static void check_forked(bool asleep)
+{
+    sgm_threads *pool;
+    if (!CHECK_OK(sgm_threads_create(4, &pool))) return;
+    check_loop(pool, 100, 1);
+    if (asleep) usleep(30000);
+    fflush(NULL);
+    pid_t child = fork();
+    if (child == 0) {
+        alarm(20);
+        check_loop(pool, 100, 1);
+        sgm_threads_destroy(pool);
+        _exit(check_failures > 0);
+    }
+    int status = -1;
+    CHECK(child > 0 && waitpid(child, &status, 0) == child);
+    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    check_loop(pool, 100, 1);
+    sgm_threads_destroy(pool);
+}
+#endif
+
 int main(void)
 {
+#ifndef _WIN32
+    check_forked(true);
+    check_forked(false);
+#endif
     CHECK(sgm_available_cores() >= 1);
     check_pool(1);
     check_pool(2);
