@@ -2,8 +2,6 @@
  * dealt to several machines.
  *
  * manifest -> plan (rows, checked as a whole) -> rows that are not done -> engines -> results. */
-#define _GNU_SOURCE /* sched_getaffinity */
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -23,6 +21,7 @@
 #include "cli_files.h"
 #include "cli_program.h"
 #include "cli_text.h"
+#include "core/system.h"
 
 CLI_DECLARE_EMBEDDED(PromptSegBatch_xml);
 CLI_DECLARE_EMBEDDED(PromptSeg_xml);
@@ -59,13 +58,6 @@ static int make_manifest(const cli_options *options)
                   : batch_scan(cli_text(options, "makeManifest"), cli_text(options, "manifest"));
 }
 
-/* Those this process may use: fewer than there are under a batch system. */
-static int available_cores(void)
-{
-    cpu_set_t set;
-    return sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
-}
-
 /* Threads are shared out between the engines. */
 static int open_engines(batch *b)
 {
@@ -73,7 +65,7 @@ static int open_engines(batch *b)
     engine_options wanted;
     pipeline_read_engine(options, &wanted);
     const int jobs = (int)cli_integer(options, "jobs");
-    const int threads = wanted.threads ? wanted.threads : available_cores();
+    const int threads = wanted.threads ? wanted.threads : sgm_available_cores();
     if (jobs > 1) wanted.threads = threads / jobs > 0 ? threads / jobs : 1;
     int failed = 0;
     while (b->engine_count < jobs && !failed) {

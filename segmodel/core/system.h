@@ -15,7 +15,8 @@ void sgm_aligned_free(void *memory);
  * of the process: for after much was freed that will not be wanted again, not for every day. */
 void sgm_give_back_memory(void);
 
-/* Processors that this process may use. */
+/* Processors that this process may use: those it may run on, or what a quota of its container comes
+ * to (core/cgroup.h), rounded up, where that is less. */
 int sgm_available_cores(void);
 
 /* Bytes of the second-level cache of a processor; 0: unknown. */

@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include "core/system.h"
 
+#include "core/cgroup.h"
 #include "core/clock.h"
 #include "core/sync.h"
 
@@ -53,14 +54,39 @@ void sgm_give_back_memory(void)
 #endif
 }
 
+#ifdef __linux__
+/* Processors that the scheduler may put this process on; 0: unknown. The kernel refuses a set with
+ * less room than it has processors, present or not. */
+static int scheduled_cores(void)
+{
+    int cores = 0;
+    for (int room = CPU_SETSIZE; cores == 0 && room <= 1 << 20; room *= 2) {
+        cpu_set_t *set = CPU_ALLOC(room);
+        size_t size = CPU_ALLOC_SIZE(room);
+        if (!set) return 0;
+        bool refused = sched_getaffinity(0, size, set) != 0;
+        bool small = refused && errno == EINVAL;
+        if (!refused) cores = CPU_COUNT_S(size, set);
+        CPU_FREE(set);
+        if (!small) break;
+    }
+    return cores;
+}
+#endif
+
 int sgm_available_cores(void)
 {
+    long cores = 0;
 #ifdef __linux__
-    cpu_set_t set;
-    if (sched_getaffinity(0, sizeof set, &set) == 0 && CPU_COUNT(&set) > 0) return CPU_COUNT(&set);
+    cores = scheduled_cores();
 #endif
-    long n = sysconf(_SC_NPROCESSORS_ONLN);
-    return n > 0 ? (int)n : 1;
+    if (cores <= 0) cores = sysconf(_SC_NPROCESSORS_ONLN);
+    if (cores <= 0) cores = 1;
+#ifdef __linux__
+    int quota = sgm_cgroup_processors("");
+    if (quota > 0 && quota < cores) cores = quota;
+#endif
+    return (int)cores;
 }
 
 long sgm_level2_cache(void)

@@ -130,7 +130,7 @@ typedef struct sgm_context_options {
     size_t size; /* sizeof(sgm_context_options) */
     sgm_device device;
     sgm_precision precision;
-    int threads;         /* 0: one per available core, or as many as the system gives */
+    int threads;         /* 0: one per core it may use, or as many as it gets */
     size_t memory_limit; /* bytes for a session's working memory, on every device; 0: none */
     sgm_log_fn log;
     void *log_user;
