@@ -35,7 +35,7 @@ typedef struct recorded_steps {
     void *recording; /* or NULL */
     uint64_t stamp;  /* values_stamp of the recording */
     bool ran;        /* once, step by step */
-    bool impossible; /* the backend cannot record them */
+    bool impossible; /* the backend cannot record them, or not start what it recorded */
 } recorded_steps;
 
 struct sgm_train_plan {

@@ -136,10 +136,11 @@ static sgm_status bind_leaves(sgm_train_plan *plan)
 
 /* The first contribution to a gradient overwrites, later ones add; a parameter's gradient is only
  * ever added to, because it sums up over micro-batches. */
-static void choose_accumulation(sgm_train_plan *plan)
+static sgm_status choose_accumulation(sgm_train_plan *plan)
 {
     bool *started = calloc((size_t)plan->node_count + 1, sizeof *started);
-    for (int t = plan->step_count - 1; started && t >= 0; t--) {
+    if (!started) return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for a training plan");
+    for (int t = plan->step_count - 1; t >= 0; t--) {
         train_step *step = &plan->steps[t];
         for (int i = 0; step->backward && i < step->node->input_count; i++) {
             train_value *v = sgm_train_wanted_grad(plan, step->node, i);
@@ -150,6 +151,7 @@ static void choose_accumulation(sgm_train_plan *plan)
         }
     }
     free(started);
+    return SGM_OK;
 }
 
 static void add_steps(sgm_train_plan *plan, bool late)
@@ -177,7 +179,7 @@ static sgm_status make_steps(sgm_train_plan *plan)
         train_value *v = &plan->values[id];
         v->backward_time = v->forward_time < 0 ? -1 : 2 * plan->step_count - v->forward_time;
     }
-    choose_accumulation(plan);
+    SGM_TRY(choose_accumulation(plan));
     sgm_train_share_gradients(plan);
     return SGM_OK;
 }
@@ -527,7 +529,11 @@ static sgm_status run_steps(sgm_train_plan *plan, recorded_steps *r,
     if (r->recording && r->stamp != values_stamp(plan)) forget(plan, r);
     if (!r->recording && r->ran && !r->impossible && ops->capture_begin) record(plan, r, submit);
     r->ran = true;
-    return r->recording ? ops->replay(plan->backend, r->recording) : submit(plan);
+    if (!r->recording) return submit(plan);
+    if (ops->replay(plan->backend, r->recording) == SGM_OK) return SGM_OK;
+    forget(plan, r); /* its first start takes device memory, which there may not be */
+    r->impossible = true;
+    return submit(plan);
 }
 
 sgm_status sgm_train_plan_forward(sgm_train_plan *plan)
