@@ -112,14 +112,25 @@ static size_t move_points(const sgm_looker *looker, const sgm_question *question
     return count;
 }
 
+/* Clips a span to the view's pixel centres; what this leaves of it is at least a pixel wide: it may
+ * lie in the outer half of a border pixel, or around all of a view of one pixel. */
+static void clip_span(double *low, double *high, int length)
+{
+    double from = fmax(*low, 0), to = fmin(*high, length - 1);
+    if (to - from < 1 && (from > *low || to < *high)) {
+        from = fmin(from, length > 1 ? length - 2 : 0);
+        to = from + 1;
+    }
+    *low = from;
+    *high = to;
+}
+
 static sgm_box move_box(const sgm_box *box, sgm_view view, const sgm_image *image)
 {
     sgm_box moved = {box->x0 - view.x, box->y0 - view.y, box->x1 - view.x, box->y1 - view.y};
     if (is_whole(view, image)) return moved;
-    moved.x0 = fmax(moved.x0, 0);
-    moved.y0 = fmax(moved.y0, 0);
-    moved.x1 = fmin(moved.x1, view.width - 1);
-    moved.y1 = fmin(moved.y1, view.height - 1);
+    clip_span(&moved.x0, &moved.x1, view.width);
+    clip_span(&moved.y0, &moved.y1, view.height);
     return moved;
 }
 

@@ -298,8 +298,35 @@ static void check_many_objects(void)
     CHECK(points <= 400);
 }
 
+/* Boxes in the outer half of border pixels, of which a crop's pixel centres leave nothing, and
+ * around a picture of one column. */
+static void check_border_boxes(void)
+{
+    static const sgm_box boxes[] = {{W - 1, 10, W, 14},  {W - 0.8, 10, W - 0.1, 20},
+                                    {-1, 10, 0, 20},     {-1, -1, -0.5, -0.5},
+                                    {10, H - 1, 14, H},  {10, -1, 20, 0},
+                                    {W - 1, H - 1, W, H}};
+    static const sgm_image thin = {.data = pixels, .width = 1, .height = H, .channels = 1};
+    const sgm_box inside = {0, 30, 1, 60};
+    sgm_picture *zoom = start(96);
+    sgm_mask mask;
+    for (size_t i = 0; i < sizeof boxes / sizeof *boxes; i++) {
+        int view[4];
+        CHECK_OK(sgm_picture_predict(zoom, &(sgm_prompt){.box = &boxes[i]}, NULL, NULL, &mask));
+        sgm_picture_view(zoom, view);
+        CHECK(view[2] < W && net.last_box.x0 >= 0 && net.last_box.x1 <= view[2] - 1 &&
+              net.last_box.y0 >= 0 && net.last_box.y1 <= view[3] - 1);
+        CHECK(net.last_box.x1 - net.last_box.x0 >= 1 && net.last_box.y1 - net.last_box.y0 >= 1);
+    }
+    CHECK_OK(sgm_picture_set_image(zoom, &thin));
+    CHECK_OK(sgm_picture_predict(zoom, &(sgm_prompt){.box = &inside}, NULL, NULL, &mask));
+    CHECK(net.last_box.x0 == 0 && net.last_box.x1 == 1);
+    sgm_picture_destroy(zoom);
+}
+
 int main(void)
 {
+    check_border_boxes();
     check_views();
     check_many_objects();
     check_box();
