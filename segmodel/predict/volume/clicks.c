@@ -189,7 +189,9 @@ static int prompted_range(const clicks *c, int64_t range[2])
         found = 1;
     }
     if (found || !s->object->roi_count || s->roi_last < s->roi_first) return found;
-    range[0] = range[1] = sgm_plane_middle(plane, s->roi_first, s->roi_last);
+    range[0] = range[1] = s->object->roi_count == 1
+                              ? sgm_roi_middle(plane, s->object->rois)
+                              : sgm_plane_middle(plane, s->roi_first, s->roi_last);
     return 1;
 }
 

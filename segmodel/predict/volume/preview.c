@@ -4,7 +4,6 @@
 #include "core/call.h"
 #include "core/sized.h"
 #include "core/status.h"
-#include "predict/picture/roi.h"
 #include "predict/volume/prompts.h"
 
 #include <stdlib.h>
@@ -24,12 +23,13 @@ static int64_t default_slice(const sgm_stack *stack, const sgm_object *object,
                              const sgm_initial *initial)
 {
     const sgm_plane *plane = &stack->plane;
-    int64_t first, last;
     if (object->seed_count)
         return sgm_plane_slice_of(plane, object->seeds[object->seed_count - 1].index[plane->axis]);
     if (initial->count) return initial->slices[initial->count / 2];
-    sgm_roi_slices(&object->rois[object->roi_count - 1], plane->axis, plane->slices, &first, &last);
-    return (first + last) / 2;
+    for (size_t i = object->roi_count; i-- > 0;)
+        if (sgm_roi_middle(plane, &object->rois[i]) >= 0)
+            return sgm_roi_middle(plane, &object->rois[i]);
+    return 0;
 }
 
 /* Sets *prompted to 1 for a slice that the first prompts ask for, to 2 for one with a click. */

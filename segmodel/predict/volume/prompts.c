@@ -238,12 +238,26 @@ void sgm_slice_prompt_of(const sgm_plane *plane, const sgm_object *object, int64
     fit_box(plane, &prompt->core);
 }
 
+int64_t sgm_roi_middle(const sgm_plane *plane, const sgm_roi *roi)
+{
+    int64_t first, last;
+    sgm_box box;
+    sgm_roi_slices(roi, plane->axis, plane->slices, &first, &last);
+    if (last < first) return -1;
+    const int64_t middle = sgm_plane_middle(plane, first, last);
+    for (int64_t d = 0; d <= last - first; d++)
+        for (int side = 0; side < 2; side++) {
+            int64_t slice = sgm_plane_onward(plane, middle, side ? d : -d);
+            if (section_box(plane, roi, slice, &box)) return slice;
+        }
+    return -1;
+}
+
 static void mark_middles(const sgm_plane *plane, const sgm_object *object, uint8_t *prompted)
 {
     for (size_t i = 0; i < object->roi_count; i++) {
-        int64_t first, last;
-        sgm_roi_slices(&object->rois[i], plane->axis, plane->slices, &first, &last);
-        if (last >= first) prompted[sgm_plane_middle(plane, first, last)] = 1;
+        const int64_t slice = sgm_roi_middle(plane, &object->rois[i]);
+        if (slice >= 0) prompted[slice] = 1;
     }
 }
 

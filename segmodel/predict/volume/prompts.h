@@ -33,6 +33,10 @@ void sgm_slice_prompt_of(const sgm_plane *plane, const sgm_object *object, int64
 /* Where a seed lies in the picture of its slice. */
 sgm_point sgm_slice_point(const sgm_plane *plane, const sgm_seed *seed);
 
+/* The slice in the middle of those that a ROI crosses or, where a leaning one lies beside the
+ * picture there, the nearest one that it meets. -1: there is none. */
+int64_t sgm_roi_middle(const sgm_plane *plane, const sgm_roi *roi);
+
 /* Sets prompted[slice] to 1 for each slice that is to be decoded from the object's own prompts:
  * those with foreground seeds or with the initial mask (NULL: none); if there are none, those its
  * ROIs cross, or (`middles`) the one in the middle of each. */

@@ -103,8 +103,25 @@ static void check_click_beside(int index, int label, int was_known)
     close_scene(&p, live);
 }
 
+/* A leaning ROI that lies beside the picture on its middle slice is asked where it meets it. */
+static void check_leaning_roi(void)
+{
+    phantom p;
+    sgm_volume_options options = sgm_volume_options_init();
+    sgm_live_slice slice = sgm_live_slice_init();
+    options.axis = SGM_AXIS_K;
+    sgm_roi roi = {.center = {-30, 24, 4}, .half_axis = {{38, 0, 5}, {0, 6, 0}, {3, 0, 0}}};
+    sgm_object object = {.rois = &roi, .roi_count = 1};
+    sgm_live_volume *live = open_scene(&p, rods, &options);
+    CHECK_OK(sgm_live_volume_preview(live, 1, &object, -1, NULL, &slice));
+    CHECK(slice.slice == 8 && slice.prompted && slice.voxels > 0);
+    CHECK(differences(live, &object, &slice) == 0);
+    close_scene(&p, live);
+}
+
 int main(void)
 {
+    check_leaning_roi();
     for (int index = 3; index <= 5; index += 2)
         for (int was_known = 0; was_known < 2; was_known++)
             check_click_beside(index, SGM_BACKGROUND, was_known);
