@@ -89,14 +89,6 @@ static void depth_map_clear(depth_map *map)
     free(map->stack);
 }
 
-static int deepest(const depth_map *map)
-{
-    int best = 0, count = map->width * map->height;
-    for (int i = 1; i < count; i++)
-        if (map->depth[i] > map->depth[best]) best = i;
-    return best;
-}
-
 /* Takes the 8-connected part around `seed` out of the map: its pixels go to the stack. */
 static int take_part(depth_map *map, int seed)
 {
@@ -133,27 +125,74 @@ static sgm_point inner_point(const depth_map *map, int size)
     return (sgm_point){best % map->width - 1, (double)(best / map->width) - 1, SGM_FOREGROUND};
 }
 
+typedef struct mask_part {
+    int seed, depth, size; /* seed: the first of its deepest pixels */
+} mask_part;
+
+static int compare_parts(const void *a, const void *b)
+{
+    const mask_part *x = a, *y = b;
+    if (x->depth != y->depth) return x->depth > y->depth ? -1 : 1;
+    return x->seed < y->seed ? -1 : 1;
+}
+
+static mask_part measure_part(depth_map *map, int pixel)
+{
+    mask_part part = {.size = take_part(map, pixel)};
+    for (int i = 0; i < part.size; i++) {
+        int at = map->stack[i], depth = -map->depth[at];
+        if (depth < part.depth || (depth == part.depth && at > part.seed)) continue;
+        part.depth = depth;
+        part.seed = at;
+    }
+    return part;
+}
+
+/* All parts, the deepest first; malloc'ed. The map is as before. NULL: no memory. */
+static mask_part *find_parts(depth_map *map, size_t *count)
+{
+    size_t room = 0;
+    int pixels = map->width * map->height;
+    mask_part *parts = NULL;
+    *count = 0;
+    for (int i = 0; i < pixels; i++) {
+        if (map->depth[i] <= 0) continue;
+        if (*count == room) {
+            room = room ? 2 * room : 16;
+            mask_part *grown = realloc(parts, room * sizeof *grown);
+            if (!grown) {
+                free(parts);
+                return NULL;
+            }
+            parts = grown;
+        }
+        parts[(*count)++] = measure_part(map, i);
+    }
+    for (int i = 0; i < pixels; i++)
+        map->depth[i] = abs(map->depth[i]);
+    if (parts) qsort(parts, *count, sizeof *parts, compare_parts);
+    return parts;
+}
+
 size_t sgm_mask_inner_points(const uint8_t *mask, int width, int height, size_t most,
                              sgm_point *points)
 {
     depth_map map;
     sgm_box box;
-    size_t count = 0;
-    int first_size = 0;
+    size_t count = 0, part_count;
+    mask_part *parts = NULL;
     if (!sgm_mask_measure(mask, width, height, &box)) return 0;
     int left = (int)box.x0, top = (int)box.y0;
     if (depth_map_init(&map, mask + (size_t)top * (size_t)width + (size_t)left,
                        (int)box.x1 - left + 1, (int)box.y1 - top + 1, width))
-        while (count < most) {
-            int seed = deepest(&map);
-            if (map.depth[seed] <= 0) break;
-            int size = take_part(&map, seed);
-            if (!first_size) first_size = size;
-            if (5 * (int64_t)size < first_size) continue;
-            points[count] = inner_point(&map, size);
-            points[count].x += left;
-            points[count++].y += top;
-        }
+        parts = find_parts(&map, &part_count);
+    for (size_t i = 0; parts && i < part_count && count < most; i++) {
+        if (5 * (int64_t)parts[i].size < parts[0].size) continue;
+        points[count] = inner_point(&map, take_part(&map, parts[i].seed));
+        points[count].x += left;
+        points[count++].y += top;
+    }
+    free(parts);
     depth_map_clear(&map);
     return count;
 }

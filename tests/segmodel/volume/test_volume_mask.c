@@ -41,6 +41,20 @@ static void check_inner_points(void)
     CHECK_NEAR(points[0].y, 3.5, 0.5);
 }
 
+/* A body among very many specks: what lies in the picture costs no more than its pixels. */
+static void check_specks(void)
+{
+    enum { EDGE = 1500 };
+    uint8_t *mask = calloc(EDGE, EDGE);
+    sgm_point points[3];
+    for (int y = 0; mask && y < EDGE; y++)
+        for (int x = 0; x < EDGE; x++)
+            mask[y * EDGE + x] = hypot(x - 300, y - 200) < 100 || (x > 450 && x % 3 + y % 3 == 0);
+    CHECK(mask && sgm_mask_inner_points(mask, EDGE, EDGE, 3, points) == 1);
+    CHECK(points[0].x == 300 && points[0].y == 200);
+    free(mask);
+}
+
 static void check_holes(void)
 {
     uint8_t mask[6 * 7], want[6 * 7];
@@ -245,6 +259,7 @@ static void check_packed_masks(void)
 int main(void)
 {
     check_inner_points();
+    check_specks();
     check_holes();
     for (unsigned seed = 1; seed < 8; seed++)
         check_components(seed, 2 * seed + 1);
