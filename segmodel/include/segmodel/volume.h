@@ -133,7 +133,7 @@ typedef struct sgm_object {
     size_t roi_count;
     const void *labels;   /* label volume of the volume's size, borrowed for the call; or NULL */
     sgm_voxel label_type; /* of `labels`: any type */
-    int64_t label_value;  /* the voxels meant; 0: all that are not 0 */
+    int64_t label_value;  /* the voxels meant; 0: all that are not 0 (nor NaN) */
     uint64_t label_stamp; /* a live volume reads `labels` again when the stamp is 0 or another one
                              than in its last call with the same labels, type and value */
 } sgm_object;

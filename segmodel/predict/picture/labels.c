@@ -1,6 +1,10 @@
 #include "predict/picture/labels.h"
 
-#define MATCH(type)                                                                                \
+/* NaN is no label. */
+#define IS_WHOLE_SET(x) ((x) != 0)
+#define IS_REAL_SET(x) ((x) < 0 || (x) > 0)
+
+#define MATCH(type, is_set)                                                                        \
     {                                                                                              \
         const type *from = (const type *)labels + start;                                           \
         if (value)                                                                                 \
@@ -8,15 +12,15 @@
                 found += match[i] = from[i * stride] == wanted;                                    \
         else                                                                                       \
             for (int64_t i = 0; i < count; i++)                                                    \
-                found += match[i] = from[i * stride] != 0;                                         \
+                found += match[i] = is_set(from[i * stride]);                                      \
     }                                                                                              \
     break
 
 /* Every type but U64 goes to int64_t or double without loss. */
-#define MATCH_AS(type, as)                                                                         \
+#define MATCH_AS(type, as, is_set)                                                                 \
     {                                                                                              \
         const as wanted = (as)value;                                                               \
-        MATCH(type);                                                                               \
+        MATCH(type, is_set);                                                                       \
     }                                                                                              \
     break
 
@@ -26,27 +30,27 @@ int64_t sgm_labels_match(const void *labels, sgm_voxel type, int64_t value, int6
     int64_t found = 0;
     switch (type) {
     case SGM_VOXEL_U8:
-        MATCH_AS(uint8_t, int64_t);
+        MATCH_AS(uint8_t, int64_t, IS_WHOLE_SET);
     case SGM_VOXEL_I8:
-        MATCH_AS(int8_t, int64_t);
+        MATCH_AS(int8_t, int64_t, IS_WHOLE_SET);
     case SGM_VOXEL_U16:
-        MATCH_AS(uint16_t, int64_t);
+        MATCH_AS(uint16_t, int64_t, IS_WHOLE_SET);
     case SGM_VOXEL_I16:
-        MATCH_AS(int16_t, int64_t);
+        MATCH_AS(int16_t, int64_t, IS_WHOLE_SET);
     case SGM_VOXEL_U32:
-        MATCH_AS(uint32_t, int64_t);
+        MATCH_AS(uint32_t, int64_t, IS_WHOLE_SET);
     case SGM_VOXEL_I32:
-        MATCH_AS(int32_t, int64_t);
+        MATCH_AS(int32_t, int64_t, IS_WHOLE_SET);
     case SGM_VOXEL_F32:
-        MATCH_AS(float, double);
+        MATCH_AS(float, double, IS_REAL_SET);
     case SGM_VOXEL_F64:
-        MATCH_AS(double, double);
+        MATCH_AS(double, double, IS_REAL_SET);
     case SGM_VOXEL_U64: {
         const uint64_t wanted = value > 0 ? (uint64_t)value : UINT64_MAX;
-        MATCH(uint64_t);
+        MATCH(uint64_t, IS_WHOLE_SET);
     } break;
     case SGM_VOXEL_I64:
-        MATCH_AS(int64_t, int64_t);
+        MATCH_AS(int64_t, int64_t, IS_WHOLE_SET);
     }
     return found;
 }

@@ -2,6 +2,7 @@
 #include "check.h"
 #include "synthetic_network.h"
 
+#include "predict/picture/labels.h"
 #include "predict/picture/window.h"
 #include "predict/volume/segment.h"
 
@@ -87,8 +88,26 @@ static void check_masks(unsigned seed)
     synthetic_clear(&network);
 }
 
+/* In a label map of real numbers NaN is no label. */
+static void check_labels(void)
+{
+    const float narrow[] = {0, 1, NAN, -2, -0.0f, INFINITY, -NAN};
+    const uint8_t all[] = {0, 1, 0, 1, 0, 1, 0}, ones[] = {0, 1, 0, 0, 0, 0, 0};
+    double wide[7];
+    uint8_t match[7];
+    for (int i = 0; i < 7; i++)
+        wide[i] = narrow[i];
+    CHECK(sgm_labels_match(narrow, SGM_VOXEL_F32, 0, 0, 1, 7, match) == 3);
+    CHECK(!memcmp(match, all, sizeof match));
+    CHECK(sgm_labels_match(wide, SGM_VOXEL_F64, 0, 0, 1, 7, match) == 3);
+    CHECK(!memcmp(match, all, sizeof match));
+    CHECK(sgm_labels_match(narrow, SGM_VOXEL_F32, 1, 0, 1, 7, match) == 1);
+    CHECK(!memcmp(match, ones, sizeof match));
+}
+
 int main(void)
 {
+    check_labels();
     for (unsigned seed = 0; seed < SEEDS; seed++) {
         draw(seed);
         check_windows(seed, SGM_WINDOW_AUTO);
