@@ -2,6 +2,7 @@
 
 #include "core/system.h"
 
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -32,4 +33,14 @@ const char *sgm_number_text(char out[SGM_NUMBER_TEXT], const char *format, doubl
     *point = '.';
     memmove(point + 1, point + length, strlen(point + length) + 1);
     return out;
+}
+
+int sgm_are_finite(const float *values, size_t count)
+{
+    uint32_t found = 0, bits;
+    for (size_t i = 0; i < count; i++) {
+        memcpy(&bits, &values[i], sizeof bits);
+        found |= (bits & 0x7f800000) == 0x7f800000;
+    }
+    return !found;
 }

@@ -28,6 +28,12 @@ sgm_status sgm_sized_read(const char *type, const void *from, size_t first, void
     return SGM_OK;
 }
 
+sgm_status sgm_sized_check(const char *type, const void *to, size_t first)
+{
+    size_t size;
+    return size_of(type, to, first, &size);
+}
+
 sgm_status sgm_sized_write(const char *type, const void *from, size_t first, size_t room, void *to)
 {
     size_t size, skipped = sizeof size;

@@ -11,6 +11,9 @@
  * set. */
 sgm_status sgm_sized_read(const char *type, const void *from, size_t first, void *to, size_t room);
 
+/* Whether a caller's struct can be filled: before what it takes is done. */
+sgm_status sgm_sized_check(const char *type, const void *to, size_t first);
+
 /* The other way, for results: fills as much of the caller's struct as it has, but for its size. */
 sgm_status sgm_sized_write(const char *type, const void *from, size_t first, size_t room, void *to);
 

@@ -201,7 +201,7 @@ SGM_API sgm_status sgm_session_set_image(sgm_session *session, const sgm_image *
 /* The embedding as embedding_count FP32 values, and back: what caches store. First come those of
  * embedding_shape, channel-major like the official code; then the finer features of networks that
  * have them, each channel-major too. `width`, `height`: the original image's, needed to place
- * prompts. */
+ * prompts. SGM_INVALID_ARGUMENT for values that are not finite. */
 SGM_API sgm_status sgm_session_get_embedding(sgm_session *session, float *values);
 SGM_API sgm_status sgm_session_set_embedding(sgm_session *session, const float *values, int width,
                                              int height);

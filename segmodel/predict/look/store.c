@@ -11,6 +11,7 @@
 #include "core/atomic_file.h"
 #include "core/files.h"
 #include "core/hash.h"
+#include "core/number.h"
 #include "core/status.h"
 #include "core/sync.h"
 
@@ -58,15 +59,6 @@ static int are_bf16(const float *values, size_t count)
     for (size_t i = 0; i < count; i++)
         low |= bits_of(values[i]) & 0xffff;
     return low == 0;
-}
-
-/* A network's embedding is finite; values that are not would spoil every mask made of them. */
-static int are_finite(const float *values, size_t count)
-{
-    uint32_t found = 0;
-    for (size_t i = 0; i < count; i++)
-        found |= (bits_of(values[i]) & 0x7f800000) == 0x7f800000;
-    return !found;
 }
 
 static void narrow(const float *values, size_t count, uint16_t *halves)
@@ -117,7 +109,8 @@ static int read_values(int file, const file_header *header, float *values)
     return ok;
 }
 
-/* An entry as it stands in the folder; it may be anything. */
+/* An entry as it stands in the folder; it may be anything. A network's embedding is finite; values
+ * that are not would spoil every mask made of them. */
 static int read_entry(int file, uint64_t key, float *values, size_t count)
 {
     sgm_file_info info;
@@ -125,7 +118,7 @@ static int read_entry(int file, uint64_t key, float *values, size_t count)
     if (!sgm_descriptor_info(file, &info) || !info.regular) return 0;
     if (!sgm_read_all(file, &header, sizeof header) || !fits(&header, key, count)) return 0;
     if (info.size != sizeof header + (uint64_t)count * header.width) return 0;
-    if (!read_values(file, &header, values) || !are_finite(values, count)) return 0;
+    if (!read_values(file, &header, values) || !sgm_are_finite(values, count)) return 0;
     sgm_touch(file); /* used now; a failure only ages the entry */
     return 1;
 }
@@ -271,7 +264,7 @@ static void store_put(void *user, uint64_t key, const float *values, size_t coun
     sgm_atomic_file file;
     char name[NAME_LENGTH + 1];
     uint64_t size = sizeof(file_header) + (uint64_t)count * 4;
-    if (!count || (f->limit && size > f->limit) || !are_finite(values, count)) return;
+    if (!count || (f->limit && size > f->limit) || !sgm_are_finite(values, count)) return;
     name_of(key, name);
     if (sgm_atomic_file_create_entry(f->folder, name, &file) != SGM_OK) return;
     if (!write_entry(&file, key, values, count)) {

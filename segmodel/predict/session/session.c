@@ -314,6 +314,9 @@ sgm_status sgm_session_set_embedding(sgm_session *session, const float *values, 
         return sgm_fail(SGM_INVALID_ARGUMENT, "sgm_session_set_embedding: no session or values");
     sgm_frame frame;
     SGM_TRY(sgm_frame_make(session->config, width, height, &frame));
+    if (!sgm_are_finite(values, sgm_session_embedding_count(session)))
+        return sgm_fail(SGM_INVALID_ARGUMENT,
+                        "sgm_session_set_embedding: a value is not a number or not finite");
     SGM_TRY(sgm_session_embedding_write(session, session->embedding, values));
     session->current = session->embedding;
     sgm_session_set_frame(session, frame);

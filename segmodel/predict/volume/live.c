@@ -314,6 +314,7 @@ sgm_status sgm_live_volume_predict(sgm_live_volume *live, int64_t id, const sgm_
     sgm_call_scope scope;
     if (!live || !object)
         return sgm_fail(SGM_INVALID_ARGUMENT, "sgm_live_volume_predict: live or object is NULL");
+    if (result) SGM_TRY(sgm_sized_check("sgm_live_result", result, sizeof *result));
     SGM_TRY(sgm_call_enter(&scope, call));
     sgm_status status = predict(live, id, object, result);
     sgm_call_leave(&scope);

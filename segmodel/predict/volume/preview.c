@@ -203,6 +203,7 @@ sgm_status sgm_live_volume_preview(sgm_live_volume *live, int64_t id, const sgm_
     sgm_live_slice made = {0};
     if (!live || !object || !out)
         return sgm_fail(SGM_INVALID_ARGUMENT, "sgm_live_volume_preview: NULL");
+    SGM_TRY(sgm_sized_check("sgm_live_slice", out, sizeof *out));
     SGM_TRY(sgm_call_enter(&scope, call));
     sgm_status status = preview_counted(live, id, object, slice, &made);
     sgm_call_leave(&scope);

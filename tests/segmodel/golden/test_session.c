@@ -263,6 +263,12 @@ static void embeddings_travel(sgm_model *model, sgm_session *session)
         free(want);
     }
     CHECK_STATUS(sgm_session_set_embedding(other, values, 0, 5), SGM_INVALID_ARGUMENT, "0 x 5");
+    values[info.embedding_count - 1] = NAN;
+    CHECK_STATUS(sgm_session_set_embedding(other, values, WIDTH, HEIGHT), SGM_INVALID_ARGUMENT,
+                 "not a number");
+    values[info.embedding_count - 1] = -INFINITY;
+    CHECK_STATUS(sgm_session_set_embedding(other, values, WIDTH, HEIGHT), SGM_INVALID_ARGUMENT,
+                 "not finite");
     sgm_session_destroy(other);
     free(values);
 }

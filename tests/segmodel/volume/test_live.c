@@ -542,6 +542,24 @@ static void check_hounsfield(void)
     check_told(&volume, &object);
 }
 
+/* A result that cannot be filled is refused before anything is done. */
+static void check_result_size(const phantom *p, sgm_live_volume *live,
+                              const synthetic_network *network)
+{
+    sgm_seed seed = seed_at(p, -6, -2, 0, 1);
+    sgm_object object = {.seeds = &seed, .seed_count = 1};
+    sgm_live_result result = sgm_live_result_init();
+    sgm_live_slice slice = sgm_live_slice_init();
+    result.size = slice.size = 8;
+    CHECK_STATUS(sgm_live_volume_predict(live, 1, &object, NULL, &result), SGM_INVALID_ARGUMENT,
+                 "sizeof(sgm_live_result)");
+    CHECK_STATUS(sgm_live_volume_preview(live, 1, &object, -1, NULL, &slice), SGM_INVALID_ARGUMENT,
+                 "sizeof(sgm_live_slice)");
+    result = sgm_live_result_init();
+    CHECK_OK(sgm_live_volume_get(live, 1, &result));
+    CHECK(result.voxels == 0 && result.slice_count == 0 && network->decodes == 0);
+}
+
 /* Structs of another size: older headers, newer ones, and what is none. */
 static void check_sizes(void)
 {
@@ -564,6 +582,7 @@ static void check_sizes(void)
                  SGM_INVALID_ARGUMENT, "sizeof(sgm_volume_options)");
     newer.options.size = 0; /* as zeros are */
     CHECK_OK(sgm_live_volume_make(&network.predictor, 0, &p.volume, &newer.options, &live));
+    check_result_size(&p, live, &network);
     sgm_live_volume_destroy(live);
     phantom_clear(&p);
 }
