@@ -11,6 +11,7 @@
 
 #include "core/files.h"
 #include "core/number.h"
+#include "core/text.h"
 
 sgm_status sgm_settings_bad(const sgm_settings_place *at, const char *key, const char *what,
                             const char *value)
@@ -124,7 +125,7 @@ static bool is_named(const sgm_setting *setting, const char *key)
 static sgm_status parse_line(const sgm_settings_form *form, const sgm_settings_place *at,
                              char *line, bool seen[SGM_SETTINGS_MOST], void *to)
 {
-    line[strcspn(line, "#")] = 0;
+    sgm_text_cut_comment(line);
     char *key = trim(line), wanted[96];
     if (!*key) return SGM_OK;
     char *equals = strchr(key, '=');
@@ -150,6 +151,7 @@ sgm_status sgm_settings_parse(const sgm_settings_form *form, const char *text, c
     char line[SGM_SETTINGS_LINE];
     if (form->count > SGM_SETTINGS_MOST)
         return sgm_fail(SGM_INTERNAL, "%d kinds of settings", form->count);
+    text = sgm_text_start(text);
     while (*text) {
         size_t size = strcspn(text, "\n");
         at.line++;

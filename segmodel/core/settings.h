@@ -1,5 +1,6 @@
-/* Settings files: `key = value` lines, '#' begins a comment. Strict: an unknown key, a key given
- * twice, a value out of range is an error that names file and line. */
+/* Settings files: `key = value` lines; a '#' at a line's start or after a blank begins a comment.
+ * Strict: an unknown key, a key given twice, a value out of range is an error that names file and
+ * line. */
 #ifndef SEGMODEL_CORE_SETTINGS_H
 #define SEGMODEL_CORE_SETTINGS_H
 

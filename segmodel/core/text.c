@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* Room for `more` bytes and a zero behind what is there. */
 static bool reserve(sgm_text *text, size_t more)
@@ -38,4 +39,18 @@ void sgm_text_print(sgm_text *text, const char *format, ...)
         text->size += (size_t)length;
     }
     va_end(again);
+}
+
+const char *sgm_text_start(const char *text)
+{
+    return text + (strncmp(text, "\xef\xbb\xbf", 3) == 0 ? 3 : 0);
+}
+
+void sgm_text_cut_comment(char *line)
+{
+    for (char *c = strchr(line, '#'); c; c = strchr(c + 1, '#')) {
+        if (c > line && c[-1] != ' ' && c[-1] != '\t') continue;
+        *c = 0;
+        return;
+    }
 }

@@ -1,4 +1,4 @@
-/* The settings of a study: `key = value` lines, '#' begins a comment; an unknown key, a key given
+/* The settings of a study: `key = value` lines (core/settings.h); an unknown key, a key given
  * twice, a value out of range is an error that names file and line. study/README.md has the keys.
  */
 #ifndef SEGMODEL_STUDY_STUDY_CONFIG_H

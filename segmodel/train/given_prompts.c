@@ -8,6 +8,7 @@
 
 #include "core/files.h"
 #include "core/number.h"
+#include "core/text.h"
 #include "predict/session/prompt_tokens.h"
 
 struct sgm_given_prompts {
@@ -73,7 +74,8 @@ static sgm_status parse_line(const given_line *at, char *line, const sgm_pack *p
 {
     double v[4];
     int count = 0;
-    line[strcspn(line, "#\r\n")] = 0;
+    line[strcspn(line, "\r\n")] = 0;
+    sgm_text_cut_comment(line);
     for (size_t n = strlen(line); n && (line[n - 1] == ' ' || line[n - 1] == '\t'); n--)
         line[n - 1] = 0;
     if (!*line) return SGM_OK;
@@ -114,6 +116,7 @@ static sgm_status parse_all(const char *path, const char *text, const sgm_pack *
 {
     given_line at = {path, 0};
     char line[256];
+    text = sgm_text_start(text);
     while (*text) {
         size_t size = strcspn(text, "\n");
         at.number++;

@@ -1,7 +1,7 @@
 /* Prompts from a file instead of drawn ones: what a reader clicked, what a detector found, or what
  * an experiment fixes. A line per point, "item,x,y,label" (label 1: object, 0: not), or per box,
- * "item,x0,y0,x1,y1", in pixels of the item; `item` is its name in the pack or "set/name"; '#'
- * begins a comment. */
+ * "item,x0,y0,x1,y1", in pixels of the item; `item` is its name in the pack or "set/name"; a '#'
+ * at a line's start or after a blank begins a comment. */
 #ifndef SEGMODEL_TRAIN_GIVEN_PROMPTS_H
 #define SEGMODEL_TRAIN_GIVEN_PROMPTS_H
 

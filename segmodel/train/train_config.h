@@ -1,4 +1,4 @@
-/* The settings of a training run: `key = value` lines, '#' begins a comment. Strict: an unknown
+/* The settings of a training run: `key = value` lines (core/settings.h). Strict: an unknown
  * key, a key given twice, a value out of range is an error that names file and line. The meaning of
  * every key: resources/train/README.md. */
 #ifndef SEGMODEL_TRAIN_TRAIN_CONFIG_H

@@ -56,6 +56,26 @@ static void check_values(void)
     CHECK(!strcmp(t.name, "a = b") && !strcmp(t.seen, "xy") && t.most == 4);
 }
 
+/* What people do not see or do not mean: an editor's mark, a '#' in a name. */
+static void check_marks(void)
+{
+    things t = {0};
+    CHECK_OK(sgm_settings_parse(&FORM,
+                                "\xef\xbb\xbf"
+                                "count = 3\nname = a#b/#c# # d#e\n#on = 1\n\t#x\n",
+                                "file", &t));
+    CHECK(t.count == 3 && !strcmp(t.name, "a#b/#c#") && !t.on);
+    CHECK_OK(sgm_settings_parse(&FORM, "\xef\xbb\xbf# a comment\nname =\t#none\n", "file", &t));
+    CHECK(!strcmp(t.name, ""));
+    CHECK_STATUS(sgm_settings_parse(&FORM, "count = 3#\n", "file", &t), SGM_UNREADABLE,
+                 "found \"3#\"");
+    CHECK_STATUS(sgm_settings_parse(&FORM,
+                                    "\n\xef\xbb\xbf"
+                                    "on = 1\n",
+                                    "file", &t),
+                 SGM_UNREADABLE, "file:2: a key");
+}
+
 /* A value as a text reads back as itself. */
 static void check_texts(void)
 {
@@ -134,6 +154,7 @@ static void check_study(void)
 int main(void)
 {
     check_values();
+    check_marks();
     check_texts();
     check_refused();
     check_study();

@@ -105,6 +105,11 @@ static void check_given(void)
         CHECK(!sgm_given_prompt_of(given, 2));
         sgm_given_prompts_destroy(given);
     }
+    write_config("given.csv", "\xef\xbb\xbfi0,14,12,1 # an editor's mark\n\t# nothing\n");
+    if (CHECK_OK(sgm_given_prompts_read("given.csv", pack, &given)))
+        sgm_given_prompts_destroy(given);
+    write_config("given.csv", "i#0,14,12,1\n"); /* a name, not a comment */
+    CHECK_STATUS(sgm_given_prompts_read("given.csv", pack, &given), SGM_UNREADABLE, "\"i#0\"");
     unlink("given.csv");
     sgm_pack_close(pack);
 }
