@@ -8,6 +8,7 @@
 #include "core/wide.h"
 #endif
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -91,20 +92,31 @@ static int run(int argc, char **argv)
     return EXIT_USAGE;
 }
 
+/* Results that were printed and did not arrive (a full disk behind stdout) are an error, unless
+ * nobody reads them any more. */
+static int finish(int code)
+{
+    errno = 0;
+    const int arrived = fflush(stdout) == 0 && !ferror(stdout);
+    if (arrived || code != EXIT_DONE || errno == EPIPE) return code;
+    fprintf(stderr, "segmodel: cannot write to standard output\n");
+    return EXIT_OUTPUT;
+}
+
 #ifdef _WIN32
 
 /* Arguments come in UTF-16; all of us speaks UTF-8. */
 int wmain(int argc, wchar_t **wide)
 {
     char **argv = sgm_utf8_arguments(argc, wide);
-    return argv ? run(argc, argv) : EXIT_DEVICE;
+    return argv ? finish(run(argc, argv)) : EXIT_DEVICE;
 }
 
 #else
 
 int main(int argc, char **argv)
 {
-    return run(argc, argv);
+    return finish(run(argc, argv));
 }
 
 #endif
