@@ -137,7 +137,7 @@ public:
   void
   ClearPrompts();
 
-  /** Index axis of the slices; SGM_AXIS_AUTO: the coarsest one, else as the prompts lie. */
+  /** Index axis of the slices; SGM_AXIS_AUTO: the coarsest one, else as the prompts lie, one for all labels. */
   itkSetEnumMacro(Axis, sgm_axis);
   itkGetEnumMacro(Axis, sgm_axis);
 
@@ -276,6 +276,14 @@ private:
     }
   };
 
+  /** What an object of the library points to. */
+  struct ObjectParts
+  {
+    std::string name;
+    std::vector<sgm_seed> seeds;
+    std::vector<sgm_roi> rois;
+  };
+
   /** One update's state that the library's callbacks see. */
   struct Job
   {
@@ -313,8 +321,12 @@ private:
   OpenVolume(const InputImageType * image);
   void
   StartFromInitialLabels();
+  std::vector<sgm_object>
+  ObjectsOf(const PromptMapType & prompts, std::vector<ObjectParts> & parts) const;
+  sgm_object
+  ObjectOf(LabelType label, const PromptsType & prompts, ObjectParts & parts) const;
   void
-  SegmentLabel(LabelType label, const PromptsType & prompts, Job & job);
+  SegmentLabel(LabelType label, const sgm_object & object, Job & job);
   void
   Finish(LabelType label, const sgm_live_result & result);
   void

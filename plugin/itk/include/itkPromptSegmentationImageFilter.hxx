@@ -566,28 +566,51 @@ PromptSegmentationImageFilter<TInputImage, TLabelImage>::Finish(LabelType label,
   }
 }
 
+/** Of all labels, in their order. The objects point into `parts`. */
 template <typename TInputImage, typename TLabelImage>
-void
-PromptSegmentationImageFilter<TInputImage, TLabelImage>::SegmentLabel(LabelType label,
-                                                                      const PromptsType & prompts,
-                                                                      Job & job)
+auto
+PromptSegmentationImageFilter<TInputImage, TLabelImage>::ObjectsOf(const PromptMapType & prompts,
+                                                                   std::vector<ObjectParts> & parts) const
+  -> std::vector<sgm_object>
 {
-  std::vector<sgm_seed> seeds;
-  std::vector<sgm_roi> rois;
-  prompts.ToIndices(this->GetInput(), seeds, rois);
-  const std::string name = "label " + std::to_string(static_cast<long long>(label));
+  std::vector<sgm_object> objects;
+  parts.resize(prompts.size());
+  for (const auto & entry : prompts)
+  {
+    objects.push_back(this->ObjectOf(entry.first, entry.second, parts[objects.size()]));
+  }
+  return objects;
+}
+
+template <typename TInputImage, typename TLabelImage>
+sgm_object
+PromptSegmentationImageFilter<TInputImage, TLabelImage>::ObjectOf(LabelType label,
+                                                                  const PromptsType & prompts,
+                                                                  ObjectParts & parts) const
+{
+  prompts.ToIndices(this->GetInput(), parts.seeds, parts.rois);
+  parts.name = "label " + std::to_string(static_cast<long long>(label));
   sgm_object object = {};
-  object.name = name.c_str();
-  object.seeds = seeds.data();
-  object.seed_count = seeds.size();
-  object.rois = rois.data();
-  object.roi_count = rois.size();
+  object.name = parts.name.c_str();
+  object.seeds = parts.seeds.data();
+  object.seed_count = parts.seeds.size();
+  object.rois = parts.rois.data();
+  object.roi_count = parts.rois.size();
   if (this->GetInitialLabels() != nullptr)
   {
     object.labels = this->GetInitialLabels()->GetBufferPointer();
     object.label_type = PromptSegmentationVoxel<LabelType>();
     object.label_value = static_cast<int64_t>(label);
   }
+  return object;
+}
+
+template <typename TInputImage, typename TLabelImage>
+void
+PromptSegmentationImageFilter<TInputImage, TLabelImage>::SegmentLabel(LabelType label,
+                                                                      const sgm_object & object,
+                                                                      Job & job)
+{
   sgm_call call = sgm_call_init();
   call.cancel = OnCancel;
   call.progress = OnProgress;
@@ -625,10 +648,19 @@ PromptSegmentationImageFilter<TInputImage, TLabelImage>::GenerateData()
   this->StartFromInitialLabels();
   const PromptMapType prompts = this->AllPrompts();
   Job job{ this, nullptr };
+  std::vector<ObjectParts> parts;
+  const std::vector<sgm_object> objects = this->ObjectsOf(prompts, parts);
+  // One axis for all labels, as the library chooses it for objects at once.
+  const sgm_status status = sgm_live_volume_hold_axis(m_Live.get(), objects.data(), objects.size());
+  if (status != SGM_OK)
+  {
+    this->Throw(status, job);
+  }
   job.share = 1.0 / static_cast<double>(prompts.size());
+  auto object = objects.begin();
   for (const auto & entry : prompts)
   {
-    this->SegmentLabel(entry.first, entry.second, job);
+    this->SegmentLabel(entry.first, *object++, job);
     job.done += job.share;
   }
   for (const std::string & sentence : m_Warnings)

@@ -279,6 +279,40 @@ TEST(Prompts, PointsOfPipelineDataMayChange)
   EXPECT_EQ(filter->GetOutput()->GetUpdateMTime(), once); // nothing changed
 }
 
+// With voxels of equal sides each label alone would be cut along the axis that its own clicks choose.
+TEST(Prompts, OfSeveralLabelsHaveOneAxis)
+{
+  auto image = ImageType::New();
+  ImageType::SizeType size = { { 48, 48, 48 } };
+  image->SetRegions(size);
+  image->Allocate();
+  short * voxel = image->GetBufferPointer();
+  for (int k = 0; k < 48; ++k)
+  {
+    for (int j = 0; j < 48; ++j)
+    {
+      for (int i = 0; i < 48; ++i)
+      {
+        *voxel++ = (i - 14) * (i - 14) + (j - 26) * (j - 26) + (k - 24) * (k - 24) < 64 ? 180 : 40;
+      }
+    }
+  }
+  auto filter = TumourFilter(0);
+  filter->SetInput(image);
+  filter->AddForegroundPoint(1, At(14, 25.3, 23.6));
+  filter->AddForegroundPoint(1, At(14, 28.4, 26.7));
+  filter->Update();
+  EXPECT_EQ(filter->GetReport(1).axis, 0u);
+  filter->AddForegroundPoint(2, At(33.2, 21.4, 24));
+  filter->AddForegroundPoint(2, At(34.7, 23.1, 24));
+  filter->Update();
+  EXPECT_EQ(filter->GetReport(1).axis, 2u);
+  EXPECT_EQ(filter->GetReport(2).axis, 2u);
+  filter->ClearPrompts(2);
+  filter->Update();
+  EXPECT_EQ(filter->GetReport(1).axis, 0u);
+}
+
 TEST(Prompts, OtherInitialLabelsAreKept)
 {
   auto initial = LabelImageType::New();

@@ -202,6 +202,7 @@ _prototypes = {
     "sgm_live_volume_predict": (
         c.c_int, [_p, c.c_int64, c.POINTER(Object), c.POINTER(Call), c.POINTER(LiveResult)],
     ),
+    "sgm_live_volume_hold_axis": (c.c_int, [_p, c.POINTER(Object), c.c_size_t]),
     "sgm_live_volume_preview": (
         c.c_int,
         [_p, c.c_int64, c.POINTER(Object), c.c_int64, c.POINTER(Call), c.POINTER(LiveSlice)],

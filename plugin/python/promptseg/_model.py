@@ -281,8 +281,8 @@ class Model:
             channels. Two axes make a plane image. The voxels are not copied where they lie
             contiguously; they must not change while the volume is open.
         options
-            axis "auto", "axial", "coronal", "sagittal", "i", "j", "k"; window "auto", "none",
-            "percentile", "brain", "lung", "abdomen", "bone", "mediastinum" or (low, high);
+            axis "auto" (the coarsest, else as the prompts lie; one for all objects of a call), "axial",
+            "coronal", "sagittal", "i", "j", "k"; window "auto", "none", "percentile", "brain", "lung", "abdomen", "bone", "mediastinum" or (low, high);
             hounsfield True, False or None (as the image says, else as its values look); padding: the
             value that is no data; zoom "auto", "on", "off"; propagate False: prompted slices only;
             max_slices per direction; keep_largest; fill_holes; embedding_memory in bytes; class_index
@@ -504,39 +504,50 @@ class LiveVolume:
         """Segments one object. ``prompts``, or its fields (``foreground=...``). ``sentences``, a
         list, is given the warnings: Python's own are not made for threads."""
         call = _Call(progress, cancel)
-        report = self._predict(label, prompts_of(fields if prompts is None else prompts), call)[0]
+        asked = prompts_of(fields if prompts is None else prompts)
+        packed = Packed(asked, self._image)
+        with self._turn:
+            report = self._predict(label, asked, packed, call)[0]
         _hand_on(call, sentences)
         return report
 
-    def _predict(self, label: int, prompts: Prompts, call: _Call,
-                 labels: Optional[np.ndarray] = None) -> Tuple[ObjectReport, Any]:
-        """``labels`` is drawn into, before another thread can ask for the same label."""
-        packed = Packed(prompts, self._image)
+    def _predict(self, label: int, prompts: Prompts, packed: Packed,
+                 call: _Call) -> Tuple[ObjectReport, Any]:
         result = _abi.LiveResult(size=c.sizeof(_abi.LiveResult))
-        with self._turn:
-            call.run(_library.sgm_live_volume_predict, self._live.get(), label,
-                     c.byref(packed.struct), c.byref(call.struct), c.byref(result))
-            report = _report(label, prompts, result, self._image)
-            if labels is not None:
-                self._paint(label, labels)
-        return report, result
+        call.run(_library.sgm_live_volume_predict, self._live.get(), label,
+                 c.byref(packed.struct), c.byref(call.struct), c.byref(result))
+        return _report(label, prompts, result, self._image), result
+
+    @contextlib.contextmanager
+    def _one_axis(self, packed: Sequence[Packed]) -> Iterator[None]:
+        """Several objects are taken along one axis, as :meth:`Model.segment` does it."""
+        structs = (_abi.Object * len(packed))(*(p.struct for p in packed))
+        _check(_library.sgm_live_volume_hold_axis(self._live.get(), structs, len(packed)))
+        try:
+            yield
+        finally:
+            _library.sgm_live_volume_hold_axis(self._live.get(), None, 0)
 
     def segment(self, objects: Any = None, *, progress: Optional[Progress] = None,
                 cancel: Optional[Cancel] = None, **fields: Any) -> Segmentation:
         """Segments objects: ``{label: Prompts}``, or one object by its fields. Objects of earlier
-        calls that are not named are not part of the result."""
+        calls that are not named are not part of the result. The masks are those of
+        :meth:`Model.segment`; a :meth:`predict` alone may choose another axis for its object."""
         prompts, rest = _split(objects, fields)
         if rest:
             raise UsageError(f"unknown: {', '.join(rest)}")
         labels = np.zeros(self._image.array.shape[:3], _label_type(list(prompts)))
-        reports, sentences, last, encoded, cached = {}, [], None, 0, 0
-        for n, (label, one) in enumerate(prompts.items()):
-            call = _Call(_part(progress, n, len(prompts)), cancel)
-            reports[label], last = self._predict(label, one, call, labels)
-            sentences += call.sentences
-            encoded, cached = encoded + last.encoded, cached + last.cached
-        if last is None:
+        if not prompts:
             raise UsageError("no objects")
+        packed = [Packed(one, self._image) for one in prompts.values()]
+        reports, sentences, encoded, cached = {}, [], 0, 0
+        with self._turn, self._one_axis(packed):  # no other thread asks for these labels meanwhile
+            for n, (label, one) in enumerate(prompts.items()):
+                call = _Call(_part(progress, n, len(prompts)), cancel)
+                reports[label], last = self._predict(label, one, packed[n], call)
+                self._paint(label, labels)
+                sentences += call.sentences
+                encoded, cached = encoded + last.encoded, cached + last.cached
         tell(sentences)
         return Segmentation(
             labels=self._image.wrap(labels), objects=reports, axis=last.axis,

@@ -27,6 +27,26 @@ def test_clicks_and_undo_give_what_one_call_gives(model, brain, brain_prompts):
         assert np.array_equal(answer, once), f"after {n + 1} points"
 
 
+def test_several_objects_have_the_axis_that_one_call_gives_them(model):
+    """A cube of equal voxels: each object alone would be taken along the axis of its own clicks."""
+    k, j, i = np.indices((48, 48, 48))
+    voxels = (40 + 140 * (((k - 24) / 12) ** 2 + ((j - 26) / 8) ** 2 + ((i - 14) / 8) ** 2 < 1)
+              + 110 * (((k - 24) / 8) ** 2 + ((j - 22) / 10) ** 2 + ((i - 34) / 8) ** 2 < 1)).astype(np.int16)
+    asked = {
+        1: promptseg.Prompts(foreground=[(14, 25.3, 23.6), (14, 28.4, 26.7)], coordinates="index"),
+        2: promptseg.Prompts(foreground=[(33.2, 21.4, 24), (34.7, 23.1, 24)], coordinates="index"),
+    }
+    once, live = model.segment(voxels, asked), model.open(voxels)
+    alone = live.predict(1, asked[1])
+    found = live.segment(asked)
+    assert (once.axis, found.axis) == (2, 2) and np.array_equal(found.labels, once.labels)
+    assert found.objects[1].slices == once.objects[1].slices != alone.slices
+    assert live.preview(1, asked[1]).axis == 0  # a question of its own
+    with pytest.raises(promptseg.PromptError):
+        live.segment({1: asked[1], 2: promptseg.Prompts(foreground=[(99, 0, 0)])})
+    assert live.preview(1, asked[1]).axis == 0
+
+
 def test_a_second_question_encodes_nothing(model, brain, brain_prompts):
     live = model.open(brain)
     first = live.segment(**brain_prompts)

@@ -190,6 +190,10 @@ class live_volume
         check(sgm_live_volume_predict(get(), id, &object, &raw, &result));
         return result;
     }
+    void hold_axis(const sgm_object *objects, std::size_t count)
+    {
+        check(sgm_live_volume_hold_axis(get(), objects, count));
+    }
     sgm_live_slice preview(std::int64_t id, const sgm_object &object, std::int64_t slice = -1,
                            const call &with = call{})
     {

@@ -309,6 +309,13 @@ SGM_API sgm_status sgm_live_volume_predict(sgm_live_volume *live, int64_t id,
                                            const sgm_object *object, const sgm_call *call,
                                            sgm_live_result *result);
 
+/* Has the questions to come take slices along the axis that sgm_volume_predict takes for these
+ * objects, so that objects that are one answer are cut alike; count 0: as before, each chooses its
+ * own. Only with SGM_AXIS_AUTO is there a choice. Errors as of sgm_volume_predict; each question
+ * chooses its own then. */
+SGM_API sgm_status sgm_live_volume_hold_axis(sgm_live_volume *live, const sgm_object *objects,
+                                             size_t count);
+
 /* One slice of an object. `mask` belongs to the live volume until its next call. */
 typedef struct sgm_live_slice {
     size_t size; /* sizeof(sgm_live_slice), set by the caller */

@@ -45,7 +45,7 @@ sgm_status sgm_volume_options_read(const sgm_volume_options *given, sgm_volume_o
 static void take_options(sgm_live_volume *live, const sgm_volume_options *options)
 {
     sgm_volume *volume = &live->desk.volume;
-    live->axis = options->axis;
+    live->wish = live->axis = options->axis;
     live->window = options->window;
     live->manual_window[0] = options->window_low;
     live->manual_window[1] = options->window_high;
@@ -180,6 +180,19 @@ sgm_status sgm_live_volume_stack(sgm_live_volume *live, const sgm_object *object
     *out = &live->stacks[plane.axis];
     if ((*out)->pixels[0]) return SGM_OK;
     return sgm_stack_init(*out, &live->desk.volume, &plane, live->low, live->high);
+}
+
+sgm_status sgm_live_volume_hold_axis(sgm_live_volume *live, const sgm_object *objects, size_t count)
+{
+    static const sgm_axis axes[3] = {SGM_AXIS_I, SGM_AXIS_J, SGM_AXIS_K};
+    sgm_plane plane;
+    if (!live) return sgm_fail(SGM_INVALID_ARGUMENT, "sgm_live_volume_hold_axis: live is NULL");
+    live->axis = live->wish;
+    if (!count) return SGM_OK;
+    SGM_TRY(sgm_prompts_check(&live->desk.volume, objects, count));
+    SGM_TRY(sgm_plane_choose(&live->desk.volume, live->wish, objects, count, &plane));
+    live->axis = axes[plane.axis];
+    return SGM_OK;
 }
 
 /* -------------------------------------------------------------------------------------- objects */

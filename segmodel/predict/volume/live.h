@@ -15,7 +15,8 @@ typedef struct sgm_live_object {
 struct sgm_live_volume {
     sgm_session_predictor binding; /* session NULL: the predictor is borrowed */
     sgm_desk desk;
-    sgm_axis axis; /* as it was asked for */
+    sgm_axis wish; /* as it was asked for */
+    sgm_axis axis; /* of the questions to come: the wish, or what was chosen for several objects */
     sgm_window window;
     double manual_window[2];
     int is_settled;    /* window and hounsfield are known */

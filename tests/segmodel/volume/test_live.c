@@ -587,6 +587,57 @@ static void check_sizes(void)
     phantom_clear(&p);
 }
 
+/* Objects of one answer are cut along one axis, as at once, whatever each would choose alone. */
+static void check_one_axis(void)
+{
+    const int64_t extent[3] = {I, J, K};
+    const double spacing[3] = {1, 1, 1};
+    const int order[3] = {0, 1, 2};
+    sgm_seed along_i[] = {{{12, 13.3, 12.4}, 1}, {{12, 14.2, 11.7}, 1}};
+    sgm_seed along_k[] = {{{20.2, 15.4, 12}, 1}, {{19.6, 16.3, 12}, 1}};
+    const sgm_object objects[] = {{.name = "a", .seeds = along_i, .seed_count = 2},
+                                  {.name = "b", .seeds = along_k, .seed_count = 2}};
+    sgm_volume_options options = sgm_volume_options_init();
+    sgm_live_result result = sgm_live_result_init();
+    synthetic_network network;
+    sgm_volume_result once;
+    sgm_live_volume *live;
+    phantom p;
+    phantom_make(&p, scene, extent, spacing, order, 0);
+    synthetic_init(&network, 64);
+    CHECK_OK(sgm_volume_segment(&network.predictor, 0, &p.volume, objects, 2, &options, &once));
+    CHECK_OK(sgm_live_volume_make(&network.predictor, 0, &p.volume, &options, &live));
+    CHECK_OK(sgm_live_volume_predict(live, 1, &objects[0], NULL, &result));
+    CHECK(once.axis == 2 && result.axis == 0);
+    CHECK_OK(sgm_live_volume_hold_axis(live, objects, 2));
+    for (int n = 0; n < 2; n++) {
+        CHECK_OK(sgm_live_volume_predict(live, n + 1, &objects[n], NULL, &result));
+        CHECK(result.axis == once.axis);
+        check_same_slices(&result, &once.objects[n]);
+        uint8_t *mask = mask_of(live, n + 1);
+        CHECK(memcmp(mask, once.objects[n].mask, COUNT) == 0);
+        free(mask);
+    }
+    along_k[1].index[0] = 99;
+    CHECK_STATUS(sgm_live_volume_hold_axis(live, objects, 2), SGM_BAD_PROMPT, "99");
+    CHECK_STATUS(sgm_live_volume_hold_axis(NULL, objects, 2), SGM_INVALID_ARGUMENT, "NULL");
+    CHECK_OK(sgm_live_volume_predict(live, 1, &objects[0], NULL, &result));
+    CHECK(result.axis == 0);
+    CHECK_OK(sgm_live_volume_hold_axis(live, objects, 1));
+    CHECK_OK(sgm_live_volume_hold_axis(live, NULL, 0));
+    sgm_live_volume_destroy(live);
+    options.axis = SGM_AXIS_J;
+    along_k[1].index[0] = 19;
+    CHECK_OK(sgm_live_volume_make(&network.predictor, 0, &p.volume, &options, &live));
+    CHECK_OK(sgm_live_volume_hold_axis(live, objects, 2));
+    CHECK_OK(sgm_live_volume_predict(live, 1, &objects[0], NULL, &result));
+    CHECK(result.axis == 1);
+    sgm_live_volume_destroy(live);
+    sgm_volume_result_clear(&once);
+    synthetic_clear(&network);
+    phantom_clear(&p);
+}
+
 /* Volumes that cannot be are refused in a sentence, before anything is done. */
 static void check_refusals(void)
 {
@@ -617,6 +668,7 @@ int main(void)
     check_ahead(1);
     check_hounsfield();
     check_sizes();
+    check_one_axis();
     check_refusals();
     return check_report();
 }
