@@ -3,6 +3,7 @@
 #include "core/call.h"
 #include "core/cpu_features.h"
 #include "core/sized.h"
+#include "core/sync.h"
 
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -12,11 +13,13 @@
 
 struct sgm_context {
     atomic_int references;
+    sgm_context_options options;
+    sgm_mutex lock; /* of what follows */
     sgm_backend *backend;
     sgm_backend *left; /* the GPU's, after sgm_context_use_cpu: earlier models compute on it */
-    sgm_context_options options;
     sgm_precision precision;
-    char device[128];
+    const char *device; /* one of the texts: who asked for the first may still read it */
+    char texts[2][128];
 };
 
 static sgm_status create_backend(const sgm_context_options *options, sgm_backend **out)
@@ -57,15 +60,18 @@ static sgm_status choose_precision(sgm_context *context)
 static void describe(sgm_context *context)
 {
     const sgm_backend *b = context->backend;
-    int used = snprintf(context->device, sizeof context->device, "%s", b->ops->name);
+    char *text = context->texts[context->left != NULL];
+    size_t size = sizeof context->texts[0];
+    int used = snprintf(text, size, "%s", b->ops->name);
     if (b->threads > 0)
-        used += snprintf(context->device + used, sizeof context->device - (size_t)used,
-                         ", %d thread%s", b->threads, b->threads == 1 ? "" : "s");
+        used += snprintf(text + used, size - (size_t)used, ", %d thread%s", b->threads,
+                         b->threads == 1 ? "" : "s");
     bool is_cpu = strcmp(b->ops->name, "cpu") == 0;
     const char *precision = context->precision == SGM_PRECISION_FP32    ? "fp32"
                             : is_cpu && sgm_cpu()->bf16 == SGM_BF16_AMX ? "bf16 (AMX)"
                                                                         : "bf16";
-    snprintf(context->device + used, sizeof context->device - (size_t)used, ", %s", precision);
+    snprintf(text + used, size - (size_t)used, ", %s", precision);
+    context->device = text;
 }
 
 sgm_status sgm_context_create(const sgm_context_options *options, sgm_context **out)
@@ -75,6 +81,7 @@ sgm_status sgm_context_create(const sgm_context_options *options, sgm_context **
     sgm_context *context = calloc(1, sizeof *context);
     if (!context) return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for a context");
     atomic_init(&context->references, 1);
+    sgm_mutex_create(&context->lock);
     sgm_status status = SGM_OK;
     if (options)
         status = sgm_sized_read("sgm_context_options", options, sizeof *options, &context->options,
@@ -101,16 +108,17 @@ void sgm_context_destroy(sgm_context *context)
     if (!context || atomic_fetch_sub(&context->references, 1) != 1) return;
     if (context->backend) context->backend->ops->destroy(context->backend);
     if (context->left) context->left->ops->destroy(context->left);
+    sgm_mutex_destroy(&context->lock);
     free(context);
 }
 
-bool sgm_context_may_use_cpu(const sgm_context *context)
+bool sgm_context_may_use_cpu(const sgm_context *context, const sgm_backend *tried)
 {
-    return context->options.device == SGM_DEVICE_AUTO && !context->left &&
-           strcmp(context->backend->ops->name, "cpu") != 0;
+    return context->options.device == SGM_DEVICE_AUTO && strcmp(tried->ops->name, "cpu") != 0;
 }
 
-sgm_status sgm_context_use_cpu(sgm_context *context)
+/* Lock held. */
+static sgm_status leave_for_cpu(sgm_context *context)
 {
     sgm_backend *cpu;
     SGM_TRY(sgm_cpu_create(context->options.threads, &cpu));
@@ -122,19 +130,46 @@ sgm_status sgm_context_use_cpu(sgm_context *context)
     return SGM_OK;
 }
 
+sgm_status sgm_context_use_cpu(sgm_context *context, const sgm_backend *tried)
+{
+    sgm_mutex_lock(&context->lock);
+    sgm_status status = context->backend == tried ? leave_for_cpu(context) : SGM_OK;
+    sgm_mutex_unlock(&context->lock);
+    return status;
+}
+
+void sgm_context_take(sgm_context *context, sgm_backend **backend, sgm_precision *precision)
+{
+    sgm_mutex_lock(&context->lock);
+    *backend = context->backend;
+    *precision = context->precision;
+    sgm_mutex_unlock(&context->lock);
+}
+
 const char *sgm_context_device(const sgm_context *context)
 {
-    return context ? context->device : "";
+    if (!context) return "";
+    sgm_context *writable = (sgm_context *)context;
+    sgm_mutex_lock(&writable->lock);
+    const char *device = context->device;
+    sgm_mutex_unlock(&writable->lock);
+    return device;
 }
 
 sgm_backend *sgm_context_backend(const sgm_context *context)
 {
-    return context->backend;
+    sgm_backend *backend;
+    sgm_precision precision;
+    sgm_context_take((sgm_context *)context, &backend, &precision);
+    return backend;
 }
 
 sgm_precision sgm_context_precision(const sgm_context *context)
 {
-    return context->precision;
+    sgm_backend *backend;
+    sgm_precision precision;
+    sgm_context_take((sgm_context *)context, &backend, &precision);
+    return precision;
 }
 
 size_t sgm_context_memory_limit(const sgm_context *context)

@@ -23,10 +23,13 @@ void sgm_context_log(const sgm_context *context, const char *format, ...)
  * of sgm_plan_options.cancelled, with the context as its argument. */
 sgm_status sgm_context_cancelled(void *context);
 
-/* Whether the user left the choice of the device to us and it is not the CPU. */
-bool sgm_context_may_use_cpu(const sgm_context *context);
-/* Takes the CPU for everything that is made of the context from now on; what was made before keeps
- * its device. */
-sgm_status sgm_context_use_cpu(sgm_context *context);
+/* Both at once, for what is made of the context now: another thread may change them. */
+void sgm_context_take(sgm_context *context, sgm_backend **backend, sgm_precision *precision);
+
+/* Whether the user left the choice of the device to us and `tried` is not the CPU. */
+bool sgm_context_may_use_cpu(const sgm_context *context, const sgm_backend *tried);
+/* Takes the CPU instead of `tried` for everything that is made of the context from now on, if
+ * another thread has not done so; what was made before keeps its device. */
+sgm_status sgm_context_use_cpu(sgm_context *context, const sgm_backend *tried);
 
 #endif

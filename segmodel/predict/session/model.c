@@ -169,11 +169,10 @@ static int64_t count_parameters(const sgm_model *model)
     return count;
 }
 
-static sgm_status use_backend(sgm_model *model)
+static sgm_status use_backend(sgm_model *model, sgm_backend **backend)
 {
-    model->precision = sgm_context_precision(model->context);
-    return sgm_weights_create(sgm_context_backend(model->context), sgm_checkpoint_read,
-                              model->checkpoint, &model->weights);
+    sgm_context_take(model->context, backend, &model->precision);
+    return sgm_weights_create(*backend, sgm_checkpoint_read, model->checkpoint, &model->weights);
 }
 
 /* Does the device hold the weights of the encoder and the memory to run it? */
@@ -200,16 +199,17 @@ static void drop_programs(sgm_model *model)
  * anything is computed on it, and the CPU taken. */
 static sgm_status choose_device(sgm_model *model)
 {
-    SGM_TRY(use_backend(model));
-    if (!sgm_context_may_use_cpu(model->context)) return SGM_OK;
+    sgm_backend *backend;
+    SGM_TRY(use_backend(model, &backend));
+    if (!sgm_context_may_use_cpu(model->context, backend)) return SGM_OK;
     sgm_status status = try_device(model);
     if (status != SGM_OUT_OF_MEMORY && status != SGM_DEVICE) return status;
     sgm_context_log(model->context, "The CPU is used instead of the GPU: %s.", sgm_last_message());
     drop_programs(model);
     sgm_weights_destroy(model->weights);
     model->weights = NULL;
-    SGM_TRY(sgm_context_use_cpu(model->context));
-    return use_backend(model);
+    SGM_TRY(sgm_context_use_cpu(model->context, backend));
+    return use_backend(model, &backend);
 }
 
 static sgm_status open_model(sgm_model *model, const char *base, const char *path,
