@@ -3,10 +3,12 @@
 #include "core/atomic_file.h"
 
 #include "core/files.h"
+#include "core/hash.h"
 #include "core/status.h"
 #include "core/system.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +16,8 @@
 
 enum {
     BUFFER_SIZE = 1 << 20,
-    MAX_SUFFIX = 48,
+    MAX_SUFFIX = 48, /* ".<process>-<number>.tmp" */
+    SHORT_NAME = 24,
     ATTEMPTS = 100,
     STILL_SECONDS = 60, /* unchanged for so long: not being written on another machine */
     OWN_SECONDS = 3600  /* the same of a process that had this one's number */
@@ -25,11 +28,30 @@ static sgm_status fail(const sgm_atomic_file *f, const char *what)
     return sgm_fail(SGM_UNWRITABLE, "%s: %s: %s", f->path, what, strerror(errno));
 }
 
-static int open_temporary(sgm_atomic_file *f, unsigned mode)
+/* Where the name begins behind its folder. */
+static const char *name_of(const char *path)
 {
+    const char *slash = strrchr(path, '/');
+#ifdef _WIN32
+    const char *other = strrchr(path, '\\');
+    if (!slash || other > slash) slash = other;
+#endif
+    return slash ? slash + 1 : path;
+}
+
+/* Stands for a name that has no room for a suffix. */
+static void shorten(const char *name, char text[SHORT_NAME])
+{
+    snprintf(text, SHORT_NAME, "half-%016" PRIx64, sgm_hash(name, strlen(name)));
+}
+
+/* Beside the file, as "`name`.<process>-<number>.tmp". */
+static int open_named(sgm_atomic_file *f, const char *name, unsigned mode)
+{
+    int folder = (int)(name_of(f->path) - f->path);
     for (int i = 0; i < ATTEMPTS; i++) {
-        snprintf(f->temporary, strlen(f->path) + MAX_SUFFIX, "%s.%ld-%d.tmp", f->path,
-                 sgm_process_id(), i);
+        snprintf(f->temporary, strlen(f->path) + SHORT_NAME + MAX_SUFFIX, "%.*s%s.%ld-%d.tmp",
+                 folder, f->path, name, sgm_process_id(), i);
         int fd = f->folder ? sgm_folder_create(f->folder, f->temporary)
                            : sgm_open_new(f->temporary, mode);
         if (fd >= 0) return fd;
@@ -37,6 +59,15 @@ static int open_temporary(sgm_atomic_file *f, unsigned mode)
     }
     f->temporary[0] = 0; /* not ours to remove */
     return -1;
+}
+
+static int open_temporary(sgm_atomic_file *f, unsigned mode)
+{
+    char text[SHORT_NAME];
+    int fd = open_named(f, name_of(f->path), mode);
+    if (fd >= 0 || errno != ENAMETOOLONG) return fd;
+    shorten(name_of(f->path), text);
+    return open_named(f, text, mode);
 }
 
 /* Renaming would put a plain file in the place of a folder's or device's name, and asks nobody
@@ -67,7 +98,7 @@ static sgm_status open_stream(sgm_atomic_file *f, unsigned mode)
 /* `f` has its path, or NULL where there is no memory for it. */
 static sgm_status begin(sgm_atomic_file *f, const char *path, unsigned mode, sgm_atomic_file *out)
 {
-    if (f->path) f->temporary = calloc(1, strlen(f->path) + MAX_SUFFIX);
+    if (f->path) f->temporary = calloc(1, strlen(f->path) + SHORT_NAME + MAX_SUFFIX);
     f->buffer = malloc(BUFFER_SIZE);
     sgm_status status = SGM_OK;
     if (!f->path || !f->temporary || !f->buffer)
@@ -161,7 +192,7 @@ static const char *skip_digits(const char *text)
     return text + strspn(text, "0123456789");
 }
 
-bool sgm_atomic_file_is_half(const char *entry, const char *name, long *process)
+static bool is_half_of(const char *entry, const char *name, long *process)
 {
     size_t length = strlen(name);
     if (strncmp(entry, name, length) != 0 || entry[length] != '.') return false;
@@ -172,6 +203,14 @@ bool sgm_atomic_file_is_half(const char *entry, const char *name, long *process)
     errno = 0;
     *process = strtol(number, NULL, 10);
     return errno == 0;
+}
+
+bool sgm_atomic_file_is_half(const char *entry, const char *name, long *process)
+{
+    char text[SHORT_NAME];
+    if (is_half_of(entry, name, process)) return true;
+    shorten(name, text);
+    return is_half_of(entry, text, process);
 }
 
 /* A container's processes have the same few numbers every time: this one's own says nothing. */
@@ -211,14 +250,9 @@ void sgm_atomic_file_sweep_beside(const char *path)
 {
     char *folder = strdup(path);
     if (!folder) return;
-    char *slash = strrchr(folder, '/');
-#ifdef _WIN32
-    char *other = strrchr(folder, '\\');
-    if (other > slash) slash = other;
-#endif
-    const char *name = slash ? slash + 1 : folder;
-    const char *const names[1] = {path + (name - folder)};
-    if (slash) slash[slash == folder] = 0; /* of "/x" the folder is "/" */
-    sgm_atomic_file_sweep(slash ? folder : ".", names, 1);
+    const char *const names[1] = {name_of(path)};
+    size_t length = (size_t)(names[0] - path);    /* its separator with it */
+    folder[length > 1 ? length - 1 : length] = 0; /* of "/x" the folder is "/" */
+    sgm_atomic_file_sweep(length ? folder : ".", names, 1);
     free(folder);
 }

@@ -22,7 +22,8 @@ typedef struct sgm_atomic_file {
 sgm_status sgm_atomic_file_create(const char *path, sgm_atomic_file *out);
 /* The same for an entry of a cache, in an open folder (files.h; borrowed): it may get lost, so it
  * is not flushed to the disk; only its owner may read it, and it takes the place of whatever has
- * its name. Written beside it as "<name>.<process>-<number>.tmp". */
+ * its name. Written beside it as "<name>.<process>-<number>.tmp"; a name without room for that is
+ * stood for by its hash. */
 sgm_status sgm_atomic_file_create_entry(const sgm_folder *folder, const char *name,
                                         sgm_atomic_file *out);
 sgm_status sgm_atomic_file_write(sgm_atomic_file *file, const void *bytes, size_t size);

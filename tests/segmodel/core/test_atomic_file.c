@@ -173,6 +173,42 @@ static void what_the_dead_left_is_removed(void)
 #endif
 }
 
+#ifdef __linux__
+/* A name as long as it may be: what is written beside it has a name too, and the sweep knows it. */
+static void a_long_name_is_written(void)
+{
+    char name[256] = "", path[300], half[256] = "";
+    memset(name, 'n', 255);
+    for (int length = 200; length <= 255; length += 5) {
+        name[length] = 0;
+        CHECK_OK(write_new(name));
+        snprintf(path, sizeof path, "./%s", name);
+        CHECK_OK(write_new(path));
+        CHECK(holds(name, "new") && remove(name) == 0);
+        name[length] = 'n';
+    }
+    name[255] = 0;
+    int before = count_files();
+    sgm_atomic_file file;
+    CHECK_OK(sgm_atomic_file_create(path, &file));
+    char *dot = strstr(file.temporary, "half-");
+    if (!CHECK(dot != NULL)) return;
+    snprintf(half, sizeof half, "%.*s" GONE "-3.tmp", (int)(strcspn(dot, ".") + 1), dot);
+    sgm_atomic_file_abandon(&file);
+    put_old(half);
+    put_old("half-0123456789abcdef." GONE "-3.tmp"); /* another's */
+    sgm_atomic_file_sweep_beside(path);
+    CHECK(!holds(half, "half") && count_files() == before + 1);
+    name[254] = 0;
+    put_old(half);
+    sgm_atomic_file_sweep_beside(name);
+    CHECK(holds(half, "half"));
+    memset(path, 'n', 256);
+    path[256] = 0;
+    CHECK_STATUS(write_new(path), SGM_UNWRITABLE, "too long");
+}
+#endif
+
 int main(void)
 {
     char folder[64];
@@ -187,6 +223,9 @@ int main(void)
     a_link_goes_on_naming_the_result();
     a_device_is_refused();
     a_failed_rename_is_said();
+#endif
+#ifdef __linux__
+    a_long_name_is_written();
 #endif
     return check_report();
 }
