@@ -5,7 +5,8 @@
 # usage: pacs.sh PROGRAMS MODEL WORK READERS    exit status 77: not run, or not wholly, and why
 #
 # A series is stored, fetched, segmented; the SEG is stored, found again by C-FIND, REST and DICOMweb,
-# fetched, and is voxel by voxel what PromptSeg makes of the series without a network.
+# fetched, and is voxel by voxel what PromptSeg makes of the series without a network. A series that does
+# not come wholly, or another one, is refused.
 set -euo pipefail
 programs=$1 model=$2 work=$3 readers=$4
 here=$(cd "$(dirname "$0")" && pwd)
@@ -119,7 +120,34 @@ refused 2 "sent no slice" --aec ARCHIVE 127.0.0.1 14244 "$study_uid" 1.2.3
 refused 2 "refused" --aec ARCHIVE 127.0.0.1 14999 "$study_uid" "$series_uid"
 refused 1 "no instance UID" --aec ARCHIVE 127.0.0.1 14244 "$study_uid" '*'
 refused 1 "wanted HOST PORT" 127.0.0.1 14244
+refused 1 "slices is not empty" --aec ARCHIVE --keep "$work/ARCHIVE-move" 127.0.0.1 14244 "$study_uid" 1.2.3
 refused 3 "outside" --aec ARCHIVE 127.0.0.1 14244 "$study_uid" "$series_uid" -- --foreground 9999,0,0
+
+# getscu_does COMMANDS: instead of the real one, which is $getscu; its slices go to $out
+getscu=$(command -v getscu)
+getscu_does() {
+    mkdir -p "$work/fake"
+    # shellcheck disable=SC2016
+    printf '#!/usr/bin/env bash\nset -e\nout=$(grep -oaP "(?<= -od )\S+" <<<"$*")\n%s\n' "$1" >"$work/fake/getscu"
+    chmod +x "$work/fake/getscu"
+}
+stored_files() { find "$work/archive" -name '*.dcm' | wc -l; }
+before=$(stored_files)
+get=(--aec ARCHIVE 127.0.0.1 14244 "$study_uid")
+getscu_does "$getscu \"\$@\"; rm \"\$(find \"\$out\" -type f | head -n 1)\""
+PATH=$work/fake:$PATH refused 2 "sent 2 slices of series $series_uid, 1 that it lists are missing" \
+    "${get[@]}" "$series_uid" -- "${seed[@]}"
+getscu_does "cp '$series'/* \"\$out\""
+PATH=$work/fake:$PATH refused 2 "of series $series_uid, wanted 1.2.3" "${get[@]}" 1.2.3 -- "${seed[@]}"
+PATH=$work/fake:$PATH bash "$script" "${get[@]}" "$series_uid" -- "${seed[@]}" >"$work/script.log" 2>&1 ||
+    fail "a whole series of the imitated getscu is refused: $(cat "$work/script.log")"
+before=$((before + 1))
+# the archive has lost the file of a slice that it lists
+lost=$(uid SOPInstanceUID "$slice")
+find "$work/archive" -name 'CT*' -exec grep -qa "$lost" {} \; -delete
+refused 2 "OneOrMoreFailures" "${get[@]}" "$series_uid" -- "${seed[@]}"
+refused 2 "OneOrMoreFailures" --move 14243 "${get[@]}" "$series_uid" -- "${seed[@]}"
+[ "$(stored_files)" = $((before - 1)) ] || fail "the result of a series that is not whole was stored"
 
 # ------------------------------------------------------------------------------------------- Orthanc
 orthanc=$(PATH=$PATH:/usr/sbin command -v Orthanc) || skip "DCMTK's server agreed; orthanc is not installed"

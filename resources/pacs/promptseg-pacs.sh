@@ -7,11 +7,11 @@
 #   --aec NAME     the archive's (ANY-SCP)
 #   --move PORT    fetch by C-MOVE to this port of ours, for archives without C-GET
 #   --rtstruct     store an RT structure set instead of a SEG
-#   --keep FOLDER  keep the slices and what was made there
+#   --keep FOLDER  keep the slices and what was made there; FOLDER/slices must be new or empty
 #
-# STUDY and SERIES are instance UIDs. DCMTK's getscu, movescu and storescu do the talking. Prints the
-# UID of the instance that was stored. Exit codes as PromptSeg's: 1 usage, 2 nothing was fetched, 6 the
-# archive did not take the result; those of PromptSeg otherwise.
+# STUDY and SERIES are instance UIDs. DCMTK's getscu, movescu, findscu and storescu do the talking. Prints
+# the UID of the instance that was stored. Exit codes as PromptSeg's: 1 usage, 2 the series was not
+# fetched, or not wholly, 6 the archive did not take the result; those of PromptSeg otherwise.
 set -euo pipefail
 
 aet=PROMPTSEG aec=ANY-SCP move='' ending=.dcm folder=''
@@ -54,6 +54,8 @@ if [ -z "$folder" ]; then
     trap 'rm -rf "$folder"' EXIT
 fi
 mkdir -p "$folder/slices"
+# what lies there may be another patient's
+[ -z "$(ls -A "$folder/slices")" ] || fail 1 "$folder/slices is not empty: its files would be segmented too"
 peer=(-aet "$aet" -aec "$aec" "$host" "$port")
 wanted=(-S -k QueryRetrieveLevel=SERIES -k "StudyInstanceUID=$study" -k "SeriesInstanceUID=$series"
     -od "$folder/slices")
@@ -62,7 +64,27 @@ if [ -n "$move" ]; then
 else
     said=$(getscu "${wanted[@]}" "${peer[@]}" 2>&1) || fail 2 "$said"
 fi
+# getscu ends with 0 when the archive could not send some of them
+if grep -qaE '^[WEF]: .*(DIMSE status|response)|OneOrMoreFailures' <<<"$said"; then
+    fail 2 "$host did not send the whole series $series: $said"
+fi
 [ -n "$(ls -A "$folder/slices")" ] || fail 2 "$host sent no slice of series $series $said"
+
+# UIDs of the data sets themselves: those in sequences are printed with a path before them
+tags=$(find "$folder/slices" -type f -print0 |
+    xargs -0 dcmdump +p +P SOPInstanceUID +P SeriesInstanceUID) || fail 2 "$host sent what is no DICOM file"
+# values NAME-OF-TAG: one a line
+values() { sed -n "s/^($1) UI \[\([0-9.]*\).*/\1/p"; }
+other=$(values 0020,000e <<<"$tags" | grep -vxF "$series" | head -n 1 || true)
+[ -z "$other" ] || fail 2 "$host sent a slice of series $other, wanted $series"
+sent=$(values 0008,0018 <<<"$tags" | sort -u)
+# an archive that does not answer at this level is believed
+there=$(findscu -ta 30 -td 60 -S -k QueryRetrieveLevel=IMAGE -k "StudyInstanceUID=$study" \
+    -k "SeriesInstanceUID=$series" -k SOPInstanceUID "${peer[@]}" 2>&1 | sed 's/^I: //' |
+    values 0008,0018 | sort -u || true)
+lost=$(comm -13 <(echo "$sent") <(echo "$there") | grep -c . || true)
+[ "$lost" = 0 ] ||
+    fail 2 "$host sent $(grep -c . <<<"$sent") slices of series $series, $lost that it lists are missing"
 
 result=$folder/promptseg$ending
 "${PROMPTSEG:-PromptSeg}" "$@" "$folder/slices" "$result"
