@@ -4,13 +4,13 @@
  * manifest -> plan (rows, checked as a whole) -> rows that are not done -> engines -> results. */
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #ifdef __GLIBC__
 #include <malloc.h>
 #endif
 
 #include "batch_bids.h"
 #include "batch_collect.h"
+#include "batch_done.h"
 #include "batch_key.h"
 #include "batch_outputs.h"
 #include "batch_run.h"
@@ -87,9 +87,8 @@ static void judge_by_journal(batch *b, size_t i)
 {
     batch_row *row = &b->plan.rows[i];
     const batch_entry *entry = batch_journal_entry(b->journal, i);
-    struct stat info;
     if (!entry->known || entry->key != row->key) return;
-    if (entry->done && stat(row->output, &info) == 0) row->state = BATCH_DONE;
+    if (batch_is_done(&b->plan, b->journal, i)) row->state = BATCH_DONE;
     if (!entry->done && is_final(entry) && !cli_switch(b->program->options, "retryFailed"))
         row->state = BATCH_FAILED;
 }

@@ -73,7 +73,7 @@ void batch_item_write(batch_item *item, const batch_job *job)
              row->id);
     options.thumbnail = thumbnail;
     if (cli_switch(job->plan->options, "bids")) {
-        snprintf(names, sizeof names, "%.*s.tsv", (int)batch_output_stem(row->output), row->output);
+        batch_output_labels(row->output, names, sizeof names);
         options.names = names;
     }
     int failed = batch_make_folder_of(thumbnail);

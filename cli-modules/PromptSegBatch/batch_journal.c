@@ -33,7 +33,7 @@ struct batch_journal {
     int own_index;
     int locks; /* descriptor of rows.lock */
     batch_entry *entries;
-    size_t *by_id; /* rows in order of their ids */
+    size_t *by_id, *by_output; /* rows in order of these */
 };
 
 static int no_memory(void)
@@ -41,65 +41,117 @@ static int no_memory(void)
     return cli_fail(CLI_EXIT_MEMORY, "no memory for the status files");
 }
 
-/* --------------------------------------------------------------------------------------- by id */
+/* ---------------------------------------------------------------------------------------- rows */
 
 static const batch_plan *sorting; /* qsort has no argument for it; set by the main thread only */
 
-static int compare_rows(const void *left, const void *right)
+static const char *id_of(const batch_plan *plan, size_t row)
 {
-    return strcmp(sorting->rows[*(const size_t *)left].id,
-                  sorting->rows[*(const size_t *)right].id);
+    return plan->rows[row].id;
 }
 
-static int sort_ids(batch_journal *j)
+static const char *output_of(const batch_plan *plan, size_t row)
 {
-    j->by_id = calloc(j->plan->count + 1, sizeof *j->by_id);
+    const char *path = plan->rows[row].output;
+    return path ? batch_output_name(plan->folder, path) : "";
+}
+
+static int compare_ids(const void *left, const void *right)
+{
+    return strcmp(id_of(sorting, *(const size_t *)left), id_of(sorting, *(const size_t *)right));
+}
+
+static int compare_outputs(const void *left, const void *right)
+{
+    return strcmp(output_of(sorting, *(const size_t *)left),
+                  output_of(sorting, *(const size_t *)right));
+}
+
+static size_t *sort_rows(const batch_plan *plan, int (*compare)(const void *, const void *))
+{
+    size_t *rows = calloc(plan->count + 1, sizeof *rows);
+    for (size_t i = 0; rows && i < plan->count; i++)
+        rows[i] = i;
+    sorting = plan;
+    if (rows) qsort(rows, plan->count, sizeof *rows, compare);
+    return rows;
+}
+
+static int know_rows(batch_journal *j)
+{
     j->entries = calloc(j->plan->count + 1, sizeof *j->entries);
-    if (!j->by_id || !j->entries) return no_memory();
-    for (size_t i = 0; i < j->plan->count; i++)
-        j->by_id[i] = i;
-    sorting = j->plan;
-    qsort(j->by_id, j->plan->count, sizeof *j->by_id, compare_rows);
-    return 0;
+    j->by_id = sort_rows(j->plan, compare_ids);
+    j->by_output = sort_rows(j->plan, compare_outputs);
+    return j->entries && j->by_id && j->by_output ? 0 : no_memory();
 }
 
-/* The row of that id, NULL: none. */
-static batch_entry *find_entry(const batch_journal *j, const char *id)
+/* The row of that text among those sorted by it; the number of rows: none. */
+static size_t find_row(const batch_journal *j, const size_t *sorted,
+                       const char *(*text_of)(const batch_plan *, size_t), const char *text)
 {
     size_t low = 0, high = j->plan->count;
     while (low < high) {
         const size_t middle = (low + high) / 2;
-        const int order = strcmp(id, j->plan->rows[j->by_id[middle]].id);
-        if (order == 0) return &j->entries[j->by_id[middle]];
+        const int order = strcmp(text, text_of(j->plan, sorted[middle]));
+        if (order == 0) return sorted[middle];
         if (order < 0)
             high = middle;
         else
             low = middle + 1;
     }
-    return NULL;
+    return j->plan->count;
 }
 
 /* --------------------------------------------------------------------------------------- lines */
 
+static uint64_t hash_of(const json_t *object, const char *name)
+{
+    char *text = batch_text_take(object, name);
+    const uint64_t hash = text ? batch_hash_text(text) : 0;
+    free(text);
+    return hash;
+}
+
 /* A file's lines are in their order. Files are not: what finished later counts. */
+static void take_entry(batch_entry *entry, batch_entry found)
+{
+    if (entry->known && entry->file != found.file && entry->finished > found.finished) return;
+    found.overwritten = entry->overwritten;
+    *entry = found;
+}
+
+/* A row was done into a file: if that is another row's now, its own result is no longer there. */
+static void note_output(batch_journal *j, size_t row, const json_t *object, int64_t finished)
+{
+    char *output = batch_text_take(object, "output");
+    const size_t owner = output ? find_row(j, j->by_output, output_of, output) : j->plan->count;
+    free(output);
+    if (owner == j->plan->count || owner == row) return;
+    if (j->entries[owner].overwritten < finished) j->entries[owner].overwritten = finished;
+}
+
 static void take_line(batch_journal *j, int file, long offset, const char *line, size_t size)
 {
     json_t *object = json_loadb(line, size, 0, NULL);
     char *id = object ? batch_text_take(object, "id") : NULL;
     const char *key = NULL, *state = NULL;
     int code = 0;
-    const int64_t finished = json_integer_value(json_object_get(object, "finished"));
     if (id && json_unpack(object, "{s:s,s:s,s:i}", "key", &key, "state", &state, "exit_code",
                           &code) == 0) {
-        batch_entry *entry = find_entry(j, id);
-        if (entry && (!entry->known || entry->file == file || finished >= entry->finished))
-            *entry = (batch_entry){.known = 1,
+        const size_t row = find_row(j, j->by_id, id_of, id);
+        const batch_entry found = {.known = 1,
                                    .done = strcmp(state, "done") == 0,
                                    .code = code,
-                                   .finished = finished,
+                                   .finished =
+                                       json_integer_value(json_object_get(object, "finished")),
                                    .key = strtoull(key, NULL, 16),
+                                   .output = hash_of(object, "output"),
+                                   .report = hash_of(object, "report"),
+                                   .picture = hash_of(object, "picture"),
                                    .file = file,
                                    .offset = offset};
+        if (row < j->plan->count) take_entry(&j->entries[row], found);
+        if (found.done) note_output(j, row, object, found.finished);
     }
     free(id);
     json_decref(object);
@@ -227,7 +279,7 @@ int batch_journal_open(const batch_plan *plan, int shard, int shards, batch_jour
     j->folder = folder.text;
     int failed = folder.failed ? no_memory() : 0;
     if (!failed && shard > 0) failed = batch_make_folder(j->folder);
-    if (!failed) failed = sort_ids(j);
+    if (!failed) failed = know_rows(j);
     if (!failed && shard > 0) failed = open_own(j, shard, shards);
     if (!failed && shard > 0) failed = open_locks(j);
     return failed ? failed : read_all(j);
@@ -244,6 +296,7 @@ void batch_journal_close(batch_journal *journal)
     free(journal->folder);
     free(journal->entries);
     free(journal->by_id);
+    free(journal->by_output);
     free(journal);
 }
 
@@ -252,6 +305,12 @@ void batch_journal_close(batch_journal *journal)
 const batch_entry *batch_journal_entry(const batch_journal *journal, size_t i)
 {
     return &journal->entries[i];
+}
+
+int64_t batch_journal_before(const batch_journal *journal, size_t i)
+{
+    const batch_entry *entry = &journal->entries[i];
+    return entry->finished > entry->overwritten ? entry->finished : entry->overwritten;
 }
 
 /* One byte of a file without content stands for a row; which one follows from its id, so that the

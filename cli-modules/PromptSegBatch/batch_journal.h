@@ -20,7 +20,9 @@ typedef struct batch_entry {
     int code;         /* exit code of a failure */
     int64_t finished; /* seconds since 1970 */
     uint64_t key;
-    int file; /* where the line is: index of the status file, and offset */
+    uint64_t output, report, picture; /* hashes of their names; 0: the line does not say */
+    int64_t overwritten; /* when another row was done into the row's output; 0: never */
+    int file;            /* where the line is: index of the status file, and offset */
     long offset;
 } batch_entry;
 
@@ -33,6 +35,8 @@ void batch_journal_close(batch_journal *journal);
 
 /* What is known about row `i`. */
 const batch_entry *batch_journal_entry(const batch_journal *journal, size_t i);
+/* When the latest of the lines finished that a new one about row `i` must outdate; 0: none. */
+int64_t batch_journal_before(const batch_journal *journal, size_t i);
 
 /* Tries to reserve the row for this process. 1: it is ours, and what others have finished meanwhile
  * has been read. 0: another process works on it. */

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "batch_outputs.h"
 #include "batch_text.h"
 
 static json_t *segments(const batch_outcome *outcome)
@@ -22,12 +23,24 @@ static json_t *segments(const batch_outcome *outcome)
     return array;
 }
 
+/* Names of the row's files, "" for one that it has not. */
+static int put_files(json_t *object, const batch_plan *plan, const batch_row *row)
+{
+    const char *const names[] = {"output", "report", "picture"};
+    const char *const paths[] = {row->output, row->report, row->picture};
+    int failed = 0;
+    for (size_t i = 0; i < 3 && !failed; i++)
+        failed = batch_text_put(object, names[i],
+                                paths[i] ? batch_output_name(plan->folder, paths[i]) : "");
+    return failed;
+}
+
 static int ml_is_guess(const batch_outcome *outcome)
 {
     return outcome->result && outcome->work->volume.spacing_assumed;
 }
 
-/* Now, but after the line before: clocks of machines differ, and a second may hold two lines. */
+/* Now, but after the lines before: clocks of machines differ, and a second may hold two lines. */
 static int64_t finished(const batch_outcome *outcome)
 {
     const int64_t now = time(NULL);
@@ -38,7 +51,6 @@ char *batch_line_make(const batch_plan *plan, const batch_row *row, const batch_
 {
     char key[32];
     snprintf(key, sizeof key, "%016llx", (unsigned long long)row->key);
-    const char *output = row->output ? row->output + strlen(plan->folder) + 1 : "";
     json_t *object = json_object();
     json_t *rest = json_pack("{s:s,s:s,s:i,s:f,s:I,s:o,s:b,s:o}", "key", key, "state",
                              outcome->code ? "failed" : "done", "exit_code", outcome->code,
@@ -46,8 +58,7 @@ char *batch_line_make(const batch_plan *plan, const batch_row *row, const batch_
                              "message", batch_text_shown(outcome->message ? outcome->message : ""),
                              "ml_is_guess", ml_is_guess(outcome), "segments", segments(outcome));
     const int failed = batch_text_put(object, "id", row->id) != 0 ||
-                       batch_text_put(object, "output", output) != 0 ||
-                       json_object_update(object, rest) != 0;
+                       put_files(object, plan, row) != 0 || json_object_update(object, rest) != 0;
     char *line = failed ? NULL : json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(9));
     json_decref(rest);
     json_decref(object);

@@ -10,8 +10,8 @@ typedef struct batch_outcome {
     int code; /* 0: done */
     const char *message;
     double seconds;
-    int64_t before;            /* when the latest line about the row finished; 0: there is none */
-    const pipeline_case *work; /* NULL when it failed before */
+    int64_t before;                /* it is dated after this (batch_journal_before) */
+    const pipeline_case *work;     /* NULL when it failed before */
     const pipeline_result *result; /* NULL when it failed */
 } batch_outcome;
 

@@ -45,6 +45,16 @@ int batch_output_inside(const char *folder, const char *cell, char **path)
     return joined.failed ? cli_fail(CLI_EXIT_MEMORY, "no memory for a file name") : 0;
 }
 
+const char *batch_output_name(const char *folder, const char *path)
+{
+    return path + strlen(folder) + 1;
+}
+
+void batch_output_labels(const char *output, char *path, size_t size)
+{
+    snprintf(path, size, "%.*s.tsv", (int)batch_output_stem(output), output);
+}
+
 static int make_one(const char *folder)
 {
     struct stat info;

@@ -18,6 +18,11 @@ size_t batch_output_stem(const char *path);
 /* The path below the folder that `cell` names, malloc'ed: CLI_EXIT_USAGE when it lies outside. */
 int batch_output_inside(const char *folder, const char *cell, char **path);
 
+/* A path below the folder as status files name it: without the folder. */
+const char *batch_output_name(const char *folder, const char *path);
+/* The table of labels that BIDS wants beside a segmentation. */
+void batch_output_labels(const char *output, char *path, size_t size);
+
 /* Makes the folder and those above it. 0, or CLI_EXIT_OUTPUT. */
 int batch_make_folder(const char *folder);
 /* Makes the folder of a file. */

@@ -238,13 +238,22 @@ static int is_inside(const batch_plan *plan, const char *path)
     return !failed;
 }
 
+static int keep_names(batch_row *row, const result_options *options)
+{
+    row->report = strdup(options->report);
+    row->picture = options->picture ? strdup(options->picture) : NULL;
+    return row->report && (row->picture || !options->picture)
+               ? 0
+               : cli_fail(CLI_EXIT_MEMORY, "no memory for a file name");
+}
+
 static int check_files(const batch_plan *plan)
 {
     cli_files files = {0};
     int failed = 0;
     cli_files_add_options(&files, plan->options, "");
     for (size_t i = 0; i < plan->count && !failed; i++) {
-        const batch_row *row = &plan->rows[i];
+        batch_row *row = &plan->rows[i];
         batch_command command;
         if (row->problem) continue;
         failed = batch_command_make(plan, row, &command);
@@ -254,6 +263,7 @@ static int check_files(const batch_plan *plan)
             failed = at_line(plan, row, CLI_EXIT_USAGE);
         if (!failed && !is_inside(plan, command.typed.result.report))
             failed = at_line(plan, row, CLI_EXIT_USAGE);
+        if (!failed) failed = keep_names(row, &command.typed.result);
         batch_command_clear(&command);
     }
     if (!failed) failed = batch_collect_files(plan, add_collected, &files);
@@ -308,6 +318,8 @@ void batch_plan_clear(batch_plan *plan)
 {
     for (size_t i = 0; i < plan->count; i++) {
         free(plan->rows[i].output);
+        free(plan->rows[i].report);
+        free(plan->rows[i].picture);
         free(plan->rows[i].problem);
     }
     free(plan->rows);

@@ -21,8 +21,9 @@ typedef enum batch_state {
 typedef struct batch_row {
     const char *id;
     const cli_table_row *cells;
-    char *output;  /* owned: the path */
-    char *problem; /* owned: why it cannot run; NULL: it can */
+    char *output;           /* owned: the path */
+    char *report, *picture; /* owned: the paths; NULL: none is wanted, or it cannot run */
+    char *problem;          /* owned: why it cannot run; NULL: it can */
     int problem_code;
     uint64_t key; /* what the result depends on (batch_key.h) */
     batch_state state;

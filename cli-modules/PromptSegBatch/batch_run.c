@@ -3,8 +3,8 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
+#include "batch_done.h"
 #include "batch_hash.h"
 #include "batch_item.h"
 #include "batch_line.h"
@@ -137,14 +137,11 @@ static void let_go(batch_floor *floor, batch_item *item)
 static int claim(const batch_job *job, size_t i)
 {
     batch_row *row = &job->plan->rows[i];
-    struct stat info;
     if (!batch_journal_claim(job->journal, i)) {
         row->state = BATCH_ELSEWHERE;
         return 0;
     }
-    const batch_entry *entry = batch_journal_entry(job->journal, i);
-    if (!entry->known || !entry->done || entry->key != row->key || stat(row->output, &info) != 0)
-        return 1;
+    if (!batch_is_done(job->plan, job->journal, i)) return 1;
     row->state = BATCH_DONE; /* by another process, meanwhile */
     batch_journal_release(job->journal, i);
     return 0;
@@ -241,7 +238,7 @@ static int enter(const batch_job *job, const batch_item *item)
     const batch_outcome outcome = {.code = item->code,
                                    .message = item->message,
                                    .seconds = item->seconds,
-                                   .before = batch_journal_entry(job->journal, item->row)->finished,
+                                   .before = batch_journal_before(job->journal, item->row),
                                    .work = &item->work,
                                    .result = item->code ? NULL : &item->result};
     char *line = batch_line_make(job->plan, row, &outcome);
@@ -350,8 +347,9 @@ int batch_note_problem(batch_plan *plan, batch_journal *journal, size_t i)
 {
     batch_row *row = &plan->rows[i];
     const batch_entry *entry = batch_journal_entry(journal, i);
-    const batch_outcome outcome = {
-        .code = row->problem_code, .message = row->problem, .before = entry->finished};
+    const batch_outcome outcome = {.code = row->problem_code,
+                                   .message = row->problem,
+                                   .before = batch_journal_before(journal, i)};
     row->state = BATCH_FAILED;
     row->key = batch_hash_text(row->problem);
     if (entry->known && !entry->done && entry->key == row->key) return 0;
