@@ -28,14 +28,23 @@ def readable(folder: Path, name: str) -> Path:
 
 
 def is_dicom(path: Path) -> bool:
-    """Whether a file, or the first plain file of a folder, is DICOM: then what is made of it can be
-    written as DICOM SEG."""
-    if path.is_dir():
-        path = next((one for one in sorted(path.rglob("*")) if one.is_file()), path)
+    """Whether a file, or any that shows in a folder, is DICOM: then what is made of it can be written as DICOM
+    SEG. What else lies there (notes, .DS_Store, ._01.dcm) is no slice."""
+    if not path.is_dir():
+        return _begins_as_dicom(path)
+    visible = (one for one in sorted(path.rglob("*"))
+               if not any(part.startswith(".") for part in one.relative_to(path).parts))
+    return any(_begins_as_dicom(one) for one in visible)
+
+
+def _begins_as_dicom(path: Path) -> bool:
     if not path.is_file():
         return False
-    with path.open("rb") as stream:
-        return stream.read(132)[128:] == b"DICM"
+    try:
+        with path.open("rb") as stream:
+            return stream.read(132)[128:] == b"DICM"
+    except OSError:  # it may not be read
+        return False
 
 
 def writable(folder: Path, name: str, ending: str = ENDING) -> Path:

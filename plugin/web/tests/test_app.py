@@ -18,7 +18,7 @@ from test_page import BIN, segments_of, serving, write_volume  # noqa: E402
 
 from promptseg_live import Options  # noqa: E402
 from promptseg_web import WebApp  # noqa: E402
-from promptseg_web.files import RefusedError  # noqa: E402
+from promptseg_web.files import RefusedError, is_dicom  # noqa: E402
 
 SECONDS = 120  # the machine may be busy
 LIVER = (104.5, 25.0, -127.7)  # RAS, in the demo's CT
@@ -194,6 +194,25 @@ def test_a_dicom_seg_beside_a_series_is_no_series(make, tmp_path):
     first.SeriesInstanceUID = "1.2.9"
     first.save_as(tmp_path / "ct" / "zz.dcm")
     assert make("ct").volume.GetImageData().GetDimensions() == (512, 512, 3)
+
+
+@pytest.mark.parametrize("name", (".DS_Store", "._01.dcm", "00 notes.txt", ".hidden/0", "00 empty"))
+def test_a_series_with_other_files_is_a_series(make, tmp_path, name):
+    """A Mac leaves them behind, for instance."""
+    series(tmp_path / "ct")
+    other = tmp_path / "ct" / name
+    other.parent.mkdir(exist_ok=True)
+    other.write_bytes(b"" if "empty" in name else b"\0\0\0\1Bud1" + bytes(6000))
+    app = make("ct")
+    assert app.volume.GetImageData().GetDimensions() == (512, 512, 3)
+    assert app.state.save_name == "result.dcm"
+
+
+def test_a_folder_is_no_series_for_what_is_hidden(tmp_path):
+    (tmp_path / "not").mkdir()
+    (tmp_path / "not" / ".left.dcm").write_bytes(bytes(128) + b"DICM")
+    (tmp_path / "not" / "volume.nrrd").write_bytes(b"NRRD0004")
+    assert not is_dicom(tmp_path / "not")
 
 
 def test_the_series_that_was_chosen_is_the_one_that_is_saved(make, tmp_path, monkeypatch):
