@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import ctypes as c
 import os
-import signal
 import threading
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
@@ -13,15 +12,13 @@ from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Seque
 import numpy as np
 
 from . import _abi
-from ._errors import UsageError, error_of
+from ._call import Call, Cancel, CancelFlag, Progress, check, library
+from ._errors import UsageError
 from ._image import Image, image_of
 from ._prompts import Packed, Prompts, prompts_of
 from ._result import Mask, ObjectReport, Preview, Segmentation, SliceReport, tell
 
-_library = _abi.load()
-
-Progress = Callable[[float, str], Any]
-Cancel = Callable[[], Any]
+_library = library
 
 BUNDLED_MODEL = Path(__file__).with_name("models") / "promptseg-lite.safetensors"
 
@@ -31,150 +28,6 @@ def _choice(table: Mapping[str, int], value: str, what: str) -> int:
         return table[value]
     except (KeyError, TypeError):
         raise UsageError(f"{what}: {value!r} is none of {', '.join(table)}") from None
-
-
-class CancelFlag:
-    """Ends a call from another thread: give it as ``cancel``, then ``set()`` it. The library reads it
-    without the interpreter's lock, so that a program which holds the lock for long (3D Slicer's event
-    loop does) does not slow the work down. Once set it stays set: one flag for each call."""
-
-    def __init__(self) -> None:
-        # The library asks a C function with an argument of ours: the length of this text.
-        self._text = c.create_string_buffer(2)
-
-    def set(self) -> None:
-        self._text.value = b"x"
-
-    def is_set(self) -> bool:
-        return bool(self._text.value)
-
-    __call__ = is_set
-
-
-_text_length = c.cast(_abi.c_function("strlen"), _abi.CancelFn)
-
-
-class _Signals:
-    """What the handlers of signals raise while the main thread is in the library. They run in the next
-    callback, where an exception (KeyboardInterrupt, a SystemExit of SIGTERM) would get lost: it is kept
-    for later. A call inside another one's callback finds the handlers held already."""
-
-    NUMBERS = tuple(int(number) for number in signal.valid_signals())
-
-    def __init__(self) -> None:
-        self.raised: Optional[BaseException] = None
-        self._depth = 0
-
-    def take(self) -> Optional[BaseException]:
-        raised, self.raised = self.raised, None
-        return raised
-
-    def _holding(self, before: Callable[[int, Any], Any]) -> Callable[[int, Any], None]:
-        def handle(number: int, frame: Any) -> None:
-            try:
-                before(number, frame)
-            except BaseException as error:  # noqa: BLE001 - raised again in `_Call.run`
-                self.raised = self.raised or error
-
-        return handle
-
-    def _hold(self, held: List[Tuple[int, Any, Any]]) -> None:
-        for number in self.NUMBERS:
-            before = signal.getsignal(number)
-            if callable(before):  # else the system's own, which asks nobody
-                held.append((number, before, self._holding(before)))
-                signal.signal(number, held[-1][2])
-
-    def _release(self, held: List[Tuple[int, Any, Any]]) -> None:
-        """One that was given back may be asked, and raise, before the others are."""
-        while held:
-            number, before, handle = held[-1]
-            try:
-                if signal.getsignal(number) is handle:  # a handler may have set another one
-                    signal.signal(number, before)
-                held.pop()
-            except BaseException as error:  # noqa: BLE001 - raised again in `_Call.run`
-                self.raised = self.raised or error
-
-    @contextlib.contextmanager
-    def held(self) -> Iterator[None]:
-        """In the main thread alone: no other one is asked."""
-        held: List[Tuple[int, Any, Any]] = []
-        self._depth += 1
-        try:
-            if self._depth == 1:
-                self.raised = None
-                self._hold(held)
-            yield
-        finally:
-            self._depth -= 1
-            self._release(held)
-
-
-_signals = _Signals()
-
-
-class _Call:
-    """One call's callbacks. An exception in them or in a signal's handler, Ctrl-C's for one, cancels the
-    call and is raised when it has returned: the library's stack must not be jumped over."""
-
-    def __init__(self, progress: Optional[Progress] = None, cancel: Optional[Cancel] = None) -> None:
-        self.sentences: List[str] = []
-        self._raised: Optional[BaseException] = None
-        self._progress, self._cancel = progress, cancel
-        self.struct = _abi.Call(
-            size=c.sizeof(_abi.Call),
-            cancel=_abi.CancelFn(self._on_cancel),
-            warning=_abi.LogFn(self._on_warning),
-        )
-        if progress is not None:
-            self.struct.progress = _abi.ProgressFn(self._on_progress)
-        is_main = threading.current_thread() is threading.main_thread()
-        self._signals = _signals if is_main else None
-        # Signals are Python's matter: the main thread keeps asking it.
-        if isinstance(cancel, CancelFlag) and not is_main:
-            self.struct.cancel = _text_length
-            self.struct.cancel_user = c.cast(cancel._text, c.c_void_p)
-
-    def _on_cancel(self, _user: Any) -> int:
-        try:
-            return 1 if self._ended() or (self._cancel is not None and self._cancel()) else 0
-        except BaseException as error:  # noqa: BLE001 - raised again in `run`
-            self._raised = error
-            return 1
-
-    def _ended(self) -> bool:
-        return self._raised is not None or (self._signals is not None and self._signals.raised is not None)
-
-    def _on_progress(self, _user: Any, fraction: float, message: bytes) -> None:
-        if self._progress is None or self._ended():
-            return
-        try:
-            self._progress(fraction, (message or b"").decode(errors="replace"))
-        except BaseException as error:  # noqa: BLE001 - raised again in `run`
-            self._raised = error
-            if isinstance(self._cancel, CancelFlag):
-                self._cancel.set()
-
-    def _on_warning(self, _user: Any, sentence: bytes) -> None:
-        self.sentences.append(sentence.decode(errors="replace"))
-
-    def run(self, function: Any, *arguments: Any) -> None:
-        """Calls the library and raises what the call, or a callback in it, came to."""
-        if self._signals is None:
-            status = function(*arguments)
-        else:
-            with self._signals.held():
-                status = function(*arguments)
-            self._raised = self._signals.take() or self._raised
-        if self._raised is not None:
-            raise self._raised
-        _check(status)
-
-
-def _check(status: int) -> None:
-    if status != _abi.STATUS_OK:
-        raise error_of(status, _library.sgm_last_message().decode(errors="replace"))
 
 
 class _Handle:
@@ -208,7 +61,7 @@ def _create_context(device: str, precision: str, threads: int, memory_limit: int
         memory_limit=memory_limit,
     )
     handle = c.c_void_p()
-    _check(_library.sgm_context_create(c.byref(options), c.byref(handle)))
+    check(_library.sgm_context_create(c.byref(options), c.byref(handle)))
     return _Handle(handle, _library.sgm_context_destroy)
 
 
@@ -236,7 +89,7 @@ class Model:
                            memory_limit)
         self._context = _create_context(device, precision, threads, memory_limit)
         handle = c.c_void_p()
-        _check(_library.sgm_model_load(self._context.get(), os.fsencode(self.path),
+        check(_library.sgm_model_load(self._context.get(), os.fsencode(self.path),
                                        variant.encode(), c.byref(handle)))
         self._model = _Handle(handle, _library.sgm_model_destroy)
 
@@ -282,7 +135,8 @@ class Model:
             contiguously; they must not change while the volume is open.
         options
             axis "auto" (the coarsest, else as the prompts lie; one for all objects of a call), "axial",
-            "coronal", "sagittal", "i", "j", "k"; window "auto", "none", "percentile", "brain", "lung", "abdomen", "bone", "mediastinum" or (low, high);
+            "coronal", "sagittal", "i", "j", "k"; window "auto", "none", "percentile", "brain", "lung",
+            "abdomen", "bone", "mediastinum" or (low, high);
             hounsfield True, False or None (as the image says, else as its values look); padding: the
             value that is no data; zoom "auto", "on", "off"; propagate False: prompted slices only;
             max_slices per direction; keep_largest; fill_holes; embedding_memory in bytes; class_index
@@ -300,7 +154,7 @@ class Model:
         """Segments an image at once; see :func:`promptseg.segment`."""
         prompts, options = _split(objects, arguments)
         view = image_of(image, affine, spacing, origin, direction, rgb)
-        return _predict_at_once(self, view, prompts, _Options(**options), _Call(progress, cancel))
+        return _predict_at_once(self, view, prompts, _Options(**options), Call(progress, cancel))
 
 
 def _load_again(path: Optional[str], variant: str, device: str, precision: str, threads: int,
@@ -350,7 +204,7 @@ class _Options:
         self._set_window(window)
         self._open = False
         if cache is not None:
-            _check(_library.sgm_store_open(os.fsencode(cache), cache_limit,
+            check(_library.sgm_store_open(os.fsencode(cache), cache_limit,
                                            c.byref(self.struct.store)))
             self._open = True
 
@@ -414,7 +268,7 @@ def _paint(labels: np.ndarray, label: int, result: _abi.ObjectResult) -> None:
 
 
 def _predict_at_once(model: Model, image: Image, objects: Dict[int, Prompts], options: _Options,
-                     call: _Call) -> Segmentation:
+                     call: Call) -> Segmentation:
     volume = image.struct(options.padding, options.hounsfield)
     packed = [Packed(prompts, image) for prompts in objects.values()]
     structs = (_abi.Object * len(packed))(*(p.struct for p in packed))
@@ -436,24 +290,6 @@ def _predict_at_once(model: Model, image: Image, objects: Dict[int, Prompts], op
         _library.sgm_volume_result_clear(c.byref(result))
 
 
-class _Turn:
-    """A lock that a thread does not wait for when it has it already: it would wait for ever."""
-
-    def __init__(self) -> None:
-        self._lock, self._owner = threading.Lock(), None
-
-    def __enter__(self) -> None:
-        if self._owner == threading.get_ident():
-            raise UsageError("this volume is asked inside a callback of its own question (progress, cancel, "
-                             "a signal's handler): end that one first")
-        self._lock.acquire()
-        self._owner = threading.get_ident()
-
-    def __exit__(self, *_: Any) -> None:
-        self._owner = None
-        self._lock.release()
-
-
 class LiveVolume:
     """An image that stays open between questions: what was computed is kept, so that a further click
     costs milliseconds. Each question brings all prompts of its object; undo is asking again with the
@@ -469,14 +305,22 @@ class LiveVolume:
         self._model, self._image, self._options = model, image, options
         self._volume = image.struct(options.padding, options.hounsfield)
         handle = c.c_void_p()
-        _check(_library.sgm_live_volume_create(
+        check(_library.sgm_live_volume_create(
             model._model.get(), c.byref(self._volume), c.byref(options.struct), c.byref(handle)))
         self._live = _Handle(handle, _library.sgm_live_volume_destroy)
-        self._turn = _Turn()
+        self._lock = threading.RLock()
+
+    def _turn(self) -> Any:
+        """The lock, to be held while the volume is asked. The thread that has it would not wait, and
+        the library is not to be asked from its own callbacks."""
+        if self._lock._is_owned():
+            raise UsageError("this volume is asked inside a callback of its own question (progress, cancel, "
+                             "a signal's handler): end that one first")
+        return self._lock
 
     def close(self) -> None:
         """Gives the memory back; nothing can be asked afterwards."""
-        with self._turn:
+        with self._turn():
             self._live.release()
 
     def __enter__(self) -> "LiveVolume":
@@ -503,16 +347,16 @@ class LiveVolume:
                 **fields: Any) -> ObjectReport:
         """Segments one object. ``prompts``, or its fields (``foreground=...``). ``sentences``, a
         list, is given the warnings: Python's own are not made for threads."""
-        call = _Call(progress, cancel)
+        call = Call(progress, cancel)
         asked = prompts_of(fields if prompts is None else prompts)
         packed = Packed(asked, self._image)
-        with self._turn:
+        with self._turn():
             report = self._predict(label, asked, packed, call)[0]
         _hand_on(call, sentences)
         return report
 
     def _predict(self, label: int, prompts: Prompts, packed: Packed,
-                 call: _Call) -> Tuple[ObjectReport, Any]:
+                 call: Call) -> Tuple[ObjectReport, Any]:
         result = _abi.LiveResult(size=c.sizeof(_abi.LiveResult))
         call.run(_library.sgm_live_volume_predict, self._live.get(), label,
                  c.byref(packed.struct), c.byref(call.struct), c.byref(result))
@@ -522,7 +366,7 @@ class LiveVolume:
     def _one_axis(self, packed: Sequence[Packed]) -> Iterator[None]:
         """Several objects are taken along one axis, as :meth:`Model.segment` does it."""
         structs = (_abi.Object * len(packed))(*(p.struct for p in packed))
-        _check(_library.sgm_live_volume_hold_axis(self._live.get(), structs, len(packed)))
+        check(_library.sgm_live_volume_hold_axis(self._live.get(), structs, len(packed)))
         try:
             yield
         finally:
@@ -541,9 +385,9 @@ class LiveVolume:
             raise UsageError("no objects")
         packed = [Packed(one, self._image) for one in prompts.values()]
         reports, sentences, encoded, cached = {}, [], 0, 0
-        with self._turn, self._one_axis(packed):  # no other thread asks for these labels meanwhile
+        with self._turn(), self._one_axis(packed):  # no other thread asks for these labels meanwhile
             for n, (label, one) in enumerate(prompts.items()):
-                call = _Call(_part(progress, n, len(prompts)), cancel)
+                call = Call(_part(progress, n, len(prompts)), cancel)
                 reports[label], last = self._predict(label, one, packed[n], call)
                 self._paint(label, labels)
                 sentences += call.sentences
@@ -555,20 +399,20 @@ class LiveVolume:
             cached=cached, device=self._model.device, warnings=sentences)
 
     def _paint(self, label: int, labels: np.ndarray) -> None:
-        _check(_library.sgm_live_volume_paint(
+        check(_library.sgm_live_volume_paint(
             self._live.get(), label, labels.ctypes.data_as(c.c_void_p),
             _abi.VOXEL_TYPES[labels.dtype.str[1:]], label))
 
     def mask(self, label: int = 1) -> Mask:
         """The voxels of an object as the last prediction found them: what it covers, not the volume."""
         result = _abi.LiveResult(size=c.sizeof(_abi.LiveResult))
-        with self._turn:
-            _check(_library.sgm_live_volume_get(self._live.get(), label, c.byref(result)))
+        with self._turn():
+            check(_library.sgm_live_volume_get(self._live.get(), label, c.byref(result)))
             if not result.voxels:
                 return Mask((0, 0, 0), np.zeros((0, 0, 0), bool))
             first, last = tuple(result.first), tuple(result.last)
             array = np.empty([last[n] - first[n] + 1 for n in (2, 1, 0)], np.uint8)
-            _check(_library.sgm_live_volume_mask(
+            check(_library.sgm_live_volume_mask(
                 self._live.get(), label, (c.c_int64 * 3)(*first), (c.c_int64 * 3)(*last),
                 array.ctypes.data_as(c.POINTER(c.c_uint8))))
         return Mask(first, array.view(bool))
@@ -578,10 +422,10 @@ class LiveVolume:
                 sentences: Optional[List[str]] = None, **fields: Any) -> Preview:
         """One slice now, without walking and without changing the object: an index along the axis
         that these prompts choose; -1: the slice of the last point."""
-        call = _Call(progress, cancel)
+        call = Call(progress, cancel)
         packed = Packed(prompts_of(fields if prompts is None else prompts), self._image)
         out = _abi.LiveSlice(size=c.sizeof(_abi.LiveSlice))
-        with self._turn:
+        with self._turn():
             call.run(_library.sgm_live_volume_preview, self._live.get(), label,
                      c.byref(packed.struct), slice, c.byref(call.struct), c.byref(out))
             shape = (out.mask_size[1], out.mask_size[0])
@@ -596,18 +440,18 @@ class LiveVolume:
         thread of its own and end it by ``cancel`` (:class:`CancelledError` then; what was done
         stays)."""
         packed = Packed(Prompts(foreground=[point], coordinates=coordinates), self._image)
-        call = _Call(None, cancel)
-        with self._turn:
+        call = Call(None, cancel)
+        with self._turn():
             call.run(_library.sgm_live_volume_ahead, self._live.get(),
                      packed.struct.seeds[0].index, c.byref(call.struct))
 
     def remove(self, label: int) -> None:
         """Forgets an object."""
-        with self._turn:
+        with self._turn():
             _library.sgm_live_volume_remove(self._live.get(), label)
 
 
-def _hand_on(call: _Call, sentences: Optional[List[str]]) -> None:
+def _hand_on(call: Call, sentences: Optional[List[str]]) -> None:
     if sentences is None:
         tell(call.sentences)
     else:
