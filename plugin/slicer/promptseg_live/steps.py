@@ -88,7 +88,7 @@ class Step:
 
     def add(self, later: Change) -> None:
         """The change of this step, followed by another one, as one."""
-        one = self.change
+        one = self.change.on(later.matrix)
         ids = {*one.came, *one.went, *later.came, *later.went}
         came, went = {}, {}
         for segment_id in ids:
@@ -96,7 +96,8 @@ class Step:
             c, d = (change.get(segment_id, Voxels()) for change in (later.came, later.went))
             came[segment_id] = a.without(d).plus(c.without(b))
             went[segment_id] = b.without(c).plus(d.without(a))
-        self.change = Change({k: v for k, v in came.items() if v}, {k: v for k, v in went.items() if v})
+        self.change = Change({k: v for k, v in came.items() if v}, {k: v for k, v in went.items() if v},
+                             later.matrix)
 
 
 class Steps:

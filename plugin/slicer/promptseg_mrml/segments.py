@@ -72,6 +72,16 @@ class Voxels:
             out[target] = self.array[source]
         return out
 
+    def within(self, first: Tuple, last: Tuple) -> "Voxels":
+        """What lies in the box from first to last, both inclusive; this very set when all does."""
+        low = tuple(max(a, b) for a, b in zip(first, self.first))
+        high = tuple(min(a, b) for a, b in zip(last, self.last))
+        if not self.array.size or (low == tuple(self.first) and high == self.last):
+            return self
+        if any(a > b for a, b in zip(low, high)):
+            return Voxels()
+        return Voxels(low, self.over(low, high))
+
     def box_with(self, other: "Voxels") -> Tuple[Tuple, Tuple]:
         if not self.array.size:
             return other.first, other.last
@@ -116,51 +126,62 @@ class Voxels:
 
 @dataclass
 class Change:
-    """What one step did to segments: voxels that came and voxels that went, by segment ID."""
+    """What one step did to segments: voxels that came and voxels that went, by segment ID, on the grid
+    of the segmentation: there they are taken back as they came, wherever volume and segmentation are
+    then. ``matrix`` is that grid's in the segmentation's own coordinates, None: nothing changed."""
 
     came: Dict[str, Voxels]
     went: Dict[str, Voxels]
+    matrix: Optional[np.ndarray] = None
 
     def reversed(self) -> "Change":
-        return Change(self.went, self.came)
+        return Change(self.went, self.came, self.matrix)
+
+    def on(self, matrix: Optional[np.ndarray]) -> "Change":
+        """The same on another grid: another tool has given the segmentation one."""
+        if self.matrix is None or matrix is None or np.array_equal(self.matrix, matrix):
+            return self
+        sets = [{one: _Grid(self.matrix, matrix).from_image(_image_of(voxels, self.matrix), 1)
+                 for one, voxels in part.items()} for part in (self.came, self.went)]
+        return Change(*sets, matrix)
 
 
 class _Grid:
-    """Where a segmentation's voxels are, beside those of a volume: the same, shifted by whole voxels
-    (a cropped segmentation), or elsewhere."""
+    """Where a segmentation's voxels are, beside those of another lattice, a volume's mostly: the same,
+    shifted by whole voxels (a cropped segmentation), or elsewhere. Both are matrices of the
+    segmentation's own coordinates; ``size`` is that of the lattice, in voxels."""
 
-    def __init__(self, segmentation: Any, view: View, matrix: np.ndarray) -> None:
-        self.matrix = matrix  # of the segmentation's own coordinates
-        world = to_world(segmentation) @ matrix
-        shift = np.linalg.solve(view.affine, world[:, 3])[:3]
-        steps = np.abs(np.linalg.solve(view.affine[:3, :3], world[:3, :3]) - np.eye(3)).max()
+    def __init__(self, matrix: np.ndarray, lattice: np.ndarray, size: int = 512) -> None:
+        self.matrix, self._lattice = matrix, lattice
+        shift = np.linalg.solve(lattice, matrix[:, 3])[:3]
+        steps = np.abs(np.linalg.solve(lattice[:3, :3], matrix[:3, :3]) - np.eye(3)).max()
         # 2 % of a voxel at the far end of the volume: headers hold few digits.
-        same = steps * max(view.size) < 0.02 and np.abs(shift - np.rint(shift)).max() < 0.02
+        same = steps * size < 0.02 and np.abs(shift - np.rint(shift)).max() < 0.02
         self.shift = tuple(int(n) for n in np.rint(shift)) if same else None
-        self._from_volume = np.linalg.inv(to_world(segmentation)) @ view.affine
 
     def to_image(self, voxels: Voxels) -> Any:
         """A vtkOrientedImageData of 0 and 1 in the segmentation's coordinates."""
         if self.shift is not None:
             first = tuple(f - s for f, s in zip(voxels.first, self.shift))
             return _image_of(Voxels(first, voxels.array), self.matrix)
-        return _resampled(_image_of(voxels, self._from_volume), self.matrix)
+        return _resampled(_image_of(voxels, self._lattice), self.matrix)
 
     def from_image(self, image: Any, label: int) -> Voxels:
-        """The voxels of a value in a layer, on the grid of the volume."""
-        extent = image.GetExtent()
-        if extent[1] < extent[0] or extent[3] < extent[2] or extent[5] < extent[4]:
-            return Voxels()
-        if self.shift is None:
-            image = _resampled(image, self._from_volume)
-            extent = image.GetExtent()
-        scalars = image.GetPointData().GetScalars()
-        if scalars is None:
-            return Voxels()
-        shape = [extent[2 * n + 1] - extent[2 * n] + 1 for n in (2, 1, 0)]
-        array = numpy_support.vtk_to_numpy(scalars).reshape(shape) == label
+        """The voxels of a value in a layer, on the lattice."""
+        first, values = _values_of(image)
+        if self.shift is None and values.size:
+            first, values = _values_of(_resampled(image, self._lattice))
         shift = self.shift or (0, 0, 0)
-        return Voxels(tuple(extent[2 * n] + shift[n] for n in range(3)), array).trimmed()
+        return Voxels(tuple(f + s for f, s in zip(first, shift)), values == label).trimmed()
+
+
+def _values_of(image: Any) -> Tuple[Tuple, np.ndarray]:
+    """The first voxel and the values (k, j, i), without a copy; nothing of an empty image."""
+    extent, scalars = image.GetExtent(), image.GetPointData().GetScalars()
+    shape = [extent[2 * n + 1] - extent[2 * n] + 1 for n in (2, 1, 0)]
+    if scalars is None or min(shape) < 1:
+        return (0, 0, 0), np.zeros((0, 0, 0), np.uint8)
+    return extent[::2], numpy_support.vtk_to_numpy(scalars).reshape(shape)
 
 
 def _image_of(voxels: Voxels, matrix: np.ndarray) -> Any:
@@ -191,13 +212,17 @@ def _resampled(image: Any, matrix: np.ndarray) -> Any:
 
 def _extent_on(image: Any, matrix: np.ndarray) -> List[int]:
     """The smallest extent on a lattice that holds an image's voxels."""
-    own = vtk.vtkMatrix4x4()
-    image.GetImageToWorldMatrix(own)
     extent = np.array(image.GetExtent(), float).reshape(3, 2) + [-0.5, 0.5]
     corners = np.array([[i, j, k, 1] for i in extent[0] for j in extent[1] for k in extent[2]])
-    places = corners @ (np.linalg.inv(matrix) @ matrix_of(own)).T
+    places = corners @ (np.linalg.inv(matrix) @ _matrix_of_image(image)).T
     low, high = np.floor(places.min(axis=0)), np.ceil(places.max(axis=0))
     return [int(n) for axis in range(3) for n in (low[axis], high[axis])]
+
+
+def _matrix_of_image(image: Any) -> np.ndarray:
+    out = vtk.vtkMatrix4x4()
+    image.GetImageToWorldMatrix(out)
+    return matrix_of(out)
 
 
 class Editor:
@@ -230,11 +255,14 @@ class Editor:
 
     def _grid(self) -> _Grid:
         text = self._logic.GetReferenceImageGeometryString()
-        image, matrix = slicer.vtkOrientedImageData(), vtk.vtkMatrix4x4()
+        image = slicer.vtkOrientedImageData()
         if not text or not slicer.vtkSegmentationConverter.DeserializeImageGeometry(text, image, False):
             raise SceneError(f"{self.segmentation.GetName()} has no grid")
-        image.GetImageToWorldMatrix(matrix)
-        return _Grid(self.segmentation, self.view, matrix_of(matrix))
+        return self._beside_volume(_matrix_of_image(image))
+
+    def _beside_volume(self, matrix: np.ndarray) -> _Grid:
+        volume = np.linalg.inv(to_world(self.segmentation)) @ self.view.affine
+        return _Grid(matrix, volume, max(self.view.size))
 
     @property
     def is_resampled(self) -> bool:
@@ -256,10 +284,13 @@ class Editor:
         image = self.segmentation.GetBinaryLabelmapInternalRepresentation(segment_id)
         if image is None:
             return Voxels()
-        matrix = vtk.vtkMatrix4x4()
-        image.GetImageToWorldMatrix(matrix)
-        return _Grid(self.segmentation, self.view, matrix_of(matrix)).from_image(
-            image, int(segment.GetLabelValue()))
+        return self._beside_volume(_matrix_of_image(image)).from_image(image, int(segment.GetLabelValue()))
+
+    def _own(self, segment_id: str, matrix: np.ndarray) -> Voxels:
+        """What a segment holds now, on the segmentation's own grid."""
+        label = int(self.segment(segment_id).GetLabelValue())
+        image = self.segmentation.GetBinaryLabelmapInternalRepresentation(segment_id)
+        return _Grid(_matrix_of_image(image), matrix).from_image(image, label) if image else Voxels()
 
     def save_state(self) -> None:
         """Lets other tools' undo know the state before a step."""
@@ -267,23 +298,37 @@ class Editor:
             history.SaveStateForUndo()
 
     def write(self, segment_id: str, voxels: Voxels) -> Change:
-        """Makes a segment hold these voxels, as far as the editor's rules allow, and says what that
-        changed, in other segments too where the rules let it."""
+        """Makes a segment hold these voxels, as far as the volume reaches and the editor's rules allow,
+        and says what that changed, in other segments too where the rules let it."""
+        matrix = self._grid().matrix
         watched = [segment_id] if self.node.GetOverwriteMode() == self.node.OverwriteNone \
             else self.segment_ids()
-        before = {one: self.read(one) for one in watched}
+        before = {one: self._own(one, matrix) for one in watched}
         self._logic.SetCurrentSegmentID(segment_id)
-        if self.has_rules:  # what may not be edited is kept only as far as the image reaches
-            first, last = voxels.box_with(before[segment_id])
-            voxels = Voxels(first, voxels.over(first, last))
-        image = self._grid().to_image(voxels)
-        self._logic.ModifySegmentByLabelmap(self.segmentation, segment_id, image,
-                                            self._logic.ModificationModeSet, False, False)
+        for mode, image in self._modifiers(segment_id, voxels):
+            self._logic.ModifySegmentByLabelmap(self.segmentation, segment_id, image, mode, False, False)
         came, went = {}, {}
         for one, old in before.items():
-            new = self.read(one)
+            new = self._own(one, matrix)
             came[one], went[one] = new.without(old), old.without(new)
-        return Change({k: v for k, v in came.items() if v}, {k: v for k, v in went.items() if v})
+        return Change({k: v for k, v in came.items() if v}, {k: v for k, v in went.items() if v}, matrix)
+
+    def _modifiers(self, segment_id: str, voxels: Voxels) -> List[Tuple[int, Any]]:
+        """Modes and images for the segment editor's logic. What lies outside the volume stays. On
+        another grid only the difference is written: resampled there and back, what other tools drew
+        would be another thing where nothing was asked."""
+        grid, now, logic = self._grid(), self.read(segment_id), self._logic
+        inside = now.within((0, 0, 0), tuple(n - 1 for n in self.view.size))
+        if grid.shift is None:
+            parts = ((logic.ModificationModeAdd, voxels.without(now)),
+                     (logic.ModificationModeRemove, inside.without(voxels)))
+            return [(mode, grid.to_image(part)) for mode, part in parts if part]
+        if inside is not now:
+            voxels = voxels.plus(now.without(inside))
+        if self.has_rules:  # what may not be edited is kept only as far as the image reaches
+            first, last = voxels.box_with(now)
+            voxels = Voxels(first, voxels.over(first, last))
+        return [(logic.ModificationModeSet, grid.to_image(voxels))]
 
     @property
     def has_rules(self) -> bool:
@@ -294,20 +339,22 @@ class Editor:
     def apply(self, change: Change) -> None:
         """Does a change (again), or its reverse. Only voxels that are as the change left them are
         touched, so what other tools did since then stays."""
+        matrix = self._grid().matrix
+        change = change.on(matrix)
         for segment_id, voxels in change.went.items():
             if segment_id in self.segment_ids():
-                self._modify(segment_id, voxels.also(self.read(segment_id)), remove=True)
+                self._modify(segment_id, voxels.also(self._own(segment_id, matrix)), matrix, remove=True)
         for segment_id, voxels in change.came.items():
             if segment_id in self.segment_ids():
-                self._modify(segment_id, voxels.without(self.read(segment_id)), remove=False)
+                self._modify(segment_id, voxels.without(self._own(segment_id, matrix)), matrix, remove=False)
 
-    def _modify(self, segment_id: str, voxels: Voxels, remove: bool) -> None:
+    def _modify(self, segment_id: str, voxels: Voxels, matrix: np.ndarray, remove: bool) -> None:
         if not voxels:
             return
         mode = self._plain.ModificationModeRemove if remove else self._plain.ModificationModeAdd
         self._plain_node.SetAndObserveSegmentationNode(self.segmentation)
         self._plain_node.SetSelectedSegmentID(segment_id)
-        self._plain.ModifySegmentByLabelmap(self.segmentation, segment_id, self._grid().to_image(voxels),
+        self._plain.ModifySegmentByLabelmap(self.segmentation, segment_id, _image_of(voxels, matrix),
                                             mode, False, True)
 
 

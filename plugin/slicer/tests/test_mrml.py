@@ -280,6 +280,82 @@ def test_a_segmentation_of_another_grid_is_resampled(world):
     assert editor.read(segment) == even
 
 
+def drawn(world, matrix, array):
+    """A segmentation of its own grid that another tool drew, and what it holds there (k, j, i)."""
+    image = slicer.vtkOrientedImageData()
+    image.SetImageToWorldMatrix(vtk_matrix_of(np.asarray(matrix, float)))
+    image.SetDimensions(*array.shape[::-1])
+    scalars = vtk.util.numpy_support.numpy_to_vtk(array.astype(np.uint8).ravel(), deep=True)
+    scalars.SetName("ImageScalars")
+    image.GetPointData().SetScalars(scalars)
+    node, segment = world.node("vtkMRMLSegmentationNode", "drawn"), slicer.vtkSegment()
+    segment.AddRepresentation("Binary labelmap", image)
+    node.GetSegmentation().SetSourceRepresentationName("Binary labelmap")
+    node.GetSegmentation().AddSegment(segment, "drawn")
+
+    def holds():
+        own = world.volume(array.astype(np.int16), matrix, "own grid")
+        voxels = Editor(node, own, view_of(own), "reader").read("drawn")
+        return voxels.over((0, 0, 0), tuple(n - 1 for n in array.shape[::-1]))
+
+    return node, holds
+
+
+FINE, TURNED = [[0.5, 0, 0, -0.25], [0, 0.5, 0, -0.25], [0, 0, 1, 0], [0, 0, 0, 1]], turn(17) @ turn(9, 0)
+
+
+@pytest.mark.parametrize("rules", [False, True], ids=["no rules", "rules"])
+@pytest.mark.parametrize("matrix", [FINE, TURNED], ids=["finer", "turned"])
+def test_a_mask_on_another_grid_leaves_what_others_drew_elsewhere(world, matrix, rules):
+    """A line of single voxels of the segmentation's grid, which no resampling gives back."""
+    volume = world.volume(noise((12, 60, 60)))
+    array = np.zeros((8, 50, 50), bool)
+    array[2, 41, 5:45] = True
+    node, holds = drawn(world, matrix, array)
+    editor = Editor(node, volume, view_of(volume))
+    assert editor.is_resampled and np.array_equal(holds(), array)
+    if rules:
+        editor.node.SourceVolumeIntensityMaskOn()
+        editor.node.SetSourceVolumeIntensityMaskRange(-1, 1000)
+    centre = np.asarray(matrix) @ [15, 10, 4, 1]
+    first = tuple(int(round(n)) for n in centre[:3] - [1, 1, 1])
+    blob = Voxels(first, np.ones((3, 3, 3), bool))
+    change = editor.write("drawn", editor.read("drawn").plus(blob))
+    after = holds()
+    assert after[4, 10, 15] and np.array_equal(after[:, 30:], array[:, 30:])
+    editor.apply(change.reversed())
+    assert np.array_equal(holds(), array)
+    editor.apply(change)
+    assert np.array_equal(holds(), after)
+
+
+def test_what_lies_outside_the_volume_stays(world):
+    """A segmentation of a whole series, and a cropped volume of the same lattice, or of another one."""
+    array = np.zeros((8, 50, 50), bool)
+    array[2:5, 2:9, 5:45] = True
+    for matrix in (np.eye(4), np.diag([1, 1, 1.5, 1])):
+        node, holds = drawn(world, matrix, array)
+        volume = world.volume(noise((12, 50, 20)))
+        editor = Editor(node, volume, view_of(volume))
+        editor.write("drawn", Voxels((10, 30, 3), np.ones((3, 3, 3), bool)))
+        assert np.array_equal(holds()[:, :, 20:], array[:, :, 20:])
+        assert not holds()[:, :20, :20].any() and holds()[3, 31, 11]
+
+
+def test_a_change_is_taken_back_though_the_segmentation_got_another_grid(world):
+    volume = world.volume(noise((12, 60, 60)))
+    node = world.segmentation(volume)
+    segment, editor = add_segment(node, "x"), Editor(node, volume, view_of(volume))
+    change = editor.write(segment, Voxels((20, 10, 2), np.ones((4, 12, 12), bool)))
+    other = world.volume(noise((24, 120, 120)), np.diag([0.5, 0.5, 0.5, 1]))
+    node.SetReferenceImageGeometryParameterFromVolumeNode(other)
+    assert editor.is_resampled
+    editor.apply(change.reversed())
+    assert not editor.read(segment)
+    editor.apply(change)
+    assert editor.read(segment).count > 400
+
+
 def three_foreign_segments(world, volume):
     node = world.segmentation(volume)
     ids = []
