@@ -203,9 +203,8 @@ class LiveLogic:
     def _ready(self, segment: bool = True) -> None:
         if self._lost() or self.volume is None:
             raise SceneError(self.status.error or self.refused or "Choose a volume first.")
-        view = view_of(self.volume)
-        if view.stamp != self._editor.view.stamp or (view.affine != self._editor.view.affine).any():
-            self._volume_changed(view)
+        if not self._editor.view.is_of(self.volume):
+            self._volume_changed(view_of(self.volume))
         if segment and (self.segment_id is None or self.segment_id not in self._editor.segment_ids()):
             self.segment_id = add_segment(self.segmentation, "")
 
@@ -284,12 +283,14 @@ class LiveLogic:
         self._refuse_closed(self.segment_id)
         return self._state(self.segment_id)
 
+    def _completed(self, segment_id: str) -> bool:
+        logic = slicer.vtkSlicerSegmentationsModuleLogic
+        return logic.GetSegmentStatus(self._editor.segment(segment_id)) == logic.Completed
+
     def _refuse_closed(self, segment_id: str) -> None:
         """What the user has completed or locked is not changed."""
-        segment = self._editor.segment(segment_id)
-        logic = slicer.vtkSlicerSegmentationsModuleLogic
-        if logic.GetSegmentStatus(segment) == logic.Completed:
-            raise SceneError(f"{segment.GetName()} is completed. Reopen it to change it, or add a new "
+        if self._completed(segment_id):
+            raise SceneError(f"{self._editor.segment(segment_id).GetName()} is completed. Reopen it to change it, or add a new "
                              "segment.")
         for node in prompt_lists(self.segmentation, segment_id):
             if node.IsA("vtkMRMLMarkupsFiducialNode"):
@@ -479,6 +480,8 @@ class LiveLogic:
                 continue
             changed = True
             try:
+                if kind in ("preview", "mask"):
+                    self._refuse_late(self._job[1])
                 getattr(self, f"_on_{kind}")(self._job[1], *what)
             except SceneError as error:
                 self._cancel()
@@ -486,6 +489,28 @@ class LiveLogic:
         if changed:
             self._changed()
         return self.status.busy
+
+    def _refuse_late(self, step: Step) -> None:
+        """An answer is about what was asked: a volume that has moved or shows other voxels since then
+        has none, and what other tools did to the segment is not overwritten. Ends the question."""
+        name = self._editor.segment(step.segment_id).GetName()
+        if not self._same_volume():
+            self._cancel()
+            self._take_back(step)
+            raise SceneError(f"{self.volume.GetName()} was moved or shows other voxels since {name} was "
+                             "asked for: the last prompt was taken back, set it again.")
+        if self._completed(step.segment_id):
+            raise SceneError(f"{name} was completed before its mask was whole: it stays as it is shown. "
+                             "Reopen it and click once more to go on.")
+        if self._known[step.segment_id].content != self._editor.read(step.segment_id):
+            raise SceneError(f"{name} was changed by another tool while its mask was computed: it stays as "
+                             "it is shown. Undo and click again, or go on from that.")
+
+    def _same_volume(self) -> bool:
+        try:
+            return self._editor.view.is_of(self.volume)
+        except SceneError:
+            return False
 
     def _on_device(self, _step: Optional[Step], device: str) -> None:
         self.status.device = device
@@ -535,8 +560,13 @@ class LiveLogic:
         if step is None:
             return  # a look ahead; a click will say it
         self.status.error = str(error)
+        self._take_back(step)
+
+    def _take_back(self, step: Step) -> None:
         self.status.text = "The last prompt was taken back."
         self._steps.drop(step)
+        if step.segment_id not in self._editor.segment_ids():
+            return  # removed meanwhile
         self._editor.apply(step.change.reversed())
         self._write_prompts(step.segment_id, step.before, locked_too=True)
         self._remember(step.segment_id, step.before)

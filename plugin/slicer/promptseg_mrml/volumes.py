@@ -66,6 +66,11 @@ class View:
     hounsfield: Optional[bool]
     stamp: Tuple
 
+    def is_of(self, volume: Any) -> bool:
+        """Whether the volume still has these voxels, and is still there."""
+        now = view_of(volume)
+        return now.stamp == self.stamp and np.array_equal(now.affine, self.affine)
+
     @property
     def size(self) -> Tuple[int, int, int]:
         return tuple(int(n) for n in self.voxels.shape[:3])
