@@ -60,8 +60,8 @@ class Voxels:
         return Voxels(tuple(f + ends[2 - n][0] for n, f in enumerate(self.first)), part)
 
     def over(self, first: Tuple, last: Tuple) -> np.ndarray:
-        """A boolean array over the box from first to last, both inclusive."""
-        out = np.zeros([last[n] - first[n] + 1 for n in (2, 1, 0)], bool)
+        """An array over the box from first to last, both inclusive."""
+        out = np.zeros([last[n] - first[n] + 1 for n in (2, 1, 0)], self.array.dtype)
         if not self.array.size:
             return out
         low = [max(a, b) for a, b in zip(first, self.first)]
@@ -219,6 +219,42 @@ def _extent_on(image: Any, matrix: np.ndarray) -> List[int]:
     return [int(n) for axis in range(3) for n in (low[axis], high[axis])]
 
 
+def _reach(voxels: Voxels, images: List[Any]) -> Tuple[Tuple, Tuple]:
+    """The box that holds a set and what the images can change, all of one grid."""
+    ends = [image.GetExtent() for image in images]
+    corners = [(end[::2], end[1::2]) for end in ends] + ([(voxels.first, voxels.last)] if voxels else [])
+    firsts, lasts = zip(*corners)
+    return tuple(map(min, zip(*firsts))), tuple(map(max, zip(*lasts)))
+
+
+def _values_in(image: Any, matrix: np.ndarray, first: Tuple, last: Tuple) -> np.ndarray:
+    """A copy of a layer's values (k, j, i) in a box of the grid of a matrix; 0 where it does not reach."""
+    start, values = _values_of(image) if image is not None else ((0, 0, 0), NOTHING.view(np.uint8))
+    if values.size:
+        shift = _Grid(_matrix_of_image(image), matrix).shift
+        if shift is None:
+            start, values = _values_of(_resampled(image, matrix))
+        start = tuple(a + b for a, b in zip(start, shift or (0, 0, 0)))
+    return Voxels(start, values).over(first, last)
+
+
+def _differences(before: Dict[str, Tuple], after: Dict[str, Tuple], first: Tuple) -> Tuple[Dict, Dict]:
+    """What came and what went, by segment, from layers in a box that begins at ``first``. Layers are
+    compared once each: most segments have no voxel where something changed."""
+    came, went, values = {}, {}, {}
+    for one, (old, label) in before.items():
+        new, label_now = after[one]
+        key = id(old), id(new)
+        if key not in values:
+            other = old != new
+            values[key] = {*np.unique(old[other]), *np.unique(new[other])}
+        if label == label_now and label not in values[key]:
+            continue
+        was, now = Voxels(first, old == label), Voxels(first, new == label_now)
+        came[one], went[one] = now.without(was), was.without(now)
+    return came, went
+
+
 def _matrix_of_image(image: Any) -> np.ndarray:
     out = vtk.vtkMatrix4x4()
     image.GetImageToWorldMatrix(out)
@@ -300,18 +336,33 @@ class Editor:
     def write(self, segment_id: str, voxels: Voxels) -> Change:
         """Makes a segment hold these voxels, as far as the volume reaches and the editor's rules allow,
         and says what that changed, in other segments too where the rules let it."""
-        matrix = self._grid().matrix
-        watched = [segment_id] if self.node.GetOverwriteMode() == self.node.OverwriteNone \
-            else self.segment_ids()
-        before = {one: self._own(one, matrix) for one in watched}
+        matrix, modifiers = self._grid().matrix, self._modifiers(segment_id, voxels)
+        if not modifiers:
+            return Change({}, {})
+        old = self._own(segment_id, matrix)
+        box = _reach(old, [image for _, image in modifiers])
+        others = [] if self.node.GetOverwriteMode() == self.node.OverwriteNone \
+            else [one for one in self.segment_ids() if one != segment_id]
+        before = self._layers(others, matrix, box)
         self._logic.SetCurrentSegmentID(segment_id)
-        for mode, image in self._modifiers(segment_id, voxels):
+        for mode, image in modifiers:
             self._logic.ModifySegmentByLabelmap(self.segmentation, segment_id, image, mode, False, False)
-        came, went = {}, {}
-        for one, old in before.items():
-            new = self._own(one, matrix)
-            came[one], went[one] = new.without(old), old.without(new)
+        new = self._own(segment_id, matrix)
+        came, went = _differences(before, self._layers(others, matrix, box), box[0])
+        came[segment_id], went[segment_id] = new.without(old), old.without(new)
         return Change({k: v for k, v in came.items() if v}, {k: v for k, v in went.items() if v}, matrix)
+
+    def _layers(self, segment_ids: List[str], matrix: np.ndarray, box: Tuple) -> Dict[str, Tuple]:
+        """By segment its layer's values in a box of the segmentation's grid, and its value there. Many
+        segments share a layer, which is copied once."""
+        copies, out = {}, {}
+        for one in segment_ids:
+            image = self.segmentation.GetBinaryLabelmapInternalRepresentation(one)
+            key = image.GetAddressAsString("") if image is not None else ""
+            if key not in copies:
+                copies[key] = _values_in(image, matrix, *box)
+            out[one] = copies[key], int(self.segment(one).GetLabelValue())
+        return out
 
     def _modifiers(self, segment_id: str, voxels: Voxels) -> List[Tuple[int, Any]]:
         """Modes and images for the segment editor's logic. What lies outside the volume stays. On

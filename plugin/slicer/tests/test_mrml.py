@@ -3,6 +3,7 @@
 import json
 import math
 import subprocess
+import time
 
 import numpy as np
 import pytest
@@ -379,6 +380,52 @@ def test_overlap_is_allowed_unless_the_rule_says_otherwise(world):
     assert not any(editor.read(one) for one in ids) and set(change.went) == set(ids)
     editor.apply(change.reversed())
     assert [editor.read(one) for one in ids] == before and not editor.read(mine)
+
+
+def many_segments(world, volume, count, edge):
+    """Cubes of one layer, and two segments that overlap them."""
+    size = view_of(volume).size
+    node, random = world.segmentation(volume), np.random.default_rng(4)
+    editor = Editor(node, volume, view_of(volume))
+    editor.node.SetOverwriteMode(editor.node.OverwriteAllSegments)
+    ids = [add_segment(node, f"s{n}") for n in range(count + 2)]
+    for n, one in enumerate(ids):
+        if n == count:
+            editor.node.SetOverwriteMode(editor.node.OverwriteNone)
+        first = tuple(int(random.integers(0, m - edge)) for m in size)
+        editor.write(one, Voxels(first, np.ones((edge, edge, edge), bool)))
+    return editor, ids
+
+
+def test_a_change_names_what_it_did_to_each_segment_that_it_overwrote(world):
+    volume = world.volume(noise((20, 30, 30)))
+    editor, ids = many_segments(world, volume, 9, 10)
+    assert editor.segmentation.GetSegmentation().GetNumberOfLayers() > 1
+    before = {one: editor.read(one) for one in ids}
+    editor.node.SetOverwriteMode(editor.node.OverwriteAllSegments)
+    for target, voxels in ((ids[2], Voxels((0, 0, 0), np.ones((10, 30, 30), bool))),
+                           (ids[-1], Voxels((0, 0, 8), np.ones((5, 30, 30), bool))), (ids[4], Voxels())):
+        change = editor.write(target, voxels)
+        after = {one: editor.read(one) for one in ids}
+        for one in ids:
+            assert change.came.get(one, Voxels()) == after[one].without(before[one])
+            assert change.went.get(one, Voxels()) == before[one].without(after[one])
+        assert target == ids[4] or len(change.went) > 3
+        before = after
+
+
+def test_overwriting_others_costs_what_changes_not_what_there_is(world):
+    """By the time of this thread's own, so that a busy machine says nothing."""
+    volume = world.volume(np.zeros((80, 200, 200), np.int16))
+    editor, ids = many_segments(world, volume, 40, 20)
+    spent = {}
+    for mode in (editor.node.OverwriteNone, editor.node.OverwriteAllSegments):
+        editor.node.SetOverwriteMode(mode)
+        start = time.thread_time()
+        for n in range(3):
+            editor.write(ids[0], Voxels((n, 5, 5), np.ones((1, 20, 20), bool)))
+        spent[mode] = time.thread_time() - start
+    assert spent[editor.node.OverwriteAllSegments] < 3 * spent[editor.node.OverwriteNone], spent
 
 
 def test_the_editable_area_and_intensities_are_obeyed(world):
