@@ -33,6 +33,7 @@ from promptseg_mrml.prompts import (
     list_of_segment,
     of_segment,
     refuse_locked,
+    used_of_list,
     write_boxes,
 )
 
@@ -262,16 +263,24 @@ class LiveLogic:
         self._ready()
         if self._writing:
             return
-        before, edited = self._state(self.segment_id), self._in_scene(self.segment_id)
-        if before.plane or before.same_prompts(edited):
-            return
+        before = self._state(self.segment_id)
+        if not before.plane and (after := self._with_edits(before)) is not before:
+            self._begin(before, after)
+
+    def _with_edits(self, before: State) -> State:
+        """The prompts as the user has left them in the scene; this very state when they are as they
+        were. What cannot be asked is put back as it was before."""
+        edited, used = self._in_scene(self.segment_id), self._used_in_scene(self.segment_id)
+        if before.same_prompts(edited):
+            return before
         try:
             self._refuse_closed(self.segment_id)
             self._refuse_outside(edited.clicks)
         except SceneError:
             self._write_prompts(self.segment_id, before, locked_too=True)
             raise
-        self._begin(before, State(before.base, edited.clicks, edited.boxes, before.used, before.axis))
+        axis = before.axis if edited else edited.axis
+        return State(before.base, edited.clicks, edited.boxes, used, axis, before.plane)
 
     def _refuse_outside(self, clicks: Tuple[Click, ...]) -> None:
         for click in clicks:
@@ -279,9 +288,17 @@ class LiveLogic:
                 raise SceneError(self._outside(click.ras))
 
     def _open_state(self) -> State:
-        """The state of the segment to add prompts to."""
+        """The state of the segment to add prompts to. Prompts that were edited elsewhere than in a view
+        (in a table, by a script, a list or box removed) are a step before, whose answer nobody needs."""
         self._refuse_closed(self.segment_id)
-        return self._state(self.segment_id)
+        before = self._state(self.segment_id)
+        edited = self._with_edits(before)
+        if edited is not before:
+            edited = replace(edited, options=self._options_now())
+            self._steps.add(Step(self.segment_id, before, edited,
+                                 mark_of(self._editor.segment(self.segment_id))))
+            self._known[self.segment_id].state = edited
+        return edited
 
     def _completed(self, segment_id: str) -> bool:
         logic = slicer.vtkSlicerSegmentationsModuleLogic
@@ -330,6 +347,11 @@ class LiveLogic:
                 boxes += (box,)
         return State(None, clicks, boxes, (), axis)
 
+    def _used_in_scene(self, segment_id: str) -> Tuple[Click, ...]:
+        lists = prompt_lists(self.segmentation, segment_id)
+        return tuple(click for node in lists if node.IsA("vtkMRMLMarkupsFiducialNode")
+                     for click in used_of_list(node))
+
     def _going_on(self, state: State, axis: Optional[str]) -> State:
         """The state to add a prompt for the whole object to. The axis of its slices is the acquired
         one where slices are thick, else that of the view of the first click."""
@@ -365,7 +387,10 @@ class LiveLogic:
         self._writing = True
         try:
             points = list_of_segment(self.segmentation, segment_id)
-            write_clicks(points, state.clicks, state.used, locked_too)
+            for node in prompt_lists(self.segmentation, segment_id):
+                if node.IsA("vtkMRMLMarkupsFiducialNode"):  # one list holds them all
+                    mine = (state.clicks, state.used) if node is points else ((), ())
+                    write_clicks(node, *mine, locked_too)
             points.SetAttribute(AXIS_ATTRIBUTE, state.axis)
             write_boxes(self.segmentation, segment_id, state.boxes)
             self._watch(segment_id)

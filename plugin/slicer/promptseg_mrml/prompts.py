@@ -19,6 +19,7 @@ from .volumes import matrix_of
 SEGMENT_ATTRIBUTE = "PromptSeg.SegmentID"
 AXIS_ATTRIBUTE = "PromptSeg.Axis"
 SEGMENTATION_ROLE = "promptsegSegmentation"
+USED_ATTRIBUTE = "PromptSeg.Used"  # IDs of points that are in the mask already, apart by blanks
 ONE_SLICE = "this slice only"
 
 
@@ -58,17 +59,19 @@ def is_background(label: Optional[str], description: Optional[str]) -> bool:
 
 def clicks_of_list(node: Any) -> List[Click]:
     """The points that count, in the world: parent transforms are applied."""
-    out = []
-    for n in range(node.GetNumberOfControlPoints()):
-        if node.GetNthControlPointPositionStatus(n) != node.PositionDefined:
-            continue
-        if not node.GetNthControlPointSelected(n):
-            continue
-        place = [0.0, 0.0, 0.0]
-        node.GetNthControlPointPositionWorld(n, place)
-        outside = is_background(node.GetNthControlPointLabel(n), node.GetNthControlPointDescription(n))
-        out.append(Click(tuple(place), not outside))
-    return out
+    return [_click_of(node, n) for n in _defined_points(node) if node.GetNthControlPointSelected(n)]
+
+
+def used_of_list(node: Any) -> List[Click]:
+    """The points that write_clicks has left there as used."""
+    return [_click_of(node, n) for n in _own_points(node) if not node.GetNthControlPointSelected(n)]
+
+
+def _click_of(node: Any, n: int) -> Click:
+    place = [0.0, 0.0, 0.0]
+    node.GetNthControlPointPositionWorld(n, place)
+    outside = is_background(node.GetNthControlPointLabel(n), node.GetNthControlPointDescription(n))
+    return Click(tuple(place), not outside)
 
 
 def box_of_roi(node: Any) -> Optional[Box]:
@@ -145,19 +148,22 @@ def refuse_locked(node: Any) -> None:
 def write_clicks(node: Any, clicks: Sequence[Click], used: Sequence[Click] = (),
                  locked_too: bool = False) -> None:
     """Makes a list hold these clicks: first those that are in the mask already (``used``, not
-    selected: they are no prompts any more), then those that count. Points of other programs that
-    have no place yet stay behind them. ``locked_too``: to put back what was there."""
+    selected: they are no prompts any more), then those that count. Points that have no place yet, and
+    those that somebody else made count for nothing, stay as they are. ``locked_too``: to put back what
+    was there."""
     if not locked_too:
         refuse_locked(node)
     wanted = [(click, False) for click in used] + [(click, True) for click in clicks]
     was = node.StartModify()
     try:
-        have = _defined_points(node)
+        have, not_counting = _own_points(node), []
         for n in reversed(have[len(wanted):]):
             node.RemoveNthControlPoint(n)
         for row, (click, counts) in enumerate(wanted):
             n = have[row] if row < len(have) else node.AddControlPointWorld(list(click.ras))
             _write_point(node, n, click, counts)
+            not_counting += [] if counts else [node.GetNthControlPointID(n)]
+        node.SetAttribute(USED_ATTRIBUTE, " ".join(not_counting) or None)
     finally:
         node.EndModify(was)
 
@@ -167,11 +173,20 @@ def _defined_points(node: Any) -> List[int]:
             if node.GetNthControlPointPositionStatus(n) == node.PositionDefined]
 
 
+def _own_points(node: Any) -> List[int]:
+    """Those that count, and those that do not because they are used."""
+    used = (node.GetAttribute(USED_ATTRIBUTE) or "").split()
+    return [n for n in _defined_points(node)
+            if node.GetNthControlPointSelected(n) or node.GetNthControlPointID(n) in used]
+
+
 def _write_point(node: Any, n: int, click: Click, counts: bool) -> None:
     place = [0.0, 0.0, 0.0]
     node.GetNthControlPointPositionWorld(n, place)
     if not np.allclose(place, click.ras, rtol=0, atol=1e-9):
         node.SetNthControlPointPositionWorld(n, *click.ras)
+    if click.inside and is_background(None, node.GetNthControlPointDescription(n)):
+        node.SetNthControlPointDescription(n, "")  # it would say that the point lies outside
     node.SetNthControlPointLabel(n, "+" if click.inside else "-")
     node.SetNthControlPointSelected(n, counts)
 

@@ -2,11 +2,20 @@
 
 import numpy as np
 import pytest
-import slicer
 from conftest import content, ras_of, settle
 
 from promptseg_live import Options
-from promptseg_mrml import Editor, Voxels, prompt_lists, view_of
+from promptseg_mrml import (
+    Box,
+    Editor,
+    Voxels,
+    add_segment,
+    is_background,
+    prompt_lists,
+    prompts_of_nodes,
+    view_of,
+)
+from promptseg_mrml.prompts import make_prompts_of
 from promptseg_mrml.volumes import vtk_matrix_of
 
 CENTRE, EDGE, CORNER = (60, 50, 4), (75, 50, 4), (20, 20, 4)
@@ -107,3 +116,92 @@ def test_a_segment_removed_before_its_question_fails(logic, world, blob):
     logic.segmentation.GetSegmentation().RemoveSegment(logic.segment_id)
     settle(logic)
     assert "such.safetensors" in logic.status.error and not logic.can_undo
+
+
+# ----------------------------------------------------------------- prompts edited elsewhere than in a view
+
+
+def places_of(node):
+    return [(tuple(round(x, 6) for x in node.GetNthControlPointPositionWorld(n)),
+             bool(node.GetNthControlPointSelected(n))) for n in range(node.GetNumberOfControlPoints())]
+
+
+def at(logic, ijk, selected=True):
+    return tuple(round(float(x), 6) for x in ras_of(logic.volume, ijk)), selected
+
+
+def test_points_edited_in_a_table_are_what_the_next_click_adds_to(logic, blob):
+    logic.choose(blob)
+    click(logic, CENTRE)
+    click(logic, CORNER, False)
+    click(logic, (90, 80, 4), False)
+    points, before = points_of(logic), content(logic)
+    points.SetNthControlPointPositionWorld(1, *ras_of(blob, (25, 70, 4)))
+    points.SetNthControlPointSelected(2, False)
+    edited = [at(logic, CENTRE), at(logic, (25, 70, 4)), at(logic, (90, 80, 4), False)]
+    click(logic, EDGE)
+    assert places_of(points) == [*edited, at(logic, EDGE)] and len(logic.state_of().clicks) == 3
+    assert logic.undo() and places_of(points) == edited
+    settle(logic)
+    assert logic.undo() and np.array_equal(content(logic), before)
+    wanted = [at(logic, ijk) for ijk in (CENTRE, CORNER, (90, 80, 4))]
+    assert [one for one in places_of(points) if one[1]] == wanted
+
+
+def test_a_box_and_a_list_that_were_removed_do_not_come_back(logic, world, blob):
+    logic.choose(blob)
+    assert logic.add_box(Box(ras_of(blob, CENTRE), (8, 8, 9), ((1, 0, 0), (0, 1, 0), (0, 0, 1))))
+    settle(logic)
+    click(logic, CORNER, False)
+    for node in prompt_lists(logic.segmentation, logic.segment_id):
+        world.scene.RemoveNode(node)
+    click(logic, CENTRE)
+    nodes = prompt_lists(logic.segmentation, logic.segment_id)
+    assert len(nodes) == 1 and places_of(nodes[0]) == [at(logic, CENTRE)]
+    assert not logic.state_of().boxes and len(logic.state_of().clicks) == 1
+
+
+def test_an_edit_that_cannot_be_asked_is_refused_by_the_next_click(logic, blob):
+    logic.choose(blob)
+    click(logic, CENTRE)
+    points_of(logic).SetNthControlPointPositionWorld(0, 1000, 0, 0)
+    assert not logic.click(ras_of(blob, EDGE)) and "outside" in logic.status.error
+    assert places_of(points_of(logic)) == [at(logic, CENTRE)]
+    click(logic, EDGE)
+
+
+def test_points_that_count_for_nothing_and_are_not_ours_stay(logic, world, blob):
+    node = world.segmentation(blob)
+    segment, points = add_segment(node, "liver"), world.node("vtkMRMLMarkupsFiducialNode")
+    make_prompts_of(points, node, segment)
+    for ijk, label, text, selected in ((CENTRE, "landmark", "bg", False), ((62, 52, 4), "+", "", True),
+                                       (CORNER, "x", "bg: air", True)):
+        n = points.AddControlPointWorld(list(ras_of(blob, ijk)))
+        points.SetNthControlPointLabel(n, label)
+        points.SetNthControlPointDescription(n, text)
+        points.SetNthControlPointSelected(n, selected)
+    logic.choose(blob, node)
+    click(logic, EDGE)
+    logic.one_slice = True
+    click(logic, (50, 50, 2))  # earlier points are in the mask now
+    logic.one_slice = False
+    click(logic, (62, 56, 4))
+    assert places_of(points)[0] == at(logic, CENTRE, False)
+    assert (points.GetNthControlPointLabel(0), points.GetNthControlPointDescription(0)) == ("landmark", "bg")
+    assert points.GetNumberOfControlPoints() == 6
+    for click_, n in zip(logic.state_of().used + logic.state_of().clicks, range(1, 6)):
+        assert is_background(points.GetNthControlPointLabel(n),
+                             points.GetNthControlPointDescription(n)) != click_.inside
+
+
+def test_prompts_of_two_lists_count_once(logic, world, blob):
+    node = world.segmentation(blob)
+    segment = add_segment(node, "liver")
+    for ijk in (CENTRE, EDGE):
+        points = world.node("vtkMRMLMarkupsFiducialNode")
+        make_prompts_of(points, node, segment)
+        points.AddControlPointWorld(list(ras_of(blob, ijk)))
+    logic.choose(blob, node)
+    for n, ijk in enumerate(((62, 52, 4), (58, 48, 4)), 3):
+        click(logic, ijk)
+        assert len(logic.state_of().clicks) == len(prompts_of_nodes(prompt_lists(node, segment))[0]) == n
