@@ -69,11 +69,24 @@ def _markup(name: str, nodes: Iterable[Any]) -> List[dict]:
     return out
 
 
+def _named_apart(segments: Iterable[Tuple]) -> List[Prompted]:
+    """Segments of one name would be one for the programs: later ones get a number that no name has."""
+    out = [Prompted(*one) for one in segments]
+    taken, seen = {one.name for one in out}, set()
+    for n, one in enumerate(out):
+        name, number = one.name, 2
+        while name in seen or (number > 2 and name in taken):
+            name, number = f"{one.name or 'segment'}_{number}", number + 1
+        seen.add(name)
+        out[n] = one._replace(name=name)
+    return out
+
+
 def write_prompts(path: Any, segments: Iterable[Tuple]) -> int:
     """A prompt file for ``PromptSeg --prompts`` and for 3D Slicer: of each segment its name and the
     markup nodes that are its prompts, in world coordinates; what else a Prompted holds has no place
-    there. Returns how many markups it holds."""
-    markups = [one for name, nodes, *_ in segments for one in _markup(name, nodes)]
+    there. Of segments of one name, later ones get a number. Returns how many markups it holds."""
+    markups = [one for name, nodes, *_ in _named_apart(segments) for one in _markup(name, nodes)]
     Path(path).write_text(json.dumps({"markups": markups}, indent=1), encoding="utf-8")
     return len(markups)
 
@@ -90,7 +103,7 @@ def _settings(segment: Prompted) -> Dict[str, str]:
 def _asked_alike(segments: Iterable[Tuple]) -> List[Tuple[Dict[str, str], List[Prompted]]]:
     """Segments with prompts, those with the same settings together: a row has one axis, one window."""
     out: List[Tuple[Dict[str, str], List[Prompted]]] = []
-    for segment in (Prompted(*one) for one in segments):
+    for segment in _named_apart(segments):
         settings = _settings(segment)
         if not _markup(segment.name, segment.nodes):
             continue
@@ -138,7 +151,7 @@ def write_manifest(folder: Any, cases: Iterable[Tuple[Any, Iterable[Tuple]]]) ->
     cases
         A volume node, and its segments: each a Prompted, or what that is made of. Volumes that are
         exactly a file are named, all others written; prompts in world coordinates. Segments of a
-        volume that are asked in the same way are one row.
+        volume that are asked in the same way are one row; of those of one name, later ones get a number.
     """
     folder, rows, taken = Path(folder), [], set()
     asked = [(volume, _asked_alike(segments)) for volume, segments in cases]

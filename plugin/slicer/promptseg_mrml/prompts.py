@@ -123,7 +123,14 @@ def make_prompts_of(node: Any, segmentation: Any, segment_id: str) -> None:
     """Says in the scene that a markup node holds prompts of a segment; it gets the segment's name."""
     node.SetAttribute(SEGMENT_ATTRIBUTE, segment_id)
     node.SetNodeReferenceID(SEGMENTATION_ROLE, segmentation.GetID())
-    node.SetName(segmentation.GetSegmentation().GetSegment(segment_id).GetName())
+    name_as_segment(node, segmentation, segment_id)
+
+
+def name_as_segment(node: Any, segmentation: Any, segment_id: str) -> None:
+    """The name is the segment's for the programs that read the list; the user may have changed that."""
+    name = segmentation.GetSegmentation().GetSegment(segment_id).GetName()
+    if node.GetName() != name:
+        node.SetName(name)
 
 
 def list_of_segment(segmentation: Any, segment_id: str) -> Any:

@@ -11,7 +11,7 @@ import slicerio
 from conftest import BIN, DEMO, content, ras_of, settle
 
 import promptseg
-from promptseg_live import Options, write_manifest
+from promptseg_live import Options, write_manifest, write_prompts
 from promptseg_mrml import Editor, Voxels, is_hounsfield, prompt_lists, view_of
 
 CENTRE, EDGE = (60, 50, 4), (75, 50, 4)
@@ -248,3 +248,25 @@ def test_a_manifest_that_cannot_be_is_refused_before_a_file_is_written(world, bl
     with pytest.raises(ValueError, match="no prompts"):
         write_manifest(tmp_path / "cases", [(blob, [("a", [points])]), (blob, [])])
     assert not (tmp_path / "cases").exists()
+
+
+def test_segments_of_one_name_stay_apart(logic, world, blob, tmp_path):
+    """In the row they share, and in rows of their own; a name that has such a number is kept."""
+    logic.choose(blob)
+    for name, ijk in (("lesion", CENTRE), ("lesion", (20, 20, 4)), ("lesion_2", (90, 80, 4))):
+        logic.new_segment(name)
+        click(logic, ijk)
+    masks = [content(logic, one) for one in logic.segmentation.GetSegmentation().GetSegmentIDs()]
+    path = write_manifest(tmp_path / "cases", [(blob, logic.prompted())])
+    found = batch(path, tmp_path / "out")
+    assert [key[1] for key in found] == ["lesion", "lesion_3", "lesion_2"]
+    assert all(np.array_equal(one, mask) for one, mask in zip(found.values(), masks))
+    nodes = world.node("vtkMRMLMarkupsFiducialNode", "p")
+    nodes.AddControlPointWorld([0, 0, 0])
+    write_prompts(tmp_path / "p.mrk.json", [("", [nodes]), ("a", [nodes]), ("a", [nodes])])
+    names = [one["name"] for one in json.loads((tmp_path / "p.mrk.json").read_text())["markups"]]
+    assert names == ["", "a", "a_2"]
+    other = write_manifest(tmp_path / "more", [(blob, [
+        ("a", [nodes]), ("a", [nodes], "j"), ("b", [nodes])])])
+    lists = [json.loads((other.parent / row["prompts"]).read_text())["markups"] for row in rows_of(other)]
+    assert [[one["name"] for one in markups] for markups in lists] == [["a", "b"], ["a_2"]]
