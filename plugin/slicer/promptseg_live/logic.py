@@ -31,6 +31,7 @@ from promptseg_mrml.prompts import (
     AXIS_ATTRIBUTE,
     SEGMENT_ATTRIBUTE,
     list_of_segment,
+    name_as_segment,
     of_segment,
     refuse_locked,
     used_of_list,
@@ -78,6 +79,7 @@ def _says_errors(method: Callable) -> Callable:
             self.status.error = str(error)
             return False
         finally:
+            self._say_unfinished()
             self._changed()
 
     return wrapped
@@ -102,6 +104,7 @@ class LiveLogic:
         self._worker, self._library = Worker(), Library()
         self._job: Optional[Tuple[Job, Optional[Step]]] = None
         self._writing, self._watching, self._watched = False, True, {}
+        self._said_unfinished = ""  # the last of the warnings, if it is there
         self._observed = scene.AddObserver(scene.NodeAboutToBeRemovedEvent, self._node_removed)
         self._observed_close = scene.AddObserver(scene.StartCloseEvent, lambda *_: self.forget())
 
@@ -307,8 +310,8 @@ class LiveLogic:
     def _refuse_closed(self, segment_id: str) -> None:
         """What the user has completed or locked is not changed."""
         if self._completed(segment_id):
-            raise SceneError(f"{self._editor.segment(segment_id).GetName()} is completed. Reopen it to change it, or add a new "
-                             "segment.")
+            raise SceneError(f"{self._editor.segment(segment_id).GetName()} is completed. Reopen it to "
+                             "change it, or add a new segment.")
         for node in prompt_lists(self.segmentation, segment_id):
             if node.IsA("vtkMRMLMarkupsFiducialNode"):
                 refuse_locked(node)
@@ -393,6 +396,8 @@ class LiveLogic:
                     write_clicks(node, *mine, locked_too)
             points.SetAttribute(AXIS_ATTRIBUTE, state.axis)
             write_boxes(self.segmentation, segment_id, state.boxes)
+            for node in prompt_lists(self.segmentation, segment_id):
+                name_as_segment(node, self.segmentation, segment_id)
             self._watch(segment_id)
         finally:
             self._writing = False
@@ -484,6 +489,7 @@ class LiveLogic:
     def cancel(self) -> None:
         """Ends the running question; the step stays, with what is shown of it."""
         self._cancel()
+        self._say_unfinished()
         self._changed()
 
     def _cancel(self) -> None:
@@ -575,6 +581,7 @@ class LiveLogic:
     def _on_done(self, _step: Optional[Step]) -> None:
         self.status.busy = False
         self._job = None
+        self._say_unfinished()
 
     def _on_cancelled(self, _step: Optional[Step]) -> None:
         self._on_done(None)
@@ -606,11 +613,30 @@ class LiveLogic:
     def unfinished(self) -> List[str]:
         """Segments whose mask is not whole: their question runs, or a prompt of another segment ended
         it. A further prompt of theirs makes it whole."""
-        def is_so(segment_id: str) -> bool:
-            made = self._steps.made(segment_id, self._state(segment_id))
-            return made is not None and not made.complete
+        if self._editor is None:
+            return []
+        found = []
+        for one in self._editor.segment_ids():
+            known = self._known.get(one)
+            made = self._steps.made(one, known.state) if known is not None else None
+            # Masks are read last: that costs the most.
+            if made is not None and not made.complete and self._state(one) is known.state:
+                found.append(one)
+        return found
 
-        return [one for one in self._editor.segment_ids() if is_so(one)] if self._editor else []
+    def _say_unfinished(self) -> None:
+        """A slice that is all there is of a mask is told from a thin object by this warning alone."""
+        running = self._job[1].segment_id if self._job and self._job[1] else None
+        try:
+            names = [self._editor.segment(one).GetName() for one in self.unfinished() if one != running]
+        except SceneError:
+            names = []  # a volume that cannot be used: that is what is said
+        said, self._said_unfinished = self._said_unfinished, ""
+        if names:
+            self._said_unfinished = (f"{', '.join(names)}: the mask is not whole, its question was ended. "
+                                     "Click in it once more, or undo.")
+        kept = tuple(one for one in self.status.warnings if one != said)
+        self.status.warnings = kept + ((self._said_unfinished,) if names else ())
 
     @property
     def can_redo(self) -> bool:

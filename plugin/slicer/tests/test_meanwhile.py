@@ -205,3 +205,33 @@ def test_prompts_of_two_lists_count_once(logic, world, blob):
     for n, ijk in enumerate(((62, 52, 4), (58, 48, 4)), 3):
         click(logic, ijk)
         assert len(logic.state_of().clicks) == len(prompts_of_nodes(prompt_lists(node, segment))[0]) == n
+
+
+def test_prompts_are_named_as_a_renamed_segment(logic, blob):
+    logic.choose(blob)
+    assert logic.add_box(Box(ras_of(blob, CENTRE), (8, 8, 9), ((1, 0, 0), (0, 1, 0), (0, 0, 1))))
+    logic.segmentation.GetSegmentation().GetSegment(logic.segment_id).SetName("kidney")
+    assert logic.click(ras_of(blob, CENTRE))
+    nodes = prompt_lists(logic.segmentation, logic.segment_id)
+    assert [node.GetName() for node in nodes] == ["kidney", "kidney"]
+
+
+# ------------------------------------------------------------------------------------ masks not whole
+
+
+def test_a_mask_whose_question_was_ended_is_named(logic, blob):
+    logic.choose(blob)
+    logic.new_segment("liver")
+    first, said = logic.segment_id, "liver: the mask is not whole"
+    first_slice_of(logic, CENTRE)
+    assert not any(said in one for one in logic.status.warnings)
+    logic.new_segment("next")
+    click(logic, CORNER)
+    assert logic.unfinished() == [first] and sum(said in one for one in logic.status.warnings) == 1
+    logic.choose_segment(first)
+    click(logic, EDGE)
+    assert not logic.unfinished() and not any(said in one for one in logic.status.warnings)
+    assert logic.click(ras_of(blob, (60, 55, 4)))
+    logic.cancel()
+    assert logic.unfinished() == [first] and sum(said in one for one in logic.status.warnings) == 1
+    assert logic.undo() and not any(said in one for one in logic.status.warnings)
