@@ -289,12 +289,16 @@ class Editor:
                              "converted to one")
         self._grid()
 
-    def _grid(self) -> _Grid:
+    def _own_matrix(self) -> np.ndarray:
+        """Of the segmentation's grid, in its own coordinates: known under any transform."""
         text = self._logic.GetReferenceImageGeometryString()
         image = slicer.vtkOrientedImageData()
         if not text or not slicer.vtkSegmentationConverter.DeserializeImageGeometry(text, image, False):
             raise SceneError(f"{self.segmentation.GetName()} has no grid")
-        return self._beside_volume(_matrix_of_image(image))
+        return _matrix_of_image(image)
+
+    def _grid(self) -> _Grid:
+        return self._beside_volume(self._own_matrix())
 
     def _beside_volume(self, matrix: np.ndarray) -> _Grid:
         volume = np.linalg.inv(to_world(self.segmentation)) @ self.view.affine
@@ -336,7 +340,7 @@ class Editor:
     def write(self, segment_id: str, voxels: Voxels) -> Change:
         """Makes a segment hold these voxels, as far as the volume reaches and the editor's rules allow,
         and says what that changed, in other segments too where the rules let it."""
-        matrix, modifiers = self._grid().matrix, self._modifiers(segment_id, voxels)
+        matrix, modifiers = self._own_matrix(), self._modifiers(segment_id, voxels)
         if not modifiers:
             return Change({}, {})
         old = self._own(segment_id, matrix)
@@ -390,7 +394,7 @@ class Editor:
     def apply(self, change: Change) -> None:
         """Does a change (again), or its reverse. Only voxels that are as the change left them are
         touched, so what other tools did since then stays."""
-        matrix = self._grid().matrix
+        matrix = self._own_matrix()
         change = change.on(matrix)
         for segment_id, voxels in change.went.items():
             if segment_id in self.segment_ids():

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import vtk
 from conftest import content, ras_of, settle
 
 from promptseg_live import Options
@@ -62,6 +63,23 @@ def test_an_answer_about_a_volume_that_has_moved_is_not_taken(logic, world, blob
     assert "blob was moved" in logic.status.error and not logic.status.busy
     wanted = before if together else np.roll(before, -20, 2)
     assert np.array_equal(content(logic), wanted) and points_of(logic).GetNumberOfControlPoints() == 1
+    click(logic, CENTRE)
+    assert content(logic).any() and not logic.status.error
+
+
+def test_a_volume_that_is_warped_while_it_computes(logic, world, blob):
+    """Where the volume is cannot be said then; what was shown is taken back all the same."""
+    logic.choose(blob)
+    first_slice_of(logic, CENTRE)
+    warp = world.node("vtkMRMLGridTransformNode", "warp")
+    warp.SetAndObserveTransformToParent(vtk.vtkThinPlateSplineTransform())
+    for node in (blob, logic.segmentation):
+        node.SetAndObserveTransformNodeID(warp.GetID())
+    settle(logic)
+    assert logic.status.error and not logic.status.busy
+    for node in (blob, logic.segmentation):
+        node.SetAndObserveTransformNodeID(None)
+    assert not content(logic).any() and not points_of(logic).GetNumberOfControlPoints()
     click(logic, CENTRE)
     assert content(logic).any() and not logic.status.error
 
