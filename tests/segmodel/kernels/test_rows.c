@@ -150,6 +150,30 @@ static void test_functions(sgm_threads *pool)
     CHECK(isnan(out[0]) && out[1] == 1 && out[2] >= 0 && out[2] < 1e-30f);
 }
 
+/* Whatever its bits are: damaged weights and files have others than the processor makes. */
+static void test_nan(sgm_threads *pool)
+{
+    enum { N = 32, AT = 3 };
+    static const uint32_t nans[] = {0x7fc00000, 0xffc00000, 0x7f800001, 0x7fffffff,
+                                    0xffffffff, 0x7fc00100, 0xffc00181, 0x7f8001ff};
+    static const sgm_act acts[] = {SGM_ACT_GELU, SGM_ACT_SIGMOID, SGM_ACT_EXP, SGM_ACT_RELU};
+    for (size_t k = 0; k < sizeof nans / sizeof *nans; k++) {
+        float x[N], y[N];
+        for (int i = 0; i < N; i++)
+            x[i] = 0.25f * (float)(i % 5);
+        memcpy(&x[AT], &nans[k], sizeof *x);
+        for (size_t a = 0; a < sizeof acts / sizeof *acts; a++) {
+            sgm_act_forward(pool, acts[a], x, SGM_F32, y, SGM_F32, N);
+            for (int i = 0; i < N; i++)
+                CHECK(isnan(y[i]) == (i == AT));
+        }
+        for (int cols = AT + 1; cols <= N; cols++) {
+            sgm_softmax_rows(pool, x, SGM_F32, y, SGM_F32, 1, cols);
+            CHECK(isnan(y[AT]) && isnan(y[0]));
+        }
+    }
+}
+
 static void test_conversion(sgm_threads *pool)
 {
     enum { N = 20011 };
@@ -357,6 +381,7 @@ int main(void)
 {
     under_each_isa(test_norm);
     under_each_isa(test_functions);
+    under_each_isa(test_nan);
     under_each_isa(test_conversion);
     under_each_isa(test_softmax);
     under_each_isa(test_rows_arithmetic);

@@ -20,6 +20,7 @@ INLINE vf v_exp2_of(vf x, vf fraction, vf integer_bits)
     p = v_fma(p, f, v_set(6.9314720670e-1f));
     p = v_fma(p, f, v_set(1.0f));
     vf r = (vf)((vi)p + ((vi)integer_bits << 23));
+    r = v_select(p == p, r, p); /* the low bits of a NaN would make a number of it */
     return (vf)((vi)r & (vi) ~(x < v_set(-126.0f)));
 }
 
@@ -32,7 +33,8 @@ INLINE vf v_exp2(vf x)
 }
 
 /* 2^x for x <= 0: relative error below 2e-7; below -126 (-inf too) 2^-126, which vanishes in every
- * sum it is meant for; NaN stays NaN. */
+ * sum it is meant for. A NaN as the processor makes it stays one; one whose low 9 bits are not zero
+ * need not: to look for it costs attention 3 to 6 % under AVX2. */
 INLINE vf v_exp2_negative(vf x)
 {
     vf y = v_max(v_set(-126.0f), x);
