@@ -413,6 +413,15 @@ cudaError_t sgm_cuda_stage_upload(sgm_cuda *cuda, void *to, const void *from, si
 cudaError_t sgm_cuda_stage_download(sgm_cuda *cuda, void *to, const void *from, size_t size);
 void sgm_cuda_staging_destroy(sgm_cuda *cuda);
 
+/* Host memory that copies pass through: pinned, or plain where no more may be pinned, with which
+ * they are slower. */
+typedef struct cuda_host_memory {
+    void *data;
+    bool pinned;
+} cuda_host_memory;
+sgm_status sgm_cuda_take_host_memory(sgm_cuda *cuda, size_t size, cuda_host_memory *out);
+void sgm_cuda_free_host_memory(cuda_host_memory *memory);
+
 /* Optional entries of the backend's table: cuda_graph.cu, cuda_image.cu, cuda_mask.cu. */
 sgm_status sgm_cuda_capture_begin(sgm_backend *backend);
 sgm_status sgm_cuda_capture_end(sgm_backend *backend, void **recording);

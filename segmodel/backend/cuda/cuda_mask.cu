@@ -12,7 +12,8 @@ typedef struct mask_maker {
     const int *across, *down;
     const float *across_weight, *down_weight;
     float *odds, *wide; /* [low_side, low_side]; [low_side, width] */
-    pixel *mask[MASKS_UNDER_WAY], *host[MASKS_UNDER_WAY];
+    pixel *mask[MASKS_UNDER_WAY];
+    cuda_host_memory host[MASKS_UNDER_WAY];
     cudaEvent_t made[MASKS_UNDER_WAY], arrived[MASKS_UNDER_WAY];
     int started, finished;
 } mask_maker;
@@ -70,17 +71,21 @@ static cudaError_t lay_out_mask(sgm_cuda *cuda, const sgm_mask_rule *rule, mask_
 static cudaError_t make_ways(sgm_cuda *cuda, mask_maker *m)
 {
     cudaError_t error = cudaSuccess;
-    size_t size = (size_t)m->width * (size_t)m->height;
     if (!cuda->downloads)
         error = cudaStreamCreateWithFlags(&cuda->downloads, cudaStreamNonBlocking);
     for (int i = 0; i < MASKS_UNDER_WAY && error == cudaSuccess; i++) {
-        error = cudaMallocHost((void **)&m->host[i], size);
-        if (error == cudaSuccess)
-            error = cudaEventCreateWithFlags(&m->made[i], cudaEventDisableTiming);
+        error = cudaEventCreateWithFlags(&m->made[i], cudaEventDisableTiming);
         if (error == cudaSuccess)
             error = cudaEventCreateWithFlags(&m->arrived[i], cudaEventDisableTiming);
     }
     return error;
+}
+
+static sgm_status take_host(sgm_cuda *cuda, mask_maker *m)
+{
+    for (int i = 0; i < MASKS_UNDER_WAY; i++)
+        SGM_TRY(sgm_cuda_take_host_memory(cuda, (size_t)m->width * (size_t)m->height, &m->host[i]));
+    return SGM_OK;
 }
 
 static sgm_status make_mask_maker(sgm_cuda *cuda, const sgm_mask_rule *rule, mask_maker *m)
@@ -90,7 +95,9 @@ static sgm_status make_mask_maker(sgm_cuda *cuda, const sgm_mask_rule *rule, mas
     sgm_cuda_enter(cuda);
     cudaError_t error = cudaMalloc((void **)&m->memory, cursor.used);
     if (error == cudaSuccess) error = make_ways(cuda, m);
+    sgm_status status = error == cudaSuccess ? take_host(cuda, m) : SGM_OK;
     sgm_cuda_leave(cuda);
+    if (status != SGM_OK) return status;
     cursor.base = m->memory;
     cursor.used = 0;
     if (error == cudaSuccess) error = lay_out_mask(cuda, rule, m, &cursor);
@@ -107,7 +114,7 @@ void sgm_cuda_mask_free(sgm_backend *backend, void *memory)
     cudaStreamSynchronize(cuda->stream);
     if (cuda->downloads) cudaStreamSynchronize(cuda->downloads);
     for (int i = 0; i < MASKS_UNDER_WAY; i++) {
-        if (m->host[i]) cudaFreeHost(m->host[i]);
+        sgm_cuda_free_host_memory(&m->host[i]);
         if (m->made[i]) cudaEventDestroy(m->made[i]);
         if (m->arrived[i]) cudaEventDestroy(m->arrived[i]);
     }
@@ -166,7 +173,7 @@ sgm_status sgm_cuda_mask_start(sgm_backend *backend, void *memory, const float *
     if (error == cudaSuccess) error = cudaEventRecord(m->made[i], cuda->stream);
     if (error == cudaSuccess) error = cudaStreamWaitEvent(cuda->downloads, m->made[i], 0);
     if (error == cudaSuccess)
-        error = cudaMemcpyAsync(m->host[i], m->mask[i], (size_t)m->width * (size_t)m->height,
+        error = cudaMemcpyAsync(m->host[i].data, m->mask[i], (size_t)m->width * (size_t)m->height,
                                 cudaMemcpyDeviceToHost, cuda->downloads);
     if (error == cudaSuccess) error = cudaEventRecord(m->arrived[i], cuda->downloads);
     sgm_cuda_leave(cuda);
@@ -185,6 +192,6 @@ sgm_status sgm_cuda_mask_finish(sgm_backend *backend, void *memory, uint8_t *to)
     m->finished++;
     cudaError_t error = cudaEventSynchronize(m->arrived[i]);
     SGM_TRY(sgm_cuda_check(cuda, error, "making a mask"));
-    memcpy(to, m->host[i], (size_t)m->width * (size_t)m->height);
+    memcpy(to, m->host[i].data, (size_t)m->width * (size_t)m->height);
     return SGM_OK;
 }

@@ -130,3 +130,25 @@ cudaError_t sgm_cuda_stage_download(sgm_cuda *cuda, void *to, const void *from, 
     pthread_mutex_unlock(&cuda->copying);
     return error;
 }
+
+/* A system may let a process pin less than it has: that is no want of the GPU's memory. */
+sgm_status sgm_cuda_take_host_memory(sgm_cuda *cuda, size_t size, cuda_host_memory *out)
+{
+    cudaError_t error = cudaMallocHost(&out->data, size);
+    out->pinned = error == cudaSuccess;
+    if (out->pinned) return SGM_OK;
+    out->data = NULL;
+    (void)cudaGetLastError();
+    if (error != cudaErrorMemoryAllocation) return sgm_cuda_check(cuda, error, "pinning memory");
+    out->data = malloc(size);
+    if (out->data) return SGM_OK;
+    return sgm_cuda_fail(cuda, SGM_OUT_OF_MEMORY, "CUDA: no host memory for copies (%zu MiB)",
+                         size >> 20);
+}
+
+void sgm_cuda_free_host_memory(cuda_host_memory *memory)
+{
+    if (memory->data && memory->pinned) cudaFreeHost(memory->data);
+    if (!memory->pinned) free(memory->data);
+    memory->data = NULL;
+}

@@ -15,7 +15,8 @@ typedef enum transfer_kind {
 } transfer_kind;
 
 typedef struct cuda_transfer {
-    void *host[2], *device[2];
+    cuda_host_memory host[2];
+    void *device[2];
     cudaEvent_t filled[2], emptied[2];
     int next;
 } cuda_transfer;
@@ -33,7 +34,7 @@ static sgm_status transfer_make(sgm_cuda *cuda, size_t size, transfer_kind kind,
     unsigned flags = cudaEventDisableTiming;
     if (kind == TRANSFER_DOWNLOAD) flags |= cudaEventBlockingSync;
     for (int i = 0; i < (kind == TRANSFER_DOWNLOAD ? 1 : 2); i++) {
-        SGM_TRY(sgm_cuda_check(cuda, cudaMallocHost(&t->host[i], size), what));
+        SGM_TRY(sgm_cuda_take_host_memory(cuda, size, &t->host[i]));
         SGM_TRY(sgm_cuda_check(cuda, cudaEventCreateWithFlags(&t->emptied[i], flags), what));
         if (kind != TRANSFER_UPLOAD) continue;
         SGM_TRY(sgm_cuda_check(cuda, cudaMalloc(&t->device[i], size), what));
@@ -49,7 +50,7 @@ static void transfer_free(sgm_cuda *cuda, cuda_transfer *t)
     if (cuda->uploads) cudaStreamSynchronize(cuda->uploads);
     cudaStreamSynchronize(cuda->stream);
     for (int i = 0; i < 2; i++) {
-        if (t->host[i]) cudaFreeHost(t->host[i]);
+        sgm_cuda_free_host_memory(&t->host[i]);
         if (t->device[i]) cudaFree(t->device[i]);
         if (t->filled[i]) cudaEventDestroy(t->filled[i]);
         if (t->emptied[i]) cudaEventDestroy(t->emptied[i]);
@@ -79,7 +80,7 @@ static cudaError_t fill_place(cuda_transfer *t, const void *from, size_t size, i
     int i = *place = t->next;
     t->next = !i;
     cudaError_t error = cudaEventSynchronize(t->emptied[i]);
-    if (error == cudaSuccess) memcpy(t->host[i], from, size);
+    if (error == cudaSuccess) memcpy(t->host[i].data, from, size);
     return error;
 }
 
@@ -87,7 +88,7 @@ static cudaError_t fill_place(cuda_transfer *t, const void *from, size_t size, i
 static cudaError_t submit_upload(sgm_cuda *cuda, cuda_transfer *t, int i, void *to, size_t size)
 {
     cudaError_t error =
-        cudaMemcpyAsync(t->device[i], t->host[i], size, cudaMemcpyHostToDevice, cuda->uploads);
+        cudaMemcpyAsync(t->device[i], t->host[i].data, size, cudaMemcpyHostToDevice, cuda->uploads);
     if (error == cudaSuccess) error = cudaEventRecord(t->filled[i], cuda->uploads);
     if (error == cudaSuccess) error = cudaStreamWaitEvent(cuda->stream, t->filled[i], 0);
     if (error == cudaSuccess)
@@ -99,7 +100,7 @@ static cudaError_t submit_upload(sgm_cuda *cuda, cuda_transfer *t, int i, void *
 static cudaError_t submit_beside(sgm_cuda *cuda, cuda_transfer *t, int i, void *to, size_t size)
 {
     cudaError_t error =
-        cudaMemcpyAsync(to, t->host[i], size, cudaMemcpyHostToDevice, cuda->uploads);
+        cudaMemcpyAsync(to, t->host[i].data, size, cudaMemcpyHostToDevice, cuda->uploads);
     return error == cudaSuccess ? cudaEventRecord(t->emptied[i], cuda->uploads) : error;
 }
 
@@ -143,7 +144,7 @@ sgm_status sgm_cuda_download_begin(sgm_backend *backend, const void *from, size_
     if (status == SGM_OK) {
         cuda_transfer *t = (cuda_transfer *)*transfer;
         cudaError_t error =
-            cudaMemcpyAsync(t->host[0], from, size, cudaMemcpyDeviceToHost, cuda->stream);
+            cudaMemcpyAsync(t->host[0].data, from, size, cudaMemcpyDeviceToHost, cuda->stream);
         if (error == cudaSuccess) error = cudaEventRecord(t->emptied[0], cuda->stream);
         status = sgm_cuda_check(cuda, error, "copying from the GPU");
     }
@@ -157,7 +158,7 @@ sgm_status sgm_cuda_download_end(sgm_backend *backend, void *transfer, void *to,
     const cuda_transfer *t = (const cuda_transfer *)transfer;
     cudaError_t error = cudaEventSynchronize(t->emptied[0]);
     SGM_TRY(sgm_cuda_check(cuda, error, "copying from the GPU"));
-    memcpy(to, t->host[0], size);
+    memcpy(to, t->host[0].data, size);
     return SGM_OK;
 }
 

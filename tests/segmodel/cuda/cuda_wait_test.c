@@ -100,13 +100,41 @@ static void check_transfers(void)
     transfer = NULL;
 }
 
+/* Where no memory may be pinned copies pass through plain memory: every place in its turn. */
+static void check_unpinned(void)
+{
+    enum { NO_MEMORY = 2 }; /* cudaErrorMemoryAllocation */
+    static char back[BYTES];
+    for (int failing = 0; failing < 2; failing++) {
+        void *up = NULL, *down = NULL;
+        for (int round = 0; round < 5; round++) {
+            memset(host, 'a' + round + 5 * failing, BYTES);
+            if (!up) emulation_fail("cudaHostAlloc", NO_MEMORY, failing, 0);
+            CHECK_OK(b->ops->upload_async(b, memory, host, BYTES, &up));
+            memset(host, 0, BYTES); /* may be changed at once */
+            if (!down) emulation_fail("cudaHostAlloc", NO_MEMORY, 0, 0);
+            CHECK_OK(b->ops->download_begin(b, memory, BYTES, &down));
+            CHECK_OK(b->ops->download_end(b, down, back, BYTES));
+            CHECK(back[0] == 'a' + round + 5 * failing && back[BYTES - 1] == back[0]);
+        }
+        emulation_fail(NULL, 0, 0, 0);
+        b->ops->release_transfer(b, up);
+        b->ops->release_transfer(b, down);
+    }
+}
+
 static void check_mask(const sgm_model_config *config, const sgm_frame *frame)
 {
     sgm_upscaler *upscaler = NULL;
     sgm_mask_rule rule;
     CHECK_OK(sgm_upscaler_create(config, frame, &upscaler));
     sgm_upscaler_rule(upscaler, &rule);
-    CHECK_OK(b->ops->pictures->mask_create(b, &rule, &masker));
+    for (int failing = 0; failing < 3; failing++) { /* one of two pinned, then both */
+        emulation_fail(failing < 2 ? "cudaHostAlloc" : NULL, 2, failing, 0);
+        if (failing) b->ops->pictures->mask_free(b, masker);
+        CHECK_OK(b->ops->pictures->mask_create(b, &rule, &masker));
+    }
+    emulation_fail(NULL, 0, 0, 0);
     CHECK_OK(b->ops->pictures->mask_start(b, masker, (const float *)memory, 0));
     check_wait("a mask", 0, mask_finish);
     b->ops->pictures->mask_free(b, masker);
@@ -186,6 +214,7 @@ int main(void)
         check_wait("a download", 1, download);
         check_wait("all work", 1, synchronize);
         check_transfers();
+        check_unpinned();
         check_mask(&config, &frame);
         threads_do_not_mix();
         if (!eager) pictures_wait_for_no_work(&config, &frame);
