@@ -402,6 +402,39 @@ def made_from_mixed_folders(b):
     require(done.returncode == 2 and "out.dcm (a DICOM segmentation" in done.stdout, f"{done}")
 
 
+def made_from_four_dimensions(b):
+    """A row for each volume of a file; its prompts are those of all of them, and its mask its own."""
+    tree = b.chain.path("four")
+    os.makedirs(tree)
+    header, voxels = open(b.chain.path("v00.nrrd"), "rb").read().split(b"\n\n", 1)
+    text = header.decode()
+    sizes = [line for line in text.splitlines() if line.startswith("sizes: ")][0]
+    kinds = "kinds: domain domain domain list"
+    lines = [kinds if line.startswith("kinds: ") else
+             line + " none" if line.startswith("space directions: ") else
+             line + " 2" if line == sizes else
+             "dimension: 4" if line.startswith("dimension: ") else line
+             for line in text.splitlines()]
+    require("encoding: raw" in text and any(line.endswith(" none") for line in lines), text)
+    if kinds not in lines:
+        lines.append(kinds)
+    with open(os.path.join(tree, "two.nrrd"), "wb") as stream:
+        stream.write("\n".join(lines).encode() + b"\n\n" + voxels + bytes(len(voxels) - 1) + b"\1")
+    with open(os.path.join(tree, "two.fcsv"), "w", encoding="utf-8") as stream:
+        stream.write(FCSV)
+    manifest = b.chain.path("four.csv")
+    b.chain.run([b.chain.program("PromptSegBatch"), "--makeManifest", tree, manifest])
+    with open(manifest, newline="", encoding="utf-8") as stream:
+        rows = [(r["id"], r["series"], os.path.basename(r["prompts"])) for r in csv.DictReader(stream)]
+    require(rows == [("two_1", "1", "two.fcsv"), ("two_2", "2", "two.fcsv")], f"{rows}")
+    b.run(manifest, "from_four")
+    alone = b.chain.path("alone.seg.nrrd")
+    b.chain.segment("--prompts", os.path.join(tree, "two.fcsv"), b.chain.path("v00.nrrd"), alone)
+    with open(b.chain.path("from_four", "two_1.seg.nrrd"), "rb") as made, open(alone, "rb") as single:
+        require(made.read().split(b"\n\n", 1)[1] == single.read().split(b"\n\n", 1)[1],
+                "the first volume's mask is not that of the file it was")
+
+
 def many_rows(b):
     """10,000 rows are read and refused in under a second, whatever is wrong."""
     with open(b.chain.path("many.csv"), "w", encoding="utf-8") as stream:
@@ -427,6 +460,7 @@ def main():
     wrong_rows(b)
     prompts_for_many(b)
     made_manifests(b)
+    made_from_four_dimensions(b)
     made_from_mixed_folders(b)
     many_rows(b)
 

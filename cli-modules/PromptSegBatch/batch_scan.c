@@ -134,8 +134,10 @@ static int add_volume(scan *s, const scan_folder *beside, const char *path, size
     return failed;
 }
 
-/* A row for each volume of a listing, whose lines begin with a number and a UID or "(no UID)". */
-static int add_listed(scan *s, const scan_folder *beside, const char *folder, char *text)
+/* A row for each volume of a listing, whose lines begin with a number and a UID or "(no UID)".
+ * `length`: of the path without its ending. */
+static int add_listed(scan *s, const scan_folder *beside, const char *path, size_t length,
+                      char *text)
 {
     char *rest = NULL, uid[80], number[24];
     const int several = strchr(text, '\n') && strchr(text, '\n')[1];
@@ -145,8 +147,7 @@ static int add_listed(scan *s, const scan_folder *beside, const char *folder, ch
         const int found = sscanf(line, "%20[0-9] %70[0-9.]", number, uid);
         if (found < 1) continue;
         if (found < 2) uid[0] = '\0';
-        failed = add_volume(s, beside, folder, strlen(folder), several ? number : "",
-                            several ? number : uid);
+        failed = add_volume(s, beside, path, length, several ? number : "", several ? number : uid);
     }
     return failed;
 }
@@ -158,7 +159,20 @@ static int add_series(scan *s, const scan_folder *beside, const char *folder, in
     char *text = NULL;
     *listed = sgio_list_series(folder, &text) == SGIO_OK && *text;
     if (!*listed) leave_out(s, folder, text ? "no DICOM image" : sgio_last_message());
-    const int failed = *listed ? add_listed(s, beside, folder, text) : 0;
+    const int failed = *listed ? add_listed(s, beside, folder, strlen(folder), text) : 0;
+    free(text);
+    return failed;
+}
+
+/* A file; a row for each volume of one that holds several. What cannot be listed is told when it is
+ * read. */
+static int add_file(scan *s, const scan_folder *f, const char *path, size_t length)
+{
+    char *text = NULL;
+    const int listed = sgio_list_series(path, &text) == SGIO_OK && text && strchr(text, '\n');
+    const int several = listed && strchr(text, '\n')[1];
+    const int failed =
+        several ? add_listed(s, f, path, length, text) : add_volume(s, f, path, length, "", "");
     free(text);
     return failed;
 }
@@ -190,7 +204,7 @@ static int look_at(scan *s, const scan_folder *f, const scan_entry *e, int depth
     case SCAN_FOLDER:
         return look_into(s, path, f, depth + 1, covered);
     case SCAN_VOLUME:
-        return add_volume(s, f, path, strlen(path) - strlen(e->name) + e->stem, "", "");
+        return add_file(s, f, path, strlen(path) - strlen(e->name) + e->stem);
     case SCAN_PROMPTS:
         look_at_prompts(s, f, path, e->name);
         return 0;
