@@ -5,13 +5,14 @@ import os
 from chain import Chain, require, write_nrrd
 
 SIDE = 512
-# Beside the volume and one byte per voxel of label map, of which only touched pages count: embeddings
-# (256 MiB at most), the network and a few slices.
-BESIDE_MIB = 260
 GROWTH = 1.6  # bytes more per added byte of volume (2 per voxel): volume 1, label map 0.5
 # The walk goes on as long as this network finds something, so that embeddings of 600 slices fill
 # what may be kept of them, and those of 100 slices do not.
 EMBEDDINGS_MIB = 256
+# Beside the volume and one byte per voxel of label map, of which only touched pages count: embeddings,
+# all that may be kept of them (150 MiB of this network's 600), earlier
+# answers (32 MiB), the network and a few slices.
+BESIDE_MIB = EMBEDDINGS_MIB + 32 + 64
 
 
 def big_volume(path, slices):
