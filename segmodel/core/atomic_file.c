@@ -28,17 +28,6 @@ static sgm_status fail(const sgm_atomic_file *f, const char *what)
     return sgm_fail(SGM_UNWRITABLE, "%s: %s: %s", f->path, what, strerror(errno));
 }
 
-/* Where the name begins behind its folder. */
-static const char *name_of(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-#ifdef _WIN32
-    const char *other = strrchr(path, '\\');
-    if (!slash || other > slash) slash = other;
-#endif
-    return slash ? slash + 1 : path;
-}
-
 /* Stands for a name that has no room for a suffix. */
 static void shorten(const char *name, char text[SHORT_NAME])
 {
@@ -48,7 +37,7 @@ static void shorten(const char *name, char text[SHORT_NAME])
 /* Beside the file, as "`name`.<process>-<number>.tmp". */
 static int open_named(sgm_atomic_file *f, const char *name, unsigned mode)
 {
-    int folder = (int)(name_of(f->path) - f->path);
+    int folder = (int)(sgm_file_name(f->path) - f->path);
     for (int i = 0; i < ATTEMPTS; i++) {
         snprintf(f->temporary, strlen(f->path) + SHORT_NAME + MAX_SUFFIX, "%.*s%s.%ld-%d.tmp",
                  folder, f->path, name, sgm_process_id(), i);
@@ -64,9 +53,9 @@ static int open_named(sgm_atomic_file *f, const char *name, unsigned mode)
 static int open_temporary(sgm_atomic_file *f, unsigned mode)
 {
     char text[SHORT_NAME];
-    int fd = open_named(f, name_of(f->path), mode);
+    int fd = open_named(f, sgm_file_name(f->path), mode);
     if (fd >= 0 || errno != ENAMETOOLONG) return fd;
-    shorten(name_of(f->path), text);
+    shorten(sgm_file_name(f->path), text);
     return open_named(f, text, mode);
 }
 
@@ -250,7 +239,7 @@ void sgm_atomic_file_sweep_beside(const char *path)
 {
     char *folder = strdup(path);
     if (!folder) return;
-    const char *const names[1] = {name_of(path)};
+    const char *const names[1] = {sgm_file_name(path)};
     size_t length = (size_t)(names[0] - path);    /* its separator with it */
     folder[length > 1 ? length - 1 : length] = 0; /* of "/x" the folder is "/" */
     sgm_atomic_file_sweep(length ? folder : ".", names, 1);

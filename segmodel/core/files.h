@@ -26,7 +26,11 @@ bool sgm_path_info(const char *path, sgm_file_info *info);
 /* True: the folder is there now. A new one is for its owner alone if `private`. */
 bool sgm_make_folder(const char *path, bool private_to_owner);
 
-/* The name that a file has without links; malloc'ed. NULL: not there, or no memory. */
+/* Where the name begins behind its folder. */
+const char *sgm_file_name(const char *path);
+
+/* The whole name that a file has without links, the same however it is reached; malloc'ed. NULL:
+ * not there, or no memory. */
 char *sgm_real_path(const char *path);
 
 /* True: removed. */

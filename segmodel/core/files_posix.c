@@ -54,6 +54,12 @@ bool sgm_make_folder(const char *path, bool private_to_owner)
     return there;
 }
 
+const char *sgm_file_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
 char *sgm_real_path(const char *path)
 {
     return realpath(path, NULL);

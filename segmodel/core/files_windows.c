@@ -156,9 +156,60 @@ bool sgm_make_folder(const char *path, bool private_to_owner)
     return there;
 }
 
+const char *sgm_file_name(const char *path)
+{
+    const char *slash = strrchr(path, '/'), *other = strrchr(path, '\\');
+    if (!slash || (other && other > slash)) slash = other;
+    return slash ? slash + 1 : path;
+}
+
+/* Of \\?\C:\a C:\a, of \\?\UNC\server\share \\server\share, as people write them. */
+static const wchar_t *plain_form(wchar_t *path)
+{
+    if (wcsncmp(path, L"\\\\?\\UNC\\", 8) == 0) {
+        path[6] = L'\\';
+        return path + 6;
+    }
+    return wcsncmp(path, L"\\\\?\\", 4) == 0 ? path + 4 : path;
+}
+
+static char *utf8_of(const wchar_t *wide)
+{
+    int room = WideCharToMultiByte(CP_UTF8, 0, wide, -1, NULL, 0, NULL, NULL);
+    char *text = room > 0 ? malloc((size_t)room) : NULL;
+    if (text) WideCharToMultiByte(CP_UTF8, 0, wide, -1, text, room, NULL, NULL);
+    return text;
+}
+
+/* Some file systems (RAM disks) have no final names: the whole path stands for it there. */
+static wchar_t *final_path(HANDLE file, const wchar_t *path)
+{
+    DWORD room = GetFinalPathNameByHandleW(file, NULL, 0, 0), all = 0;
+    if (room == 0) all = GetFullPathNameW(path, 0, NULL, NULL);
+    DWORD size = (room ? room : all) + 1;
+    wchar_t *found = malloc(size * sizeof *found);
+    if (!found) return NULL;
+    DWORD length = room ? GetFinalPathNameByHandleW(file, found, size, 0)
+                        : GetFullPathNameW(path, size, found, NULL);
+    if (length > 0 && length < size) return found;
+    free(found);
+    return NULL;
+}
+
 char *sgm_real_path(const char *path)
 {
-    return _strdup(path);
+    wchar_t *wide = sgm_wide(path);
+    HANDLE file = wide
+                      ? CreateFileW(wide, 0, FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE,
+                                    NULL, OPEN_EXISTING, FILE_FLAG_BACKUP_SEMANTICS, NULL)
+                      : INVALID_HANDLE_VALUE;
+    bool there = wide && succeeded(file != INVALID_HANDLE_VALUE);
+    wchar_t *found = there ? final_path(file, wide) : NULL;
+    char *text = found ? utf8_of(plain_form(found)) : NULL;
+    if (there) CloseHandle(file);
+    free(found);
+    free(wide);
+    return text;
 }
 
 bool sgm_remove_file(const char *path)

@@ -34,7 +34,7 @@ static char *place_of(const char *path)
     char *real = sgm_real_path(path);
     if (real) return real;
     char folder[4096];
-    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+    const char *name = sgm_file_name(path);
     snprintf(folder, sizeof folder, "%.*s.", (int)(name - path), path);
     char *parent = sgm_real_path(folder);
     size_t size = parent ? strlen(parent) + strlen(name) + 2 : 0;

@@ -46,6 +46,22 @@ static void a_file_lives(const char *folder)
     CHECK(sgm_remove_file(path) && !sgm_remove_file(path) && errno == ENOENT);
 }
 
+/* However a file is reached, its real path is one; what is not there has none. */
+static void a_file_has_one_real_path(const char *folder)
+{
+    char path[2048], other[4096];
+    snprintf(path, sizeof path, "%s/%s", folder, NAME);
+    snprintf(other, sizeof other, "./%s/../%s/%s", folder, sgm_file_name(folder), NAME);
+    CHECK(!sgm_real_path(path) && errno == ENOENT);
+    put(path, "eins");
+    char *one = sgm_real_path(path), *two = sgm_real_path(other);
+    CHECK(one && two && !strcmp(one, two) && strcmp(one, path) != 0);
+    CHECK(one && !strcmp(sgm_file_name(one), NAME) && holds(one, "eins"));
+    free(one);
+    free(two);
+    CHECK(sgm_remove_file(path));
+}
+
 struct seen {
     int count;
     char name[256];
@@ -89,6 +105,7 @@ static void names_are_utf8(void)
     CHECK(sgm_make_folder(NAME, false));
     CHECK(sgm_make_folder(NAME, true)); /* is there */
     a_file_lives(NAME);
+    a_file_has_one_real_path(NAME);
     an_open_folder_works(NAME);
     CHECK(remove_folder(NAME) ||
           !POSIX_FILES); /* by a narrow call: Windows has another name for it */
@@ -105,6 +122,7 @@ static void long_paths_work(void)
     }
     CHECK(strlen(path) > 400);
     a_file_lives(path);
+    a_file_has_one_real_path(path);
     an_open_folder_works(path);
 }
 
