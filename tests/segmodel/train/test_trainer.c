@@ -281,12 +281,13 @@ static void check_deeper_encoder(void)
 }
 
 /* Eight images, no augmentation: the box must be answered almost perfectly. The window still moves,
- * so this is learning what the images show and not one fixed answer. */
+ * so this is learning what the images show and not one fixed answer. After 1500 steps the box is at
+ * .968 to .975, by seed or by what rounding does on another processor; after 2500 at .973 to .982. */
 static void check_overfit(void)
 {
     run r = cpu_run("overfit.cfg", "run_overfit");
     write_config("overfit.cfg",
-                 NETWORK "steps = 1500\nbatch = 6\naugmentation = 0\nsynthetic = 0\ntight = 1\n"
+                 NETWORK "steps = 2500\nbatch = 6\naugmentation = 0\nsynthetic = 0\ntight = 1\n"
                          "box_noise = 0\nrate = 3e-3\nwarmup = 30\nvalidate_every = 0\n"
                          "save_every = 0\nvalidate_objects = 64\ninteraction = 0\n"
                          "report_every = 50\nema = 0.98\nweight_decay = 0\n");
