@@ -4,17 +4,18 @@
 #define SGIO_DICOM_DEAL_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
 typedef struct sgio_dealt_slice {
-    size_t index; /* the caller's */
-    size_t order; /* of slices with the same number */
-    int number;   /* its instance number */
-    size_t place; /* of its position along the normal, from 0 */
-    size_t part;  /* found: its volume, from 0; not every part need have slices */
+    size_t index;   /* the caller's */
+    size_t order;   /* of slices with the same number */
+    int64_t number; /* its instance number, or that of a frame */
+    size_t place;   /* of its position along the normal, from 0 */
+    size_t part;    /* found: its volume, from 0; not every part need have slices */
 } sgio_dealt_slice;
 
 /* Gives each of `count` slices its part; they have `places` places, at most `layers` are at one. No

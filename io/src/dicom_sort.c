@@ -238,6 +238,14 @@ static int compare_parts(const void *left, const void *right)
     return (a->place > b->place) - (a->place < b->place);
 }
 
+/* Frames of a file have one instance number: they are counted on through it, and through files of
+ * as many frames. */
+static int64_t number_of(const sgio_dicom_slice *slice)
+{
+    if (slice->stored_frames <= 1) return slice->instance_number;
+    return ((int64_t)slice->instance_number - 1) * slice->stored_frames + slice->frame + 1;
+}
+
 /* The n-th slice of every position goes to part n; the group is sorted by position. Returns how
  * many positions there are. */
 static size_t deal_in_turn(const sorter *sorter, const group *members, sgio_dealt_slice *out)
@@ -249,8 +257,8 @@ static size_t deal_in_turn(const sorter *sorter, const group *members, sgio_deal
         places += !repeats;
         part = repeats ? part + 1 : 0;
         const size_t index = members->index[i];
-        out[i] = (sgio_dealt_slice){index, i, sorter->slices->items[index].instance_number,
-                                    places - 1, part};
+        out[i] = (sgio_dealt_slice){index, i, number_of(&sorter->slices->items[index]), places - 1,
+                                    part};
     }
     return places;
 }

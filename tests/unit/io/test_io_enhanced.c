@@ -378,6 +378,25 @@ static void a_missing_slice_is_told_by_its_frames(void **state)
     expect_file_refused("a.dcm", "slices 3 and 4 lie 5.000 mm apart, others 2.500 mm (frame 3 of");
 }
 
+/* Two times of three slices that nothing tells apart but the order of frames; one slice of the
+ * first is missing, and none of the second takes its place. */
+static void times_with_a_missing_frame_stay_apart(void **state)
+{
+    static const char *const parts[] = {"3x2x2", "3x2x3"};
+    const frame frames[] = {
+        {.position = "10\\8\\3", .value = 100},  {.position = "7\\12\\3", .value = 300},
+        {.position = "10\\8\\3", .value = 1100}, {.position = "8.5\\10\\3", .value = 1200},
+        {.position = "7\\12\\3", .value = 1300},
+    };
+    const object o = object_of("a.dcm", 5);
+    (void)state;
+    save(&o, frames);
+    expect_listed("a.dcm", 2, parts);
+    read_volume("a.dcm", "2");
+    for (int k = 0; k < 3; k++)
+        expect_slice(k, 1000 + 100 * (k + 1));
+}
+
 /* SPECT: the first slice's place, and a step whose sign says on which side the others lie. */
 static void save_tomographic(const char *type, const char *step, const char *slots)
 {
@@ -467,6 +486,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(frames_that_do_not_fit_are_refused, open_scratch,
                                         close_scratch),
         cmocka_unit_test_setup_teardown(a_missing_slice_is_told_by_its_frames, open_scratch,
+                                        close_scratch),
+        cmocka_unit_test_setup_teardown(times_with_a_missing_frame_stay_apart, open_scratch,
                                         close_scratch),
         cmocka_unit_test_setup_teardown(reconstructed_slices_of_spect_lie_behind_one_another,
                                         open_scratch, close_scratch),
