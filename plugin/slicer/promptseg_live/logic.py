@@ -40,7 +40,7 @@ from promptseg_mrml.prompts import (
 
 from .batch import Prompted
 from .marks import MARK_TAG, Asked, make_mark, mark_of, read_mark
-from .steps import State, Step, Steps
+from .steps import Owed, State, Step, Steps
 from .worker import AS_SHOWN, Job, Library, Options, Worker
 
 
@@ -59,11 +59,13 @@ class Status:
 
 @dataclass
 class _Known:
-    """What this logic knows of a segment: the state that it asked with, and what came of it. When
-    the segment holds anything else, another tool was there."""
+    """What this logic knows of a segment: the state that it asked with, what came of it, and the state
+    whose prompts the scene shows (a state that goes on from them has none of its own yet). When the
+    segment holds anything else, another tool was there."""
 
     state: State
     content: Voxels
+    shown: State
 
 
 def _says_errors(method: Callable) -> Callable:
@@ -222,7 +224,8 @@ class LiveLogic:
         for segment_id in self._editor.segment_ids():
             self._mark(segment_id, "")
             if (known := self._known.get(segment_id)) is not None:
-                self._remember(segment_id, known.state.settled(self._editor.read(segment_id)))
+                content = self._editor.read(segment_id)
+                self._know(segment_id, known.state.settled(content), content, known.shown)
 
     # ---------------------------------------------------------------------------------------- prompts
 
@@ -274,7 +277,7 @@ class LiveLogic:
         """The prompts as the user has left them in the scene; this very state when they are as they
         were. What cannot be asked is put back as it was before."""
         edited, used = self._in_scene(self.segment_id), self._used_in_scene(self.segment_id)
-        if before.same_prompts(edited):
+        if self._known[self.segment_id].shown.same_prompts(edited):
             return before
         try:
             self._refuse_closed(self.segment_id)
@@ -282,8 +285,11 @@ class LiveLogic:
         except SceneError:
             self._write_prompts(self.segment_id, before, locked_too=True)
             raise
+        owed = before.owed
+        if owed is not None and not before:  # what is still to be asked are the prompts as they are now
+            owed = Owed(replace(owed.state, clicks=edited.clicks, boxes=edited.boxes), owed.came, owed.went)
         axis = before.axis if edited else edited.axis
-        return State(before.base, edited.clicks, edited.boxes, used, axis, before.plane)
+        return State(before.base, edited.clicks, edited.boxes, used, axis, before.plane, owed=owed)
 
     def _refuse_outside(self, clicks: Tuple[Click, ...]) -> None:
         for click in clicks:
@@ -300,7 +306,7 @@ class LiveLogic:
             edited = replace(edited, options=self._options_now())
             self._steps.add(Step(self.segment_id, before, edited,
                                  mark_of(self._editor.segment(self.segment_id))))
-            self._known[self.segment_id].state = edited
+            self._know(self.segment_id, edited, self._known[self.segment_id].content)
         return edited
 
     def _completed(self, segment_id: str) -> bool:
@@ -330,9 +336,24 @@ class LiveLogic:
         elif known.content == content:
             return known.state  # the user is editing
         else:
-            state = known.state.settled(content)
-        self._known[segment_id] = _Known(state, content)
+            state = self._settled(segment_id, known.state, content.without(known.content),
+                                  known.content.without(content))
+            found = known.shown  # so that edits are still told from it
+        self._know(segment_id, state, content, found)
         return state
+
+    def _know(self, segment_id: str, state: State, content: Voxels, shown: Optional[State] = None) -> None:
+        self._known[segment_id] = _Known(state, content, shown or state)
+
+    def _settled(self, segment_id: str, state: State, came: Voxels = Voxels(),
+                 went: Voxels = Voxels()) -> State:
+        """Going on from what the segment holds now; what another tool drew and erased meanwhile is part
+        of that. A slice that is all there is yet of an answer is not what the user meant: the next
+        question asks for the whole first."""
+        settled = state.settled(self._editor.read(segment_id))
+        if self._steps.is_whole(segment_id, state) or not (state or state.owed):
+            return settled
+        return replace(settled, owed=Owed(state, came, went))
 
     def _asked(self, segment_id: str, content: Voxels, state: State) -> Optional[Asked]:
         """How these prompts were asked for to give this mask; None: they did not."""
@@ -359,9 +380,9 @@ class LiveLogic:
         """The state to add a prompt for the whole object to. The axis of its slices is the acquired
         one where slices are thick, else that of the view of the first click."""
         if state.plane:
-            state = state.settled(self._editor.read(self.segment_id))
+            state = self._settled(self.segment_id, state)
         if not state and state.axis is None and self._editor.view.coarse_axis() is None:
-            return State(state.base, state.clicks, state.boxes, state.used, axis)
+            return replace(state, axis=axis)
         return state
 
     def _one_slice_state(self, state: State, click: Click) -> State:
@@ -370,8 +391,7 @@ class LiveLogic:
         axis = click.axis or state.axis or view.coarse_axis() or "k"
         plane = (axis, int(round(float(view.index_of(click.ras)["ijk".index(axis)]))))
         if state.plane != plane:
-            settled = state.settled(self._editor.read(self.segment_id))
-            state = State(settled.base, (), (), settled.used, state.axis, plane)
+            state = replace(self._settled(self.segment_id, state), plane=plane)
         return state.with_click(click)
 
     # -------------------------------------------------------------------------------------- questions
@@ -383,7 +403,7 @@ class LiveLogic:
         self._write_prompts(step.segment_id, after)
         self._editor.save_state()
         self._steps.add(step)
-        self._known[step.segment_id].state = after
+        self._know(step.segment_id, after, self._known[step.segment_id].content)
         self._ask(step)
 
     def _write_prompts(self, segment_id: str, state: State, locked_too: bool = False) -> None:
@@ -516,6 +536,7 @@ class LiveLogic:
                 getattr(self, f"_on_{kind}")(self._job[1], *what)
             except SceneError as error:
                 self._cancel()
+                self._say_unfinished()
                 self.status.error = str(error)
         if changed:
             self._changed()
@@ -535,7 +556,7 @@ class LiveLogic:
                              "Reopen it and click once more to go on.")
         if self._known[step.segment_id].content != self._editor.read(step.segment_id):
             raise SceneError(f"{name} was changed by another tool while its mask was computed: it stays as "
-                             "it is shown. Undo and click again, or go on from that.")
+                             "it is shown. Click once more: the whole is asked for, what was drawn is kept.")
 
     def _same_volume(self) -> bool:
         try:
@@ -571,7 +592,7 @@ class LiveLogic:
         self._remember(step.segment_id, step.after)
 
     def _remember(self, segment_id: str, state: State) -> None:
-        self._known[segment_id] = _Known(state, self._editor.read(segment_id))
+        self._know(segment_id, state, self._editor.read(segment_id))
 
     def _mark(self, segment_id: str, mark: str) -> None:
         segment = self._editor.segment(segment_id)
@@ -618,9 +639,9 @@ class LiveLogic:
         found = []
         for one in self._editor.segment_ids():
             known = self._known.get(one)
-            made = self._steps.made(one, known.state) if known is not None else None
             # Masks are read last: that costs the most.
-            if made is not None and not made.complete and self._state(one) is known.state:
+            if known is not None and not self._steps.is_whole(one, known.state) \
+                    and not self._steps.is_whole(one, self._state(one)):
                 found.append(one)
         return found
 
@@ -671,12 +692,14 @@ class LiveLogic:
         """From the old state to another one, which the mark belongs to."""
         if step.segment_id not in self._editor.segment_ids():
             return  # removed meanwhile
-        known = self._known.get(step.segment_id)
-        foreign = known is None or known.state is not old \
-            or known.content != self._editor.read(step.segment_id)
+        known, held = self._known.get(step.segment_id), self._editor.read(step.segment_id)
+        ours = known is not None and known.state is old
         self._editor.apply(change)
-        if foreign:  # another tool was there: its work stays, and prompts go on from it
-            state = state.settled(self._editor.read(step.segment_id))
+        if not ours:  # what is whose is not known: all that is there is kept
+            state = self._settled(step.segment_id, state, self._editor.read(step.segment_id))
+        elif known.content != held:  # another tool was there: its work stays, and prompts go on from it
+            state = self._settled(step.segment_id, state, held.without(known.content),
+                                  known.content.without(held))
         self._write_prompts(step.segment_id, state)
         self._remember(step.segment_id, state)
         self._mark(step.segment_id, mark)
@@ -747,18 +770,52 @@ class LiveLogic:
 def _ask_object(library: Library, view: Any, state: State, label: int, job: Job) -> None:
     """The slice of the last prompt at once, then the whole object."""
     live = library.volume(view, state.options, job, axis=state.axis or "auto")
-    fields, sentences = state.prompts(view.size), []
-    first = live.preview(label, fields, cancel=job.cancel, sentences=[])
+    first = live.preview(label, state.prompts(view.size), cancel=job.cancel, sentences=[])
     job.tell("preview", first)
-    report = live.predict(label, fields, progress=job.progress, cancel=job.cancel, sentences=sentences)
-    mask = live.mask(label)
-    job.tell("mask", Voxels(mask.first, mask.array), "ijk"[first.axis], report.quality, sentences)
+    voxels, *said = _object(library, view, _with_base(library, view, state, label, job), label, job)
+    job.tell("mask", voxels, "ijk"[first.axis], *said)
 
 
 def _ask_slice(library: Library, view: Any, state: State, label: int, job: Job) -> None:
     """One slice, all others as they are."""
+    if state.owed is not None:
+        job.tell("preview", _slice(library, view, state, label, job))
+        state = _with_base(library, view, state, label, job)
+    found = _slice(library, view, state, label, job)
+    base = state.base or Voxels()
+    job.tell("mask", base.with_slice(found.axis, found.slice, found.mask), state.plane[0],
+             found.predicted_iou, [])
+
+
+def _object(library: Library, view: Any, state: State, label: int, job: Job) -> Tuple:
+    """The whole object's voxels, their quality, and the library's sentences."""
+    sentences: List[str] = []
+    live = library.volume(view, state.options, job, axis=state.axis or "auto")
+    report = live.predict(label, state.prompts(view.size), progress=job.progress, cancel=job.cancel,
+                          sentences=sentences)
+    mask = live.mask(label)
+    return Voxels(mask.first, mask.array), report.quality, sentences
+
+
+def _slice(library: Library, view: Any, state: State, label: int, job: Job) -> Any:
     axis, index = state.plane
     live = library.volume(view, state.options, job, axis=axis, propagate=False)
-    found = live.preview(label, state.prompts(view.size), slice=index, cancel=job.cancel, sentences=[])
-    base = state.base or Voxels()
-    job.tell("mask", base.with_slice(found.axis, found.slice, found.mask), axis, found.predicted_iou, [])
+    return live.preview(label, state.prompts(view.size), slice=index, cancel=job.cancel, sentences=[])
+
+
+def _with_base(library: Library, view: Any, state: State, label: int, job: Job) -> State:
+    """The state, its base being the answer that it is owed: asked for now, unless an earlier question
+    has found it out."""
+    owed = state.owed
+    if owed is None:
+        return state
+    if owed.whole is None:
+        asked = _with_base(library, view, replace(owed.state, options=state.options), label, job)
+        answer = asked.base or Voxels()
+        if asked and asked.plane:
+            found = _slice(library, view, asked, label, job)
+            answer = answer.with_slice(found.axis, found.slice, found.mask)
+        elif asked:
+            answer = _object(library, view, asked, label, job)[0]
+        owed.with_answer(answer)
+    return replace(state, base=owed.whole, owed=None)

@@ -42,7 +42,7 @@ def _sources(state: State, content: Voxels, volume: str) -> dict:
 
 def make_mark(state: State, axis: str, content: Voxels, volume: str, hounsfield: bool) -> str:
     """The mark of a whole answer; "" where the mask does not follow from the prompts alone."""
-    if state.base is not None or state.plane or not state:
+    if state.base is not None or state.owed is not None or state.plane or not state:
         return ""
     options = state.options or Options()
     window = options.window if isinstance(options.window, str) else "{!r},{!r}".format(*options.window)

@@ -29,6 +29,8 @@ class State:
         (axis, slice) when the clicks are for this slice alone.
     options
         How the model was asked, None: it was not asked yet.
+    owed
+        A question that ended before its answer, which the base is to be; ``base`` is then what was shown.
     """
 
     base: Optional[Voxels] = None
@@ -38,6 +40,7 @@ class State:
     axis: Optional[str] = None
     plane: Optional[Tuple[str, int]] = None
     options: Optional[Options] = None
+    owed: Optional["Owed"] = None
 
     def __bool__(self) -> bool:
         return bool(self.clicks or self.boxes)
@@ -68,6 +71,21 @@ class State:
             full = self.base.over((0, 0, 0), tuple(n - 1 for n in shape))
             out["initial"] = np.ascontiguousarray(full).transpose(2, 1, 0)
         return out
+
+
+@dataclass(eq=False)
+class Owed:
+    """The answer to a question that was ended, and what another tool drew and erased before it came.
+    ``whole`` is both together once a later question has found it out."""
+
+    state: State
+    came: Voxels = field(default_factory=Voxels)
+    went: Voxels = field(default_factory=Voxels)
+    whole: Optional[Voxels] = None
+
+    def with_answer(self, answer: Voxels) -> Voxels:
+        self.whole = answer.plus(self.came).without(self.went)
+        return self.whole
 
 
 def _numbers(state: State) -> List[List[float]]:
@@ -139,6 +157,11 @@ class Steps:
             if step.segment_id == segment_id:
                 return step if step.after is state else None
         return None
+
+    def is_whole(self, segment_id: str, state: State) -> bool:
+        """Whether all that led to this state has been answered."""
+        made = self.made(segment_id, state)
+        return made.complete if made is not None else state.owed is None
 
     def clear(self) -> None:
         self._all.clear()

@@ -113,6 +113,84 @@ def test_what_is_painted_while_it_computes_stays(logic, blob):
     assert content(logic)[4, 2:12, 2:12].all() and content(logic).sum() == 100
 
 
+def paint(logic, voxels):
+    editor = Editor(logic.segmentation, logic.volume, view_of(logic.volume), "another tool")
+    editor.write(logic.segment_id, editor.read(logic.segment_id).plus(voxels))
+
+
+def answer_to(logic, ijk):
+    """What one click gives; asked last, so that nothing is computed in advance of what is tested."""
+    logic.one_slice = False
+    logic.new_segment()
+    click(logic, ijk)
+    return content(logic)
+
+
+@pytest.mark.parametrize("shown", [False, True], ids=["nothing shown", "a slice shown"])
+def test_a_click_after_a_stroke_that_ended_a_question_asks_for_the_whole(logic, blob, shown):
+    """What was asked and what was drawn both count; the second click agrees with the first one's answer."""
+    logic.choose(blob)
+    if shown:
+        first_slice_of(logic, CENTRE)
+    else:
+        assert logic.click(ras_of(blob, CENTRE))
+    paint(logic, Voxels((2, 2, 4), np.ones((1, 10, 10), bool)))
+    settle(logic)
+    assert not content(logic)[2].any() and logic.unfinished() == [logic.segment_id]
+    assert "mask is not whole" in logic.status.warnings[-1]
+    click(logic, EDGE)
+    found = content(logic)
+    assert not logic.unfinished()
+    assert places_of(points_of(logic)) == [at(logic, CENTRE, False), at(logic, EDGE)]
+    assert logic.undo()
+    assert not content(logic)[2].any() and content(logic)[4, 2:12, 2:12].all() and logic.unfinished()
+    assert logic.redo() and np.array_equal(content(logic), found) and not logic.unfinished()
+    wanted = answer_to(logic, CENTRE)
+    assert wanted[2].any() and wanted[4, 50, 75]
+    wanted[4, 2:12, 2:12] = True
+    assert np.array_equal(found, wanted)
+
+
+@pytest.mark.parametrize("stroke", [False, True], ids=["no stroke", "a stroke"])
+def test_a_click_for_one_slice_does_not_end_the_object_that_is_computed(logic, blob, stroke):
+    logic.choose(blob)
+    first_slice_of(logic, CENTRE)
+    if stroke:
+        paint(logic, Voxels((2, 2, 6), np.ones((1, 10, 10), bool)))
+    logic.one_slice = True
+    click(logic, (60, 50, 2))
+    found, wanted, others = content(logic), answer_to(logic, CENTRE), [0, 1, 3, 4, 5, 6, 7, 8]
+    if stroke:
+        wanted[6, 2:12, 2:12] = True
+    assert wanted[3].any() and np.array_equal(found[others], wanted[others]) and found[2].any()
+
+
+def test_a_click_in_the_next_slice_does_not_end_the_one_before(logic, blob):
+    logic.choose(blob)
+    logic.one_slice = True
+    assert logic.click(ras_of(blob, CENTRE))
+    click(logic, (60, 50, 3))
+    found = content(logic)
+    logic.new_segment()
+    click(logic, CENTRE)
+    assert content(logic)[4].any() and np.array_equal(found[4], content(logic)[4]) and found[3].any()
+
+
+def test_a_point_moved_after_a_stroke_that_ended_its_question(logic, blob):
+    """What is asked for is the object at the point's new place."""
+    logic.choose(blob)
+    assert logic.click(ras_of(blob, CORNER))
+    paint(logic, Voxels((90, 80, 4), np.ones((1, 5, 5), bool)))
+    settle(logic)
+    points_of(logic).SetNthControlPointPositionWorld(0, *ras_of(blob, (60, 50, 5)))
+    points_of(logic).InvokeEvent(points_of(logic).PointEndInteractionEvent)
+    settle(logic)
+    found, unfinished = content(logic), logic.unfinished()
+    wanted = answer_to(logic, (60, 50, 5))
+    wanted[4, 80:85, 90:95] = True
+    assert np.array_equal(found, wanted) and not unfinished
+
+
 def test_a_segment_completed_while_it_computes_stays_as_it_was_accepted(logic, blob):
     logic.choose(blob)
     first_slice_of(logic, CENTRE)
