@@ -30,9 +30,12 @@ from promptseg_mrml import (
 from promptseg_mrml.prompts import (
     AXIS_ATTRIBUTE,
     SEGMENT_ATTRIBUTE,
+    claim,
+    claim_prompts,
     list_of_segment,
-    name_as_segment,
+    make_prompts_of,
     of_segment,
+    owner_of,
     refuse_locked,
     used_of_list,
     write_boxes,
@@ -66,6 +69,7 @@ class _Known:
     state: State
     content: Voxels
     shown: State
+    owner: str
 
 
 def _says_errors(method: Callable) -> Callable:
@@ -140,6 +144,7 @@ class LiveLogic:
         editor.histories = self.histories
         ids = editor.segment_ids()
         self.segment_id = ids[0] if ids else None
+        claim_prompts(segmentation)
         self._watch_all()
         self.status.text = f"{volume.GetName()}: click on an object."
         if editor.is_resampled:
@@ -223,7 +228,7 @@ class LiveLogic:
         self._steps.clear()
         for segment_id in self._editor.segment_ids():
             self._mark(segment_id, "")
-            if (known := self._known.get(segment_id)) is not None:
+            if (known := self._known_of(segment_id)) is not None:
                 content = self._editor.read(segment_id)
                 self._know(segment_id, known.state.settled(content), content, known.shown)
 
@@ -304,10 +309,13 @@ class LiveLogic:
         edited = self._with_edits(before)
         if edited is not before:
             edited = replace(edited, options=self._options_now())
-            self._steps.add(Step(self.segment_id, before, edited,
-                                 mark_of(self._editor.segment(self.segment_id))))
+            self._steps.add(self._step(before, edited))
             self._know(self.segment_id, edited, self._known[self.segment_id].content)
         return edited
+
+    def _step(self, before: State, after: State) -> Step:
+        segment = self._editor.segment(self.segment_id)
+        return Step(self.segment_id, before, after, mark_of(segment), owner=claim(segment))
 
     def _completed(self, segment_id: str) -> bool:
         logic = slicer.vtkSlicerSegmentationsModuleLogic
@@ -326,7 +334,7 @@ class LiveLogic:
         """What the segment was asked with. If it holds something else than what came of that, it goes
         on from what it holds."""
         content = self._editor.read(segment_id)
-        known, found = self._known.get(segment_id), self._in_scene(segment_id)
+        known, found = self._known_of(segment_id), self._in_scene(segment_id)
         if known is not None and known.content == content and known.state.same_prompts(found):
             return known.state
         if self._asked(segment_id, content, found) is not None:
@@ -343,7 +351,18 @@ class LiveLogic:
         return state
 
     def _know(self, segment_id: str, state: State, content: Voxels, shown: Optional[State] = None) -> None:
-        self._known[segment_id] = _Known(state, content, shown or state)
+        owner = owner_of(self._editor.segment(segment_id))
+        self._known[segment_id] = _Known(state, content, state if shown is None else shown, owner)
+
+    def _known_of(self, segment_id: str) -> Optional[_Known]:
+        """None also where a segment that was removed had the ID."""
+        known = self._known.get(segment_id)
+        return known if known and known.owner == owner_of(self._editor.segment(segment_id)) else None
+
+    def _is_there(self, step: Step) -> bool:
+        """Whether the step's segment was not removed meanwhile."""
+        return step.segment_id in self._editor.segment_ids() \
+            and owner_of(self._editor.segment(step.segment_id)) == step.owner
 
     def _settled(self, segment_id: str, state: State, came: Voxels = Voxels(),
                  went: Voxels = Voxels()) -> State:
@@ -399,7 +418,7 @@ class LiveLogic:
     def _begin(self, before: State, after: State) -> None:
         """One step: prompts into the scene now, the mask when it is there."""
         after = replace(after, options=self._options_now())
-        step = Step(self.segment_id, before, after, mark_of(self._editor.segment(self.segment_id)))
+        step = self._step(before, after)
         self._write_prompts(step.segment_id, after)
         self._editor.save_state()
         self._steps.add(step)
@@ -417,7 +436,7 @@ class LiveLogic:
             points.SetAttribute(AXIS_ATTRIBUTE, state.axis)
             write_boxes(self.segmentation, segment_id, state.boxes)
             for node in prompt_lists(self.segmentation, segment_id):
-                name_as_segment(node, self.segmentation, segment_id)
+                make_prompts_of(node, self.segmentation, segment_id)
             self._watch(segment_id)
         finally:
             self._writing = False
@@ -545,6 +564,9 @@ class LiveLogic:
     def _refuse_late(self, step: Step) -> None:
         """An answer is about what was asked: a volume that has moved or shows other voxels since then
         has none, and what other tools did to the segment is not overwritten. Ends the question."""
+        if not self._is_there(step):
+            raise SceneError(f"{step.segment_id} was removed from {self.segmentation.GetName()} before its "
+                             "mask was there.")
         name = self._editor.segment(step.segment_id).GetName()
         if not self._same_volume():
             self._cancel()
@@ -618,8 +640,8 @@ class LiveLogic:
     def _take_back(self, step: Step) -> None:
         self.status.text = "The last prompt was taken back."
         self._steps.drop(step)
-        if step.segment_id not in self._editor.segment_ids():
-            return  # removed meanwhile
+        if not self._is_there(step):
+            return
         self._editor.apply(step.change.reversed())
         self._write_prompts(step.segment_id, step.before, locked_too=True)
         self._remember(step.segment_id, step.before)
@@ -638,7 +660,7 @@ class LiveLogic:
             return []
         found = []
         for one in self._editor.segment_ids():
-            known = self._known.get(one)
+            known = self._known_of(one)
             # Masks are read last: that costs the most.
             if known is not None and not self._steps.is_whole(one, known.state) \
                     and not self._steps.is_whole(one, self._state(one)):
@@ -684,15 +706,15 @@ class LiveLogic:
 
     def _open(self, step: Step) -> None:
         """Refuses before anything is changed, the question that runs included."""
-        if step.segment_id in self._editor.segment_ids():
+        if self._is_there(step):
             self._refuse_closed(step.segment_id)
         self._cancel()
 
     def _move(self, step: Step, change: Any, old: State, state: State, mark: str) -> None:
         """From the old state to another one, which the mark belongs to."""
-        if step.segment_id not in self._editor.segment_ids():
-            return  # removed meanwhile
-        known, held = self._known.get(step.segment_id), self._editor.read(step.segment_id)
+        if not self._is_there(step):
+            return
+        known, held = self._known_of(step.segment_id), self._editor.read(step.segment_id)
         ours = known is not None and known.state is old
         self._editor.apply(change)
         if not ours:  # what is whose is not known: all that is there is kept

@@ -103,6 +103,7 @@ class Step:
     mark_after: str = ""
     change: Change = field(default_factory=lambda: Change({}, {}))
     complete: bool = False  # the whole mask is there
+    owner: str = ""  # of the segment: a later one may have its ID
 
     def add(self, later: Change) -> None:
         """The change of this step, followed by another one, as one."""

@@ -8,15 +8,20 @@ that the programs read, so that a list saved by Slicer does in a shell what it d
 
 from __future__ import annotations
 
+import uuid
 from dataclasses import dataclass
 from typing import Any, Iterable, List, Optional, Sequence, Tuple
 
 import numpy as np
+import vtk
 
 from .errors import SceneError
 from .volumes import matrix_of
 
 SEGMENT_ATTRIBUTE = "PromptSeg.SegmentID"
+# Of a list, and the tag of its segment. IDs do not tell: Slicer 5.10 makes them of names, so that a segment
+# gets the one of a removed segment of its name.
+OWNER = "PromptSeg.Owner"
 AXIS_ATTRIBUTE = "PromptSeg.Axis"
 SEGMENTATION_ROLE = "promptsegSegmentation"
 USED_ATTRIBUTE = "PromptSeg.Used"  # IDs of points that are in the mask already, apart by blanks
@@ -103,9 +108,29 @@ def prompts_of_nodes(nodes: Iterable[Any]) -> Tuple[List[Click], List[Box]]:
     return clicks, boxes
 
 
+def owner_of(segment: Any) -> str:
+    """What the segment's prompts, and steps that were done with it, know it by; "": it has none. The
+    Segment Editor's undo takes tags off too: the object remembers."""
+    value = vtk.mutable("")
+    return str(value) if segment.GetTag(OWNER, value) else getattr(segment, "promptseg_owner", "")
+
+
+def claim(segment: Any) -> str:
+    """The segment's owner, made when there is none."""
+    owner = segment.promptseg_owner = owner_of(segment) or uuid.uuid4().hex
+    if not segment.HasTag(OWNER):
+        segment.SetTag(OWNER, owner)
+    return owner
+
+
 def of_segment(node: Any, segmentation: Any, segment_id: str) -> bool:
-    return (node.GetAttribute(SEGMENT_ATTRIBUTE) == segment_id
-            and node.GetNodeReferenceID(SEGMENTATION_ROLE) == segmentation.GetID())
+    """Whether a markup node holds prompts of a segment that is there. Scenes of earlier versions name no
+    owner: there the ID alone says it."""
+    if node.GetAttribute(SEGMENT_ATTRIBUTE) != segment_id \
+            or node.GetNodeReferenceID(SEGMENTATION_ROLE) != segmentation.GetID():
+        return False
+    segment, owner = segmentation.GetSegmentation().GetSegment(segment_id), node.GetAttribute(OWNER)
+    return segment is not None and (not owner or owner == owner_of(segment))
 
 
 def prompt_lists(segmentation: Any, segment_id: str) -> List[Any]:
@@ -122,8 +147,16 @@ def prompt_lists(segmentation: Any, segment_id: str) -> List[Any]:
 def make_prompts_of(node: Any, segmentation: Any, segment_id: str) -> None:
     """Says in the scene that a markup node holds prompts of a segment; it gets the segment's name."""
     node.SetAttribute(SEGMENT_ATTRIBUTE, segment_id)
+    node.SetAttribute(OWNER, claim(segmentation.GetSegmentation().GetSegment(segment_id)))
     node.SetNodeReferenceID(SEGMENTATION_ROLE, segmentation.GetID())
     name_as_segment(node, segmentation, segment_id)
+
+
+def claim_prompts(segmentation: Any) -> None:
+    """Lists of a scene that names no owners are from now on of the segments that are there."""
+    for segment_id in segmentation.GetSegmentation().GetSegmentIDs():
+        for node in prompt_lists(segmentation, segment_id):
+            node.SetAttribute(OWNER, claim(segmentation.GetSegmentation().GetSegment(segment_id)))
 
 
 def name_as_segment(node: Any, segmentation: Any, segment_id: str) -> None:
@@ -222,8 +255,6 @@ def _same_box(one: Optional[Box], other: Box) -> bool:
 
 
 def _write_box(node: Any, box: Box) -> None:
-    import vtk
-
     node.SetAndObserveTransformNodeID(None)
     matrix = vtk.vtkMatrix4x4()
     for row in range(3):
