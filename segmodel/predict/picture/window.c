@@ -29,8 +29,9 @@ typedef struct histogram {
     int64_t bins[BINS];
 } histogram;
 
-static void count_value(histogram *h, double value)
+static void count_value(void *into, double value)
 {
+    histogram *h = into;
     h->total++;
     if (value < h->smallest) h->smallest = value;
     if (value > h->largest) h->largest = value;
@@ -44,49 +45,69 @@ static void count_value(histogram *h, double value)
     h->bins[bin < BINS ? (int)bin : BINS - 1]++;
 }
 
-/* Counts all valid voxels; rows are skipped evenly in very large volumes. */
-static sgm_status count_between(const sgm_volume *volume, double low, double high, histogram *h)
+typedef void (*count_fn)(void *into, double value);
+
+/* Hands all valid voxels to `count`; rows are skipped evenly in very large volumes. Inlined, so
+ * that each use has a loop of its own. */
+static inline sgm_status for_valid(const sgm_volume *volume, count_fn count, void *into)
 {
     int64_t length = volume->size[0], rows = volume->size[1] * volume->size[2];
     int64_t step = 1 + (length * rows - 1) / MAX_SAMPLES;
     double values[CHUNK];
+    for (int64_t row = 0; row < rows; row += step) {
+        SGM_TRY(sgm_call_cancelled());
+        for (int64_t start = 0; start < length; start += CHUNK) {
+            int64_t n = length - start < CHUNK ? length - start : CHUNK;
+            sgm_voxel_read(volume, row * length + start, 1, n, values);
+            for (int64_t i = 0; i < n; i++)
+                if (!sgm_window_is_padding(volume, values[i]) && isfinite(values[i]))
+                    count(into, values[i]);
+        }
+    }
+    return SGM_OK;
+}
+
+static sgm_status count_between(const sgm_volume *volume, double low, double high, histogram *h)
+{
     memset(h, 0, sizeof *h);
     h->low = low;
     h->high = high;
     h->smallest = INFINITY;
     h->largest = -INFINITY;
     h->is_whole = 1;
-    for (int64_t row = 0; row < rows; row += step) {
-        SGM_TRY(sgm_call_cancelled());
-        for (int64_t start = 0; start < length; start += CHUNK) {
-            int64_t count = length - start < CHUNK ? length - start : CHUNK;
-            sgm_voxel_read(volume, row * length + start, 1, count, values);
-            for (int64_t i = 0; i < count; i++)
-                if (!sgm_window_is_padding(volume, values[i]) && isfinite(values[i]))
-                    count_value(h, values[i]);
-        }
-    }
-    return SGM_OK;
+    return for_valid(volume, count_value, h);
 }
 
-static double share_between(const histogram *h, double low, double high)
+/* ------------------------------------------------------------------------- Hounsfield units */
+
+/* Three numbers and no histogram: this question must not depend on whether there is memory. */
+typedef struct tissue_count {
+    int64_t air, water, total;
+} tissue_count;
+
+static void count_tissue(void *into, double value)
 {
-    int64_t count = 0;
-    double scale = BINS / (h->high - h->low);
-    for (int bin = (int)((low - h->low) * scale); bin < (int)((high - h->low) * scale); bin++)
-        count += h->bins[bin];
-    return h->total ? (double)count / (double)h->total : 0;
+    tissue_count *n = into;
+    n->total++;
+    n->air += value >= -1150 && value < -850;
+    n->water += value >= -150 && value < 150;
+}
+
+sgm_status sgm_window_looks_hounsfield(const sgm_volume *volume, int *looks)
+{
+    tissue_count n = {0};
+    *looks = 0;
+    if (volume->channels != 1) return SGM_OK;
+    SGM_TRY(for_valid(volume, count_tissue, &n));
+    const double total = (double)n.total;
+    *looks = n.total && (double)n.air / total >= 0.05 && (double)n.water / total >= 0.1;
+    return SGM_OK;
 }
 
 int sgm_volume_looks_hounsfield(const sgm_volume *volume)
 {
-    if (!volume || volume->channels != 1) return 0;
-    histogram *h = malloc(sizeof *h);
-    if (!h) return 0;
-    int looks = count_between(volume, -2000, 2000, h) == SGM_OK &&
-                share_between(h, -1150, -850) >= 0.05 && share_between(h, -150, 150) >= 0.1;
-    free(h);
-    return looks;
+    int looks;
+    return volume && sgm_window_looks_hounsfield(volume, &looks) == SGM_OK && looks;
 }
 
 /* ------------------------------------------------------------------------------- quantiles */
@@ -262,8 +283,8 @@ sgm_status sgm_window_settle(sgm_volume *volume, sgm_window window, const double
 {
     *doubt = NULL;
     if (volume->hounsfield == SGM_HOUNSFIELD_AUTO) {
-        int looks = sgm_volume_looks_hounsfield(volume);
-        SGM_TRY(sgm_call_cancelled());
+        int looks;
+        SGM_TRY(sgm_window_looks_hounsfield(volume, &looks));
         if (looks) *doubt = taken_for_ct;
         volume->hounsfield = looks ? SGM_HOUNSFIELD_ON : SGM_HOUNSFIELD_OFF;
     }

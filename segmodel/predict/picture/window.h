@@ -16,6 +16,10 @@ sgm_status sgm_window_choose(const sgm_volume *volume, sgm_window window, const 
 sgm_status sgm_window_settle(sgm_volume *volume, sgm_window window, const double manual[2],
                              double *low, double *high, const char **doubt);
 
+/* sgm_volume_looks_hounsfield, with what kept it from an answer: SGM_CANCELLED. It takes no memory.
+ */
+sgm_status sgm_window_looks_hounsfield(const sgm_volume *volume, int *looks);
+
 /* SGM_INVALID_ARGUMENT for a manual window that is none. */
 sgm_status sgm_window_check(sgm_window window, const double manual[2]);
 
