@@ -4,6 +4,7 @@
 #include "io_status.h"
 #include "voxels.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,7 +30,13 @@ static sgio_status no_palette(const sgio_dicom_set *set, enum sgio_dicom_tag tag
         sgio_dicom_path(set->file), sgio_dicom_keyword(tag), why);
 }
 
-/* How many entries (0 stands for 65536), what the first one stands for, bits of an entry. */
+static int is_whole_within(double value, double low, double high)
+{
+    return value >= low && value <= high && rint(value) == value;
+}
+
+/* How many entries (0 stands for 65536), what the first one stands for, bits of an entry. Files may
+ * write them as any kind of number. */
 static sgio_status read_size(const sgio_dicom_set *set, enum sgio_dicom_tag tag, int is_signed,
                              double size[3])
 {
@@ -40,6 +47,10 @@ static sgio_status read_size(const sgio_dicom_set *set, enum sgio_dicom_tag tag,
     if (size[0] == 0) size[0] = MOST_ENTRIES;
     if (is_signed && size[1] > INT16_MAX) size[1] -= MOST_ENTRIES;
     if (!is_signed && size[1] < 0) size[1] += MOST_ENTRIES;
+    if (!is_whole_within(size[0], 1, MOST_ENTRIES))
+        return no_palette(set, tag, "makes no sense: wanted 1 to 65536 entries");
+    if (!is_whole_within(size[1], INT16_MIN, UINT16_MAX))
+        return no_palette(set, tag, "makes no sense: wanted a first value of 16 bits");
     if (size[2] == 8 || size[2] == 16) return SGIO_OK;
     return no_palette(set, tag, "has entries of neither 8 nor 16 bits");
 }

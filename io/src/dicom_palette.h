@@ -11,8 +11,8 @@ typedef struct sgio_dicom_palette {
     int64_t count;
 } sgio_dicom_palette;
 
-/* Of the file `slice` lies in. SGIO_UNREADABLE: no palette, one in segments, or one that is shorter
- * than it says. To be released with sgio_dicom_palette_clear, also after a failure. */
+/* Of the file `slice` lies in. SGIO_UNREADABLE: no palette, one in segments, one that is shorter than
+ * it says, or of a size that makes no sense. To be released with sgio_dicom_palette_clear, also after a failure. */
 sgio_status sgio_dicom_read_palette(const sgio_dicom_slice *slice, sgio_dicom_palette *out);
 void sgio_dicom_palette_clear(sgio_dicom_palette *palette);
 

@@ -551,21 +551,35 @@ static void test_no_dictionary_of_the_environment_is_opened(void **state)
     assert_string_equal(getenv("DCMDICTPATH"), scratch_path("dictionary"));
 }
 
-/* Four pixels that are numbers into a palette of `count` colours from `first` on. */
-static void save_palette(int bits, int count, int first, const void *table, size_t size)
+/* The size of a palette, as bytes of that VR. */
+typedef struct descriptor {
+    const char *vr;
+    const void *bytes;
+    size_t size;
+} descriptor;
+
+/* Four pixels that are numbers into a palette; each of its tables has `size` bytes. */
+static void save_described(const descriptor *d, const void *table, size_t size)
 {
     static const unsigned char pixels[4] = {0, 10, 11, 200};
     const dicom_slice slice = dicom_slice_at(0);
-    const uint16_t descriptor[3] = {(uint16_t)count, (uint16_t)first, (uint16_t)bits};
     dicom_begin(SYNTAX_PLAIN);
     dicom_identity(&slice);
     dicom_picture(2, 2, 1, 8, "PALETTE COLOR");
     for (uint32_t c = 0; c < 3; c++)
-        dicom_bytes(0x00281101 + c, "US", descriptor, sizeof descriptor);
+        dicom_bytes(0x00281101 + c, d->vr, d->bytes, d->size);
     for (uint32_t c = 0; c < 3 && table; c++)
         dicom_bytes(0x00281201 + c, "OW", (const char *)table + c * size, size);
     dicom_bytes(0x7fe00010, "OB", pixels, sizeof pixels);
     dicom_save("one.dcm");
+}
+
+/* Of `count` colours from `first` on. */
+static void save_palette(int bits, int count, int first, const void *table, size_t size)
+{
+    const uint16_t values[3] = {(uint16_t)count, (uint16_t)first, (uint16_t)bits};
+    const descriptor d = {"US", values, sizeof values};
+    save_described(&d, table, size);
 }
 
 /* Numbers below the palette have its first colour, those above it its last one. */
@@ -602,6 +616,43 @@ static void test_palettes_become_colours(void **state)
     expect_file_refused("one.dcm", "entries of neither 8 nor 16 bits");
 }
 
+/* Whatever kind of number says its size: of so many entries only, from such a value on. */
+static void test_sizes_of_palettes_that_make_no_sense_are_refused(void **state)
+{
+    static const uint32_t many[3] = {65537, 0, 16}, most[3] = {65536, 0, 16},
+                          far[3] = {3, 65536, 8};
+    static const double half[3] = {0.5, 0, 16}, huge[3] = {1e300, 0, 16}, part[3] = {3, 0.5, 8},
+                        below[3] = {3, -1e300, 8}, few[3] = {-65536.5, 0, 8}, none[3] = {0, 0, 16};
+    static const int32_t least[3] = {-65536, 0, 16}, less[3] = {-65537, 0, 16};
+    static unsigned char tables[3][2 * 65538];
+    const struct {
+        descriptor size;
+        const char *reason; /* NULL: read */
+    } cases[] = {
+        {{"UL", most, sizeof most}, NULL},
+        {{"FD", none, sizeof none}, NULL},
+        {{"SL", least, sizeof least}, NULL},
+        {{"UL", many, sizeof many}, "65536 entries"},
+        {{"SL", less, sizeof less}, "entries"},
+        {{"FD", half, sizeof half}, "65536 entries"},
+        {{"FD", huge, sizeof huge}, "entries"},
+        {{"FD", few, sizeof few}, "65536 entries"},
+        {{"DS", "0.5\\0\\16", 8}, "65536 entries"},
+        {{"DS", "2.5\\0\\16", 8}, "65536 entries"},
+        {{"UL", far, sizeof far}, "first value"},
+        {{"FD", part, sizeof part}, "first value"},
+        {{"FD", below, sizeof below}, "first value"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        save_described(&cases[i].size, tables, sizeof tables[0]);
+        if (cases[i].reason)
+            expect_file_refused("one.dcm", cases[i].reason);
+        else
+            expect_loaded();
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -617,6 +668,7 @@ int main(void)
         cmocka_unit_test(test_ybr_at_full_size_is_told_by_its_length),
         cmocka_unit_test(test_ycbcr_in_a_jpeg_of_rgb_is_seen),
         cmocka_unit_test(test_palettes_become_colours),
+        cmocka_unit_test(test_sizes_of_palettes_that_make_no_sense_are_refused),
     };
     return cmocka_run_group_tests(tests, open_scratch, close_scratch);
 }
