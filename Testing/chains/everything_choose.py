@@ -14,6 +14,7 @@ import sys
 from chain import Chain, HERE, require, run, skip, write_png
 
 QUALITY = os.path.join(HERE, "..", "quality", "everything")
+MODELS = os.path.join(HERE, "..", "..", "resources", "models")
 sys.dont_write_bytecode = True
 sys.path.insert(0, QUALITY)
 
@@ -135,6 +136,44 @@ def check_program(chain, choose):
     require(np.any(found.iou > .8), "no disc was found")
 
 
+def check_kept(chain):
+    """A report is kept for the same picture, program, model and options, and for no other."""
+    import choose
+    folder, calls = chain.path("kept"), chain.path("kept/calls")
+    for name in ("bin", "out"):
+        os.makedirs(os.path.join(folder, name))
+    for name in ("a.png", "model"):
+        with open(os.path.join(folder, name), "w", encoding="utf-8") as stream:
+            stream.write("one")
+
+    def program(version):
+        path = os.path.join(folder, "bin", "PromptSegEverything")
+        with open(path, "w", encoding="utf-8") as stream:
+            stream.write(f"#!/bin/sh\n# {'new' * version}\necho call >>'{calls}'\n"
+                         "while [ \"$1\" != --report ]; do shift; done\n"
+                         "echo '{\"slices\": [{\"masks\": []}]}' >\"$2\"\n")
+        os.chmod(path, 0o755)
+
+    def expect(wanted, what, more=()):
+        options = argparse.Namespace(out=os.path.join(folder, "out"), bin=os.path.join(folder, "bin"),
+                                     model=os.path.join(folder, "model"), shared=folder)
+        choose.ask({"image": "a.png"}, options, more)
+        with open(calls, encoding="utf-8") as stream:
+            found = len(stream.readlines())
+        require(found == wanted, f"{what}: the program was called {found} times, wanted {wanted}")
+    program(1)
+    expect(1, "first")
+    expect(1, "again")
+    program(2)
+    expect(2, "another program")
+    for n, name in enumerate(("a.png", "model")):
+        with open(os.path.join(folder, name), "a", encoding="utf-8") as stream:
+            stream.write(" more")
+        expect(3 + n, "another " + name)
+    expect(5, "other options", ("--pointsPerSide", "2"))
+    expect(5, "the same options", ("--pointsPerSide", "2"))
+
+
 def check_table(chain):
     """The script as it is called, on reports that are there."""
     from made_corpus import make_pictures
@@ -148,6 +187,9 @@ def check_table(chain):
         masks = [mask_of((0, 10), (0, 10), (0, 0, 48, 48), .45, .65, (48, 48))] * (n % 2)
         with open(os.path.join(out, stem + ".json"), "w", encoding="utf-8") as stream:
             json.dump({"slices": [{"masks": masks}]}, stream)
+        with open(os.path.join(out, stem + ".json.of"), "w", encoding="utf-8") as stream:
+            stream.write(choose.identity([chain.program("PromptSegEverything"), MODELS,
+                                          os.path.join(shared, row["image"])], ()))
     done = subprocess.run([sys.executable, "-B", os.path.join(QUALITY, "choose.py"), shared, out,
                            "--every", "9", "--bin", chain.programs],
                           capture_output=True, text=True, check=False)
@@ -175,6 +217,7 @@ def main():
     objects = check_objects(choose, picture(chain))
     check_left(choose, objects)
     check_rules(choose)
+    check_kept(chain)
     check_table(chain)
     check_program(chain, choose)
 

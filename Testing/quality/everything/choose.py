@@ -6,7 +6,8 @@
 Of every data set of resources/train/default_manifest.csv (of every third, `--every 3`) the first `--per`
 pictures that are kept aside, but for thin structures and for the four sets that choose nothing
 (resources/train/README.md).
-Each is asked once with all thresholds open (OUT/*.json, kept: a second call goes on). What thresholds
+Each is asked once with all thresholds open (OUT/*.json, kept: a second call goes on; what another program,
+model, picture or other options gave, by OUT/*.json.of, is asked anew). What thresholds
 and non-maximum suppression would have left is computed from those reports, in the generator's order:
 scores, boxes within a crop by predicted IoU, boxes between crops by the smaller crop.
 
@@ -49,19 +50,41 @@ def pictures(per, every):
     return chosen
 
 
+def identity(paths, more):
+    """What an answer depends on: real paths, sizes and times of files and of those in folders; options."""
+    lines = []
+    for path in map(os.path.realpath, paths):
+        files = sorted(os.path.join(path, n) for n in os.listdir(path)) if os.path.isdir(path) else [path]
+        lines += [f"{f} {os.stat(f).st_size} {os.stat(f).st_mtime_ns}" for f in files]
+    return "\n".join([*lines, *more]) + "\n"
+
+
+def read_text(path):
+    """None where there is no such file."""
+    if not os.path.exists(path):
+        return None
+    with open(path, encoding="utf-8") as stream:
+        return stream.read()
+
+
 def ask(row, options, more=()):
     """The report with everything that was found. more: further options of the program."""
     stem = os.path.splitext(row["image"])[0].replace("/", "_")
-    report = os.path.join(options.out, stem + ".json")
-    if not os.path.exists(report):
-        command = [os.path.join(options.bin, "PromptSegEverything"), "--predIouThresh", "0",
+    report, image = os.path.join(options.out, stem + ".json"), os.path.join(options.shared, row["image"])
+    program = os.path.join(options.bin, "PromptSegEverything")
+    asked = identity([program, options.model or os.path.join(ROOT, "resources", "models"), image], more)
+    if not os.path.exists(report) or read_text(report + ".of") != asked:
+        if os.path.exists(report + ".of"):
+            os.remove(report + ".of")
+        command = [program, "--predIouThresh", "0",
                    "--stabilityScoreThresh", "0", "--boxNmsThresh", "1", "--cropNmsThresh", "1",
                    "--reportMasks", "--report", report + ".part", *more]
         command += ["--model", options.model] if options.model else []
-        subprocess.run(command + [os.path.join(options.shared, row["image"]),
-                                  os.path.join(options.out, "labels.nrrd")],
-                       check=True, stdout=subprocess.DEVNULL)
+        subprocess.run(command + [image, os.path.join(options.out, "labels.nrrd")], check=True,
+                       stdout=subprocess.DEVNULL)
         os.rename(report + ".part", report)
+        with open(report + ".of", "w", encoding="utf-8") as stream:
+            stream.write(asked)
     with open(report, encoding="utf-8") as stream:
         return json.load(stream)["slices"][0]
 
