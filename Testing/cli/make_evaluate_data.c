@@ -1,11 +1,13 @@
 /* Writes the small label maps that the tests of PromptSegEvaluate compare. argv[1]: folder.
  *
  * Every grid is 16 x 14 x 10 voxels. The files are NRRD written here by hand, so that nothing of
- * the library under test is used. */
+ * the library under test is used; sets of pictures are PNG files of 32 x 32. */
+#include <png.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 enum { NX = 16, NY = 14, NZ = 10, VOXELS = NX * NY * NZ };
 
@@ -152,6 +154,42 @@ static void write_broken(const char *folder, const uint8_t *voxels)
     finish(stream, voxels, VOXELS / 2);
 }
 
+enum { SIDE = 32 };
+
+/* folder/set/p<number>.png: a white square of 8 x 8 from (at, at) on; at < 0: nothing. */
+static void write_picture(const char *folder, const char *set, int number, int at)
+{
+    static uint8_t pixels[SIDE * SIDE];
+    char path[4096];
+    png_image image = {
+        .version = PNG_IMAGE_VERSION, .width = SIDE, .height = SIDE, .format = PNG_FORMAT_GRAY};
+    memset(pixels, 0, sizeof pixels);
+    for (int y = at; at >= 0 && y < at + 8; y++)
+        memset(pixels + y * SIDE + at, 255, 8);
+    snprintf(path, sizeof path, "%s/%s", folder, set);
+    mkdir(path, 0777);
+    snprintf(path, sizeof path, "%s/%s/p%d.png", folder, set, number);
+    if (!png_image_write_to_file(&image, path, 0, pixels, 0, NULL)) exit(1);
+}
+
+/* Numbered pictures: what is in one of them is nowhere near what is in the next. */
+static void write_sets(const char *folder)
+{
+    for (int k = 1; k <= 4; k++) {
+        write_picture(folder, "set", k, 5 * k);
+        write_picture(folder, "set_elsewhere", k + 4, 5 * k);
+        if (k > 1) write_picture(folder, "set_lacks_first", k, 5 * k);
+        if (k != 2) write_picture(folder, "set_lacks_second", k, 5 * k);
+    }
+    for (int k = 1; k <= 2; k++) {
+        write_picture(folder, "set_crossed_a", k, k == 1 ? 2 : 20);
+        write_picture(folder, "set_crossed_b", k, k == 1 ? 20 : 2);
+        write_picture(folder, "set_half_a", k, k == 1 ? 2 : -1);
+        write_picture(folder, "set_half_b", k, k == 1 ? 3 : -1);
+        write_picture(folder, "set_half_c", k, 2 * k);
+    }
+}
+
 int main(int argc, char **argv)
 {
     static uint8_t reference[VOXELS], moved[VOXELS], second[VOXELS], none[VOXELS];
@@ -181,6 +219,7 @@ int main(int argc, char **argv)
               none);
     write_cut_outs(folder, moved);
     write_float(folder);
+    write_sets(folder);
     write_broken(folder, reference);
     return 0;
 }

@@ -9,6 +9,7 @@
 #include "evaluate_grid.h"
 #include "evaluate_pairs.h"
 #include "evaluate_report.h"
+#include "evaluate_sets.h"
 #include "grids.h"
 
 CLI_DECLARE_EMBEDDED(PromptSegEvaluate_xml);
@@ -99,6 +100,7 @@ static int bring_to_one_grid(inputs *in)
     if (same_grid(&in->reference.geometry, &in->prediction.geometry)) return 0;
     char message[1024];
     const int mismatch = different_grids(in);
+    if (in->reference.frame_numbers && in->prediction.frame_numbers) return mismatch;
     snprintf(message, sizeof message, "%s", cli_last_message());
     int failed = find_common_grid(in, &grid);
     if (failed) return failed;
@@ -115,6 +117,10 @@ static int read_inputs(cli_program *program, inputs *in)
     in->prediction_path = cli_text(program->options, "prediction");
     int failed = read_segmentation(program, in->reference_path, &in->reference);
     if (!failed) failed = read_segmentation(program, in->prediction_path, &in->prediction);
+    if (!failed)
+        failed = evaluate_align_sets((evaluate_side){in->reference_path, &in->reference},
+                                     (evaluate_side){in->prediction_path, &in->prediction},
+                                     &program->warnings);
     if (!failed) failed = bring_to_one_grid(in);
     return failed;
 }
@@ -205,6 +211,7 @@ static int publish(cli_program *program, const inputs *in, const evaluate_how *h
                               .reference = in->reference_path,
                               .prediction = in->prediction_path,
                               .how = how,
+                              .is_set = evaluate_is_set(&in->reference, &in->prediction),
                               .pairs = pairs,
                               .warnings = &program->warnings};
     int failed = 0;

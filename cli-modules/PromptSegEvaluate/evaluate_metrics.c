@@ -147,6 +147,33 @@ int evaluate_surfaces(const uint8_t *reference, const uint8_t *prediction, const
     return 0;
 }
 
+static int is_empty(const uint8_t *mask, size_t pixels)
+{
+    return memchr(mask, 1, pixels) == NULL;
+}
+
+int evaluate_surfaces_of_set(const uint8_t *reference, const uint8_t *prediction,
+                             const int64_t size[3], const double axes[3][3], double tolerance_mm,
+                             evaluate_values *out)
+{
+    const int64_t plane[3] = {size[0], size[1], 1};
+    const size_t pixels = (size_t)(size[0] * size[1]);
+    double sums[EVALUATE_METRIC_COUNT] = {0};
+    int64_t pictures = 0;
+    for (int64_t k = 0; k < size[2]; k++) {
+        const uint8_t *r = reference + (size_t)k * pixels, *p = prediction + (size_t)k * pixels;
+        if (is_empty(r, pixels) && is_empty(p, pixels)) continue;
+        const int failed = evaluate_surfaces(r, p, plane, axes, tolerance_mm, out);
+        if (failed) return failed;
+        for (int m = EVALUATE_HD; m <= EVALUATE_ELEMENT_HD95; m++)
+            sums[m] += out->value[m];
+        pictures++;
+    }
+    for (int m = EVALUATE_HD; m <= EVALUATE_ELEMENT_HD95; m++)
+        out->value[m] = pictures ? sums[m] / (double)pictures : NAN;
+    return 0;
+}
+
 /* As grey pictures have it: inside is white. */
 static void whiten(const uint8_t *mask, size_t count, uint8_t *picture)
 {

@@ -74,6 +74,13 @@ void evaluate_counts(const uint8_t *reference, const uint8_t *prediction, int64_
 int evaluate_surfaces(const uint8_t *reference, const uint8_t *prediction, const int64_t size[3],
                       const double axes[3][3], double tolerance_mm, evaluate_values *out);
 
+/* The same picture by picture along k, whose places mean nothing to each other: means over the
+ * pictures that show the object in either mask. Of a picture where one mask is empty distances are
+ * infinite and the surface Dice is 0. 0 or CLI_EXIT_MEMORY. */
+int evaluate_surfaces_of_set(const uint8_t *reference, const uint8_t *prediction,
+                             const int64_t size[3], const double axes[3][3], double tolerance_mm,
+                             evaluate_values *out);
+
 /* The picture measures, averaged over the slices along k. Masks are 0/1; `map` is the prediction in
  * grey, 0..255. 0 or CLI_EXIT_MEMORY. */
 int evaluate_pictures(const uint8_t *reference, const uint8_t *prediction, const uint8_t *map,

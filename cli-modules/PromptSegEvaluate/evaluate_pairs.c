@@ -178,6 +178,11 @@ static uint8_t *both_masks(const sgio_segmentation *reference, const sgio_segmen
     return masks;
 }
 
+int evaluate_is_set(const sgio_segmentation *reference, const sgio_segmentation *prediction)
+{
+    return reference->is_sequence || prediction->is_sequence;
+}
+
 static int compare_in_box(const sgio_segmentation *reference, const sgio_segmentation *prediction,
                           const evaluate_how *how, evaluate_pair *pair)
 {
@@ -197,8 +202,10 @@ static int compare_in_box(const sgio_segmentation *reference, const sgio_segment
     evaluate_counts(masks, masks + voxels_of(cut), voxels_of(cut), voxels_of(grid->size),
                     voxel_ml((const double(*)[3])axes), &pair->values);
     if (evaluate_set_needs(how->metrics, EVALUATE_SURFACE))
-        failed = evaluate_surfaces(masks, masks + voxels_of(cut), cut, (const double(*)[3])axes,
-                                   how->tolerance_mm, &pair->values);
+        failed =
+            (evaluate_is_set(reference, prediction) ? evaluate_surfaces_of_set : evaluate_surfaces)(
+                masks, masks + voxels_of(cut), cut, (const double(*)[3])axes, how->tolerance_mm,
+                &pair->values);
     free(masks);
     return failed;
 }

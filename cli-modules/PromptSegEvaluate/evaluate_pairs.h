@@ -34,6 +34,10 @@ typedef struct evaluate_how {
                          * NULL: the pair's own mask */
 } evaluate_how;
 
+/* 1 when slices along k are pictures, of which none has another beside it: distances are measured
+ * in each, as means over pictures (evaluate_surfaces_of_set). */
+int evaluate_is_set(const sgio_segmentation *reference, const sgio_segmentation *prediction);
+
 /* Fills pair->values, but for what needs all classes at once. Both segmentations are on the
  * reference's grid. Works on the box that holds both segments, so that many small labels in a large
  * volume are cheap; picture measures take the whole grid. 0 or CLI_EXIT_MEMORY. */

@@ -65,6 +65,10 @@ static void print_conventions(const evaluate_report *report, FILE *stream)
                 "HD, HD95, ASSD: surface voxels, as MedPy; sDice, eHD95: surface area, as "
                 "DeepMind's surface-distance; tolerance %.6g mm\n",
                 report->how->tolerance_mm);
+    if (report->is_set && evaluate_set_needs(report->how->metrics, EVALUATE_SURFACE))
+        fprintf(stream,
+                "these are means over the pictures that show the label in either; where one "
+                "shows none, distances are inf and sDice is 0\n");
     if (evaluate_set_needs(report->how->metrics, EVALUATE_FRAMES))
         fprintf(stream, "S, wF, E, MAE: means over pictures (slices along k), as PySODMetrics and "
                         "VPS; none is left out\n");
@@ -160,13 +164,24 @@ static json_t *json_pair(const evaluate_report *report, const evaluate_pair *p)
     return object;
 }
 
+/* Of a set, distances are each picture's. */
+static json_t *json_convention(const evaluate_report *report, const evaluate_metric_row *row)
+{
+    char text[320];
+    snprintf(text, sizeof text, "%s%s", row->convention,
+             report->is_set && row->source == EVALUATE_SURFACE
+                 ? "; of a set: mean over the pictures that show the label in either"
+                 : "");
+    return json_string(text);
+}
+
 static json_t *json_conventions(const evaluate_report *report)
 {
     json_t *object = json_object();
     for (int m = 0; m < EVALUATE_METRIC_COUNT && object; m++)
         if (is_shown(report, m))
             json_object_set_new(object, evaluate_metric_rows[m].column,
-                                json_string(evaluate_metric_rows[m].convention));
+                                json_convention(report, &evaluate_metric_rows[m]));
     return object;
 }
 

@@ -9,6 +9,7 @@
 typedef struct evaluate_report {
     const char *version, *reference, *prediction;
     const evaluate_how *how;
+    int is_set; /* of pictures: surfaces are compared in each */
     const evaluate_pairs *pairs;
     /* Means over all pairs whose value is defined, those with a side missing too: they have Dice 0
      * and infinite distances. NaN when there is none. */

@@ -56,6 +56,7 @@ void sgio_segmentation_clear(sgio_segmentation *segmentation)
         free(segmentation->layers[l].data);
     free(segmentation->segments);
     free(segmentation->layers);
+    free(segmentation->frame_numbers);
     memset(segmentation, 0, sizeof *segmentation);
 }
 

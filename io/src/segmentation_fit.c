@@ -158,6 +158,13 @@ static int leaves_all(const sgio_turn *turn)
     return memcmp(turn, &none, sizeof none) == 0;
 }
 
+/* On another grid slices no longer are the pictures that they were. */
+static void forget_frames(sgio_segmentation *segmentation)
+{
+    free(segmentation->frame_numbers);
+    segmentation->frame_numbers = NULL;
+}
+
 /* The same voxels in another order: programs turn volumes round when they store them. */
 static sgio_status turn_round(sgio_segmentation *segmentation, const sgio_geometry *grid,
                               const sgio_turn *turn)
@@ -175,6 +182,7 @@ static sgio_status turn_round(sgio_segmentation *segmentation, const sgio_geomet
     }
     sgio_turned_clear(&turned);
     if (status != SGIO_OK) return status;
+    forget_frames(segmentation);
     segmentation->geometry = *grid;
     sgio_segmentation_measure(segmentation);
     return SGIO_OK;
@@ -213,6 +221,7 @@ static sgio_status move(sgio_segmentation *segmentation, const sgio_geometry *gr
     sgio_status status = turn_round(segmentation, &turned, turn);
     if (status == SGIO_OK) status = move_layers(segmentation, grid, offset);
     if (status != SGIO_OK) return status;
+    if (segmentation->geometry.size[2] != grid->size[2] || offset[2]) forget_frames(segmentation);
     segmentation->geometry = *grid;
     sgio_segmentation_measure(segmentation);
     if (total_voxels(segmentation) < before)

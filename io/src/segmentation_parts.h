@@ -32,6 +32,15 @@ void sgio_segmentation_shrink(sgio_segmentation *segmentation);
 sgio_status sgio_segmentation_fit(sgio_segmentation *segmentation, const sgio_geometry *grid,
                                   const char *name, sgio_warning_fn warn, void *user);
 
+/* Takes over from the label map's volume that its slices are pictures, and their numbers. */
+sgio_status sgio_segmentation_number_frames(sgio_segmentation *segmentation,
+                                            const sgio_volume *volume, const char *name);
+
+/* Deals pictures by the numbers of the volume's; both must be folders of pictures. */
+sgio_status sgio_segmentation_follow_frames(sgio_segmentation *segmentation,
+                                            const sgio_volume *volume, const char *name,
+                                            sgio_warning_fn warn, void *user);
+
 /* Labels from `count` stored values; SGIO_UNREADABLE names `path` when one is no whole number from
  * 0 to SGIO_MAX_LABEL. */
 sgio_status sgio_labels_from_voxels(const char *path, const sgio_voxel_format *format,

@@ -43,6 +43,7 @@ static sgio_status take_volume(const sgio_volume *volume, const char *name, int 
     if (volume->channels != 1)
         return sgio_fail(SGIO_UNREADABLE, "%s: a colour image is not a label map", name);
     sgio_status status = sgio_segmentation_init(out, &volume->geometry);
+    if (status == SGIO_OK) status = sgio_segmentation_number_frames(out, volume, name);
     if (status == SGIO_OK) status = sgio_segmentation_add_layer(out, 2, &layer);
     if (status == SGIO_OK)
         status = sgio_labels_from_voxels(name, &format, volume->data,
@@ -55,6 +56,9 @@ static sgio_status take_volume(const sgio_volume *volume, const char *name, int 
 static sgio_status finish_reading(sgio_status status, sgio_segmentation *out, const char *name,
                                   const sgio_segmentation_read_options *options)
 {
+    if (status == SGIO_OK && out->frame_numbers && options->volume && options->volume->frame_names)
+        status = sgio_segmentation_follow_frames(out, options->volume, name, options->warn,
+                                                 options->warn_user);
     if (status == SGIO_OK && options->grid)
         status = sgio_segmentation_fit(out, options->grid, name, options->warn, options->warn_user);
     if (status != SGIO_OK) sgio_segmentation_clear(out);

@@ -38,6 +38,9 @@ typedef struct sgio_segmentation {
     size_t layer_count;
     sgio_segment *segments;
     size_t segment_count, segment_capacity;
+    int is_sequence;     /* 1: slices along k are pictures of their own, no neighbours in space */
+    long *frame_numbers; /* of a folder of pictures: the numbers in their names, size[2] of them,
+                          * each once; else NULL. Owned */
 } sgio_segmentation;
 
 /* An empty segmentation on that grid. Release with sgio_segmentation_clear. Error:
@@ -81,7 +84,9 @@ typedef struct sgio_segmentation_read_options {
      * image. */
     int are_labels;
     /* The volume of that grid, where it is at hand; may be NULL. Frames of a DICOM SEG are looked
-     * for at the places of its slices, which may lie unevenly. */
+     * for at the places of its slices, which may lie unevenly. Where both are folders of numbered
+     * pictures, those of one number belong together: what has no partner is warned about, and
+     * folders without a common number are refused. */
     const sgio_volume *volume;
 } sgio_segmentation_read_options;
 
@@ -98,6 +103,12 @@ sgio_status sgio_segmentation_read(const char *path, const sgio_segmentation_rea
 sgio_status sgio_segmentation_from_volume(const sgio_volume *volume, const char *name,
                                           const sgio_segmentation_read_options *options,
                                           sgio_segmentation *out);
+
+/* Of a folder of pictures (frame_numbers): slice k becomes the picture of numbers[k], an empty one
+ * where there is none; pictures of other numbers are dropped. *found: of how many numbers there is
+ * a picture. `name` is used in messages. Error: SGIO_OUT_OF_MEMORY. */
+sgio_status sgio_segmentation_deal_frames(sgio_segmentation *segmentation, const long *numbers,
+                                          int64_t count, const char *name, int64_t *found);
 
 typedef struct sgio_overlap {
     int64_t voxels;       /* segment voxels lost to a later segment */

@@ -177,6 +177,40 @@ static void masks_appear_beside_their_table(void **state)
     assert_memory_equal(volume.data, mask, sizeof mask);
 }
 
+/* Of frames 2, 9, 10 there are labels for 9 alone, and for a picture 7 that is no frame. */
+static void labels_belong_to_frames_of_their_number(void **state)
+{
+    sgio_segmentation labels;
+    (void)state;
+    load_clip("labelled");
+    make_folder("some_labels");
+    save_frame("some_labels/label9.png", 4, 3, 100);
+    save_frame("some_labels/label7.png", 4, 3, 200);
+    const sgio_segmentation_read_options how = {
+        .grid = &volume.geometry, .volume = &volume, .warn = keep_warning};
+    assert_int_equal(sgio_segmentation_read(scratch_path("some_labels"), &how, &labels), SGIO_OK);
+    assert_int_equal(labels.geometry.size[2], 3);
+    assert_true(labels.frame_numbers[0] == 2 && labels.frame_numbers[1] == 9);
+    for (size_t s = 0; s < labels.segment_count; s++)
+        if (labels.segments[s].voxels > 0) {
+            assert_in_range(labels.segments[s].label, 100, 111);
+            assert_int_equal(labels.segments[s].extent[4], 1);
+            assert_int_equal(labels.segments[s].extent[5], 1);
+        }
+    sgio_segmentation_clear(&labels);
+    assert_non_null(strstr(warned, "some_labels: 2 of 3 frames have no picture of their number"));
+    assert_non_null(strstr(warned, "1 pictures have the number of no frame and are left out"));
+    make_folder("no_labels");
+    save_frame("no_labels/label7.png", 4, 3, 100);
+    save_frame("no_labels/label8.png", 4, 3, 100);
+    save_frame("no_labels/label11.png", 4, 3, 100);
+    assert_int_equal(sgio_segmentation_read(scratch_path("no_labels"), &how, &labels),
+                     SGIO_UNREADABLE);
+    assert_non_null(
+        strstr(sgio_last_message(),
+               "its pictures are numbered 7 to 11, and no frame of the volume (2 to 10)"));
+}
+
 static int clear(void **state)
 {
     (void)state;
@@ -194,6 +228,7 @@ int main(int argc, char **argv)
         cmocka_unit_test_teardown(the_list_says_frames, clear),
         cmocka_unit_test_teardown(frames_come_in_natural_order, clear),
         cmocka_unit_test_teardown(frames_of_another_size_are_refused, clear),
-        cmocka_unit_test_teardown(masks_appear_beside_their_table, clear)};
+        cmocka_unit_test_teardown(masks_appear_beside_their_table, clear),
+        cmocka_unit_test_teardown(labels_belong_to_frames_of_their_number, clear)};
     return cmocka_run_group_tests(tests, open_scratch, close_scratch);
 }
