@@ -11,13 +11,20 @@ size_t sgm_desk_low_res_count(const sgm_desk *desk)
     return (size_t)desk->predictor->low_res_shape[0] * (size_t)desk->predictor->low_res_shape[1];
 }
 
+static sgm_status grow_points(sgm_point **points, size_t wanted)
+{
+    sgm_point *grown = realloc(*points, wanted * sizeof *grown);
+    if (!grown) return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for %zu points", wanted);
+    *points = grown;
+    return SGM_OK;
+}
+
 sgm_status sgm_desk_make_room(sgm_desk *desk, const sgm_object *object)
 {
     size_t wanted = object->seed_count + SGM_WALK_POINTS;
     if (wanted <= desk->point_room) return SGM_OK;
-    sgm_point *points = realloc(desk->points, wanted * sizeof *points);
-    if (!points) return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for %zu points", wanted);
-    desk->points = points;
+    SGM_TRY(grow_points(&desk->points, wanted));
+    SGM_TRY(grow_points(&desk->asked_points, wanted));
     desk->point_room = wanted;
     return SGM_OK;
 }

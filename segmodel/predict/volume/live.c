@@ -133,6 +133,7 @@ static void clear_desk(sgm_desk *desk)
     free(desk->logits);
     free(desk->other_logits);
     free(desk->points);
+    free(desk->asked_points);
 }
 
 void sgm_live_volume_destroy(sgm_live_volume *live)

@@ -148,19 +148,18 @@ static int is_usable(const sgm_point *point, const sgm_box *box, const sgm_slice
     return 1;
 }
 
-/* desk->points: the slice's own (background) points, then `wanted` inner points of the neighbour's
- * mask. Returns how many. */
+/* desk->asked_points: the slice's own (background) points, then `wanted` inner points of the
+ * neighbour's mask. Returns how many. */
 static size_t gather_points(sgm_desk *desk, const sgm_stack *stack, const uint8_t *mask, int wanted,
                             const sgm_box *box, const sgm_slice_prompt *own)
 {
     sgm_point inner[SGM_WALK_POINTS];
     size_t count = own->point_count;
-    if (count && own->points != desk->points)
-        memcpy(desk->points, own->points, count * sizeof *desk->points);
+    if (count) memcpy(desk->asked_points, own->points, count * sizeof *own->points);
     size_t found =
         sgm_mask_inner_points(mask, stack->plane.width, stack->plane.height, wanted, inner);
     for (size_t i = 0; i < found; i++)
-        if (is_usable(&inner[i], box, own)) desk->points[count++] = inner[i];
+        if (is_usable(&inner[i], box, own)) desk->asked_points[count++] = inner[i];
     return count;
 }
 
@@ -237,7 +236,7 @@ static sgm_status ask(sgm_desk *desk, sgm_stack *stack, const sgm_volume_step *s
     if (!next_box(stack, extent, &step->own, &box)) return SGM_OK;
     sgm_question question = {.picture = sgm_stack_picture(stack, step->slice),
                              .image = &stack->picture,
-                             .points = desk->points,
+                             .points = desk->asked_points,
                              .box = walk->box ? &box : NULL,
                              .extent = &box,
                              .logits = walk->logits ? desk->logits : NULL,

@@ -30,9 +30,12 @@ typedef struct sgm_desk {
     sgm_looker looker;
     sgm_answers answers;
     float *logits, *other_logits;
-    sgm_point *points; /* room for a slice's own points and SGM_WALK_POINTS */
-    size_t point_room;
-    int64_t reused; /* answers that were known */
+    sgm_point *points;       /* room for a slice's own points; steps borrow it */
+    sgm_point *asked_points; /* of the question at hand: room for these and SGM_WALK_POINTS. Never
+                                the same: answers that a step goes on from may be computed again
+                                between its making and its asking */
+    size_t point_room;       /* of either */
+    int64_t reused;          /* answers that were known */
 } sgm_desk;
 
 /* A slice that belongs to an object. The answer is held. */
@@ -165,7 +168,7 @@ void sgm_step_prompted(const sgm_stack *stack, const sgm_subject *subject, int64
 /* The kept answer to a step, or a new one; held for the caller. */
 sgm_status sgm_desk_ask(sgm_desk *desk, sgm_stack *stack, const sgm_volume_step *step,
                         const sgm_answer **out);
-/* Room in desk->points for the object's seeds and SGM_WALK_POINTS. */
+/* Room in the desk's points for the object's seeds and SGM_WALK_POINTS. */
 sgm_status sgm_desk_make_room(sgm_desk *desk, const sgm_object *object);
 size_t sgm_desk_low_res_count(const sgm_desk *desk);
 

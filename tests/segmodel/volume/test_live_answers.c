@@ -110,6 +110,41 @@ static void check_limit(void)
     close_tube(&p, live);
 }
 
+/* The tube after a point, then with a background point on another slice, of a network that walks by
+ * boxes and points; the mask of the latter. */
+static uint8_t *mask_with_background(size_t answer_memory)
+{
+    phantom p;
+    sgm_live_volume *live = open_tube(&p, answer_memory);
+    network.predictor.walk = network.predictor.walk_in_box =
+        (sgm_walk){.logits = true, .box = true, .points = SGM_WALK_POINTS};
+    sgm_seed seeds[2] = {{{20, 20, 9}, SGM_FOREGROUND}, {{25, 20, 14}, SGM_BACKGROUND}};
+    sgm_object object = {.seeds = seeds};
+    uint8_t *mask = calloc(COUNT, 1);
+    for (object.seed_count = 1; object.seed_count <= 2; object.seed_count++)
+        CHECK_OK(sgm_live_volume_predict(live, 1, &object, NULL, NULL));
+    CHECK_OK(sgm_live_volume_paint(live, 1, mask, SGM_VOXEL_U8, 1));
+    close_tube(&p, live);
+    return mask;
+}
+
+/* A slice with points of its own, reached from answers whose logits have to be computed again, is
+ * asked with its own points. */
+static void check_forgotten(void)
+{
+    uint8_t *want = mask_with_background(0), *got = mask_with_background(1);
+    int64_t tube_voxels = 0, differences = 0, lacking = 0;
+    for (int n = 0; n < COUNT; n++) {
+        tube_voxels += want[n];
+        differences += want[n] != got[n];
+        lacking += n / SIDE / SIDE == 14 && want[n - SIDE * SIDE] && !want[n];
+    }
+    CHECK(tube_voxels > 1000 && lacking > 5); /* the background point was obeyed */
+    CHECK(differences == 0);
+    free(want);
+    free(got);
+}
+
 /* Embeddings that a walk over 600 slices computes again when memory is for so many. */
 static int64_t encoded_again(size_t embeddings)
 {
@@ -154,5 +189,6 @@ int main(void)
     check_embeddings();
     check_among_others();
     check_limit();
+    check_forgotten();
     return check_report();
 }
