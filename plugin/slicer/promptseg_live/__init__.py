@@ -4,7 +4,8 @@
 """
 
 from .batch import Prompted, write_manifest, write_prompts
-from .logic import LiveLogic, Status
+from .logic import LiveLogic
+from .status import Status
 from .steps import State, Step
 from .worker import AS_SHOWN, Options, Worker
 

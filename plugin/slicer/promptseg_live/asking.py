@@ -1,0 +1,65 @@
+"""What the worker's thread asks the model library, and tells of the answer."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, List, Tuple
+
+from promptseg_mrml import Voxels
+
+from .steps import State
+from .worker import Job, Library
+
+
+def ask_object(library: Library, view: Any, state: State, label: int, job: Job) -> None:
+    """The slice of the last prompt at once, then the whole object."""
+    live = library.volume(view, state.options, job, axis=state.axis or "auto")
+    first = live.preview(label, state.prompts(view.size), cancel=job.cancel, sentences=[])
+    job.tell("preview", first)
+    voxels, *said = _object(library, view, _with_base(library, view, state, label, job), label, job)
+    job.tell("mask", voxels, "ijk"[first.axis], *said)
+
+
+def ask_slice(library: Library, view: Any, state: State, label: int, job: Job) -> None:
+    """One slice, all others as they are."""
+    if state.owed is not None:
+        job.tell("preview", _slice(library, view, state, label, job))
+        state = _with_base(library, view, state, label, job)
+    found = _slice(library, view, state, label, job)
+    base = state.base or Voxels()
+    job.tell("mask", base.with_slice(found.axis, found.slice, found.mask), state.plane[0],
+             found.predicted_iou, [])
+
+
+def _object(library: Library, view: Any, state: State, label: int, job: Job) -> Tuple:
+    """The whole object's voxels, their quality, and the library's sentences."""
+    sentences: List[str] = []
+    live = library.volume(view, state.options, job, axis=state.axis or "auto")
+    report = live.predict(label, state.prompts(view.size), progress=job.progress, cancel=job.cancel,
+                          sentences=sentences)
+    mask = live.mask(label)
+    return Voxels(mask.first, mask.array), report.quality, sentences
+
+
+def _slice(library: Library, view: Any, state: State, label: int, job: Job) -> Any:
+    axis, index = state.plane
+    live = library.volume(view, state.options, job, axis=axis, propagate=False)
+    return live.preview(label, state.prompts(view.size), slice=index, cancel=job.cancel, sentences=[])
+
+
+def _with_base(library: Library, view: Any, state: State, label: int, job: Job) -> State:
+    """The state, its base being the answer that it is owed: asked for now, unless an earlier question
+    has found it out."""
+    owed = state.owed
+    if owed is None:
+        return state
+    if owed.whole is None:
+        asked = _with_base(library, view, replace(owed.state, options=state.options), label, job)
+        answer = asked.base or Voxels()
+        if asked and asked.plane:
+            found = _slice(library, view, asked, label, job)
+            answer = answer.with_slice(found.axis, found.slice, found.mask)
+        elif asked:
+            answer = _object(library, view, asked, label, job)[0]
+        owed.with_answer(answer)
+    return replace(state, base=owed.whole, owed=None)

@@ -1,0 +1,105 @@
+"""Steps in the scene: done, taken back, done again."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, Callable, Optional
+
+from promptseg_mrml.prompts import claim
+
+from .known import KnownSegments
+from .marks import mark_of
+from .scene_prompts import ScenePrompts
+from .status import Status
+from .steps import State, Step, Steps
+from .work import Work
+
+
+class History:
+    def __init__(self, work: Work, prompts: ScenePrompts, known: KnownSegments, steps: Steps,
+                 status: Status) -> None:
+        self._work, self._prompts, self._known = work, prompts, known
+        self._steps, self._status = steps, status
+
+    def open_state(self) -> State:
+        """The state of the segment to add prompts to. Prompts that were edited elsewhere than in a view
+        (in a table, by a script, a list or box removed) are a step before, whose answer nobody needs."""
+        segment_id = self._work.segment_id
+        self._known.refuse_closed(segment_id)
+        before = self._known.state(segment_id)
+        edited = self._known.with_edits(segment_id, before)
+        if edited is not before:
+            edited = replace(edited, options=self._work.options_now())
+            self._steps.add(self._step(before, edited))
+            self._known.ask_with(segment_id, edited)
+        return edited
+
+    def _step(self, before: State, after: State) -> Step:
+        segment = self._work.segment(self._work.segment_id)
+        return Step(self._work.segment_id, before, after, mark_of(segment), owner=claim(segment))
+
+    def begin(self, before: State, after: State) -> Step:
+        """One step: prompts into the scene now, the mask when it is there."""
+        step = self._step(before, replace(after, options=self._work.options_now()))
+        self._prompts.write(step.segment_id, step.after)
+        self._work.editor.save_state()
+        self._steps.add(step)
+        self._known.ask_with(step.segment_id, step.after)
+        return step
+
+    def take_back(self, step: Step) -> None:
+        """A step that came to nothing: the scene is as it was before."""
+        self._status.text = "The last prompt was taken back."
+        self._steps.drop(step)
+        if not self._work.has_segment_of(step):
+            return
+        self._work.editor.apply(step.change.reversed())
+        self._prompts.write(step.segment_id, step.before, locked_too=True)
+        self._known.remember(step.segment_id, step.before)
+        self._known.set_mark(step.segment_id, step.mark_before)
+
+    # ----------------------------------------------------------------------------------- undo and redo
+
+    def undo(self, end_question: Callable[[], None]) -> Optional[Step]:
+        """Takes back the last step. Both return a step whose mask was still to come when the next one
+        ended its question."""
+        step = self._steps.last()
+        if step is None:
+            return None
+        self._open(step, end_question)
+        self._steps.back()
+        return self._move(step, step.change.reversed(), step.after, step.before, step.mark_before)
+
+    def redo(self, end_question: Callable[[], None]) -> Optional[Step]:
+        step = self._steps.next()
+        if step is None:
+            return None
+        self._open(step, end_question)
+        self._steps.forward()
+        return self._move(step, step.change, step.before, step.after, step.mark_after)
+
+    def _open(self, step: Step, end_question: Callable[[], None]) -> None:
+        """Refuses before anything is changed, the question that runs included."""
+        if self._work.has_segment_of(step):
+            self._known.refuse_closed(step.segment_id)
+        end_question()
+
+    def _move(self, step: Step, change: Any, old: State, state: State, mark: str) -> Optional[Step]:
+        """From the old state to another one, which the mark belongs to."""
+        segment_id = step.segment_id
+        if not self._work.has_segment_of(step):
+            return None
+        ours, left = self._known.is_in(segment_id, old), self._known.content(segment_id)
+        held = self._work.editor.read(segment_id)
+        self._work.editor.apply(change)
+        if not ours:  # what is whose is not known: all that is there is kept
+            state = self._known.settled(segment_id, state, self._work.editor.read(segment_id))
+        elif left != held:  # another tool was there: its work stays, and prompts go on from it
+            state = self._known.settled(segment_id, state, held.without(left), left.without(held))
+        self._prompts.write(segment_id, state)
+        self._known.remember(segment_id, state)
+        self._known.set_mark(segment_id, mark)
+        self._work.segment_id = segment_id
+        self._status.text = "Done again." if change is step.change else "Taken back."
+        made = self._steps.made(segment_id, state)
+        return made if made is not None and not made.complete else None

@@ -1,0 +1,167 @@
+"""What is known of each segment: the state that it was asked with, and whether that is still so."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Dict, List, Optional
+
+from promptseg_mrml import Click, SceneError, Voxels
+from promptseg_mrml.prompts import owner_of
+
+from .marks import MARK_TAG, Asked, mark_of, read_mark
+from .scene_prompts import ScenePrompts
+from .steps import Owed, State, Steps
+from .work import Work
+
+
+@dataclass
+class _Known:
+    """The state that a segment was asked with, what came of it, and the state whose prompts the scene
+    shows (a state that goes on from them has none of its own yet). When the segment holds anything else,
+    another tool was there."""
+
+    state: State
+    content: Voxels
+    shown: State
+    owner: str
+
+
+class KnownSegments:
+    def __init__(self, work: Work, prompts: ScenePrompts, steps: Steps) -> None:
+        self._work, self._prompts, self._steps = work, prompts, steps
+        self._known: Dict[str, _Known] = {}
+
+    def clear(self) -> None:
+        self._known.clear()
+
+    # ------------------------------------------------------------------------------------ what is known
+
+    def state(self, segment_id: str) -> State:
+        """What the segment was asked with. If it holds something else than what came of that, it goes
+        on from what it holds."""
+        content = self._work.editor.read(segment_id)
+        known, found = self._of(segment_id), self._prompts.read(segment_id)
+        if known is not None and known.content == content and known.state.same_prompts(found):
+            return known.state
+        if self.asked(segment_id, content, found) is not None:
+            state = found  # of a scene that was loaded, or another front end asked
+        elif known is None:
+            state = found.settled(content) if content else found
+        elif known.content == content:
+            return known.state  # the user is editing
+        else:
+            state = self.settled(segment_id, known.state, content.without(known.content),
+                                 known.content.without(content))
+            found = known.shown  # so that edits are still told from it
+        self._know(segment_id, state, content, found)
+        return state
+
+    def asked(self, segment_id: str, content: Voxels, state: State) -> Optional[Asked]:
+        """How these prompts were asked for to give this mask; None: they did not."""
+        return read_mark(mark_of(self._work.segment(segment_id)), state, content, self._work.volume.GetName())
+
+    def content(self, segment_id: str) -> Voxels:
+        """What came of the state, as far as it is known."""
+        known = self._of(segment_id)
+        return known.content if known is not None else Voxels()
+
+    def is_in(self, segment_id: str, state: State) -> bool:
+        """Whether it is this very state that the segment is known by."""
+        known = self._of(segment_id)
+        return known is not None and known.state is state
+
+    def _of(self, segment_id: str) -> Optional[_Known]:
+        """None also where a segment that was removed had the ID."""
+        known = self._known.get(segment_id)
+        return known if known and known.owner == owner_of(self._work.segment(segment_id)) else None
+
+    def unfinished(self) -> List[str]:
+        """Segments that show less than they were asked for."""
+        found = []
+        for one in self._work.editor.segment_ids():
+            known = self._of(one)
+            # Masks are read last: that costs the most.
+            if known is not None and not self._steps.is_whole(one, known.state) \
+                    and not self._steps.is_whole(one, self.state(one)):
+                found.append(one)
+        return found
+
+    # ---------------------------------------------------------------------------------- what becomes known
+
+    def _know(self, segment_id: str, state: State, content: Voxels, shown: State) -> None:
+        self._known[segment_id] = _Known(state, content, shown, owner_of(self._work.segment(segment_id)))
+
+    def remember(self, segment_id: str, state: State) -> None:
+        """The state led to what the segment holds now."""
+        self._know(segment_id, state, self._work.editor.read(segment_id), state)
+
+    def ask_with(self, segment_id: str, state: State) -> None:
+        """The state is in the scene, its answer is to come."""
+        self._know(segment_id, state, self._known[segment_id].content, state)
+
+    def set_mark(self, segment_id: str, mark: str) -> None:
+        segment = self._work.segment(segment_id)
+        if mark != mark_of(segment):
+            segment.SetTag(MARK_TAG, mark)
+
+    def settle_all(self) -> None:
+        """Every segment goes on from what it holds: its volume is another one."""
+        for segment_id in self._work.editor.segment_ids():
+            self.set_mark(segment_id, "")
+            if (known := self._of(segment_id)) is not None:
+                content = self._work.editor.read(segment_id)
+                self._know(segment_id, known.state.settled(content), content, known.shown)
+
+    # --------------------------------------------------------------------------------- from state to state
+
+    def settled(self, segment_id: str, state: State, came: Voxels = Voxels(),
+                went: Voxels = Voxels()) -> State:
+        """Going on from what the segment holds now; what another tool drew and erased meanwhile is part
+        of that. A slice that is all there is yet of an answer is not what the user meant: the next
+        question asks for the whole first."""
+        settled = state.settled(self._work.editor.read(segment_id))
+        if self._steps.is_whole(segment_id, state) or not (state or state.owed):
+            return settled
+        return replace(settled, owed=Owed(state, came, went))
+
+    def with_edits(self, segment_id: str, before: State) -> State:
+        """The prompts as the user has left them in the scene; this very state when they are as they
+        were. What cannot be asked is put back as it was before."""
+        edited, used = self._prompts.read(segment_id), self._prompts.used(segment_id)
+        if self._known[segment_id].shown.same_prompts(edited):
+            return before
+        try:
+            self.refuse_closed(segment_id)
+            self._work.refuse_outside(edited.clicks)
+        except SceneError:
+            self._prompts.write(segment_id, before, locked_too=True)
+            raise
+        owed = before.owed
+        if owed is not None and not before:  # what is still to be asked are the prompts as they are now
+            owed = Owed(replace(owed.state, clicks=edited.clicks, boxes=edited.boxes), owed.came, owed.went)
+        axis = before.axis if edited else edited.axis
+        return State(before.base, edited.clicks, edited.boxes, used, axis, before.plane, owed=owed)
+
+    def refuse_closed(self, segment_id: str) -> None:
+        """What the user has completed or locked is not changed."""
+        self._work.refuse_completed(segment_id)
+        self._prompts.refuse_locked(segment_id)
+
+    def for_object(self, segment_id: str, state: State, axis: Optional[str]) -> State:
+        """The state to add a prompt for the whole object to. The axis of its slices is the acquired
+        one where slices are thick, else that of the view of the first click."""
+        if state.plane:
+            state = self.settled(segment_id, state)
+        if not state and state.axis is None and self._work.editor.view.coarse_axis() is None:
+            return replace(state, axis=axis)
+        return state
+
+    def for_slice(self, segment_id: str, state: State, click: Click) -> State:
+        """The same for a click that is for its slice alone. Clicks of one slice ask together; the next
+        slice goes on from what the last one made."""
+        view = self._work.editor.view
+        axis = click.axis or state.axis or view.coarse_axis() or "k"
+        plane = (axis, int(round(float(view.index_of(click.ras)["ijk".index(axis)]))))
+        if state.plane != plane:
+            state = replace(self.settled(segment_id, state), plane=plane)
+        return state

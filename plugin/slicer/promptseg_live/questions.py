@@ -1,0 +1,160 @@
+"""The question that runs, and its answers on their way into the scene."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any, Callable, List, Optional, Tuple
+
+from promptseg_mrml import SceneError, Voxels
+
+from .asking import ask_object, ask_slice
+from .history import History
+from .known import KnownSegments
+from .marks import make_mark
+from .status import Status
+from .steps import Step
+from .work import Work
+from .worker import Job, Library, Worker
+
+
+class Questions:
+    """``on_end`` is called when a question ended by itself or was refused, not by ``cancel``."""
+
+    def __init__(self, library: Library, work: Work, known: KnownSegments, history: History,
+                 status: Status, on_end: Callable[[], None]) -> None:
+        self._library, self._work, self._known, self._history = library, work, known, history
+        self._status, self._on_end, self._worker = status, on_end, Worker()
+        self._job: Optional[Tuple[Job, Optional[Step]]] = None
+
+    def close(self) -> None:
+        self._worker.close()
+
+    @property
+    def looking(self) -> bool:
+        """Whether it looks ahead."""
+        return self._job is not None and self._job[1] is None
+
+    @property
+    def asked_segment(self) -> Optional[str]:
+        """The segment that a question runs for."""
+        return self._job[1].segment_id if self._job and self._job[1] else None
+
+    # -------------------------------------------------------------------------------------- questions
+
+    def ask(self, step: Step) -> None:
+        editor, state = self._work.editor, step.after
+        ask = ask_slice if state.plane else ask_object
+        label = 1 + editor.segment_ids().index(step.segment_id)
+        job = self._worker.ask(functools.partial(ask, self._library, editor.view, state, label))
+        self._job = (job, step)
+        self._status.busy, self._status.progress = True, 0.0
+        self._status.text = "Looking at the slice ..."
+
+    def look_at(self, ras: Any) -> None:
+        """Encodes ahead where the user looks, while nobody asks: the first click is fast then. A mouse
+        that moves is no act: the status stays as it is, above all its error."""
+        if self._work.volume is None or self._status.busy or not self._work.editor.view.holds(ras):
+            return
+        try:
+            view, options = self._work.editor.view, self._work.options_now()
+        except SceneError:
+            return  # a click will say it
+        axis = view.coarse_axis()
+        place = (-ras[0], -ras[1], ras[2])
+
+        def ahead(job: Job) -> None:
+            self._library.volume(view, options, job, axis=axis or "auto").ahead(place, cancel=job.cancel)
+
+        job = self._worker.ask(ahead, idle=True)
+        if job is not None:
+            self._job = (job, None)
+
+    def cancel(self) -> None:
+        """Ends the running question; the step stays, with what is shown of it."""
+        self._worker.cancel()
+        self._job = None
+        self._status.busy = False
+
+    # ---------------------------------------------------------------------------------------- answers
+
+    def take_answers(self) -> bool:
+        """Returns whether there was one to take into the scene or the status."""
+        changed = False
+        for job, kind, what in self._worker.fetch():
+            if self._job is None or job is not self._job[0]:
+                if kind == "device":
+                    self._status.device = what[0]
+                continue
+            changed = True
+            try:
+                if kind in ("preview", "mask"):
+                    self._refuse_late(self._job[1])
+                getattr(self, f"_on_{kind}")(self._job[1], *what)
+            except SceneError as error:
+                self.cancel()
+                self._on_end()
+                self._status.error = str(error)
+        return changed
+
+    def _refuse_late(self, step: Step) -> None:
+        """An answer is about what was asked: a volume that has moved or shows other voxels since then
+        has none, and what other tools did to the segment is not overwritten. Ends the question."""
+        work = self._work
+        if not work.has_segment_of(step):
+            raise SceneError(f"{step.segment_id} was removed from {work.segmentation.GetName()} before its "
+                             "mask was there.")
+        name = work.name(step.segment_id)
+        if not work.is_same_volume():
+            self.cancel()
+            self._history.take_back(step)
+            raise SceneError(f"{work.volume.GetName()} was moved or shows other voxels since {name} was "
+                             "asked for: the last prompt was taken back, set it again.")
+        if work.is_completed(step.segment_id):
+            raise SceneError(f"{name} was completed before its mask was whole: it stays as it is shown. "
+                             "Reopen it and click once more to go on.")
+        if self._known.content(step.segment_id) != work.editor.read(step.segment_id):
+            raise SceneError(f"{name} was changed by another tool while its mask was computed: it stays as "
+                             "it is shown. Click once more: the whole is asked for, what was drawn is kept.")
+
+    def _on_device(self, _step: Optional[Step], device: str) -> None:
+        self._status.device = device
+
+    def _on_progress(self, step: Optional[Step], fraction: float, phrase: str) -> None:
+        if step is not None:
+            self._status.progress, self._status.text = fraction, phrase
+
+    def _on_preview(self, step: Step, preview: Any) -> None:
+        content = self._work.editor.read(step.segment_id)
+        self._write(step, content.with_slice(preview.axis, preview.slice, preview.mask))
+
+    def _on_mask(self, step: Step, voxels: Voxels, axis: str, quality: float,
+                 sentences: List[str]) -> None:
+        self._write(step, voxels)
+        step.complete = True
+        editor = self._work.editor
+        if not editor.has_rules:  # else what may not be edited was cut off
+            step.mark_after = make_mark(step.after, axis, self._known.content(step.segment_id),
+                                        self._work.volume.GetName(), bool(editor.view.hounsfield))
+        self._known.set_mark(step.segment_id, step.mark_after)
+        self._status.quality, self._status.warnings = quality, tuple(sentences)
+        self._status.text = f"{voxels.count} voxels" if voxels else "Nothing was found there."
+
+    def _write(self, step: Step, voxels: Voxels) -> None:
+        step.add(self._work.editor.write(step.segment_id, voxels))
+        self._known.remember(step.segment_id, step.after)
+
+    def _on_done(self, _step: Optional[Step]) -> None:
+        self._status.busy = False
+        self._job = None
+        self._on_end()
+
+    def _on_cancelled(self, _step: Optional[Step]) -> None:
+        self._on_done(None)
+
+    def _on_failed(self, step: Optional[Step], error: Exception) -> None:
+        """The step is taken back: the scene is as it was before."""
+        self._on_done(None)
+        if step is None:
+            return  # a look ahead; a click will say it
+        self._status.error = str(error)
+        self._history.take_back(step)
