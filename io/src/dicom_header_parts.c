@@ -46,15 +46,13 @@ sgio_status sgio_header_refuse_number(const sgio_dicom_header *header, enum sgio
 sgio_status sgio_header_vector(const sgio_dicom_header *header, enum sgio_dicom_tag tag, int count,
                                double *out, int *has)
 {
-    *has = 0;
+    double values[6], first;
     for (int i = 0; i < count; i++) {
-        double value;
-        if (!sgio_header_number(header, tag, i, 0, &value)) {
-            int absent = sgio_dicom_number(header->set, tag, 0, &value) == SGIO_DICOM_ABSENT;
-            return absent ? SGIO_OK : sgio_header_refuse_number(header, tag);
-        }
-        out[i] = value;
+        if (sgio_header_number(header, tag, i, 0, &values[i])) continue;
+        int absent = sgio_dicom_number(header->set, tag, 0, &first) == SGIO_DICOM_ABSENT;
+        return absent ? SGIO_OK : sgio_header_refuse_number(header, tag);
     }
+    memcpy(out, values, (size_t)count * sizeof *out);
     *has = 1;
     return SGIO_OK;
 }
@@ -63,8 +61,10 @@ sgio_status sgio_header_spacing(const sgio_dicom_header *header, enum sgio_dicom
 {
     sgio_dicom_slice *slice = header->slice;
     double spacing[2];
-    sgio_status status = sgio_header_vector(header, tag, 2, spacing, &slice->has_spacing);
-    if (status != SGIO_OK || !slice->has_spacing) return status;
+    int has = 0;
+    sgio_status status = sgio_header_vector(header, tag, 2, spacing, &has);
+    if (status != SGIO_OK || !has) return status;
+    slice->has_spacing = 1;
     slice->row_spacing = spacing[0];
     slice->column_spacing = spacing[1];
     if (spacing[0] > 0 && spacing[1] > 0) return SGIO_OK;
@@ -84,8 +84,10 @@ sgio_status sgio_header_directions(const sgio_dicom_header *header, enum sgio_di
 {
     sgio_dicom_slice *slice = header->slice;
     double cosines[6], dot = 0;
-    sgio_status status = sgio_header_vector(header, tag, 6, cosines, has);
-    if (status != SGIO_OK || !*has) return status;
+    int found = 0;
+    sgio_status status = sgio_header_vector(header, tag, 6, cosines, &found);
+    if (status != SGIO_OK || !found) return status;
+    *has = 1;
     memcpy(slice->row, cosines, sizeof slice->row);
     memcpy(slice->column, cosines + 3, sizeof slice->column);
     int directions = normalise(slice->row) && normalise(slice->column);
@@ -99,26 +101,25 @@ sgio_status sgio_header_directions(const sgio_dicom_header *header, enum sgio_di
 sgio_status sgio_header_rescale(const sgio_dicom_header *header)
 {
     sgio_dicom_slice *slice = header->slice;
-    int has_intercept;
-    sgio_status status =
-        sgio_header_vector(header, DICOM_SLOPE, 1, &slice->slope, &slice->has_rescale);
+    double slope = 1, intercept = 0;
+    int any = 0;
+    sgio_status status = sgio_header_vector(header, DICOM_SLOPE, 1, &slope, &any);
     if (status == SGIO_OK)
-        status = sgio_header_vector(header, DICOM_INTERCEPT, 1, &slice->intercept, &has_intercept);
-    if (status != SGIO_OK) return status;
-    if (slice->has_rescale && slice->slope == 0)
-        return sgio_header_refuse_number(header, DICOM_SLOPE);
-    if (!slice->has_rescale) slice->slope = 1;
-    if (!has_intercept) slice->intercept = 0;
+        status = sgio_header_vector(header, DICOM_INTERCEPT, 1, &intercept, &any);
+    if (status != SGIO_OK || (!any && slice->has_rescale)) return status;
+    if (slope == 0) return sgio_header_refuse_number(header, DICOM_SLOPE);
+    slice->has_rescale = any;
+    slice->slope = slope;
+    slice->intercept = intercept;
     sgio_dicom_text(header->set, DICOM_RESCALE_TYPE, slice->rescale_type,
                     sizeof slice->rescale_type);
-    slice->has_rescale = slice->has_rescale || has_intercept;
-    double most = ldexp(fabs(slice->slope), slice->bits_stored) + fabs(slice->intercept);
+    double most = ldexp(fabs(slope), slice->bits_stored) + fabs(intercept);
     return most <= FLT_MAX ? SGIO_OK : sgio_header_refuse_number(header, DICOM_SLOPE);
 }
 
 void sgio_header_thickness(const sgio_dicom_header *header)
 {
-    sgio_dicom_slice *slice = header->slice;
-    sgio_header_number(header, DICOM_SLICE_THICKNESS, 0, 0, &slice->thickness);
-    if (!(slice->thickness > 0)) slice->thickness = 0;
+    double thickness;
+    sgio_header_number(header, DICOM_SLICE_THICKNESS, 0, 0, &thickness);
+    if (thickness > 0) header->slice->thickness = thickness;
 }

@@ -21,24 +21,26 @@ int sgio_header_whole(const sgio_dicom_header *header, enum sgio_dicom_tag tag, 
 /* SGIO_UNREADABLE: "FILE: PixelSpacing "0\0" makes no sense". */
 sgio_status sgio_header_refuse_number(const sgio_dicom_header *header, enum sgio_dicom_tag tag);
 
-/* `count` numbers. *has is 0 when the element is absent or empty; anything but numbers, and too few
- * of them, are refused, for they decide where voxels are. */
+/* What an element says takes the place of what is there already; where it is absent or empty, all
+ * stays as it is, for a frame's group may lack what its image says. Anything but numbers, and too
+ * few of them, are refused where they decide places or intensities. */
+
+/* `count` numbers, at most 6; *has becomes 1. */
 sgio_status sgio_header_vector(const sgio_dicom_header *header, enum sgio_dicom_tag tag, int count,
                                double *out, int *has);
 
-/* Distances between rows and between columns, mm; the slice's has_spacing is 0 and they stay as
- * they are where there is no such element. */
+/* Distances between rows and between columns, mm, and the slice's has_spacing. */
 sgio_status sgio_header_spacing(const sgio_dicom_header *header, enum sgio_dicom_tag tag);
 
-/* Unit vectors along a row and down a column; *has as above. */
+/* Unit vectors along a row and down a column; *has becomes 1. */
 sgio_status sgio_header_directions(const sgio_dicom_header *header, enum sgio_dicom_tag tag,
                                    int *has);
 
-/* Slope, intercept and their unit: 1, 0 and "" where there are none. One that cannot be read would
- * be wrong intensities without a word, and is refused. */
+/* Slope, intercept and their unit; of one alone the other is 1 or 0, which they also are where
+ * nothing was said before. One that cannot be read would be wrong intensities without a word, and
+ * is refused. */
 sgio_status sgio_header_rescale(const sgio_dicom_header *header);
 
-/* 0 when there is none. */
 void sgio_header_thickness(const sgio_dicom_header *header);
 
 #endif

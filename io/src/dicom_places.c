@@ -5,6 +5,7 @@
 #include "io_status.h"
 #include "text_number.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -60,12 +61,22 @@ void sgio_dicom_number_text(const sgio_dicom_set *set, enum sgio_dicom_tag tag, 
     print_decimals(values, count, out);
 }
 
+/* Takes numbers and their text from what has them; 0 where it has not, and then what was taken
+ * before stays: a frame's group may lack what its image says. */
+static int take_numbers(const sgio_dicom_set *set, enum sgio_dicom_tag tag, int count,
+                        double *numbers, char *text)
+{
+    double found[6];
+    if (!sgio_dicom_numbers(set, tag, count, found)) return 0;
+    memcpy(numbers, found, (size_t)count * sizeof *found);
+    sgio_dicom_number_text(set, tag, count, numbers, text);
+    return 1;
+}
+
 static sgio_status read_position(void *user, const sgio_dicom_set *set)
 {
     sgio_dicom_place *place = user;
-    place->has_position = sgio_dicom_numbers(set, DICOM_POSITION, 3, place->position);
-    if (place->has_position)
-        sgio_dicom_number_text(set, DICOM_POSITION, 3, place->position, place->text);
+    place->has_position |= take_numbers(set, DICOM_POSITION, 3, place->position, place->text);
     return SGIO_OK;
 }
 
@@ -119,19 +130,26 @@ void sgio_dicom_places_clear(sgio_dicom_places *places)
 static sgio_status read_directions(void *user, const sgio_dicom_set *set)
 {
     sgio_dicom_plane *plane = user;
-    plane->has_directions = sgio_dicom_numbers(set, DICOM_ORIENTATION, 6, plane->cosines);
-    if (plane->has_directions)
-        sgio_dicom_number_text(set, DICOM_ORIENTATION, 6, plane->cosines, plane->orientation_text);
+    plane->has_directions |=
+        take_numbers(set, DICOM_ORIENTATION, 6, plane->cosines, plane->orientation_text);
     return SGIO_OK;
 }
 
-static sgio_status read_spacing(void *user, const sgio_dicom_set *set)
+/* The first detector's directions are those of all slices. */
+static sgio_status read_first_directions(void *user, const sgio_dicom_set *detector)
 {
-    sgio_dicom_plane *plane = user;
-    enum sgio_dicom_tag tag = DICOM_PIXEL_SPACING;
-    if (!sgio_dicom_numbers(set, tag, 2, plane->spacing)) tag = DICOM_IMAGER_PIXEL_SPACING;
-    if (!sgio_dicom_numbers(set, tag, 2, plane->spacing)) plane->spacing[0] = plane->spacing[1] = 1;
-    sgio_dicom_number_text(set, tag, 2, plane->spacing, plane->spacing_text);
+    const sgio_dicom_plane *plane = user;
+    return plane->has_directions ? SGIO_OK : read_directions(user, detector);
+}
+
+static int take_spacing(const sgio_dicom_set *set, enum sgio_dicom_tag tag, sgio_dicom_plane *plane)
+{
+    return take_numbers(set, tag, 2, plane->spacing, plane->spacing_text);
+}
+
+static sgio_status read_spacing(void *user, const sgio_dicom_set *measures)
+{
+    take_spacing(measures, DICOM_PIXEL_SPACING, user);
     return SGIO_OK;
 }
 
@@ -155,10 +173,39 @@ sgio_status sgio_dicom_read_plane(const sgio_dicom_set *set, int frame, sgio_dic
 {
     wanted w = {frame, out};
     memset(out, 0, sizeof *out);
+    out->spacing[0] = out->spacing[1] = 1;
+    print_decimals(out->spacing, 2, out->spacing_text);
     read_directions(out, set);
-    read_spacing(out, set);
+    if (!take_spacing(set, DICOM_PIXEL_SPACING, out))
+        take_spacing(set, DICOM_IMAGER_PIXEL_SPACING, out);
     if (!out->has_directions && sgio_dicom_is_tomographic(set))
-        return sgio_dicom_for_items(set, DICOM_DETECTORS, read_directions, out);
+        return sgio_dicom_for_items(set, DICOM_DETECTORS, read_first_directions, out);
     if (!sgio_dicom_has_groups(set)) return SGIO_OK;
     return sgio_dicom_for_frames(set, frames_of(set), read_plane_of_frame, &w);
+}
+
+static void replace_where_other(const double *wanted, int count, double tolerance, double *numbers,
+                                char *text)
+{
+    int same = 1;
+    for (int i = 0; i < count; i++)
+        same &= fabs(numbers[i] - wanted[i]) <= tolerance;
+    if (same) return;
+    memcpy(numbers, wanted, (size_t)count * sizeof *wanted);
+    print_decimals(numbers, count, text);
+}
+
+void sgio_dicom_use_grid(const sgio_geometry *grid, sgio_dicom_plane *plane)
+{
+    double spacing[3], axes[3][3], cosines[6];
+    sgio_geometry_spacing(grid, spacing);
+    sgio_geometry_direction(grid, axes);
+    const double between[2] = {spacing[1], spacing[0]};
+    for (int r = 0; r < 3; r++) {
+        cosines[r] = axes[r][0];
+        cosines[3 + r] = axes[r][1];
+    }
+    replace_where_other(between, 2, 1e-6 * fmin(spacing[0], spacing[1]), plane->spacing,
+                        plane->spacing_text);
+    replace_where_other(cosines, 6, 1e-3, plane->cosines, plane->orientation_text);
 }

@@ -4,6 +4,7 @@
 #define SGIO_DICOM_PLACES_H
 
 #include "dicom_set.h"
+#include "sgio/geometry.h"
 
 /* Characters of one value of VR DS, and bytes of `count` of them as a text. */
 #define SGIO_DICOM_DECIMAL 16
@@ -34,6 +35,11 @@ typedef struct sgio_dicom_plane {
 
 /* `frame` counts from 0. */
 sgio_status sgio_dicom_read_plane(const sgio_dicom_set *set, int frame, sgio_dicom_plane *out);
+
+/* The plane of the volume that was made of the slice: readers of volumes know more of where spacing
+ * and directions may stand (regions of ultrasound). Numbers that say the same keep their digits;
+ * three decimals of a cosine are enough for that. */
+void sgio_dicom_use_grid(const sgio_geometry *grid, sgio_dicom_plane *plane);
 
 /* `count` numbers; 0 where there are not so many. */
 int sgio_dicom_numbers(const sgio_dicom_set *set, enum sgio_dicom_tag tag, int count, double *out);

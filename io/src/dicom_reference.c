@@ -140,12 +140,14 @@ static sgio_status changed(const char *path)
                      path);
 }
 
-static sgio_status take_plane(const char *path, int frame, sgio_dicom_reference *reference)
+static sgio_status take_plane(const sgio_volume *source, sgio_dicom_reference *reference)
 {
     sgio_dicom_plane *plane = &reference->plane;
+    const int frame = frame_of(source, 0);
     sgio_status status = sgio_dicom_read_plane(&reference->set, frame > 0 ? frame - 1 : 0, plane);
     if (status != SGIO_OK) return status;
-    if (!plane->has_directions) return changed(path);
+    if (!plane->has_directions) return changed(source->files[0]);
+    sgio_dicom_use_grid(&source->geometry, plane);
     memcpy(reference->row, plane->cosines, sizeof reference->row);
     memcpy(reference->column, plane->cosines + 3, sizeof reference->column);
     reference->row_spacing = plane->spacing[0];
@@ -177,7 +179,7 @@ static sgio_status read_first(const sgio_volume *source, sgio_dicom_reference *r
                           sizeof reference->frame_of_reference);
     reference->made_frame_of_reference = !uid[0];
     if (!uid[0]) sgio_dicom_new_uid(uid);
-    return take_plane(path, frame_of(source, 0), reference);
+    return take_plane(source, reference);
 }
 
 /* What the file that was opened last says: frames of one file follow one another. */
@@ -218,8 +220,10 @@ static sgio_status fill_source(const opened *file, int frame, const sgio_geometr
     memcpy(out->position, place->position, sizeof out->position);
     memcpy(out->position_text, place->text, sizeof out->position_text);
     if (sgio_geometry_lps_to_index(grid, out->position, index) != 0) return changed(file->path);
-    out->k = (int64_t)rint(index[2]);
-    return out->k >= 0 && out->k < grid->size[2] ? SGIO_OK : changed(file->path);
+    const double k = rint(index[2]);
+    if (!(k >= 0 && k < (double)grid->size[2])) return changed(file->path);
+    out->k = (int64_t)k;
+    return SGIO_OK;
 }
 
 static int is_taken(const sgio_dicom_reference *reference, int64_t k)

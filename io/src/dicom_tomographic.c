@@ -39,7 +39,7 @@ static sgio_status read_detector(void *user, const sgio_dicom_set *item)
 static sgio_status read_step(const sgio_dicom_set *set, reader *r)
 {
     const sgio_dicom_header header = {set, &r->slice};
-    int has_step;
+    int has_step = 0;
     sgio_status status =
         sgio_header_vector(&header, DICOM_SPACING_BETWEEN, 1, &r->out->step, &has_step);
     if (status == SGIO_OK && !has_step)
