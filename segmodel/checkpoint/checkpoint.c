@@ -25,8 +25,7 @@ static sgm_status parse(sgm_checkpoint *c)
     } else {
         return sgm_fail_foreign_file(c->bytes, c->size);
     }
-    SGM_TRY(sgm_checkpoint_build_index(c)); /* names as the file has them must be unique */
-    return sgm_checkpoint_strip_prefix(c);
+    return sgm_checkpoint_build_index(c);
 }
 
 static sgm_status open_parts(sgm_checkpoint *c, const char *label)
@@ -178,66 +177,6 @@ sgm_status sgm_checkpoint_build_index(sgm_checkpoint *c)
         if (strcmp(key, c->metadata[i - 1].key) == 0)
             return sgm_fail(SGM_BAD_MODEL, "metadata key '%s' occurs twice",
                             sgm_printable(key, strlen(key), text));
-    }
-    return SGM_OK;
-}
-
-/* ------------------------------------------------------------------------------------ prefixes */
-
-/* DistributedDataParallel, Lightning and other wrappers, torch.compile, LoRA and adapter shells. */
-static const char *const wrapper_prefixes[] = {"module.", "model.", "_orig_mod.", "sam.", "net."};
-
-static const char *without_prefix(const char *name, const char *prefix)
-{
-    size_t length = strlen(prefix);
-    return strncmp(name, prefix, length) == 0 && name[length] ? name + length : NULL;
-}
-
-/* True if at least nine in ten names carry the prefix (a loss's own buffers may stand beside it)
- * and none would clash with a name that lacks it. */
-static bool is_common_prefix(const sgm_checkpoint *c, const char *prefix)
-{
-    size_t carriers = 0;
-    for (size_t i = 0; i < c->count; i++) {
-        const char *rest = without_prefix(c->tensors[i].name, prefix);
-        if (rest && sgm_checkpoint_find(c, rest)) return false;
-        carriers += rest != NULL;
-    }
-    return carriers > 0 && carriers * 10 >= c->count * 9;
-}
-
-static const char *find_common_prefix(const sgm_checkpoint *c)
-{
-    for (size_t i = 0; i < sizeof wrapper_prefixes / sizeof *wrapper_prefixes; i++)
-        if (is_common_prefix(c, wrapper_prefixes[i])) return wrapper_prefixes[i];
-    return NULL;
-}
-
-static sgm_status strip(sgm_checkpoint *c, const char *prefix)
-{
-    size_t old = strlen(c->prefix), length = strlen(prefix);
-    char *joined = sgm_parse_arena_alloc(&c->arena, old + length + 1);
-    if (!joined) return sgm_fail(SGM_OUT_OF_MEMORY, "out of memory for a prefix");
-    memcpy(joined, c->prefix, old);
-    memcpy(joined + old, prefix, length + 1);
-    c->prefix = joined;
-    for (size_t i = 0; i < c->count; i++) {
-        const char *rest = without_prefix(c->tensors[i].name, prefix);
-        if (rest)
-            c->tensors[i].name = rest;
-        else
-            c->tensors[i].beside = true;
-    }
-    return sort_names(c);
-}
-
-sgm_status sgm_checkpoint_strip_prefix(sgm_checkpoint *c)
-{
-    enum { MAX_WRAPPERS = 8 }; /* bounds the work on names like "module.module.module..." */
-    for (int i = 0; i < MAX_WRAPPERS; i++) {
-        const char *prefix = find_common_prefix(c);
-        if (!prefix) break;
-        SGM_TRY(strip(c, prefix));
     }
     return SGM_OK;
 }

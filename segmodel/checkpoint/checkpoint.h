@@ -18,9 +18,8 @@
  * Names. Of nested dicts the one under "state_dict", "model" and the like is taken, whatever stands
  * beside it, or the only one that holds tensors; of several, each is kept and its tensors are
  * called
- * "<dict>/<name>". Optimiser state and entries that are no tensors are ignored. A prefix that
- * training wrappers put before (nearly) all names, such as "module." or "model.", is taken off;
- * tensors that lack it are `beside`. */
+ * "<dict>/<name>". Optimiser state and entries that are no tensors are ignored. Names are the
+ * file's: prefix.h takes off what a training program put before a network's. */
 #ifndef SEGMODEL_CHECKPOINT_CHECKPOINT_H
 #define SEGMODEL_CHECKPOINT_CHECKPOINT_H
 
@@ -58,8 +57,8 @@ size_t sgm_checkpoint_metadata_count(const sgm_checkpoint *checkpoint);
 sgm_metadata_entry sgm_checkpoint_metadata_at(const sgm_checkpoint *checkpoint, size_t index);
 
 /* The path or label it was opened with; "safetensors", "PyTorch zip" or "PyTorch before 1.6"; the
- * prefix that was taken off the names ("" if none); the keys that were unwrapped, joined by '.', ""
- * if none. */
+ * prefix that was taken off the names (prefix.h; "" if none); the keys that were unwrapped, joined
+ * by '.', "" if none. */
 const char *sgm_checkpoint_path(const sgm_checkpoint *checkpoint);
 const char *sgm_checkpoint_format(const sgm_checkpoint *checkpoint);
 const char *sgm_checkpoint_prefix(const sgm_checkpoint *checkpoint);

@@ -45,10 +45,8 @@ sgm_status sgm_checkpoint_check_name(const char *name);
 sgm_status sgm_checkpoint_add_tensor(sgm_checkpoint *checkpoint, const sgm_stored_tensor *tensor);
 sgm_status sgm_checkpoint_add_metadata(sgm_checkpoint *checkpoint, sgm_metadata_entry entry);
 
-/* Takes training wrappers' prefixes off the names; sets checkpoint->prefix. */
-sgm_status sgm_checkpoint_strip_prefix(sgm_checkpoint *checkpoint);
-
-/* Sorts names and metadata for look-up; refuses duplicates. */
+/* Sorts names and metadata for look-up; refuses duplicates. Call it again when names have changed.
+ */
 sgm_status sgm_checkpoint_build_index(sgm_checkpoint *checkpoint);
 
 #endif

@@ -47,7 +47,8 @@ struct sgm_family {
     const sgm_variant *variants; /* {NULL} at the end */
 
     /* How it is told. `mark` is the name of a tensor that the family has and plainer ones lack: the
-     * list of families is asked from its end. detect: the variant, which may set an assumption, a
+     * list of families is asked from its end. What is before it in a file is taken off all names
+     * (prefix.h). detect: the variant, which may set an assumption, a
      * sentence about what was taken for granted; NULL: the only variant. refuse: SGM_BAD_MODEL for
      * a file that has the mark and is another network's, asked where no variant is given; may be
      * NULL. adopt: numbers that follow from the tensors' shapes; may be NULL. */

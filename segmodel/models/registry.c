@@ -1,5 +1,6 @@
 #include "models/registry.h"
 
+#include "checkpoint/prefix.h"
 #include "checkpoint/stack.h"
 #include "models/family.h"
 
@@ -143,6 +144,35 @@ static sgm_status of_no_family(const sgm_checkpoint *file)
                     sgm_checkpoint_path(file), sgm_checkpoint_count(file), marks);
 }
 
+/* ------------------------------------------------------------------------------------- opening */
+
+/* The tensors by which every family is told, for prefix.h; NULL at the end. */
+static void list_landmarks(const char **out, int room)
+{
+    int n = 0;
+    for (int i = 0; sgm_families[i]; i++) {
+        const sgm_family *family = sgm_families[i];
+        const char *const marks[] = {family->mark, family->other_mark,
+                                     family->overlay ? family->overlay->mark : NULL};
+        for (int k = 0; k < 3; k++)
+            if (marks[k] && n + 1 < room) out[n++] = marks[k];
+    }
+    out[n] = NULL;
+}
+
+/* A file, its tensors by the names that networks give them. */
+static sgm_status open_bare(const char *path, sgm_checkpoint **out)
+{
+    const char *landmarks[64];
+    list_landmarks(landmarks, sizeof landmarks / sizeof *landmarks);
+    SGM_TRY(sgm_checkpoint_open(path, out));
+    sgm_status status = sgm_checkpoint_take_off_prefix(*out, landmarks);
+    if (status == SGM_OK) return SGM_OK;
+    sgm_checkpoint_close(*out);
+    *out = NULL;
+    return sgm_fail_in(status, path);
+}
+
 /* -------------------------------------------------------------------------------------- stacks */
 
 #define BENEATH "image_encoder.patch_embed.proj.weight"
@@ -198,7 +228,7 @@ static sgm_status lay(const char *base, const sgm_family *family, sgm_checkpoint
                       sgm_checkpoint **out)
 {
     sgm_checkpoint *beneath;
-    sgm_status status = sgm_checkpoint_open(base, &beneath);
+    sgm_status status = open_bare(base, &beneath);
     if (status == SGM_OK) {
         status = check_base(beneath, file, family->overlay);
         if (status == SGM_OK)
@@ -232,7 +262,7 @@ sgm_status sgm_registry_open(const char *path, const char *base, sgm_checkpoint 
 {
     sgm_checkpoint *file;
     *out = NULL;
-    SGM_TRY(sgm_checkpoint_open(path, &file));
+    SGM_TRY(open_bare(path, &file));
     const sgm_family *family = overlay_of(file);
     sgm_status status = family ? check_overlay(file, family) : SGM_OK;
     if (status == SGM_OK && base && family) return lay(base, family, file, out);

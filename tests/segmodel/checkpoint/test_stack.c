@@ -156,8 +156,38 @@ static void a_converted_base_is_a_base(void)
     }
 }
 
+/* What a training program put before the names of either file, or between a module and its parts.
+ */
+static void wrapped_files_are_opened_by_their_own_names(void)
+{
+    const part additions[] = {{"module._orig_mod.w_a_000", 4, 768, 0},
+                              {"module._orig_mod.w_b_000", 768, 4, 0},
+                              {"module._orig_mod.mask_decoder.mask_tokens.weight", 9, 4, 0}};
+    const part base[] = {
+        {"medsam_model.image_encoder._orig_mod.patch_embed.proj.weight", 768, 4, 0}};
+    const part two[] = {{"student.image_encoder.patch_embed.proj.weight", 768, 4, 0},
+                        {"teacher.image_encoder.patch_embed.proj.weight", 1280, 4, 0}};
+    sgm_checkpoint *c = NULL;
+    save("wrapped.safetensors", "k", "v", 3, additions);
+    save("wrapped_base.safetensors", "k", "v", 1, base);
+    save("two.safetensors", "k", "v", 2, two);
+    if (CHECK_OK(sgm_registry_open("wrapped.safetensors", "wrapped_base.safetensors", &c))) {
+        CHECK(sgm_checkpoint_find(c, "w_a_000") && sgm_checkpoint_find(c, "w_b_000"));
+        CHECK(sgm_checkpoint_find(c, "image_encoder.patch_embed.proj.weight"));
+        CHECK(!strcmp(sgm_checkpoint_prefix(c), "module._orig_mod."));
+    }
+    sgm_checkpoint_close(c);
+    CHECK_STATUS(sgm_registry_open("two.safetensors", NULL, &c), SGM_BAD_MODEL,
+                 "two.safetensors: several networks in one file, below 'student.' (1 tensors), "
+                 "'teacher.' (1 tensors)");
+    CHECK_STATUS(sgm_registry_open("wrapped.safetensors", "two.safetensors", &c), SGM_BAD_MODEL,
+                 "two.safetensors: several networks");
+    CHECK(c == NULL);
+}
+
 int main(void)
 {
+    wrapped_files_are_opened_by_their_own_names();
     the_overlay_lies_above();
     names_may_not_meet();
     says_what_is_wrong_with_a_base();

@@ -65,10 +65,9 @@ static void a_training_checkpoint_is_unwrapped(const char *sample)
     sgm_checkpoint *c = open_sample(sample);
     if (!c) return;
     CHECK(sgm_checkpoint_count(c) == 2); /* neither Adam's moments nor the scheduler */
-    check_tensor(c, "head.weight", SGM_STORED_F32, "(2, 3)", same);
-    check_tensor(c, "head.bias", SGM_STORED_F32, "(3)", same);
+    check_tensor(c, "module.head.weight", SGM_STORED_F32, "(2, 3)", same);
+    check_tensor(c, "module.head.bias", SGM_STORED_F32, "(3)", same);
     CHECK(strcmp(sgm_checkpoint_wrapper(c), "model") == 0);
-    CHECK(strcmp(sgm_checkpoint_prefix(c), "module.") == 0);
     sgm_checkpoint_close(c);
 }
 
@@ -314,48 +313,6 @@ static void byte_order_is_honoured(void)
     if (CHECK_OK(open_pickle(NULL, &c))) sgm_checkpoint_close(c);
 }
 
-static sgm_checkpoint *open_names(int count, const char *const *names)
-{
-    sgm_checkpoint *c = NULL;
-    begin_pickle();
-    for (int i = 0; i < count; i++)
-        put_tensor(names[i], "0", 4, 0, 1, SIZES(4), SIZES(1));
-    CHECK_OK(open_pickle("little", &c));
-    return c;
-}
-
-#define NAMES(...)                                                                                 \
-    (const char *const[])                                                                          \
-    {                                                                                              \
-        __VA_ARGS__                                                                                \
-    }
-
-static void prefixes_are_taken_off(void)
-{
-    sgm_checkpoint *c = open_names(2, NAMES("module.model.sam.a", "module.model.sam.b"));
-    CHECK(c && sgm_checkpoint_find(c, "a") && sgm_checkpoint_find(c, "b"));
-    CHECK(c && strcmp(sgm_checkpoint_prefix(c), "module.model.sam.") == 0);
-    sgm_checkpoint_close(c);
-    /* One name in ten may lack it. */
-    c = open_names(10, NAMES("model.a", "model.b", "model.c", "model.d", "model.e", "model.f",
-                             "model.g", "model.h", "model.i", "loss.weight"));
-    CHECK(c && sgm_checkpoint_find(c, "i") && sgm_checkpoint_find(c, "loss.weight"));
-    CHECK(c && !sgm_checkpoint_find(c, "i")->beside &&
-          sgm_checkpoint_find(c, "loss.weight")->beside);
-    sgm_checkpoint_close(c);
-    c = open_names(2, NAMES("model.a", "head.b"));
-    CHECK(c && sgm_checkpoint_find(c, "model.a") && sgm_checkpoint_find(c, "head.b"));
-    sgm_checkpoint_close(c);
-    /* Never where two tensors would then share a name, nor to nothing. */
-    c = open_names(11, NAMES("model.a", "model.b", "model.c", "model.d", "model.e", "model.f",
-                             "model.g", "model.h", "model.i", "model.j", "a"));
-    CHECK(c && sgm_checkpoint_find(c, "model.a") && sgm_checkpoint_find(c, "a"));
-    sgm_checkpoint_close(c);
-    c = open_names(1, NAMES("model."));
-    CHECK(c && sgm_checkpoint_find(c, "model."));
-    sgm_checkpoint_close(c);
-}
-
 static void bad_dicts_are_refused(void)
 {
     sgm_checkpoint *c;
@@ -459,7 +416,6 @@ int main(void)
     views_must_fit_their_storage();
     a_repeating_view_cannot_blow_up();
     byte_order_is_honoured();
-    prefixes_are_taken_off();
     bad_dicts_are_refused();
     a_recursive_wrapper_ends();
     lone_tensors_hide_no_weights();
