@@ -71,6 +71,7 @@ typedef struct sgm_pickle_cell {
  * checked against the storage. */
 typedef struct sgm_pickle_tensor {
     sgm_pickle_ref storage;
+    sgm_stored_type type; /* of its elements; the storage's, or one of a storage of bytes */
     int64_t offset;
     int rank;
     int64_t shape[SGM_STORED_MAX_RANK], strides[SGM_STORED_MAX_RANK];

@@ -8,21 +8,28 @@
 
 typedef enum {
     RULE_TENSOR,       /* _rebuild_tensor_v2(storage, offset, size, stride, requires_grad, hooks) */
+    RULE_TENSOR_V3,    /* the same, then dtype, of a storage of bytes: types without a class */
+    RULE_OF_TYPE,      /* _rebuild_from_type_v2(function, class, arguments, state): a subclass */
     RULE_PARAMETER,    /* _rebuild_parameter(tensor, requires_grad, hooks), and with a state */
     RULE_ORDERED_DICT, /* OrderedDict() or OrderedDict(pairs) */
     RULE_DEFAULT_DICT, /* defaultdict(function) */
     RULE_SIZE,         /* torch.Size(tuple) */
-    RULE_STORAGE       /* a class inside persistent ids */
+    RULE_STORAGE,      /* a class inside persistent ids */
+    RULE_TYPE          /* torch.uint16 */
 } rule;
 
 static const struct {
     const char *module, *name;
     rule rule;
-    sgm_stored_type type; /* of a storage class */
+    sgm_stored_type type; /* of a storage class, of a type */
     uint16_t element;     /* of one that is not read: bytes, to step over it */
 } known[] = {
     {"torch._utils", "_rebuild_tensor", RULE_TENSOR, 0, 0}, /* before PyTorch 0.4: four arguments */
     {"torch._utils", "_rebuild_tensor_v2", RULE_TENSOR, 0, 0},
+    {"torch._utils", "_rebuild_tensor_v3", RULE_TENSOR_V3, 0, 0}, /* since PyTorch 2.1 */
+    {"torch._tensor", "_rebuild_from_type_v2", RULE_OF_TYPE, 0, 0},
+    {"torch._tensor", "_rebuild_from_type", RULE_OF_TYPE, 0, 0}, /* before PyTorch 1.13 */
+    {"torch.tensor", "_rebuild_from_type", RULE_OF_TYPE, 0, 0},  /* before PyTorch 1.9 */
     {"torch._utils", "_rebuild_parameter", RULE_PARAMETER, 0, 0},
     {"torch._utils", "_rebuild_parameter_with_state", RULE_PARAMETER, 0, 0},
     {"collections", "OrderedDict", RULE_ORDERED_DICT, 0, 0},
@@ -44,6 +51,9 @@ static const struct {
     {"torch", "QUInt8Storage", RULE_STORAGE, SGM_STORED_TYPE_COUNT, 1},
     {"torch", "QInt32Storage", RULE_STORAGE, SGM_STORED_TYPE_COUNT, 4},
     {"torch.storage", "UntypedStorage", RULE_STORAGE, SGM_STORED_TYPE_COUNT, 1},
+    {"torch", "uint16", RULE_TYPE, SGM_STORED_U16, 0},
+    {"torch", "uint32", RULE_TYPE, SGM_STORED_U32, 0},
+    {"torch", "uint64", RULE_TYPE, SGM_STORED_U64, 0},
 };
 
 typedef sgm_pickle_machine machine;
@@ -176,17 +186,10 @@ static int read_sizes(const machine *m, sgm_pickle_ref ref, int64_t out[SGM_STOR
     return rank;
 }
 
-static sgm_status rebuild_tensor(machine *m, sgm_pickle_ref arguments)
+/* part: storage, offset, shape, strides. The elements are of `type`. */
+static sgm_status push_tensor(machine *m, const sgm_pickle_ref part[4], sgm_stored_type type)
 {
-    sgm_pickle_ref part[7];
-    sgm_pickle_tensor t = {0};
-    if (!sgm_pickle_items(m, arguments, 4, 7, part) ||
-        value_at(m, part[0])->kind != SGM_PICKLE_STORAGE)
-        return sgm_pickle_fail(m, "a tensor without a storage");
-    const sgm_pickle_value *storage = value_at(m, part[0]);
-    if (storage->storage.type == SGM_STORED_TYPE_COUNT)
-        return push_opaque(m, storage->storage.name, true);
-    t.storage = part[0];
+    sgm_pickle_tensor t = {.storage = part[0], .type = type};
     t.offset = value_at(m, part[1])->kind == SGM_PICKLE_INT ? value_at(m, part[1])->integer : -1;
     t.rank = read_sizes(m, part[2], t.shape);
     if (t.offset < 0 || t.rank < 0 || read_sizes(m, part[3], t.strides) != t.rank)
@@ -200,6 +203,34 @@ static sgm_status rebuild_tensor(machine *m, sgm_pickle_ref arguments)
     p->tensors[p->tensor_count] = t;
     sgm_pickle_value v = {.kind = SGM_PICKLE_TENSOR, .tensor = (uint32_t)p->tensor_count++};
     return sgm_pickle_push_new(m, v);
+}
+
+static sgm_status rebuild_tensor(machine *m, sgm_pickle_ref arguments)
+{
+    sgm_pickle_ref part[8];
+    if (!sgm_pickle_items(m, arguments, 4, 7, part) ||
+        value_at(m, part[0])->kind != SGM_PICKLE_STORAGE)
+        return sgm_pickle_fail(m, "a tensor without a storage");
+    const sgm_pickle_value *storage = value_at(m, part[0]);
+    if (storage->storage.type == SGM_STORED_TYPE_COUNT)
+        return push_opaque(m, storage->storage.name, true);
+    return push_tensor(m, part, storage->storage.type);
+}
+
+/* A type that is not read makes the tensor opaque, by the type's name. */
+static sgm_status rebuild_tensor_v3(machine *m, sgm_pickle_ref arguments)
+{
+    enum { TYPE = 6 };
+    sgm_pickle_ref part[8];
+    if (!sgm_pickle_items(m, arguments, TYPE + 1, 8, part) ||
+        value_at(m, part[0])->kind != SGM_PICKLE_STORAGE)
+        return sgm_pickle_fail(m, "a tensor without a storage");
+    const sgm_pickle_value *type = value_at(m, part[TYPE]);
+    if (type->kind == SGM_PICKLE_OPAQUE) return push_opaque(m, type->opaque.name, true);
+    if (type->kind != SGM_PICKLE_GLOBAL || known[type->global].rule != RULE_TYPE ||
+        value_at(m, part[0])->storage.element != 1)
+        return sgm_pickle_fail(m, "a tensor that is no type's and its storage's bytes");
+    return push_tensor(m, part, known[type->global].type);
 }
 
 static bool is_of_tensor(const machine *m, sgm_pickle_ref ref)
@@ -265,16 +296,49 @@ static bool holds_tensor(const machine *m, sgm_pickle_ref ref, int depth)
     return false;
 }
 
+/* torch._utils._rebuild_..: whatever it is called with, a tensor is what it makes. */
+static bool rebuilds_tensor(const machine *m, uint32_t name)
+{
+    const sgm_pickle_name *n = &m->result.names[name];
+    const char begin[] = "_rebuild_";
+    return name && is_text(n->module, n->module_length, "torch._utils") &&
+           n->name_length >= strlen(begin) && memcmp(n->name, begin, strlen(begin)) == 0;
+}
+
+static sgm_status call_opaque(machine *m, uint32_t name, sgm_pickle_ref arguments)
+{
+    return push_opaque(m, name, rebuilds_tensor(m, name) || holds_tensor(m, arguments, 2));
+}
+
+/* A subclass's values are those of the tensor that it is made of; its state is of no interest. */
+static sgm_status rebuild_of_type(machine *m, sgm_pickle_ref arguments)
+{
+    sgm_pickle_ref part[4];
+    if (!sgm_pickle_items(m, arguments, 4, 4, part) ||
+        value_at(m, part[2])->kind != SGM_PICKLE_TUPLE)
+        return sgm_pickle_fail(m, "a tensor of a class without its function and arguments");
+    const sgm_pickle_value *f = value_at(m, part[0]);
+    if (f->kind == SGM_PICKLE_OPAQUE) return call_opaque(m, f->opaque.name, part[2]);
+    if (f->kind == SGM_PICKLE_GLOBAL && known[f->global].rule == RULE_TENSOR)
+        return rebuild_tensor(m, part[2]);
+    if (f->kind == SGM_PICKLE_GLOBAL && known[f->global].rule == RULE_TENSOR_V3)
+        return rebuild_tensor_v3(m, part[2]);
+    return sgm_pickle_fail(m, "a tensor of a class whose function makes no tensor");
+}
+
 sgm_status sgm_pickle_call(machine *m, sgm_pickle_ref callable, sgm_pickle_ref arguments)
 {
     const sgm_pickle_value *f = value_at(m, callable);
-    if (f->kind == SGM_PICKLE_OPAQUE)
-        return push_opaque(m, f->opaque.name, holds_tensor(m, arguments, 2));
+    if (f->kind == SGM_PICKLE_OPAQUE) return call_opaque(m, f->opaque.name, arguments);
     if (f->kind != SGM_PICKLE_GLOBAL || value_at(m, arguments)->kind != SGM_PICKLE_TUPLE)
         return sgm_pickle_fail(m, "a call of something that is no function");
     switch (known[f->global].rule) {
     case RULE_TENSOR:
         return rebuild_tensor(m, arguments);
+    case RULE_TENSOR_V3:
+        return rebuild_tensor_v3(m, arguments);
+    case RULE_OF_TYPE:
+        return rebuild_of_type(m, arguments);
     case RULE_PARAMETER:
         return rebuild_parameter(m, arguments);
     case RULE_ORDERED_DICT:
@@ -283,6 +347,8 @@ sgm_status sgm_pickle_call(machine *m, sgm_pickle_ref callable, sgm_pickle_ref a
         return sgm_pickle_push_new(m, (sgm_pickle_value){.kind = SGM_PICKLE_DICT});
     case RULE_SIZE:
         return size(m, arguments);
+    case RULE_TYPE:
+        return sgm_pickle_fail(m, "a call of %s, which is no function", known[f->global].name);
     case RULE_STORAGE:
         break;
     }

@@ -60,11 +60,18 @@ static bool next(dict_walk *w)
     return false;
 }
 
-static size_t count_tensors(weights *w, const sgm_pickle_value *dict)
+/* Counters and tables, of other types, are none. */
+static bool is_weight(const weights *w, const sgm_pickle_value *v)
+{
+    return v->kind == SGM_PICKLE_TENSOR &&
+           sgm_stored_type_is_float(w->pickle->tensors[v->tensor].type);
+}
+
+static size_t count_weights(weights *w, const sgm_pickle_value *dict)
 {
     size_t count = 0;
     for (dict_walk at = walk(w, dict); next(&at);)
-        count += at.value->kind == SGM_PICKLE_TENSOR;
+        count += is_weight(w, at.value);
     return count;
 }
 
@@ -99,7 +106,7 @@ static sgm_status note_wrapper(sgm_checkpoint *c, const sgm_pickle_value *key)
 }
 
 typedef struct {
-    const sgm_pickle_value *key, *dict;
+    const sgm_pickle_value *key, *dict; /* the value, whatever it is */
 } wrapped;
 
 /* The dict under one of the keys that training programs are known to use, in their order. */
@@ -119,7 +126,7 @@ static wrapped known_wrapper(weights *w, const sgm_pickle_value *dict)
     return found;
 }
 
-/* The only dict with tensors, whatever its key; none if there are several, or if the tensors beside
+/* The only dict with tensors, whatever its key; none if there are several, or if the weights beside
  * it are as many. */
 static wrapped only_dict(weights *w, const sgm_pickle_value *dict)
 {
@@ -131,8 +138,8 @@ static wrapped only_dict(weights *w, const sgm_pickle_value *dict)
         found = (wrapped){at.key, at.value};
         if (++dicts > 1) return (wrapped){0};
     }
-    size_t beside = count_tensors(w, dict);
-    if (found.dict && beside > 0 && count_tensors(w, found.dict) <= beside) found = (wrapped){0};
+    size_t beside = count_weights(w, dict);
+    if (found.dict && beside > 0 && count_weights(w, found.dict) <= beside) found = (wrapped){0};
     return found;
 }
 
@@ -197,7 +204,7 @@ static sgm_status add_tensor(weights *w, const char *name, const sgm_pickle_tens
     const unsigned char *data;
     int64_t storage_count;
     const sgm_pickle_value *storage = value_at(w, view->storage);
-    sgm_stored_tensor t = {.name = name, .type = storage->storage.type, .rank = view->rank};
+    sgm_stored_tensor t = {.name = name, .type = view->type, .rank = view->rank};
     memcpy(t.shape, view->shape, sizeof t.shape);
     SGM_TRY(sgm_checkpoint_check_name(name));
     if (storage->storage.is_view)
@@ -210,6 +217,8 @@ static sgm_status add_tensor(weights *w, const char *name, const sgm_pickle_tens
                         sgm_stored_tensor_shape_text(&t, shape));
     memcpy(t.strides, view->strides, sizeof t.strides);
     SGM_TRY(w->storages->find(w->storages->file, w->pickle, storage, name, &data, &storage_count));
+    storage_count =
+        storage_count * storage->storage.element / (int64_t)sgm_stored_type_size(t.type);
     SGM_TRY(check_view(&t, view->offset, storage_count));
     t.contiguous = is_contiguous(&t);
     t.data = data + (size_t)view->offset * sgm_stored_type_size(t.type);
@@ -242,8 +251,10 @@ static sgm_status refuse_opaque(const weights *w, const char *name, const sgm_pi
 {
     char made_by[200];
     SGM_TRY(sgm_checkpoint_check_name(name));
-    return sgm_fail(SGM_BAD_MODEL, "tensor '%s': is made by %s, which is not read", name,
-                    sgm_pickle_name_text(w->pickle, value->opaque.name, made_by));
+    return sgm_fail(SGM_BAD_MODEL,
+                    "tensor '%s': is made by %s, which is not read; save it as the plain tensor "
+                    "that v.float(), v.to_dense() or v.dequantize() gives",
+                    name, sgm_pickle_name_text(w->pickle, value->opaque.name, made_by));
 }
 
 static sgm_status add_dict(weights *w, const sgm_pickle_value *prefix, const sgm_pickle_value *dict)
@@ -262,16 +273,16 @@ static sgm_status add_dict(weights *w, const sgm_pickle_value *prefix, const sgm
 /* Of the dicts side by side, or of this one alone, where none of them holds more. */
 static sgm_status add_dicts(weights *w, const sgm_pickle_value *dict)
 {
-    size_t own = count_tensors(w, dict), most = 0;
+    size_t own = count_weights(w, dict), most = 0;
     int dicts = 0;
     for (dict_walk at = walk(w, dict); next(&at);) {
         if (at.value->kind != SGM_PICKLE_DICT || is_optimizer(at.key)) continue;
         if (++dicts > MAX_DICTS)
             return sgm_fail(SGM_BAD_MODEL, "more than %d dicts side by side", MAX_DICTS);
-        size_t count = count_tensors(w, at.value);
+        size_t count = count_weights(w, at.value);
         if (count > most) most = count;
     }
-    if (own > 0 && own >= most) return add_dict(w, NULL, dict);
+    if (own >= most && leads_to_tensors(w, dict, 0)) return add_dict(w, NULL, dict);
     for (dict_walk at = walk(w, dict); next(&at);)
         if (at.value->kind == SGM_PICKLE_DICT && !is_optimizer(at.key))
             SGM_TRY(add_dict(w, at.key, at.value));
@@ -280,6 +291,44 @@ static sgm_status add_dicts(weights *w, const sgm_pickle_value *dict)
 
 /* -------------------------------------------------------------------------------------- messages
  */
+
+/* A tensor that is not read, and its key, in dicts that hold no others; of no key if there is none.
+ */
+static wrapped first_unread(weights *w, const sgm_pickle_value *dict, int depth)
+{
+    for (dict_walk at = walk(w, dict); next(&at);) {
+        wrapped found = {0};
+        if (at.value->kind == SGM_PICKLE_OPAQUE && at.value->opaque.of_tensor)
+            return (wrapped){at.key, at.value};
+        if (at.value->kind == SGM_PICKLE_DICT && depth > 0 && !is_optimizer(at.key))
+            found = first_unread(w, at.value, depth - 1);
+        if (found.key) return found;
+    }
+    return (wrapped){0};
+}
+
+static const char *key_text(const sgm_pickle_value *key, char text[96])
+{
+    return sgm_printable(key->text.bytes, key->text.length, text);
+}
+
+static const char *made_by_text(const weights *w, const sgm_pickle_value *value, char text[200])
+{
+    return sgm_pickle_name_text(w->pickle, value->opaque.name, text);
+}
+
+/* The first entry that something made which is not read: numpy's arrays and numbers, or any other
+ * thing; of no key if there is none. */
+static wrapped first_made(weights *w, const sgm_pickle_value *dict, bool by_numpy)
+{
+    char made_by[200];
+    for (dict_walk at = walk(w, dict); next(&at);) {
+        if (at.value->kind != SGM_PICKLE_OPAQUE || !at.value->opaque.name) continue;
+        if ((strncmp(made_by_text(w, at.value, made_by), "numpy.", 6) == 0) == by_numpy)
+            return (wrapped){at.key, at.value};
+    }
+    return (wrapped){0};
+}
 
 /* A pickled model instead of a dict, or instead of the weights in one. */
 static sgm_status fail_no_tensors(weights *w, const sgm_pickle_value *root)
@@ -293,14 +342,21 @@ static sgm_status fail_no_tensors(weights *w, const sgm_pickle_value *root)
     if (root->kind != SGM_PICKLE_DICT)
         return sgm_fail(SGM_BAD_MODEL, "the checkpoint is no dict of tensors. In Python: "
                                        "torch.save(model.state_dict(), \"new.pth\")");
-    for (dict_walk at = walk(w, root); next(&at);) {
-        if (at.value->kind != SGM_PICKLE_OPAQUE || !at.value->opaque.name) continue;
-        sgm_printable(at.key->text.bytes, at.key->text.length, key);
+    wrapped made = first_unread(w, root, MAX_DEPTH);
+    if (made.key) return refuse_opaque(w, key_text(made.key, key), made.dict);
+    made = first_made(w, root, false);
+    if (made.key)
         return sgm_fail(SGM_BAD_MODEL,
                         "the checkpoint's dicts hold no tensors; '%s' is a pickled %s, " EXPORT
                         "[\"%s\"]; torch.save(model.state_dict(), \"new.pth\")",
-                        key, sgm_pickle_name_text(w->pickle, at.value->opaque.name, made_by), key);
-    }
+                        key_text(made.key, key), made_by_text(w, made.dict, made_by), key);
+    made = first_made(w, root, true);
+    if (made.key)
+        return sgm_fail(SGM_BAD_MODEL,
+                        "the checkpoint's dicts hold no tensors; '%s' is numpy's (%s). In Python, "
+                        "of a dict of arrays: torch.save({k: torch.from_numpy(v) for k, v in "
+                        "weights.items()}, \"new.pth\")",
+                        key_text(made.key, key), made_by_text(w, made.dict, made_by));
     return sgm_fail(SGM_BAD_MODEL, "the checkpoint's dicts hold no tensors");
 }
 

@@ -87,14 +87,13 @@ static sgm_status find_storage(const void *file, const sgm_pickle *pickle,
         return sgm_fail(SGM_BAD_MODEL, "tensor '%s': its storage data/%s is not in the archive",
                         name, sgm_printable(key->text.bytes, key->text.length, text));
     SGM_TRY(sgm_zip_data(&f->zip, entry, data));
-    size_t size = sgm_stored_type_size(storage->storage.type);
+    size_t size = storage->storage.element;
     *count = storage->storage.count;
     if ((uint64_t)*count > entry->size / size)
         return sgm_fail(SGM_BAD_MODEL,
-                        "tensor '%s': its storage should hold %lld elements of %s, the archive "
-                        "has %zu bytes",
-                        name, (long long)*count, sgm_stored_type_name(storage->storage.type),
-                        entry->size);
+                        "tensor '%s': its storage should hold %lld elements of %zu bytes, the "
+                        "archive has %zu bytes",
+                        name, (long long)*count, size, entry->size);
     return SGM_OK;
 }
 

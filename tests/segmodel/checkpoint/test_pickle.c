@@ -46,6 +46,20 @@ static void plain_values_are_read(void)
     sgm_pickle_free(&p);
 }
 
+/* Whatever a function of torch._utils that is not read is called with, it makes a tensor. */
+static void what_rebuilds_is_a_tensor(void)
+{
+    sgm_pickle p;
+    if (!CHECK_OK(sgm_pickle_parse(BYTES("\x80\2ctorch._utils\n_rebuild_meta_tensor\n)R."), &p)))
+        return;
+    CHECK(root_of(&p)->kind == SGM_PICKLE_OPAQUE && root_of(&p)->opaque.of_tensor);
+    sgm_pickle_free(&p);
+    if (!CHECK_OK(sgm_pickle_parse(BYTES("\x80\2cmine._utils\n_rebuild_meta_tensor\n)R."), &p)))
+        return;
+    CHECK(root_of(&p)->kind == SGM_PICKLE_OPAQUE && !root_of(&p)->opaque.of_tensor);
+    sgm_pickle_free(&p);
+}
+
 static void memo_marks_and_tuples_work(void)
 {
     sgm_pickle p;
@@ -127,6 +141,14 @@ static void cycles_are_harmless(void)
     if (CHECK_OK(sgm_pickle_parse(BYTES("\x80\x02}q\0X\1\0\0\0ah\0s."), &p))) sgm_pickle_free(&p);
 }
 
+/* The beginnings of calls: of a tensor of eight bytes but its type, and of a subclass. */
+#define OF_BYTES                                                                                   \
+    "\x80\2ctorch._utils\n_rebuild_tensor_v3\n((X\7\0\0\0storagectorch.storage\nUntypedStorage\n"  \
+    "X\1\0\0\0"                                                                                    \
+    "0X\3\0\0\0cpuK\x08tQK\0K\4\x85K\1\x85\x89N"
+#define OF_TYPE_FUNCTION "ctorch._tensor\n_rebuild_from_type_v2\n"
+#define OF_TYPE "\x80\2" OF_TYPE_FUNCTION
+
 static const struct {
     const char *what, *bytes;
     size_t size;
@@ -193,6 +215,18 @@ static const struct {
      "without a storage"},
     {"tensor of a number", BYTES("\x80\2ctorch._utils\n_rebuild_tensor_v2\n(K\1K\0))\x89NtR."),
      "without a storage"},
+    {"tensor of bytes and nothing", BYTES("\x80\2ctorch._utils\n_rebuild_tensor_v3\n)R."),
+     "a tensor without a storage"},
+    {"tensor of bytes of a number", BYTES(OF_BYTES "K\7tR."), "a tensor that is no type's"},
+    {"tensor of bytes of a function", BYTES(OF_BYTES "ctorch\nSize\ntR."), "a tensor that is no"},
+    {"subclass of a number", BYTES(OF_TYPE "K\1\x85R."), "without its function and arguments"},
+    {"subclass of no arguments", BYTES(OF_TYPE "(" OF_TYPE_FUNCTION "cm\nC\nK\1}tR."),
+     "without its function and arguments"},
+    {"subclass made by a dict", BYTES(OF_TYPE "(ccollections\nOrderedDict\ncm\nC\n)}tR."),
+     "whose function makes no tensor"},
+    {"subclass made by itself", BYTES(OF_TYPE "(" OF_TYPE_FUNCTION "cm\nC\n)}tR."),
+     "whose function makes no tensor"},
+    {"call of a type", BYTES("\x80\2ctorch\nuint16\n)R."), "a call of uint16, which is no function"},
     {"parameter of a number", BYTES("\x80\2ctorch._utils\n_rebuild_parameter\nK\1\x88N\x87R."),
      "parameter without a tensor"},
 };
@@ -237,6 +271,7 @@ static void bombs_are_bounded(void)
 int main(void)
 {
     plain_values_are_read();
+    what_rebuilds_is_a_tensor();
     memo_marks_and_tuples_work();
     cycles_are_harmless();
     other_names_are_opaque();

@@ -168,6 +168,28 @@ static void what_stands_beside_the_weights_is_passed_over(const char *sample, co
     sgm_checkpoint_close(c);
 }
 
+static size_t odd(size_t i) /* [1::2] of unsigned_integers */
+{
+    return unsigned_integers(2 * i + 1);
+}
+
+/* Subclasses, buffers and parameters with attributes, types that came after the storage classes. */
+static void what_newer_functions_rebuild_is_read(const char *sample)
+{
+    sgm_checkpoint *c = open_sample(sample);
+    if (!c) return;
+    check_tensor(c, "annotated", SGM_STORED_F32, "(2, 3)", same);
+    check_tensor(c, "annotated_view", SGM_STORED_F32, "(4, 2, 3)", permuted);
+    check_tensor(c, "annotated_half", SGM_STORED_F16, "(5)", same);
+    check_tensor(c, "buffer", SGM_STORED_F32, "(3)", same);
+    check_tensor(c, "parameter", SGM_STORED_F32, "(2, 3)", same);
+    check_tensor(c, "u16", SGM_STORED_U16, "(5)", unsigned_integers);
+    check_tensor(c, "u32", SGM_STORED_U32, "(5)", unsigned_integers);
+    check_tensor(c, "u64", SGM_STORED_U64, "(5)", unsigned_integers);
+    check_tensor(c, "late_view", SGM_STORED_U32, "(2)", odd);
+    sgm_checkpoint_close(c);
+}
+
 static void check_reject(const char *name, const char *message)
 {
     char path[1024];
@@ -187,6 +209,17 @@ static void what_holds_code_is_refused_with_advice(void)
     check_reject("complex_weight.pth",
                  "tensor 'head.phase': is made by torch.ComplexFloatStorage, which is not read");
     check_reject("torchscript.pth", "torch.jit.load");
+}
+
+static void weights_without_their_values_are_refused(void)
+{
+    check_reject("meta_weight.pth", "'head.weight': is made by torch._utils._rebuild_meta_tensor");
+    check_reject("sparse_weight.pth", "'head.weight': is made by torch._utils._rebuild_sparse");
+    check_reject("sparse_weight.pth", "save it as the plain tensor that v.float(), v.to_dense()");
+    check_reject("float8_weight.pth",
+                 "'head.weight': is made by torch.float8_e4m3fn, which is not");
+    check_reject("numpy_weight.pth", "'head.weight' is numpy's (numpy.");
+    check_reject("numpy_weight.pth", "torch.save({k: torch.from_numpy(v) for k, v in");
 }
 
 /* --------------------------------------------------------------------------- hand-made archives */
@@ -407,12 +440,15 @@ int main(void)
     views_of_shared_storage_are_read("views_before_1_6.pth");
     every_storage_type_is_read("types.pth");
     every_storage_type_is_read("types_before_1_6.pth");
+    what_newer_functions_rebuild_is_read("rebuilt.pth");
+    what_newer_functions_rebuild_is_read("rebuilt_before_1_6.pth");
     what_stands_beside_the_weights_is_passed_over("beside.pth", "state_dict");
     what_stands_beside_the_weights_is_passed_over("beside_protocol4.pth", "state_dict");
     what_stands_beside_the_weights_is_passed_over("beside_before_1_6.pth", "state_dict");
     what_stands_beside_the_weights_is_passed_over("beside_any_key.pth", "weights_of_mine");
     side_by_side_dicts_keep_their_keys();
     what_holds_code_is_refused_with_advice();
+    weights_without_their_values_are_refused();
     views_must_fit_their_storage();
     a_repeating_view_cannot_blow_up();
     byte_order_is_honoured();

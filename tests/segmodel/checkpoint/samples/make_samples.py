@@ -1,7 +1,7 @@
 """Writes the .pth samples beside this file and those in tests/reject.
 
-Made once with PyTorch 1.13.1 (CPU); those of BESIDE, which need numpy, and the *_before_1_6.pth but
-state_dict's with PyTorch 2.15. Tests only read them. Names on the command line: only those are written.
+Made once with PyTorch 1.13.1 (CPU); those of BESIDE and REBUILT, which need numpy, the *_before_1_6.pth but
+state_dict's and the *_weight.pth of tests/reject with PyTorch 2.15. Tests only read them. Names on the command line: only those are written.
 
 Values are formulas of the flat index, so that test_torch_file.c knows them without PyTorch."""
 
@@ -88,6 +88,37 @@ def beside():
             "state_dict": collections.OrderedDict([("head.weight", ramp(2, 3)), ("head.bias", ramp(3))])}
 
 
+class Annotated(torch.Tensor):
+    """A tensor that carries more than its values, as MONAI's MetaTensor does."""
+
+
+def annotated(tensor):
+    made = tensor.as_subclass(Annotated)
+    made.affine, made.applied, made.meta = numpy.eye(4), [("resize", 2)], {"space": "RAS"}
+    return made
+
+
+def rebuilt():
+    """What is saved by the newer functions of torch._utils: subclasses of tensors, buffers and parameters
+    with attributes of their own, types that came after the storage classes, views of them."""
+    parameter = torch.nn.Parameter(ramp(2, 3))
+    parameter.tag = {"decay": False}
+    base = ramp(2, 3, 4)
+    late = {"u%d" % bits: ramp(5, step=1, start=0).to(getattr(torch, "uint%d" % bits)) for bits in (16, 32, 64)}
+    return {"annotated": annotated(ramp(2, 3)), "annotated_view": annotated(base.permute(2, 0, 1)),
+            "annotated_half": annotated(ramp(5, dtype=torch.float16)),
+            "buffer": torch.nn.Buffer(ramp(3)), "parameter": parameter,
+            "late_view": late["u32"][1::2], **late}
+
+
+def without_values():
+    """Tensors whose values are not in the file, or not as a view of a storage."""
+    yield "meta_weight", torch.empty(2, 3, device="meta")
+    yield "sparse_weight", torch.eye(3).to_sparse()
+    yield "float8_weight", ramp(4).to(torch.float8_e4m3fn)
+    yield "numpy_weight", numpy.zeros((2, 3), numpy.float32)
+
+
 def older(value, name, **options):
     save(value, name + "_before_1_6.pth", _use_new_zipfile_serialization=False, **options)
 
@@ -101,7 +132,11 @@ def main():
     complex_weight = {"head.weight": ramp(2, 3), "head.phase": torch.zeros(3, dtype=torch.complex64)}
     save(complex_weight, "../../../reject/checkpoint/complex_weight.pth")
     save({"epoch": 1, "model": torch.nn.Linear(2, 2)}, "../../../reject/checkpoint/module_in_dict.pth")
+    save(rebuilt(), "rebuilt.pth")
+    for name, weight in without_values():
+        save({"head.weight": weight}, "../../../reject/checkpoint/%s.pth" % name)
     older(beside(), "beside")
+    older(rebuilt(), "rebuilt")
     older(training_checkpoint(), "training_checkpoint", pickle_protocol=4)
     older(views(), "views")
     older(types(), "types")
