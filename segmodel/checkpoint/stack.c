@@ -1,37 +1,18 @@
 #include "checkpoint/stack.h"
 
 #include "checkpoint/checkpoint_build.h"
+#include "checkpoint/rename.h"
 #include "core/status.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* `name` with the first prefix of `changes` that it has replaced; itself if it has none. NULL when
- * there is no memory. */
-static const char *changed(sgm_checkpoint *c, const char *changes, const char *name)
-{
-    while (changes && *changes) {
-        size_t from = strcspn(changes, "="), to = strcspn(changes + from + 1, ",");
-        if (!strncmp(name, changes, from)) {
-            size_t rest = strlen(name + from);
-            char *made = sgm_parse_arena_alloc(&c->arena, to + rest + 1);
-            if (!made) return NULL;
-            memcpy(made, changes + from + 1, to);
-            memcpy(made + to, name + from, rest + 1);
-            return made;
-        }
-        changes += from + 1 + to;
-        changes += *changes == ',';
-    }
-    return name;
-}
-
 static sgm_status add_overlay(sgm_checkpoint *c, const sgm_checkpoint *overlay, const char *names)
 {
     for (size_t i = 0; i < overlay->count; i++) {
         sgm_stored_tensor t = overlay->tensors[i];
-        t.name = changed(c, names, t.name);
+        t.name = sgm_checkpoint_changed_name(c, names, t.name);
         if (!t.name) return sgm_fail(SGM_OUT_OF_MEMORY, "out of memory for names");
         SGM_TRY(sgm_checkpoint_add_tensor(c, &t));
     }

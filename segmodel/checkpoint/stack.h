@@ -7,7 +7,7 @@
 
 /* All tensors of both; where both have a name, the overlay's. The metadata are the overlay's alone:
  * what a base says of itself (its network, what was learnt with its weights) is not true of the
- * two. `names`: prefixes of the overlay's names that are changed, "from=to,from=to"; NULL: none.
+ * two. `names`: changes of the overlay's names (rename.h); NULL: none.
  * Its path, for messages, is "OVERLAY on BASE". Takes both checkpoints over, also when it fails;
  * the stack is closed like any checkpoint. SGM_BAD_MODEL for names that meet after the change,
  * SGM_OUT_OF_MEMORY. */

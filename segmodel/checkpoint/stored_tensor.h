@@ -40,8 +40,8 @@ typedef struct sgm_stored_tensor {
     int64_t shape[SGM_STORED_MAX_RANK];
     int64_t strides[SGM_STORED_MAX_RANK]; /* in elements, >= 0 */
     bool contiguous;                      /* row-major without gaps */
-    bool beside; /* its name lacks the prefix that its file's others had: a loss's buffer, say */
-    const void *data;                /* first element; any alignment */
+    bool beside;      /* no part of the network that its file is of: a loss's buffer, say */
+    const void *data; /* first element; any alignment */
     const sgm_tensor_source *source; /* not NULL: read it there, `data` only says where */
     size_t count;                    /* elements, the product of shape */
     size_t byte_size;                /* count times the element's size */

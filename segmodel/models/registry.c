@@ -3,6 +3,7 @@
 #include "checkpoint/prefix.h"
 #include "checkpoint/stack.h"
 #include "models/family.h"
+#include "models/transformers_names.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -150,6 +151,7 @@ static sgm_status of_no_family(const sgm_checkpoint *file)
 static void list_landmarks(const char **out, int room)
 {
     int n = 0;
+    out[n++] = SGM_TRANSFORMERS_MARK;
     for (int i = 0; sgm_families[i]; i++) {
         const sgm_family *family = sgm_families[i];
         const char *const marks[] = {family->mark, family->other_mark,
@@ -167,6 +169,7 @@ static sgm_status open_bare(const char *path, sgm_checkpoint **out)
     list_landmarks(landmarks, sizeof landmarks / sizeof *landmarks);
     SGM_TRY(sgm_checkpoint_open(path, out));
     sgm_status status = sgm_checkpoint_take_off_prefix(*out, landmarks);
+    if (status == SGM_OK) status = sgm_transformers_rename(*out);
     if (status == SGM_OK) return SGM_OK;
     sgm_checkpoint_close(*out);
     *out = NULL;

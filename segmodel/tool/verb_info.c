@@ -42,7 +42,7 @@ static void print_tensors(const sgm_checkpoint *checkpoint, size_t most)
     if (count > most) printf("  ... (--tensors lists all %zu)\n", count);
 }
 
-/* What stood beside the network in the program that trained it. */
+/* What stood beside the network in the program that trained it, or is in the file twice. */
 static void print_beside(const sgm_checkpoint *checkpoint)
 {
     enum { NAMED = 3 };
@@ -54,7 +54,7 @@ static void print_beside(const sgm_checkpoint *checkpoint)
         count++;
     }
     if (count)
-        printf("%s (without the prefix: no part of the network)\n", count > NAMED ? ", ..." : "");
+        printf("%s (no part of the network)\n", count > NAMED ? ", ..." : "");
 }
 
 static void print_file(const sgm_checkpoint *checkpoint)

@@ -5,6 +5,9 @@
 #include "check.h"
 #include "checkpoint/checkpoint_write.h"
 #include "checkpoint/npy.h"
+#include "checkpoint/prefix.h"
+#include "checkpoint/rename.h"
+#include "core/status.h"
 
 #include <stdlib.h>
 #include <unistd.h>
@@ -44,12 +47,21 @@ void *__wrap_realloc(void *old, size_t size)
     return fails(size) ? NULL : __real_realloc(old, size);
 }
 
+/* What opening a network does to the names of its file. */
+static sgm_status change_names(sgm_checkpoint *c)
+{
+    static const char *const landmarks[] = {"head.weight", "base", NULL};
+    SGM_TRY(sgm_checkpoint_take_off_prefix(c, landmarks));
+    return sgm_checkpoint_rename(c, "head.=tail.,base=bottom");
+}
+
 static sgm_status open_sample(const char *name)
 {
     char path[1024];
     sgm_checkpoint *c = NULL;
     snprintf(path, sizeof path, "%s/%s", SAMPLES, name);
     sgm_status status = sgm_checkpoint_open(path, &c);
+    if (status == SGM_OK) status = change_names(c);
     sgm_checkpoint_close(c);
     return status;
 }
