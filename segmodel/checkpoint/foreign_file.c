@@ -56,6 +56,37 @@ static bool is_web_page(const unsigned char *bytes, size_t size)
     return false;
 }
 
+/* Is the text anywhere in the first bytes? */
+static bool holds(const unsigned char *bytes, size_t size, const char *text)
+{
+    enum { LOOKED_AT = 1 << 16 };
+    size_t length = strlen(text), end = size < LOOKED_AT ? size : LOOKED_AT;
+    for (size_t i = 0; i + length <= end; i++)
+        if (memcmp(bytes + i, text, length) == 0) return true;
+    return false;
+}
+
+/* What transformers, accelerate and others put beside the weights: settings, or where each tensor
+ * of weights in several files is. */
+static const char *json_sentence(const unsigned char *bytes, size_t size)
+{
+    size_t at = 0;
+    while (at < size && (bytes[at] == ' ' || bytes[at] == '\n' || bytes[at] == '\r'))
+        at++;
+    if (at == size || bytes[at] != '{') return NULL;
+    if (!holds(bytes, size, "\"weight_map\""))
+        return holds(bytes, size, "\"") ? "a JSON text, not the weights" : NULL;
+    if (holds(bytes, size, ".safetensors\""))
+        return "the index of weights in several files: join them. In Python, in their folder: "
+               "import "
+               "glob; from safetensors.torch import load_file, save_file; save_file({k: v for f in "
+               "glob.glob(\"*-of-*.safetensors\") for k, v in load_file(f).items()}, "
+               "\"one.safetensors\")";
+    return "the index of weights in several files: join them. In Python, in their folder: import "
+           "glob, torch; torch.save({k: v for f in glob.glob(\"*-of-*.bin\") for k, v in "
+           "torch.load(f, map_location=\"cpu\").items()}, \"one.pth\")";
+}
+
 sgm_status sgm_fail_foreign_file(const unsigned char *bytes, size_t size)
 {
     if (size == 0) return sgm_fail(SGM_BAD_MODEL, "the file is empty");
@@ -63,6 +94,8 @@ sgm_status sgm_fail_foreign_file(const unsigned char *bytes, size_t size)
         if (size >= kinds[i].at + kinds[i].length &&
             memcmp(bytes + kinds[i].at, kinds[i].magic, kinds[i].length) == 0)
             return sgm_fail(SGM_BAD_MODEL, "%s", kinds[i].sentence);
+    const char *json = json_sentence(bytes, size);
+    if (json) return sgm_fail(SGM_BAD_MODEL, "%s", json);
     if (is_web_page(bytes, size))
         return sgm_fail(SGM_BAD_MODEL,
                         "a web page in place of the weights: download the file itself");

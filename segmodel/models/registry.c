@@ -132,6 +132,23 @@ static const sgm_family *family_of(const sgm_checkpoint *file)
     return found;
 }
 
+const char *sgm_registry_missing_hint(const sgm_checkpoint *file)
+{
+    enum { DIGITS = 5 };
+    const char *path = sgm_checkpoint_path(file), *slash = strrchr(path, '/');
+    const char *of = strstr(slash ? slash : path, "-of-");
+    for (; of; of = strstr(of + 1, "-of-"))
+        if (strspn(of + strlen("-of-"), "0123456789") == DIGITS &&
+            strncmp(of + strlen("-of-"), "00001", DIGITS) != 0)
+            return "; by its name it is one of several files, which must be joined: give the index "
+                   "(.index.json) to read how";
+    for (size_t i = 0; i < sgm_checkpoint_count(file); i++)
+        if (strstr(sgm_checkpoint_tensor(file, i)->name, ".lora_A."))
+            return "; it holds PEFT's low-rank additions: model.merge_and_unload() in Python joins "
+                   "them and the network, whose state dict is then read";
+    return "";
+}
+
 static sgm_status of_no_family(const sgm_checkpoint *file)
 {
     char marks[512] = "";
@@ -141,8 +158,9 @@ static sgm_status of_no_family(const sgm_checkpoint *file)
                                  sgm_families[i]->mark, sgm_families[i]->name);
     return sgm_fail(SGM_BAD_MODEL,
                     "%s: not a checkpoint of a known network: none of these is among its %zu "
-                    "tensors: %s",
-                    sgm_checkpoint_path(file), sgm_checkpoint_count(file), marks);
+                    "tensors: %s%s",
+                    sgm_checkpoint_path(file), sgm_checkpoint_count(file), marks,
+                    sgm_registry_missing_hint(file));
 }
 
 /* ------------------------------------------------------------------------------------- opening */

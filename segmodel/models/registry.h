@@ -32,6 +32,10 @@ bool sgm_variant_config(const char *name, sgm_model_config *config);
 sgm_status sgm_registry_detect(const sgm_checkpoint *checkpoint, const char *variant,
                                sgm_model_config *config, char assumption[256]);
 
+/* What to say of a tensor that a file lacks: that the file is one of several ("-00001-of-00002" in
+ * its name), or holds low-rank additions that are not joined with their network; else "". */
+const char *sgm_registry_missing_hint(const sgm_checkpoint *checkpoint);
+
 /* The numbers of a named network that is to be made out of this file (warm_start.h): sizes that any
  * network takes over (channels, depth) are the file's, lengths of tables are those of the variant.
  */

@@ -55,8 +55,14 @@ sgm_status sgm_checkpoint_check(void *user, const char *name, sgm_shape wanted)
     const sgm_stored_tensor *tensor = sgm_checkpoint_find(checkpoint, name);
     char want[96], found[96];
     if (!tensor)
-        return sgm_fail(SGM_BAD_MODEL, "%s: tensor %s of shape %s is missing",
-                        sgm_checkpoint_path(checkpoint), name, wanted_text(wanted, want));
+        return sgm_fail(SGM_BAD_MODEL, "%s: tensor %s of shape %s is missing%s",
+                        sgm_checkpoint_path(checkpoint), name, wanted_text(wanted, want),
+                        sgm_registry_missing_hint(checkpoint));
+    if (tensor->count == 0)
+        return sgm_fail(SGM_BAD_MODEL,
+                        "%s: tensor %s holds no values, as where DeepSpeed's ZeRO-3 keeps them in "
+                        "other files: python zero_to_fp32.py, in their folder, joins them",
+                        sgm_checkpoint_path(checkpoint), name);
     if (!shape_is(tensor, wanted))
         return sgm_fail(SGM_BAD_MODEL, "%s: tensor %s should be %s, it is %s",
                         sgm_checkpoint_path(checkpoint), name, wanted_text(wanted, want),

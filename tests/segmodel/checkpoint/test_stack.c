@@ -185,8 +185,45 @@ static void wrapped_files_are_opened_by_their_own_names(void)
     CHECK(c == NULL);
 }
 
+/* What PEFT saves: the network's own names are gone. */
+static void low_rank_additions_of_peft_are_told(void)
+{
+    const part additions[] = {{"base_model.model.mask_decoder.a.lora_A.weight", 4, 256, 0},
+                              {"base_model.model.mask_decoder.a.lora_B.weight", 256, 4, 0}};
+    sgm_checkpoint *c = NULL;
+    sgm_model_config config;
+    char assumption[256];
+    save("adapter_model.safetensors", "format", "pt", 2, additions);
+    if (!CHECK_OK(sgm_registry_open("adapter_model.safetensors", NULL, &c))) return;
+    CHECK_STATUS(sgm_registry_detect(c, NULL, &config, assumption), SGM_BAD_MODEL,
+                 "PEFT's low-rank additions: model.merge_and_unload() in Python joins");
+    sgm_checkpoint_close(c);
+}
+
+/* One of several files: its own message would only say what it lacks. */
+static void a_part_of_the_weights_is_told_by_its_name(void)
+{
+    const part rest[] = {{"mask_decoder.mask_tokens.weight", 4, 256, 0}};
+    static const char *const names[] = {"m-00002-of-00002.safetensors",
+                                        "m-00001-of-00001.safetensors", "best-of-3.safetensors"};
+    for (int i = 0; i < 3; i++) {
+        sgm_checkpoint *c = NULL;
+        sgm_model_config config;
+        char assumption[256];
+        save(names[i], "format", "pt", 1, rest);
+        if (!CHECK_OK(sgm_registry_open(names[i], NULL, &c))) continue;
+        CHECK_STATUS(sgm_registry_detect(c, NULL, &config, assumption), SGM_BAD_MODEL,
+                     "not a checkpoint of a known network");
+        CHECK((strstr(sgm_last_message(), "one of several files, which must be joined") != NULL) ==
+              (i == 0));
+        sgm_checkpoint_close(c);
+    }
+}
+
 int main(void)
 {
+    a_part_of_the_weights_is_told_by_its_name();
+    low_rank_additions_of_peft_are_told();
     wrapped_files_are_opened_by_their_own_names();
     the_overlay_lies_above();
     names_may_not_meet();

@@ -217,6 +217,14 @@ static void other_files_are_named(void)
         size_t size;
         const char *message;
     } others[] = {
+        {"{\n  \"metadata\": {},\n \"weight_map\": {\"w\": \"m-00001-of-00002.safetensors\"}}", 73,
+         "the index of weights in several files: join them. In Python, in their folder: import "
+         "glob; "
+         "from safetensors.torch"},
+        {"{\"weight_map\": {\"w\": \"pytorch_model-00001-of-00002.bin\"}}", 57,
+         "glob.glob(\"*-of-*.bin\")"},
+        {"{\"hidden_size\": 768}", 20, "a JSON text, not the weights"},
+        {"{nothing like it", 16, "neither a .safetensors nor"},
         {"<!DOCTYPE html><html><head>", 27, "a web page in place of the weights"},
         {"\n \t<HTML>", 9, "a web page"},
         {"\xef\xbb\xbf<html>", 9, "a web page"},
