@@ -3,6 +3,7 @@
 #include "predict/session/model.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -67,6 +68,11 @@ static sgm_status keep(const bench *b, sgm_session *session, const sgm_model_con
     return SGM_OK;
 }
 
+sgm_isa bench_other_isa(sgm_isa isa)
+{
+    return isa > SGM_ISA_AVX2 ? SGM_ISA_AVX2 : SGM_ISA_BASE;
+}
+
 static int largest_batch(const bench *b)
 {
     int largest = b->batch_count ? 1 : b->reference->on_cpu ? 1 : BENCH_PICTURES;
@@ -81,9 +87,8 @@ sgm_status bench_make_reference(const bench *b)
     sgm_model *model = NULL;
     sgm_session *session = NULL;
     SGM_TRY(ask_device(b));
-    if (b->reference->on_cpu)
-        sgm_cpu_limit(sgm_cpu()->isa > SGM_ISA_AVX2 ? SGM_ISA_AVX2 : SGM_ISA_AVX512_BF16,
-                      SGM_BF16_NONE);
+    if (b->reference->on_cpu) sgm_cpu_limit(bench_other_isa(sgm_cpu()->isa), SGM_BF16_NONE);
+    snprintf(b->reference->kernels, sizeof b->reference->kernels, "%s", sgm_cpu_summary());
     sgm_context_options options = {
         .device = SGM_DEVICE_CPU, .precision = SGM_PRECISION_FP32, .threads = b->options.threads};
     sgm_status status = sgm_context_create(&options, &context);

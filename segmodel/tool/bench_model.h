@@ -4,6 +4,7 @@
 #ifndef SEGMODEL_TOOL_BENCH_MODEL_H
 #define SEGMODEL_TOOL_BENCH_MODEL_H
 
+#include "core/cpu_features.h"
 #include "models/family.h"
 #include "segmodel/segmodel.h"
 
@@ -22,6 +23,7 @@ typedef struct bench_reference {
     bool on_cpu;   /* what is measured runs on the CPU */
     bool has_bf16; /* what is measured can run in BF16 */
     int pictures;
+    char kernels[64]; /* of the reference */
     size_t embedding_count, logits_count;
     float embedding[BENCH_PICTURES][BENCH_ROOM]; /* [dim, grid, grid] */
     float logits[BENCH_PICTURES][BENCH_ROOM];    /* [mask tokens, 4 grid, 4 grid] */
@@ -40,6 +42,9 @@ typedef struct bench {
 /* One precision on an open model, from checks to the printed lines. */
 sgm_status bench_network(const bench *b, sgm_model *model);
 sgm_status bench_session(const bench *b, sgm_model *model);
+
+/* The kernels that those of `isa` are checked against: others, unless these are the plainest. */
+sgm_isa bench_other_isa(sgm_isa isa);
 
 /* Fills the reference: FP32 on the CPU, and where the CPU itself is measured, by the kernels of
  * another instruction set if there is one besides. */

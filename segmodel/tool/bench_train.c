@@ -122,7 +122,8 @@ static sgm_status make_reference(train_bench *b, bool on_cpu, step_result *resul
     step_run run = {0};
     sgm_context_options options = {
         .device = SGM_DEVICE_CPU, .precision = SGM_PRECISION_FP32, .threads = b->device.threads};
-    if (on_cpu && sgm_cpu()->isa > SGM_ISA_AVX2) sgm_cpu_limit(SGM_ISA_AVX2, SGM_BF16_NONE);
+    if (on_cpu) sgm_cpu_limit(bench_other_isa(sgm_cpu()->isa), SGM_BF16_NONE);
+    if (on_cpu) printf("%-34s %s\n", "checked against", sgm_cpu_summary());
     sgm_status status = sgm_context_create(&options, &context);
     if (status == SGM_OK) {
         status = make_run(b, sgm_context_backend(context), false, &run);

@@ -26,6 +26,7 @@ static int run_one(const bench *b, bool work)
         double load = sgm_clock() - start;
         printf("\n%s on %s\n", sgm_model_get_config(model)->variant, sgm_context_device(context));
         if (b->reference->on_cpu) printf("%-34s %s\n", "kernels", sgm_cpu_summary());
+        if (b->reference->on_cpu) printf("%-34s %s\n", "checked against", b->reference->kernels);
         bench_line("load", 1e3 * load, "ms");
         status = bench_network(b, model);
         if (status == SGM_OK) status = bench_session(b, model);
