@@ -26,6 +26,7 @@ write_manifest(no_rows)
 file(WRITE "${data}/empty.csv" "")
 write_manifest(other_size "image.nrrd,label.nrrd,test,MR,,class,train"
     "image.nrrd,small_label.nrrd,test,MR,,class,train\n")
+write_manifest(other_numbers "../evaluate/set,../evaluate/set_elsewhere,test,endoscopy,,class,train\n")
 write_manifest(no_image "nowhere.nrrd,label.nrrd,test,MR,,class,train\n")
 write_manifest(share_alike "image.nrrd,label.nrrd,msd_spleen,CT,,class,train\n")
 write_manifest(unknown_kind "image.nrrd,label.nrrd,test,MR,,tree,train\n")
@@ -47,6 +48,9 @@ endfunction()
 expect_pack(good 0 "STDOUT=1 images of 1 data sets")
 expect_pack(no_rows 2 "STDERR=no_rows.csv")
 expect_pack(empty 2 "STDERR=empty.csv")
+expect_pack(other_numbers 2
+    "STDERR=the label's pictures are numbered otherwise than the image's: p5 stands where p1 is wanted")
+set_tests_properties(cli_pack_other_numbers PROPERTIES FIXTURES_REQUIRED evaluate_data)
 expect_pack(other_size 2
     "STDERR=image.nrrd with small_label.nrrd: the label .4 x 2 x 1. does not fit its image .4 x 4 x 1.")
 expect_pack(no_image 2 "STDERR=nowhere.nrrd")

@@ -30,6 +30,22 @@ static int different_grids(const sgio_geometry *label, const sgio_geometry *imag
                     of_label, of_image);
 }
 
+/* Pictures of two folders belong together by their numbers: 0 when all are the same. */
+static int compare_numbers(const sgio_volume *label, const sgio_volume *image)
+{
+    if (!label->frame_names || !image->frame_names) return 0;
+    for (int64_t k = 0; k < image->geometry.size[2]; k++) {
+        const long found = sgio_volume_frame_number(label, k),
+                   wanted = sgio_volume_frame_number(image, k);
+        if (found != wanted)
+            return cli_fail(CLI_EXIT_INPUT,
+                            "the label's pictures are numbered otherwise than the image's: %s "
+                            "stands where %s is wanted",
+                            label->frame_names[k], image->frame_names[k]);
+    }
+    return 0;
+}
+
 int pack_grid_fit(const sgio_volume *image, sgio_volume *label)
 {
     const sgio_geometry *grid = &image->geometry;
@@ -40,5 +56,5 @@ int pack_grid_fit(const sgio_volume *image, sgio_volume *label)
     if (failed) return failed;
     if (memcmp(label->geometry.size, grid->size, sizeof grid->size) != 0)
         return different_sizes(label->geometry.size, grid->size);
-    return fits ? 0 : different_grids(&label->geometry, grid);
+    return fits ? compare_numbers(label, image) : different_grids(&label->geometry, grid);
 }

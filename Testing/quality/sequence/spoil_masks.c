@@ -77,6 +77,9 @@ int main(int argc, char **argv)
     must(labels.channels == 1 && labels.type == SGIO_U8 &&
              !memcmp(frames.geometry.size, labels.geometry.size, sizeof frames.geometry.size),
          "labels are grey, one for each frame");
+    for (int64_t k = 0; k < labels.geometry.size[2]; k++)
+        must(sgio_volume_frame_number(&labels, k) == sgio_volume_frame_number(&frames, k),
+             "labels have the numbers of the frames");
     const int64_t plane[3] = {labels.geometry.size[0], labels.geometry.size[1], 1};
     const uint64_t key = sgm_draw_key("spoil:", argv[3], 0);
     uint8_t *masks = labels.data;
