@@ -220,7 +220,7 @@ static int publish(cli_program *program, const inputs *in, const evaluate_how *h
         if (pairs->count > EVALUATE_MOST_CLASSES)
             cli_warn(&program->warnings, "more than 64 labels: there is no IoU of classes");
     }
-    evaluate_average(pairs, report.means);
+    evaluate_average(&report);
     cli_cancel_at_once(NULL);
     if (failed) return failed;
     evaluate_print_table(&report, stdout);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cli_exit.h"
+#include "cli_number.h"
 #include "cli_table.h"
 #include "cli_text.h"
 
@@ -17,18 +18,19 @@ size_t evaluate_missing(const evaluate_pairs *pairs)
     return missing;
 }
 
-void evaluate_average(const evaluate_pairs *pairs, double means[EVALUATE_METRIC_COUNT])
+void evaluate_average(evaluate_report *report)
 {
     for (int m = 0; m < EVALUATE_METRIC_COUNT; m++) {
         double sum = 0;
         size_t count = 0;
-        for (size_t i = 0; i < pairs->count; i++) {
-            const double value = pairs->items[i].values.value[m];
+        for (size_t i = 0; i < report->pairs->count; i++) {
+            const double value = report->pairs->items[i].values.value[m];
             if (isnan(value)) continue;
             sum += value;
             count++;
         }
-        means[m] = count ? sum / (double)count : NAN;
+        report->means[m] = count ? sum / (double)count : NAN;
+        report->averaged[m] = count;
     }
 }
 
@@ -46,16 +48,28 @@ static void print_values(const evaluate_report *report, const double *values, FI
 {
     for (int m = 0; m < EVALUATE_METRIC_COUNT; m++)
         if (is_shown(report, m))
-            fprintf(stream, " %9.*f", evaluate_metric_rows[m].decimals, values[m]);
+            fprintf(stream, " %9.*f", evaluate_metric_rows[m].decimals,
+                    cli_unsigned_nan(values[m]));
     fputc('\n', stream);
+}
+
+/* A mean of fewer labels than there are rows says so. */
+static void print_averaged(const evaluate_report *report, FILE *stream)
+{
+    const size_t all = report->pairs->count;
+    for (int m = 0; m < EVALUATE_METRIC_COUNT; m++)
+        if (is_shown(report, m) && report->averaged[m] < all)
+            fprintf(stream, "%s: mean of %zu of %zu labels, the others have none\n",
+                    evaluate_metric_rows[m].heading, report->averaged[m], all);
 }
 
 static void print_classes(const evaluate_report *report, FILE *stream)
 {
     const evaluate_class_means *c = &report->classes;
     if (is_shown(report, EVALUATE_FRAME_IOU))
-        fprintf(stream, "challenge IoU %.4f, IoU %.4f, mc IoU %.4f, mIoU %.4f\n", c->challenge,
-                c->frames, c->classes, c->total);
+        fprintf(stream, "challenge IoU %.4f, IoU %.4f, mc IoU %.4f, mIoU %.4f\n",
+                cli_unsigned_nan(c->challenge), cli_unsigned_nan(c->frames),
+                cli_unsigned_nan(c->classes), cli_unsigned_nan(c->total));
 }
 
 static void print_conventions(const evaluate_report *report, FILE *stream)
@@ -89,6 +103,7 @@ void evaluate_print_table(const evaluate_report *report, FILE *stream)
     }
     fprintf(stream, "%6s  %-20s %10s", "mean", "", "");
     print_values(report, report->means, stream);
+    print_averaged(report, stream);
     print_classes(report, stream);
     print_conventions(report, stream);
 }
@@ -102,7 +117,7 @@ static void csv_row(cli_buffer *out, const evaluate_report *report, const evalua
                       (long long)v->prediction_voxels, (long long)v->common_voxels, v->reference_ml,
                       v->prediction_ml);
     for (int m = 0; m < EVALUATE_METRIC_COUNT; m++)
-        if (is_shown(report, m)) cli_buffer_printf(out, ",%.9g", v->value[m]);
+        if (is_shown(report, m)) cli_buffer_printf(out, ",%.9g", cli_unsigned_nan(v->value[m]));
     cli_buffer_printf(out, "\n");
 }
 
@@ -198,6 +213,17 @@ static json_t *json_means(const evaluate_report *report)
     return object;
 }
 
+/* Of how many labels each mean is. */
+static json_t *json_averaged(const evaluate_report *report)
+{
+    json_t *object = json_object();
+    for (int m = 0; m < EVALUATE_METRIC_COUNT && object; m++)
+        if (is_shown(report, m))
+            json_object_set_new(object, evaluate_metric_rows[m].column,
+                                json_integer((json_int_t)report->averaged[m]));
+    return object;
+}
+
 static json_t *json_document(const evaluate_report *report)
 {
     json_t *labels = json_array(), *warnings = json_array();
@@ -205,12 +231,13 @@ static json_t *json_document(const evaluate_report *report)
         json_array_append_new(labels, json_pair(report, &report->pairs->items[i]));
     for (size_t i = 0; i < report->warnings->count; i++)
         json_array_append_new(warnings, json_text(report->warnings->sentences[i]));
-    return json_pack("{s:s,s:s,s:o,s:o,s:f,s:o,s:I,s:o,s:o,s:o}", "program", "PromptSegEvaluate",
-                     "version", report->version, "reference", json_text(report->reference),
-                     "prediction", json_text(report->prediction), "tolerance_mm",
-                     report->how->tolerance_mm, "labels", labels, "missing",
+    return json_pack("{s:s,s:s,s:o,s:o,s:f,s:o,s:I,s:o,s:o,s:o,s:o}", "program",
+                     "PromptSegEvaluate", "version", report->version, "reference",
+                     json_text(report->reference), "prediction", json_text(report->prediction),
+                     "tolerance_mm", report->how->tolerance_mm, "labels", labels, "missing",
                      (json_int_t)evaluate_missing(report->pairs), "mean", json_means(report),
-                     "conventions", json_conventions(report), "warnings", warnings);
+                     "mean_of_labels", json_averaged(report), "conventions",
+                     json_conventions(report), "warnings", warnings);
 }
 
 int evaluate_write_json(const evaluate_report *report, const char *path, sgio_outputs *outputs)

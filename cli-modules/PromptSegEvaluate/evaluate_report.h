@@ -14,11 +14,13 @@ typedef struct evaluate_report {
     /* Means over all pairs whose value is defined, those with a side missing too: they have Dice 0
      * and infinite distances. NaN when there is none. */
     double means[EVALUATE_METRIC_COUNT];
+    size_t averaged[EVALUATE_METRIC_COUNT]; /* how many pairs each mean is of */
     evaluate_class_means classes;
     const cli_warnings *warnings;
 } evaluate_report;
 
-void evaluate_average(const evaluate_pairs *pairs, double means[EVALUATE_METRIC_COUNT]);
+/* Fills means and averaged from the pairs. */
+void evaluate_average(evaluate_report *report);
 
 /* Pairs of which one side has no such label. */
 size_t evaluate_missing(const evaluate_pairs *pairs);

@@ -80,3 +80,8 @@ long cli_parse_reals(const char *text, double *values, size_t capacity)
         text += length + 1;
     }
 }
+
+double cli_unsigned_nan(double value)
+{
+    return isnan(value) ? fabs(value) : value;
+}

@@ -19,6 +19,10 @@ int cli_parse_integer(const char *text, long long *value);
 /* Comma-separated numbers, at most `capacity`. Returns how many, or -1. */
 long cli_parse_reals(const char *text, double *values, size_t capacity);
 
+/* The value; of a NaN one that printf writes as "nan": it would write "-nan" for some of them, and
+ * the sign means nothing. */
+double cli_unsigned_nan(double value);
+
 #ifdef __cplusplus
 }
 #endif

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "cli_exit.h"
+#include "cli_number.h"
 #include "cli_text.h"
 
 static int cannot_write(const char *path, int reason)
@@ -87,7 +88,7 @@ void cli_return_integer(cli_buffer *returns, const char *name, long long value)
 
 void cli_return_real(cli_buffer *returns, const char *name, double value)
 {
-    cli_buffer_printf(returns, "%s = %.6g\n", name, value);
+    cli_buffer_printf(returns, "%s = %.6g\n", name, cli_unsigned_nan(value));
 }
 
 static int check_names(const cli_buffer *returns, const cli_tool *tool)

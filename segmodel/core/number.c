@@ -2,6 +2,7 @@
 
 #include "core/system.h"
 
+#include <math.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -25,7 +26,8 @@ int sgm_take_number(const char **at, double *value)
 const char *sgm_number_text(char out[SGM_NUMBER_TEXT], const char *format, double value)
 {
     static const char digits[] = "0123456789";
-    snprintf(out, SGM_NUMBER_TEXT, format, value);
+    /* printf writes a NaN's sign, which means nothing. */
+    snprintf(out, SGM_NUMBER_TEXT, format, isnan(value) ? fabs(value) : value);
     char *point = out + strspn(out, "+- ");
     point += strspn(point, digits);
     size_t length = strcspn(point, digits);

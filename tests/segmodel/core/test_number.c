@@ -25,6 +25,7 @@ static void check_written(void)
                  {"%g", "1e-07", 1e-7},   {"%.4g", "1.5e+300", 1.5e300},
                  {"%g", "-3", -3},        {"%.0f", "12346", 12345.6},
                  {"%g", "inf", HUGE_VAL}, {"%.1f", "nan", NAN},
+                 {"%g", "nan", -NAN},     {"%.4f", "nan", copysign(NAN, -1)},
                  {"%+.1f", "+0.1", 0.1}};
     char text[SGM_NUMBER_TEXT];
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)

@@ -3,6 +3,7 @@
 #include "cli_test.h"
 
 #include <dirent.h>
+#include <math.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -111,6 +112,17 @@ static void return_values_are_written_on_success(void **state)
     assert_int_equal(cli_program_end(&program, CLI_EXIT_DONE, NULL), 0);
     check_content("r.txt", "ml = 12.5\ndevice = cpu bf16\n");
     count_files(1);
+}
+
+/* printf writes a NaN's sign. */
+static void undefined_values_have_no_sign(void **state)
+{
+    cli_buffer returns = {0};
+    (void)state;
+    cli_return_real(&returns, "a", copysign(NAN, -1));
+    cli_return_real(&returns, "b", -HUGE_VAL);
+    assert_string_equal(returns.text, "a = nan\nb = -inf\n");
+    cli_buffer_clear(&returns);
 }
 
 /* What a program prints on stderr and returns, from a child process. */
@@ -312,6 +324,7 @@ int main(void)
     const struct CMUnitTest tests[] = {cmocka_unit_test(files_are_replaced_whole),
                                        cmocka_unit_test(links_stay_links),
                                        cmocka_unit_test(impossible_files_are_explained),
+                                       cmocka_unit_test(undefined_values_have_no_sign),
                                        cmocka_unit_test(long_messages_stay_whole),
                                        cmocka_unit_test(return_values_are_written_on_success),
                                        cmocka_unit_test(failures_say_one_line),
