@@ -9,6 +9,7 @@
 #include "segmodel/metrics.h"
 
 #define OF_VOXELS "between surface voxels' centres, as MedPy 0.5.2"
+#define OF_EITHER "mean over the slices along k that show the label in either"
 #define OF_FRAMES "mean over pictures (slices along k), as PySODMetrics and VPS"
 
 const evaluate_metric_row evaluate_metric_rows[EVALUATE_METRIC_COUNT] = {
@@ -33,8 +34,12 @@ const evaluate_metric_row evaluate_metric_rows[EVALUATE_METRIC_COUNT] = {
     {"emeasure", "max_e", "maxE", 4, EVALUATE_FRAMES,
      "E-measure, best of 256 thresholds after the mean over pictures; " OF_FRAMES},
     {"mae", "mae", "MAE", 4, EVALUATE_FRAMES, "mean absolute error; " OF_FRAMES},
-    {"framedice", "frame_dice", "frDice", 4, EVALUATE_FRAMES,
-     "Dice, mean over the slices along k that show the label in either"},
+    {"framedice", "frame_dice", "frDice", 4, EVALUATE_FRAMES, "Dice, " OF_EITHER},
+    {"frameiou", "picture_iou", "pIoU", 4, EVALUATE_FRAMES, "IoU, " OF_EITHER},
+    {"framesensitivity", "picture_sensitivity", "pSens", 4, EVALUATE_FRAMES,
+     "sensitivity, mean over the slices along k that show the label in the reference"},
+    {"framespecificity", "picture_specificity", "pSpec", 4, EVALUATE_FRAMES,
+     "specificity, " OF_EITHER},
     {"classes", "frame_iou", "frIoU", 4, EVALUATE_CLASSES,
      "IoU, mean over the slices along k that show the class in either, as SurgicalSAM"},
 };
@@ -43,7 +48,7 @@ enum { USUAL = (1 << (EVALUATE_SURFACE_DICE + 1)) - 1, ALL = (1 << EVALUATE_METR
 
 static int unknown(const char *word, size_t length)
 {
-    char names[256] = "";
+    char names[320] = "";
     for (int i = 0; i < EVALUATE_METRIC_COUNT; i++) {
         const char *name = evaluate_metric_rows[i].option;
         if (i && !strcmp(name, evaluate_metric_rows[i - 1].option)) continue;
@@ -110,19 +115,26 @@ void evaluate_counts(const uint8_t *reference, const uint8_t *prediction, int64_
     out->value[EVALUATE_SPECIFICITY] = sgm_overlap_specificity(&o, 0);
 }
 
-/* Slices that show the label in neither do not count. */
-static double frame_dice(const uint8_t *reference, const uint8_t *prediction, size_t pixels,
-                         size_t frames)
+/* What a single picture has, averaged over those that show the label in either; pictures of which a
+ * share is not defined do not count in its mean. */
+static void average_overlaps(const uint8_t *reference, const uint8_t *prediction, size_t pixels,
+                             size_t frames, evaluate_values *out)
 {
-    double sum = 0;
-    size_t count = 0;
+    double sums[4] = {0};
+    size_t counts[4] = {0};
     for (size_t k = 0; k < frames; k++) {
         sgm_overlap o = sgm_overlap_of(reference + k * pixels, prediction + k * pixels, pixels);
         if (o.neither == (int64_t)pixels) continue;
-        sum += sgm_overlap_dice(&o, 0);
-        count++;
+        const double shares[4] = {sgm_overlap_dice(&o, 0), sgm_overlap_iou(&o, 0),
+                                  sgm_overlap_sensitivity(&o, 0), sgm_overlap_specificity(&o, 0)};
+        for (int i = 0; i < 4; i++)
+            if (!isnan(shares[i])) {
+                sums[i] += shares[i];
+                counts[i]++;
+            }
     }
-    return count ? sum / (double)count : NAN;
+    for (int i = 0; i < 4; i++)
+        out->value[EVALUATE_FRAME_DICE + i] = counts[i] ? sums[i] / (double)counts[i] : NAN;
 }
 
 static int failed_with(sgm_status status)
@@ -189,7 +201,7 @@ int evaluate_pictures(const uint8_t *reference, const uint8_t *prediction, const
     uint8_t *white = malloc(pixels);
     sgm_status status = SGM_OK;
     int failed = 0;
-    out->value[EVALUATE_FRAME_DICE] = frame_dice(reference, prediction, pixels, frames);
+    average_overlaps(reference, prediction, pixels, frames, out);
     if (!all || !white) failed = cli_fail(CLI_EXIT_MEMORY, "out of memory for picture measures");
     for (size_t k = 0; k < frames && !failed && status == SGM_OK; k++) {
         whiten(reference + k * pixels, pixels, white);
