@@ -8,6 +8,7 @@
 #include "cli_program.h"
 #include "evaluate_grid.h"
 #include "evaluate_pairs.h"
+#include "evaluate_map.h"
 #include "evaluate_report.h"
 #include "evaluate_sets.h"
 #include "grids.h"
@@ -231,17 +232,11 @@ static int publish(cli_program *program, const inputs *in, const evaluate_how *h
 
 /* --map is what a network was sure of: of one object, on the grid. */
 static int check_map(cli_program *program, const inputs *in, const evaluate_pairs *pairs,
-                     const sgio_volume *map)
+                     sgio_volume *map)
 {
-    const char *path = cli_text(program->options, "map");
-    const int64_t *wanted = in->reference.geometry.size, *found = map->geometry.size;
-    if (map->type != SGIO_U8 || map->channels != 1)
-        return cli_fail(CLI_EXIT_INPUT, "%s: a map is grey and has values of 0 to 255", path);
-    if (found[0] != wanted[0] || found[1] != wanted[1] || found[2] != wanted[2])
-        return cli_fail(CLI_EXIT_INPUT, "%s: %lld x %lld x %lld, but %s is %lld x %lld x %lld",
-                        path, (long long)found[0], (long long)found[1], (long long)found[2],
-                        in->reference_path, (long long)wanted[0], (long long)wanted[1],
-                        (long long)wanted[2]);
+    const int failed = evaluate_fit_map(cli_text(program->options, "map"), in->reference_path,
+                                        &in->reference, &program->warnings, map);
+    if (failed) return failed;
     if (pairs->count != 1)
         return cli_fail(CLI_EXIT_INPUT,
                         "--map is of one object, and there are %zu labels; choose "
