@@ -6,6 +6,7 @@
 #include "cli_embed.h"
 #include "cli_files.h"
 #include "cli_program.h"
+#include "cli_reads.h"
 #include "evaluate_grid.h"
 #include "evaluate_pairs.h"
 #include "evaluate_map.h"
@@ -22,7 +23,9 @@ typedef struct inputs {
     sgio_segmentation reference, prediction;
 } inputs;
 
-static int read_segmentation(cli_program *program, const char *path, sgio_segmentation *out)
+/* grid: NULL, the file's own. */
+static int read_segmentation(cli_program *program, const char *path, const sgio_geometry *grid,
+                             sgio_segmentation *out)
 {
     const sgio_segmentation_read_options options = {.warn = cli_warn,
                                                     .warn_user = &program->warnings};
@@ -111,13 +114,52 @@ static int bring_to_one_grid(inputs *in)
     return cli_fail(mismatch, "%s", message);
 }
 
+/* On a grid that cuts them off, contours end at its border. */
+static void warn_about_border(cli_program *program, const char *path, const char *other_path,
+                              const sgio_segmentation *s)
+{
+    char sentence[1200];
+    int touches = 0;
+    for (size_t i = 0; i < s->segment_count; i++)
+        for (int axis = 0; axis < 3 && s->segments[i].voxels > 0; axis++)
+            touches |= s->segments[i].extent[2 * axis] == 0 ||
+                       s->segments[i].extent[2 * axis + 1] == s->geometry.size[axis] - 1;
+    snprintf(sentence, sizeof sentence,
+             "%.500s reaches the border of the grid of %.500s: what lies beyond is not compared",
+             path, other_path);
+    if (touches) cli_warn(&program->warnings, sentence);
+}
+
+/* Contours (an RT structure set) have no grid: they are filled on that of the other file. Others
+ * fail again, with the same sentence. */
+static int read_contours(cli_program *program, const char *path, const char *other_path,
+                         const sgio_segmentation *other, sgio_segmentation *out)
+{
+    const int failed = read_segmentation(program, path, &other->geometry, out);
+    if (!failed) warn_about_border(program, path, other_path, out);
+    return failed;
+}
+
+static int read_both(cli_program *program, inputs *in)
+{
+    int failed = read_segmentation(program, in->reference_path, NULL, &in->reference);
+    const int later = failed == CLI_EXIT_INPUT && cli_is_dicom(in->reference_path);
+    if (failed && !later) return failed;
+    failed = read_segmentation(program, in->prediction_path, NULL, &in->prediction);
+    if (failed && !later && cli_is_dicom(in->prediction_path))
+        return read_contours(program, in->prediction_path, in->reference_path, &in->reference,
+                             &in->prediction);
+    if (failed || !later) return failed;
+    return read_contours(program, in->reference_path, in->prediction_path, &in->prediction,
+                         &in->reference);
+}
+
 static int read_inputs(cli_program *program, inputs *in)
 {
     memset(in, 0, sizeof *in);
     in->reference_path = cli_text(program->options, "reference");
     in->prediction_path = cli_text(program->options, "prediction");
-    int failed = read_segmentation(program, in->reference_path, &in->reference);
-    if (!failed) failed = read_segmentation(program, in->prediction_path, &in->prediction);
+    int failed = read_both(program, in);
     if (!failed)
         failed = evaluate_align_sets((evaluate_side){in->reference_path, &in->reference},
                                      (evaluate_side){in->prediction_path, &in->prediction},
