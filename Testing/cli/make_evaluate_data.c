@@ -127,6 +127,60 @@ static void write_empty(const char *folder, const uint8_t *none)
                   none);
 }
 
+/* Names against values, and objects that mark nothing. */
+static void write_names(const char *folder, const uint8_t *reference)
+{
+    static uint8_t one[VOXELS], two[VOXELS];
+    for (int i = 0; i < VOXELS; i++) {
+        one[i] = reference[i] == 1;
+        two[i] = reference[i] == 1 ? 2 : reference[i] == 2;
+    }
+    write_map(folder, "kidney.seg.nrrd", plain, origin,
+              "Segment0_ID:=a\nSegment0_Name:=kidney\nSegment0_LabelValue:=1\nSegment0_Layer:=0\n",
+              one);
+    write_map(folder, "tumour_kidney.seg.nrrd", plain, origin,
+              "Segment0_ID:=a\nSegment0_Name:=tumour\nSegment0_LabelValue:=1\nSegment0_Layer:=0\n"
+              "Segment1_ID:=b\nSegment1_Name:=kidney\nSegment1_LabelValue:=2\nSegment1_Layer:=0\n",
+              two);
+    write_map(folder, "capital.seg.nrrd", plain, origin,
+              "Segment0_ID:=a\nSegment0_Name:=Liver\nSegment0_LabelValue:=1\nSegment0_Layer:=0\n",
+              one);
+    write_map(folder, "empty_beside.seg.nrrd", plain, origin,
+              "Segment0_ID:=a\nSegment0_Name:=liver\nSegment0_LabelValue:=1\nSegment0_Layer:=0\n"
+              "Segment1_ID:=b\nSegment1_Name:=spleen\nSegment1_LabelValue:=2\nSegment1_Layer:=0\n",
+              one);
+}
+
+/* Grey maps that say what label 1 says: stored in another order, and of another place. */
+static void write_grey_maps(const char *folder, const uint8_t *reference)
+{
+    static uint8_t white[VOXELS];
+    for (int i = 0; i < VOXELS; i++)
+        white[i] = reference[i] == 1 ? 255 : 0;
+    write_flipped(folder, "map_flipped.nrrd", white);
+    write_map(folder, "map_elsewhere.nrrd", plain, "(-10,20,31)", "", white);
+}
+
+static void write_noise(const char *folder)
+{
+    static uint8_t noise[VOXELS];
+    uint32_t state = 1;
+    for (int i = 0; i < VOXELS; i++) {
+        state = state * 1664525u + 1013904223u;
+        noise[i] = (uint8_t)(state >> 24);
+    }
+    write_map(folder, "photo.nrrd", plain, origin, "", noise);
+}
+
+/* Around the contours of tests/fuzz/corpus/labels/reject_structures_without_grid.dcm. */
+static void write_around_contours(const char *folder)
+{
+    static uint8_t organ[VOXELS];
+    box(organ, 1, 2, 5, 3, 7, 2, 4);
+    write_map(folder, "around_contours.nrrd", "(0.75,0,0) (0,0.75,0) (0,0,3)", "(-32,12,4)", "",
+              organ);
+}
+
 static void write_float(const char *folder)
 {
     static float values[VOXELS];
@@ -217,9 +271,14 @@ int main(int argc, char **argv)
     write_map(folder, "named.seg.nrrd", plain, origin,
               "Segment0_ID:=a\nSegment0_Name:=liver\nSegment0_LabelValue:=9\nSegment0_Layer:=0\n",
               none);
+    write_map(folder, "nine.nrrd", plain, origin, "", none);
     write_cut_outs(folder, moved);
     write_float(folder);
     write_sets(folder);
+    write_names(folder, reference);
+    write_grey_maps(folder, reference);
+    write_noise(folder);
+    write_around_contours(folder);
     write_broken(folder, reference);
     return 0;
 }

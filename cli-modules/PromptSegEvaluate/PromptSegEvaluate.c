@@ -8,8 +8,8 @@
 #include "cli_program.h"
 #include "cli_reads.h"
 #include "evaluate_grid.h"
-#include "evaluate_pairs.h"
 #include "evaluate_map.h"
+#include "evaluate_pairs.h"
 #include "evaluate_report.h"
 #include "evaluate_sets.h"
 #include "grids.h"
@@ -27,8 +27,8 @@ typedef struct inputs {
 static int read_segmentation(cli_program *program, const char *path, const sgio_geometry *grid,
                              sgio_segmentation *out)
 {
-    const sgio_segmentation_read_options options = {.warn = cli_warn,
-                                                    .warn_user = &program->warnings};
+    const sgio_segmentation_read_options options = {
+        .grid = grid, .warn = cli_warn, .warn_user = &program->warnings};
     return bridge_from_io(sgio_segmentation_read(path, &options, out));
 }
 
@@ -168,15 +168,12 @@ static int read_inputs(cli_program *program, inputs *in)
     return failed;
 }
 
-/* Two files with one label each are compared whatever these are; where they differ, it is said. */
-static void warn_about_only_ones(cli_program *program, const inputs *in,
-                                 const evaluate_pairs *pairs)
+/* Two files with one object each are compared whatever these are called, and it is said. */
+static void warn_about_only_ones(cli_program *program, const inputs *in, const evaluate_pair *p)
 {
     char sentence[1200];
-    if (pairs->count != 1 || !pairs->items[0].are_only_ones) return;
-    const evaluate_pair *p = &pairs->items[0];
+    if (!p->are_only_ones) return;
     const sgio_segment *found = &in->prediction.segments[p->prediction];
-    if (p->label == p->prediction_label) return;
     snprintf(
         sentence, sizeof sentence,
         "label %d (%.200s) of %.300s is compared with label %d (%.200s) of %.300s: each has but "
@@ -191,12 +188,12 @@ static void warn_about_labels(cli_program *program, const inputs *in, const eval
     char sentence[1024];
     for (size_t i = 0; i < pairs->count; i++) {
         const evaluate_pair *p = &pairs->items[i];
+        warn_about_only_ones(program, in, p);
         if (p->reference >= 0 && p->prediction >= 0) continue;
         snprintf(sentence, sizeof sentence, "label %d (%.200s) is missing in %.600s", p->label,
                  p->name, p->reference < 0 ? in->reference_path : in->prediction_path);
         cli_warn(&program->warnings, sentence);
     }
-    warn_about_only_ones(program, in, pairs);
     if (pairs->count == 0) cli_warn(&program->warnings, "neither file has a label");
     if (pairs->count > MANY_LABELS)
         cli_warn(&program->warnings,

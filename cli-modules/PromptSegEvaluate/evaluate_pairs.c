@@ -48,24 +48,52 @@ static int take_partner(side *s, const char *name, int label)
     return -1;
 }
 
+/* Names where both files have them, else labels. */
 static void match_all(side *reference, side *prediction, evaluate_pairs *pairs)
 {
     const sgio_segment *wanted = reference->segmentation->segments;
-    const sgio_segment *found = prediction->segmentation->segments;
     const int by_name = has_own_names(reference->segmentation, reference->labels) &&
                         has_own_names(prediction->segmentation, prediction->labels);
-    /* A mask is often 255 in one file and 1 in the other. */
-    const int only_one = !by_name && reference->segmentation->segment_count == 1 &&
-                         prediction->segmentation->segment_count == 1;
     for (size_t i = 0; i < reference->segmentation->segment_count; i++) {
         const char *name = wanted[i].name;
         const int label = reference->labels[i];
-        evaluate_pair pair = {
-            .reference = (int)i, .label = label, .name = name, .are_only_ones = only_one};
-        pair.prediction = take_partner(prediction, by_name ? name : NULL, only_one ? 0 : label);
+        evaluate_pair pair = {.reference = (int)i, .label = label, .name = name};
+        pair.prediction = take_partner(prediction, by_name ? name : NULL, label);
         if (pair.prediction >= 0) pair.prediction_label = prediction->labels[pair.prediction];
         pairs->items[pairs->count++] = pair;
     }
+}
+
+/* The one segment that marks anything; -1: there is none, or several. */
+static int only_marked(const sgio_segmentation *s)
+{
+    int found = -1;
+    for (size_t i = 0; i < s->segment_count; i++) {
+        if (s->segments[i].voxels == 0) continue;
+        if (found >= 0) return -1;
+        found = (int)i;
+    }
+    return found;
+}
+
+/* A mask is often 255 in one file and 1 in the other, "Liver" here and "liver" there: where each
+ * file marks but one object and neither has found a partner, these two are one. */
+static void match_only_ones(const side *reference, side *prediction, evaluate_pairs *pairs)
+{
+    const int wanted = only_marked(reference->segmentation),
+              found = only_marked(prediction->segmentation);
+    if (wanted < 0 || found < 0 || prediction->taken[found]) return;
+    evaluate_pair *pair = &pairs->items[wanted]; /* pairs so far are the reference's segments */
+    if (pair->prediction >= 0) return;
+    pair->prediction = found;
+    pair->prediction_label = prediction->labels[found];
+    pair->are_only_ones = 1;
+    prediction->taken[found] = 1;
+}
+
+static void add_unmatched(const side *prediction, evaluate_pairs *pairs)
+{
+    const sgio_segment *found = prediction->segmentation->segments;
     for (size_t i = 0; i < prediction->segmentation->segment_count; i++)
         if (!prediction->taken[i])
             pairs->items[pairs->count++] = (evaluate_pair){.reference = -1,
@@ -74,11 +102,17 @@ static void match_all(side *reference, side *prediction, evaluate_pairs *pairs)
                                                            .name = found[i].name};
 }
 
+/* The value is the reference's. An object of the prediction that has it too is another one, unless
+ * the reference has none of that value. */
 static void keep_label(evaluate_pairs *pairs, int label)
 {
     size_t kept = 0;
+    int wanted = 0;
     for (size_t i = 0; i < pairs->count; i++)
-        if (pairs->items[i].label == label) pairs->items[kept++] = pairs->items[i];
+        wanted |= pairs->items[i].reference >= 0 && pairs->items[i].label == label;
+    for (size_t i = 0; i < pairs->count; i++)
+        if (pairs->items[i].label == label && (!wanted || pairs->items[i].reference >= 0))
+            pairs->items[kept++] = pairs->items[i];
     pairs->count = kept;
 }
 
@@ -100,6 +134,8 @@ int evaluate_match(const sgio_segmentation *reference, const sgio_segmentation *
     sgio_segmentation_flat_labels(reference, r.labels);
     sgio_segmentation_flat_labels(prediction, p.labels);
     match_all(&r, &p, pairs);
+    match_only_ones(&r, &p, pairs);
+    add_unmatched(&p, pairs);
     if (only_label > 0) keep_label(pairs, only_label);
     free(numbers);
     return 0;

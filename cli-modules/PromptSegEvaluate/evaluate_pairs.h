@@ -9,7 +9,7 @@ typedef struct evaluate_pair {
     int reference, prediction; /* index of the segment, -1: there is none */
     int label;                 /* value in the reference; in the prediction where that has none */
     const char *name;          /* borrowed from the segmentation */
-    int are_only_ones;         /* neither file has another label, and no names tell them apart */
+    int are_only_ones;         /* neither file marks anything else; names and labels differ */
     int prediction_label;      /* of the prediction, where both sides are there */
     evaluate_values values;
 } evaluate_pair;
@@ -20,9 +20,10 @@ typedef struct evaluate_pairs {
 } evaluate_pairs;
 
 /* Pairs by name when both files carry names of their own (not just "Segment_<label>"), else by
- * label value; where each has but one, these two; segments without counterpart are paired with
- * nothing. With only_label > 0 only that label is kept. Returns 0 or CLI_EXIT_MEMORY; release with
- * free(pairs->items). */
+ * label value; where each marks but one object that finds no partner so, these two; segments
+ * without counterpart are paired with nothing. With only_label > 0 only that label of the reference
+ * is kept (of the prediction where the reference has none). Returns 0 or CLI_EXIT_MEMORY; release
+ * with free(pairs->items). */
 int evaluate_match(const sgio_segmentation *reference, const sgio_segmentation *prediction,
                    int only_label, evaluate_pairs *pairs);
 
