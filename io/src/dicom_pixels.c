@@ -66,7 +66,7 @@ static int is_compressed(const sgio_dicom_slice *slice)
 static void find_subsampling(image *image)
 {
     const sgio_dicom_slice *slice = image->slice;
-    const uint64_t full = (uint64_t)sgio_dicom_pixel_bytes(slice) * (uint64_t)slice->frames;
+    const uint64_t full = (uint64_t)sgio_dicom_pixel_bytes(slice) * (uint64_t)slice->stored_frames;
     image->is_subsampled = slice->bits_allocated == 8 && slice->samples == 3 &&
                            strcmp(slice->photometric, "YBR_FULL_422") == 0;
     if (!image->is_subsampled || image->element->open_length || image->element->length < full)

@@ -437,7 +437,24 @@ static void load_colours(int warned)
 }
 
 /* Grey pixels as colours of YBR, in full or two by two, from which RGB follows. */
-static void save_ybr(const char *declared, int halved, int frames)
+/* Frames lie one behind the other. */
+static void write_places(int frames)
+{
+    static const char *const places[] = {"0\\0\\0", "0\\0\\2", "0\\0\\4"};
+    dicom_open_sequence(0x52009230);
+    for (int n = 0; n < frames; n++) {
+        dicom_open_item();
+        dicom_open_sequence(0x00209113);
+        dicom_open_item();
+        dicom_text(0x00200032, "DS", places[n]);
+        dicom_close_item();
+        dicom_close_sequence();
+        dicom_close_item();
+    }
+    dicom_close_sequence();
+}
+
+static void save_ybr(const char *declared, int halved, int frames, int in_space)
 {
     static unsigned char bytes[3 * 3 * SIDE * SIDE];
     const dicom_slice slice = dicom_slice_at(0);
@@ -454,6 +471,7 @@ static void save_ybr(const char *declared, int halved, int frames)
     dicom_identity_of("1.2.840.10008.5.1.4.1.1.3.1", "US", &slice);
     dicom_text(0x00280008, "IS", count);
     dicom_picture(SIDE, SIDE, 3, 8, declared);
+    if (in_space) write_places(frames);
     dicom_bytes(0x7fe00010, "OB", bytes, size);
     dicom_save("one.dcm");
 }
@@ -461,14 +479,17 @@ static void save_ybr(const char *declared, int halved, int frames)
 static void test_ybr_at_full_size_is_told_by_its_length(void **state)
 {
     (void)state;
-    for (int halved = 0; halved < 2; halved++)
+    for (int way = 0; way < 4; way++)
         for (int frames = 1; frames < 4; frames++) {
-            save_ybr("YBR_FULL_422", halved, frames);
+            const int halved = way % 2;
+            save_ybr("YBR_FULL_422", halved, frames, way / 2);
             load_colours(!halved);
+            assert_int_equal(volume.geometry.size[2], frames);
+            assert_int_equal(volume.is_sequence, way < 2 && frames > 1);
             for (int n = 0; n < 3 * frames * SIDE * SIDE; n++)
                 assert_int_equal(((uint8_t *)volume.data)[n], (uint8_t)(n / 3 * 7));
         }
-    save_ybr("YBR_FULL", 0, 2);
+    save_ybr("YBR_FULL", 0, 2, 0);
     load_colours(0);
 }
 
