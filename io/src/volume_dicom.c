@@ -80,13 +80,18 @@ static sgio_type type_of(const sgio_dicom_slice *slice)
     return sgio_voxels_type(&format, low, high);
 }
 
-/* Slope and intercept may differ from slice to slice (PET). */
+/* Slope and intercept may differ from slice to slice (PET). What a float holds of most slices it
+ * holds of one with a whole slope too, whose own type would need doubles beside floats. */
 static sgio_type widest_type(const job *job)
 {
     sgio_type type = type_of(slice_at(job, 0));
-    for (size_t k = 1; k < job->volume->count; k++)
-        type = sgio_common_type(type, type_of(slice_at(job, k)));
-    return type;
+    int any_float = type == SGIO_F32;
+    for (size_t k = 1; k < job->volume->count; k++) {
+        const sgio_type other = type_of(slice_at(job, k));
+        any_float |= other == SGIO_F32;
+        type = sgio_common_type(type, other);
+    }
+    return any_float && slice_at(job, 0)->bits_allocated <= 16 ? SGIO_F32 : type;
 }
 
 static sgio_status does_not_fit(const sgio_dicom_slice *slice, sgio_type type)

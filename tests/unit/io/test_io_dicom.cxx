@@ -354,6 +354,25 @@ TEST_F(Dicom, RescalePerSlice)
     EXPECT_EQ(value<float>(slice_values), 18.0f);
 }
 
+// One slope that is whole among others that are not.
+TEST_F(Dicom, SixteenBitsAndAnySlopeAreFloats)
+{
+    const char *const slopes[] = {"0.5", "3", "1000000", "0.25"};
+    for (int k = 0; k < 4; k++) {
+        Slice slice;
+        slice.bits_stored = 16;
+        slice.slope = slopes[k];
+        slice.intercept = "0";
+        slice.z = k;
+        slice.first_value = 1000;
+        save("s/" + std::to_string(k), slice);
+    }
+    ASSERT_EQ(load("s"), SGIO_OK) << sgio_last_message();
+    ASSERT_EQ(volume.type, SGIO_F32);
+    for (std::size_t k = 0; k < 4; k++)
+        EXPECT_EQ(value<float>(k * slice_values), 1000 * std::stof(slopes[k]));
+}
+
 // 0.7312 * 1003 is no float: voxels and padding must be rounded alike.
 TEST_F(Dicom, PaddingIsWhatItsVoxelsHold)
 {
