@@ -158,3 +158,53 @@ int sgio_dicom_deal(sgio_dealt_slice *slices, size_t count, size_t places, size_
     free(values);
     return 0;
 }
+
+static int compare_indices(const void *left, const void *right)
+{
+    const sgio_dealt_slice *a = left, *b = right;
+    return (a->index > b->index) - (a->index < b->index);
+}
+
+static int compare_parts(const void *left, const void *right)
+{
+    const sgio_dealt_slice *a = left, *b = right;
+    return (a->part > b->part) - (a->part < b->part);
+}
+
+static int compare_places(const void *left, const void *right)
+{
+    const sgio_dealt_slice *a = left, *b = right;
+    return (a->place > b->place) - (a->place < b->place);
+}
+
+/* How many runs of one part, and of one place, the slices have in that order. */
+static void count_runs(const sgio_dealt_slice *slices, size_t count, size_t *parts, size_t *places)
+{
+    *parts = *places = 1;
+    for (size_t i = 1; i < count; i++) {
+        *parts += slices[i].part != slices[i - 1].part;
+        *places += slices[i].place != slices[i - 1].place;
+    }
+}
+
+static int have_own_numbers(const sgio_dealt_slice *slices, size_t count)
+{
+    for (size_t i = 1; i < count; i++)
+        if (slices[i].number == slices[i - 1].number) return 0;
+    return 1;
+}
+
+int sgio_dicom_is_regular(sgio_dealt_slice *slices, size_t count)
+{
+    size_t all_parts, all_places, parts, places, unused;
+    qsort(slices, count, sizeof *slices, compare_parts);
+    count_runs(slices, count, &all_parts, &unused);
+    qsort(slices, count, sizeof *slices, compare_places);
+    count_runs(slices, count, &unused, &all_places);
+    qsort(slices, count, sizeof *slices, compare_indices);
+    count_runs(slices, count, &parts, &places);
+    if (parts == all_parts || places == all_places) return 1;
+    qsort(slices, count, sizeof *slices, compare_numbers);
+    count_runs(slices, count, &parts, &places);
+    return have_own_numbers(slices, count) && (parts == all_parts || places == all_places);
+}

@@ -23,6 +23,10 @@ typedef struct sgio_dealt_slice {
  * of memory. */
 int sgio_dicom_deal(sgio_dealt_slice *slices, size_t count, size_t places, size_t layers);
 
+/* Whether the parts of slices follow from their numbers, or from the order in which they were read:
+ * all of a part come together, or all of a place. Changes the order of the slices. */
+int sgio_dicom_is_regular(sgio_dealt_slice *slices, size_t count);
+
 #ifdef __cplusplus
 }
 #endif

@@ -123,15 +123,47 @@ static sgio_status read_echo(void *user, const sgio_dicom_set *item)
     return SGIO_OK;
 }
 
-static sgio_status read_diffusion(void *user, const sgio_dicom_set *item)
+/* Directions that are alike in three decimals are one. */
+static sgio_status read_gradient(void *user, const sgio_dicom_set *item)
 {
-    read_attribute(user, item, DICOM_B_VALUE, SGIO_DICOM_B_VALUE);
+    reader *r = user;
+    const sgio_dicom_header header = {item, &r->slice};
+    double v[3];
+    for (int i = 0; i < 3; i++)
+        if (!sgio_header_number(&header, DICOM_GRADIENT, i, 0, &v[i]) || fabs(v[i]) > 2)
+            return SGIO_OK;
+    for (int i = 0; i < 3; i++)
+        v[i] = rint(1000 * v[i]) / 1000 + 0.0; /* no -0 */
+    sgio_print(r->slice.gradient, sizeof r->slice.gradient, "%g %g %g", v[0], v[1], v[2]);
+    r->slice.attributes[SGIO_DICOM_GRADIENT] = checksum(r->slice.gradient);
     return SGIO_OK;
 }
 
-static sgio_status read_trigger(void *user, const sgio_dicom_set *item)
+static sgio_status read_diffusion(void *user, const sgio_dicom_set *item)
+{
+    read_attribute(user, item, DICOM_B_VALUE, SGIO_DICOM_B_VALUE);
+    return sgio_dicom_for_items(item, DICOM_GRADIENT_DIRECTIONS, read_gradient, user);
+}
+
+static sgio_status read_heart(void *user, const sgio_dicom_set *item)
 {
     read_attribute(user, item, DICOM_TRIGGER_DELAY, SGIO_DICOM_TRIGGER_TIME);
+    read_attribute(user, item, DICOM_CARDIAC_PHASE, SGIO_DICOM_CARDIAC_PHASE);
+    return SGIO_OK;
+}
+
+static sgio_status read_breath(void *user, const sgio_dicom_set *item)
+{
+    read_attribute(user, item, DICOM_RESPIRATORY_PHASE, SGIO_DICOM_RESPIRATORY_PHASE);
+    return SGIO_OK;
+}
+
+/* What a converter of single slices found no group for (PS3.3 C.7.6.16.2.25.2). */
+static sgio_status read_unassigned(void *user, const sgio_dicom_set *item)
+{
+    reader *r = user;
+    const sgio_dicom_header header = {item, &r->slice};
+    sgio_header_attributes(&header);
     return SGIO_OK;
 }
 
@@ -141,6 +173,8 @@ static sgio_status read_groups(reader *r, const sgio_dicom_frame *frame)
         enum sgio_dicom_tag group;
         sgio_dicom_item_fn read;
     } groups[] = {
+        {DICOM_UNASSIGNED_OF_ALL, read_unassigned},
+        {DICOM_UNASSIGNED_OF_FRAME, read_unassigned},
         {DICOM_PLANE_POSITIONS_IN_VOLUME, read_position_in_volume},
         {DICOM_PLANE_ORIENTATIONS_IN_VOLUME, read_directions_in_volume},
         {DICOM_PLANE_POSITIONS, read_position},
@@ -153,7 +187,8 @@ static sgio_status read_groups(reader *r, const sgio_dicom_frame *frame)
         {DICOM_PET_FRAME_TYPES, read_type},
         {DICOM_ECHOES, read_echo},
         {DICOM_DIFFUSION, read_diffusion},
-        {DICOM_CARDIAC_SYNCHRONIZATION, read_trigger},
+        {DICOM_CARDIAC_SYNCHRONIZATION, read_heart},
+        {DICOM_RESPIRATORY_SYNCHRONIZATION, read_breath},
     };
     sgio_status status = SGIO_OK;
     for (size_t i = 0; i < sizeof groups / sizeof *groups && status == SGIO_OK; i++)

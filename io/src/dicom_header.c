@@ -286,11 +286,6 @@ static sgio_status read_values(const sgio_dicom_header *header)
 
 static void read_identity(const sgio_dicom_header *header)
 {
-    static const enum sgio_dicom_tag tags[SGIO_DICOM_ATTRIBUTES - SGIO_DICOM_ECHO_TIME] = {
-        /* in the order of the enumeration */
-        DICOM_ECHO_TIME,          DICOM_TEMPORAL_POSITION, DICOM_B_VALUE,      DICOM_TRIGGER_TIME,
-        DICOM_ACQUISITION_NUMBER, DICOM_ACQUISITION_TIME,  DICOM_CONTENT_TIME,
-    };
     const sgio_dicom_set *set = header->set;
     sgio_dicom_slice *slice = header->slice;
     sgio_dicom_text(set, DICOM_SOP_INSTANCE, slice->instance_uid, sizeof slice->instance_uid);
@@ -304,11 +299,11 @@ static void read_identity(const sgio_dicom_header *header)
     slice->series_number = sgio_header_whole(header, DICOM_SERIES_NUMBER, 0);
     slice->instance_number = sgio_header_whole(header, DICOM_INSTANCE_NUMBER, 0);
     const char *type = slice->image_type;
+    for (int i = 0; i < SGIO_DICOM_ATTRIBUTES; i++)
+        slice->attributes[i] = NAN;
     slice->attributes[SGIO_DICOM_IMAGE_TYPE] =
         (double)crc32(0, (const Bytef *)type, (uInt)strlen(type));
-    slice->attributes[SGIO_DICOM_STACK] = NAN;
-    for (int i = SGIO_DICOM_ECHO_TIME; i < SGIO_DICOM_ATTRIBUTES; i++)
-        sgio_header_number(header, tags[i - SGIO_DICOM_ECHO_TIME], 0, NAN, &slice->attributes[i]);
+    sgio_header_attributes(header);
 }
 
 static sgio_status read_header(const sgio_dicom_header *header, sgio_dicom_about *about)

@@ -123,3 +123,16 @@ void sgio_header_thickness(const sgio_dicom_header *header)
     sgio_header_number(header, DICOM_SLICE_THICKNESS, 0, 0, &thickness);
     if (thickness > 0) header->slice->thickness = thickness;
 }
+
+void sgio_header_attributes(const sgio_dicom_header *header)
+{
+    static const enum sgio_dicom_tag tags[SGIO_DICOM_ATTRIBUTES - SGIO_DICOM_ECHO_TIME] = {
+        /* in the order of the enumeration */
+        DICOM_ECHO_TIME,          DICOM_TEMPORAL_POSITION, DICOM_B_VALUE,      DICOM_TRIGGER_TIME,
+        DICOM_ACQUISITION_NUMBER, DICOM_ACQUISITION_TIME,  DICOM_CONTENT_TIME,
+    };
+    double value;
+    for (int i = SGIO_DICOM_ECHO_TIME; i < SGIO_DICOM_ATTRIBUTES; i++)
+        if (sgio_header_number(header, tags[i - SGIO_DICOM_ECHO_TIME], 0, NAN, &value))
+            header->slice->attributes[i] = value;
+}

@@ -43,4 +43,7 @@ sgio_status sgio_header_rescale(const sgio_dicom_header *header);
 
 void sgio_header_thickness(const sgio_dicom_header *header);
 
+/* The slice's attributes from SGIO_DICOM_ECHO_TIME on. */
+void sgio_header_attributes(const sgio_dicom_header *header);
+
 #endif

@@ -24,11 +24,14 @@ enum kind {
     ECHO,
     TIME_POINT,
     B_VALUE,
+    GRADIENT,
     TRIGGER,
+    CARDIAC_PHASE,
+    RESPIRATORY_PHASE,
     ACQUISITION,
     ACQUIRED_AT,
     SERIES_AT,
-    FIRST_FILE,
+    FIRST_FRAME,
     KINDS
 };
 
@@ -59,18 +62,21 @@ static void write_text(const char *label, const char *value, char out[VALUE_BYTE
     if (value[0]) snprintf(out, VALUE_BYTES, "%s %.*s", label, VALUE_BYTES - 16, value);
 }
 
-/* The names of files may hold anything. */
-static void write_file_name(const char *name, char out[VALUE_BYTES])
-{
-    write_text("from", name, out);
-    for (char *c = out; *c; c++)
-        if ((unsigned char)*c < ' ' || *c == 127 || *c == '<' || *c == '>') *c = '?';
-}
-
 static const char *last_part(const char *path)
 {
     const char *slash = strrchr(path, '/');
     return slash ? slash + 1 : path;
+}
+
+/* "from a.dcm", "from frame 3 of a.dcm". The names of files may hold anything. */
+static void write_first_frame(const sgio_dicom_slice *slice, char out[VALUE_BYTES])
+{
+    char label[32] = "from";
+    if (slice->stored_frames > 1 && slice->frames == 1)
+        snprintf(label, sizeof label, "from frame %d of", slice->frame + 1);
+    write_text(label, last_part(slice->path), out);
+    for (char *c = out; *c; c++)
+        if ((unsigned char)*c < ' ' || *c == 127 || *c == '<' || *c == '>') *c = '?';
 }
 
 static void write_value(const sgio_dicom_slice *slice, enum kind kind, char out[VALUE_BYTES])
@@ -98,8 +104,14 @@ static void write_value(const sgio_dicom_slice *slice, enum kind kind, char out[
         return write_number("time point", a[SGIO_DICOM_TEMPORAL_POSITION], "", out);
     case B_VALUE:
         return write_number("b", a[SGIO_DICOM_B_VALUE], "", out);
+    case GRADIENT:
+        return write_text("gradient", slice->gradient, out);
     case TRIGGER:
         return write_number("trigger", a[SGIO_DICOM_TRIGGER_TIME], " ms", out);
+    case CARDIAC_PHASE:
+        return write_number("cardiac phase", a[SGIO_DICOM_CARDIAC_PHASE], " %", out);
+    case RESPIRATORY_PHASE:
+        return write_number("respiratory phase", a[SGIO_DICOM_RESPIRATORY_PHASE], " %", out);
     case ACQUISITION:
         return write_number("acquisition", a[SGIO_DICOM_ACQUISITION_NUMBER], "", out);
     case ACQUIRED_AT:
@@ -107,7 +119,7 @@ static void write_value(const sgio_dicom_slice *slice, enum kind kind, char out[
     case SERIES_AT:
         return write_time("series time", slice->series_time, out);
     default:
-        return write_file_name(last_part(slice->path), out);
+        return write_first_frame(slice, out);
     }
 }
 
@@ -122,7 +134,7 @@ static void write_common_value(const sgio_dicom_slices *slices, const sgio_dicom
 {
     char other[VALUE_BYTES];
     write_value(slice_of(slices, volume, 0), kind, out);
-    for (size_t k = 1; k < volume->count && kind != FIRST_FILE; k++) {
+    for (size_t k = 1; k < volume->count && kind != FIRST_FRAME; k++) {
         write_value(slice_of(slices, volume, k), kind, other);
         if (strcmp(out, other) != 0) {
             out[0] = 0;
@@ -150,7 +162,9 @@ static void write_look(const sgio_dicom_slices *slices, const sgio_dicom_volume 
                volume->count, first->column_spacing, first->row_spacing, spacing,
                first->description,
                sgio_dicom_is_even(deviation, spacing) ? "" : " (uneven spacing)",
-               volume->is_dealt ? " (told by instance numbers)" : "");
+               volume->is_dealt       ? " (told by instance numbers)"
+               : volume->is_irregular ? " (told by order alone)"
+                                      : "");
 }
 
 static void fill_entry(const sgio_dicom_slices *slices, const sgio_dicom_volume *volume,
@@ -183,14 +197,31 @@ static int differs(const entry *entries, size_t count, enum kind kind)
     return 0;
 }
 
-/* Entries that look alike: shows what is not the same in all of them; the file's name only where
- * nothing else is. */
+static int compare_values(const void *a, const void *b)
+{
+    const entry *x = a, *y = b;
+    int order = 0;
+    for (int kind = 0; kind < FIRST_FRAME && order == 0; kind++)
+        order = strcmp(x->values[kind], y->values[kind]);
+    return order;
+}
+
+/* But for where they come from. Changes the order of the entries. */
+static int some_are_alike(entry *entries, size_t count)
+{
+    qsort(entries, count, sizeof *entries, compare_values);
+    for (size_t i = 1; i < count; i++)
+        if (compare_values(&entries[i - 1], &entries[i]) == 0) return 1;
+    return 0;
+}
+
+/* Entries that look alike: shows what is not the same in all of them; the first file or frame only
+ * where some are still alike then. */
 static void show_differences(entry *entries, size_t count)
 {
-    int any = 0;
+    const int alike = some_are_alike(entries, count);
     for (int kind = 0; kind < KINDS; kind++) {
-        if ((kind == FIRST_FILE && any) || !differs(entries, count, (enum kind)kind)) continue;
-        any = 1;
+        if ((kind == FIRST_FRAME && !alike) || !differs(entries, count, (enum kind)kind)) continue;
         for (size_t i = 0; i < count; i++)
             entries[i].shown[kind] = 1;
     }

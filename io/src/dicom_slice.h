@@ -13,6 +13,9 @@ extern "C" {
 enum {
     SGIO_DICOM_IMAGE_TYPE, /* checksums of texts */
     SGIO_DICOM_STACK,
+    SGIO_DICOM_GRADIENT,
+    SGIO_DICOM_CARDIAC_PHASE, /* percent */
+    SGIO_DICOM_RESPIRATORY_PHASE,
     SGIO_DICOM_ECHO_TIME,
     SGIO_DICOM_TEMPORAL_POSITION,
     SGIO_DICOM_B_VALUE,
@@ -28,6 +31,7 @@ typedef struct sgio_dicom_slice {
     char series_uid[65], instance_uid[65], transfer_syntax[65];
     char modality[17], photometric[17], description[200];
     char image_type[128], contrast[48], kernel[48], protocol[48], stack[17]; /* for listings */
+    char gradient[48];  /* "0.707 0.707 0", of diffusion */
     double series_time; /* hhmmss; NaN when absent */
     int series_number, instance_number;
     int rows, columns, samples, planar; /* planar: colours stored plane by plane */

@@ -220,14 +220,17 @@ static int split_helps(const sorter *sorter, const group *members, int attribute
            (worst < whole_multiplicity && parts <= whole_multiplicity);
 }
 
-static sgio_status emit(const group *members, int is_dealt, sgio_dicom_volumes *volumes)
+/* `told` says how the volume is told from others; its slices are the group's. */
+static sgio_status emit(const group *members, sgio_dicom_volume told, sgio_dicom_volumes *volumes)
 {
     sgio_dicom_volume *grown = realloc(volumes->items, (volumes->count + 1) * sizeof *grown);
     if (grown) volumes->items = grown;
     size_t *copy = grown ? malloc(members->count * sizeof *copy) : NULL;
     if (!copy) return sgio_fail_memory(members->count * sizeof *copy, "the list of DICOM volumes");
     memcpy(copy, members->index, members->count * sizeof *copy);
-    volumes->items[volumes->count++] = (sgio_dicom_volume){copy, members->count, is_dealt};
+    told.slices = copy;
+    told.count = members->count;
+    volumes->items[volumes->count++] = told;
     return SGIO_OK;
 }
 
@@ -264,7 +267,7 @@ static size_t deal_in_turn(const sorter *sorter, const group *members, sgio_deal
 }
 
 static sgio_status emit_parts(const sorter *sorter, const group *members, sgio_dealt_slice *dealt,
-                              int is_dealt)
+                              sgio_dicom_volume told)
 {
     sgio_status status = SGIO_OK;
     qsort(dealt, members->count, sizeof *dealt, compare_parts);
@@ -273,10 +276,11 @@ static sgio_status emit_parts(const sorter *sorter, const group *members, sgio_d
     for (size_t start = 0, end = 0; start < members->count && status == SGIO_OK; start = end) {
         while (end < members->count && dealt[end].part == dealt[start].part)
             end++;
-        status = emit(&(group){members->index + start, end - start}, is_dealt, sorter->volumes);
+        status = emit(&(group){members->index + start, end - start}, told, sorter->volumes);
     }
     return status;
 }
+
 /* Slices that nothing else tells apart: in turn where none is missing, else by their numbers. */
 static sgio_status deal_out(const sorter *sorter, const group *members, size_t layers)
 {
@@ -288,7 +292,9 @@ static sgio_status deal_out(const sorter *sorter, const group *members, size_t l
     sgio_status status = SGIO_OK;
     if (some_missing && sgio_dicom_deal(dealt, members->count, places, layers) != 0)
         status = sgio_fail_memory(bytes, "the list of DICOM slices");
-    if (status == SGIO_OK) status = emit_parts(sorter, members, dealt, some_missing);
+    const sgio_dicom_volume told = {.is_dealt = some_missing,
+                                    .is_irregular = !sgio_dicom_is_regular(dealt, members->count)};
+    if (status == SGIO_OK) status = emit_parts(sorter, members, dealt, told);
     free(dealt);
     return status;
 }
@@ -320,7 +326,8 @@ static sgio_status split(const sorter *sorter, const group *members, int attribu
     }
     if (!failed) failed = sort_by_position(slices, members);
     if (failed) return sgio_fail_memory(members->count * sizeof(keyed), "sorting DICOM slices");
-    return layers > 1 ? deal_out(sorter, members, layers) : emit(members, 0, sorter->volumes);
+    if (layers > 1) return deal_out(sorter, members, layers);
+    return emit(members, (sgio_dicom_volume){0}, sorter->volumes);
 }
 
 /* Moves all that can share a volume with the first of `rest` to its front; returns how many. */
@@ -392,7 +399,7 @@ static sgio_status sort_all(const sorter *sorter, size_t *index)
         if (slices->items[members.index[0]].has_plane)
             status = split(sorter, &members, 0);
         else
-            status = emit(&members, 0, volumes);
+            status = emit(&members, (sgio_dicom_volume){0}, volumes);
     }
     return status == SGIO_OK ? order_volumes(slices, volumes) : status;
 }

@@ -16,9 +16,16 @@
     X(ANATOMIC_REGION, 0x00082218, "SQ", "AnatomicRegionSequence")                                 \
     X(SPACING_BETWEEN, 0x00180088, "DS", "SpacingBetweenSlices")                                   \
     X(EFFECTIVE_ECHO_TIME, 0x00189082, "FD", "EffectiveEchoTime")                                  \
+    X(GRADIENT_DIRECTIONS, 0x00189076, "SQ", "DiffusionGradientDirectionSequence")                 \
+    X(GRADIENT, 0x00189089, "FD", "DiffusionGradientOrientation")                                  \
     X(ECHOES, 0x00189114, "SQ", "MREchoSequence")                                                  \
     X(DIFFUSION, 0x00189117, "SQ", "MRDiffusionSequence")                                          \
     X(CARDIAC_SYNCHRONIZATION, 0x00189118, "SQ", "CardiacSynchronizationSequence")                 \
+    X(RESPIRATORY_SYNCHRONIZATION, 0x00209253, "SQ", "RespiratorySynchronizationSequence")         \
+    X(CARDIAC_PHASE, 0x00209241, "FL", "NominalPercentageOfCardiacPhase")                          \
+    X(RESPIRATORY_PHASE, 0x00209245, "FL", "NominalPercentageOfRespiratoryPhase")                  \
+    X(UNASSIGNED_OF_ALL, 0x00209170, "SQ", "UnassignedSharedConvertedAttributesSequence")          \
+    X(UNASSIGNED_OF_FRAME, 0x00209171, "SQ", "UnassignedPerFrameConvertedAttributesSequence")      \
     X(MR_FRAME_TYPES, 0x00189226, "SQ", "MRImageFrameTypeSequence")                                \
     X(CT_FRAME_TYPES, 0x00189329, "SQ", "CTImageFrameTypeSequence")                                \
     X(PET_FRAME_TYPES, 0x00189751, "SQ", "PETFrameTypeSequence")                                   \

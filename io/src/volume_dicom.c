@@ -430,17 +430,29 @@ static sgio_status make_buffers(job *job, const char *path)
     return job->colours ? SGIO_OK : sgio_fail_memory(job->values, path);
 }
 
+static void warn_of_dealing(const job *job, const char *path)
+{
+    const sgio_read_options *options = job->options;
+    if (job->volume->is_dealt)
+        sgio_warn(options->warn, options->warn_user,
+                  "%s: some places in its series have fewer slices than others, and nothing but "
+                  "instance numbers tells which belong together; slices of another volume may be "
+                  "among these",
+                  path);
+    else if (job->volume->is_irregular)
+        sgio_warn(options->warn, options->warn_user,
+                  "%s: several slices of its series lie at each place, nothing but their order "
+                  "tells which belong together, and that follows neither volumes nor places; "
+                  "slices of another volume may be among these",
+                  path);
+}
+
 static sgio_status run_job(const char *path, job *job)
 {
     sgio_status status = refuse_pixels(job);
     if (status != SGIO_OK) return status;
     describe(job);
-    if (job->volume->is_dealt)
-        sgio_warn(job->options->warn, job->options->warn_user,
-                  "%s: some places in its series have fewer slices than others, and nothing but "
-                  "instance numbers tells which belong together; slices of another volume may be "
-                  "among these",
-                  path);
+    warn_of_dealing(job, path);
     if (job->options->without_voxels) return name_sources(job);
     warn_of_values(job, path);
     if (job->out->is_sequence)

@@ -143,6 +143,34 @@ static int number_of(enum numbering how, int time, int place)
     }
 }
 
+/* Two slices at each of four places, numbered as listed: the order says something where either the
+ * volumes or the places come one after another, however slices are ordered within. */
+static void test_an_order_that_says_nothing_is_noted(void **state)
+{
+    static const struct {
+        int numbers[8]; /* of both slices at a place, place by place */
+        int is_irregular;
+    } cases[] = {
+        {{1, 5, 2, 6, 3, 7, 4, 8}, 0}, {{1, 2, 3, 4, 5, 6, 7, 8}, 0}, {{1, 5, 3, 7, 2, 6, 4, 8}, 0},
+        {{7, 8, 5, 6, 3, 4, 1, 2}, 0}, {{1, 4, 2, 6, 3, 7, 5, 8}, 1}, {{3, 8, 1, 4, 2, 7, 5, 6}, 1},
+    };
+    (void)state;
+    for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
+        slices.count = 0;
+        for (int i = 0; i < 8; i++)
+            add(0);
+        for (int i = 0; i < 8; i++) { /* read in an order of its own */
+            sgio_dicom_slice *slice = &items[i * 3 % 8];
+            slice->position[2] = i / 2;
+            slice->instance_number = cases[c].numbers[i];
+        }
+        sort(0);
+        expect_counts(2, 4, 4);
+        for (size_t v = 0; v < 2; v++)
+            assert_int_equal(volumes.items[v].is_irregular, cases[c].is_irregular);
+    }
+}
+
 static void expect_time(const sgio_dicom_volume *volume, int missing_time)
 {
     const double time = items[volume->slices[0]].thickness;
@@ -295,6 +323,7 @@ int main(void)
         cmocka_unit_test_setup(test_gap_with_acquisition_per_slice, start),
         cmocka_unit_test_setup(test_two_echoes, start),
         cmocka_unit_test_setup(test_repeats_without_attribute, start),
+        cmocka_unit_test_setup(test_an_order_that_says_nothing_is_noted, start),
         cmocka_unit_test_setup(test_times_are_told_by_numbers_where_a_slice_is_missing, start),
         cmocka_unit_test_setup(test_a_repeated_slice_does_not_part_a_volume, start),
         cmocka_unit_test_setup(test_two_spacings, start),

@@ -25,6 +25,9 @@ typedef struct frame {
     const char *position, *orientation, *slope, *rescale_type, *type, *stack, *acquired_at;
     double echo;
     int value;
+    const char *source_echo; /* of the slice it was converted from */
+    const double *gradient;
+    float phase; /* of the heart, percent */
 } frame;
 
 /* An object of `count` frames; shared groups hold spacing, and the directions `orientation`. */
@@ -73,7 +76,21 @@ static void write_frame_groups(const frame *f)
         dicom_double(0x00189082, f->echo);
         close_group();
     }
+    if (f->gradient) {
+        open_group(0x00189117);
+        dicom_double(0x00189087, 1000);
+        open_group(0x00189076);
+        dicom_bytes(0x00189089, "FD", f->gradient, 3 * sizeof *f->gradient);
+        close_group();
+        close_group();
+    }
+    if (f->phase > 0) {
+        open_group(0x00189118);
+        dicom_bytes(0x00209241, "FL", &f->phase, sizeof f->phase);
+        close_group();
+    }
     text_group(0x00189226, 0x00089007, "CS", f->type);
+    text_group(0x00209171, 0x00180081, "DS", f->source_echo);
     write_content(f);
     text_group(0x00209113, 0x00200032, "DS", f->position);
     text_group(0x00209116, 0x00200037, "DS", f->orientation);
@@ -259,6 +276,96 @@ static void echoes_are_volumes_of_their_own(void **state)
     read_volume("a.dcm", "2");
     expect_slice(0, 1100);
     expect_slice(1, 1200);
+}
+
+static void count_warning(void *count, const char *sentence)
+{
+    *(int *)count += holds(sentence, "nothing but their order tells which belong together");
+}
+
+static int warnings_of(const char *name, const char *series)
+{
+    int count = 0;
+    const sgio_read_options options = {
+        .series = series, .warn = count_warning, .warn_user = &count};
+    sgio_volume_clear(&volume);
+    if (sgio_volume_read(scratch_path(name), &options, &volume) != SGIO_OK)
+        fail_msg("%s", sgio_last_message());
+    return count;
+}
+
+/* Three places twice, in an order that says nothing. */
+static void mix_frames(frame frames[6])
+{
+    static const char *const places[] = {"10\\8\\3", "8.5\\10\\3", "7\\12\\3"};
+    static const int order[6][2] = {{0, 1}, {2, 0}, {0, 0}, {1, 1}, {2, 1}, {1, 0}};
+    memset(frames, 0, 6 * sizeof *frames);
+    for (int i = 0; i < 6; i++) {
+        frames[i].position = places[order[i][0]];
+        frames[i].value = 1000 * order[i][1] + 100 * order[i][0];
+    }
+}
+
+/* Converters keep what they have no group for in sequences of leftovers. */
+static void echoes_of_converted_slices_are_volumes_of_their_own(void **state)
+{
+    static const char *const parts[] = {"echo 10 ms", "echo 80 ms"};
+    const object o = object_of("a.dcm", 6);
+    frame frames[6];
+    (void)state;
+    mix_frames(frames);
+    for (int i = 0; i < 6; i++)
+        frames[i].source_echo = frames[i].value < 1000 ? "10" : "80";
+    save(&o, frames);
+    expect_listed("a.dcm", 2, parts);
+    for (int v = 0; v < 2; v++) {
+        assert_int_equal(warnings_of("a.dcm", v ? "1" : "2"), 0);
+        const double first = sgio_volume_value(&volume, 0) < 1000 ? 0 : 1000;
+        for (int k = 0; k < 3; k++)
+            expect_slice(k, first + 100 * k);
+    }
+}
+
+static void frames_that_only_an_odd_order_parts_are_told(void **state)
+{
+    static const char *const odd[] = {"(told by order alone)  from frame 1 of a.dcm",
+                                      "(told by order alone)  from frame 3 of a.dcm"};
+    static const char *const even[] = {"mm    from frame 1 of a.dcm",
+                                       "mm    from frame 4 of a.dcm"};
+    const object o = object_of("a.dcm", 6);
+    frame frames[6];
+    (void)state;
+    mix_frames(frames);
+    save(&o, frames);
+    expect_listed("a.dcm", 2, odd);
+    assert_int_equal(warnings_of("a.dcm", "2"), 1);
+    frames[2].position = frames[5].position;
+    frames[3].position = frames[0].position;
+    save(&o, frames); /* each place once, then each again */
+    expect_listed("a.dcm", 2, even);
+    assert_int_equal(warnings_of("a.dcm", "2"), 0);
+}
+
+static void gradients_and_phases_part_frames(void **state)
+{
+    static const double x[3] = {1, -0.0001, 0}, y[3] = {0, 0.7071068, -0.7071068};
+    static const char *const directions[] = {"  gradient 1 0 0\n", "  gradient 0 0.707 -0.707\n"};
+    static const char *const phases[] = {"  cardiac phase 40 %\n", "  cardiac phase 75 %\n"};
+    const object o = object_of("a.dcm", 6);
+    frame frames[6];
+    (void)state;
+    mix_frames(frames);
+    for (int i = 0; i < 6; i++)
+        frames[i].gradient = frames[i].value < 1000 ? x : y;
+    save(&o, frames);
+    expect_listed("a.dcm", 2, directions);
+    assert_int_equal(warnings_of("a.dcm", "2"), 0);
+    mix_frames(frames);
+    for (int i = 0; i < 6; i++)
+        frames[i].phase = frames[i].value < 1000 ? 40 : 75;
+    save(&o, frames);
+    expect_listed("a.dcm", 2, phases);
+    assert_int_equal(warnings_of("a.dcm", "1"), 0);
 }
 
 static void types_times_and_stacks_part_frames(void **state)
@@ -474,6 +581,12 @@ int main(void)
                                         close_scratch),
         cmocka_unit_test_setup_teardown(each_frame_has_its_own_unit, open_scratch, close_scratch),
         cmocka_unit_test_setup_teardown(echoes_are_volumes_of_their_own, open_scratch,
+                                        close_scratch),
+        cmocka_unit_test_setup_teardown(echoes_of_converted_slices_are_volumes_of_their_own,
+                                        open_scratch, close_scratch),
+        cmocka_unit_test_setup_teardown(frames_that_only_an_odd_order_parts_are_told, open_scratch,
+                                        close_scratch),
+        cmocka_unit_test_setup_teardown(gradients_and_phases_part_frames, open_scratch,
                                         close_scratch),
         cmocka_unit_test_setup_teardown(types_times_and_stacks_part_frames, open_scratch,
                                         close_scratch),
