@@ -263,6 +263,45 @@ static void copy_row(const uint8_t *from, uint8_t *to, int64_t count, int flip)
             to[i] = from[count - 1 - i];
 }
 
+/* Sets the voxel that holds a coordinate of the picture; returns the pixel at its centre. */
+static int place_on(double at, int64_t voxels, int flip, double scale, int pixels, int64_t *voxel)
+{
+    double seen = voxels == pixels ? rint(at) : floor((at + 0.5) / scale);
+    seen = fmin(fmax(seen, 0), (double)voxels - 1);
+    *voxel = flip ? voxels - 1 - (int64_t)seen : (int64_t)seen;
+    return pixel_of(*voxel, voxels, flip, scale, pixels);
+}
+
+sgm_slice_place sgm_slice_place_of(const sgm_plane *plane, double x, double y)
+{
+    sgm_slice_place place;
+    place.x = place_on(x, plane->columns, plane->flip_u, plane->scale_x, plane->width, &place.u);
+    place.y = place_on(y, plane->rows, plane->flip_v, plane->scale_y, plane->height, &place.v);
+    return place;
+}
+
+/* The pixels of a voxel along one axis: first and last. */
+static void pixels_of(int64_t voxel, int64_t voxels, int flip, double scale, int pixels,
+                      int span[2])
+{
+    span[0] = span[1] = pixel_of(voxel, voxels, flip, scale, pixels);
+    while (span[0] > 0 && voxel_of(span[0] - 1, voxels, flip, scale, pixels) == voxel)
+        span[0]--;
+    while (span[1] < pixels - 1 && voxel_of(span[1] + 1, voxels, flip, scale, pixels) == voxel)
+        span[1]++;
+}
+
+void sgm_slice_set_voxel(const sgm_plane *plane, int64_t u, int64_t v, uint8_t value,
+                         uint8_t *picture)
+{
+    int x[2], y[2];
+    pixels_of(u, plane->columns, plane->flip_u, plane->scale_x, plane->width, x);
+    pixels_of(v, plane->rows, plane->flip_v, plane->scale_y, plane->height, y);
+    for (int row = y[0]; row <= y[1]; row++)
+        memset(picture + (size_t)row * (size_t)plane->width + (size_t)x[0], value,
+               (size_t)(x[1] - x[0] + 1));
+}
+
 int64_t sgm_slice_store(const sgm_plane *plane, const uint8_t *picture, uint8_t *slice)
 {
     int64_t set = 0, columns = plane->columns;

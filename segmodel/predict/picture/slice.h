@@ -40,6 +40,18 @@ int64_t sgm_slice_store(const sgm_plane *plane, const uint8_t *picture, uint8_t 
 /* The other way: each pixel takes the voxel that covers its centre. */
 void sgm_slice_load(const sgm_plane *plane, const uint8_t *slice, uint8_t *picture);
 
+/* The voxel that holds a place in the picture, and the pixel at its centre. Where voxels are thick,
+ * that may lie many pixels away, and it alone says what becomes of the voxel. */
+typedef struct sgm_slice_place {
+    int64_t u, v;
+    int x, y;
+} sgm_slice_place;
+
+sgm_slice_place sgm_slice_place_of(const sgm_plane *plane, double x, double y);
+/* Sets the pixels of a voxel: those whose centres it covers, and the one at its own. */
+void sgm_slice_set_voxel(const sgm_plane *plane, int64_t u, int64_t v, uint8_t value,
+                         uint8_t *picture);
+
 /* Which voxel of the volume covers each pixel's centre: width * height indices, rows first. */
 void sgm_slice_voxels(const sgm_plane *plane, const int64_t size[3], int64_t slice,
                       int64_t *voxels);

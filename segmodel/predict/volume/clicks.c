@@ -53,8 +53,9 @@ int sgm_subject_holds(sgm_stack *stack, const sgm_subject *subject, const sgm_se
     const sgm_answer *answer =
         standing_of(subject, sgm_plane_slice_of(plane, seed->index[plane->axis]));
     if (!answer) return 0;
-    sgm_stack_unpack(stack, &answer->mask, stack->neighbour);
-    return stack->neighbour[lrint(point.y) * plane->width + lrint(point.x)];
+    sgm_slice_place place = sgm_slice_place_of(plane, point.x, point.y);
+    sgm_packed_mask_unpack(&answer->mask, (int)plane->columns, (int)plane->rows, stack->voxels);
+    return stack->voxels[place.v * plane->columns + place.u];
 }
 
 /* The nearest mask of another slice whose bounding box holds the voxel, not farther away than
@@ -195,6 +196,19 @@ static int prompted_range(const clicks *c, int64_t range[2])
     return 1;
 }
 
+/* How deep a click lies in its part of a mask. Its pixel may be another voxel's, up to rounding. */
+static double depth_of_click(const sgm_stack *stack, const uint8_t *mask, const sgm_point *click)
+{
+    const sgm_plane *plane = &stack->plane;
+    int x = (int)lrint(click->x), y = (int)lrint(click->y);
+    if (!mask[(size_t)y * (size_t)plane->width + (size_t)x]) {
+        sgm_slice_place place = sgm_slice_place_of(plane, click->x, click->y);
+        x = place.x;
+        y = place.y;
+    }
+    return sgm_mask_depth(mask, plane->width, plane->height, x, y);
+}
+
 /* Where the slices that the object does not reach lie from a background click on (1: behind it, -1:
  * before it), if it says that the object does not reach its slice; else 0. It says so beyond all
  * foreground prompts, where it leaves nothing of the mask, or where it lies at the innermost place
@@ -210,8 +224,7 @@ static int direction_of_end(const clicks *c, int64_t slice, const sgm_point *cli
         return 0;
     if (slice >= range[0] && slice <= range[1]) return 0;
     sgm_stack_unpack(stack, &stands->mask, stack->neighbour);
-    double depth = sgm_mask_depth(stack->neighbour, stack->plane.width, stack->plane.height,
-                                  (int)lrint(click->x), (int)lrint(click->y));
+    double depth = depth_of_click(stack, stack->neighbour, click);
     if (left && (answer->is_hole || depth < innermost || 2 * left <= stands->mask.voxels)) return 0;
     return slice > range[1] ? 1 : -1;
 }

@@ -176,17 +176,28 @@ static void unpack_or_clear(sgm_stack *stack, const sgm_answer *answer, uint8_t 
         memset(picture, 0, (size_t)stack->plane.width * (size_t)stack->plane.height);
 }
 
+/* Whatever else changes, the clicked voxel does: one that is many pixels thick takes the pixel at
+ * its centre, which may lie farther from the click than what changes around it. */
+static void change_voxel(change *c, const sgm_plane *plane, const sgm_point *click)
+{
+    sgm_slice_place place = sgm_slice_place_of(plane, click->x, click->y);
+    if (c->mask[(size_t)place.y * (size_t)c->width + (size_t)place.x] == c->label) return;
+    sgm_slice_set_voxel(plane, place.u, place.v, (uint8_t)c->label, c->mask);
+    c->count++;
+}
+
 /* The network's change at the click; where it insists on its opinion, the click's own place. */
-static void change_at_click(change *c, const sgm_image *picture, const sgm_slice_prompt *own,
+static void change_at_click(change *c, const sgm_stack *stack, const sgm_slice_prompt *own,
                             const sgm_point *click, const sgm_shades *shades)
 {
     int x = (int)lrint(click->x), y = (int)lrint(click->y);
     for (int code = 0; code < 9; code++)
         change_from(c, x + code % 3 - 1, y + code / 3 - 1);
-    change_around(c, picture, own, click, shades);
+    change_around(c, &stack->picture, own, click, shades);
     size_t at = (size_t)y * (size_t)c->width + (size_t)x;
     c->count += c->mask[at] != c->label;
     c->mask[at] = (uint8_t)c->label;
+    change_voxel(c, &stack->plane, click);
 }
 
 /* Pixels, by the mask that the click is about. */
@@ -206,7 +217,7 @@ sgm_status sgm_answer_clicked(sgm_desk *desk, sgm_stack *stack, const sgm_volume
     unpack_or_clear(stack, step->from[1], stack->neighbour);
     SGM_TRY(begin_change(&c, stack, stack->neighbour, look.mask, step->label));
     c.reach = reach_of_click(&stack->plane, step->from[0]);
-    change_at_click(&c, &stack->picture, &step->own, click, &step->from[0]->shades);
+    change_at_click(&c, stack, &step->own, click, &step->from[0]->shades);
     answer->is_hole = looks_unlike(&stack->picture, click, &step->from[0]->shades);
     return take_changed(desk, stack, stack->neighbour, &look, answer);
 }
@@ -299,7 +310,7 @@ sgm_status sgm_answer_followed(sgm_desk *desk, sgm_stack *stack, const sgm_volum
         c.count = 0;
         change_within(&c, stack->behind, stack->behind);
     }
-    if (c.count * fading < before) return SGM_OK;
+    if (!c.count || c.count * fading < before) return SGM_OK;
     answer->stop = SGM_STOP_NONE;
     return take_changed(desk, stack, stack->neighbour, &look, answer);
 }
@@ -332,7 +343,8 @@ sgm_status sgm_answer_ended(sgm_desk *desk, sgm_stack *stack, const sgm_volume_s
         change_within(&c, stack->behind, NULL);
     } else {
         const sgm_point *click = &step->own.points[step->own.point_count - 1];
-        change_from(&c, (int)lrint(click->x), (int)lrint(click->y));
+        sgm_slice_place place = sgm_slice_place_of(&stack->plane, click->x, click->y);
+        change_from(&c, place.x, place.y);
     }
     if (!c.count) {
         answer->stop = SGM_STOP_EMPTY;

@@ -172,7 +172,7 @@ sgm_status sgm_desk_ask(sgm_desk *desk, sgm_stack *stack, const sgm_volume_step 
 sgm_status sgm_desk_make_room(sgm_desk *desk, const sgm_object *object);
 size_t sgm_desk_low_res_count(const sgm_desk *desk);
 
-/* Whether the seed's pixel is in the mask taken on its slice. */
+/* Whether the seed's voxel is in the mask taken on its slice. */
 int sgm_subject_holds(sgm_stack *stack, const sgm_subject *subject, const sgm_seed *seed);
 
 /* Puts an answer in the slice's place; takes over the hold on it. */

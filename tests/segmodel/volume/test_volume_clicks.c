@@ -754,9 +754,47 @@ static void check_all_storage(int zoom)
     check_storage("a box and a click, of a network of tight boxes", box, thick);
 }
 
+/* A bar in the middle of a slice of voxels that are 20 times as long along one axis. */
+static double bar(const double mm[3])
+{
+    return fabs(mm[0]) < 8 && fabs(mm[1]) < 40 ? 200 : 40;
+}
+
+/* The voxel that holds a click follows it wherever in the voxel it lies, though the network insists
+ * on its opinion, and asking for it once more changes nothing. */
+static void check_thick_voxel(int flip, double part, int label)
+{
+    static const int64_t extent[3] = {48, 12, 5};
+    static const double spacing[3] = {0.5, 10, 10};
+    phantom p;
+    phantom_make(&p, bar, extent, spacing, straight, flip ? 7 : 0);
+    network()->object_reach = 255;
+    uint8_t *initial = malloc((size_t)count_of(&p));
+    for (int64_t i = 0; i < count_of(&p); i++)
+        initial[i] = p.voxels[i] == 200;
+    sgm_seed seeds[2] = {{{23, (label ? 1 : 9) + part, 2}, label}};
+    seeds[1] = seeds[0];
+    sgm_object object = {.seeds = seeds, .seed_count = 1, .labels = initial};
+    int64_t clicked = 23 + 48 * (llrint(seeds[0].index[1]) + 12 * 2);
+    CHECK(initial[clicked] != label);
+    sgm_volume_result once = ask(&p, &object, SGM_AXIS_K);
+    CHECK(once.objects[0].mask[clicked] == label);
+    int decodes = net.decodes;
+    object.seed_count = 2;
+    sgm_volume_result twice = ask(&p, &object, SGM_AXIS_K);
+    CHECK(net.decodes == 2 * decodes);
+    CHECK(differences(&p, once.objects[0].mask, twice.objects[0].mask) == 0);
+    sgm_volume_result_clear(&once);
+    sgm_volume_result_clear(&twice);
+    free(initial);
+    phantom_clear(&p);
+}
+
 int main(void)
 {
     check_walk();
+    for (int code = 0; code < 20; code++)
+        check_thick_voxel(code / 10, (code % 5 - 2) * 0.245, code / 5 % 2);
     check_box(0);
     check_box(1);
     check_point_in_box();
