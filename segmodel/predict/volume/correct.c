@@ -2,6 +2,7 @@
  * slice and then on the neighbours. Everything else of a mask stays as it was. */
 #include "predict/look/logits.h"
 #include "predict/picture/grey.h"
+#include "predict/picture/touching.h"
 #include "predict/session/mask.h"
 #include "predict/volume/run.h"
 
@@ -90,14 +91,23 @@ static double grey_around(const sgm_image *picture, int x, int y)
     return sum / count;
 }
 
+/* Whether a pixel may be marked: the slice's box reaches into it, as in sgm_look_clip. */
+static int is_in_roi(const sgm_slice_prompt *own, int x, int y)
+{
+    double half = 0.5 - SGM_TOUCHING;
+    return !own->has_roi || (x + half >= own->roi.x0 && x - half <= own->roi.x1 &&
+                             y + half >= own->roi.y0 && y - half <= own->roi.y1);
+}
+
 /* Whether a click says something about a pixel near it that the mask does not agree with: no click
  * of the other kind is nearer, and the pixel looks rather like the click's place than like what
- * the click tells it from (`other`; nothing to go by below least_contrast). */
+ * the click tells it from (`other`; nothing to go by below least_contrast). Nothing is marked
+ * outside the ROI. */
 static int is_clicked(const change *c, const sgm_image *picture, const sgm_slice_prompt *own,
                       const sgm_point *click, double clicked, double other, int x, int y)
 {
     double d = hypot(x - click->x, y - click->y), grey = sgm_grey_at(picture, x, y);
-    if (d > c->reach) return 0;
+    if (d > c->reach || (c->label == SGM_FOREGROUND && !is_in_roi(own, x, y))) return 0;
     if (fabs(clicked - other) >= least_contrast && fabs(grey - clicked) > fabs(grey - other))
         return 0;
     for (size_t i = 0; i < own->point_count; i++)

@@ -754,6 +754,27 @@ static void check_all_storage(int zoom)
     check_storage("a box and a click, of a network of tight boxes", box, thick);
 }
 
+/* A foreground click at the edge of a ROI marks nothing outside of it. */
+static void check_click_at_edge(void)
+{
+    phantom p = make(tube);
+    network();
+    sgm_seed seed = {{25.6, 17, 19}, SGM_FOREGROUND};
+    sgm_roi roi = {.center = {17.5, 17.5, 19.5},
+                   .half_axis = {{8.7, 0, 0}, {0, 8.7, 0}, {0, 0, 8.7}}};
+    sgm_object object = {.seeds = &seed, .seed_count = 1, .rois = &roi, .roi_count = 1};
+    sgm_volume_result result = ask(&p, &object, SGM_AXIS_K);
+    int64_t outside = 0;
+    for (int64_t i = 0; i < count_of(&p); i++) {
+        int64_t x = i % 36, y = i / 36 % 36;
+        outside += result.objects[0].mask[i] && (x < 9 || x > 26 || y < 9 || y > 26);
+    }
+    CHECK(result.objects[0].mask[26 + 36 * (17 + 36 * 19)]); /* the click's own place */
+    CHECK(outside == 0);
+    sgm_volume_result_clear(&result);
+    phantom_clear(&p);
+}
+
 /* A bar in the middle of a slice of voxels that are 20 times as long along one axis. */
 static double bar(const double mm[3])
 {
@@ -813,6 +834,7 @@ int main(void)
     check_initial();
     check_painted_slice();
     check_live();
+    check_click_at_edge();
     check_all_storage(0);
     check_all_storage(1);
     return check_report();
