@@ -411,3 +411,10 @@ sgm_status sgm_embedder_select(sgm_embedder *embedder, int64_t picture, const sg
     embedder->current = slot;
     return SGM_OK;
 }
+
+int sgm_embedder_holds(sgm_embedder *embedder, int64_t picture, sgm_view view)
+{
+    sgm_embedding_slot *slot = find(embedder, picture, view);
+    if (slot) use(embedder, slot);
+    return slot != NULL;
+}

@@ -58,6 +58,8 @@ void sgm_embedder_clear(sgm_embedder *embedder);
  * pictures: the same number means the same pixels until sgm_embedder_forget. */
 sgm_status sgm_embedder_select(sgm_embedder *embedder, int64_t picture, const sgm_image *image,
                                sgm_view view);
+/* Whether the embedding is in memory; it counts as used then, and stays there longer. */
+int sgm_embedder_holds(sgm_embedder *embedder, int64_t picture, sgm_view view);
 /* Drops what is in memory: pictures change. */
 void sgm_embedder_forget(sgm_embedder *embedder);
 

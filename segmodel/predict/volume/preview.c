@@ -229,23 +229,32 @@ static int walk_view(const sgm_live_volume *live, int axis, int64_t slice, sgm_v
     return nearest != INT64_MAX;
 }
 
+/* The user moves on while this works: also where nothing is left to encode. */
+static sgm_status is_wanted(const sgm_desk *desk)
+{
+    SGM_TRY(sgm_call_cancelled());
+    return desk->predictor->cancelled ? desk->predictor->cancelled(desk->predictor->self) : SGM_OK;
+}
+
 /* One slice, in the views that a click at (x, y) and a walk through it look at; *room counts down
- * the embeddings that memory still holds. */
+ * the embeddings that memory still holds. Its picture is made only for a view that is not there
+ * yet. */
 static sgm_status encode_slice(sgm_live_volume *live, sgm_stack *stack, int64_t slice,
                                const sgm_point *click, size_t *room)
 {
     sgm_desk *desk = &live->desk;
     sgm_view views[SGM_MOST_VIEWS + 1];
     int count = 0;
-    sgm_stack_show(stack, slice);
+    SGM_TRY(is_wanted(desk));
     if (click) count = sgm_looker_views(&desk->looker, &stack->picture, click, views);
     if (!desk->looker.zoom && !count)
         views[count++] = sgm_view_whole(stack->picture.width, stack->picture.height);
     if (desk->looker.zoom && walk_view(live, stack->plane.axis, slice, &views[count])) count++;
     for (int i = 0; i<count && * room> 0; i++, --*room) {
-        SGM_TRY(sgm_call_cancelled());
-        SGM_TRY(sgm_embedder_select(&desk->embedder, sgm_stack_picture(stack, slice),
-                                    &stack->picture, views[i]));
+        const int64_t picture = sgm_stack_picture(stack, slice);
+        if (sgm_embedder_holds(&desk->embedder, picture, views[i])) continue;
+        sgm_stack_show(stack, slice);
+        SGM_TRY(sgm_embedder_select(&desk->embedder, picture, &stack->picture, views[i]));
     }
     return SGM_OK;
 }
@@ -256,7 +265,9 @@ static sgm_status encode_near(sgm_live_volume *live, sgm_stack *stack, int64_t s
                               const sgm_point *click)
 {
     size_t room = live->desk.embedder.slot_count - 1;
+    sgm_view view;
     SGM_TRY(encode_slice(live, stack, slice, click, &room));
+    if (live->desk.looker.zoom && !walk_view(live, stack->plane.axis, slice, &view)) return SGM_OK;
     for (int64_t distance = 1; room > 0 && distance < stack->plane.slices; distance++)
         for (int side = -1; side <= 1; side += 2) {
             int64_t other = slice + side * distance;

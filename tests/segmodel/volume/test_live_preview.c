@@ -119,8 +119,58 @@ static void check_leaning_roi(void)
     close_scene(&p, live);
 }
 
+/* How many slices' pictures the stack along k holds. */
+static int pictures_made(const sgm_live_volume *live)
+{
+    int count = 0;
+    for (int n = 0; n < SGM_STACK_PICTURES; n++)
+        count += live->stacks[2].pixels[0] && live->stacks[2].slices[n] >= 0;
+    return count;
+}
+
+static int is_second_poll(void *user)
+{
+    return ++*(int *)user > 1;
+}
+
+/* What is looked at before a click is read only where there is something to encode. */
+static void check_ahead(int zoom)
+{
+    phantom p;
+    sgm_volume_options options = sgm_volume_options_init();
+    const double place[3] = {24, 24, 4};
+    int polls = 0;
+    sgm_call call = sgm_call_init();
+    options.axis = SGM_AXIS_K;
+    sgm_live_volume *live = open_scene(&p, touching_tube, &options);
+    live->desk.looker.zoom = zoom;
+    CHECK_OK(sgm_live_volume_ahead(live, place, NULL));
+    CHECK(pictures_made(live) == (zoom ? 1 : SGM_STACK_PICTURES)); /* no walk's view is known */
+    int encodes = network.encodes;
+    CHECK(zoom ? encodes > 0 : encodes == DEPTH);
+    int64_t shown = live->stacks[2].shown;
+    CHECK_OK(sgm_live_volume_ahead(live, place, NULL));
+    CHECK(network.encodes == encodes && live->stacks[2].shown == shown);
+    call.cancel = is_second_poll;
+    call.cancel_user = &polls;
+    if (!zoom) CHECK_STATUS(sgm_live_volume_ahead(live, place, &call), SGM_CANCELLED, "");
+    sgm_seed seed = {{24, 24, 4}, SGM_FOREGROUND};
+    sgm_object object = {.seeds = &seed, .seed_count = 1};
+    CHECK_OK(sgm_live_volume_predict(live, 1, &object, NULL, NULL));
+    encodes = network.encodes;
+    CHECK_OK(sgm_live_volume_ahead(live, place, NULL));
+    shown = live->stacks[2].shown;
+    CHECK_OK(sgm_live_volume_ahead(live, place, NULL));
+    CHECK(live->stacks[2].shown == shown && (zoom || network.encodes == encodes));
+    polls = 0;
+    CHECK_STATUS(sgm_live_volume_ahead(live, place, &call), SGM_CANCELLED, "");
+    close_scene(&p, live);
+}
+
 int main(void)
 {
+    check_ahead(0);
+    check_ahead(1);
     check_leaning_roi();
     for (int index = 3; index <= 5; index += 2)
         for (int was_known = 0; was_known < 2; was_known++)
