@@ -16,8 +16,6 @@
 
 CLI_DECLARE_EMBEDDED(PromptSegEvaluate_xml);
 
-enum { MANY_LABELS = 512 }; /* anatomical atlases stay below */
-
 typedef struct inputs {
     const char *reference_path, *prediction_path;
     sgio_segmentation reference, prediction;
@@ -195,9 +193,6 @@ static void warn_about_labels(cli_program *program, const inputs *in, const eval
         cli_warn(&program->warnings, sentence);
     }
     if (pairs->count == 0) cli_warn(&program->warnings, "neither file has a label");
-    if (pairs->count > MANY_LABELS)
-        cli_warn(&program->warnings,
-                 "very many labels: is one of the files an image, not a label map?");
 }
 
 static int compare_all(cli_program *program, const inputs *in, const evaluate_how *how,

@@ -12,6 +12,7 @@ typedef struct sgio_picture {
     int64_t size[2]; /* columns, rows */
     int channels;    /* 1 or 3; palettes are expanded, alpha is dropped */
     sgio_type type;  /* SGIO_U8 or SGIO_U16 */
+    int is_lossy;    /* JPEG */
 } sgio_picture;
 
 /* Describes the picture and, when `pixels` is not NULL, reads it (row by row, colours interleaved)

@@ -11,7 +11,7 @@
 
 /* More different values than any atlas in use has labels: cells of a microscope, or somebody passed
  * the image itself. */
-enum { MAX_UNNAMED = 1024 };
+enum { MANY_UNNAMED = 64, MAX_UNNAMED = 1024 };
 
 /* Where a value occurs, and with what beside it along i. */
 typedef struct value_count {
@@ -44,12 +44,19 @@ static int are_regions(const value_count *counts, int found)
     return regions > found / 2;
 }
 
-static sgio_status check_values(const value_count *counts, int known, const char *name)
+/* Pictures of eight bits cannot have too many values, but most of theirs form no regions either. */
+static sgio_status check_values(const value_count *counts, int known, const char *name,
+                                sgio_warning_fn warn, void *user)
 {
     int found = 0;
     for (int value = 1; value <= SGIO_MAX_LABEL; value++)
         found += counts[value].voxels > 0;
-    if (!known && found > MAX_UNNAMED && !are_regions(counts, found))
+    const int is_strange = !known && found > MANY_UNNAMED && !are_regions(counts, found);
+    if (is_strange && found <= MAX_UNNAMED)
+        sgio_warn(warn, user,
+                  "%s: %d different values that form no regions: is it an image, not a label map?",
+                  name, found);
+    if (is_strange && found > MAX_UNNAMED)
         return sgio_fail(SGIO_UNREADABLE,
                          "%s: more than %d different values that form no regions: an image, not a "
                          "label map",
@@ -71,13 +78,13 @@ static sgio_status name_value(sgio_segmentation *segmentation, int value)
 }
 
 sgio_status sgio_segmentation_name_values(sgio_segmentation *segmentation, int known,
-                                          const char *name)
+                                          const char *name, sgio_warning_fn warn, void *user)
 {
     if (segmentation->layer_count == 0) return SGIO_OK;
     value_count *counts = calloc(SGIO_MAX_LABEL + 1, sizeof *counts);
     if (!counts) return sgio_fail_memory((SGIO_MAX_LABEL + 1) * sizeof *counts, name);
     count_values(&segmentation->layers[0], segmentation->geometry.size, counts);
-    sgio_status status = check_values(counts, known, name);
+    sgio_status status = check_values(counts, known, name, warn, user);
     for (int value = 1; value <= SGIO_MAX_LABEL && status == SGIO_OK; value++)
         if (counts[value].voxels) status = name_value(segmentation, value);
     free(counts);

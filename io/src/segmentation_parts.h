@@ -18,10 +18,10 @@ sgio_status sgio_segmentation_add_layer(sgio_segmentation *segmentation, int byt
 int64_t sgio_segmentation_measure(sgio_segmentation *segmentation);
 
 /* A segment for every value that occurs in layer 0 and has none, named "Segment_<value>".
- * Above 1024 they must form regions, unless they are `known` to be labels. `name` is the file, for
- * messages. */
+ * Above 1024 they must form regions, above 64 they had better, unless they are `known` to be
+ * labels. `name` is the file, for messages. */
 sgio_status sgio_segmentation_name_values(sgio_segmentation *segmentation, int known,
-                                          const char *name);
+                                          const char *name, sgio_warning_fn warn, void *user);
 
 /* Stores two-byte layers whose labels all fit one byte in one byte. */
 void sgio_segmentation_shrink(sgio_segmentation *segmentation);

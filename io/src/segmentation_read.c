@@ -14,7 +14,7 @@ sgio_status sgio_segmentation_finish(sgio_segmentation *out, const char *file, s
     if (out->segment_count == 0) {
         if (out->layer_count > 1)
             return sgio_fail(SGIO_UNREADABLE, "%s: several layers and no segments", file);
-        status = sgio_segmentation_name_values(out, 0, file);
+        status = sgio_segmentation_name_values(out, 0, file, warn, user);
     }
     if (status != SGIO_OK) return status;
     int64_t strangers = sgio_segmentation_measure(out);
@@ -35,9 +35,21 @@ sgio_status sgio_labels_from_voxels(const char *path, const sgio_voxel_format *f
                      path, SGIO_MAX_LABEL);
 }
 
-static sgio_status take_volume(const sgio_volume *volume, const char *name, int known,
+static void warn_if_lossy(const sgio_volume *volume, const char *name,
+                          const sgio_segmentation_read_options *options)
+{
+    if (volume->is_lossy)
+        sgio_warn(options->warn, options->warn_user,
+                  "%s: JPEG changes the values of pixels, so that labels have wrong ones along "
+                  "their borders; PNG keeps them",
+                  name);
+}
+
+static sgio_status take_volume(const sgio_volume *volume, const char *name,
+                               const sgio_segmentation_read_options *options,
                                sgio_segmentation *out)
 {
+    const int known = options->are_labels;
     const sgio_voxel_format format = {(int)volume->type, 0, 1, 0};
     int layer;
     if (volume->channels != 1)
@@ -48,8 +60,12 @@ static sgio_status take_volume(const sgio_volume *volume, const char *name, int 
     if (status == SGIO_OK)
         status = sgio_labels_from_voxels(name, &format, volume->data,
                                          sgio_voxel_count(&out->geometry), out->layers[0].data);
-    if (status == SGIO_OK && known) status = sgio_segmentation_name_values(out, known, name);
-    return status == SGIO_OK ? sgio_segmentation_finish(out, name, NULL, NULL) : status;
+    if (status == SGIO_OK && known)
+        status = sgio_segmentation_name_values(out, known, name, NULL, NULL);
+    if (status == SGIO_OK) warn_if_lossy(volume, name, options);
+    return status == SGIO_OK
+               ? sgio_segmentation_finish(out, name, options->warn, options->warn_user)
+               : status;
 }
 
 /* Onto the wanted grid, or nothing at all. */
@@ -73,7 +89,7 @@ sgio_status sgio_segmentation_from_volume(const sgio_volume *volume, const char 
 {
     if (!options) options = &no_options;
     memset(out, 0, sizeof *out);
-    return finish_reading(take_volume(volume, name, options->are_labels, out), out, name, options);
+    return finish_reading(take_volume(volume, name, options, out), out, name, options);
 }
 
 static sgio_status read_as_volume(const char *path, const sgio_segmentation_read_options *options,
@@ -87,7 +103,7 @@ static sgio_status read_as_volume(const char *path, const sgio_segmentation_read
                                        .palette_indices = 1};
     sgio_status status = sgio_volume_load(path, &reading, &volume);
     if (status != SGIO_OK) return status;
-    status = take_volume(&volume, path, options->are_labels, out);
+    status = take_volume(&volume, path, options, out);
     sgio_volume_clear(&volume);
     return status;
 }

@@ -23,9 +23,12 @@ static sgio_status read_by_content(const char *path, int indices, sgio_picture *
     int is_png = size == 8 && memcmp(bytes, "\x89PNG\r\n\x1a\n", 8) == 0;
     int is_jpeg = size == 8 && memcmp(bytes, "\xff\xd8\xff", 3) == 0;
     free(bytes);
-    if (is_png) return sgio_png_read(path, indices, picture, pixels);
-    if (is_jpeg) return sgio_jpeg_read(path, picture, pixels);
-    return sgio_fail(SGIO_UNREADABLE, "%s: neither a PNG nor a JPEG picture", path);
+    if (!is_png && !is_jpeg)
+        return sgio_fail(SGIO_UNREADABLE, "%s: neither a PNG nor a JPEG picture", path);
+    status = is_png ? sgio_png_read(path, indices, picture, pixels)
+                    : sgio_jpeg_read(path, picture, pixels);
+    picture->is_lossy = is_jpeg;
+    return status;
 }
 
 /* Callers allocate between describing and reading; a few bytes can announce any size. */
@@ -184,6 +187,7 @@ static void set_picture_geometry(const sgio_picture *picture, int64_t slices, sg
         out->geometry.matrix[axis][axis] = 1;
     out->channels = picture->channels;
     out->type = picture->type;
+    out->is_lossy = picture->is_lossy;
 }
 
 /* Names as they are, without ending: what is made of a frame can be named like it. */

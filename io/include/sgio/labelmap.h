@@ -80,8 +80,7 @@ typedef struct sgio_segmentation_read_options {
     void *warn_user;
     sgio_progress_fn progress; /* may be NULL */
     void *progress_user;
-    /* A volume's values are known to be labels: more than 1024 without names are no sign of an
-     * image. */
+    /* A volume's values are known to be labels: many without names are no sign of an image. */
     int are_labels;
     /* The volume of that grid, where it is at hand; may be NULL. Frames of a DICOM SEG are looked
      * for at the places of its slices, which may lie unevenly. Where both are folders of numbered
@@ -93,9 +92,9 @@ typedef struct sgio_segmentation_read_options {
 /* Reads .seg.nrrd, a DICOM Segmentation (.dcm; binary, label map, fractional), an RT structure set
  * (.dcm; onto options->grid, without which SGIO_UNREADABLE) or a label map: NRRD
  * (.nrrd, .nhdr; also Slicer's 4D with the list axis first), all else through sgio_volume_read.
- * Labels without a name become "Segment_<label>"; more than 1024 of them are refused as an image
- * where most do not form regions. `options` may be NULL. Errors: SGIO_UNREADABLE,
- * SGIO_OUT_OF_MEMORY. */
+ * Labels without a name become "Segment_<label>". Where most of them do not form regions, more than
+ * 64 are warned about, and more than 1024 refused as an image. JPEG pictures are warned about.
+ * `options` may be NULL. Errors: SGIO_UNREADABLE, SGIO_OUT_OF_MEMORY. */
 sgio_status sgio_segmentation_read(const char *path, const sgio_segmentation_read_options *options,
                                    sgio_segmentation *out);
 

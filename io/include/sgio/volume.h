@@ -42,6 +42,7 @@ typedef struct sgio_volume {
                           * the file holds that slice alone. NULL without files; owned */
     int64_t file_volume; /* which of the several volumes of a NIfTI or NRRD file it is, from 1; 0
                           * where the file holds no other */
+    int is_lossy;       /* 1: of JPEG pictures, whose values are not quite those that were stored */
     int is_sequence;    /* 1: the third axis is time (a folder of pictures, a multi-frame file); its
                          * step is 1 and no length */
     char **frame_names; /* of a folder of pictures: the names without folder and ending, size[2] of
