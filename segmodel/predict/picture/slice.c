@@ -321,7 +321,15 @@ int64_t sgm_slice_store(const sgm_plane *plane, const uint8_t *picture, uint8_t 
     return set;
 }
 
-void sgm_slice_load(const sgm_plane *plane, const uint8_t *slice, uint8_t *picture)
+/* Pixels of all voxels that are set, for a picture in which nothing is. */
+static void load_voxels(const sgm_plane *plane, const uint8_t *slice, uint8_t *picture)
+{
+    for (int64_t v = 0; v < plane->rows; v++, slice += plane->columns)
+        for (int64_t u = 0; u < plane->columns; u++)
+            if (slice[u]) sgm_slice_set_voxel(plane, u, v, 1, picture);
+}
+
+static void load_pixels(const sgm_plane *plane, const uint8_t *slice, uint8_t *picture)
 {
     int64_t before = -1;
     for (int y = 0; y < plane->height; y++, picture += plane->width) {
@@ -337,6 +345,14 @@ void sgm_slice_load(const sgm_plane *plane, const uint8_t *slice, uint8_t *pictu
                     row[voxel_of(x, plane->columns, plane->flip_u, plane->scale_x, plane->width)];
         before = v;
     }
+}
+
+void sgm_slice_load(const sgm_plane *plane, const uint8_t *slice, uint8_t *picture)
+{
+    int is_coarse = plane->width < plane->columns || plane->height < plane->rows;
+    load_pixels(plane, slice, picture);
+    if (is_coarse && !memchr(picture, 1, (size_t)plane->width * (size_t)plane->height))
+        load_voxels(plane, slice, picture);
 }
 
 void sgm_slice_voxels(const sgm_plane *plane, const int64_t size[3], int64_t slice, int64_t *voxels)

@@ -37,7 +37,9 @@ void sgm_slicer_extract(sgm_slicer *slicer, int64_t slice, uint8_t *picture);
 /* A picture's mask as the slice's: each voxel takes the pixel at its centre. Returns the number of
  * voxels set. */
 int64_t sgm_slice_store(const sgm_plane *plane, const uint8_t *picture, uint8_t *slice);
-/* The other way: each pixel takes the voxel that covers its centre. */
+/* The other way: each pixel takes the voxel that covers its centre. Where pixels are coarser than
+ * voxels and none would be set so, those that a voxel's centre lies in are: a mask that is not
+ * empty is no empty picture. */
 void sgm_slice_load(const sgm_plane *plane, const uint8_t *slice, uint8_t *picture);
 
 /* The voxel that holds a place in the picture, and the pixel at its centre. Where voxels are thick,

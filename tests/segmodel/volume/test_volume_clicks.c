@@ -754,6 +754,44 @@ static void check_all_storage(int zoom)
     check_storage("a box and a click, of a network of tight boxes", box, thick);
 }
 
+/* A bar in the middle of a slice of voxels that are far longer along one axis. */
+static double bar(const double mm[3])
+{
+    return fabs(mm[0]) < 8 && fabs(mm[1]) < 40 ? 200 : 40;
+}
+
+/* On a picture that is not enlarged far enough for all voxels, a mask of single columns may have no
+ * pixel: it walks on all the same, and stays as it is. `column` alone, or every one that has none
+ * (-1). */
+static void check_thin_mask(int column, sgm_seed *seed)
+{
+    static const int64_t extent[3] = {150, 60, 4};
+    static const double spacing[3] = {0.1, 10, 20};
+    phantom p;
+    phantom_make(&p, bar, extent, spacing, straight, 0);
+    network();
+    uint8_t *initial = calloc((size_t)count_of(&p), 1);
+    for (int64_t j = 20; j < 40; j++)
+        for (int64_t i = 0; i < 150; i++)
+            initial[i + 150 * (j + 60)] = column < 0 ? i % 3 == 1 && i < 8 : i == column;
+    sgm_object object = {.seeds = seed, .seed_count = seed != NULL, .labels = initial};
+    sgm_volume_result result = ask(&p, &object, SGM_AXIS_K);
+    if (CHECK(result.object_count == 1))
+        CHECK(memcmp(initial + 150 * 60, result.objects[0].mask + 150 * 60, 150 * 60) == 0);
+    sgm_volume_result_clear(&result);
+    free(initial);
+    phantom_clear(&p);
+}
+
+static void check_thin_masks(void)
+{
+    sgm_seed beside = {{70, 30, 3}, SGM_FOREGROUND};
+    for (int column = 0; column < 12; column++)
+        check_thin_mask(column, NULL);
+    check_thin_mask(-1, NULL);
+    check_thin_mask(7, &beside);
+}
+
 /* A foreground click at the edge of a ROI marks nothing outside of it. */
 static void check_click_at_edge(void)
 {
@@ -773,12 +811,6 @@ static void check_click_at_edge(void)
     CHECK(outside == 0);
     sgm_volume_result_clear(&result);
     phantom_clear(&p);
-}
-
-/* A bar in the middle of a slice of voxels that are 20 times as long along one axis. */
-static double bar(const double mm[3])
-{
-    return fabs(mm[0]) < 8 && fabs(mm[1]) < 40 ? 200 : 40;
 }
 
 /* The voxel that holds a click follows it wherever in the voxel it lies, though the network insists
@@ -835,6 +867,7 @@ int main(void)
     check_painted_slice();
     check_live();
     check_click_at_edge();
+    check_thin_masks();
     check_all_storage(0);
     check_all_storage(1);
     return check_report();
