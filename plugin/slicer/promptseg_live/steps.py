@@ -92,9 +92,10 @@ def _numbers(state: State) -> List[List[float]]:
     return [[*click.ras, click.inside] for click in state.clicks] + [box.numbers for box in state.boxes]
 
 
-@dataclass
+@dataclass(eq=False)
 class Step:
-    """One act of the user, undone as a whole: prompts, mask and the mask's mark (marks.py)."""
+    """One act of the user, undone as a whole: prompts, mask and the mask's mark (marks.py). Two acts
+    are two steps, whatever they hold."""
 
     segment_id: str
     before: State

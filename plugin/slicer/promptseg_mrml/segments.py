@@ -32,6 +32,8 @@ class Voxels:
         return self.array.size > 0 and bool(self.array.any())
 
     def __eq__(self, other: Any) -> bool:
+        if not isinstance(other, Voxels):
+            return NotImplemented
         mine, others = self.trimmed(), other.trimmed()
         return mine.first == others.first and np.array_equal(mine.array, others.array)
 

@@ -214,6 +214,24 @@ def test_a_segment_removed_before_its_question_fails(logic, world, blob):
     assert "such.safetensors" in logic.status.error and not logic.can_undo
 
 
+def test_a_click_that_fails_after_a_stroke_is_taken_back(logic, blob):
+    """The steps before it hold other masks, or none."""
+    logic.choose(blob)
+    click(logic, CENTRE)
+    paint(logic, Voxels((2, 2, 4), np.ones((1, 10, 10), bool)))
+    before = content(logic)
+    logic.set_options(Options(model="no/such.safetensors", threads=1))
+    assert logic.click(ras_of(blob, EDGE))
+    settle(logic)
+    assert "such.safetensors" in logic.status.error and not logic.status.busy
+    assert np.array_equal(content(logic), before)
+    assert places_of(points_of(logic)) == [at(logic, CENTRE, False)]
+    logic.set_options(Options(threads=1))
+    click(logic, EDGE)
+    assert logic.undo() and np.array_equal(content(logic), before)
+    assert logic.undo() and content(logic).sum() == 100 and not logic.can_undo
+
+
 # ----------------------------------------------------------------- prompts edited elsewhere than in a view
 
 
