@@ -15,7 +15,7 @@ def ask_object(library: Library, view: Any, state: State, label: int, job: Job) 
     """The slice of the last prompt at once, then the whole object."""
     live = library.volume(view, state.options, job, axis=state.axis or "auto")
     first = live.preview(label, state.prompts(view.size), cancel=job.cancel, sentences=[])
-    job.tell("preview", first)
+    _show(first, job)
     voxels, *said = _object(library, view, _with_base(library, view, state, label, job), label, job)
     job.tell("mask", voxels, "ijk"[first.axis], *said)
 
@@ -23,12 +23,10 @@ def ask_object(library: Library, view: Any, state: State, label: int, job: Job) 
 def ask_slice(library: Library, view: Any, state: State, label: int, job: Job) -> None:
     """One slice, all others as they are."""
     if state.owed is not None:
-        job.tell("preview", _slice(library, view, state, label, job))
+        _show(_slice(library, view, state, label, job), job)
         state = _with_base(library, view, state, label, job)
     found = _slice(library, view, state, label, job)
-    base = state.base or Voxels()
-    job.tell("mask", base.with_slice(found.axis, found.slice, found.mask), state.plane[0],
-             found.predicted_iou, [])
+    job.tell("mask", _with_slice(state.base or Voxels(), found), state.plane[0], found.predicted_iou, [])
 
 
 def _object(library: Library, view: Any, state: State, label: int, job: Job) -> Tuple:
@@ -47,6 +45,17 @@ def _slice(library: Library, view: Any, state: State, label: int, job: Job) -> A
     return live.preview(label, state.prompts(view.size), slice=index, cancel=job.cancel, sentences=[])
 
 
+def _show(found: Any, job: Job) -> None:
+    """A slice that no prompt lies on is as an earlier question left it, one that was undone maybe."""
+    if found.prompted:
+        job.tell("preview", found)
+
+
+def _with_slice(voxels: Voxels, found: Any) -> Voxels:
+    """What was found on a slice that no prompt lies on is no answer."""
+    return voxels.with_slice(found.axis, found.slice, found.mask) if found.prompted else voxels
+
+
 def _with_base(library: Library, view: Any, state: State, label: int, job: Job) -> State:
     """The state, its base being the answer that it is owed: asked for now, unless an earlier question
     has found it out."""
@@ -58,7 +67,7 @@ def _with_base(library: Library, view: Any, state: State, label: int, job: Job) 
         answer = asked.base or Voxels()
         if asked and asked.plane:
             found = _slice(library, view, asked, label, job)
-            answer = answer.with_slice(found.axis, found.slice, found.mask)
+            answer = _with_slice(answer, found)
         elif asked:
             answer = _object(library, view, asked, label, job)[0]
         owed.with_answer(answer)

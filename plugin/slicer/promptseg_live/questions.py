@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from typing import Any, Callable, List, Optional, Tuple
+from typing import Any, Callable, Dict, List, Optional, Tuple
 
 from promptseg_mrml import SceneError, Voxels
 
@@ -25,6 +25,7 @@ class Questions:
         self._library, self._work, self._known, self._history = library, work, known, history
         self._status, self._on_end, self._worker = status, on_end, Worker()
         self._job: Optional[Tuple[Job, Optional[Step]]] = None
+        self._labels: Dict[Tuple[str, str], int] = {}
 
     def close(self) -> None:
         self._worker.close()
@@ -44,11 +45,16 @@ class Questions:
     def ask(self, step: Step) -> None:
         editor, state = self._work.editor, step.after
         ask = ask_slice if state.plane else ask_object
-        label = 1 + editor.segment_ids().index(step.segment_id)
+        label = self._label_of(step)
         job = self._worker.ask(functools.partial(ask, self._library, editor.view, state, label))
         self._job = (job, step)
         self._status.busy, self._status.progress = True, 0.0
         self._status.text = "Looking at the slice ..."
+
+    def _label_of(self, step: Step) -> int:
+        """What the library knows the segment by. It keeps masks by label, so that a segment has its own
+        as long as it lives, whatever is removed or moved in the list, and no later one has it."""
+        return self._labels.setdefault((step.segment_id, step.owner), 1 + len(self._labels))
 
     def look_at(self, ras: Any) -> None:
         """Encodes ahead where the user looks, while nobody asks: the first click is fast then. A mouse
