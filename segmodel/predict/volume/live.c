@@ -205,7 +205,7 @@ static sgm_live_object *find_object(const sgm_live_volume *live, int64_t id)
     return NULL;
 }
 
-static sgm_status find_or_add(sgm_live_volume *live, int64_t id, sgm_live_object **out)
+sgm_status sgm_live_volume_object(sgm_live_volume *live, int64_t id, sgm_live_object **out)
 {
     *out = find_object(live, id);
     if (*out) return SGM_OK;
@@ -304,7 +304,7 @@ static sgm_status predict(sgm_live_volume *live, int64_t id, const sgm_object *o
     SGM_TRY(sgm_prompts_check(&live->desk.volume, object, 1));
     SGM_TRY(sgm_live_volume_stack(live, object, 1, &stack));
     sgm_live_volume_warn(live);
-    SGM_TRY(find_or_add(live, id, &kept));
+    SGM_TRY(sgm_live_volume_object(live, id, &kept));
     SGM_TRY(sgm_initial_read(&kept->initial, &stack->plane, live->desk.volume.size, object));
     SGM_TRY(sgm_prompts_check_initial(object, &kept->initial));
     SGM_TRY(run_object(live, kept, stack, object, &solid));

@@ -38,6 +38,9 @@ sgm_status sgm_live_volume_make(const sgm_predictor *predictor, int zoom, const 
 sgm_status sgm_live_volume_stack(sgm_live_volume *live, const sgm_object *objects, size_t count,
                                  sgm_stack **out);
 
+/* The object of this number, an empty one if it was never asked for; valid until the next call. */
+sgm_status sgm_live_volume_object(sgm_live_volume *live, int64_t id, sgm_live_object **out);
+
 /* Warns the thread's call of what the volume does not say, once the stack is known: every
  * prediction does, until one has succeeded. A preview's or an interrupted call's caller may not
  * listen. */

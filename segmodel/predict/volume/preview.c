@@ -176,20 +176,34 @@ static sgm_status preview(sgm_live_volume *live, int64_t id, const sgm_object *o
     return status;
 }
 
+/* The object's initial label, read into *spare or, where it need not be read again with the same
+ * stamp, into the object, which a prediction reads it into too. */
+static sgm_status read_initial(sgm_live_volume *live, int64_t id, const sgm_stack *stack,
+                               const sgm_object *object, sgm_initial *spare, sgm_initial **out)
+{
+    sgm_live_object *kept;
+    *out = spare;
+    if (object->labels && object->label_stamp) {
+        SGM_TRY(sgm_live_volume_object(live, id, &kept));
+        *out = &kept->initial;
+    }
+    SGM_TRY(sgm_initial_read(*out, &stack->plane, live->desk.volume.size, object));
+    return sgm_prompts_check_initial(object, *out);
+}
+
 static sgm_status preview_counted(sgm_live_volume *live, int64_t id, const sgm_object *object,
                                   int64_t slice, sgm_live_slice *out)
 {
     const sgm_desk *desk = &live->desk;
     int64_t encoded = desk->embedder.encoded, cached = desk->embedder.cached;
     int64_t decoded = desk->looker.decoded;
-    sgm_initial initial = {0};
+    sgm_initial spare = {0}, *initial;
     sgm_stack *stack;
     SGM_TRY(sgm_prompts_check(&desk->volume, object, 1));
     SGM_TRY(sgm_live_volume_stack(live, object, 1, &stack));
-    SGM_TRY(sgm_initial_read(&initial, &stack->plane, desk->volume.size, object));
-    sgm_status status = sgm_prompts_check_initial(object, &initial);
-    if (status == SGM_OK) status = preview(live, id, object, &initial, stack, slice, out);
-    sgm_initial_clear(&initial);
+    sgm_status status = read_initial(live, id, stack, object, &spare, &initial);
+    if (status == SGM_OK) status = preview(live, id, object, initial, stack, slice, out);
+    sgm_initial_clear(&spare);
     out->encoded = desk->embedder.encoded - encoded;
     out->cached = desk->embedder.cached - cached;
     out->decoded = desk->looker.decoded - decoded;

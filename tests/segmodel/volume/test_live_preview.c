@@ -167,8 +167,48 @@ static void check_ahead(int zoom)
     close_scene(&p, live);
 }
 
+/* Labels with a stamp are read once, whether a preview or a prediction comes first, and others each
+ * time; the object stays as it was. */
+static void check_stamp(int predicts_first)
+{
+    static uint8_t labels[COUNT];
+    phantom p;
+    sgm_volume_options options = sgm_volume_options_init();
+    sgm_live_slice slice = sgm_live_slice_init();
+    sgm_live_result result = sgm_live_result_init();
+    sgm_object object = {.labels = labels, .label_stamp = 5};
+    options.axis = SGM_AXIS_K;
+    sgm_live_volume *live = open_scene(&p, touching_tube, &options);
+    for (int i = 0; i < COUNT; i++)
+        labels[i] = i / SIDE / SIDE == 4 && p.voxels[i] == 200;
+    if (predicts_first) CHECK_OK(sgm_live_volume_predict(live, 1, &object, NULL, NULL));
+    CHECK_OK(sgm_live_volume_get(live, 1, &result));
+    int64_t before = result.voxels;
+    CHECK_OK(sgm_live_volume_preview(live, 1, &object, 4, NULL, &slice));
+    int64_t first = slice.voxels;
+    CHECK(first > 100);
+    memset(labels, 0, sizeof labels);
+    labels[4 * SIDE * SIDE] = 1;
+    CHECK_OK(sgm_live_volume_preview(live, 1, &object, 4, NULL, &slice));
+    CHECK(slice.voxels == first);
+    object.label_stamp = 0;
+    CHECK_OK(sgm_live_volume_preview(live, 1, &object, 4, NULL, &slice));
+    CHECK(slice.voxels == 1);
+    object.label_stamp = 6;
+    CHECK_OK(sgm_live_volume_preview(live, 1, &object, 4, NULL, &slice));
+    CHECK(slice.voxels == 1);
+    CHECK_OK(sgm_live_volume_get(live, 1, &result));
+    CHECK(result.voxels == before && (before > 0) == predicts_first);
+    labels[4 * SIDE * SIDE] = 0;
+    CHECK_OK(sgm_live_volume_predict(live, 1, &object, NULL, &result)); /* it is known */
+    CHECK(result.slice_count > 0);
+    close_scene(&p, live);
+}
+
 int main(void)
 {
+    check_stamp(0);
+    check_stamp(1);
     check_ahead(0);
     check_ahead(1);
     check_leaning_roi();
