@@ -61,7 +61,9 @@ class Segmentation:
 @dataclass(frozen=True)
 class Preview:
     """One slice of an object. ``mask`` is a boolean array over the other two index axes, the later
-    one first: (k, j) for a slice along i, (k, i) along j, (j, i) along k."""
+    one first: (k, j) for a slice along i, (k, i) along j, (j, i) along k. ``prompted``: the mask is
+    what these prompts give on this slice; else it is the object's of its last prediction, whatever
+    that was asked with, and empty if there was none."""
 
     axis: int
     slice: int

@@ -325,8 +325,9 @@ typedef struct sgm_live_slice {
                             other index axes fastest */
     int64_t mask_size[2];
     int64_t voxels;
-    float predicted_iou;              /* 0 where nothing is known of the slice */
-    int prompted;                     /* 1: prompts lie on it, and the mask is theirs */
+    float predicted_iou; /* 0 where nothing is known of the slice */
+    int prompted; /* 1: prompts lie on it, and the mask is theirs; 0: the mask is the object's of
+                     its last prediction, empty if there was none */
     int64_t encoded, cached, decoded; /* by this call */
 } sgm_live_slice;
 
@@ -341,7 +342,10 @@ static inline sgm_live_slice sgm_live_slice_init(void)
 /* One slice now, without walking, and without changing the object: if the prompts ask for this
  * slice, what sgm_live_volume_predict will take there (which then costs nothing more; clicks that
  * may reach it are taken, and what they correct is walked if it was not predicted); else the
- * object's present mask on it. `slice` is an index along the axis that these prompts choose;
+ * object's present mask on it, which knows nothing of these prompts: that of the last prediction of
+ * `id`, whatever that was asked with, and `prompted` is 0. So it is on slices that only walks
+ * reach, among them those of background seeds in the second way from prompts to 3D (see above): a
+ * walk takes them when it comes by. `slice` is an index along the axis that these prompts choose;
  * -1: the slice of the last seed. */
 SGM_API sgm_status sgm_live_volume_preview(sgm_live_volume *live, int64_t id,
                                            const sgm_object *object, int64_t slice,

@@ -205,8 +205,35 @@ static void check_stamp(int predicts_first)
     close_scene(&p, live);
 }
 
+/* On the slice of a background seed that only a walk takes, a preview shows the object as it is, of
+ * whatever prompts, and says so. */
+static void check_walked_background(void)
+{
+    phantom p;
+    sgm_volume_options options = sgm_volume_options_init();
+    sgm_live_slice slice = sgm_live_slice_init();
+    sgm_seed seeds[2] = {{{24, 24, 3}, SGM_FOREGROUND}, {{27, 24, 6}, SGM_BACKGROUND}};
+    sgm_roi roi = {.center = {24, 24, 4}, .half_axis = {{8, 0, 0}, {0, 8, 0}, {0, 0, 4}}};
+    sgm_seed other = {{34, 24, 4}, SGM_FOREGROUND};
+    sgm_object object = {.seeds = seeds, .seed_count = 2, .rois = &roi, .roi_count = 1};
+    sgm_object before = {.seeds = &other, .seed_count = 1};
+    options.axis = SGM_AXIS_K;
+    sgm_live_volume *live = open_scene(&p, touching_tube, &options);
+    network.predictor.walk_in_box = (sgm_walk){.logits = true, .box = true, .points = 3};
+    CHECK_OK(sgm_live_volume_preview(live, 1, &object, -1, NULL, &slice));
+    CHECK(slice.slice == 6 && !slice.prompted && slice.voxels == 0 && slice.predicted_iou == 0);
+    CHECK_OK(sgm_live_volume_predict(live, 1, &before, NULL, NULL));
+    CHECK_OK(sgm_live_volume_preview(live, 1, &object, -1, NULL, &slice));
+    CHECK(slice.slice == 6 && !slice.prompted && slice.voxels > 0);
+    CHECK(slice.mask[24 * SIDE + 34]); /* outside of the new prompts' box */
+    CHECK_OK(sgm_live_volume_preview(live, 1, &object, 3, NULL, &slice));
+    CHECK(slice.prompted && slice.voxels > 0 && !slice.mask[24 * SIDE + 34]);
+    close_scene(&p, live);
+}
+
 int main(void)
 {
+    check_walked_background();
     check_stamp(0);
     check_stamp(1);
     check_ahead(0);
