@@ -11,6 +11,7 @@
 static int read_volume(pipeline_case *work)
 {
     const sgio_read_options how = {.series = work->options->series,
+                                   .series_may_be_others = work->options->reference != NULL,
                                    .allow_gaps = work->options->allow_gaps,
                                    .warn = cli_warn,
                                    .warn_user = work->warnings,

@@ -204,8 +204,8 @@ static sgio_status read_space(const char *path, const char *value, sgio_nrrd *he
 static sgio_status read_space_dimension(const char *path, const char *value, sgio_nrrd *header)
 {
     int64_t dimension;
-    if (!sgio_whole_integer(value, 2, 3, &dimension))
-        return bad_field(path, "space dimension", value, "2 or 3");
+    if (!sgio_whole_integer(value, 2, 4, &dimension))
+        return bad_field(path, "space dimension", value, "2, 3 or 4");
     if (header->space_dimension) /* a named space has said it, and more */
         return header->space_dimension == dimension
                    ? SGIO_OK

@@ -97,6 +97,26 @@ static sgio_status check_complete(const char *path, const sgio_nrrd *header)
     return sgio_fail(SGIO_UNREADABLE, "%s: NRRD header without its field \"%s\"", path, missing);
 }
 
+/* A space of four dimensions, as ITK writes it, is one of three, and volumes along the axis that
+ * has the fourth for itself. */
+static sgio_status split_space(const char *path, sgio_nrrd *header)
+{
+    int along = 0;
+    if (header->space_dimension != 4) return SGIO_OK;
+    header->space_dimension = 3;
+    for (int axis = 0; axis < header->dimension; axis++) {
+        const double *d = header->axes[axis].direction;
+        if (!header->axes[axis].has_direction || d[3] == 0) continue;
+        if (along++ > 0 || d[0] != 0 || d[1] != 0 || d[2] != 0)
+            return sgio_fail(SGIO_UNREADABLE,
+                             "%s: its axis %d reaches into the fourth dimension of its space, "
+                             "wanted one axis that lies there alone",
+                             path, axis);
+        header->axes[axis].has_direction = 0;
+    }
+    return SGIO_OK;
+}
+
 static void set_absent(sgio_nrrd *header)
 {
     memset(header, 0, sizeof *header);
@@ -118,6 +138,7 @@ sgio_status sgio_nrrd_parse(const char *path, const char *bytes, size_t size, sg
     header->text[size] = 0;
     sgio_status status = read_lines(path, header->text, header);
     if (status == SGIO_OK) status = check_complete(path, header);
+    if (status == SGIO_OK) status = split_space(path, header);
     if (header->swap < 0) header->swap = 0;
     if (status != SGIO_OK) sgio_nrrd_clear(header);
     return status;

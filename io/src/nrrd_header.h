@@ -20,7 +20,7 @@ typedef enum sgio_nrrd_encoding { SGIO_NRRD_RAW, SGIO_NRRD_GZIP } sgio_nrrd_enco
 typedef struct sgio_nrrd_axis {
     int64_t size;
     int has_direction;   /* a "space directions" vector, not "none" */
-    double direction[3]; /* as in the file, in its own space */
+    double direction[4]; /* as in the file, in its own space, of which three are used */
     double spacing;      /* NaN when absent */
     double min;          /* NaN when absent */
     int node_centered;
@@ -42,7 +42,7 @@ typedef struct sgio_nrrd {
     int space_dimension;          /* 0 when the file names no space */
     double space_sign[3];         /* file's space -> LPS, per component */
     int has_origin;
-    double origin[3];
+    double origin[4];
     char unit[24];         /* of lengths, where it is named and not the millimetre; else "" */
     const char *data_file; /* NULL when attached; relative to the header's directory */
     sgio_nrrd_key *keys;   /* in the file's order */

@@ -59,6 +59,11 @@ static sgio_status read_directory(const char *path, const sgio_read_options *opt
     return status;
 }
 
+static sgio_status no_volume(const char *path, const sgio_format *format)
+{
+    return sgio_fail(SGIO_UNREADABLE, "%s: a %s file holds no volume", path, format->name);
+}
+
 static sgio_status read_any(const char *path, const sgio_read_options *options, sgio_volume *out)
 {
     struct stat info;
@@ -71,7 +76,7 @@ static sgio_status read_any(const char *path, const sgio_read_options *options, 
     sgio_status status = sgio_format_find(path, &format);
     if (status != SGIO_OK) return status;
     if (format->read_volume) return format->read_volume(path, options, out);
-    return sgio_fail(SGIO_UNREADABLE, "%s: a %s file holds no volume", path, format->name);
+    return no_volume(path, format);
 }
 
 static const sgio_read_options defaults;
@@ -98,8 +103,10 @@ sgio_status sgio_list_series(const char *path, char **text)
     struct stat info;
     const sgio_format *format = NULL;
     *text = NULL;
-    if (stat(path, &info) == 0 && S_ISREG(info.st_mode) &&
-        sgio_format_find(path, &format) == SGIO_OK && format->list)
-        return format->list(path, text);
-    return sgio_list_dicom_series(path, text);
+    if (stat(path, &info) != 0 || !S_ISREG(info.st_mode)) return sgio_list_dicom_series(path, text);
+    sgio_status status = sgio_format_find(path, &format);
+    if (status != SGIO_OK) return status;
+    if (format->list) return format->list(path, text);
+    if (format->read_volume == sgio_read_dicom) return sgio_list_dicom_series(path, text);
+    return no_volume(path, format);
 }

@@ -18,6 +18,8 @@ sgio_status sgio_read_dicom(const char *path, const sgio_read_options *options, 
 /* A line for each volume of the file, as sgio_list_series. */
 sgio_status sgio_list_nifti(const char *path, char **text);
 sgio_status sgio_list_nrrd(const char *path, char **text);
+sgio_status sgio_list_meta(const char *path, char **text);
+sgio_status sgio_list_picture(const char *path, char **text);
 sgio_status sgio_list_dicom_series(const char *path, char **text);
 
 /* One PNG or JPEG file. */

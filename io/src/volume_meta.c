@@ -1,6 +1,7 @@
 #include "io_status.h"
 #include "meta_header.h"
 #include "volume_formats.h"
+#include "volume_share.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -38,7 +39,8 @@ static sgio_status read_voxels(const char *path, const sgio_meta_header *header,
     sgio_source *source;
     sgio_status status = sgio_source_open(
         path, offset, header->compressed ? SGIO_SOURCE_COMPRESSED : SGIO_SOURCE_PLAIN, &source);
-    if (status == SGIO_OK) status = sgio_voxels_read(source, path, &header->format, NULL, options, out);
+    if (status == SGIO_OK)
+        status = sgio_voxels_read(source, path, &header->format, NULL, options, out);
     sgio_source_close(source);
     return status;
 }
@@ -59,6 +61,7 @@ sgio_status sgio_read_meta(const char *path, const sgio_read_options *options, s
 {
     sgio_meta_header header;
     sgio_status status = read_header(path, &header);
+    if (status == SGIO_OK) status = sgio_choose_only(path, options);
     if (status != SGIO_OK) return status;
     out->geometry = header.geometry;
     out->channels = header.channels;
@@ -67,4 +70,12 @@ sgio_status sgio_read_meta(const char *path, const sgio_read_options *options, s
     if (strcmp(header.data_file, "LOCAL") == 0 || strcmp(header.data_file, "Local") == 0)
         return read_voxels(path, &header, header.header_bytes, options, out);
     return read_detached(path, &header, options, out);
+}
+
+sgio_status sgio_list_meta(const char *path, char **text)
+{
+    sgio_meta_header header;
+    sgio_status status = read_header(path, &header);
+    return status == SGIO_OK ? sgio_list_volumes(path, "MetaImage", &header.geometry, 1, text)
+                             : status;
 }

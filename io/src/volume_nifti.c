@@ -87,7 +87,7 @@ static sgio_status choose(const char *path, const sgio_nifti_header *header,
                           const sgio_read_options *options, sgio_volume *out)
 {
     sgio_voxel_share share = {header->volumes, 0, 0};
-    sgio_status status = sgio_choose_volume(path, &header->geometry, options->series, &share);
+    sgio_status status = sgio_choose_volume(path, &header->geometry, options, &share);
     if (status == SGIO_OK && share.count > 1) out->file_volume = share.number + 1;
     return status;
 }

@@ -44,14 +44,25 @@ static sgio_status read_channels(const char *path, const sgio_nrrd *header, int 
     return SGIO_OK;
 }
 
-static sgio_status read_grid(const char *path, const sgio_nrrd *header, sgio_volume *out,
-                             int *assumed, sgio_voxel_share *share)
+/* Four axes that nothing tells apart (pynrrd): volumes along the last one. */
+static void name_volumes(sgio_nrrd *header)
 {
+    int all_alike = header->dimension == 4;
+    for (int axis = 0; axis < header->dimension; axis++)
+        all_alike = all_alike && sgio_nrrd_is_spatial(header, axis) &&
+                    !header->axes[axis].has_direction && strcmp(header->axes[axis].kind, "space");
+    if (all_alike) strcpy(header->axes[3].kind, "list"); /* sgio_nrrd_geometry leaves it out */
+}
+
+static sgio_status read_grid(const char *path, sgio_nrrd *header, sgio_volume *out, int *assumed,
+                             sgio_voxel_share *share)
+{
+    name_volumes(header);
     sgio_status status = read_channels(path, header, &out->channels, share);
     return status == SGIO_OK ? sgio_nrrd_geometry(path, header, &out->geometry, assumed) : status;
 }
 
-static sgio_status read_volume(const char *path, const sgio_nrrd *header,
+static sgio_status read_volume(const char *path, sgio_nrrd *header,
                                const sgio_read_options *options, sgio_volume *out)
 {
     sgio_source *source = NULL;
@@ -59,8 +70,7 @@ static sgio_status read_volume(const char *path, const sgio_nrrd *header,
     int assumed = 0;
     const sgio_voxel_format format = {header->raw, header->swap, 1, 0};
     sgio_status status = read_grid(path, header, out, &assumed, &share);
-    if (status == SGIO_OK)
-        status = sgio_choose_volume(path, &out->geometry, options->series, &share);
+    if (status == SGIO_OK) status = sgio_choose_volume(path, &out->geometry, options, &share);
     if (status != SGIO_OK) return status;
     if (share.count > 1) out->file_volume = share.number + 1;
     sgio_say_assumed(path, assumed, options, out);

@@ -2,6 +2,7 @@
 #include "io_status.h"
 #include "picture_file.h"
 #include "volume_formats.h"
+#include "volume_share.h"
 #include "voxels.h"
 
 #include <ctype.h>
@@ -280,7 +281,8 @@ sgio_status sgio_read_pictures(const char *path, const sgio_read_options *option
     else
         directory = strdup(path);
     if (!directory) return sgio_fail_memory(strlen(path), path);
-    sgio_status status = list_pictures(directory, pattern, &list);
+    sgio_status status = sgio_choose_only(path, options);
+    if (status == SGIO_OK) status = list_pictures(directory, pattern, &list);
     free(directory);
     if (status == SGIO_OK) status = check_series(path, &list);
     if (status == SGIO_OK) status = read_stack(&list, options, out);
@@ -296,10 +298,21 @@ sgio_status sgio_read_picture(const char *path, const sgio_read_options *options
 {
     sgio_picture picture;
     const int indices = options->palette_indices;
-    sgio_status status = sgio_picture_read(path, indices, &picture, NULL);
+    sgio_status status = sgio_choose_only(path, options);
+    if (status == SGIO_OK) status = sgio_picture_read(path, indices, &picture, NULL);
     if (status != SGIO_OK) return status;
     set_picture_geometry(&picture, 1, out);
     sgio_say_assumed(path, ALL_AXES, options, out);
     status = sgio_volume_allocate(out, path);
     return status == SGIO_OK ? sgio_picture_read(path, indices, &picture, out->data) : status;
+}
+
+sgio_status sgio_list_picture(const char *path, char **text)
+{
+    sgio_picture picture;
+    sgio_volume volume = {0};
+    sgio_status status = sgio_picture_read(path, 0, &picture, NULL);
+    if (status != SGIO_OK) return status;
+    set_picture_geometry(&picture, 1, &volume);
+    return sgio_list_volumes(path, "picture", &volume.geometry, 1, text);
 }

@@ -17,12 +17,22 @@ static int64_t number_of(const char *text, int64_t count)
     return number >= 1 && number <= count ? number : 0;
 }
 
-sgio_status sgio_choose_volume(const char *path, const sgio_geometry *grid, const char *series,
-                               sgio_voxel_share *share)
+sgio_status sgio_choose_only(const char *path, const sgio_read_options *options)
+{
+    const char *series = options->series;
+    if (!series || !series[0] || options->series_may_be_others || number_of(series, 1) == 1)
+        return SGIO_OK;
+    return sgio_fail(SGIO_UNREADABLE, "%s: holds one volume, number 1, not \"%.40s\"", path,
+                     series);
+}
+
+sgio_status sgio_choose_volume(const char *path, const sgio_geometry *grid,
+                               const sgio_read_options *options, sgio_voxel_share *share)
 {
     const int64_t *size = grid->size;
+    const char *series = options->series;
     share->number = 0;
-    if (share->count == 1) return SGIO_OK;
+    if (share->count == 1) return sgio_choose_only(path, options);
     const int64_t number = series ? number_of(series, share->count) : 0;
     share->number = number - 1;
     if (number > 0) return SGIO_OK;

@@ -50,9 +50,11 @@ typedef struct sgio_volume {
 } sgio_volume;
 
 typedef struct sgio_read_options {
-    const char *series;   /* DICOM: UID, or 1-based number in the listing; several of them ("1,4-7",
-                           * "all") are joined into one volume; NIfTI and NRRD of four dimensions:
-                           * the number of a volume. NULL: there must be just one */
+    const char *series; /* DICOM: UID, or 1-based number in the listing; several of them ("1,4-7",
+                         * "all") are joined into one volume; NIfTI and NRRD of four dimensions:
+                         * the number of a volume; others hold number 1 alone. NULL: there must
+                         * be just one */
+    int series_may_be_others; /* `series` may mean another input: what holds one volume is read */
     int allow_gaps;       /* resample uneven or missing slices to even spacing; without a number in
                            * `series`, stacks of different spacing in one series are joined */
     sgio_warning_fn warn; /* may be NULL */
@@ -109,7 +111,7 @@ long sgio_volume_frame_number(const sgio_volume *volume, int64_t k);
 void sgio_volume_clear(sgio_volume *volume);
 
 /* The volumes found at `path`, one line each: of DICOM (number, UID, modality, size, spacing,
- * description, and what separates volumes that are alike in these), or of a NIfTI or NRRD file.
+ * description, and what separates volumes that are alike in these), or of a file of another format.
  * *text is malloc'ed, the caller frees it. */
 sgio_status sgio_list_series(const char *path, char **text);
 

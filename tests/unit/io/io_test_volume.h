@@ -12,6 +12,10 @@ sgio_status load(const char *name);
 /* `name` is unreadable, the message names it and holds `reason`, and `volume` stays empty. */
 void expect_file_refused(const char *name, const char *reason);
 
+/* `name` holds one volume: it is number 1, no other, and alone in the listing, which is
+ * `line` (NULL: not looked at). */
+void expect_only_volume(const char *name, const char *line);
+
 /* Before and after a group of tests, for cmocka_run_group_tests. */
 int open_scratch(void **state);
 int close_scratch(void **state);

@@ -53,6 +53,21 @@ static void test_local(void **state)
             assert_true(fabs(volume.geometry.matrix[r][c] - wanted[r][c]) <= 1e-12);
 }
 
+static void the_only_volume_is_number_1(void **state)
+{
+    char *text = NULL;
+    (void)state;
+    save("a.mha", HEAD "ElementDataFile = LOCAL\n", ramp, sizeof ramp);
+    expect_only_volume("a.mha", "1  (no UID)  MetaImage  3x4x2  0.5x0.75x2.717 mm\n");
+    write_file("a.raw", ramp, sizeof ramp);
+    save("a.mhd", HEAD "ElementDataFile = a.raw\n", ramp, 0);
+    expect_only_volume("a.mhd", "1  (no UID)  MetaImage  3x4x2  0.5x0.75x2.717 mm\n");
+    save("b.mha", "NDims = 5\n", ramp, 0); /* refused for what it is */
+    assert_int_equal(sgio_list_series(scratch_path("b.mha"), &text), SGIO_UNREADABLE);
+    assert_true(holds(sgio_last_message(), "MetaImage"));
+    assert_null(text);
+}
+
 static void a_field_that_comes_twice_is_refused(void **state)
 {
     (void)state;
@@ -160,6 +175,7 @@ static int open_ramp(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_only_volume_is_number_1),
         cmocka_unit_test(a_field_that_comes_twice_is_refused),
         cmocka_unit_test(test_local),
         cmocka_unit_test(test_compressed),

@@ -418,6 +418,14 @@ static void a_volume_that_is_not_there_is_refused(void **state)
     }
 }
 
+static void the_only_volume_is_number_1(void **state)
+{
+    const nifti file = make(0);
+    (void)state;
+    save("one.nii", &file);
+    expect_only_volume("one.nii", "1  (no UID)  NIfTI  3x4x2  0.5x0.75x3 mm\n");
+}
+
 /* The end of the file is looked at, whichever volume is wanted. */
 static void a_cut_file_of_several_volumes_is_refused(void **state)
 {
@@ -538,6 +546,7 @@ int main(void)
         cmocka_unit_test(test_nifti2),
         cmocka_unit_test(one_of_several_volumes_is_chosen),
         cmocka_unit_test(a_volume_that_is_not_there_is_refused),
+        cmocka_unit_test(the_only_volume_is_number_1),
         cmocka_unit_test(a_cut_file_of_several_volumes_is_refused),
         cmocka_unit_test(test_refuses_contents),
         cmocka_unit_test(test_refuses_geometry),

@@ -240,6 +240,58 @@ static void one_of_several_volumes_is_chosen(void **state)
     }
 }
 
+/* Six values in two volumes of three, as SimpleITK and pynrrd write them. */
+static void expect_volumes(const char *header)
+{
+    const unsigned char values[6] = {0, 1, 2, 10, 11, 12};
+    save("four.nrrd", header, values, sizeof values);
+    expect_file_refused("four.nrrd", "holds 2 volumes of 3 x 1 x 1 voxels");
+    for (int v = 0; v < 2; v++) {
+        const sgio_read_options options = {.series = v ? "2" : "1"};
+        sgio_volume_clear(&volume);
+        if (sgio_volume_read(scratch_path("four.nrrd"), &options, &volume) != SGIO_OK)
+            fail_msg("%s", sgio_last_message());
+        assert_memory_equal(volume.data, values + 3 * v, 3);
+    }
+}
+
+#define FOUR "type: uint8\nencoding: raw\ndimension: 4\nsizes: 3 1 1 2\n"
+
+static void a_fourth_dimension_is_volumes(void **state)
+{
+    (void)state;
+    expect_volumes(FOUR "space dimension: 4\nkinds: domain domain domain domain\n"
+                        "space directions: (0.6,0.8,0,0) (-1.6,1.2,0,0) (0,0,3,0) (0,0,0,5)\n"
+                        "space origin: (10,20,30,40)\n");
+    expect_element(0, 0, 0.6);
+    expect_element(1, 0, 0.8);
+    expect_element(2, 2, 3);
+    expect_element(0, 3, 10);
+    expect_element(2, 3, 30);
+    expect_volumes(FOUR);
+    expect_volumes(FOUR "spacings: 0.5 2 3 nan\n");
+    expect_element(1, 1, 2);
+    expect_volumes(FOUR "kinds: domain domain domain domain\n");
+    expect_refused(FOUR "kinds: space space space space\n", "4 spatial axes");
+    expect_refused(FOUR "space dimension: 4\n"
+                        "space directions: (1,0,0,0) (0,1,0,0) (0,0,1,0) (0,0,1,5)\n",
+                   "its axis 3 reaches into the fourth dimension");
+    expect_refused(FOUR "space dimension: 4\n"
+                        "space directions: (1,0,0,0) (0,1,0,0) (0,0,0,1) (0,0,0,5)\n",
+                   "its axis 3 reaches into the fourth dimension");
+    expect_refused(FOUR "space dimension: 4\n"
+                        "space directions: (1,0,0,0) (0,1,0,0) (0,0,1,0) (0,0,0,0)\n",
+                   "4 spatial axes");
+    expect_refused(FOUR "space dimension: 5\n", "2, 3 or 4");
+}
+
+static void the_only_volume_is_number_1(void **state)
+{
+    (void)state;
+    save_ramp("a.nrrd", SIZES "encoding: raw\nspacings: 0.5 1.5 2\n");
+    expect_only_volume("a.nrrd", "1  (no UID)  NRRD  3x4x2  0.5x1.5x2 mm\n");
+}
+
 static void test_refuses(void **state)
 {
     (void)state;
@@ -346,6 +398,8 @@ int main(void)
         cmocka_unit_test(test_a_missing_spacing_is_said),
         cmocka_unit_test(test_other_units_are_said),
         cmocka_unit_test(one_of_several_volumes_is_chosen),
+        cmocka_unit_test(a_fourth_dimension_is_volumes),
+        cmocka_unit_test(the_only_volume_is_number_1),
         cmocka_unit_test(test_refuses),
         cmocka_unit_test(test_refuses_other_files),
     };

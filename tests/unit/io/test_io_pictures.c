@@ -209,6 +209,18 @@ static void test_refuses(void **state)
     expect_file_refused("sizes", "a2.png");
 }
 
+static void the_only_volume_is_number_1(void **state)
+{
+    (void)state;
+    save_png("one.png", PNG_FORMAT_GRAY, 10);
+    make_folder("several");
+    save_png("several/s1.png", PNG_FORMAT_GRAY, 10);
+    save_png("several/s2.png", PNG_FORMAT_GRAY, 20);
+    expect_only_volume("one.png", "1  (no UID)  picture  4x3x1  1x1x1 mm\n");
+    expect_only_volume("several", NULL);
+    expect_only_volume("several/s%d.png", NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -219,6 +231,7 @@ int main(void)
         cmocka_unit_test(test_jpeg),
         cmocka_unit_test(test_series),
         cmocka_unit_test(test_several_series_need_a_pattern),
+        cmocka_unit_test(the_only_volume_is_number_1),
         cmocka_unit_test(test_refuses),
     };
     return cmocka_run_group_tests(tests, open_scratch, close_scratch);
