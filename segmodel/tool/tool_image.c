@@ -1,7 +1,10 @@
 #include "tool_image.h"
 
+#include "tool_png.h"
+
 #include "checkpoint/npy.h"
 #include "core/atomic_file.h"
+#include "segmodel/slices.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -53,34 +56,42 @@ static bool ends_with(const char *path, const char *end)
     return n >= m && !strcmp(path + n - m, end);
 }
 
-#ifdef SEGMODEL_HAVE_PNG
+/* Greys as PromptSeg shows them to the network: windowed, unless they are those of a picture of 8
+ * bits already. */
+static sgm_status show(const png_pixels *png, image_file *out)
+{
+    const sgm_volume volume = {.data = png->data,
+                               .type = png->wide ? SGM_VOXEL_U16 : SGM_VOXEL_U8,
+                               .channels = png->channels,
+                               .size = {png->width, png->height, 1},
+                               .matrix = {{1, 0, 0, 0}, {0, 1, 0, 0}, {0, 0, 1, 0}}};
+    const sgm_volume_options options = {.size = sizeof options, .axis = SGM_AXIS_K};
+    size_t count = (size_t)png->width * (size_t)png->height * (size_t)png->channels;
+    sgm_slices *slices;
+    SGM_TRY(sgm_slices_create(&volume, &options, NULL, &slices));
+    sgm_status status = sgm_slices_picture(slices, 0, &out->image);
+    if (status == SGM_OK && !(out->pixels = malloc(count)))
+        status = sgm_fail(SGM_OUT_OF_MEMORY, "no memory for a picture");
+    if (status == SGM_OK) {
+        memcpy(out->pixels, out->image.data, count);
+        out->image.data = out->pixels;
+    }
+    sgm_slices_destroy(slices);
+    return status;
+}
 
 static sgm_status read_png(const char *path, image_file *out)
 {
-    png_image png = {.version = PNG_IMAGE_VERSION};
-    if (!png_image_begin_read_from_file(&png, path))
-        return sgm_fail(SGM_UNREADABLE, "%s: %s", path, png.message);
-    bool colour = png.format & PNG_FORMAT_FLAG_COLOR;
-    png.format = colour ? PNG_FORMAT_RGB : PNG_FORMAT_GRAY;
-    sgm_status status = check_size(path, png.width, png.height);
-    if (status != SGM_OK) {
-        png_image_free(&png);
-        return status;
-    }
-    png_color black = {0, 0, 0}; /* behind transparent pixels */
-    out->pixels = malloc(PNG_IMAGE_SIZE(png));
-    if (!out->pixels || !png_image_finish_read(&png, &black, out->pixels, 0, NULL)) {
-        status = sgm_fail(SGM_UNREADABLE, "%s: %s", path, png.message);
-        png_image_free(&png);
-        image_file_clear(out);
-        return status;
-    }
-    out->image = (sgm_image){.data = out->pixels,
-                             .width = (int)png.width,
-                             .height = (int)png.height,
-                             .channels = colour ? 3 : 1};
-    return SGM_OK;
+    png_pixels png;
+    SGM_TRY(png_pixels_read(path, MAX_SIDE, &png));
+    sgm_status status = show(&png, out);
+    free(png.data);
+    if (status == SGM_OK) return SGM_OK;
+    image_file_clear(out);
+    return sgm_fail_in(status, path);
 }
+
+#ifdef SEGMODEL_HAVE_PNG
 
 int image_file_has_png(void)
 {
@@ -120,12 +131,6 @@ sgm_status image_file_write_mask(const char *path, const uint8_t *mask, int widt
 }
 
 #else
-
-static sgm_status read_png(const char *path, image_file *out)
-{
-    (void)out;
-    return sgm_fail(SGM_UNREADABLE, "%s: this build has no libpng; give the image as .npy", path);
-}
 
 int image_file_has_png(void)
 {

@@ -9,8 +9,9 @@ typedef struct image_file {
     uint8_t *pixels; /* owned by the file */
 } image_file;
 
-/* uint8 (H, W) or (H, W, 3) .npy, or PNG (anything in it becomes 8-bit grey or RGB).
- * SGM_UNREADABLE names the file and what it is instead. */
+/* uint8 (H, W) or (H, W, 3) .npy as it is, or PNG as PromptSeg reads and shows it: neither gamma
+ * nor alpha, greys of 16 bits (and dark ones of 8) windowed, RGB of 16 bits refused. SGM_UNREADABLE
+ * names the file and what it is instead. */
 sgm_status image_file_read(const char *path, image_file *out);
 void image_file_clear(image_file *file);
 
