@@ -4,6 +4,7 @@
 
 #include "checkpoint/npy.h"
 #include "core/files.h"
+#include "predict/look/picture.h"
 #include "predict/session/model.h"
 #include "predict/session/prompt_tokens.h"
 
@@ -183,14 +184,16 @@ static sgm_status predict_zoomed(const request *r, const sgm_context *context, s
     return status;
 }
 
-/* A wrong prompt is found before the encoder has run for nothing. */
+/* A wrong prompt is found before the encoder has run for nothing. What PromptSeg refuses is refused
+ * where the network sees the whole picture, too. */
 static sgm_status check_prompt(const sgm_model *model, const sgm_image *image,
                                const sgm_prompt *prompt)
 {
     sgm_frame frame;
     const sgm_model_config *config = sgm_model_get_config(model);
     SGM_TRY(sgm_frame_make(config, image->width, image->height, &frame));
-    return sgm_prompt_check(config, &frame, prompt);
+    SGM_TRY(sgm_prompt_check(config, &frame, prompt));
+    return sgm_picture_check(image, prompt);
 }
 
 static sgm_status predict_whole(const request *r, const sgm_context *context, sgm_model *model,

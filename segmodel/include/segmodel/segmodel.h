@@ -270,7 +270,9 @@ typedef struct sgm_mask {
 } sgm_mask;
 
 /* Needs an embedding (SGM_INVALID_ARGUMENT else). SGM_BAD_PROMPT names a point outside the image or
- * not a number, an empty box, or that there is no prompt. `options` may be NULL. */
+ * not a number, an empty box, or that there is no prompt. As in the official codes, places count as
+ * inside up to one pixel beyond the outermost centres, and background points alone are answered,
+ * with anything: sgm_picture_predict is stricter. `options` may be NULL. */
 SGM_API sgm_status sgm_session_predict(sgm_session *session, const sgm_prompt *prompt,
                                        const sgm_predict_options *options, sgm_mask *out);
 /* `count` objects on the same embedding in batches; masks[i] as above, together valid until the
@@ -336,8 +338,10 @@ SGM_API void sgm_picture_destroy(sgm_picture *picture);
 /* The image is copied; nothing is encoded yet. */
 SGM_API sgm_status sgm_picture_set_image(sgm_picture *picture, const sgm_image *image);
 
-/* As sgm_session_predict, in pixels of the image. Without zoom the answer is a session's. With
- * zoom, it is what sgm_volume_predict gives on a volume of this one slice:
+/* As sgm_session_predict, in pixels of the image, but SGM_BAD_PROMPT also for a point beyond the
+ * outermost pixels (-0.5 to width - 0.5), a box that meets none of them, and background points
+ * alone. Without zoom the answer is a session's. With zoom, it is what sgm_volume_predict gives on
+ * a volume of this one slice:
  *  - With a box or a mask prompt the crop is a square of at least 1.45 times their extent, and
  *    nothing is marked outside the box. With points alone the network looks at up to seven scales,
  *    two to an octave, from the whole image down to an eighth of it (32 pixels at least); the

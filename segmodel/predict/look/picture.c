@@ -5,8 +5,10 @@
 #include "core/status.h"
 #include "predict/look/look.h"
 #include "predict/look/session_predictor.h"
+#include "predict/picture/touching.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -121,6 +123,12 @@ sgm_status sgm_picture_set_image(sgm_picture *picture, const sgm_image *image)
     return SGM_OK;
 }
 
+/* Whether a span of places has one in a row or column of so many pixels. */
+static bool meets(double low, double high, int pixels)
+{
+    return high >= -0.5 - SGM_TOUCHING && low <= pixels - 0.5 + SGM_TOUCHING;
+}
+
 /* In the image's own coordinates, which the network never sees. */
 static sgm_status check_points(const sgm_image *image, const sgm_prompt *prompt)
 {
@@ -130,7 +138,7 @@ static sgm_status check_points(const sgm_image *image, const sgm_prompt *prompt)
         const sgm_point *p = &prompt->points[i];
         if (isnan(p->x) || isnan(p->y))
             return sgm_fail(SGM_BAD_PROMPT, "point %zu is not a number", i + 1);
-        if (!(p->x >= -1 && p->x <= image->width && p->y >= -1 && p->y <= image->height))
+        if (!meets(p->x, p->x, image->width) || !meets(p->y, p->y, image->height))
             return sgm_fail(SGM_BAD_PROMPT,
                             "point %zu at (%g, %g) is outside the image of %d x %d pixels", i + 1,
                             p->x, p->y, image->width, image->height);
@@ -138,16 +146,37 @@ static sgm_status check_points(const sgm_image *image, const sgm_prompt *prompt)
     return SGM_OK;
 }
 
+/* People give the far corner as a pixel's centre or as its end: both are right. */
 static sgm_status check_box(const sgm_image *image, const sgm_box *box)
 {
     if (!box) return SGM_OK;
     if (box->x0 < box->x1 && box->y0 < box->y1 && box->x0 >= -1 && box->y0 >= -1 &&
-        box->x1 <= image->width && box->y1 <= image->height)
+        box->x1 <= image->width && box->y1 <= image->height &&
+        meets(box->x0, box->x1, image->width) && meets(box->y0, box->y1, image->height))
         return SGM_OK;
     return sgm_fail(SGM_BAD_PROMPT,
                     "the box (%g, %g) to (%g, %g) is empty, not a number or outside the image of "
                     "%d x %d pixels",
                     box->x0, box->y0, box->x1, box->y1, image->width, image->height);
+}
+
+/* Background alone says what the object is not: the network would answer with anything, even with
+ * what is excluded. */
+static sgm_status check_foreground(const sgm_prompt *prompt)
+{
+    if (!prompt->point_count || prompt->box || prompt->mask || prompt->class_index) return SGM_OK;
+    for (size_t i = 0; i < prompt->point_count; i++)
+        if (prompt->points[i].label != SGM_BACKGROUND) return SGM_OK;
+    return sgm_fail(SGM_BAD_PROMPT,
+                    "the prompt has background points alone: no foreground point, no box and no "
+                    "mask says where the object is");
+}
+
+sgm_status sgm_picture_check(const sgm_image *image, const sgm_prompt *prompt)
+{
+    SGM_TRY(check_points(image, prompt));
+    SGM_TRY(check_box(image, prompt->box));
+    return check_foreground(prompt);
 }
 
 static void give_answer(sgm_picture *picture, const sgm_look *look, sgm_mask *out)
@@ -178,8 +207,7 @@ static sgm_status predict(sgm_picture *picture, const sgm_prompt *prompt,
                           const sgm_predict_options *options, sgm_mask *out)
 {
     sgm_look look;
-    SGM_TRY(check_points(&picture->image, prompt));
-    SGM_TRY(check_box(&picture->image, prompt->box));
+    SGM_TRY(sgm_picture_check(&picture->image, prompt));
     sgm_question question = {.image = &picture->image,
                              .points = prompt->points,
                              .point_count = prompt->point_count,

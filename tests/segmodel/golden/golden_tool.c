@@ -129,6 +129,8 @@ static void check_errors(void)
         {3, "predict --model W --image I"},
         {3, "predict --model W --image I --point nan,1,1"},
         {3, "predict --model W --image I --point 5000,1,1"},
+        {3, "predict --model W --image I --point 640,1,1"},
+        {3, "predict --model W --image I --point 9,9,0"},
         {3, "predict --model W --image I --box 9,9,3,3"},
         {3, "predict --model W --image I --class 2"},
         {3, "predict --model W --image I --class all"},

@@ -156,6 +156,28 @@ static void check_recentring(void)
     sgm_picture_destroy(zoom);
 }
 
+/* Pixels reach half a pixel beyond their centres, and background alone is no prompt. */
+static void check_strict_places(sgm_picture *zoom)
+{
+    static const sgm_point outside[] = {{-0.6, 3, 1}, {W - 0.4, 3, 1}, {3, -1, 1}, {3, H, 0}};
+    static const sgm_point border[] = {{-0.5, -0.5, 1}, {W - 0.5, H - 0.5, 1}, {0, H - 0.5, 0}};
+    static const sgm_box beside[] = {{-1, 3, -0.6, 9}, {3, H - 0.3, 9, H}};
+    static const float mask[1 << 16];
+    sgm_mask got;
+    for (size_t i = 0; i < sizeof outside / sizeof *outside; i++)
+        CHECK_STATUS(sgm_picture_predict(zoom, &(sgm_prompt){&outside[i], 1}, NULL, NULL, &got),
+                     SGM_BAD_PROMPT, "outside the image of 300 x 220");
+    for (size_t i = 0; i < sizeof beside / sizeof *beside; i++)
+        CHECK_STATUS(sgm_picture_predict(zoom, &(sgm_prompt){.box = &beside[i]}, NULL, NULL, &got),
+                     SGM_BAD_PROMPT, "outside the image of 300 x 220");
+    CHECK_OK(sgm_picture_predict(zoom, &(sgm_prompt){border, 3}, NULL, NULL, &got));
+    sgm_prompt excluded = {.points = &border[2], .point_count = 1};
+    CHECK_STATUS(sgm_picture_predict(zoom, &excluded, NULL, NULL, &got), SGM_BAD_PROMPT,
+                 "background points alone");
+    excluded.mask = mask;
+    CHECK_OK(sgm_picture_predict(zoom, &excluded, NULL, NULL, &got));
+}
+
 static void check_refusals(void)
 {
     sgm_picture *zoom = start(64);
@@ -170,6 +192,7 @@ static void check_refusals(void)
     sgm_box box = {10, 10, 10, 20};
     prompt = (sgm_prompt){.box = &box};
     CHECK_STATUS(sgm_picture_predict(zoom, &prompt, NULL, NULL, &mask), SGM_BAD_PROMPT, "empty");
+    check_strict_places(zoom);
     sgm_image image = {.data = pixels, .width = 0, .height = 5, .channels = 1};
     CHECK_STATUS(sgm_picture_set_image(zoom, &image), SGM_INVALID_ARGUMENT, "0 x 5");
     sgm_picture_destroy(zoom);
