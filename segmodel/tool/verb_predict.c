@@ -322,7 +322,8 @@ int verb_predict(int argc, char **argv)
     command_line line = {
         .usage = "segmodel predict --model FILE --image FILE --point x,y,1 [...] [--dump DIR]",
         .help = "Segments one object of one image. Points, a box and a mask may be combined.\n"
-                "One point alone gives the best of three masks, anything else the single mask.\n"
+                "One point alone gives the best of three masks, anything else the single mask;\n"
+                "background points outside the crop that the network looks at do not count.\n"
                 "The mask is that of PromptSeg on the same picture.",
         .options = options};
     sgm_status status = parse_options(argc, argv, &line, &helped);

@@ -236,7 +236,7 @@ typedef struct sgm_prompt {
 
 /* Which mask: one point and nothing else gives the one of highest predicted IoU among masks 1..3,
  * any other prompt gives mask 0; SGM_CHOOSE_MULTI forces the former, SGM_CHOOSE_SINGLE the latter.
- */
+ * What counts is what the network sees: background points outside a crop are not shown to it. */
 typedef enum sgm_choice { SGM_CHOOSE_AUTO, SGM_CHOOSE_MULTI, SGM_CHOOSE_SINGLE } sgm_choice;
 
 /* Whether a box without mask prompt and without background points is taken for tight: the threshold
