@@ -4,6 +4,7 @@
 #include "checkpoint/stack.h"
 #include "models/family.h"
 #include "models/transformers_names.h"
+#include "models/vit_blocks.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -59,7 +60,7 @@ static sgm_status unknown_variant(const char *name)
     size_t used = 0;
     for (int i = 0; sgm_variant_name(i) && used < sizeof list; i++)
         used += (size_t)snprintf(list + used, sizeof list - used, ", %s", sgm_variant_name(i));
-    return sgm_fail(SGM_BAD_MODEL, "no variant '%.60s'; there are: auto%s", name, list);
+    return sgm_fail(SGM_BAD_MODEL, "no variant '%.60s'; there are: auto, sam%s", name, list);
 }
 
 int sgm_tensor_dimension(const sgm_checkpoint *file, const char *name, int axis)
@@ -80,6 +81,16 @@ bool sgm_file_name_contains(const sgm_checkpoint *file, const char *word)
     return strstr(name, word) != NULL;
 }
 
+/* What people call SAM is the first family, of the size that the file has: where a second network
+ * has the same tensors (the family's detect says so), it is the first one that is meant. */
+static const char *sized(const sgm_checkpoint *file, const char *name)
+{
+    char assumption[256] = "";
+    if (!name || strcmp(name, "sam") != 0) return name;
+    const char *found = sgm_family_vit.detect(file, assumption);
+    return assumption[0] ? sgm_family_vit.variants[0].name : found;
+}
+
 static sgm_status named(const sgm_checkpoint *file, const char *name, sgm_model_config *config)
 {
     const sgm_variant *variant = find_variant(name);
@@ -94,6 +105,7 @@ sgm_status sgm_registry_fresh(const sgm_checkpoint *file, const char *name,
                               sgm_model_config *config)
 {
     sgm_model_config plain;
+    name = sized(file, name);
     if (!sgm_variant_config(name, &plain)) return unknown_variant(name);
     SGM_TRY(named(file, name, config));
     config->decoder.mask_tokens = plain.decoder.mask_tokens;
@@ -315,6 +327,7 @@ sgm_status sgm_registry_detect(const sgm_checkpoint *file, const char *variant,
     assumption[0] = 0;
     const char *stored = sgm_checkpoint_metadata(file, SGM_METADATA_VARIANT);
     bool given = variant && strcmp(variant, "auto") != 0;
+    variant = sized(file, variant);
     if (given && !(stored && !strcmp(stored, variant))) {
         assume(file, variant, assumption);
         return named(file, variant, config);

@@ -151,8 +151,32 @@ static void samihs_keeps_its_tokens(void)
                    "samihs", 64 * patch, patch, NULL);
 }
 
+/* `sam` is the plain network of the size that the file has, and nothing is assumed. */
+static void sam_has_the_files_size(void)
+{
+    static const struct {
+        const char *label, *variant;
+        int width;
+    } files[] = {{"medsam_vit_b.pth", "sam_vit_b", 768},
+                 {"x.pth", "sam_vit_l", 1024},
+                 {"x.pth", "sam_vit_h", 1280}};
+    for (int i = 0; i < 3; i++) {
+        sgm_model_config config = {0};
+        char assumption[256];
+        sgm_checkpoint *file =
+            MAKE(files[i].label, {KERNEL, 4, {files[i].width, 3, 16, 16}},
+                 {POSITIONS, 4, {1, 64, 64, files[i].width}}, {MASKS, 2, {4, 256}});
+        if (CHECK_OK(sgm_registry_detect(file, "sam", &config, assumption)))
+            CHECK(!strcmp(config.variant, files[i].variant) && !assumption[0]);
+        if (CHECK_OK(sgm_registry_fresh(file, "sam", &config)))
+            CHECK(!strcmp(config.variant, files[i].variant));
+        sgm_checkpoint_close(file);
+    }
+}
+
 int main(void)
 {
+    sam_has_the_files_size();
     adapters_see_what_their_tables_say();
     samed_sees_what_its_positions_say();
     sams_masks_are_no_classes();
