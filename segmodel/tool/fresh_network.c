@@ -76,11 +76,12 @@ static sgm_status fill(fresh_network *fresh, const sgm_checkpoint *file)
     return SGM_OK;
 }
 
-sgm_status fresh_network_make(const char *from, const char *variant, fresh_network *out)
+sgm_status fresh_network_make(const char *from, const char *base, const char *variant,
+                              fresh_network *out)
 {
     sgm_checkpoint *file;
     *out = (fresh_network){0};
-    SGM_TRY(sgm_registry_open(from, NULL, &file));
+    SGM_TRY(sgm_registry_open(from, base, &file));
     sgm_status status = sgm_registry_fresh(file, variant, &out->config);
     if (status == SGM_OK) status = collect(out);
     if (status == SGM_OK) status = fill(out, file);
@@ -99,7 +100,8 @@ void fresh_network_clear(fresh_network *fresh)
     *fresh = (fresh_network){0};
 }
 
-sgm_status fresh_network_save(const fresh_network *fresh, const char *to, sgm_stored_type type)
+sgm_status fresh_network_save(const fresh_network *fresh, const char *to, sgm_stored_type type,
+                              const sgm_metadata_entry *extra, size_t extra_count)
 {
     sgm_checkpoint_writer *writer;
     char text[512];
@@ -116,6 +118,8 @@ sgm_status fresh_network_save(const fresh_network *fresh, const char *to, sgm_st
             sgm_checkpoint_writer_metadata(writer, SGM_METADATA_VARIANT, fresh->config.variant);
     if (status == SGM_OK)
         status = sgm_checkpoint_writer_metadata(writer, SGM_METADATA_ARCHITECTURE, text);
+    for (size_t i = 0; i < extra_count && status == SGM_OK; i++)
+        status = sgm_checkpoint_writer_metadata(writer, extra[i].key, extra[i].value);
     if (status == SGM_OK) status = sgm_checkpoint_writer_save(writer, to);
     sgm_checkpoint_writer_destroy(writer);
     return status;

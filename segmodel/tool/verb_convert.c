@@ -75,14 +75,14 @@ static sgm_status write_model(const sgm_model *model, const char *to, sgm_stored
 }
 
 /* As many names as the network has classes. */
-static sgm_status check_classes(const sgm_model *model, const char *classes)
+static sgm_status check_classes(const sgm_model_config *config, const char *classes)
 {
-    int wanted = sgm_model_get_config(model)->classes, count = 1;
+    int wanted = config->classes, count = 1;
     for (const char *c = classes; c && *c; c++)
         count += *c == ',';
     if (!classes || count == wanted) return SGM_OK;
     return sgm_fail(SGM_INVALID_ARGUMENT, "--classes has %d names; %s has %d classes", count,
-                    sgm_model_get_config(model)->variant, wanted);
+                    config->variant, wanted);
 }
 
 static sgm_status convert(const char *from, const char *base, const char *to, const char *variant,
@@ -94,7 +94,7 @@ static sgm_status convert(const char *from, const char *base, const char *to, co
     sgm_model_info info;
     SGM_TRY(sgm_context_create(&options, &context));
     sgm_status status = sgm_model_load_on(context, base, from, variant, &model);
-    if (status == SGM_OK) status = check_classes(model, extra[CLASSES]);
+    if (status == SGM_OK) status = check_classes(sgm_model_get_config(model), extra[CLASSES]);
     if (status == SGM_OK) status = write_model(model, to, type, extra);
     if (status == SGM_OK) {
         sgm_model_get_info(model, &info);
@@ -162,14 +162,20 @@ static sgm_status check_numbers(const char *const extra[EXTRAS])
 }
 
 /* What becomes of the file in the new network. */
-static sgm_status make_fresh(const char *from, const char *to, const char *variant,
-                             sgm_stored_type type)
+static sgm_status make_fresh(const char *from, const char *base, const char *to,
+                             const char *variant, sgm_stored_type type,
+                             const char *const extra[EXTRAS])
 {
     fresh_network fresh;
+    sgm_metadata_entry entries[EXTRAS];
+    size_t count = 0;
+    for (int i = 0; i < EXTRAS; i++)
+        if (extra[i]) entries[count++] = (sgm_metadata_entry){extra_keys[i], extra[i]};
     if (!variant)
         return sgm_fail(SGM_INVALID_ARGUMENT, "--fresh wants --variant, the network to be made");
-    SGM_TRY(fresh_network_make(from, variant, &fresh));
-    sgm_status status = fresh_network_save(&fresh, to, type);
+    SGM_TRY(fresh_network_make(from, base, variant, &fresh));
+    sgm_status status = check_classes(&fresh.config, extra[CLASSES]);
+    if (status == SGM_OK) status = fresh_network_save(&fresh, to, type, entries, count);
     if (status == SGM_OK) fresh_network_print(&fresh, to);
     fresh_network_clear(&fresh);
     return status;
@@ -220,7 +226,7 @@ int verb_convert(int argc, char **argv)
     if (status == SGM_OK) status = spare_input(path[1], path[0]);
     if (status == SGM_OK) status = spare_input(path[1], base);
     if (status == SGM_OK && fresh)
-        status = make_fresh(path[0], path[1], variant, type);
+        status = make_fresh(path[0], base, path[1], variant, type, extra);
     else if (status == SGM_OK)
         status = convert(path[0], base, path[1], variant, type, extra);
     return tool_exit(status);

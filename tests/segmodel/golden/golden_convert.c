@@ -45,7 +45,7 @@ int main(int argc, char **argv)
     if (argc < 4) return 1;
     snprintf(file.label, sizeof file.label, "convert");
     if (CHECK_OK(sgm_checkpoint_open(argv[3], &file.checkpoint)) &&
-        CHECK_OK(fresh_network_make(argv[2], argv[1], &fresh))) {
+        CHECK_OK(fresh_network_make(argv[2], NULL, argv[1], &fresh))) {
         size_t loaded = 0, resized = 0;
         for (size_t i = 0; i < fresh.count; i++) {
             check_tensor(&file, fresh.config.family, &fresh.tensors[i]);

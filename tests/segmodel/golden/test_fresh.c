@@ -49,7 +49,7 @@ static void save_fresh(const char *from, const char *variant, const char *to, si
                        size_t made)
 {
     fresh_network fresh;
-    if (!CHECK_OK(fresh_network_make(from, variant, &fresh))) return;
+    if (!CHECK_OK(fresh_network_make(from, NULL, variant, &fresh))) return;
     for (size_t i = 0; i < fresh.count; i++) {
         zero -= fresh.tensors[i].origin == SGM_ORIGIN_ZERO;
         made -= fresh.tensors[i].origin == SGM_ORIGIN_MADE;
@@ -57,7 +57,7 @@ static void save_fresh(const char *from, const char *variant, const char *to, si
     CHECK(zero == 0 && made == 0);
     fresh.config.image_size = SIDE;
     CHECK_OK(sgm_config_check(&fresh.config));
-    CHECK_OK(fresh_network_save(&fresh, to, SGM_STORED_F32));
+    CHECK_OK(fresh_network_save(&fresh, to, SGM_STORED_F32, NULL, 0));
     fresh_network_clear(&fresh);
 }
 
@@ -181,10 +181,10 @@ static void classes_and_places(const char *sam)
                                .channels = 1,
                                .size = {2, 2, 2},
                                .matrix = {{1, 0, 0, 0}, {0, 1, 0, 0}, {0, 0, 1, 0}}};
-    if (!CHECK_OK(fresh_network_make(sam, "surgicalsam", &fresh))) return;
+    if (!CHECK_OK(fresh_network_make(sam, NULL, "surgicalsam", &fresh))) return;
     fresh.config.image_size = 256;
     CHECK_OK(sgm_config_check(&fresh.config));
-    CHECK_OK(fresh_network_save(&fresh, "fresh_surgical.safetensors", SGM_STORED_F32));
+    CHECK_OK(fresh_network_save(&fresh, "fresh_surgical.safetensors", SGM_STORED_F32, NULL, 0));
     fresh_network_clear(&fresh);
     if (CHECK_OK(sgm_context_create(&options, &context)) &&
         CHECK_OK(sgm_model_load(context, "fresh_surgical.safetensors", NULL, &model)) &&
@@ -211,7 +211,7 @@ static void classes_begin_as_points(const char *sam)
     sgm_checkpoint *file;
     fresh_network fresh;
     float row[256];
-    if (!CHECK_OK(fresh_network_make(sam, "surgicalsam", &fresh))) return;
+    if (!CHECK_OK(fresh_network_make(sam, NULL, "surgicalsam", &fresh))) return;
     if (CHECK_OK(sgm_checkpoint_open(sam, &file))) {
         int found = 0;
         for (size_t i = 0; i < 2 * fresh.count; i++) {
@@ -236,10 +236,10 @@ static void volumes_ask_for_a_class(const char *sam)
     sgm_context *context = NULL;
     sgm_model *model = NULL;
     fresh_network fresh;
-    if (!CHECK_OK(fresh_network_make(sam, "samed", &fresh))) return;
+    if (!CHECK_OK(fresh_network_make(sam, NULL, "samed", &fresh))) return;
     fresh.config.image_size = 256; /* the narrow network's own */
     CHECK_OK(sgm_config_check(&fresh.config));
-    CHECK_OK(fresh_network_save(&fresh, "fresh_samed.safetensors", SGM_STORED_F32));
+    CHECK_OK(fresh_network_save(&fresh, "fresh_samed.safetensors", SGM_STORED_F32, NULL, 0));
     fresh_network_clear(&fresh);
     if (CHECK_OK(sgm_context_create(&options, &context)) &&
         CHECK_OK(sgm_model_load(context, "fresh_samed.safetensors", NULL, &model))) {
