@@ -1,4 +1,5 @@
 #include "bench_model.h"
+#include "tool.h"
 
 #include "predict/session/model.h"
 
@@ -93,6 +94,7 @@ sgm_status bench_make_reference(const bench *b)
         .device = SGM_DEVICE_CPU, .precision = SGM_PRECISION_FP32, .threads = b->options.threads};
     sgm_status status = sgm_context_create(&options, &context);
     if (status == SGM_OK) status = sgm_model_load(context, b->path, b->variant, &model);
+    if (status == SGM_OK) tool_say_assumption(model); /* once: others load it silently */
     if (status == SGM_OK) status = sgm_session_create(model, &session);
     for (int i = 0; status == SGM_OK && i < BENCH_PICTURES && i < largest_batch(b); i++)
         status = keep(b, session, sgm_model_get_config(model), i);

@@ -152,6 +152,7 @@ static sgm_status load_and_segment(volume_bench *b, const sgm_volume *volume, do
     sgm_status status = sgm_context_create(&b->context, &context);
     if (status == SGM_OK) status = sgm_model_load(context, b->files[0], b->variant, &model);
     double loading = opening + sgm_clock() - start;
+    if (status == SGM_OK) tool_say_assumption(model);
     if (status == SGM_OK && !sgm_context_backend(context)->ops->host_memory) {
         sgm_roi roi = middle(volume, b->whole);
         bench_volume_check check = {b->files[0], b->variant, b->context.threads,

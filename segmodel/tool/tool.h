@@ -24,8 +24,16 @@ int tool_exit(sgm_status status);
 /* "12/300" on stderr, where that is a terminal. */
 void tool_progress(void *user, int done, int all);
 
+/* What was taken for granted about the model, as a line on stdout. */
+void tool_say_assumption(const sgm_model *model);
+
+/* A model as the command line names it; NULL for what is not given. */
+typedef struct tool_model {
+    const char *path, *base, *variant;
+} tool_model;
+
 /* Loads a model, hands it to `use` with `job`, and gives everything back. */
-sgm_status tool_with_model(const sgm_context_options *device, const char *path,
+sgm_status tool_with_model(const sgm_context_options *device, const tool_model *given,
                            sgm_status (*use)(const void *job, sgm_model *model), const void *job);
 
 /* A verb gets its own name as argv[0]. */

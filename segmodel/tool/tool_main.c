@@ -44,14 +44,23 @@ void tool_progress(void *user, int done, int all)
     fprintf(stderr, "\r%6d/%d%s", done, all, done == all ? "\n" : "");
 }
 
-sgm_status tool_with_model(const sgm_context_options *device, const char *path,
+void tool_say_assumption(const sgm_model *model)
+{
+    sgm_model_info info;
+    sgm_model_get_info(model, &info);
+    if (info.assumption[0]) printf("%s\n", info.assumption);
+}
+
+sgm_status tool_with_model(const sgm_context_options *device, const tool_model *given,
                            sgm_status (*use)(const void *job, sgm_model *model), const void *job)
 {
     sgm_context *context;
     sgm_model *model;
     SGM_TRY(sgm_context_create(device, &context));
-    sgm_status status = sgm_model_load(context, path, NULL, &model);
+    sgm_status status =
+        sgm_model_load_on(context, given->base, given->path, given->variant, &model);
     if (status == SGM_OK) {
+        tool_say_assumption(model);
         status = use(job, model);
         sgm_model_destroy(model);
     }

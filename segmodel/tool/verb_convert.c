@@ -98,7 +98,7 @@ static sgm_status convert(const char *from, const char *base, const char *to, co
     if (status == SGM_OK) status = write_model(model, to, type, extra);
     if (status == SGM_OK) {
         sgm_model_get_info(model, &info);
-        if (info.assumption[0]) printf("%s\n", info.assumption);
+        tool_say_assumption(model);
         printf("%s: %s, %zu tensors\n", to, info.variant, count_written(model));
     }
     sgm_model_destroy(model);

@@ -72,8 +72,10 @@ int verb_points(int argc, char **argv)
 {
     points_job job = {.options = {.objects = 24, .min_area = 64, .progress = tool_progress}};
     bool helped;
-    const char *model[1] = {NULL};
+    tool_model model = {0};
     const option options[] = {
+        {"--variant", OPTION_TEXT, &model.variant, NULL, "NAME", "the network (segmodel info)"},
+        {"--base", OPTION_TEXT, &model.base, NULL, "FILE", "what lies beneath a file of additions"},
         {"--data", OPTION_TEXT, &job.data, NULL, "PACK", "its training images are used"},
         {"--validation", OPTION_FLAG, &job.options.validation, NULL, NULL,
          "its validation images are; nothing is fitted"},
@@ -83,12 +85,12 @@ int verb_points(int argc, char **argv)
         {"--precision", OPTION_PRECISION, &job.device.precision, NULL, "fp32|bf16", "of the model"},
         {"--threads", OPTION_INT, &job.device.threads, NULL, "N", "default: one per core"},
         {0}};
-    command_line line = {.usage = "segmodel points MODEL --data PACK",
+    command_line line = {.usage = "segmodel points MODEL --data PACK [--variant NAME]",
                          .help = "Fits the weights by which a lone point chooses among looks at "
                                  "several scales;\nwhat it prints is for segmodel convert's "
                                  "--pointRating.",
                          .options = options,
-                         .positional = model,
+                         .positional = &model.path,
                          .positional_wanted = 1,
                          .positional_room = 1};
     sgm_status status = parse_options(argc, argv, &line, &helped);
@@ -97,8 +99,9 @@ int verb_points(int argc, char **argv)
         fprintf(stderr, "segmodel: points needs --data PACK and at least one object\n");
         return EXIT_USAGE;
     }
-    status = spare_input(job.csv, model[0]);
+    status = spare_input(job.csv, model.path);
+    if (status == SGM_OK) status = spare_input(job.csv, model.base);
     if (status == SGM_OK) status = spare_input(job.csv, job.data);
-    if (status == SGM_OK) status = tool_with_model(&job.device, model[0], fit, &job);
+    if (status == SGM_OK) status = tool_with_model(&job.device, &model, fit, &job);
     return tool_exit(status);
 }

@@ -135,7 +135,6 @@ static void print_result(const sgm_model_info *info, const sgm_context *context,
     size_t pixels = 0;
     for (size_t i = 0; i < (size_t)mask->width * (size_t)mask->height; i++)
         pixels += mask->data[i];
-    if (info->assumption[0]) printf("%s\n", info->assumption);
     printf("%s on %s: mask %d of %d, predicted IoU %.4f, %zu pixels of %d x %d\n", info->variant,
            sgm_context_device(context), mask->chosen, mask->mask_tokens, mask->predicted_iou,
            pixels, mask->width, mask->height);
@@ -288,6 +287,7 @@ static sgm_status predict(const request *r)
     image_file image = {0};
     SGM_TRY(sgm_context_create(&r->context, &context));
     sgm_status status = sgm_model_load_on(context, r->base, r->model, r->variant, &model);
+    if (status == SGM_OK) tool_say_assumption(model);
     if (status == SGM_OK) status = image_file_read(r->image, &image);
     if (status == SGM_OK) status = predict_on(r, context, model, &image.image);
     image_file_clear(&image);

@@ -46,8 +46,10 @@ int verb_quality(int argc, char **argv)
     quality_job job = {
         .options = {.objects = 20, .min_area = 64, .tolerance = 2, .progress = tool_progress}};
     bool helped;
-    const char *model[1] = {NULL};
+    tool_model model = {0};
     const option options[] = {
+        {"--variant", OPTION_TEXT, &model.variant, NULL, "NAME", "the network (segmodel info)"},
+        {"--base", OPTION_TEXT, &model.base, NULL, "FILE", "what lies beneath a file of additions"},
         {"--data", OPTION_TEXT, &job.data, NULL, "PACK", "its validation images are used"},
         {"--out", OPTION_TEXT, &job.out, NULL, "DIR", "folder for quality.csv and quality.md"},
         {"--objects", OPTION_INT, &job.options.objects, NULL, "N", "per data set (20)"},
@@ -57,13 +59,13 @@ int verb_quality(int argc, char **argv)
         {"--precision", OPTION_PRECISION, &job.device.precision, NULL, "fp32|bf16", "of the model"},
         {"--threads", OPTION_INT, &job.device.threads, NULL, "N", "default: one per core"},
         {0}};
-    command_line line = {.usage = "segmodel quality MODEL --data PACK --out DIR",
+    command_line line = {.usage = "segmodel quality MODEL --data PACK --out DIR [--variant NAME]",
                          .help = "Dice and surface Dice on a pack's validation images for one "
                                  "point, three points, a box\nand a corrected box, beside the "
                                  "ellipse in the box and region growing. Slices of volumes and "
                                  "frames of sequences\nare pictures too.",
                          .options = options,
-                         .positional = model,
+                         .positional = &model.path,
                          .positional_wanted = 1,
                          .positional_room = 1};
     sgm_status status = parse_options(argc, argv, &line, &helped);
@@ -72,5 +74,5 @@ int verb_quality(int argc, char **argv)
         fprintf(stderr, "segmodel: quality needs --data PACK, --out DIR and at least one object\n");
         return EXIT_USAGE;
     }
-    return tool_exit(tool_with_model(&job.device, model[0], examine_model, &job));
+    return tool_exit(tool_with_model(&job.device, &model, examine_model, &job));
 }

@@ -60,6 +60,7 @@ static sgm_status run(const study_job *job)
     sgm_status status = sgm_model_load_on(context, c->base[0] ? c->base : NULL, c->model,
                                           c->variant[0] ? c->variant : NULL, &model);
     if (status == SGM_OK) {
+        tool_say_assumption(model);
         status = study_model(job, model);
         sgm_model_destroy(model);
     }
