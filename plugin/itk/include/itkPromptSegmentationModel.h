@@ -104,7 +104,8 @@ public:
   itkGetConstMacro(MemoryLimit, SizeValueType);
 
   /** Reads a .safetensors file or an official PyTorch .pth (nothing in it is executed). `variant` names the network
-   * where the file does not tell. Throws PromptSegmentationError; the model loaded before stays then. */
+   * where the file does not tell; what is assumed otherwise is a warning. Throws PromptSegmentationError; the model
+   * loaded before stays then. */
   void
   Load(const std::string & fileName, const std::string & variant = "auto")
   {
@@ -115,6 +116,12 @@ public:
     m_Handles.Swap(handles);
     m_FileName = fileName;
     this->Modified();
+    sgm_model_info info;
+    sgm_model_get_info(m_Handles.model, &info);
+    if (info.assumption[0] != '\0')
+    {
+      itkWarningMacro(<< info.assumption);
+    }
   }
 
   itkGetStringMacro(FileName);

@@ -5,6 +5,7 @@
 #include "itkImageDuplicator.h"
 #include "itkImageFileReader.h"
 #include "itkMetaDataObject.h"
+#include "itkOutputWindow.h"
 #include "itkStreamingImageFilter.h"
 #include "itkTestingMacros.h"
 
@@ -695,6 +696,76 @@ TEST(Errors, CarryTheSentenceAndTheStatus)
   filter->ClearPrompts();
   filter->AddForegroundPoint(1, TumourPoints()[0]);
   EXPECT_GT(Voxels(filter), 0u);
+}
+
+namespace
+{
+// Keeps what ITK would show.
+class Heard : public itk::OutputWindow
+{
+public:
+  using Self = Heard;
+  using Superclass = itk::OutputWindow;
+  using Pointer = itk::SmartPointer<Self>;
+  itkFactorylessNewMacro(Self);
+
+  void
+  DisplayWarningText(const char * text) override
+  {
+    said += text;
+  }
+
+  std::string said;
+};
+
+// Weights, all zero, that fit MobileSAM and the same network at 256 pixels.
+std::string
+WriteTwoNetworks()
+{
+  std::ifstream      manifest(demo + "/../../tests/segmodel/goldens/manifests/mobile_sam.txt");
+  std::ostringstream header;
+  std::string        name, kind, shape;
+  std::size_t        size = 0;
+  while (manifest >> name >> kind >> shape)
+  {
+    if (kind != "F32")
+    {
+      continue; // counters of training
+    }
+    std::size_t        count = 4;
+    std::istringstream dims(shape);
+    for (std::string dim; std::getline(dims, dim, ',');)
+    {
+      count *= std::stoul(dim);
+    }
+    header << (size > 0 ? ',' : '{') << '"' << name << R"(":{"dtype":"F32","shape":[)" << shape
+           << R"(],"data_offsets":[)" << size << ',' << size + count << "]}";
+    size += count;
+  }
+  header << '}';
+  const std::string   text = header.str();
+  const auto          path = work + "/two_networks.safetensors";
+  const std::uint64_t length = text.size();
+  std::ofstream       file(path, std::ios::binary);
+  file.write(reinterpret_cast<const char *>(&length), sizeof length) << text << std::string(size, '\0');
+  return path;
+}
+} // namespace
+
+TEST(Model, SaysWhatIsAssumed)
+{
+  const auto path = WriteTwoNetworks();
+  const auto shown = itk::OutputWindow::GetInstance();
+  const auto heard = Heard::New();
+  itk::OutputWindow::SetInstance(heard);
+  auto loaded = itk::PromptSegmentationModel::New();
+  loaded->Load(path);
+  EXPECT_NE(heard->said.find("taken for MobileSAM"), std::string::npos) << heard->said;
+  heard->said.clear();
+  loaded->Load(path, "tiny_vit_256");
+  loaded->Load(model);
+  itk::OutputWindow::SetInstance(shown);
+  EXPECT_EQ(heard->said, "");
 }
 
 TEST(Errors, AModelThatIsNone)

@@ -78,6 +78,9 @@ class Model:
     threads
         0: one per core. memory_limit: bytes of working memory, 0: none.
 
+    Where the file leaves open which network it is and no variant is given, a
+    :class:`PromptSegWarning` says what was assumed.
+
     A model is pickled by its arguments: another process loads the same file.
     """
 
@@ -92,6 +95,8 @@ class Model:
         check(_library.sgm_model_load(self._context.get(), os.fsencode(self.path),
                                        variant.encode(), c.byref(handle)))
         self._model = _Handle(handle, _library.sgm_model_destroy)
+        if self.assumption:
+            tell([self.assumption], stacklevel=3)
 
     def __reduce__(self) -> Any:
         return _load_again, self._arguments
@@ -108,6 +113,11 @@ class Model:
     def variant(self) -> str:
         """The network's name: "sam_vit_b", "mobile_sam" ..."""
         return self._info().variant.decode()
+
+    @property
+    def assumption(self) -> str:
+        """What was taken for granted about the network; "" if nothing."""
+        return self._info().assumption.decode()
 
     @property
     def parameters(self) -> int:

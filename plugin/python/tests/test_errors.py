@@ -1,5 +1,7 @@
 """What goes wrong is an exception with the library's sentence, and everything works afterwards."""
 
+import json
+import math
 import multiprocessing
 import os
 import pickle
@@ -8,12 +10,15 @@ import subprocess
 import sys
 import threading
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
 import SimpleITK as sitk
 
 import promptseg
+
+MOBILE_SAM = Path(__file__).parents[3] / "tests/segmodel/goldens/manifests/mobile_sam.txt"
 
 
 @pytest.fixture(autouse=True)
@@ -45,6 +50,36 @@ def test_an_unknown_label(model, brain, brain_prompts):
     labels.CopyInformation(brain)
     with pytest.raises(promptseg.PromptError):
         live.segment(initial=labels, initial_value=5)  # no prompt, and no voxel of it
+
+
+@pytest.fixture
+def two_networks(tmp_path):
+    """Weights, all zero, that fit MobileSAM and the same network at 256 pixels."""
+    header, size = {}, 0
+    for line in MOBILE_SAM.read_text().splitlines():
+        name, kind, shape = line.split()
+        if kind != "F32":
+            continue  # counters of training
+        dims = [int(n) for n in shape.split(",")]
+        count = 4 * math.prod(dims)
+        header[name] = {"dtype": kind, "shape": dims, "data_offsets": [size, size + count]}
+        size += count
+    text = json.dumps(header).encode()
+    path = tmp_path / "weights.safetensors"
+    with path.open("wb") as file:
+        file.write(len(text).to_bytes(8, "little") + text)
+        file.truncate(8 + len(text) + size)
+    return path
+
+
+def test_what_is_assumed_of_a_network_is_said(two_networks):
+    with pytest.warns(promptseg.PromptSegWarning, match="taken for MobileSAM.*--variant") as said:
+        model = promptseg.Model(two_networks, device="cpu", threads=1)
+    assert [one.filename for one in said] == [__file__] and model.assumption in str(said[0].message)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        named = promptseg.Model(two_networks, variant="tiny_vit_256", device="cpu", threads=1)
+    assert named.variant == "tiny_vit_256" and not named.assumption
 
 
 def test_points_that_are_none(model, brain):
