@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 enum { TEXT_COLUMN = 26, MIN_WIDTH = 40 };
+#define XML_OPTION "--xml"
 
 int cli_help_width(FILE *stream)
 {
@@ -160,12 +161,13 @@ static void print_group(const cli_tool *tool, size_t group, int width, FILE *str
             print_parameter(&tool->parameters[i], width, stream);
 }
 
-static void print_standard(int width, FILE *stream)
+/* A program without a category is no module of 3D Slicer and refuses --xml (cli_program.c). */
+static void print_standard(const cli_tool *tool, int width, FILE *stream)
 {
     static const char *const entries[][2] = {
         {"-h, --help", "Show this text."},
         {"--version [--verbose]", "Show the version, and those of the libraries."},
-        {"--xml", "Show the description that 3D Slicer reads."},
+        {XML_OPTION, "Show the description that 3D Slicer reads."},
         {"--echo", "Print the value of every option before the work begins."},
         {"--returnparameterfile <file>", "Write the return values there as name = value lines, and "
                                          "the progress as 3D Slicer's tags "
@@ -174,7 +176,8 @@ static void print_standard(int width, FILE *stream)
     };
     fputs("\n\nEvery program", stream);
     for (size_t i = 0; i < sizeof entries / sizeof entries[0]; i++)
-        print_entry(entries[i][0], entries[i][1], "", width, stream);
+        if (tool->category[0] || strcmp(entries[i][0], XML_OPTION) != 0)
+            print_entry(entries[i][0], entries[i][1], "", width, stream);
 }
 
 static void print_returns(const cli_tool *tool, int width, FILE *stream)
@@ -197,7 +200,7 @@ void cli_help_print(const cli_tool *tool, const char *program, int width, FILE *
     wrap(stream, tool->description, 0, 0, width);
     for (size_t i = 0; i < tool->group_count; i++)
         print_group(tool, i, width, stream);
-    print_standard(width, stream);
+    print_standard(tool, width, stream);
     print_returns(tool, width, stream);
     fputs("\n\n", stream);
     wrap(stream,
