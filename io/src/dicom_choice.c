@@ -19,10 +19,11 @@ static int is_list(const char *series)
     return strcmp(series, "all") == 0 || strpbrk(series, ",-") != NULL;
 }
 
-/* Whether filling gaps would make one volume of all slices. */
-static int gaps_would_join(const sgio_dicom_slices *slices)
+/* Whether filling gaps would make one volume of the several there are. */
+static int gaps_would_join(const sgio_dicom_slices *slices, const sgio_dicom_volumes *volumes)
 {
     sgio_dicom_volumes joined;
+    if (volumes->count < 2) return 0;
     int one =
         sgio_dicom_sort(slices, SGIO_DICOM_JOIN_STACKS, &joined) == SGIO_OK && joined.count == 1;
     sgio_dicom_volumes_clear(&joined);
@@ -105,7 +106,7 @@ static sgio_status refuse(const char *path, const char *problem, const sgio_dico
     if (!text) return sgio_fail_memory(volumes->count, path);
     size_t length = strlen(text);
     if (length > 0) text[length - 1] = 0;
-    const char *gaps = gaps_would_join(slices) ? " or join them with --allowGaps" : "";
+    const char *gaps = gaps_would_join(slices, volumes) ? " or join them with --allowGaps" : "";
     find_joinable(slices, volumes, joinable);
     static const char format[] = "%s: %s; choose with --series number%s%s:\n%s";
     int head = snprintf(NULL, 0, format, path, problem, gaps, joinable, "");

@@ -361,6 +361,15 @@ static void test_series_of_several_slices_are_not_told_to_be_joined(void **state
     expect_refused("s", "holds 4 volumes; choose with --series number:\n1  ");
 }
 
+/* A single volume is not told to be joined either, whichever is asked for. */
+static void test_a_lone_volume_is_not_told_to_be_joined(void **state)
+{
+    (void)state;
+    save_stack(4, 2);
+    options.series = "2";
+    expect_refused("s", "has no volume number 2; choose with --series number:\n1  ");
+}
+
 static void test_one_series_per_slice_can_be_joined(void **state)
 {
     (void)state;
@@ -698,6 +707,7 @@ int main(void)
         TEST(test_listing_names_files_where_nothing_separates),
         TEST(test_a_long_list_says_how_much_is_missing),
         TEST(test_series_of_several_slices_are_not_told_to_be_joined),
+        TEST(test_a_lone_volume_is_not_told_to_be_joined),
         TEST(test_one_series_per_slice_can_be_joined),
         TEST(test_siemens_mosaic_is_refused_by_name),
         TEST(test_ultrasound_has_the_spacing_of_its_region),
