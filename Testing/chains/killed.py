@@ -1,6 +1,8 @@
-"""kill -9 at any time leaves the old output or the new one."""
+"""kill -9 at any time leaves the old output or the new one; a finished mask outlives Ctrl-C."""
+import gzip
 import os
 import random
+import signal
 import subprocess
 import time
 
@@ -24,8 +26,64 @@ def check_cancel(command, output, whole):
         require(stream.read() == b"old labels", "a cancelled run changed its output")
 
 
+def write_noise(path, side=256):
+    """Labels that take long to compress."""
+    header = f"""NRRD0004
+type: uint8
+dimension: 3
+space: left-posterior-superior
+sizes: {side} {side} {side}
+space directions: (1,0,0) (0,1,0) (0,0,1)
+kinds: domain domain domain
+space origin: (0,0,0)
+encoding: raw
+
+"""
+    with open(path, "wb") as stream:
+        stream.write(header.encode())
+        stream.write(os.urandom(side ** 3).translate(bytes(i % 5 for i in range(256))))
+
+
+def signalled_while_writing(command, folder, signals):
+    """The exit code after so many signals, the first one as soon as the output is begun."""
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    files = f"/proc/{process.pid}/fd"
+    writing = False
+    while not writing and process.poll() is None:
+        time.sleep(0.005)
+        try:  # it has no name yet
+            links = [os.readlink(os.path.join(files, one)) for one in os.listdir(files)]
+            writing = any(one.startswith(folder + "/") and one.endswith("(deleted)") for one in links)
+        except OSError:
+            pass
+    for _ in range(signals if writing else 0):
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.03)
+    process.communicate()
+    return process.returncode, writing
+
+
+def check_finished_masks_are_kept(chain):
+    folder = os.path.realpath(chain.path("written"))
+    os.makedirs(folder)
+    labels, output = chain.path("noise.nrrd"), os.path.join(folder, "out.nii.gz")
+    write_noise(labels)
+    command = [chain.program("PromptSeg"), "--convert", "--initial", labels, labels, output]
+    code, writing = signalled_while_writing(command, folder, 2)
+    if not writing:  # a file system without unnamed files
+        return
+    require(code == 130, f"two signals while writing: exit code {code}")
+    require(not os.listdir(folder), f"left behind: {os.listdir(folder)}")
+    code, _ = signalled_while_writing(command, folder, 1)
+    require(code == 0, f"a signal while writing: exit code {code}")
+    require(os.listdir(folder) == ["out.nii.gz"], f"written: {os.listdir(folder)}")
+    with gzip.open(output) as stream:
+        require(len(stream.read()) >= 256 ** 3, "a mask was cut short")
+
+
 def main():
     chain = Chain()
+    check_finished_masks_are_kept(chain)
     random.seed(3)
     folder = chain.path("outputs")
     os.makedirs(folder)

@@ -11,7 +11,7 @@
 int bridge_from_io(sgio_status status);
 int bridge_from_model(sgm_status status);
 
-/* A sgio_progress_fn that stops reading and writing once a signal came. */
+/* A sgio_progress_fn that stops reading once a signal came. */
 int bridge_stop(void *unused, double done);
 
 /* The same memory as the model library sees it; valid as long as the volume. */

@@ -156,7 +156,6 @@ static int write_segmentation(pipeline_result *result, const pipeline_case *work
     how.outputs = outputs;
     how.warn = cli_warn;
     how.warn_user = work->warnings;
-    how.progress = bridge_stop;
     int failed = bridge_from_io(sgio_segmentation_write(&result->segmentation, path, &how, NULL));
     result->seconds_write = cli_clock() - start;
     return failed;
@@ -196,12 +195,14 @@ static int write_names(const pipeline_result *result, const char *path, sgio_out
 }
 
 /* All outputs appear together: a report never speaks of a segmentation that could not be written.
- * It comes last, because it tells how the writing went. */
+ * It comes last, because it tells how the writing went. What is finished is not thrown away: a
+ * signal that comes while files are written waits for them, and a second one ends the program. */
 int pipeline_result_write(pipeline_result *result, const pipeline_engine *engine,
                           const pipeline_case *work, const result_options *options,
                           const result_maker *maker)
 {
     sgio_outputs *outputs = NULL;
+    if (cli_cancelled(NULL)) return cli_fail(CLI_EXIT_CANCELLED, "cancelled");
     int failed = bridge_from_io(sgio_outputs_create(&outputs));
     if (!failed && options->picture)
         failed = write_picture(result, work, options->picture, 0, 0, outputs);
@@ -212,7 +213,6 @@ int pipeline_result_write(pipeline_result *result, const pipeline_engine *engine
     if (!failed && maker->write_more) failed = maker->write_more(maker->user, outputs);
     if (!failed && options->report)
         failed = result_report_write(result, engine, work, options, maker, outputs);
-    if (!failed && cli_cancelled(NULL)) failed = cli_fail(CLI_EXIT_CANCELLED, "cancelled");
     if (!failed) failed = bridge_from_io(sgio_outputs_commit(outputs));
     sgio_outputs_destroy(outputs);
     return failed;
