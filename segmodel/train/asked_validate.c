@@ -129,16 +129,18 @@ static sgm_status run_batch(const sgm_train_graph *graph, sgm_train_plan *plan,
 sgm_status sgm_asked_validate(const sgm_train_graph *graph, sgm_train_plan *plan,
                               const sgm_feature_store *store, const sgm_sampler *sampler,
                               const sgm_sampler_options *options, int batch, int count,
-                              sgm_validation *out)
+                              sgm_validation_watch watch, sgm_validation *out)
 {
     asked_memory m = {0};
-    int batches = count / batch > 0 ? count / batch : 1;
+    int batches = sgm_validation_batches(count, batch);
     int masks = (int)graph->answer->shape.dim[1], rated = (int)graph->iou[0]->shape.dim[1];
     int64_t cells = (int64_t)options->grid.width * options->grid.height;
     memset(out, 0, sizeof *out);
     sgm_status status = reserve(graph, options, batch, &m);
     for (int k = 0; k < batches && status == SGM_OK; k++) {
-        status = run_batch(graph, plan, store, sampler, (uint64_t)k * (uint64_t)batch, &m);
+        if (watch.before) status = watch.before(watch.user, k, batches);
+        if (status == SGM_OK)
+            status = run_batch(graph, plan, store, sampler, (uint64_t)k * (uint64_t)batch, &m);
         for (int b = 0; b < batch && status == SGM_OK; b++) {
             double dice = sample_dice(options, m.answer + b * masks * cells, m.iou + b * rated,
                                       m.batch.target + b * cells, masks, rated);

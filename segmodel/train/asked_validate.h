@@ -16,6 +16,6 @@ sgm_status sgm_asked_feed_features(const sgm_train_graph *graph, sgm_train_plan 
 sgm_status sgm_asked_validate(const sgm_train_graph *graph, sgm_train_plan *plan,
                               const sgm_feature_store *store, const sgm_sampler *sampler,
                               const sgm_sampler_options *options, int batch, int count,
-                              sgm_validation *out);
+                              sgm_validation_watch watch, sgm_validation *out);
 
 #endif

@@ -147,29 +147,50 @@ static bool finished(sgm_trainer *t)
            (c->minutes > 0 && sgm_trainer_elapsed(t) >= 60 * c->minutes);
 }
 
+static sgm_status save_and_stop(sgm_trainer *t)
+{
+    SGM_TRY(sgm_trainer_save(t));
+    return sgm_context_cancelled(t->context);
+}
+
+static bool can_validate(const sgm_trainer *t)
+{
+    return t->validation[SPLIT] || t->validation[ASIDE];
+}
+
+/* A validation may take longer than the updates before it, which are safe first. A run that ends in
+ * the midst of it begins it anew when it goes on. */
+static sgm_status keep(sgm_trainer *t, bool save_before, bool validate, bool save_after)
+{
+    if (save_before) SGM_TRY(sgm_trainer_save(t));
+    if (!validate) return SGM_OK;
+    sgm_status status = sgm_trainer_validate(t);
+    if (status == SGM_CANCELLED && !save_before) return save_and_stop(t);
+    SGM_TRY(status);
+    return save_after ? sgm_trainer_save(t) : SGM_OK;
+}
+
 static sgm_status loop(sgm_trainer *t)
 {
     const sgm_train_config *c = &t->config;
-    int64_t saved = t->state.step, validated = -1;
+    int64_t saved = t->state.step, validated = sgm_trainer_has_validated(t) ? t->state.step : -1;
     sgm_trainer_tell_start(t);
-    while (!finished(t)) {
-        if (sgm_context_cancelled(t->context) != SGM_OK) {
-            SGM_TRY(sgm_trainer_save(t));
-            return sgm_context_cancelled(t->context);
-        }
-        SGM_TRY(update(t, t->state.step + 1));
-        if (due(t->state.step, c->report_every)) SGM_TRY(sgm_trainer_report(t));
-        if (due(t->state.step, c->validate_every)) {
-            SGM_TRY(sgm_trainer_validate(t));
-            validated = t->state.step;
-        }
-        if (due(t->state.step, c->save_every)) {
-            SGM_TRY(sgm_trainer_save(t));
-            saved = t->state.step;
-        }
+    if (t->state.step > 0 && validated < 0 && due(t->state.step, c->validate_every)) {
+        SGM_TRY(keep(t, false, can_validate(t), false));
+        validated = t->state.step;
     }
-    if (validated != t->state.step) SGM_TRY(sgm_trainer_validate(t));
-    return saved == t->state.step && validated == t->state.step ? SGM_OK : sgm_trainer_save(t);
+    while (!finished(t)) {
+        if (sgm_context_cancelled(t->context) != SGM_OK) return save_and_stop(t);
+        SGM_TRY(update(t, t->state.step + 1));
+        bool save = due(t->state.step, c->save_every);
+        bool validate = due(t->state.step, c->validate_every);
+        if (due(t->state.step, c->report_every)) SGM_TRY(sgm_trainer_report(t));
+        SGM_TRY(keep(t, save, validate && can_validate(t), save));
+        if (save) saved = t->state.step;
+        if (validate) validated = t->state.step;
+    }
+    bool validate = validated != t->state.step && can_validate(t);
+    return keep(t, saved != t->state.step, validate, true);
 }
 
 sgm_status sgm_train(sgm_context *context, const sgm_train_options *options,
@@ -184,6 +205,7 @@ sgm_status sgm_train(sgm_context *context, const sgm_train_options *options,
     t->options = options;
     sgm_status status = sgm_trainer_set_up(t);
     t->earlier = t->state.seconds;
+    t->first_step = t->state.step;
     t->started = t->loss_started = sgm_clock();
     if (status == SGM_OK) status = loop(t);
     if (result)

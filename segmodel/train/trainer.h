@@ -48,7 +48,11 @@ typedef struct sgm_trainer {
     sgm_step_numbers numbers; /* sums since the last report */
     double started, earlier;  /* clock at the start of this part, seconds of earlier parts */
     double loss_started, rate;
-    bool resumes; /* the state in the folder */
+    int64_t first_step; /* that this part began at */
+    double validating;  /* seconds of this part */
+    int validations;    /* of this part */
+    double told;        /* clock when a validation was last spoken of */
+    bool resumes;       /* the state in the folder */
     bool stopped_early;
 } sgm_trainer;
 
@@ -70,8 +74,12 @@ void sgm_trainer_tell_start(sgm_trainer *t);
 /* The mean loss since the last report. */
 sgm_status sgm_trainer_report(sgm_trainer *t);
 
-/* Dice on what is kept aside; the best model so far is saved. */
+/* Dice on what is kept aside; the best model so far is saved. SGM_CANCELLED: as if it had not been
+ * begun. */
 sgm_status sgm_trainer_validate(sgm_trainer *t);
+
+/* Whether an earlier part of the run has validated this step. */
+bool sgm_trainer_has_validated(const sgm_trainer *t);
 
 /* State, model, log and curves. */
 sgm_status sgm_trainer_save(sgm_trainer *t);

@@ -5,18 +5,66 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "backend/context.h"
 #include "core/clock.h"
 #include "train/asked_validate.h"
 #include "train/run_folder.h"
 
-/* By the mean time of a step so far; the clock may end the run sooner. */
+/* Prompts are drawn, so that a picture is worth more than one question, but not any number: samples
+ * of a source with few objects would be the same ones again and again. */
+static int samples_of(const sgm_trainer *t, const sgm_sampler *sampler)
+{
+    enum { QUESTIONS = 8 };
+    const size_t most = QUESTIONS * sgm_sampler_object_count(sampler);
+    return most < (size_t)t->config.validate_objects ? (int)most : t->config.validate_objects;
+}
+
+static int batch_size(const sgm_trainer *t)
+{
+    return t->graph.asked != SGM_ASKED_MIXED ? sgm_asked_batch(&t->config) : t->config.batch;
+}
+
+/* Of one validation. */
+static int batches_of(const sgm_trainer *t)
+{
+    int batches = 0;
+    for (int s = 0; s < SOURCES; s++)
+        if (t->validation[s])
+            batches += sgm_validation_batches(samples_of(t, t->validation[s]), batch_size(t));
+    return batches;
+}
+
+/* As they took so far; before the first one, a third of the updates that are as many batches:
+ * nothing goes backward. */
+static double validation_seconds(const sgm_trainer *t, double step)
+{
+    if (t->validations) return t->validating / t->validations;
+    return step / t->config.accumulate / 3 * batches_of(t);
+}
+
+/* With the one that may follow this step: reports come before it. */
+static int64_t validations_left(const sgm_trainer *t)
+{
+    const sgm_train_config *c = &t->config;
+    int64_t every = c->validate_every, before = t->state.step - 1;
+    bool ends_with_one = every > 0 && c->steps % every == 0;
+    return (every > 0 ? c->steps / every - before / every : 0) + !ends_with_one;
+}
+
+/* By the mean time of a step of this part, and with the validations; the clock may end the run
+ * sooner, which then validates once more. */
 static double time_left(const sgm_trainer *t)
 {
     const sgm_train_config *c = &t->config;
-    double spent = sgm_trainer_elapsed(t), step = (double)t->state.step;
-    double left = step > 0 ? spent * ((double)c->steps - step) / step : 0;
-    double by_clock = 60 * c->minutes - spent;
-    if (c->minutes > 0 && (step == 0 || by_clock < left)) left = by_clock;
+    double steps = (double)(t->state.step - t->first_step);
+    double spent = sgm_clock() - t->started - t->validating;
+    double step = steps > 0 ? spent / steps : 0;
+    double validation = validation_seconds(t, step);
+    double left =
+        step * (double)(c->steps - t->state.step) + validation * (double)validations_left(t);
+    double by_clock = 60 * c->minutes - sgm_trainer_elapsed(t);
+    by_clock = (by_clock > 0 ? by_clock : 0) + validation;
+    if (c->minutes > 0 && (steps == 0 || by_clock < left)) left = by_clock;
     return left > 0 ? left : 0;
 }
 
@@ -87,25 +135,48 @@ static void keep_score(sgm_trainer *t, const sgm_validation *v, bool *better)
     }
 }
 
+/* A user who asks the run to stop is heard, and sees that it goes on. */
+static sgm_status watch(void *user, int batch, int batches)
+{
+    enum { QUIET_SECONDS = 5 };
+    sgm_trainer *t = user;
+    double now = sgm_clock();
+    SGM_TRY(sgm_context_cancelled(t->context));
+    if (now - t->told < QUIET_SECONDS) return SGM_OK;
+    char event[64];
+    snprintf(event, sizeof event, "validating, batch %d of %d", batch + 1, batches);
+    tell(t, event, 0);
+    t->told = now;
+    return SGM_OK;
+}
+
 static sgm_status validate_on(sgm_trainer *t, const sgm_sampler *sampler, sgm_validation *out)
 {
-    const sgm_train_config *c = &t->config;
+    sgm_validation_watch watched = {watch, t};
+    int batch = batch_size(t), count = samples_of(t, sampler);
     bool gathered = t->gathered_plan != NULL;
     if (t->graph.asked != SGM_ASKED_MIXED)
-        return sgm_asked_validate(
-            gathered ? &t->gathered : &t->graph, gathered ? t->gathered_plan : t->plan, t->features,
-            sampler, &t->validation_options, sgm_asked_batch(c), c->validate_objects, out);
-    return sgm_validate(&t->graph, t->plan, sampler, &t->validation_options, c->batch,
-                        c->validate_objects, out);
+        return sgm_asked_validate(gathered ? &t->gathered : &t->graph,
+                                  gathered ? t->gathered_plan : t->plan, t->features, sampler,
+                                  &t->validation_options, batch, count, watched, out);
+    return sgm_validate(&t->graph, t->plan, sampler, &t->validation_options, batch, count, watched,
+                        out);
 }
 
 static sgm_status run_validation(sgm_trainer *t, sgm_log_row *row)
 {
     sgm_validation *to[SOURCES] = {&row->split, &row->held_out};
+    double started = sgm_clock();
     SGM_TRY(sgm_master_show(&t->master, true));
-    for (int s = 0; s < SOURCES; s++)
-        if (t->validation[s]) SGM_TRY(validate_on(t, t->validation[s], to[s]));
-    return sgm_master_show(&t->master, false);
+    sgm_status status = SGM_OK;
+    t->told = started;
+    for (int s = 0; s < SOURCES && status == SGM_OK; s++)
+        if (t->validation[s]) status = validate_on(t, t->validation[s], to[s]);
+    SGM_TRY(status == SGM_OK || status == SGM_CANCELLED ? sgm_master_show(&t->master, false)
+                                                        : status);
+    t->validating += sgm_clock() - started;
+    t->validations += status == SGM_OK;
+    return status;
 }
 
 static void tell_validation(sgm_trainer *t, const sgm_log_row *row, bool better)
@@ -151,6 +222,14 @@ sgm_status sgm_trainer_validate(sgm_trainer *t)
     if (better) SGM_TRY(save_files(t, SGM_RUN_BEST));
     tell_validation(t, &row, better);
     return SGM_OK;
+}
+
+bool sgm_trainer_has_validated(const sgm_trainer *t)
+{
+    if (t->state.step > 0 && t->state.best_step == t->state.step) return true;
+    for (size_t i = 0; i < t->log.count; i++)
+        if (t->log.rows[i].validated && t->log.rows[i].step == t->state.step) return true;
+    return false;
 }
 
 sgm_status sgm_trainer_save(sgm_trainer *t)

@@ -152,18 +152,25 @@ static sgm_status run_batch(const sgm_train_graph *graph, sgm_train_plan *plan,
     return SGM_OK;
 }
 
+int sgm_validation_batches(int count, int batch)
+{
+    return count / batch > 0 ? count / batch : 1;
+}
+
 sgm_status sgm_validate(const sgm_train_graph *graph, sgm_train_plan *plan,
                         const sgm_sampler *sampler, const sgm_sampler_options *options, int batch,
-                        int count, sgm_validation *out)
+                        int count, sgm_validation_watch watch, sgm_validation *out)
 {
     validation_memory m;
     score sum = {0};
     memset(out, 0, sizeof *out);
     sgm_status status = reserve(graph, options, batch, &m);
-    int batches = count / batch > 0 ? count / batch : 1;
+    int batches = sgm_validation_batches(count, batch);
     int masks = (int)graph->iou[0]->shape.dim[1];
     for (int k = 0; k < batches && status == SGM_OK; k++) {
-        status = run_batch(graph, plan, sampler, (uint64_t)k * (uint64_t)batch, &m);
+        if (watch.before) status = watch.before(watch.user, k, batches);
+        if (status == SGM_OK)
+            status = run_batch(graph, plan, sampler, (uint64_t)k * (uint64_t)batch, &m);
         if (status == SGM_OK)
             score_batch(&m.batch, &m, graph->walks, masks, options->target_side, &sum);
     }

@@ -83,6 +83,55 @@ static void check_unknown_class(bool held_out)
                  "more/i1 has a pixel of class 3; the network has 2");
 }
 
+#define STOPPED                                                                                    \
+    NETWORK "steps = 6\nbatch = 2\nsynthetic = 0\nwarmup = 0\nvalidate_every = 2\n"                \
+            "validate_objects = 6\nreport_every = 1\nsave_every = 4\nrate = 1e-3\n"
+
+/* A validation is heard out by nobody who wants to stop, what was learnt before it is on the disk,
+ * and the run that goes on validates as if nothing had been. */
+static void check_stop(int64_t step, bool due_to_save)
+{
+    run whole = {.device = SGM_DEVICE_CPU, .config = "stop.cfg", .pack = PACK, .out = OUT "_whole"};
+    run broken = whole;
+    broken.out = OUT;
+    broken.stop_at = step;
+    remove_folder(whole.out);
+    remove_folder(broken.out);
+    write_config("stop.cfg", STOPPED);
+    make_pack(PACK, 3, true);
+    CHECK_OK(train(&whole));
+    CHECK_STATUS(train(&broken), SGM_CANCELLED, NULL);
+    CHECK(broken.saved_when_stopped == due_to_save);
+    CHECK(step > 2 || !broken.later_event[0]); /* no score of a validation that did not end */
+    broken.stop_at = 0;
+    broken.resume = 1;
+    CHECK_OK(train(&broken));
+    CHECK(broken.result.best_score == whole.result.best_score);
+    CHECK(broken.result.best_step == whole.result.best_step);
+    check_same_file(&whole, &broken, "state.safetensors");
+    check_same_file(&whole, &broken, "best.safetensors");
+    check_same_file(&whole, &broken, "last.safetensors");
+    remove_folder(whole.out);
+    unlink("stop.cfg");
+}
+
+/* Few objects are not asked about hundreds of times; each batch may be cancelled; and the time left
+ * has the validations in it: here each is as long as several updates. */
+static void check_length(void)
+{
+    run r = {.device = SGM_DEVICE_CPU, .config = "length.cfg", .pack = PACK, .out = OUT};
+    remove_folder(r.out);
+    write_config("length.cfg", NETWORK "steps = 2\nbatch = 1\nsynthetic = 0\nvalidate_every = 1\n"
+                                       "validate_objects = 4000\nreport_every = 1\n");
+    make_pack(PACK, 2, true);
+    CHECK_OK(train(&r));
+    CHECK(r.asked >= 2 + 2 * 16 && r.asked < 400);
+    if (!CHECK(r.first_left > 5 * r.first_spent))
+        printf("    %g s left after %g s\n", r.first_left, r.first_spent);
+    CHECK(r.last_left > 0); /* the last validation is still to come */
+    unlink("length.cfg");
+}
+
 int main(void)
 {
     static const kept EMPTY = {false, SGM_SPLIT_VALIDATION, 0}, SEEN = {false, SGM_SPLIT_TRAIN, 1};
@@ -107,6 +156,10 @@ int main(void)
         CHECK(!strstr(r.start, "no validation"));
         CHECK(!strncmp(r.later_event, "validation: Dice ", 17));
     }
+    check_stop(2, false);
+    check_stop(4, true);
+    check_stop(6, true); /* of step 4 */
+    check_length();
     remove_folder(OUT);
     unlink("validation.cfg");
     unlink(PACK);

@@ -41,9 +41,13 @@ typedef struct run {
     int resume;
     int64_t stop_at; /* the cancel callback says stop after this step; 0: never */
     int64_t step;
+    int asked;               /* how often the cancel callback was */
+    bool stopped;            /* it said stop */
+    bool saved_when_stopped; /* the state lay in `out` when it first said stop */
     double loss[RUN_LOSSES]; /* as reported */
     int losses;
-    double first_left; /* seconds, of the first report */
+    double first_left, first_spent; /* seconds, of the first report */
+    double last_left;               /* of the last one */
     char first_event[640];
     char start[1024];      /* the events before the first step, a line each */
     char later_event[640]; /* the first one after it */
@@ -52,8 +56,14 @@ typedef struct run {
 
 static inline int run_stops(void *user)
 {
-    const run *r = user;
-    return r->stop_at && r->step >= r->stop_at;
+    run *r = user;
+    char state[512];
+    bool stops = r->stop_at && r->step >= r->stop_at;
+    snprintf(state, sizeof state, "%s/state.safetensors", r->out);
+    if (stops && !r->stopped) r->saved_when_stopped = access(state, F_OK) == 0;
+    r->asked++;
+    r->stopped |= stops;
+    return stops;
 }
 
 static inline void run_note(void *user, const sgm_train_report *report)
@@ -68,6 +78,8 @@ static inline void run_note(void *user, const sgm_train_report *report)
     if (report->event && report->step && !r->later_event[0])
         snprintf(r->later_event, sizeof r->later_event, "%s", report->event);
     if (!report->event && !r->losses) r->first_left = report->seconds_left;
+    if (!report->event && !r->losses) r->first_spent = report->seconds;
+    if (!report->event) r->last_left = report->seconds_left;
     if (!report->event && r->losses < RUN_LOSSES) r->loss[r->losses++] = report->loss;
 }
 
