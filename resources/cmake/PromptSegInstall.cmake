@@ -2,6 +2,7 @@
 #   bin/    programs; each Slicer module with its .xml beside it
 #   lib/    the shared libraries they need beyond the C library, found through $ORIGIN
 #   share/promptseg/models         the default model
+#   share/promptseg/train          settings that fine-tune it
 #   share/promptseg/libraries.txt  the libraries in lib/ with their versions
 #
 # DT_RPATH instead of DT_RUNPATH: it comes before LD_LIBRARY_PATH and also holds for the libraries'
@@ -31,6 +32,7 @@ foreach(program IN LISTS PROMPTSEG_INSTALLED_PROGRAMS)
 endforeach()
 if(EXISTS ${CMAKE_CURRENT_SOURCE_DIR}/resources/models)
     install(DIRECTORY resources/models/ DESTINATION share/promptseg/models)
+    install(FILES resources/train/finetune.cfg DESTINATION share/promptseg/train)
 endif()
 if(PROMPTSEG_HAVE_PROGRAMS)
     install(DIRECTORY resources/cluster/ DESTINATION share/promptseg/cluster

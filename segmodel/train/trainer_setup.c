@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "backend/context.h"
+#include "core/files.h"
 #include "models/registry.h"
 #include "train/asked_sample.h"
 #include "train/network_names.h"
@@ -29,11 +30,26 @@ static const char *variant_of_init(const sgm_trainer *t)
     return given && !says ? variant : NULL;
 }
 
+/* A file that is not there from the current folder may lie beside the settings, as in an installed
+ * tree. */
+static void look_beside(const char *settings, char path[SGM_CONFIG_TEXT])
+{
+    char beside[SGM_CONFIG_TEXT];
+    sgm_file_info info;
+    int folder = (int)(sgm_file_name(settings) - settings);
+    if (!path[0] || sgm_path_info(path, &info)) return;
+    int size = snprintf(beside, sizeof beside, "%.*s%s", folder, settings, path);
+    if (size < (int)sizeof beside && sgm_path_info(beside, &info))
+        memcpy(path, beside, sizeof beside);
+}
+
 static sgm_status open_init(sgm_trainer *t)
 {
     sgm_train_config *c = &t->config;
     t->first.seed = c->seed;
     if (!c->init[0]) return SGM_OK;
+    look_beside(c->path, c->init);
+    look_beside(c->path, c->base);
     SGM_TRY(sgm_registry_open(c->init, c->base[0] ? c->base : NULL, &t->init));
     t->first.checkpoint = t->init;
     if (c->architecture[0]) return SGM_OK;

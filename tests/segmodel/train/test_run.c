@@ -138,6 +138,16 @@ static void check_inputs_stay(void)
     r = run_of(ONE_STEP "init = run_inputs/last.safetensors\n", "run_inputs2");
     CHECK_OK(train(&r));
     remove_folder(r.out);
+    /* Not there from here, but from the settings: found, and an input all the same. */
+    CHECK(mkdir("run_settings", 0777) == 0);
+    write_config("run_settings/beside.cfg", ONE_STEP "init = ../run_inputs/last.safetensors\n");
+    r.config = "run_settings/beside.cfg";
+    CHECK_OK(train(&r));
+    remove_folder(r.out);
+    r.out = "run_inputs";
+    r.resume = 1;
+    CHECK_STATUS(train(&r), SGM_INVALID_ARGUMENT, "which would overwrite it");
+    remove_folder("run_settings");
     remove_folder("run_inputs");
 }
 
