@@ -103,23 +103,34 @@ static int64_t frames_with(const sgm_object_result *object)
     return frames;
 }
 
+/* A plain label map holds no names: which value it is. */
+static void say_name(const char *name, int label)
+{
+    if (label)
+        printf("%s (label %d): ", name, label);
+    else
+        printf("%s: ", name);
+}
+
 /* Of a sequence in pixels and frames: there are no millimetres along time. */
 static void say_segments(const segment_run *run)
 {
     char name[256];
     for (size_t i = 0; i < run->work.prompts.segment_count; i++) {
         const sgm_object_result *object = &run->result.found.objects[i];
+        const long long voxels = (long long)pipeline_result_voxels(&run->result, &run->work, i);
         const double quality = pipeline_result_quality(&run->result, i);
         cli_clean_copy(name, sizeof name, run->work.prompts.segments[i].name,
                        CLI_CLEAN_LINES | CLI_CLEAN_BRACKETS);
+        say_name(name, pipeline_result_label(&run->result, &run->work, i));
         if (run->work.volume.is_sequence) {
-            printf("%s: %lld pixels on %lld of %lld frames, predicted quality %.2f\n", name,
-                   (long long)object->voxels, (long long)frames_with(object),
-                   (long long)run->work.volume.geometry.size[2], quality);
+            printf("%lld pixels on %lld of %lld frames, predicted quality %.2f\n", voxels,
+                   (long long)frames_with(object), (long long)run->work.volume.geometry.size[2],
+                   quality);
             continue;
         }
-        printf("%s: %lld voxels, %.4g ml%s, %zu slices, predicted quality %.2f\n", name,
-               (long long)object->voxels, pipeline_result_ml(&run->result, &run->work, i),
+        printf("%lld voxels, %.4g ml%s, %zu slices, predicted quality %.2f\n", voxels,
+               pipeline_result_ml(&run->result, &run->work, i),
                run->work.volume.spacing_assumed ? " (a guess: the spacing is assumed)" : "",
                object->slice_count, quality);
     }
@@ -133,8 +144,9 @@ static void say_kept(const segment_run *run)
     for (size_t i = 0; i < kept->segment_count; i++) {
         cli_clean_copy(name, sizeof name, kept->segments[i].name,
                        CLI_CLEAN_LINES | CLI_CLEAN_BRACKETS);
-        printf("%s: %lld voxels, %.4g ml\n", name, (long long)kept->segments[i].voxels,
-               sgio_segmentation_ml(kept, i));
+        say_name(name, run->result.written ? run->result.labels[i] : 0);
+        printf("%lld voxels, %.4g ml\n", (long long)pipeline_result_segment_voxels(&run->result, i),
+               pipeline_result_segment_ml(&run->result, i));
     }
 }
 
@@ -164,7 +176,7 @@ static double all_ml(const segment_run *run)
     for (size_t i = 0; i < run->work.prompts.segment_count; i++)
         ml += pipeline_result_ml(&run->result, &run->work, i);
     for (size_t i = 0; i < kept->segment_count && run->options.work.convert; i++)
-        ml += sgio_segmentation_ml(kept, i);
+        ml += pipeline_result_segment_ml(&run->result, i);
     return ml;
 }
 

@@ -12,6 +12,7 @@
 #include "batch_collect.h"
 #include "batch_done.h"
 #include "batch_key.h"
+#include "batch_labels.h"
 #include "batch_outputs.h"
 #include "batch_run.h"
 #include "batch_scan.h"
@@ -100,6 +101,7 @@ static int make_key(batch *b, batch_row *row)
     if (!failed)
         failed = batch_key_make(&command, &b->engines[0], b->program->tool->version, b->plan.folder,
                                 &row->key);
+    if (!failed) batch_labels_mix(&b->plan, row, &row->key);
     batch_command_clear(&command);
     if (!failed) return 0;
     row->problem_code = failed;
@@ -164,6 +166,8 @@ static int prepare(batch *b)
     if (!failed) failed = open_engines(b);
     if (!failed)
         failed = batch_journal_open(&b->plan, b->shard.number, b->shard.count, &b->journal);
+    if (!failed) failed = batch_labels_make(&b->plan, &b->engines[0]);
+    if (!failed && b->plan.labels.count) failed = batch_labels_write(&b->plan);
     return failed ? failed : judge_rows(b);
 }
 

@@ -46,12 +46,31 @@ static void write_start(cli_buffer *out, const batch_row *row, const char *state
     cli_buffer_printf(out, ",%s,%d,", state, code);
 }
 
-static void write_end(cli_buffer *out, const json_t *line)
+/* The sentences of a list, as one text. */
+static void write_texts(cli_buffer *out, const json_t *list)
 {
+    size_t i;
+    json_t *item;
+    cli_buffer joined = {0};
+    json_array_foreach(list, i, item)
+        cli_buffer_printf(&joined, "%s%s", i ? "; " : "", json_string_value(item));
+    cli_table_write_cell(out, joined.text ? joined.text : "");
+    out->failed |= joined.failed;
+    cli_buffer_clear(&joined);
+}
+
+/* `segment` NULL: none. */
+static void write_end(cli_buffer *out, const json_t *line, const json_t *segment)
+{
+    const json_t *label = json_object_get(segment, "label");
     cli_buffer_printf(out, ",%.3f,", json_real_value(json_object_get(line, "seconds")));
     write_text(out, line, "output");
     cli_buffer_printf(out, ",");
     write_text(out, line, "message");
+    cli_buffer_printf(out, ",");
+    if (label) cli_buffer_printf(out, "%lld", (long long)json_integer_value(label));
+    cli_buffer_printf(out, ",");
+    write_texts(out, json_object_get(line, "warnings"));
     cli_buffer_printf(out, "\n");
 }
 
@@ -66,7 +85,7 @@ static void write_segment(cli_buffer *out, const batch_row *row, const json_t *l
                       json_is_true(json_object_get(line, "ml_is_guess")) ? "yes" : "no",
                       json_real_value(json_object_get(segment, "quality")),
                       (long long)json_integer_value(json_object_get(segment, "slices")));
-    write_end(out, line);
+    write_end(out, line, segment);
 }
 
 static void write_row(cli_buffer *out, const batch_row *row, const batch_entry *entry,
@@ -74,13 +93,13 @@ static void write_row(cli_buffer *out, const batch_row *row, const batch_entry *
 {
     if (!line) {
         write_start(out, row, "missing", 0);
-        cli_buffer_printf(out, ",,,,,,,,\n");
+        cli_buffer_printf(out, ",,,,,,,,,,\n");
         return;
     }
     if (!entry->done) {
         write_start(out, row, "failed", entry->code);
         cli_buffer_printf(out, ",,,,,");
-        write_end(out, line);
+        write_end(out, line, NULL);
         return;
     }
     size_t i;
@@ -93,7 +112,7 @@ static int write_results(const batch_plan *plan, const batch_journal *journal)
 {
     cli_buffer out = {0};
     cli_buffer_printf(&out, "id,state,exit_code,segment,voxels,ml,ml_is_guess,predicted_quality,"
-                            "slices,seconds,output,message\n");
+                            "slices,seconds,output,message,label,warnings\n");
     for (size_t i = 0; i < plan->count; i++) {
         const batch_entry *entry = batch_journal_entry(journal, i);
         char *text = batch_journal_line(journal, entry);
@@ -205,7 +224,7 @@ static int tell(cli_buffer *path, sgio_path_fn found, void *user)
 
 int batch_collect_files(const batch_plan *plan, sgio_path_fn found, void *user)
 {
-    static const char *const names[] = {"results.csv", "summary.json"};
+    static const char *const names[] = {"results.csv", "summary.json", BATCH_LABELS_FILE};
     cli_buffer path = {0};
     int failed = 0;
     for (size_t i = 0; i < sizeof names / sizeof names[0] && !failed; i++) {

@@ -59,7 +59,7 @@ void batch_item_segment(batch_item *item, pipeline_engine *engine)
          started);
 }
 
-/* The row's own words, and a thumbnail for the contact sheet; names for BIDS. */
+/* The row's own words, and a thumbnail for the contact sheet; names of a plain label map. */
 void batch_item_write(batch_item *item, const batch_job *job)
 {
     char thumbnail[4096], names[4096];
@@ -72,10 +72,10 @@ void batch_item_write(batch_item *item, const batch_job *job)
     snprintf(thumbnail, sizeof thumbnail, "%s/promptseg/thumbnails/%s.png", job->plan->folder,
              row->id);
     options.thumbnail = thumbnail;
-    if (cli_switch(job->plan->options, "bids")) {
-        batch_output_labels(row->output, names, sizeof names);
+    options.labels = &job->plan->labels;
+    if (batch_output_labels(row->output, names, sizeof names) ||
+        cli_switch(job->plan->options, "bids"))
         options.names = names;
-    }
     int failed = batch_make_folder_of(thumbnail);
     if (!failed)
         failed = pipeline_result_write(&item->result, item->engine, &item->work, &options, &maker);

@@ -80,10 +80,10 @@ static int mix_prompts(uint64_t *hash, const case_options *work)
 /* Options that change no voxel. */
 static int is_indifferent(const cli_parameter *p)
 {
-    static const char *const names[] = {"device",    "threads",     "cache",     "cacheLimit",
-                                        "model",     "base",        "variant",   "listSeries",
-                                        "precision", "input",       "initial",   "prompts",
-                                        "boxes",     "reportPaths", "reference", "maskPrompts"};
+    static const char *const names[] = {
+        "device",  "threads",     "cache",     "cacheLimit",  "model",      "base",
+        "variant", "listSeries",  "precision", "input",       "initial",    "prompts",
+        "boxes",   "reportPaths", "reference", "maskPrompts", "labelValues"};
     if (p->is_return || p->is_output) return 1;
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         if (strcmp(p->name, names[i]) == 0) return 1;

@@ -13,13 +13,26 @@ static json_t *segments(const batch_outcome *outcome)
     json_t *array = json_array();
     for (size_t i = 0; outcome->result && i < outcome->work->prompts.segment_count; i++) {
         const sgm_object_result *object = &outcome->result->found.objects[i];
-        json_t *segment = json_pack("{s:I,s:f,s:f,s:I}", "voxels", (json_int_t)object->voxels, "ml",
+        const int label = pipeline_result_label(outcome->result, outcome->work, i);
+        const int64_t voxels = pipeline_result_voxels(outcome->result, outcome->work, i);
+        json_t *segment = json_pack("{s:I,s:f,s:f,s:I}", "voxels", (json_int_t)voxels, "ml",
                                     pipeline_result_ml(outcome->result, outcome->work, i),
                                     "quality", pipeline_result_quality(outcome->result, i),
                                     "slices", (json_int_t)object->slice_count);
+        if (label) json_object_set_new(segment, "label", json_integer(label));
         batch_text_put(segment, "name", outcome->work->prompts.segments[i].name);
         json_array_append_new(array, segment);
     }
+    return array;
+}
+
+/* What is said of the model is said once, by the program. */
+static json_t *warnings(const batch_outcome *outcome)
+{
+    json_t *array = json_array();
+    const cli_warnings *w = outcome->warnings;
+    for (size_t i = outcome->first_warning; w && i < w->count; i++)
+        json_array_append_new(array, batch_text_shown(w->sentences[i]));
     return array;
 }
 
@@ -52,11 +65,12 @@ char *batch_line_make(const batch_plan *plan, const batch_row *row, const batch_
     char key[32];
     snprintf(key, sizeof key, "%016llx", (unsigned long long)row->key);
     json_t *object = json_object();
-    json_t *rest = json_pack("{s:s,s:s,s:i,s:f,s:I,s:o,s:b,s:o}", "key", key, "state",
+    json_t *rest = json_pack("{s:s,s:s,s:i,s:f,s:I,s:o,s:b,s:o,s:o}", "key", key, "state",
                              outcome->code ? "failed" : "done", "exit_code", outcome->code,
                              "seconds", outcome->seconds, "finished", (json_int_t)finished(outcome),
                              "message", batch_text_shown(outcome->message ? outcome->message : ""),
-                             "ml_is_guess", ml_is_guess(outcome), "segments", segments(outcome));
+                             "ml_is_guess", ml_is_guess(outcome), "segments", segments(outcome),
+                             "warnings", warnings(outcome));
     const int failed = batch_text_put(object, "id", row->id) != 0 ||
                        put_files(object, plan, row) != 0 || json_object_update(object, rest) != 0;
     char *line = failed ? NULL : json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(9));

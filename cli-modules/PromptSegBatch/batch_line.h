@@ -13,6 +13,8 @@ typedef struct batch_outcome {
     int64_t before;                /* it is dated after this (batch_journal_before) */
     const pipeline_case *work;     /* NULL when it failed before */
     const pipeline_result *result; /* NULL when it failed */
+    const cli_warnings *warnings;  /* NULL: none */
+    size_t first_warning;          /* the first of the row itself */
 } batch_outcome;
 
 /* JSON without a line break, malloc'ed; NULL when out of memory. */

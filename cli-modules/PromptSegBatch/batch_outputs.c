@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "cli_exit.h"
+#include "sgio/labelmap.h"
 
 size_t batch_output_stem(const char *path)
 {
@@ -50,9 +51,10 @@ const char *batch_output_name(const char *folder, const char *path)
     return path + strlen(folder) + 1;
 }
 
-void batch_output_labels(const char *output, char *path, size_t size)
+int batch_output_labels(const char *output, char *path, size_t size)
 {
     snprintf(path, size, "%.*s.tsv", (int)batch_output_stem(output), output);
+    return sgio_segmentation_is_plain(output);
 }
 
 static int make_one(const char *folder)

@@ -18,8 +18,8 @@ enum { LONGEST_ID = 200 };
 /* Options that belong to the batch as a whole: one engine serves it. */
 static int is_of_batch(const cli_parameter *p)
 {
-    static const char *const names[] = {"model",     "base",    "variant", "device",
-                                        "precision", "threads", "cache",   "cacheLimit"};
+    static const char *const names[] = {"model",   "base",  "variant",    "device",     "precision",
+                                        "threads", "cache", "cacheLimit", "labelValues"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         if (strcmp(p->name, names[i]) == 0) return 1;
     return 0;
@@ -201,7 +201,7 @@ static void add_beside(void *files, const char *path)
 
 static void add_files(cli_files *files, const batch_row *row, const pipeline_options *o)
 {
-    char role[64];
+    char role[64], names[4096];
     const size_t line = row->cells->line;
     snprintf(role, sizeof role, "the image of line %zu", line);
     cli_files_add(files, role, o->work.input, CLI_FILE_READ);
@@ -223,6 +223,9 @@ static void add_files(cli_files *files, const batch_row *row, const pipeline_opt
     cli_files_add(files, role, o->result.report, CLI_FILE_WRITTEN);
     snprintf(role, sizeof role, "the picture of line %zu", line);
     if (o->result.picture) cli_files_add(files, role, o->result.picture, CLI_FILE_WRITTEN);
+    snprintf(role, sizeof role, "the names of line %zu", line);
+    if (batch_output_labels(o->result.output, names, sizeof names))
+        cli_files_add(files, role, names, CLI_FILE_WRITTEN);
 }
 
 static void add_collected(void *files, const char *path)
@@ -321,10 +324,14 @@ void batch_plan_clear(batch_plan *plan)
         free(plan->rows[i].report);
         free(plan->rows[i].picture);
         free(plan->rows[i].problem);
+        for (size_t k = 0; k < plan->rows[i].name_count; k++)
+            free(plan->rows[i].names[k]);
+        free(plan->rows[i].names);
     }
     free(plan->rows);
     free(plan->columns);
     free(plan->root);
+    label_values_clear(&plan->labels);
     cli_table_clear(&plan->table);
     cli_tool_free(plan->tool);
     memset(plan, 0, sizeof *plan);

@@ -11,6 +11,8 @@
 #include "cli_table.h"
 #include "options.h"
 
+#define BATCH_LABELS_FILE "labels.tsv"
+
 typedef enum batch_state {
     BATCH_WAITING,
     BATCH_DONE,
@@ -25,6 +27,8 @@ typedef struct batch_row {
     char *report, *picture; /* owned: the paths; NULL: none is wanted, or it cannot run */
     char *problem;          /* owned: why it cannot run; NULL: it can */
     int problem_code;
+    char **names; /* owned, with the array: of the segments in a plain label map (batch_labels.h) */
+    size_t name_count;
     uint64_t key; /* what the result depends on (batch_key.h) */
     batch_state state;
 } batch_row;
@@ -39,6 +43,7 @@ typedef struct batch_plan {
     int id_column, image_column, output_column;
     batch_row *rows;
     size_t count;
+    label_values labels; /* of all names in plain label maps (batch_labels.h) */
 } batch_plan;
 
 /* Reads the manifest and judges it as a whole: unknown or missing columns, ids that are empty,

@@ -212,21 +212,33 @@ static void describe_left(const batch_floor *floor, char *out, size_t size)
         snprintf(out, size, "; about %.1f h left", left / 3600);
 }
 
+/* The first of the row's own warnings: all are in its report and in results.csv. */
+static void describe_warnings(const batch_job *job, const batch_item *item, char *out, size_t size)
+{
+    const size_t first = job->warnings->count, count = item->warnings.count;
+    *out = '\0';
+    if (count <= first) return;
+    const int used = snprintf(out, size, "; warning: %.600s", item->warnings.sentences[first]);
+    if (count > first + 1)
+        snprintf(out + used, size - (size_t)used, " (and %zu more)", count - first - 1);
+}
+
 static void say(batch_floor *floor, const batch_item *item)
 {
-    char id[256], left[64];
+    char id[256], left[64], warnings[700];
     const batch_job *job = floor->job;
     cli_clean_copy(id, sizeof id, job->plan->rows[item->row].id,
                    CLI_CLEAN_LINES | CLI_CLEAN_BRACKETS);
     pthread_mutex_lock(&floor->mutex);
     floor->finished++;
     describe_left(floor, left, sizeof left);
+    describe_warnings(job, item, warnings, sizeof warnings);
     cli_progress_update(job->progress, (double)floor->finished / (double)floor->wanted, id);
     if (!job->slicer && item->code)
         printf("%zu/%zu %s: failed: %s\n", floor->finished, floor->wanted, id, item->message);
     else if (!job->slicer)
-        printf("%zu/%zu %s: %.2f s%s%s\n", floor->finished, floor->wanted, id, item->seconds,
-               item->warnings.count ? ", with warnings" : "", left);
+        printf("%zu/%zu %s: %.2f s%s%s\n", floor->finished, floor->wanted, id, item->seconds, left,
+               warnings);
     if (!job->slicer) fflush(stdout);
     pthread_mutex_unlock(&floor->mutex);
 }
@@ -240,6 +252,8 @@ static int enter(const batch_job *job, const batch_item *item)
                                    .seconds = item->seconds,
                                    .before = batch_journal_before(job->journal, item->row),
                                    .work = &item->work,
+                                   .warnings = &item->warnings,
+                                   .first_warning = job->warnings->count,
                                    .result = item->code ? NULL : &item->result};
     char *line = batch_line_make(job->plan, row, &outcome);
     const int failed = line ? batch_journal_append(job->journal, line, strlen(line))

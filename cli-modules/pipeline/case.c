@@ -232,6 +232,15 @@ int pipeline_case_read_volume(const case_options *options, cli_warnings *warning
     return read_volume(out);
 }
 
+int pipeline_case_read_given(const case_options *options, cli_warnings *warnings,
+                             pipeline_case *out)
+{
+    memset(out, 0, sizeof *out);
+    out->options = options;
+    out->warnings = warnings;
+    return add_given(out);
+}
+
 int pipeline_case_read(const case_options *options, cli_warnings *warnings, pipeline_case *out)
 {
     int failed = pipeline_case_read_volume(options, warnings, out);

@@ -25,6 +25,9 @@ typedef struct pipeline_case {
  * a case may be without prompts is the engine's to say (class_segments.h). 0, or an exit code with
  * a message. Release with pipeline_case_clear, also after a failure. */
 int pipeline_case_read(const case_options *options, cli_warnings *warnings, pipeline_case *out);
+/* The points, boxes and prompt files alone, without a volume to check them against. */
+int pipeline_case_read_given(const case_options *options, cli_warnings *warnings,
+                             pipeline_case *out);
 /* The volume alone, for programs that ask without prompts. */
 int pipeline_case_read_volume(const case_options *options, cli_warnings *warnings,
                               pipeline_case *out);

@@ -220,6 +220,8 @@ int pipeline_options_read(const cli_options *options, pipeline_options *out)
     pipeline_read_engine(options, &out->engine);
     int failed = read_result(options, &out->result);
     if (!failed) failed = read_case(options, &out->work);
+    if (!failed) failed = label_values_read(cli_text(options, "labelValues"), &out->labels);
+    out->result.labels = &out->labels;
     if (!failed) failed = check_convert(options, &out->work);
     return failed ? failed : check_reference(out);
 }
@@ -228,5 +230,6 @@ void pipeline_options_clear(pipeline_options *options)
 {
     free(options->work.given);
     free(options->work.prompts.items);
+    label_values_clear(&options->labels);
     memset(options, 0, sizeof *options);
 }

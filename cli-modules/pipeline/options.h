@@ -4,6 +4,7 @@
 #define PROMPTSEG_PIPELINE_OPTIONS_H
 
 #include "cli_options.h"
+#include "label_values.h"
 #include "segmodel/volume.h"
 
 /* What does the work: made once, serves many cases. */
@@ -71,8 +72,9 @@ typedef enum report_paths {
 typedef struct result_options {
     const char *output;
     const char *report, *picture; /* NULL: none */
-    const char *names;            /* a table of label values and names (BIDS); NULL: none */
+    const char *names;            /* a table of label values and names; NULL: none */
     const char *thumbnail;        /* a small picture of one slice; NULL: none */
+    const label_values *labels;   /* by name, for plain label maps; NULL: in their order */
     report_paths paths;
 } result_options;
 
@@ -80,6 +82,7 @@ typedef struct pipeline_options {
     engine_options engine;
     case_options work;
     result_options result;
+    label_values labels; /* owned: --labelValues */
 } pipeline_options;
 
 /* Parts alone, for programs whose description has these options too: the engine; axis and window (0

@@ -67,13 +67,43 @@ void pipeline_result_clear(pipeline_result *result)
 {
     sgm_volume_result_clear(&result->found);
     sgio_segmentation_clear(&result->segmentation);
+    free(result->labels);
+    free(result->written);
     memset(result, 0, sizeof *result);
+}
+
+int64_t pipeline_result_segment_voxels(const pipeline_result *result, size_t segment)
+{
+    return result->written ? result->written[segment]
+                           : result->segmentation.segments[segment].voxels;
+}
+
+double pipeline_result_segment_ml(const pipeline_result *result, size_t segment)
+{
+    const int64_t all = result->segmentation.segments[segment].voxels;
+    const double ml = sgio_segmentation_ml(&result->segmentation, segment);
+    const int64_t voxels = pipeline_result_segment_voxels(result, segment);
+    return voxels == all ? ml : ml * (double)voxels / (double)all;
+}
+
+static size_t segment_of(const pipeline_result *result, const pipeline_case *work, size_t i)
+{
+    return (size_t)sgio_segmentation_find(&result->segmentation, work->prompts.segments[i].name);
+}
+
+int64_t pipeline_result_voxels(const pipeline_result *result, const pipeline_case *work, size_t i)
+{
+    return pipeline_result_segment_voxels(result, segment_of(result, work, i));
 }
 
 double pipeline_result_ml(const pipeline_result *result, const pipeline_case *work, size_t i)
 {
-    const int index = sgio_segmentation_find(&result->segmentation, work->prompts.segments[i].name);
-    return sgio_segmentation_ml(&result->segmentation, (size_t)index);
+    return pipeline_result_segment_ml(result, segment_of(result, work, i));
+}
+
+int pipeline_result_label(const pipeline_result *result, const pipeline_case *work, size_t i)
+{
+    return result->written ? result->labels[segment_of(result, work, i)] : 0;
 }
 
 double pipeline_result_quality(const pipeline_result *result, size_t i)
@@ -148,6 +178,22 @@ int pipeline_result_check(const pipeline_case *work, const result_options *optio
         sgio_segmentation_check_write(options->output, &work->volume.geometry, &how));
 }
 
+/* What a plain label map cannot hold: which segment has which value. */
+static int make_labels(pipeline_result *result, const result_options *options)
+{
+    const size_t count = result->segmentation.segment_count + 1;
+    free(result->labels);
+    free(result->written);
+    result->labels = calloc(count, sizeof *result->labels);
+    result->written =
+        sgio_segmentation_is_plain(options->output) ? calloc(count, sizeof *result->written) : NULL;
+    if (!result->labels || (!result->written && sgio_segmentation_is_plain(options->output)))
+        return cli_fail(CLI_EXIT_MEMORY, "no memory for %s", options->output);
+    label_values_assign(result->written ? options->labels : NULL, &result->segmentation,
+                        result->labels);
+    return 0;
+}
+
 static int write_segmentation(pipeline_result *result, const pipeline_case *work, const char *path,
                               sgio_outputs *outputs)
 {
@@ -156,6 +202,8 @@ static int write_segmentation(pipeline_result *result, const pipeline_case *work
     how.outputs = outputs;
     how.warn = cli_warn;
     how.warn_user = work->warnings;
+    how.labels = result->labels;
+    how.written = result->written;
     int failed = bridge_from_io(sgio_segmentation_write(&result->segmentation, path, &how, NULL));
     result->seconds_write = cli_clock() - start;
     return failed;
@@ -173,21 +221,17 @@ static int write_picture(const pipeline_result *result, const pipeline_case *wor
                                              &work->prompts, &how));
 }
 
-/* What BIDS asks for beside a label map: _dseg.tsv. */
+/* The names of a label map's values, as BIDS asks for them: _dseg.tsv. */
 static int write_names(const pipeline_result *result, const char *path, sgio_outputs *outputs)
 {
     const sgio_segmentation *s = &result->segmentation;
-    int *labels = calloc(s->segment_count + 1, sizeof *labels);
     cli_buffer text = {0};
-    if (!labels) return cli_fail(CLI_EXIT_MEMORY, "no memory for %s", path);
-    sgio_segmentation_flat_labels(s, labels);
     cli_buffer_printf(&text, "index\tname\n");
     for (size_t i = 0; i < s->segment_count; i++) {
         char name[256];
         cli_clean_copy(name, sizeof name, s->segments[i].name, CLI_CLEAN_LINES);
-        cli_buffer_printf(&text, "%d\t%s\n", labels[i], name);
+        cli_buffer_printf(&text, "%d\t%s\n", result->labels[i], name);
     }
-    free(labels);
     const int failed = text.failed ? cli_fail(CLI_EXIT_MEMORY, "no memory for %s", path)
                                    : cli_write_file(outputs, path, text.text, text.size);
     cli_buffer_clear(&text);
@@ -203,7 +247,8 @@ int pipeline_result_write(pipeline_result *result, const pipeline_engine *engine
 {
     sgio_outputs *outputs = NULL;
     if (cli_cancelled(NULL)) return cli_fail(CLI_EXIT_CANCELLED, "cancelled");
-    int failed = bridge_from_io(sgio_outputs_create(&outputs));
+    int failed = make_labels(result, options);
+    if (!failed) failed = bridge_from_io(sgio_outputs_create(&outputs));
     if (!failed && options->picture)
         failed = write_picture(result, work, options->picture, 0, 0, outputs);
     if (!failed && options->thumbnail)

@@ -9,6 +9,8 @@ typedef struct pipeline_result {
     sgio_segmentation segmentation; /* the initial one with the segments of this run */
     sgm_volume_result found;        /* one object per prompted segment */
     double seconds_predict, seconds_write;
+    int *labels;      /* value of each segment in a plain label map; known once it is written */
+    int64_t *written; /* voxels of each segment in the file; NULL: all of them, or not written */
 } pipeline_result;
 
 /* Asks the engine. The initial segmentation moves from the case into the result; empty segments
@@ -40,6 +42,15 @@ int pipeline_result_check(const pipeline_case *work, const result_options *optio
 int pipeline_result_write(pipeline_result *result, const pipeline_engine *engine,
                           const pipeline_case *work, const result_options *options,
                           const result_maker *maker);
+
+/* Of a segment, or of the i-th prompted one: what the written file holds, where a plain label map
+ * has voxels of overlapping segments only once; else what was found. */
+int64_t pipeline_result_segment_voxels(const pipeline_result *result, size_t segment);
+double pipeline_result_segment_ml(const pipeline_result *result, size_t segment);
+int64_t pipeline_result_voxels(const pipeline_result *result, const pipeline_case *work, size_t i);
+
+/* The value of the i-th prompted segment in the written file; 0: the file holds names. */
+int pipeline_result_label(const pipeline_result *result, const pipeline_case *work, size_t i);
 
 /* Of the i-th prompted segment. */
 double pipeline_result_ml(const pipeline_result *result, const pipeline_case *work, size_t i);

@@ -16,7 +16,6 @@ typedef struct report_parts {
     size_t segment_count;
     char **warnings;
     size_t warning_count;
-    int *labels;
     known_paths paths;
 } report_parts;
 
@@ -36,13 +35,13 @@ static sgio_report_slice *report_slices(const sgm_object_result *object)
 }
 
 static int report_segment(const pipeline_result *result, const pipeline_case *work, size_t i,
-                          const int *labels, sgio_report_segment *out)
+                          sgio_report_segment *out)
 {
     const sgm_object_result *object = &result->found.objects[i];
     const char *name = work->prompts.segments[i].name;
     out->name = name;
-    out->label = labels[sgio_segmentation_find(&result->segmentation, name)];
-    out->voxels = object->voxels;
+    out->label = result->labels[sgio_segmentation_find(&result->segmentation, name)];
+    out->voxels = pipeline_result_voxels(result, work, i);
     memcpy(out->first, object->first, sizeof out->first);
     memcpy(out->last, object->last, sizeof out->last);
     out->ml = work->volume.is_sequence ? NAN : pipeline_result_ml(result, work, i);
@@ -59,13 +58,11 @@ static int make_segments(const pipeline_result *result, const pipeline_case *wor
 {
     const size_t count = work->prompts.segment_count;
     parts->segments = calloc(count + 1, sizeof *parts->segments);
-    parts->labels = calloc(result->segmentation.segment_count + 1, sizeof *parts->labels);
-    if (!parts->segments || !parts->labels) return no_memory();
+    if (!parts->segments) return no_memory();
     parts->segment_count = count;
-    sgio_segmentation_flat_labels(&result->segmentation, parts->labels);
     int failed = 0;
     for (size_t i = 0; i < count && !failed; i++)
-        failed = report_segment(result, work, i, parts->labels, &parts->segments[i]);
+        failed = report_segment(result, work, i, &parts->segments[i]);
     return failed;
 }
 
@@ -89,7 +86,6 @@ static void clear_parts(report_parts *parts)
         free(parts->warnings[i]);
     free(parts->segments);
     free(parts->warnings);
-    free(parts->labels);
     known_paths_clear(&parts->paths);
 }
 

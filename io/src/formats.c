@@ -86,6 +86,14 @@ const sgio_format *sgio_format_by_content(const unsigned char *bytes, size_t siz
     return NULL;
 }
 
+int sgio_segmentation_is_plain(const char *path)
+{
+    const sgio_format *format = sgio_format_by_name(path);
+    return format && (format->write == sgio_write_nrrd || format->write == sgio_write_nifti_gz ||
+                      format->write == sgio_write_nifti || format->write == sgio_write_mha ||
+                      format->write == sgio_write_png || format->write == sgio_write_frames);
+}
+
 static sgio_status refuse_foreign(const char *path, const unsigned char *bytes, size_t size,
                                   const sgio_format *named)
 {

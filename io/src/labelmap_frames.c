@@ -61,27 +61,50 @@ sgio_status sgio_check_frames(const char *path, const sgio_geometry *grid,
     return status == SGIO_OK ? found : status;
 }
 
-/* One frame's labels; later segments win. */
+static size_t segment_of(const sgio_segmentation *from, const int *labels, int label)
+{
+    size_t s = 0;
+    while (s + 1 < from->segment_count && labels[s] != label)
+        s++;
+    return s;
+}
+
+static void paint(const sgio_label_job *job, const int *labels, int64_t k, size_t s,
+                  uint8_t *pixels)
+{
+    const sgio_segmentation *from = job->segmentation;
+    const sgio_segment *segment = &from->segments[s];
+    const int64_t *size = from->geometry.size, plane = size[0] * size[1];
+    const sgio_layer *layer = &from->layers[segment->layer];
+    for (int64_t i = 0; i < plane; i++) {
+        if (sgio_layer_value(layer, (size_t)(k * plane + i)) != segment->label) continue;
+        if (pixels[i]) {
+            job->overlap->voxels++;
+            job->overlap->first = segment_of(from, labels, pixels[i]);
+            job->overlap->second = s;
+        }
+        pixels[i] = (uint8_t)labels[s];
+    }
+}
+
+/* One frame's labels; later segments win. Counts what the picture holds of each. */
 static void flatten(const sgio_label_job *job, const int *labels, int64_t k, uint8_t *pixels,
                     int64_t *counts)
 {
     const sgio_segmentation *from = job->segmentation;
     const int64_t *size = from->geometry.size, plane = size[0] * size[1];
+    int64_t of_label[UINT8_MAX + 1] = {0}, *written = job->options->written;
     memset(pixels, 0, (size_t)plane);
     for (size_t s = 0; s < from->segment_count; s++) {
         const sgio_segment *segment = &from->segments[s];
-        counts[s] = 0;
         if (segment->voxels == 0 || k < segment->extent[4] || k > segment->extent[5]) continue;
-        const sgio_layer *layer = &from->layers[segment->layer];
-        for (int64_t i = 0; i < plane; i++) {
-            if (sgio_layer_value(layer, (size_t)(k * plane + i)) != segment->label) continue;
-            counts[s]++;
-            if (pixels[i]) {
-                job->overlap->voxels++;
-                job->overlap->second = s;
-            }
-            pixels[i] = (uint8_t)labels[s];
-        }
+        paint(job, labels, k, s, pixels);
+    }
+    for (int64_t i = 0; i < plane; i++)
+        of_label[pixels[i]]++;
+    for (size_t s = 0; s < from->segment_count; s++) {
+        counts[s] = of_label[labels[s]];
+        if (written) written[s] = counts[s] + (k > 0 ? written[s] : 0);
     }
 }
 
@@ -162,14 +185,14 @@ sgio_status sgio_write_frames(const sgio_label_job *job, sgio_atomic_file *file)
     const sgio_segmentation *from = job->segmentation;
     const int64_t *size = from->geometry.size;
     sgio_text table = {0};
-    if (sgio_flat_bytes(from) != 1)
+    if (sgio_flat_bytes(job) != 1)
         return sgio_fail(SGIO_USAGE, "%s: pictures hold labels up to 255", job->path);
     int *labels = calloc(from->segment_count + 1, sizeof *labels);
     int64_t *counts = calloc(from->segment_count + 1, sizeof *counts);
     uint8_t *pixels = malloc((size_t)(size[0] * size[1]));
     sgio_status status = labels && counts && pixels ? SGIO_OK : sgio_fail_memory(1, job->path);
     if (status == SGIO_OK) {
-        sgio_segmentation_flat_labels(from, labels);
+        sgio_job_labels(job, labels);
         status = write_all(job, labels, pixels, counts, &table);
     }
     if (status == SGIO_OK)

@@ -11,9 +11,9 @@
 /* The compressed size is known last: its digits are overwritten in place. */
 enum { SIZE_DIGITS = 15 };
 
-static void add_header(sgio_text *text, const sgio_segmentation *segmentation, size_t *size_at)
+static void add_header(sgio_text *text, const sgio_label_job *job, size_t *size_at)
 {
-    const sgio_geometry *g = &segmentation->geometry;
+    const sgio_geometry *g = &job->segmentation->geometry;
     const double(*m)[4] = g->matrix;
     double spacing[3], d[3][3];
     sgio_geometry_spacing(g, spacing);
@@ -32,7 +32,7 @@ static void add_header(sgio_text *text, const sgio_segmentation *segmentation, s
                   spacing[0], spacing[1], spacing[2], (long long)g->size[0], (long long)g->size[1],
                   (long long)g->size[2]);
     sgio_text_add(text, "ElementType = %s\nElementDataFile = LOCAL\n",
-                  sgio_flat_bytes(segmentation) == 1 ? "MET_UCHAR" : "MET_USHORT");
+                  sgio_flat_bytes(job) == 1 ? "MET_UCHAR" : "MET_USHORT");
 }
 
 static sgio_status patch_size(sgio_atomic_file *file, size_t at, uint64_t bytes)
@@ -49,7 +49,7 @@ sgio_status sgio_write_mha(const sgio_label_job *job, sgio_atomic_file *file)
     sgio_text text = {0};
     sgio_sink sink;
     size_t size_at;
-    add_header(&text, job->segmentation, &size_at);
+    add_header(&text, job, &size_at);
     sgio_status status = sgio_text_send(&text, file);
     if (status != SGIO_OK) return status;
     status = sgio_sink_open(&sink, file, SGIO_ZLIB);

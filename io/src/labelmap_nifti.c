@@ -113,10 +113,10 @@ sgio_status sgio_check_nifti(const char *path, const sgio_geometry *grid,
     return SGIO_OK;
 }
 
-static void make_header(const sgio_segmentation *segmentation, nifti1_header *header)
+static void make_header(const sgio_label_job *job, nifti1_header *header)
 {
-    const sgio_geometry *g = &segmentation->geometry;
-    int bytes = sgio_flat_bytes(segmentation);
+    const sgio_geometry *g = &job->segmentation->geometry;
+    int bytes = sgio_flat_bytes(job);
     memset(header, 0, sizeof *header);
     header->header_bytes = sizeof *header;
     header->dim[0] = 3;
@@ -149,7 +149,7 @@ static sgio_status send(const sgio_label_job *job, sgio_atomic_file *file, sgio_
     static const char no_extension[VOXEL_OFFSET - sizeof(nifti1_header)];
     nifti1_header header;
     sgio_sink sink;
-    make_header(job->segmentation, &header);
+    make_header(job, &header);
     sgio_status status = sgio_sink_open(&sink, file, encoding);
     if (status == SGIO_OK) status = sgio_sink_write(&sink, &header, sizeof header);
     if (status == SGIO_OK) status = sgio_sink_write(&sink, no_extension, sizeof no_extension);

@@ -110,7 +110,7 @@ sgio_status sgio_write_seg_nrrd(const sgio_label_job *job, sgio_atomic_file *fil
 sgio_status sgio_write_nrrd(const sgio_label_job *job, sgio_atomic_file *file)
 {
     sgio_text text = {0};
-    add_fields(&text, &job->segmentation->geometry, sgio_flat_bytes(job->segmentation), 1);
+    add_fields(&text, &job->segmentation->geometry, sgio_flat_bytes(job), 1);
     sgio_text_add(&text, "\n");
     sgio_status status = sgio_text_send(&text, file);
     return status == SGIO_OK ? send(job, file, 0) : status;

@@ -25,6 +25,17 @@ sgio_status sgio_check_png(const char *path, const sgio_geometry *grid,
                      (long long)grid->size[1], (long long)grid->size[2]);
 }
 
+static void count_written(const sgio_label_job *job, const int *labels, const uint16_t *pixels,
+                          size_t count)
+{
+    int64_t *written = job->options->written;
+    for (size_t s = 0; s < job->segmentation->segment_count && written; s++) {
+        written[s] = 0;
+        for (size_t i = 0; i < count; i++)
+            written[s] += pixels[i] == labels[s];
+    }
+}
+
 /* Later segments win. */
 static void paint(const sgio_label_job *job, const int *labels, uint8_t *mask, uint16_t *pixels)
 {
@@ -45,6 +56,7 @@ static void paint(const sgio_label_job *job, const int *labels, uint8_t *mask, u
             pixels[i] = (uint16_t)labels[s];
         }
     }
+    count_written(job, labels, pixels, count);
     free(owner);
 }
 
@@ -87,10 +99,10 @@ sgio_status sgio_write_png(const sgio_label_job *job, sgio_atomic_file *file)
     uint8_t *mask = malloc(count);
     sgio_status status = SGIO_OK;
     if (labels && pixels && mask) {
-        sgio_segmentation_flat_labels(from, labels);
+        sgio_job_labels(job, labels);
         paint(job, labels, mask, pixels);
-        status = sgio_flat_bytes(from) == 1 ? send_palette(job, file, labels, pixels)
-                                            : send(job, file, pixels, PNG_FORMAT_LINEAR_Y, NULL);
+        status = sgio_flat_bytes(job) == 1 ? send_palette(job, file, labels, pixels)
+                                           : send(job, file, pixels, PNG_FORMAT_LINEAR_Y, NULL);
     } else {
         status = sgio_fail_memory(3 * count, job->path);
     }

@@ -13,7 +13,8 @@ typedef struct flattener {
     const sgio_segmentation *from;
     uint16_t *ranks;
     int *labels;
-    int bytes; /* per voxel of the result */
+    int64_t *written; /* voxels of each segment; NULL: not counted */
+    int bytes;        /* per voxel of the result */
     sgio_overlap overlap;
 } flattener;
 
@@ -32,26 +33,38 @@ static int is_background(const sgio_segmentation *from, size_t first, size_t cou
     return 1;
 }
 
-int sgio_flat_bytes(const sgio_segmentation *segmentation)
+void sgio_job_labels(const sgio_label_job *job, int *labels)
+{
+    const size_t count = job->segmentation->segment_count;
+    if (job->options->labels)
+        memcpy(labels, job->options->labels, count * sizeof *labels);
+    else
+        sgio_segmentation_flat_labels(job->segmentation, labels);
+}
+
+int sgio_flat_bytes(const sgio_label_job *job)
 {
     int bytes = 1;
-    int *labels = malloc((segmentation->segment_count + 1) * sizeof *labels);
+    const size_t count = job->segmentation->segment_count;
+    int *labels = malloc((count + 1) * sizeof *labels);
     if (!labels) return 2; /* wide enough for anything */
-    sgio_segmentation_flat_labels(segmentation, labels);
-    for (size_t s = 0; s < segmentation->segment_count; s++)
+    sgio_job_labels(job, labels);
+    for (size_t s = 0; s < count; s++)
         if (labels[s] > UINT8_MAX) bytes = 2;
     free(labels);
     return bytes;
 }
 
-static sgio_status open_flattener(flattener *f, const sgio_segmentation *from)
+static sgio_status open_flattener(flattener *f, const sgio_label_job *job)
 {
+    const sgio_segmentation *from = job->segmentation;
     size_t values = SGIO_MAX_LABEL + 1, layers = from->layer_count + 1;
-    *f = (flattener){.from = from, .bytes = sgio_flat_bytes(from)};
+    *f = (flattener){.from = from, .written = job->options->written, .bytes = sgio_flat_bytes(job)};
+    if (f->written) memset(f->written, 0, from->segment_count * sizeof *f->written);
     f->ranks = calloc(layers * values, sizeof *f->ranks);
     f->labels = calloc(from->segment_count + 1, sizeof *f->labels);
     if (!f->ranks || !f->labels) return sgio_fail_memory(layers * values * 2, "the output");
-    sgio_segmentation_flat_labels(from, f->labels + 1);
+    sgio_job_labels(job, f->labels + 1);
     for (size_t s = 0; s < from->segment_count; s++) {
         const sgio_segment *segment = &from->segments[s];
         if (segment->layer >= 0)
@@ -94,6 +107,12 @@ static void rank_voxels(flattener *f, size_t first, size_t count, uint16_t *rank
     }
 }
 
+static void count_written(flattener *f, const uint16_t *ranks, size_t count)
+{
+    for (size_t v = 0; v < count && f->written; v++)
+        if (ranks[v]) f->written[ranks[v] - 1]++;
+}
+
 static void store_labels(const flattener *f, const uint16_t *ranks, size_t count, int bytes,
                          void *out)
 {
@@ -113,6 +132,7 @@ static sgio_status send_flat_part(flattener *f, sgio_sink *sink, size_t first, s
     if (is_background(f->from, first, count))
         return sgio_sink_write_zeros(sink, count * (size_t)bytes);
     rank_voxels(f, first, count, ranks);
+    count_written(f, ranks, count);
     store_labels(f, ranks, count, bytes, out);
     return sgio_sink_write(sink, out, count * (size_t)bytes);
 }
@@ -138,7 +158,7 @@ static sgio_status send_flat(const sgio_label_job *job, flattener *f, sgio_sink 
 sgio_status sgio_flat_send(const sgio_label_job *job, sgio_sink *sink)
 {
     flattener f;
-    sgio_status status = open_flattener(&f, job->segmentation);
+    sgio_status status = open_flattener(&f, job);
     uint16_t *ranks = malloc(CHUNK_VOXELS * sizeof *ranks);
     void *out = malloc(CHUNK_VOXELS * sizeof(uint16_t));
     if (status == SGIO_OK && (!ranks || !out))

@@ -120,6 +120,9 @@ const char *sgio_segmentation_endings(void);
 /* 1 when the ending of `path` is one of them. */
 int sgio_segmentation_can_write(const char *path);
 
+/* 1 when files of that ending hold one value per voxel and no names: label maps, pictures. */
+int sgio_segmentation_is_plain(const char *path);
+
 /* What a segmentation came from and goes to. Zero-initialise. */
 typedef struct sgio_segmentation_write_options {
     /* The segmented volume and the path it was read from, for formats that refer to it; may be
@@ -139,6 +142,12 @@ typedef struct sgio_segmentation_write_options {
     const char *reference_path;
     const char
         *reference_option; /* how a user names it, for messages: "--reference"; may be NULL */
+    /* Of plain label maps. Each segment's value, from 1 to SGIO_MAX_LABEL and no two alike; NULL:
+     * those of sgio_segmentation_flat_labels. */
+    const int *labels;
+    /* Takes how many voxels of each segment the file holds, without those that a later one covers;
+     * may be NULL. */
+    int64_t *written;
 } sgio_segmentation_write_options;
 
 /* To be asked before the work that ends in sgio_segmentation_write: whether a segmentation on that

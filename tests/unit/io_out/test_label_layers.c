@@ -262,15 +262,70 @@ static void codes_come_from_the_list_that_has_them(void **state)
     sgio_segmentation_clear(&s);
 }
 
+static int64_t voxels_named(const sgio_segmentation *s, const char *name)
+{
+    int index = sgio_segmentation_find(s, name);
+    return index < 0 ? -1 : s->segments[index].voxels;
+}
+
+/* Two segments that overlap in 4 voxels, with values of the caller's. What is told of the file is
+ * what is in it. */
+static void plain_files_have_the_values_asked_for(void **state)
+{
+    static const char *const names[] = {"t.nrrd", "t.nii", "t.nii.gz", "t.mha", "frames.csv"};
+    static uint8_t data[VOXELS];
+    sgio_geometry grid = make_grid(0);
+    sgio_volume volume = {.geometry = grid, .type = SGIO_U8, .channels = 1, .data = data};
+    uint8_t a[VOXELS], b[VOXELS];
+    sgio_segmentation s;
+    (void)state;
+    assert_int_equal(sgio_segmentation_init(&s, &grid), SGIO_OK);
+    fill(a, 0, 2, 0, 3, 0, 2);
+    fill(b, 2, 4, 0, 3, 2, 2);
+    add(&s, "a", a);
+    add(&s, "b", b);
+    for (int n = 0; n < 5; n++) {
+        const int is_frames = n == 4, labels[2] = {7, is_frames ? 9 : 300};
+        int64_t written[2] = {-5, -5};
+        const sgio_segmentation_write_options how = {
+            .source = &volume, .labels = labels, .written = written};
+        sgio_segmentation back;
+        assert_true(sgio_segmentation_is_plain(scratch(names[n])));
+        assert_int_equal(sgio_segmentation_write(&s, scratch(names[n]), &how, NULL), SGIO_OK);
+        assert_int_equal(written[0], 32);
+        assert_int_equal(written[1], 12);
+        if (is_frames) continue;
+        assert_int_equal(sgio_segmentation_read(scratch(names[n]), NULL, &back), SGIO_OK);
+        assert_int_equal(voxels_named(&back, "Segment_7"), 32);
+        assert_int_equal(voxels_named(&back, "Segment_300"), 12);
+        assert_int_equal(back.segment_count, 2);
+        sgio_segmentation_clear(&back);
+        remove_scratch(names[n]);
+    }
+    size_t size;
+    char *table = read_file(scratch("frames.csv"), &size);
+    assert_non_null(strstr(table, "3,\"000003.png\",8,12\n")); /* pixels of the picture */
+    free(table);
+    remove_scratch("000001.png");
+    remove_scratch("000002.png");
+    remove_scratch("000003.png");
+    remove_scratch("frames.csv");
+    assert_false(sgio_segmentation_is_plain("t.seg.nrrd"));
+    assert_false(sgio_segmentation_is_plain("t.dcm"));
+    assert_false(sgio_segmentation_is_plain("t.mrml"));
+    sgio_segmentation_clear(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(codes_come_from_the_list_that_has_them),
+        cmocka_unit_test(plain_files_have_the_values_asked_for),
         cmocka_unit_test(only_overlapping_segments_take_a_layer_more),
         cmocka_unit_test(replacing_a_mask_leaves_the_others_alone),
         cmocka_unit_test(more_than_255_segments_use_two_bytes),
         cmocka_unit_test(ids_and_labels_of_new_segments_are_unused),
         cmocka_unit_test(known_names_bring_their_code_and_colour),
         cmocka_unit_test(colours_are_parsed_and_differ)};
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, scratch_group_setup, scratch_group_teardown);
 }

@@ -1,0 +1,120 @@
+#include "label_values.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli_exit.h"
+
+const label_value *label_values_find(const label_values *values, const char *name)
+{
+    for (size_t i = 0; i < values->count; i++)
+        if (strcmp(values->items[i].name, name) == 0) return &values->items[i];
+    return NULL;
+}
+
+static const label_value *with_value(const label_values *values, int value)
+{
+    for (size_t i = 0; i < values->count; i++)
+        if (values->items[i].value == value) return &values->items[i];
+    return NULL;
+}
+
+int label_values_choose(const label_values *values, int wanted)
+{
+    int value = 1;
+    if (wanted > 0 && !with_value(values, wanted)) return wanted;
+    while (with_value(values, value))
+        value++;
+    return value;
+}
+
+int label_values_add(label_values *values, const char *name, int value)
+{
+    char *copy = strdup(name);
+    if (values->count == values->capacity) {
+        const size_t capacity = values->capacity * 2 + 16;
+        label_value *grown = realloc(values->items, capacity * sizeof *grown);
+        if (grown) values->items = grown;
+        if (grown) values->capacity = capacity;
+    }
+    if (!copy || values->count == values->capacity) {
+        free(copy);
+        return cli_fail(CLI_EXIT_MEMORY, "no memory for the values of labels");
+    }
+    values->items[values->count++] = (label_value){copy, value};
+    return 0;
+}
+
+/* "name=value", in place: a name may hold '=' itself. */
+static int read_pair(char *pair, label_values *out)
+{
+    char *sign = strrchr(pair, '='), *end = sign;
+    pair += strspn(pair, " ");
+    const long value = sign ? strtol(sign + 1, &end, 10) : 0;
+    if (sign) *sign = '\0';
+    if (!sign || sign <= pair || end == sign + 1 || *end || value < 1 || value > SGIO_MAX_LABEL)
+        return cli_fail(CLI_EXIT_USAGE,
+                        "--labelValues: wanted name=value with a value from 1 to %d, such as "
+                        "kidney=2,liver=5, found '%.200s%s%.80s'",
+                        SGIO_MAX_LABEL, pair, sign ? "=" : "", sign ? sign + 1 : "");
+    if (label_values_find(out, pair))
+        return cli_fail(CLI_EXIT_USAGE, "--labelValues names '%.200s' twice", pair);
+    const label_value *other = with_value(out, (int)value);
+    if (other)
+        return cli_fail(CLI_EXIT_USAGE, "--labelValues gives %ld to '%.200s' and to '%.200s'",
+                        value, other->name, pair);
+    return label_values_add(out, pair, (int)value);
+}
+
+int label_values_read(const char *text, label_values *out)
+{
+    char *copy = strdup(text), *rest = NULL;
+    int failed = copy ? 0 : cli_fail(CLI_EXIT_MEMORY, "no memory for the values of labels");
+    for (char *pair = copy ? strtok_r(copy, ",", &rest) : NULL; pair && !failed;
+         pair = strtok_r(NULL, ",", &rest))
+        failed = read_pair(pair, out);
+    free(copy);
+    return failed;
+}
+
+static int is_taken(const int *labels, size_t count, int value)
+{
+    for (size_t i = 0; i < count; i++)
+        if (labels[i] == value) return 1;
+    return 0;
+}
+
+/* Of two segments of one name the first has the name's value. */
+static const label_value *own_value(const label_values *values, const sgio_segmentation *s,
+                                    size_t i)
+{
+    const char *name = s->segments[i].name;
+    return sgio_segmentation_find(s, name) == (int)i ? label_values_find(values, name) : NULL;
+}
+
+void label_values_assign(const label_values *values, const sgio_segmentation *segmentation,
+                         int *labels)
+{
+    const size_t count = segmentation->segment_count;
+    int next = 1;
+    sgio_segmentation_flat_labels(segmentation, labels);
+    for (size_t i = 0; i < count && values; i++) {
+        const label_value *own = own_value(values, segmentation, i);
+        if (own || with_value(values, labels[i])) labels[i] = own ? -own->value : 0;
+    }
+    for (size_t i = 0; i < count && values; i++) {
+        if (labels[i] < 0) labels[i] = -labels[i];
+        if (labels[i]) continue;
+        while (with_value(values, next) || is_taken(labels, count, next))
+            next++;
+        labels[i] = next;
+    }
+}
+
+void label_values_clear(label_values *values)
+{
+    for (size_t i = 0; i < values->count; i++)
+        free(values->items[i].name);
+    free(values->items);
+    memset(values, 0, sizeof *values);
+}
