@@ -155,7 +155,7 @@ static int write_summary(const batch_plan *plan, const batch_journal *journal,
 typedef struct sheet_page {
     sgio_sheet_tile tiles[TILES_ON_A_PAGE];
     char pictures[TILES_ON_A_PAGE][4096];
-    char captions[TILES_ON_A_PAGE][64];
+    char captions[TILES_ON_A_PAGE][256]; /* a whole id */
     int count, number;
 } sheet_page;
 

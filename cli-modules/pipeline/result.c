@@ -15,7 +15,7 @@
 #include "result_report.h"
 #include "sgio/picture.h"
 
-enum { THUMBNAIL_PIXELS = 128, FILMSTRIP_TILES = 32 };
+enum { THUMBNAIL_PIXELS = 116, FILMSTRIP_TILES = 32 }; /* with its rim a tile of a contact sheet */
 
 /* -------------------------------------------------------------------------------- segmentation */
 
@@ -209,16 +209,40 @@ static int write_segmentation(pipeline_result *result, const pipeline_case *work
     return failed;
 }
 
+/* The slices in which prompts were asked, which for a box is not always its middle; NULL: there is
+ * no memory, or nothing was asked. Each may be there several times. */
+static int64_t *asked_slices(const pipeline_result *result, size_t *count)
+{
+    const sgm_volume_result *found = &result->found;
+    size_t most = 0;
+    *count = 0;
+    for (size_t i = 0; i < found->object_count; i++)
+        most += found->objects[i].slice_count;
+    int64_t *slices = most ? calloc(most, sizeof *slices) : NULL;
+    for (size_t i = 0; i < found->object_count && slices; i++)
+        for (size_t k = 0; k < found->objects[i].slice_count; k++)
+            if (found->objects[i].slices[k].prompted)
+                slices[(*count)++] = found->objects[i].slices[k].slice;
+    return slices;
+}
+
 static int write_picture(const pipeline_result *result, const pipeline_case *work, const char *path,
                          int tiles, int pixels, sgio_outputs *outputs)
 {
     const int strip = work->volume.is_sequence && tiles == 0 ? FILMSTRIP_TILES : tiles;
+    size_t asked_count;
+    int64_t *asked = asked_slices(result, &asked_count);
     const sgio_picture_options how = {.axis = result->found.axis,
                                       .window = {result->found.window[0], result->found.window[1]},
                                       .max_tiles = strip,
-                                      .tile_pixels = pixels};
-    return bridge_from_io(sgio_picture_write(outputs, path, &work->volume, &result->segmentation,
-                                             &work->prompts, &how));
+                                      .tile_pixels = pixels,
+                                      .without_legend = tiles == 1,
+                                      .prompted = asked,
+                                      .prompted_count = asked_count};
+    const int failed = bridge_from_io(sgio_picture_write(
+        outputs, path, &work->volume, &result->segmentation, &work->prompts, &how));
+    free(asked);
+    return failed;
 }
 
 /* The names of a label map's values, as BIDS asks for them: _dseg.tsv. */

@@ -105,28 +105,27 @@ static void draw_glyph(sgio_canvas *canvas, int x, int y, char character, int sc
                 sgio_canvas_fill(canvas, x + column * scale, y + row * scale, scale, scale, colour);
 }
 
-/* Continuation bytes of UTF-8 take no place. */
-static int is_continuation(char c)
-{
-    return ((unsigned char)c & 0xC0) == 0x80;
-}
-
 void sgio_canvas_text(sgio_canvas *canvas, int x, int y, const char *text, int scale,
                       sgio_rgb colour)
 {
     static const sgio_rgb shadow = {0, 0, 0};
-    for (; *text; text++) {
-        if (is_continuation(*text)) continue;
-        draw_glyph(canvas, x + 1, y + 1, *text, scale, shadow);
-        draw_glyph(canvas, x, y, *text, scale, colour);
-        x += ADVANCE * scale;
+    while (*text) {
+        char letters[3];
+        const size_t count = sgio_letters(&text, letters);
+        for (size_t i = 0; i < count; i++) {
+            draw_glyph(canvas, x + 1, y + 1, letters[i], scale, shadow);
+            draw_glyph(canvas, x, y, letters[i], scale, colour);
+            x += ADVANCE * scale;
+        }
     }
 }
 
 int sgio_text_width(const char *text, int scale)
 {
     int count = 0;
-    for (; *text; text++)
-        count += !is_continuation(*text);
+    while (*text) {
+        char letters[3];
+        count += (int)sgio_letters(&text, letters);
+    }
     return count * ADVANCE * scale;
 }

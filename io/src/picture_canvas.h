@@ -19,8 +19,11 @@ void sgio_canvas_clear(sgio_canvas *canvas);
 /* alpha 0 leaves the pixel as it is, 1 replaces it. */
 void sgio_canvas_blend(sgio_canvas *canvas, int x, int y, sgio_rgb colour, double alpha);
 void sgio_canvas_fill(sgio_canvas *canvas, int x, int y, int width, int height, sgio_rgb colour);
+/* The next character in ASCII: moves *text behind it and returns how many of the letters in `out`
+ * it is, "SS" for a sharp s, none for an accent by itself; what has no Latin letters is '?'. */
+size_t sgio_letters(const char **text, char out[3]);
 /* Capital letters of a 5 x 7 font, each font pixel `scale` wide, with a dark shadow so that it
- * reads on any image. Characters the font lacks become '?'. */
+ * reads on any image. Letters with accents lose them (sgio_letters). */
 void sgio_canvas_text(sgio_canvas *canvas, int x, int y, const char *text, int scale,
                       sgio_rgb colour);
 /* Width of such a text in pixels. */

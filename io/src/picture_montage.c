@@ -270,7 +270,7 @@ sgio_status sgio_picture_write(sgio_outputs *outputs, const char *path, const sg
     m.slices = options->slice_count ? options->slices : chosen;
     m.count = options->slice_count
                   ? options->slice_count
-                  : sgio_choose_slices(segmentation, prompts, options->axis, most, chosen);
+                  : sgio_choose_slices(segmentation, prompts, options, most, chosen);
     sgio_view_make(&m.view, &volume->geometry, options->axis, pixels);
     memcpy(m.window, options->window, sizeof m.window);
     if (m.window[0] == m.window[1])

@@ -3,10 +3,9 @@
 #include "sgio/picture.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
-enum { GAP = 6, CAPTION = 12, LONGEST_CAPTION = 64 };
+enum { GAP = 6, CAPTION = 12, LONGEST_CAPTION = 1024 };
 
 static const sgio_rgb PAPER = {24, 24, 24}, EMPTY = {60, 60, 60}, INK = {230, 230, 230},
                       ALARM = {255, 120, 90};
@@ -18,19 +17,34 @@ static int columns_for(size_t count)
     return columns < 1 ? 1 : columns;
 }
 
-/* One pixel of a picture of 8 bits, grey or RGB. */
-static sgio_rgb pixel(const sgio_volume *picture, int64_t x, int64_t y)
+/* Mean of the pixels [first, end) along both axes of a picture of 8 bits, grey or RGB. */
+static sgio_rgb mean(const sgio_volume *picture, const int64_t first[2], const int64_t end[2])
 {
-    const uint8_t *p =
-        (const uint8_t *)picture->data + (y * picture->geometry.size[0] + x) * picture->channels;
-    sgio_rgb grey = {p[0], p[0], p[0]}, colour = {p[0], 0, 0};
-    if (picture->channels != 3) return grey;
-    colour.g = p[1];
-    colour.b = p[2];
-    return colour;
+    const int channels = picture->channels;
+    int64_t sum[3] = {0}, count = (end[0] - first[0]) * (end[1] - first[1]);
+    for (int64_t y = first[1]; y < end[1]; y++) {
+        for (int64_t x = first[0]; x < end[0]; x++) {
+            const uint8_t *p =
+                (const uint8_t *)picture->data + (y * picture->geometry.size[0] + x) * channels;
+            for (int c = 0; c < 3; c++)
+                sum[c] += p[channels == 3 ? c : 0];
+        }
+    }
+    return (sgio_rgb){(uint8_t)((sum[0] + count / 2) / count),
+                      (uint8_t)((sum[1] + count / 2) / count),
+                      (uint8_t)((sum[2] + count / 2) / count)};
 }
 
-/* Keeps the picture's proportions, in the middle of the tile; nearest pixels. */
+/* The pixels of the picture that lie under pixel `at` of `shown`: one at least. */
+static void span(int at, int shown, int64_t size, int64_t *first, int64_t *end)
+{
+    *first = (int64_t)at * size / shown;
+    *end = (int64_t)(at + 1) * size / shown;
+    if (*end <= *first) *end = *first + 1;
+}
+
+/* Keeps the picture's proportions, in the middle of the tile. A smaller picture of it shows means,
+ * so that thin lines stay. */
 static void paste(sgio_canvas *canvas, int left, int top, int side, const sgio_volume *picture)
 {
     const int64_t *size = picture->geometry.size;
@@ -38,20 +52,33 @@ static void paste(sgio_canvas *canvas, int left, int top, int side, const sgio_v
     const int width = (int)fmax(1, floor((double)size[0] * scale));
     const int height = (int)fmax(1, floor((double)size[1] * scale));
     const int x0 = left + (side - width) / 2, y0 = top + (side - height) / 2;
-    for (int y = 0; y < height; y++)
-        for (int x = 0; x < width; x++)
-            sgio_canvas_blend(
-                canvas, x0 + x, y0 + y,
-                pixel(picture, (int64_t)x * size[0] / width, (int64_t)y * size[1] / height), 1);
+    for (int y = 0; y < height; y++) {
+        for (int x = 0; x < width; x++) {
+            int64_t first[2], end[2];
+            span(x, width, size[0], &first[0], &end[0]);
+            span(y, height, size[1], &first[1], &end[1]);
+            sgio_canvas_blend(canvas, x0 + x, y0 + y, mean(picture, first, end), 1);
+        }
+    }
 }
 
+/* What does not fit is left out in the middle: names of one study begin alike and end apart. */
 static void write_line(sgio_canvas *canvas, int left, int top, int side, const char *text,
                        sgio_rgb colour)
 {
     char line[LONGEST_CAPTION];
-    snprintf(line, sizeof line, "%s", text);
-    for (size_t length = strlen(line); length > 1 && sgio_text_width(line, 1) > side; length--)
-        line[length - 1] = '\0';
+    size_t length = 0;
+    while (*text && length + 4 < sizeof line)
+        length += sgio_letters(&text, line + length);
+    line[length] = '\0';
+    const size_t room = side > 0 ? (size_t)(side / sgio_text_width("A", 1)) : 0;
+    if (length > room && room > 4) {
+        const size_t head = (room - 1) / 2, tail = room - 2 - head;
+        memmove(line + head + 2, line + length - tail, tail + 1);
+        memcpy(line + head, "..", 2);
+    } else if (length > room) {
+        line[room] = '\0';
+    }
     sgio_canvas_text(canvas, left, top, line, 1, colour);
 }
 

@@ -1,5 +1,7 @@
 #include "picture_view.h"
 
+#include "segmentation_parts.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -179,6 +181,13 @@ static void mark_prompted(const sgio_prompts *prompts, const sgio_geometry *g, i
     }
 }
 
+static void mark_asked(const sgio_picture_options *options, int64_t size, uint8_t *marks)
+{
+    for (size_t i = 0; i < options->prompted_count; i++)
+        if (options->prompted[i] >= 0 && options->prompted[i] < size)
+            marks[options->prompted[i]] = 1;
+}
+
 /* First and last slice that holds a segment; the middle slice when none does. */
 static void find_range(const sgio_segmentation *segmentation, int axis, int64_t range[2])
 {
@@ -209,13 +218,70 @@ static size_t thin_out(const uint8_t *marks, int64_t size, size_t most, int64_t 
     return kept;
 }
 
-size_t sgio_choose_slices(const sgio_segmentation *segmentation, const sgio_prompts *prompts,
-                          int axis, size_t most, int64_t *slices)
+/* Voxels of the segment in one slice. */
+static int64_t count_in_slice(const sgio_segmentation *s, const sgio_segment *segment, int axis,
+                              int64_t slice)
 {
+    const int64_t *e = segment->extent;
+    const sgio_layer *layer = &s->layers[segment->layer];
+    int64_t low[3] = {e[0], e[2], e[4]}, high[3] = {e[1], e[3], e[5]}, at[3], count = 0;
+    low[axis] = high[axis] = slice;
+    for (at[2] = low[2]; at[2] <= high[2]; at[2]++)
+        for (at[1] = low[1]; at[1] <= high[1]; at[1]++)
+            for (at[0] = low[0]; at[0] <= high[0]; at[0]++)
+                count += sgio_layer_value(layer, voxel_at(&s->geometry, at)) == segment->label;
+    return count;
+}
+
+static int64_t count_all(const sgio_segmentation *s, int axis, int64_t slice)
+{
+    int64_t count = 0;
+    for (size_t i = 0; i < s->segment_count; i++) {
+        const sgio_segment *segment = &s->segments[i];
+        const int64_t *range = segment->extent + 2 * axis;
+        if (segment->voxels && slice >= range[0] && slice <= range[1])
+            count += count_in_slice(s, segment, axis, slice);
+    }
+    return count;
+}
+
+/* The slice with most of the segments, of the marked ones or of all; -1: none has any. */
+static int64_t fullest(const sgio_segmentation *s, int axis, const uint8_t *marks)
+{
+    int64_t best = -1, most = 0;
+    for (int64_t k = 0; k < s->geometry.size[axis]; k++) {
+        const int64_t count = !marks || marks[k] ? count_all(s, axis, k) : 0;
+        if (count > most) {
+            most = count;
+            best = k;
+        }
+    }
+    return best;
+}
+
+static size_t choose_one(const sgio_segmentation *s, int axis, const uint8_t *marks, int64_t *slice)
+{
+    int64_t found = fullest(s, axis, marks);
+    if (found < 0) found = fullest(s, axis, NULL);
+    *slice = found;
+    return found >= 0;
+}
+
+size_t sgio_choose_slices(const sgio_segmentation *segmentation, const sgio_prompts *prompts,
+                          const sgio_picture_options *options, size_t most, int64_t *slices)
+{
+    const int axis = options->axis;
     int64_t size = segmentation->geometry.size[axis], range[2];
     uint8_t *marks = calloc((size_t)size, 1);
     if (!marks) return 0;
-    mark_prompted(prompts, &segmentation->geometry, axis, marks);
+    if (options->prompted)
+        mark_asked(options, size, marks);
+    else
+        mark_prompted(prompts, &segmentation->geometry, axis, marks);
+    if (most == 1 && choose_one(segmentation, axis, marks, slices)) {
+        free(marks);
+        return 1;
+    }
     size_t prompted = 0;
     for (int64_t k = 0; k < size; k++)
         prompted += marks[k];

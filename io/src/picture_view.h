@@ -24,9 +24,10 @@ void sgio_view_index(const sgio_view *view, double x, double y, int64_t slice, d
 void sgio_view_pixel(const sgio_view *view, const double index[3], double *x, double *y);
 
 /* The slices to show, ascending, at most `most`: prompted ones first, then an even choice over the
- * segments' extent. Returns their number. */
+ * segments' extent; of one, that with most segmented voxels among the prompted ones, or where these
+ * have none among all. Returns their number. */
 size_t sgio_choose_slices(const sgio_segmentation *segmentation, const sgio_prompts *prompts,
-                          int axis, size_t most, int64_t *slices);
+                          const sgio_picture_options *options, size_t most, int64_t *slices);
 
 /* Draws the voxels of a slice at (left, top), window[0] black and window[1] white. */
 void sgio_draw_slice(sgio_canvas *canvas, int left, int top, const sgio_view *view,

@@ -24,9 +24,14 @@ typedef struct sgio_picture_options {
     double window[2];      /* intensities shown black and white; equal: the slices' own range */
     int max_tiles;         /* 0: 12 */
     int tile_pixels;       /* longer side of a slice, 0: 320 */
-    const int64_t *slices; /* those to show; NULL: prompted slices and an even choice between */
+    const int64_t *slices; /* those to show; NULL: prompted slices and an even choice between; of
+                              one tile the prompted slice with most of the segments */
     size_t slice_count;
     int without_legend; /* no names and millilitres below */
+    /* The slices in which the prompts were asked; NULL: those in which they lie, which for a box is
+     * its middle. */
+    const int64_t *prompted;
+    size_t prompted_count;
 } sgio_picture_options;
 
 /* Shows the volume with the segments' outlines, points (+ foreground, x background) and box
