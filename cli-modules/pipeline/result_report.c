@@ -34,6 +34,32 @@ static sgio_report_slice *report_slices(const sgm_object_result *object)
     return slices;
 }
 
+/* The model has one word for all ends that are no answer of the network; which one it was, the
+ * slices tell. */
+static const char *limit_name(const pipeline_result *result, const pipeline_case *work, size_t i,
+                              int above)
+{
+    const sgm_object_result *object = &result->found.objects[i];
+    const int64_t most = work->options->volume.max_slices;
+    const int64_t size = work->volume.geometry.size[result->found.axis];
+    size_t prompted = 0, last = object->slice_count;
+    for (size_t k = 0; k < object->slice_count; k++)
+        if (object->slices[k].prompted && (above || prompted == 0)) prompted = k + 1;
+    if (!prompted) return "limit";
+    const int64_t from = object->slices[prompted - 1].slice;
+    const int64_t to = object->slices[above ? last - 1 : 0].slice;
+    if (to == (above ? size - 1 : 0)) return "end of the volume";
+    if (most > 0 && (above ? to - from : from - to) >= most) return "maxSlices";
+    return work->prompts.segments[i].box_count ? "end of the box" : "limit";
+}
+
+static const char *stop_name(const pipeline_result *result, const pipeline_case *work, size_t i,
+                             int above)
+{
+    const sgm_stop stop = result->found.objects[i].stopped[above];
+    return stop == SGM_STOP_LIMIT ? limit_name(result, work, i, above) : sgm_stop_name(stop);
+}
+
 static int report_segment(const pipeline_result *result, const pipeline_case *work, size_t i,
                           sgio_report_segment *out)
 {
@@ -46,8 +72,8 @@ static int report_segment(const pipeline_result *result, const pipeline_case *wo
     memcpy(out->last, object->last, sizeof out->last);
     out->ml = work->volume.is_sequence ? NAN : pipeline_result_ml(result, work, i);
     out->quality = pipeline_result_quality(result, i);
-    out->stopped_below = sgm_stop_name(object->stopped[0]);
-    out->stopped_above = sgm_stop_name(object->stopped[1]);
+    out->stopped_below = stop_name(result, work, i, 0);
+    out->stopped_above = stop_name(result, work, i, 1);
     out->slices = report_slices(object);
     out->slice_count = object->slice_count;
     return out->slices ? 0 : no_memory();
