@@ -10,6 +10,7 @@
 #include "evaluate_grid.h"
 #include "evaluate_map.h"
 #include "evaluate_pairs.h"
+#include "evaluate_picture.h"
 #include "evaluate_report.h"
 #include "evaluate_sets.h"
 #include "grids.h"
@@ -225,11 +226,21 @@ static void set_returns(cli_program *program, const evaluate_report *report)
     free(warnings);
 }
 
-/* The tables appear together. */
-static int write_tables(const cli_options *options, const evaluate_report *report)
+static int write_picture(const cli_options *options, const inputs *in, const evaluate_pairs *pairs,
+                         sgio_outputs *outputs)
+{
+    const char *image = cli_given(options, "image") ? cli_text(options, "image") : NULL;
+    return evaluate_write_picture(&in->reference, &in->prediction, pairs, image,
+                                  cli_text(options, "picture"), outputs);
+}
+
+/* Tables and picture appear together. */
+static int write_files(const cli_options *options, const inputs *in, const evaluate_report *report)
 {
     sgio_outputs *outputs = NULL;
     int failed = bridge_from_io(sgio_outputs_create(&outputs));
+    if (!failed && cli_given(options, "picture"))
+        failed = write_picture(options, in, report->pairs, outputs);
     if (!failed && cli_given(options, "csv"))
         failed = evaluate_write_csv(report, cli_text(options, "csv"), outputs);
     if (!failed && cli_given(options, "json"))
@@ -259,7 +270,7 @@ static int publish(cli_program *program, const inputs *in, const evaluate_how *h
     cli_cancel_at_once(NULL);
     if (failed) return failed;
     evaluate_print_table(&report, stdout);
-    failed = write_tables(program->options, &report);
+    failed = write_files(program->options, in, &report);
     set_returns(program, &report);
     return failed;
 }
@@ -345,6 +356,8 @@ int main(int argc, char **argv)
     if (!code && cli_given(program.options, "map") && !evaluate_set_needs(metrics, EVALUATE_FRAMES))
         code = cli_fail(CLI_EXIT_USAGE, "--map is for smeasure, weightedf, emeasure and mae: name "
                                         "them in --metrics");
+    if (!code && cli_given(program.options, "image") && !cli_given(program.options, "picture"))
+        code = cli_fail(CLI_EXIT_USAGE, "--image is what --picture shows: name that file too");
     if (!code) code = check_files(&program);
     cli_cancel_at_once(program.name);
     if (!code) code = read_inputs(&program, &in);
