@@ -63,7 +63,7 @@ expect_sequence(frames_over_the_input PromptSeg 1
 # Six masks that another network got wrong come out better than they went in.
 expect_sequence(answers PromptSeg 0
     "${bundled} --maskPrompts CLIPS/spoilt --segmentName polyp --picture CLIPS/strip.png CLIPS/clip CLIPS/answer/frames.csv"
-    "STDOUT=6 pictures for the numbers 1 to 11.*polyp: [0-9]+ pixels on 6 of 6 frames, predicted quality"
+    "STDOUT=6 pictures for the numbers 1 to 11.*polyp .label 1.: [0-9]+ pixels on 6 of 6 frames, predicted quality"
     "FILE=CLIPS/answer/frames.csv"
     "HOLDS=^frame,file,\"polyp .pixels.\"\n1,\"frame1.png\",[0-9]+\n2,\"frame2.png\",.*6,\"frame11.png\",[0-9]+\n$")
 expect_sequence(before PromptSegEvaluate 0
@@ -76,7 +76,7 @@ expect_sequence(after PromptSegEvaluate 0
 # Better masks in, better masks out: from those that are three times as wrong less comes out.
 expect_sequence(worse_answers PromptSeg 0
     "${bundled} --maskPrompts CLIPS/worse --segmentName polyp CLIPS/clip CLIPS/worse_answer/frames.csv"
-    "STDOUT=polyp: [0-9]+ pixels on 6 of 6 frames")
+    "STDOUT=polyp .label 1.: [0-9]+ pixels on 6 of 6 frames")
 expect_sequence(worse_before PromptSegEvaluate 0
     "--reference CLIPS/labels --prediction CLIPS/worse --metrics framedice --csv CLIPS/worse_before.csv"
     "FILE=CLIPS/worse_before.csv" "HOLDS=,0[.]3[0-9]+\n$")
@@ -86,7 +86,7 @@ expect_sequence(worse_after PromptSegEvaluate 0
 # Two masks of six frames: the others are reached along time.
 expect_sequence(two_masks PromptSeg 0
     "${bundled} --maskPrompts CLIPS/some --segmentName polyp CLIPS/clip CLIPS/gaps/frames.csv"
-    "STDOUT=polyp: [0-9]+ pixels on 6 of 6 frames")
+    "STDOUT=polyp .label 1.: [0-9]+ pixels on 6 of 6 frames")
 expect_sequence(two_masks_after PromptSegEvaluate 0
     "--reference CLIPS/labels --prediction CLIPS/gaps --metrics framedice --csv CLIPS/gaps.csv"
     "FILE=CLIPS/gaps.csv" "HOLDS=,0[.]9[3-9][0-9]+\n$")
