@@ -376,7 +376,7 @@ class PromptSegLiveWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             return
         self._looked = now
         if slicer.util.getNode("Crosshair").GetCursorPositionRAS(place):
-            self.live.look_at(place)
+            self.live.look_at(place, self._normal())
             self.timer.start()
 
     # ------------------------------------------------------------------------------------------- status

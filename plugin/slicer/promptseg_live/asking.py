@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, List, Tuple
+from typing import Any, List, Sequence, Tuple
 
 from promptseg_mrml import Voxels
 
@@ -11,9 +11,21 @@ from .steps import State
 from .worker import Job, Library
 
 
+def look_ahead(library: Library, view: Any, state: State, place: Sequence[float], job: Job) -> None:
+    """Encodes what a click at a place (LPS) will need that is asked as this state is."""
+    _volume(library, view, state, job).ahead(place, cancel=job.cancel)
+
+
+def _volume(library: Library, view: Any, state: State, job: Job) -> Any:
+    """The live volume that a state is asked of. A look ahead at another one is none."""
+    if state.plane:
+        return library.volume(view, state.options, job, axis=state.plane[0], propagate=False)
+    return library.volume(view, state.options, job, axis=state.axis or "auto")
+
+
 def ask_object(library: Library, view: Any, state: State, label: int, job: Job) -> None:
     """The slice of the last prompt at once, then the whole object."""
-    live = library.volume(view, state.options, job, axis=state.axis or "auto")
+    live = _volume(library, view, state, job)
     first = live.preview(label, state.prompts(view.size), cancel=job.cancel, sentences=[])
     _show(first, job)
     voxels, *said = _object(library, view, _with_base(library, view, state, label, job), label, job)
@@ -32,7 +44,7 @@ def ask_slice(library: Library, view: Any, state: State, label: int, job: Job) -
 def _object(library: Library, view: Any, state: State, label: int, job: Job) -> Tuple:
     """The whole object's voxels, their quality, and the library's sentences."""
     sentences: List[str] = []
-    live = library.volume(view, state.options, job, axis=state.axis or "auto")
+    live = _volume(library, view, state, job)
     report = live.predict(label, state.prompts(view.size), progress=job.progress, cancel=job.cancel,
                           sentences=sentences)
     mask = live.mask(label)
@@ -40,9 +52,9 @@ def _object(library: Library, view: Any, state: State, label: int, job: Job) -> 
 
 
 def _slice(library: Library, view: Any, state: State, label: int, job: Job) -> Any:
-    axis, index = state.plane
-    live = library.volume(view, state.options, job, axis=axis, propagate=False)
-    return live.preview(label, state.prompts(view.size), slice=index, cancel=job.cancel, sentences=[])
+    live = _volume(library, view, state, job)
+    return live.preview(label, state.prompts(view.size), slice=state.plane[1], cancel=job.cancel,
+                        sentences=[])
 
 
 def _show(found: Any, job: Job) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Dict, List, Optional
+from typing import Dict, List, Optional, Tuple
 
 from promptseg_mrml import Click, SceneError, Voxels
 from promptseg_mrml.prompts import owner_of
@@ -152,16 +152,34 @@ class KnownSegments:
         one where slices are thick, else that of the view of the first click."""
         if state.plane:
             state = self.settled(segment_id, state)
-        if not state and state.axis is None and self._work.editor.view.coarse_axis() is None:
-            return replace(state, axis=axis)
-        return state
+        return replace(state, axis=self._axis_for_object(state, axis))
+
+    def _axis_for_object(self, state: State, axis: Optional[str]) -> Optional[str]:
+        begins = not state or state.plane  # clicks of a slice alone are in the mask then
+        if begins and state.axis is None and self._work.editor.view.coarse_axis() is None:
+            return axis
+        return state.axis
 
     def for_slice(self, segment_id: str, state: State, click: Click) -> State:
         """The same for a click that is for its slice alone. Clicks of one slice ask together; the next
         slice goes on from what the last one made."""
-        view = self._work.editor.view
-        axis = click.axis or state.axis or view.coarse_axis() or "k"
-        plane = (axis, int(round(float(view.index_of(click.ras)["ijk".index(axis)]))))
+        plane = self._plane(state, click)
         if state.plane != plane:
             state = replace(self.settled(segment_id, state), plane=plane)
         return state
+
+    def _plane(self, state: State, click: Click) -> Tuple[str, int]:
+        view = self._work.editor.view
+        axis = click.axis or state.axis or view.coarse_axis() or "k"
+        return axis, int(round(float(view.index_of(click.ras)["ijk".index(axis)])))
+
+    def to_look(self, segment_id: Optional[str], click: Click, one_slice: bool) -> State:
+        """A state that is asked along the axis, and in the way, that this click would be. Masks are not
+        read for it: a mouse moves often."""
+        state = State()
+        if segment_id in self._work.editor.segment_ids():  # else the click makes one
+            known = self._of(segment_id)
+            state = known.state if known is not None else self._prompts.read(segment_id)
+        if one_slice:
+            return State(plane=self._plane(state, click))
+        return State(axis=self._axis_for_object(state, click.axis))

@@ -104,10 +104,14 @@ class LiveLogic:
         """Works on this volume and this segmentation; without one, one is made for it. A segment that
         has prompts in the scene goes on from them. When that cannot be, it works on nothing: a click
         must not go into what was chosen before."""
-        self.forget()
+        if volume is not None and volume is self.volume:
+            self._let_go()  # the library goes on from what it has seen of it
+        else:
+            self.forget()
         try:
             self._work.choose(volume, segmentation)
         except SceneError as error:
+            self.forget()
             self._work.refused = str(error)
             raise
         self._watch_all()
@@ -118,6 +122,10 @@ class LiveLogic:
 
     def forget(self) -> None:
         """Works on nothing. The scene stays as it is."""
+        self._let_go()
+        self._questions.forget()
+
+    def _let_go(self) -> None:
         self._questions.cancel()
         self._work.forget()
         self._steps.clear()
@@ -182,12 +190,11 @@ class LiveLogic:
     def click(self, ras: Any, inside: bool = True, normal: Any = None) -> None:
         """A point of the world. ``normal`` is the normal of the slice view it was made in."""
         self._ready()
-        axis = self._work.editor.view.axis_near(normal) if normal is not None else None
-        click = Click(tuple(float(n) for n in ras), inside, axis)
+        click = self._work.click_at(ras, inside, normal)
         self._work.refuse_outside([click])
         before = self._history.open_state()
         after = self._known.for_slice(self.segment_id, before, click) if self.one_slice \
-            else self._known.for_object(self.segment_id, before, axis)
+            else self._known.for_object(self.segment_id, before, click.axis)
         self._begin(before, after.with_click(click))
 
     @_says_errors
@@ -246,9 +253,11 @@ class LiveLogic:
 
     # -------------------------------------------------------------------------------------- questions
 
-    def look_at(self, ras: Any) -> None:
-        """Encodes ahead where the user looks, while nobody asks: the first click is fast then."""
-        self._questions.look_at(ras)
+    def look_at(self, ras: Any, normal: Any = None) -> None:
+        """Encodes ahead where the user looks, while nobody asks: the first click there, made in a slice
+        view with this normal, is fast then."""
+        if self.volume is not None:
+            self._questions.look_at(self._work.click_at(ras, True, normal), self.one_slice)
 
     @property
     def looking(self) -> bool:

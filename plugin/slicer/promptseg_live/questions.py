@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import functools
+from dataclasses import replace
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
-from promptseg_mrml import SceneError, Voxels
+from promptseg_mrml import Click, SceneError, Voxels
 
-from .asking import ask_object, ask_slice
+from .asking import ask_object, ask_slice, look_ahead
 from .history import History
 from .known import KnownSegments
 from .marks import make_mark
@@ -25,10 +26,11 @@ class Questions:
         self._library, self._work, self._known, self._history = library, work, known, history
         self._status, self._on_end, self._worker = status, on_end, Worker()
         self._job: Optional[Tuple[Job, Optional[Step]]] = None
-        self._labels: Dict[Tuple[str, str], int] = {}
+        self._labels: Dict[Tuple[str, str, str], int] = {}
 
     def close(self) -> None:
         self._worker.close()
+        self._library.clear()
 
     @property
     def looking(self) -> bool:
@@ -54,24 +56,22 @@ class Questions:
     def _label_of(self, step: Step) -> int:
         """What the library knows the segment by. It keeps masks by label, so that a segment has its own
         as long as it lives, whatever is removed or moved in the list, and no later one has it."""
-        return self._labels.setdefault((step.segment_id, step.owner), 1 + len(self._labels))
+        key = (self._work.segmentation.GetID(), step.segment_id, step.owner)
+        return self._labels.setdefault(key, 1 + len(self._labels))
 
-    def look_at(self, ras: Any) -> None:
-        """Encodes ahead where the user looks, while nobody asks: the first click is fast then. A mouse
+    def look_at(self, click: Click, one_slice: bool) -> None:
+        """Encodes ahead where the user looks, while nobody asks: such a click is fast then. A mouse
         that moves is no act: the status stays as it is, above all its error."""
-        if self._work.volume is None or self._status.busy or not self._work.editor.view.holds(ras):
+        work = self._work
+        if work.volume is None or self._status.busy or not work.editor.view.holds(click.ras):
             return
         try:
-            view, options = self._work.editor.view, self._work.options_now()
+            state = replace(self._known.to_look(work.segment_id, click, one_slice),
+                            options=work.options_now())
         except SceneError:
             return  # a click will say it
-        axis = view.coarse_axis()
-        place = (-ras[0], -ras[1], ras[2])
-
-        def ahead(job: Job) -> None:
-            self._library.volume(view, options, job, axis=axis or "auto").ahead(place, cancel=job.cancel)
-
-        job = self._worker.ask(ahead, idle=True)
+        look = functools.partial(look_ahead, self._library, work.editor.view, state, click.lps)
+        job = self._worker.ask(look, idle=True)
         if job is not None:
             self._job = (job, None)
 
@@ -80,6 +80,12 @@ class Questions:
         self._worker.cancel()
         self._job = None
         self._status.busy = False
+
+    def forget(self) -> None:
+        """Ends the running question; what the library keeps of the volume is let go of."""
+        self.cancel()
+        if self._worker.started:
+            self._worker.ask(lambda _job: self._library.clear())
 
     # ---------------------------------------------------------------------------------------- answers
 
@@ -159,8 +165,7 @@ class Questions:
 
     def _on_failed(self, step: Optional[Step], error: Exception) -> None:
         """The step is taken back: the scene is as it was before."""
+        if step is not None:  # else it was a look ahead; a click will say it
+            self._status.error = str(error)
+            self._history.take_back(step)
         self._on_done(None)
-        if step is None:
-            return  # a look ahead; a click will say it
-        self._status.error = str(error)
-        self._history.take_back(step)

@@ -74,6 +74,11 @@ class Work:
         self.editor.histories = self.histories
         return True
 
+    def click_at(self, ras: Any, inside: bool, normal: Any) -> Click:
+        """A click in a slice view with this normal; None: in no such view."""
+        axis = self.editor.view.axis_near(normal) if normal is not None else None
+        return Click(tuple(float(n) for n in ras), inside, axis)
+
     def refuse_outside(self, clicks: Iterable[Click]) -> None:
         view = self.editor.view
         for click in clicks:

@@ -44,7 +44,8 @@ class Job:
     def __init__(self, work: Callable[["Job"], None], told: "queue.SimpleQueue", idle: bool) -> None:
         self.cancel = promptseg.CancelFlag()
         self.idle = idle
-        self._work, self._told = work, told
+        self._work: Optional[Callable[["Job"], None]] = work
+        self._told = told
 
     def tell(self, kind: str, *what: Any) -> None:
         self._told.put((self, kind, what))
@@ -53,8 +54,9 @@ class Job:
         self.tell("progress", fraction, phrase)
 
     def run(self) -> None:
+        work, self._work = self._work, None  # what was asked about is not kept by the answers to it
         try:
-            self._work(self)
+            work(self)
             self.tell("done")
         except promptseg.CancelledError:
             self.tell("cancelled")
@@ -95,6 +97,11 @@ class Worker:
             self._running.cancel.set()
         self._next = None
 
+    @property
+    def started(self) -> bool:
+        """Whether there is a thread that works."""
+        return self._thread is not None and not self._closed
+
     def cancel(self) -> None:
         """Ends what runs; what waits is dropped."""
         with self._condition:
@@ -128,7 +135,12 @@ class Worker:
 
 
 class Library:
-    """Models and live volumes that stay open between jobs; used by the worker's thread alone."""
+    """Models and live volumes that stay open between jobs; used by the worker's thread alone.
+
+    Each way to ask (an axis, a slice alone) has a live volume with embeddings of its own, 256 MiB at most:
+    those of the last ways are kept."""
+
+    MOST_VOLUMES = 3
 
     def __init__(self) -> None:
         self._model: Tuple[Any, Any] = (None, None)
@@ -155,6 +167,15 @@ class Library:
             self._volumes.clear()
             self._of = of
         key = tuple(sorted(more.items()))
-        if key not in self._volumes:
-            self._volumes[key] = view.open(model, **{**options.volume_arguments(), **more})
-        return self._volumes[key]
+        live = self._volumes.pop(key, None)
+        while len(self._volumes) >= self.MOST_VOLUMES:
+            del self._volumes[next(iter(self._volumes))]
+        if live is None:
+            live = view.open(model, **{**options.volume_arguments(), **more})
+        self._volumes[key] = live  # as the last one
+        return live
+
+    def clear(self) -> None:
+        """Voxels and embeddings are let go of; the model stays."""
+        self._volumes.clear()
+        self._of = None

@@ -1,9 +1,11 @@
 """Ten things that users of live segmentation asked other tools for, one test each."""
 
+import gc
 import os
 import subprocess
 import sys
 import time
+import weakref
 
 import numpy as np
 import pytest
@@ -11,8 +13,10 @@ import slicer
 from conftest import DEMO, STAGE, World, content, ras_of, settle
 
 import promptseg
+from promptseg import _abi
+from promptseg._call import Call
 from promptseg_live import LiveLogic, Options
-from promptseg_mrml import Editor, Voxels, add_segment, clicks_of_list, prompt_lists, view_of
+from promptseg_mrml import Editor, View, Voxels, add_segment, clicks_of_list, prompt_lists, view_of
 
 CENTRE, EDGE, OUTSIDE = (60, 50, 4), (75, 50, 4), (20, 20, 4)  # voxels of the blob
 
@@ -117,28 +121,116 @@ def test_5_any_order_of_steps(logic, blob):
     assert dice(content(logic), blob.truth) > 0.9
 
 
-def test_6_the_first_click_is_fast_after_a_look_ahead(logic, world, blob):
-    # "what users of live front ends ask for", 6: encode ahead, show that it is busy
-    logic.choose(blob)
-    logic.look_at(ras_of(blob, CENTRE))
+@pytest.fixture
+def encoded(monkeypatch):
+    """How many pictures the network saw for each question, in their order."""
+    counts, run = [], Call.run
+
+    def counted(call, function, *arguments):
+        run(call, function, *arguments)
+        if isinstance(out := getattr(arguments[-1], "_obj", None), (_abi.LiveSlice, _abi.LiveResult)):
+            counts.append(out.encoded)
+
+    monkeypatch.setattr(Call, "run", counted)
+    return counts
+
+
+def look(logic, ijk, **more):
+    logic.look_at(ras_of(logic.volume, ijk), **more)
+    assert logic.looking
     deadline = time.monotonic() + 60
     while logic.looking and time.monotonic() < deadline:
         logic.pump()
         time.sleep(0.002)
-    assert logic.status.device.startswith("cpu") and not logic.status.busy
-    # fewer pictures are left for the network to see when the click comes
-    place = ras_of(blob, CENTRE)
-    question = {"clicks": [(-place[0], -place[1], place[2], 1)]}
-    warm = next(iter(logic._library._volumes.values())).segment(**question).encoded
-    cold = view_of(blob).open(promptseg.Model(threads=1), axis="k").segment(**question).encoded
-    print(f"{cold} pictures, {warm} of them when the click comes")
-    assert cold > 4 and warm < cold
+    assert not logic.looking and logic.status.device.startswith("cpu") and not logic.status.busy
+
+
+@pytest.mark.parametrize("normal", [None, (0, 1, 0), (0, 0, 1)], ids=["no view", "across", "along"])
+@pytest.mark.parametrize("spacing", [3.0, 0.8], ids=["thick slices", "as thick as wide"])
+def test_6_the_first_click_is_fast_after_a_look_ahead(logic, blob, encoded, spacing, normal):
+    # "what users of live front ends ask for", 6: encode ahead, show that it is busy
+    blob.SetSpacing(0.8, 0.8, spacing)
+    logic.choose(blob)
+    look(logic, CENTRE, normal=normal)
     told = []
     logic.on_change = lambda: told.append((logic.status.busy, logic.status.progress))
-    assert logic.click(place) and logic.status.busy
+    assert logic.click(ras_of(blob, CENTRE), normal=normal) and logic.status.busy
     settle(logic)
+    print(f"{encoded} pictures when the click comes")
+    assert encoded[0] == 0 and len(encoded) == 2 and content(logic).any(), logic.status
     assert told[0] == (True, 0.0) and told[-1] == (False, 1.0)
     assert sorted(p for _, p in told) == [p for _, p in told]
+
+
+def test_6_a_look_ahead_is_at_what_the_next_click_goes_on_from(logic, blob, encoded):
+    blob.SetSpacing(0.8, 0.8, 0.8)
+    logic.choose(blob)
+    click(logic, CENTRE, normal=(0, 0, 1))  # its segment is asked along k from now on
+    for place, normal in ((20, 20, 2), (0, 1, 0)), ((25, 30, 7), None):
+        look(logic, place, normal=normal)
+        del encoded[:]
+        click(logic, place, normal=normal)
+        assert encoded[0] == 0
+    logic.new_segment()
+    look(logic, (60, 30, 4), normal=(0, 1, 0))
+    del encoded[:]
+    click(logic, (60, 30, 4), normal=(0, 1, 0))
+    assert encoded[0] == 0
+    logic.new_segment()
+    logic.one_slice = True
+    look(logic, CENTRE, normal=(0, 1, 0))
+    del encoded[:]
+    click(logic, CENTRE, normal=(0, 1, 0))
+    assert encoded == [0]
+
+
+@pytest.fixture
+def kept():
+    """Views and live volumes that were made since the test began and are there still."""
+    gc.collect()
+    earlier = [one for one in gc.get_objects() if isinstance(one, (promptseg.LiveVolume, View))]
+
+    def now(*kinds):
+        gc.collect()
+        return [one for one in gc.get_objects() if isinstance(one, kinds)
+                and not any(one is other for other in earlier)]
+
+    return now
+
+
+def test_6_few_ways_to_ask_are_kept_ready(logic, blob, kept):
+    """Each has its own memory."""
+    blob.SetSpacing(0.8, 0.8, 0.8)
+    logic.choose(blob)
+    logic.one_slice = True
+    for normal in np.eye(3):
+        click(logic, CENTRE, normal=normal)
+    logic.one_slice = False
+    logic.new_segment()
+    click(logic, CENTRE, normal=(0, 0, 1))
+    assert 1 <= len(kept(promptseg.LiveVolume)) <= 3
+
+
+@pytest.mark.parametrize("end", ["scene", "volume", "choice", "close"])
+def test_6_nothing_of_a_volume_is_kept_when_it_is_let_go_of(logic, world, blob, kept, end):
+    logic.choose(blob)
+    click(logic, CENTRE)
+    alive = [weakref.ref(one) for one in kept(promptseg.LiveVolume, View)]
+    assert len(alive) >= 2
+    if end == "scene":
+        world.scene.Clear(1)
+    elif end == "volume":
+        world.scene.RemoveNode(blob)
+    elif end == "choice":
+        logic.choose(world.volume(np.zeros((5, 20, 20), np.int16), name="another volume"))
+    else:
+        logic.close()
+        logic.forget()
+    deadline = time.monotonic() + 10
+    while any(one() is not None for one in alive) and time.monotonic() < deadline:
+        gc.collect()
+        time.sleep(0.01)
+    assert not [one() for one in alive if one() is not None]
 
 
 def test_7_several_segments_in_the_segment_editors_world(logic, world, blob):

@@ -225,7 +225,7 @@ def test_a_click_that_fails_after_a_stroke_is_taken_back(logic, blob):
     settle(logic)
     assert "such.safetensors" in logic.status.error and not logic.status.busy
     assert np.array_equal(content(logic), before)
-    assert places_of(points_of(logic)) == [at(logic, CENTRE, False)]
+    assert places_of(points_of(logic)) == [at(logic, CENTRE, False)] and not logic.status.warnings
     logic.set_options(Options(threads=1))
     click(logic, EDGE)
     assert logic.undo() and np.array_equal(content(logic), before)

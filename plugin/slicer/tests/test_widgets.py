@@ -156,6 +156,20 @@ def test_keys_are_those_that_a_line_editor_takes_first_and_are_described(module,
     assert "(Ctrl+Return)" in readme and "(Return)" not in readme
 
 
+def test_it_looks_ahead_across_the_view_under_the_pointer(widget, world, blob, monkeypatch):
+    """A click there is asked along its normal."""
+    _enter(widget, blob)
+    view, told = world.node("vtkMRMLSliceNode", "Green"), []
+    view.SetOrientationToCoronal()
+    crosshair = types.SimpleNamespace(GetCursorPositionXYZ=lambda _: view,
+                                      GetCursorPositionRAS=lambda place: place.__setitem__(0, 5.0) or True)
+    monkeypatch.setattr(slicer.util, "getNode", lambda _: crosshair)
+    monkeypatch.setattr(widget.live, "look_at", lambda ras, normal: told.append((ras[0], normal)))
+    widget.plus.checked = True
+    widget.look()
+    assert len(told) == 1 and told[0][0] == 5 and np.allclose(np.abs(told[0][1]), (0, 1, 0))
+
+
 def test_a_click_goes_into_the_volume_that_the_selector_shows_or_nowhere(widget, world, blob):
     _enter(widget, blob)
     first, place = widget.live.segmentation, ras_of(blob, (60, 50, 4))

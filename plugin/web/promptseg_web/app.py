@@ -141,7 +141,7 @@ class WebApp:
     def _move(self, view: Any) -> Any:
         def moved(*_: Any) -> None:
             if not self.live.can_undo and not self.live.status.busy:
-                self.live.look_at(self._place(view)[0])
+                self.live.look_at(*self._place(view))
 
         return moved
 

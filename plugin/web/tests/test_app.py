@@ -108,6 +108,15 @@ def test_what_save_refused_stays_until_the_next_act(app, tmp_path):
     assert not app.state.error
 
 
+def test_it_looks_ahead_across_the_view_under_the_pointer(app, monkeypatch):
+    """A click there is asked along its normal."""
+    views = app.app.view_manager.get_slice_views()
+    told, view = [], next(one for one in views if one.get_view_node().GetOrientation() == "Coronal")
+    monkeypatch.setattr(app.live, "look_at", lambda ras, normal: told.append(normal))
+    app._move(view)()
+    assert len(told) == 1 and [abs(round(n, 6)) for n in told[0]] == [0, 1, 0]
+
+
 def test_what_a_click_refused_stays_too(app):
     assert not app.live.click((900, 0, 0))
     refused = app.state.error
