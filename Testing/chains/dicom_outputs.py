@@ -19,9 +19,9 @@ def read_back(chain, *files):
         Chain.unread += files
 
 
-def refuse(chain, *arguments, said=("DICOM series",)):
+def refuse(chain, *arguments, code=1, said=("DICOM series",)):
     done = subprocess.run(chain.command(*arguments), capture_output=True, text=True, check=False)
-    require(done.returncode == 1, f"exit code {done.returncode}, wanted 1: {arguments}")
+    require(done.returncode == code, f"exit code {done.returncode}, wanted {code}: {arguments}")
     for words in said:
         require(words in done.stderr, done.stderr)
 
@@ -64,6 +64,12 @@ def from_another_file(chain):
         chain.segment(*SEED, "--reference", LIVER, nifti, output)
     read_back(chain, labels, seg, rt)
     refuse(chain, *SEED, "--reference", LIVER, nifti, labels, said=("refer to a series",))
+
+    # --series is of the reference there, and of the input where there is none.
+    uid = chain.run([chain.program("PromptSeg"), "--listSeries", LIVER]).split()[1]
+    chosen = ["--convert", "--initial", labels, "--series", uid]
+    chain.segment(*chosen, "--reference", LIVER, nifti, seg)
+    refuse(chain, *chosen, nifti, chain.path("none.seg.nrrd"), code=2, said=("holds one volume",))
 
 
 def main():

@@ -22,7 +22,7 @@ sgio_status sgio_choose_only(const char *path, const sgio_read_options *options)
     const char *series = options->series;
     if (!series || !series[0] || options->series_may_be_others || number_of(series, 1) == 1)
         return SGIO_OK;
-    return sgio_fail(SGIO_UNREADABLE, "%s: holds one volume, number 1, not \"%.40s\"", path,
+    return sgio_fail(SGIO_UNREADABLE, "%s: holds one volume, number 1, not \"%.64s\"", path,
                      series);
 }
 
