@@ -171,7 +171,7 @@ class KnownSegments:
     def _plane(self, state: State, click: Click) -> Tuple[str, int]:
         view = self._work.editor.view
         axis = click.axis or state.axis or view.coarse_axis() or "k"
-        return axis, int(round(float(view.index_of(click.ras)["ijk".index(axis)])))
+        return axis, view.slice_of(click.ras, axis)
 
     def to_look(self, segment_id: Optional[str], click: Click, one_slice: bool) -> State:
         """A state that is asked along the axis, and in the way, that this click would be. Masks are not

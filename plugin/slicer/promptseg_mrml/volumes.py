@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import permutations
 from typing import Any, Optional, Tuple
 
 import numpy as np
@@ -13,6 +14,7 @@ from .errors import SceneError
 
 RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 AXES = "ijk"
+TOUCHING = 1e-4  # of a voxel: more than rounding, less than anybody means, as the library has it
 
 
 def matrix_of(vtk_matrix: Any) -> np.ndarray:
@@ -103,6 +105,17 @@ class View:
         view's normal."""
         steps = self.affine[:3, :3] / self.spacing
         return AXES[int(np.abs(steps.T @ np.asarray(normal_ras, float)).argmax())]
+
+    def slice_of(self, ras: Any, axis: str) -> int:
+        """The slice along an index axis that the model library takes a point for: the nearest one, and
+        between two the one farther to the left, posterior or superior, however the voxels lie."""
+        n = AXES.index(axis)
+        place = float(self.index_of(ras)[n])
+        lies = np.abs(self.affine[:3, :3] / self.spacing)
+        pairs = max(permutations(range(3)), key=lambda rows: round(sum(lies[rows, range(3)]), 9))
+        flipped = (RAS_TO_LPS @ self.affine)[pairs[n], n] < 0
+        nearest = -np.floor(TOUCHING + 0.5 - place) if flipped else np.floor(place + 0.5 + TOUCHING)
+        return int(np.clip(nearest, 0, self.size[n] - 1))
 
     def coarse_axis(self) -> Optional[str]:
         """The axis whose spacing is at least 10 % above both others, along which slices were

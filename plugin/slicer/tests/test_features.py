@@ -280,6 +280,18 @@ def test_8_corrections_on_further_slices_go_on_and_one_slice_alone_is_possible(l
     assert np.array_equal(content(logic)[4], one[4]) and content(logic)[3].any()
 
 
+@pytest.mark.parametrize("place, found", [((60, 50, 4.5), 5), ((60, 50, 3.5), 4), ((60, 95.5, 4), None)])
+def test_8_this_slice_only_between_two_slices(logic, blob, place, found):
+    """The click's slice is changed, on the volume's face too."""
+    logic.choose(blob)
+    logic.one_slice = True
+    click(logic, place, normal=(0, 0, 1) if found is not None else (0, 1, 0))
+    assert not logic.status.error and logic.can_undo
+    if found is not None:
+        assert [*np.flatnonzero(content(logic).any(axis=(1, 2)))] == [found]
+        assert content(logic)[found, 50, 60]
+
+
 @pytest.mark.parametrize("axis", [0, 1, 2], ids=["sagittal", "coronal", "axial"])
 def test_9_all_three_orientations_and_a_session_that_goes_on(logic, world, axis, tmp_path):
     # SlicerNNInteractive #91, #53

@@ -56,6 +56,19 @@ def noise(shape=(6, 9, 11), seed=1):
 
 
 @grids
+def test_a_point_between_two_slices_is_in_the_library_s(world, matrix):
+    """Also on the outermost faces, which belong to the volume."""
+    view = view_of(world.volume(noise(), matrix))
+    model = promptseg.Model(threads=1)
+    for axis in "ijk":
+        live = view.open(model, axis=axis, propagate=False)
+        for index in (-0.5, -0.5, -0.5), (1.5, 1.5, 1.5), (4.5, 3.5, 2.5), np.array(view.size) - 0.5:
+            ras = tuple((view.affine @ [*index, 1])[:3])
+            found = live.preview(clicks=[(*Click(ras).lps, 1)], sentences=[])
+            assert found.prompted and view.slice_of(ras, axis) == found.slice
+
+
+@grids
 def test_a_volume_is_seen_where_it_lies_and_without_a_copy(world, matrix):
     array = noise()
     node = world.volume(array, matrix)
