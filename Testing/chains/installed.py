@@ -1,6 +1,8 @@
 """The installed folder is relocatable and does not mind other libraries in LD_LIBRARY_PATH, nor do
-programs of either tree take libraries from the current folder; the folder lists its libraries."""
+programs of either tree take libraries from the current folder; the folder lists its libraries, has
+their licences, and keeps them where no other program looks."""
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -23,6 +25,47 @@ def listed(moved):
     return {line[0] for line in lines}
 
 
+def packages(moved):
+    """Debian packages that libraries.txt names."""
+    with open(os.path.join(moved, "share", "promptseg", "libraries.txt"), encoding="utf-8") as stream:
+        return {line.split("\t")[2].strip() for line in stream if not line.startswith("#")} - {"-"}
+
+
+def check_licences(moved):
+    """Each package's statement is there, and the texts that statements name."""
+    folder = os.path.join(moved, "share", "promptseg", "licences")
+    for package in packages(moved):
+        with open(os.path.join(folder, package), encoding="utf-8") as stream:
+            text = stream.read()
+        require("icen" in text or "opyright" in text, f"{package}: its licence says nothing")
+        for name in re.findall(r"/usr/share/common-licenses/([\w.+-]*\w)", text):
+            require(os.path.isfile(os.path.join(folder, "common-licenses", name)),
+                    f"{package}: its licence names {name}, which is not in the folder")
+
+
+def check_lib(moved):
+    """Nothing in lib is the system's: below /usr/local it would be every program's."""
+    lib = os.path.join(moved, "lib")
+    foreign = [name for name in os.listdir(lib) if ".so" in name and not name.startswith("libsegmodel")]
+    require(not foreign, f"libraries of the system in lib: {foreign}")
+
+
+def check_earlier(moved, cmake, build):
+    """An earlier version's libraries in lib are named when it is installed over, and left alone."""
+    lib, share = os.path.join(moved, "lib"), os.path.join(moved, "share", "promptseg")
+    with open(os.path.join(share, "libraries.txt"), "w", encoding="utf-8") as stream:
+        stream.write("# Shared libraries in lib/: file, version, Debian package.\nlibz.so.1\t1\tzlib1g\n"
+                     "libgone.so.1\t1\t-\n")
+    with open(os.path.join(lib, "libz.so.1"), "w", encoding="utf-8") as stream:
+        stream.write("earlier")
+    done = subprocess.run([cmake, "--install", build, "--prefix", moved], capture_output=True, text=True,
+                          check=True)
+    warning = " ".join(done.stderr.split())
+    require("remove them: libz.so.1" in warning and "libgone" not in warning,
+            f"installed over an earlier version: {warning}")
+    require(os.path.exists(os.path.join(lib, "libz.so.1")), "a library in lib was removed")
+
+
 def main():
     chain = Chain()
     cmake, build = sys.argv[5:7]
@@ -36,11 +79,13 @@ def main():
     # Libraries of the same names that cannot be loaded stand for Slicer's.
     others = chain.path("others")
     os.makedirs(others)
-    for name in os.listdir(os.path.join(moved, "lib")):
+    bundled = os.path.join(moved, "lib", "promptseg")
+    for name in os.listdir(bundled) + os.listdir(os.path.join(moved, "lib")):
         with open(os.path.join(others, name), "wb") as stream:
             stream.write(b"not a library")
-    names = {name for name in os.listdir(os.path.join(moved, "lib")) if "segmodel" not in name}
-    require(listed(moved) <= names, "libraries.txt names files that are not in lib")
+    require(listed(moved) <= set(os.listdir(bundled)), "libraries.txt names files that are not there")
+    check_lib(moved)
+    check_licences(moved)
     loaded = {os.path.basename(path) for path in needed(os.path.join(folder, "PromptSeg"))
               if os.path.realpath(path).startswith(os.path.realpath(moved))}
     require(loaded <= listed(moved), f"not in libraries.txt: {loaded - listed(moved)}")
@@ -72,7 +117,8 @@ def main():
         require(os.path.basename(path).startswith(allowed), f"{path} is not in the folder")
     size = sum(os.path.getsize(os.path.join(d, f)) for d, _, fs in os.walk(moved) for f in fs
                if not os.path.islink(os.path.join(d, f)))
-    print(f"{len(os.listdir(os.path.join(moved, 'lib')))} libraries, {size >> 20} MiB in all")
+    print(f"{len(os.listdir(bundled))} libraries, {size >> 20} MiB in all")
+    check_earlier(moved, cmake, build)
     shutil.rmtree(moved)
 
 

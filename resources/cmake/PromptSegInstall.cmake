@@ -1,9 +1,13 @@
 # One relocatable folder:
 #   bin/    programs; each Slicer module with its .xml beside it
-#   lib/    the shared libraries they need beyond the C library, found through $ORIGIN
+#   lib/    the model library, for others to build against
+#   lib/promptseg/  the shared libraries that the programs need beyond the C library, found through
+#           $ORIGIN. A folder of their own: below /usr/local, lib/ comes before the system's libraries,
+#           and every program of the machine would take its libstdc++ from here
 #   share/promptseg/models         the default model
 #   share/promptseg/train          settings that fine-tune it
-#   share/promptseg/libraries.txt  the libraries in lib/ with their versions
+#   share/promptseg/libraries.txt  the libraries in lib/promptseg with their versions
+#   share/promptseg/licences/      the licences of the packages that they come from
 #
 # DT_RPATH instead of DT_RUNPATH: it comes before LD_LIBRARY_PATH and also holds for the libraries'
 # own needs, so that Slicer's environment, which points at other ITK libraries, does no harm.
@@ -27,7 +31,7 @@ if(PROMPTSEG_HAVE_PROGRAMS)
 endif()
 foreach(program IN LISTS PROMPTSEG_INSTALLED_PROGRAMS)
     set_target_properties(${program} PROPERTIES
-        INSTALL_RPATH "$ORIGIN/../lib" BUILD_WITH_INSTALL_RPATH ON)
+        INSTALL_RPATH "$ORIGIN/../lib/promptseg" BUILD_WITH_INSTALL_RPATH ON)
     target_link_options(${program} PRIVATE -Wl,--disable-new-dtags)
 endforeach()
 if(EXISTS ${CMAKE_CURRENT_SOURCE_DIR}/resources/models)
