@@ -40,6 +40,12 @@ configure_file(${CMAKE_CURRENT_LIST_DIR}/segmodel.pc.in segmodel.pc @ONLY)
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/segmodel.pc
     DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT segmodel_development)
 
+set(licence ${CMAKE_CURRENT_LIST_DIR}/../../LICENSE)
+if(EXISTS ${licence}) # this folder may have been taken alone
+    install(FILES ${licence} DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/segmodel
+        COMPONENT segmodel_development)
+endif()
+
 if(SEGMODEL_ALONE AND TARGET segmodel_tool) # the root project installs all programs in one place
     install(TARGETS segmodel_tool RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 endif()

@@ -12,7 +12,9 @@ mkdir -p "$work"
 package="$work/package/promptseg"
 rm -rf "$work/package" && mkdir -p "$package/models"
 cp "$here"/promptseg/*.py "$package"
-cp "$here/../../resources/models/promptseg-lite.safetensors" "$package/models"
+cp "$here/../../LICENSE" "$package"
+cp "$here/../../resources/models/promptseg-lite.safetensors" "$here/../../resources/models/README.md" \
+    "$package/models"
 cd "$work"
 PYTHONPATH="$work/package" PROMPTSEG_LIBRARY="$library" PROMPTSEG_PROGRAM="$program" \
     PROMPTSEG_DEMO="$here/../../resources/demo" PROMPTSEG_SANITIZED=1 PYTHONMALLOC=malloc \

@@ -22,6 +22,12 @@ def test_the_oldest_python_can_read_it():
         ast.parse(path.read_text(), str(path), feature_version=(3, 9))
 
 
+def test_licence_and_model_card_are_in_it():
+    package = Path(promptseg.__file__).parent
+    assert "Apache License" in (package / "LICENSE").read_text()
+    assert "# PromptSeg lite" in (package / "models/README.md").read_text()
+
+
 @processor_time
 def test_import_is_quick():
     """numpy's own import, which everybody has paid already, is not counted; other programs' time

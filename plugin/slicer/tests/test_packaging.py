@@ -71,7 +71,8 @@ def test_the_package_without_programs_takes_its_platforms_wheel(tmp_path, slicer
                    check=True, stdout=subprocess.DEVNULL)
     modules = tmp_path / "package/lib/Slicer-5.12/qt-scripted-modules"
     for name in ("PromptSegLive.py", "promptseg/libsegmodel.so", "promptseg/__init__.py",
-                 "promptseg/models/promptseg-lite.safetensors", "promptseg_mrml/structures.csv",
+                 "promptseg/models/promptseg-lite.safetensors", "promptseg/models/README.md",
+                 "promptseg/LICENSE", "promptseg_live/LICENSE", "promptseg_mrml/structures.csv",
                  "promptseg_mrml/palette.csv", "SegmentEditorPromptSegLib/SegmentEditorEffect.py"):
         assert (modules / name).read_bytes() == (STAGE / name).read_bytes(), name
     assert not (tmp_path / "package/lib/Slicer-5.12/cli-modules").exists()
@@ -84,7 +85,7 @@ def test_the_package_without_programs_takes_its_platforms_wheel(tmp_path, slicer
 def test_the_package_holds_what_slicer_looks_for(tmp_path, slicer):
     """Installed as Slicer's packer does."""
     built = tmp_path / "installed"
-    for folder in ("bin", "lib", "share/promptseg/models"):
+    for folder in ("bin", "lib/promptseg", "share/promptseg/models", "share/promptseg/licences"):
         (built / folder).mkdir(parents=True)
     (built / "bin/PromptSeg").write_text("#!/bin/sh\n")
     (built / "bin/PromptSeg").chmod(0o755)
@@ -98,12 +99,25 @@ def test_the_package_holds_what_slicer_looks_for(tmp_path, slicer):
     root = tmp_path / "package/lib/Slicer-5.12"
     program = root / "cli-modules/PromptSeg"
     assert program.stat().st_mode & 0o100 and program.with_suffix(".xml").exists()
-    assert (root / "share/promptseg/models").is_dir() and (root / "lib").is_dir()
+    assert (root / "share/promptseg/models").is_dir() and (root / "lib/promptseg").is_dir()
+    assert (root / "share/promptseg/licences").is_dir()
     modules = root / "qt-scripted-modules"
     for name in ("PromptSegLive.py", "promptseg/libsegmodel.so", "promptseg_mrml/structures.csv",
-                 "promptseg_live/logic.py", "Resources/Icons/PromptSegLive.png", "SegmentEditorPromptSeg.py",
+                 "promptseg/LICENSE", "promptseg/models/README.md", "promptseg_live/logic.py", "Resources/Icons/PromptSegLive.png", "SegmentEditorPromptSeg.py",
                  "SegmentEditorPromptSegLib/SegmentEditorEffect.py"):
         assert (modules / name).is_file(), name
     wrong = subprocess.run([*command[:-1], f"-DPROMPTSEG_INSTALLED={Path('/nowhere')}"],
                            capture_output=True, text=True)
     assert wrong.returncode and "no installation of PromptSeg" in wrong.stderr
+
+
+def test_the_pages_wheel_has_its_licence(tmp_path):
+    """What scikit-build-core packs is what CMake installs."""
+    if shutil.which("cmake") is None:
+        pytest.skip("cmake is not there")
+    subprocess.run(["cmake", "-S", ROOT / "plugin/web", "-B", tmp_path / "build"], check=True,
+                   stdout=subprocess.DEVNULL)
+    subprocess.run(["cmake", "--install", tmp_path / "build", "--prefix", tmp_path / "wheel"], check=True,
+                   stdout=subprocess.DEVNULL)
+    for package in ("promptseg_web", "promptseg_live", "promptseg_mrml"):
+        assert (tmp_path / "wheel" / package / "LICENSE").read_bytes() == (ROOT / "LICENSE").read_bytes()
