@@ -50,7 +50,8 @@ double sgm_processor_time(void);
 void *sgm_module_open(const char *path, const char **reason);
 /* NULL: there is no such symbol. */
 void *sgm_module_symbol(void *module, const char *name);
-/* Folder of the program or library that holds `inside`, with its separator; "": unknown. */
+/* Folder of the program or library that holds `inside`, with its separator, whatever the current
+ * folder is; "": unknown. */
 void sgm_module_folder(const void *inside, char *folder, size_t size);
 
 #endif

@@ -3,6 +3,7 @@
 
 #include "core/cgroup.h"
 #include "core/clock.h"
+#include "core/files.h"
 #include "core/sync.h"
 
 #include <dlfcn.h>
@@ -11,6 +12,7 @@
 #include <locale.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -195,18 +197,47 @@ void *sgm_module_symbol(void *module, const char *name)
     return dlsym(module, name);
 }
 
+#ifdef __linux__
+/* The file that is mapped at `inside`, by the kernel's own account; "": unknown. */
+static void mapped_file(const void *inside, char *path, size_t size)
+{
+    char line[4 * PATH_MAX + 128]; /* a newline in a path is written as four characters */
+    const unsigned long long address = (unsigned long long)(uintptr_t)inside;
+    FILE *maps = sgm_fopen("/proc/self/maps", "r");
+    path[0] = 0;
+    while (maps && fgets(line, sizeof line, maps)) { /* from-to rights offset device inode path */
+        unsigned long long from, to;
+        const size_t length = strcspn(line, "\n");
+        const char *name = strchr(line, '/');
+        if (sscanf(line, "%llx-%llx", &from, &to) != 2 || address < from || address >= to) continue;
+        line[length] = 0;
+        if (name && strlen(name) < size) memcpy(path, name, strlen(name) + 1);
+        break;
+    }
+    if (maps) fclose(maps);
+}
+#else
+static void mapped_file(const void *inside, char *path, size_t size)
+{
+    (void)inside, (void)size;
+    path[0] = 0;
+}
+#endif
+
+/* The loader's name of a file may be relative, to a folder that was the current one when the
+ * program began (its argument 0) or the library was loaded. What lies there now may be anybody's.
+ */
 void sgm_module_folder(const void *inside, char *folder, size_t size)
 {
     Dl_info info;
-    size_t length = 0;
     folder[0] = 0;
-    if (dladdr(inside, &info) && strchr(info.dli_fname, '/')) {
-        snprintf(folder, size, "%s", info.dli_fname);
-        length = strlen(folder);
-    } else { /* a program found through PATH knows only its name */
-        ssize_t got = readlink("/proc/self/exe", folder, size - 1);
-        length = got > 0 ? (size_t)got : 0;
+    if (dladdr(inside, &info) && info.dli_fname[0] == '/') {
+        if (strlen(info.dli_fname) < size)
+            memcpy(folder, info.dli_fname, strlen(info.dli_fname) + 1);
+    } else {
+        mapped_file(inside, folder, size);
     }
+    size_t length = strlen(folder);
     while (length > 0 && folder[length - 1] != '/')
         length--;
     folder[length] = 0;
