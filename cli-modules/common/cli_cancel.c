@@ -57,6 +57,7 @@ void cli_cancel_install(void)
     catch_signal(SIGINT);
     catch_signal(SIGTERM);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
 }
 
 int cli_cancelled(void *unused)

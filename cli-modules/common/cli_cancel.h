@@ -8,8 +8,9 @@
 extern "C" {
 #endif
 
-/* Catches SIGINT and SIGTERM (unless ignored, as under nohup), and ignores SIGPIPE so that a reader
- * that goes away does not stop a run. */
+/* Catches SIGINT and SIGTERM (unless ignored, as under nohup), and ignores SIGPIPE, so that a reader
+ * that goes away does not stop a run, and SIGXFSZ, so that a limit of file size (ulimit -f, batch
+ * systems) is an output that cannot be written, as a full disk is. */
 void cli_cancel_install(void);
 
 /* While on, a signal ends the program on the spot: unfinished files are removed, one line is said

@@ -9,6 +9,7 @@
 #endif
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -125,6 +126,9 @@ int wmain(int argc, wchar_t **wide)
 
 int main(int argc, char **argv)
 {
+#ifdef SIGXFSZ /* a limit of file size is an output that cannot be written, not the end */
+    signal(SIGXFSZ, SIG_IGN);
+#endif
     return finish(run(argc, argv));
 }
 
