@@ -62,6 +62,18 @@ endif()
 
 target_link_libraries(segmodel PUBLIC ${CMAKE_DL_LIBS})
 
+# The way from installed programs to installed libraries, for the loader.
+set(programs ${CMAKE_INSTALL_FULL_BINDIR})
+if(NOT SEGMODEL_ALONE) # the root project's place for programs
+    set(programs ${CMAKE_INSTALL_PREFIX}/bin)
+endif()
+file(RELATIVE_PATH libraries ${programs} ${CMAKE_INSTALL_FULL_LIBDIR})
+if(libraries)
+    string(APPEND libraries "/")
+endif()
+set_source_files_properties(${CMAKE_CURRENT_LIST_DIR}/cuda_load.c PROPERTIES
+    COMPILE_DEFINITIONS "SGM_LIBRARY_FOLDER=\"${libraries}\"")
+
 if(SEGMODEL_CUDA STREQUAL OFF)
     message(STATUS "segmodel: CUDA left out (SEGMODEL_CUDA=OFF)")
 elseif(SGM_CUDA_MISSING)
@@ -122,7 +134,7 @@ else()
             COMMENT "nvcc ${name}.cu" VERBATIM)
         list(APPEND SGM_CUDA_OBJECTS ${object})
     endforeach()
-    # where the loader looks: beside the program, or in lib beside its bin
+    # where the loader looks: beside the program or library, or in lib beside the program's bin
     set(folder ${CMAKE_BINARY_DIR})
     if(NOT SEGMODEL_ALONE)
         set(folder ${CMAKE_BINARY_DIR}/lib)
@@ -136,7 +148,8 @@ else()
         BUILD_WITH_INSTALL_RPATH ON) # CMake's own for the build tree has empty entries
     target_link_libraries(segmodel_cuda PRIVATE ${SGM_CUDART} ${SGM_CUBLAS} ${SGM_CUBLASLT} Threads::Threads
         ${CMAKE_DL_LIBS} rt m)
-    install(TARGETS segmodel_cuda LIBRARY DESTINATION lib)
+    install(TARGETS segmodel_cuda LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}
+        COMPONENT segmodel_development)
     list(JOIN archs " " text)
     set(with "")
     if(wgmma)

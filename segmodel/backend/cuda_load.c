@@ -1,8 +1,8 @@
 /* Loads the CUDA module and says in one sentence what is missing when that fails.
  *
  * The module is looked for beside the program or library this code is part of, in ../lib from
- * there, and by name (run path, LD_LIBRARY_PATH). It stays loaded: a CUDA context does not survive
- * dlclose. */
+ * there, where programs and libraries are installed to (SGM_LIBRARY_FOLDER), and by name (run path,
+ * LD_LIBRARY_PATH). It stays loaded: a CUDA context does not survive dlclose. */
 #include "backend/cuda/cuda_module.h"
 
 #include "core/files.h"
@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { PATH_ROOM = 4096 };
+enum { PATH_ROOM = 4096, PATH_SIZE = PATH_ROOM + 256 };
 
 #define MODULE "libsegmodel_cuda.so"
 #define HINT "use the CPU (--device cpu)"
@@ -23,14 +23,16 @@ static bool is_file(const char *path)
 }
 
 /* The module's path; the bare name where no file is found, for the loader's own search. */
-static void module_path(char path[PATH_ROOM + 64])
+static void module_path(char path[PATH_SIZE])
 {
+    static const char *const places[] = {"", "../lib/", SGM_LIBRARY_FOLDER};
     char folder[PATH_ROOM];
     sgm_module_folder((const void *)sgm_cuda_create, folder, sizeof folder);
-    snprintf(path, PATH_ROOM + 64, "%s" MODULE, folder);
-    if (folder[0] && is_file(path)) return;
-    snprintf(path, PATH_ROOM + 64, "%s../lib/" MODULE, folder);
-    if (!folder[0] || !is_file(path)) snprintf(path, PATH_ROOM + 64, MODULE);
+    for (size_t i = 0; folder[0] && i < sizeof places / sizeof places[0]; i++) {
+        int length = snprintf(path, PATH_SIZE, "%s%s" MODULE, folder, places[i]);
+        if (length < PATH_SIZE && is_file(path)) return;
+    }
+    snprintf(path, PATH_SIZE, MODULE);
 }
 
 /* The reason names the library that was not found first: "libcublas.so.13: cannot open ...". */
@@ -60,7 +62,7 @@ static sgm_status check_driver(void)
 
 sgm_status sgm_cuda_create(int index, sgm_backend **out)
 {
-    char path[PATH_ROOM + 64];
+    char path[PATH_SIZE];
     module_path(path);
     SGM_TRY(check_driver());
     const char *reason;

@@ -27,11 +27,21 @@ install(FILES
     ${CMAKE_CURRENT_BINARY_DIR}/segmodelConfigVersion.cmake
     DESTINATION ${SEGMODEL_PACKAGE_DIR} COMPONENT segmodel_development)
 
-# pkg-config finds the prefix from where the .pc file lies. What the static library needs itself comes
-# with `pkg-config --static`.
-file(RELATIVE_PATH SEGMODEL_PC_PREFIX
-    ${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig ${CMAKE_INSTALL_PREFIX})
-string(REGEX REPLACE "/$" "" SEGMODEL_PC_PREFIX "${SEGMODEL_PC_PREFIX}")
+# pkg-config finds the prefix from where the .pc file lies; folders that were given in full stay as they
+# are. What the static library needs itself comes with `pkg-config --static`.
+if(IS_ABSOLUTE "${CMAKE_INSTALL_LIBDIR}")
+    set(SEGMODEL_PC_PREFIX "${CMAKE_INSTALL_PREFIX}")
+else()
+    file(RELATIVE_PATH SEGMODEL_PC_PREFIX
+        ${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig ${CMAKE_INSTALL_PREFIX})
+    string(REGEX REPLACE "/$" "" SEGMODEL_PC_PREFIX "\${pcfiledir}/${SEGMODEL_PC_PREFIX}")
+endif()
+foreach(name LIBDIR INCLUDEDIR)
+    set(SEGMODEL_PC_${name} "${CMAKE_INSTALL_${name}}")
+    if(NOT IS_ABSOLUTE "${SEGMODEL_PC_${name}}")
+        string(PREPEND SEGMODEL_PC_${name} "\${prefix}/")
+    endif()
+endforeach()
 set(SEGMODEL_PC_LIBRARIES "-lm ${CMAKE_THREAD_LIBS_INIT}")
 foreach(library IN LISTS CMAKE_DL_LIBS)
     string(APPEND SEGMODEL_PC_LIBRARIES " -l${library}")
