@@ -45,6 +45,11 @@ endif()
 install(FILES LICENSE README.md DESTINATION share/promptseg)
 
 # Copies what the programs load at run time, except the C library and the loader.
+option(PROMPTSEG_BUNDLE_LIBRARIES "Install the shared libraries that the programs need"
+    ${PROMPTSEG_TOP_LEVEL})
+if(NOT PROMPTSEG_BUNDLE_LIBRARIES)
+    return()
+endif()
 set(PROMPTSEG_INSTALLED_FILES "")
 foreach(program IN LISTS PROMPTSEG_INSTALLED_PROGRAMS)
     list(APPEND PROMPTSEG_INSTALLED_FILES "$<TARGET_FILE:${program}>")
