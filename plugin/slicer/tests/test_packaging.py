@@ -55,12 +55,12 @@ def test_the_package_without_programs_takes_its_platforms_wheel(tmp_path, slicer
     """As for Windows and macOS: the live module with the library out of the wheel, and no other
     system's."""
     system = {"x86_64": "manylinux2014_x86_64", "aarch64": "manylinux2014_aarch64"}[platform.machine()]
-    wheel = tmp_path / f"promptseg-0.2.0-py3-none-{system}.whl"
+    wheel = tmp_path / f"promptseg-0.3.0-py3-none-{system}.whl"
     with zipfile.ZipFile(wheel, "w") as file:
         for path in sorted((STAGE / "promptseg").rglob("*")):
             if path.is_file() and "__pycache__" not in path.parts:
                 file.write(path, path.relative_to(STAGE))
-        file.writestr("promptseg-0.2.0.dist-info/METADATA", "Name: promptseg\n")
+        file.writestr("promptseg-0.3.0.dist-info/METADATA", "Name: promptseg\n")
     def configure(wheel):
         return subprocess.run(["cmake", "-S", EXTENSION, "-B", tmp_path / "build",
                                f"-DSlicer_DIR={slicer}", f"-DPROMPTSEG_WHEEL={wheel}"],
@@ -76,7 +76,7 @@ def test_the_package_without_programs_takes_its_platforms_wheel(tmp_path, slicer
                  "promptseg_mrml/palette.csv", "SegmentEditorPromptSegLib/SegmentEditorEffect.py"):
         assert (modules / name).read_bytes() == (STAGE / name).read_bytes(), name
     assert not (tmp_path / "package/lib/Slicer-5.12/cli-modules").exists()
-    other = wheel.with_name("promptseg-0.2.0-py3-none-win_amd64.whl")
+    other = wheel.with_name("promptseg-0.3.0-py3-none-win_amd64.whl")
     shutil.copy(wheel, other)
     refused = configure(other)
     assert refused.returncode and "is not for this system" in " ".join(refused.stderr.split())

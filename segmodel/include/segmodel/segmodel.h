@@ -54,10 +54,10 @@ extern "C" {
 /* ------------------------------------------------------------------------------------ version */
 
 #define SGM_VERSION_MAJOR 0
-#define SGM_VERSION_MINOR 2
+#define SGM_VERSION_MINOR 3
 #define SGM_VERSION_PATCH 0
 
-/* "0.2.0"; static storage. */
+/* "0.3.0"; static storage. */
 SGM_API const char *sgm_version(void);
 
 /* ------------------------------------------------------------------------------------- status */

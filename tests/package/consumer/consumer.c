@@ -24,7 +24,7 @@ int main(int argc, char **argv)
     sgm_model *model = NULL;
     sgm_picture *picture = NULL;
     sgm_mask mask = {0};
-    if (argc != 2 || strcmp(sgm_version(), "0.2.0") != 0) return 1;
+    if (argc != 2 || strcmp(sgm_version(), "0.3.0") != 0) return 1;
     for (int i = 0; i < SIDE * SIDE; i++)
         pixels[i] = i / SIDE > 16 && i % SIDE > 16 ? 200 : 40;
     sgm_status status = sgm_context_create(NULL, &context);
