@@ -34,7 +34,11 @@
  *
  * Threads and processes. No call touches the locale, signals, stdin, stdout or stderr. Callbacks
  * come on the thread that made the call. A process made by fork has neither the threads nor the GPU
- * of what it inherits: it may destroy that, and computes with a context that it makes itself. */
+ * of what it inherits: it may destroy that, and computes with a context that it makes itself. A
+ * thread that calls needs a stack of 128 KiB. On a processor with AMX a context asks the kernel for
+ * it, which holds for the whole process: sigaltstack then takes no stack below
+ * sysconf(_SC_MINSIGSTKSZ), which is more than the usual 8 KiB; and where a thread has a smaller one
+ * already, the library computes without AMX. */
 #ifndef SEGMODEL_SEGMODEL_H
 #define SEGMODEL_SEGMODEL_H
 
