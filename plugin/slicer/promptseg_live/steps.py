@@ -117,7 +117,7 @@ class Step:
             came[segment_id] = a.without(d).plus(c.without(b))
             went[segment_id] = b.without(c).plus(d.without(a))
         self.change = Change({k: v for k, v in came.items() if v}, {k: v for k, v in went.items() if v},
-                             later.matrix)
+                             later.matrix, {**one.owners, **later.owners})
 
 
 class Steps:

@@ -16,6 +16,7 @@ import vtk
 from vtk.util import numpy_support
 
 from .errors import SceneError
+from .prompts import claim, owner_of
 from .volumes import View, matrix_of, to_world, vtk_matrix_of
 
 NOTHING = np.zeros((0, 0, 0), bool)
@@ -130,14 +131,16 @@ class Voxels:
 class Change:
     """What one step did to segments: voxels that came and voxels that went, by segment ID, on the grid
     of the segmentation: there they are taken back as they came, wherever volume and segmentation are
-    then. ``matrix`` is that grid's in the segmentation's own coordinates, None: nothing changed."""
+    then. ``matrix`` is that grid's in the segmentation's own coordinates, None: nothing changed.
+    ``owners``: of these segments; one that gets the ID of a removed one is another one."""
 
     came: Dict[str, Voxels]
     went: Dict[str, Voxels]
     matrix: Optional[np.ndarray] = None
+    owners: Dict[str, str] = field(default_factory=dict)
 
     def reversed(self) -> "Change":
-        return Change(self.went, self.came, self.matrix)
+        return Change(self.went, self.came, self.matrix, self.owners)
 
     def on(self, matrix: Optional[np.ndarray]) -> "Change":
         """The same on another grid: another tool has given the segmentation one."""
@@ -145,7 +148,7 @@ class Change:
             return self
         sets = [{one: _Grid(self.matrix, matrix).from_image(_image_of(voxels, self.matrix), 1)
                  for one, voxels in part.items()} for part in (self.came, self.went)]
-        return Change(*sets, matrix)
+        return Change(*sets, matrix, self.owners)
 
 
 class _Grid:
@@ -356,7 +359,8 @@ class Editor:
         new = self._own(segment_id, matrix)
         came, went = _differences(before, self._layers(others, matrix, box), box[0])
         came[segment_id], went[segment_id] = new.without(old), old.without(new)
-        return Change({k: v for k, v in came.items() if v}, {k: v for k, v in went.items() if v}, matrix)
+        came, went = ({k: v for k, v in part.items() if v} for part in (came, went))
+        return Change(came, went, matrix, {one: claim(self.segment(one)) for one in {*came, *went}})
 
     def _layers(self, segment_ids: List[str], matrix: np.ndarray, box: Tuple) -> Dict[str, Tuple]:
         """By segment its layer's values in a box of the segmentation's grid, and its value there. Many
@@ -399,11 +403,16 @@ class Editor:
         matrix = self._own_matrix()
         change = change.on(matrix)
         for segment_id, voxels in change.went.items():
-            if segment_id in self.segment_ids():
+            if self._is_of(change, segment_id):
                 self._modify(segment_id, voxels.also(self._own(segment_id, matrix)), matrix, remove=True)
         for segment_id, voxels in change.came.items():
-            if segment_id in self.segment_ids():
+            if self._is_of(change, segment_id):
                 self._modify(segment_id, voxels.without(self._own(segment_id, matrix)), matrix, remove=False)
+
+    def _is_of(self, change: Change, segment_id: str) -> bool:
+        """Whether the segment that the change was made to is there."""
+        return segment_id in self.segment_ids() \
+            and change.owners.get(segment_id) == owner_of(self.segment(segment_id))
 
     def _modify(self, segment_id: str, voxels: Voxels, matrix: np.ndarray, remove: bool) -> None:
         if not voxels:

@@ -65,6 +65,28 @@ def test_undo_and_redo_of_a_removed_segment_s_steps_leave_the_new_one_alone(live
     assert not prompt_lists(liver.segmentation, segment)
 
 
+@pytest.mark.parametrize("loses", ["an earlier one's", "the present one's"])
+def test_what_a_click_took_from_another_segment_does_not_come_into_its_follower(logic, blob, loses):
+    """With the rule that other segments are overwritten. Another one keeps its own."""
+    logic.choose(blob)
+    logic.new_segment("other")
+    other, editor = logic.segment_id, Editor(logic.segmentation, blob, view_of(blob), "another tool")
+    editor.write(other, Voxels((50, 40, 3), np.ones((3, 20, 20), bool)))
+    before = content(logic)
+    logic.new_segment("liver")
+    logic.rules.SetOverwriteMode(logic.rules.OverwriteAllSegments)
+    click(logic, CENTRE)
+    liver = logic.segment_id
+    assert (before & ~content(logic, other)).sum() > 500
+    if loses == "an earlier one's":
+        inner = logic.segmentation.GetSegmentation()
+        inner.RemoveSegment(other)
+        assert inner.AddEmptySegment(other, "other") == other
+        before[:] = False
+    assert logic.undo() and not content(logic, liver).any()
+    assert np.array_equal(content(logic, other), before)
+
+
 def test_an_answer_for_a_removed_segment_is_not_the_new_one_s(liver, blob):
     assert liver.click(ras_of(blob, EDGE), False)
     removed_and_added(liver)
