@@ -29,7 +29,8 @@ def ask_object(library: Library, view: Any, state: State, label: int, job: Job) 
     first = live.preview(label, state.prompts(view.size), cancel=job.cancel, sentences=[])
     _show(first, job)
     voxels, *said = _object(library, view, _with_base(library, view, state, label, job), label, job)
-    job.tell("mask", voxels, "ijk"[first.axis], *said)
+    quality, sentences = said
+    job.tell("mask", voxels, "ijk"[first.axis], quality, library.assumed() + sentences)
 
 
 def ask_slice(library: Library, view: Any, state: State, label: int, job: Job) -> None:
@@ -38,7 +39,8 @@ def ask_slice(library: Library, view: Any, state: State, label: int, job: Job) -
         _show(_slice(library, view, state, label, job), job)
         state = _with_base(library, view, state, label, job)
     found = _slice(library, view, state, label, job)
-    job.tell("mask", _with_slice(state.base or Voxels(), found), state.plane[0], found.predicted_iou, [])
+    job.tell("mask", _with_slice(state.base or Voxels(), found), state.plane[0], found.predicted_iou,
+             library.assumed())
 
 
 def _object(library: Library, view: Any, state: State, label: int, job: Job) -> Tuple:

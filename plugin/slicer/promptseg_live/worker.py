@@ -159,6 +159,11 @@ class Library:
             job.tell("device", self._model[1].device)
         return self._model[1]
 
+    def assumed(self) -> List[str]:
+        """What was taken for granted about the model; nothing, mostly."""
+        model = self._model[1]
+        return [model.assumption] if model is not None and model.assumption else []
+
     def volume(self, view: Any, options: Options, job: Job, **more: Any) -> Any:
         """The live volume of a view; those of another state of the volume are closed."""
         model = self.model(options, job)

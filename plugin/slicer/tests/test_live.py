@@ -129,6 +129,23 @@ def test_own_weights_are_used(logic, blob, tmp_path):
     assert np.array_equal(content(logic), wanted)
 
 
+@pytest.mark.parametrize("one_slice", [False, True], ids=["whole", "one slice"])
+def test_what_is_assumed_of_the_weights_is_said(logic, blob, tmp_path, monkeypatch, one_slice):
+    """Of weights that fit two networks; those of the package fit one."""
+    path = tmp_path / "mine.safetensors"
+    path.write_bytes(promptseg.BUNDLED_MODEL.read_bytes())
+    monkeypatch.setattr(promptseg.Model, "assumption",
+                        property(lambda model: "taken for one of two" if model.path == path else ""))
+    logic.set_options(Options(model=str(path), threads=1))
+    logic.choose(blob)
+    logic.one_slice = one_slice
+    click(logic, CENTRE)
+    assert not logic.status.error and logic.status.warnings == ("taken for one of two",)
+    logic.set_options(Options(threads=1))
+    click(logic, EDGE)
+    assert not logic.status.error and not logic.status.warnings
+
+
 def test_a_transform_that_is_not_linear(logic, world, blob):
     import vtk
 
