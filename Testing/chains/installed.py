@@ -76,6 +76,12 @@ def main():
     folder = os.path.join(moved, "bin")
     require(os.path.exists(os.path.join(folder, "PromptSeg.xml")), "no PromptSeg.xml in bin")
 
+    settings = os.path.join(moved, "share", "promptseg", "train", "finetune.cfg")
+    with open(settings, encoding="utf-8") as stream:
+        named = [line.split(" = ")[1].strip() for line in stream if line.startswith("init = ")]
+    require(len(named) == 1 and os.path.exists(os.path.join(os.path.dirname(settings), named[0])),
+            f"{settings} names no model beside it: {named}")
+
     # Libraries of the same names that cannot be loaded stand for Slicer's.
     others = chain.path("others")
     os.makedirs(others)

@@ -78,7 +78,7 @@ typedef struct sgm_train_config {
     double interaction;    /* share of steps whose corrections answer the network's own masks */
     int64_t report_every;
     int64_t validate_every, save_every; /* updates; 0: only at the end */
-    int validate_objects;               /* per validation */
+    int validate_objects;               /* per validation, at most: trainer_report.c */
     int patience;                       /* validations without progress; 0: never stop early */
 } sgm_train_config;
 
