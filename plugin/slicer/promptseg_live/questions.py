@@ -77,7 +77,8 @@ class Questions:
 
     def cancel(self) -> None:
         """Ends the running question; the step stays, with what is shown of it."""
-        self._worker.cancel()
+        if self._job is not None:  # what forget() asks for is to be done
+            self._worker.cancel()
         self._job = None
         self._status.busy = False
 

@@ -211,7 +211,7 @@ def test_6_few_ways_to_ask_are_kept_ready(logic, blob, kept):
     assert 1 <= len(kept(promptseg.LiveVolume)) <= 3
 
 
-@pytest.mark.parametrize("end", ["scene", "volume", "choice", "close"])
+@pytest.mark.parametrize("end", ["scene", "volume", "choice", "cancel", "close"])
 def test_6_nothing_of_a_volume_is_kept_when_it_is_let_go_of(logic, world, blob, kept, end):
     logic.choose(blob)
     click(logic, CENTRE)
@@ -223,6 +223,10 @@ def test_6_nothing_of_a_volume_is_kept_when_it_is_let_go_of(logic, world, blob, 
         world.scene.RemoveNode(blob)
     elif end == "choice":
         logic.choose(world.volume(np.zeros((5, 20, 20), np.int16), name="another volume"))
+    elif end == "cancel":
+        assert logic.click(ras_of(blob, EDGE))
+        logic.forget()
+        logic.cancel()
     else:
         logic.close()
         logic.forget()
