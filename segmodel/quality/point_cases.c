@@ -54,7 +54,7 @@ static sgm_status look_at_all(asker *a, const sgm_pack_item *item, const sgm_poi
         sgm_point_look *to = &out->looks[out->count];
         SGM_TRY(sgm_look_in(&a->looker, &question, views[i], &look));
         if (!look.area || !isfinite(look.raw.predicted_iou)) continue;
-        sgm_point_terms(a->looker.predictor, &look, point->x, point->y, to->terms);
+        SGM_TRY(sgm_point_terms(a->looker.predictor, &look, point->x, point->y, to->terms));
         sgm_overlap overlap =
             sgm_overlap_of(a->truth, look.mask, (size_t)item->width * (size_t)item->height);
         to->dice = sgm_overlap_dice(&overlap, 0);

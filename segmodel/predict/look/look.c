@@ -294,16 +294,21 @@ static double rating_by_network(const sgm_look *look)
 }
 
 /* How likely a look shows what is meant; an empty one comes last. */
-static double rating_of(const sgm_looker *looker, const sgm_question *question,
-                        const sgm_look *look)
+static sgm_status rating_of(const sgm_looker *looker, const sgm_question *question,
+                            const sgm_look *look, double *out)
 {
     const sgm_point_rating *rating = looker->predictor->point_rating;
     const sgm_point *lone = lone_point(question);
     double terms[SGM_POINT_TERMS];
-    if (!look->area || !isfinite(look->raw.predicted_iou)) return -INFINITY;
-    if (!rating || !lone) return rating_by_network(look);
-    sgm_point_terms(looker->predictor, look, lone->x, lone->y, terms);
-    return sgm_point_rating_of(rating, terms);
+    *out = -INFINITY;
+    if (!look->area || !isfinite(look->raw.predicted_iou)) return SGM_OK;
+    if (!rating || !lone) {
+        *out = rating_by_network(look);
+        return SGM_OK;
+    }
+    SGM_TRY(sgm_point_terms(looker->predictor, look, lone->x, lone->y, terms));
+    *out = sgm_point_rating_of(rating, terms);
+    return SGM_OK;
 }
 
 static sgm_status look_at_scales(sgm_looker *looker, const sgm_question *question,
@@ -311,10 +316,10 @@ static sgm_status look_at_scales(sgm_looker *looker, const sgm_question *questio
 {
     sgm_view views[MAX_SCALES];
     int count = first_views(question, extent, views), best = 0;
-    double best_rating = -INFINITY;
+    double best_rating = -INFINITY, current;
     for (int i = 0; i < count; i++) {
         SGM_TRY(look_in(looker, question, views[i], out));
-        double current = rating_of(looker, question, out);
+        SGM_TRY(rating_of(looker, question, out, &current));
         if (current > best_rating) {
             best_rating = current;
             best = i;
@@ -330,11 +335,13 @@ static sgm_status look_again(sgm_looker *looker, const sgm_question *question,
     if (!out->area) return SGM_OK;
     sgm_box extent = sgm_box_union(points, &out->extent);
     sgm_view first = out->view;
-    double first_rating = rating_of(looker, question, out);
+    double first_rating, rating;
+    SGM_TRY(rating_of(looker, question, out, &first_rating));
     if (sgm_view_serves(first, &extent, question->image->width, question->image->height))
         return SGM_OK;
     SGM_TRY(look_around(looker, question, extent, out));
-    if (rating_of(looker, question, out) >= first_rating - allowed_loss) return SGM_OK;
+    SGM_TRY(rating_of(looker, question, out, &rating));
+    if (rating >= first_rating - allowed_loss) return SGM_OK;
     return look_in(looker, question, first, out);
 }
 

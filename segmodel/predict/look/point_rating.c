@@ -75,7 +75,7 @@ static int nearest_pixel(double place, int length)
 /* The part of a mask that holds something, every `step`-th pixel of it along both axes, a given
  * pixel among them: what a mask of any size is looked at by. */
 typedef struct sampled_mask {
-    uint8_t *pixels; /* NULL: no memory */
+    uint8_t *pixels; /* NULL: there are none, or no memory for them */
     int left, top, step, width, height;
 } sampled_mask;
 
@@ -106,8 +106,8 @@ static sampled_mask sample(const sgm_look *look, int x, int y)
     return s;
 }
 
-/* Where in the mask the point lies. Without memory for it all are 0, as for a point beside it. */
-static void places(const sgm_look *look, double x, double y, double terms[SGM_POINT_TERMS])
+/* Where in the mask the point lies. */
+static sgm_status places(const sgm_look *look, double x, double y, double terms[SGM_POINT_TERMS])
 {
     int px = nearest_pixel(x, look->width), py = nearest_pixel(y, look->height);
     sampled_mask s = sample(look, px, py);
@@ -115,8 +115,12 @@ static void places(const sgm_look *look, double x, double y, double terms[SGM_PO
     bool is_within = px >= s.left && py >= s.top && u < s.width && v < s.height;
     double area = (double)look->area / s.step / s.step, centre_x = x, centre_y = y;
     sgm_mask_place place = {0};
-    if (s.pixels && is_within) place = sgm_mask_place_of(s.pixels, s.width, s.height, u, v);
     sgm_box box;
+    sgm_status status = SGM_OK;
+    if (s.width && s.height && !s.pixels)
+        return sgm_fail(SGM_OUT_OF_MEMORY, "no memory to look at a mask");
+    if (s.pixels && is_within)
+        status = sgm_mask_place_of(s.pixels, s.width, s.height, u, v, &place);
     int64_t count = s.pixels ? sgm_mask_measure(s.pixels, s.width, s.height, &box) : 0;
     if (count) {
         sgm_mask_centre(s.pixels, s.width, s.height, &centre_x, &centre_y);
@@ -131,15 +135,16 @@ static void places(const sgm_look *look, double x, double y, double terms[SGM_PO
     /* of a mask beside the point: a line's */
     terms[SGM_TERM_THICKNESS] = log(fmax(1, place.deepest) / sqrt(area));
     free(s.pixels);
+    return status;
 }
 
-void sgm_point_terms(const sgm_predictor *predictor, const sgm_look *look, double x, double y,
-                     double terms[SGM_POINT_TERMS])
+sgm_status sgm_point_terms(const sgm_predictor *predictor, const sgm_look *look, double x, double y,
+                           double terms[SGM_POINT_TERMS])
 {
     sgm_logits_summary logits = sgm_logits_summarize(predictor, look->low_res, look->view, x, y,
                                                      predictor->mask_threshold, stability_offset);
     shares(look, terms);
-    places(look, x, y, terms);
+    SGM_TRY(places(look, x, y, terms));
     terms[SGM_TERM_PREDICTED_IOU] = look->raw.predicted_iou;
     terms[SGM_TERM_TOUCHES_VIEW] =
         sgm_view_is_touched(look->view, &look->extent, look->width, look->height);
@@ -147,6 +152,7 @@ void sgm_point_terms(const sgm_predictor *predictor, const sgm_look *look, doubl
     terms[SGM_TERM_MEAN_LOGIT] = logits.mean_inside;
     terms[SGM_TERM_POINT_LOGIT] = logits.at_point;
     terms[SGM_TERM_STABILITY] = logits.stability;
+    return SGM_OK;
 }
 
 double sgm_point_rating_of(const sgm_point_rating *rating, const double terms[SGM_POINT_TERMS])

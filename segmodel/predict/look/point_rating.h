@@ -41,9 +41,9 @@ typedef struct sgm_point_rating {
  * says what is wrong. Any number of threads, as all below. */
 sgm_status sgm_point_rating_read(const char *text, sgm_point_rating *out);
 
-/* Of a look that is not empty; (x, y) is the point, in picture coordinates. */
-void sgm_point_terms(const sgm_predictor *predictor, const struct sgm_look *look, double x,
-                     double y, double terms[SGM_POINT_TERMS]);
+/* Of a look that is not empty; (x, y) is the point, in picture coordinates. SGM_OUT_OF_MEMORY. */
+sgm_status sgm_point_terms(const sgm_predictor *predictor, const struct sgm_look *look, double x,
+                           double y, double terms[SGM_POINT_TERMS]);
 
 /* The weighted sum. Differences count: one of 0.1 is about e to 1 that the higher one is meant. */
 double sgm_point_rating_of(const sgm_point_rating *rating, const double terms[SGM_POINT_TERMS]);

@@ -174,55 +174,66 @@ static mask_part *find_parts(depth_map *map, size_t *count)
     return parts;
 }
 
-size_t sgm_mask_inner_points(const uint8_t *mask, int width, int height, size_t most,
-                             sgm_point *points)
+static sgm_status no_depths(void)
+{
+    return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for the depths of a mask");
+}
+
+sgm_status sgm_mask_inner_points(const uint8_t *mask, int width, int height, size_t most,
+                                 sgm_point *points, size_t *count)
 {
     depth_map map;
     sgm_box box;
-    size_t count = 0, part_count;
+    size_t part_count;
     mask_part *parts = NULL;
-    if (!sgm_mask_measure(mask, width, height, &box)) return 0;
+    *count = 0;
+    if (!sgm_mask_measure(mask, width, height, &box)) return SGM_OK;
     int left = (int)box.x0, top = (int)box.y0;
     if (depth_map_init(&map, mask + (size_t)top * (size_t)width + (size_t)left,
                        (int)box.x1 - left + 1, (int)box.y1 - top + 1, width))
         parts = find_parts(&map, &part_count);
-    for (size_t i = 0; parts && i < part_count && count < most; i++) {
+    for (size_t i = 0; parts && i < part_count && *count < most; i++) {
         if (5 * (int64_t)parts[i].size < parts[0].size) continue;
-        points[count] = inner_point(&map, take_part(&map, parts[i].seed));
-        points[count].x += left;
-        points[count++].y += top;
+        points[*count] = inner_point(&map, take_part(&map, parts[i].seed));
+        points[*count].x += left;
+        points[(*count)++].y += top;
     }
+    const sgm_status status = parts ? SGM_OK : no_depths();
     free(parts);
     depth_map_clear(&map);
-    return count;
+    return status;
 }
 
-sgm_mask_place sgm_mask_place_of(const uint8_t *mask, int width, int height, int x, int y)
+sgm_status sgm_mask_place_of(const uint8_t *mask, int width, int height, int x, int y,
+                             sgm_mask_place *place)
 {
     depth_map map;
     sgm_box box;
-    sgm_mask_place place = {0};
-    if (!mask[(size_t)y * (size_t)width + (size_t)x]) return place;
+    *place = (sgm_mask_place){0};
+    if (!mask[(size_t)y * (size_t)width + (size_t)x]) return SGM_OK;
     sgm_mask_measure(mask, width, height, &box);
     int left = (int)box.x0, top = (int)box.y0;
     if (depth_map_init(&map, mask + (size_t)top * (size_t)width + (size_t)left,
                        (int)box.x1 - left + 1, (int)box.y1 - top + 1, width)) {
         int at = (y - top + 1) * map.width + x - left + 1, most = 0;
-        place.depth = map.depth[at] / 3.0;
+        place->depth = map.depth[at] / 3.0;
         int size = take_part(&map, at); /* which turns the signs of depths */
         for (int i = 0; i < size; i++)
             most = smaller(most, map.depth[map.stack[i]]);
-        place.deepest = -most / 3.0;
-        place.part = size;
+        place->deepest = -most / 3.0;
+        place->part = size;
     }
     depth_map_clear(&map);
-    return place;
+    return place->part ? SGM_OK : no_depths();
 }
 
-double sgm_mask_depth(const uint8_t *mask, int width, int height, int x, int y)
+sgm_status sgm_mask_depth(const uint8_t *mask, int width, int height, int x, int y, double *depth)
 {
-    sgm_mask_place place = sgm_mask_place_of(mask, width, height, x, y);
-    return place.part ? place.depth / place.deepest : 0;
+    sgm_mask_place place;
+    *depth = 0;
+    SGM_TRY(sgm_mask_place_of(mask, width, height, x, y, &place));
+    if (place.part) *depth = place.depth / place.deepest;
+    return SGM_OK;
 }
 
 /* ------------------------------------------------------------------------------------ other */

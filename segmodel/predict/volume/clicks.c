@@ -197,7 +197,8 @@ static int prompted_range(const clicks *c, int64_t range[2])
 }
 
 /* How deep a click lies in its part of a mask. Its pixel may be another voxel's, up to rounding. */
-static double depth_of_click(const sgm_stack *stack, const uint8_t *mask, const sgm_point *click)
+static sgm_status depth_of_click(const sgm_stack *stack, const uint8_t *mask,
+                                 const sgm_point *click, double *depth)
 {
     const sgm_plane *plane = &stack->plane;
     int x = (int)lrint(click->x), y = (int)lrint(click->y);
@@ -206,27 +207,32 @@ static double depth_of_click(const sgm_stack *stack, const uint8_t *mask, const 
         x = place.x;
         y = place.y;
     }
-    return sgm_mask_depth(mask, plane->width, plane->height, x, y);
+    return sgm_mask_depth(mask, plane->width, plane->height, x, y, depth);
 }
 
-/* Where the slices that the object does not reach lie from a background click on (1: behind it, -1:
- * before it), if it says that the object does not reach its slice; else 0. It says so beyond all
- * foreground prompts, where it leaves nothing of the mask, or where it lies at the innermost place
- * of a part: whoever corrects an outline clicks elsewhere. There the network may insist on what it
- * sees; where it takes half of the part away for the click, the rest is its answer; and what looks
- * unlike the mask around it is a hole. */
-static int direction_of_end(const clicks *c, int64_t slice, const sgm_point *click,
-                            const sgm_answer *stands, const sgm_answer *answer)
+/* *direction: where the slices that the object does not reach lie from a background click on (1:
+ * behind it, -1: before it), if it says that the object does not reach its slice; else 0. It says
+ * so beyond all foreground prompts, where it leaves nothing of the mask, or where it lies at the
+ * innermost place of a part: whoever corrects an outline clicks elsewhere. There the network may
+ * insist on what it sees; where it takes half of the part away for the click, the rest is its
+ * answer; and what looks unlike the mask around it is a hole. */
+static sgm_status direction_of_end(const clicks *c, int64_t slice, const sgm_point *click,
+                                   const sgm_answer *stands, const sgm_answer *answer,
+                                   int *direction)
 {
+    double depth;
     sgm_stack *stack = c->run->stack;
     int64_t range[2] = {0, 0}, left = answer->mask.voxels;
+    *direction = 0;
     if (click->label != SGM_BACKGROUND || c->subject->initial || !prompted_range(c, range))
-        return 0;
-    if (slice >= range[0] && slice <= range[1]) return 0;
+        return SGM_OK;
+    if (slice >= range[0] && slice <= range[1]) return SGM_OK;
     sgm_stack_unpack(stack, &stands->mask, stack->neighbour);
-    double depth = depth_of_click(stack, stack->neighbour, click);
-    if (left && (answer->is_hole || depth < innermost || 2 * left <= stands->mask.voxels)) return 0;
-    return slice > range[1] ? 1 : -1;
+    SGM_TRY(depth_of_click(stack, stack->neighbour, click, &depth));
+    if (left && (answer->is_hole || depth < innermost || 2 * left <= stands->mask.voxels))
+        return SGM_OK;
+    *direction = slice > range[1] ? 1 : -1;
+    return SGM_OK;
 }
 
 /* Takes away what the click on `slice` says is beyond the object's end. */
@@ -286,13 +292,14 @@ static sgm_status correct_here(const clicks *c, int64_t slice, const sgm_answer 
     step.label = label;
     step.from[0] = step.from[1] = stands;
     SGM_TRY(ask(c, &step, &answer));
-    int ends = direction_of_end(c, slice, click, stands, answer);
-    if (ends) {
+    int ends;
+    sgm_status status = direction_of_end(c, slice, click, stands, answer, &ends);
+    if (status != SGM_OK || ends) {
         sgm_answers_release(&c->run->desk->answers, answer);
-        return end_from(c, slice, ends, spreads);
+        return status == SGM_OK ? end_from(c, slice, ends, spreads) : status;
     }
     sgm_answers_hold(&c->run->desk->answers, stands);
-    sgm_status status = take(c, slice, answer, 1);
+    status = take(c, slice, answer, 1);
     if (status == SGM_OK && spreads) status = follow(c, answer, stands, slice, -1, label);
     if (status == SGM_OK && spreads) status = follow(c, answer, stands, slice, 1, label);
     sgm_answers_release(&c->run->desk->answers, stands);

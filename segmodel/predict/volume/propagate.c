@@ -149,18 +149,20 @@ static int is_usable(const sgm_point *point, const sgm_box *box, const sgm_slice
 }
 
 /* desk->asked_points: the slice's own (background) points, then `wanted` inner points of the
- * neighbour's mask. Returns how many. */
-static size_t gather_points(sgm_desk *desk, const sgm_stack *stack, const uint8_t *mask, int wanted,
-                            const sgm_box *box, const sgm_slice_prompt *own)
+ * neighbour's mask; *count: how many. */
+static sgm_status gather_points(sgm_desk *desk, const sgm_stack *stack, const uint8_t *mask,
+                                int wanted, const sgm_box *box, const sgm_slice_prompt *own,
+                                size_t *count)
 {
     sgm_point inner[SGM_WALK_POINTS];
-    size_t count = own->point_count;
-    if (count) memcpy(desk->asked_points, own->points, count * sizeof *own->points);
-    size_t found =
-        sgm_mask_inner_points(mask, stack->plane.width, stack->plane.height, wanted, inner);
+    size_t found;
+    *count = own->point_count;
+    if (*count) memcpy(desk->asked_points, own->points, *count * sizeof *own->points);
+    SGM_TRY(sgm_mask_inner_points(mask, stack->plane.width, stack->plane.height, wanted, inner,
+                                  &found));
     for (size_t i = 0; i < found; i++)
-        if (is_usable(&inner[i], box, own)) desk->asked_points[count++] = inner[i];
-    return count;
+        if (is_usable(&inner[i], box, own)) desk->asked_points[(*count)++] = inner[i];
+    return SGM_OK;
 }
 
 /* Asks for the shown slice with `mask` as the neighbour's and desk->logits in its view, and clips
@@ -243,7 +245,8 @@ static sgm_status ask(sgm_desk *desk, sgm_stack *stack, const sgm_volume_step *s
                              .logits_view = view,
                              .stay = view,
                              .tight_box = SGM_TIGHT_BOX_OFF};
-    question.point_count = gather_points(desk, stack, mask, walk->points, &box, &step->own);
+    SGM_TRY(
+        gather_points(desk, stack, mask, walk->points, &box, &step->own, &question.point_count));
     SGM_TRY(sgm_look_at(&desk->looker, &question, look));
     if (step->own.has_roi) sgm_look_clip(look, &step->own.roi);
     *answered = 1;

@@ -62,7 +62,7 @@ static void check_terms(void)
                      .view = {0, 0, 80, 60},
                      .low_res = logits,
                      .raw = {.predicted_iou = 0.75f}};
-    sgm_point_terms(&predictor, &look, 14, 12, terms);
+    CHECK_OK(sgm_point_terms(&predictor, &look, 14, 12, terms));
     CHECK(terms[SGM_TERM_PREDICTED_IOU] == 0.75);
     CHECK(is_near(terms[SGM_TERM_VIEW_SHARE], log(90 / 4800.0)));
     CHECK(is_near(terms[SGM_TERM_VIEW_SHARE_SQUARE], pow(log(90 / 4800.0), 2)));
@@ -80,17 +80,17 @@ static void check_terms(void)
     float top = (1 - 0.225f) * 4 + 0.225f * 2, bottom = (1 - 0.225f) * 1 + 0.225f * 0.4f;
     CHECK(fabs(terms[SGM_TERM_POINT_LOGIT] - (0.875 * top + 0.125 * bottom)) < 1e-5);
     /* a corner of the square; then beside the mask, where no part is the point's */
-    sgm_point_terms(&predictor, &look, 10, 8, terms);
+    CHECK_OK(sgm_point_terms(&predictor, &look, 10, 8, terms));
     CHECK(is_near(terms[SGM_TERM_DEPTH], 0.2) && is_near(terms[SGM_TERM_DEPTH_SQUARE], 0.04));
-    sgm_point_terms(&predictor, &look, 100, 100, terms);
+    CHECK_OK(sgm_point_terms(&predictor, &look, 100, 100, terms));
     CHECK(terms[SGM_TERM_DEPTH] == 0 && terms[SGM_TERM_PART] == 0);
     CHECK(is_near(terms[SGM_TERM_THICKNESS], log(1 / sqrt(90))));
     /* sides */
     look.view.width = 33;
-    sgm_point_terms(&predictor, &look, 14, 12, terms);
+    CHECK_OK(sgm_point_terms(&predictor, &look, 14, 12, terms));
     CHECK(terms[SGM_TERM_TOUCHES_VIEW] == 1 && terms[SGM_TERM_TOUCHES_PICTURE] == 0);
     look.extent.y1 = H - 1;
-    sgm_point_terms(&predictor, &look, 14, 12, terms);
+    CHECK_OK(sgm_point_terms(&predictor, &look, 14, 12, terms));
     CHECK(terms[SGM_TERM_TOUCHES_PICTURE] == 1);
 }
 
@@ -110,7 +110,7 @@ static void disc_terms(int side, double terms[SGM_POINT_TERMS])
         }
     look.area = mask ? sgm_mask_measure(mask, side, side, &look.extent) : 0;
     if (CHECK(look.area > 0))
-        sgm_point_terms(&predictor, &look, 0.3 * side - 0.5, 0.4 * side - 0.5, terms);
+        CHECK_OK(sgm_point_terms(&predictor, &look, 0.3 * side - 0.5, 0.4 * side - 0.5, terms));
     free(mask);
 }
 

@@ -1,7 +1,8 @@
-/* Every allocation fails once while a CT that does not say so is cut into slices: an answer is the
- * one with all the memory, or SGM_OUT_OF_MEMORY, and never another window. Linked with --wrap for
- * the allocators. */
+/* Every allocation fails once while a CT that does not say so is cut into slices, and while a
+ * mask is measured: an answer is the one with all the memory, or SGM_OUT_OF_MEMORY, and never
+ * another. Linked with --wrap for the allocators. */
 #include "check.h"
+#include "predict/session/mask.h"
 #include "segmodel/slices.h"
 
 #include <stdlib.h>
@@ -82,6 +83,28 @@ static void check_failures_of(sgm_window window, const double want[2])
     CHECK(failures > 2);
 }
 
+/* What decides where a walk asks next, what a lone point means and where an object ends. */
+static void check_measures_of_a_mask(void)
+{
+    static uint8_t mask[SIDE * SIDE];
+    sgm_point points[2];
+    for (int y = 4; y < 15; y++)
+        memset(mask + y * SIDE + 4, 1, 11);
+    for (long failures = 0; failures < 4; failures++) {
+        double depth = -1;
+        size_t count = 99;
+        until_failure = failures;
+        sgm_status measured = sgm_mask_depth(mask, SIDE, SIDE, 9, 9, &depth);
+        until_failure = failures;
+        sgm_status found = sgm_mask_inner_points(mask, SIDE, SIDE, 2, points, &count);
+        until_failure = -1;
+        if (measured == SGM_OK) CHECK(depth == 1);
+        if (found == SGM_OK) CHECK(count == 1 && points[0].x == 9 && points[0].y == 9);
+        CHECK(measured == (failures < 2 ? SGM_OUT_OF_MEMORY : SGM_OK));
+        CHECK(found == (failures < 3 ? SGM_OUT_OF_MEMORY : SGM_OK));
+    }
+}
+
 int main(void)
 {
     static const double soft_tissue[2] = {-160, 240};
@@ -92,5 +115,6 @@ int main(void)
     check_failures_of(SGM_WINDOW_AUTO, soft_tissue);
     CHECK_OK(window_of(SGM_WINDOW_PERCENTILE, shown));
     check_failures_of(SGM_WINDOW_PERCENTILE, (const double[2]){shown[0], shown[1]});
+    check_measures_of_a_mask();
     return check_report();
 }
