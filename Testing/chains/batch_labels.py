@@ -108,11 +108,12 @@ def values_that_are_given(t):
     t.run([dict(rows[0], labelValues="lone=2")], "column", code=1, said="an option of the whole batch")
     for bad, said in (("kidney", "wanted name=value"), ("a=1,b=1", "gives 1 to 'a' and to 'b'"),
                       ("a=1,a=2", "names 'a' twice"), ("a=0", "from 1 to 65535"),
-                      ("a=65536", "from 1 to 65535"), ("=3", "wanted name=value")):
+                      ("a=65536", "from 1 to 65535"), ("=3", "wanted name=value"),
+                      ("a=", "wanted name=value"), ("a=2x", "found 'a=2x'")):
         t.run(rows, "bad", f"--labelValues={bad}", code=1, said=said)
     single = t.path("single.nii.gz")
     said = t.b.chain.segment("--prompts", t.path("anterior.mrk.json"), "--prompts",
-                             t.path("posterior.mrk.json"), "--labelValues", "anterior=5",
+                             t.path("posterior.mrk.json"), "--labelValues", " anterior = 5 , liver=1",
                              t.path("v00.nrrd"), single)
     require(set(values(single)) == {5, 2}, f"{values(single)}")
     require("anterior (label 5): " in said and "posterior (label 2): " in said, said)

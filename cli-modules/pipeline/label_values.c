@@ -21,11 +21,7 @@ static const label_value *with_value(const label_values *values, int value)
 
 int label_values_choose(const label_values *values, int wanted)
 {
-    int value = 1;
-    if (wanted > 0 && !with_value(values, wanted)) return wanted;
-    while (with_value(values, value))
-        value++;
-    return value;
+    return wanted > 0 && !with_value(values, wanted) ? wanted : values->taken + 1;
 }
 
 int label_values_add(label_values *values, const char *name, int value)
@@ -42,21 +38,33 @@ int label_values_add(label_values *values, const char *name, int value)
         return cli_fail(CLI_EXIT_MEMORY, "no memory for the values of labels");
     }
     values->items[values->count++] = (label_value){copy, value};
+    while (with_value(values, values->taken + 1))
+        values->taken++;
     return 0;
+}
+
+/* Without the blanks around it, in place. */
+static char *trimmed(char *text)
+{
+    text += strspn(text, " ");
+    for (size_t length = strlen(text); length > 0 && text[length - 1] == ' '; length--)
+        text[length - 1] = '\0';
+    return text;
 }
 
 /* "name=value", in place: a name may hold '=' itself. */
 static int read_pair(char *pair, label_values *out)
 {
-    char *sign = strrchr(pair, '='), *end = sign;
-    pair += strspn(pair, " ");
-    const long value = sign ? strtol(sign + 1, &end, 10) : 0;
+    char *sign = strrchr(pair, '='), *end;
     if (sign) *sign = '\0';
-    if (!sign || sign <= pair || end == sign + 1 || *end || value < 1 || value > SGIO_MAX_LABEL)
+    const char *number = sign ? trimmed(sign + 1) : "";
+    const long value = strtol(number, &end, 10);
+    pair = trimmed(pair);
+    if (!*pair || end == number || *end || value < 1 || value > SGIO_MAX_LABEL)
         return cli_fail(CLI_EXIT_USAGE,
                         "--labelValues: wanted name=value with a value from 1 to %d, such as "
                         "kidney=2,liver=5, found '%.200s%s%.80s'",
-                        SGIO_MAX_LABEL, pair, sign ? "=" : "", sign ? sign + 1 : "");
+                        SGIO_MAX_LABEL, pair, sign ? "=" : "", number);
     if (label_values_find(out, pair))
         return cli_fail(CLI_EXIT_USAGE, "--labelValues names '%.200s' twice", pair);
     const label_value *other = with_value(out, (int)value);

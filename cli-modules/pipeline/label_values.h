@@ -14,6 +14,7 @@ typedef struct label_value {
 typedef struct label_values {
     label_value *items;
     size_t count, capacity;
+    int taken; /* the values from 1 to this one are all there */
 } label_values;
 
 /* Reads "kidney=2,liver=5". 0, or CLI_EXIT_USAGE or CLI_EXIT_MEMORY with a message. */
