@@ -21,8 +21,9 @@ typedef struct batch_job {
 
 /* Runs every row in state BATCH_WAITING and sets its state; a row that fails does not stop the
  * others. At most 3 * engine_count volumes are in memory. Rows without `problem` only. 0 when
- * all were tried, CLI_EXIT_CANCELLED after a signal (rows under way are dropped and stay waiting),
- * CLI_EXIT_OUTPUT when a status file cannot be written, CLI_EXIT_MEMORY. */
+ * all were tried, CLI_EXIT_CANCELLED after a signal (rows under way are dropped and stay waiting,
+ * but for those whose files are being written), CLI_EXIT_OUTPUT when a status file cannot be
+ * written, CLI_EXIT_MEMORY. */
 int batch_run(const batch_job *job);
 
 /* Notes a row that cannot run in the status file, unless it is there already. */
