@@ -32,7 +32,7 @@ static void every_promised_option_is_there(void **state)
         "axis",        "window",      "listSeries", "series",       "allowGaps",   "propagate",
         "maxSlices",   "keepLargest", "fillHoles",  "segmentColor", "cache",       "cacheLimit",
         "maskPrompts", "sequence",    "report",     "picture",      "reportPaths", "boxes",
-        "reference",   "base",        "convert"};
+        "reference",   "base",        "convert",    "labelValues"};
     size_t found = 0, options = 0;
     for (size_t i = 0; i < tool->parameter_count; i++) {
         const cli_parameter *p = &tool->parameters[i];
