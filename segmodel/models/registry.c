@@ -81,14 +81,17 @@ bool sgm_file_name_contains(const sgm_checkpoint *file, const char *word)
     return strstr(name, word) != NULL;
 }
 
-/* What people call SAM is the first family, of the size that the file has: where a second network
- * has the same tensors (the family's detect says so), it is the first one that is meant. */
+/* What people call SAM is the first family, of the size that the file has: of two networks with the
+ * same tensors the first one is meant, whatever the file is called. */
 static const char *sized(const sgm_checkpoint *file, const char *name)
 {
-    char assumption[256] = "";
+    char assumption[256];
+    sgm_model_config first, found;
     if (!name || strcmp(name, "sam") != 0) return name;
-    const char *found = sgm_family_vit.detect(file, assumption);
-    return assumption[0] ? sgm_family_vit.variants[0].name : found;
+    name = sgm_family_vit.detect(file, assumption);
+    fill(&sgm_family_vit.variants[0], &first);
+    fill(find_variant(name), &found);
+    return found.protocol == first.protocol ? name : sgm_family_vit.variants[0].name;
 }
 
 static sgm_status named(const sgm_checkpoint *file, const char *name, sgm_model_config *config)

@@ -188,11 +188,13 @@ static const char *detect(const sgm_checkpoint *file, char assumption[256])
         return "sam_vit";
     }
     if (sgm_file_name_contains(file, "medsam")) {
+        if (sgm_file_name_contains(file, "medsam_vit_b")) return "medsam"; /* as it is published */
         snprintf(assumption, 256,
                  "The model is taken for MedSAM because of its file's name; SAM ViT-B has the "
                  "same tensors (--variant sam_vit_b).");
         return "medsam";
     }
+    if (sgm_file_name_contains(file, "sam_vit_b")) return "sam_vit_b";
     snprintf(assumption, 256,
              "The model is taken for SAM ViT-B; MedSAM has the same tensors (--variant medsam).");
     return "sam_vit_b";

@@ -238,6 +238,7 @@ static const char *detect(const sgm_checkpoint *file, char assumption[256])
                  "MobileSAM at 1024 has the same tensors (--variant mobile_sam).");
         return "tiny_vit_256";
     }
+    if (sgm_file_name_contains(file, "mobile_sam")) return "mobile_sam"; /* as it is published */
     snprintf(assumption, 256,
              "The model is taken for MobileSAM at 1024 pixels; the same network at 256 has the "
              "same tensors (--variant tiny_vit_256).");

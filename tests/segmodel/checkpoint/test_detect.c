@@ -174,8 +174,24 @@ static void sam_has_the_files_size(void)
     }
 }
 
+/* A file that is called what it was published as says which of two networks it is. */
+static void published_names_are_enough(void)
+{
+    static const struct {
+        const char *label, *variant, *assumed;
+    } files[] = {{"sam_vit_b_01ec64.pth", "sam_vit_b", NULL},
+                 {"medsam_vit_b.pth", "medsam", NULL},
+                 {"my_medsam.pth", "medsam", "because of its file's name"},
+                 {"weights.pth", "sam_vit_b", "taken for SAM ViT-B"}};
+    for (int i = 0; i < 4; i++)
+        check_size(MAKE(files[i].label, {KERNEL, 4, {768, 3, 16, 16}},
+                        {POSITIONS, 4, {1, 64, 64, 768}}, {MASKS, 2, {4, 256}}),
+                   files[i].variant, 1024, 16, files[i].assumed);
+}
+
 int main(void)
 {
+    published_names_are_enough();
     sam_has_the_files_size();
     adapters_see_what_their_tables_say();
     samed_sees_what_its_positions_say();
