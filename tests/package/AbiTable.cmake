@@ -1,6 +1,6 @@
 # The binary interface of libsegmodel.so against the table of its version (abi/segmodel-<version>.txt): sizes
-# and offsets of all public structs, values of enumerators, declarations of functions; and
-# sgm_struct_size against sizeof.
+# and offsets of all public structs, the types of their members, values of enumerators, declarations of
+# functions and of types of functions; and sgm_struct_size against sizeof.
 #   cmake -DHEADERS=... -DLIBRARY=... -DABI=0.3 -DTABLES=... -DC_COMPILER=... -DC_FLAGS=... -DSCRATCH=...
 #         [-DUPDATE=ON] -P AbiTable.cmake
 # What is new goes into the table by UPDATE (cmake --build <build> --target segmodel_abi_table). What is gone
@@ -25,6 +25,7 @@ string(REPLACE "]" ">" text "${text}")
 string(REGEX REPLACE "[ \t\n]+" " " text "${text}")
 
 set(rows "")
+set(declared "")
 string(REGEX MATCHALL "typedef struct [a-z0-9_]* ?{" begun "${text}")
 string(REGEX MATCHALL "typedef struct [a-z0-9_]* ?{[^{}]*} [a-z0-9_]+@" structs "${text}")
 list(LENGTH begun wanted)
@@ -39,6 +40,9 @@ foreach(struct IN LISTS structs)
     string(APPEND rows "    SIZE(${name});\n")
     foreach(member IN LISTS members)
         string(STRIP "${member}" member)
+        if(member)
+            list(APPEND declared "declared in ${name}: ${member}")
+        endif()
         if(member MATCHES "\\(\\*([a-z0-9_]+)\\)") # a function
             set(names ${CMAKE_MATCH_1})
         else()
@@ -106,6 +110,12 @@ foreach(function IN LISTS functions)
     string(REGEX REPLACE "SGM_API (.*)@" "function \\1" function "${function}")
     list(APPEND now "${function}")
 endforeach()
+string(REGEX MATCHALL "typedef [^@{}]*\\(\\*[a-z0-9_]+\\)[^@{}]*@" types "${text}")
+foreach(type IN LISTS types)
+    string(REPLACE "@" "" type "${type}")
+    list(APPEND now "${type}")
+endforeach()
+list(APPEND now ${declared})
 list(SORT now)
 
 set(table ${TABLES}/segmodel-${ABI}.txt)
