@@ -176,7 +176,7 @@ static sgm_status loop(sgm_trainer *t)
     int64_t saved = t->state.step, validated = sgm_trainer_has_validated(t) ? t->state.step : -1;
     sgm_trainer_tell_start(t);
     if (t->state.step > 0 && validated < 0 && due(t->state.step, c->validate_every)) {
-        SGM_TRY(keep(t, false, can_validate(t), false));
+        SGM_TRY(keep(t, false, can_validate(t), true)); /* the run may end here */
         validated = t->state.step;
     }
     while (!finished(t)) {

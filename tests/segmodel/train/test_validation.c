@@ -87,6 +87,33 @@ static void check_unknown_class(bool held_out)
     NETWORK "steps = 6\nbatch = 2\nsynthetic = 0\nwarmup = 0\nvalidate_every = 2\n"                \
             "validate_objects = 6\nreport_every = 1\nsave_every = 4\nrate = 1e-3\n"
 
+/* The next line: its step and what was validated, without seconds, rate, loss and norm, which tell
+ * of the updates that a run has made itself; false at the end. */
+static bool next_row(FILE *file, char row[512])
+{
+    if (!file || !fgets(row, 512, file)) return false;
+    char *after_step = strchr(row, ','), *at = after_step;
+    for (int i = 0; i < 4 && at; i++)
+        at = strchr(at + 1, ',');
+    if (CHECK(at != NULL)) memmove(after_step, at, strlen(at) + 1);
+    return true;
+}
+
+static void check_same_log(void)
+{
+    char a[512], b[512];
+    FILE *whole = fopen(OUT "_whole/log.csv", "r"), *broken = fopen(OUT "/log.csv", "r");
+    int rows = 0;
+    CHECK(whole && broken);
+    while (next_row(whole, a)) {
+        rows++;
+        if (!CHECK(next_row(broken, b) && !strcmp(a, b))) fprintf(stderr, "    %s    %s", a, b);
+    }
+    CHECK(rows > 6 && !next_row(broken, b));
+    if (whole) fclose(whole);
+    if (broken) fclose(broken);
+}
+
 /* A validation is heard out by nobody who wants to stop, what was learnt before it is on the disk,
  * and the run that goes on validates as if nothing had been. */
 static void check_stop(int64_t step, bool due_to_save)
@@ -111,6 +138,10 @@ static void check_stop(int64_t step, bool due_to_save)
     check_same_file(&whole, &broken, "state.safetensors");
     check_same_file(&whole, &broken, "best.safetensors");
     check_same_file(&whole, &broken, "last.safetensors");
+    check_same_metadata(&whole, &broken, "state.safetensors");
+    check_same_metadata(&whole, &broken, "best.safetensors");
+    check_same_metadata(&whole, &broken, "last.safetensors");
+    check_same_log();
     remove_folder(whole.out);
     unlink("stop.cfg");
 }

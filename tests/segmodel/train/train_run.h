@@ -155,4 +155,42 @@ static inline void check_same_file(const run *x, const run *y, const char *name)
     sgm_checkpoint_close(b);
 }
 
+/* The same fields, but for field `skipped`. */
+static inline bool are_same_fields(const char *a, const char *b, char separator, int skipped)
+{
+    const char end[2] = {separator, 0};
+    for (int field = 0; *a && *b; field++) {
+        size_t n = strcspn(a, end), m = strcspn(b, end);
+        if (field != skipped && (n != m || memcmp(a, b, n) != 0)) return false;
+        a += n + (a[n] != 0);
+        b += m + (b[m] != 0);
+    }
+    return !*a && !*b;
+}
+
+/* Equal, but for the seconds that a run took. */
+static inline bool is_same_value(const char *key, const char *a, const char *b)
+{
+    if (!strcmp(key, "training_progress")) return are_same_fields(a, b, ' ', 1);
+    if (!strcmp(key, "training")) return are_same_fields(a, b, ',', 2);
+    return !strcmp(a, b);
+}
+
+/* All metadata of file `name` are the same in both runs, but for their seconds. */
+static inline void check_same_metadata(const run *x, const run *y, const char *name)
+{
+    sgm_checkpoint *a = open_saved(x, name), *b = open_saved(y, name);
+    size_t count = a && b ? sgm_checkpoint_metadata_count(a) : 0;
+    if (a && b) CHECK(count > 0 && count == sgm_checkpoint_metadata_count(b));
+    for (size_t i = 0; i < count; i++) {
+        sgm_metadata_entry entry = sgm_checkpoint_metadata_at(a, i);
+        const char *value = sgm_checkpoint_metadata(b, entry.key);
+        if (!CHECK(value && is_same_value(entry.key, entry.value, value)))
+            fprintf(stderr, "    %s %s: %s, %s\n", name, entry.key, entry.value,
+                    value ? value : "none");
+    }
+    sgm_checkpoint_close(a);
+    sgm_checkpoint_close(b);
+}
+
 #endif
