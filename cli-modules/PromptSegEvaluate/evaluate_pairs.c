@@ -96,22 +96,35 @@ static void add_unmatched(const side *prediction, evaluate_pairs *pairs)
     const sgio_segment *found = prediction->segmentation->segments;
     for (size_t i = 0; i < prediction->segmentation->segment_count; i++)
         if (!prediction->taken[i])
-            pairs->items[pairs->count++] = (evaluate_pair){.reference = -1,
-                                                           .prediction = (int)i,
-                                                           .label = prediction->labels[i],
-                                                           .name = found[i].name};
+            pairs->items[pairs->count++] =
+                (evaluate_pair){.reference = -1,
+                                .prediction = (int)i,
+                                .label = prediction->labels[i],
+                                .prediction_label = prediction->labels[i],
+                                .name = found[i].name};
+}
+
+static int is_of_reference(const evaluate_pair *pair, int label)
+{
+    return pair->reference >= 0 && pair->label == label;
+}
+
+static int is_of_prediction(const evaluate_pair *pair, int label)
+{
+    return pair->prediction >= 0 && pair->prediction_label == label;
 }
 
 /* The value is the reference's. An object of the prediction that has it too is another one, unless
- * the reference has none of that value. */
+ * the reference has none of that value; then it is this one, whatever value its partner has. */
 static void keep_label(evaluate_pairs *pairs, int label)
 {
     size_t kept = 0;
     int wanted = 0;
     for (size_t i = 0; i < pairs->count; i++)
-        wanted |= pairs->items[i].reference >= 0 && pairs->items[i].label == label;
+        wanted |= is_of_reference(&pairs->items[i], label);
     for (size_t i = 0; i < pairs->count; i++)
-        if (pairs->items[i].label == label && (!wanted || pairs->items[i].reference >= 0))
+        if (wanted ? is_of_reference(&pairs->items[i], label)
+                   : is_of_prediction(&pairs->items[i], label))
             pairs->items[kept++] = pairs->items[i];
     pairs->count = kept;
 }

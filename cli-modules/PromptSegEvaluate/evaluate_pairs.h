@@ -10,7 +10,7 @@ typedef struct evaluate_pair {
     int label;                 /* value in the reference; in the prediction where that has none */
     const char *name;          /* borrowed from the segmentation */
     int are_only_ones;         /* neither file marks anything else; names and labels differ */
-    int prediction_label;      /* of the prediction, where both sides are there */
+    int prediction_label;      /* value in the prediction, where that has it */
     evaluate_values values;
 } evaluate_pair;
 
