@@ -22,12 +22,16 @@ static int marks(const sgio_segmentation *s, const sgio_segment *segment, size_t
     return value == segment->label;
 }
 
-/* Of a volume across its longest step, of equal ones k. */
+/* Of a volume across its longest step, of equal ones k; what is one voxel thick is flat, however
+ * thin it is. */
 static int choose_axis(const sgio_segmentation *reference, const sgio_segmentation *prediction)
 {
+    const int64_t *size = reference->geometry.size;
     double spacing[3];
     int axis = 2;
     if (evaluate_is_set(reference, prediction)) return axis;
+    for (int a = 2; a >= 0; a--)
+        if (size[a] == 1) return a;
     sgio_geometry_spacing(&reference->geometry, spacing);
     for (int a = 1; a >= 0; a--)
         if (spacing[a] > spacing[axis] * 1.001) axis = a;

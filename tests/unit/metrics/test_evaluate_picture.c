@@ -16,21 +16,17 @@ enum { SIDE = 16, SLICES = 9, VOXELS = SIDE * SIDE * SLICES, TILE = 320, GAP = 6
 static const char *folder;
 static char path[1024];
 
-static void make_grid(sgio_geometry *grid)
-{
-    *grid = (sgio_geometry){.size = {SIDE, SIDE, SLICES},
-                            .matrix = {{1, 0, 0, 0}, {0, 1, 0, 0}, {0, 0, 3, 0}}};
-}
+static const sgio_geometry VOLUME = {.size = {SIDE, SIDE, SLICES},
+                                     .matrix = {{1, 0, 0, 0}, {0, 1, 0, 0}, {0, 0, 3, 0}}};
+static sgio_geometry grid;
 
 /* One segment: in every slice a square of 6 x 6 from (4, 4), shifted along i by shift[k]. */
 static void make(sgio_segmentation *s, const int shift[SLICES])
 {
     static uint8_t mask[VOXELS];
-    sgio_geometry grid;
     size_t index;
-    make_grid(&grid);
     memset(mask, 0, sizeof mask);
-    for (int k = 0; k < SLICES; k++)
+    for (int k = 0; k < grid.size[2]; k++)
         for (int j = 4; j < 10; j++)
             for (int i = 4; i < 10; i++)
                 mask[(k * SIDE + j) * SIDE + i + shift[k]] = 1;
@@ -113,6 +109,23 @@ static void test_the_middle_where_all_is_equal(void **state)
     sgio_volume_clear(&picture);
 }
 
+/* A slice is thinner than its pixels are wide, whichever axis lies across it. */
+static void test_a_single_slice_is_seen_from_above(void **state)
+{
+    static const int shift[SLICES] = {2};
+    sgio_volume picture;
+    (void)state;
+    grid = (sgio_geometry){.size = {SIDE, SIDE, 1},
+                           .matrix = {{1.5, 0, 0, 0}, {0, 1.5, 0, 0}, {0, 0, 1, 0}}};
+    draw(shift, NULL, &picture);
+    grid = VOLUME;
+    assert_int_equal(picture.geometry.size[0], GAP + TILE + GAP);
+    assert_true(picture.geometry.size[1] >= GAP + TILE + GAP);
+    assert_true(pixel(&picture, 0, 11, 6)[0] > 20);
+    assert_true(pixel(&picture, 0, 11, 12)[0] == 0);
+    sgio_volume_clear(&picture);
+}
+
 /* A larger grid whose first voxel lies 4 to the side: what is nearest is shown, and black outside.
  */
 static void test_an_image_on_another_grid(void **state)
@@ -145,10 +158,12 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_worst_slices_come_alone),
         cmocka_unit_test(test_six_of_many_that_differ),
         cmocka_unit_test(test_the_middle_where_all_is_equal),
+        cmocka_unit_test(test_a_single_slice_is_seen_from_above),
         cmocka_unit_test(test_an_image_on_another_grid),
     };
     if (argc != 2) return 2;
     folder = argv[1];
+    grid = VOLUME;
     snprintf(path, sizeof path, "%s/evaluate_picture.png", folder);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
