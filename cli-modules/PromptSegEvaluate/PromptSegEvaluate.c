@@ -234,17 +234,28 @@ static int write_picture(const cli_options *options, const inputs *in, const eva
                                   cli_text(options, "picture"), outputs);
 }
 
-/* Tables and picture appear together. */
-static int write_files(const cli_options *options, const inputs *in, const evaluate_report *report)
+/* Tables appear together. */
+static int write_tables(const cli_options *options, const evaluate_report *report)
 {
     sgio_outputs *outputs = NULL;
     int failed = bridge_from_io(sgio_outputs_create(&outputs));
-    if (!failed && cli_given(options, "picture"))
-        failed = write_picture(options, in, report->pairs, outputs);
     if (!failed && cli_given(options, "csv"))
         failed = evaluate_write_csv(report, cli_text(options, "csv"), outputs);
     if (!failed && cli_given(options, "json"))
         failed = evaluate_write_json(report, cli_text(options, "json"), outputs);
+    if (!failed) failed = bridge_from_io(sgio_outputs_commit(outputs));
+    sgio_outputs_destroy(outputs);
+    return failed;
+}
+
+/* After the tables, which are the work's result and do not need it. */
+static int write_files(const cli_options *options, const inputs *in, const evaluate_report *report)
+{
+    sgio_outputs *outputs = NULL;
+    int failed = write_tables(options, report);
+    if (failed || !cli_given(options, "picture")) return failed;
+    failed = bridge_from_io(sgio_outputs_create(&outputs));
+    if (!failed) failed = write_picture(options, in, report->pairs, outputs);
     if (!failed) failed = bridge_from_io(sgio_outputs_commit(outputs));
     sgio_outputs_destroy(outputs);
     return failed;
@@ -275,6 +286,44 @@ static int publish(cli_program *program, const inputs *in, const evaluate_how *h
     return failed;
 }
 
+/* The reader's message names options of other programs; here a file is all there is to choose by.
+ */
+static int without_options(int code)
+{
+    static const char *const choices[] = {"; choose with --series", "; of an input --series"};
+    char message[4096];
+    snprintf(message, sizeof message, "%s", cli_last_message());
+    char *gaps = strstr(message, "; --allowGaps");
+    if (gaps) *gaps = 0;
+    for (size_t i = 0; i < sizeof choices / sizeof *choices; i++) {
+        char *choice = strstr(message, choices[i]);
+        if (!choice) continue;
+        *choice = 0;
+        return cli_fail(code, "%s; name a file that belongs to one of them alone", message);
+    }
+    return gaps ? cli_fail(code, "%s", message) : code;
+}
+
+static int read_volume(cli_program *program, const char *option, int without_voxels,
+                       sgio_volume *out)
+{
+    const sgio_read_options how = {
+        .warn = cli_warn, .warn_user = &program->warnings, .without_voxels = without_voxels};
+    const int failed =
+        bridge_from_io(sgio_volume_read(cli_text(program->options, option), &how, out));
+    return failed ? without_options(failed) : 0;
+}
+
+/* Before the work: what the picture is to show can be read. */
+static int check_image(cli_program *program)
+{
+    sgio_volume image = {0};
+    if (!cli_given(program->options, "image")) return 0;
+    const int failed = read_volume(program, "image", 1, &image);
+    sgio_volume_clear(&image);
+    return failed;
+}
+
 /* --map is what a network was sure of: of one object, on the grid. */
 static int check_map(cli_program *program, const inputs *in, const evaluate_pairs *pairs,
                      sgio_volume *map)
@@ -294,10 +343,8 @@ static int check_map(cli_program *program, const inputs *in, const evaluate_pair
 static int read_map(cli_program *program, const inputs *in, const evaluate_pairs *pairs,
                     sgio_volume *map)
 {
-    const sgio_read_options how = {.warn = cli_warn, .warn_user = &program->warnings};
     if (!cli_given(program->options, "map")) return 0;
-    const int failed =
-        bridge_from_io(sgio_volume_read(cli_text(program->options, "map"), &how, map));
+    const int failed = read_volume(program, "map", 0, map);
     return failed ? failed : check_map(program, in, pairs, map);
 }
 
@@ -360,6 +407,7 @@ int main(int argc, char **argv)
         code = cli_fail(CLI_EXIT_USAGE, "--image is what --picture shows: name that file too");
     if (!code) code = check_files(&program);
     cli_cancel_at_once(program.name);
+    if (!code) code = check_image(&program);
     if (!code) code = read_inputs(&program, &in);
     if (!code) code = evaluate(&program, &in, metrics);
     sgio_segmentation_clear(&in.reference);
