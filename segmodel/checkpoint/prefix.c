@@ -4,6 +4,7 @@
 #include "core/status.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* --------------------------------------------------------------------------- modules in between */
@@ -44,6 +45,20 @@ static size_t without_shells(const char *name, char *out)
     return length;
 }
 
+/* Bytes of a name that become the first `bare` ones without the shells inside. */
+static size_t length_with_shells(const char *name, size_t bare)
+{
+    size_t length = leading_shells(name), at = length;
+    while (name[at] && length < bare) {
+        at += leading_shells(name + at);
+        size_t part = strcspn(name + at, "./");
+        part += name[at + part] != 0;
+        length += part;
+        at += part;
+    }
+    return at;
+}
+
 static sgm_status leave_out_shells(sgm_checkpoint *c)
 {
     for (size_t i = 0; i < c->count; i++) {
@@ -66,7 +81,8 @@ enum { MAX_PLACES = 8 };
 typedef struct {
     const char *prefix; /* begins a tensor's name, `length` bytes of it */
     size_t length;
-    size_t tensors; /* all below it that lie in no longer place */
+    size_t tensors;  /* all below it that lie in no longer place */
+    const char *own; /* the file's own name of a tensor below it, with the shells inside */
 } place;
 
 typedef struct {
@@ -80,15 +96,16 @@ static bool begins(const char *name, const place *p)
     return strncmp(name, p->prefix, p->length) == 0 && name[p->length];
 }
 
-static void add_place(places *found, const char *name, size_t length)
+static void add_place(places *found, const char *name, size_t length, const char *own)
 {
     for (int i = 0; i < found->count; i++)
         if (found->at[i].length == length && begins(name, &found->at[i])) return;
     found->more = found->count == MAX_PLACES;
-    if (!found->more) found->at[found->count++] = (place){name, length, 0};
+    if (!found->more) found->at[found->count++] = (place){name, length, 0, own};
 }
 
-static void find_places(const sgm_checkpoint *c, const char *const *landmarks, places *found)
+static void find_places(const sgm_checkpoint *c, const char *const *own,
+                        const char *const *landmarks, places *found)
 {
     for (size_t i = 0; i < c->count && !found->more; i++) {
         const char *name = c->tensors[i].name;
@@ -97,7 +114,7 @@ static void find_places(const sgm_checkpoint *c, const char *const *landmarks, p
             size_t n = strlen(*mark);
             if (length < n || strcmp(name + length - n, *mark) != 0) continue;
             char before = length == n ? '.' : name[length - n - 1];
-            if (before == '.' || before == '/') add_place(found, name, length - n);
+            if (before == '.' || before == '/') add_place(found, name, length - n, own[i]);
         }
     }
 }
@@ -126,19 +143,43 @@ static const place *main_place(const sgm_checkpoint *c, const places *found)
 
 /* ------------------------------------------------------------------------------------- messages */
 
-#define KEEP_ONE                                                                                   \
-    "in Python, of the dict of weights: torch.save({k[%zu:]: v for k, v in weights.items() if "    \
-    "k.startswith(\"%s\")}, \"new.pth\")"
+enum { KEEP_ONE_BYTES = 400 };
+
+/* The line of Python that saves one network alone. It sees the file's own names, and dicts side by
+ * side as such, whose keys the names of a PyTorch file begin with here ("student/"). */
+static const char *keep_one(const sgm_checkpoint *c, const place *p, char line[KEEP_ONE_BYTES])
+{
+    char text[96], dict[128] = "weights";
+    const char *prefix = p->own;
+    size_t length = length_with_shells(prefix, p->length);
+    const char *slash = strncmp(c->format, "PyTorch", 7) ? NULL : memchr(prefix, '/', length);
+    if (slash) {
+        size_t key = (size_t)(slash - prefix);
+        snprintf(dict, sizeof dict, "weights[\"%s\"]", sgm_printable(prefix, key, text));
+        prefix += key + 1;
+        length -= key + 1;
+    }
+    if (length == 0)
+        snprintf(line, KEEP_ONE_BYTES,
+                 "in Python, of the dict of weights: torch.save(%s, \"new.pth\")", dict);
+    else
+        snprintf(
+            line, KEEP_ONE_BYTES,
+            "in Python, of the dict of weights: torch.save({k[%zu:]: v for k, v in %s.items() if "
+            "k.startswith(\"%s\")}, \"new.pth\")",
+            length, dict, sgm_printable(prefix, length, text));
+    return line;
+}
 
 static const char *place_text(const place *p, char text[96])
 {
     return sgm_printable(p->prefix, p->length, text);
 }
 
-static sgm_status fail_several(const places *found)
+static sgm_status fail_several(const sgm_checkpoint *c, const places *found)
 {
     enum { NAMED = 4 };
-    char list[512] = "", text[96];
+    char list[512] = "", text[96], line[KEEP_ONE_BYTES];
     size_t used = 0;
     for (int i = 0; i < found->count && i < NAMED; i++) {
         const place *p = &found->at[i];
@@ -150,24 +191,23 @@ static sgm_status fail_several(const places *found)
                                           "%sno prefix (%zu tensors)", comma, p->tensors));
     }
     const place *example = &found->at[found->at[0].length == 0];
-    return sgm_fail(SGM_BAD_MODEL,
-                    "several networks in one file, below %s%s: keep one of them, " KEEP_ONE, list,
-                    found->count > NAMED || found->more ? ", ..." : "", example->length,
-                    place_text(example, text));
+    return sgm_fail(SGM_BAD_MODEL, "several networks in one file, below %s%s: keep one of them, %s",
+                    list, found->count > NAMED || found->more ? ", ..." : "",
+                    keep_one(c, example, line));
 }
 
 static sgm_status fail_part(const sgm_checkpoint *c, const place *p)
 {
-    char prefix[96], text[96];
+    char prefix[96], text[96], line[KEEP_ONE_BYTES];
     const char *outside = "";
     for (size_t i = 0; i < c->count && !*outside; i++)
         if (!begins(c->tensors[i].name, p)) outside = c->tensors[i].name;
     place_text(p, prefix);
     return sgm_fail(SGM_BAD_MODEL,
                     "the network below '%s' is a part of a larger one: %zu of %zu tensors are not "
-                    "its, '%s' for one; if it is to be used without them, " KEEP_ONE,
+                    "its, '%s' for one; if it is to be used without them, %s",
                     prefix, c->count - p->tensors, c->count,
-                    sgm_printable(outside, strlen(outside), text), p->length, prefix);
+                    sgm_printable(outside, strlen(outside), text), keep_one(c, p, line));
 }
 
 /* -------------------------------------------------------------------------------------- taking off
@@ -200,15 +240,28 @@ static sgm_status take_off(sgm_checkpoint *c, const place *p)
     return sgm_checkpoint_build_index(c);
 }
 
-sgm_status sgm_checkpoint_take_off_prefix(sgm_checkpoint *c, const char *const *landmarks)
+/* `own`: the file's own names of all tensors. */
+static sgm_status find_and_take_off(sgm_checkpoint *c, const char *const *own,
+                                    const char *const *landmarks)
 {
     places found = {0};
     SGM_TRY(leave_out_shells(c));
     SGM_TRY(sgm_checkpoint_build_index(c));
-    find_places(c, landmarks, &found);
+    find_places(c, own, landmarks, &found);
     count_tensors(c, &found);
     const place *network = main_place(c, &found);
     if (found.count > 0 && !network)
-        return found.count > 1 || found.more ? fail_several(&found) : fail_part(c, &found.at[0]);
+        return found.count > 1 || found.more ? fail_several(c, &found) : fail_part(c, &found.at[0]);
     return network && network->length > 0 ? take_off(c, network) : SGM_OK;
+}
+
+sgm_status sgm_checkpoint_take_off_prefix(sgm_checkpoint *c, const char *const *landmarks)
+{
+    const char **own = malloc((c->count + 1) * sizeof *own);
+    if (!own) return sgm_fail(SGM_OUT_OF_MEMORY, "out of memory for names");
+    for (size_t i = 0; i < c->count; i++)
+        own[i] = c->tensors[i].name;
+    sgm_status status = find_and_take_off(c, own, landmarks);
+    free(own);
+    return status;
 }

@@ -126,6 +126,13 @@ static void several_networks_are_named(void)
                   NAMES(TEN(""), TEN("ema.module.")));
     check_refused("k[4:]: v for k, v in weights.items() if k.startswith(\"ema.\")",
                   NAMES(TEN(""), TEN("ema.module.")));
+    /* What was left out of the names is in those that Python sees; what they begin with is, too. */
+    check_refused("k[20:]: v for k, v in weights.items() if k.startswith(\"model._orig_mod.ema.\")",
+                  NAMES(TEN(""), TEN("model._orig_mod.ema.")));
+    check_refused("k[15:]: v for k, v in weights.items() if k.startswith(\"module.student.\")",
+                  NAMES(TEN("module.student."), TEN("module.teacher.")));
+    check_refused("k[8:]: v for k, v in weights.items() if k.startswith(\"student/\")",
+                  NAMES(TEN("student/"), TEN("teacher/"))); /* a .safetensors has no dicts */
     check_refused("below 'sam.' (10 tensors), 'sam.unet.' (2 tensors)",
                   NAMES(TEN("sam."), "sam.unet.inc.0.weight", "sam.unet.b"));
     check_refused("'d.' (1 tensors), ...",

@@ -3,6 +3,7 @@
 #include "byte_builder.h"
 #include "check.h"
 #include "checkpoint/checkpoint.h"
+#include "checkpoint/prefix.h"
 
 static sgm_checkpoint *open_sample(const char *name)
 {
@@ -397,6 +398,33 @@ static void lone_tensors_hide_no_weights(void)
     open_nested("model", 0, 1, "c");      /* a dict of settings */
 }
 
+/* Of dicts side by side the message names one as Python has it. */
+static void check_side_by_side(const char *first, const char *second, const char *message)
+{
+    static const char *const dicts[] = {"student", "teacher"}, *const landmarks[] = {"a", NULL};
+    sgm_checkpoint *c = NULL;
+    begin_pickle();
+    for (int i = 0; i < 2; i++) {
+        put_string(dicts[i]);
+        put_text(&pickle, "}(");
+        put_tensor(first, "0", 4, 0, 1, SIZES(4), SIZES(1));
+        put_tensor(second, "0", 4, 0, 1, SIZES(4), SIZES(1));
+        put_text(&pickle, "u");
+    }
+    if (!CHECK_OK(open_pickle("little", &c))) return;
+    CHECK_STATUS(sgm_checkpoint_take_off_prefix(c, landmarks), SGM_BAD_MODEL, message);
+    sgm_checkpoint_close(c);
+}
+
+static void dicts_side_by_side_are_named(void)
+{
+    check_side_by_side("a", "b", "torch.save(weights[\"student\"], \"new.pth\")");
+    check_side_by_side("module.a", "module.b", "torch.save(weights[\"student\"], \"new.pth\")");
+    check_side_by_side("net.a", "net.b",
+                       "torch.save({k[4:]: v for k, v in weights[\"student\"].items() if "
+                       "k.startswith(\"net.\")}, \"new.pth\")");
+}
+
 /* {"state_dict": itself}: unwrapping must end. */
 static void a_recursive_wrapper_ends(void)
 {
@@ -455,6 +483,7 @@ int main(void)
     bad_dicts_are_refused();
     a_recursive_wrapper_ends();
     lone_tensors_hide_no_weights();
+    dicts_side_by_side_are_named();
     dicts_of_themselves_are_bounded();
     return check_report();
 }
