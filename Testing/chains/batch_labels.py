@@ -4,10 +4,14 @@ written."""
 import gzip
 import json
 import os
+import shutil
+import signal
 import struct
+import subprocess
+import time
 
 from batch import AXES, SIZE, Batch
-from chain import Chain, require, write_nrrd
+from chain import LIVER, Chain, require, write_nrrd
 
 PLACES = {"anterior": [8.0, 9.0, 4.0], "posterior": [13.0, 11.0, 4.0], "lone": [12.0, 10.0, 4.0]}
 
@@ -48,6 +52,28 @@ class Labels:
 
     def path(self, *names):
         return self.b.chain.path(*names)
+
+    def draw(self, name, value, again=0):
+        """A rectangle of that value in the first two slices; `again`: the second has this one."""
+        labels = bytearray(SIZE[0] * SIZE[1] * SIZE[2])
+        for slice_, v in ((0, value), (1, again or value)):
+            for y in range(5, 15):
+                for x in range(6, 18):
+                    labels[SIZE[0] * SIZE[1] * slice_ + SIZE[0] * y + x] = v
+        write_nrrd(self.path(name), SIZE, AXES, [0.0, 0.0, 0.0], bytes(labels))
+
+    def made_before(self, rows, output):
+        """The folder as programs left it that numbered each case by itself: their keys are those of files
+        that hold names."""
+        self.b.run(self.b.write(f"{output}.csv", rows), output)
+        status = self.path(output, "promptseg", "status-1-of-1.jsonl")
+        with open(status, encoding="utf-8") as stream:
+            text = stream.read()
+        with open(status, "w", encoding="utf-8") as stream:
+            stream.write(text.replace(".seg.nrrd", ".nii.gz"))
+        for row in rows:
+            name = self.path(output, row["id"])
+            os.rename(f"{name}.seg.nrrd", f"{name}.nii.gz")
 
     def check(self, output, number, wanted):
         """Every account of a case says the same."""
@@ -159,6 +185,98 @@ def folders_of_before(t):
     require([r["label"] for r in t.b.results("before")] == ["", "", ""], "labels out of nothing")
 
 
+def cases_made_alone(t):
+    """Of files of before those stay that have the values of now: a case numbers its prompts before the boxes,
+    and keeps the values that it begins with."""
+    t.draw("box1.nrrd", 1)
+    t.draw("box2.nrrd", 2)
+    other = [t.row(0, "anterior", boxes="box1.nrrd")]  # had anterior 1, Segment_1 2
+    t.made_before(other, "boxes1")
+    require("done before" not in t.run(other, "boxes1"), "a file with other values stays")
+    t.check("boxes1", 0, {"Segment_1": 1, "anterior": 2})
+    same = [t.row(0, "anterior", boxes="box2.nrrd")]
+    t.made_before(same, "boxes2")
+    t.run(same, "boxes2", said="1 rows were done before, 0 are to be done")
+    begun = [t.row(0, "lone", initial="drawn.nrrd")]  # had Segment_1 1, lone 2
+    t.made_before(begun, "begun")
+    require("done before" not in t.run(begun, "begun", "--labelValues", "lone=1"),
+            "a file that kept the value it began with stays")
+    t.check("begun", 0, {"lone": 1, "Segment_1": 2, "Segment_3": 3})
+
+
+def masks_of_sequences(t):
+    """One value is the row's own name, several are names with values that stay; both are numbered."""
+    t.draw("mask4.nrrd", 4)
+    t.draw("mask25.nrrd", 2, again=5)
+    more = {"sequence": "true", "segment": ""}
+    rows = [t.row(0, maskPrompts="mask4.nrrd", **dict(more, segment="polyp")),
+            t.row(1, maskPrompts="mask4.nrrd", **dict(more, segment="instrument")),
+            t.row(2, "lone", maskPrompts="", **dict(more, sequence="false")),
+            t.row(3, maskPrompts="mask25.nrrd", **more)]
+    t.run(rows[:3], "masks")
+    wanted = {"polyp": 1, "instrument": 2, "lone": 3}
+    require(table(t.path("masks", "labels.tsv")) == wanted, f"{table(t.path('masks', 'labels.tsv'))}")
+    for number, (name, value) in enumerate(wanted.items()):
+        require(table(t.path("masks", f"p{number}.tsv")) == {name: value}, f"masks: {name}")
+    t.run(rows, "masks", said="1 rows were done before, 3 are to be done")
+    wanted = {"polyp": 1, "Segment_2": 2, "instrument": 3, "lone": 4, "Segment_5": 5}
+    require(table(t.path("masks", "labels.tsv")) == wanted, f"{table(t.path('masks', 'labels.tsv'))}")
+    require(table(t.path("masks", "p3.tsv")) == {"Segment_2": 2, "Segment_5": 5}, "masks: p3")
+    require(table(t.path("masks", "p1.tsv")) == {"instrument": 3}, "masks: p1")
+
+
+def names_that_stay_unknown(t):
+    """Those of an RT structure set have values that no name has, also when a name comes to them."""
+    t.b.chain.segment("--foreground", "-28,-20,-127.69", "--segmentName", "organ", LIVER,
+                      t.path("organ.rtstruct.dcm"))
+    rows = [dict(t.row(0, initial="organ.rtstruct.dcm"), image=os.path.abspath(LIVER),
+                 foreground="-40,-30,-127.69", segment="lesion")]
+    t.run(rows, "unknown")
+    require(table(t.path("unknown", "p0.tsv")) == {"organ": 2, "lesion": 1}, "unknown: p0")
+    t.run(rows, "unknown", said="1 rows were done before, 0 are to be done")
+    rows.append(dict(t.row(1, "lone"), foreground="", segment=""))
+    t.run(rows, "unknown")
+    require(table(t.path("unknown", "p1.tsv")) == {"lone": 2}, "unknown: p1")
+    require(table(t.path("unknown", "p0.tsv")) == {"organ": 3, "lesion": 1}, "unknown: p0 has 2 as lone has")
+
+
+def large(path):
+    """300 x 300 x 60 voxels of two values."""
+    with open(path, "wb") as stream:
+        stream.write(b"NRRD0004\ntype: unsigned char\ndimension: 3\nsizes: 300 300 60\n"
+                     b"space: left-posterior-superior\nspace directions: (1,0,0) (0,1,0) (0,0,1)\n"
+                     b"space origin: (0,0,0)\nencoding: raw\n\n")
+        stream.write((b"\1\1\1\2\0\0" * 50) * (300 * 60))
+
+
+def what_is_read_at_the_start(t):
+    """What many rows begin with is read once, in whatever order; a signal ends the reading."""
+    large(t.path("large0.nrrd"))
+    for number in range(1, 40):
+        os.link(t.path("large0.nrrd"), t.path(f"large{number}.nrrd"))
+    took = {}
+    for count in (2, 40):
+        rows = [t.row(i, "lone", initial=f"large{i % 2}.nrrd") for i in range(count)]
+        for _ in range(2):  # they fail, for the grid is another one: the second time nothing is done
+            start = time.monotonic()
+            t.run(rows, f"alternating{count}", code=7)
+            took[count] = time.monotonic() - start
+    require(took[40] < 0.5 + 3 * took[2], f"two files in turns: seconds to begin by rows {took}")
+    manifest = t.b.write("deaf.csv", [t.row(i, "lone", initial=f"large{i}.nrrd") for i in range(40)])
+    process = subprocess.Popen(t.b.command(manifest, "deaf", "--outputEnding", "nii.gz"),
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    while process.poll() is None and not os.path.exists(t.path("deaf", "promptseg", "rows.lock")):
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    start = time.monotonic()
+    _, errors = process.communicate()
+    require(process.returncode == 130 and "cancelled" in errors, f"{process.returncode}: {errors}")
+    require(time.monotonic() - start < 3, "a signal is not heard while segmentations are read")
+    for number in range(40):
+        os.unlink(t.path(f"large{number}.nrrd"))
+    shutil.rmtree(t.path("deaf"))
+
+
 def what_is_said(t):
     """The first warning of a case is printed, all are in its row."""
     said = t.run([t.row(0, "anterior", "lone"), t.row(1, "lone")], "said")
@@ -175,6 +293,10 @@ def main():
     values_that_are_given(t)
     segmentations_that_rows_begin_with(t)
     folders_of_before(t)
+    cases_made_alone(t)
+    masks_of_sequences(t)
+    names_that_stay_unknown(t)
+    what_is_read_at_the_start(t)
     what_is_said(t)
 
 

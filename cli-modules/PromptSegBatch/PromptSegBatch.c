@@ -154,6 +154,15 @@ static int judge_rows(batch *b)
     return failed;
 }
 
+/* Reads what rows begin with, and changes nothing: a signal ends it on the spot. */
+static int make_labels(batch *b)
+{
+    cli_cancel_at_once(b->program->name);
+    const int failed = batch_labels_make(&b->plan, &b->engines[0]);
+    cli_cancel_at_once(NULL);
+    return failed;
+}
+
 static int prepare(batch *b)
 {
     const cli_options *options = b->program->options;
@@ -166,7 +175,7 @@ static int prepare(batch *b)
     if (!failed) failed = open_engines(b);
     if (!failed)
         failed = batch_journal_open(&b->plan, b->shard.number, b->shard.count, &b->journal);
-    if (!failed) failed = batch_labels_make(&b->plan, &b->engines[0]);
+    if (!failed) failed = make_labels(b);
     if (!failed && b->plan.labels.count) failed = batch_labels_write(&b->plan);
     return failed ? failed : judge_rows(b);
 }

@@ -29,7 +29,9 @@ typedef struct batch_row {
     int problem_code;
     char **names; /* owned, with the array: of the segments in a plain label map (batch_labels.h) */
     size_t name_count;
-    uint64_t key; /* what the result depends on (batch_key.h) */
+    int keeps_values;      /* it begins with a segmentation, whose values it keeps where it can */
+    int has_unknown_names; /* beside these */
+    uint64_t key;          /* what the result depends on (batch_key.h) */
     batch_state state;
 } batch_row;
 

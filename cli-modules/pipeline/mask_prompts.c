@@ -8,7 +8,7 @@
 #include "bridge.h"
 #include "cli_exit.h"
 
-enum { MOST_LABELS = 16, VALUES = 65536 };
+enum { MOST_LABELS = MASK_PROMPTS_MOST_LABELS, VALUES = 65536 };
 
 /* Masks as they were read, and where they go. */
 typedef struct mask_job {
@@ -76,11 +76,10 @@ static double value_at(const sgio_volume *masks, size_t pixel)
     return is_grey ? red : NAN;
 }
 
-/* The values that occur, counted up to one more than labels may be; *highest of them. */
-static int count_values(const mask_job *job, double *highest)
+/* The values that occur, up to one more than labels may be; *highest of them. */
+static int count_values(const mask_job *job, double seen[MOST_LABELS + 1], double *highest)
 {
     const size_t all = pixels_of(&job->masks) * (size_t)job->masks.geometry.size[2];
-    double seen[MOST_LABELS + 1];
     int count = 0;
     *highest = 0;
     for (size_t i = 0; i < all; i++) {
@@ -117,11 +116,14 @@ static int is_sum_of_labels(const mask_job *job, int values)
     return values <= MOST_LABELS && job->masks.type != SGIO_F32 && job->masks.type != SGIO_F64;
 }
 
-static int make_labels(mask_job *job)
+/* The values, *count of them, and from where on they are inside; *threshold 0: they are labels. */
+static int judge_values(const mask_job *job, double seen[MOST_LABELS + 1], int *count,
+                        double *threshold)
 {
-    double highest, threshold = 0;
+    double highest;
     char sentence[512];
-    const int values = count_values(job, &highest);
+    const int values = *count = count_values(job, seen, &highest);
+    *threshold = values == 1 ? highest : 0;
     if (values < 0)
         return cli_fail(CLI_EXIT_PROMPT,
                         "--maskPrompts %s: a mask has colours; wanted are grey "
@@ -129,14 +131,22 @@ static int make_labels(mask_job *job)
                         job->path);
     if (values == 0)
         return cli_fail(CLI_EXIT_PROMPT, "--maskPrompts %s: no mask marks anything", job->path);
-    if (values == 1) threshold = highest;
     if (values > 1 && !is_sum_of_labels(job, values)) {
-        threshold = job->masks.type == SGIO_U8 ? 128 : highest / 2;
+        *threshold = job->masks.type == SGIO_U8 ? 128 : highest / 2;
         snprintf(sentence, sizeof sentence,
                  "--maskPrompts %.300s: grey maps; what is at least %g is inside", job->path,
-                 threshold);
+                 *threshold);
         cli_warn(job->warnings, sentence);
     }
+    return 0;
+}
+
+static int make_labels(mask_job *job)
+{
+    double seen[MOST_LABELS + 1], threshold;
+    int count;
+    const int failed = judge_values(job, seen, &count, &threshold);
+    if (failed) return failed;
     job->labels =
         (sgio_volume){.geometry = job->sequence->geometry, .type = SGIO_U16, .channels = 1};
     job->labels.data =
@@ -154,14 +164,19 @@ static void name_only_one(const mask_job *job, sgio_segmentation *out)
     out->segments[0].name = name;
 }
 
-static int read_masks(mask_job *job, sgio_segmentation *out)
+static int read_volume(mask_job *job)
 {
     const sgio_read_options how = {.warn = cli_warn,
                                    .warn_user = job->warnings,
                                    .progress = bridge_stop,
                                    .palette_indices = 1};
+    return bridge_from_io(sgio_volume_read(job->path, &how, &job->masks));
+}
+
+static int read_masks(mask_job *job, sgio_segmentation *out)
+{
     const sgio_segmentation_read_options same = {.warn = cli_warn, .warn_user = job->warnings};
-    int failed = bridge_from_io(sgio_volume_read(job->path, &how, &job->masks));
+    int failed = read_volume(job);
     if (!failed) failed = check_size(job);
     if (!failed) failed = match_frames(job);
     if (!failed) failed = make_labels(job);
@@ -179,5 +194,30 @@ int mask_prompts_read(const char *path, const char *name, const sgio_volume *seq
     sgio_volume_clear(&job.masks);
     free(job.labels.data);
     free(job.frame);
+    return failed;
+}
+
+static int compare_labels(const void *left, const void *right)
+{
+    const int a = *(const int *)left, b = *(const int *)right;
+    return (a > b) - (a < b);
+}
+
+int mask_prompts_values(const char *path, cli_warnings *warnings,
+                        int values[MASK_PROMPTS_MOST_LABELS], size_t *count)
+{
+    mask_job job = {.path = path, .warnings = warnings};
+    double seen[MOST_LABELS + 1], threshold = 0;
+    int found = 0;
+    *count = 0;
+    int failed = read_volume(&job);
+    if (!failed) failed = judge_values(&job, seen, &found, &threshold);
+    if (!failed && threshold > 0) values[(*count)++] = 1;
+    for (int i = 0; !failed && threshold <= 0 && i < found; i++) {
+        const int label = label_of(seen[i], 0);
+        if (label) values[(*count)++] = label;
+    }
+    qsort(values, *count, sizeof *values, compare_labels);
+    sgio_volume_clear(&job.masks);
     return failed;
 }

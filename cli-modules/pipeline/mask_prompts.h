@@ -5,6 +5,8 @@
 #include "cli_warnings.h"
 #include "sgio/labelmap.h"
 
+enum { MASK_PROMPTS_MOST_LABELS = 16 };
+
 /* Reads masks for the frames of `sequence` into *out, on its grid: a folder of numbered pictures
  * (or a pattern), matched by the numbers in the names where frames have names and in order where
  * not; or a file of as many slices. Frames may lack a mask, but not all of them. Values: one beside
@@ -13,5 +15,10 @@
  * read; CLI_EXIT_PROMPT for what does not fit; CLI_EXIT_MEMORY. */
 int mask_prompts_read(const char *path, const char *name, const sgio_volume *sequence,
                       cli_warnings *warnings, sgio_segmentation *out);
+
+/* The values alone of the segments that mask_prompts_read makes, ascending, whatever the frames: a
+ * value by itself is the segment `name`, several are "Segment_<value>" each. Fails as it does. */
+int mask_prompts_values(const char *path, cli_warnings *warnings,
+                        int values[MASK_PROMPTS_MOST_LABELS], size_t *count);
 
 #endif
