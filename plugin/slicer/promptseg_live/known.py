@@ -128,16 +128,19 @@ class KnownSegments:
         """The prompts as the user has left them in the scene; this very state when they are as they
         were. What cannot be asked is put back as it was before."""
         edited, used = self._prompts.read(segment_id), self._prompts.used(segment_id)
-        if self._known[segment_id].shown.same_prompts(edited):
+        known = self._known[segment_id]
+        if known.shown.same_prompts(edited):
             return before
         try:
             self.refuse_closed(segment_id)
             self._work.refuse_outside(edited.clicks)
         except SceneError:
             self._prompts.write(segment_id, before, locked_too=True)
+            known.shown = before
             raise
         owed = before.owed
-        if owed is not None and not before:  # what is still to be asked are the prompts as they are now
+        if owed is not None and not before and known.shown.same_prompts(owed.state):
+            # It is the prompts still to be asked that were edited, not what was set beside them.
             owed = Owed(replace(owed.state, clicks=edited.clicks, boxes=edited.boxes), owed.came, owed.went)
         axis = before.axis if edited else edited.axis
         return State(before.base, edited.clicks, edited.boxes, used, axis, before.plane, owed=owed)

@@ -191,6 +191,38 @@ def test_a_point_moved_after_a_stroke_that_ended_its_question(logic, blob):
     assert np.array_equal(found, wanted) and not unfinished
 
 
+def stroke_ends_the_question(logic, blob):
+    logic.choose(blob)
+    assert logic.click(ras_of(blob, CENTRE))
+    paint(logic, Voxels((2, 2, 4), np.ones((1, 10, 10), bool)))
+    settle(logic)
+    assert logic.unfinished()
+
+
+def test_a_question_that_a_stroke_ended_outlives_an_edit_that_is_refused(logic, blob):
+    stroke_ends_the_question(logic, blob)
+    points_of(logic).SetNthControlPointPositionWorld(0, 1000, 0, 0)
+    points_of(logic).InvokeEvent(points_of(logic).PointEndInteractionEvent)
+    assert "outside" in logic.status.error and logic.unfinished()
+    click(logic, EDGE)
+    found = content(logic)
+    assert not logic.unfinished()
+    wanted = answer_to(logic, CENTRE)
+    wanted[4, 2:12, 2:12] = True
+    assert np.array_equal(found, wanted)
+
+
+def test_a_question_that_a_stroke_ended_is_not_asked_with_points_added_later(logic, blob):
+    stroke_ends_the_question(logic, blob)
+    click(logic, EDGE)
+    assert logic.undo() and logic.unfinished()
+    points_of(logic).AddControlPointWorld(list(ras_of(blob, CORNER)))
+    click(logic, (25, 22, 4), False)
+    assert content(logic)[2, 45:55, 55:65].all() and not logic.unfinished()
+    owed = logic.state_of().owed.state
+    assert len(owed.clicks) == 1 and np.allclose(owed.clicks[0].ras, ras_of(blob, CENTRE))
+
+
 def test_a_segment_completed_while_it_computes_stays_as_it_was_accepted(logic, blob):
     logic.choose(blob)
     first_slice_of(logic, CENTRE)
