@@ -105,12 +105,15 @@ class KnownSegments:
             segment.SetTag(MARK_TAG, mark)
 
     def settle_all(self) -> None:
-        """Every segment goes on from what it holds: its volume is another one."""
+        """Every segment goes on from what it holds: its volume is another one. What was not whole stays so
+        until it is asked for again."""
+        unfinished = self.unfinished()
         for segment_id in self._work.editor.segment_ids():
             self.set_mark(segment_id, "")
             if (known := self._of(segment_id)) is not None:
                 content = self._work.editor.read(segment_id)
-                self._know(segment_id, known.state.settled(content), content, known.shown)
+                state = replace(known.state.settled(content), cut=segment_id in unfinished)
+                self._know(segment_id, state, content, known.shown)
 
     # --------------------------------------------------------------------------------- from state to state
 
@@ -120,7 +123,7 @@ class KnownSegments:
         of that. A slice that is all there is yet of an answer is not what the user meant: the next
         question asks for the whole first."""
         settled = state.settled(self._work.editor.read(segment_id))
-        if self._steps.is_whole(segment_id, state) or not (state or state.owed):
+        if self._steps.is_answered(segment_id, state) or not (state or state.owed):
             return settled
         return replace(settled, owed=Owed(state, came, went))
 
@@ -143,7 +146,8 @@ class KnownSegments:
             # It is the prompts still to be asked that were edited, not what was set beside them.
             owed = Owed(replace(owed.state, clicks=edited.clicks, boxes=edited.boxes), owed.came, owed.went)
         axis = before.axis if edited else edited.axis
-        return State(before.base, edited.clicks, edited.boxes, used, axis, before.plane, owed=owed)
+        return State(before.base, edited.clicks, edited.boxes, used, axis, before.plane, owed=owed,
+                     cut=before.cut)
 
     def refuse_closed(self, segment_id: str) -> None:
         """What the user has completed or locked is not changed."""

@@ -174,13 +174,15 @@ class LiveLogic:
 
     def _ready(self, segment: bool = True) -> None:
         """For an act of the user. Where the volume has other voxels, or is elsewhere, segments stay and
-        are gone on with, earlier steps end."""
+        are gone on with, earlier steps end. A question about what it was is refused as its answer would
+        be: the slice that is shown of it is no mask to go on from."""
         if self._lost() or self.volume is None:
             raise SceneError(self.status.error or self.refused or "Choose a volume first.")
+        self._questions.refuse_moved()
         if self._work.see_volume_again():
             self._questions.cancel()
-            self._steps.clear()
             self._known.settle_all()
+            self._steps.clear()
         if segment:
             self._work.want_segment()
 

@@ -116,18 +116,27 @@ class Questions:
         if not work.has_segment_of(step):
             raise SceneError(f"{step.segment_id} was removed from {work.segmentation.GetName()} before its "
                              "mask was there.")
+        self.refuse_moved()
         name = work.name(step.segment_id)
-        if not work.is_same_volume():
-            self.cancel()
-            self._history.take_back(step)
-            raise SceneError(f"{work.volume.GetName()} was moved or shows other voxels since {name} was "
-                             "asked for: the last prompt was taken back, set it again.")
         if work.is_completed(step.segment_id):
             raise SceneError(f"{name} was completed before its mask was whole: it stays as it is shown. "
                              "Reopen it and click once more to go on.")
         if self._known.content(step.segment_id) != work.editor.read(step.segment_id):
             raise SceneError(f"{name} was changed by another tool while its mask was computed: it stays as "
                              "it is shown. Click once more: the whole is asked for, what was drawn is kept.")
+
+    def refuse_moved(self) -> None:
+        """Ends the question that runs about a volume that is another one now, and takes its step back,
+        unless the user has completed the segment as it is shown."""
+        step, work = self._job[1] if self._job else None, self._work
+        if step is None or step.complete or not work.has_segment_of(step) \
+                or work.is_completed(step.segment_id) or work.is_same_volume():
+            return
+        self.cancel()
+        name = work.name(step.segment_id)
+        self._history.take_back(step)
+        raise SceneError(f"{work.volume.GetName()} was moved or shows other voxels since {name} was "
+                         "asked for: the last prompt was taken back, set it again.")
 
     def _on_device(self, _step: Optional[Step], device: str) -> None:
         self._status.device = device

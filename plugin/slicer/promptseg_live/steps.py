@@ -31,6 +31,9 @@ class State:
         How the model was asked, None: it was not asked yet.
     owed
         A question that ended before its answer, which the base is to be; ``base`` is then what was shown.
+    cut
+        The base is less than was asked for, and nobody can be asked for the rest: the volume of that
+        question is another one now. An answer about the whole object makes up for it.
     """
 
     base: Optional[Voxels] = None
@@ -41,9 +44,15 @@ class State:
     plane: Optional[Tuple[str, int]] = None
     options: Optional[Options] = None
     owed: Optional["Owed"] = None
+    cut: bool = False
 
     def __bool__(self) -> bool:
         return bool(self.clicks or self.boxes)
+
+    @property
+    def stays_cut(self) -> bool:
+        """Whether slices are missing even when the state is answered."""
+        return self.cut and (self.plane is not None or not self)
 
     def same_prompts(self, other: "State") -> bool:
         """To a nanometre: the scene gives numbers back that were computed with."""
@@ -53,7 +62,8 @@ class State:
 
     def settled(self, content: Voxels) -> "State":
         """Going on from what the segment holds now, whatever made it."""
-        return State(base=content if content else None, used=self.used + self.clicks, axis=self.axis)
+        return State(base=content if content else None, used=self.used + self.clicks, axis=self.axis,
+                     cut=self.stays_cut)
 
     def with_click(self, click: Click) -> "State":
         return replace(self, clicks=self.clicks + (click,))
@@ -160,10 +170,14 @@ class Steps:
                 return step if step.after is state else None
         return None
 
-    def is_whole(self, segment_id: str, state: State) -> bool:
-        """Whether all that led to this state has been answered."""
+    def is_answered(self, segment_id: str, state: State) -> bool:
+        """Whether all that led to this state has been answered, as far as it can be."""
         made = self.made(segment_id, state)
         return made.complete if made is not None else state.owed is None
+
+    def is_whole(self, segment_id: str, state: State) -> bool:
+        """Whether the segment shows all that it was asked for."""
+        return self.is_answered(segment_id, state) and not state.stays_cut
 
     def clear(self) -> None:
         self._all.clear()

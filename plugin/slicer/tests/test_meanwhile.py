@@ -39,7 +39,28 @@ def points_of(logic):
     return prompt_lists(logic.segmentation, logic.segment_id)[0]
 
 
+def paint(logic, voxels):
+    editor = Editor(logic.segmentation, logic.volume, view_of(logic.volume), "another tool")
+    editor.write(logic.segment_id, editor.read(logic.segment_id).plus(voxels))
+
+
 # -------------------------------------------------------------------------------- the volume changes
+
+
+def in_a_transform(logic, world, blob):
+    """Chosen, the segmentation in the same one."""
+    shift = world.transform(np.eye(4))
+    blob.SetAndObserveTransformNodeID(shift.GetID())
+    logic.choose(blob)
+    logic.segmentation.SetAndObserveTransformNodeID(shift.GetID())
+    return shift
+
+
+def move(shift):
+    matrix = vtk.vtkMatrix4x4()
+    shift.GetMatrixTransformToParent(matrix)
+    matrix.SetElement(0, 3, matrix.GetElement(0, 3) + 16)  # 20 voxels
+    shift.SetMatrixTransformToParent(matrix)
 
 
 @pytest.mark.parametrize("shown", [False, True], ids=["nothing shown", "a slice shown"])
@@ -84,6 +105,54 @@ def test_a_volume_that_is_warped_while_it_computes(logic, world, blob):
     assert content(logic).any() and not logic.status.error
 
 
+@pytest.mark.parametrize("act", ["click", "undo"])
+def test_an_act_about_a_volume_that_has_moved_takes_the_running_question_back(logic, world, blob, act):
+    """As its answer would: a quick slice is no mask to go on from."""
+    shift = in_a_transform(logic, world, blob)
+    first_slice_of(logic, CENTRE)
+    move(shift)
+    assert not (logic.undo() if act == "undo" else logic.click(ras_of(blob, EDGE)))
+    assert "blob was moved" in logic.status.error and not logic.status.busy
+    assert not content(logic).any() and not points_of(logic).GetNumberOfControlPoints()
+    click(logic, CENTRE)
+    assert content(logic)[2].any() and not logic.unfinished() and logic.state_of().base is None
+
+
+def test_a_mask_that_is_not_whole_is_named_after_its_volume_has_moved(logic, world, blob):
+    """Nobody can be asked for its rest, so until an object is asked for again."""
+    shift = in_a_transform(logic, world, blob)
+    first_slice_of(logic, CENTRE)
+    logic.cancel()
+    first = [logic.segment_id]
+    for _ in range(2):
+        move(shift)
+        logic.new_segment("next")
+        assert logic.unfinished() == first and "mask is not whole" in logic.status.warnings[-1]
+    logic.choose_segment(first[0])
+    logic.one_slice = True
+    click(logic, (60, 50, 3))
+    assert logic.unfinished() == first
+    paint(logic, Voxels((2, 2, 4), np.ones((1, 10, 10), bool)))
+    assert logic.unfinished() == first
+    logic.one_slice = False
+    click(logic, EDGE)
+    assert not logic.unfinished() and not logic.status.warnings
+    assert logic.undo() and logic.unfinished() == first
+
+
+@pytest.mark.parametrize("act", [False, True], ids=["an answer", "an act"])
+def test_what_was_completed_stays_when_its_volume_moves_before_its_answer(logic, world, blob, act):
+    shift = in_a_transform(logic, world, blob)
+    first_slice_of(logic, CENTRE)
+    shown = content(logic)
+    assert logic.accept()
+    move(shift)
+    if act:
+        assert logic.reopen()
+    settle(logic)
+    assert np.array_equal(content(logic), shown) and logic.unfinished() == [logic.segment_id]
+
+
 def test_an_answer_about_another_frame_is_not_taken(logic, world, blob):
     logic.choose(blob)
     assert logic.click(ras_of(blob, CENTRE))
@@ -111,11 +180,6 @@ def test_what_is_painted_while_it_computes_stays(logic, blob):
     while logic.can_undo:
         assert logic.undo()
     assert content(logic)[4, 2:12, 2:12].all() and content(logic).sum() == 100
-
-
-def paint(logic, voxels):
-    editor = Editor(logic.segmentation, logic.volume, view_of(logic.volume), "another tool")
-    editor.write(logic.segment_id, editor.read(logic.segment_id).plus(voxels))
 
 
 def answer_to(logic, ijk):
