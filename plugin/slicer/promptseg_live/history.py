@@ -29,8 +29,10 @@ class History:
         before = self._known.state(segment_id)
         edited = self._known.with_edits(segment_id, before)
         if edited is not before:
-            edited = replace(edited, options=self._work.options_now())
-            self._steps.add(self._step(before, edited))
+            step = self._step(before, replace(edited, options=self._work.options_now()))
+            step.complete = self._steps.is_answered(segment_id, before)  # an edit ends no question
+            edited = step.after
+            self._steps.add(step)
             self._known.ask_with(segment_id, edited)
         return edited
 
@@ -102,4 +104,5 @@ class History:
         self._work.segment_id = segment_id
         self._status.text = "Done again." if change is step.change else "Taken back."
         made = self._steps.made(segment_id, state)
-        return made if made is not None and not made.complete else None
+        asks = bool(state) or state.owed is not None  # prompts may all have been removed
+        return made if asks and made is not None and not made.complete else None

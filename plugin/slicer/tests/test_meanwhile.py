@@ -371,6 +371,36 @@ def test_a_box_and_a_list_that_were_removed_do_not_come_back(logic, world, blob)
     assert not logic.state_of().boxes and len(logic.state_of().clicks) == 1
 
 
+def test_a_click_for_one_slice_after_an_edit_leaves_the_other_slices(logic, blob):
+    """The mask is whole; nobody asks for another one."""
+    logic.choose(blob)
+    click(logic, CENTRE)
+    click(logic, CORNER)
+    before, others = content(logic), [0, 1, 3, 4, 5, 6, 7, 8]
+    assert before[3].any()
+    points_of(logic).SetNthControlPointSelected(0, False)
+    logic.one_slice = True
+    click(logic, (60, 50, 2))
+    assert np.array_equal(content(logic)[others], before[others]) and not logic.unfinished()
+    assert logic.undo() and not logic.status.busy and np.array_equal(content(logic), before)
+
+
+@pytest.mark.parametrize("whole", [True, False], ids=["answered", "not answered"])
+def test_undo_back_to_where_all_prompts_were_removed_asks_nothing(logic, world, blob, whole):
+    logic.choose(blob)
+    assert logic.click(ras_of(blob, CENTRE))
+    if whole:
+        settle(logic)
+    else:
+        logic.cancel()
+    before = content(logic)
+    world.scene.RemoveNode(points_of(logic))
+    click(logic, EDGE)
+    assert logic.undo() and not logic.status.busy and np.array_equal(content(logic), before)
+    settle(logic)
+    assert not logic.status.error and not logic.state_of()
+
+
 def test_an_edit_that_cannot_be_asked_is_refused_by_the_next_click(logic, blob):
     logic.choose(blob)
     click(logic, CENTRE)
