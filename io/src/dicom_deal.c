@@ -171,20 +171,13 @@ static int compare_parts(const void *left, const void *right)
     return (a->part > b->part) - (a->part < b->part);
 }
 
-static int compare_places(const void *left, const void *right)
+/* How many runs of one part the slices have in that order. */
+static size_t count_runs(const sgio_dealt_slice *slices, size_t count)
 {
-    const sgio_dealt_slice *a = left, *b = right;
-    return (a->place > b->place) - (a->place < b->place);
-}
-
-/* How many runs of one part, and of one place, the slices have in that order. */
-static void count_runs(const sgio_dealt_slice *slices, size_t count, size_t *parts, size_t *places)
-{
-    *parts = *places = 1;
-    for (size_t i = 1; i < count; i++) {
-        *parts += slices[i].part != slices[i - 1].part;
-        *places += slices[i].place != slices[i - 1].place;
-    }
+    size_t runs = 1;
+    for (size_t i = 1; i < count; i++)
+        runs += slices[i].part != slices[i - 1].part;
+    return runs;
 }
 
 static int have_own_numbers(const sgio_dealt_slice *slices, size_t count)
@@ -196,15 +189,10 @@ static int have_own_numbers(const sgio_dealt_slice *slices, size_t count)
 
 int sgio_dicom_is_regular(sgio_dealt_slice *slices, size_t count)
 {
-    size_t all_parts, all_places, parts, places, unused;
     qsort(slices, count, sizeof *slices, compare_parts);
-    count_runs(slices, count, &all_parts, &unused);
-    qsort(slices, count, sizeof *slices, compare_places);
-    count_runs(slices, count, &unused, &all_places);
+    const size_t parts = count_runs(slices, count);
     qsort(slices, count, sizeof *slices, compare_indices);
-    count_runs(slices, count, &parts, &places);
-    if (parts == all_parts || places == all_places) return 1;
+    if (count_runs(slices, count) == parts) return 1;
     qsort(slices, count, sizeof *slices, compare_numbers);
-    count_runs(slices, count, &parts, &places);
-    return have_own_numbers(slices, count) && (parts == all_parts || places == all_places);
+    return have_own_numbers(slices, count) && count_runs(slices, count) == parts;
 }

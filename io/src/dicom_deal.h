@@ -24,7 +24,8 @@ typedef struct sgio_dealt_slice {
 int sgio_dicom_deal(sgio_dealt_slice *slices, size_t count, size_t places, size_t layers);
 
 /* Whether the parts of slices follow from their numbers, or from the order in which they were read:
- * all of a part come together, or all of a place. Changes the order of the slices. */
+ * all of a part come together. Where all of a place do, nothing says in which order they are.
+ * Changes the order of the slices. */
 int sgio_dicom_is_regular(sgio_dealt_slice *slices, size_t count);
 
 #ifdef __cplusplus

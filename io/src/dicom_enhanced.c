@@ -7,7 +7,6 @@
 
 #include <math.h>
 #include <string.h>
-#include <zlib.h>
 
 /* A frame being read: what its image says, then what the frame says. */
 typedef struct reader {
@@ -84,11 +83,6 @@ static void read_time_of_day(reader *r, const sgio_dicom_set *item, enum sgio_di
     if (sgio_take_double(&at, &value)) r->slice.attributes[attribute] = value;
 }
 
-static double checksum(const char *text)
-{
-    return (double)crc32(0, (const Bytef *)text, (uInt)strlen(text));
-}
-
 static sgio_status read_content(void *user, const sgio_dicom_set *item)
 {
     reader *r = user;
@@ -97,7 +91,7 @@ static sgio_status read_content(void *user, const sgio_dicom_set *item)
     read_time_of_day(r, item, DICOM_FRAME_ACQUIRED_AT, SGIO_DICOM_ACQUISITION_TIME);
     read_time_of_day(r, item, DICOM_FRAME_REFERS_TO, SGIO_DICOM_CONTENT_TIME);
     if (sgio_dicom_text(item, DICOM_STACK_ID, r->slice.stack, sizeof r->slice.stack))
-        r->slice.attributes[SGIO_DICOM_STACK] = checksum(r->slice.stack);
+        r->slice.attributes[SGIO_DICOM_STACK] = sgio_header_checksum(r->slice.stack);
     return SGIO_OK;
 }
 
@@ -113,7 +107,7 @@ static sgio_status read_type(void *user, const sgio_dicom_set *item)
         strcat(r->slice.image_type, "\\");
         strcat(r->slice.image_type, component);
     }
-    r->slice.attributes[SGIO_DICOM_IMAGE_TYPE] = checksum(r->slice.image_type);
+    r->slice.attributes[SGIO_DICOM_IMAGE_TYPE] = sgio_header_checksum(r->slice.image_type);
     return SGIO_OK;
 }
 
@@ -123,19 +117,24 @@ static sgio_status read_echo(void *user, const sgio_dicom_set *item)
     return SGIO_OK;
 }
 
-/* Directions that are alike in three decimals are one. */
+/* Of several inversions the first one tells. */
+static sgio_status read_inversion(void *user, const sgio_dicom_set *item)
+{
+    read_attribute(user, item, DICOM_INVERSION_TIMES, SGIO_DICOM_INVERSION_TIME);
+    return SGIO_OK;
+}
+
+static sgio_status read_flip(void *user, const sgio_dicom_set *item)
+{
+    read_attribute(user, item, DICOM_FLIP_ANGLE, SGIO_DICOM_FLIP_ANGLE);
+    return SGIO_OK;
+}
+
 static sgio_status read_gradient(void *user, const sgio_dicom_set *item)
 {
     reader *r = user;
     const sgio_dicom_header header = {item, &r->slice};
-    double v[3];
-    for (int i = 0; i < 3; i++)
-        if (!sgio_header_number(&header, DICOM_GRADIENT, i, 0, &v[i]) || fabs(v[i]) > 2)
-            return SGIO_OK;
-    for (int i = 0; i < 3; i++)
-        v[i] = rint(1000 * v[i]) / 1000 + 0.0; /* no -0 */
-    sgio_print(r->slice.gradient, sizeof r->slice.gradient, "%g %g %g", v[0], v[1], v[2]);
-    r->slice.attributes[SGIO_DICOM_GRADIENT] = checksum(r->slice.gradient);
+    sgio_header_gradient(&header);
     return SGIO_OK;
 }
 
@@ -186,6 +185,8 @@ static sgio_status read_groups(reader *r, const sgio_dicom_frame *frame)
         {DICOM_CT_FRAME_TYPES, read_type},
         {DICOM_PET_FRAME_TYPES, read_type},
         {DICOM_ECHOES, read_echo},
+        {DICOM_MODIFIERS, read_inversion},
+        {DICOM_TIMING, read_flip},
         {DICOM_DIFFUSION, read_diffusion},
         {DICOM_CARDIAC_SYNCHRONIZATION, read_heart},
         {DICOM_RESPIRATORY_SYNCHRONIZATION, read_breath},

@@ -12,7 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <zlib.h>
 
 enum { MOST_ROWS = 65535, MOST_FRAMES = 1000000, MOST_FRAMES_IN_SPACE = 65536 };
 static const size_t most_pixel_bytes = (size_t)1 << 30; /* of one slice */
@@ -298,11 +297,9 @@ static void read_identity(const sgio_dicom_header *header)
     sgio_header_number(header, DICOM_SERIES_TIME, 0, NAN, &slice->series_time);
     slice->series_number = sgio_header_whole(header, DICOM_SERIES_NUMBER, 0);
     slice->instance_number = sgio_header_whole(header, DICOM_INSTANCE_NUMBER, 0);
-    const char *type = slice->image_type;
     for (int i = 0; i < SGIO_DICOM_ATTRIBUTES; i++)
         slice->attributes[i] = NAN;
-    slice->attributes[SGIO_DICOM_IMAGE_TYPE] =
-        (double)crc32(0, (const Bytef *)type, (uInt)strlen(type));
+    slice->attributes[SGIO_DICOM_IMAGE_TYPE] = sgio_header_checksum(slice->image_type);
     sgio_header_attributes(header);
 }
 

@@ -1,11 +1,13 @@
 #include "dicom_header_parts.h"
 
 #include "io_status.h"
+#include "text_number.h"
 
 #include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <zlib.h>
 
 /* "PixelSpacing \"0,5\\0,5\"" */
 static void quote(const sgio_dicom_header *header, enum sgio_dicom_tag tag, char *out, size_t size)
@@ -124,15 +126,45 @@ void sgio_header_thickness(const sgio_dicom_header *header)
     if (thickness > 0) header->slice->thickness = thickness;
 }
 
+double sgio_header_checksum(const char *text)
+{
+    return (double)crc32(0, (const Bytef *)text, (uInt)strlen(text));
+}
+
+/* Directions that are alike in three decimals are one. */
+void sgio_header_gradient(const sgio_dicom_header *header)
+{
+    sgio_dicom_slice *slice = header->slice;
+    double v[3];
+    for (int i = 0; i < 3; i++)
+        if (!sgio_header_number(header, DICOM_GRADIENT, i, 0, &v[i]) || fabs(v[i]) > 2) return;
+    for (int i = 0; i < 3; i++)
+        v[i] = rint(1000 * v[i]) / 1000 + 0.0; /* no -0 */
+    sgio_print(slice->gradient, sizeof slice->gradient, "%g %g %g", v[0], v[1], v[2]);
+    slice->attributes[SGIO_DICOM_GRADIENT] = sgio_header_checksum(slice->gradient);
+}
+
 void sgio_header_attributes(const sgio_dicom_header *header)
 {
-    static const enum sgio_dicom_tag tags[SGIO_DICOM_ATTRIBUTES - SGIO_DICOM_ECHO_TIME] = {
-        /* in the order of the enumeration */
-        DICOM_ECHO_TIME,          DICOM_TEMPORAL_POSITION, DICOM_B_VALUE,      DICOM_TRIGGER_TIME,
-        DICOM_ACQUISITION_NUMBER, DICOM_ACQUISITION_TIME,  DICOM_CONTENT_TIME,
+    static const struct {
+        int attribute;
+        enum sgio_dicom_tag tag;
+    } numbers[] = {
+        {SGIO_DICOM_CARDIAC_PHASE, DICOM_CARDIAC_PHASE},
+        {SGIO_DICOM_RESPIRATORY_PHASE, DICOM_RESPIRATORY_PHASE},
+        {SGIO_DICOM_ECHO_TIME, DICOM_ECHO_TIME},
+        {SGIO_DICOM_INVERSION_TIME, DICOM_INVERSION_TIME},
+        {SGIO_DICOM_FLIP_ANGLE, DICOM_FLIP_ANGLE},
+        {SGIO_DICOM_TEMPORAL_POSITION, DICOM_TEMPORAL_POSITION},
+        {SGIO_DICOM_B_VALUE, DICOM_B_VALUE},
+        {SGIO_DICOM_TRIGGER_TIME, DICOM_TRIGGER_TIME},
+        {SGIO_DICOM_ACQUISITION_NUMBER, DICOM_ACQUISITION_NUMBER},
+        {SGIO_DICOM_ACQUISITION_TIME, DICOM_ACQUISITION_TIME},
+        {SGIO_DICOM_CONTENT_TIME, DICOM_CONTENT_TIME},
     };
     double value;
-    for (int i = SGIO_DICOM_ECHO_TIME; i < SGIO_DICOM_ATTRIBUTES; i++)
-        if (sgio_header_number(header, tags[i - SGIO_DICOM_ECHO_TIME], 0, NAN, &value))
-            header->slice->attributes[i] = value;
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        if (sgio_header_number(header, numbers[i].tag, 0, NAN, &value))
+            header->slice->attributes[numbers[i].attribute] = value;
+    sgio_header_gradient(header);
 }

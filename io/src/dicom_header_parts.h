@@ -43,7 +43,13 @@ sgio_status sgio_header_rescale(const sgio_dicom_header *header);
 
 void sgio_header_thickness(const sgio_dicom_header *header);
 
-/* The slice's attributes from SGIO_DICOM_ECHO_TIME on. */
+/* What a text is as one of the slice's attributes. */
+double sgio_header_checksum(const char *text);
+
+/* The direction of diffusion. */
+void sgio_header_gradient(const sgio_dicom_header *header);
+
+/* The slice's attributes but image type and stack. */
 void sgio_header_attributes(const sgio_dicom_header *header);
 
 #endif

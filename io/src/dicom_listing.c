@@ -22,6 +22,8 @@ enum kind {
     IMAGE_TYPE,
     STACK,
     ECHO,
+    INVERSION,
+    FLIP_ANGLE,
     TIME_POINT,
     B_VALUE,
     GRADIENT,
@@ -100,6 +102,10 @@ static void write_value(const sgio_dicom_slice *slice, enum kind kind, char out[
         return write_text("stack", slice->stack, out);
     case ECHO:
         return write_number("echo", a[SGIO_DICOM_ECHO_TIME], " ms", out);
+    case INVERSION:
+        return write_number("inversion", a[SGIO_DICOM_INVERSION_TIME], " ms", out);
+    case FLIP_ANGLE:
+        return write_number("flip angle", a[SGIO_DICOM_FLIP_ANGLE], "", out);
     case TIME_POINT:
         return write_number("time point", a[SGIO_DICOM_TEMPORAL_POSITION], "", out);
     case B_VALUE:

@@ -15,8 +15,7 @@ typedef struct sgio_dicom_volume {
     size_t *slices;
     size_t count;
     int is_dealt;     /* told from others by instance numbers alone, as places have fewer slices */
-    int is_irregular; /* by the order of slices alone, and that follows neither volumes nor places
-                       */
+    int is_irregular; /* by the order of slices alone, and that does not go volume by volume */
 } sgio_dicom_volume;
 
 typedef struct sgio_dicom_volumes {
@@ -30,8 +29,8 @@ typedef struct sgio_dicom_volumes {
  * differs (scanners number acquisitions per slice, and mark image types within a head CT).
  * Otherwise the attributes of dicom_slice.h are tried in turn: one that separates slices at equal
  * positions, or even stacks of different spacing, splits the group. Equal positions that nothing
- * separates are dealt out in the order of their instance numbers (which is noted where these follow
- * neither volumes nor places), and where some have fewer slices than others by what these numbers
+ * separates are dealt out in the order of their instance numbers (which is noted where these do not
+ * go volume by volume), and where some have fewer slices than others by what these numbers
  * say (dicom_deal.h). Slices without position are volumes of
  * their own, and so are sequences of frames.
  *

@@ -18,7 +18,10 @@
     X(EFFECTIVE_ECHO_TIME, 0x00189082, "FD", "EffectiveEchoTime")                                  \
     X(GRADIENT_DIRECTIONS, 0x00189076, "SQ", "DiffusionGradientDirectionSequence")                 \
     X(GRADIENT, 0x00189089, "FD", "DiffusionGradientOrientation")                                  \
+    X(INVERSION_TIMES, 0x00189079, "FD", "InversionTimes")                                         \
+    X(TIMING, 0x00189112, "SQ", "MRTimingAndRelatedParametersSequence")                            \
     X(ECHOES, 0x00189114, "SQ", "MREchoSequence")                                                  \
+    X(MODIFIERS, 0x00189115, "SQ", "MRModifierSequence")                                           \
     X(DIFFUSION, 0x00189117, "SQ", "MRDiffusionSequence")                                          \
     X(CARDIAC_SYNCHRONIZATION, 0x00189118, "SQ", "CardiacSynchronizationSequence")                 \
     X(RESPIRATORY_SYNCHRONIZATION, 0x00209253, "SQ", "RespiratorySynchronizationSequence")         \
@@ -68,6 +71,8 @@
     X(CONTRAST_AGENT, 0x00180010, "LO", "ContrastBolusAgent")                                      \
     X(SLICE_THICKNESS, 0x00180050, "DS", "SliceThickness")                                         \
     X(ECHO_TIME, 0x00180081, "DS", "EchoTime")                                                     \
+    X(INVERSION_TIME, 0x00180082, "DS", "InversionTime")                                           \
+    X(FLIP_ANGLE, 0x00181314, "DS", "FlipAngle")                                                   \
     X(PROTOCOL, 0x00181030, "LO", "ProtocolName")                                                  \
     X(TRIGGER_TIME, 0x00181060, "DS", "TriggerTime")                                               \
     X(IMAGER_PIXEL_SPACING, 0x00181164, "DS", "ImagerPixelSpacing")                                \

@@ -442,7 +442,7 @@ static void warn_of_dealing(const job *job, const char *path)
     else if (job->volume->is_irregular)
         sgio_warn(options->warn, options->warn_user,
                   "%s: several slices of its series lie at each place, nothing but their order "
-                  "tells which belong together, and that follows neither volumes nor places; "
+                  "tells which belong together, and that does not go volume by volume; "
                   "slices of another volume may be among these",
                   path);
 }
