@@ -30,17 +30,44 @@ static sgio_status open_set(const char *path, sgio_dicom_file **file, sgio_dicom
     return status == SGIO_OK ? sgio_dicom_read_set(*file, set) : status;
 }
 
-static int has_position(const char *path)
+/* Which frame of its file slice i is, from 1; 0 where the file holds no other. */
+static int frame_of(const sgio_volume *source, size_t i)
+{
+    return source->file_frames ? source->file_frames[i] : 0;
+}
+
+static sgio_status find_missing(const sgio_dicom_set *set, int frame, const char **missing)
+{
+    sgio_dicom_places places = {0};
+    sgio_dicom_plane plane;
+    const size_t n = frame > 0 ? (size_t)frame - 1 : 0;
+    sgio_status status = sgio_dicom_read_places(set, &places);
+    const int has_position = n < places.count && places.items[n].has_position;
+    sgio_dicom_places_clear(&places);
+    if (status == SGIO_OK) status = sgio_dicom_read_plane(set, (int)n, &plane);
+    if (status != SGIO_OK) return status;
+    *missing = !has_position           ? sgio_dicom_keyword(DICOM_POSITION)
+               : !plane.has_directions ? sgio_dicom_keyword(DICOM_ORIENTATION)
+                                       : NULL;
+    return SGIO_OK;
+}
+
+/* Whether the first slice says where it lies: a picture alone may be segmented without. `whose` is
+ * who has it, for the sentence. */
+static sgio_status check_plane(const char *path, const char *kind, const char *whose,
+                               const sgio_volume *series)
 {
     sgio_dicom_file *file = NULL;
     sgio_dicom_set set;
-    sgio_dicom_places places = {0};
-    int has = open_set(path, &file, &set) == SGIO_OK &&
-              sgio_dicom_read_places(&set, &places) == SGIO_OK && places.items[0].has_position;
-    sgio_dicom_places_clear(&places);
+    const char *missing = NULL;
+    char why[96];
+    sgio_status status = open_set(series->files[0], &file, &set);
+    if (status == SGIO_OK) status = find_missing(&set, frame_of(series, 0), &missing);
     sgio_dicom_set_clear(&set);
     sgio_dicom_close(file);
-    return has;
+    if (status != SGIO_OK || !missing) return status;
+    snprintf(why, sizeof why, "%s have no %s", whose, missing);
+    return no_reference(path, kind, why);
 }
 
 static sgio_status no_series(const char *path, const char *kind, const char *option)
@@ -86,9 +113,7 @@ static sgio_status check_other(const char *path, const char *kind, const sgio_ge
         return no_reference(path, kind, "the reference is no DICOM series");
     if (!sgio_turn_find(grid, &series->geometry, sgio_geometry_rounding(grid), &turn))
         return other_grid(path, grid, options);
-    if (!has_position(series->files[0]))
-        return no_reference(path, kind, "those of the reference have no ImagePositionPatient");
-    return SGIO_OK;
+    return check_plane(path, kind, "those of the reference", series);
 }
 
 sgio_status sgio_dicom_check_reference(const char *path, const char *kind,
@@ -103,9 +128,7 @@ sgio_status sgio_dicom_check_reference(const char *path, const char *kind,
         return no_series(path, kind, options->reference_option);
     if (!sgio_geometry_equal(grid, &source->geometry, 1e-3))
         return no_reference(path, kind, "the segmentation is on another grid");
-    if (!has_position(source->files[0]))
-        return no_reference(path, kind, "they have no ImagePositionPatient");
-    return SGIO_OK;
+    return check_plane(path, kind, "they", source);
 }
 
 sgio_status sgio_dicom_job_begin(const sgio_label_job *job, sgio_dicom_job *out)
@@ -126,12 +149,6 @@ sgio_status sgio_dicom_job_begin(const sgio_label_job *job, sgio_dicom_job *out)
 void sgio_dicom_job_clear(sgio_dicom_job *job)
 {
     sgio_turned_clear(&job->turned);
-}
-
-/* Which frame of its file slice i is, from 1; 0 where the file holds no other. */
-static int frame_of(const sgio_volume *source, size_t i)
-{
-    return source->file_frames ? source->file_frames[i] : 0;
 }
 
 static sgio_status changed(const char *path)

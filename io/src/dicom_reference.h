@@ -32,8 +32,8 @@ typedef struct sgio_dicom_reference {
 } sgio_dicom_reference;
 
 /* Whether a segmentation on that grid can refer to options->reference, else to options->source: a
- * DICOM series with positions and the same voxels. SGIO_USAGE with a sentence; `kind` is "DICOM
- * SEG". */
+ * DICOM series with positions, orientation and the same voxels. SGIO_USAGE with a sentence; `kind`
+ * is "DICOM SEG". SGIO_UNREADABLE where its first file cannot be read any more. */
 sgio_status sgio_dicom_check_reference(const char *path, const char *kind,
                                        const sgio_geometry *grid,
                                        const sgio_segmentation_write_options *options);

@@ -245,6 +245,73 @@ static void test_frames_whose_groups_lack_what_the_image_says(void **state)
     expect_written("0.75\\.50", "1\\0\\0\\0\\1\\0");
 }
 
+/* One slice that says its position, and of its orientation what is given; NULL: nothing. */
+static void save_without_orientation(const char *orientation)
+{
+    const dicom_slice slice = dicom_slice_at(2);
+    dicom_begin(SYNTAX_PLAIN);
+    dicom_text(0x00080016, "UI", "1.2.840.10008.5.1.4.1.1.2");
+    dicom_text(0x00080018, "UI", "1.2.3.9.1");
+    dicom_text(0x00080060, "CS", "CT");
+    dicom_text(0x0020000e, "UI", "1.2.3");
+    dicom_text(0x00200032, "DS", slice.position);
+    dicom_text(0x00200037, "DS", orientation);
+    dicom_picture(ROWS, COLUMNS, 1, 16, "MONOCHROME2");
+    dicom_text(0x00280030, "DS", "0.75\\0.5");
+    dicom_pixels(&slice);
+    dicom_save("s/a.dcm");
+}
+
+static void save_frame_without_orientation(void)
+{
+    const dicom_slice slice = dicom_slice_at(2);
+    dicom_begin(SYNTAX_PLAIN);
+    dicom_text(0x00080016, "UI", "1.2.840.10008.5.1.4.1.1.4.1");
+    dicom_text(0x00080018, "UI", "1.2.3.9.1");
+    dicom_text(0x00080060, "CS", "MR");
+    dicom_text(0x0020000e, "UI", "1.2.3");
+    dicom_text(0x00280008, "IS", "1");
+    dicom_picture(ROWS, COLUMNS, 1, 16, "MONOCHROME2");
+    open_group(0x52009229);
+    text_group(0x00289110, 0x00280030, "0.75\\0.5");
+    close_group();
+    open_group(0x52009230);
+    text_group(0x00209113, 0x00200032, slice.position);
+    close_group();
+    dicom_pixels(&slice);
+    dicom_save("s/a.dcm");
+}
+
+static void expect_refused_before_the_work(void)
+{
+    static const char *const names[] = {"out.dcm", "out.rtstruct.dcm"};
+    const sgio_segmentation_write_options as_source = {.source = &volume};
+    const sgio_segmentation_write_options as_reference = {.reference = &volume};
+    sgio_volume_clear(&volume);
+    assert_int_equal(sgio_volume_read(scratch_path("s"), NULL, &volume), SGIO_OK);
+    for (int i = 0; i < 2; i++) {
+        const char *path = scratch_path(names[i]);
+        assert_int_equal(sgio_segmentation_check_write(path, &volume.geometry, &as_source),
+                         SGIO_USAGE);
+        assert_true(holds(sgio_last_message(), "but they have no ImageOrientationPatient"));
+        assert_int_equal(sgio_segmentation_check_write(path, &volume.geometry, &as_reference),
+                         SGIO_USAGE);
+        assert_true(holds(sgio_last_message(),
+                          "but those of the reference have no ImageOrientationPatient"));
+    }
+}
+
+static void test_a_slice_without_orientation_is_refused_before_the_work(void **state)
+{
+    (void)state;
+    save_without_orientation(NULL);
+    expect_refused_before_the_work();
+    save_without_orientation("");
+    expect_refused_before_the_work();
+    save_frame_without_orientation();
+    expect_refused_before_the_work();
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
@@ -252,6 +319,7 @@ int main(void)
         TEST(test_slices_with_a_scale_in_a_region),
         TEST(test_slices_of_two_detectors),
         TEST(test_frames_whose_groups_lack_what_the_image_says),
+        TEST(test_a_slice_without_orientation_is_refused_before_the_work),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
