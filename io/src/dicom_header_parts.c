@@ -2,6 +2,7 @@
 
 #include "io_status.h"
 #include "text_number.h"
+#include "vectors.h"
 
 #include <float.h>
 #include <math.h>
@@ -73,12 +74,11 @@ sgio_status sgio_header_spacing(const sgio_dicom_header *header, enum sgio_dicom
     return sgio_header_refuse_number(header, tag);
 }
 
-static int normalise(double v[3])
+/* Written with few digits perhaps, but a direction. */
+static int make_direction(double v[3])
 {
-    double length = sqrt(v[0] * v[0] + v[1] * v[1] + v[2] * v[2]);
-    for (int r = 0; r < 3; r++)
-        v[r] /= length;
-    return length > 0.5 && length < 2; /* written with few digits perhaps, but a direction */
+    const double length = sgio_normalise(v);
+    return length > 0.5 && length < 2;
 }
 
 sgio_status sgio_header_directions(const sgio_dicom_header *header, enum sgio_dicom_tag tag,
@@ -92,7 +92,7 @@ sgio_status sgio_header_directions(const sgio_dicom_header *header, enum sgio_di
     *has = 1;
     memcpy(slice->row, cosines, sizeof slice->row);
     memcpy(slice->column, cosines + 3, sizeof slice->column);
-    int directions = normalise(slice->row) && normalise(slice->column);
+    int directions = make_direction(slice->row) && make_direction(slice->column);
     for (int r = 0; r < 3; r++)
         dot += slice->row[r] * slice->column[r];
     if (directions && fabs(dot) < 0.01) return SGIO_OK;

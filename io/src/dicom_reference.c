@@ -167,6 +167,8 @@ static sgio_status take_plane(const sgio_volume *source, sgio_dicom_reference *r
     sgio_dicom_use_grid(&source->geometry, plane);
     memcpy(reference->row, plane->cosines, sizeof reference->row);
     memcpy(reference->column, plane->cosines + 3, sizeof reference->column);
+    sgio_normalise(reference->row);
+    sgio_normalise(reference->column);
     reference->row_spacing = plane->spacing[0];
     reference->column_spacing = plane->spacing[1];
     return SGIO_OK;

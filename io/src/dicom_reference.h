@@ -19,10 +19,11 @@ typedef struct sgio_dicom_source {
 typedef struct sgio_dicom_reference {
     sgio_dicom_source *slices; /* in the order of k */
     size_t count;
-    sgio_dicom_file *file;  /* of the first slice */
-    sgio_dicom_set set;     /* its elements */
-    sgio_dicom_plane plane; /* of the first slice */
-    double row[3], column[3], row_spacing, column_spacing;
+    sgio_dicom_file *file;    /* of the first slice */
+    sgio_dicom_set set;       /* its elements */
+    sgio_dicom_plane plane;   /* of the first slice */
+    double row[3], column[3]; /* its cosines, of length 1 */
+    double row_spacing, column_spacing;
     double thickness; /* distance of the grid's slices along the normal, mm */
     char study[65];   /* made where the series has none */
     char frame_of_reference[65];

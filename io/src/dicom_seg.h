@@ -18,10 +18,11 @@ typedef struct sgio_seg_file {
     sgio_dicom_set set;
     sgio_seg_frame *frames;
     size_t count;
-    int rows, columns, bits;                                        /* 1, 8 or 16 */
-    int is_fractional, most;                                        /* MaximumFractionalValue */
-    double row[3], column[3], row_spacing, column_spacing, between; /* 0: not said */
-    uint64_t pixels;                                                /* where they begin */
+    int rows, columns, bits;                     /* 1, 8 or 16 */
+    int is_fractional, most;                     /* MaximumFractionalValue */
+    double row[3], column[3];                    /* of length 1 */
+    double row_spacing, column_spacing, between; /* 0: not said */
+    uint64_t pixels;                             /* where they begin */
 } sgio_seg_file;
 
 /* Reads everything but the pixels. SGIO_UNREADABLE names what is wrong. To be closed with

@@ -2,6 +2,7 @@
 
 #include "byte_source.h"
 #include "io_status.h"
+#include "vectors.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -30,6 +31,8 @@ static int whole(const sgio_dicom_set *set, enum sgio_dicom_tag tag, int fallbac
     return found ? (int)value : fallback;
 }
 
+/* Of length 1, as those of volumes: three decimals of a cosine may lack a pixel's tenth at the end
+ * of a row. */
 static sgio_status read_orientation(void *user, const sgio_dicom_set *item)
 {
     sgio_seg_file *seg = user;
@@ -37,6 +40,8 @@ static sgio_status read_orientation(void *user, const sgio_dicom_set *item)
     if (!numbers(item, DICOM_ORIENTATION, 6, cosines)) return SGIO_OK;
     memcpy(seg->row, cosines, sizeof seg->row);
     memcpy(seg->column, cosines + 3, sizeof seg->column);
+    sgio_normalise(seg->row);
+    sgio_normalise(seg->column);
     return SGIO_OK;
 }
 

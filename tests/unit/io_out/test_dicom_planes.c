@@ -245,6 +245,26 @@ static void test_frames_whose_groups_lack_what_the_image_says(void **state)
     expect_written("0.75\\.50", "1\\0\\0\\0\\1\\0");
 }
 
+/* Cosines of three decimals, 1.0003 long: .15 mm at the end of a row of these wide pixels. */
+static void test_cosines_of_few_decimals_are_directions(void **state)
+{
+    static const char *const positions[] = {"0\\0\\0", "0\\-2.12132\\2.12132",
+                                            "0\\-4.24264\\4.24264"};
+    static const char orientation[] = "0.866\\0.354\\0.354\\-0.5\\0.612\\0.612";
+    char name[16];
+    (void)state;
+    for (int k = 0; k < SLICES; k++) {
+        dicom_slice slice = dicom_slice_at(3 * k);
+        slice.position = positions[k];
+        slice.orientation = orientation;
+        slice.spacing = "100\\100";
+        snprintf(name, sizeof name, "s/%d.dcm", k);
+        dicom_save_slice(name, &slice);
+    }
+    read_series();
+    expect_written("100\\100", orientation);
+}
+
 /* One slice that says its position, and of its orientation what is given; NULL: nothing. */
 static void save_without_orientation(const char *orientation)
 {
@@ -319,6 +339,7 @@ int main(void)
         TEST(test_slices_with_a_scale_in_a_region),
         TEST(test_slices_of_two_detectors),
         TEST(test_frames_whose_groups_lack_what_the_image_says),
+        TEST(test_cosines_of_few_decimals_are_directions),
         TEST(test_a_slice_without_orientation_is_refused_before_the_work),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
