@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "models/family.h"
 #include "train/drop_path.h"
 #include "train/loss.h"
 #include "train/rounds.h"
@@ -66,11 +67,27 @@ static sgm_status check_rounds(const sgm_train_config *c)
     return SGM_OK;
 }
 
+/* A file of features (feature_store.h) holds the embedding alone: a decoder that reads more of a
+ * picture would be another network than the one that is saved. */
+static sgm_status check_features(const sgm_train_config *c)
+{
+    sgm_feature f[SGM_MAX_FEATURES];
+    if (!c->features[0]) return SGM_OK;
+    int count = sgm_config_features(&c->model, f);
+    if (count == 1 && f->rows == c->model.grid && f->channels == c->model.decoder.dim)
+        return SGM_OK;
+    return sgm_fail(SGM_INVALID_ARGUMENT,
+                    "features = FILE keeps the embedding alone, and the decoder of %s reads %s%s: "
+                    "its encoder must run for every picture",
+                    c->model.variant, count > 1 ? "also " : "", count > 1 ? f[1].name : f[0].name);
+}
+
 sgm_status sgm_asked_check(const sgm_train_config *c)
 {
     bool whole = c->sampler.window == SGM_VIEW_WHOLE;
     SGM_TRY(check_prompt(c));
     SGM_TRY(check_rounds(c));
+    SGM_TRY(check_features(c));
     if (c->given[0] && (!whole || c->sampler.kinds == SGM_OBJECTS_ANY))
         return sgm_fail(SGM_INVALID_ARGUMENT,
                         "given prompts need window = whole and objects = class or foreground");

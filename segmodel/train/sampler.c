@@ -137,6 +137,16 @@ void sgm_sampler_destroy(sgm_sampler *sampler)
     free(sampler);
 }
 
+/* Items that are never drawn are no part of an epoch either. */
+static void leave_out(sgm_sampler *sampler, int set)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < sampler->item_count; i++)
+        if (sampler->items[i].set != set) sampler->items[kept++] = sampler->items[i];
+    sampler->item_count = kept;
+    sampler->set_items[set] = 0;
+}
+
 bool sgm_sampler_weight(sgm_sampler *sampler, const char *set, double factor)
 {
     bool found = false;
@@ -144,6 +154,7 @@ bool sgm_sampler_weight(sgm_sampler *sampler, const char *set, double factor)
     for (int i = 0; i < sgm_pack_set_count(sampler->pack); i++)
         if (strcmp(sgm_pack_set_at(sampler->pack, i)->name, set) == 0) {
             sampler->set_weight[i] *= factor;
+            if (factor == 0) leave_out(sampler, i);
             found = true;
         }
     return found;
@@ -151,11 +162,7 @@ bool sgm_sampler_weight(sgm_sampler *sampler, const char *set, double factor)
 
 sgm_status sgm_sampler_check_weights(const sgm_sampler *sampler)
 {
-    const sgm_sampler_options *o = &sampler->options;
-    if (!sampler->item_count || o->synthetic_share >= 1 || o->draws == SGM_DRAWS_EPOCHS)
-        return SGM_OK;
-    for (int i = 0; i < sgm_pack_set_count(sampler->pack); i++)
-        if (sampler->set_weight[i] > 0) return SGM_OK;
+    if (sampler->item_count || sampler->options.synthetic_share >= 1) return SGM_OK;
     return sgm_fail(SGM_INVALID_ARGUMENT,
                     "every data set that the pack has objects of has the weight 0: one at least "
                     "must be above");
@@ -163,7 +170,10 @@ sgm_status sgm_sampler_check_weights(const sgm_sampler *sampler)
 
 size_t sgm_sampler_object_count(const sgm_sampler *sampler)
 {
-    return sampler->objects.count;
+    size_t count = 0;
+    for (size_t i = 0; i < sampler->item_count; i++)
+        count += sampler->items[i].count;
+    return count;
 }
 
 int sgm_sampler_largest_label(const sgm_sampler *sampler)

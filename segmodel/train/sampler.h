@@ -46,10 +46,12 @@ sgm_status sgm_sampler_create(const sgm_pack *pack, const sgm_sampler_options *o
 sgm_status sgm_sampler_create_if_any(const sgm_pack *pack, const sgm_sampler_options *options,
                                      sgm_sampler **out);
 void sgm_sampler_destroy(sgm_sampler *sampler);
-/* Multiplies a data set's weight. False if the pack has no such set. */
+/* Multiplies a data set's weight; 0 leaves it out, of epochs too, which know no other weight. False
+ * if the pack has no such set. */
 bool sgm_sampler_weight(sgm_sampler *sampler, const char *set, double factor);
 /* SGM_INVALID_ARGUMENT when weights leave nothing to draw: every set with objects has 0. */
 sgm_status sgm_sampler_check_weights(const sgm_sampler *sampler);
+/* Of what may be drawn. */
 size_t sgm_sampler_object_count(const sgm_sampler *sampler);
 /* The largest label value of an object. */
 int sgm_sampler_largest_label(const sgm_sampler *sampler);

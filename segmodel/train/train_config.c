@@ -156,13 +156,49 @@ static sgm_status parse_network(sgm_train_config *c)
     return sgm_config_leave_out(&c->model, c->without);
 }
 
+/* Settings that one way of asking has no use for: a run would learn something else than they say.
+ */
+static sgm_status check_asked(const sgm_train_config *c)
+{
+    const sgm_sampler_options *o = &c->sampler;
+    const struct {
+        const char *key;
+        bool is_set;
+    } of_asked[] = {{"rounds", o->rounds > 1},
+                    {"drop_path", c->drop_path > 0},
+                    {"norms = batch", c->norms != SGM_NORMS_GATHERED},
+                    {"target", strcmp(c->target, "low") != 0},
+                    {"given", c->given[0] != 0},
+                    {"features", c->features[0] != 0},
+                    {"box_shift", o->box_shift > 0},
+                    {"box_limit", o->box_limit > 0}},
+      of_mixed[] = {{"walks", o->sim.walks}, {"point_weight", c->point_weight != 1}};
+    bool mixed = o->asked == SGM_ASKED_MIXED;
+    size_t count = mixed ? sizeof of_asked / sizeof *of_asked : sizeof of_mixed / sizeof *of_mixed;
+    for (size_t i = 0; i < count; i++)
+        if ((mixed ? of_asked : of_mixed)[i].is_set)
+            return sgm_fail(SGM_UNREADABLE, "%s: %s is %s prompts = mixed", c->path,
+                            (mixed ? of_asked : of_mixed)[i].key, mixed ? "not for" : "for");
+    return SGM_OK;
+}
+
+/* An epoch shows every picture once. */
+static sgm_status check_epoch_weights(const sgm_train_config *c)
+{
+    for (int i = 0; c->sampler.draws == SGM_DRAWS_EPOCHS && i < c->weight_count; i++)
+        if (c->weights[i].factor != 0 && c->weights[i].factor != 1)
+            return sgm_fail(SGM_UNREADABLE,
+                            "%s: weight.%s = %g: draw = epochs shows every picture once; only the "
+                            "weight 0 leaves a data set out",
+                            c->path, c->weights[i].set, c->weights[i].factor);
+    return SGM_OK;
+}
+
 static sgm_status finish(sgm_train_config *c)
 {
-    if (c->sampler.asked != SGM_ASKED_MIXED) /* what only our own rounds know */
-        c->sampler.sim.prior = c->sampler.sim.walks = false;
-    if (c->sampler.asked == SGM_ASKED_MIXED && (c->sampler.rounds > 1 || c->drop_path > 0))
-        return sgm_fail(SGM_UNREADABLE, "%s: rounds and drop_path are not for prompts = mixed",
-                        c->path);
+    SGM_TRY(check_asked(c));
+    SGM_TRY(check_epoch_weights(c));
+    if (c->sampler.asked != SGM_ASKED_MIXED) c->sampler.sim.prior = false; /* of our own rounds */
     if (!c->architecture[0] && !c->init[0])
         return sgm_fail(SGM_UNREADABLE, "%s: either architecture or init must be given", c->path);
     if (!c->architecture[0]) return SGM_OK; /* the checkpoint says it */

@@ -1,0 +1,153 @@
+/* Settings are obeyed or refused, never passed over. Runs in the current folder. */
+#include "train_run.h"
+
+#include "train/sampler.h"
+#include "train/train_config.h"
+
+#define PACK "test_obeyed.pack"
+#define WHOLE                                                                                      \
+    "window = whole\nobjects = class\ndraw = epochs\nsynthetic = 0\naugmentation = 0\n"            \
+    "steps = 1\nbatch = 1\nwarmup = 0\nvalidate_objects = 0\nsave_every = 0\nclip = 0\n"
+#define VIT                                                                                        \
+    " decoder_dim=64 decoder_heads=4 decoder_depth=2 decoder_mlp=64 embed=64 depth=2 heads=4 "     \
+    "patch=8 window=4 pos_side=8 rel_window=7 rel_global=15 global=1"
+
+/* Data sets "a" and "b" of `each` pictures, all with one bright square of class 1. */
+static void make_two_sets(int each)
+{
+    static uint8_t pixels[PIXELS], labels[PIXELS];
+    static const char *const names[2] = {"a", "b"};
+    sgm_pack_writer *writer;
+    int index = 0;
+    CHECK_OK(sgm_pack_writer_open(PACK, 0, &writer));
+    for (int k = 0; k < 2 * each; k++) {
+        char id[16];
+        sgm_pack_set set = {names[k / each], "none", "", false, false, false};
+        for (int i = 0; i < PIXELS; i++) {
+            labels[i] = i % SIDE / 20 == 1 && i / SIDE / 20 == 1;
+            pixels[i] = (uint8_t)(labels[i] ? 200 - k : 40 + i % 5);
+        }
+        snprintf(id, sizeof id, "i%d", k);
+        if (k % each == 0) CHECK_OK(sgm_pack_writer_set(writer, &set, &index));
+        sgm_pack_item item = {id, index, SGM_SPLIT_TRAIN, SIDE, SIDE, 1, 1, pixels, labels};
+        CHECK_OK(sgm_pack_writer_item(writer, &item));
+    }
+    CHECK_OK(sgm_pack_writer_finish(writer));
+}
+
+static void refused(const char *settings, sgm_status status, const char *message)
+{
+    run r = {.device = SGM_DEVICE_CPU, .config = "obeyed.cfg", .pack = PACK, .out = "run_obeyed"};
+    remove_folder(r.out);
+    write_config("obeyed.cfg", settings);
+    CHECK_STATUS(train(&r), status, message);
+    remove_folder(r.out);
+    unlink("obeyed.cfg");
+}
+
+/* A file of features has the embedding alone. */
+static void check_features(void)
+{
+    static const char *const CASES[][2] = {
+        {"architecture = autosam protocol=autosam image=64 small=64" VIT
+         "\nloss = autosam\nprompts = none\n",
+         "reads also dense_prompt"},
+        {"architecture = unet protocol=unet image=64 mask_tokens=3 classes=2 width=4\n"
+         "loss = samed\nprompts = none\n",
+         "reads logits"},
+        {"architecture = tiny_vit protocol=sam norm=none image=64 decoder_dim=32 decoder_heads=4 "
+         "decoder_depth=2 decoder_mlp=64 mask_tokens=4 high_res=1 stem_kernel=3 stem_strides=2,2 "
+         "dims=16,24,32,32 depths=1,1,1,1 heads=1,1,1,1 windows=8,8,8,8 merge_strides=2,1,1 "
+         "expand=2 mlp_ratio=2\nprompts = point\n",
+         "reads also "},
+    };
+    for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
+        char text[2048];
+        snprintf(text, sizeof text, "%s" WHOLE "features = obeyed.features\n", CASES[i][0]);
+        refused(text, SGM_INVALID_ARGUMENT, CASES[i][1]);
+        CHECK(access("obeyed.features", F_OK) != 0);
+        unlink("obeyed.features");
+    }
+}
+
+/* What is drawn in two epochs, by data set. */
+static void draw_epochs(const sgm_sampler_options *options, const char *without, int drawn[2])
+{
+    sgm_pack *pack;
+    sgm_sampler *sampler;
+    sgm_sampler_scratch scratch;
+    sgm_batch batch;
+    drawn[0] = drawn[1] = 0;
+    if (!CHECK_OK(sgm_pack_open(PACK, &pack))) return;
+    if (CHECK_OK(sgm_sampler_create(pack, options, &sampler)) &&
+        CHECK_OK(sgm_batch_create(options, 1, &batch)) &&
+        CHECK_OK(sgm_sampler_scratch_create(options, &scratch))) {
+        CHECK(sgm_sampler_weight(sampler, without, 0));
+        CHECK_OK(sgm_sampler_check_weights(sampler));
+        CHECK(sgm_sampler_object_count(sampler) == 3);
+        for (uint64_t i = 0; i < 6; i++) {
+            CHECK_OK(sgm_sampler_draw(sampler, i, 0, &scratch, &batch));
+            drawn[sgm_pack_item_at(pack, batch.item[0])->set]++;
+        }
+        CHECK(sgm_sampler_weight(sampler, "a", 0) && sgm_sampler_weight(sampler, "b", 0));
+        CHECK_STATUS(sgm_sampler_check_weights(sampler), SGM_INVALID_ARGUMENT, "weight 0");
+        sgm_sampler_scratch_clear(&scratch);
+        sgm_batch_clear(&batch);
+        sgm_sampler_destroy(sampler);
+    }
+    sgm_pack_close(pack);
+}
+
+/* Epochs leave out what has the weight 0, and know no other weight. */
+static void check_weights(void)
+{
+    static sgm_train_config c;
+    int drawn[2];
+    CHECK_OK(sgm_train_config_parse(NETWORK "prompts = point\n" WHOLE, "test.cfg", &c));
+    c.sampler.size = c.sampler.target_side = c.model.image_size;
+    c.sampler.protocol = c.model.protocol;
+    c.sampler.model = &c.model;
+    c.sampler.grid = (sgm_target_grid){c.model.image_size, c.model.image_size, false};
+    c.sampler.tokens = 2;
+    draw_epochs(&c.sampler, "a", drawn);
+    CHECK(drawn[0] == 0 && drawn[1] == 6);
+    draw_epochs(&c.sampler, "b", drawn);
+    CHECK(drawn[0] == 6 && drawn[1] == 0);
+    refused(NETWORK "prompts = point\nloss = samus\n" WHOLE "weight.a = 0\nweight.b = 0\n",
+            SGM_INVALID_ARGUMENT, "weight 0");
+    CHECK_STATUS(sgm_train_config_parse(NETWORK "draw = epochs\nweight.a = 2\n", "test.cfg", &c),
+                 SGM_UNREADABLE, "weight.a = 2: draw = epochs");
+    CHECK_OK(sgm_train_config_parse(NETWORK "draw = epochs\nweight.a = 1\n", "test.cfg", &c));
+}
+
+/* Settings that the other way of asking knows. */
+static void check_ways_of_asking(void)
+{
+    static const char *const NOT_MIXED[] = {
+        "norms = batch",  "target = picture", "given = prompts.csv", "features = f.safetensors",
+        "box_shift = 20", "box_limit = 20",   "rounds = 11",         "drop_path = 0.1"};
+    static sgm_train_config c;
+    char text[2048];
+    for (size_t i = 0; i < sizeof NOT_MIXED / sizeof *NOT_MIXED; i++) {
+        snprintf(text, sizeof text, NETWORK "%s\n", NOT_MIXED[i]);
+        CHECK_STATUS(sgm_train_config_parse(text, "test.cfg", &c), SGM_UNREADABLE,
+                     "not for prompts = mixed");
+        snprintf(text, sizeof text, NETWORK "prompts = point\n%s\n", NOT_MIXED[i]);
+        CHECK_OK(sgm_train_config_parse(text, "test.cfg", &c));
+    }
+    CHECK_STATUS(sgm_train_config_parse(NETWORK "prompts = point\nwalks = 1\n", "test.cfg", &c),
+                 SGM_UNREADABLE, "walks is for prompts = mixed");
+    CHECK_STATUS(
+        sgm_train_config_parse(NETWORK "prompts = point\npoint_weight = 2\n", "test.cfg", &c),
+        SGM_UNREADABLE, "point_weight is for prompts = mixed");
+}
+
+int main(void)
+{
+    make_two_sets(3);
+    check_features();
+    check_weights();
+    check_ways_of_asking();
+    unlink(PACK);
+    return check_report();
+}
