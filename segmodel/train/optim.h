@@ -30,6 +30,7 @@ typedef struct sgm_schedule {
     int64_t step_size; /* SGM_SCHEDULE_STEP */
     double gamma, power, floor;
     int64_t span; /* updates after the warm-up in which cosine and polynomial run down; 0: all */
+    double times; /* `span` in updates of the run, where it is 0 (train_config.c) */
     bool late;    /* the rate of an update is that of the one before it: it is set after a step */
 } sgm_schedule;
 

@@ -1,5 +1,6 @@
 #include "train/train_config.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -44,6 +45,7 @@ static const sgm_setting SETTINGS[] = {
     {"schedule", SGM_SETTING_CHOICE, AT(schedule.kind), 0, 0, SCHEDULES},
     {"warmup", SGM_SETTING_INT64, AT(schedule.warmup), 0, 1e9, NULL},
     {"schedule_steps", SGM_SETTING_INT64, AT(schedule.span), 0, 1e9, NULL},
+    {"schedule_times", SGM_SETTING_REAL, AT(schedule.times), 0, 1000, NULL},
     {"schedule_late", SGM_SETTING_FLAG, AT(schedule.late), 0, 1, NULL},
     {"step_size", SGM_SETTING_INT64, AT(schedule.step_size), 1, 1e9, NULL},
     {"gamma", SGM_SETTING_REAL, AT(schedule.gamma), 0, 1, NULL},
@@ -198,6 +200,7 @@ static sgm_status finish(sgm_train_config *c)
 {
     SGM_TRY(check_asked(c));
     SGM_TRY(check_epoch_weights(c));
+    if (!c->schedule.span) c->schedule.span = llround(c->schedule.times * (double)c->steps);
     if (c->sampler.asked != SGM_ASKED_MIXED) c->sampler.sim.prior = false; /* of our own rounds */
     if (!c->architecture[0] && !c->init[0])
         return sgm_fail(SGM_UNREADABLE, "%s: either architecture or init must be given", c->path);

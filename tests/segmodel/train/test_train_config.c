@@ -1,4 +1,5 @@
 /* Settings files. argv[1]: resources/train, whose files must all be readable. */
+#include <math.h>
 #include <stdlib.h>
 
 #include "../check.h"
@@ -88,11 +89,39 @@ static void check_shipped(const char *folder)
     CHECK(found > 0);
 }
 
+/* SAMed's rate runs down over five fourths of the run, however long that is made. */
+static void check_samed(const char *folder)
+{
+    static sgm_train_config c;
+    static const int64_t STEPS[] = {14880, 1000};
+    char path[4096], text[8192] = "", other[8192];
+    snprintf(path, sizeof path, "%s/presets/samed.cfg", folder);
+    FILE *file = fopen(path, "r");
+    if (!CHECK(file != NULL)) return;
+    text[fread(text, 1, sizeof text - 1, file)] = 0;
+    fclose(file);
+    char *at = strstr(text, "\nsteps = ");
+    if (!CHECK(at != NULL)) return;
+    for (size_t i = 0; i < 2; i++) {
+        snprintf(other, sizeof other, "%.*s\nsteps = %d%s", (int)(at - text), text, (int)STEPS[i],
+                 strchr(at + 1, '\n'));
+        if (!CHECK_OK(parse(other, &c))) continue;
+        double end = sgm_schedule_progress(&c.schedule, c.steps, c.steps);
+        CHECK_NEAR(end, ((double)STEPS[i] - 251) / (1.25 * (double)STEPS[i]), 1e-12);
+        CHECK(sgm_schedule_rate(&c.schedule, c.steps, end) > 0.2 * c.schedule.rate);
+    }
+    CHECK_OK(parse(text, &c));
+    CHECK(c.steps == 160 * 93 && c.batch * c.accumulate == 24 && c.schedule.span == 200 * 93);
+    CHECK_OK(parse(NETWORK "steps = 100\nschedule_times = 2\nschedule_steps = 70\n", &c));
+    CHECK(c.schedule.span == 70);
+}
+
 int main(int argc, char **argv)
 {
     check_values();
     check_refused();
     check_patterns();
     check_shipped(argc > 1 ? argv[1] : ".");
+    check_samed(argc > 1 ? argv[1] : ".");
     return check_report();
 }
