@@ -188,17 +188,23 @@ static sgio_status set_space(sgio_nrrd *header, int dimension, double x, double 
 static sgio_status read_space(const char *path, const char *value, sgio_nrrd *header)
 {
     static const struct {
-        const char *name, *code;
+        const char *names[2], *with_time[2];
         double x, y; /* signs towards LPS */
     } spaces[] = {
-        {"left-posterior-superior", "lps", 1, 1}, {"right-anterior-superior", "ras", -1, -1},
-        {"left-anterior-superior", "las", 1, -1}, {"scanner-xyz", "scanner-xyz", 1, 1},
-        {"3d-right-handed", "3drh", 1, 1},        {"3d-left-handed", "3dlh", 1, 1},
+        {{"left-posterior-superior", "lps"}, {"left-posterior-superior-time", "lpst"}, 1, 1},
+        {{"right-anterior-superior", "ras"}, {"right-anterior-superior-time", "rast"}, -1, -1},
+        {{"left-anterior-superior", "las"}, {"left-anterior-superior-time", "last"}, 1, -1},
+        {{"scanner-xyz", "scanner-xyz"}, {"scanner-xyz-time", "scanner-xyzt"}, 1, 1},
+        {{"3d-right-handed", "3drh"}, {"3d-right-handed-time", "3drht"}, 1, 1},
+        {{"3d-left-handed", "3dlh"}, {"3d-left-handed-time", "3dlht"}, 1, 1},
     };
     for (size_t i = 0; i < sizeof spaces / sizeof *spaces; i++)
-        if (same_word(value, spaces[i].name) || same_word(value, spaces[i].code))
-            return set_space(header, 3, spaces[i].x, spaces[i].y);
-    return bad_field(path, "space", value, "a patient or scanner space of three axes");
+        for (int n = 0; n < 2; n++) {
+            header->space_has_time = same_word(value, spaces[i].with_time[n]);
+            if (header->space_has_time || same_word(value, spaces[i].names[n]))
+                return set_space(header, 3 + header->space_has_time, spaces[i].x, spaces[i].y);
+        }
+    return bad_field(path, "space", value, "a patient or scanner space, with time or without");
 }
 
 static sgio_status read_space_dimension(const char *path, const char *value, sgio_nrrd *header)
@@ -209,7 +215,9 @@ static sgio_status read_space_dimension(const char *path, const char *value, sgi
     if (header->space_dimension) /* a named space has said it, and more */
         return header->space_dimension == dimension
                    ? SGIO_OK
-                   : bad_field(path, "space dimension", value, "the 3 of the space");
+                   : bad_field(path, "space dimension", value,
+                               header->space_has_time ? "the 4 of the space"
+                                                      : "the 3 of the space");
     return set_space(header, (int)dimension, 1, 1);
 }
 

@@ -23,6 +23,16 @@ int sgio_nrrd_is_spatial(const sgio_nrrd *header, int axis)
     return 0;
 }
 
+int sgio_nrrd_odd_axis(const sgio_nrrd *header, int usual)
+{
+    if (header->dimension != 4) return -1;
+    for (int axis = 0; axis < 4; axis++)
+        if (!sgio_nrrd_is_spatial(header, axis) || header->axes[axis].has_direction) return -1;
+    const int first_is_one = header->axes[0].size == 1, last_is_one = header->axes[3].size == 1;
+    if (first_is_one == last_is_one) return usual;
+    return first_is_one ? 0 : 3;
+}
+
 /* Without directions: along the axes of the space, or of LPS where none is named (as ITK), spacing
  * 1 unless given. `column` is the spatial axis. */
 static void plain_column(const sgio_nrrd *header, int axis, int column, sgio_geometry *geometry,
@@ -79,5 +89,10 @@ void sgio_nrrd_say_space(const char *path, const sgio_nrrd *header, sgio_warning
         sgio_warn(warn, user,
                   "%s: its space is named, but no space directions are; the axes are taken to run "
                   "along those of the space",
+                  path);
+    else if (turned && header->space_has_time)
+        sgio_warn(warn, user,
+                  "%s: its axes are taken as those of the space it names, a patient's with time; "
+                  "ITK takes them as left-posterior-superior",
                   path);
 }

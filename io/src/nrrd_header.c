@@ -97,12 +97,15 @@ static sgio_status check_complete(const char *path, const sgio_nrrd *header)
     return sgio_fail(SGIO_UNREADABLE, "%s: NRRD header without its field \"%s\"", path, missing);
 }
 
-/* A space of four dimensions, as ITK writes it, is one of three, and volumes along the axis that
- * has the fourth for itself. */
+/* A space of four dimensions, as ITK writes it or with time, is one of three, and volumes along the
+ * axis that has the fourth for itself. */
 static sgio_status split_space(const char *path, sgio_nrrd *header)
 {
     int along = 0;
     if (header->space_dimension != 4) return SGIO_OK;
+    if (header->space_has_time && header->dimension < 4)
+        return sgio_fail(SGIO_UNREADABLE, "%s: its space has four axes, its voxels %d", path,
+                         header->dimension);
     header->space_dimension = 3;
     for (int axis = 0; axis < header->dimension; axis++) {
         const double *d = header->axes[axis].direction;

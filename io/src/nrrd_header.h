@@ -39,7 +39,8 @@ typedef struct sgio_nrrd {
     int swap;                            /* the byte order is not the machine's */
     sgio_nrrd_encoding encoding;
     int64_t line_skip, byte_skip; /* byte_skip -1: the voxels are the file's last bytes */
-    int space_dimension;          /* 0 when the file names no space */
+    int space_dimension;          /* 0 when the file names no space; 4 only while it is parsed */
+    int space_has_time;           /* its space is one of patient or scanner, and time */
     double space_sign[3];         /* file's space -> LPS, per component */
     int has_origin;
     double origin[4];
@@ -63,6 +64,10 @@ void sgio_nrrd_clear(sgio_nrrd *header);
 
 /* 1 when voxels of this axis lie beside one another in space; 0 for components, lists, ... */
 int sgio_nrrd_is_spatial(const sgio_nrrd *header, int axis);
+
+/* Of four axes that nothing tells apart three lie in space, and one is odd: the first or the last,
+ * whichever alone has one voxel, else `usual`. -1 where they are told apart. */
+int sgio_nrrd_odd_axis(const sgio_nrrd *header, int usual);
 
 /* The grid of the two or three spatial axes; *assumed gets the bits of those for which 1 mm is
  * taken because the file gives no spacing. Refuses other counts, and geometry that is not finite or

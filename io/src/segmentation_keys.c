@@ -24,6 +24,16 @@ static int segment_number(const char *key, const char **field)
     return (int)number;
 }
 
+int sgio_segmentation_names_layers(const sgio_nrrd *nrrd)
+{
+    for (size_t i = 0; i < nrrd->key_count; i++) {
+        const char *field, *value = nrrd->keys[i].value;
+        if (segment_number(nrrd->keys[i].name, &field) < 0 || strcmp(field, "Layer")) continue;
+        if (value[strspn(value, " 0")]) return 1;
+    }
+    return 0;
+}
+
 static void collect(const sgio_nrrd *nrrd, segment_keys *all)
 {
     for (size_t i = 0; i < nrrd->key_count; i++) {

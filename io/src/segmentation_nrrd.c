@@ -9,24 +9,17 @@
 
 enum { CHUNK = 1 << 18 };
 
-/* Four axes that nothing tells apart are a list and three in space. */
-static int is_list(const sgio_nrrd *nrrd, int axis)
-{
-    int all_alike = nrrd->dimension == 4;
-    for (int a = 0; a < nrrd->dimension; a++)
-        all_alike = all_alike && sgio_nrrd_is_spatial(nrrd, a) && !nrrd->axes[a].has_direction;
-    return all_alike ? axis == 0 : !sgio_nrrd_is_spatial(nrrd, axis);
-}
-
+/* Four axes that nothing tells apart are a list, the first as a rule (always where keys speak of
+ * layers, which may be of one slice), and three in space. One volume along an axis that is not in
+ * space (ITK's images of four dimensions) is no list. */
 static sgio_status find_layers(const char *path, sgio_nrrd *nrrd, int64_t *layers)
 {
-    *layers = 1;
-    if (is_list(nrrd, 0)) {
-        strcpy(nrrd->axes[0].kind, "list"); /* sgio_nrrd_geometry leaves it out */
-        *layers = nrrd->axes[0].size;
-    }
+    int odd = sgio_nrrd_odd_axis(nrrd, 0);
+    if (odd > 0 && sgio_segmentation_names_layers(nrrd)) odd = 0;
+    if (odd >= 0) strcpy(nrrd->axes[odd].kind, "list"); /* sgio_nrrd_geometry leaves it out */
+    *layers = sgio_nrrd_is_spatial(nrrd, 0) ? 1 : nrrd->axes[0].size;
     for (int axis = 1; axis < nrrd->dimension; axis++)
-        if (is_list(nrrd, axis))
+        if (!sgio_nrrd_is_spatial(nrrd, axis) && nrrd->axes[axis].size > 1)
             return sgio_fail(SGIO_UNREADABLE,
                              "%s: axis %d has no direction in space; only the first can be a list "
                              "of layers",

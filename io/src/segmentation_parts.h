@@ -51,6 +51,9 @@ sgio_status sgio_segmentation_read_nrrd(const char *path,
                                         const sgio_segmentation_read_options *options,
                                         sgio_segmentation *out);
 
+/* Whether the keys of a .seg.nrrd speak of another layer than the first. */
+int sgio_segmentation_names_layers(const struct sgio_nrrd *nrrd);
+
 /* Appends the segments that the keys of a .seg.nrrd describe, with layers and labels as in the
  * file; the layers must be there. */
 sgio_status sgio_segmentation_read_keys(const struct sgio_nrrd *nrrd, const char *file,

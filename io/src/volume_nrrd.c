@@ -44,14 +44,13 @@ static sgio_status read_channels(const char *path, const sgio_nrrd *header, int 
     return SGIO_OK;
 }
 
-/* Four axes that nothing tells apart (pynrrd): volumes along the last one. */
+/* Four axes that nothing tells apart (pynrrd): volumes along the last one, as a rule. */
 static void name_volumes(sgio_nrrd *header)
 {
-    int all_alike = header->dimension == 4;
+    const int odd = sgio_nrrd_odd_axis(header, 3);
     for (int axis = 0; axis < header->dimension; axis++)
-        all_alike = all_alike && sgio_nrrd_is_spatial(header, axis) &&
-                    !header->axes[axis].has_direction && strcmp(header->axes[axis].kind, "space");
-    if (all_alike) strcpy(header->axes[3].kind, "list"); /* sgio_nrrd_geometry leaves it out */
+        if (strcmp(header->axes[axis].kind, "space") == 0) return;
+    if (odd >= 0) strcpy(header->axes[odd].kind, "list"); /* sgio_nrrd_geometry leaves it out */
 }
 
 static sgio_status read_grid(const char *path, sgio_nrrd *header, sgio_volume *out, int *assumed,

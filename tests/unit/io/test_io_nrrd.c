@@ -285,6 +285,72 @@ static void a_fourth_dimension_is_volumes(void **state)
     expect_refused(FOUR "space dimension: 5\n", "2, 3 or 4");
 }
 
+/* A lone volume in front, which was taken for two volumes of 1 x 3 x 4 voxels. */
+static void of_axes_alike_the_one_of_one_voxel_is_odd(void **state)
+{
+    (void)state;
+    save_ramp("a.nrrd", "type: uint8\nencoding: raw\ndimension: 4\nsizes: 1 3 4 2\n"
+                        "spacings: 1 0.5 0.75 3\n");
+    expect_ramp("a.nrrd");
+    expect_element(0, 0, 0.5);
+    expect_element(2, 2, 3);
+    save_ramp("a.nrrd", "type: uint8\nencoding: raw\ndimension: 4\nsizes: 3 4 2 1\n");
+    expect_ramp("a.nrrd");
+    save_ramp("a.nrrd", "type: uint8\nencoding: raw\ndimension: 4\nsizes: 1 24 1 1\n");
+    expect_ramp("a.nrrd");
+    assert_int_equal(volume.geometry.size[1], 24); /* the last one still */
+}
+
+static void count_time(void *count, const char *sentence)
+{
+    *(int *)count += holds(sentence, "a patient's with time");
+}
+
+/* The fourth axis of the space is time; ITK turns none of these. */
+static void spaces_with_time_are_those_without(void **state)
+{
+    static const struct {
+        const char *space;
+        double x, y;
+    } spaces[] = {
+        {"left-posterior-superior-time", 1, 1},
+        {"LPST", 1, 1},
+        {"right-anterior-superior-time", -1, -1},
+        {"RAST", -1, -1},
+        {"left-anterior-superior-time", 1, -1},
+        {"LAST", 1, -1},
+        {"scanner-xyz-time", 1, 1},
+        {"3D-right-handed-time", 1, 1},
+    };
+    char header[512];
+    (void)state;
+    for (size_t i = 0; i < sizeof spaces / sizeof *spaces; i++) {
+        int said = 0;
+        const sgio_read_options options = {.series = "2", .warn = count_time, .warn_user = &said};
+        snprintf(header, sizeof header,
+                 FOUR "space: %s\nspace directions: (2,0,0,0) (0,3,0,0) (0,0,4,0) (0,0,0,5)\n"
+                      "space origin: (10,20,30,40)\n",
+                 spaces[i].space);
+        expect_volumes(header);
+        expect_element(0, 0, 2 * spaces[i].x);
+        expect_element(1, 1, 3 * spaces[i].y);
+        expect_element(2, 2, 4);
+        expect_element(0, 3, 10 * spaces[i].x);
+        expect_element(1, 3, 20 * spaces[i].y);
+        expect_element(2, 3, 30);
+        sgio_volume_clear(&volume);
+        assert_int_equal(sgio_volume_read(scratch_path("four.nrrd"), &options, &volume), SGIO_OK);
+        assert_int_equal(said, spaces[i].y < 0);
+    }
+    save_ramp("a.nrrd", "type: uint8\nencoding: raw\ndimension: 4\nsizes: 3 4 2 1\n"
+                        "space: LPST\nspace directions: (2,0,0,0) (0,3,0,0) (0,0,4,0) none\n");
+    expect_ramp("a.nrrd");
+    expect_refused(SIZES "encoding: raw\nspace: LPST\nspace directions: (1,0,0) (0,1,0) (0,0,1)\n",
+                   "space directions");
+    expect_refused(FOUR "space: LPST\nspace dimension: 3\n", "the 4 of the space");
+    expect_refused(FOUR "space: superior-time\n", "with time or without");
+}
+
 static void the_only_volume_is_number_1(void **state)
 {
     (void)state;
@@ -399,6 +465,8 @@ int main(void)
         cmocka_unit_test(test_other_units_are_said),
         cmocka_unit_test(one_of_several_volumes_is_chosen),
         cmocka_unit_test(a_fourth_dimension_is_volumes),
+        cmocka_unit_test(of_axes_alike_the_one_of_one_voxel_is_odd),
+        cmocka_unit_test(spaces_with_time_are_those_without),
         cmocka_unit_test(the_only_volume_is_number_1),
         cmocka_unit_test(test_refuses),
         cmocka_unit_test(test_refuses_other_files),

@@ -25,6 +25,40 @@ static sgio_status read_bytes(const char *header, const void *data, size_t bytes
     return status;
 }
 
+/* ITK's images of four dimensions, and axes that nothing tells apart (pynrrd). */
+static void a_lone_volume_of_four_axes_is_one_layer(void **state)
+{
+    static const char *const fields[] = {
+        "sizes: 3 2 2 1\nspace: left-posterior-superior\n"
+        "space directions: (1,0,0) (0,1,0) (0,0,2) none\n",
+        "sizes: 3 2 2 1\nspace dimension: 4\nkinds: domain domain domain domain\n"
+        "space directions: (1,0,0,0) (0,1,0,0) (0,0,2,0) (0,0,0,7)\n",
+        "sizes: 3 2 2 1\nspacings: 1 1 2 1\n",
+        "sizes: 1 3 2 2\nspacings: 1 1 1 2\n",
+        "sizes: 3 2 2 1\nkinds: domain domain domain list\nspacings: 1 1 2 1\n",
+    };
+    static const uint8_t data[12] = {0, 3, 3, 0, 0, 0, 7, 0, 0, 0, 0, 3};
+    char header[512];
+    (void)state;
+    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
+        sgio_segmentation s;
+        uint8_t mask[12];
+        snprintf(header, sizeof header, "NRRD0004\nencoding: raw\ntype: uchar\ndimension: 4\n%s",
+                 fields[i]);
+        if (read_bytes(header, data, sizeof data, NULL, &s) != SGIO_OK)
+            fail_msg("%s", sgio_last_message());
+        assert_memory_equal(s.geometry.size, ((int64_t[]){3, 2, 2}), sizeof s.geometry.size);
+        assert_near(s.geometry.matrix[2][2], 2, 0);
+        assert_int_equal(s.layer_count, 1);
+        assert_int_equal(s.segment_count, 2);
+        assert_int_equal(s.segments[0].label, 3);
+        sgio_segmentation_get_mask(&s, 0, mask);
+        for (int n = 0; n < 12; n++)
+            assert_int_equal(mask[n], data[n] == 3);
+        sgio_segmentation_clear(&s);
+    }
+}
+
 /* As Slicer writes overlapping segments: labels count from 1 in each layer, tags of its own, and
  * an extent that need not be tight. */
 static void slicers_layers_are_read(void **state)
@@ -293,7 +327,7 @@ static void bad_files_are_refused_with_the_reason(void **state)
         {HEAD "type: uchar\ndimension: 17\n", "dimension"},
         {HEAD "sizes: 2 2 1\n", "sizes"},
         {HEAD "type: uchar\ndimension: 3\n", "sizes"},
-        {HEAD "type: uchar\ndimension: 4\nsizes: 2 2 1 1\n"
+        {HEAD "type: uchar\ndimension: 4\nsizes: 2 1 1 2\n"
               "space directions: (1,0,0) (0,1,0) (0,0,1) none\n",
          "list"},
         {HEAD "type: uchar\ndimension: 4\nsizes: 2 2 1 1\n"
@@ -438,6 +472,7 @@ static void many_labels_are_told_from_an_image(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_lone_volume_of_four_axes_is_one_layer),
         cmocka_unit_test(slicers_layers_are_read),
         cmocka_unit_test(a_replaced_segment_stays_apart_from_its_neighbours),
         cmocka_unit_test(a_cropped_file_is_put_back),
