@@ -3,6 +3,7 @@
 #include "io_status.h"
 #include "text_number.h"
 #include "volume_formats.h"
+#include "volume_share.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -69,7 +70,7 @@ static sgio_status read_dimensions(const char *path, const char *value, meta_fie
         fields->dimensions = (int)dimensions;
         return SGIO_OK;
     }
-    return sgio_fail(SGIO_UNREADABLE, "%s: MetaImage with %.20s dimensions, wanted 2 or 3", path,
+    return sgio_fail(SGIO_UNREADABLE, "%s: MetaImage with %.20s dimensions, wanted 2 to 4", path,
                      value);
 }
 
@@ -240,19 +241,35 @@ static sgio_status check_complete(const char *path, const meta_fields *fields,
     return SGIO_OK;
 }
 
-static sgio_status set_size(const char *path, const meta_fields *fields, sgio_geometry *geometry)
+/* Volumes along the fourth dimension, which lies there alone. */
+static sgio_status set_volumes(const char *path, const meta_fields *fields, double length,
+                               int64_t *volumes)
 {
+    const double *m = fields->matrix;
+    const int n = MAX_DIMENSIONS;
+    if (length > SGIO_MOST_VOLUMES)
+        return sgio_fail(SGIO_UNREADABLE, "%s: %g volumes are not credible", path, length);
+    *volumes = (int64_t)length;
+    for (int axis = 0; axis < 3 && *volumes > 1 && fields->has_matrix; axis++)
+        if (m[axis * n + 3] != 0 || m[3 * n + axis] != 0)
+            return sgio_fail(SGIO_UNREADABLE,
+                             "%s: its TransformMatrix turns axis %d into the fourth dimension, "
+                             "wanted volumes that lie there alone",
+                             path, axis);
+    return SGIO_OK;
+}
+
+static sgio_status set_size(const char *path, const meta_fields *fields, sgio_meta_header *header)
+{
+    sgio_geometry *geometry = &header->geometry;
+    header->volumes = 1;
     for (int axis = 0; axis < MAX_DIMENSIONS; axis++) {
         double length = axis < fields->dimensions ? fields->size[axis] : 1;
         if (!(length >= 1 && length <= 9e15))
             return sgio_fail(SGIO_UNREADABLE, "%s: size %g along axis %d, wanted at least 1", path,
                              length, axis);
-        if (axis < 3)
-            geometry->size[axis] = (int64_t)length;
-        else if (length > 1)
-            return sgio_fail(SGIO_UNREADABLE,
-                             "%s: has 4 dimensions (%.0f volumes), wanted one 3-D volume", path,
-                             length);
+        if (axis == 3) return set_volumes(path, fields, length, &header->volumes);
+        geometry->size[axis] = (int64_t)length;
     }
     return SGIO_OK;
 }
@@ -282,7 +299,7 @@ sgio_status sgio_meta_parse(const char *path, const char *bytes, size_t size,
     header->channels = 1;
     sgio_status status = read_lines(path, bytes, size, &fields, header);
     if (status == SGIO_OK) status = check_complete(path, &fields, header);
-    if (status == SGIO_OK) status = set_size(path, &fields, &header->geometry);
+    if (status == SGIO_OK) status = set_size(path, &fields, header);
     if (status != SGIO_OK) return status;
     header->format.swap = fields.big_endian == sgio_little_endian();
     header->spacing_assumed = set_matrix(&fields, &header->geometry);

@@ -16,6 +16,7 @@ typedef struct sgio_meta_header {
     sgio_geometry geometry;
     sgio_voxel_format format;
     int channels;
+    int64_t volumes;     /* along a fourth dimension, one behind the other */
     int spacing_assumed; /* bits of the axes for which 1 mm is taken */
     char unit[24];       /* of lengths, where it is named and not the millimetre; else "" */
     int compressed;

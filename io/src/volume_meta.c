@@ -26,21 +26,23 @@ static sgio_status data_offset(const char *path, const sgio_meta_header *header,
                                            header->format.raw, &bytes);
     if (status == SGIO_OK) status = sgio_file_bytes(path, &file_bytes);
     if (status != SGIO_OK) return status;
-    if (bytes > file_bytes)
-        return sgio_fail(SGIO_UNREADABLE, "%s: truncated: wanted %llu bytes of voxels", path,
-                         (unsigned long long)bytes);
-    *offset = file_bytes - bytes;
+    if (bytes > file_bytes / (uint64_t)header->volumes)
+        return sgio_fail(SGIO_UNREADABLE,
+                         "%s: truncated: wanted %llu bytes of voxels for each of %lld volume(s)",
+                         path, (unsigned long long)bytes, (long long)header->volumes);
+    *offset = file_bytes - bytes * (uint64_t)header->volumes;
     return SGIO_OK;
 }
 
 static sgio_status read_voxels(const char *path, const sgio_meta_header *header, uint64_t offset,
                                const sgio_read_options *options, sgio_volume *out)
 {
+    const sgio_voxel_share share = {header->volumes, out->file_volume - (header->volumes > 1), 0};
     sgio_source *source;
     sgio_status status = sgio_source_open(
         path, offset, header->compressed ? SGIO_SOURCE_COMPRESSED : SGIO_SOURCE_PLAIN, &source);
     if (status == SGIO_OK)
-        status = sgio_voxels_read(source, path, &header->format, NULL, options, out);
+        status = sgio_voxels_read(source, path, &header->format, &share, options, out);
     sgio_source_close(source);
     return status;
 }
@@ -60,9 +62,13 @@ static sgio_status read_detached(const char *path, const sgio_meta_header *heade
 sgio_status sgio_read_meta(const char *path, const sgio_read_options *options, sgio_volume *out)
 {
     sgio_meta_header header;
+    sgio_voxel_share share = {1, 0, 0};
     sgio_status status = read_header(path, &header);
-    if (status == SGIO_OK) status = sgio_choose_only(path, options);
     if (status != SGIO_OK) return status;
+    share.count = header.volumes;
+    status = sgio_choose_volume(path, &header.geometry, options, &share);
+    if (status != SGIO_OK) return status;
+    if (share.count > 1) out->file_volume = share.number + 1;
     out->geometry = header.geometry;
     out->channels = header.channels;
     sgio_say_assumed(path, header.spacing_assumed, options, out);
@@ -76,6 +82,6 @@ sgio_status sgio_list_meta(const char *path, char **text)
 {
     sgio_meta_header header;
     sgio_status status = read_header(path, &header);
-    return status == SGIO_OK ? sgio_list_volumes(path, "MetaImage", &header.geometry, 1, text)
-                             : status;
+    if (status != SGIO_OK) return status;
+    return sgio_list_volumes(path, "MetaImage", &header.geometry, header.volumes, text);
 }

@@ -40,8 +40,8 @@ typedef struct sgio_volume {
     size_t file_count;   /* size[2] for DICOM, else 0 */
     int *file_frames;    /* file_count of them: which frame of its file a slice is, from 1; 0 where
                           * the file holds that slice alone. NULL without files; owned */
-    int64_t file_volume; /* which of the several volumes of a NIfTI or NRRD file it is, from 1; 0
-                          * where the file holds no other */
+    int64_t file_volume; /* which of the several volumes of a NIfTI, NRRD or MetaImage file it is,
+                          * from 1; 0 where the file holds no other */
     int is_lossy;       /* 1: of JPEG pictures, whose values are not quite those that were stored */
     int is_sequence;    /* 1: the third axis is time (a folder of pictures, a multi-frame file); its
                          * step is 1 and no length */
@@ -51,9 +51,9 @@ typedef struct sgio_volume {
 
 typedef struct sgio_read_options {
     const char *series; /* DICOM: UID, or 1-based number in the listing; several of them ("1,4-7",
-                         * "all") are joined into one volume; NIfTI and NRRD of four dimensions:
-                         * the number of a volume; others hold number 1 alone. NULL: there must
-                         * be just one */
+                         * "all") are joined into one volume; NIfTI, NRRD and MetaImage of four
+                         * dimensions: the number of a volume; others hold number 1 alone. NULL:
+                         * there must be just one */
     int series_may_be_others; /* `series` may mean another input: what holds one volume is read */
     int allow_gaps;       /* resample uneven or missing slices to even spacing; without a number in
                            * `series`, stacks of different spacing in one series are joined */

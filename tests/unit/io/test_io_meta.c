@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <zlib.h>
 
@@ -66,6 +67,66 @@ static void the_only_volume_is_number_1(void **state)
     assert_int_equal(sgio_list_series(scratch_path("b.mha"), &text), SGIO_UNREADABLE);
     assert_true(holds(sgio_last_message(), "MetaImage"));
     assert_null(text);
+}
+
+#define FOUR                                                                                       \
+    "NDims = 4\nElementType = MET_UCHAR\nElementSpacing = 0.5 2 3 7\nOffset = 10 20 30 40\n"       \
+    "TransformMatrix = 0.8 0.6 0 0 -0.6 0.8 0 0 0 0 1 0 0 0 0 1\n"
+
+/* The ramp in volumes one behind the other, as SimpleITK writes them. */
+static void expect_volumes(const char *name, int count)
+{
+    const int size = VOXELS / count;
+    char number[8], reason[32];
+    snprintf(reason, sizeof reason, "holds %d volumes of", count);
+    expect_file_refused(name, reason);
+    for (int v = 0; v < count; v++) {
+        const sgio_read_options options = {.series = number};
+        snprintf(number, sizeof number, "%d", v + 1);
+        sgio_volume_clear(&volume);
+        if (sgio_volume_read(scratch_path(name), &options, &volume) != SGIO_OK)
+            fail_msg("%s", sgio_last_message());
+        assert_int_equal(volume.file_volume, v + 1);
+        assert_memory_equal(volume.data, ramp + v * size, (size_t)size);
+        assert_true(fabs(volume.geometry.matrix[1][0] - 0.3) < 1e-12);
+        assert_true(volume.geometry.matrix[2][2] == 3 && volume.geometry.matrix[2][3] == 30);
+    }
+}
+
+static void a_fourth_dimension_is_volumes(void **state)
+{
+    static const char colours[] = FOUR "DimSize = 2 2 1 2\nElementNumberOfChannels = 3\n"
+                                       "ElementDataFile = LOCAL\n";
+    unsigned char packed[256];
+    uLongf size = sizeof packed;
+    char *text = NULL;
+    (void)state;
+    save("a.mha", FOUR "DimSize = 3 2 1 4\nElementDataFile = LOCAL\n", ramp, sizeof ramp);
+    expect_volumes("a.mha", 4);
+    assert_int_equal(sgio_list_series(scratch_path("a.mha"), &text), SGIO_OK);
+    assert_true(holds(text, "4  (no UID)  MetaImage  3x2x1  0.5x2x3 mm\n"));
+    free(text);
+    assert_int_equal(compress(packed, &size, ramp, sizeof ramp), Z_OK);
+    save("a.mha", FOUR "DimSize = 3 2 2 2\nCompressedData = True\nElementDataFile = LOCAL\n",
+         packed, size);
+    expect_volumes("a.mha", 2);
+    write_file("a.raw", "padding", 7);
+    save("a.raw", "padding", ramp, sizeof ramp);
+    save("a.mhd", FOUR "DimSize = 3 2 2 2\nHeaderSize = -1\nElementDataFile = a.raw\n", "", 0);
+    expect_volumes("a.mhd", 2);
+    save("a.mha", colours, ramp, sizeof ramp);
+    expect_volumes("a.mha", 2);
+    assert_int_equal(volume.channels, 3);
+    save("a.mha", FOUR "DimSize = 3 4 2 1\nElementDataFile = LOCAL\n", ramp, sizeof ramp);
+    expect_ramp("a.mha");
+    assert_int_equal(volume.file_volume, 0);
+    save("a.mhd", FOUR "DimSize = 3 2 2 3\nHeaderSize = -1\nElementDataFile = a.raw\n", "", 0);
+    const sgio_read_options first = {.series = "1"};
+    assert_int_equal(sgio_volume_read(scratch_path("a.mhd"), &first, &volume), SGIO_UNREADABLE);
+    assert_true(holds(sgio_last_message(), "truncated"));
+    expect_refused("NDims = 4\nElementType = MET_UCHAR\nDimSize = 3 2 2 2\n"
+                   "TransformMatrix = 1 0 0 0 0 1 0 0 0 0 1 1 0 0 0 1\nElementDataFile = LOCAL\n",
+                   "turns axis 2 into the fourth dimension");
 }
 
 static void a_field_that_comes_twice_is_refused(void **state)
@@ -176,6 +237,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_only_volume_is_number_1),
+        cmocka_unit_test(a_fourth_dimension_is_volumes),
         cmocka_unit_test(a_field_that_comes_twice_is_refused),
         cmocka_unit_test(test_local),
         cmocka_unit_test(test_compressed),
