@@ -98,12 +98,25 @@ sgio_status sgio_volume_read(const char *path, const sgio_read_options *options,
     return status;
 }
 
+static sgio_status list_directory(const char *path, char **text)
+{
+    int has_dicom = 0;
+    sgio_file_tree tree;
+    sgio_status status = sgio_list_dicom(path, &tree, &has_dicom);
+    sgio_file_tree_clear(&tree);
+    if (status != SGIO_OK) return status;
+    return has_dicom ? sgio_list_dicom_series(path, text) : sgio_list_pictures(path, text);
+}
+
 sgio_status sgio_list_series(const char *path, char **text)
 {
     struct stat info;
     const sgio_format *format = NULL;
     *text = NULL;
-    if (stat(path, &info) != 0 || !S_ISREG(info.st_mode)) return sgio_list_dicom_series(path, text);
+    const int exists = stat(path, &info) == 0;
+    if (!exists && strchr(path, '%')) return sgio_list_pictures(path, text);
+    if (exists && S_ISDIR(info.st_mode)) return list_directory(path, text);
+    if (!exists || !S_ISREG(info.st_mode)) return sgio_list_dicom_series(path, text);
     sgio_status status = sgio_format_find(path, &format);
     if (status != SGIO_OK) return status;
     if (format->list) return format->list(path, text);

@@ -20,6 +20,7 @@ sgio_status sgio_list_nifti(const char *path, char **text);
 sgio_status sgio_list_nrrd(const char *path, char **text);
 sgio_status sgio_list_meta(const char *path, char **text);
 sgio_status sgio_list_picture(const char *path, char **text);
+sgio_status sgio_list_pictures(const char *path, char **text); /* as sgio_read_pictures */
 sgio_status sgio_list_dicom_series(const char *path, char **text);
 
 /* One PNG or JPEG file. */

@@ -270,21 +270,29 @@ static const char *split_pattern(const char *path, char **directory)
     return slash ? slash + 1 : path;
 }
 
-sgio_status sgio_read_pictures(const char *path, const sgio_read_options *options, sgio_volume *out)
+/* The series that is meant: of a directory, or by a pattern. To be released with free_list, also
+ * after a failure. */
+static sgio_status find_series(const char *path, numbered_list *list)
 {
-    numbered_list list = {NULL, 0};
     char *directory = NULL;
     size_t start, end;
     const char *pattern = NULL;
+    *list = (numbered_list){NULL, 0};
     if (find_placeholder(path, &start, &end) == 0)
         pattern = split_pattern(path, &directory);
     else
         directory = strdup(path);
     if (!directory) return sgio_fail_memory(strlen(path), path);
-    sgio_status status = sgio_choose_only(path, options);
-    if (status == SGIO_OK) status = list_pictures(directory, pattern, &list);
+    sgio_status status = list_pictures(directory, pattern, list);
     free(directory);
-    if (status == SGIO_OK) status = check_series(path, &list);
+    return status == SGIO_OK ? check_series(path, list) : status;
+}
+
+sgio_status sgio_read_pictures(const char *path, const sgio_read_options *options, sgio_volume *out)
+{
+    numbered_list list;
+    sgio_status status = find_series(path, &list);
+    if (status == SGIO_OK) status = sgio_choose_only(path, options);
     if (status == SGIO_OK) status = read_stack(&list, options, out);
     if (status == SGIO_OK) {
         sgio_say_assumed(path, ALL_AXES, options, out);
@@ -294,12 +302,30 @@ sgio_status sgio_read_pictures(const char *path, const sgio_read_options *option
     return status;
 }
 
+/* "1  (no UID)  pictures  640x480, 30 frames in time  1x1 mm" */
+sgio_status sgio_list_pictures(const char *path, char **text)
+{
+    enum { LINE_BYTES = 128 };
+    numbered_list list;
+    sgio_picture first;
+    sgio_status status = find_series(path, &list);
+    if (status == SGIO_OK) status = sgio_picture_read(list.items[0].path, 0, &first, NULL);
+    const size_t frames = list.count;
+    free_list(&list);
+    if (status != SGIO_OK) return status;
+    *text = malloc(LINE_BYTES);
+    if (!*text) return sgio_fail_memory(LINE_BYTES, path);
+    snprintf(*text, LINE_BYTES, "1  (no UID)  pictures  %lldx%lld, %zu frame%s in time  1x1 mm\n",
+             (long long)first.size[0], (long long)first.size[1], frames, frames > 1 ? "s" : "");
+    return SGIO_OK;
+}
+
 sgio_status sgio_read_picture(const char *path, const sgio_read_options *options, sgio_volume *out)
 {
     sgio_picture picture;
     const int indices = options->palette_indices;
-    sgio_status status = sgio_choose_only(path, options);
-    if (status == SGIO_OK) status = sgio_picture_read(path, indices, &picture, NULL);
+    sgio_status status = sgio_picture_read(path, indices, &picture, NULL);
+    if (status == SGIO_OK) status = sgio_choose_only(path, options);
     if (status != SGIO_OK) return status;
     set_picture_geometry(&picture, 1, out);
     sgio_say_assumed(path, ALL_AXES, options, out);

@@ -111,7 +111,8 @@ long sgio_volume_frame_number(const sgio_volume *volume, int64_t k);
 void sgio_volume_clear(sgio_volume *volume);
 
 /* The volumes found at `path`, one line each: of DICOM (number, UID, modality, size, spacing,
- * description, and what separates volumes that are alike in these), or of a file of another format.
+ * description, and what separates volumes that are alike in these), of a file of another format, or
+ * of a folder or pattern of numbered pictures, which is one volume.
  * *text is malloc'ed, the caller frees it. */
 sgio_status sgio_list_series(const char *path, char **text);
 

@@ -217,8 +217,39 @@ static void the_only_volume_is_number_1(void **state)
     save_png("several/s1.png", PNG_FORMAT_GRAY, 10);
     save_png("several/s2.png", PNG_FORMAT_GRAY, 20);
     expect_only_volume("one.png", "1  (no UID)  picture  4x3x1  1x1x1 mm\n");
-    expect_only_volume("several", NULL);
-    expect_only_volume("several/s%d.png", NULL);
+    expect_only_volume("several", "1  (no UID)  pictures  4x3, 2 frames in time  1x1 mm\n");
+    expect_only_volume("several/s%d.png", "1  (no UID)  pictures  4x3, 2 frames in time  1x1 mm\n");
+}
+
+/* Which volume is meant is asked of what holds one. */
+static void what_holds_no_volume_is_refused_for_that(void **state)
+{
+    static const char *const reasons[][2] = {
+        {"nothing", "nothing: holds neither DICOM files nor numbered pictures"},
+        {"nothing/s%d.png", "s%d.png: holds neither DICOM files nor numbered pictures"},
+        {"absent/s%d.png", "absent: cannot open"},
+        {"torn.png", "torn.png"},
+        {"mixed", "holds several series of pictures"},
+    };
+    const sgio_read_options third = {.series = "3"};
+    unsigned char bytes[4096];
+    (void)state;
+    make_folder("nothing");
+    make_folder("mixed");
+    save_png("mixed/a1.png", PNG_FORMAT_GRAY, 10);
+    save_png("mixed/b1.png", PNG_FORMAT_GRAY, 10);
+    write_file("torn.png", bytes, read_back("mixed/a1.png", bytes, sizeof bytes) / 8);
+    for (size_t i = 0; i < sizeof reasons / sizeof *reasons; i++) {
+        char *text = NULL;
+        const char *path = scratch_path(reasons[i][0]);
+        sgio_volume_clear(&volume);
+        assert_int_equal(sgio_volume_read(path, &third, &volume), SGIO_UNREADABLE);
+        assert_true(holds(sgio_last_message(), reasons[i][1]));
+        assert_false(holds(sgio_last_message(), "holds one volume"));
+        assert_int_equal(sgio_list_series(path, &text), SGIO_UNREADABLE);
+        assert_true(holds(sgio_last_message(), reasons[i][1]));
+        assert_null(text);
+    }
 }
 
 int main(void)
@@ -232,6 +263,7 @@ int main(void)
         cmocka_unit_test(test_series),
         cmocka_unit_test(test_several_series_need_a_pattern),
         cmocka_unit_test(the_only_volume_is_number_1),
+        cmocka_unit_test(what_holds_no_volume_is_refused_for_that),
         cmocka_unit_test(test_refuses),
     };
     return cmocka_run_group_tests(tests, open_scratch, close_scratch);
