@@ -71,11 +71,17 @@ static const sgio_format formats[] = {
 
 enum { FORMATS = sizeof formats / sizeof *formats };
 
+/* An ending behind a point is no name by itself; "frames.csv" is one. */
+static int is_named(const char *path, const char *ending)
+{
+    const size_t least = strlen(ending) + (ending[0] == '.');
+    return strlen(path) >= least && sgio_has_suffix(path, ending);
+}
+
 const sgio_format *sgio_format_by_name(const char *path)
 {
     for (int i = 0; i < FORMATS; i++)
-        if (strlen(path) > strlen(formats[i].ending) && sgio_has_suffix(path, formats[i].ending))
-            return &formats[i];
+        if (is_named(path, formats[i].ending)) return &formats[i];
     return NULL;
 }
 

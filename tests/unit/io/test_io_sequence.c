@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -177,6 +178,36 @@ static void masks_appear_beside_their_table(void **state)
     assert_memory_equal(volume.data, mask, sizeof mask);
 }
 
+/* In the folder one is in, where the ending is the whole name. */
+static void masks_appear_in_the_current_folder(void **state)
+{
+    sgio_segmentation masks;
+    size_t index;
+    uint8_t mask[36] = {0};
+    char *before = getcwd(NULL, 0);
+    (void)state;
+    load_clip("current");
+    make_folder("here");
+    mask[5] = 1;
+    assert_int_equal(sgio_segmentation_init(&masks, &volume.geometry), SGIO_OK);
+    assert_int_equal(sgio_segmentation_add(&masks, "polyp", NULL, &index), SGIO_OK);
+    assert_int_equal(sgio_segmentation_set_mask(&masks, index, mask), SGIO_OK);
+    const sgio_segmentation_write_options how = {.source = &volume, .source_path = "clip"};
+    assert_non_null(before);
+    assert_int_equal(chdir(scratch_path("here")), 0);
+    const sgio_status checked = sgio_segmentation_check_write("frames.csv", &volume.geometry, &how);
+    const sgio_status written = sgio_segmentation_write(&masks, "frames.csv", &how, NULL);
+    const sgio_status nameless = sgio_segmentation_check_write(".nrrd", &volume.geometry, &how);
+    assert_int_equal(chdir(before), 0);
+    free(before);
+    sgio_segmentation_clear(&masks);
+    assert_int_equal(checked, SGIO_OK);
+    assert_int_equal(written, SGIO_OK);
+    assert_int_equal(nameless, SGIO_USAGE);
+    assert_int_equal(access(scratch_path("here/frames.csv"), F_OK), 0);
+    assert_int_equal(access(scratch_path("here/frame10.png"), F_OK), 0);
+}
+
 /* Of frames 2, 9, 10 there are labels for 9 alone, and for a picture 7 that is no frame. */
 static void labels_belong_to_frames_of_their_number(void **state)
 {
@@ -229,6 +260,7 @@ int main(int argc, char **argv)
         cmocka_unit_test_teardown(frames_come_in_natural_order, clear),
         cmocka_unit_test_teardown(frames_of_another_size_are_refused, clear),
         cmocka_unit_test_teardown(masks_appear_beside_their_table, clear),
+        cmocka_unit_test_teardown(masks_appear_in_the_current_folder, clear),
         cmocka_unit_test_teardown(labels_belong_to_frames_of_their_number, clear)};
     return cmocka_run_group_tests(tests, open_scratch, close_scratch);
 }
