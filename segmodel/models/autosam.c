@@ -5,10 +5,14 @@
 #include "models/registry.h"
 #include "models/vit_blocks.h"
 
+#include <stdio.h>
+
 extern const sgm_family sgm_family_autosam;
 
 /* config->own */
 enum { SMALL = 0 /* side of the picture that the second encoder sees */ };
+
+enum { PAPER_SMALL = 512 };
 
 #define AUTOSAM_EPS 1e-5f
 
@@ -97,7 +101,18 @@ static void fill(sgm_model_config *c)
     sgm_vit_fill_h(c);
     c->family = &sgm_family_autosam;
     c->protocol = &protocol;
-    c->own[SMALL] = 512;
+    c->own[SMALL] = PAPER_SMALL;
+}
+
+/* The authors' networks: GlaS 256, polyps 352, MoNuSeg 512 (inference.py). */
+static void assume(const sgm_checkpoint *file, char assumption[256])
+{
+    (void)file;
+    snprintf(assumption, 256,
+             "AutoSAM's file does not say how large the pictures of its second encoder are: %d x "
+             "%d pixels are taken. Its authors also have 256 and 352: segmodel convert --set "
+             "small=256.",
+             PAPER_SMALL, PAPER_SMALL);
 }
 
 static const sgm_variant variants[] = {
@@ -130,6 +145,8 @@ const sgm_family sgm_family_autosam = {
     .name = "autosam",
     .variants = variants,
     .mark = "decoder.final.conv2.weight",
+    .assume = assume,
+    .unsaid = "small",
     .adopt = adopt,
     .overlay = &overlay,
     .unused = "prompt_encoder.*,backbone.base.16.*,backbone.base.18.*,decoder.final.BN2.*,"

@@ -1,5 +1,6 @@
 #include "models/config.h"
 
+#include "core/names.h"
 #include "models/family.h"
 
 #include <stdio.h>
@@ -164,6 +165,34 @@ sgm_status sgm_config_parse(const char *text, sgm_model_config *config)
         SGM_TRY(parse_pair(config, word, equals + 1));
     }
     return sgm_config_check(config);
+}
+
+/* Of a network's protocol and its other form, the one of that name; NULL: neither. */
+static const sgm_protocol *form_of(const sgm_protocol *protocol, const char *name)
+{
+    const sgm_protocol *p = sgm_protocol_find(name);
+    return p && (p == protocol || p->other == protocol || protocol->other == p) ? p : NULL;
+}
+
+sgm_status sgm_config_set(sgm_model_config *config, const char *word)
+{
+    const char *unsaid = config->family->unsaid ? config->family->unsaid : "";
+    const char *equals = strchr(word, '=');
+    const sgm_protocol *other = config->protocol->other, *form = NULL;
+    char key[32] = "";
+    if (equals && equals - word < (int)sizeof key) memcpy(key, word, (size_t)(equals - word));
+    if (!strcmp(key, "protocol")) form = form_of(config->protocol, equals + 1);
+    if (form) config->protocol = form;
+    if (form || (key[0] && sgm_name_matches(unsaid, key))) {
+        if (!form) SGM_TRY(parse_pair(config, key, equals + 1));
+        return sgm_config_check(config);
+    }
+    return sgm_fail(SGM_INVALID_ARGUMENT,
+                    "'%.60s' cannot be set: what the file of %s does not say: %s%s%s%s", word,
+                    config->variant, unsaid, *unsaid && other ? ", " : "", other ? "protocol=" : "",
+                    other     ? other->name
+                    : *unsaid ? ""
+                              : "nothing");
 }
 
 enum { TEXT_SIZE = 512 };

@@ -72,6 +72,10 @@ size_t sgm_config_embedding_count(const sgm_model_config *config);
  * says which there are. */
 sgm_status sgm_config_leave_out(sgm_model_config *config, const char *names);
 
+/* Changes what the tensors do not say, "small=256": a number that the family lists so, or the
+ * protocol to its other form. SGM_INVALID_ARGUMENT says what there is. */
+sgm_status sgm_config_set(sgm_model_config *config, const char *word);
+
 /* Architectures outside the table of registry.h (models trained here) as text for the metadata:
  * "tiny_vit protocol=sam image=256 dims=48,96,128,192 ...". Both directions; parsing checks. */
 sgm_status sgm_config_parse(const char *text, sgm_model_config *config);

@@ -49,12 +49,16 @@ struct sgm_family {
     /* How it is told. `mark` is the name of a tensor that the family has and plainer ones lack: the
      * list of families is asked from its end. What is before it in a file is taken off all names
      * (prefix.h). detect: the variant, which may set an assumption, a
-     * sentence about what was taken for granted; NULL: the only variant. refuse: SGM_BAD_MODEL for
+     * sentence about what was taken for granted; NULL: the only variant. assume: the same where
+     * the variant is known; may be NULL. unsaid: keys of numbers that tensors do not say, separated
+     * by commas; may be NULL. refuse: SGM_BAD_MODEL for
      * a file that has the mark and is another network's, asked where no variant is given; may be
      * NULL. adopt: numbers that follow from the tensors' shapes; may be NULL. */
     const char *mark, *other_mark; /* the latter where two layouts of files exist; may be NULL */
     sgm_status (*refuse)(const sgm_checkpoint *file);
     const char *(*detect)(const sgm_checkpoint *file, char assumption[256]);
+    void (*assume)(const sgm_checkpoint *file, char assumption[256]);
+    const char *unsaid;
     void (*adopt)(const sgm_checkpoint *file, sgm_model_config *config);
     const sgm_overlay *overlay; /* NULL: its files are whole */
     /* What official files carry and the network does not use: patterns with '*', separated by

@@ -8,6 +8,7 @@
 #include "models/vit_blocks.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 extern const sgm_family sgm_family_msa;
@@ -99,6 +100,18 @@ static sgm_features encode(const sgm_net *root, const sgm_model_config *config, 
     return (sgm_features){1, {sgm_sam_neck(&net, config->decoder.dim, x)}};
 }
 
+static sgm_prompt_embedding prompt(const sgm_net *root, const sgm_model_config *config,
+                                   const sgm_prompt_input *input, const sgm_features *features)
+{
+    sgm_prompt_input in = *input;
+    sgm_graph *g = root->graph;
+    if (config->protocol->rows_first && in.coordinates)
+        in.coordinates = sgm_concat(g, 2, 2,
+                                    (sgm_node *[]){sgm_slice(g, in.coordinates, 2, 1, 1),
+                                                   sgm_slice(g, in.coordinates, 2, 0, 1)});
+    return sgm_sam_prompt(root, config, &in, features);
+}
+
 static sgm_decoder_output decode(const sgm_net *root, const sgm_model_config *config,
                                  const sgm_features *features, const sgm_prompt_embedding *prompt,
                                  int64_t batch)
@@ -110,19 +123,36 @@ static sgm_decoder_output decode(const sgm_net *root, const sgm_model_config *co
 /* ------------------------------------------------------------------------------------- the row */
 
 /* The second generation applies SAM's mean and deviation for 0..255 to pictures in [0, 1]; the
- * first one never applies them in training and validation. Both were trained with one point. */
+ * first one never applies them in training and validation. Both were trained with one point, which
+ * the official code drew as (row, column) until 13 April 2025 (commit 2e0d1c6). */
+static const sgm_protocol second_rows = {.name = "msa_rows",
+                                         .stretch = true,
+                                         .resampling = SGM_RESAMPLING_PILLOW,
+                                         .levels = SGM_LEVELS_UNIT_IMAGENET,
+                                         .answer = SGM_ANSWER_FIRST,
+                                         .walk = {.points = 1},
+                                         .rows_first = true};
 static const sgm_protocol second_protocol = {.name = "msa",
                                              .stretch = true,
                                              .resampling = SGM_RESAMPLING_PILLOW,
                                              .levels = SGM_LEVELS_UNIT_IMAGENET,
                                              .answer = SGM_ANSWER_FIRST,
-                                             .walk = {.points = 1}};
+                                             .walk = {.points = 1},
+                                             .other = &second_rows};
+static const sgm_protocol first_rows = {.name = "msa_2023_rows",
+                                        .stretch = true,
+                                        .resampling = SGM_RESAMPLING_PILLOW,
+                                        .levels = SGM_LEVELS_UNIT,
+                                        .answer = SGM_ANSWER_FIRST,
+                                        .walk = {.points = 1},
+                                        .rows_first = true};
 static const sgm_protocol first_protocol = {.name = "msa_2023",
                                             .stretch = true,
                                             .resampling = SGM_RESAMPLING_PILLOW,
                                             .levels = SGM_LEVELS_UNIT,
                                             .answer = SGM_ANSWER_FIRST,
-                                            .walk = {.points = 1}};
+                                            .walk = {.points = 1},
+                                            .other = &first_rows};
 
 static void fill_first(sgm_model_config *c)
 {
@@ -144,6 +174,15 @@ static const sgm_variant variants[] = {
     {"msa", "Medical-SAM-Adapter (2025): ViT-B with adapters", fill_second},
     {"msa_2023", "Medical-SAM-Adapter (2023): ViT-B at 1024 with adapters", fill_first},
     {NULL}};
+
+static void assume(const sgm_checkpoint *file, char assumption[256])
+{
+    (void)file;
+    snprintf(assumption, 256,
+             "Medical-SAM-Adapter's code trained with points as (row, column) until 13 April 2025; "
+             "(x, y) is taken. Older weights: segmodel convert --set protocol=msa_rows (of 2023: "
+             "msa_2023_rows).");
+}
 
 static const char *detect(const sgm_checkpoint *file, char assumption[256])
 {
@@ -179,12 +218,13 @@ const sgm_family sgm_family_msa = {.name = "msa",
                                    .variants = variants,
                                    .mark = "image_encoder.blocks.0.Space_Adapter.D_fc1.weight",
                                    .detect = detect,
+                                   .assume = assume,
                                    .adopt = adopt,
                                    .unused = "*.Depth_Adapter.*,pixel_mean,pixel_std",
                                    .fields = fields,
                                    .check = check,
                                    .encode = encode,
-                                   .prompt = sgm_sam_prompt,
+                                   .prompt = prompt,
                                    .decode = decode,
                                    .trained = "image_encoder.*Adapter*,mask_decoder.*",
                                    .zero = "*.attn.rel_h,*.attn.rel_w"};

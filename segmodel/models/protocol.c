@@ -44,6 +44,13 @@ const sgm_protocol sgm_protocol_samus = {.name = "samus",
                                          .answer = SGM_ANSWER_FIRST,
                                          .walk = {.points = 1}};
 
+const sgm_protocol sgm_protocol_samihs_unclipped = {.name = "samihs_unclipped",
+                                                    .grey = true,
+                                                    .stretch = true,
+                                                    .resampling = SGM_RESAMPLING_FLOATS,
+                                                    .levels = SGM_LEVELS_RANGE,
+                                                    .answer = SGM_ANSWER_FIRST,
+                                                    .walk = {.points = 1}};
 const sgm_protocol sgm_protocol_samihs = {.name = "samihs",
                                           .grey = true,
                                           .stretch = true,
@@ -51,7 +58,8 @@ const sgm_protocol sgm_protocol_samihs = {.name = "samihs",
                                           .resampling = SGM_RESAMPLING_FLOATS,
                                           .levels = SGM_LEVELS_RANGE,
                                           .answer = SGM_ANSWER_FIRST,
-                                          .walk = {.points = 1}};
+                                          .walk = {.points = 1},
+                                          .other = &sgm_protocol_samihs_unclipped};
 
 bool sgm_walk_is_by_mask(const sgm_walk *walk)
 {
@@ -61,10 +69,11 @@ bool sgm_walk_is_by_mask(const sgm_walk *walk)
 const sgm_protocol *sgm_protocol_find(const char *name)
 {
     sgm_model_config config;
-    for (int i = 0; sgm_variant_name(i); i++)
-        if (sgm_variant_config(sgm_variant_name(i), &config) &&
-            !strcmp(config.protocol->name, name))
-            return config.protocol;
+    for (int i = 0; sgm_variant_name(i); i++) {
+        if (!sgm_variant_config(sgm_variant_name(i), &config)) continue;
+        for (const sgm_protocol *p = config.protocol; p; p = p->other)
+            if (!strcmp(p->name, name)) return p;
+    }
     return NULL;
 }
 

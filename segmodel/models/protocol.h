@@ -67,14 +67,20 @@ typedef struct sgm_protocol {
                                     learnt what such a box means (its checkpoint says so:
                                     predict/session/prompt_prior.h); NULL: `walk` */
     bool crops;                  /* the network knows crops of pictures: predict/look zooms */
+    bool rows_first;             /* the network was told places as (row, column) */
+    const struct sgm_protocol *other; /* the same but for what its name says: known from a file's
+                                         architecture alone; NULL: none */
 } sgm_protocol;
 
 /* sam_crops: SAM's, for networks that have learnt on crops what a neighbour's mask means (those
  * trained here). Files call both "sam": in them it is the row of inputs up to 512 pixels. */
 extern const sgm_protocol sgm_protocol_sam, sgm_protocol_sam_crops, sgm_protocol_medsam,
     sgm_protocol_lite_medsam, sgm_protocol_samus, sgm_protocol_samihs;
+/* SAMIHS's for pictures that were windowed before: grey levels are not clipped. */
+extern const sgm_protocol sgm_protocol_samihs_unclipped;
 
-/* The protocol of that name among those that known networks use; NULL if there is none. */
+/* The protocol of that name among those that known networks use, and the others of those; NULL if
+ * there is none. */
 const sgm_protocol *sgm_protocol_find(const char *name);
 
 /* Index of the mask that answers. one_point: the prompt is a single point and nothing else;

@@ -313,15 +313,14 @@ sgm_status sgm_registry_open(const char *path, const char *base, sgm_checkpoint 
     return status;
 }
 
-/* Of a family of one network, what is taken for granted besides which network it is. */
+/* What is taken for granted besides which network it is. */
 static void assume(const sgm_checkpoint *file, const char *name, char assumption[256])
 {
     const sgm_variant *variant = find_variant(name);
     sgm_model_config config;
     if (!variant) return;
     fill(variant, &config);
-    if (!config.family->variants[1].name && config.family->detect)
-        config.family->detect(file, assumption);
+    if (config.family->assume && !assumption[0]) config.family->assume(file, assumption);
 }
 
 sgm_status sgm_registry_detect(const sgm_checkpoint *file, const char *variant,
@@ -341,5 +340,6 @@ sgm_status sgm_registry_detect(const sgm_checkpoint *file, const char *variant,
     if (!family) return of_no_family(file);
     if (family->refuse) SGM_TRY(family->refuse(file));
     const char *name = family->detect ? family->detect(file, assumption) : family->variants[0].name;
+    assume(file, name, assumption);
     return named(file, name, config);
 }

@@ -138,15 +138,15 @@ static sgm_status refuse(const sgm_checkpoint *file)
                     sgm_checkpoint_path(file), masks, masks - 1);
 }
 
-static const char *detect(const sgm_checkpoint *file, char assumption[256])
+static void assume(const sgm_checkpoint *file, char assumption[256])
 {
     if (sgm_checkpoint_is_stack(file) &&
         sgm_tensor_dimension(file, "image_encoder.pos_embed", 1) == SAM_SIDE)
         snprintf(assumption, 256,
                  "SAMed's file of additions does not say how large its pictures are: the paper's "
-                 "%d x %d pixels are taken.",
+                 "%d x %d pixels are taken. Another size: segmodel convert --base SAM --set "
+                 "image=224.",
                  PAPER_SIZE, PAPER_SIZE);
-    return "samed";
 }
 
 static void adopt(const sgm_checkpoint *file, sgm_model_config *config)
@@ -188,7 +188,8 @@ const sgm_family sgm_family_samed = {
     .variants = variants,
     .mark = "w_b_000",
     .other_mark = "image_encoder.blocks.0.attn.qkv.linear_b_q.weight",
-    .detect = detect,
+    .assume = assume,
+    .unsaid = "image",
     .refuse = refuse,
     .adopt = adopt,
     .overlay = &overlay,

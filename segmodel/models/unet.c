@@ -16,7 +16,7 @@ extern const sgm_family sgm_family_unet;
 /* config->own */
 enum { WIDTH = 0 /* channels of the finest level */ };
 
-enum { LEVELS = 5 };
+enum { LEVELS = 5, USUAL_SIZE = 256 };
 
 #define UNET_EPS 1e-5f
 
@@ -134,7 +134,7 @@ static void fill_mask(sgm_model_config *c)
 {
     c->family = &sgm_family_unet;
     c->decoder = sgm_sam_decoder_numbers;
-    c->image_size = 256;
+    c->image_size = USUAL_SIZE;
     c->own[WIDTH] = 64;
     set_masks(c, 1);
 }
@@ -143,6 +143,15 @@ static void fill_classes(sgm_model_config *c)
 {
     fill_mask(c);
     set_masks(c, 2);
+}
+
+static void assume(const sgm_checkpoint *file, char assumption[256])
+{
+    (void)file;
+    snprintf(assumption, 256,
+             "a U-Net's file does not say how large its pictures are: %d x %d pixels are taken. "
+             "Another size: segmodel convert --set image=512.",
+             USUAL_SIZE, USUAL_SIZE);
 }
 
 static const sgm_variant variants[] = {
@@ -189,6 +198,8 @@ const sgm_family sgm_family_unet = {.name = "unet",
                                     .variants = variants,
                                     .mark = "inc.double_conv.0.weight",
                                     .detect = detect,
+                                    .assume = assume,
+                                    .unsaid = "image",
                                     .adopt = adopt,
                                     .unused = "*num_batches_tracked,mask_values",
                                     .fields = fields,

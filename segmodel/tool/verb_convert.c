@@ -54,12 +54,11 @@ static size_t count_written(const sgm_model *model)
 }
 
 /* Variant and architecture go into the metadata, so that the file says by itself what it is. */
-static sgm_status write_model(const sgm_model *model, const char *to, sgm_stored_type type,
-                              const char *const extra[EXTRAS])
+static sgm_status write_model(const sgm_model *model, const sgm_model_config *config,
+                              const char *to, sgm_stored_type type, const char *const extra[EXTRAS])
 {
     sgm_checkpoint_writer *writer;
     char text[512];
-    const sgm_model_config *config = sgm_model_get_config(model);
     sgm_config_text(config, text);
     SGM_TRY(sgm_checkpoint_writer_create(&writer));
     sgm_status status = write_network(model, writer, type);
@@ -86,19 +85,22 @@ static sgm_status check_classes(const sgm_model_config *config, const char *clas
 }
 
 static sgm_status convert(const char *from, const char *base, const char *to, const char *variant,
-                          sgm_stored_type type, const char *const extra[EXTRAS])
+                          const char *set, sgm_stored_type type, const char *const extra[EXTRAS])
 {
+    sgm_model_config config;
     sgm_context_options options = {.device = SGM_DEVICE_REFERENCE};
     sgm_context *context;
     sgm_model *model = NULL;
     sgm_model_info info;
     SGM_TRY(sgm_context_create(&options, &context));
     sgm_status status = sgm_model_load_on(context, base, from, variant, &model);
-    if (status == SGM_OK) status = check_classes(sgm_model_get_config(model), extra[CLASSES]);
-    if (status == SGM_OK) status = write_model(model, to, type, extra);
+    if (status == SGM_OK) config = *sgm_model_get_config(model);
+    if (status == SGM_OK && set) status = sgm_config_set(&config, set);
+    if (status == SGM_OK) status = check_classes(&config, extra[CLASSES]);
+    if (status == SGM_OK) status = write_model(model, &config, to, type, extra);
     if (status == SGM_OK) {
         sgm_model_get_info(model, &info);
-        tool_say_assumption(model);
+        if (!set) tool_say_assumption(model);
         printf("%s: %s, %zu tensors\n", to, info.variant, count_written(model));
     }
     sgm_model_destroy(model);
@@ -183,7 +185,7 @@ static sgm_status make_fresh(const char *from, const char *base, const char *to,
 
 int verb_convert(int argc, char **argv)
 {
-    const char *variant = NULL, *base = NULL, *dtype = "f32", *path[2];
+    const char *variant = NULL, *base = NULL, *set = NULL, *dtype = "f32", *path[2];
     const char *extra[EXTRAS] = {NULL};
     sgm_stored_type type;
     bool helped, fresh = false;
@@ -194,6 +196,9 @@ int verb_convert(int argc, char **argv)
          "the network (segmodel info lists them)"},
         {"--base", OPTION_TEXT, &base, NULL, "FILE",
          "what lies beneath a file of additions: both are joined"},
+        {"--set", OPTION_TEXT, &set, NULL, "KEY=VALUE",
+         "what the file does not say: small=256 (AutoSAM), image=224 (U-Net, SAMed on its base), "
+         "protocol=msa_rows"},
         {"--classes", OPTION_TEXT, &extra[CLASSES], NULL, "A,B,...",
          "names of the classes of a network that is prompted by class"},
         {"--maskThreshold", OPTION_TEXT, &extra[MASK_THRESHOLD], NULL, "LOGIT",
@@ -225,9 +230,11 @@ int verb_convert(int argc, char **argv)
     if (status == SGM_OK) status = check_numbers(extra);
     if (status == SGM_OK) status = spare_input(path[1], path[0]);
     if (status == SGM_OK) status = spare_input(path[1], base);
-    if (status == SGM_OK && fresh)
+    if (status == SGM_OK && fresh && set)
+        status = sgm_fail(SGM_INVALID_ARGUMENT, "--set is not for --fresh");
+    else if (status == SGM_OK && fresh)
         status = make_fresh(path[0], base, path[1], variant, type, extra);
     else if (status == SGM_OK)
-        status = convert(path[0], base, path[1], variant, type, extra);
+        status = convert(path[0], base, path[1], variant, set, type, extra);
     return tool_exit(status);
 }

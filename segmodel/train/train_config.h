@@ -64,7 +64,6 @@ typedef struct sgm_train_config {
     char given[SGM_CONFIG_TEXT];    /* file of prompts (given_prompts.h); "": drawn */
     char features[SGM_CONFIG_TEXT]; /* file of the encoder's output; "": computed every time */
     bool clip_levels;               /* clip grey levels where the protocol does (protocol.h) */
-    sgm_protocol unclipped;         /* the network\'s, where they are not */
     sgm_sampler_options sampler;    /* size and target_side are derived from the model */
     struct {
         char set[SGM_PACK_TEXT];

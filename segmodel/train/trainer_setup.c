@@ -103,11 +103,8 @@ static sgm_status make_samplers(sgm_trainer *t)
     c->sampler.seed = c->seed;
     c->sampler.size = c->model.image_size;
     c->sampler.target_side = 4 * c->model.grid;
-    if (!c->clip_levels) {
-        c->unclipped = *c->model.protocol;
-        c->unclipped.clip[0] = c->unclipped.clip[1] = 0;
-        c->model.protocol = &c->unclipped;
-    }
+    if (!c->clip_levels && c->model.protocol->clip[1] > 0) /* its other form does not clip */
+        c->model.protocol = c->model.protocol->other;
     c->sampler.protocol = c->model.protocol;
     SGM_TRY(describe_asked(t));
     SGM_TRY(sgm_sampler_create(t->pack, &c->sampler, &t->sampler));

@@ -84,10 +84,11 @@ static sgm_checkpoint *msa(int side, const char *rel, int length)
 
 static void adapters_see_what_their_tables_say(void)
 {
-    check_size(msa(64, "rel_pos_h", 127), "msa_2023", 1024, 16, NULL);
-    check_size(msa(16, "rel_pos_h", 31), "msa_2023", 256, 16, NULL);
-    check_size(msa(64, "rel_h", 31), "msa", 256, 16, NULL); /* positions are resized there */
-    check_size(msa(64, "rel_h", 127), "msa", 1024, 16, NULL);
+    check_size(msa(64, "rel_pos_h", 127), "msa_2023", 1024, 16, "(row, column)");
+    check_size(msa(16, "rel_pos_h", 31), "msa_2023", 256, 16, "(row, column)");
+    check_size(msa(64, "rel_h", 31), "msa", 256, 16,
+               "(row, column)"); /* positions are resized there */
+    check_size(msa(64, "rel_h", 127), "msa", 1024, 16, "(row, column)");
 }
 
 static sgm_checkpoint *samed_whole(int side, int masks)
@@ -189,8 +190,56 @@ static void published_names_are_enough(void)
                    files[i].variant, 1024, 16, files[i].assumed);
 }
 
+static sgm_checkpoint *autosam(void)
+{
+    return MAKE("autosam.pth", {KERNEL, 4, {1280, 3, 16, 16}}, {POSITIONS, 4, {1, 64, 64, 1280}},
+                {MASKS, 2, {4, 256}}, {"decoder.final.conv2.weight", 4, {256, 256, 3, 3}});
+}
+
+static sgm_checkpoint *unet(void)
+{
+    return MAKE("unet.pth", {"inc.double_conv.0.weight", 4, {64, 3, 3, 3}},
+                {"outc.conv.weight", 4, {2, 64, 1, 1}});
+}
+
+/* What no tensor says is said, where the network is named too; and it can be set, and read back. */
+static void check_unsaid(sgm_checkpoint *file, const char *named, const char *assumed,
+                         const char *word, const char *written)
+{
+    const char *const names[] = {NULL, named};
+    sgm_model_config config, back;
+    char assumption[256], text[512];
+    for (int i = 0; i < 2; i++) {
+        if (!CHECK_OK(sgm_registry_detect(file, names[i], &config, assumption))) continue;
+        if (!CHECK(strstr(assumption, assumed) && assumption[strlen(assumption) - 1] == '.'))
+            printf("    %s\n", assumption);
+    }
+    CHECK_OK(sgm_config_set(&config, word));
+    sgm_config_text(&config, text);
+    if (!CHECK(strstr(text, written) != NULL)) printf("    %s\n", text);
+    CHECK_OK(sgm_config_parse(text, &back));
+    CHECK(back.protocol == config.protocol);
+    CHECK_STATUS(sgm_config_set(&config, "embed=640"), SGM_INVALID_ARGUMENT, "cannot be set");
+    CHECK_STATUS(sgm_config_set(&config, "protocol=sam"), SGM_INVALID_ARGUMENT, "cannot be set");
+    CHECK_STATUS(sgm_config_set(&config, "small"), SGM_INVALID_ARGUMENT, "cannot be set");
+    sgm_checkpoint_close(file);
+}
+
+static void what_tensors_do_not_say(void)
+{
+    check_unsaid(autosam(), "autosam", "512 x 512 pixels are taken", "small=352", " small=352");
+    check_unsaid(unet(), "unet", "256 x 256 pixels are taken", "image=512", " image=512");
+    check_unsaid(samed_stack(64, 9), "samed", "512 x 512 pixels are taken", "image=224",
+                 " image=224");
+    check_unsaid(msa(64, "rel_h", 31), "msa", "(row, column)", "protocol=msa_rows",
+                 "protocol=msa_rows ");
+    check_unsaid(msa(64, "rel_pos_h", 127), "msa_2023", "(row, column)", "protocol=msa_2023_rows",
+                 "protocol=msa_2023_rows ");
+}
+
 int main(void)
 {
+    what_tensors_do_not_say();
     published_names_are_enough();
     sam_has_the_files_size();
     adapters_see_what_their_tables_say();

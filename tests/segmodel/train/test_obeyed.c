@@ -1,6 +1,8 @@
 /* Settings are obeyed or refused, never passed over. Runs in the current folder. */
 #include "train_run.h"
 
+#include "checkpoint/checkpoint_write.h"
+#include "models/registry.h"
 #include "train/sampler.h"
 #include "train/train_config.h"
 
@@ -142,9 +144,119 @@ static void check_ways_of_asking(void)
         SGM_UNREADABLE, "point_weight is for prompts = mixed");
 }
 
+/* ------------------------------------------------------------- what the saved file says of it */
+
+static bool train_small(const char *settings, run *r)
+{
+    char text[2048];
+    *r = (run){.device = SGM_DEVICE_CPU, .config = "obeyed.cfg", .pack = PACK, .out = "run_obeyed"};
+    snprintf(text, sizeof text, "%s" WHOLE, settings);
+    remove_folder(r->out);
+    write_config(r->config, text);
+    return CHECK_OK(train(r));
+}
+
+/* Prediction clips what training has clipped, and nothing else; a run that goes on does so too. */
+static void check_levels(void)
+{
+    static const char *const CLIP[] = {"clip_levels = 1\n", "clip_levels = 0\n"};
+    for (int i = 0; i < 2; i++) {
+        char text[1024], assumption[256];
+        sgm_model_config c;
+        run r;
+        snprintf(text, sizeof text,
+                 "architecture = samihs protocol=samihs image=64" VIT
+                 "\nprompts = point\nloss = samihs\n%s",
+                 CLIP[i]);
+        if (!train_small(text, &r)) continue;
+        sgm_checkpoint *file = open_saved(&r, "last.safetensors");
+        if (file && CHECK_OK(sgm_registry_detect(file, NULL, &c, assumption)))
+            CHECK((c.protocol->clip[1] > 0) == (i == 0) && c.protocol->grey && c.protocol->stretch);
+        sgm_checkpoint_close(file);
+        if (i) CHECK(rename("run_obeyed/last.safetensors", "obeyed.safetensors") == 0);
+    }
+    run r;
+    if (train_small("init = obeyed.safetensors\nprompts = point\nloss = samihs\n", &r)) {
+        sgm_checkpoint *file = open_saved(&r, "last.safetensors");
+        const char *text = file ? sgm_checkpoint_metadata(file, SGM_METADATA_ARCHITECTURE) : NULL;
+        CHECK(text && strstr(text, "protocol=samihs_unclipped"));
+        sgm_checkpoint_close(file);
+    }
+    unlink("obeyed.safetensors");
+}
+
+/* The file with another word in its architecture. */
+static void write_as(const sgm_checkpoint *file, const char *from, const char *to, const char *path)
+{
+    sgm_checkpoint_writer *writer;
+    char text[600];
+    const char *architecture = sgm_checkpoint_metadata(file, SGM_METADATA_ARCHITECTURE);
+    const char *at = architecture ? strstr(architecture, from) : NULL;
+    if (!CHECK(at != NULL) || !CHECK_OK(sgm_checkpoint_writer_create(&writer))) return;
+    snprintf(text, sizeof text, "%.*s%s%s", (int)(at - architecture), architecture, to,
+             at + strlen(from));
+    for (size_t i = 0; i < sgm_checkpoint_count(file); i++)
+        CHECK_OK(sgm_checkpoint_writer_add(writer, sgm_checkpoint_tensor(file, i), SGM_STORED_F32));
+    CHECK_OK(sgm_checkpoint_writer_metadata(writer, SGM_METADATA_VARIANT, "msa"));
+    CHECK_OK(sgm_checkpoint_writer_metadata(writer, SGM_METADATA_ARCHITECTURE, text));
+    CHECK_OK(sgm_checkpoint_writer_save(writer, path));
+    sgm_checkpoint_writer_destroy(writer);
+}
+
+/* Logits for a point on a picture with something in it. */
+static bool ask(const char *path, double x, double y, float low_res[32 * 32])
+{
+    static uint8_t pixels[PIXELS];
+    sgm_context *context = NULL;
+    sgm_model *model = NULL;
+    sgm_session *session = NULL;
+    sgm_mask mask = {0};
+    sgm_point point = {x, y, SGM_FOREGROUND};
+    sgm_prompt prompt = {.points = &point, .point_count = 1};
+    sgm_predict_options options = {.want_logits = 1};
+    sgm_image image = {.data = pixels, .width = SIDE, .height = SIDE, .channels = 1};
+    for (int i = 0; i < PIXELS; i++)
+        pixels[i] = (uint8_t)((i % SIDE * 5 + i / SIDE * 3 + (i % 7) * 9) % 251);
+    bool good = CHECK_OK(sgm_context_create(NULL, &context)) &&
+                CHECK_OK(sgm_model_load(context, path, NULL, &model)) &&
+                CHECK_OK(sgm_session_create(model, &session)) &&
+                CHECK_OK(sgm_session_set_image(session, &image)) &&
+                CHECK_OK(sgm_session_predict(session, &prompt, &options, &mask));
+    good = good && CHECK(mask.low_res_shape[0] == 32 && mask.low_res_shape[1] == 32);
+    if (good) memcpy(low_res, mask.low_res, 32 * 32 * sizeof *low_res);
+    sgm_session_destroy(session);
+    sgm_model_destroy(model);
+    sgm_context_destroy(context);
+    return good;
+}
+
+/* Weights that were trained with (row, column) are told places so. */
+static void check_rows_first(void)
+{
+    static float columns[32 * 32], rows[32 * 32], same[32 * 32];
+    run r;
+    if (!train_small("architecture = msa protocol=msa image=64 second=1" VIT
+                     "\nprompts = point\nloss = msa\n",
+                     &r))
+        return;
+    sgm_checkpoint *file = open_saved(&r, "last.safetensors");
+    if (file) write_as(file, "protocol=msa ", "protocol=msa_rows ", "obeyed.safetensors");
+    sgm_checkpoint_close(file);
+    if (ask("run_obeyed/last.safetensors", 10, 40, columns) &&
+        ask("obeyed.safetensors", 40, 10, rows) && ask("obeyed.safetensors", 10, 40, same)) {
+        CHECK(!memcmp(columns, rows, sizeof rows));
+        CHECK(memcmp(columns, same, sizeof same) != 0);
+    }
+    unlink("obeyed.safetensors");
+}
+
 int main(void)
 {
     make_two_sets(3);
+    check_levels();
+    check_rows_first();
+    remove_folder("run_obeyed");
+    unlink("obeyed.cfg");
     check_features();
     check_weights();
     check_ways_of_asking();
