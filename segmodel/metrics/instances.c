@@ -22,9 +22,17 @@ typedef struct ballot {
     double low, high;
 } ballot;
 
+/* Overlaps and recalls are ratios of small numbers and often lie on these steps: they are numpy's
+ * linspace(0.5, 0.95, 10) and linspace(0, 1, 101) to the last bit, which 0.5 + 0.05 l and r / 100
+ * are not. */
 static double level(int l)
 {
-    return 0.5 + 0.05 * l;
+    return l == LEVELS - 1 ? 0.95 : 0.5 + l * ((0.95 - 0.5) / (LEVELS - 1));
+}
+
+static double recall_step(int r)
+{
+    return r * 0.01;
 }
 
 static int compare_votes(const void *a, const void *b)
@@ -103,7 +111,7 @@ static double precision_at(const ballot *b, int l, double *recall)
         seen++;
         hits += b->votes[i].hit >> l & 1;
         last = hits / (double)b->objects;
-        for (int r = 0; r < RECALLS && r / 100.0 <= last; r++)
+        for (int r = 0; r < RECALLS && recall_step(r) <= last; r++)
             best[r] = fmax(best[r], hits / seen);
     }
     for (int r = 0; r < RECALLS; r++)

@@ -120,10 +120,31 @@ static void precision_is_averaged_over_101_recalls(void **state)
     assert_true(m.average_recall == -1 && m.average_precision == -1);
 }
 
+/* As numpy has them 7 / 20 lies below the recall 35 * 0.01, and 17 / 20 is the level .85: of the
+ * plain 35 / 100 and 0.5 + 0.05 * 7 neither is so. */
+static void steps_are_those_of_numpy(void **state)
+{
+    (void)state;
+    double iou[7 * 20] = {0}, area[20], score[7], whole = 17.0 / 20;
+    sgm_instance_metrics m;
+    for (int i = 0; i < 20; i++)
+        area[i] = 100;
+    for (int p = 0; p < 7; p++)
+        iou[p * 20 + p] = 1, score[p] = 1 - 0.1 * p;
+    const sgm_instances found = {20, 7, iou, area, area, score};
+    const sgm_instances small = {1, 1, &whole, area, area, score};
+    assert_int_equal(sgm_instances_compare(&found, 1, 100, 0, 1e10, &m), SGM_OK);
+    check_near("7 of 20 objects", "AP", m.average_precision, 35 / 101.0, 1e-12);
+    assert_int_equal(sgm_instances_compare(&small, 1, 100, 0, 1e10, &m), SGM_OK);
+    check_near("17 of 20 pixels", "AR", m.average_recall, 0.8, 1e-12);
+    assert_true(m.recall[7] == 1 && m.recall[8] == 0);
+}
+
 int main(int argc, char **argv)
 {
     golden_folder = argc > 1 ? argv[1] : ".";
     const struct CMUnitTest tests[] = {cmocka_unit_test(recall_is_that_of_coco),
-                                       cmocka_unit_test(precision_is_averaged_over_101_recalls)};
+                                       cmocka_unit_test(precision_is_averaged_over_101_recalls),
+                                       cmocka_unit_test(steps_are_those_of_numpy)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
