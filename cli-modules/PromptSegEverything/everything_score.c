@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "bridge.h"
+#include "cli_cancel.h"
 #include "cli_exit.h"
 #include "cli_warnings.h"
 
@@ -238,6 +239,20 @@ static void draw_outlines(const objects_here *o, uint8_t *outlines)
     }
 }
 
+/* Of a large picture every threshold takes a while: the program can be stopped between them. */
+static int compare_edges(const uint8_t *strength, const uint8_t *outlines, int width, int height,
+                         sgm_edge_counts *counts)
+{
+    const uint8_t *annotators[1] = {outlines};
+    int failed = 0;
+    for (int k = 1; k <= SGM_EDGE_THRESHOLDS && !failed; k++)
+        failed = cli_cancelled(NULL)
+                     ? cli_fail(CLI_EXIT_CANCELLED, "cancelled")
+                     : bridge_from_model(sgm_edge_compare_at(strength, annotators, 1, width, height,
+                                                             REACH, k, &counts[k - 1]));
+    return failed;
+}
+
 int everything_score_edges(everything_score *score, const sgm_slices *slices, int64_t slice,
                            const uint8_t *strength)
 {
@@ -251,11 +266,9 @@ int everything_score_edges(everything_score *score, const sgm_slices *slices, in
         realloc(score->edges, (score->edge_count + 1) * SGM_EDGE_THRESHOLDS * sizeof *score->edges);
     if (grown) score->edges = grown;
     if (outlines && grown) {
-        const uint8_t *annotators[1] = {outlines};
         draw_outlines(&objects, outlines);
-        failed = bridge_from_model(
-            sgm_edge_compare(strength, annotators, 1, info.width, info.height, REACH,
-                             score->edges + score->edge_count * SGM_EDGE_THRESHOLDS));
+        failed = compare_edges(strength, outlines, info.width, info.height,
+                               score->edges + score->edge_count * SGM_EDGE_THRESHOLDS);
         score->edge_count++;
     } else {
         failed = no_memory();

@@ -61,6 +61,9 @@ sgm_status sgm_edge_thin(uint8_t *mask, int width, int height)
 
 /* ----------------------------------------------------------------------------------- matching */
 
+/* What no search asks again: see give_up. */
+#define DEAD UINT32_MAX
+
 /* Augmenting paths between the pixels of a and those of b in reach. */
 typedef struct matching {
     const uint8_t *b;
@@ -70,7 +73,9 @@ typedef struct matching {
     int64_t *partner_of_b, *partner_of_a; /* -1: none */
     int64_t *path;                        /* pixels of a that wait, and who asked for them */
     int64_t *asked_by;
-    uint32_t *seen, turn; /* of b, by turn */
+    uint32_t *seen, turn; /* of b, by turn, or DEAD */
+    int64_t *left;        /* pixels of a without a partner, in their order */
+    int64_t left_count;
 } matching;
 
 static int64_t neighbour(const matching *m, int64_t at, int n)
@@ -93,8 +98,16 @@ static void flip(matching *m, int64_t free_b)
     }
 }
 
+/* Whoever was asked by a search that failed can only hand on to others of them. Later paths change
+ * none of their partners, so that no search finds a free pixel through them any more. */
+static void give_up(matching *m, int64_t last)
+{
+    for (int64_t i = 1; i < last; i++)
+        m->seen[m->partner_of_a[m->path[i]]] = DEAD;
+}
+
 /* Breadth first from one unmatched pixel of a. */
-static int augment(matching *m, int64_t start)
+static void augment(matching *m, int64_t start)
 {
     int64_t first = 0, last = 0;
     m->turn++;
@@ -103,17 +116,17 @@ static int augment(matching *m, int64_t start)
         int64_t a = m->path[first++];
         for (int n = 0; n < m->reach_count; n++) {
             int64_t b = neighbour(m, a, n);
-            if (b < 0 || m->seen[b] == m->turn) continue;
+            if (b < 0 || m->seen[b] == m->turn || m->seen[b] == DEAD) continue;
             m->seen[b] = m->turn;
             m->asked_by[b] = a;
             if (m->partner_of_b[b] < 0) {
                 flip(m, b);
-                return 1;
+                return;
             }
             m->path[last++] = m->partner_of_b[b];
         }
     }
-    return 0;
+    give_up(m, last);
 }
 
 static int compare_reach(const void *a, const void *b)
@@ -136,19 +149,32 @@ static int *make_reach(double reach, int *count)
     return out;
 }
 
-/* Near pairs first, then whoever is left asks others to move. */
+/* Pairs that lie a given step apart; the rest stay in the list. */
+static void match_apart(matching *m, int n)
+{
+    int64_t kept = 0;
+    for (int64_t i = 0; i < m->left_count; i++) {
+        int64_t a = m->left[i], b = neighbour(m, a, n);
+        if (b < 0 || m->partner_of_b[b] >= 0) {
+            m->left[kept++] = a;
+            continue;
+        }
+        m->partner_of_a[a] = b;
+        m->partner_of_b[b] = a;
+    }
+    m->left_count = kept;
+}
+
+/* Near pairs first, then whoever is left asks others to move. Edges are few in a picture and steps
+ * many: each step looks at what is left of them alone. */
 static void match_all(matching *m, const uint8_t *a, int64_t count)
 {
-    for (int n = 0; n < m->reach_count; n++)
-        for (int64_t i = 0; i < count; i++) {
-            if (!a[i] || m->partner_of_a[i] >= 0) continue;
-            int64_t b = neighbour(m, i, n);
-            if (b < 0 || m->partner_of_b[b] >= 0) continue;
-            m->partner_of_a[i] = b;
-            m->partner_of_b[b] = i;
-        }
     for (int64_t i = 0; i < count; i++)
-        if (a[i] && m->partner_of_a[i] < 0) augment(m, i);
+        if (a[i]) m->left[m->left_count++] = i;
+    for (int n = 0; n < m->reach_count; n++)
+        match_apart(m, n);
+    for (int64_t i = 0; i < m->left_count; i++)
+        augment(m, m->left[i]);
 }
 
 static sgm_status reserve(matching *m, size_t count)
@@ -157,8 +183,10 @@ static sgm_status reserve(matching *m, size_t count)
     m->partner_of_b = malloc(count * sizeof *m->partner_of_b);
     m->asked_by = malloc(count * sizeof *m->asked_by);
     m->path = malloc((count + 1) * sizeof *m->path);
+    m->left = malloc(count * sizeof *m->left);
     m->seen = calloc(count, sizeof *m->seen);
-    if (!m->partner_of_a || !m->partner_of_b || !m->asked_by || !m->path || !m->seen || !m->reach)
+    if (!m->partner_of_a || !m->partner_of_b || !m->asked_by || !m->path || !m->left || !m->seen ||
+        !m->reach)
         return sgm_fail(SGM_OUT_OF_MEMORY, "no memory to match edges");
     for (size_t i = 0; i < count; i++)
         m->partner_of_a[i] = m->partner_of_b[i] = -1;
@@ -184,6 +212,7 @@ sgm_status sgm_edge_match(const uint8_t *a, const uint8_t *b, int width, int hei
     free(m.partner_of_b);
     free(m.asked_by);
     free(m.path);
+    free(m.left);
     free(m.seen);
     free(places);
     return status;
@@ -200,9 +229,9 @@ static double sum_of(const uint8_t *mask, size_t count)
 }
 
 /* `room` holds three masks: matches of the prediction, of one annotator, and of any. */
-static sgm_status compare_at(const uint8_t *thin, const uint8_t *const *annotators,
-                             size_t annotator_count, int width, int height, double reach,
-                             uint8_t *room, sgm_edge_counts *out)
+static sgm_status compare_thin(const uint8_t *thin, const uint8_t *const *annotators,
+                               size_t annotator_count, int width, int height, double reach,
+                               uint8_t *room, sgm_edge_counts *out)
 {
     size_t count = (size_t)width * (size_t)height;
     uint8_t *confirmed = room, *recalled = room + count, *any = room + 2 * count;
@@ -219,36 +248,35 @@ static sgm_status compare_at(const uint8_t *thin, const uint8_t *const *annotato
     return SGM_OK;
 }
 
-static sgm_status compare_levels(const uint8_t *strength, const uint8_t *const *annotators,
-                                 size_t annotator_count, int width, int height, double reach,
-                                 uint8_t *room, sgm_edge_counts *counts)
+sgm_status sgm_edge_compare_at(const uint8_t *strength, const uint8_t *const *annotators,
+                               size_t annotator_count, int width, int height, double share, int k,
+                               sgm_edge_counts *out)
 {
+    if (width < 1 || height < 1 || !(share >= 0) || share > 1 || k < 1 || k > SGM_EDGE_THRESHOLDS)
+        return sgm_fail(SGM_INVALID_ARGUMENT,
+                        "edges of %d x %d pixels within %g diagonals at %d %%", width, height,
+                        share, k);
+    double reach = share * sqrt((double)width * width + (double)height * height);
     size_t count = (size_t)width * (size_t)height;
-    uint8_t *thin = room + 3 * count;
-    for (int k = 1; k <= SGM_EDGE_THRESHOLDS; k++) {
-        for (size_t i = 0; i < count; i++)
-            thin[i] = strength[i] / 255.0 >= k / 100.0;
-        SGM_TRY(sgm_edge_thin(thin, width, height));
-        SGM_TRY(compare_at(thin, annotators, annotator_count, width, height, reach, room,
-                           &counts[k - 1]));
-    }
-    return SGM_OK;
+    uint8_t *room = malloc(4 * count), *thin = room ? room + 3 * count : NULL;
+    if (!room) return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for %d x %d pixels", width, height);
+    for (size_t i = 0; i < count; i++)
+        thin[i] = strength[i] / 255.0 >= k / 100.0;
+    sgm_status status = sgm_edge_thin(thin, width, height);
+    if (status == SGM_OK)
+        status = compare_thin(thin, annotators, annotator_count, width, height, reach, room, out);
+    free(room);
+    return status;
 }
 
 sgm_status sgm_edge_compare(const uint8_t *strength, const uint8_t *const *annotators,
                             size_t annotator_count, int width, int height, double share,
                             sgm_edge_counts counts[SGM_EDGE_THRESHOLDS])
 {
-    if (width < 1 || height < 1 || !(share >= 0) || share > 1)
-        return sgm_fail(SGM_INVALID_ARGUMENT, "edges of %d x %d pixels within %g diagonals", width,
-                        height, share);
-    double reach = share * sqrt((double)width * width + (double)height * height);
-    uint8_t *room = malloc(4 * (size_t)width * (size_t)height);
-    if (!room) return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for %d x %d pixels", width, height);
-    sgm_status status =
-        compare_levels(strength, annotators, annotator_count, width, height, reach, room, counts);
-    free(room);
-    return status;
+    for (int k = 1; k <= SGM_EDGE_THRESHOLDS; k++)
+        SGM_TRY(sgm_edge_compare_at(strength, annotators, annotator_count, width, height, share, k,
+                                    &counts[k - 1]));
+    return SGM_OK;
 }
 
 /* ------------------------------------------------------------------------------------- summary */

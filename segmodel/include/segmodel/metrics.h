@@ -179,6 +179,10 @@ SGM_API sgm_status sgm_edge_match(const uint8_t *a, const uint8_t *b, int width,
 SGM_API sgm_status sgm_edge_compare(const uint8_t *strength, const uint8_t *const *annotators,
                                     size_t annotator_count, int width, int height, double share,
                                     sgm_edge_counts counts[SGM_EDGE_THRESHOLDS]);
+/* One of these thresholds, for callers who want to be able to stop between them. */
+SGM_API sgm_status sgm_edge_compare_at(const uint8_t *strength, const uint8_t *const *annotators,
+                                       size_t annotator_count, int width, int height, double share,
+                                       int k, sgm_edge_counts *out);
 
 /* BSDS: sums over images first. ODS: one threshold for all, OIS: each image's best, AP: area as
  * pdollar's toolbox counts it, r50: recall at precision one half. */
