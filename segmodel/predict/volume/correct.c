@@ -139,9 +139,8 @@ static int looks_unlike(const sgm_image *picture, const sgm_point *click, const 
     return contrast >= least_contrast && fabs(grey - shades->inside) > unlike * contrast;
 }
 
-/* The mask is the answer; the look's logits are kept where they agree with it. */
-static sgm_status take_changed(sgm_desk *desk, sgm_stack *stack, const uint8_t *mask,
-                               sgm_look *look, sgm_answer *answer)
+sgm_status sgm_answer_take_changed(sgm_desk *desk, sgm_stack *stack, const uint8_t *mask,
+                                   sgm_look *look, sgm_answer *answer)
 {
     int width = stack->plane.width, height = stack->plane.height;
     size_t pixels = (size_t)width * (size_t)height;
@@ -229,7 +228,7 @@ sgm_status sgm_answer_clicked(sgm_desk *desk, sgm_stack *stack, const sgm_volume
     c.reach = reach_of_click(&stack->plane, step->from[0]);
     change_at_click(&c, stack, &step->own, click, &step->from[0]->shades);
     answer->is_hole = looks_unlike(&stack->picture, click, &step->from[0]->shades);
-    return take_changed(desk, stack, stack->neighbour, &look, answer);
+    return sgm_answer_take_changed(desk, stack, stack->neighbour, &look, answer);
 }
 
 /* --------------------------------------------------------------------------------- its followers
@@ -322,7 +321,7 @@ sgm_status sgm_answer_followed(sgm_desk *desk, sgm_stack *stack, const sgm_volum
     }
     if (!c.count || c.count * fading < before) return SGM_OK;
     answer->stop = SGM_STOP_NONE;
-    return take_changed(desk, stack, stack->neighbour, &look, answer);
+    return sgm_answer_take_changed(desk, stack, stack->neighbour, &look, answer);
 }
 
 /* --------------------------------------------------------------------------------------- the end

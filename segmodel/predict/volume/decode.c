@@ -5,7 +5,9 @@
 
 #include "core/status.h"
 
+#include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 sgm_status sgm_answer_take(sgm_desk *desk, sgm_stack *stack, const sgm_look *look,
                            sgm_answer *answer)
@@ -75,6 +77,27 @@ sgm_status sgm_answer_kept(sgm_desk *desk, sgm_stack *stack, const sgm_volume_st
     return sgm_packed_mask_copy(step->initial, &answer->mask);
 }
 
+/* Leaves in `mask` an answer's mask and the voxels that its foreground points lie in, as far as it
+ * holds the points themselves: a voxel that is many pixels thick takes the pixel at its centre,
+ * which the mask need not reach. Returns whether that is more. */
+static int add_clicked_voxels(const sgm_plane *plane, const sgm_slice_prompt *own,
+                              const sgm_look *look, uint8_t *mask)
+{
+    int is_more = 0;
+    size_t width = (size_t)plane->width;
+    memcpy(mask, look->mask, width * (size_t)plane->height);
+    for (size_t i = 0; i < own->point_count; i++) {
+        const sgm_point *point = &own->points[i];
+        sgm_slice_place place = sgm_slice_place_of(plane, point->x, point->y);
+        if (point->label == SGM_BACKGROUND || mask[(size_t)place.y * width + (size_t)place.x] ||
+            !look->mask[(size_t)lrint(point->y) * width + (size_t)lrint(point->x)])
+            continue;
+        sgm_slice_set_voxel(plane, place.u, place.v, 1, mask);
+        is_more = 1;
+    }
+    return is_more;
+}
+
 sgm_status sgm_answer_prompted(sgm_desk *desk, sgm_stack *stack, const sgm_volume_step *step,
                                sgm_answer *answer)
 {
@@ -90,5 +113,9 @@ sgm_status sgm_answer_prompted(sgm_desk *desk, sgm_stack *stack, const sgm_volum
     if (step->initial) ask_with_mask(desk, stack, step->initial, &question, &box);
     SGM_TRY(sgm_look_at(&desk->looker, &question, &look));
     if (step->own.has_roi) sgm_look_clip(&look, &step->own.roi);
+    const sgm_plane *plane = &stack->plane;
+    if ((plane->scale_x > 1 || plane->scale_y > 1) &&
+        add_clicked_voxels(plane, &step->own, &look, stack->neighbour))
+        return sgm_answer_take_changed(desk, stack, stack->neighbour, &look, answer);
     return sgm_answer_take(desk, stack, &look, answer);
 }

@@ -213,5 +213,9 @@ sgm_status sgm_ask_by_mask(sgm_desk *desk, sgm_stack *stack, const sgm_volume_st
 /* Makes a look the answer. */
 sgm_status sgm_answer_take(sgm_desk *desk, sgm_stack *stack, const sgm_look *look,
                            sgm_answer *answer);
+/* The same with another mask (not the look's own), whose look's logits are kept where they agree
+ * with it. */
+sgm_status sgm_answer_take_changed(sgm_desk *desk, sgm_stack *stack, const uint8_t *mask,
+                                   sgm_look *look, sgm_answer *answer);
 
 #endif

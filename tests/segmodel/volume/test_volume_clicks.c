@@ -843,9 +843,45 @@ static void check_thick_voxel(int flip, double part, int label)
     phantom_clear(&p);
 }
 
+/* A short bar in one row of such voxels. */
+static double spot(const double mm[3])
+{
+    return fabs(mm[0]) < 2 && fabs(mm[1] + 5) < 5 && fabs(mm[2]) < 6 ? 200 : 40;
+}
+
+static int64_t row_of(int64_t at)
+{
+    return at / 48 % 12;
+}
+
+/* So does the voxel of a first point that the network's mask holds, though that need not reach the
+ * pixel at the voxel's centre. */
+static void check_first_in_thick_voxel(int flip, double part, int by_box)
+{
+    static const int64_t extent[3] = {48, 12, 5};
+    static const double spacing[3] = {0.5, 10, 10};
+    phantom p;
+    phantom_make(&p, spot, extent, spacing, straight, flip ? 7 : 0);
+    network();
+    if (by_box) net.predictor.walk = net.predictor.walk_in_box = by_tight_box;
+    sgm_seed seed = {{flip ? 23.6 : 23.4, (flip ? 6 : 5) + part, 2}, SGM_FOREGROUND};
+    sgm_object object = {.seeds = &seed, .seed_count = 1};
+    sgm_volume_result result = ask(&p, &object, SGM_AXIS_K);
+    const uint8_t *mask = result.objects[0].mask;
+    int64_t clicked = llrint(seed.index[0]) + 48 * (llrint(seed.index[1]) + 12 * 2), elsewhere = 0;
+    for (int64_t i = 0; i < count_of(&p); i++)
+        elsewhere += mask[i] && row_of(i) != row_of(clicked);
+    CHECK(mask[clicked] && elsewhere == 0);
+    CHECK(result.objects[0].slice_count > 0 && result.objects[0].voxels > 0);
+    sgm_volume_result_clear(&result);
+    phantom_clear(&p);
+}
+
 int main(void)
 {
     check_walk();
+    for (int code = 0; code < 28; code++)
+        check_first_in_thick_voxel(code / 14, (code % 7 - 3) * 0.16, code / 7 % 2);
     for (int code = 0; code < 20; code++)
         check_thick_voxel(code / 10, (code % 5 - 2) * 0.245, code / 5 % 2);
     check_box(0);
