@@ -27,7 +27,8 @@ class Prompts:
         another: ``(x, y, z, inside)``, 1 or 0. They come before the other two.
     roi
         Boxes ``(cx, cy, cz, rx, ry, rz)``: centre and half the size along x, y, z; nine more numbers
-        (a rotation, row by row) turn it. One box or a list of them; several are united.
+        (a rotation, row by row) turn it. One box or a list of them; several are united. Points on
+        slices that none of them crosses are not used; a warning says so.
     initial
         A segmentation to start from: an array of the image's shape (numpy, torch, nested lists) or an
         image on its grid; ``True`` or any value but 0 belongs to the object, or ``initial_value``

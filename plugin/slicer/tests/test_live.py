@@ -311,6 +311,21 @@ def test_a_box_drawn_as_roi(logic, world, blob):
     settle(logic)
 
 
+def test_a_point_beyond_the_box_is_said_to_be_unused(logic, blob):
+    logic.choose(blob)
+    assert logic.add_box(Box(ras_of(blob, CENTRE), (18, 14, 3.5), ((1, 0, 0), (0, 1, 0), (0, 0, 1))))
+    settle(logic)
+    boxed = content(logic)
+    assert boxed.any() and not boxed[6:].any() and not logic.status.warnings
+    click(logic, (60, 50, 6))
+    assert np.array_equal(content(logic), boxed)
+    assert any("point 1 lies on a slice that no ROI crosses" in one for one in logic.status.warnings)
+    logic.undo()
+    settle(logic)
+    click(logic, (60, 50, 5), False)
+    assert not logic.status.error and not logic.status.warnings
+
+
 def test_a_point_moved_or_removed_in_a_view_is_a_step(logic, blob):
     logic.choose(blob)
     click(logic, CENTRE)

@@ -58,7 +58,10 @@
  * Both:
  *  - Between two prompted slices, each slice is taken from the nearer one; the one in the middle is
  *    decoded from the mean of both neighbours. If one walk stops early, the other one goes on.
- *  - Nothing is marked outside the bounding box of the ROIs' cross-section, if there is a ROI. */
+ *  - Nothing is marked outside the bounding box of the ROIs' cross-section, if there is a ROI, but
+ *    on slices of an initial mask that no ROI crosses. Seeds on slices that no ROI crosses are not
+ *    used, and a warning says so. A foreground seed beside the cross-section, on a slice that has
+ *    one, widens the box there to itself. */
 #ifndef SEGMODEL_VOLUME_H
 #define SEGMODEL_VOLUME_H
 

@@ -98,9 +98,8 @@ static void begin_step(const clicks *c, int64_t slice, sgm_step_kind kind, sgm_v
 
 static int is_within(const clicks *c, int64_t slice)
 {
-    const sgm_subject *s = c->subject;
-    if (slice < 0 || slice >= c->run->stack->plane.slices) return 0;
-    return !s->object->roi_count || (slice >= s->roi_first && slice <= s->roi_last);
+    const sgm_plane *plane = &c->run->stack->plane;
+    return slice >= 0 && slice < plane->slices && sgm_rois_allow(plane, c->subject->object, slice);
 }
 
 /* From an answer over slices without a mask. */

@@ -1,5 +1,6 @@
 #include "predict/volume/run.h"
 
+#include "core/call.h"
 #include "core/status.h"
 #include "predict/picture/roi.h"
 
@@ -138,6 +139,47 @@ static void find_rois(const sgm_plane *plane, sgm_subject *subject)
     }
 }
 
+static void warn_unused(const sgm_object *object, size_t first, size_t count)
+{
+    const char *name = object->name ? object->name : "";
+    if (count == 1)
+        sgm_call_warn(
+            "object \"%s\": point %zu lies on a slice that no ROI crosses and is not used", name,
+            first + 1);
+    else
+        sgm_call_warn("object \"%s\": %zu points, the first of them point %zu, lie on slices that "
+                      "no ROI crosses and are not used",
+                      name, count, first + 1);
+}
+
+/* Nothing may be marked on slices that no ROI crosses, so that seeds there ask for nothing. */
+static sgm_status leave_out_seeds(const sgm_plane *plane, sgm_subject *subject)
+{
+    const sgm_object *object = subject->given;
+    size_t kept = 0, first = 0, count = object->seed_count;
+    if (!object->roi_count || !count) return SGM_OK;
+    sgm_seed *seeds = malloc(count * sizeof *seeds);
+    if (!seeds) return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for %zu points", count);
+    for (size_t i = 0; i < count; i++) {
+        int64_t slice = sgm_plane_slice_of(plane, object->seeds[i].index[plane->axis]);
+        if (sgm_rois_allow(plane, object, slice))
+            seeds[kept++] = object->seeds[i];
+        else if (kept == i) /* none was left out before */
+            first = i;
+    }
+    if (kept == count) {
+        free(seeds);
+        return SGM_OK;
+    }
+    warn_unused(object, first, count - kept);
+    subject->chosen = *object;
+    subject->chosen.seeds = subject->seeds = seeds;
+    subject->chosen.seed_count = kept;
+    subject->given = &subject->chosen;
+    subject->first = subject->chosen;
+    return SGM_OK;
+}
+
 /* How many seeds the walks begin with: those up to the first one of the object. */
 static size_t first_seeds(const sgm_object *object)
 {
@@ -171,6 +213,8 @@ sgm_status sgm_subject_init(sgm_subject *subject, sgm_desk *desk, sgm_stack *sta
                              .object = &subject->first,
                              .initial = initial->count ? initial : NULL};
     find_rois(plane, subject);
+    SGM_TRY(leave_out_seeds(plane, subject));
+    object = subject->given;
     SGM_TRY(sgm_desk_make_room(desk, object));
     SGM_TRY(find_way(subject, desk, stack));
     if (!subject->by_mask || (plane->slices == 1 && !subject->initial)) return SGM_OK;

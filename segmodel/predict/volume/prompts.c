@@ -238,6 +238,14 @@ void sgm_slice_prompt_of(const sgm_plane *plane, const sgm_object *object, int64
     fit_box(plane, &prompt->core);
 }
 
+int sgm_rois_allow(const sgm_plane *plane, const sgm_object *object, int64_t slice)
+{
+    sgm_box box;
+    for (size_t i = 0; i < object->roi_count; i++)
+        if (section_box(plane, &object->rois[i], slice, &box)) return 1;
+    return !object->roi_count;
+}
+
 int64_t sgm_roi_middle(const sgm_plane *plane, const sgm_roi *roi)
 {
     int64_t first, last;
@@ -268,8 +276,10 @@ void sgm_prompted_slices(const sgm_plane *plane, const sgm_object *object,
     for (size_t i = 0; initial && i < initial->count; i++, found = 1)
         prompted[initial->slices[i]] = 1;
     for (size_t i = 0; i < object->seed_count; i++) {
-        if (object->seeds[i].label == SGM_BACKGROUND) continue;
-        prompted[sgm_plane_slice_of(plane, object->seeds[i].index[plane->axis])] = 1;
+        int64_t slice = sgm_plane_slice_of(plane, object->seeds[i].index[plane->axis]);
+        if (object->seeds[i].label == SGM_BACKGROUND || !sgm_rois_allow(plane, object, slice))
+            continue;
+        prompted[slice] = 1;
         found = 1;
     }
     if (!found && middles) mark_middles(plane, object, prompted);

@@ -33,13 +33,17 @@ void sgm_slice_prompt_of(const sgm_plane *plane, const sgm_object *object, int64
 /* Where a seed lies in the picture of its slice. */
 sgm_point sgm_slice_point(const sgm_plane *plane, const sgm_seed *seed);
 
+/* Whether the object may have voxels on a slice: where it has ROIs, one of them meets the picture
+ * there. */
+int sgm_rois_allow(const sgm_plane *plane, const sgm_object *object, int64_t slice);
+
 /* The slice in the middle of those that a ROI crosses or, where a leaning one lies beside the
  * picture there, the nearest one that it meets. -1: there is none. */
 int64_t sgm_roi_middle(const sgm_plane *plane, const sgm_roi *roi);
 
 /* Sets prompted[slice] to 1 for each slice that is to be decoded from the object's own prompts:
- * those with foreground seeds or with the initial mask (NULL: none); if there are none, those its
- * ROIs cross, or (`middles`) the one in the middle of each. */
+ * those with foreground seeds, if its ROIs allow them, or with the initial mask (NULL: none); if
+ * there are none, those its ROIs cross, or (`middles`) the one in the middle of each. */
 void sgm_prompted_slices(const sgm_plane *plane, const sgm_object *object,
                          const sgm_initial *initial, int middles, uint8_t *prompted);
 

@@ -50,9 +50,10 @@ typedef struct sgm_boxed sgm_boxed;
 /* An object being segmented. */
 typedef struct sgm_subject {
     const sgm_object *given;
-    sgm_object first;     /* those of its prompts that the walks begin with */
-    sgm_object reordered; /* `given`, where its points were set together: their best one first, */
-    sgm_seed *seeds;      /* in a copy of their own */
+    sgm_object first;  /* those of its prompts that the walks begin with */
+    sgm_object chosen; /* `given`, where its points were set together: their best one first; or
+                          where some lie on slices that no ROI crosses: without them, */
+    sgm_seed *seeds;   /* in a copy of their own */
     const sgm_object
         *object; /* the prompts to go by now: `first`, or more while clicks are taken */
     const sgm_initial *initial;  /* NULL: none */

@@ -133,10 +133,10 @@ static sgm_status reorder(sgm_subject *subject, size_t start)
     memcpy(seeds + 1, object->seeds, start * sizeof *seeds);
     memcpy(seeds + start + 1, object->seeds + start + 1,
            (object->seed_count - start - 1) * sizeof *seeds);
-    subject->reordered = *object;
-    subject->reordered.seeds = subject->seeds = seeds;
-    subject->given = &subject->reordered;
-    subject->first = subject->reordered;
+    subject->chosen = *object;
+    subject->chosen.seeds = subject->seeds = seeds;
+    subject->given = &subject->chosen;
+    subject->first = subject->chosen;
     subject->first.seed_count = 1;
     return SGM_OK;
 }
