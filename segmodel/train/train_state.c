@@ -27,19 +27,21 @@ static float *part_of(const sgm_trained *t, int part)
 static void progress_text(const sgm_train_progress_state *s, char text[160])
 {
     char seconds[SGM_NUMBER_TEXT], best[SGM_NUMBER_TEXT];
-    snprintf(text, 160, "%" PRId64 " %s %s %" PRId64 " %d", s->step,
+    snprintf(text, 160, "%" PRId64 " %s %s %" PRId64 " %d %" PRId64, s->step,
              sgm_number_text(seconds, "%.17g", s->seconds), sgm_number_text(best, "%.17g", s->best),
-             s->best_step, s->without_progress);
+             s->best_step, s->without_progress, s->validated);
 }
 
-/* What progress_text wrote. */
+/* What progress_text wrote, or that of an earlier version, which ends before `validated`. */
 static int read_progress(const char *text, sgm_train_progress_state *s)
 {
     int used = 0;
     if (sscanf(text, "%" SCNd64 "%n", &s->step, &used) != 1) return 0;
     text += used;
+    s->validated = -1;
     return sgm_take_number(&text, &s->seconds) && sgm_take_number(&text, &s->best) &&
-           sscanf(text, "%" SCNd64 " %d", &s->best_step, &s->without_progress) == 2;
+           sscanf(text, "%" SCNd64 " %d %" SCNd64, &s->best_step, &s->without_progress,
+                  &s->validated) >= 2;
 }
 
 static sgm_status add_parts(sgm_checkpoint_writer *writer, const sgm_trained *trained, int count)

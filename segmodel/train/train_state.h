@@ -14,6 +14,8 @@ typedef struct sgm_train_progress_state {
     double best;    /* best validation score; negative: none yet */
     int64_t best_step;
     int without_progress; /* validations since */
+    int64_t validated;    /* step of the last validation; -1: none, or an earlier version's state,
+                             which does not say */
     sgm_bank *bank;       /* borrowed; NULL: none */
 } sgm_train_progress_state;
 

@@ -216,6 +216,7 @@ sgm_status sgm_trainer_validate(sgm_trainer *t)
     if (!t->validation[SPLIT] && !t->validation[ASIDE]) return SGM_OK;
     SGM_TRY(run_validation(t, &row));
     row.validated = true;
+    t->state.validated = t->state.step;
     SGM_TRY(sgm_train_log_add(&t->log, &row));
     bool better = false;
     if (row.split.samples) keep_score(t, &row.split, &better);
@@ -224,8 +225,10 @@ sgm_status sgm_trainer_validate(sgm_trainer *t)
     return SGM_OK;
 }
 
+/* The log shows it where a state does not say, unless the validation drew nothing to judge by. */
 bool sgm_trainer_has_validated(const sgm_trainer *t)
 {
+    if (t->state.step > 0 && t->state.validated == t->state.step) return true;
     if (t->state.step > 0 && t->state.best_step == t->state.step) return true;
     for (size_t i = 0; i < t->log.count; i++)
         if (t->log.rows[i].validated && t->log.rows[i].step == t->state.step) return true;

@@ -163,6 +163,48 @@ static void check_length(void)
     unlink("length.cfg");
 }
 
+static int count_lines(const char *path)
+{
+    FILE *file = fopen(path, "r");
+    int lines = 0, c;
+    while (file && (c = fgetc(file)) != EOF)
+        lines += c == '\n';
+    if (file) fclose(file);
+    return lines;
+}
+
+/* A validation that drew no class, as its one object is a pixel that the network's picture misses,
+ * is one: a run that goes on does not repeat it. */
+static void check_nothing_drawn(void)
+{
+    enum { WIDE = 4 * SIDE };
+    static uint8_t pixels[WIDE * WIDE], labels[WIDE * WIDE];
+    run r = {.device = SGM_DEVICE_CPU, .config = "validation.cfg", .pack = PACK, .out = OUT};
+    sgm_pack_writer *writer;
+    sgm_pack_set set = {"set", "none", "", false, false, false};
+    int index;
+    remove_folder(OUT);
+    CHECK_OK(sgm_pack_writer_open(PACK, 0, &writer));
+    CHECK_OK(sgm_pack_writer_set(writer, &set, &index));
+    for (int k = 0; k < 2; k++) {
+        memset(labels, 0, sizeof labels);
+        for (int i = 0; i < WIDE * WIDE; i++)
+            labels[i] = k ? i == 0 : i % WIDE < 99;
+        sgm_pack_item item = {
+            k ? "b" : "a", index, k ? SGM_SPLIT_VALIDATION : SGM_SPLIT_TRAIN, WIDE, WIDE, 1, 1,
+            pixels,        labels};
+        CHECK_OK(sgm_pack_writer_item(writer, &item));
+    }
+    CHECK_OK(sgm_pack_writer_finish(writer));
+    write_config("validation.cfg", CLASS_MAP SHORT);
+    CHECK_OK(train(&r));
+    CHECK(r.result.best_score == -1 && strstr(r.later_event, "no image that was drawn"));
+    int lines = count_lines(OUT "/log.csv");
+    r.resume = 1;
+    CHECK_OK(train(&r));
+    CHECK(lines > 1 && count_lines(OUT "/log.csv") == lines);
+}
+
 int main(void)
 {
     static const kept EMPTY = {false, SGM_SPLIT_VALIDATION, 0}, SEEN = {false, SGM_SPLIT_TRAIN, 1};
@@ -191,6 +233,7 @@ int main(void)
     check_stop(4, true);
     check_stop(6, true); /* of step 4 */
     check_length();
+    check_nothing_drawn();
     remove_folder(OUT);
     unlink("validation.cfg");
     unlink(PACK);
