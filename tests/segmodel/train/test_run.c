@@ -130,7 +130,7 @@ static void check_inputs_stay(void)
             char text[1024];
             const char *file = i ? "best" : "last"; /* the one is there, the other is not */
             snprintf(text, sizeof text, "%s%s = ./run_inputs/../run_inputs/%s.safetensors\n",
-                     i ? NETWORK ONE_STEP : ONE_STEP, KEYS[i], file);
+                     i ? NETWORK ONE_STEP "prompts = point\n" : ONE_STEP, KEYS[i], file);
             write_config(CONFIG, text);
             r.resume = resume;
             CHECK_STATUS(train(&r), SGM_INVALID_ARGUMENT, "which would overwrite it");
