@@ -92,10 +92,12 @@ sgm_status sgm_bootstrap(const char *name, const double *values, const int *grou
     if (!units || !means) status = sgm_fail(SGM_OUT_OF_MEMORY, "no memory for a bootstrap");
     for (size_t i = 0; status == SGM_OK && i < count; i++)
         out->mean += values[i] / (double)count;
-    if (status == SGM_OK) {
-        replicate(sgm_draw_key("bootstrap:", name, SEED), units,
-                  collect(values, groups, count, units), means);
+    size_t made = status == SGM_OK ? collect(values, groups, count, units) : 0;
+    if (made >= 2) {
+        replicate(sgm_draw_key("bootstrap:", name, SEED), units, made, means);
         summarise(means, out);
+    } else { /* every replicate would be the one unit again: no spread is known, not none */
+        out->low = out->high = out->deviation = NAN;
     }
     free(units);
     free(means);

@@ -74,7 +74,7 @@ typedef struct sgm_study_groups {
 sgm_status sgm_study_groups_make(const sgm_study *study, sgm_study_groups *out);
 void sgm_study_groups_clear(sgm_study_groups *groups);
 
-/* A mean with its interval (segmodel/metrics.h). */
+/* A mean with its interval (segmodel/metrics.h), which one unit alone does not have: NaN. */
 typedef struct sgm_study_cell {
     double mean, low, high;
 } sgm_study_cell;

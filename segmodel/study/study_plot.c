@@ -26,14 +26,14 @@ static double right_end(const sgm_study *study)
     return 4 * fmax(ceil(most / 4), 1);
 }
 
-/* Around all intervals, four steps of a round number. */
+/* Around all means and what intervals they have, four steps of a round number. */
 static void fit_scores(figure *f)
 {
     static const double steps[] = {0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.25};
     double low = 1, high = 0;
     for (int c = 0; c < f->study->condition_count; c++) {
-        low = fmin(low, f->cells[c].low);
-        high = fmax(high, f->cells[c].high);
+        low = fmin(low, fmin(f->cells[c].low, f->cells[c].mean));
+        high = fmax(high, fmax(f->cells[c].high, f->cells[c].mean));
     }
     for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
         f->area.y_low = fmax(fmin(floor(low / steps[i]) * steps[i], 1 - 4 * steps[i]), 0);
@@ -63,7 +63,7 @@ static void draw_interval(sgm_canvas *canvas, const figure *f, int c, uint32_t c
     const sgm_study_cell *cell = &f->cells[c];
     const double upright_x[2] = {x, x}, upright_y[2] = {cell->low, cell->high};
     const double level_x[2] = {x - wide, x + wide}, level_y[2] = {cell->mean, cell->mean};
-    sgm_plot_line(canvas, &f->area, upright_x, upright_y, 2, colour);
+    if (!isnan(cell->low)) sgm_plot_line(canvas, &f->area, upright_x, upright_y, 2, colour);
     sgm_plot_line(canvas, &f->area, level_x, level_y, 2, colour);
 }
 

@@ -131,9 +131,12 @@ static void print_interval(FILE *out, const sgm_study_cell *cell, const char *fo
         return;
     }
     print_number(out, " ", format, cell->mean);
-    print_number(out, " (", format, cell->low);
-    print_number(out, " to ", format, cell->high);
-    fputs(") |", out);
+    if (!isnan(cell->low)) {
+        print_number(out, " (", format, cell->low);
+        print_number(out, " to ", format, cell->high);
+        fputc(')', out);
+    }
+    fputs(" |", out);
 }
 
 static sgm_status print_block(const sgm_study *study, const sgm_study_groups *groups, size_t g,

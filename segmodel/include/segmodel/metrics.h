@@ -198,7 +198,8 @@ SGM_API sgm_status sgm_edge_summary(const sgm_edge_counts *counts, size_t images
 /* --------------------------------------------------------------------------------- intervals */
 
 typedef struct sgm_interval {
-    double mean, low, high, deviation; /* 95 %, and of the replicates */
+    double mean, low, high, deviation; /* 95 %, and of the replicates; NaN but for the mean where
+                                          fewer than two values or groups say nothing of a spread */
 } sgm_interval;
 
 /* Bootstrap of the mean: 2,000 replicates, percentiles 2.5 and 97.5, drawn from `name`, so that the

@@ -123,6 +123,23 @@ static void check_oracle(const sgm_study *study)
         }
 }
 
+/* The volume's slices are one unit: its means stand alone, others have intervals. */
+static void check_single_unit(const sgm_study *study, const sgm_study_groups *groups)
+{
+    sgm_study_cell cell;
+    char *table;
+    size_t size;
+    CHECK_OK(sgm_study_cell_make(study, &groups->items[2], 0, SGM_STUDY_DICE, false, &cell));
+    CHECK(!isnan(cell.mean) && isnan(cell.low) && isnan(cell.high));
+    CHECK_OK(sgm_study_cell_make(study, &groups->items[1], 0, SGM_STUDY_DICE, false, &cell));
+    CHECK(!isnan(cell.mean) && !isnan(cell.low) && !isnan(cell.high));
+    read_all("test_study_table_0.md", &table, &size);
+    const char *volume = strstr(table, "**set stack**");
+    const char *end = volume ? strstr(volume + 2, "\n\n**") : NULL;
+    if (CHECK(end != NULL)) CHECK(strstr(volume, " to 0.") > end && strstr(table, " to 0.") < end);
+    free(table);
+}
+
 static void run_twice(const char *name, sgm_model *model, const sgm_pack *pack)
 {
     const sgm_study_kind *kind = sgm_study_find(name);
@@ -143,6 +160,7 @@ static void run_twice(const char *name, sgm_model *model, const sgm_pack *pack)
         check_scores(&study);
         if (!strcmp(name, "points")) check_oracle(&study);
         write_all(&study, &groups, run);
+        if (run == 0) check_single_unit(&study, &groups);
         sgm_study_groups_clear(&groups);
         sgm_study_clear(&study);
     }

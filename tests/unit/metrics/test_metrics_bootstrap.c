@@ -56,10 +56,27 @@ static void no_values_have_no_interval(void **state)
     assert_int_equal(sgm_bootstrap("none", NULL, NULL, 0, &v), SGM_INVALID_ARGUMENT);
 }
 
+/* One patient says nothing of others: that is not a spread of zero. */
+static void one_group_has_no_interval(void **state)
+{
+    (void)state;
+    const double values[3] = {0.5, 0.7, 0.9};
+    const int same[3] = {4, 4, 4}, two[3] = {4, 4, 5};
+    sgm_interval v;
+    assert_int_equal(sgm_bootstrap("one", values, same, 3, &v), SGM_OK);
+    check_near("one group", "mean", v.mean, 0.7, 1e-12);
+    assert_true(isnan(v.low) && isnan(v.high) && isnan(v.deviation));
+    assert_int_equal(sgm_bootstrap("one", values, NULL, 1, &v), SGM_OK);
+    assert_true(v.mean == 0.5 && isnan(v.low) && isnan(v.high) && isnan(v.deviation));
+    assert_int_equal(sgm_bootstrap("one", values, two, 3, &v), SGM_OK);
+    assert_true(v.low < v.mean && v.mean < v.high && v.deviation > 0);
+}
+
 int main(int argc, char **argv)
 {
     golden_folder = argc > 1 ? argv[1] : ".";
     const struct CMUnitTest tests[] = {cmocka_unit_test(intervals_are_those_of_the_protocol),
-                                       cmocka_unit_test(no_values_have_no_interval)};
+                                       cmocka_unit_test(no_values_have_no_interval),
+                                       cmocka_unit_test(one_group_has_no_interval)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
