@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/atomic_file.h"
+#include "core/csv.h"
 #include "core/number.h"
 #include "predict/look/session_predictor.h"
 #include "quality/quality_objects.h"
@@ -165,7 +166,8 @@ sgm_status sgm_point_cases_csv(const sgm_point_cases *cases, const char *path)
         const sgm_point_case *c = &cases->cases[i];
         const sgm_pack_set *set = sgm_pack_set_at(cases->pack, c->set);
         for (int k = 0; k < c->count; k++) {
-            fprintf(file.stream, "%s,%d,%d,%d,%s", set->name, set->held_out, i, c->area,
+            sgm_csv_name(file.stream, set->name);
+            fprintf(file.stream, ",%d,%d,%d,%s", set->held_out, i, c->area,
                     sgm_number_text(number, "%.4f", c->looks[k].dice));
             for (int t = 0; t < SGM_POINT_TERMS; t++)
                 fprintf(file.stream, ",%s", sgm_number_text(number, "%.6g", c->looks[k].terms[t]));

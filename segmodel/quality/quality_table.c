@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/atomic_file.h"
+#include "core/csv.h"
 #include "core/number.h"
 #include "quality/quality.h"
 
@@ -14,17 +15,6 @@ static const char *const NAMES[SGM_ANSWER_COUNT] = {"point",       "points",    
 const char *sgm_answer_name(int answer)
 {
     return answer >= 0 && answer < SGM_ANSWER_COUNT ? NAMES[answer] : "unknown";
-}
-
-/* In CSV only names need care: quotes are doubled. */
-static void print_quoted(FILE *out, const char *text)
-{
-    fputc('"', out);
-    for (; *text; text++) {
-        if (*text == '"') fputc('"', out);
-        fputc(*text, out);
-    }
-    fputc('"', out);
 }
 
 /* `format` is of one double; what stands around the number goes before and behind it. */
@@ -38,11 +28,11 @@ static void print_number(FILE *out, const char *before, const char *format, doub
 static void print_row(FILE *out, const sgm_quality *q, const sgm_quality_row *row)
 {
     const sgm_pack_set *set = sgm_pack_set_at(q->pack, row->set);
-    print_quoted(out, set->name);
+    sgm_csv_name(out, set->name);
     fputc(',', out);
-    print_quoted(out, set->modality);
+    sgm_csv_name(out, set->modality);
     fprintf(out, ",%d,%d,", set->held_out, set->thin);
-    print_quoted(out, sgm_pack_item_at(q->pack, row->item)->id);
+    sgm_csv_name(out, sgm_pack_item_at(q->pack, row->item)->id);
     fprintf(out, ",%d", row->area);
     for (int a = 0; a < SGM_ANSWER_COUNT; a++) {
         print_number(out, ",", "%.4f", row->dice[a], "");

@@ -3,20 +3,10 @@
 #include <string.h>
 
 #include "core/atomic_file.h"
+#include "core/csv.h"
 #include "core/number.h"
 #include "core/status.h"
 #include "study/study.h"
-
-/* In CSV only names need care: quotes are doubled. */
-static void print_quoted(FILE *out, const char *text)
-{
-    fputc('"', out);
-    for (; *text; text++) {
-        if (*text == '"') fputc('"', out);
-        fputc(*text, out);
-    }
-    fputc('"', out);
-}
 
 static void print_number(FILE *out, const char *before, const char *format, double value)
 {
@@ -28,13 +18,13 @@ static void print_row(const sgm_study *study, const sgm_study_row *row, FILE *ou
 {
     const sgm_pack_set *set = sgm_pack_set_at(study->pack, row->set);
     for (int c = 0; c < study->condition_count; c++) {
-        print_quoted(out, set->name);
+        sgm_csv_name(out, set->name);
         fputc(',', out);
-        print_quoted(out, set->modality);
+        sgm_csv_name(out, set->modality);
         fputc(',', out);
-        print_quoted(out, sgm_pack_item_at(study->pack, row->item)->id);
+        sgm_csv_name(out, sgm_pack_item_at(study->pack, row->item)->id);
         fprintf(out, ",%d,%d,%d,", row->object, row->area, row->repeat);
-        print_quoted(out, study->conditions[c].name);
+        sgm_csv_name(out, study->conditions[c].name);
         print_number(out, ",", "%.6f", row->scores[c].dice);
         print_number(out, ",", "%.6f", row->scores[c].iou);
         fputc('\n', out);
@@ -77,14 +67,14 @@ static sgm_status print_group(const sgm_study *study, const sgm_study_group *gro
         line l;
         SGM_TRY(make_line(study, group, c, &l));
         fprintf(out, "%s,", group->kind);
-        print_quoted(out, group->name);
+        sgm_csv_name(out, group->name);
         fputc(',', out);
-        print_quoted(out, condition->name);
+        sgm_csv_name(out, condition->name);
         fprintf(out, ",%d,%d", group->rows, group->units);
         print_cell(out, &l.dice);
         print_cell(out, &l.iou);
         fputc(',', out);
-        if (condition->against >= 0) print_quoted(out, study->conditions[condition->against].name);
+        if (condition->against >= 0) sgm_csv_name(out, study->conditions[condition->against].name);
         print_cell(out, &l.difference);
         fputc('\n', out);
     }

@@ -322,6 +322,42 @@ static void check_cases(const char *path, const char *pack_path)
     sgm_context_destroy(context);
 }
 
+/* A data set may be called anything; each line of the table has its fields all the same. */
+static void check_csv(void)
+{
+    static const uint8_t image[4] = {1, 2, 3, 4}, label[4] = {0, 1, 1, 0};
+    const sgm_pack_set named = {"masses, \"BI-RADS\" 4", "US", "mass", false, false, false};
+    const sgm_pack_item item = {.id = "a",
+                                .width = 2,
+                                .height = 2,
+                                .channels = 1,
+                                .label_bytes = 1,
+                                .image = image,
+                                .label = label};
+    sgm_point_case one = {.count = 1, .area = 7, .looks = {{.dice = 0.5}}};
+    sgm_point_cases cases = {.set_count = 1, .cases = &one, .count = 1};
+    sgm_pack_writer *writer;
+    sgm_pack *pack;
+    int set;
+    char text[1024] = "";
+    CHECK_OK(sgm_pack_writer_open("test_points_csv.pack", 0, &writer));
+    CHECK_OK(sgm_pack_writer_set(writer, &named, &set));
+    CHECK_OK(sgm_pack_writer_item(writer, &item));
+    CHECK_OK(sgm_pack_writer_finish(writer));
+    if (!CHECK_OK(sgm_pack_open("test_points_csv.pack", &pack))) return;
+    cases.pack = pack;
+    CHECK_OK(sgm_point_cases_csv(&cases, "test_points.csv"));
+    FILE *stream = fopen("test_points.csv", "rb");
+    if (CHECK(stream != NULL)) {
+        CHECK(fread(text, 1, sizeof text - 1, stream) > 0);
+        fclose(stream);
+    }
+    CHECK(strstr(text, "\n\"masses, \"\"BI-RADS\"\" 4\",0,0,7,0.5000,") != NULL);
+    sgm_pack_close(pack);
+    CHECK(!unlink("test_points.csv"));
+    CHECK(!unlink("test_points_csv.pack"));
+}
+
 int main(int argc, char **argv)
 {
     check_reading();
@@ -329,6 +365,7 @@ int main(int argc, char **argv)
     check_large_mask();
     check_choice();
     check_fit();
+    check_csv();
     if (argc > 1) {
         make_pack("test_points.pack", 4, true);
         check_cases(argv[1], "test_points.pack");
