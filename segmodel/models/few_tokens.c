@@ -46,52 +46,6 @@ static sgm_node *bias_of(const sgm_net *net, const sgm_few_tokens *l, const char
     return sgm_net_param(net, SGM_SHAPE(size), "%s.%s.bias", l->prefix, name);
 }
 
-/* ----------------------------------------------------------------------- tokens look at the image
- */
-
-/* [heads * C, inner]: a query's head h back in the picture's channels, as rows h * C .. of k_proj's
- * transpose. The attention divides by sqrt(C), the layer by sqrt(inner / heads). k_proj's bias adds
- * the same to all of a query's scores, which a softmax does not see. */
-static sgm_node *queries_weight(const sgm_net *net, const sgm_few_tokens *l)
-{
-    sgm_graph *g = net->graph;
-    int64_t c = sgm_net_channels(l->image), h = l->heads;
-    float scale = (float)sqrt((double)(c * h) / (double)l->inner);
-    sgm_node *mask = sgm_reshape(g, head_mask(net, l, scale), SGM_SHAPE(h, 1, l->inner));
-    sgm_node *back =
-        sgm_reshape(g, transposed(net, weight_of(net, l, "k_proj")), SGM_SHAPE(1, c, l->inner));
-    return sgm_reshape(g, sgm_mul(g, back, mask), SGM_SHAPE(h * c, l->inner));
-}
-
-/* [inner, heads * C]: v_proj on what each head has gathered of the picture. */
-static sgm_node *values_weight(const sgm_net *net, const sgm_few_tokens *l)
-{
-    sgm_graph *g = net->graph;
-    int64_t c = sgm_net_channels(l->image), h = l->heads;
-    sgm_node *mask =
-        sgm_reshape(g, transposed(net, head_mask(net, l, 1)), SGM_SHAPE(l->inner, h, 1));
-    sgm_node *weight = sgm_reshape(g, weight_of(net, l, "v_proj"), SGM_SHAPE(l->inner, 1, c));
-    return sgm_reshape(g, sgm_mul(g, weight, mask), SGM_SHAPE(l->inner, h * c));
-}
-
-sgm_node *sgm_few_tokens_ask(const sgm_net *net, const sgm_few_tokens *l)
-{
-    if (!l->placed || !l->image) return NULL;
-    sgm_graph *g = net->graph;
-    int64_t batch = l->placed->shape.dim[0], count = l->placed->shape.dim[1];
-    int64_t c = sgm_net_channels(l->image), h = l->heads;
-    sgm_node *q = sgm_net_linear(net, l->placed, l->inner, "%s.q_proj", l->prefix);
-    q = sgm_linear(g, q, queries_weight(net, l), NULL);
-    q = sgm_reshape(g, q, SGM_SHAPE(batch, count * h, c));
-    sgm_node *x = sgm_attention(g, q, l->placed_image, l->image, 1);
-    x = sgm_reshape(g, x, SGM_SHAPE(batch, count, h * c));
-    x = sgm_linear(g, x, values_weight(net, l), bias_of(net, l, "v_proj"));
-    return sgm_net_linear(net, x, c, "%s.out_proj", l->prefix);
-}
-
-/* ----------------------------------------------------------------------- the image looks at tokens
- */
-
 /* x[B, T, inner] -> [B, heads * T, inner], row (h, t) with the channels of head h alone. */
 static sgm_node *spread(const sgm_net *net, const sgm_few_tokens *l, sgm_node *x, float scale)
 {
@@ -102,6 +56,62 @@ static sgm_node *spread(const sgm_net *net, const sgm_few_tokens *l, sgm_node *x
     x = sgm_mul(g, sgm_reshape(g, x, SGM_SHAPE(batch, 1, count, l->inner)), mask);
     return sgm_reshape(g, x, SGM_SHAPE(batch, h * count, l->inner));
 }
+
+/* ----------------------------------------------------------------------- tokens look at the image
+ */
+
+/* [1, T, heads * T]: the sum over the heads of rows (h, t). */
+static sgm_node *sum_of_heads(const sgm_net *net, int64_t heads, int64_t count)
+{
+    int64_t rows = heads * count;
+    float *values = calloc((size_t)(count * rows), sizeof *values);
+    if (!values) return no_memory(net);
+    for (int64_t row = 0; row < rows; row++)
+        values[row % count * rows + row] = 1;
+    sgm_node *sum = sgm_data(net->graph, SGM_SHAPE(1, count, rows), values);
+    free(values);
+    return sum;
+}
+
+/* Queries [B, heads * T, C]: a query's head h back in the picture's channels. The attention divides
+ * by sqrt(C), the layer by sqrt(inner / heads). k_proj's bias adds the same to all of a query's
+ * scores, which a softmax does not see. */
+static sgm_node *picture_queries(const sgm_net *net, const sgm_few_tokens *l)
+{
+    int64_t c = sgm_net_channels(l->image);
+    float scale = (float)sqrt((double)(c * l->heads) / (double)l->inner);
+    sgm_node *q = sgm_net_linear(net, l->placed, l->inner, "%s.q_proj", l->prefix);
+    q = spread(net, l, q, scale);
+    return sgm_linear(net->graph, q, transposed(net, weight_of(net, l, "k_proj")), NULL);
+}
+
+/* v_proj on what each head has gathered of the picture, x[B, heads * T, C] -> [B, T, inner]. All
+ * channels of all heads are made, and those of other heads dropped: a weight of one head's columns
+ * and zeros, [inner, heads * C], would be read from memory in every decode. */
+static sgm_node *gathered_values(const sgm_net *net, const sgm_few_tokens *l, sgm_node *x)
+{
+    if (!x) return NULL;
+    sgm_graph *g = net->graph;
+    int64_t batch = x->shape.dim[0], h = l->heads, count = l->placed->shape.dim[1];
+    x = sgm_linear(g, x, weight_of(net, l, "v_proj"), NULL);
+    sgm_node *mask = sgm_reshape(g, head_mask(net, l, 1), SGM_SHAPE(1, h, 1, l->inner));
+    x = sgm_mul(g, sgm_reshape(g, x, SGM_SHAPE(batch, h, count, l->inner)), mask);
+    x = sgm_permute(g, sgm_reshape(g, x, SGM_SHAPE(batch, h * count, l->inner)),
+                    (const int[]){0, 2, 1});
+    return sgm_add(g, sgm_matmul(g, sum_of_heads(net, h, count), x), bias_of(net, l, "v_proj"));
+}
+
+sgm_node *sgm_few_tokens_ask(const sgm_net *net, const sgm_few_tokens *l)
+{
+    if (!l->placed || !l->image) return NULL;
+    sgm_node *q = picture_queries(net, l);
+    sgm_node *x = sgm_attention(net->graph, q, l->placed_image, l->image, 1);
+    x = gathered_values(net, l, x);
+    return sgm_net_linear(net, x, sgm_net_channels(l->image), "%s.out_proj", l->prefix);
+}
+
+/* ----------------------------------------------------------------------- the image looks at tokens
+ */
 
 /* Probabilities [B, N, heads * T]. */
 static sgm_node *probabilities(const sgm_net *net, const sgm_few_tokens *l)
