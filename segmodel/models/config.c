@@ -195,6 +195,37 @@ sgm_status sgm_config_set(sgm_model_config *config, const char *word)
                               : "nothing");
 }
 
+int sgm_count_class_names(const char *names)
+{
+    int count = 1;
+    for (const char *c = names; *c; c++)
+        count += *c == ',';
+    return count;
+}
+
+sgm_status sgm_config_class_names(const sgm_model_config *config, const char *key,
+                                  const char *names, char *out, size_t size)
+{
+    int count = sgm_count_class_names(names);
+    size_t used = 0;
+    if (count != config->classes)
+        return sgm_fail(SGM_INVALID_ARGUMENT, "%s has %d names; %s has %d classes", key, count,
+                        config->variant, config->classes);
+    for (int i = 1; i <= count; i++) {
+        names += strspn(names, " \t");
+        size_t whole = strcspn(names, ","), length = whole;
+        while (length && (names[length - 1] == ' ' || names[length - 1] == '\t'))
+            length--;
+        if (!length) return sgm_fail(SGM_INVALID_ARGUMENT, "%s: name %d is empty", key, i);
+        if (used + length + 2 > size)
+            return sgm_fail(SGM_INVALID_ARGUMENT, "%s: the names are too long", key);
+        used += (size_t)snprintf(out + used, size - used, "%s%.*s", i > 1 ? "," : "", (int)length,
+                                 names);
+        names += whole + (names[whole] == ',');
+    }
+    return SGM_OK;
+}
+
 enum { TEXT_SIZE = 512 };
 
 static size_t append_numbers(char *text, size_t used, const char *key, const int *value, int count)

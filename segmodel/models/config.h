@@ -76,6 +76,15 @@ sgm_status sgm_config_leave_out(sgm_model_config *config, const char *names);
  * protocol to its other form. SGM_INVALID_ARGUMENT says what there is. */
 sgm_status sgm_config_set(sgm_model_config *config, const char *word);
 
+/* How many names a list of them has, commas between. */
+int sgm_count_class_names(const char *names);
+
+/* Names of the network's classes, from 1, separated by commas, into `out` without the blanks around
+ * them. SGM_INVALID_ARGUMENT begins with `key`: another number of names than of classes, or an
+ * empty one, or no room. */
+sgm_status sgm_config_class_names(const sgm_model_config *config, const char *key,
+                                  const char *names, char *out, size_t size);
+
 /* Architectures outside the table of registry.h (models trained here) as text for the metadata:
  * "tiny_vit protocol=sam image=256 dims=48,96,128,192 ...". Both directions; parsing checks. */
 sgm_status sgm_config_parse(const char *text, sgm_model_config *config);

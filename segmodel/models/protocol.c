@@ -26,7 +26,8 @@ const sgm_protocol sgm_protocol_medsam = {.name = "medsam",
                                           .levels = SGM_LEVELS_RANGE,
                                           .probabilities = true,
                                           .answer = SGM_ANSWER_FIRST,
-                                          .walk = {.box = true}};
+                                          .walk = {.box = true},
+                                          .trained = "image_encoder.*,mask_decoder.*"};
 
 const sgm_protocol sgm_protocol_lite_medsam = {.name = "lite_medsam",
                                                .resampling = SGM_RESAMPLING_AREA,

@@ -67,7 +67,9 @@ typedef struct sgm_protocol {
                                     learnt what such a box means (its checkpoint says so:
                                     predict/session/prompt_prior.h); NULL: `walk` */
     bool crops;                  /* the network knows crops of pictures: predict/look zooms */
-    bool rows_first;             /* the network was told places as (row, column) */
+    const char *trained; /* patterns of what is trained of a network by which others are asked
+                            otherwise, and train it whole; NULL: what the family says */
+    bool rows_first;     /* the network was told places as (row, column) */
     const struct sgm_protocol *other; /* the same but for what its name says: known from a file's
                                          architecture alone; NULL: none */
 } sgm_protocol;

@@ -14,6 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { CLASS_NAMES = 4096 };
+
 /* What the command line may add to the metadata. */
 enum {
     MASK_THRESHOLD,
@@ -73,21 +75,21 @@ static sgm_status write_model(const sgm_model *model, const sgm_model_config *co
     return status;
 }
 
-/* As many names as the network has classes. */
-static sgm_status check_classes(const sgm_model_config *config, const char *classes)
+/* As many names as the network has classes; `names` has room for them. */
+static sgm_status check_classes(const sgm_model_config *config, const char **classes,
+                                char names[CLASS_NAMES])
 {
-    int wanted = config->classes, count = 1;
-    for (const char *c = classes; c && *c; c++)
-        count += *c == ',';
-    if (!classes || count == wanted) return SGM_OK;
-    return sgm_fail(SGM_INVALID_ARGUMENT, "--classes has %d names; %s has %d classes", count,
-                    config->variant, wanted);
+    if (!*classes) return SGM_OK;
+    SGM_TRY(sgm_config_class_names(config, "--classes", *classes, names, CLASS_NAMES));
+    *classes = names;
+    return SGM_OK;
 }
 
 static sgm_status convert(const char *from, const char *base, const char *to, const char *variant,
-                          const char *set, sgm_stored_type type, const char *const extra[EXTRAS])
+                          const char *set, sgm_stored_type type, const char *extra[EXTRAS])
 {
     sgm_model_config config;
+    char names[CLASS_NAMES];
     sgm_context_options options = {.device = SGM_DEVICE_REFERENCE};
     sgm_context *context;
     sgm_model *model = NULL;
@@ -96,7 +98,7 @@ static sgm_status convert(const char *from, const char *base, const char *to, co
     sgm_status status = sgm_model_load_on(context, base, from, variant, &model);
     if (status == SGM_OK) config = *sgm_model_get_config(model);
     if (status == SGM_OK && set) status = sgm_config_set(&config, set);
-    if (status == SGM_OK) status = check_classes(&config, extra[CLASSES]);
+    if (status == SGM_OK) status = check_classes(&config, &extra[CLASSES], names);
     if (status == SGM_OK) status = write_model(model, &config, to, type, extra);
     if (status == SGM_OK) {
         sgm_model_get_info(model, &info);
@@ -165,18 +167,18 @@ static sgm_status check_numbers(const char *const extra[EXTRAS])
 
 /* What becomes of the file in the new network. */
 static sgm_status make_fresh(const char *from, const char *base, const char *to,
-                             const char *variant, sgm_stored_type type,
-                             const char *const extra[EXTRAS])
+                             const char *variant, sgm_stored_type type, const char *extra[EXTRAS])
 {
     fresh_network fresh;
     sgm_metadata_entry entries[EXTRAS];
     size_t count = 0;
-    for (int i = 0; i < EXTRAS; i++)
-        if (extra[i]) entries[count++] = (sgm_metadata_entry){extra_keys[i], extra[i]};
+    char names[CLASS_NAMES];
     if (!variant)
         return sgm_fail(SGM_INVALID_ARGUMENT, "--fresh wants --variant, the network to be made");
     SGM_TRY(fresh_network_make(from, base, variant, &fresh));
-    sgm_status status = check_classes(&fresh.config, extra[CLASSES]);
+    sgm_status status = check_classes(&fresh.config, &extra[CLASSES], names);
+    for (int i = 0; i < EXTRAS; i++)
+        if (extra[i]) entries[count++] = (sgm_metadata_entry){extra_keys[i], extra[i]};
     if (status == SGM_OK) status = fresh_network_save(&fresh, to, type, entries, count);
     if (status == SGM_OK) fresh_network_print(&fresh, to);
     fresh_network_clear(&fresh);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/names.h"
+#include "models/family.h"
 #include "predict/session/program.h"
 
 sgm_status sgm_network_visit(const sgm_model_config *model, sgm_param_check_fn see, void *user)
@@ -59,6 +60,23 @@ sgm_status sgm_patterns_check(const char *key, const char *patterns, const sgm_m
         snprintf(pattern, sizeof pattern, "%.*s", (int)size, at);
         if (size) SGM_TRY(check_one(key, pattern, model, params));
         at += size + (at[size] != 0);
+    }
+    return SGM_OK;
+}
+
+sgm_status sgm_layout_check(const sgm_model_config *model, const sgm_checkpoint *init)
+{
+    const char *const marks[] = {model->family->mark, model->family->other_mark};
+    for (int i = 0; marks[1] && i < 2; i++) {
+        search s = {marks[i], false};
+        if (!sgm_checkpoint_find(init, marks[i])) continue;
+        SGM_TRY(sgm_network_visit(model, look, &s));
+        if (!s.found)
+            return sgm_fail(SGM_BAD_MODEL,
+                            "%s: has %s, and the network of `architecture` is of the family's "
+                            "other layout, which would not find its weights: leave `architecture` "
+                            "out, and the network is the file's",
+                            sgm_checkpoint_path(init), marks[i]);
     }
     return SGM_OK;
 }

@@ -2,6 +2,7 @@
 #ifndef SEGMODEL_TRAIN_NETWORK_NAMES_H
 #define SEGMODEL_TRAIN_NETWORK_NAMES_H
 
+#include "checkpoint/checkpoint.h"
 #include "models/config.h"
 #include "plan/train_plan.h"
 
@@ -13,5 +14,9 @@ sgm_status sgm_network_visit(const sgm_model_config *model, sgm_param_check_fn s
  * of the network nor of what training has read (params), and the key that it was given for. */
 sgm_status sgm_patterns_check(const char *key, const char *patterns, const sgm_model_config *model,
                               sgm_params *params);
+
+/* Files of a family may have two layouts, of which each has a tensor that the other lacks.
+ * SGM_BAD_MODEL: the network is of another one than `init`, whose weights it would not find. */
+sgm_status sgm_layout_check(const sgm_model_config *model, const sgm_checkpoint *init);
 
 #endif

@@ -302,12 +302,15 @@ static void clear_rest(rest_of_network *rest)
     free(rest->tensors);
 }
 
-/* The settings' names of classes, or those that the warm start's file has. */
+/* The settings' names of classes, or those that the warm start's file has of as many. */
 static sgm_status add_classes(sgm_checkpoint_writer *writer, const sgm_train_config *config,
                               const sgm_checkpoint *init)
 {
     const char *names = config->classes;
-    if (!names[0] && init) names = sgm_checkpoint_metadata(init, SGM_METADATA_CLASSES);
+    if (!names[0] && init) {
+        names = sgm_checkpoint_metadata(init, SGM_METADATA_CLASSES);
+        if (names && sgm_count_class_names(names) != config->model.classes) names = NULL;
+    }
     if (!config->model.classes || !names || !names[0]) return SGM_OK;
     return sgm_checkpoint_writer_metadata(writer, SGM_METADATA_CLASSES, names);
 }

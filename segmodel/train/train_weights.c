@@ -145,7 +145,10 @@ sgm_status sgm_first_values_read(void *user, const char *name, sgm_shape shape,
 static bool is_chosen(const sgm_train_config *config, const char *name)
 {
     const char *only = config->train_only;
-    if (!strcmp(only, "family")) only = config->model.family->trained;
+    if (!strcmp(only, "family")) {
+        const sgm_protocol *protocol = config->model.protocol;
+        only = protocol && protocol->trained ? protocol->trained : config->model.family->trained;
+    }
     return !only || !*only || sgm_name_matches(only, name);
 }
 

@@ -52,11 +52,23 @@ static sgm_status open_init(sgm_trainer *t)
     look_beside(c->path, c->base);
     SGM_TRY(sgm_registry_open(c->init, c->base[0] ? c->base : NULL, &t->init));
     t->first.checkpoint = t->init;
-    if (c->architecture[0]) return SGM_OK;
+    if (c->architecture[0]) return sgm_layout_check(&c->model, t->init);
     const char *variant = variant_of_init(t);
     sgm_status status = sgm_registry_detect(t->init, variant, &c->model, t->assumption);
     if (status != SGM_OK) return sgm_fail_in(status, c->path);
     return sgm_config_leave_out(&c->model, c->without);
+}
+
+/* Settings that only make sense for a network that is known. */
+static sgm_status check_names(sgm_train_config *c)
+{
+    char names[SGM_CONFIG_TEXT];
+    if (!c->classes[0]) return SGM_OK;
+    sgm_status status =
+        sgm_config_class_names(&c->model, "classes", c->classes, names, sizeof names);
+    if (status != SGM_OK) return sgm_fail_in(status, c->path);
+    strcpy(c->classes, names);
+    return SGM_OK;
 }
 
 /* What samples of a family's own way of training need to know of the network. */
@@ -228,6 +240,7 @@ sgm_status sgm_trainer_set_up(sgm_trainer *t)
     else if (c->sampler.synthetic_share < 1)
         return sgm_fail(SGM_INVALID_ARGUMENT, "without a pack only synthetic = 1 can be trained");
     SGM_TRY(open_init(t));
+    SGM_TRY(check_names(c));
     SGM_TRY(sgm_run_folder_open(t->options, c, &t->resumes));
     SGM_TRY(make_samplers(t));
     SGM_TRY(make_network(t));

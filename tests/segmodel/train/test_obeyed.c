@@ -5,6 +5,7 @@
 #include "models/registry.h"
 #include "train/sampler.h"
 #include "train/train_config.h"
+#include "train/train_weights.h"
 
 #define PACK "test_obeyed.pack"
 #define WHOLE                                                                                      \
@@ -250,9 +251,80 @@ static void check_rows_first(void)
     unlink("obeyed.safetensors");
 }
 
+/* Names of classes are as many as the network has; those of another network are not its own. */
+static void check_class_names(void)
+{
+#define UNET(masks, classes)                                                                       \
+    "architecture = unet protocol=unet image=64 mask_tokens=" masks " classes=" classes            \
+    " width=4\nloss = samed\nprompts = none\n"
+    static const char *const BAD[][2] = {{"classes = a,b,c\n", "classes has 3 names; custom has 2"},
+                                         {"classes = a, ,\n", "classes has 3 names"},
+                                         {"classes = a, \t\n", "name 2 is empty"}};
+    char text[1024];
+    run r;
+    for (size_t i = 0; i < sizeof BAD / sizeof *BAD; i++) {
+        snprintf(text, sizeof text, UNET("3", "2") WHOLE "%s", BAD[i][0]);
+        refused(text, SGM_INVALID_ARGUMENT, BAD[i][1]);
+    }
+    refused(NETWORK "prompts = point\n" WHOLE "classes = a\n", SGM_INVALID_ARGUMENT,
+            "classes has 1 names; custom has 0 classes");
+    if (!train_small(UNET("3", "2") "classes = left lung , heart\n", &r)) return;
+    sgm_checkpoint *file = open_saved(&r, "last.safetensors");
+    const char *names = file ? sgm_checkpoint_metadata(file, SGM_METADATA_CLASSES) : NULL;
+    CHECK(names && !strcmp(names, "left lung,heart"));
+    sgm_checkpoint_close(file);
+}
+
+/* The names of the file that a run begins with, of the same number of classes or of another. */
+static void check_names_of_init(void)
+{
+    static const char *const SAMED =
+        "architecture = samed protocol=samed image=64 mask_tokens=%s classes=%s rank=4 whole=0" VIT
+        "\nloss = samed\nprompts = none\ninit = %s\n%s";
+    char text[1024];
+    run r;
+    snprintf(text, sizeof text, SAMED, "3", "2", "", "classes = a,b\n");
+    if (!train_small(text, &r)) return;
+    CHECK(rename("run_obeyed/last.safetensors", "obeyed.safetensors") == 0);
+    for (int more = 0; more < 2; more++) {
+        snprintf(text, sizeof text, SAMED, more ? "4" : "3", more ? "3" : "2", "obeyed.safetensors",
+                 "");
+        if (!train_small(text, &r)) continue;
+        sgm_checkpoint *file = open_saved(&r, "last.safetensors");
+        const char *names = file ? sgm_checkpoint_metadata(file, SGM_METADATA_CLASSES) : NULL;
+        CHECK(file && (more ? !names : names && !strcmp(names, "a,b")));
+        sgm_checkpoint_close(file);
+    }
+    char other[1024], whole[1024];
+    snprintf(other, sizeof other, SAMED, "3", "2", "obeyed.safetensors", WHOLE);
+    char *at = strstr(other, "whole=0");
+    snprintf(whole, sizeof whole, "%.*swhole=1%s", (int)(at - other), other, at + 7);
+    refused(whole, SGM_BAD_MODEL, "the family's other layout");
+    unlink("obeyed.safetensors");
+}
+
+/* MedSAM's authors leave the prompt encoder as it is; of SAM everything learns. */
+static void check_family_trains(void)
+{
+    static const char *const FAMILY[] = {"medsam", "sam_vit_b"};
+    static sgm_train_config c;
+    char text[256];
+    for (int i = 0; i < 2; i++) {
+        snprintf(text, sizeof text, "architecture = %s\nprompts = box\ntrain_only = family\n",
+                 FAMILY[i]);
+        if (!CHECK_OK(sgm_train_config_parse(text, "test.cfg", &c))) continue;
+        CHECK(sgm_is_trainable(&c, "prompt_encoder.point_embeddings.2.weight") == (i == 1));
+        CHECK(sgm_is_trainable(&c, "image_encoder.neck.0.weight"));
+        CHECK(sgm_is_trainable(&c, "mask_decoder.iou_token.weight"));
+    }
+}
+
 int main(void)
 {
     make_two_sets(3);
+    check_class_names();
+    check_names_of_init();
+    check_family_trains();
     check_levels();
     check_rows_first();
     remove_folder("run_obeyed");
