@@ -380,7 +380,7 @@ static __device__ float slope_of(int act, float x)
     float y = sgm_act_of(act, x);
     switch (act) {
     case SGM_ACT_RELU:
-        return x > 0 ? 1 : 0;
+        return x <= 0 ? 0 : 1;
     case SGM_ACT_GELU:
         return 0.5f * (1 + erff(x * 0.70710678f)) + x * 0.39894228f * expf(-0.5f * x * x);
     case SGM_ACT_SIGMOID:

@@ -376,13 +376,15 @@ static pool_sizes pool_of(const sgm_step *step)
     return p;
 }
 
-/* Offset of the largest of the four inputs of output pixel (b, y, x); the first wins a tie. */
+/* Offset of the largest of the four inputs of output pixel (b, y, x); the first wins a tie. A NaN is
+ * larger than anything, and the last one the largest, as in PyTorch. */
 static __device__ int largest(const pool_sizes &p, sgm_floats x, int b, int y, int z, int c)
 {
     int best = ((b * p.H + 2 * y) * p.W + 2 * z) * p.C + c;
     for (int k = 1; k < 4; k++) {
         int at = ((b * p.H + 2 * y + k / 2) * p.W + 2 * z + k % 2) * p.C + c;
-        if (sgm_load(x, at) > sgm_load(x, best)) best = at;
+        float value = sgm_load(x, at);
+        if (value > sgm_load(x, best) || value != value) best = at;
     }
     return best;
 }

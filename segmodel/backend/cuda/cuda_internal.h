@@ -193,7 +193,7 @@ static __device__ float sgm_act_of(int act, float x)
 {
     switch (act) {
     case SGM_ACT_RELU:
-        return x > 0 ? x : 0;
+        return x <= 0 ? 0 : x; /* NaN stays NaN, and passes its gradient on */
     case SGM_ACT_GELU:
         return 0.5f * x * (1 + erff(x * 0.70710678f));
     case SGM_ACT_SIGMOID:

@@ -86,7 +86,7 @@ double sgm_ref_act_value(sgm_act act, double x)
     case SGM_ACT_NONE:
         return x;
     case SGM_ACT_RELU:
-        return x > 0 ? x : 0;
+        return x <= 0 ? 0 : x; /* NaN stays NaN, and passes its gradient on */
     case SGM_ACT_GELU:
         return 0.5 * x * (1 + erf(x * 0.70710678118654752440));
     case SGM_ACT_SIGMOID:
@@ -111,7 +111,7 @@ double sgm_ref_act_slope(sgm_act act, double x, double y)
     case SGM_ACT_NONE:
         return 1;
     case SGM_ACT_RELU:
-        return x > 0;
+        return !(x <= 0);
     case SGM_ACT_GELU:
         return 0.5 * (1 + erf(x * 0.70710678118654752440)) +
                x * 0.39894228040143267794 * exp(-0.5 * x * x);

@@ -198,14 +198,16 @@ sgm_status sgm_ref_resize_backward(const sgm_step *step)
     return SGM_OK;
 }
 
-/* Offset of the largest of the four inputs of output element (p, c); the first wins a tie. */
+/* Offset of the largest of the four inputs of output element (p, c); the first wins a tie. A NaN is
+ * larger than anything, and the last one the largest, as in PyTorch. */
 static int64_t largest(const sgm_step *step, int64_t p, int64_t c)
 {
     const int64_t *x = step->in[0].shape.dim, *y = step->out.shape.dim;
     int64_t b = p / (y[1] * y[2]), r = 2 * (p / y[2] % y[1]), q = 2 * (p % y[2]), best = -1;
     for (int k = 0; k < 4; k++) {
         int64_t at = ((b * x[1] + r + k / 2) * x[2] + q + k % 2) * x[3] + c;
-        if (best < 0 || sgm_f(&step->in[0])[at] > sgm_f(&step->in[0])[best]) best = at;
+        float value = sgm_f(&step->in[0])[at];
+        if (best < 0 || value > sgm_f(&step->in[0])[best] || isnan(value)) best = at;
     }
     return best;
 }

@@ -323,6 +323,29 @@ static void test_pooling(sgm_threads *pool)
     free(x), free(out), free(dout), free(dx), free(want), free(grad);
 }
 
+/* NaN in every pattern of four pixels, one by channel: the last of them is what is taken, and what
+ * gets the gradient; without one it is the largest number, here the fourth. */
+static void test_pooling_nan(sgm_threads *pool)
+{
+    enum { C = 35 };
+    float x[4 * C], out[C], dout[C], dx[4 * C];
+    for (int c = 0; c < C; c++) {
+        dout[c] = (float)(c + 1);
+        for (int k = 0; k < 4; k++)
+            x[k * C + c] = c >> k & 1 ? NAN : (float)k;
+    }
+    sgm_maxpool2(pool, x, SGM_F32, 1, 2, 2, C, out, SGM_F32);
+    sgm_maxpool2_backward(pool, x, SGM_F32, dout, 1, 2, 2, C, dx, false);
+    for (int c = 0; c < C; c++) {
+        int best = 3;
+        for (int k = 0; k < 4; k++)
+            if (c >> k & 1) best = k;
+        CHECK(c & 15 ? isnan(out[c]) : out[c] == 3);
+        for (int k = 0; k < 4; k++)
+            CHECK(dx[k * C + c] == (k == best ? dout[c] : 0));
+    }
+}
+
 /* ------------------------------------------------------------------------------ pixels of a loss
  */
 
@@ -387,6 +410,7 @@ int main(void)
     under_each_isa(test_rows_arithmetic);
     under_each_isa(test_resize);
     under_each_isa(test_pooling);
+    under_each_isa(test_pooling_nan);
     under_each_isa(test_loss);
     return check_report();
 }

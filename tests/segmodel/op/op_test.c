@@ -1,10 +1,11 @@
-/* op_test forward|bf16|gradient|gradient16 [cpu|cuda [WORD]]: every op on a backend, or the cases
- * with WORD in their name.
+/* op_test forward|bf16|gradient|gradient16|nan [cpu|cuda [WORD]]: every op on a backend, or the
+ * cases with WORD in their name.
  *
  *   forward   in F32 against the reference loops
  *   bf16      in BF16 against the reference loops (skipped where the device has none)
  *   gradient  reference gradients against finite differences, then the backend's against them
  *   gradient16  the backend's gradients in BF16 against the reference
+ *   nan       NaN among the inputs of what chooses between numbers: both backends as PyTorch
  *
  * Without the device: one line and exit code 77.
  *
@@ -41,11 +42,17 @@ static float *random_values(uint64_t key, int64_t count)
     return values;
 }
 
+/* Some of the values are NaN, now and then two side by side. */
+static bool with_nan;
+
 static sgm_status read_param(void *user, const char *name, sgm_shape shape, const float **values,
                              bool *owned)
 {
     (void)user;
-    *values = random_values((uint64_t)name[1] * 77 + 5, sgm_shape_count(shape));
+    float *drawn = random_values((uint64_t)name[1] * 77 + 5, sgm_shape_count(shape));
+    for (int64_t i = 0; with_nan && drawn && i < sgm_shape_count(shape); i++)
+        if (i % 7 == 2 || i % 11 == 3) drawn[i] = NAN;
+    *values = drawn;
     *owned = true;
     return *values ? SGM_OK : SGM_OUT_OF_MEMORY;
 }
@@ -306,6 +313,93 @@ static void test_gradient(sgm_backend *ref, sgm_backend *device, bool bf16)
     }
 }
 
+/* ------------------------------------------------------------------------------------------ NaN
+ * PyTorch's rules: of max pooling's four values the last NaN is the largest; ReLU keeps NaN. Both
+ * pass the gradient on to it. */
+
+enum { POOL_H = 4, POOL_W = 6, POOL_C = 19, RELU_COUNT = 67 };
+
+static sgm_node *first_param(sgm_graph *g, sgm_shape shape)
+{
+    return op_case_first_is_input ? sgm_input(g, "p0", SGM_F32, shape) : sgm_param(g, shape, "p0");
+}
+
+static sgm_node *pool_nan(sgm_graph *g)
+{
+    return sgm_maxpool(g, first_param(g, SGM_SHAPE(1, POOL_H, POOL_W, POOL_C)));
+}
+
+static sgm_node *relu_nan(sgm_graph *g)
+{
+    return sgm_act_node(g, first_param(g, SGM_SHAPE(RELU_COUNT)), SGM_ACT_RELU);
+}
+
+/* Which element of x output element i is; -1: none, it is 0. */
+static int64_t chosen_by_pool(const float *x, int64_t i)
+{
+    int64_t c = i % POOL_C, pixel = i / POOL_C, best = -1;
+    for (int k = 0; k < 4; k++) {
+        int64_t row = pixel / (POOL_W / 2) * 2 + k / 2, column = pixel % (POOL_W / 2) * 2 + k % 2;
+        int64_t at = (row * POOL_W + column) * POOL_C + c;
+        if (best < 0 || x[at] > x[best] || isnan(x[at])) best = at;
+    }
+    return best;
+}
+
+static int64_t chosen_by_relu(const float *x, int64_t i)
+{
+    return x[i] <= 0 ? -1 : i;
+}
+
+static void check_same(const char *what, const float *got, const float *want, int64_t count)
+{
+    int64_t differ = 0;
+    for (int64_t i = 0; got && i < count; i++)
+        differ += got[i] != want[i] && !(isnan(got[i]) && isnan(want[i]));
+    check_that(got && !differ, what, __FILE__, __LINE__);
+}
+
+static void check_nan(const op_case *c, int64_t (*choice)(const float *x, int64_t i),
+                      sgm_backend *backend)
+{
+    const float *x;
+    bool owned;
+    differentiated d = {0};
+    char what[96];
+    if (!differentiate(c, backend, false, &d)) return;
+    CHECK_OK(sgm_train_plan_step(d.plan, 1));
+    sgm_parameter *p = sgm_params_get(d.params, 0);
+    outcome plain = run_plain(c, backend, false), planned = run_planned(c, backend, false);
+    float *grad = gradient_of(backend, p), *weights = random_values(99, plain.count);
+    float *want = calloc((size_t)plain.count, sizeof *want);
+    float *want_grad = calloc((size_t)p->count, sizeof *want_grad);
+    CHECK_OK(read_param(NULL, "p0", (sgm_shape)SGM_SHAPE(p->count), &x, &owned));
+    for (int64_t i = 0; i < plain.count; i++) {
+        int64_t at = choice(x, i);
+        want[i] = at < 0 ? 0 : x[at];
+        if (at >= 0) want_grad[at] = weights[i];
+    }
+    snprintf(what, sizeof what, "%s of NaN on %s", c->name, backend->ops->name);
+    check_same(what, plain.values, want, plain.count);
+    check_same(what, planned.values, want, plain.count);
+    check_same(what, grad, want_grad, p->count);
+    free((void *)x), free(grad), free(weights), free(want), free(want_grad);
+    free(plain.values), free(planned.values);
+    forget(&d);
+}
+
+static void test_nan(sgm_backend *ref, sgm_backend *device)
+{
+    const op_case pool = {.name = "max pooling", .build = pool_nan};
+    const op_case relu = {.name = "ReLU", .build = relu_nan};
+    sgm_backend *backends[2] = {ref, device};
+    with_nan = true;
+    for (int i = 0; i < 2; i++) {
+        check_nan(&pool, chosen_by_pool, backends[i]);
+        check_nan(&relu, chosen_by_relu, backends[i]);
+    }
+}
+
 int main(int argc, char **argv)
 {
     sgm_backend *ref = NULL, *device = NULL;
@@ -322,6 +416,7 @@ int main(int argc, char **argv)
     if (!strcmp(mode, "bf16")) test_bf16(ref, device);
     if (!strcmp(mode, "gradient")) test_gradient(ref, device, false);
     if (!strcmp(mode, "gradient16")) test_gradient(ref, device, true);
+    if (!strcmp(mode, "nan")) test_nan(ref, device);
     ref->ops->destroy(ref);
     device->ops->destroy(device);
     return check_report();

@@ -283,13 +283,16 @@ static void add_to(float *sum, const void *x, int64_t at, sgm_dtype dtype, int64
                      n - i);
 }
 
+/* A NaN is larger than anything, and the last one the largest, as in PyTorch. */
 static void max4(const void *x, const int64_t at[4], sgm_dtype from, void *out, int64_t out_at,
                  sgm_dtype to, int64_t n)
 {
     for (int64_t i = 0; i < n; i += VL) {
         vf m = v_load_upto(x, at[0] + i, from, n - i);
-        for (int j = 1; j < 4; j++)
-            m = v_max(m, v_load_upto(x, at[j] + i, from, n - i));
+        for (int j = 1; j < 4; j++) {
+            vf y = v_load_upto(x, at[j] + i, from, n - i);
+            m = v_select((y > m) | (y != y), y, m);
+        }
         v_store_upto(out, out_at + i, to, m, n - i);
     }
 }

@@ -1,6 +1,8 @@
 #include "backend/cpu/kernels/elementwise.h"
 #include "backend/cpu/kernels/gemm_internal.h"
 
+#include <math.h>
+
 typedef struct source_point {
     int64_t low, high;
     float fraction; /* of high */
@@ -198,8 +200,10 @@ static void pool_grad_pixel(const pool_job *j, int64_t row, int64_t ox)
     const float *g = j->dout + (row * (j->width / 2) + ox) * j->channels;
     for (int64_t c = 0; c < j->channels; c++) {
         int best = 0;
-        for (int i = 1; i < 4; i++)
-            if (value(j, at[i] + c) > value(j, at[best] + c)) best = i;
+        for (int i = 1; i < 4; i++) {
+            float y = value(j, at[i] + c);
+            if (y > value(j, at[best] + c) || isnan(y)) best = i; /* as max4 */
+        }
         j->dx[at[best] + c] += g[c];
     }
 }

@@ -166,7 +166,7 @@ INLINE vf v_act_slope(sgm_act act, vf x)
     case SGM_ACT_NONE:
         return one;
     case SGM_ACT_RELU:
-        return v_select(x > zero, one, zero);
+        return v_select(x <= zero, zero, one); /* NaN passes its gradient on */
     case SGM_ACT_GELU:
         return v_gelu_slope(x);
     case SGM_ACT_SIGMOID:
