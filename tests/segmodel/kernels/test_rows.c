@@ -91,12 +91,39 @@ static void check_norm(sgm_threads *pool, size_t m, size_t c, bool with_add, sgm
     free(got), free(gx), free(gg), free(gb), free(y), free(dx), free(dg), free(db);
 }
 
+/* An activation in the norm is the same bits as one behind it: whole vectors, a rest, eight rows
+ * that are taken together and some more. */
+static void check_norm_act(sgm_threads *pool, size_t m, size_t c, sgm_act act)
+{
+    size_t n = m * c;
+    float *x = random_floats(n), *gamma = random_floats(c), *beta = random_floats(c);
+    float *plain = zeros(n), *together = zeros(n), *behind = zeros(n);
+    sgm_layernorm_args args = {.m = (int64_t)m,
+                               .c = (int64_t)c,
+                               .x = x,
+                               .gamma = gamma,
+                               .beta = beta,
+                               .eps = 1e-6f,
+                               .out = plain};
+    CHECK_OK(sgm_layernorm_forward(pool, &args));
+    sgm_act_forward(pool, act, plain, SGM_F32, behind, SGM_F32, (int64_t)n);
+    args.act = act;
+    args.out = together;
+    CHECK_OK(sgm_layernorm_forward(pool, &args));
+    CHECK(memcmp(together, behind, n * sizeof *x) == 0);
+    free(x), free(gamma), free(beta), free(plain), free(together), free(behind);
+}
+
 static void test_norm(sgm_threads *pool)
 {
     static const size_t sizes[][2] = {{1, 1}, {3, 7}, {5, 16}, {2, 33}, {300, 96}, {9, 768}};
     for (size_t i = 0; i < LENGTH(sizes); i++)
         for (int v = 0; v < 4; v++)
             check_norm(pool, sizes[i][0], sizes[i][1], v & 1, v & 2 ? SGM_BF16 : SGM_F32);
+    for (size_t i = 1; i < LENGTH(sizes); i++) {
+        check_norm_act(pool, sizes[i][0], sizes[i][1], SGM_ACT_GELU);
+        check_norm_act(pool, sizes[i][0], sizes[i][1], SGM_ACT_RELU);
+    }
 }
 
 /* ----------------------------------------------------------------------------------- functions */
@@ -197,10 +224,11 @@ static void test_conversion(sgm_threads *pool)
     free(x), free(back), free(half);
 }
 
-/* Rows shorter than a vector, of just one, and longer; what lies behind the last stays. */
+/* Rows shorter than a vector, of just one, and longer, eight that are taken together and some more;
+ * what lies behind the last stays. */
 static void test_softmax(sgm_threads *pool)
 {
-    enum { M = 5 };
+    enum { M = 19 };
     for (size_t c = 1; c <= 40; c++) {
         size_t n = M * c;
         float *x = random_floats(n), *out = random_floats(n + 1), behind = out[n];

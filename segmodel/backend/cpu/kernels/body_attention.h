@@ -237,26 +237,29 @@ static void put_chunks(float *x, int64_t stride, int chunks, const float *y, con
     }
 }
 
-/* A row of at most VL. */
-INLINE void softmax_short(const void *x, int64_t at, sgm_dtype from, void *out, sgm_dtype to,
-                          int64_t c)
+/* Rows of at most VL that take each step together: one by one, each would wait for its own sums. */
+#define SHORT_ROWS 8
+
+INLINE void softmax_short(const void *x, int64_t at, const sgm_dtype from, void *out,
+                          const sgm_dtype to, int64_t rows, int64_t c)
 {
-    vf v = v_load_upto(x, at, from, c);
+    vf v[SHORT_ROWS];
     vi lane;
     for (int i = 0; i < VL; i++)
         lane[i] = i;
-    v = v_select(lane < (vi){0} + (int32_t)c, v, v_set(-INFINITY));
-    v = v_exp(v - v_set(v_hmax(v)));
-    v_store_upto(out, at, to, v * v_set(1.0f / v_sum(v)), c);
+    for (int64_t r = 0; r < rows; r++) {
+        vf y = v_load_upto(x, at + r * c, from, c);
+        v[r] = v_select(lane < (vi){0} + (int32_t)c, y, v_set(-INFINITY));
+    }
+    for (int64_t r = 0; r < rows; r++)
+        v[r] = v_exp(v[r] - v_set(v_hmax(v[r])));
+    for (int64_t r = 0; r < rows; r++)
+        v_store_upto(out, at + r * c, to, v[r] * v_set(1.0f / v_sum(v[r])), c);
 }
 
 static void softmax_row(const void *x, int64_t at, sgm_dtype from, void *out, sgm_dtype to,
                         int64_t c)
 {
-    if (c <= VL) {
-        softmax_short(x, at, from, out, to, c);
-        return;
-    }
     float top = -INFINITY, sum = 0;
     vf m = v_set(-INFINITY);
     int64_t i = 0;
@@ -276,4 +279,21 @@ static void softmax_row(const void *x, int64_t at, sgm_dtype from, void *out, sg
                    v_exp(v_load_as(x, at + i, from) - v_set(top)) * v_set(1.0f / sum));
     for (; i < c; i++)
         store_as(out, at + i, to, expf(load_as(x, at + i, from) - top) / sum);
+}
+
+static void softmax_rows(const void *x, sgm_dtype from, void *out, sgm_dtype to, int64_t begin,
+                         int64_t end, int64_t c)
+{
+    if (c > VL) {
+        for (int64_t row = begin; row < end; row++)
+            softmax_row(x, row * c, from, out, to, c);
+        return;
+    }
+    for (int64_t row = begin; row < end; row += SHORT_ROWS) {
+        int64_t rows = end - row < SHORT_ROWS ? end - row : SHORT_ROWS;
+        if (rows == SHORT_ROWS && from == SGM_F32 && to == SGM_F32)
+            softmax_short(x, row * c, SGM_F32, out, SGM_F32, SHORT_ROWS, c);
+        else
+            softmax_short(x, row * c, from, out, to, rows, c);
+    }
 }

@@ -67,16 +67,17 @@ INLINE row_moments moments(const void *x, const sgm_dtype dtype, int64_t base, i
     return (row_moments){mean, v_set(1.0f / sqrtf(v_sum(squares) / (float)c + eps))};
 }
 
-INLINE void norm_step(const sgm_layernorm_args *a, const sgm_dtype to, int64_t base, int64_t i,
-                      row_moments m, int64_t n)
+INLINE void norm_step(const sgm_layernorm_args *a, const sgm_act act, const sgm_dtype to,
+                      int64_t base, int64_t i, row_moments m, int64_t n)
 {
     vf y = (v_load_upto(a->x, base + i, SGM_F32, n) - m.mean) * m.scale;
     y = y * v_load_upto(a->gamma, i, SGM_F32, n) + v_load_upto(a->beta, i, SGM_F32, n);
-    v_store_upto(a->out, base + i, to, y, n);
+    v_store_upto(a->out, base + i, to, v_act(act, y), n);
 }
 
-/* What a network in training asks for: FP32 with gamma and beta, nothing added or applied. */
-INLINE void plain_rows(const sgm_layernorm_args *a, const sgm_dtype to, int64_t row, int64_t rows)
+/* What networks ask for: FP32 with gamma and beta, nothing added. */
+INLINE void plain_rows(const sgm_layernorm_args *a, const sgm_act act, const sgm_dtype to,
+                       int64_t row, int64_t rows)
 {
     row_moments m[NORM_ROWS];
     int64_t c = a->c;
@@ -85,24 +86,33 @@ INLINE void plain_rows(const sgm_layernorm_args *a, const sgm_dtype to, int64_t 
     for (int64_t r = 0; r < rows; r++) {
         int64_t base = (row + r) * c, i = 0;
         for (; i + VL <= c; i += VL)
-            norm_step(a, to, base, i, m[r], VL);
-        if (i < c) norm_step(a, to, base, i, m[r], c - i);
+            norm_step(a, act, to, base, i, m[r], VL);
+        if (i < c) norm_step(a, act, to, base, i, m[r], c - i);
+    }
+}
+
+INLINE void plain_norms(const sgm_layernorm_args *a, const sgm_act act, int64_t begin, int64_t end)
+{
+    for (int64_t row = begin; row < end; row += NORM_ROWS) {
+        int64_t rows = end - row < NORM_ROWS ? end - row : NORM_ROWS;
+        if (a->out_dtype == SGM_F32)
+            plain_rows(a, act, SGM_F32, row, rows);
+        else
+            plain_rows(a, act, SGM_BF16, row, rows);
     }
 }
 
 static void layernorm(const sgm_layernorm_args *args, int64_t begin, int64_t end)
 {
     const sgm_layernorm_args a = *args; /* a copy, which no store can change */
-    bool plain = a.x_dtype == SGM_F32 && a.gamma && a.beta && !a.add && a.act == SGM_ACT_NONE;
-    for (int64_t row = begin; !plain && row < end; row++)
-        layernorm_row(args, row);
-    for (int64_t row = begin; plain && row < end; row += NORM_ROWS) {
-        int64_t rows = end - row < NORM_ROWS ? end - row : NORM_ROWS;
-        if (a.out_dtype == SGM_F32)
-            plain_rows(&a, SGM_F32, row, rows);
-        else
-            plain_rows(&a, SGM_BF16, row, rows);
-    }
+    bool plain = a.x_dtype == SGM_F32 && a.gamma && a.beta && !a.add;
+    if (plain && a.act == SGM_ACT_NONE)
+        plain_norms(&a, SGM_ACT_NONE, begin, end);
+    else if (plain && a.act == SGM_ACT_GELU)
+        plain_norms(&a, SGM_ACT_GELU, begin, end);
+    else
+        for (int64_t row = begin; row < end; row++)
+            layernorm_row(&a, row);
 }
 
 typedef struct norm_sums {

@@ -193,8 +193,7 @@ static void softmax_items(void *context, int64_t begin, int64_t end, int thread)
 {
     const job *j = context;
     (void)thread;
-    for (int64_t row = begin; row < end; row++)
-        j->loops->softmax_row(j->x, row * j->c, j->x_dtype, j->out, j->out_dtype, j->c);
+    j->loops->softmax_rows(j->x, j->x_dtype, j->out, j->out_dtype, begin, end, j->c);
 }
 
 void sgm_softmax_rows(sgm_threads *pool, const void *x, sgm_dtype x_dtype, void *out,

@@ -202,8 +202,9 @@ typedef struct sgm_isa_table {
     void (*affine)(const void *x, sgm_dtype from, float scale, float shift, void *out, sgm_dtype to,
                    int64_t begin, int64_t end);
     void (*add_to)(float *sum, const void *x, int64_t at, sgm_dtype dtype, int64_t n);
-    void (*softmax_row)(const void *x, int64_t at, sgm_dtype from, void *out, sgm_dtype to,
-                        int64_t c);
+    /* Rows [begin, end) of c. */
+    void (*softmax_rows)(const void *x, sgm_dtype from, void *out, sgm_dtype to, int64_t begin,
+                         int64_t end, int64_t c);
     /* Output row `row` between input rows low and high; temp: width * channels + 64 floats. */
     void (*resize_row)(const sgm_resize_plan *plan, int64_t row, int64_t low, int64_t high,
                        float fraction, float *temp);
