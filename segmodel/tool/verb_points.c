@@ -1,5 +1,6 @@
 #include "tool.h"
 #include "tool_options.h"
+#include "tool_outputs.h"
 
 #include "core/number.h"
 #include "predict/look/session_predictor.h"
@@ -102,6 +103,7 @@ int verb_points(int argc, char **argv)
     status = spare_input(job.csv, model.path);
     if (status == SGM_OK) status = spare_input(job.csv, model.base);
     if (status == SGM_OK) status = spare_input(job.csv, job.data);
+    if (status == SGM_OK) status = can_write(job.csv);
     if (status == SGM_OK) status = tool_with_model(&job.device, &model, fit, &job);
     return tool_exit(status);
 }

@@ -1,6 +1,7 @@
 #include "tool.h"
 #include "tool_image.h"
 #include "tool_options.h"
+#include "tool_outputs.h"
 
 #include "checkpoint/npy.h"
 #include "core/files.h"
@@ -8,7 +9,6 @@
 #include "predict/session/model.h"
 #include "predict/session/prompt_tokens.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -76,18 +76,13 @@ static sgm_status read_mask(const char *path, const sgm_model_info *info, float 
     return status;
 }
 
-/* The folder of --dump; none of the files it is to get (up to NULL) is one that was read. */
+/* The folder of --dump, before the picture is encoded; none of the files it is to get (up to NULL)
+ * is one that is read. */
 static sgm_status open_dump(const request *r, const char *const *names)
 {
     const char *inputs[] = {r->model, r->base, r->image, r->mask};
-    char path[4096];
-    for (; *names; names++) {
-        snprintf(path, sizeof path, "%s/%s", r->dump, *names);
-        for (size_t i = 0; i < sizeof inputs / sizeof *inputs; i++)
-            SGM_TRY(spare_input(path, inputs[i]));
-    }
-    if (sgm_make_folder(r->dump, false)) return SGM_OK;
-    return sgm_fail(SGM_UNWRITABLE, "%s: %s", r->dump, strerror(errno));
+    if (!r->dump) return SGM_OK;
+    return open_outputs(r->dump, names, inputs, sizeof inputs / sizeof *inputs);
 }
 
 static sgm_status write_npy(const request *r, const char *name, sgm_stored_type type, int rank,
@@ -117,9 +112,6 @@ static sgm_status dump(const request *r, sgm_session *session, const sgm_model_i
     char png[4096];
     int64_t low[4] = {1, mask->mask_tokens, mask->low_res_shape[0], mask->low_res_shape[1]};
     int64_t iou[2] = {1, mask->mask_tokens}, size[2] = {mask->height, mask->width};
-    static const char *const names[] = {"embedding.npy", "low_res_logits.npy", "iou.npy",
-                                        "mask.npy",      "mask.png",           NULL};
-    SGM_TRY(open_dump(r, names));
     SGM_TRY(write_embedding(r, session, info));
     SGM_TRY(write_npy(r, "low_res_logits.npy", SGM_STORED_F32, 4, low, mask->low_res));
     SGM_TRY(write_npy(r, "iou.npy", SGM_STORED_F32, 2, iou, mask->iou));
@@ -155,8 +147,6 @@ static sgm_status dump_mask(const request *r, const sgm_mask *mask)
 {
     char png[4096];
     int64_t size[2] = {mask->height, mask->width};
-    static const char *const names[] = {"mask.npy", "mask.png", NULL};
-    SGM_TRY(open_dump(r, names));
     SGM_TRY(write_npy(r, "mask.npy", SGM_STORED_U8, 2, size, mask->data));
     printf("--dump wrote the mask only: the model looks at crops; --zoom off shows it the whole "
            "picture and writes its embedding and logits\n");
@@ -173,6 +163,8 @@ static sgm_status predict_zoomed(const request *r, const sgm_context *context, s
     sgm_picture *picture;
     sgm_mask mask;
     const sgm_picture_options how = {.size = sizeof how, .zoom = SGM_ZOOM_ON};
+    static const char *const names[] = {"mask.npy", "mask.png", NULL};
+    SGM_TRY(open_dump(r, names));
     sgm_model_get_info(model, &info);
     SGM_TRY(sgm_picture_create(model, &how, &picture));
     sgm_status status = sgm_picture_set_image(picture, image);
@@ -202,6 +194,9 @@ static sgm_status predict_whole(const request *r, const sgm_context *context, sg
     sgm_model_info info;
     sgm_session *session;
     sgm_mask mask;
+    static const char *const names[] = {"embedding.npy", "low_res_logits.npy", "iou.npy",
+                                        "mask.npy",      "mask.png",           NULL};
+    SGM_TRY(open_dump(r, names));
     sgm_model_get_info(model, &info);
     SGM_TRY(sgm_session_create(model, &session));
     sgm_status status = sgm_session_set_image(session, image);
@@ -224,9 +219,7 @@ static sgm_status show_labels(const request *r, const sgm_model_info *info, cons
             count += labels[i] == c;
         printf("class %d: %zu pixels\n", c, count);
     }
-    static const char *const names[] = {"labels.npy", NULL};
     if (!r->dump) return SGM_OK;
-    SGM_TRY(open_dump(r, names));
     return write_npy(r, "labels.npy", SGM_STORED_U16, 2, size, labels);
 }
 
@@ -234,6 +227,8 @@ static sgm_status predict_labels(const request *r, sgm_model *model, const sgm_i
 {
     sgm_model_info info;
     sgm_session *session;
+    static const char *const names[] = {"labels.npy", NULL};
+    SGM_TRY(open_dump(r, names));
     uint16_t *labels = malloc((size_t)image->width * (size_t)image->height * sizeof *labels);
     if (!labels) return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for a map of classes");
     sgm_model_get_info(model, &info);

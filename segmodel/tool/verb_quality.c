@@ -1,7 +1,7 @@
 #include "tool.h"
 #include "tool_options.h"
+#include "tool_outputs.h"
 
-#include "core/files.h"
 #include "quality/quality.h"
 
 #include <stdio.h>
@@ -15,7 +15,6 @@ typedef struct quality_job {
 static sgm_status write_tables(const quality_job *job, const sgm_quality *quality)
 {
     char path[4096];
-    sgm_make_folder(job->out, false); /* a failure shows when the files cannot be written */
     snprintf(path, sizeof path, "%s/quality.csv", job->out);
     SGM_TRY(sgm_quality_csv(quality, path));
     snprintf(path, sizeof path, "%s/quality.md", job->out);
@@ -74,5 +73,9 @@ int verb_quality(int argc, char **argv)
         fprintf(stderr, "segmodel: quality needs --data PACK, --out DIR and at least one object\n");
         return EXIT_USAGE;
     }
-    return tool_exit(tool_with_model(&job.device, &model, examine_model, &job));
+    static const char *const names[] = {"quality.csv", "quality.md", NULL};
+    const char *inputs[] = {model.path, model.base, job.data};
+    status = open_outputs(job.out, names, inputs, sizeof inputs / sizeof *inputs);
+    if (status == SGM_OK) status = tool_with_model(&job.device, &model, examine_model, &job);
+    return tool_exit(status);
 }

@@ -1,5 +1,6 @@
 #include "tool.h"
 #include "tool_options.h"
+#include "tool_outputs.h"
 
 #include "core/files.h"
 #include "core/status.h"
@@ -19,7 +20,6 @@ static sgm_status write_all(const study_job *job, const sgm_study *study,
                             const sgm_study_groups *groups)
 {
     char path[4096];
-    sgm_make_folder(job->out, false); /* a failure shows when the files cannot be written */
     snprintf(path, sizeof path, "%s/rows.csv", job->out);
     SGM_TRY(sgm_study_write_rows(study, path));
     snprintf(path, sizeof path, "%s/plot.png", job->out);
@@ -49,6 +49,33 @@ static sgm_status study_model(const study_job *job, sgm_model *model)
     }
     sgm_pack_close(pack);
     return status;
+}
+
+/* A study may be run again into its folder; another one's results stay. They are told by the first
+ * line of their table for readers, "Study NAME: ...". */
+static sgm_status spare_study(const study_job *job)
+{
+    char path[4096], line[64] = "", wanted[64];
+    snprintf(path, sizeof path, "%s/table.md", job->out);
+    snprintf(wanted, sizeof wanted, "Study %s:", job->kind->name);
+    FILE *stream = sgm_fopen(path, "rb");
+    if (!stream) return SGM_OK;
+    bool has_line = fgets(line, sizeof line, stream);
+    fclose(stream);
+    if (!has_line || !strncmp(line, wanted, strlen(wanted))) return SGM_OK;
+    return sgm_fail(SGM_INVALID_ARGUMENT,
+                    "%s is already there, and not of the study %s: choose another folder", path,
+                    job->kind->name);
+}
+
+/* Before hours of work. */
+static sgm_status open_folder(const study_job *job, const char *settings)
+{
+    static const char *const names[] = {"rows.csv", "plot.png", "table.csv", "table.md", NULL};
+    const sgm_study_config *c = &job->config;
+    const char *inputs[] = {c->model, c->base, c->data, settings};
+    SGM_TRY(open_outputs(job->out, names, inputs, sizeof inputs / sizeof *inputs));
+    return spare_study(job);
 }
 
 static sgm_status run(const study_job *job)
@@ -126,6 +153,7 @@ int verb_study(int argc, char **argv)
     sgm_status status = parse_options(argc, argv, &line, &helped);
     if (status != SGM_OK || helped) return tool_exit(status);
     status = prepare(&job, positional, model, base, data);
+    if (status == SGM_OK) status = open_folder(&job, positional[1]);
     if (status == SGM_OK) status = run(&job);
     return tool_exit(status);
 }
