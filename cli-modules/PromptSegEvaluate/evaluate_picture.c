@@ -209,41 +209,77 @@ static int make_black(const sgio_segmentation *reference, int channels, sgio_vol
     return name_frames(reference, behind);
 }
 
-/* Where a voxel of the grid lies in the image: its nearest one, of a set that of the picture with
- * the same number; -1: outside. */
-static int64_t voxel_behind(const sgio_volume *image, const sgio_segmentation *reference,
-                            const int64_t at[3])
+/* From voxels of the grid to those of the image: index = at[0] + i * step[0] + j * step[1] + ... */
+typedef struct grid_map {
+    const sgio_volume *image;
+    const sgio_segmentation *reference;
+    double at[3], step[3][3];
+} grid_map;
+
+static int to_image(const grid_map *map, const double index[3], double out[3])
 {
-    const int64_t *size = image->geometry.size;
-    double index[3] = {(double)at[0], (double)at[1], (double)at[2]}, lps[3];
-    int64_t found[3];
-    sgio_geometry_index_to_lps(&reference->geometry, index, lps);
-    if (sgio_geometry_lps_to_index(&image->geometry, lps, index) != 0) return -1;
-    for (int a = 0; a < 3; a++)
-        found[a] = (int64_t)floor(index[a] + 0.5);
-    if (reference->frame_numbers && image->frame_names) {
-        found[2] = 0;
-        while (found[2] < size[2] &&
-               sgio_volume_frame_number(image, found[2]) != reference->frame_numbers[at[2]])
-            found[2]++;
+    double lps[3];
+    sgio_geometry_index_to_lps(&map->reference->geometry, index, lps);
+    return sgio_geometry_lps_to_index(&map->image->geometry, lps, out);
+}
+
+/* 0, or -1 when the image has no voxels to speak of. */
+static int make_map(const sgio_volume *image, const sgio_segmentation *reference, grid_map *map)
+{
+    *map = (grid_map){.image = image, .reference = reference};
+    int failed = to_image(map, map->at, map->at);
+    for (int axis = 0; axis < 3 && !failed; axis++) {
+        double index[3] = {0};
+        index[axis] = 1;
+        failed = to_image(map, index, map->step[axis]);
+        for (int a = 0; a < 3; a++)
+            map->step[axis][a] -= map->at[a];
     }
+    return failed;
+}
+
+/* The picture of the image with the number of a set's k-th one; its number of pictures: none. */
+static int64_t picture_behind(const grid_map *map, int64_t k)
+{
+    int64_t found = 0;
+    while (found < map->image->geometry.size[2] &&
+           sgio_volume_frame_number(map->image, found) != map->reference->frame_numbers[k])
+        found++;
+    return found;
+}
+
+/* Where a voxel of the grid lies in the image: its nearest one, of a set that of `picture`, which
+ * is -1 elsewhere; -1: outside. */
+static int64_t voxel_behind(const grid_map *map, const int64_t at[3], int64_t picture)
+{
+    const int64_t *size = map->image->geometry.size;
+    int64_t found[3];
+    for (int a = 0; a < 3; a++) {
+        double index = map->at[a] + 0.5;
+        for (int axis = 0; axis < 3; axis++)
+            index += (double)at[axis] * map->step[axis][a];
+        found[a] = (int64_t)floor(index);
+    }
+    if (picture >= 0) found[2] = picture;
     for (int a = 0; a < 3; a++)
         if (found[a] < 0 || found[a] >= size[a]) return -1;
     return (found[2] * size[1] + found[1]) * size[0] + found[0];
 }
 
-static void fill_slice(const sgio_volume *image, const sgio_segmentation *reference, int axis,
-                       int64_t slice, sgio_volume *behind)
+static void fill_slice(const grid_map *map, int axis, int64_t slice, sgio_volume *behind)
 {
+    const sgio_volume *image = map->image;
     const int64_t *size = behind->geometry.size;
     const int channels = image->channels;
+    const int is_of_set = axis == 2 && map->reference->frame_numbers && image->frame_names;
+    const int64_t picture = is_of_set ? picture_behind(map, slice) : -1;
     int64_t at[3], last[3] = {size[0] - 1, size[1] - 1, size[2] - 1}, first[3] = {0, 0, 0};
     float *to = behind->data;
     first[axis] = last[axis] = slice;
     for (at[2] = first[2]; at[2] <= last[2]; at[2]++)
         for (at[1] = first[1]; at[1] <= last[1]; at[1]++)
             for (at[0] = first[0]; at[0] <= last[0]; at[0]++) {
-                const int64_t from = voxel_behind(image, reference, at);
+                const int64_t from = voxel_behind(map, at, picture);
                 const int64_t voxel = (at[2] * size[1] + at[1]) * size[0] + at[0];
                 for (int c = 0; from >= 0 && c < channels; c++)
                     to[voxel * channels + c] =
@@ -256,11 +292,13 @@ static int make_background(const char *path, const sgio_segmentation *reference,
                            sgio_picture_options *shown, sgio_volume *behind)
 {
     sgio_volume image = {0};
+    grid_map map;
     if (!path) return make_black(reference, 1, behind);
     int failed = bridge_from_io(sgio_volume_read(path, NULL, &image));
     if (!failed) failed = make_black(reference, image.channels, behind);
-    for (size_t i = 0; !failed && i < shown->slice_count; i++)
-        fill_slice(&image, reference, shown->axis, shown->slices[i], behind);
+    const int is_placed = !failed && make_map(&image, reference, &map) == 0;
+    for (size_t i = 0; is_placed && i < shown->slice_count; i++)
+        fill_slice(&map, shown->axis, shown->slices[i], behind);
     if (!failed && image.hounsfield) {
         shown->window[0] = -160;
         shown->window[1] = 240;

@@ -1,6 +1,7 @@
 /* PromptSegEvaluate --picture: which slices it shows, and whose outlines are whose. */
 #include "evaluate_picture.h"
 
+#include <png.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,6 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -152,6 +155,81 @@ static void test_an_image_on_another_grid(void **state)
     sgio_volume_clear(&picture);
 }
 
+enum { LONG = 1000, WIDE = 256 };
+
+static double seconds(void)
+{
+    return (double)clock() / CLOCKS_PER_SEC;
+}
+
+static void write_long_set(const char *set)
+{
+    static uint8_t grey[WIDE * WIDE];
+    char name[1200];
+    png_image image = {
+        .version = PNG_IMAGE_VERSION, .width = WIDE, .height = WIDE, .format = PNG_FORMAT_GRAY};
+    mkdir(set, 0777);
+    for (int k = 0; k < LONG; k++) {
+        memset(grey, k % 200 + 20, sizeof grey);
+        snprintf(name, sizeof name, "%s/p%d.png", set, k + 1);
+        assert_true(png_image_write_to_file(&image, name, 0, grey, 0, NULL));
+    }
+}
+
+/* One segment, in the picture numbered LONG alone; the set lacks the first one of the image's. */
+static void make_long(sgio_segmentation *s, int at)
+{
+    const sgio_geometry wide = {.size = {WIDE, WIDE, LONG - 1},
+                                .matrix = {{1, 0, 0, 0}, {0, 1, 0, 0}, {0, 0, 1, 0}}};
+    const size_t plane = WIDE * WIDE;
+    uint8_t *mask = calloc(LONG - 1, plane);
+    size_t index;
+    assert_non_null(mask);
+    memset(mask + (LONG - 2) * plane + at, 1, WIDE);
+    assert_int_equal(sgio_segmentation_init(s, &wide), SGIO_OK);
+    assert_int_equal(sgio_segmentation_add(s, "polyp", NULL, &index), SGIO_OK);
+    assert_int_equal(sgio_segmentation_set_mask(s, index, mask), SGIO_OK);
+    s->frame_numbers = calloc(LONG - 1, sizeof *s->frame_numbers);
+    for (long k = 0; k < LONG - 1; k++)
+        s->frame_numbers[k] = k + 2;
+    free(mask);
+}
+
+/* The picture behind a slice is looked for once, not for each of its pixels, and is the one of its
+ * number. */
+static void test_a_long_set(void **state)
+{
+    char set[1024];
+    const evaluate_how how = {0};
+    sgio_segmentation reference, prediction;
+    sgio_outputs *outputs;
+    evaluate_pairs pairs;
+    sgio_volume read;
+    (void)state;
+    snprintf(set, sizeof set, "%s/evaluate_long", folder);
+    write_long_set(set);
+    make_long(&reference, 20 * WIDE);
+    make_long(&prediction, 40 * WIDE);
+    double start = seconds();
+    assert_int_equal(sgio_volume_read(set, NULL, &read), SGIO_OK);
+    const double to_read = seconds() - start;
+    sgio_volume_clear(&read);
+    assert_int_equal(evaluate_match(&reference, &prediction, 0, &pairs), 0);
+    assert_int_equal(evaluate_compare(&reference, &prediction, &how, &pairs.items[0]), 0);
+    assert_int_equal(sgio_outputs_create(&outputs), SGIO_OK);
+    start = seconds();
+    assert_int_equal(evaluate_write_picture(&reference, &prediction, &pairs, set, path, outputs),
+                     0);
+    const double to_draw = seconds() - start;
+    print_message("%.3f s to read the set, %.3f s to read and draw\n", to_read, to_draw);
+    assert_true(to_draw < 2 * to_read + 0.5);
+    assert_int_equal(sgio_outputs_commit(outputs), SGIO_OK);
+    sgio_outputs_destroy(outputs);
+    free(pairs.items);
+    sgio_segmentation_clear(&reference);
+    sgio_segmentation_clear(&prediction);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -160,6 +238,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_the_middle_where_all_is_equal),
         cmocka_unit_test(test_a_single_slice_is_seen_from_above),
         cmocka_unit_test(test_an_image_on_another_grid),
+        cmocka_unit_test(test_a_long_set),
     };
     if (argc != 2) return 2;
     folder = argv[1];
