@@ -179,6 +179,13 @@ static void write_around_contours(const char *folder)
     box(organ, 1, 2, 5, 3, 7, 2, 4);
     write_map(folder, "around_contours.nrrd", "(0.75,0,0) (0,0.75,0) (0,0,3)", "(-32,12,4)", "",
               organ);
+    FILE *stream = create(folder, "contours_cut.nrrd"); /* what is marked there, and no more */
+    fprintf(stream, "NRRD0004\ntype: unsigned char\ndimension: 3\nspace: left-posterior-superior\n"
+                    "sizes: 4 5 3\nspace directions: (0.75,0,0) (0,0.75,0) (0,0,3)\n"
+                    "kinds: domain domain domain\nencoding: raw\n"
+                    "space origin: (-30.5,14.25,10)\n\n");
+    memset(organ, 1, 60);
+    finish(stream, organ, 60);
 }
 
 static void write_float(const char *folder)

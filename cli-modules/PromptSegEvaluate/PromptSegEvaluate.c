@@ -48,13 +48,13 @@ static int different_grids(const inputs *in)
 }
 
 /* Of files that lie so far apart one has a wrong place. */
-static int far_apart(const inputs *in, const sgio_geometry *box)
+static int far_apart(const char *path, const char *other_path, const sgio_geometry *box)
 {
     return cli_fail(CLI_EXIT_INPUT,
                     "%s and %s lie too far apart: the box around both would have %lld x %lld x "
                     "%lld voxels",
-                    in->reference_path, in->prediction_path, (long long)box->size[0],
-                    (long long)box->size[1], (long long)box->size[2]);
+                    path, other_path, (long long)box->size[0], (long long)box->size[1],
+                    (long long)box->size[2]);
 }
 
 /* Slicer writes 1 x 1 x 1 without a label when there is nothing to save: it has no place. */
@@ -78,7 +78,7 @@ static int find_common_grid(const inputs *in, sgio_geometry *grid)
     if (evaluate_box_around(reference, prediction, grid) != 0)
         *grid = *reference; /* refused when the prediction is put there */
     else if (evaluate_box_is_vast(grid, reference, prediction))
-        return far_apart(in, grid);
+        return far_apart(in->reference_path, in->prediction_path, grid);
     return 0;
 }
 
@@ -113,30 +113,28 @@ static int bring_to_one_grid(inputs *in)
     return cli_fail(mismatch, "%s", message);
 }
 
-/* On a grid that cuts them off, contours end at its border. */
-static void warn_about_border(cli_program *program, const char *path, const char *other_path,
-                              const sgio_segmentation *s)
+/* The other file's grid, and where it is a cut-out the voxels around it that contours reach: these
+ * have no grid of their own, and what lies beyond is a difference. Left as it is for what is no
+ * structure set: reading says so. */
+static int find_contours(const char *path, const char *other_path, const sgio_segmentation *other,
+                         sgio_geometry *grid)
 {
-    char sentence[1200];
-    int touches = 0;
-    for (size_t i = 0; i < s->segment_count; i++)
-        for (int axis = 0; axis < 3 && s->segments[i].voxels > 0; axis++)
-            touches |= s->segments[i].extent[2 * axis] == 0 ||
-                       s->segments[i].extent[2 * axis + 1] == s->geometry.size[axis] - 1;
-    snprintf(sentence, sizeof sentence,
-             "%.500s reaches the border of the grid of %.500s: what lies beyond is not compared",
-             path, other_path);
-    if (touches) cli_warn(&program->warnings, sentence);
+    int64_t extent[6];
+    const sgio_geometry *own = &other->geometry;
+    *grid = *own;
+    if (sgio_rtstruct_extent(path, own, extent) != SGIO_OK || extent[0] > extent[1]) return 0;
+    *grid = evaluate_grid_with(own, extent, has_no_place(other));
+    return evaluate_box_is_vast(grid, own, own) ? far_apart(path, other_path, grid) : 0;
 }
 
-/* Contours (an RT structure set) have no grid: they are filled on that of the other file. Others
- * fail again, with the same sentence. */
+/* Contours (an RT structure set) are filled on the grid of the other file. Others fail again, with
+ * the same sentence. */
 static int read_contours(cli_program *program, const char *path, const char *other_path,
                          const sgio_segmentation *other, sgio_segmentation *out)
 {
-    const int failed = read_segmentation(program, path, &other->geometry, out);
-    if (!failed) warn_about_border(program, path, other_path, out);
-    return failed;
+    sgio_geometry grid;
+    const int failed = find_contours(path, other_path, other, &grid);
+    return failed ? failed : read_segmentation(program, path, &grid, out);
 }
 
 static int read_both(cli_program *program, inputs *in)

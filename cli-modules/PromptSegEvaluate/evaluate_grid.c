@@ -10,10 +10,19 @@ static int64_t most(int64_t a, int64_t b)
     return a > b ? a : b;
 }
 
+/* `box` on the lattice of `a`, beginning there. */
+static void begin_at(const sgio_geometry *a, const double begin[3], sgio_geometry *box)
+{
+    double lps[3];
+    sgio_geometry_index_to_lps(a, begin, lps);
+    for (int r = 0; r < 3; r++)
+        box->matrix[r][3] = lps[r];
+}
+
 int evaluate_box_around(const sgio_geometry *a, const sgio_geometry *b, sgio_geometry *box)
 {
     int64_t offset[3];
-    double begin[3], lps[3];
+    double begin[3];
     sgio_geometry turned;
     if (sgio_geometry_turned_offset(b, a, sgio_geometry_rounding(a), &turned, offset) != 0)
         return -1;
@@ -23,10 +32,22 @@ int evaluate_box_around(const sgio_geometry *a, const sgio_geometry *b, sgio_geo
         box->size[axis] = most(a->size[axis], offset[axis] + turned.size[axis]) - first;
         begin[axis] = (double)first;
     }
-    sgio_geometry_index_to_lps(a, begin, lps);
-    for (int r = 0; r < 3; r++)
-        box->matrix[r][3] = lps[r];
+    begin_at(a, begin, box);
     return 0;
+}
+
+sgio_geometry evaluate_grid_with(const sgio_geometry *grid, const int64_t extent[6], int alone)
+{
+    sgio_geometry box = *grid;
+    double begin[3];
+    for (int axis = 0; axis < 3; axis++) {
+        const int64_t first = extent[2 * axis], last = extent[2 * axis + 1];
+        const int64_t from = alone ? first : least(0, first);
+        box.size[axis] = (alone ? last : most(grid->size[axis] - 1, last)) + 1 - from;
+        begin[axis] = (double)from;
+    }
+    begin_at(grid, begin, &box);
+    return box;
 }
 
 static double voxels_of(const sgio_geometry *grid)

@@ -8,6 +8,9 @@
  * have the same voxels, in whatever order they count them. */
 int evaluate_box_around(const sgio_geometry *a, const sgio_geometry *b, sgio_geometry *box);
 
+/* `grid` with the voxels of an extent (i0 i1 j0 j1 k0 k1, counted from it); `alone`: these only. */
+sgio_geometry evaluate_grid_with(const sgio_geometry *grid, const int64_t extent[6], int alone);
+
 /* 1 when the box has 2^30 voxels and more, and many times those of both grids. */
 int evaluate_box_is_vast(const sgio_geometry *box, const sgio_geometry *a, const sgio_geometry *b);
 

@@ -32,6 +32,7 @@ typedef struct rt_reader {
     uint64_t crossings;
     size_t outside, other_kinds; /* contours that are not filled */
     double farthest;             /* from the middle of its slice, in slices */
+    int64_t extent[6];           /* of all contours, in voxels */
 } rt_reader;
 
 static sgio_status refuse(const rt_reader *reader, const char *why)
@@ -232,6 +233,45 @@ static sgio_status fill_structure(void *user, const sgio_dicom_set *item)
                      reader->out->segment_count);
 }
 
+/* ------------------------------------------------------------------------------------ the extent
+ */
+
+/* Indices beyond this are no place of a voxel. */
+static const double FARTHEST = 1e6;
+
+static sgio_status measure_contour(void *user, const sgio_dicom_set *item)
+{
+    rt_reader *reader = user;
+    size_t count;
+    if (!is_closed(item)) return SGIO_OK;
+    sgio_status status = read_points(reader, item, &count);
+    if (status != SGIO_OK || count < SHORTEST_CONTOUR) return status;
+    for (size_t i = 0; i < count; i++)
+        for (int axis = 0; axis < 3; axis++) {
+            const double at = reader->points[i][axis];
+            int64_t *extent = reader->extent + 2 * axis;
+            if (!(fabs(at) < FARTHEST)) return refuse(reader, "contours far from the grid");
+            /* across slices the nearest one, which is filled */
+            const int64_t first = (int64_t)(axis < 2 ? floor(at) : rint(at));
+            const int64_t last = (int64_t)(axis < 2 ? ceil(at) : rint(at));
+            if (first < extent[0]) extent[0] = first;
+            if (last > extent[1]) extent[1] = last;
+        }
+    return SGIO_OK;
+}
+
+static sgio_status measure_structure(void *user, const sgio_dicom_set *item)
+{
+    return sgio_dicom_for_items(item, DICOM_CONTOURS, measure_contour, user);
+}
+
+static sgio_status measure_set(rt_reader *reader, const sgio_dicom_set *set)
+{
+    if (!sgio_dicom_find(set, DICOM_ROI_CONTOURS))
+        return refuse(reader, "a structure set without contours");
+    return sgio_dicom_for_items(set, DICOM_ROI_CONTOURS, measure_structure, reader);
+}
+
 /* ------------------------------------------------------------------------------------ the file */
 
 static void warn_of_contours(const rt_reader *reader)
@@ -280,24 +320,48 @@ static sgio_status read_set(rt_reader *reader, const sgio_dicom_set *set)
     return status;
 }
 
-sgio_status sgio_read_rtstruct(const char *path, const sgio_segmentation_read_options *options,
-                               sgio_segmentation *out)
+static sgio_status read_file(rt_reader *reader,
+                             sgio_status (*use)(rt_reader *reader, const sgio_dicom_set *set))
 {
     sgio_dicom_file *file = NULL;
     sgio_dicom_set set = {0};
-    rt_reader *reader = calloc(1, sizeof *reader);
-    if (!reader) return sgio_fail_memory(sizeof *reader, path);
-    reader->path = path;
-    reader->options = options;
-    reader->out = out;
-    sgio_status status = sgio_dicom_open(path, 0, &file);
+    sgio_status status = sgio_dicom_open(reader->path, 0, &file);
     if (status == SGIO_OK) status = sgio_dicom_read_set(file, &set);
-    if (status == SGIO_OK) status = read_set(reader, &set);
+    if (status == SGIO_OK) status = use(reader, &set);
     sgio_dicom_set_clear(&set);
     sgio_dicom_close(file);
     free(reader->mask);
     free(reader->turns);
     free(reader->points);
+    return status;
+}
+
+sgio_status sgio_read_rtstruct(const char *path, const sgio_segmentation_read_options *options,
+                               sgio_segmentation *out)
+{
+    rt_reader *reader = calloc(1, sizeof *reader);
+    if (!reader) return sgio_fail_memory(sizeof *reader, path);
+    reader->path = path;
+    reader->options = options;
+    reader->out = out;
+    const sgio_status status = read_file(reader, read_set);
+    free(reader);
+    return status;
+}
+
+sgio_status sgio_rtstruct_extent(const char *path, const sgio_geometry *grid, int64_t extent[6])
+{
+    sgio_segmentation at = {.geometry = *grid};
+    rt_reader *reader = calloc(1, sizeof *reader);
+    if (!reader) return sgio_fail_memory(sizeof *reader, path);
+    reader->path = path;
+    reader->out = &at;
+    for (int axis = 0; axis < 3; axis++) {
+        reader->extent[2 * axis] = INT64_MAX;
+        reader->extent[2 * axis + 1] = INT64_MIN;
+    }
+    const sgio_status status = read_file(reader, measure_set);
+    memcpy(extent, reader->extent, sizeof reader->extent);
     free(reader);
     return status;
 }
