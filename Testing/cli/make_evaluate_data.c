@@ -251,6 +251,25 @@ static void write_sets(const char *folder)
     }
 }
 
+/* The pictures of a set as slices of one file, `first` being the number of its first slice. */
+static void write_stack(const char *folder, const char *name, int first, int last)
+{
+    static uint8_t pixels[SIDE * SIDE];
+    FILE *stream = create(folder, name);
+    fprintf(stream,
+            "NRRD0004\ntype: unsigned char\ndimension: 3\nspace: left-posterior-superior\n"
+            "sizes: %d %d %d\nspace directions: (1,0,0) (0,1,0) (0,0,1)\n"
+            "kinds: domain domain domain\nencoding: raw\nspace origin: (0,0,0)\n\n",
+            SIDE, SIDE, last - first + 1);
+    for (int k = first; k <= last; k++) {
+        memset(pixels, 0, sizeof pixels);
+        for (int y = 5 * k; y < 5 * k + 8; y++)
+            memset(pixels + y * SIDE + 5 * k, 255, 8);
+        fwrite(pixels, 1, sizeof pixels, stream);
+    }
+    if (fclose(stream) != 0) exit(1);
+}
+
 int main(int argc, char **argv)
 {
     static uint8_t reference[VOXELS], moved[VOXELS], second[VOXELS], none[VOXELS];
@@ -282,6 +301,8 @@ int main(int argc, char **argv)
     write_cut_outs(folder, moved);
     write_float(folder);
     write_sets(folder);
+    write_stack(folder, "stack.nrrd", 1, 4);
+    write_stack(folder, "stack_short.nrrd", 2, 4);
     write_names(folder, reference);
     write_grey_maps(folder, reference);
     write_noise(folder);

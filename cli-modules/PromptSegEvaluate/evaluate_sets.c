@@ -68,11 +68,32 @@ static int deal(evaluate_side side, const long *numbers, int64_t count)
     return cli_fail(CLI_EXIT_MEMORY, "%s", sgio_last_message());
 }
 
+/* A single file of slices beside a folder of pictures: its order is all there is to go by, and says
+ * nothing where one side has other pictures than the other. */
+static int check_order(evaluate_side set, evaluate_side stack, cli_warnings *warnings)
+{
+    char sentence[1400];
+    if (frames_of(set) != frames_of(stack))
+        return cli_fail(CLI_EXIT_INPUT,
+                        "%s has no numbers, and %lld slices for the %lld pictures of %s: which "
+                        "belong together cannot be known",
+                        stack.path, (long long)frames_of(stack), (long long)frames_of(set),
+                        set.path);
+    snprintf(sentence, sizeof sentence,
+             "%.600s has no numbers: its %lld slices are compared with the pictures of %.600s in "
+             "their order",
+             stack.path, (long long)frames_of(stack), set.path);
+    cli_warn(warnings, sentence);
+    return 0;
+}
+
 int evaluate_align_sets(evaluate_side reference, evaluate_side prediction, cli_warnings *warnings)
 {
     const sgio_segmentation *r = reference.segmentation, *p = prediction.segmentation;
     int64_t count;
-    if (!r->frame_numbers || !p->frame_numbers) return 0;
+    if (r->frame_numbers && !p->frame_numbers) return check_order(reference, prediction, warnings);
+    if (p->frame_numbers && !r->frame_numbers) return check_order(prediction, reference, warnings);
+    if (!r->frame_numbers) return 0;
     if (r->geometry.size[0] != p->geometry.size[0] || r->geometry.size[1] != p->geometry.size[1])
         return 0;
     long *numbers = all_numbers(reference, prediction, &count);
