@@ -8,6 +8,7 @@
 #include <malloc.h>
 #endif
 
+#include "batch_agree.h"
 #include "batch_bids.h"
 #include "batch_collect.h"
 #include "batch_done.h"
@@ -38,6 +39,7 @@ typedef struct batch {
     pipeline_engine engines[MOST_JOBS];
     int engine_count;
     size_t done, failed, waiting; /* rows of this shard */
+    cli_warnings about_labels;    /* of the batch, and no case's own */
 } batch;
 
 /* ----------------------------------------------------------------------------- before the work */
@@ -130,10 +132,7 @@ static int judge_row(batch *b, size_t i)
 {
     batch_row *row = &b->plan.rows[i];
     int failed = 0;
-    if (!is_wanted(b, i)) {
-        row->state = BATCH_ELSEWHERE;
-        return 0;
-    }
+    if (row->state == BATCH_ELSEWHERE) return 0;
     if (!row->problem) failed = make_key(b, row);
     if (!failed && row->problem) {
         say_problem(row);
@@ -154,11 +153,19 @@ static int judge_rows(batch *b)
     return failed;
 }
 
-/* Reads what rows begin with, and changes nothing: a signal ends it on the spot. */
+static void leave_to_others(batch *b)
+{
+    for (size_t i = 0; i < b->plan.count; i++)
+        if (!is_wanted(b, i)) b->plan.rows[i].state = BATCH_ELSEWHERE;
+}
+
+/* Reads what rows begin with, and may wait for another process that does: a signal ends it on the
+ * spot. */
 static int make_labels(batch *b)
 {
     cli_cancel_at_once(b->program->name);
-    const int failed = batch_labels_make(&b->plan, &b->engines[0]);
+    const int failed = batch_labels_make(&b->plan, b->journal, &b->engines[0], b->shard.count > 1,
+                                         &b->about_labels);
     cli_cancel_at_once(NULL);
     return failed;
 }
@@ -175,8 +182,8 @@ static int prepare(batch *b)
     if (!failed) failed = open_engines(b);
     if (!failed)
         failed = batch_journal_open(&b->plan, b->shard.number, b->shard.count, &b->journal);
+    if (!failed) leave_to_others(b);
     if (!failed) failed = make_labels(b);
-    if (!failed && b->plan.labels.count) failed = batch_labels_write(&b->plan);
     return failed ? failed : judge_rows(b);
 }
 
@@ -211,7 +218,8 @@ static int collect(batch *b)
         about.variant = engine->info.variant;
         about.device = sgm_context_device(engine->context);
     }
-    return batch_collect(&b->plan, b->journal, &about);
+    const int failed = batch_collect(&b->plan, b->journal, &about);
+    return failed ? failed : batch_agree(&b->plan, b->journal, &b->about_labels);
 }
 
 static void count_rows(batch *b)
@@ -227,6 +235,9 @@ static void count_rows(batch *b)
 static void set_returns(batch *b)
 {
     cli_buffer *returns = &b->program->returns;
+    b->program->warnings.quiet = 1; /* they have been said */
+    for (size_t i = 0; i < b->about_labels.count; i++)
+        cli_warn(&b->program->warnings, b->about_labels.sentences[i]);
     char *warnings = cli_warnings_join(&b->program->warnings);
     cli_return_integer(returns, "done", (long long)b->done);
     cli_return_integer(returns, "failed", (long long)b->failed);
@@ -237,15 +248,17 @@ static void set_returns(batch *b)
     free(warnings);
 }
 
-static int conclude(batch *b)
+/* `differing`: of batch_agree, whose message it keeps unless rows failed, which comes first. */
+static int conclude(batch *b, int differing)
 {
+    if (differing && b->failed) cli_warn(&b->about_labels, cli_last_message());
     set_returns(b);
     printf("%s: %zu done, %zu failed, %.1f s\n", b->plan.folder, b->done, b->failed,
            cli_clock() - b->started);
     if (b->shard.count > 1)
         printf("when all shards are done, the same command with --collect and without --shard "
                "writes the results of all\n");
-    if (!b->failed) return 0;
+    if (!b->failed) return differing;
     return cli_fail(CLI_EXIT_PARTIAL,
                     "%zu of %zu rows failed; what is said above about each is in the status file "
                     "of %s/promptseg; --retryFailed tries them again",
@@ -264,7 +277,7 @@ static int run_batch(batch *b)
         return cli_fail(failed, "cancelled: %zu rows are done, %zu wait; the same command goes on",
                         b->done, b->waiting);
     if (!failed && b->shard.count == 1) failed = collect(b);
-    return failed ? failed : conclude(b);
+    return failed && failed != CLI_EXIT_PARTIAL ? failed : conclude(b, failed);
 }
 
 static int collect_only(batch *b)
@@ -280,6 +293,7 @@ static void release(batch *b)
     for (int i = 0; i < b->engine_count; i++)
         pipeline_engine_close(&b->engines[i]);
     batch_plan_clear(&b->plan);
+    cli_warnings_clear(&b->about_labels);
 }
 
 /* Each row takes and frees a volume and the network's working memory. Once one such block has been

@@ -224,9 +224,10 @@ static int tell(cli_buffer *path, sgio_path_fn found, void *user)
 
 int batch_collect_files(const batch_plan *plan, sgio_path_fn found, void *user)
 {
-    static const char *const names[] = {"results.csv", "summary.json", BATCH_LABELS_FILE};
+    static const char *const names[] = {"results.csv", "summary.json"};
     cli_buffer path = {0};
     int failed = 0;
+    found(user, plan->labels_path);
     for (size_t i = 0; i < sizeof names / sizeof names[0] && !failed; i++) {
         cli_buffer_printf(&path, "%s/%s", plan->folder, names[i]);
         failed = tell(&path, found, user);

@@ -22,16 +22,14 @@ static void count_missing(void *missing, const char *path)
         *(int *)missing += !is_there(path);
 }
 
-static int files_are_there(const batch_plan *plan, const batch_row *row)
+static int files_are_there(const batch_plan *plan, const batch_row *row, int has_labels)
 {
     char labels[4096];
     int missing = !is_there(row->output) + (row->report && !is_there(row->report)) +
                   (row->picture && !is_there(row->picture));
     sgio_segmentation_beside(row->output, NULL, count_missing, &missing);
-    if (cli_switch(plan->options, "bids")) {
-        batch_output_labels(row->output, labels, sizeof labels);
-        missing += !is_there(labels);
-    }
+    const int is_plain = batch_output_labels(row->output, labels, sizeof labels);
+    if (cli_switch(plan->options, "bids") || (is_plain && has_labels)) missing += !is_there(labels);
     return missing == 0;
 }
 
@@ -48,5 +46,5 @@ int batch_is_done(const batch_plan *plan, const batch_journal *journal, size_t i
     if (!entry->known || !entry->done || entry->key != row->key) return 0;
     return is_same(plan, row->output, entry->output) && is_same(plan, row->report, entry->report) &&
            is_same(plan, row->picture, entry->picture) && entry->finished > entry->overwritten &&
-           files_are_there(plan, row);
+           files_are_there(plan, row, entry->has_labels);
 }

@@ -8,6 +8,8 @@
 #include "batch_identity.h"
 #include "bridge.h"
 #include "cli_exit.h"
+#include "cli_reads.h"
+#include "label_values.h"
 #include "mask_prompts.h"
 #include "sgio/labelmap.h"
 
@@ -16,11 +18,20 @@ static int no_memory(void)
     return cli_fail(CLI_EXIT_MEMORY, "no memory for the values of labels");
 }
 
-/* Why a file could not be read is its row's to say; these two end the batch. */
-static int is_fatal(int failed)
+/* What contours cover depends on the grid that they are read onto. */
+static int may_be_structure_set(const char *path, int failed)
+{
+    return failed == CLI_EXIT_INPUT && cli_is_dicom(path);
+}
+
+/* A file that could not be read, or not in the memory there is, is its row's failure, not the
+ * batch's. */
+static int note_failure(batch_drawn *d, int failed)
 {
     if (failed == CLI_EXIT_CANCELLED) return cli_fail(failed, "cancelled");
-    return failed == CLI_EXIT_MEMORY ? failed : 0;
+    if (may_be_structure_set(d->path, failed)) return 0;
+    d->reason = strdup(cli_last_message());
+    return d->reason ? 0 : no_memory();
 }
 
 static int make_room(batch_drawn *d, size_t count)
@@ -29,10 +40,10 @@ static int make_room(batch_drawn *d, size_t count)
     return d->segments ? 0 : no_memory();
 }
 
-static int add(batch_drawn *d, const char *name, int value, int is_empty)
+static int add(batch_drawn *d, const char *name, size_t rank, int value, int is_empty)
 {
     batch_drawn_segment *segment = &d->segments[d->count++];
-    *segment = (batch_drawn_segment){name ? strdup(name) : NULL, value, is_empty};
+    *segment = (batch_drawn_segment){name ? strdup(name) : NULL, rank, value, is_empty};
     return name && !segment->name ? no_memory() : 0;
 }
 
@@ -42,7 +53,8 @@ static int take_segments(batch_drawn *d, const sgio_segmentation *s)
     int failed = labels ? make_room(d, s->segment_count) : no_memory();
     if (!failed) sgio_segmentation_flat_labels(s, labels);
     for (size_t i = 0; i < s->segment_count && !failed; i++)
-        failed = add(d, s->segments[i].name, labels[i], s->segments[i].voxels == 0);
+        failed = add(d, s->segments[i].name, label_values_rank(s, i), labels[i],
+                     s->segments[i].voxels == 0);
     free(labels);
     return failed;
 }
@@ -53,7 +65,7 @@ static int read_segmentation(batch_drawn *d)
     sgio_segmentation s = {0};
     int failed = bridge_from_io(sgio_segmentation_read(d->path, &how, &s));
     d->is_known = !failed;
-    failed = failed ? is_fatal(failed) : take_segments(d, &s);
+    failed = failed ? note_failure(d, failed) : take_segments(d, &s);
     sgio_segmentation_clear(&s);
     return failed;
 }
@@ -66,12 +78,12 @@ static int read_masks(batch_drawn *d)
     int failed = mask_prompts_values(d->path, &unheard, values, &count);
     cli_warnings_clear(&unheard);
     d->is_known = !failed;
-    if (failed) return is_fatal(failed);
+    if (failed) return note_failure(d, failed);
     failed = make_room(d, count);
     for (size_t i = 0; i < count && !failed; i++) {
         char name[32];
         snprintf(name, sizeof name, "Segment_%d", values[i]);
-        failed = add(d, count > 1 ? name : NULL, values[i], 0);
+        failed = add(d, count > 1 ? name : NULL, 0, values[i], 0);
     }
     return failed;
 }
@@ -82,6 +94,7 @@ static void free_drawn(batch_drawn *d)
         free(d->segments[i].name);
     free(d->segments);
     free(d->path);
+    free(d->reason);
     free(d);
 }
 
@@ -109,6 +122,11 @@ int batch_drawn_find(batch_drawn_set *set, const char *path, int are_masks, cons
     }
     d->next = *bucket;
     *found = *bucket = d;
+    if (set->last)
+        set->last->later = d;
+    else
+        set->first = d;
+    set->last = d;
     return 0;
 }
 
@@ -120,4 +138,5 @@ void batch_drawn_clear(batch_drawn_set *set)
             set->buckets[i] = d->next;
             free_drawn(d);
         }
+    set->first = set->last = NULL;
 }

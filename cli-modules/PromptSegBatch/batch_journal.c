@@ -130,6 +130,13 @@ static void note_output(batch_journal *j, size_t row, const json_t *object, int6
     if (j->entries[owner].overwritten < finished) j->entries[owner].overwritten = finished;
 }
 
+/* Lines of versions that wrote no table beside a label map have no values. */
+static int has_labels(const json_t *object)
+{
+    const json_t *first = json_array_get(json_object_get(object, "segments"), 0);
+    return json_object_get(first, "label") != NULL;
+}
+
 static void take_line(batch_journal *j, int file, long offset, const char *line, size_t size)
 {
     json_t *object = json_loadb(line, size, 0, NULL);
@@ -148,6 +155,7 @@ static void take_line(batch_journal *j, int file, long offset, const char *line,
                                    .output = hash_of(object, "output"),
                                    .report = hash_of(object, "report"),
                                    .picture = hash_of(object, "picture"),
+                                   .has_labels = has_labels(object),
                                    .file = file,
                                    .offset = offset};
         if (row < j->plan->count) take_entry(&j->entries[row], found);
@@ -313,14 +321,18 @@ int64_t batch_journal_before(const batch_journal *journal, size_t i)
     return entry->finished > entry->overwritten ? entry->finished : entry->overwritten;
 }
 
+static int lock_byte(const batch_journal *journal, off_t byte, short kind, int how)
+{
+    struct flock lock = {.l_type = kind, .l_whence = SEEK_SET, .l_start = byte, .l_len = 1};
+    return fcntl(journal->locks, how, &lock);
+}
+
 /* One byte of a file without content stands for a row; which one follows from its id, so that the
  * shards of a changed manifest agree. */
 static int lock_row(batch_journal *journal, size_t i, short kind)
 {
     const uint64_t hash = batch_hash_text(journal->plan->rows[i].id);
-    struct flock lock = {
-        .l_type = kind, .l_whence = SEEK_SET, .l_start = (off_t)(hash >> 2), .l_len = 1};
-    return fcntl(journal->locks, F_OFD_SETLK, &lock);
+    return lock_byte(journal, (off_t)(hash >> 2), kind, F_OFD_SETLK);
 }
 
 int batch_journal_claim(batch_journal *journal, size_t i)
@@ -333,6 +345,19 @@ int batch_journal_claim(batch_journal *journal, size_t i)
 void batch_journal_release(batch_journal *journal, size_t i)
 {
     lock_row(journal, i, F_UNLCK);
+}
+
+/* Behind the bytes of all rows. */
+static const off_t OF_LABELS = (off_t)1 << 62;
+
+void batch_journal_lock_labels(batch_journal *journal)
+{
+    lock_byte(journal, OF_LABELS, F_WRLCK, F_OFD_SETLKW);
+}
+
+void batch_journal_unlock_labels(batch_journal *journal)
+{
+    lock_byte(journal, OF_LABELS, F_UNLCK, F_OFD_SETLK);
 }
 
 int batch_journal_append(batch_journal *journal, const char *line, size_t size)

@@ -21,6 +21,7 @@ typedef struct batch_entry {
     int64_t finished; /* seconds since 1970 */
     uint64_t key;
     uint64_t output, report, picture; /* hashes of their names; 0: the line does not say */
+    int has_labels;      /* its segments have values, which lie in a table beside the output */
     int64_t overwritten; /* when another row was done into the row's output; 0: never */
     int file;            /* where the line is: index of the status file, and offset */
     long offset;
@@ -42,6 +43,11 @@ int64_t batch_journal_before(const batch_journal *journal, size_t i);
  * has been read. 0: another process works on it. */
 int batch_journal_claim(batch_journal *journal, size_t i);
 void batch_journal_release(batch_journal *journal, size_t i);
+
+/* Waits until no other process numbers names (batch_labels.h), and keeps others from it. Where the
+ * file system has no locks nothing is waited for. */
+void batch_journal_lock_labels(batch_journal *journal);
+void batch_journal_unlock_labels(batch_journal *journal);
 
 /* Appends a line (no line break). 0, or CLI_EXIT_OUTPUT. One thread at a time. */
 int batch_journal_append(batch_journal *journal, const char *line, size_t size);

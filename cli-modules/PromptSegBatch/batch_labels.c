@@ -3,197 +3,242 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "batch_drawn.h"
 #include "batch_hash.h"
-#include "bridge.h"
-#include "class_segments.h"
-#include "cli_cancel.h"
+#include "batch_label_table.h"
+#include "batch_names.h"
 #include "cli_exit.h"
-#include "cli_output.h"
-#include "cli_text.h"
 
-static int no_memory(void)
+/* One numbering on its way; values so far are plan->labels, and the first `given` of them those of
+ * --labelValues. */
+typedef struct numbering {
+    label_values *values;
+    size_t given;
+    const batch_names *names;
+    label_values before; /* of the table; names as they are shown */
+    char *is_claimed;    /* of `before`: a name of now is that one */
+    cli_warnings *warnings;
+} numbering;
+
+static const label_value *value_of(const numbering *n, const batch_name *name)
 {
-    return cli_fail(CLI_EXIT_MEMORY, "no memory for the values of labels");
+    return label_values_find(n->values, name->name, name->rank);
 }
 
-static int note_name(batch_row *row, const char *name)
+/* --------------------------------------------------------------------------- values of runs before
+ */
+
+static void warn_of_move(const numbering *n, const label_value *old)
 {
-    for (size_t i = 0; i < row->name_count; i++)
-        if (strcmp(row->names[i], name) == 0) return 0;
-    char *copy = strdup(name);
-    char **grown = copy ? realloc(row->names, (row->name_count + 1) * sizeof *grown) : NULL;
-    if (!grown) {
-        free(copy);
-        return no_memory();
+    char sentence[1024];
+    snprintf(sentence, sizeof sentence,
+             "the value %d, which '%.300s' had in plain label maps, is that of '%.300s' now, by "
+             "--labelValues",
+             old->value, old->name, label_values_with(n->values, old->value)->name);
+    cli_warn(n->warnings, sentence);
+}
+
+static int keep(numbering *n, size_t old, const char *name, size_t rank)
+{
+    const label_value *before = &n->before.items[old];
+    n->is_claimed[old] = 1;
+    if (label_values_find(n->values, name, rank)) return 0; /* --labelValues says another one */
+    if (label_values_with(n->values, before->value)) {
+        warn_of_move(n, before);
+        return 0;
     }
-    row->names = grown;
-    grown[row->name_count++] = copy;
+    return label_values_add(n->values, name, rank, before->value);
+}
+
+/* Tables show names without line breaks: names that are as they are shown come first. */
+static int claim(numbering *n, int exact)
+{
+    int failed = 0;
+    for (size_t i = 0; i < n->names->count && !failed; i++) {
+        const batch_name *name = &n->names->items[i];
+        char shown[BATCH_SHOWN_NAME];
+        batch_label_shown(name->name, shown);
+        if ((strcmp(shown, name->name) == 0) != exact) continue;
+        for (size_t k = 0; k < n->before.count; k++)
+            if (!n->is_claimed[k] && strcmp(n->before.items[k].name, shown) == 0) {
+                failed = keep(n, k, name->name, name->rank);
+                break;
+            }
+    }
+    return failed;
+}
+
+/* Files of rows that the manifest no longer has, and those of other shards. */
+static int keep_rest(numbering *n)
+{
+    int failed = 0;
+    for (size_t k = 0; k < n->before.count && !failed; k++) {
+        const label_value *before = &n->before.items[k];
+        size_t rank = before->rank;
+        if (n->is_claimed[k]) continue;
+        while (rank > 0 && label_values_find(n->values, before->name, rank))
+            rank++;
+        failed = keep(n, k, before->name, rank);
+    }
+    return failed;
+}
+
+static int keep_before(numbering *n)
+{
+    n->is_claimed = calloc(n->before.count + 1, 1);
+    int failed = n->is_claimed ? claim(n, 1)
+                               : cli_fail(CLI_EXIT_MEMORY, "no memory for the values of labels");
+    if (!failed) failed = claim(n, 0);
+    return failed ? failed : keep_rest(n);
+}
+
+/* -------------------------------------------------------------------------------------- new values
+ */
+
+/* First all that can have what they want, so that nobody takes it from them. */
+static int number_names(numbering *n)
+{
+    int failed = 0;
+    for (size_t i = 0; i < n->names->count && !failed; i++) {
+        const batch_name *name = &n->names->items[i];
+        if (name->wanted > 0 && !value_of(n, name) && !label_values_with(n->values, name->wanted))
+            failed = label_values_add(n->values, name->name, name->rank, name->wanted);
+    }
+    for (size_t i = 0; i < n->names->count && !failed; i++) {
+        const batch_name *name = &n->names->items[i];
+        if (!value_of(n, name))
+            failed =
+                label_values_add(n->values, name->name, name->rank, label_values_free(n->values));
+    }
+    return failed;
+}
+
+/* ------------------------------------------------------------------------------------ what is said
+ */
+
+static int is_given(const numbering *n, const char *name)
+{
+    for (size_t i = 0; i < n->given; i++)
+        if (strcmp(n->values->items[i].name, name) == 0) return 1;
     return 0;
 }
 
-/* ------------------------------------------------------------------ segmentations that rows name
+static int has_lost(const numbering *n, const batch_drawn_segment *segment)
+{
+    if (!segment->name || is_given(n, segment->name)) return 0;
+    return label_values_find(n->values, segment->name, segment->rank)->value != segment->value;
+}
+
+static void warn_of_losses(const numbering *n)
+{
+    const batch_drawn_segment *first = NULL;
+    const char *path = NULL;
+    char sentence[2048], more[64] = "";
+    size_t count = 0;
+    for (const batch_drawn *d = n->names->drawn.first; d; d = d->later)
+        for (size_t i = 0; i < d->count; i++) {
+            if (!has_lost(n, &d->segments[i])) continue;
+            if (count++ > 0) continue;
+            first = &d->segments[i];
+            path = d->path;
+        }
+    if (!first) return;
+    if (count > 1) snprintf(more, sizeof more, ", as %zu more segments of such files", count - 1);
+    snprintf(sentence, sizeof sentence,
+             "the value of '%.300s' in plain label maps is %d, and not %d as in %.900s%s",
+             first->name, label_values_find(n->values, first->name, first->rank)->value,
+             first->value, path, more);
+    cli_warn(n->warnings, sentence);
+}
+
+static int is_named(const batch_names *names, const char *name)
+{
+    for (size_t i = 0; i < names->count; i++)
+        if (strcmp(names->items[i].name, name) == 0) return 1;
+    return 0;
+}
+
+/* A slip of the pen, most likely; where not all names are known nobody can tell. */
+static void warn_of_strangers(const numbering *n)
+{
+    char sentence[512];
+    for (size_t i = 0; i < n->given && !n->names->is_partial; i++) {
+        if (is_named(n->names, n->values->items[i].name)) continue;
+        snprintf(sentence, sizeof sentence,
+                 "--labelValues: no plain label map of the manifest has a segment '%.300s'",
+                 n->values->items[i].name);
+        cli_warn(n->warnings, sentence);
+    }
+}
+
+/* --------------------------------------------------------------------------------------- numbering
  */
 
-/* All rows on their way. */
-typedef struct label_maker {
-    batch_plan *plan;
-    const pipeline_engine *engine;
-    batch_drawn_set drawn;
-} label_maker;
-
-static const batch_drawn nothing = {.is_known = 1};
-
-static int find_drawn(label_maker *maker, batch_row *row, const char *path, int are_masks,
-                      const batch_drawn **found)
+static int number(batch_plan *plan, const batch_names *names, cli_warnings *warnings)
 {
-    *found = &nothing;
-    if (!path) return 0;
-    const int failed = batch_drawn_find(&maker->drawn, path, are_masks, maker->plan->folder, found);
-    if (!failed && !(*found)->is_known) row->has_unknown_names = 1;
-    return failed;
-}
-
-/* The values there become those of the names, where they are free. */
-static int take_values(label_values *values, const batch_drawn *d)
-{
-    int failed = 0;
-    for (size_t i = 0; i < d->count && !failed; i++) {
-        const char *name = d->segments[i].name;
-        if (name && !label_values_find(values, name))
-            failed =
-                label_values_add(values, name, label_values_choose(values, d->segments[i].value));
+    numbering n = {
+        .values = &plan->labels, .given = plan->labels.count, .names = names, .warnings = warnings};
+    int failed = batch_label_table_read_all(plan, &n.before);
+    if (!failed) failed = keep_before(&n);
+    if (!failed) failed = number_names(&n);
+    if (!failed) {
+        batch_names_warn(names, warnings);
+        warn_of_losses(&n);
+        warn_of_strangers(&n);
     }
+    label_values_clear(&n.before);
+    free(n.is_claimed);
     return failed;
 }
 
-/* ---------------------------------------------------------------------------------- prompted names
- */
-
-static int is_memory(int failed)
+/* What this process made of the names is good for its own rows, at least. */
+static int write_table(const batch_plan *plan, int is_shard, cli_warnings *warnings)
 {
-    return failed == CLI_EXIT_MEMORY ? failed : 0;
+    char sentence[2048];
+    const int failed = batch_label_table_write(plan);
+    if (!failed || !is_shard || failed == CLI_EXIT_MEMORY) return failed;
+    snprintf(sentence, sizeof sentence,
+             "%.1500s: other shards may number names otherwise, which --collect finds",
+             cli_last_message());
+    cli_warn(warnings, sentence);
+    return 0;
 }
 
-/* Only segments that hold something are prompts. */
-static int add_drawn(pipeline_case *work, const batch_drawn *d)
+/* The first process keeps others waiting while it reads, so that what rows begin with is read by
+ * one alone; later ones need only what they have themselves. */
+static int gather(batch_plan *plan, batch_journal *journal, const pipeline_engine *engine,
+                  batch_names *names)
 {
-    int failed = 0;
-    for (size_t i = 0; i < d->count && !failed; i++) {
-        const char *name = d->segments[i].name ? d->segments[i].name : work->options->segment_name;
-        if (!d->segments[i].is_empty)
-            failed = is_memory(bridge_from_io(sgio_prompts_add_segment(&work->prompts, name)));
-    }
+    batch_journal_lock_labels(journal);
+    if (!batch_label_table_is_there(plan)) return batch_names_gather(plan, engine, 1, names);
+    batch_journal_unlock_labels(journal);
+    const int failed = batch_names_gather(plan, engine, 0, names);
+    batch_journal_lock_labels(journal);
     return failed;
 }
 
-/* In the order in which the case has them: points, boxes and files of prompts, --boxes, masks. Of a
- * row that will fail what could be read counts. */
-static int take_prompted(const label_maker *maker, batch_row *row, const case_options *options,
-                         const batch_drawn *boxes, const batch_drawn *masks)
+static int has_plain_rows(const batch_plan *plan)
 {
-    cli_warnings unheard = {.quiet = 1};
-    pipeline_case work;
-    int failed = is_memory(pipeline_case_read_given(options, &unheard, &work));
-    if (!failed) failed = add_drawn(&work, boxes);
-    if (!failed) failed = add_drawn(&work, masks);
-    if (!failed && !options->mask_prompts)
-        failed = is_memory(class_segments_make(maker->engine, &work));
-    for (size_t i = 0; i < work.prompts.segment_count && !failed; i++)
-        failed = note_name(row, work.prompts.segments[i].name);
-    pipeline_case_clear(&work);
-    cli_warnings_clear(&unheard);
-    return failed;
-}
-
-static int is_plain(const batch_row *row)
-{
-    return !row->problem && sgio_segmentation_is_plain(row->output);
-}
-
-static int take_case(label_maker *maker, batch_row *row, const case_options *work)
-{
-    const batch_drawn *boxes, *masks, *initial;
-    label_values *values = &maker->plan->labels;
-    row->keeps_values = work->mask_prompts || work->initial;
-    int failed = find_drawn(maker, row, work->boxes, 0, &boxes);
-    if (!failed) failed = find_drawn(maker, row, work->mask_prompts, 1, &masks);
-    if (!failed)
-        failed = find_drawn(maker, row, work->mask_prompts ? NULL : work->initial, 0, &initial);
-    if (!failed) failed = take_values(values, boxes);
-    if (!failed) failed = take_values(values, masks);
-    if (!failed) failed = take_values(values, initial);
-    if (!failed) failed = take_prompted(maker, row, work, boxes, masks);
-    for (size_t i = 0; !failed && i < initial->count; i++)
-        failed = note_name(row, initial->segments[i].name);
-    return failed;
-}
-
-static int take_row(label_maker *maker, batch_row *row)
-{
-    batch_command command;
-    if (cli_cancelled(NULL)) return cli_fail(CLI_EXIT_CANCELLED, "cancelled");
-    int failed = batch_command_make(maker->plan, row, &command);
-    if (!failed) failed = take_case(maker, row, &command.typed.work);
-    batch_command_clear(&command);
-    return failed;
-}
-
-/* Names that no segmentation gave a value, in the manifest's order. */
-static int number_rest(batch_plan *plan)
-{
-    int failed = 0;
     for (size_t i = 0; i < plan->count; i++)
-        for (size_t k = 0; k < plan->rows[i].name_count && !failed; k++)
-            if (!label_values_find(&plan->labels, plan->rows[i].names[k]))
-                failed = label_values_add(&plan->labels, plan->rows[i].names[k],
-                                          label_values_choose(&plan->labels, 0));
-    return failed;
+        if (batch_names_is_plain(&plan->rows[i])) return 1;
+    return 0;
 }
 
-int batch_labels_make(batch_plan *plan, const pipeline_engine *engine)
+int batch_labels_make(batch_plan *plan, batch_journal *journal, const pipeline_engine *engine,
+                      int is_shard, cli_warnings *warnings)
 {
-    label_maker maker = {.plan = plan, .engine = engine};
+    batch_names names = {0};
     int failed = label_values_read(cli_text(plan->options, "labelValues"), &plan->labels);
-    for (size_t i = 0; i < plan->count && !failed; i++)
-        if (is_plain(&plan->rows[i])) failed = take_row(&maker, &plan->rows[i]);
-    if (!failed) failed = number_rest(plan);
-    batch_drawn_clear(&maker.drawn);
+    if (failed || !has_plain_rows(plan)) return failed;
+    failed = gather(plan, journal, engine, &names);
+    if (!failed) failed = number(plan, &names, warnings);
+    if (!failed) failed = write_table(plan, is_shard, warnings);
+    batch_journal_unlock_labels(journal);
+    batch_names_clear(&names);
     return failed;
 }
 
 /* ------------------------------------------------------------------------------------------- using
  */
-
-static int compare_values(const void *left, const void *right)
-{
-    const label_value *a = left, *b = right;
-    return (a->value > b->value) - (a->value < b->value);
-}
-
-int batch_labels_write(const batch_plan *plan)
-{
-    const size_t count = plan->labels.count;
-    cli_buffer path = {0}, text = {0};
-    label_value *sorted = calloc(count + 1, sizeof *sorted);
-    if (!sorted) return no_memory();
-    memcpy(sorted, plan->labels.items, count * sizeof *sorted);
-    qsort(sorted, count, sizeof *sorted, compare_values);
-    cli_buffer_printf(&path, "%s/%s", plan->folder, BATCH_LABELS_FILE);
-    cli_buffer_printf(&text, "index\tname\n");
-    for (size_t i = 0; i < count; i++) {
-        char name[256];
-        cli_clean_copy(name, sizeof name, sorted[i].name, CLI_CLEAN_LINES);
-        cli_buffer_printf(&text, "%d\t%s\n", sorted[i].value, name);
-    }
-    free(sorted);
-    const int failed = path.failed || text.failed
-                           ? no_memory()
-                           : cli_write_file(NULL, path.text, text.text, text.size);
-    cli_buffer_clear(&path);
-    cli_buffer_clear(&text);
-    return failed;
-}
 
 /* Before names were numbered for the whole manifest, each case did so by itself: 1, 2, ... in the
  * order of its prompts, beside the values of a segmentation that it began with. */
@@ -201,7 +246,7 @@ static int is_as_alone(const batch_plan *plan, const batch_row *row)
 {
     if (row->keeps_values || row->has_unknown_names) return 0;
     for (size_t i = 0; i < row->name_count; i++)
-        if (label_values_find(&plan->labels, row->names[i])->value != (int)i + 1) return 0;
+        if (label_values_find(&plan->labels, row->names[i], 0)->value != (int)i + 1) return 0;
     return 1;
 }
 
@@ -225,8 +270,13 @@ static void mix_all(const label_values *values, uint64_t *key)
 
 void batch_labels_mix(const batch_plan *plan, const batch_row *row, uint64_t *key)
 {
-    if (!is_plain(row) || is_as_alone(plan, row)) return;
-    for (size_t i = 0; i < row->name_count; i++)
-        mix_value(key, label_values_find(&plan->labels, row->names[i]));
+    if (!batch_names_is_plain(row) || is_as_alone(plan, row)) return;
+    for (size_t i = 0; i < row->name_count; i++) {
+        const label_value *own = label_values_find(&plan->labels, row->names[i], 0);
+        for (size_t rank = 1; own; rank++) {
+            mix_value(key, own);
+            own = row->repeats_names ? label_values_find(&plan->labels, row->names[i], rank) : NULL;
+        }
+    }
     if (row->has_unknown_names) mix_all(&plan->labels, key);
 }

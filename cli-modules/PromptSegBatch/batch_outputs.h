@@ -4,7 +4,8 @@
  *   <folder>/<id>.json                 its report, beside it and named like it
  *   <folder>/<id>.tsv                  names of its values, where it is a plain label map
  *   <folder>/results.csv, summary.json, contact_sheet*.png    of the whole batch
- *   <folder>/labels.tsv                names and values of all plain label maps
+ *   <folder>/labels.tsv                names and values of all plain label maps; in promptseg where
+ *                                      the names of the id "labels" lie there
  *   <folder>/promptseg/status-1-of-4.jsonl    what a shard has finished (batch_journal.h)
  *   <folder>/promptseg/thumbnails/<id>.png    for the contact sheet */
 #ifndef PROMPTSEG_BATCH_OUTPUTS_H
@@ -13,6 +14,8 @@
 #include <stddef.h>
 
 #include "cli_output.h"
+
+#define BATCH_LABELS_FILE "labels.tsv"
 
 /* Length of the path without the ending of a segmentation's format. */
 size_t batch_output_stem(const char *path);

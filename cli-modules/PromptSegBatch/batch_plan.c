@@ -300,6 +300,33 @@ static int read_rows(batch_plan *plan)
     return failed;
 }
 
+static int is_names_file(const batch_row *row, const char *path)
+{
+    char names[4096];
+    return row->output && batch_output_labels(row->output, names, sizeof names) &&
+           strcmp(names, path) == 0;
+}
+
+/* Where a row's own names, of the id "labels", take the place of the table, it lies with the status
+ * files. */
+static int name_table(batch_plan *plan)
+{
+    cli_buffer path = {0}, other = {0};
+    int taken = 0;
+    cli_buffer_printf(&path, "%s/" BATCH_LABELS_FILE, plan->folder);
+    cli_buffer_printf(&other, "%s/promptseg/" BATCH_LABELS_FILE, plan->folder);
+    if (path.failed || other.failed) {
+        cli_buffer_clear(&path);
+        cli_buffer_clear(&other);
+        return cli_fail(CLI_EXIT_MEMORY, "no memory for a file name");
+    }
+    for (size_t i = 0; i < plan->count && !taken; i++)
+        taken = is_names_file(&plan->rows[i], path.text);
+    plan->labels_path = taken ? other.text : path.text;
+    cli_buffer_clear(taken ? &path : &other);
+    return 0;
+}
+
 int batch_plan_read(const cli_options *options, const void *promptseg_xml, size_t xml_size,
                     batch_plan *out)
 {
@@ -313,6 +340,7 @@ int batch_plan_read(const cli_options *options, const void *promptseg_xml, size_
     if (!failed) failed = read_columns(out);
     if (!failed) failed = read_rows(out);
     if (!failed) failed = check_ids(out);
+    if (!failed) failed = name_table(out);
     if (!failed) failed = check_files(out);
     return failed;
 }
@@ -331,6 +359,7 @@ void batch_plan_clear(batch_plan *plan)
     free(plan->rows);
     free(plan->columns);
     free(plan->root);
+    free(plan->labels_path);
     label_values_clear(&plan->labels);
     cli_table_clear(&plan->table);
     cli_tool_free(plan->tool);

@@ -11,8 +11,6 @@
 #include "cli_table.h"
 #include "options.h"
 
-#define BATCH_LABELS_FILE "labels.tsv"
-
 typedef enum batch_state {
     BATCH_WAITING,
     BATCH_DONE,
@@ -30,6 +28,7 @@ typedef struct batch_row {
     char **names; /* owned, with the array: of the segments in a plain label map (batch_labels.h) */
     size_t name_count;
     int keeps_values;      /* it begins with a segmentation, whose values it keeps where it can */
+    int repeats_names;     /* that one has several segments of one name */
     int has_unknown_names; /* beside these */
     uint64_t key;          /* what the result depends on (batch_key.h) */
     batch_state state;
@@ -46,6 +45,7 @@ typedef struct batch_plan {
     batch_row *rows;
     size_t count;
     label_values labels; /* of all names in plain label maps (batch_labels.h) */
+    char *labels_path;   /* of their table; owned */
 } batch_plan;
 
 /* Reads the manifest and judges it as a whole: unknown or missing columns, ids that are empty,

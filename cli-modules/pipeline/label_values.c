@@ -5,27 +5,36 @@
 
 #include "cli_exit.h"
 
-const label_value *label_values_find(const label_values *values, const char *name)
+const label_value *label_values_find(const label_values *values, const char *name, size_t rank)
 {
     for (size_t i = 0; i < values->count; i++)
-        if (strcmp(values->items[i].name, name) == 0) return &values->items[i];
+        if (values->items[i].rank == rank && strcmp(values->items[i].name, name) == 0)
+            return &values->items[i];
     return NULL;
 }
 
-static const label_value *with_value(const label_values *values, int value)
+const label_value *label_values_with(const label_values *values, int value)
 {
     for (size_t i = 0; i < values->count; i++)
         if (values->items[i].value == value) return &values->items[i];
     return NULL;
 }
 
-int label_values_choose(const label_values *values, int wanted)
+int label_values_free(const label_values *values)
 {
-    return wanted > 0 && !with_value(values, wanted) ? wanted : values->taken + 1;
+    return values->taken + 1;
 }
 
-int label_values_add(label_values *values, const char *name, int value)
+static int none_left(const char *name)
 {
+    return cli_fail(CLI_EXIT_USAGE,
+                    "no value from 1 to %d is left for '%.200s'; --labelValues chooses values",
+                    SGIO_MAX_LABEL, name);
+}
+
+int label_values_add(label_values *values, const char *name, size_t rank, int value)
+{
+    if (value > SGIO_MAX_LABEL) return none_left(name);
     char *copy = strdup(name);
     if (values->count == values->capacity) {
         const size_t capacity = values->capacity * 2 + 16;
@@ -37,8 +46,8 @@ int label_values_add(label_values *values, const char *name, int value)
         free(copy);
         return cli_fail(CLI_EXIT_MEMORY, "no memory for the values of labels");
     }
-    values->items[values->count++] = (label_value){copy, value};
-    while (with_value(values, values->taken + 1))
+    values->items[values->count++] = (label_value){copy, rank, value};
+    while (label_values_with(values, values->taken + 1))
         values->taken++;
     return 0;
 }
@@ -65,13 +74,13 @@ static int read_pair(char *pair, label_values *out)
                         "--labelValues: wanted name=value with a value from 1 to %d, such as "
                         "kidney=2,liver=5, found '%.200s%s%.80s'",
                         SGIO_MAX_LABEL, pair, sign ? "=" : "", number);
-    if (label_values_find(out, pair))
+    if (label_values_find(out, pair, 0))
         return cli_fail(CLI_EXIT_USAGE, "--labelValues names '%.200s' twice", pair);
-    const label_value *other = with_value(out, (int)value);
+    const label_value *other = label_values_with(out, (int)value);
     if (other)
         return cli_fail(CLI_EXIT_USAGE, "--labelValues gives %ld to '%.200s' and to '%.200s'",
                         value, other->name, pair);
-    return label_values_add(out, pair, (int)value);
+    return label_values_add(out, pair, 0, (int)value);
 }
 
 int label_values_read(const char *text, label_values *out)
@@ -92,31 +101,40 @@ static int is_taken(const int *labels, size_t count, int value)
     return 0;
 }
 
-/* Of two segments of one name the first has the name's value. */
+size_t label_values_rank(const sgio_segmentation *segmentation, size_t segment)
+{
+    const sgio_segment *segments = segmentation->segments;
+    size_t rank = 0;
+    for (size_t i = 0; i < segment; i++)
+        rank += strcmp(segments[i].name, segments[segment].name) == 0;
+    return rank;
+}
+
 static const label_value *own_value(const label_values *values, const sgio_segmentation *s,
                                     size_t i)
 {
-    const char *name = s->segments[i].name;
-    return sgio_segmentation_find(s, name) == (int)i ? label_values_find(values, name) : NULL;
+    return label_values_find(values, s->segments[i].name, label_values_rank(s, i));
 }
 
-void label_values_assign(const label_values *values, const sgio_segmentation *segmentation,
-                         int *labels)
+int label_values_assign(const label_values *values, const sgio_segmentation *segmentation,
+                        int *labels)
 {
     const size_t count = segmentation->segment_count;
     int next = 1;
     sgio_segmentation_flat_labels(segmentation, labels);
     for (size_t i = 0; i < count && values; i++) {
         const label_value *own = own_value(values, segmentation, i);
-        if (own || with_value(values, labels[i])) labels[i] = own ? -own->value : 0;
+        if (own || label_values_with(values, labels[i])) labels[i] = own ? -own->value : 0;
     }
     for (size_t i = 0; i < count && values; i++) {
         if (labels[i] < 0) labels[i] = -labels[i];
         if (labels[i]) continue;
-        while (with_value(values, next) || is_taken(labels, count, next))
+        while (label_values_with(values, next) || is_taken(labels, count, next))
             next++;
+        if (next > SGIO_MAX_LABEL) return none_left(segmentation->segments[i].name);
         labels[i] = next;
     }
+    return 0;
 }
 
 void label_values_clear(label_values *values)

@@ -189,9 +189,8 @@ static int make_labels(pipeline_result *result, const result_options *options)
         sgio_segmentation_is_plain(options->output) ? calloc(count, sizeof *result->written) : NULL;
     if (!result->labels || (!result->written && sgio_segmentation_is_plain(options->output)))
         return cli_fail(CLI_EXIT_MEMORY, "no memory for %s", options->output);
-    label_values_assign(result->written ? options->labels : NULL, &result->segmentation,
-                        result->labels);
-    return 0;
+    return label_values_assign(result->written ? options->labels : NULL, &result->segmentation,
+                               result->labels);
 }
 
 static int write_segmentation(pipeline_result *result, const pipeline_case *work, const char *path,

@@ -1,0 +1,136 @@
+#include "batch_agree.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "batch_label_table.h"
+#include "batch_outputs.h"
+#include "cli_exit.h"
+
+/* What one row was the first to say. */
+typedef struct claim {
+    char *name;
+    int value;
+    size_t row;
+} claim;
+
+typedef struct comparison {
+    const batch_plan *plan;
+    label_values table; /* of the batch */
+    int has_table;
+    claim *claims;
+    size_t count, capacity;
+    char first[1024], first_unknown[1024]; /* the first difference; "": none */
+    size_t differences;
+    cli_warnings *warnings;
+} comparison;
+
+static int no_memory(void)
+{
+    return cli_fail(CLI_EXIT_MEMORY, "no memory for the values of labels");
+}
+
+static int is_unknown(const comparison *c, const char *name)
+{
+    return c->has_table && !label_values_find(&c->table, name, 0);
+}
+
+static void note_difference(comparison *c, const claim *a, const claim *b)
+{
+    const int unknown = is_unknown(c, a->name) || is_unknown(c, b->name);
+    char *out = unknown ? c->first_unknown : c->first;
+    c->differences += !unknown;
+    if (*out) return;
+    snprintf(out, sizeof c->first,
+             "'%.200s' is %d in the label map of %.200s, '%.200s' is %d in that of %.200s", a->name,
+             a->value, c->plan->rows[a->row].id, b->name, b->value, c->plan->rows[b->row].id);
+}
+
+static int add_claim(comparison *c, const claim *own)
+{
+    if (c->count == c->capacity) {
+        const size_t capacity = c->capacity * 2 + 64;
+        claim *grown = realloc(c->claims, capacity * sizeof *grown);
+        if (!grown) return no_memory();
+        c->claims = grown;
+        c->capacity = capacity;
+    }
+    c->claims[c->count] = *own;
+    c->claims[c->count].name = strdup(own->name);
+    return c->claims[c->count++].name ? 0 : no_memory();
+}
+
+/* Of several segments of one name in a file each has a value of its own. */
+static int compare(comparison *c, const label_value *said, size_t row)
+{
+    const claim own = {said->name, said->value, row};
+    for (size_t i = 0; i < c->count; i++) {
+        const claim *other = &c->claims[i];
+        const int same_name = strcmp(other->name, own.name) == 0;
+        if (same_name && other->value == own.value) return 0;
+        if (other->value == own.value || (same_name && said->rank == 0 && other->row != row)) {
+            note_difference(c, other, &own);
+            return 0;
+        }
+    }
+    return add_claim(c, &own);
+}
+
+static int compare_row(comparison *c, size_t row)
+{
+    char path[4096];
+    struct stat info;
+    label_values own = {0};
+    batch_output_labels(c->plan->rows[row].output, path, sizeof path);
+    if (stat(path, &info) != 0) return 0; /* made by a version that wrote none */
+    int failed = batch_label_table_read(path, &own);
+    if (failed == CLI_EXIT_INPUT) {
+        cli_warn(c->warnings, cli_last_message());
+        failed = 0;
+    }
+    for (size_t i = 0; i < own.count && !failed; i++)
+        failed = compare(c, &own.items[i], row);
+    label_values_clear(&own);
+    return failed;
+}
+
+static int conclude(const comparison *c)
+{
+    char sentence[1400];
+    snprintf(sentence, sizeof sentence,
+             "%s: names in RT structure sets have the values that a case has left",
+             c->first_unknown);
+    if (c->first_unknown[0]) cli_warn(c->warnings, sentence);
+    if (!c->first[0]) return 0;
+    return cli_fail(CLI_EXIT_PARTIAL,
+                    "values of plain label maps differ from case to case (%zu times): %s; the same "
+                    "command without --collect makes rows anew that do not have the values of "
+                    "%.900s",
+                    c->differences, c->first, c->plan->labels_path);
+}
+
+static int read_table(comparison *c)
+{
+    c->has_table = batch_label_table_is_there(c->plan);
+    return batch_label_table_read_all(c->plan, &c->table);
+}
+
+int batch_agree(const batch_plan *plan, const batch_journal *journal, cli_warnings *warnings)
+{
+    comparison c = {.plan = plan, .warnings = warnings};
+    int failed = read_table(&c);
+    for (size_t i = 0; i < plan->count && !failed; i++) {
+        const batch_entry *entry = batch_journal_entry(journal, i);
+        if (entry->known && entry->done && plan->rows[i].output &&
+            sgio_segmentation_is_plain(plan->rows[i].output))
+            failed = compare_row(&c, i);
+    }
+    if (!failed) failed = conclude(&c);
+    for (size_t i = 0; i < c.count; i++)
+        free(c.claims[i].name);
+    free(c.claims);
+    label_values_clear(&c.table);
+    return failed;
+}
