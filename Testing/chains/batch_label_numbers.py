@@ -1,21 +1,32 @@
 """How values of segments in plain label maps of a batch are chosen, and kept: by labels.tsv, whatever comes in,
 cannot be read or is wished otherwise; and that --collect tells where label maps do not agree."""
+import gzip
 import os
 import struct
-import gzip
+import subprocess
+import zlib
 
-from batch import AXES, SIZE, Batch
+from batch import AXES, SIZE, Batch, voxels
 from batch_labels import Labels, table, values
 from chain import Chain, require, write_nrrd
 
 
+def picture(width, height, grey):
+    """A grey PNG."""
+    def chunk(kind, content):
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+    rows = b"".join(b"\0" + grey[width * y:width * (y + 1)] for y in range(height))
+    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0))
+            + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
+
+
 def mark(*labels):
     """Four voxels of each."""
-    voxels = bytearray(SIZE[0] * SIZE[1] * SIZE[2])
+    marked = bytearray(SIZE[0] * SIZE[1] * SIZE[2])
     for number, value in enumerate(labels):
         start = SIZE[0] * (number + 1)
-        voxels[start:start + 4] = bytes([value]) * 4
-    return bytes(voxels)
+        marked[start:start + 4] = bytes([value]) * 4
+    return bytes(marked)
 
 
 class Numbers(Labels):
@@ -34,9 +45,9 @@ class Numbers(Labels):
                     f"{start}Layer:=0\n{start}Color:=1 0 0\n{start}Extent:=0 23 0 19 0 2\n"
         write_nrrd(self.path(name), SIZE, AXES, [0.0, 0.0, 0.0], mark(*segments.values()))
         with open(self.path(name), "rb") as stream:
-            header, voxels = stream.read().split(b"\n\n", 1)
+            header, content = stream.read().split(b"\n\n", 1)
         with open(self.path(name), "wb") as stream:
-            stream.write(header + b"\n" + more.encode() + b"\n" + voxels)
+            stream.write(header + b"\n" + more.encode() + b"\n" + content)
 
     def tables(self, output, *numbers):
         return [table(self.path(output, f"p{number}.tsv")) for number in numbers]
@@ -148,6 +159,30 @@ def tables_as_files(t):
     t.run([t.case(3, "spleen")] + rows, "id", said="2 rows were done before, 1 are to be done")
 
 
+def more_than_pictures_hold(t):
+    """Label maps as pictures hold 255 values: another one is refused before the network is asked."""
+    os.makedirs(t.path("film"))
+    for number in range(1, 4):
+        with open(t.path("film", f"f{number}.png"), "wb") as stream:
+            stream.write(picture(SIZE[0], SIZE[1], voxels(number)[:SIZE[0] * SIZE[1]]))
+    os.makedirs(t.path("frames"))
+    command = t.b.chain.command("--foreground", "12,10,1", "--segmentName", "kidney", "--labelValues",
+                                "kidney=300", "--cache", t.path("asked"), "--sequence", t.path("film"),
+                                t.path("frames", "frames.csv"))
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    require(done.returncode == 1 and "hold values up to 255, and the label of 'kidney' is 300; --labelValues"
+            in done.stderr, f"{done.returncode}: {done.stderr}")
+    require(os.listdir(t.path("frames")) == [], "files are left")
+    require(not os.path.exists(t.path("asked")) or os.listdir(t.path("asked")) == [], "the network was asked")
+    rows = [dict(t.case(number, f"s{number}"), image="film", foreground="12,10,1", sequence="true",
+                 output=f"m{number}/frames.csv") for number in (0, 1)]
+    t.run(rows, "pictures", "--labelValues", "s1=256", code=7, said="the label of 's1' is 256; --labelValues")
+    lines = t.b.lines("pictures")
+    require(len(lines) == 2, f"{lines}")
+    t.run(rows, "pictures", "--labelValues", "s1=255")
+    require(table(t.path("pictures", "m1", "frames.csv.tsv")) == {"s1": 255}, "pictures: s1")
+
+
 def more_than_memory(t):
     """A header that promises more than there is fails its row, not the batch."""
     header = bytearray(352)
@@ -176,6 +211,7 @@ def main():
     maps_that_differ(t)
     one_name_twice(t)
     tables_as_files(t)
+    more_than_pictures_hold(t)
     more_than_memory(t)
 
 

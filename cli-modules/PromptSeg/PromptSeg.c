@@ -57,7 +57,7 @@ static int predict(segment_run *run)
     cli_progress progress;
     cli_progress_start(&progress, mode, mode == CLI_PROGRESS_SLICER ? stdout : stderr, "PromptSeg",
                        "Segmenting");
-    int failed = pipeline_result_make(&run->engine, &run->work,
+    int failed = pipeline_result_make(&run->engine, &run->work, &run->options.result,
                                       (engine_progress){on_progress, &progress}, &run->result);
     cli_progress_end(&progress);
     return failed;

@@ -33,6 +33,7 @@ batch_item *batch_item_read(const batch_job *job, size_t row)
     for (size_t i = 0; i < job->warnings->count; i++)
         cli_warn(&item->warnings, job->warnings->sentences[i]);
     int failed = batch_command_make(job->plan, &job->plan->rows[row], &item->command);
+    item->command.typed.result.labels = &job->plan->labels;
     if (!failed)
         failed = pipeline_case_read(&item->command.typed.work, &item->warnings, &item->work);
     if (!failed) failed = make_folders(&item->command.typed.result);
@@ -54,8 +55,8 @@ void batch_item_segment(batch_item *item, pipeline_engine *engine)
     if (item->code) return;
     item->engine = engine;
     note(item,
-         pipeline_result_make(engine, &item->work, (engine_progress){no_progress, NULL},
-                              &item->result),
+         pipeline_result_make(engine, &item->work, &item->command.typed.result,
+                              (engine_progress){no_progress, NULL}, &item->result),
          started);
 }
 
@@ -72,7 +73,6 @@ void batch_item_write(batch_item *item, const batch_job *job)
     snprintf(thumbnail, sizeof thumbnail, "%s/promptseg/thumbnails/%s.png", job->plan->folder,
              row->id);
     options.thumbnail = thumbnail;
-    options.labels = &job->plan->labels;
     if (batch_output_labels(row->output, names, sizeof names) ||
         cli_switch(job->plan->options, "bids"))
         options.names = names;

@@ -39,12 +39,52 @@ static int collect_object(pipeline_result *result, const pipeline_case *work, si
     return bridge_from_io(status);
 }
 
-int pipeline_result_make(pipeline_engine *engine, pipeline_case *work, engine_progress progress,
+static int check_value(const result_options *options, const char *name, int value)
+{
+    const int most = sgio_segmentation_most_label(options->output);
+    if (value <= most) return 0;
+    return cli_fail(CLI_EXIT_USAGE,
+                    "%s: its files hold values up to %d, and the label of '%.200s' is %d%s",
+                    options->output, most, name, value,
+                    options->labels ? "; --labelValues chooses values" : "");
+}
+
+/* All segments have values, in labels[]. */
+static int check_values(const result_options *options, const sgio_segmentation *s,
+                        const int *labels)
+{
+    int failed = 0;
+    for (size_t i = 0; i < s->segment_count && !failed; i++)
+        failed = check_value(options, s->segments[i].name, labels[i]);
+    return failed;
+}
+
+/* Values that are known before the work: those of names, and those that the case begins with. */
+static int check_known_values(const pipeline_case *work, const result_options *options)
+{
+    const sgio_segmentation *initial = &work->initial;
+    if (!sgio_segmentation_is_plain(options->output)) return 0;
+    int *labels = calloc(initial->segment_count + 1, sizeof *labels);
+    int failed = labels ? label_values_assign(options->labels, initial, labels)
+                        : cli_fail(CLI_EXIT_MEMORY, "no memory for %s", options->output);
+    if (!failed) failed = check_values(options, initial, labels);
+    free(labels);
+    for (size_t i = 0; i < work->prompts.segment_count && !failed && options->labels; i++) {
+        const label_value *own =
+            label_values_find(options->labels, work->prompts.segments[i].name, 0);
+        if (own) failed = check_value(options, own->name, own->value);
+    }
+    return failed;
+}
+
+int pipeline_result_make(pipeline_engine *engine, pipeline_case *work,
+                         const result_options *options, engine_progress progress,
                          pipeline_result *out)
 {
     const double start = cli_clock();
     memset(out, 0, sizeof *out);
     int failed = class_segments_make(engine, work);
+    if (!failed) failed = check_known_values(work, options);
     if (!failed) failed = pipeline_engine_segment(engine, work, progress, &out->found);
     out->seconds_predict = cli_clock() - start;
     if (failed) return failed;
@@ -189,8 +229,11 @@ static int make_labels(pipeline_result *result, const result_options *options)
         sgio_segmentation_is_plain(options->output) ? calloc(count, sizeof *result->written) : NULL;
     if (!result->labels || (!result->written && sgio_segmentation_is_plain(options->output)))
         return cli_fail(CLI_EXIT_MEMORY, "no memory for %s", options->output);
-    return label_values_assign(result->written ? options->labels : NULL, &result->segmentation,
-                               result->labels);
+    const int failed = label_values_assign(result->written ? options->labels : NULL,
+                                           &result->segmentation, result->labels);
+    return failed || !result->written
+               ? failed
+               : check_values(options, &result->segmentation, result->labels);
 }
 
 static int write_segmentation(pipeline_result *result, const pipeline_case *work, const char *path,

@@ -13,10 +13,11 @@ typedef struct pipeline_result {
     int64_t *written; /* voxels of each segment in the file; NULL: all of them, or not written */
 } pipeline_result;
 
-/* Asks the engine. The initial segmentation moves from the case into the result; empty segments
- * are warnings. 0, or an exit code with a message. Release with pipeline_result_clear, also after
- * a failure. */
-int pipeline_result_make(pipeline_engine *engine, pipeline_case *work, engine_progress progress,
+/* Asks the engine, unless <output> cannot hold the values that names have. The initial segmentation
+ * moves from the case into the result; empty segments are warnings. 0, or an exit code with a
+ * message. Release with pipeline_result_clear, also after a failure. */
+int pipeline_result_make(pipeline_engine *engine, pipeline_case *work,
+                         const result_options *options, engine_progress progress,
                          pipeline_result *out);
 
 /* The case's initial segmentation, moved from there, as the result (--convert). */

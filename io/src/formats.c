@@ -100,6 +100,12 @@ int sgio_segmentation_is_plain(const char *path)
                       format->write == sgio_write_png || format->write == sgio_write_frames);
 }
 
+int sgio_segmentation_most_label(const char *path)
+{
+    const sgio_format *format = sgio_format_by_name(path);
+    return format && format->write == sgio_write_frames ? UINT8_MAX : SGIO_MAX_LABEL;
+}
+
 static sgio_status refuse_foreign(const char *path, const unsigned char *bytes, size_t size,
                                   const sgio_format *named)
 {

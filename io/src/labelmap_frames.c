@@ -186,7 +186,7 @@ sgio_status sgio_write_frames(const sgio_label_job *job, sgio_atomic_file *file)
     const int64_t *size = from->geometry.size;
     sgio_text table = {0};
     if (sgio_flat_bytes(job) != 1)
-        return sgio_fail(SGIO_USAGE, "%s: pictures hold labels up to 255", job->path);
+        return sgio_fail(SGIO_USAGE, "%s: its pictures hold labels up to %d", job->path, UINT8_MAX);
     int *labels = calloc(from->segment_count + 1, sizeof *labels);
     int64_t *counts = calloc(from->segment_count + 1, sizeof *counts);
     uint8_t *pixels = malloc((size_t)(size[0] * size[1]));

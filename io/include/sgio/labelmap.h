@@ -129,6 +129,10 @@ int sgio_segmentation_can_write(const char *path);
 /* 1 when files of that ending hold one value per voxel and no names: label maps, pictures. */
 int sgio_segmentation_is_plain(const char *path);
 
+/* The largest value that files of that ending hold: SGIO_MAX_LABEL, of pictures frame by frame 255.
+ */
+int sgio_segmentation_most_label(const char *path);
+
 /* What a segmentation came from and goes to. Zero-initialise. */
 typedef struct sgio_segmentation_write_options {
     /* The segmented volume and the path it was read from, for formats that refer to it; may be
