@@ -174,6 +174,40 @@ def paths_in_reports(chain):
     require(chain.work not in texts["relative"], "relative: an absolute path is left")
 
 
+def paths_in_batches(chain):
+    """Nor do status files and results.csv of a batch tell, in warnings and in why a row failed."""
+    folder = chain.path("doe^jane")
+    os.makedirs(os.path.join(folder, "film"))
+    shutil.copy(chain.path("doe^john", "scan.nrrd"), folder)
+    with open(os.path.join(folder, "film", "doe.txt"), "w", encoding="utf-8") as stream:
+        stream.write("no picture")
+    manifest = os.path.join(folder, "doe.csv")
+    with open(manifest, "w", encoding="utf-8") as stream:
+        stream.write("id,image,foreground,initial\na,scan.nrrd,\"3,3,3\",\nb,film,\"3,3,3\",\n"
+                     "c,scan.nrrd,\"3,3,3\",doe.seg.nrrd\nd,scan.nrrd\ne,scan.nrrd,\"3,3\",\n")
+    for how in ("given", "relative", "none"):
+        output = chain.path("batch_" + how)
+        done = subprocess.run([chain.program("PromptSegBatch"), "--model", chain.model, "--variant", "tiny_vit_256",
+                               "--reportPaths", how, manifest, "--output", output],
+                              capture_output=True, text=True, check=False)
+        require(done.returncode == 7, f"{done.returncode}: {done.stdout}{done.stderr}")
+        text = ""
+        for name in ("results.csv", os.path.join("promptseg", "status-1-of-1.jsonl")):
+            with open(os.path.join(output, name), encoding="utf-8") as stream:
+                text += stream.read()
+        if how == "given":
+            require(text.count(folder) >= 5, f"given: {text}")
+        else:
+            require(chain.work not in text, f"{how}: an absolute path is left: {text}")
+        if how == "relative":
+            require("../doe^jane/doe.csv:5: wanted 4 cells" in text, f"relative: {text}")
+        if how == "none":
+            require("doe" not in text, f"none: a name is left: {text}")
+            for words in ("the input gives no spacing", "the initial segmentation: no such file",
+                          "the manifest:5: wanted 4 cells"):
+                require(words in text, f"none: {words!r} is not said: {text}")
+
+
 def main():
     chain = Chain()
     names_from_files(chain)
@@ -181,6 +215,7 @@ def main():
     standard_output_gone(chain)
     stopped_while_reading(chain)
     paths_in_reports(chain)
+    paths_in_batches(chain)
 
 
 if __name__ == "__main__":

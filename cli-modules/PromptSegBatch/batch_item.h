@@ -16,7 +16,7 @@ typedef struct batch_item {
     pipeline_result result;
     const pipeline_engine *engine; /* that made the result */
     int code;                      /* of the failure so far: further steps do nothing */
-    char message[1024];
+    char message[8192];            /* whole: a path that is cut would not be known */
     struct batch_item *next;
 } batch_item;
 

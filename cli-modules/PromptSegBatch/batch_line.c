@@ -26,13 +26,22 @@ static json_t *segments(const batch_outcome *outcome)
     return array;
 }
 
+/* NULL when out of memory. */
+static json_t *sentence(const batch_outcome *outcome, const char *text)
+{
+    char *shown = known_paths_replace(outcome->paths, text);
+    json_t *string = shown ? batch_text_shown(shown) : NULL;
+    free(shown);
+    return string;
+}
+
 /* What is said of the model is said once, by the program. */
 static json_t *warnings(const batch_outcome *outcome)
 {
     json_t *array = json_array();
     const cli_warnings *w = outcome->warnings;
     for (size_t i = outcome->first_warning; w && i < w->count; i++)
-        json_array_append_new(array, batch_text_shown(w->sentences[i]));
+        json_array_append_new(array, sentence(outcome, w->sentences[i]));
     return array;
 }
 
@@ -60,6 +69,23 @@ static int64_t finished(const batch_outcome *outcome)
     return now > outcome->before || outcome->before == INT64_MAX ? now : outcome->before + 1;
 }
 
+int batch_line_paths(const batch_plan *plan, const batch_command *command, const char *model,
+                     known_paths *out)
+{
+    char results[4096];
+    result_options options = command->typed.result;
+    if (!options.report) {
+        snprintf(results, sizeof results, "%sresults.csv", plan->outputs);
+        options.report = results;
+        pipeline_read_paths(plan->options, &options);
+    }
+    int failed = known_paths_make(&command->typed.work, &options, model, out);
+    if (!failed) failed = known_paths_add(out, options.report, plan->manifest, "the manifest");
+    if (failed || out->how != REPORT_PATHS_NONE) return failed;
+    failed = known_paths_add(out, NULL, plan->inputs, "the manifest's folder");
+    return failed ? failed : known_paths_add(out, NULL, plan->outputs, "the output folder");
+}
+
 char *batch_line_make(const batch_plan *plan, const batch_row *row, const batch_outcome *outcome)
 {
     char key[32];
@@ -68,7 +94,7 @@ char *batch_line_make(const batch_plan *plan, const batch_row *row, const batch_
     json_t *rest = json_pack("{s:s,s:s,s:i,s:f,s:I,s:o,s:b,s:o,s:o}", "key", key, "state",
                              outcome->code ? "failed" : "done", "exit_code", outcome->code,
                              "seconds", outcome->seconds, "finished", (json_int_t)finished(outcome),
-                             "message", batch_text_shown(outcome->message ? outcome->message : ""),
+                             "message", sentence(outcome, outcome->message ? outcome->message : ""),
                              "ml_is_guess", ml_is_guess(outcome), "segments", segments(outcome),
                              "warnings", warnings(outcome));
     const int failed = batch_text_put(object, "id", row->id) != 0 ||

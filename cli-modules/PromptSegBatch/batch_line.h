@@ -3,6 +3,7 @@
 #define PROMPTSEG_BATCH_LINE_H
 
 #include "batch_plan.h"
+#include "report_paths.h"
 #include "result.h"
 
 /* What happened to a row. */
@@ -15,7 +16,13 @@ typedef struct batch_outcome {
     const pipeline_result *result; /* NULL when it failed */
     const cli_warnings *warnings;  /* NULL: none */
     size_t first_warning;          /* the first of the row itself */
+    const known_paths *paths;      /* what sentences show of them, as the row's report does */
 } batch_outcome;
+
+/* Fills *out with the paths of a row, as it shows them (--reportPaths; of a row that is no command
+ * line, as the batch does). 0, or CLI_EXIT_MEMORY. Release with known_paths_clear. */
+int batch_line_paths(const batch_plan *plan, const batch_command *command, const char *model,
+                     known_paths *out);
 
 /* JSON without a line break, malloc'ed; NULL when out of memory. */
 char *batch_line_make(const batch_plan *plan, const batch_row *row, const batch_outcome *outcome);

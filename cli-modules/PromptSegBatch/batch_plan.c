@@ -283,7 +283,14 @@ static int read_root(batch_plan *plan)
     plan->root = slash ? strndup(plan->manifest,
                                  slash == plan->manifest ? 1 : (size_t)(slash - plan->manifest))
                        : strdup(".");
-    return plan->root ? 0 : cli_fail(CLI_EXIT_MEMORY, "no memory for a file name");
+    cli_buffer inputs = {0}, outputs = {0};
+    cli_buffer_printf(&inputs, "%s/", plan->root ? plan->root : "");
+    cli_buffer_printf(&outputs, "%s/", plan->folder);
+    plan->inputs = inputs.text;
+    plan->outputs = outputs.text;
+    return plan->root && !inputs.failed && !outputs.failed
+               ? 0
+               : cli_fail(CLI_EXIT_MEMORY, "no memory for a file name");
 }
 
 static int read_rows(batch_plan *plan)
@@ -359,6 +366,8 @@ void batch_plan_clear(batch_plan *plan)
     free(plan->rows);
     free(plan->columns);
     free(plan->root);
+    free(plan->inputs);
+    free(plan->outputs);
     free(plan->labels_path);
     label_values_clear(&plan->labels);
     cli_table_clear(&plan->table);

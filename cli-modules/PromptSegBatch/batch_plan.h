@@ -38,7 +38,8 @@ typedef struct batch_plan {
     const cli_options *options; /* of the batch */
     cli_tool *tool;             /* PromptSeg's description; owned */
     const char *manifest, *folder;
-    char *root; /* the manifest's folder; owned */
+    char *root;             /* the manifest's folder; owned */
+    char *inputs, *outputs; /* owned: root and folder with a slash behind */
     cli_table table;
     const cli_parameter **columns; /* per column: PromptSeg's parameter; NULL: id, image, output */
     int id_column, image_column, output_column;

@@ -243,10 +243,23 @@ static void say(batch_floor *floor, const batch_item *item)
     pthread_mutex_unlock(&floor->mutex);
 }
 
+/* A line of the status file. */
+static int append(const batch_plan *plan, batch_journal *journal, const batch_row *row,
+                  const batch_outcome *outcome)
+{
+    char *line = batch_line_make(plan, row, outcome);
+    const int failed = line ? batch_journal_append(journal, line, strlen(line))
+                            : cli_fail(CLI_EXIT_MEMORY, "out of memory at the end of a case");
+    free(line);
+    return failed;
+}
+
 /* The row's files are there, or it failed: writes that down. The book is held. */
 static int enter(const batch_job *job, const batch_item *item)
 {
     batch_row *row = &job->plan->rows[item->row];
+    known_paths paths;
+    int failed = batch_line_paths(job->plan, &item->command, job->engines[0].model_path, &paths);
     const batch_outcome outcome = {.code = item->code,
                                    .message = item->message,
                                    .seconds = item->seconds,
@@ -254,11 +267,10 @@ static int enter(const batch_job *job, const batch_item *item)
                                    .work = &item->work,
                                    .warnings = &item->warnings,
                                    .first_warning = job->warnings->count,
+                                   .paths = &paths,
                                    .result = item->code ? NULL : &item->result};
-    char *line = batch_line_make(job->plan, row, &outcome);
-    const int failed = line ? batch_journal_append(job->journal, line, strlen(line))
-                            : cli_fail(CLI_EXIT_MEMORY, "out of memory at the end of a case");
-    free(line);
+    if (!failed) failed = append(job->plan, job->journal, row, &outcome);
+    known_paths_clear(&paths);
     if (!failed) row->state = item->code ? BATCH_FAILED : BATCH_DONE;
     return failed;
 }
@@ -361,15 +373,20 @@ int batch_note_problem(batch_plan *plan, batch_journal *journal, size_t i)
 {
     batch_row *row = &plan->rows[i];
     const batch_entry *entry = batch_journal_entry(journal, i);
+    known_paths paths;
+    batch_command command;
     const batch_outcome outcome = {.code = row->problem_code,
                                    .message = row->problem,
+                                   .paths = &paths,
                                    .before = batch_journal_before(journal, i)};
     row->state = BATCH_FAILED;
     row->key = batch_hash_text(row->problem);
     if (entry->known && !entry->done && entry->key == row->key) return 0;
-    char *line = batch_line_make(plan, row, &outcome);
-    const int failed = line ? batch_journal_append(journal, line, strlen(line))
-                            : cli_fail(CLI_EXIT_MEMORY, "out of memory before the first case");
-    free(line);
+    memset(&command, 0, sizeof command);
+    if (row->output) batch_command_make(plan, row, &command); /* what can be read of it */
+    int failed = batch_line_paths(plan, &command, NULL, &paths);
+    if (!failed) failed = append(plan, journal, row, &outcome);
+    known_paths_clear(&paths);
+    batch_command_clear(&command);
     return failed;
 }

@@ -13,7 +13,7 @@ static char *show(report_paths how, const char *report, const char *path)
     return cli_path_relative(report, path);
 }
 
-static int add(known_paths *paths, const char *report, const char *path, const char *role)
+int known_paths_add(known_paths *paths, const char *report, const char *path, const char *role)
 {
     known_path *known = &paths->items[paths->count];
     if (!path) return 0;
@@ -28,20 +28,20 @@ int known_paths_make(const case_options *work, const result_options *options, co
                      known_paths *out)
 {
     *out = (known_paths){.how = options->paths};
-    out->items = calloc(work->prompts.count + 9, sizeof *out->items);
+    out->items = calloc(work->prompts.count + 9 + KNOWN_PATHS_MORE, sizeof *out->items);
     if (!out->items) return cli_fail(CLI_EXIT_MEMORY, "no memory for the report");
     const char *report = options->report;
-    int failed = add(out, report, work->input, "the input");
-    if (!failed) failed = add(out, report, options->output, "the output");
-    if (!failed) failed = add(out, report, options->picture, "the picture");
-    if (!failed) failed = add(out, report, model, "the model");
-    if (!failed) failed = add(out, report, work->boxes, "the boxes");
-    if (!failed) failed = add(out, report, work->initial, "the initial segmentation");
-    if (!failed) failed = add(out, report, work->labels, "the label map");
-    if (!failed) failed = add(out, report, work->mask_prompts, "the mask prompts");
-    if (!failed) failed = add(out, report, work->reference, "the reference");
+    int failed = known_paths_add(out, report, work->input, "the input");
+    if (!failed) failed = known_paths_add(out, report, options->output, "the output");
+    if (!failed) failed = known_paths_add(out, report, options->picture, "the picture");
+    if (!failed) failed = known_paths_add(out, report, model, "the model");
+    if (!failed) failed = known_paths_add(out, report, work->boxes, "the boxes");
+    if (!failed) failed = known_paths_add(out, report, work->initial, "the initial segmentation");
+    if (!failed) failed = known_paths_add(out, report, work->labels, "the label map");
+    if (!failed) failed = known_paths_add(out, report, work->mask_prompts, "the mask prompts");
+    if (!failed) failed = known_paths_add(out, report, work->reference, "the reference");
     for (size_t i = 0; i < work->prompts.count && !failed; i++)
-        failed = add(out, report, work->prompts.items[i], "the prompts");
+        failed = known_paths_add(out, report, work->prompts.items[i], "the prompts");
     return failed;
 }
 
@@ -74,10 +74,10 @@ static const known_path *known_at(const known_paths *paths, const char *text)
 }
 
 /* Where paths are left out, what follows a known folder ("/data/patient" + "/IM1") goes too. */
-static size_t rest_of_path(const known_paths *paths, const char *text)
+static size_t rest_of_path(const known_paths *paths, const known_path *p, const char *text)
 {
-    if (paths->how != REPORT_PATHS_NONE || *text != '/') return 0;
-    return strcspn(text, " \t\"'");
+    const int is_below = *text == '/' || p->path[strlen(p->path) - 1] == '/';
+    return paths->how == REPORT_PATHS_NONE && is_below ? strcspn(text, " \t\"'") : 0;
 }
 
 char *known_paths_replace(const known_paths *paths, const char *sentence)
@@ -92,7 +92,7 @@ char *known_paths_replace(const known_paths *paths, const char *sentence)
             continue;
         }
         sentence += strlen(p->path);
-        sentence += rest_of_path(paths, sentence);
+        sentence += rest_of_path(paths, p, sentence);
         cli_buffer_printf(&out, "%s", p->shown ? p->shown : p->role);
     }
     if (out.failed) cli_buffer_clear(&out);

@@ -20,6 +20,11 @@ typedef struct known_paths {
 /* Fills *out for a report at options->report. 0, or CLI_EXIT_MEMORY. */
 int known_paths_make(const case_options *work, const result_options *options, const char *model,
                      known_paths *out);
+
+/* A further path. One that ends in a slash stands for all that lies below, too. Room is for
+ * KNOWN_PATHS_MORE. */
+enum { KNOWN_PATHS_MORE = 4 };
+int known_paths_add(known_paths *paths, const char *report, const char *path, const char *role);
 void known_paths_clear(known_paths *paths);
 
 /* What stands in the report for this path; NULL: nothing. Unknown paths are left out too, unless
