@@ -78,6 +78,25 @@ static double map_dice(const float *logits, const float *target, int masks, int6
     return classes ? sum / classes : NAN;
 }
 
+static bool is_empty(const float *target, int64_t cells)
+{
+    for (int64_t i = 0; i < cells; i++)
+        if (target[i] > 0) return false;
+    return true;
+}
+
+/* Whether anything is found. */
+static bool finds_something(const sgm_sampler_options *options, const float *logits, int masks,
+                            int64_t cells)
+{
+    for (int64_t i = 0; i < cells; i++) {
+        if (!options->class_map && logits[i] > 0) return true;
+        for (int m = 1; options->class_map && m < masks; m++)
+            if (logits[m * cells + i] > logits[i]) return true;
+    }
+    return false;
+}
+
 static double sample_dice(const sgm_sampler_options *options, const float *logits, const float *iou,
                           const float *target, int masks, int rated)
 {
@@ -142,8 +161,11 @@ sgm_status sgm_asked_validate(const sgm_train_graph *graph, sgm_train_plan *plan
         if (status == SGM_OK)
             status = run_batch(graph, plan, store, sampler, (uint64_t)k * (uint64_t)batch, &m);
         for (int b = 0; b < batch && status == SGM_OK; b++) {
-            double dice = sample_dice(options, m.answer + b * masks * cells, m.iou + b * rated,
+            const float *answer = m.answer + b * masks * cells;
+            double dice = sample_dice(options, answer, m.iou + b * rated,
                                       m.batch.target + b * cells, masks, rated);
+            if (options->empty && !m.batch.label[b] && is_empty(m.batch.target + b * cells, cells))
+                dice = finds_something(options, answer, masks, cells) ? 0 : NAN;
             if (isnan(dice)) continue;
             out->dice[0] += dice;
             out->samples++;

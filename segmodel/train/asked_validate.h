@@ -12,7 +12,9 @@ sgm_status sgm_asked_feed_features(const sgm_train_graph *graph, sgm_train_plan 
                                    const sgm_feature_store *store, const sgm_batch *batch);
 
 /* As sgm_validate; out->dice[0] and [1] are the same mean over samples. A mask is what the family's
- * protocol says; of class maps a sample's Dice is the mean over the classes that it has. */
+ * protocol says; of class maps a sample's Dice is the mean over the classes that it has. Where
+ * nothing is to be found (sgm_sampler_options.empty), what is found counts 0, and nothing not at
+ * all. */
 sgm_status sgm_asked_validate(const sgm_train_graph *graph, sgm_train_plan *plan,
                               const sgm_feature_store *store, const sgm_sampler *sampler,
                               const sgm_sampler_options *options, int batch, int count,

@@ -214,6 +214,12 @@ sgm_status sgm_targets_find_values(const sgm_pack *pack, int index, int min_area
     return status;
 }
 
+sgm_status sgm_targets_add_nothing(int item, sgm_target_list *list)
+{
+    const sgm_target nothing = {.item = item, .kind = SGM_TARGET_FOREGROUND};
+    return append(list, &nothing);
+}
+
 void sgm_target_list_clear(sgm_target_list *list)
 {
     free(list->objects);

@@ -34,6 +34,8 @@ sgm_status sgm_targets_find(const sgm_pack *pack, int item, int min_area, sgm_ta
 /* The same where an object is all of a label value, or (foreground) of all values together. */
 sgm_status sgm_targets_find_values(const sgm_pack *pack, int item, int min_area, bool foreground,
                                    sgm_target_list *list);
+/* An object of no pixels: of an item that holds nothing. */
+sgm_status sgm_targets_add_nothing(int item, sgm_target_list *list);
 void sgm_target_list_clear(sgm_target_list *list);
 
 /* 1 where the object is, over its bounding box, row-major; malloc'ed, NULL without memory. */

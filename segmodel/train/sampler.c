@@ -24,6 +24,7 @@ struct sgm_sampler {
     size_t item_count;
     double *set_weight; /* 0 where the set has nothing to draw */
     int *set_items;     /* items per set */
+    bool holds_objects; /* not only pictures without one */
 };
 
 enum { MIN_AREA = 32, MIN_CROP_AREA = 24, MIN_FRAME = 32 };
@@ -75,6 +76,9 @@ static sgm_status add_item(sgm_sampler *sampler, int index)
     if (!item_is_wanted(sampler, index)) return SGM_OK;
     SGM_TRY(find_objects(sampler, index));
     SGM_TRY(check_classes(sampler, first));
+    sampler->holds_objects |= sampler->objects.count > first;
+    if (sampler->objects.count == first && sampler->options.empty && !sampler->options.limit)
+        SGM_TRY(sgm_targets_add_nothing(index, &sampler->objects));
     if (sampler->objects.count == first) return SGM_OK;
     item_range *range = &sampler->items[sampler->item_count++];
     *range = (item_range){index, item->set, first, sampler->objects.count - first, 0};
@@ -97,6 +101,7 @@ static sgm_status find_items(sgm_sampler *sampler)
     int limit = sampler->options.limit;
     for (int i = 0; i < items; i++)
         if (!limit || sampler->item_count < (size_t)limit) SGM_TRY(add_item(sampler, i));
+    if (!sampler->holds_objects) sampler->item_count = 0; /* nothing that could be learnt */
     return SGM_OK;
 }
 
@@ -577,7 +582,7 @@ static sgm_status draw_whole(sample_work *work)
                        &work->change, object, object_mask, work->mask);
         work->object = object;
         work->batch->item[work->slot] = object->item;
-        if (sgm_mask_bounds(work->mask, size, size).area || attempt == 7) {
+        if (sgm_mask_bounds(work->mask, size, size).area || !object->area || attempt == 7) {
             work->object_mask = object_mask;
             break;
         }

@@ -28,6 +28,8 @@ typedef struct sgm_sampler_options {
     sgm_asked asked;
     sgm_object_kinds kinds;
     sgm_draws draws;
+    bool empty;                     /* pictures without an object are drawn too: nothing is to be
+                                       found on them (objects of no pixels, label 0) */
     bool class_map;                 /* a target cell is its label value, not 0 or 1 */
     sgm_target_grid grid;           /* of targets, unless asked mixed: there target_side^2 */
     int tokens;                     /* per sample, unless asked mixed */

@@ -79,6 +79,10 @@ static sgm_status describe_asked(sgm_trainer *t)
     o->model = &c->model;
     if (o->asked != SGM_ASKED_MIXED) SGM_TRY(sgm_asked_check(c));
     o->class_map = c->loss == SGM_TRAIN_LOSS_SAMED;
+    /* Where the mask is stretched between its extremes, something is found on every picture; of
+     * pictures without an object no features are kept. */
+    o->empty = o->window == SGM_VIEW_WHOLE && o->asked == SGM_ASKED_NOTHING && !c->given[0] &&
+               !c->features[0] && !c->model.protocol->range;
     SGM_TRY(sgm_target_grid_parse(c->target, c->path, &c->model, &o->grid));
     if (c->given[0]) {
         if (!t->pack) return sgm_fail(SGM_INVALID_ARGUMENT, "given prompts need a pack");

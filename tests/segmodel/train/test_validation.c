@@ -2,6 +2,9 @@
  * Runs in the current folder. */
 #include "train_run.h"
 
+#include "train/train_config.h"
+
+#include <math.h>
 #include <stdlib.h>
 
 #define PACK "test_validation.pack"
@@ -163,6 +166,68 @@ static void check_length(void)
     unlink("length.cfg");
 }
 
+/* Where there is nothing, whatever a network that is asked for nothing finds counts as Dice 0: here
+ * what looks like the object without being one. */
+static void check_empty(void)
+{
+    static const char SOME[] =
+        CLASS_MAP "steps = 40\nbatch = 1\nsynthetic = 0\nwarmup = 0\nvalidate_every = 0\n"
+                  "validate_objects = 2\nsave_every = 0\nschedule = constant\nrate = 1e-2\n";
+    static const kept HELD[] = {{false, SGM_SPLIT_VALIDATION, 1}, {false, SGM_SPLIT_VALIDATION, 0}};
+    double score[2];
+    run r;
+    for (int i = 0; i < 2; i++) {
+        if (!CHECK_OK(train_on(SOME, HELD, 1 + i, &r))) return;
+        score[i] = r.result.best_score;
+    }
+    printf("Dice %.4f, with an empty picture %.4f\n", score[0], score[1]);
+    CHECK(score[0] > 0.3 && fabs(score[1] - score[0] / 2) < 1e-9);
+}
+
+/* A picture with nothing on it is trained on too, where that is wanted. */
+static void check_empty_draws(void)
+{
+    static const kept EMPTY[] = {{false, SGM_SPLIT_TRAIN, 0}, {false, SGM_SPLIT_TRAIN, 2}};
+    static sgm_train_config c;
+    sgm_pack *pack;
+    make_small_pack(EMPTY, 2);
+    CHECK_OK(sgm_train_config_parse(CLASS_MAP SHORT, "test.cfg", &c));
+    sgm_sampler_options o = c.sampler;
+    o.size = o.target_side = 64;
+    o.protocol = c.model.protocol;
+    o.model = &c.model;
+    o.grid = (sgm_target_grid){64, 64, false};
+    o.class_map = true;
+    if (!CHECK_OK(sgm_pack_open(PACK, &pack))) return;
+    for (int empty = 0; empty < 2; empty++) {
+        sgm_sampler *sampler;
+        sgm_batch batch;
+        sgm_sampler_scratch scratch;
+        int seen[3] = {0};
+        o.empty = empty;
+        if (!CHECK_OK(sgm_sampler_create(pack, &o, &sampler))) continue;
+        CHECK_OK(sgm_batch_create(&o, 1, &batch));
+        CHECK_OK(sgm_sampler_scratch_create(&o, &scratch));
+        for (uint64_t i = 0; i < 6; i++) {
+            CHECK_OK(sgm_sampler_draw(sampler, i, 0, &scratch, &batch));
+            int item = batch.item[0];
+            float most = 0;
+            for (int k = 0; k < 64 * 64; k++)
+                most = batch.target[k] > most ? batch.target[k] : most;
+            CHECK(most == (float)(item == 0   ? 1
+                                  : item == 1 ? 0
+                                              : 2) &&
+                  batch.label[0] == (int)most);
+            seen[item]++;
+        }
+        CHECK(seen[1] == 2 * empty && seen[0] == 3 - empty && seen[2] == 3 - empty);
+        sgm_sampler_scratch_clear(&scratch);
+        sgm_batch_clear(&batch);
+        sgm_sampler_destroy(sampler);
+    }
+    sgm_pack_close(pack);
+}
+
 static int count_lines(const char *path)
 {
     FILE *file = fopen(path, "r");
@@ -234,6 +299,8 @@ int main(void)
     check_stop(6, true); /* of step 4 */
     check_length();
     check_nothing_drawn();
+    check_empty();
+    check_empty_draws();
     remove_folder(OUT);
     unlink("validation.cfg");
     unlink(PACK);
