@@ -29,7 +29,17 @@ static bool is_embedding(const char *name)
 {
     return strstr(name, "iou_token") || strstr(name, "mask_tokens") ||
            strstr(name, "_embed.weight") || strstr(name, "point_embeddings") ||
+           strstr(name, "class_embeddings") || strstr(name, "pn_cls_embeddings") ||
            strstr(name, "gaussian_matrix");
+}
+
+/* Layers that families add to SAM and leave as PyTorch makes them, uniform within 1 / sqrt(fan-in):
+ * adapters (SAMUS, Medical-SAM-Adapter), the first factor of low-rank additions (SAMed), the
+ * prototypes' prompts (SurgicalSAM). */
+static bool is_usual(const char *name)
+{
+    return strstr(name, "Adapter.") || strstr(name, ".linear_a_") || !strncmp(name, "w_a_", 4) ||
+           strstr(name, "prompt_encoder.dense_fc_") || strstr(name, "prompt_encoder.sparse_fc_");
 }
 
 /* Values a weight's outputs sum over. */
@@ -56,6 +66,9 @@ static first_rule rule_of(const char *name, sgm_shape shape)
      * background from being exactly zero, where a norm's gradient is 1 / sqrt(epsilon). */
     if (ends_with(name, "patch_embed.seq.0.c.bias")) return (first_rule){0, 0.5};
     if (shape.ndim <= 1) return (first_rule){ends_with(name, "weight") ? 1 : 0, 0};
+    if (is_usual(name)) return (first_rule){0, sqrt(1 / (3 * fan_in(name, shape)))};
+    if (ends_with(name, "_down_projection")) /* SAMIHS's: Glorot 2010 */
+        return (first_rule){0, sqrt(2.0 / (double)(shape.dim[0] + shape.dim[1]))};
     double gain = shape.ndim == 4 ? 2 : 1;
     /* Beside a shortcut, without a norm: small, or the sum grows from block to block. */
     if (strstr(name, "local_conv.c.") || strstr(name, ".refine.") ||

@@ -7,6 +7,9 @@
 #include "train/train_config.h"
 #include "train/train_weights.h"
 
+#include <math.h>
+#include <stdlib.h>
+
 #define PACK "test_obeyed.pack"
 #define WHOLE                                                                                      \
     "window = whole\nobjects = class\ndraw = epochs\nsynthetic = 0\naugmentation = 0\n"            \
@@ -319,9 +322,50 @@ static void check_family_trains(void)
     }
 }
 
+/* New tensors begin with the variance that the families' own code gives them (SAMed's
+ * kaiming_uniform_ with a = sqrt(5), which is nn.Linear's and nn.Conv1d's own; SAMIHS's
+ * xavier_uniform_; SurgicalSAM's nn.Embedding); others as they did. */
+static void check_beginnings(void)
+{
+    static const struct {
+        const char *name;
+        sgm_shape shape;
+        double variance;
+    } CASES[] = {
+        {"w_a_003", SGM_SHAPE(16, 768), 1 / (3 * 768.0)},
+        {"image_encoder.blocks.2.attn.qkv.linear_a_q.weight", SGM_SHAPE(16, 768), 1 / (3 * 768.0)},
+        {"image_encoder.blocks.0.MLP_Adapter.D_fc1.weight", SGM_SHAPE(64, 256), 1 / (3 * 256.0)},
+        {"image_encoder.blocks.0.Space_Adapter.D_fc2.weight", SGM_SHAPE(256, 64), 1 / (3 * 64.0)},
+        {"prototype_prompt_encoder.dense_fc_1.weight", SGM_SHAPE(64, 256, 1, 1), 1 / (3 * 256.0)},
+        {"prototype_prompt_encoder.sparse_fc_1.weight", SGM_SHAPE(64, 512, 1), 1 / (3 * 512.0)},
+        {"prototypes.class_embeddings.weight", SGM_SHAPE(64, 256), 1},
+        {"image_encoder.att_down_projection", SGM_SHAPE(256, 100), 2 / 356.0},
+        {"image_encoder.mlp_down_projection", SGM_SHAPE(256, 100), 2 / 356.0},
+        {"image_encoder.blocks.0.mlp.lin1.weight", SGM_SHAPE(64, 256), 1 / 256.0},
+    };
+    for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
+        sgm_first_values first = {.seed = 1};
+        const float *values;
+        bool owned;
+        int64_t count = sgm_shape_count(CASES[i].shape);
+        double sum = 0;
+        if (!CHECK_OK(
+                sgm_first_values_read(&first, CASES[i].name, CASES[i].shape, &values, &owned)))
+            continue;
+        for (int64_t k = 0; k < count; k++)
+            sum += (double)values[k] * values[k];
+        /* of 12288 values or more: five deviations of a variance */
+        double found = sum / (double)count / CASES[i].variance;
+        if (!CHECK(fabs(found - 1) < 5 * sqrt(2.0 / 12288)))
+            printf("    %s: %g of the variance\n", CASES[i].name, found);
+        if (owned) free((float *)values);
+    }
+}
+
 int main(void)
 {
     make_two_sets(3);
+    check_beginnings();
     check_class_names();
     check_names_of_init();
     check_family_trains();
