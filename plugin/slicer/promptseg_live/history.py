@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, Callable, Optional
 
+from promptseg_mrml import SceneError
 from promptseg_mrml.prompts import claim
 
 from .known import KnownSegments
@@ -55,10 +56,25 @@ class History:
         self._steps.drop(step)
         if not self._work.has_segment_of(step):
             return
-        self._work.editor.apply(step.change.reversed())
-        self._prompts.write(step.segment_id, step.before, locked_too=True)
-        self._known.remember(step.segment_id, step.before)
+        before = self._change(step.segment_id, step.change.reversed(), step.after, step.before)
+        self._prompts.write(step.segment_id, before, locked_too=True)
+        self._known.remember(step.segment_id, before)
         self._known.set_mark(step.segment_id, step.mark_before)
+
+    def _change(self, segment_id: str, change: Any, old: State, state: State) -> State:
+        """The change that leads from the old state to another one, which goes on from what other tools
+        did since the old one."""
+        ours, left = self._known.is_in(segment_id, old), self._known.content(segment_id)
+        try:
+            held = self._work.editor.read(segment_id)
+        except SceneError:  # where the volume is cannot be said; what is the change's is gone all the same
+            held = left
+        self._work.editor.apply(change)
+        if not ours:  # what is whose is not known: all that is there is kept
+            return self._known.settled(segment_id, state, self._work.editor.read(segment_id))
+        if left != held:  # another tool was there: its work stays, and prompts go on from it
+            return self._known.settled(segment_id, state, held.without(left), left.without(held))
+        return state
 
     # ----------------------------------------------------------------------------------- undo and redo
 
@@ -91,13 +107,7 @@ class History:
         segment_id = step.segment_id
         if not self._work.has_segment_of(step):
             return None
-        ours, left = self._known.is_in(segment_id, old), self._known.content(segment_id)
-        held = self._work.editor.read(segment_id)
-        self._work.editor.apply(change)
-        if not ours:  # what is whose is not known: all that is there is kept
-            state = self._known.settled(segment_id, state, self._work.editor.read(segment_id))
-        elif left != held:  # another tool was there: its work stays, and prompts go on from it
-            state = self._known.settled(segment_id, state, held.without(left), left.without(held))
+        state = self._change(segment_id, change, old, state)
         self._prompts.write(segment_id, state)
         self._known.remember(segment_id, state)
         self._known.set_mark(segment_id, mark)

@@ -37,24 +37,32 @@ class KnownSegments:
     # ------------------------------------------------------------------------------------ what is known
 
     def state(self, segment_id: str) -> State:
+        """For an act of the user: what look() finds is known from now on."""
+        self._known[segment_id] = self._look(segment_id)
+        return self._known[segment_id].state
+
+    def look(self, segment_id: str) -> State:
         """What the segment was asked with. If it holds something else than what came of that, it goes
-        on from what it holds."""
+        on from what it holds. Nothing is changed by looking: a question that runs must find what it was
+        asked about."""
+        return self._look(segment_id).state
+
+    def _look(self, segment_id: str) -> _Known:
         content = self._work.editor.read(segment_id)
         known, found = self._of(segment_id), self._prompts.read(segment_id)
         if known is not None and known.content == content and known.state.same_prompts(found):
-            return known.state
+            return known
         if self.asked(segment_id, content, found) is not None:
             state = found  # of a scene that was loaded, or another front end asked
         elif known is None:
             state = found.settled(content) if content else found
         elif known.content == content:
-            return known.state  # the user is editing
+            return known  # the user is editing
         else:
             state = self.settled(segment_id, known.state, content.without(known.content),
                                  known.content.without(content))
             found = known.shown  # so that edits are still told from it
-        self._know(segment_id, state, content, found)
-        return state
+        return _Known(state, content, found, owner_of(self._work.segment(segment_id)))
 
     def asked(self, segment_id: str, content: Voxels, state: State) -> Optional[Asked]:
         """How these prompts were asked for to give this mask; None: they did not."""
@@ -82,7 +90,7 @@ class KnownSegments:
             known = self._of(one)
             # Masks are read last: that costs the most.
             if known is not None and not self._steps.is_whole(one, known.state) \
-                    and not self._steps.is_whole(one, self.state(one)):
+                    and not self._steps.is_whole(one, self.look(one)):
                 found.append(one)
         return found
 

@@ -251,7 +251,7 @@ class LiveLogic:
 
     def state_of(self, segment_id: Optional[str] = None) -> State:
         """What a segment is asked with now."""
-        return self._known.state(segment_id or self.segment_id)
+        return self._known.look(segment_id or self.segment_id)
 
     # -------------------------------------------------------------------------------------- questions
 

@@ -121,7 +121,8 @@ class Questions:
         if work.is_completed(step.segment_id):
             raise SceneError(f"{name} was completed before its mask was whole: it stays as it is shown. "
                              "Reopen it and click once more to go on.")
-        if self._known.content(step.segment_id) != work.editor.read(step.segment_id):
+        if not self._known.is_in(step.segment_id, step.after) \
+                or self._known.content(step.segment_id) != work.editor.read(step.segment_id):
             raise SceneError(f"{name} was changed by another tool while its mask was computed: it stays as "
                              "it is shown. Click once more: the whole is asked for, what was drawn is kept.")
 
