@@ -19,6 +19,7 @@ from .errors import SceneError
 from .prompts import claim, owner_of
 from .volumes import View, matrix_of, to_world, vtk_matrix_of
 
+TAG_ATTRIBUTE = "PromptSeg.FrontEnd"  # of the node with its rules
 NOTHING = np.zeros((0, 0, 0), bool)
 
 
@@ -270,23 +271,31 @@ class Editor:
     """Changes segments of one segmentation through the segment editor's own logic, which obeys the
     editable area, the editable intensities and the rule for other segments that a
     vtkMRMLSegmentEditorNode holds. By default other segments are never touched. Each front end has
-    such a node of its own, told by ``tag``: rules of one are none of another."""
+    such a node of its own, told by ``tag``: rules of one are none of another. The node is of this session:
+    no scene that is saved, loaded or imported has it."""
 
     NODE_TAG = "PromptSeg"
 
     def __init__(self, segmentation: Any, volume: Any, view: View, tag: str = NODE_TAG) -> None:
-        self.segmentation, self.view = segmentation, view
+        self.segmentation, self.view, self._volume = segmentation, view, volume
         scene = segmentation.GetScene()
         self.node = _editor_node(scene, tag)
-        self._logic = _logic_for(self.node, scene)
+        self._node_logic = _logic_for(self.node, scene)
         self._plain_node = slicer.vtkMRMLSegmentEditorNode()  # without rules, for taking back
         self._plain_node.SetOverwriteMode(self._plain_node.OverwriteNone)
         self._plain = _logic_for(self._plain_node, scene)
-        self.node.SetAndObserveSegmentationNode(segmentation)
-        self.node.SetAndObserveSourceVolumeNode(volume)
         _give_grid(segmentation, volume)
         self.histories: List[Any] = []  # of other tools; each has SaveStateForUndo()
         self._check_grid()
+
+    @property
+    def _logic(self) -> Any:
+        """On this segmentation and this volume, whatever has had the node work on others meanwhile."""
+        if self.node.GetSegmentationNode() is not self.segmentation:
+            self.node.SetAndObserveSegmentationNode(self.segmentation)
+        if self.node.GetSourceVolumeNode() is not self._volume:
+            self.node.SetAndObserveSourceVolumeNode(self._volume)
+        return self._node_logic
 
     def _check_grid(self) -> None:
         if not self._logic.SetSourceRepresentationToBinaryLabelMap():
@@ -425,13 +434,20 @@ class Editor:
 
 
 def _editor_node(scene: Any, tag: str) -> Any:
-    node = scene.GetSingletonNode(tag, "vtkMRMLSegmentEditorNode")
-    if node is None:
-        node = slicer.vtkMRMLSegmentEditorNode()
-        node.SetSingletonTag(tag)
-        node.SetOverwriteMode(node.OverwriteNone)
-        node = scene.AddNode(node)
-    return node
+    """Told by an attribute: a singleton of a scene that is imported would be copied over it. Earlier
+    versions had such singletons, and saved them."""
+    old = scene.GetSingletonNode(tag, "vtkMRMLSegmentEditorNode")
+    if old is not None:
+        scene.RemoveNode(old)
+    for n in range(scene.GetNumberOfNodesByClass("vtkMRMLSegmentEditorNode")):
+        node = scene.GetNthNodeByClass(n, "vtkMRMLSegmentEditorNode")
+        if node.GetAttribute(TAG_ATTRIBUTE) == tag:
+            return node
+    node = slicer.vtkMRMLSegmentEditorNode()
+    node.SetAttribute(TAG_ATTRIBUTE, tag)
+    node.SetSaveWithScene(False)
+    node.SetOverwriteMode(node.OverwriteNone)
+    return scene.AddNode(node)
 
 
 def _logic_for(node: Any, scene: Any) -> Any:

@@ -1,0 +1,89 @@
+"""Scenes saved, loaded and imported; volumes and front ends left and come back to."""
+
+import numpy as np
+import pytest
+import slicer
+from conftest import World, content, ras_of, settle
+from test_meanwhile import CENTRE, click
+
+from promptseg_live import LiveLogic, Options
+from promptseg_mrml import Editor, Voxels, add_segment, view_of
+
+
+def saved(world, folder):
+    folder.mkdir(exist_ok=True)
+    world.scene.SetURL(str(folder / "session.mrml"))
+    path = str(folder / "session.mrb")
+    assert world.scene.WriteToMRB(path)
+    return path
+
+
+def editor_nodes(scene):
+    kind = "vtkMRMLSegmentEditorNode"
+    return [scene.GetNthNodeByClass(n, kind) for n in range(scene.GetNumberOfNodesByClass(kind))]
+
+
+# ------------------------------------------------------------------------------------- scenes imported
+
+
+@pytest.fixture
+def coarse_scene(tmp_path):
+    """A scene of an earlier version: the rules are a singleton there, on a segmentation of wide voxels."""
+    other = World()
+    volume = other.volume(np.zeros((9, 24, 28), np.int16), np.diag([4, 4, 4, 1]), "coarse")
+    node = slicer.vtkMRMLSegmentEditorNode()
+    node.SetSingletonTag(Editor.NODE_TAG)
+    node.SetOverwriteMode(node.OverwriteAllSegments)
+    node = other.scene.AddNode(node)
+    node.SetAndObserveSegmentationNode(other.segmentation(volume))
+    node.SetAndObserveSourceVolumeNode(volume)
+    path = saved(other, tmp_path / "coarse")
+    other.clear()
+    return path
+
+
+def test_a_scene_that_is_imported_brings_neither_its_grid_nor_its_rules(logic, world, blob, coarse_scene):
+    logic.choose(blob)
+    logic.new_segment("other")
+    other, editor = logic.segment_id, Editor(logic.segmentation, blob, view_of(blob), "another tool")
+    editor.write(other, Voxels((50, 40, 3), np.ones((3, 20, 20), bool)))
+    before = content(logic, other)
+    logic.new_segment("liver")
+    assert world.scene.ReadFromMRB(coarse_scene, False)
+    click(logic, CENTRE)
+    found = content(logic)
+    image = logic.segmentation.GetBinaryLabelmapInternalRepresentation(logic.segment_id)
+    assert image.GetSpacing() == pytest.approx((0.8, 0.8, 3.0))
+    assert 2 * (found & blob.truth).sum() / (found.sum() + blob.truth.sum()) > 0.95
+    assert np.array_equal(content(logic, other), before)
+    assert logic.undo() and not content(logic).any()
+    assert logic.redo() and np.array_equal(content(logic), found)
+
+
+def test_rules_are_those_of_the_session(logic, world, blob, coarse_scene, tmp_path):
+    """Neither saved, nor taken from a scene that an earlier version has saved."""
+    logic.choose(blob)
+    assert len(editor_nodes(world.scene)) == 1
+    other = World()
+    assert other.scene.ReadFromMRB(saved(world, tmp_path)) and not editor_nodes(other.scene)
+    other.clear()
+    other = World()
+    assert other.scene.ReadFromMRB(coarse_scene)
+    again = LiveLogic(other.scene, Options(threads=1))
+    assert again.choose(other.scene.GetFirstNodeByName("coarse"))
+    assert editor_nodes(other.scene) == [again.rules]
+    assert again.rules.GetOverwriteMode() == again.rules.OverwriteNone
+    again.close()
+    other.clear()
+
+
+def test_an_editor_works_on_its_own_segmentation_whatever_its_node_is_set_to(world, blob):
+    """Two of one front end share the node."""
+    coarse = world.volume(np.zeros((9, 24, 28), np.int16), np.diag([4, 4, 4, 1]), "coarse")
+    node, other = world.segmentation(blob), world.segmentation(coarse)
+    segment = add_segment(node, "x")
+    editor = Editor(node, blob, view_of(blob))
+    Editor(other, coarse, view_of(coarse))
+    editor.write(segment, Voxels((50, 40, 3), np.ones((1, 1, 1), bool)))
+    assert editor.node.GetSegmentationNode() is node and editor.node.GetSourceVolumeNode() is blob
+    assert editor.read(segment).count == 1
