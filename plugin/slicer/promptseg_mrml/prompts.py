@@ -24,6 +24,7 @@ SEGMENT_ATTRIBUTE = "PromptSeg.SegmentID"
 OWNER = "PromptSeg.Owner"
 AXIS_ATTRIBUTE = "PromptSeg.Axis"
 SEGMENTATION_ROLE = "promptsegSegmentation"
+SELF_ROLE = "promptsegSelf"  # a list's reference to itself, which a copy does not have: it leads to the first
 USED_ATTRIBUTE = "PromptSeg.Used"  # IDs of points that are in the mask already, apart by blanks
 ONE_SLICE = "this slice only"
 
@@ -125,9 +126,10 @@ def claim(segment: Any) -> str:
 
 def of_segment(node: Any, segmentation: Any, segment_id: str) -> bool:
     """Whether a markup node holds prompts of a segment that is there. Scenes of earlier versions name no
-    owner: there the ID alone says it."""
+    owner: there the ID alone says it. What the user has cloned of a list or box is a copy to keep."""
     if node.GetAttribute(SEGMENT_ATTRIBUTE) != segment_id \
-            or node.GetNodeReferenceID(SEGMENTATION_ROLE) != segmentation.GetID():
+            or node.GetNodeReferenceID(SEGMENTATION_ROLE) != segmentation.GetID() \
+            or (node.GetNodeReferenceID(SELF_ROLE) or node.GetID()) != node.GetID():
         return False
     segment, owner = segmentation.GetSegmentation().GetSegment(segment_id), node.GetAttribute(OWNER)
     return segment is not None and (not owner or owner == owner_of(segment))
@@ -149,14 +151,17 @@ def make_prompts_of(node: Any, segmentation: Any, segment_id: str) -> None:
     node.SetAttribute(SEGMENT_ATTRIBUTE, segment_id)
     node.SetAttribute(OWNER, claim(segmentation.GetSegmentation().GetSegment(segment_id)))
     node.SetNodeReferenceID(SEGMENTATION_ROLE, segmentation.GetID())
+    node.SetNodeReferenceID(SELF_ROLE, node.GetID())
     name_as_segment(node, segmentation, segment_id)
 
 
 def claim_prompts(segmentation: Any) -> None:
-    """Lists of a scene that names no owners are from now on of the segments that are there."""
+    """Lists of a scene that names no owners are from now on of the segments that are there, and none that
+    is cloned of them."""
     for segment_id in segmentation.GetSegmentation().GetSegmentIDs():
         for node in prompt_lists(segmentation, segment_id):
             node.SetAttribute(OWNER, claim(segmentation.GetSegmentation().GetSegment(segment_id)))
+            node.SetNodeReferenceID(SELF_ROLE, node.GetID())
 
 
 def name_as_segment(node: Any, segmentation: Any, segment_id: str) -> None:
