@@ -138,7 +138,7 @@ class KnownSegments:
     def with_edits(self, segment_id: str, before: State) -> State:
         """The prompts as the user has left them in the scene; this very state when they are as they
         were. What cannot be asked is put back as it was before."""
-        edited, used = self._prompts.read(segment_id), self._prompts.used(segment_id)
+        edited = self._prompts.read(segment_id)
         known = self._known[segment_id]
         if known.shown.same_prompts(edited):
             return before
@@ -154,7 +154,7 @@ class KnownSegments:
             # It is the prompts still to be asked that were edited, not what was set beside them.
             owed = Owed(replace(owed.state, clicks=edited.clicks, boxes=edited.boxes), owed.came, owed.went)
         axis = before.axis if edited else edited.axis
-        return State(before.base, edited.clicks, edited.boxes, used, axis, before.plane, owed=owed,
+        return State(before.base, edited.clicks, edited.boxes, edited.used, axis, before.plane, owed=owed,
                      cut=before.cut)
 
     def refuse_closed(self, segment_id: str) -> None:

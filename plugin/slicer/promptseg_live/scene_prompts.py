@@ -38,7 +38,7 @@ class ScenePrompts:
         return prompt_lists(self._work.segmentation, segment_id)
 
     def read(self, segment_id: str) -> State:
-        """The prompts of the scene, as if they were all."""
+        """The prompts of the scene, as if they were all; points of earlier questions are none of them."""
         clicks, boxes, axis = (), (), None
         for node in self.nodes(segment_id):
             if _is_list(node):
@@ -46,7 +46,7 @@ class ScenePrompts:
                 axis = node.GetAttribute(AXIS_ATTRIBUTE) or axis
             elif (box := box_of_roi(node)) is not None:
                 boxes += (box,)
-        return State(None, clicks, boxes, (), axis)
+        return State(None, clicks, boxes, self.used(segment_id), axis)
 
     def used(self, segment_id: str) -> Tuple[Click, ...]:
         """Those of earlier questions, which are in the mask already."""

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import slicer
 from conftest import World, content, ras_of, settle
-from test_meanwhile import CENTRE, click
+from test_meanwhile import CENTRE, at, click, places_of, points_of
 
 from promptseg_live import LiveLogic, Options
 from promptseg_mrml import Editor, Voxels, add_segment, view_of
@@ -87,3 +87,62 @@ def test_an_editor_works_on_its_own_segmentation_whatever_its_node_is_set_to(wor
     editor.write(segment, Voxels((50, 40, 3), np.ones((1, 1, 1), bool)))
     assert editor.node.GetSegmentationNode() is node and editor.node.GetSourceVolumeNode() is blob
     assert editor.read(segment).count == 1
+
+
+# ---------------------------------------------------------------------------------- left, and come back to
+
+
+def _another_volume_and_back(logic, world, _folder):
+    volume, node = logic.volume, logic.segmentation
+    logic.choose(world.volume(np.zeros((5, 20, 20), np.int16), name="another"))
+    assert logic.choose(volume, node)
+    return logic
+
+
+def _the_other_front_end(logic, world, _folder):
+    logic.watch(False)
+    logic.cancel()
+    other = LiveLogic(world.scene, Options(threads=1), tag="PromptSegEffect")
+    assert other.choose(logic.volume, logic.segmentation)
+    return other
+
+
+def _saved_and_loaded(logic, world, folder):
+    other = World()
+    assert other.scene.ReadFromMRB(saved(world, folder))
+    again = LiveLogic(other.scene, Options(threads=1))
+    again.world = other  # lives as long
+    assert again.choose(other.scene.GetFirstNodeByName(logic.volume.GetName()),
+                        other.scene.GetFirstNodeByClass("vtkMRMLSegmentationNode"))
+    return again
+
+
+@pytest.fixture(params=[_another_volume_and_back, _the_other_front_end, _saved_and_loaded])
+def come_back(request, logic, world, tmp_path):
+    """Leaves the volume and comes back to it: a logic that works on the same segment."""
+    made = []
+
+    def come():
+        segment = logic.segment_id
+        made.append(request.param(logic, world, tmp_path))
+        made[-1].choose_segment(segment)
+        return made[-1]
+
+    yield come
+    for one in made:
+        if one is not logic:
+            one.close()
+
+
+def test_points_of_earlier_slices_stay_in_the_scene(logic, blob, come_back):
+    logic.choose(blob)
+    logic.one_slice = True
+    for k in (3, 4, 5):
+        click(logic, (60, 50, k))
+    again = come_back()
+    again.one_slice = True
+    click(again, (60, 50, 2))
+    assert places_of(points_of(again)) == [*(at(again, (60, 50, k), False) for k in (3, 4, 5)),
+                                           at(again, (60, 50, 2))]
+    assert again.undo()
+    assert [place for place, _ in places_of(points_of(again))] == [at(again, (60, 50, k))[0] for k in (3, 4, 5)]
