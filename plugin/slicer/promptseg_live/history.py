@@ -51,12 +51,16 @@ class History:
         return step
 
     def take_back(self, step: Step) -> None:
-        """A step that came to nothing: the scene is as it was before."""
+        """A step that came to nothing: the scene is as it was before, but for what the user has completed
+        since."""
         self._status.text = "The last prompt was taken back."
         self._steps.drop(step)
         if not self._work.has_segment_of(step):
             return
-        before = self._change(step.segment_id, step.change.reversed(), step.after, step.before)
+        open_ones = [one for one in step.change.names() & {*self._work.editor.segment_ids()}
+                     if one == step.segment_id or not self._work.is_completed(one)]
+        change = step.change.only(open_ones).reversed()
+        before = self._change(step.segment_id, change, step.after, step.before)
         self._prompts.write(step.segment_id, before, locked_too=True)
         self._known.remember(step.segment_id, before)
         self._known.set_mark(step.segment_id, step.mark_before)
@@ -100,6 +104,9 @@ class History:
         """Refuses before anything is changed, the question that runs included."""
         if self._work.has_segment_of(step):
             self._known.refuse_closed(step.segment_id)
+            for segment_id in step.change.names():  # where rules let it change others
+                if self._work.editor.is_of(step.change, segment_id):
+                    self._work.refuse_completed(segment_id)
         end_question()
 
     def _move(self, step: Step, change: Any, old: State, state: State, mark: str) -> Optional[Step]:

@@ -8,6 +8,7 @@ from typing import Any, Iterable, List, Optional
 import slicer
 from promptseg_mrml import Click, Editor, SceneError, add_segment, view_of
 from promptseg_mrml.prompts import claim_prompts, owner_of
+from promptseg_mrml.segments import is_completed
 
 from .steps import Step
 from .worker import AS_SHOWN, Options
@@ -125,8 +126,7 @@ class Work:
             and owner_of(self.segment(step.segment_id)) == step.owner
 
     def is_completed(self, segment_id: str) -> bool:
-        logic = slicer.vtkSlicerSegmentationsModuleLogic
-        return logic.GetSegmentStatus(self.segment(segment_id)) == logic.Completed
+        return is_completed(self.segment(segment_id))
 
     def refuse_completed(self, segment_id: str) -> None:
         if self.is_completed(segment_id):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Dict, Iterable, List, Optional, Set, Tuple
 
 import numpy as np
 import slicer
@@ -139,6 +139,16 @@ class Change:
     went: Dict[str, Voxels]
     matrix: Optional[np.ndarray] = None
     owners: Dict[str, str] = field(default_factory=dict)
+
+    def names(self) -> Set[str]:
+        """IDs of the segments that it changes."""
+        return {*self.came, *self.went}
+
+    def only(self, segment_ids: Iterable[str]) -> "Change":
+        """What it does to these segments."""
+        kept = set(segment_ids)
+        came, went = ({k: v for k, v in part.items() if k in kept} for part in (self.came, self.went))
+        return Change(came, went, self.matrix, self.owners)
 
     def reversed(self) -> "Change":
         return Change(self.went, self.came, self.matrix, self.owners)
@@ -353,7 +363,8 @@ class Editor:
 
     def write(self, segment_id: str, voxels: Voxels) -> Change:
         """Makes a segment hold these voxels, as far as the volume reaches and the editor's rules allow,
-        and says what that changed, in other segments too where the rules let it."""
+        and says what that changed, in other segments too where the rules let it. Those that the user has
+        completed stay as they are under any rule."""
         matrix, modifiers = self._own_matrix(), self._modifiers(segment_id, voxels)
         if not modifiers:
             return Change({}, {})
@@ -367,6 +378,8 @@ class Editor:
             self._logic.ModifySegmentByLabelmap(self.segmentation, segment_id, image, mode, False, False)
         new = self._own(segment_id, matrix)
         came, went = _differences(before, self._layers(others, matrix, box), box[0])
+        for one in [one for one in went if is_completed(self.segment(one))]:
+            self._modify(one, went.pop(one), matrix, remove=False)
         came[segment_id], went[segment_id] = new.without(old), old.without(new)
         came, went = ({k: v for k, v in part.items() if v} for part in (came, went))
         return Change(came, went, matrix, {one: claim(self.segment(one)) for one in {*came, *went}})
@@ -412,13 +425,13 @@ class Editor:
         matrix = self._own_matrix()
         change = change.on(matrix)
         for segment_id, voxels in change.went.items():
-            if self._is_of(change, segment_id):
+            if self.is_of(change, segment_id):
                 self._modify(segment_id, voxels.also(self._own(segment_id, matrix)), matrix, remove=True)
         for segment_id, voxels in change.came.items():
-            if self._is_of(change, segment_id):
+            if self.is_of(change, segment_id):
                 self._modify(segment_id, voxels.without(self._own(segment_id, matrix)), matrix, remove=False)
 
-    def _is_of(self, change: Change, segment_id: str) -> bool:
+    def is_of(self, change: Change, segment_id: str) -> bool:
         """Whether the segment that the change was made to is there."""
         return segment_id in self.segment_ids() \
             and change.owners.get(segment_id) == owner_of(self.segment(segment_id))
@@ -431,6 +444,12 @@ class Editor:
         self._plain_node.SetSelectedSegmentID(segment_id)
         self._plain.ModifySegmentByLabelmap(self.segmentation, segment_id, _image_of(voxels, matrix),
                                             mode, False, True)
+
+
+def is_completed(segment: Any) -> bool:
+    """Whether the user has said that it is right."""
+    logic = slicer.vtkSlicerSegmentationsModuleLogic
+    return logic.GetSegmentStatus(segment) == logic.Completed
 
 
 def _editor_node(scene: Any, tag: str) -> Any:

@@ -65,3 +65,76 @@ def test_a_stroke_during_a_question_that_failed_outlives_the_next_click(logic, b
     assert logic.undo()
     before[4, 2:12, 2:12] = True
     assert np.array_equal(content(logic), before)
+
+
+# ------------------------------------------------------------------------------------ what was accepted
+
+
+@pytest.fixture
+def accepted(logic, blob):
+    """A completed segment where the blob is, and a next one that overwrites others."""
+    logic.choose(blob)
+    logic.new_segment("a")
+    a = logic.segment_id
+    paint(logic, Voxels((50, 40, 3), np.ones((3, 20, 20), bool)))
+    assert logic.accept()
+    logic.new_segment("b")
+    logic.rules.SetOverwriteMode(logic.rules.OverwriteAllSegments)
+    return a
+
+
+def test_an_accepted_segment_stays_under_the_rule_that_others_are_overwritten(logic, accepted):
+    """One that is not accepted is overwritten, and comes back with Undo."""
+    before = content(logic, accepted)
+    logic.new_segment("open")
+    other = logic.segment_id
+    paint(logic, Voxels((60, 40, 3), np.ones((3, 20, 20), bool)))
+    logic.new_segment("c")
+    click(logic, CENTRE)
+    found = content(logic)
+    assert np.array_equal(content(logic, accepted), before) and found[4, 50, 60]
+    assert not (content(logic, other) & found).any() and (found & before).any()
+    click(logic, EDGE)
+    assert logic.undo() and np.array_equal(content(logic), found)
+    assert logic.undo() and not content(logic).any() and content(logic, other).sum() == 1200
+    assert logic.redo() and np.array_equal(content(logic), found)
+    assert np.array_equal(content(logic, accepted), before)
+
+
+def test_undo_of_what_an_accepted_segment_lost_before_is_refused(logic, accepted):
+    logic.choose_segment(accepted)
+    assert logic.reopen()
+    logic.new_segment("c")
+    click(logic, CENTRE)
+    c, found, left = logic.segment_id, content(logic), content(logic, accepted)
+    assert left.sum() < 1200
+    logic.choose_segment(accepted)
+    assert logic.accept()
+    assert not logic.undo() and "a is completed" in logic.status.error and logic.can_undo
+    assert np.array_equal(content(logic, accepted), left) and np.array_equal(content(logic, c), found)
+    assert logic.reopen() and logic.undo() and content(logic, accepted).sum() == 1200
+    logic.choose_segment(accepted)
+    assert logic.accept() and not logic.redo() and "a is completed" in logic.status.error
+    assert content(logic, accepted).sum() == 1200 and not content(logic, c).any()
+
+
+def test_a_failure_leaves_a_segment_alone_that_was_accepted_meanwhile(logic, blob, accepted):
+    """The first slice had overwritten a part of it."""
+    logic.choose_segment(accepted)
+    assert logic.reopen()
+    logic.new_segment("c")
+    first_slice_of(logic, CENTRE)
+    c, left = logic.segment_id, content(logic, accepted)
+    assert left.sum() < 1200
+    logic.choose_segment(accepted)
+    assert logic.accept()
+    blob.SetAndObserveImageData(_other_voxels(blob))
+    settle(logic)
+    assert "other voxels" in logic.status.error and not content(logic, c).any()
+    assert np.array_equal(content(logic, accepted), left)
+
+
+def _other_voxels(volume):
+    image = volume.GetImageData().NewInstance()
+    image.DeepCopy(volume.GetImageData())
+    return image
