@@ -66,7 +66,7 @@ class KnownSegments:
 
     def asked(self, segment_id: str, content: Voxels, state: State) -> Optional[Asked]:
         """How these prompts were asked for to give this mask; None: they did not."""
-        return read_mark(mark_of(self._work.segment(segment_id)), state, content, self._work.volume.GetName())
+        return read_mark(mark_of(self._work.segment(segment_id)), state, content, self._work.editor.view)
 
     def content(self, segment_id: str) -> Voxels:
         """What came of the state, as far as it is known."""

@@ -1,7 +1,8 @@
 """What a segment's mask came from, kept with the segment.
 
-A mark names the volume, and mask and prompts by digests: when any tool changes one of them, in this
-session or another one, the mark is none of them any more. Nobody has to take it off.
+A mark knows volume, mask and prompts by digests, and where the volume lies: when any tool changes one of
+them, in this session or another one, the mark is none of them any more. Nobody has to take it off. Names may
+change; marks of earlier versions know the volume by its name alone.
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ from dataclasses import dataclass
 from typing import Any, Optional
 from urllib.parse import parse_qs, urlencode
 
+import numpy as np
 import vtk
-from promptseg_mrml import Voxels
+from promptseg_mrml import View, Voxels
 
 from .steps import State
 from .worker import Options
@@ -36,27 +38,42 @@ def _prompts_digest(state: State) -> str:
     return hashlib.sha256(repr((clicks, boxes)).encode()).hexdigest()[:16]
 
 
-def _sources(state: State, content: Voxels, volume: str) -> dict:
-    return {"volume": volume, "mask": content.digest(), "prompts": _prompts_digest(state)}
+def _sources(state: State, content: Voxels) -> dict:
+    return {"mask": content.digest(), "prompts": _prompts_digest(state)}
 
 
-def make_mark(state: State, axis: str, content: Voxels, volume: str, hounsfield: bool) -> str:
+def _place(view: View) -> np.ndarray:
+    """Twelve numbers, from voxel indices to the world."""
+    return view.affine[:3].ravel()
+
+
+def make_mark(state: State, axis: str, content: Voxels, view: View) -> str:
     """The mark of a whole answer; "" where the mask does not follow from the prompts alone."""
     if state.base is not None or state.owed is not None or state.plane or not state:
         return ""
     options = state.options or Options()
     window = options.window if isinstance(options.window, str) else "{!r},{!r}".format(*options.window)
-    if window == "auto" and hounsfield:
+    if window == "auto" and view.hounsfield:
         window = "abdomen"  # what it is for CT; a file may not say that it is CT
-    return urlencode({**_sources(state, content, volume), "axis": axis, "window": window,
+    return urlencode({**_sources(state, content), "voxels": view.digest,
+                      "place": " ".join(f"{n:.9g}" for n in _place(view)), "axis": axis, "window": window,
                       "model": options.model or "", "keepLargest": int(options.keep_largest),
                       "fillHoles": int(options.fill_holes)})
 
 
-def read_mark(mark: str, state: State, content: Voxels, volume: str) -> Optional[Asked]:
+def _is_of_volume(parts: dict, view: View) -> bool:
+    if "voxels" not in parts:
+        return parts.get("volume") == view.name
+    place = [float(n) for n in parts["place"].split()]
+    return parts["voxels"] == view.digest and np.allclose(place, _place(view), rtol=0, atol=1e-4)  # mm
+
+
+def read_mark(mark: str, state: State, content: Voxels, view: View) -> Optional[Asked]:
     """How these prompts were asked for to give this mask; None: it is not known, or they did not."""
     parts = {key: values[0] for key, values in parse_qs(mark, keep_blank_values=True).items()}
-    if not state or any(parts.get(key) != value for key, value in _sources(state, content, volume).items()):
+    if not parts or not state \
+            or any(parts.get(key) != value for key, value in _sources(state, content).items()) \
+            or not _is_of_volume(parts, view):
         return None
     window = parts["window"]
     if "," in window:

@@ -156,8 +156,7 @@ class Questions:
         step.complete = True
         editor = self._work.editor
         if not editor.has_rules:  # else what may not be edited was cut off
-            step.mark_after = make_mark(step.after, axis, self._known.content(step.segment_id),
-                                        self._work.volume.GetName(), bool(editor.view.hounsfield))
+            step.mark_after = make_mark(step.after, axis, self._known.content(step.segment_id), editor.view)
         self._known.set_mark(step.segment_id, step.mark_after)
         self._status.quality, self._status.warnings = quality, tuple(sentences)
         self._status.text = f"{voxels.count} voxels" if voxels else "Nothing was found there."

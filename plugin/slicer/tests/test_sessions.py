@@ -1,5 +1,8 @@
 """Scenes saved, loaded and imported; volumes and front ends left and come back to."""
 
+import dataclasses
+from urllib.parse import parse_qs, urlencode
+
 import numpy as np
 import pytest
 import slicer
@@ -7,7 +10,9 @@ from conftest import World, content, ras_of, settle
 from test_meanwhile import CENTRE, at, click, places_of, points_of
 
 from promptseg_live import LiveLogic, Options
-from promptseg_mrml import Editor, Voxels, add_segment, view_of
+from promptseg_live.marks import MARK_TAG, make_mark, mark_of, read_mark
+from promptseg_live.steps import State
+from promptseg_mrml import Click, Editor, Voxels, add_segment, view_of
 
 
 def saved(world, folder):
@@ -146,3 +151,39 @@ def test_points_of_earlier_slices_stay_in_the_scene(logic, blob, come_back):
                                            at(again, (60, 50, 2))]
     assert again.undo()
     assert [place for place, _ in places_of(points_of(again))] == [at(again, (60, 50, k))[0] for k in (3, 4, 5)]
+
+
+@pytest.mark.parametrize("version", ["this", "an earlier one"])
+def test_a_volume_that_is_renamed_is_the_one_that_was_asked(logic, world, blob, version, tmp_path):
+    """Earlier versions knew it by its name: as long as that stays, theirs do."""
+    logic.choose(blob)
+    logic.set_options(Options(window=(0, 200), threads=1))
+    click(logic, CENTRE)
+    segment = logic.segmentation.GetSegmentation().GetSegment(logic.segment_id)
+    if version != "this":
+        parts = {key: values[0] for key, values in parse_qs(mark_of(segment), keep_blank_values=True).items()}
+        parts = {key: value for key, value in parts.items() if key not in ("voxels", "place")}
+        segment.SetTag(MARK_TAG, urlencode({"volume": "blob", **parts}))
+    else:
+        blob.SetName("patient 7")
+    for again in (logic, _another_volume_and_back(logic, world, None), _saved_and_loaded(logic, world, tmp_path)):
+        again.set_options(Options(threads=1))
+        assert again.prompted()[0].options.window == (0, 200) and again.not_from_prompts() == ""
+        assert len(again.state_of().clicks) == 1 and again.state_of().base is None
+    again.close()
+
+
+def test_a_volume_with_other_voxels_or_elsewhere_is_another_one(blob):
+    """One voxel is enough; a name is not."""
+    view = view_of(blob)
+    other = dataclasses.replace(view, name="x", affine=view.affine.copy())
+    assert other.digest == view.digest
+    voxels = view.voxels.copy()
+    voxels[60, 50, 4] += 1
+    assert dataclasses.replace(view, voxels=voxels).digest != view.digest
+    state, voxels = State(clicks=(Click(ras_of(blob, CENTRE)),)), Voxels((5, 5, 5), np.ones((2, 2, 2), bool))
+    mark = make_mark(state, "k", voxels, view)
+    moved = view.affine.copy()
+    moved[0, 3] += 0.5
+    assert read_mark(mark, state, voxels, other) is not None
+    assert read_mark(mark, state, voxels, dataclasses.replace(view, affine=moved)) is None
