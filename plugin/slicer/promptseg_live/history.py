@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, Callable, Optional
 
-from promptseg_mrml import SceneError
+from promptseg_mrml import SceneError, Voxels
 from promptseg_mrml.prompts import claim
 
 from .known import KnownSegments
@@ -49,6 +49,15 @@ class History:
         self._steps.add(step)
         self._known.ask_with(step.segment_id, step.after)
         return step
+
+    def without_prompts(self, before: State, after: State) -> None:
+        """One step that asks nothing: the last prompts were removed, the mask is what it was before them."""
+        step = self.begin(before, after)
+        step.add(self._work.editor.write(step.segment_id, after.base or Voxels()))
+        step.complete = after.owed is None
+        self._known.remember(step.segment_id, step.after)
+        self._known.set_mark(step.segment_id, step.mark_after)
+        self._status.text = "No prompt is left: the mask is what it was before them."
 
     def take_back(self, step: Step) -> None:
         """A step that came to nothing: the scene is as it was before, but for what the user has completed

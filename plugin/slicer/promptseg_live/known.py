@@ -135,26 +135,34 @@ class KnownSegments:
             return settled
         return replace(settled, owed=Owed(state, came, went))
 
-    def with_edits(self, segment_id: str, before: State) -> State:
+    def with_edits(self, segment_id: str, before: State, asks: bool = False) -> State:
         """The prompts as the user has left them in the scene; this very state when they are as they
-        were. What cannot be asked is put back as it was before."""
-        edited = self._prompts.read(segment_id)
-        known = self._known[segment_id]
+        were. What cannot be is put back as it was before; so is what cannot be asked, if it ``asks``."""
+        edited, known = self._prompts.read(segment_id), self._known[segment_id]
         if known.shown.same_prompts(edited):
             return before
+        after = self._edited(before, known.shown, edited)
         try:
             self.refuse_closed(segment_id)
             self._work.refuse_outside(edited.clicks)
+            if asks:
+                after.refuse_outside_alone()
         except SceneError:
             self._prompts.write(segment_id, before, locked_too=True)
             known.shown = before
             raise
-        owed = before.owed
-        if owed is not None and not before and known.shown.same_prompts(owed.state):
+        return after
+
+    def _edited(self, before: State, shown: State, edited: State) -> State:
+        base, owed = before.base, before.owed
+        if owed is not None and not before and shown.same_prompts(owed.state):
             # It is the prompts still to be asked that were edited, not what was set beside them.
-            owed = Owed(replace(owed.state, clicks=edited.clicks, boxes=edited.boxes), owed.came, owed.went)
+            state = replace(owed.state, clicks=edited.clicks, boxes=edited.boxes)
+            owed = Owed(state, owed.came, owed.went)
+            if not state and state.owed is None:  # none is left: what there was before them, and the drawing
+                base, owed = owed.with_answer(state.base or Voxels()) or None, None
         axis = before.axis if edited else edited.axis
-        return State(before.base, edited.clicks, edited.boxes, edited.used, axis, before.plane, owed=owed,
+        return State(base, edited.clicks, edited.boxes, edited.used, axis, before.plane, owed=owed,
                      cut=before.cut)
 
     def refuse_closed(self, segment_id: str) -> None:

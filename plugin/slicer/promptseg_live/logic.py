@@ -213,17 +213,24 @@ class LiveLogic:
 
     @_says_errors
     def prompts_edited(self) -> None:
-        """The user moved or removed points or boxes of the segment in a view."""
+        """The user moved or removed points or boxes of the segment in a view. Where none is left, nobody is
+        asked: the mask is what it was before there were any."""
         self._ready()
         before = self._known.state(self.segment_id)
-        if not before.plane and (after := self._known.with_edits(self.segment_id, before)) is not before:
+        if before.plane or (after := self._known.with_edits(self.segment_id, before, True)) is before:
+            return
+        if after:
             self._begin(before, after)
+        else:
+            self._questions.cancel()
+            self._history.without_prompts(before, after)
 
     def _edited(self, segment_id: str) -> None:
         self._work.segment_id = segment_id
         self.prompts_edited()
 
     def _begin(self, before: State, after: State) -> None:
+        after.refuse_outside_alone()
         self._questions.ask(self._history.begin(before, after))
 
     def watch(self, on: bool) -> None:

@@ -7,7 +7,7 @@ from typing import Any, Dict, List, Optional, Tuple
 
 import numpy as np
 
-from promptseg_mrml import Box, Click, Voxels
+from promptseg_mrml import Box, Click, SceneError, Voxels
 from promptseg_mrml.segments import Change
 
 from .worker import Options
@@ -64,6 +64,13 @@ class State:
         """Going on from what the segment holds now, whatever made it."""
         return State(base=content if content else None, used=self.used + self.clicks, axis=self.axis,
                      cut=self.stays_cut)
+
+    def refuse_outside_alone(self) -> None:
+        """Clicks outside change what is there, and say nothing of where an object is."""
+        if self.clicks and not self.boxes and not self.base and self.owed is None \
+                and not any(click.inside for click in self.clicks):
+            raise SceneError("Clicks outside alone do not say where the object is: click inside it first, and "
+                             "remove that click last.")
 
     def with_click(self, click: Click) -> "State":
         return replace(self, clicks=self.clicks + (click,))

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 from conftest import World, content, ras_of, settle
-from test_meanwhile import CENTRE, CORNER, EDGE, at, click, places_of, points_of
+from test_meanwhile import CENTRE, CORNER, EDGE, at, click, paint, places_of, points_of
+from test_other_tools import STROKE
 from test_sessions import saved
 
 from promptseg_mrml import Box, prompt_lists
@@ -65,3 +66,69 @@ def test_a_clone_is_none_in_a_scene_that_is_imported_either(logic, world, blob, 
     lists = prompt_lists(other.scene.GetFirstNodeByClass("vtkMRMLSegmentationNode"), segment)
     assert len(lists) == 1 and lists[0].GetName() != "backup"
     other.clear()
+
+
+# ---------------------------------------------------------------------------------- no prompt is left
+
+
+def _the_last_point(logic):
+    points = points_of(logic)
+    while points.GetNumberOfControlPoints():
+        points.RemoveNthControlPoint(points.GetNumberOfControlPoints() - 1)
+
+
+def _all_points(logic):
+    points_of(logic).RemoveAllControlPoints()
+
+
+@pytest.mark.parametrize("remove", [_the_last_point, _all_points])
+@pytest.mark.parametrize("running", [False, True], ids=["answered", "computing"])
+def test_removing_all_points_takes_the_mask_back_and_asks_nothing(logic, blob, remove, running):
+    logic.choose(blob)
+    logic.new_segment()
+    paint(logic, STROKE)
+    drawn = content(logic)
+    if running:
+        assert logic.click(ras_of(blob, CENTRE))
+    else:
+        click(logic, CENTRE)
+    before = content(logic)
+    remove(logic)
+    assert not logic.status.busy and not logic.status.error
+    assert np.array_equal(content(logic), drawn) and not places_of(points_of(logic))
+    assert not logic.unfinished() and not logic.state_of() and "No prompt is left" in logic.status.text
+    assert logic.undo() and places_of(points_of(logic)) == [at(logic, CENTRE)]
+    assert np.array_equal(content(logic), before) and logic.status.busy == running
+    if not running:
+        assert logic.redo() and not logic.status.busy and np.array_equal(content(logic), drawn)
+        assert not places_of(points_of(logic))
+
+
+def test_removing_the_point_of_a_question_that_a_stroke_ended_leaves_the_stroke(logic, blob):
+    logic.choose(blob)
+    assert logic.click(ras_of(blob, CENTRE))
+    paint(logic, STROKE)
+    settle(logic)
+    assert logic.unfinished()
+    points_of(logic).RemoveAllControlPoints()
+    assert not logic.status.error and not logic.status.busy and not logic.unfinished()
+    assert content(logic).sum() == content(logic)[4, 2:12, 2:12].sum() == 100
+    click(logic, EDGE)
+    assert content(logic)[4, 2:12, 2:12].all() and not logic.unfinished()
+
+
+def test_points_outside_alone_are_refused_in_words(logic, blob):
+    """As clicks, and when the point inside is removed in a view."""
+    logic.choose(blob)
+    assert not logic.click(ras_of(blob, CORNER), False) and not logic.status.busy
+    assert "click inside it first" in logic.status.error and not logic.can_undo
+    click(logic, CENTRE)
+    click(logic, CORNER, False)
+    before, points = content(logic), points_of(logic)
+    points.RemoveNthControlPoint(0)
+    assert "remove that click last" in logic.status.error and not logic.status.busy
+    assert places_of(points) == [at(logic, CENTRE), at(logic, CORNER)]
+    assert np.array_equal(content(logic), before)
+    points.RemoveNthControlPoint(1)
+    settle(logic)
+    assert not logic.status.error and places_of(points) == [at(logic, CENTRE)]
