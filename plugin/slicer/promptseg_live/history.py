@@ -30,7 +30,7 @@ class History:
         before = self._known.state(segment_id)
         edited = self._known.with_edits(segment_id, before)
         if edited is not before:
-            step = self._step(before, replace(edited, options=self._work.options_now()))
+            step = self._step(before, edited)
             step.complete = self._steps.is_answered(segment_id, before)  # an edit ends no question
             edited = step.after
             self._steps.add(step)
@@ -39,11 +39,12 @@ class History:
 
     def _step(self, before: State, after: State) -> Step:
         segment = self._work.segment(self._work.segment_id)
-        return Step(self._work.segment_id, before, after, mark_of(segment), owner=claim(segment))
+        asked = replace(after, options=self._work.options_now(), unanswered=False)  # the step says whether
+        return Step(self._work.segment_id, before, asked, mark_of(segment), owner=claim(segment))
 
     def begin(self, before: State, after: State) -> Step:
         """One step: prompts into the scene now, the mask when it is there."""
-        step = self._step(before, replace(after, options=self._work.options_now()))
+        step = self._step(before, after)
         self._prompts.write(step.segment_id, step.after)
         self._work.editor.save_state()
         self._steps.add(step)

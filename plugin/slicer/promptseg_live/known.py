@@ -8,7 +8,16 @@ from typing import Dict, List, Optional, Tuple
 from promptseg_mrml import Click, SceneError, Voxels
 from promptseg_mrml.prompts import owner_of
 
-from .marks import MARK_TAG, Asked, mark_of, read_mark
+from .marks import (
+    MARK_TAG,
+    UNFINISHED_TAG,
+    Asked,
+    is_owed,
+    make_unfinished,
+    mark_of,
+    read_mark,
+    set_tag,
+)
 from .scene_prompts import ScenePrompts
 from .steps import Owed, State, Steps
 from .work import Work
@@ -52,16 +61,21 @@ class KnownSegments:
         known, found = self._of(segment_id), self._prompts.read(segment_id)
         if known is not None and known.content == content and known.state.same_prompts(found):
             return known
+        unfinished = mark_of(self._work.segment(segment_id), UNFINISHED_TAG)
         if self.asked(segment_id, content, found) is not None:
             state = found  # of a scene that was loaded, or another front end asked
+        elif is_owed(unfinished, found, content, self._work.editor.view):
+            state = replace(found, unanswered=True)
         elif known is None:
-            state = found.settled(content) if content else found
+            state = found.settled(content) if content else replace(found, unanswered=bool(unfinished and found))
         elif known.content == content:
             return known  # the user is editing
         else:
             state = self.settled(segment_id, known.state, content.without(known.content),
                                  known.content.without(content))
             found = known.shown  # so that edits are still told from it
+        if unfinished and state.base is not None and state.owed is None:
+            state = replace(state, cut=True)  # what for is not known any more
         return _Known(state, content, found, owner_of(self._work.segment(segment_id)))
 
     def asked(self, segment_id: str, content: Voxels, state: State) -> Optional[Asked]:
@@ -85,14 +99,14 @@ class KnownSegments:
 
     def unfinished(self) -> List[str]:
         """Segments that show less than they were asked for."""
-        found = []
-        for one in self._work.editor.segment_ids():
-            known = self._of(one)
-            # Masks are read last: that costs the most.
-            if known is not None and not self._steps.is_whole(one, known.state) \
-                    and not self._steps.is_whole(one, self.look(one)):
-                found.append(one)
-        return found
+        return [one for one in self._work.editor.segment_ids() if self._may_be_unfinished(one)
+                and not self._steps.is_whole(one, self.look(one))]
+
+    def _may_be_unfinished(self, segment_id: str) -> bool:
+        """Asked first: to read masks costs more."""
+        known = self._of(segment_id)
+        return bool(mark_of(self._work.segment(segment_id), UNFINISHED_TAG)) \
+            or (known is not None and not self._steps.is_whole(segment_id, known.state))
 
     # ---------------------------------------------------------------------------------- what becomes known
 
@@ -106,22 +120,32 @@ class KnownSegments:
     def ask_with(self, segment_id: str, state: State) -> None:
         """The state is in the scene, its answer is to come."""
         self._know(segment_id, state, self._known[segment_id].content, state)
+        self.note(segment_id)
 
     def set_mark(self, segment_id: str, mark: str) -> None:
-        segment = self._work.segment(segment_id)
-        if mark != mark_of(segment):
-            segment.SetTag(MARK_TAG, mark)
+        set_tag(self._work.segment(segment_id), MARK_TAG, mark)
+        self.note(segment_id)
+
+    def note(self, segment_id: str) -> None:
+        """Whether the segment shows all that it was asked for is said in the scene: another front end,
+        or session, knows nothing else of the question."""
+        known = self._of(segment_id)
+        if known is None:
+            return
+        whole = self._steps.is_whole(segment_id, known.state)
+        unfinished = "" if whole else make_unfinished(known.state, known.content, self._work.editor.view)
+        set_tag(self._work.segment(segment_id), UNFINISHED_TAG, unfinished)
 
     def settle_all(self) -> None:
         """Every segment goes on from what it holds: its volume is another one. What was not whole stays so
         until it is asked for again."""
         unfinished = self.unfinished()
         for segment_id in self._work.editor.segment_ids():
-            self.set_mark(segment_id, "")
             if (known := self._of(segment_id)) is not None:
                 content = self._work.editor.read(segment_id)
                 state = replace(known.state.settled(content), cut=segment_id in unfinished)
                 self._know(segment_id, state, content, known.shown)
+            self.set_mark(segment_id, "")
 
     # --------------------------------------------------------------------------------- from state to state
 

@@ -20,6 +20,7 @@ from .steps import State
 from .worker import Options
 
 MARK_TAG = "PromptSeg.Result"
+UNFINISHED_TAG = "PromptSeg.Unfinished"  # of a segment that shows less than it was asked for
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,10 @@ def _place(view: View) -> np.ndarray:
     return view.affine[:3].ravel()
 
 
+def _volume(view: View) -> dict:
+    return {"voxels": view.digest, "place": " ".join(f"{n:.9g}" for n in _place(view))}
+
+
 def make_mark(state: State, axis: str, content: Voxels, view: View) -> str:
     """The mark of a whole answer; "" where the mask does not follow from the prompts alone."""
     if state.base is not None or state.owed is not None or state.plane or not state:
@@ -55,25 +60,46 @@ def make_mark(state: State, axis: str, content: Voxels, view: View) -> str:
     window = options.window if isinstance(options.window, str) else "{!r},{!r}".format(*options.window)
     if window == "auto" and view.hounsfield:
         window = "abdomen"  # what it is for CT; a file may not say that it is CT
-    return urlencode({**_sources(state, content), "voxels": view.digest,
-                      "place": " ".join(f"{n:.9g}" for n in _place(view)), "axis": axis, "window": window,
+    return urlencode({**_sources(state, content), **_volume(view), "axis": axis, "window": window,
                       "model": options.model or "", "keepLargest": int(options.keep_largest),
                       "fillHoles": int(options.fill_holes)})
 
 
 def _is_of_volume(parts: dict, view: View) -> bool:
-    if "voxels" not in parts:
+    if "voxels" not in parts:  # of an earlier version
         return parts.get("volume") == view.name
     place = [float(n) for n in parts["place"].split()]
     return parts["voxels"] == view.digest and np.allclose(place, _place(view), rtol=0, atol=1e-4)  # mm
 
 
+def _parts(mark: str) -> dict:
+    return {key: values[0] for key, values in parse_qs(mark, keep_blank_values=True).items()}
+
+
+def _is_from(parts: dict, state: State, content: Voxels, view: View) -> bool:
+    """Whether it is the mark of these prompts, of this volume, and of what the segment holds."""
+    return bool(parts and state) and _is_of_volume(parts, view) \
+        and all(parts.get(key) == value for key, value in _sources(state, content).items())
+
+
+def make_unfinished(state: State, content: Voxels, view: View) -> str:
+    """Of a segment that holds less than the state asks for. Prompts that go on from another mask, or from
+    a question that was ended before, do not say by themselves what was asked: then it says only that."""
+    if state.base is not None or state.owed is not None or state.plane or not state:
+        return urlencode({"mask": content.digest()})
+    return urlencode({**_sources(state, content), **_volume(view)})
+
+
+def is_owed(unfinished: str, state: State, content: Voxels, view: View) -> bool:
+    """Whether these prompts are still to be asked, and the mask is what is there yet of their answer."""
+    parts = _parts(unfinished)
+    return "prompts" in parts and _is_from(parts, state, content, view)
+
+
 def read_mark(mark: str, state: State, content: Voxels, view: View) -> Optional[Asked]:
     """How these prompts were asked for to give this mask; None: it is not known, or they did not."""
-    parts = {key: values[0] for key, values in parse_qs(mark, keep_blank_values=True).items()}
-    if not parts or not state \
-            or any(parts.get(key) != value for key, value in _sources(state, content).items()) \
-            or not _is_of_volume(parts, view):
+    parts = _parts(mark)
+    if not _is_from(parts, state, content, view):
         return None
     window = parts["window"]
     if "," in window:
@@ -83,6 +109,12 @@ def read_mark(mark: str, state: State, content: Voxels, view: View) -> Optional[
         fill_holes=parts["fillHoles"] == "1"))
 
 
-def mark_of(segment: Any) -> str:
+def mark_of(segment: Any, tag: str = MARK_TAG) -> str:
     value = vtk.mutable("")
-    return str(value) if segment.GetTag(MARK_TAG, value) else ""
+    return str(value) if segment.GetTag(tag, value) else ""
+
+
+def set_tag(segment: Any, tag: str, value: str) -> None:
+    """Segments tell everybody of each change: only where it is one."""
+    if value != mark_of(segment, tag):
+        segment.SetTag(tag, value)

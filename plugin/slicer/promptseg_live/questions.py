@@ -149,6 +149,7 @@ class Questions:
     def _on_preview(self, step: Step, preview: Any) -> None:
         content = self._work.editor.read(step.segment_id)
         self._write(step, content.with_slice(preview.axis, preview.slice, preview.mask))
+        self._known.note(step.segment_id)
 
     def _on_mask(self, step: Step, voxels: Voxels, axis: str, quality: float,
                  sentences: List[str]) -> None:

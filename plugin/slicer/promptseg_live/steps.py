@@ -34,6 +34,9 @@ class State:
     cut
         The base is less than was asked for, and nobody can be asked for the rest: the volume of that
         question is another one now. An answer about the whole object makes up for it.
+    unanswered
+        The prompts are those of a question that was ended in another session or front end. The next one
+        asks for all of them.
     """
 
     base: Optional[Voxels] = None
@@ -45,6 +48,7 @@ class State:
     options: Optional[Options] = None
     owed: Optional["Owed"] = None
     cut: bool = False
+    unanswered: bool = False
 
     def __bool__(self) -> bool:
         return bool(self.clicks or self.boxes)
@@ -180,7 +184,7 @@ class Steps:
     def is_answered(self, segment_id: str, state: State) -> bool:
         """Whether all that led to this state has been answered, as far as it can be."""
         made = self.made(segment_id, state)
-        return made.complete if made is not None else state.owed is None
+        return made.complete if made is not None else state.owed is None and not state.unanswered
 
     def is_whole(self, segment_id: str, state: State) -> bool:
         """Whether the segment shows all that it was asked for."""

@@ -16,7 +16,7 @@ from .errors import SceneError
 
 RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 AXES = "ijk"
-DIGESTED = 2**23  # voxels: a tenth of a second
+DIGESTED = 2**21  # voxels: milliseconds, however large the volume is
 TOUCHING = 1e-4  # of a voxel: more than rounding, less than anybody means, as the library has it
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import slicer
 from conftest import World, content, ras_of, settle
-from test_meanwhile import CENTRE, at, click, places_of, points_of
+from test_meanwhile import CENTRE, EDGE, at, click, first_slice_of, paint, places_of, points_of
 
 from promptseg_live import LiveLogic, Options
 from promptseg_live.marks import MARK_TAG, make_mark, mark_of, read_mark
@@ -187,3 +187,57 @@ def test_a_volume_with_other_voxels_or_elsewhere_is_another_one(blob):
     moved[0, 3] += 0.5
     assert read_mark(mark, state, voxels, other) is not None
     assert read_mark(mark, state, voxels, dataclasses.replace(view, affine=moved)) is None
+
+
+def not_whole(logic):
+    return logic.unfinished() == [logic.segment_id] and "mask is not whole" in logic.status.warnings[-1]
+
+
+def test_a_mask_that_is_not_whole_is_known_when_it_is_come_back_to(logic, blob, come_back):
+    """The next click asks for all: the first one's answer, too."""
+    logic.choose(blob)
+    logic.new_segment("liver")
+    first_slice_of(logic, CENTRE)
+    logic.cancel()
+    again = come_back()
+    assert not_whole(again) and [*np.flatnonzero(content(again).any(axis=(1, 2)))] == [4]
+    click(again, EDGE)
+    found = content(again)
+    assert not again.unfinished() and not again.status.warnings and len(again.state_of().clicks) == 2
+    assert again.undo() and not_whole(again)
+    again.new_segment("wanted")
+    click(again, CENTRE)
+    click(again, EDGE)
+    assert content(again)[2].any() and np.array_equal(content(again), found)
+
+
+@pytest.mark.parametrize("stroke", ["before", "after"])
+def test_a_mask_that_is_not_whole_and_another_tool_s_drawing(logic, blob, come_back, stroke):
+    """What was asked for cannot be said then: until an object is asked for again."""
+    stroke_far_away = Voxels((2, 2, 8), np.ones((1, 10, 10), bool))
+    logic.choose(blob)
+    logic.new_segment("liver")
+    if stroke == "before":
+        paint(logic, stroke_far_away)
+    first_slice_of(logic, CENTRE)
+    logic.cancel()
+    if stroke == "after":
+        paint(logic, stroke_far_away)
+    again = come_back()
+    assert not_whole(again)
+    again.one_slice = True
+    click(again, (60, 50, 3))
+    assert not_whole(again) and content(again)[8, 2:12, 2:12].all()
+    again.one_slice = False
+    click(again, EDGE)
+    assert not again.unfinished() and not again.status.warnings and content(again)[8, 2:12, 2:12].all()
+
+
+def test_a_whole_mask_is_whole_when_it_is_come_back_to(logic, blob, come_back):
+    """Also one whose first question was ended."""
+    logic.choose(blob)
+    logic.new_segment("liver")
+    first_slice_of(logic, CENTRE)
+    click(logic, EDGE)
+    again = come_back()
+    assert not again.unfinished() and not again.status.warnings and again.not_from_prompts() == ""
