@@ -1,6 +1,6 @@
 # What others build against: libsegmodel.a and .so, the public headers, segmodelConfig.cmake and segmodel.pc.
 # No file names the folder it was installed to, so the prefix may be moved. All of it is the install
-# component segmodel_development.
+# component segmodel_development. The build tree is a package too: segmodel_DIR may be its folder segmodel.
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
@@ -13,6 +13,7 @@ install(DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR}/include/segmodel
     DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT segmodel_development)
 install(EXPORT segmodelTargets NAMESPACE segmodel::
     DESTINATION ${SEGMODEL_PACKAGE_DIR} COMPONENT segmodel_development)
+export(EXPORT segmodelTargets NAMESPACE segmodel:: FILE ${CMAKE_CURRENT_BINARY_DIR}/segmodelTargets.cmake)
 
 configure_package_config_file(
     ${CMAKE_CURRENT_LIST_DIR}/segmodelConfig.cmake.in

@@ -31,13 +31,13 @@ configure(relative -DCMAKE_INSTALL_PREFIX=${prefix} -DCMAKE_INSTALL_INCLUDEDIR=h
     -DCMAKE_INSTALL_LIBDIR=libs/here)
 wanted(relative/segmodel.pc "prefix=[$]{pcfiledir}/../../..\n" "libdir=[$]{prefix}/libs/here\n"
     "includedir=[$]{prefix}/headers/v1\n")
-wanted(relative/segmodelTargets.cmake "DIRECTORIES \"[$]{_IMPORT_PREFIX}/headers/v1\".*DIRECTORIES \"[$]{_IMPORT_PREFIX}/headers/v1\"")
+wanted(relative/CMakeFiles/segmodelTargets.cmake "DIRECTORIES \"[$]{_IMPORT_PREFIX}/headers/v1\".*DIRECTORIES \"[$]{_IMPORT_PREFIX}/headers/v1\"")
 
 configure(full -DCMAKE_INSTALL_PREFIX=${prefix} -DCMAKE_INSTALL_INCLUDEDIR=${SCRATCH}/far/headers
     -DCMAKE_INSTALL_LIBDIR=${SCRATCH}/far/libs)
 wanted(full/segmodel.pc "prefix=${prefix}\n" "libdir=${SCRATCH}/far/libs\n"
     "includedir=${SCRATCH}/far/headers\n")
-wanted(full/segmodelTargets.cmake "DIRECTORIES \"${SCRATCH}/far/headers\"")
+wanted(full/CMakeFiles/segmodelTargets.cmake "DIRECTORIES \"${SCRATCH}/far/headers\"")
 
 # The CUDA module, where this machine can build it, goes beside the library and with it.
 file(READ ${SCRATCH}/relative/cmake_install.cmake text)

@@ -1,5 +1,6 @@
 # Installs the library into SCRATCH, moves the folder, builds a program against it the way HOW says
-# (pkg_config: C11 and a bare compiler call; find_package: C++17 and CMake), and lets it predict.
+# (pkg_config: C11 and a bare compiler call; find_package: C++17 and CMake), and lets it predict. HOW
+# build_tree: as find_package, of the folder PACKAGE of a build, where nothing is installed.
 function(run)
     execute_process(COMMAND ${ARGN} RESULT_VARIABLE code OUTPUT_VARIABLE out ERROR_VARIABLE out)
     if(NOT code EQUAL 0)
@@ -9,6 +10,13 @@ endfunction()
 
 file(REMOVE_RECURSE ${SCRATCH})
 file(MAKE_DIRECTORY ${SCRATCH})
+if(HOW STREQUAL build_tree)
+    run(${CMAKE_COMMAND} -S ${SOURCE} -B ${SCRATCH}/build -Dsegmodel_DIR=${PACKAGE}
+        -DCMAKE_CXX_COMPILER=${CXX_COMPILER} -DCMAKE_CXX_FLAGS=${CXX_FLAGS} -DLIBRARY=${LIBRARY})
+    run(${CMAKE_COMMAND} --build ${SCRATCH}/build)
+    run(${SCRATCH}/build/consumer ${MODEL})
+    return()
+endif()
 run(${CMAKE_COMMAND} --install ${BUILD} --config "${CONFIG}" --prefix ${SCRATCH}/installed
     --component segmodel_development)
 file(RENAME ${SCRATCH}/installed ${SCRATCH}/moved)
