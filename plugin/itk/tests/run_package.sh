@@ -12,18 +12,22 @@ if grep -rIl "$work/first" "$work/moved place"; then
     echo "these files know where they were installed" >&2
     exit 1
 fi
-# configure NAME ARGS...: a build tree of the consumer.
+# configure NAME ARGS...: a build tree of the consumer, which is told no more than ARGS.
 configure() {
     local name=$1
     shift
-    cmake -S "$consumer" -B "$work/$name" -DCMAKE_BUILD_TYPE=Release \
-        -DCMAKE_PREFIX_PATH="$work/moved place" "$@" >"$work/configure.log" 2>&1 || {
+    cmake -S "$consumer" -B "$work/$name" -DCMAKE_BUILD_TYPE=Release "$@" >"$work/configure.log" 2>&1 || {
         tail -20 "$work/configure.log" >&2
         exit 1
     }
 }
-configure cxx_only -DCXX_ONLY=ON
-configure build
+prefix=-DCMAKE_PREFIX_PATH="$work/moved place"
+configure cxx_only "$prefix" -DCXX_ONLY=ON
+# By the folder of the package alone, installed and of a build: segmodel lies beside it.
+config=$(find "$work/moved place" -name PromptSegITKConfig.cmake)
+configure by_folder -DPromptSegITK_DIR="$(dirname "$config")"
+configure of_build -DPromptSegITK_DIR="$build/plugin/itk"
+configure build "$prefix"
 cmake --build "$work/build" >"$work/build.log" 2>&1 || { tail -40 "$work/build.log" >&2 && exit 1; }
 voxels=$("$work/build/consumer" "$model" "$demo/brain1/image.nrrd" 52.5 20.5 6.5)
 echo "$voxels voxels"
