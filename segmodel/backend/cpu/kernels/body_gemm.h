@@ -11,12 +11,12 @@
 #define STRIP 4
 #endif
 
-/* A panel's part of 16 KiB stays in L1 beside the strips of A that pass by. A kernel with fewer
- * sums reads B more often; with 28 of them L2 is quick enough. */
+/* A panel's part of at most 20 KiB stays in L1 beside the strips of A that pass by. A kernel with
+ * fewer sums reads B more often; with 28 of them L2 is quick enough. */
 #if VL == 16
 #define DEPTH 0
 #else
-#define DEPTH 8
+#define DEPTH 10
 #endif
 
 #define PASS_COLUMNS (2 * VL)
@@ -252,9 +252,28 @@ static void epilogue(const float *tile, int rows, int cols, int64_t m, int64_t n
         epilogue_rows(e->act, tile, rows, cols, m, n, e);
 }
 
+/* FP32 in whole vectors, as most are. */
+INLINE void store_vectors(const float *tile, int rows, int cols, float alpha, const bool accumulate,
+                          float *c, int64_t ld)
+{
+    for (int i = 0; i < rows; i++, c += ld, tile += SGM_PANEL)
+        for (int j = 0; j < cols; j += VL) {
+            vf x = v_set(alpha) * v_load(tile + j);
+            v_store(c + j, accumulate ? x + v_load(c + j) : x);
+        }
+}
+
 static void store_scaled(const float *tile, int rows, int cols, float alpha, bool accumulate,
                          void *c, sgm_dtype dtype, int64_t offset, int64_t ld)
 {
+    if (cols % VL == 0 && dtype == SGM_F32) {
+        float *to = (float *)c + offset;
+        if (accumulate)
+            store_vectors(tile, rows, cols, alpha, true, to, ld);
+        else
+            store_vectors(tile, rows, cols, alpha, false, to, ld);
+        return;
+    }
     for (int i = 0; i < rows; i++) {
         for (int j = 0; j < cols; j += VL) {
             int64_t at = offset + i * ld + j;

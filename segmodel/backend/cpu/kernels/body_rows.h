@@ -293,6 +293,37 @@ static void add_to(float *sum, const void *x, int64_t at, sgm_dtype dtype, int64
                      n - i);
 }
 
+/* A column's sum is loaded and stored once for so many rows. */
+#define SUM_ROWS 8
+
+INLINE void sum_rows_as(float *sum, const void *x, const sgm_dtype dtype, int64_t at, int64_t n,
+                        int64_t rows)
+{
+    for (int64_t r = 0; r < rows; r += SUM_ROWS, at += SUM_ROWS * n) {
+        int64_t count = rows - r < SUM_ROWS ? rows - r : SUM_ROWS, i = 0;
+        for (; i + VL <= n; i += VL) {
+            vf s = v_load(sum + i);
+            for (int64_t k = 0; k < count; k++)
+                s += v_load_as(x, at + k * n + i, dtype);
+            v_store(sum + i, s);
+        }
+        if (i == n) continue;
+        vf s = v_load_part(sum, i, SGM_F32, n - i);
+        for (int64_t k = 0; k < count; k++)
+            s += v_load_part(x, at + k * n + i, dtype, n - i);
+        v_store_part(sum, i, SGM_F32, s, n - i);
+    }
+}
+
+static void sum_rows(float *sum, const void *x, int64_t at, sgm_dtype dtype, int64_t n,
+                     int64_t rows)
+{
+    if (dtype == SGM_F32)
+        sum_rows_as(sum, x, SGM_F32, at, n, rows);
+    else
+        sum_rows_as(sum, x, SGM_BF16, at, n, rows);
+}
+
 /* A NaN is larger than anything, and the last one the largest, as in PyTorch. */
 static void max4(const void *x, const int64_t at[4], sgm_dtype from, void *out, int64_t out_at,
                  sgm_dtype to, int64_t n)

@@ -133,7 +133,7 @@ sgm_status sgm_conv2d_in_place(sgm_threads *pool, const sgm_conv_shape *s, const
                                const float *x, const sgm_epilogue *epilogue)
 {
     const sgm_micro *micro = sgm_micro_for(SGM_F32);
-    int64_t run = s->kernel_w * s->channels, part = micro->depth ? micro->depth * 16 : run;
+    int64_t run = s->kernel_w * s->channels, part = 16 * sgm_depth(micro, sgm_div_up(run, 16));
     band_job j = {.s = s,
                   .w = w,
                   .micro = micro,

@@ -164,8 +164,8 @@ static void sum_items(void *context, int64_t begin, int64_t end, int thread)
     for (int64_t b = begin; b < end; b++) {
         float *sum = (float *)j->out + b * j->c;
         memset(sum, 0, sizeof(float) * (size_t)j->c);
-        for (int64_t row = b * block; row < (b + 1) * block && row < j->m; row++)
-            j->loops->add_to(sum, j->x, row * j->c, j->x_dtype, j->c);
+        int64_t rows = j->m - b * block < block ? j->m - b * block : block;
+        j->loops->sum_rows(sum, j->x, b * block * j->c, j->x_dtype, j->c, rows);
     }
 }
 

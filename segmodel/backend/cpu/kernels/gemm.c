@@ -170,7 +170,7 @@ sgm_status sgm_gemm_run(sgm_threads *pool, const sgm_packed *w, sgm_pack_a_fn pa
                     .block = block_rows(m, w->chunks * SGM_CHUNK, micro, threads),
                     .splits = 1,
                     .strip_bytes = w->chunks * micro->strip * SGM_CHUNK,
-                    .depth = micro->depth ? micro->depth : w->chunks};
+                    .depth = sgm_depth(micro, w->chunks)};
     int64_t blocks = sgm_div_up(m, job.block), panels = w->panels * w->segments;
     if (blocks < 2 * threads && threads > 1 && flops > SERIAL_FLOPS) {
         job.splits = sgm_div_up(2 * threads, blocks);

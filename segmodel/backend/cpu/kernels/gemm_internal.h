@@ -32,6 +32,15 @@ static inline int64_t sgm_packed_b_bytes(int64_t n, int64_t k, sgm_dtype dtype)
     return sgm_div_up(n, SGM_PANEL) * sgm_chunks(k, dtype) * SGM_B_CHUNK;
 }
 
+/* Chunks of K that a product gives the micro-kernel per call: all of them or, where it takes no
+ * more than micro->depth, parts as equal as can be: a short last part would cost its sums' way to
+ * memory and back as much as a long one. */
+static inline int64_t sgm_depth(const sgm_micro *micro, int64_t chunks)
+{
+    if (!micro->depth || chunks <= micro->depth) return chunks;
+    return sgm_div_up(chunks, sgm_div_up(chunks, micro->depth));
+}
+
 /* Whether FP32 rows `ld` apart are read where they lie by so many panels: with more of them packing
  * costs little, and strips lie better in the caches; rows at multiples of 2 KiB share few sets of
  * L1.

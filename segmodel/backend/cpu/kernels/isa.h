@@ -39,7 +39,7 @@ typedef struct sgm_micro_in_place {
 typedef struct sgm_micro {
     int strip; /* rows per packed strip of A */
     int step;  /* rows per call, a multiple of strip */
-    int depth; /* chunks of K that a product gives it per call; 0: all */
+    int depth; /* chunks of K that a product gives it per call at most; 0: all */
     sgm_micro_fn run;
     sgm_micro_fn run_half; /* only columns [0, 16) of the panel; NULL where `run` takes no longer */
     sgm_micro_in_place in_place;
@@ -202,6 +202,9 @@ typedef struct sgm_isa_table {
     void (*affine)(const void *x, sgm_dtype from, float scale, float shift, void *out, sgm_dtype to,
                    int64_t begin, int64_t end);
     void (*add_to)(float *sum, const void *x, int64_t at, sgm_dtype dtype, int64_t n);
+    /* sum[n] += x[rows, n], row after row. */
+    void (*sum_rows)(float *sum, const void *x, int64_t at, sgm_dtype dtype, int64_t n,
+                     int64_t rows);
     /* Rows [begin, end) of c. */
     void (*softmax_rows)(const void *x, sgm_dtype from, void *out, sgm_dtype to, int64_t begin,
                          int64_t end, int64_t c);

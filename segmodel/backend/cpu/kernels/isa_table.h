@@ -45,6 +45,7 @@ const sgm_isa_table ISA_TABLE = {
     .binary = binary_run,
     .affine = affine_run,
     .add_to = add_to,
+    .sum_rows = sum_rows,
     .softmax_rows = softmax_rows,
     .resize_row = resize_row,
     .depthwise_row = depthwise_row,

@@ -35,12 +35,6 @@ static void store(const product_job *j, const float *tile, int rows, int cols, i
     j->loops->epilogue(tile, rows, cols, row, n, &sum);
 }
 
-/* Parts of K that the micro-kernel gets per call, see multiply_panel of gemm.c. */
-static int64_t depth_of(const sgm_micro *micro, int64_t chunks)
-{
-    return micro->depth && micro->depth < chunks ? micro->depth : chunks;
-}
-
 /* Chunks [first, first + depth) of this part of K: rows [i, i + count) of the block that begins at
  * `row` (packed: `a`) times `cols` columns of a panel, into tile[count][32]. */
 static void multiply_rows(const product_job *j, const char *a, int64_t row, int64_t i, int count,
@@ -160,7 +154,7 @@ static sgm_status reserve(product_job *j, bool few)
     int64_t step = j->micro->step, a_rows = few ? p->m : j->block;
     size_t a = j->in_place ? 0 : (size_t)(sgm_div_up(a_rows, step) * step * chunks * SGM_CHUNK);
     size_t panel = (size_t)(chunks * SGM_B_CHUNK);
-    int64_t kept = depth_of(j->micro, chunks) < chunks ? sgm_div_up(a_rows, step) * step : step;
+    int64_t kept = sgm_depth(j->micro, chunks) < chunks ? sgm_div_up(a_rows, step) * step : step;
     j->sums_bytes = sizeof(float) * (size_t)(kept * SGM_PANEL);
     return few ? sgm_threads_reserve(j->pool, j->sums_bytes + panel, a)
                : sgm_threads_reserve(j->pool, j->sums_bytes + a, panel * (size_t)j->panels);
@@ -187,7 +181,7 @@ sgm_status sgm_product_run(sgm_threads *pool, const sgm_cpu_product *p)
         job.k0 = k0;
         job.k = p->k - k0 < PART_K ? p->k - k0 : PART_K;
         job.chunks = sgm_chunks(job.k, p->compute);
-        job.depth = depth_of(micro, job.chunks);
+        job.depth = sgm_depth(micro, job.chunks);
         job.strip_bytes = job.chunks * micro->strip * SGM_CHUNK;
         job.accumulate = p->accumulate || k0 > 0;
         if (few)
