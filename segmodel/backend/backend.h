@@ -23,6 +23,11 @@ typedef struct sgm_step {
     sgm_tensor out;
     sgm_act act;
     sgm_tensor residual;
+    /* Training, where keeps_slope and scales_gradient say so; data NULL: none. Forward: receives
+     * act'(op(in)), FP32, laid out as out; an ACT step may have it in the memory of its input.
+     * Backward of that ACT: what it kept, instead of its input. Backward of a layer: grad_in[0] is
+     * multiplied by it, and so is the gradient of what in[0]'s activation was applied to. */
+    sgm_tensor slope;
     bool bf16;     /* multiply in BF16 (sums stay F32) */
     void *packed;  /* what `prepare` made of the constant weight, or NULL */
     void *scratch; /* scratch_size bytes, aligned as device memory is */
@@ -55,6 +60,12 @@ typedef struct sgm_backend_ops {
 
     /* May this node's output take a fused activation / residual? */
     bool (*fuses)(sgm_backend *backend, const sgm_node *node, sgm_act act, bool residual);
+
+    /* Training: may a step of `node` (`act` fused, or an ACT node of it) store the activation's
+     * slope / may the backward step of `node` multiply grad_in[0] by a slope? NULL: none may, and
+     * nothing is fused then. */
+    bool (*keeps_slope)(sgm_backend *backend, const sgm_node *node, sgm_act act);
+    bool (*scales_gradient)(sgm_backend *backend, const sgm_node *node);
 
     /* Bytes of scratch a step wants, forward or backward. Shapes and dtypes are set, data is not.
      */

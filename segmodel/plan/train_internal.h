@@ -1,5 +1,5 @@
 /* A training plan from inside: train_plan.c makes and runs it, train_sharing.c lets gradients share
- * memory. */
+ * memory, train_fuse.c lets steps do the work of others. */
 #ifndef SEGMODEL_PLAN_TRAIN_INTERNAL_H
 #define SEGMODEL_PLAN_TRAIN_INTERNAL_H
 
@@ -22,13 +22,25 @@ typedef struct train_value {
     int shares; /* the next node whose gradient lies in the same memory, in a ring; itself alone */
 } train_value;
 
-typedef struct train_step {
+typedef struct train_step train_step;
+struct train_step {
     const sgm_node *node;
     bool backward;
     bool accumulate[SGM_MAX_INPUTS];
     bool shared[SGM_MAX_INPUTS]; /* the input's gradient lies in the output's memory, and is it */
+    /* Forward: an activation, or a sum with `residual`, whose value this step makes instead of its
+     * own; or the step that makes this one's. NULL: none. */
+    const sgm_node *act, *sum, *residual;
+    train_step *made_by;
+    /* Of an activation and the layer that makes it: the slope is kept where the value of the
+     * activation's input would lie. */
+    bool slope;
+    /* Backward: grad_in[0] is multiplied by the slope of in[0], an activation, and is the gradient
+     * of that one's input; of the activation: the step that does so instead of it, or NULL. */
+    bool scales;
+    train_step *scaled_by;
     size_t scratch, scratch_offset, back_scratch, back_scratch_offset;
-} train_step;
+};
 
 /* Steps that a device can run again by one call. */
 typedef struct recorded_steps {
@@ -70,6 +82,25 @@ static inline train_value *sgm_train_wanted_grad(sgm_train_plan *plan, const sgm
     if (!input || !plan->values[input->id].on_path) return NULL;
     return sgm_train_value_of(plan, input);
 }
+
+static inline bool sgm_train_is_leaf(const sgm_node *node)
+{
+    return node->op == SGM_OP_INPUT || node->op == SGM_OP_PARAM || node->op == SGM_OP_DATA;
+}
+
+static inline bool sgm_train_makes_step(const sgm_node *node)
+{
+    return !sgm_train_is_leaf(node) && node->op != SGM_OP_RESHAPE;
+}
+
+/* Whether the backward rule of an op reads its output. */
+static inline bool sgm_train_reads_output(sgm_op op)
+{
+    return op == SGM_OP_SOFTMAX || op == SGM_OP_ATTENTION || op == SGM_OP_ATTENTION_GRID;
+}
+
+/* Chooses who does whose work, when accumulation and sharing are known. */
+sgm_status sgm_train_fuse(sgm_train_plan *plan);
 
 /* Chooses step->shared and the rings of values, when times and accumulation are known. */
 void sgm_train_share_gradients(sgm_train_plan *plan);

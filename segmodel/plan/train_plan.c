@@ -32,21 +32,6 @@ static bool reads_inputs(sgm_op op)
     }
 }
 
-static bool reads_output(sgm_op op)
-{
-    return op == SGM_OP_SOFTMAX || op == SGM_OP_ATTENTION || op == SGM_OP_ATTENTION_GRID;
-}
-
-static bool is_leaf(const sgm_node *node)
-{
-    return node->op == SGM_OP_INPUT || node->op == SGM_OP_PARAM || node->op == SGM_OP_DATA;
-}
-
-static bool makes_step(const sgm_node *node)
-{
-    return !is_leaf(node) && node->op != SGM_OP_RESHAPE;
-}
-
 /* ------------------------------------------------------------------------------ what is needed */
 
 static void mark_needed(sgm_train_plan *plan)
@@ -159,7 +144,7 @@ static void add_steps(sgm_train_plan *plan, bool late)
     for (int id = 0; id < plan->node_count; id++) {
         const sgm_node *node = sgm_graph_node(plan->graph, id);
         train_value *v = &plan->values[id];
-        if (!v->needed || !makes_step(node) || v->late != late) continue;
+        if (!v->needed || !sgm_train_makes_step(node) || v->late != late) continue;
         train_step *step = &plan->steps[plan->step_count];
         step->node = node;
         step->backward = v->has_grad && v->on_path;
@@ -181,7 +166,7 @@ static sgm_status make_steps(sgm_train_plan *plan)
     }
     SGM_TRY(choose_accumulation(plan));
     sgm_train_share_gradients(plan);
-    return SGM_OK;
+    return sgm_train_fuse(plan);
 }
 
 /* ---------------------------------------------------------------------------- resolved steps */
@@ -207,14 +192,40 @@ static void *grad_memory(sgm_train_plan *plan, const sgm_node *node)
     return block(plan) ? block(plan) + v->grad_offset : NULL;
 }
 
+static sgm_tensor value_tensor(sgm_train_plan *plan, const sgm_node *node)
+{
+    return (sgm_tensor){value_memory(plan, node), node->dtype, node->shape};
+}
+
+/* Forward: what the step makes besides, or instead of, its own value. */
+static void add_fused(sgm_train_plan *plan, const train_step *planned, sgm_step *step)
+{
+    const sgm_node *node = planned->node;
+    const sgm_node *out = planned->sum ? planned->sum : planned->act;
+    if (planned->slope) step->slope = value_tensor(plan, planned->act ? node : node->in[0]);
+    if (planned->act) step->act = planned->act->u.act;
+    if (planned->residual) step->residual = value_tensor(plan, planned->residual);
+    if (out) step->out = value_tensor(plan, out);
+}
+
+/* Backward: the slope that an activation kept, for itself or for who does its work. */
+static void use_slope(sgm_train_plan *plan, const train_step *planned, sgm_step *step)
+{
+    const sgm_node *node = planned->node;
+    if (node->op == SGM_OP_ACT && planned->slope) step->slope = value_tensor(plan, node->in[0]);
+    if (!planned->scales) return;
+    const sgm_node *input = node->in[0]->in[0];
+    step->slope = value_tensor(plan, input);
+    step->grad_in[0] = (sgm_tensor){grad_memory(plan, input), SGM_F32, input->shape};
+}
+
 static sgm_step resolve(sgm_train_plan *plan, const train_step *planned, bool backward)
 {
     const sgm_node *node = planned->node;
     sgm_step step = {.node = node, .input_count = node->input_count, .bf16 = plan->bf16};
     for (int i = 0; i < node->input_count; i++) {
         if (!node->in[i]) continue;
-        step.in[i] =
-            (sgm_tensor){value_memory(plan, node->in[i]), node->in[i]->dtype, node->in[i]->shape};
+        step.in[i] = value_tensor(plan, node->in[i]);
         if (reads_copy(plan, node, i)) {
             step.in[i].data = sgm_train_value_of(plan, node->in[i])->param->bf16;
             step.in[i].dtype = SGM_BF16;
@@ -226,6 +237,10 @@ static sgm_step resolve(sgm_train_plan *plan, const train_step *planned, bool ba
     }
     step.out = (sgm_tensor){value_memory(plan, node), SGM_F32, node->shape};
     if (backward) step.grad_out = (sgm_tensor){grad_memory(plan, node), SGM_F32, node->shape};
+    if (backward)
+        use_slope(plan, planned, &step);
+    else
+        add_fused(plan, planned, &step);
     step.scratch_size = backward ? planned->back_scratch : planned->scratch;
     size_t at = backward ? planned->back_scratch_offset : planned->scratch_offset;
     step.scratch = block(plan) ? block(plan) + at : NULL;
@@ -237,6 +252,27 @@ static sgm_step resolve(sgm_train_plan *plan, const train_step *planned, bool ba
 static void until(sgm_lifetime *piece, int time)
 {
     if (time > piece->last) piece->last = time;
+}
+
+static int time_of(const sgm_train_plan *plan, const train_step *step)
+{
+    return (int)(step - plan->steps);
+}
+
+/* The value of step t lives from when it is made; that of a layer whose slope nobody keeps, not. */
+static sgm_lifetime value_piece(const sgm_train_plan *plan, int t, size_t bytes)
+{
+    const train_step *step = &plan->steps[t];
+    bool stored = step->slope || !(step->act || step->sum);
+    int made = step->made_by ? time_of(plan, step->made_by) : t;
+    return (sgm_lifetime){stored ? bytes : 0, made, t, 0};
+}
+
+/* When the backward work of a step is done. */
+static int backward_time(const sgm_train_plan *plan, const train_step *step)
+{
+    const train_step *does = step->scaled_by ? step->scaled_by : step;
+    return plan->values[does->node->id].backward_time;
 }
 
 /* Pieces: value of node id at [id], its gradient at [n + id], scratch of step t at [2n + 2t] and
@@ -255,11 +291,11 @@ static void lifetimes(sgm_train_plan *plan, sgm_lifetime *pieces)
         train_step *step = &plan->steps[t];
         const sgm_node *node = step->node;
         size_t bytes = (size_t)sgm_shape_count(node->shape) * sizeof(float);
-        int back = plan->values[node->id].backward_time;
-        pieces[node->id] = (sgm_lifetime){bytes, t, t, 0};
+        int back = backward_time(plan, step);
+        pieces[node->id] = value_piece(plan, t, bytes);
         if (step->backward) {
-            pieces[n + node->id] = (sgm_lifetime){bytes, back, back, 0};
-            if (reads_output(node->op)) until(&pieces[node->id], back);
+            pieces[n + node->id] = (sgm_lifetime){step->scaled_by ? 0 : bytes, back, back, 0};
+            if (sgm_train_reads_output(node->op)) until(&pieces[node->id], back);
         }
         for (int i = 0; i < node->input_count; i++) {
             if (!node->in[i]) continue;
@@ -279,10 +315,12 @@ static void gradient_starts(sgm_train_plan *plan, sgm_lifetime *pieces)
     int n = plan->node_count;
     for (int t = 0; t < plan->step_count; t++) {
         const train_step *step = &plan->steps[t];
-        int back = plan->values[step->node->id].backward_time;
+        int back = backward_time(plan, step);
         for (int i = 0; step->backward && i < step->node->input_count; i++) {
             if (!sgm_train_wanted_grad(plan, step->node, i)) continue;
-            sgm_lifetime *piece = &pieces[n + sgm_base_of(step->node->in[i])->id];
+            const sgm_node *input = step->node->in[i];
+            if (step->scales && i == 0) input = input->in[0];
+            sgm_lifetime *piece = &pieces[n + sgm_base_of(input)->id];
             if (piece->size && back < piece->first) piece->first = back;
         }
     }
@@ -462,7 +500,9 @@ void *sgm_train_plan_memory(sgm_train_plan *plan, const sgm_node *node)
 static sgm_status run_step(sgm_train_plan *plan, int t, bool backward)
 {
     const sgm_backend_ops *ops = plan->backend->ops;
-    sgm_step step = resolve(plan, &plan->steps[t], backward);
+    const train_step *planned = &plan->steps[t];
+    if (backward ? planned->scaled_by : planned->made_by) return SGM_OK;
+    sgm_step step = resolve(plan, planned, backward);
     double start = plan->seconds ? sgm_clock() : 0;
     SGM_TRY((backward ? ops->backward : ops->forward)(plan->backend, &step));
     if (!plan->seconds) return SGM_OK;

@@ -117,6 +117,33 @@ static bool cpu_fuses(sgm_backend *backend, const sgm_node *node, sgm_act act, b
     return false;
 }
 
+static bool cpu_keeps_slope(sgm_backend *backend, const sgm_node *node, sgm_act act)
+{
+    (void)backend;
+    switch (node->op) {
+    case SGM_OP_LINEAR:
+    case SGM_OP_CONV_TRANSPOSE:
+        return epilogue_act(act);
+    case SGM_OP_CONV2D:
+        return epilogue_act(act) && dense_or_depthwise(node);
+    case SGM_OP_ACT: /* a slope that is a choice between two numbers is no less work than its x */
+        return act != SGM_ACT_RELU && act != SGM_ACT_LEAKY_RELU;
+    default:
+        return false;
+    }
+}
+
+static bool cpu_scales_gradient(sgm_backend *backend, const sgm_node *node)
+{
+    (void)backend;
+    if (node->op == SGM_OP_LINEAR) return sgm_last_dim(node->shape) <= 1024; /* see gemm.h */
+    if (node->op != SGM_OP_CONV2D) return false;
+    const int64_t *w = node->in[1]->shape.dim;
+    bool dense = node->u.conv.groups == 1;
+    return dense ? node->u.conv.stride == 1 && w[2] == w[3] && node->u.conv.pad < w[2]
+                 : dense_or_depthwise(node);
+}
+
 /* A weight that changes from run to run (training) is packed into scratch before its product. */
 static size_t cpu_scratch(sgm_backend *backend, const sgm_step *step, bool backward)
 {
@@ -191,6 +218,8 @@ sgm_status sgm_cpu_create(int threads, sgm_backend **out)
         .stores_bf16 = cpu_stores_bf16,
         .reads_bf16 = cpu_reads_bf16,
         .fuses = cpu_fuses,
+        .keeps_slope = cpu_keeps_slope,
+        .scales_gradient = cpu_scales_gradient,
         .scratch = cpu_scratch,
         .prepare = cpu_prepare,
         .release = cpu_release,

@@ -174,6 +174,11 @@ sgm_status sgm_cpu_affine(sgm_threads *pool, const sgm_step *step)
 
 sgm_status sgm_cpu_act(sgm_threads *pool, const sgm_step *step)
 {
+    if (step->slope.data) {
+        sgm_act_slopes(pool, step->node->u.act, step->in[0].data, step->out.data, step->slope.data,
+                       sgm_shape_count(step->out.shape));
+        return SGM_OK;
+    }
     sgm_act_forward(pool, step->node->u.act, step->in[0].data, step->in[0].dtype, step->out.data,
                     step->out.dtype, sgm_shape_count(step->out.shape));
     return SGM_OK;
@@ -181,7 +186,10 @@ sgm_status sgm_cpu_act(sgm_threads *pool, const sgm_step *step)
 
 sgm_status sgm_cpu_act_backward(sgm_threads *pool, const sgm_step *step)
 {
-    if (step->grad_in[0].data)
+    if (step->grad_in[0].data && step->slope.data)
+        sgm_mul_alike(pool, step->grad_out.data, step->slope.data, step->grad_in[0].data,
+                      sgm_shape_count(step->out.shape));
+    else if (step->grad_in[0].data)
         sgm_act_backward(pool, step->node->u.act, step->in[0].data, step->in[0].dtype,
                          step->grad_out.data, step->grad_in[0].data, step->accumulate[0],
                          sgm_shape_count(step->out.shape));

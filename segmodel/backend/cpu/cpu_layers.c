@@ -20,7 +20,8 @@ static sgm_epilogue epilogue_of(const sgm_step *step)
                           .residual_ld = channels,
                           .out = step->out.data,
                           .out_dtype = step->out.dtype,
-                          .out_ld = channels};
+                          .out_ld = channels,
+                          .slope = step->slope.data};
 }
 
 /* ------------------------------------------------------------------------------------ packing */
@@ -109,6 +110,7 @@ static sgm_status linear_data_gradient(sgm_threads *pool, const sgm_step *step, 
                             .ldb = K,
                             .c = step->grad_in[0].data,
                             .ldc = K,
+                            .factor = step->slope.data,
                             .alpha = 1,
                             .accumulate = step->accumulate[0],
                             .compute = compute_type(step->bf16)};
@@ -155,7 +157,7 @@ sgm_status sgm_cpu_conv2d(sgm_threads *pool, const sgm_step *step)
     if (sgm_cpu_is_depthwise(step))
         return sgm_depthwise_forward(pool, &shape, step->in[1].data, step->in[2].data, step->act,
                                      step->in[0].data, step->in[0].dtype, step->out.data,
-                                     step->out.dtype);
+                                     step->out.dtype, step->slope.data);
     const sgm_packed *pack;
     SGM_TRY(packed_weight(step, &pack));
     sgm_epilogue epilogue = epilogue_of(step);
@@ -174,6 +176,7 @@ static sgm_conv_grads conv_grads_of(const sgm_step *step)
                             .accumulate_dx = step->accumulate[0],
                             .accumulate_dw = step->accumulate[1],
                             .accumulate_dbias = step->accumulate[2],
+                            .factor = step->slope.data,
                             .compute = compute_type(step->bf16)};
 }
 

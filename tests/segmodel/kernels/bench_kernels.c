@@ -339,7 +339,7 @@ static sgm_status run_depthwise(void *context)
 {
     conv *c = context;
     return sgm_depthwise_forward(pool, &c->s, c->w, c->bias, SGM_ACT_GELU, c->x, c->dtype, c->e.out,
-                                 c->e.out_dtype);
+                                 c->e.out_dtype, NULL);
 }
 
 static sgm_status run_conv_backward(void *context)

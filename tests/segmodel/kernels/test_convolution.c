@@ -82,7 +82,7 @@ static void run_forward(sgm_threads *pool, kind k, const problem *p, const float
         .bias = bias, .act = p->act, .out = out, .out_dtype = p->out, .out_ld = p->s.outputs};
     sgm_packed *pack = NULL;
     if (k == DEPTHWISE) {
-        CHECK_OK(sgm_depthwise_forward(pool, &p->s, w, bias, p->act, x, p->x, out, p->out));
+        CHECK_OK(sgm_depthwise_forward(pool, &p->s, w, bias, p->act, x, p->x, out, p->out, NULL));
     } else if (k == DENSE) {
         CHECK_OK(sgm_conv_pack(&p->s, w, p->weight, NULL, &pack));
         CHECK_OK(sgm_conv2d_forward(pool, &p->s, pack, x, p->x, &e));
@@ -217,8 +217,9 @@ static void test_refusals(sgm_threads *pool)
     CHECK_STATUS(sgm_conv_pack(&s, w, SGM_F32, NULL, &pack), SGM_INVALID_ARGUMENT, "3 x 3");
     s.outputs = 2;
     s.pad = 1;
-    CHECK_STATUS(sgm_depthwise_forward(pool, &s, w, NULL, SGM_ACT_NONE, x, SGM_F32, out, SGM_F32),
-                 SGM_INVALID_ARGUMENT, "1 channels in, 2 out");
+    CHECK_STATUS(
+        sgm_depthwise_forward(pool, &s, w, NULL, SGM_ACT_NONE, x, SGM_F32, out, SGM_F32, NULL),
+        SGM_INVALID_ARGUMENT, "1 channels in, 2 out");
 }
 
 int main(void)

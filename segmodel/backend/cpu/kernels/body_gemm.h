@@ -226,18 +226,86 @@ INLINE void epilogue_panel(const sgm_act act, const float *tile, int rows, int64
         float *out = (float *)e->out + at.block * e->group_ld + at.row * e->out_ld + n;
         const float *residual = e->residual;
         if (residual) residual += at.block * e->group_ld + at.row * e->residual_ld + n;
-        UNROLL for (int j = 0; j < SGM_PANEL / VL; j++)
-        {
-            vf x = v_act(act, v_load(tile + i * SGM_PANEL + j * VL) + bias[j]);
-            if (residual) x += v_load(residual + j * VL);
-            v_store(out + j * VL, x);
-        }
+        vf x[SGM_PANEL / VL], y[SGM_PANEL / VL];
+        EACH(j, SGM_PANEL / VL) x[j] = v_load(tile + i * SGM_PANEL + j * VL) + bias[j];
+        v_act_each(SGM_PANEL / VL, act, x, y, NULL);
+        EACH(j, SGM_PANEL / VL)
+        v_store(out + j * VL, residual ? y[j] + v_load(residual + j * VL) : y[j]);
     }
+}
+
+/* What training asks for, some vectors of a row; `n` columns in each: VL, a constant, or fewer at
+ * the row's end. */
+INLINE void slope_step(const int vectors, const sgm_act act, const float *tile, int64_t column,
+                       int64_t out, int64_t residual, const sgm_epilogue *e, int64_t n)
+{
+    vf x[SGM_PANEL / VL], y[SGM_PANEL / VL], slope[SGM_PANEL / VL];
+    EACH(j, vectors) x[j] = v_load(tile + j * VL);
+    if (e->bias) EACH(j, vectors) x[j] += v_load_upto(e->bias, column + j * VL, SGM_F32, n);
+    v_act_each(vectors, act, x, y, slope);
+    if (e->residual)
+        EACH(j, vectors) y[j] += v_load_upto(e->residual, residual + j * VL, SGM_F32, n);
+    EACH(j, vectors) v_store_upto(e->out, out + j * VL, SGM_F32, y[j], n);
+    EACH(j, vectors) v_store_upto(e->slope, out + j * VL, SGM_F32, slope[j], n);
+}
+
+INLINE void epilogue_slopes(const sgm_act act, const float *tile, int rows, int cols, int64_t m,
+                            int64_t n, const sgm_epilogue *e)
+{
+    row_walk at = walk_from(e, m);
+    int whole = cols / VL * VL;
+    for (int i = 0; i < rows; i++, walk_on(&at, e), tile += SGM_PANEL) {
+        int64_t block = at.block * e->group_ld + n;
+        int64_t out = block + at.row * e->out_ld, residual = block + at.row * e->residual_ld;
+        if (cols == SGM_PANEL) {
+            slope_step(SGM_PANEL / VL, act, tile, n, out, residual, e, VL);
+            continue;
+        }
+        for (int j = 0; j < whole; j += VL)
+            slope_step(1, act, tile + j, n + j, out + j, residual + j, e, VL);
+        if (whole < cols)
+            slope_step(1, act, tile + whole, n + whole, out + whole, residual + whole, e,
+                       cols - whole);
+    }
+}
+
+INLINE void factor_step(const float *tile, int64_t out, const sgm_epilogue *e, int64_t n)
+{
+    v_store_upto(e->out, out, SGM_F32, v_load(tile) * v_load_upto(e->factor, out, SGM_F32, n), n);
+}
+
+INLINE void epilogue_factor(const float *tile, int rows, int cols, int64_t m, int64_t n,
+                            const sgm_epilogue *e)
+{
+    row_walk at = walk_from(e, m);
+    int whole = cols / VL * VL;
+    for (int i = 0; i < rows; i++, walk_on(&at, e), tile += SGM_PANEL) {
+        int64_t out = at.block * e->group_ld + at.row * e->out_ld + n;
+        for (int j = 0; j < whole; j += VL)
+            factor_step(tile + j, out + j, e, VL);
+        if (whole < cols) factor_step(tile + whole, out + whole, e, cols - whole);
+    }
+}
+
+static void epilogue_of_training(const float *tile, int rows, int cols, int64_t m, int64_t n,
+                                 const sgm_epilogue *epilogue)
+{
+    const sgm_epilogue e = *epilogue; /* a copy, which no store can change */
+    if (e.factor)
+        epilogue_factor(tile, rows, cols, m, n, &e);
+    else if (e.act == SGM_ACT_GELU)
+        epilogue_slopes(SGM_ACT_GELU, tile, rows, cols, m, n, &e);
+    else
+        epilogue_slopes(e.act, tile, rows, cols, m, n, &e);
 }
 
 static void epilogue(const float *tile, int rows, int cols, int64_t m, int64_t n,
                      const sgm_epilogue *e)
 {
+    if (e->slope || e->factor) {
+        epilogue_of_training(tile, rows, cols, m, n, e);
+        return;
+    }
     bool whole = cols == SGM_PANEL && e->out_dtype == SGM_F32 &&
                  (!e->residual || e->residual_dtype == SGM_F32);
     if (whole && e->act == SGM_ACT_NONE)

@@ -13,6 +13,29 @@ INLINE tap_range taps_inside(int64_t first, int64_t size, int kernel)
     return (tap_range){begin, end};
 }
 
+#define ACROSS 4 /* output pixels made together: they share input columns and weights */
+
+/* What becomes of a sum: a constant after inlining. */
+typedef enum depthwise_kind { PREDICTS, KEEPS_SLOPE, HAS_FACTOR, TRAINS_ANY } depthwise_kind;
+
+/* Sums of `pixels` neighbouring pixels, channels [.., + n) of each. */
+INLINE void depthwise_stores(const int pixels, const sgm_depthwise_job *j, const sgm_dtype to,
+                             const sgm_act act, const depthwise_kind kind, int64_t at,
+                             const vf *sum, int64_t n)
+{
+    int64_t c = j->shape.channels;
+    vf y[ACROSS], slope[ACROSS];
+    if (kind == HAS_FACTOR || (kind == TRAINS_ANY && j->factor)) {
+        EACH(p, pixels) y[p] = sum[p] * v_load_upto(j->factor, at + p * c, SGM_F32, n);
+    } else if (kind == KEEPS_SLOPE || (kind == TRAINS_ANY && j->slope)) {
+        v_act_each(pixels, act, sum, y, slope);
+        EACH(p, pixels) v_store_upto(j->slope, at + p * c, SGM_F32, slope[p], n);
+    } else {
+        v_act_each(pixels, act, sum, y, NULL);
+    }
+    EACH(p, pixels) v_store_upto(j->out, at + p * c, to, y[p], n);
+}
+
 /* One output pixel, any kernel, borders included. */
 static void depthwise_pixel(const sgm_depthwise_job *j, int64_t b, int64_t oy, int64_t ox,
                             int64_t out_at)
@@ -30,17 +53,15 @@ static void depthwise_pixel(const sgm_depthwise_job *j, int64_t b, int64_t oy, i
                 sum = v_fma(v_load_upto(j->x, at + kx * c, j->x_dtype, n),
                             v_load_upto(j->w, (ky * s->kernel_w + kx) * c + i, SGM_F32, n), sum);
         }
-        v_store_upto(j->out, out_at + i, j->out_dtype, v_act(j->act, sum), n);
+        depthwise_stores(1, j, j->out_dtype, j->act, TRAINS_ANY, out_at + i, &sum, n);
     }
 }
 
-#define ACROSS 4 /* output pixels made together: they share input columns and weights */
-
 /* ACROSS output pixels of a 3 x 3 kernel whose columns lie inside the image; rows [ky0, ky1). The
- * dtypes, stride and act are constants after inlining. */
+ * dtypes, stride, act and kind are constants after inlining. */
 INLINE void depthwise_four(const sgm_depthwise_job *j, const int stride, const sgm_dtype from,
-                           const sgm_dtype to, const sgm_act act, tap_range ys, int64_t in_at,
-                           int64_t out_at)
+                           const sgm_dtype to, const sgm_act act, const depthwise_kind kind,
+                           tap_range ys, int64_t in_at, int64_t out_at)
 {
     int64_t c = j->shape.channels, line = j->shape.width * c;
     for (int64_t i = 0; i < c; i += VL) {
@@ -60,8 +81,7 @@ INLINE void depthwise_four(const sgm_depthwise_job *j, const int stride, const s
                     v_fma(x, w[column - p * stride], sum[p]);
             }
         }
-        UNROLL for (int p = 0; p < ACROSS; p++)
-            v_store_upto(j->out, out_at + p * c + i, to, v_act(act, sum[p]), n);
+        depthwise_stores(ACROSS, j, to, act, kind, out_at + i, sum, n);
     }
 }
 
@@ -71,15 +91,30 @@ INLINE void depthwise_run(const sgm_depthwise_job *j, const sgm_act act, tap_ran
     bool one = j->shape.stride == 1, wide = j->x_dtype == SGM_F32,
          wide_out = j->out_dtype == SGM_F32;
     if (one && wide && wide_out)
-        depthwise_four(j, 1, SGM_F32, SGM_F32, act, ys, in_at, out_at);
+        depthwise_four(j, 1, SGM_F32, SGM_F32, act, PREDICTS, ys, in_at, out_at);
     else if (one && !wide && !wide_out)
-        depthwise_four(j, 1, SGM_BF16, SGM_BF16, act, ys, in_at, out_at);
+        depthwise_four(j, 1, SGM_BF16, SGM_BF16, act, PREDICTS, ys, in_at, out_at);
     else if (!one && wide && wide_out)
-        depthwise_four(j, 2, SGM_F32, SGM_F32, act, ys, in_at, out_at);
+        depthwise_four(j, 2, SGM_F32, SGM_F32, act, PREDICTS, ys, in_at, out_at);
     else if (!one && !wide && !wide_out)
-        depthwise_four(j, 2, SGM_BF16, SGM_BF16, act, ys, in_at, out_at);
+        depthwise_four(j, 2, SGM_BF16, SGM_BF16, act, PREDICTS, ys, in_at, out_at);
     else
-        depthwise_four(j, one ? 1 : 2, j->x_dtype, j->out_dtype, act, ys, in_at, out_at);
+        depthwise_four(j, one ? 1 : 2, j->x_dtype, j->out_dtype, act, PREDICTS, ys, in_at, out_at);
+}
+
+/* The same where training asks for slopes or factors, all of it FP32. */
+static void depthwise_run_training(const sgm_depthwise_job *j, tap_range ys, int64_t in_at,
+                                   int64_t out_at)
+{
+    bool one = j->shape.stride == 1, gelu = j->act == SGM_ACT_GELU;
+    if (j->factor && one)
+        depthwise_four(j, 1, SGM_F32, SGM_F32, SGM_ACT_NONE, HAS_FACTOR, ys, in_at, out_at);
+    else if (j->slope && gelu && one)
+        depthwise_four(j, 1, SGM_F32, SGM_F32, SGM_ACT_GELU, KEEPS_SLOPE, ys, in_at, out_at);
+    else if (j->slope && gelu)
+        depthwise_four(j, 2, SGM_F32, SGM_F32, SGM_ACT_GELU, KEEPS_SLOPE, ys, in_at, out_at);
+    else
+        depthwise_four(j, one ? 1 : 2, SGM_F32, SGM_F32, j->act, TRAINS_ANY, ys, in_at, out_at);
 }
 
 static void depthwise_row(const sgm_depthwise_job *j, int64_t row, int64_t begin, int64_t end)
@@ -98,7 +133,9 @@ static void depthwise_row(const sgm_depthwise_job *j, int64_t row, int64_t begin
             depthwise_pixel(j, row / height, row % height, ox++, out_at);
             continue;
         }
-        if (j->act == SGM_ACT_GELU)
+        if (j->slope || j->factor)
+            depthwise_run_training(j, ys, in_at, out_at);
+        else if (j->act == SGM_ACT_GELU)
             depthwise_run(j, SGM_ACT_GELU, ys, in_at, out_at);
         else if (j->act == SGM_ACT_NONE)
             depthwise_run(j, SGM_ACT_NONE, ys, in_at, out_at);
@@ -128,6 +165,7 @@ INLINE void depthwise_grad_pixel(const sgm_depthwise_grad *j, int64_t b, int64_t
                             v_load_upto(j->w, (ky * s->kernel_w + kx) * c + i, SGM_F32, n), sum);
             }
         }
+        if (j->factor) sum *= v_load_upto(j->factor, at + i, SGM_F32, n);
         v_store_upto(j->dx, at + i, SGM_F32, sum, n);
     }
 }

@@ -204,10 +204,18 @@ static void layernorm_grad(const sgm_norm_grad_job *job, int64_t begin, int64_t 
 /* ----------------------------------------------------------------------------------- elementwise
  */
 
+#define ACTS 4 /* vectors whose activations are computed together */
+
 INLINE void act_body(const sgm_act act, const void *x, const sgm_dtype from, void *out,
                      const sgm_dtype to, int64_t begin, int64_t end)
 {
     int64_t i = begin;
+    for (; i + ACTS * VL <= end; i += ACTS * VL) {
+        vf in[ACTS], y[ACTS];
+        EACH(k, ACTS) in[k] = v_load_as(x, i + k * VL, from);
+        v_act_each(ACTS, act, in, y, NULL);
+        EACH(k, ACTS) v_store_as(out, i + k * VL, to, y[k]);
+    }
     for (; i + VL <= end; i += VL)
         v_store_as(out, i, to, v_act(act, v_load_as(x, i, from)));
     if (i < end) v_store_part(out, i, to, v_act(act, v_load_part(x, i, from, end - i)), end - i);
@@ -236,10 +244,47 @@ static void act_run(sgm_act act, const void *x, sgm_dtype from, void *out, sgm_d
         act_body(act, x, from, out, to, begin, end);
 }
 
+INLINE void act_slopes_body(const sgm_act act, const float *x, float *out, float *slope,
+                            int64_t begin, int64_t end)
+{
+    int64_t i = begin;
+    for (; i + ACTS * VL <= end; i += ACTS * VL) {
+        vf in[ACTS], y[ACTS], s[ACTS];
+        EACH(k, ACTS) in[k] = v_load(x + i + k * VL);
+        v_act_each(ACTS, act, in, y, s);
+        EACH(k, ACTS) v_store(out + i + k * VL, y[k]);
+        EACH(k, ACTS) v_store(slope + i + k * VL, s[k]);
+    }
+    for (; i < end; i += VL) {
+        vf in = v_load_upto(x, i, SGM_F32, end - i);
+        v_store_upto(out, i, SGM_F32, v_act(act, in), end - i);
+        v_store_upto(slope, i, SGM_F32, v_act_slope(act, in), end - i);
+    }
+}
+
+static void act_slopes(sgm_act act, const float *x, float *out, float *slope, int64_t begin,
+                       int64_t end)
+{
+    if (act == SGM_ACT_GELU)
+        act_slopes_body(SGM_ACT_GELU, x, out, slope, begin, end);
+    else
+        act_slopes_body(act, x, out, slope, begin, end);
+}
+
 INLINE void act_grad_body(const sgm_act act, const void *x, const sgm_dtype from, const float *dout,
                           float *dx, const bool accumulate, int64_t begin, int64_t end)
 {
     int64_t i = begin;
+    for (; i + ACTS * VL <= end; i += ACTS * VL) {
+        vf in[ACTS], s[ACTS];
+        EACH(k, ACTS) in[k] = v_load_as(x, i + k * VL, from);
+        v_act_each(ACTS, act, in, NULL, s);
+        EACH(k, ACTS)
+        {
+            vf g = v_load(dout + i + k * VL) * s[k];
+            v_store(dx + i + k * VL, accumulate ? g + v_load(dx + i + k * VL) : g);
+        }
+    }
     for (; i + VL <= end; i += VL) {
         vf g = v_load(dout + i) * v_act_slope(act, v_load_as(x, i, from));
         v_store(dx + i, accumulate ? g + v_load(dx + i) : g);

@@ -119,6 +119,7 @@ sgm_status sgm_conv_transpose_forward(sgm_threads *pool, const sgm_conv_shape *s
         taps[t] = *epilogue;
         taps[t].out = advance(epilogue->out, epilogue->out_dtype, shift);
         taps[t].residual = advance(epilogue->residual, epilogue->residual_dtype, shift);
+        if (epilogue->slope) taps[t].slope = epilogue->slope + shift;
         taps[t].out_ld = taps[t].residual_ld = 2 * pixel;
         taps[t].group = s->width;
         taps[t].group_ld = 4 * s->width * pixel;

@@ -34,6 +34,8 @@ typedef struct sgm_conv_grads {
     sgm_dtype x_dtype;
     float *dx, *dw, *dbias;
     bool accumulate_dx, accumulate_dw, accumulate_dbias;
+    const float *factor; /* NULL, or what dx is multiplied by, as large as dx; stride 1 only where
+                            it is dense, not with accumulate_dx */
     sgm_dtype compute;
 } sgm_conv_grads;
 
@@ -55,10 +57,11 @@ sgm_status sgm_conv_transpose_backward(sgm_threads *pool, const sgm_conv_shape *
                                        const sgm_conv_grads *grads);
 
 /* One filter per channel (channels == outputs), any kernel up to 7, any stride: w[C, 1, kh, kw]
- * unpacked. act and residual-free epilogue: bias [C] or NULL. */
+ * unpacked. act and residual-free epilogue: bias [C] or NULL. slope: NULL, or receives the slopes
+ * of act (out is FP32). */
 sgm_status sgm_depthwise_forward(sgm_threads *pool, const sgm_conv_shape *shape, const float *w,
                                  const float *bias, sgm_act act, const void *x, sgm_dtype x_dtype,
-                                 void *out, sgm_dtype out_dtype);
+                                 void *out, sgm_dtype out_dtype, float *slope);
 sgm_status sgm_depthwise_backward(sgm_threads *pool, const sgm_conv_shape *shape,
                                   const sgm_conv_grads *grads);
 

@@ -113,6 +113,7 @@ static sgm_status data_grad_turned(sgm_threads *pool, const sgm_conv_shape *s,
     sgm_packed *pack;
     SGM_TRY(pack_turned(&turned, g->w, g->compute, &pack));
     sgm_epilogue out = plain_output(g->dx, s->channels, g->accumulate_dx);
+    out.factor = g->factor;
     sgm_status status = sgm_conv2d_forward(pool, &turned, pack, g->dout, SGM_F32, &out);
     sgm_packed_destroy(pack);
     return status;

@@ -58,7 +58,7 @@ static void run_forward(sgm_threads *pool, depthwise_items *job)
 
 sgm_status sgm_depthwise_forward(sgm_threads *pool, const sgm_conv_shape *s, const float *w,
                                  const float *bias, sgm_act act, const void *x, sgm_dtype x_dtype,
-                                 void *out, sgm_dtype out_dtype)
+                                 void *out, sgm_dtype out_dtype, float *slope)
 {
     SGM_TRY(check(s));
     int64_t taps = (int64_t)s->kernel_h * s->kernel_w;
@@ -67,7 +67,8 @@ sgm_status sgm_depthwise_forward(sgm_threads *pool, const sgm_conv_shape *s, con
     if (status == SGM_OK) {
         float *ordered = sgm_threads_shared(pool);
         by_taps(w, s->channels, taps, ordered);
-        depthwise_items job = {.forward = {*s, ordered, bias, act, x, out, x_dtype, out_dtype}};
+        depthwise_items job = {
+            .forward = {*s, ordered, bias, act, x, out, x_dtype, out_dtype, slope, NULL}};
         run_forward(pool, &job);
     }
     sgm_threads_unlock(pool);
@@ -93,8 +94,8 @@ static void turned_data_grad(sgm_threads *pool, const sgm_conv_shape *s, const s
     turned.height = sgm_conv_out_height(s);
     turned.width = sgm_conv_out_width(s);
     turned.pad = s->kernel_h - 1 - s->pad;
-    depthwise_items job = {
-        .forward = {turned, ordered, NULL, SGM_ACT_NONE, g->dout, g->dx, SGM_F32, SGM_F32}};
+    depthwise_items job = {.forward = {turned, ordered, NULL, SGM_ACT_NONE, g->dout, g->dx, SGM_F32,
+                                       SGM_F32, NULL, g->factor}};
     run_forward(pool, &job);
 }
 
@@ -144,10 +145,11 @@ sgm_status sgm_depthwise_backward(sgm_threads *pool, const sgm_conv_shape *s,
 {
     SGM_TRY(check(s));
     int64_t taps = (int64_t)s->kernel_h * s->kernel_w, size = taps * s->channels;
-    depthwise_items job = {.grad = {*s, NULL, g->dout, g->x, g->x_dtype, g->dx, g->accumulate_dx},
-                           .loops = sgm_loops(),
-                           .rows = s->batch * sgm_conv_out_height(s),
-                           .size = size};
+    depthwise_items job = {
+        .grad = {*s, NULL, g->dout, g->x, g->x_dtype, g->dx, g->accumulate_dx, g->factor},
+        .loops = sgm_loops(),
+        .rows = s->batch * sgm_conv_out_height(s),
+        .size = size};
     job.block = sgm_div_up(job.rows, WEIGHT_BLOCKS);
     if (job.block < 1) job.block = 1;
     sgm_threads_lock(pool);

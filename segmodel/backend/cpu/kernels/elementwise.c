@@ -132,6 +132,38 @@ void sgm_act_forward(sgm_threads *pool, sgm_act act, const void *x, sgm_dtype x_
     run_grains(&j, act_items);
 }
 
+static void act_slopes_items(void *context, int64_t begin, int64_t end, int thread)
+{
+    const job *j = context;
+    (void)thread;
+    j->loops->act_slopes(j->act, j->x, j->out, j->dx, begin * GRAIN, last_of(j, end));
+}
+
+void sgm_act_slopes(sgm_threads *pool, sgm_act act, const float *x, float *out, float *slope,
+                    int64_t n)
+{
+    job j = start(pool, x, SGM_F32, out, SGM_F32, n);
+    j.act = act;
+    j.dx = slope;
+    run_grains(&j, act_slopes_items);
+}
+
+static void mul_alike_items(void *context, int64_t begin, int64_t end, int thread)
+{
+    const job *j = context;
+    int64_t first = begin * GRAIN;
+    (void)thread;
+    j->loops->binary(SGM_BINARY_MUL, j->x, first, SGM_F32, j->y, first, SGM_F32, j->out, first,
+                     SGM_F32, last_of(j, end) - first);
+}
+
+void sgm_mul_alike(sgm_threads *pool, const float *x, const float *y, float *out, int64_t n)
+{
+    job j = start(pool, x, SGM_F32, out, SGM_F32, n);
+    j.y = y;
+    run_grains(&j, mul_alike_items);
+}
+
 static void act_grad_items(void *context, int64_t begin, int64_t end, int thread)
 {
     const job *j = context;

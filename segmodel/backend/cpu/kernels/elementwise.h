@@ -26,6 +26,11 @@ void sgm_affine_rows(sgm_threads *pool, const void *x, sgm_dtype x_dtype, float 
 /* out[n] = act(x[n]) for every sgm_act; out may be x when the dtypes agree. */
 void sgm_act_forward(sgm_threads *pool, sgm_act act, const void *x, sgm_dtype x_dtype, void *out,
                      sgm_dtype out_dtype, int64_t n);
+/* out[n] = act(x[n]), slope[n] = act'(x[n]); either may be x. */
+void sgm_act_slopes(sgm_threads *pool, sgm_act act, const float *x, float *out, float *slope,
+                    int64_t n);
+/* out[n] = x[n] * y[n], alike shapes. */
+void sgm_mul_alike(sgm_threads *pool, const float *x, const float *y, float *out, int64_t n);
 /* dx[n] (+)= dout[n] * act'(x[n]), x the input of the forward pass. */
 void sgm_act_backward(sgm_threads *pool, sgm_act act, const void *x, sgm_dtype x_dtype,
                       const float *dout, float *dx, bool accumulate, int64_t n);

@@ -33,6 +33,9 @@ static void fetch_outputs(const sgm_epilogue *e, int64_t row, int rows, int64_t 
         const char *out = (const char *)e->out + at * size;
         for (int64_t byte = 0; byte < cols * size; byte += LINE)
             __builtin_prefetch(out + byte, 1);
+        const char *slope = (const char *)(e->slope + at);
+        for (int64_t byte = 0; e->slope && byte < cols * size; byte += LINE)
+            __builtin_prefetch(slope + byte, 1);
         if (++in_block != e->group) continue;
         in_block = 0;
         block++;

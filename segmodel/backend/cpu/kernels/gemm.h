@@ -22,7 +22,7 @@ typedef struct sgm_rows {
     const int32_t *index; /* NULL: rows in order */
 } sgm_rows;
 
-/* out = act(sum + bias) + residual. Row i of `out` and `residual` starts at
+/* out = act(sum + bias) + residual, or sum * factor. Row i of `out` and `residual` starts at
  * (i / group) * group_ld + (i % group) * ld elements; group 0 means one group. */
 typedef struct sgm_epilogue {
     const float *bias;    /* [N] or NULL */
@@ -34,6 +34,9 @@ typedef struct sgm_epilogue {
     sgm_dtype out_dtype;
     int64_t out_ld;
     int64_t group, group_ld;
+    float *slope;        /* NULL, or receives act'(sum + bias), laid out as `out`; out is FP32 */
+    const float *factor; /* NULL, or what sums are multiplied by, laid out as `out`, FP32; goes with
+                            neither bias nor act, and a residual is left out */
 } sgm_epilogue;
 
 /* A weight in the layout of the micro-kernels; immutable, may be shared by threads. */
@@ -70,6 +73,7 @@ typedef struct sgm_matmul_args {
     int64_t ldc;
     const float *residual; /* NULL, or added to C, laid out as C is; only with k <= 1024, alpha 1,
                               accumulate false */
+    const float *factor;   /* NULL, or what C is multiplied by; as the residual, and without one */
     float alpha;
     bool accumulate;
     int64_t batch;                        /* 0 is 1 */

@@ -93,7 +93,7 @@ typedef struct sgm_cpu_product {
     void *c;
     sgm_dtype c_dtype;
     int64_t c_at, ldc;
-    const float *residual; /* from its first element on, rows of ldc; see gemm.h */
+    const float *residual, *factor; /* from their first element on, rows of ldc; see gemm.h */
 } sgm_cpu_product;
 
 sgm_status sgm_product_run(sgm_threads *pool, const sgm_cpu_product *product);

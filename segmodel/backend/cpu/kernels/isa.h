@@ -101,6 +101,8 @@ typedef struct sgm_depthwise_job {
     const void *x;
     void *out;
     sgm_dtype x_dtype, out_dtype;
+    float *slope;        /* as in sgm_epilogue */
+    const float *factor; /* NULL, or what sums are multiplied by, in place of act */
 } sgm_depthwise_job;
 
 typedef struct sgm_depthwise_grad {
@@ -111,6 +113,7 @@ typedef struct sgm_depthwise_grad {
     sgm_dtype x_dtype;
     float *dx;
     bool accumulate;
+    const float *factor; /* as in sgm_conv_grads */
 } sgm_depthwise_grad;
 
 typedef struct sgm_norm_grad_job {
@@ -194,6 +197,9 @@ typedef struct sgm_isa_table {
     void (*layernorm_grad)(const sgm_norm_grad_job *job, int64_t begin, int64_t end);
     void (*act)(sgm_act act, const void *x, sgm_dtype from, void *out, sgm_dtype to, int64_t begin,
                 int64_t end);
+    /* out = act(x), slope = act'(x); either may be x. All FP32. */
+    void (*act_slopes)(sgm_act act, const float *x, float *out, float *slope, int64_t begin,
+                       int64_t end);
     void (*act_grad)(sgm_act act, const void *x, sgm_dtype from, const float *dout, float *dx,
                      bool accumulate, int64_t begin, int64_t end);
     void (*binary)(sgm_binary op, const void *x, int64_t x_at, sgm_dtype x_dtype, const void *y,

@@ -41,6 +41,7 @@ const sgm_isa_table ISA_TABLE = {
     .layernorm = layernorm,
     .layernorm_grad = layernorm_grad,
     .act = act_run,
+    .act_slopes = act_slopes,
     .act_grad = act_grad_run,
     .binary = binary_run,
     .affine = affine_run,

@@ -50,11 +50,12 @@ sgm_status sgm_matmul_run(sgm_threads *pool, const sgm_matmul_args *x)
         return sgm_fail(SGM_INVALID_ARGUMENT,
                         "matmul: BF16 output wants k <= 1024 and no accumulation, got k = %lld",
                         (long long)x->k);
-    if (x->residual && (x->accumulate || x->alpha != 1 || x->k > 1024))
-        return sgm_fail(SGM_INVALID_ARGUMENT,
-                        "matmul: a residual wants k <= 1024, alpha 1 and no accumulation, got "
-                        "k = %lld",
-                        (long long)x->k);
+    if ((x->residual || x->factor) && (x->accumulate || x->alpha != 1 || x->k > 1024))
+        return sgm_fail(
+            SGM_INVALID_ARGUMENT,
+            "matmul: a residual or factor wants k <= 1024, alpha 1 and no accumulation, got "
+            "k = %lld",
+            (long long)x->k);
     for (int64_t i = 0; i < (x->batch > 0 ? x->batch : 1); i++) {
         operand a = {x->a, x->a_dtype, x->lda, i * x->stride_a, x->transpose_a, 0};
         operand b = {x->b, x->b_dtype, x->ldb, i * x->stride_b, x->transpose_b, x->n};
@@ -75,7 +76,8 @@ sgm_status sgm_matmul_run(sgm_threads *pool, const sgm_matmul_args *x)
                                    .c_dtype = x->c_dtype,
                                    .c_at = i * x->stride_c,
                                    .ldc = x->ldc,
-                                   .residual = x->residual ? x->residual + i * x->stride_c : NULL};
+                                   .residual = x->residual ? x->residual + i * x->stride_c : NULL,
+                                   .factor = x->factor ? x->factor + i * x->stride_c : NULL};
         SGM_TRY(sgm_product_run(pool, &product));
     }
     return SGM_OK;

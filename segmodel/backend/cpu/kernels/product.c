@@ -22,13 +22,14 @@ static void store(const product_job *j, const float *tile, int rows, int cols, i
                   int64_t n)
 {
     const sgm_cpu_product *p = j->p;
-    if (!p->residual) {
+    if (!p->residual && !p->factor) {
         j->loops->store_scaled(tile, rows, cols, p->alpha, j->accumulate, p->c, p->c_dtype,
                                p->c_at + row * p->ldc + n, p->ldc);
         return;
     }
     sgm_epilogue sum = {.residual = p->residual,
                         .residual_ld = p->ldc,
+                        .factor = p->factor,
                         .out = (char *)p->c + p->c_at * (p->c_dtype == SGM_F32 ? 4 : 2),
                         .out_dtype = p->c_dtype,
                         .out_ld = p->ldc};
