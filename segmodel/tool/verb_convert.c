@@ -22,15 +22,16 @@ enum {
     STOP_RATING,
     FAR_RATING,
     WALK_LOWERING,
+    WALK_LIKENESS,
     LOOSE_BOX,
     POINT_RATING,
     CLASSES,
     EXTRAS
 };
 static const char *const extra_keys[EXTRAS] = {
-    SGM_METADATA_MASK_THRESHOLD, SGM_METADATA_STOP_RATING, SGM_METADATA_FAR_RATING,
-    SGM_METADATA_WALK_LOWERING,  SGM_METADATA_LOOSE_BOX,   SGM_METADATA_POINT_RATING,
-    SGM_METADATA_CLASSES};
+    SGM_METADATA_MASK_THRESHOLD, SGM_METADATA_STOP_RATING,   SGM_METADATA_FAR_RATING,
+    SGM_METADATA_WALK_LOWERING,  SGM_METADATA_WALK_LIKENESS, SGM_METADATA_LOOSE_BOX,
+    SGM_METADATA_POINT_RATING,   SGM_METADATA_CLASSES};
 
 /* What the network uses, and what the file says of itself. */
 static sgm_status write_network(const sgm_model *model, sgm_checkpoint_writer *writer,
@@ -143,8 +144,9 @@ static sgm_status check_point_rating(const char *text)
 static sgm_status check_numbers(const char *const extra[EXTRAS])
 {
     const char *threshold = extra[MASK_THRESHOLD], *rating = extra[STOP_RATING];
-    const char *lowering = extra[WALK_LOWERING];
+    const char *lowering = extra[WALK_LOWERING], *likeness = extra[WALK_LIKENESS];
     const int most = SGM_LARGEST_MASK_THRESHOLD, lowest = SGM_LARGEST_WALK_LOWERING;
+    const int farthest = SGM_LARGEST_WALK_LIKENESS;
     if (threshold && !is_within(threshold, -most, most))
         return sgm_fail(SGM_INVALID_ARGUMENT,
                         "--maskThreshold cannot be '%s'; a logit from -%d to %d", threshold, most,
@@ -159,6 +161,9 @@ static sgm_status check_numbers(const char *const extra[EXTRAS])
         return sgm_fail(SGM_INVALID_ARGUMENT,
                         "--walkLowering cannot be '%s'; a logit from -%d to %d", lowering, lowest,
                         lowest);
+    if (likeness && !is_within(likeness, 0, farthest))
+        return sgm_fail(SGM_INVALID_ARGUMENT, "--walkLikeness cannot be '%s'; a logit from 0 to %d",
+                        likeness, farthest);
     if (extra[LOOSE_BOX] && strcmp(extra[LOOSE_BOX], "0") && strcmp(extra[LOOSE_BOX], "1"))
         return sgm_fail(SGM_INVALID_ARGUMENT, "--looseBox cannot be '%s'; 0 or 1",
                         extra[LOOSE_BOX]);
@@ -211,6 +216,8 @@ int verb_convert(int argc, char **argv)
          "goes into the metadata: and far from where they began at ratings below it (none)"},
         {"--walkLowering", OPTION_TEXT, &extra[WALK_LOWERING], NULL, "LOGIT",
          "goes into the metadata: they ask with the neighbour's logits less it (0)"},
+        {"--walkLikeness", OPTION_TEXT, &extra[WALK_LIKENESS], NULL, "LOGIT",
+         "goes into the metadata: and lean so far to what looks like where they began (0)"},
         {"--looseBox", OPTION_TEXT, &extra[LOOSE_BOX], NULL, "0|1",
          "goes into the metadata: 1 asks boxes in space as loose boxes (as the file says)"},
         {"--pointRating", OPTION_TEXT, &extra[POINT_RATING], NULL, "W,W,...",

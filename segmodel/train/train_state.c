@@ -338,7 +338,8 @@ static sgm_status add_learnt(sgm_checkpoint_writer *writer, const sgm_train_conf
 {
     static const char *const keys[] = {SGM_METADATA_MASK_THRESHOLD, SGM_METADATA_STOP_RATING,
                                        SGM_METADATA_FAR_RATING,     SGM_METADATA_WALK_LOWERING,
-                                       SGM_METADATA_POINT_RATING,   SGM_METADATA_LOOSE_BOX};
+                                       SGM_METADATA_WALK_LIKENESS,  SGM_METADATA_POINT_RATING,
+                                       SGM_METADATA_LOOSE_BOX};
     for (size_t i = 0; init && i < sizeof keys / sizeof *keys; i++) {
         const char *text = sgm_checkpoint_metadata(init, keys[i]);
         bool is_set =

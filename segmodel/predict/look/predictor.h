@@ -4,7 +4,10 @@
 #define SEGMODEL_PREDICT_LOOK_PREDICTOR_H
 
 #include "models/protocol.h"
+#include "predict/session/feature_map.h"
 #include "segmodel/segmodel.h"
+
+#define SGM_MOST_MAPS 8
 
 typedef struct sgm_predictor {
     void *self;
@@ -19,6 +22,8 @@ typedef struct sgm_predictor {
     float stop_rating;      /* a walk by masks alone ends at answers rated lower, */
     float far_rating;       /* and far from where it began at those rated lower than this */
     float walk_lowering;    /* and asks with a neighbour's logits lowered by so much */
+    float walk_likeness;    /* which leans by up to so many logits to what looks like the slice
+                               that the walk left */
     float mask_threshold;   /* masks are where logits exceed it */
     const struct sgm_point_rating *point_rating; /* borrowed; NULL: looks at a point are rated by
                                                     their predicted IoU */
@@ -33,6 +38,9 @@ typedef struct sgm_predictor {
     /* As sgm_session_predict on the current embedding. */
     sgm_status (*decode)(void *self, const sgm_prompt *prompt, const sgm_predict_options *options,
                          sgm_mask *out);
+    /* The current embedding's maps, at most SGM_MOST_MAPS; valid until the next call. May be NULL:
+     * they are not to be had. */
+    sgm_status (*maps)(void *self, sgm_feature_map *maps, int *count);
     /* Prompts of so many points and a mask will come; may be NULL. */
     sgm_status (*expect)(void *self, size_t points);
     /* SGM_CANCELLED when the user wants to stop, else SGM_OK; may be NULL. */

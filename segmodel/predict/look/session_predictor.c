@@ -29,6 +29,12 @@ static sgm_status bound_cancelled(void *self)
     return sgm_context_cancelled(sgm_model_context(binding->model));
 }
 
+static sgm_status bound_maps(void *self, sgm_feature_map *maps, int *count)
+{
+    sgm_session_predictor *binding = self;
+    return sgm_session_maps(binding->session, maps, SGM_MOST_MAPS, count);
+}
+
 /* ----------------------------------- embeddings, kept as the network reads them, where it runs */
 
 static sgm_status kept_encode(void *self, const sgm_image *image, float *embedding)
@@ -136,6 +142,8 @@ sgm_status sgm_session_predictor_init(sgm_session_predictor *binding, sgm_model 
         .far_rating = number_of(model, SGM_METADATA_FAR_RATING, 0, 1, 0),
         .walk_lowering = number_of(model, SGM_METADATA_WALK_LOWERING, -SGM_LARGEST_WALK_LOWERING,
                                    SGM_LARGEST_WALK_LOWERING, 0),
+        .walk_likeness =
+            number_of(model, SGM_METADATA_WALK_LIKENESS, 0, SGM_LARGEST_WALK_LIKENESS, 0),
         .mask_threshold = sgm_session_mask_threshold(binding->session),
         .point_rating = point_rating(binding),
         .stretches = sgm_model_get_config(model)->protocol->stretch,
@@ -147,6 +155,7 @@ sgm_status sgm_session_predictor_init(sgm_session_predictor *binding, sgm_model 
         .cancelled = bound_cancelled,
         .encode = kept_encode,
         .select = kept_select,
+        .maps = bound_maps,
         .alloc = kept_alloc,
         .free = kept_free,
         .read = kept_read,

@@ -36,6 +36,12 @@ uint64_t sgm_model_store_key(const sgm_model *model);
  * (predict/look/point_rating.h): text of SGM_POINT_TERMS numbers with commas between them. */
 #define SGM_METADATA_POINT_RATING "point_rating"
 
+/* The metadata key of a checkpoint whose walks by masks lean to what looks like the slice they left
+ * (predict/look/likeness.h): text of a number from 0 to 5, in logits. Other weights have other
+ * features, so that this too is measured. */
+#define SGM_METADATA_WALK_LIKENESS "walk_likeness"
+#define SGM_LARGEST_WALK_LIKENESS 5
+
 /* The metadata key of a checkpoint whose walks by masks ask with the neighbour's logits lowered:
  * text of a number from -5 to 5. A network that gives back a little more than it was shown adds
  * that up from slice to slice; what keeps areas even is measured, as the rating to stop at is. */

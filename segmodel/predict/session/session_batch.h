@@ -3,6 +3,7 @@
 #ifndef SEGMODEL_PREDICT_SESSION_SESSION_BATCH_H
 #define SEGMODEL_PREDICT_SESSION_SESSION_BATCH_H
 
+#include "predict/session/feature_map.h"
 #include "segmodel/segmodel.h"
 
 /* The class that prompts without one ask for; 0: none. SGM_BAD_PROMPT if the network is not
@@ -30,6 +31,10 @@ sgm_status sgm_session_embedding_write(sgm_session *session, void *embedding, co
  * picture, is set. */
 sgm_status sgm_session_keep(sgm_session *session, void *embedding);
 sgm_status sgm_session_select(sgm_session *session, const void *embedding, int width, int height);
+
+/* Maps of the embedding that is asked, at most `most`; valid until the
+ * session's next call. */
+sgm_status sgm_session_maps(sgm_session *session, sgm_feature_map *maps, int most, int *count);
 
 /* Makes the program that decodes so many points together with a mask, so that the first prompt of
  * that kind does not wait for it; the model keeps it. */

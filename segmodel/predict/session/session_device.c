@@ -201,16 +201,22 @@ static void reorder(const sgm_session *session, const float *from, float *to, bo
     }
 }
 
+/* Where the session's values of this embedding can be read by the host. */
+static sgm_status on_host(sgm_session *session, const void *embedding, const float **values)
+{
+    *values = embedding;
+    if (session->backend->ops->host_memory) return SGM_OK;
+    SGM_TRY(sgm_session_reserve(&session->transposed, sgm_session_embedding_count(session),
+                                sizeof(float)));
+    *values = session->transposed.data;
+    return session->backend->ops->download(session->backend, session->transposed.data, embedding,
+                                           embedding_bytes(session));
+}
+
 sgm_status sgm_session_embedding_read(sgm_session *session, const void *embedding, float *values)
 {
-    const float *from = embedding;
-    if (!session->backend->ops->host_memory) {
-        SGM_TRY(sgm_session_reserve(&session->transposed, sgm_session_embedding_count(session),
-                                    sizeof(float)));
-        SGM_TRY(session->backend->ops->download(session->backend, session->transposed.data,
-                                                embedding, embedding_bytes(session)));
-        from = session->transposed.data;
-    }
+    const float *from;
+    SGM_TRY(on_host(session, embedding, &from));
     reorder(session, from, values, true);
     return SGM_OK;
 }
@@ -225,6 +231,20 @@ sgm_status sgm_session_embedding_write(sgm_session *session, void *embedding, co
     reorder(session, values, to, false);
     if (host) return SGM_OK;
     return session->backend->ops->upload(session->backend, embedding, to, embedding_bytes(session));
+}
+
+sgm_status sgm_session_maps(sgm_session *session, sgm_feature_map *maps, int most, int *count)
+{
+    const float *values;
+    *count = session->feature_count;
+    if (*count > most) return sgm_fail(SGM_INTERNAL, "an embedding has %d maps", *count);
+    SGM_TRY(on_host(session, session->current, &values));
+    for (int i = 0; i < *count; i++) {
+        const sgm_feature *f = &session->features[i];
+        maps[i] = (sgm_feature_map){(int)f->rows, (int)f->columns, (int)f->channels, values};
+        values += sgm_session_feature_count(session, i);
+    }
+    return SGM_OK;
 }
 
 sgm_status sgm_session_keep(sgm_session *session, void *embedding)

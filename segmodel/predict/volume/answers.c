@@ -169,6 +169,7 @@ static void free_kept(sgm_kept *kept)
 {
     sgm_packed_mask_clear(&kept->answer.mask);
     free(kept->answer.logits);
+    free(kept->answer.likeness);
     free(kept->key);
     free(kept);
 }
@@ -371,6 +372,16 @@ void sgm_answers_set_logits(sgm_answers *answers, const sgm_answer *answer, int8
     drop_logits(answers, kept);
     kept->answer.logits = logits;
     answers->bytes += answers->logit_count;
+}
+
+void sgm_answers_set_likeness(sgm_answers *answers, const sgm_answer *answer, float *weights,
+                              size_t size)
+{
+    sgm_kept *kept = kept_of(answer);
+    free(kept->answer.likeness);
+    kept->answer.likeness = weights;
+    kept->bytes += size;
+    if (!kept->needed) answers->bytes += size;
 }
 
 void sgm_answers_pin(const sgm_answer *answer, int by)

@@ -39,6 +39,9 @@ void sgm_answers_release(sgm_answers *answers, const sgm_answer *answer); /* NUL
 void sgm_answers_step(const sgm_answer *answer, sgm_volume_step *step);
 /* Takes over logits computed again; they are not given up while `pin` (+1, then -1) says so. */
 void sgm_answers_set_logits(sgm_answers *answers, const sgm_answer *answer, int8_t *logits);
+/* Takes over the weights of an answer's likeness, which are made once; `size` in bytes. */
+void sgm_answers_set_likeness(sgm_answers *answers, const sgm_answer *answer, float *weights,
+                              size_t size);
 void sgm_answers_pin(const sgm_answer *answer, int by);
 /* Gives up what goes beyond the limit. */
 void sgm_answers_trim(sgm_answers *answers);

@@ -218,6 +218,7 @@ static sgm_status ask_by_mask(sgm_desk *desk, sgm_stack *stack, const sgm_volume
                               sgm_view view, const sgm_box *extent, sgm_look *look)
 {
     lower_logits(desk);
+    SGM_TRY(sgm_lean_to_start(desk, stack, step, view));
     if (step->rois_are_deep) SGM_TRY(join_box(desk, stack, step, &view));
     return sgm_ask_by_mask(desk, stack, step, view, extent, look);
 }

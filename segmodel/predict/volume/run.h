@@ -207,6 +207,10 @@ sgm_status sgm_answer_followed(sgm_desk *desk, sgm_stack *stack, const sgm_volum
                                sgm_answer *answer);
 sgm_status sgm_answer_ended(sgm_desk *desk, sgm_stack *stack, const sgm_volume_step *step,
                             sgm_answer *answer);
+/* Leans desk->logits, the question of a walk in `view`, to what looks like where the walk began;
+ * alike.c. Uses desk->other_logits and stack->other_neighbour; the step's slice is shown. */
+sgm_status sgm_lean_to_start(sgm_desk *desk, sgm_stack *stack, const sgm_volume_step *step,
+                             sgm_view view);
 /* Asks for the shown slice with a neighbour's mask, which desk->logits holds in `view`; clipped to
  * the ROI. */
 sgm_status sgm_ask_by_mask(sgm_desk *desk, sgm_stack *stack, const sgm_volume_step *step,

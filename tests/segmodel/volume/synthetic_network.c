@@ -72,6 +72,22 @@ static sgm_status synthetic_select(void *self, const float *embedding, int width
     return SGM_OK;
 }
 
+static sgm_status synthetic_maps(void *self, sgm_feature_map *maps, int *count)
+{
+    synthetic_network *network = self;
+    int side = network->predictor.image_size;
+    for (int i = 0; i < side * side; i++)
+        network->map[i] = network->embedding[i] / 255;
+    maps[0] = (sgm_feature_map){side, side, 1, network->map};
+    *count = 1;
+    return SGM_OK;
+}
+
+void synthetic_show_maps(synthetic_network *network)
+{
+    network->predictor.maps = synthetic_maps;
+}
+
 /* Walking by masks: does a cell have the intensity of a point's place? */
 static int looks_like(const synthetic_network *network, const sgm_point *point, int column, int row)
 {

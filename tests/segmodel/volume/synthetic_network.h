@@ -27,6 +27,7 @@ typedef struct synthetic_network {
     int width, height;
     float embedding[SYNTHETIC_MAX_SIDE * SYNTHETIC_MAX_SIDE];
     float logits[SYNTHETIC_MAX_SIDE * SYNTHETIC_MAX_SIDE];
+    float map[SYNTHETIC_MAX_SIDE * SYNTHETIC_MAX_SIDE];
     int stack[SYNTHETIC_MAX_SIDE * SYNTHETIC_MAX_SIDE];
     uint8_t *mask;
     float iou;
@@ -36,6 +37,8 @@ typedef struct synthetic_network {
 
 /* side: of its input, at most SYNTHETIC_MAX_SIDE. */
 void synthetic_init(synthetic_network *network, int side);
+/* Makes it one that shows its embedding as a map of one channel, intensities as parts of 255. */
+void synthetic_show_maps(synthetic_network *network);
 /* Makes it one that keeps embeddings to itself and encodes up to `batch` (at most 16) at a time. */
 void synthetic_encode_in_batches(synthetic_network *network, int batch);
 void synthetic_clear(synthetic_network *network);

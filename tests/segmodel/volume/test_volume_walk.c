@@ -342,6 +342,40 @@ static void check_lowering(void)
     CHECK(peak > 0 && asked_peak(1.5f) == peak - 1.5f);
 }
 
+/* The largest logit that a walk asks with whose neighbour's logits are lowered to 3 and that leans
+ * to what looks like its first slice. */
+static float leaning_peak(float likeness, int shows_maps)
+{
+    static const int64_t extent[3] = {30, 30, 2};
+    phantom p;
+    phantom_make(&p, tube, extent, isotropic, straight, 0);
+    sgm_seed seed = on_axis(0);
+    sgm_object object = {.seeds = &seed, .seed_count = 1};
+    sgm_volume_options options = {.axis = SGM_AXIS_K};
+    sgm_volume_result result;
+    network()->predictor.walk = (sgm_walk){.logits = true};
+    net.object_grey = 200;
+    net.object_reach = 255;
+    net.predictor.walk_lowering = 5;
+    net.predictor.walk_likeness = likeness;
+    if (shows_maps) synthetic_show_maps(&net);
+    CHECK_OK(sgm_volume_segment(&net.predictor, 0, &p.volume, &object, 1, &options, &result));
+    CHECK(net.mask_prompts > 0);
+    sgm_volume_result_clear(&result);
+    phantom_clear(&p);
+    return net.mask_peak;
+}
+
+/* What looks like the object where the walk began is asked for more surely, by less than the
+ * strength; networks that show no maps are asked as before. */
+static void check_leaning(void)
+{
+    float plain = leaning_peak(0, 1), leaning = leaning_peak(1, 1);
+    CHECK(plain == 3);
+    CHECK(leaning > plain + 0.2f && leaning < plain + 1);
+    CHECK(leaning_peak(1, 0) == plain);
+}
+
 static void check_ways_of_asking(void)
 {
     check_way_of_asking((sgm_walk){.logits = true, .box = true, .points = 1});
@@ -648,6 +682,7 @@ int main(void)
     check_leaving();
     check_ways_of_asking();
     check_lowering();
+    check_leaning();
     check_stop_rule();
     check_far_rating();
     check_far(1, 0, 0.8f, 39);
