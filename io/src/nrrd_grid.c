@@ -80,11 +80,30 @@ sgio_status sgio_nrrd_geometry(const char *path, const sgio_nrrd *header, sgio_g
     return sgio_check_geometry(path, geometry);
 }
 
+/* Whether the file's space is another than LPS. */
+static int is_turned(const sgio_nrrd *header)
+{
+    return header->space_dimension &&
+           memcmp(header->space_sign, (double[]){1, 1, 1}, sizeof header->space_sign) != 0;
+}
+
+static int has_any_spacing(const sgio_nrrd *header)
+{
+    for (int axis = 0; axis < header->dimension; axis++)
+        if (!isnan(header->axes[axis].spacing)) return 1;
+    return 0;
+}
+
+int sgio_nrrd_itk_differs(const sgio_nrrd *header)
+{
+    if (has_any_direction(header)) return is_turned(header) && header->space_has_time;
+    return header->space_dimension && (is_turned(header) || has_any_spacing(header));
+}
+
 void sgio_nrrd_say_space(const char *path, const sgio_nrrd *header, sgio_warning_fn warn,
                          void *user)
 {
-    const int turned = header->space_dimension && memcmp(header->space_sign, (double[]){1, 1, 1},
-                                                         sizeof header->space_sign) != 0;
+    const int turned = is_turned(header);
     if (turned && !has_any_direction(header))
         sgio_warn(warn, user,
                   "%s: its space is named, but no space directions are; the axes are taken to run "

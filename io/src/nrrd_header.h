@@ -75,6 +75,10 @@ int sgio_nrrd_odd_axis(const sgio_nrrd *header, int usual);
 sgio_status sgio_nrrd_geometry(const char *path, const sgio_nrrd *header, sgio_geometry *geometry,
                                int *assumed);
 
+/* 1 where ITK has another grid: it leaves RAST and LAST unturned; of a space without directions it
+ * turns the origin alone, and refuses spacings (measured with SimpleITK). */
+int sgio_nrrd_itk_differs(const sgio_nrrd *header);
+
 /* Warns where that grid is a guess: in a space other than LPS axes without directions run along its
  * axes (other programs refuse such files, or have the axes run as in LPS). */
 void sgio_nrrd_say_space(const char *path, const sgio_nrrd *header, sgio_warning_fn warn,

@@ -36,14 +36,16 @@ static const char *base(const char *path)
     return slash ? slash + 1 : path;
 }
 
-/* 3D Slicer reads through ITK: these formats, and no sheared grids of NIfTI files. Of a file of
- * several volumes it would show them all, or the first. */
+/* 3D Slicer reads through ITK: these formats, no sheared grids of NIfTI files, no NRRDs that ITK
+ * places elsewhere. Of a file of several volumes it would show them all, or the first. */
 static int slicer_reads(const sgio_segmentation_write_options *options)
 {
+    const sgio_volume *source = options->source;
     const sgio_format *format = sgio_format_by_name(options->source_path);
-    if (options->source->file_count > 0 || options->source->file_volume > 0 || !format) return 0;
+    if (source->file_count > 0 || source->file_volume > 0 || source->itk_differs || !format)
+        return 0;
     if (format->read_volume == sgio_read_nifti)
-        return sgio_geometry_is_orthogonal(&options->source->geometry);
+        return sgio_geometry_is_orthogonal(&source->geometry);
     return format->read_volume == sgio_read_nrrd || format->read_volume == sgio_read_meta;
 }
 

@@ -72,6 +72,7 @@ static sgio_status read_volume(const char *path, sgio_nrrd *header,
     if (status == SGIO_OK) status = sgio_choose_volume(path, &out->geometry, options, &share);
     if (status != SGIO_OK) return status;
     if (share.count > 1) out->file_volume = share.number + 1;
+    out->itk_differs = sgio_nrrd_itk_differs(header);
     sgio_say_assumed(path, assumed, options, out);
     sgio_nrrd_say_space(path, header, options->warn, options->warn_user);
     sgio_say_unit(path, header->unit, options, out);

@@ -31,6 +31,8 @@ typedef struct sgio_volume {
     int has_padding;   /* DICOM PixelPaddingValue, after rescale; windowing ignores such voxels */
     double padding;    /* as voxels of `type` hold it, one value in all slices */
     int sheared;       /* 1 for a gantry tilt kept as a sheared matrix */
+    int itk_differs;   /* 1 for an NRRD whose voxels ITK, and with it 3D Slicer, puts elsewhere, or
+                        * which it refuses */
     int resampled;     /* 1 when gaps were filled by --allowGaps */
     int spacing_assumed; /* 1 when the file gives no (usable) spacing along some axis and 1 mm is
                           * taken: lengths and millilitres are then a guess */

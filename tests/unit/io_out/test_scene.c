@@ -349,6 +349,64 @@ static void test_a_volume_that_slicer_reads_is_named_relative_to_the_scene(void 
     forget_case();
 }
 
+/* A scene of "itk.nrrd" with these fields: whether the volume lies beside it, where it was. */
+static int is_copied(const char *fields)
+{
+    char text[512], path[600];
+    sgio_volume read, copy;
+    const int header =
+        snprintf(text, sizeof text, "NRRD0004\ntype: uchar\nencoding: raw\n%s\n", fields);
+    memset(text + header, 'v', sizeof text - (size_t)header);
+    snprintf(path, sizeof path, "%s", scratch("itk.nrrd"));
+    write_file(path, text, (size_t)header + 60);
+    if (sgio_volume_read(path, NULL, &read) != SGIO_OK) fail_msg("%s", sgio_last_message());
+    make_case(0);
+    const sgio_segmentation_write_options how = {.source = &read, .source_path = path};
+    assert_int_equal(sgio_segmentation_write(&segmentation, scratch("itk.mrml"), &how, NULL),
+                     SGIO_OK);
+    const int found = sgio_volume_read(scratch("itk-volume.nrrd"), NULL, &copy) == SGIO_OK;
+    if (found) assert_true(sgio_geometry_equal(&copy.geometry, &read.geometry, 1e-12));
+    if (found) assert_false(copy.itk_differs);
+    sgio_volume_clear(&copy);
+    sgio_volume_clear(&read);
+    forget_case();
+    return found;
+}
+
+/* ITK leaves RAST and LAST unturned, turns but the origin of a space without directions, and
+ * refuses spacings there: the mask would lie beside the volume, or no volume show. */
+static void test_a_volume_that_slicer_puts_elsewhere_is_copied(void **state)
+{
+    static const struct {
+        const char *fields;
+        int is_copied;
+    } files[] = {
+        {"dimension: 4\nsizes: 5 4 3 1\nspace: RAST\nspace directions: (1,0,0,0) (0,1,0,0) "
+         "(0,0,2,0) (0,0,0,1)\nspace origin: (10,20,30,0)\n",
+         1},
+        {"dimension: 4\nsizes: 5 4 3 1\nspace: left-anterior-superior-time\nspace directions: "
+         "(1,0,0,0) (0,1,0,0) (0,0,2,0) none\n",
+         1},
+        {"dimension: 3\nsizes: 5 4 3\nspace: RAS\nspace origin: (10,20,30)\n", 1},
+        {"dimension: 3\nsizes: 5 4 3\nspace: LPS\nspacings: 1 1 2\n", 1},
+        {"dimension: 4\nsizes: 5 4 3 1\nspace: LPST\nspace directions: (1,0,0,0) (0,1,0,0) "
+         "(0,0,2,0) (0,0,0,1)\n",
+         0},
+        {"dimension: 3\nsizes: 5 4 3\nspace: RAS\nspace directions: (1,0,0) (0,1,0) (0,0,2)\n", 0},
+        {"dimension: 3\nsizes: 5 4 3\nspacings: 1 1 2\n", 0},
+        {"dimension: 3\nsizes: 5 4 3\nspace: LPS\n", 0},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        if (is_copied(files[i].fields) != files[i].is_copied)
+            fail_msg("%scopied: %s", files[i].is_copied ? "not " : "", files[i].fields);
+        unlink(scratch("itk-volume.nrrd"));
+    }
+    unlink(scratch("itk.seg.nrrd"));
+    unlink(scratch("itk.nrrd"));
+    unlink(scratch("itk.mrml"));
+}
+
 static void test_paths_are_seen_from_the_scenes_folder(void **state)
 {
     (void)state;
@@ -407,6 +465,7 @@ int main(void)
         TEST(test_views_hold_copies_and_lists_without_files_are_skipped),
         TEST(test_a_written_scene_is_read_back),
         TEST(test_a_volume_that_slicer_reads_is_named_relative_to_the_scene),
+        TEST(test_a_volume_that_slicer_puts_elsewhere_is_copied),
         TEST(test_paths_are_seen_from_the_scenes_folder),
         TEST(test_a_scene_without_its_volume_is_refused),
     };
