@@ -159,6 +159,23 @@ def tables_as_files(t):
     t.run([t.case(3, "spleen")] + rows, "id", said="2 rows were done before, 1 are to be done")
 
 
+def tables_of_others(t):
+    """A file of that name is nobody's business where no row is a plain label map; and what --collect cannot read
+    it warns about, with what helps."""
+    rows = [t.case(0, "kidney"), t.case(1, "liver")]
+    os.makedirs(t.path("others"))
+    with open(t.path("others", "labels.tsv"), "w", encoding="utf-8") as stream:
+        stream.write("name\tcolour\n")
+    t.b.run(t.b.write("others.csv", rows), "others", said="2 done, 0 failed")
+    t.run(rows, "foreign")
+    for name in ("labels.tsv", "p1.tsv"):
+        with open(t.path("foreign", name), "w", encoding="utf-8") as stream:
+            stream.write("name\tcolour\n")
+    said = t.run(rows, "foreign", "--collect")
+    require("labels.tsv:1: wanted" in said and said.count("all names are numbered anew") == 1, said)
+    require("p1.tsv:1: wanted" in said and "; without that file the row is made anew" in said, said)
+
+
 def more_than_pictures_hold(t):
     """Label maps as pictures hold 255 values: another one is refused before the network is asked."""
     os.makedirs(t.path("film"))
@@ -211,6 +228,7 @@ def main():
     maps_that_differ(t)
     one_name_twice(t)
     tables_as_files(t)
+    tables_of_others(t)
     more_than_pictures_hold(t)
     more_than_memory(t)
 

@@ -78,6 +78,15 @@ static int compare(comparison *c, const label_value *said, size_t row)
     return add_claim(c, &own);
 }
 
+/* What cannot be read at the end is no failure of a batch that is done. */
+static int pass_over(const comparison *c, const char *advice)
+{
+    char sentence[2048];
+    snprintf(sentence, sizeof sentence, "%.1900s%s", cli_last_message(), advice);
+    cli_warn(c->warnings, sentence);
+    return 0;
+}
+
 static int compare_row(comparison *c, size_t row)
 {
     char path[4096];
@@ -86,10 +95,8 @@ static int compare_row(comparison *c, size_t row)
     batch_output_labels(c->plan->rows[row].output, path, sizeof path);
     if (stat(path, &info) != 0) return 0; /* made by a version that wrote none */
     int failed = batch_label_table_read(path, &own);
-    if (failed == CLI_EXIT_INPUT) {
-        cli_warn(c->warnings, cli_last_message());
-        failed = 0;
-    }
+    if (failed == CLI_EXIT_INPUT)
+        failed = pass_over(c, "; without that file the row is made anew, with another one");
     for (size_t i = 0; i < own.count && !failed; i++)
         failed = compare(c, &own.items[i], row);
     label_values_clear(&own);
@@ -113,20 +120,35 @@ static int conclude(const comparison *c)
 
 static int read_table(comparison *c)
 {
-    c->has_table = batch_label_table_is_there(c->plan);
-    return batch_label_table_read_all(c->plan, &c->table);
+    const int failed = batch_label_table_read_all(c->plan, &c->table);
+    c->has_table = !failed && batch_label_table_is_there(c->plan);
+    return failed == CLI_EXIT_INPUT ? pass_over(c, "") : failed;
+}
+
+/* Its label map is there. */
+static int is_compared(const comparison *c, const batch_journal *journal, size_t row)
+{
+    const batch_entry *entry = batch_journal_entry(journal, row);
+    const char *output = c->plan->rows[row].output;
+    return entry->known && entry->done && output && sgio_segmentation_is_plain(output);
+}
+
+static int compare_rows(comparison *c, const batch_journal *journal)
+{
+    int failed = 0, has_table = 0;
+    for (size_t i = 0; i < c->plan->count && !failed; i++) {
+        if (!is_compared(c, journal, i)) continue;
+        if (!has_table) failed = read_table(c);
+        has_table = 1;
+        if (!failed) failed = compare_row(c, i);
+    }
+    return failed;
 }
 
 int batch_agree(const batch_plan *plan, const batch_journal *journal, cli_warnings *warnings)
 {
     comparison c = {.plan = plan, .warnings = warnings};
-    int failed = read_table(&c);
-    for (size_t i = 0; i < plan->count && !failed; i++) {
-        const batch_entry *entry = batch_journal_entry(journal, i);
-        if (entry->known && entry->done && plan->rows[i].output &&
-            sgio_segmentation_is_plain(plan->rows[i].output))
-            failed = compare_row(&c, i);
-    }
+    int failed = compare_rows(&c, journal);
     if (!failed) failed = conclude(&c);
     for (size_t i = 0; i < c.count; i++)
         free(c.claims[i].name);

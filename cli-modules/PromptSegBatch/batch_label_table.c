@@ -30,8 +30,7 @@ static int refuse(const char *path, size_t line, const char *found)
 {
     return cli_fail(CLI_EXIT_INPUT,
                     "%s:%zu: wanted a value from 1 to %d that no line before has, a tab and a "
-                    "name, found '%.100s'; put it right, or take the file away: then all names are "
-                    "numbered anew",
+                    "name, found '%.100s'",
                     path, line, SGIO_MAX_LABEL, found);
 }
 
@@ -118,7 +117,12 @@ int batch_label_table_is_there(const batch_plan *plan)
 
 static int read_if_there(const char *path, label_values *out)
 {
-    return note_file(path, NULL) ? batch_label_table_read(path, out) : 0;
+    char why[2048];
+    const int failed = note_file(path, NULL) ? batch_label_table_read(path, out) : 0;
+    if (failed != CLI_EXIT_INPUT) return failed;
+    snprintf(why, sizeof why, "%.1800s", cli_last_message());
+    return cli_fail(
+        failed, "%s; put it right, or take the file away: then all names are numbered anew", why);
 }
 
 /* What the table does not have. */
