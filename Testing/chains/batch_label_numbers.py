@@ -115,6 +115,33 @@ def maps_that_differ(t):
     t.run(rows, "differ", "--collect")
 
 
+def one_participant_at_a_time(t):
+    """Rows that a run leaves to others are no failure of it, whatever values they have or cannot be read."""
+    rows = [dict(t.case(number, "liver", "later.nrrd" if number == 2 else ""), id=f"sub-{number:02}")
+            for number in (1, 2, 3)]
+    one = ("--bids", "--participantLabel")
+    said = t.run(rows, "people", *one, "01")
+    require("warning" not in said, f"files of others are warned about: {said}")
+    t.plain("later.nrrd", 1)
+    for label in ("02", "03"):
+        t.run(rows, "people", *one, label)
+    os.unlink(t.path("later.nrrd"))
+    said = t.run(rows, "people", *one, "01", "--labelValues", "liver=9")
+    require("warning: values of plain label maps differ in rows that are not of this run (sub-02, sub-03): 'liver' is "
+            "9 in the label map of sub-01, 'liver' is 1 in that of sub-02; the same command without "
+            "--participantLabel or --shard" in said, said)
+    require("cannot be read" not in said, said)
+    tables = [os.path.join(folder, name) for folder, _, names in os.walk(t.path("people", "sub-03")) for name in names
+              if name.endswith(".tsv")]
+    with open(tables[0], "w", encoding="utf-8") as stream:
+        stream.write("name\n")
+    said = t.run(rows, "people", *one, "01")
+    require("(sub-02): " in said and "tsv:1: wanted" not in said, said)
+    t.plain("later.nrrd", 1)
+    said = t.run(rows, "people", "--bids", said="1 rows were done before, 2 are to be done")
+    require("maps differ" not in said, said)
+
+
 def one_name_twice(t):
     """Of two segments of one name each has a value, and nobody else takes it."""
     t.named("twice.seg.nrrd", a=2, a_=1)
@@ -226,6 +253,7 @@ def main():
     what_cannot_be_read(t)
     rows_at_the_end(t)
     maps_that_differ(t)
+    one_participant_at_a_time(t)
     one_name_twice(t)
     tables_as_files(t)
     tables_of_others(t)

@@ -9,6 +9,8 @@
 #include "batch_outputs.h"
 #include "cli_exit.h"
 
+enum { IDS_SHOWN = 5 };
+
 /* What one row was the first to say. */
 typedef struct claim {
     char *name;
@@ -19,11 +21,13 @@ typedef struct claim {
 typedef struct comparison {
     const batch_plan *plan;
     label_values table; /* of the batch */
-    int has_table;
+    int is_table_read, has_table;
     claim *claims;
     size_t count, capacity;
-    char first[1024], first_unknown[1024]; /* the first difference; "": none */
+    char first[1024], first_unknown[1024], first_elsewhere[1024]; /* differences; "": none */
     size_t differences;
+    char elsewhere[600];            /* ids of the first rows elsewhere that differ */
+    size_t elsewhere_count, latest; /* of such rows; behind the latest one */
     cli_warnings *warnings;
 } comparison;
 
@@ -37,11 +41,34 @@ static int is_unknown(const comparison *c, const char *name)
     return c->has_table && !label_values_find(&c->table, name, 0);
 }
 
+static int is_elsewhere(const comparison *c, size_t row)
+{
+    return c->plan->rows[row].state == BATCH_ELSEWHERE;
+}
+
+static void note_elsewhere(comparison *c, size_t row)
+{
+    const size_t used = strlen(c->elsewhere);
+    if (c->latest == row + 1) return;
+    c->latest = row + 1;
+    if (c->elsewhere_count++ < IDS_SHOWN)
+        snprintf(c->elsewhere + used, sizeof c->elsewhere - used, "%s%.100s", used ? ", " : "",
+                 c->plan->rows[row].id);
+}
+
+static char *place_of(comparison *c, const claim *a, const claim *b)
+{
+    if (is_unknown(c, a->name) || is_unknown(c, b->name)) return c->first_unknown;
+    if (is_elsewhere(c, b->row)) note_elsewhere(c, b->row);
+    if (is_elsewhere(c, b->row)) return c->first_elsewhere;
+    c->differences++;
+    return c->first;
+}
+
+/* `b` is of the later row. */
 static void note_difference(comparison *c, const claim *a, const claim *b)
 {
-    const int unknown = is_unknown(c, a->name) || is_unknown(c, b->name);
-    char *out = unknown ? c->first_unknown : c->first;
-    c->differences += !unknown;
+    char *out = place_of(c, a, b);
     if (*out) return;
     snprintf(out, sizeof c->first,
              "'%.200s' is %d in the label map of %.200s, '%.200s' is %d in that of %.200s", a->name,
@@ -95,12 +122,29 @@ static int compare_row(comparison *c, size_t row)
     batch_output_labels(c->plan->rows[row].output, path, sizeof path);
     if (stat(path, &info) != 0) return 0; /* made by a version that wrote none */
     int failed = batch_label_table_read(path, &own);
-    if (failed == CLI_EXIT_INPUT)
+    if (failed == CLI_EXIT_INPUT && is_elsewhere(c, row))
+        failed = 0;
+    else if (failed == CLI_EXIT_INPUT)
         failed = pass_over(c, "; without that file the row is made anew, with another one");
     for (size_t i = 0; i < own.count && !failed; i++)
         failed = compare(c, &own.items[i], row);
     label_values_clear(&own);
     return failed;
+}
+
+/* A run that leaves rows to others cannot make them agree. */
+static void warn_of_elsewhere(const comparison *c)
+{
+    char sentence[4096], more[64] = "";
+    if (!c->first_elsewhere[0]) return;
+    if (c->elsewhere_count > IDS_SHOWN)
+        snprintf(more, sizeof more, " and %zu more", c->elsewhere_count - IDS_SHOWN);
+    snprintf(sentence, sizeof sentence,
+             "values of plain label maps differ in rows that are not of this run (%s%s): %s; the "
+             "same command without --participantLabel or --shard makes rows anew that do not have "
+             "the values of %.900s",
+             c->elsewhere, more, c->first_elsewhere, c->plan->labels_path);
+    cli_warn(c->warnings, sentence);
 }
 
 static int conclude(const comparison *c)
@@ -110,6 +154,7 @@ static int conclude(const comparison *c)
              "%s: names in RT structure sets have the values that a case has left",
              c->first_unknown);
     if (c->first_unknown[0]) cli_warn(c->warnings, sentence);
+    warn_of_elsewhere(c);
     if (!c->first[0]) return 0;
     return cli_fail(CLI_EXIT_PARTIAL,
                     "values of plain label maps differ from case to case (%zu times): %s; the same "
@@ -121,25 +166,25 @@ static int conclude(const comparison *c)
 static int read_table(comparison *c)
 {
     const int failed = batch_label_table_read_all(c->plan, &c->table);
+    c->is_table_read = 1;
     c->has_table = !failed && batch_label_table_is_there(c->plan);
     return failed == CLI_EXIT_INPUT ? pass_over(c, "") : failed;
 }
 
 /* Its label map is there. */
-static int is_compared(const comparison *c, const batch_journal *journal, size_t row)
+static int has_map(const comparison *c, const batch_journal *journal, size_t row)
 {
     const batch_entry *entry = batch_journal_entry(journal, row);
     const char *output = c->plan->rows[row].output;
     return entry->known && entry->done && output && sgio_segmentation_is_plain(output);
 }
 
-static int compare_rows(comparison *c, const batch_journal *journal)
+static int compare_rows(comparison *c, const batch_journal *journal, int elsewhere)
 {
-    int failed = 0, has_table = 0;
+    int failed = 0;
     for (size_t i = 0; i < c->plan->count && !failed; i++) {
-        if (!is_compared(c, journal, i)) continue;
-        if (!has_table) failed = read_table(c);
-        has_table = 1;
+        if (is_elsewhere(c, i) != elsewhere || !has_map(c, journal, i)) continue;
+        if (!c->is_table_read) failed = read_table(c);
         if (!failed) failed = compare_row(c, i);
     }
     return failed;
@@ -148,7 +193,8 @@ static int compare_rows(comparison *c, const batch_journal *journal)
 int batch_agree(const batch_plan *plan, const batch_journal *journal, cli_warnings *warnings)
 {
     comparison c = {.plan = plan, .warnings = warnings};
-    int failed = compare_rows(&c, journal);
+    int failed = compare_rows(&c, journal, 0); /* the run's own rows first: theirs is the say */
+    if (!failed) failed = compare_rows(&c, journal, 1);
     if (!failed) failed = conclude(&c);
     for (size_t i = 0; i < c.count; i++)
         free(c.claims[i].name);

@@ -99,13 +99,13 @@ static void free_drawn(batch_drawn *d)
 }
 
 int batch_drawn_find(batch_drawn_set *set, const char *path, int are_masks, const char *outputs,
-                     const batch_drawn **found)
+                     batch_drawn **found)
 {
     const size_t buckets = sizeof set->buckets / sizeof set->buckets[0];
     batch_drawn **bucket = &set->buckets[batch_hash_text(path) % buckets];
     uint64_t identity = 0; /* stays for a pattern of names: its path tells */
     batch_identity(path, outputs, &identity);
-    for (const batch_drawn *d = *bucket; d; d = d->next) {
+    for (batch_drawn *d = *bucket; d; d = d->next) {
         if (d->identity != identity || d->are_masks != are_masks || strcmp(d->path, path) != 0)
             continue;
         *found = d;

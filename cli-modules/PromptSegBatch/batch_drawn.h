@@ -19,6 +19,7 @@ typedef struct batch_drawn {
     char *path;
     uint64_t identity; /* batch_identity.h */
     int are_masks;     /* read as maskPrompts are */
+    int is_own;        /* a row of this run begins with it (batch_names.h) */
     int is_known; /* 0: it cannot be read, or not without its row's volume (RT structure sets) */
     char
         *reason; /* owned; why it could not be read, NULL for RT structure sets and what is known */
@@ -36,7 +37,7 @@ typedef struct batch_drawn_set {
  * set. 0; CLI_EXIT_CANCELLED, or CLI_EXIT_MEMORY with a message when there is none for the set
  * itself: a file that takes too much is one that cannot be read. */
 int batch_drawn_find(batch_drawn_set *set, const char *path, int are_masks, const char *outputs,
-                     const batch_drawn **found);
+                     batch_drawn **found);
 void batch_drawn_clear(batch_drawn_set *set);
 
 #endif

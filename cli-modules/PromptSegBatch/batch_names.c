@@ -62,11 +62,15 @@ static const batch_drawn nothing = {.is_known = 1};
 static int find_drawn(gatherer *g, batch_row *row, const char *path, int are_masks,
                       const batch_drawn **found)
 {
+    batch_drawn *d = NULL;
     *found = &nothing;
     if (!path) return 0;
-    const int failed = batch_drawn_find(&g->names->drawn, path, are_masks, g->plan->folder, found);
-    if (!failed && !(*found)->is_known) row->has_unknown_names = g->names->is_partial = 1;
-    return failed;
+    const int failed = batch_drawn_find(&g->names->drawn, path, are_masks, g->plan->folder, &d);
+    if (failed) return failed;
+    d->is_own |= row->state != BATCH_ELSEWHERE;
+    if (!d->is_known) row->has_unknown_names = g->names->is_partial = 1;
+    *found = d;
+    return 0;
 }
 
 static int add_all_drawn(batch_names *names)
@@ -195,8 +199,9 @@ void batch_names_warn(const batch_names *names, cli_warnings *warnings)
     char sentence[2048], more[64] = "";
     size_t count = 0;
     for (const batch_drawn *d = names->drawn.first; d; d = d->later) {
-        count += d->reason != NULL;
-        if (d->reason && !first) first = d;
+        if (!d->reason || !d->is_own) continue;
+        count++;
+        if (!first) first = d;
     }
     if (!first) return;
     if (count > 1) snprintf(more, sizeof more, " (and %zu more files)", count - 1);

@@ -29,7 +29,7 @@ typedef struct batch_names {
 int batch_names_gather(batch_plan *plan, const pipeline_engine *engine, int all, batch_names *out);
 void batch_names_clear(batch_names *names);
 
-/* Says which segmentations could not be read. */
+/* Says which segmentations that rows of this run begin with could not be read. */
 void batch_names_warn(const batch_names *names, cli_warnings *warnings);
 
 /* 1 when the row will make a plain label map. */
