@@ -8,7 +8,7 @@ import zlib
 
 from batch import AXES, SIZE, Batch, voxels
 from batch_labels import Labels, table, values
-from chain import Chain, require, write_nrrd
+from chain import LIVER, Chain, require, write_nrrd
 
 
 def picture(width, height, grey):
@@ -142,6 +142,32 @@ def one_participant_at_a_time(t):
     require("maps differ" not in said, said)
 
 
+def names_of_another_shard(t):
+    """A value that --labelValues takes from a name of another shard leaves that name another one, and --collect
+    tells; also where a name is not in the table at all."""
+    rows = [t.case(0, "kidney"), t.case(1, "liver")]
+    t.run(rows, "taken")
+    said = t.run(rows, "taken", "--shard", "1/2", "--labelValues", "kidney=2")
+    require("warning: the value 2, which 'liver' had in plain label maps, is that of 'kidney' now" in said, said)
+    require(table(t.path("taken", "labels.tsv")) == {"kidney": 2, "liver": 1}, "taken: labels.tsv")
+    t.run(rows, "taken", "--collect", code=7, said="'kidney' is 2 in the label map of p0, 'liver' is 2 in that of p1")
+    with open(t.path("taken", "labels.tsv"), "w", encoding="utf-8") as stream:
+        stream.write("index\tname\n2\tkidney\n")
+    t.run(rows, "taken", "--collect", code=7, said="'liver' is 2 in that of p1")
+    t.run(rows, "taken", said="1 rows were done before, 1 are to be done")
+    require(t.tables("taken", 0, 1) == [{"kidney": 2}, {"liver": 1}], "taken: tables")
+    t.run(rows, "taken", "--collect")
+    # Names of RT structure sets are excused.
+    rows = []
+    for number, organ in enumerate(("organ", "spleen")):
+        initial = f"{organ}.rtstruct.dcm"
+        t.b.chain.segment("--foreground", "-28,-20,-127.69", "--segmentName", organ, LIVER, t.path(initial))
+        rows.append(dict(t.case(number, "lesion", initial), image=os.path.abspath(LIVER), foreground="-40,-30,-127.69"))
+    said = t.run(rows, "excused")
+    require(t.tables("excused", 0, 1) == [{"lesion": 1, "organ": 2}, {"lesion": 1, "spleen": 2}], said)
+    require("that of p1: names in RT structure sets have the values that a case has left" in said, said)
+
+
 def one_name_twice(t):
     """Of two segments of one name each has a value, and nobody else takes it."""
     t.named("twice.seg.nrrd", a=2, a_=1)
@@ -254,6 +280,7 @@ def main():
     rows_at_the_end(t)
     maps_that_differ(t)
     one_participant_at_a_time(t)
+    names_of_another_shard(t)
     one_name_twice(t)
     tables_as_files(t)
     tables_of_others(t)

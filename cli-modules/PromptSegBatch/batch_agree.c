@@ -8,6 +8,7 @@
 #include "batch_label_table.h"
 #include "batch_outputs.h"
 #include "cli_exit.h"
+#include "cli_reads.h"
 
 enum { IDS_SHOWN = 5 };
 
@@ -36,9 +37,32 @@ static int no_memory(void)
     return cli_fail(CLI_EXIT_MEMORY, "no memory for the values of labels");
 }
 
-static int is_unknown(const comparison *c, const char *name)
+/* One that is not there any more is none. */
+static int is_structure_set(const char *path)
 {
-    return c->has_table && !label_values_find(&c->table, name, 0);
+    sgio_segmentation s = {0};
+    if (!path || !cli_is_dicom(path)) return 0;
+    const int is_read = sgio_segmentation_read(path, NULL, &s) == SGIO_OK;
+    sgio_segmentation_clear(&s);
+    return !is_read; /* it needs its row's volume */
+}
+
+static int begins_with_structure_set(const batch_plan *plan, const batch_row *row)
+{
+    batch_command command;
+    const int failed = batch_command_make(plan, row, &command);
+    const case_options *work = &command.typed.work;
+    const int is_one =
+        !failed && (is_structure_set(work->initial) || is_structure_set(work->boxes));
+    batch_command_clear(&command);
+    return is_one;
+}
+
+/* Names in RT structure sets are not in the table; others that are not were taken out of it. */
+static int is_unknown(const comparison *c, const claim *own)
+{
+    return c->has_table && !label_values_find(&c->table, own->name, 0) &&
+           begins_with_structure_set(c->plan, &c->plan->rows[own->row]);
 }
 
 static int is_elsewhere(const comparison *c, size_t row)
@@ -58,7 +82,7 @@ static void note_elsewhere(comparison *c, size_t row)
 
 static char *place_of(comparison *c, const claim *a, const claim *b)
 {
-    if (is_unknown(c, a->name) || is_unknown(c, b->name)) return c->first_unknown;
+    if (is_unknown(c, a) || is_unknown(c, b)) return c->first_unknown;
     if (is_elsewhere(c, b->row)) note_elsewhere(c, b->row);
     if (is_elsewhere(c, b->row)) return c->first_elsewhere;
     c->differences++;

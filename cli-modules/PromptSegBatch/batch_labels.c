@@ -8,6 +8,9 @@
 #include "batch_names.h"
 #include "cli_exit.h"
 
+/* A name that only the table has, and whose value is that of another one now. */
+enum { DISPLACED = 2 };
+
 /* One numbering on its way; values so far are plan->labels, and the first `given` of them those of
  * --labelValues. */
 typedef struct numbering {
@@ -15,7 +18,7 @@ typedef struct numbering {
     size_t given;
     const batch_names *names;
     label_values before; /* of the table; names as they are shown */
-    char *is_claimed;    /* of `before`: a name of now is that one */
+    char *is_claimed;    /* of `before`: a name of now is that one, or DISPLACED */
     cli_warnings *warnings;
 } numbering;
 
@@ -78,6 +81,7 @@ static int keep_rest(numbering *n)
         while (rank > 0 && label_values_find(n->values, before->name, rank))
             rank++;
         failed = keep(n, k, before->name, rank);
+        if (!label_values_find(n->values, before->name, rank)) n->is_claimed[k] = DISPLACED;
     }
     return failed;
 }
@@ -93,6 +97,21 @@ static int keep_before(numbering *n)
 
 /* -------------------------------------------------------------------------------------- new values
  */
+
+/* Their rows may be another shard's, which knows by the new value that it has to make them anew. */
+static int number_displaced(numbering *n)
+{
+    int failed = 0;
+    for (size_t k = 0; k < n->before.count && !failed; k++) {
+        const char *name = n->before.items[k].name;
+        size_t rank = n->before.items[k].rank;
+        if (n->is_claimed[k] != DISPLACED) continue;
+        while (label_values_find(n->values, name, rank))
+            rank++;
+        failed = label_values_add(n->values, name, rank, label_values_free(n->values));
+    }
+    return failed;
+}
 
 /* First all that can have what they want, so that nobody takes it from them. */
 static int number_names(numbering *n)
@@ -180,6 +199,7 @@ static int number(batch_plan *plan, const batch_names *names, cli_warnings *warn
     int failed = batch_label_table_read_all(plan, &n.before);
     if (!failed) failed = keep_before(&n);
     if (!failed) failed = number_names(&n);
+    if (!failed) failed = number_displaced(&n);
     if (!failed) {
         batch_names_warn(names, warnings);
         warn_of_losses(&n);
