@@ -2,6 +2,8 @@
  *
  * Every grid is 16 x 14 x 10 voxels. The files are NRRD written here by hand, so that nothing of
  * the library under test is used; sets of pictures are PNG files of 32 x 32. */
+#include "make_structures.h"
+
 #include <png.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -188,6 +190,26 @@ static void write_around_contours(const char *folder)
     finish(stream, organ, 60);
 }
 
+/* A liver at the border of the grid, drawn half a voxel outside it, and structures that reach
+ * beyond, by tens and by thousands of voxels. */
+static void write_border(const char *folder)
+{
+    static uint8_t liver[VOXELS];
+    const structure at_border = {"liver", {-10.25, -8.25}, {21.75, 23.75}, 34},
+                    couch = {"couch", {-30.25, 10.25}, {24.75, 26.25}, 34},
+                    wire = {"wire", {-10000, 10000}, {-10000, 10000}, 34};
+    box(liver, 1, 0, 3, 4, 7, 2, 5);
+    write_map(folder, "border.seg.nrrd", plain, origin,
+              "Segment0_ID:=a\nSegment0_Name:=liver\nSegment0_LabelValue:=1\nSegment0_Layer:=0\n",
+              liver);
+    for (int i = 0; i < VOXELS; i++)
+        liver[i] = liver[i] ? 255 : 0;
+    write_map(folder, "border_map.nrrd", plain, origin, "", liver);
+    write_structures(create(folder, "border.dcm"), &at_border, 1);
+    write_structures(create(folder, "border_couch.dcm"), (structure[]){at_border, couch}, 2);
+    write_structures(create(folder, "border_wire.dcm"), (structure[]){at_border, wire}, 2);
+}
+
 static void write_float(const char *folder)
 {
     static float values[VOXELS];
@@ -307,6 +329,7 @@ int main(int argc, char **argv)
     write_grey_maps(folder, reference);
     write_noise(folder);
     write_around_contours(folder);
+    write_border(folder);
     write_broken(folder, reference);
     return 0;
 }

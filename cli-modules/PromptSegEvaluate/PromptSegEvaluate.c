@@ -7,6 +7,7 @@
 #include "cli_files.h"
 #include "cli_program.h"
 #include "cli_reads.h"
+#include "evaluate_contours.h"
 #include "evaluate_grid.h"
 #include "evaluate_map.h"
 #include "evaluate_pairs.h"
@@ -20,6 +21,7 @@ CLI_DECLARE_EMBEDDED(PromptSegEvaluate_xml);
 typedef struct inputs {
     const char *reference_path, *prediction_path;
     sgio_segmentation reference, prediction;
+    sgio_geometry own[2]; /* their grids as they were read; contours have the other file's */
 } inputs;
 
 /* grid: NULL, the file's own. */
@@ -47,38 +49,21 @@ static int different_grids(const inputs *in)
         in->reference_path, reference, in->prediction_path, prediction);
 }
 
-/* Of files that lie so far apart one has a wrong place. */
-static int far_apart(const char *path, const char *other_path, const sgio_geometry *box)
-{
-    return cli_fail(CLI_EXIT_INPUT,
-                    "%s and %s lie too far apart: the box around both would have %lld x %lld x "
-                    "%lld voxels",
-                    path, other_path, (long long)box->size[0], (long long)box->size[1],
-                    (long long)box->size[2]);
-}
-
-/* Slicer writes 1 x 1 x 1 without a label when there is nothing to save: it has no place. */
-static int has_no_place(const sgio_segmentation *s)
-{
-    return evaluate_voxels(s) == 0 && s->geometry.size[0] == 1 && s->geometry.size[1] == 1 &&
-           s->geometry.size[2] == 1;
-}
-
 /* The grid that both are compared on: nothing that either marks lies outside it. */
 static int find_common_grid(const inputs *in, sgio_geometry *grid)
 {
     const sgio_geometry *reference = &in->reference.geometry,
                         *prediction = &in->prediction.geometry;
     *grid = *reference;
-    if (has_no_place(&in->prediction)) return 0;
-    if (has_no_place(&in->reference)) {
+    if (evaluate_has_no_place(&in->prediction)) return 0;
+    if (evaluate_has_no_place(&in->reference)) {
         *grid = *prediction;
         return 0;
     }
     if (evaluate_box_around(reference, prediction, grid) != 0)
         *grid = *reference; /* refused when the prediction is put there */
     else if (evaluate_box_is_vast(grid, reference, prediction))
-        return far_apart(in->reference_path, in->prediction_path, grid);
+        return evaluate_far_apart(in->reference_path, in->prediction_path, grid);
     return 0;
 }
 
@@ -113,42 +98,38 @@ static int bring_to_one_grid(inputs *in)
     return cli_fail(mismatch, "%s", message);
 }
 
-/* The other file's grid, and where it is a cut-out the voxels around it that contours reach: these
- * have no grid of their own, and what lies beyond is a difference. Left as it is for what is no
- * structure set: reading says so. */
-static int find_contours(const char *path, const char *other_path, const sgio_segmentation *other,
-                         sgio_geometry *grid)
-{
-    int64_t extent[6];
-    const sgio_geometry *own = &other->geometry;
-    *grid = *own;
-    if (sgio_rtstruct_extent(path, own, extent) != SGIO_OK || extent[0] > extent[1]) return 0;
-    *grid = evaluate_grid_with(own, extent, has_no_place(other));
-    return evaluate_box_is_vast(grid, own, own) ? far_apart(path, other_path, grid) : 0;
-}
-
-/* Contours (an RT structure set) are filled on the grid of the other file. Others fail again, with
- * the same sentence. */
-static int read_contours(cli_program *program, const char *path, const char *other_path,
-                         const sgio_segmentation *other, sgio_segmentation *out)
+/* Contours (an RT structure set) are filled on the grid of the other file, and around it as far as
+ * they reach. Others fail again, with the same sentence. */
+static int read_contours(cli_program *program, const evaluate_contours *contours,
+                         sgio_segmentation *out)
 {
     sgio_geometry grid;
-    const int failed = find_contours(path, other_path, other, &grid);
-    return failed ? failed : read_segmentation(program, path, &grid, out);
+    const int failed = evaluate_contours_grid(contours, &grid);
+    return failed ? failed : read_segmentation(program, contours->path, &grid, out);
 }
 
 static int read_both(cli_program *program, inputs *in)
 {
+    const int label = (int)cli_integer(program->options, "label");
     int failed = read_segmentation(program, in->reference_path, NULL, &in->reference);
     const int later = failed == CLI_EXIT_INPUT && cli_is_dicom(in->reference_path);
     if (failed && !later) return failed;
     failed = read_segmentation(program, in->prediction_path, NULL, &in->prediction);
-    if (failed && !later && cli_is_dicom(in->prediction_path))
-        return read_contours(program, in->prediction_path, in->reference_path, &in->reference,
-                             &in->prediction);
-    if (failed || !later) return failed;
-    return read_contours(program, in->reference_path, in->prediction_path, &in->prediction,
-                         &in->reference);
+    if (failed && !later && cli_is_dicom(in->prediction_path)) {
+        in->own[0] = in->own[1] = in->reference.geometry;
+        return read_contours(
+            program,
+            &(evaluate_contours){in->prediction_path, in->reference_path, &in->reference, 0, label},
+            &in->prediction);
+    }
+    if (failed) return failed;
+    in->own[0] = later ? in->prediction.geometry : in->reference.geometry;
+    in->own[1] = in->prediction.geometry;
+    if (!later) return 0;
+    return read_contours(
+        program,
+        &(evaluate_contours){in->reference_path, in->prediction_path, &in->prediction, 1, label},
+        &in->reference);
 }
 
 static int read_inputs(cli_program *program, inputs *in)
@@ -327,7 +308,7 @@ static int check_map(cli_program *program, const inputs *in, const evaluate_pair
                      sgio_volume *map)
 {
     const int failed = evaluate_fit_map(cli_text(program->options, "map"), in->reference_path,
-                                        &in->reference, &program->warnings, map);
+                                        &in->reference, in->own, &program->warnings, map);
     if (failed) return failed;
     if (pairs->count != 1)
         return cli_fail(CLI_EXIT_INPUT,

@@ -1,5 +1,7 @@
 #include "evaluate_grid.h"
 
+#include "cli_exit.h"
+
 static int64_t least(int64_t a, int64_t b)
 {
     return a < b ? a : b;
@@ -59,6 +61,21 @@ int evaluate_box_is_vast(const sgio_geometry *box, const sgio_geometry *a, const
 {
     const double voxels = voxels_of(box);
     return voxels >= (double)(1 << 30) && voxels > 8 * (voxels_of(a) + voxels_of(b));
+}
+
+int evaluate_far_apart(const char *path, const char *other_path, const sgio_geometry *box)
+{
+    return cli_fail(CLI_EXIT_INPUT,
+                    "%s and %s lie too far apart: the box around both would have %lld x %lld x "
+                    "%lld voxels",
+                    path, other_path, (long long)box->size[0], (long long)box->size[1],
+                    (long long)box->size[2]);
+}
+
+int evaluate_has_no_place(const sgio_segmentation *s)
+{
+    return evaluate_voxels(s) == 0 && s->geometry.size[0] == 1 && s->geometry.size[1] == 1 &&
+           s->geometry.size[2] == 1;
 }
 
 int64_t evaluate_voxels(const sgio_segmentation *segmentation)

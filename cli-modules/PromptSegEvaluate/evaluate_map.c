@@ -52,6 +52,51 @@ static int deal(const char *path, const sgio_segmentation *reference, cli_warnin
     return 0;
 }
 
+/* The map, of a grid that lies in `grid` from `offset` on, with black around it. */
+static int surround(const char *path, const sgio_geometry *grid, const int64_t offset[3],
+                    cli_warnings *warnings, sgio_volume *map)
+{
+    char sentence[1024];
+    const int64_t *from = map->geometry.size, *to = grid->size;
+    uint8_t *wide = calloc((size_t)(to[0] * to[1]), (size_t)to[2]);
+    if (!wide) return cli_fail(CLI_EXIT_MEMORY, "out of memory for %s", path);
+    for (int64_t k = 0; k < from[2]; k++)
+        for (int64_t j = 0; j < from[1]; j++)
+            memcpy(wide + ((k + offset[2]) * to[1] + j + offset[1]) * to[0] + offset[0],
+                   (const uint8_t *)map->data + (k * from[1] + j) * from[0], (size_t)from[0]);
+    free(map->data);
+    map->data = wide;
+    map->geometry = *grid;
+    snprintf(sentence, sizeof sentence,
+             "%.600s does not reach as far as what is compared: it is black there", path);
+    cli_warn(warnings, sentence);
+    return 0;
+}
+
+/* What is compared may reach beyond the grid that a file had for itself, `own`; a map of that one
+ * is of the file. */
+static int fit_own(const char *path, const sgio_geometry *own, const sgio_geometry *grid,
+                   cli_warnings *warnings, sgio_volume *map, int *fits)
+{
+    const double tolerance = sgio_geometry_rounding(grid);
+    sgio_geometry turned;
+    int64_t offset[3];
+    if (sgio_geometry_turned_offset(own, grid, tolerance, &turned, offset) != 0) return 0;
+    for (int axis = 0; axis < 3; axis++)
+        if (offset[axis] < 0 || offset[axis] + turned.size[axis] > grid->size[axis]) return 0;
+    const int failed = bridge_from_io(sgio_volume_fit(map, &turned, tolerance, fits));
+    return failed || !*fits ? failed : surround(path, grid, offset, warnings, map);
+}
+
+static int fit(const char *path, const sgio_geometry own[2], const sgio_geometry *grid,
+               cli_warnings *warnings, sgio_volume *map, int *fits)
+{
+    int failed = bridge_from_io(sgio_volume_fit(map, grid, sgio_geometry_rounding(grid), fits));
+    for (int i = 0; i < 2 && !failed && !*fits; i++)
+        failed = fit_own(path, &own[i], grid, warnings, map, fits);
+    return failed;
+}
+
 static int lies_elsewhere(const char *path, const char *reference_path, const sgio_geometry *map,
                           const sgio_geometry *reference)
 {
@@ -82,7 +127,8 @@ static int is_picture(const sgio_geometry *grid)
 }
 
 int evaluate_fit_map(const char *path, const char *reference_path,
-                     const sgio_segmentation *reference, cli_warnings *warnings, sgio_volume *map)
+                     const sgio_segmentation *reference, const sgio_geometry own[2],
+                     cli_warnings *warnings, sgio_volume *map)
 {
     const sgio_geometry *grid = &reference->geometry;
     const int placed =
@@ -93,7 +139,7 @@ int evaluate_fit_map(const char *path, const char *reference_path,
     if (map->frame_names && reference->frame_numbers)
         failed = deal(path, reference, warnings, map);
     else if (placed)
-        failed = bridge_from_io(sgio_volume_fit(map, grid, sgio_geometry_rounding(grid), &fits));
+        failed = fit(path, own, grid, warnings, map, &fits);
     if (failed) return failed;
     if (memcmp(map->geometry.size, grid->size, sizeof grid->size) != 0)
         return another_size(path, reference_path, map->geometry.size, grid->size);

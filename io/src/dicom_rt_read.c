@@ -32,7 +32,7 @@ typedef struct rt_reader {
     uint64_t crossings;
     size_t outside, other_kinds; /* contours that are not filled */
     double farthest;             /* from the middle of its slice, in slices */
-    int64_t extent[6];           /* of all contours, in voxels */
+    sgio_segment *measured;      /* the structure whose contours are looked at */
 } rt_reader;
 
 static sgio_status refuse(const rt_reader *reader, const char *why)
@@ -136,19 +136,34 @@ static sgio_status read_points(rt_reader *reader, const sgio_dicom_set *item, si
 
 /* -------------------------------------------------------------------------------------- filling */
 
+static void find_range(const rt_reader *reader, size_t count, int axis, double *low, double *high)
+{
+    *low = INFINITY;
+    *high = -INFINITY;
+    for (size_t i = 0; i < count; i++) {
+        *low = fmin(*low, reader->points[i][axis]);
+        *high = fmax(*high, reader->points[i][axis]);
+    }
+}
+
+/* Where a contour lies, in slices. */
+static sgio_status find_middle(const rt_reader *reader, size_t count, double *middle)
+{
+    double low, high;
+    find_range(reader, count, 2, &low, &high);
+    *middle = 0.5 * (low + high);
+    if (high - low <= 0.5) return SGIO_OK;
+    return refuse(reader, "its contours do not lie in the slices of the volume");
+}
+
 /* The slice of a contour; -1: beside the grid. */
 static sgio_status find_slice(rt_reader *reader, size_t count, int64_t *slice)
 {
-    double low = INFINITY, high = -INFINITY;
-    for (size_t i = 0; i < count; i++) {
-        low = fmin(low, reader->points[i][2]);
-        high = fmax(high, reader->points[i][2]);
-    }
-    if (!(high - low <= 0.5))
-        return refuse(reader, "its contours do not lie in the slices of the volume");
-    const double middle = 0.5 * (low + high), k = rint(middle);
+    double middle;
+    const sgio_status status = find_middle(reader, count, &middle);
+    const double k = rint(middle);
     *slice = -1;
-    if (!(k >= 0 && k < (double)reader->out->geometry.size[2])) return SGIO_OK;
+    if (status != SGIO_OK || !(k >= 0 && k < (double)reader->out->geometry.size[2])) return status;
     *slice = (int64_t)k;
     reader->farthest = fmax(reader->farthest, fabs(middle - k));
     return SGIO_OK;
@@ -216,60 +231,93 @@ static sgio_status fill_contour(void *user, const sgio_dicom_set *item)
     return status;
 }
 
-static sgio_status fill_structure(void *user, const sgio_dicom_set *item)
+static sgio_status find_structure(rt_reader *reader, const sgio_dicom_set *item,
+                                  sgio_segment **found)
 {
-    rt_reader *reader = user;
     double number = 0;
     sgio_dicom_number(item, DICOM_ROI_REFERENCE, 0, &number);
     const int s = find_number(reader, number);
     if (s < 0) return refuse(reader, "contours of a structure that it does not name");
-    memset(reader->mask, 0, sgio_voxel_count(&reader->out->geometry));
-    read_colour(item, &reader->out->segments[s]);
-    sgio_status status = sgio_dicom_for_items(item, DICOM_CONTOURS, fill_contour, reader);
-    if (status == SGIO_OK)
-        status = sgio_segmentation_set_mask(reader->out, (size_t)s, reader->mask);
+    *found = &reader->out->segments[s];
+    return SGIO_OK;
+}
+
+static sgio_status fill_structure(void *user, const sgio_dicom_set *item)
+{
+    rt_reader *reader = user;
+    sgio_segment *segment = NULL;
+    sgio_status status = find_structure(reader, item, &segment);
     if (status != SGIO_OK) return status;
-    return sgio_tell(reader->options->progress, reader->options->progress_user, (uint64_t)s + 1,
+    const size_t s = (size_t)(segment - reader->out->segments);
+    memset(reader->mask, 0, sgio_voxel_count(&reader->out->geometry));
+    read_colour(item, segment);
+    status = sgio_dicom_for_items(item, DICOM_CONTOURS, fill_contour, reader);
+    if (status == SGIO_OK) status = sgio_segmentation_set_mask(reader->out, s, reader->mask);
+    if (status != SGIO_OK) return status;
+    return sgio_tell(reader->options->progress, reader->options->progress_user, s + 1,
                      reader->out->segment_count);
 }
 
-/* ------------------------------------------------------------------------------------ the extent
+/* ----------------------------------------------------------------------------------- the extents
  */
 
 /* Indices beyond this are no place of a voxel. */
 static const double FARTHEST = 1e6;
 
+/* The voxels that filling a contour can mark; *any is 0 where it passes all centres by. */
+static sgio_status find_reach(const rt_reader *reader, size_t count, int64_t reach[6], int *any)
+{
+    double middle;
+    const sgio_status status = find_middle(reader, count, &middle);
+    if (status != SGIO_OK) return status;
+    *any = 1;
+    for (int axis = 0; axis < 2; axis++) { /* as mark_edge and fill_slice */
+        const double beside = axis == 0 ? BESIDE_X : BESIDE_Y;
+        double low, high;
+        find_range(reader, count, axis, &low, &high);
+        if (!(low > -FARTHEST && high < FARTHEST && fabs(middle) < FARTHEST))
+            return refuse(reader, "contours far from the grid");
+        reach[2 * axis] = (int64_t)ceil(low - beside);
+        reach[2 * axis + 1] = (int64_t)ceil(high - beside) - 1;
+        *any = *any && reach[2 * axis] <= reach[2 * axis + 1];
+    }
+    reach[4] = reach[5] = (int64_t)rint(middle);
+    return SGIO_OK;
+}
+
+static void extend(sgio_segment *segment, const int64_t reach[6])
+{
+    int64_t *extent = segment->extent;
+    if (segment->voxels == 0) memcpy(extent, reach, sizeof segment->extent);
+    segment->voxels = 1;
+    for (int axis = 0; axis < 3; axis++) {
+        const int64_t *range = reach + 2 * axis;
+        if (range[0] < extent[2 * axis]) extent[2 * axis] = range[0];
+        if (range[1] > extent[2 * axis + 1]) extent[2 * axis + 1] = range[1];
+    }
+}
+
 static sgio_status measure_contour(void *user, const sgio_dicom_set *item)
 {
     rt_reader *reader = user;
+    int64_t reach[6];
     size_t count;
+    int any = 0;
     if (!is_closed(item)) return SGIO_OK;
     sgio_status status = read_points(reader, item, &count);
     if (status != SGIO_OK || count < SHORTEST_CONTOUR) return status;
-    for (size_t i = 0; i < count; i++)
-        for (int axis = 0; axis < 3; axis++) {
-            const double at = reader->points[i][axis];
-            int64_t *extent = reader->extent + 2 * axis;
-            if (!(fabs(at) < FARTHEST)) return refuse(reader, "contours far from the grid");
-            /* across slices the nearest one, which is filled */
-            const int64_t first = (int64_t)(axis < 2 ? floor(at) : rint(at));
-            const int64_t last = (int64_t)(axis < 2 ? ceil(at) : rint(at));
-            if (first < extent[0]) extent[0] = first;
-            if (last > extent[1]) extent[1] = last;
-        }
-    return SGIO_OK;
+    status = find_reach(reader, count, reach, &any);
+    if (status == SGIO_OK && any) extend(reader->measured, reach);
+    return status;
 }
 
 static sgio_status measure_structure(void *user, const sgio_dicom_set *item)
 {
-    return sgio_dicom_for_items(item, DICOM_CONTOURS, measure_contour, user);
-}
-
-static sgio_status measure_set(rt_reader *reader, const sgio_dicom_set *set)
-{
-    if (!sgio_dicom_find(set, DICOM_ROI_CONTOURS))
-        return refuse(reader, "a structure set without contours");
-    return sgio_dicom_for_items(set, DICOM_ROI_CONTOURS, measure_structure, reader);
+    rt_reader *reader = user;
+    const sgio_status status = find_structure(reader, item, &reader->measured);
+    if (status != SGIO_OK) return status;
+    reader->measured->voxels = 0;
+    return sgio_dicom_for_items(item, DICOM_CONTOURS, measure_contour, reader);
 }
 
 /* ------------------------------------------------------------------------------------ the file */
@@ -300,32 +348,53 @@ static sgio_status make_masks(rt_reader *reader, const sgio_geometry *grid)
     return reader->mask && reader->turns ? SGIO_OK : sgio_fail_memory(voxels, reader->path);
 }
 
-static sgio_status read_set(rt_reader *reader, const sgio_dicom_set *set)
+/* The structures, empty. */
+static sgio_status begin_set(rt_reader *reader, const sgio_dicom_set *set,
+                             const sgio_geometry *grid)
 {
-    const sgio_geometry *grid = reader->options->grid;
-    if (!grid)
-        return refuse(reader, "an RT structure set has no grid of its own; it is read onto that of "
-                              "the volume that it was drawn on");
     sgio_status status = sgio_segmentation_init(reader->out, grid);
-    if (status == SGIO_OK) status = make_masks(reader, grid);
     if (status == SGIO_OK)
         status = sgio_dicom_for_items(set, DICOM_STRUCTURES, add_structure, reader);
     if (status == SGIO_OK && reader->out->segment_count == 0)
         status = refuse(reader, "a structure set without structures");
     if (status == SGIO_OK && !sgio_dicom_find(set, DICOM_ROI_CONTOURS)) /* or cut before them */
         status = refuse(reader, "a structure set without contours");
+    return status;
+}
+
+static sgio_status read_set(rt_reader *reader, const sgio_dicom_set *set)
+{
+    const sgio_geometry *grid = reader->options->grid;
+    if (!grid)
+        return refuse(reader, "an RT structure set has no grid of its own; it is read onto that of "
+                              "the volume that it was drawn on");
+    sgio_status status = begin_set(reader, set, grid);
+    if (status == SGIO_OK) status = make_masks(reader, grid);
     if (status == SGIO_OK)
         status = sgio_dicom_for_items(set, DICOM_ROI_CONTOURS, fill_structure, reader);
     if (status == SGIO_OK) warn_of_contours(reader);
     return status;
 }
 
-static sgio_status read_file(rt_reader *reader,
+static sgio_status measure_set(rt_reader *reader, const sgio_dicom_set *set)
+{
+    const sgio_status status = begin_set(reader, set, reader->options->grid);
+    if (status != SGIO_OK) return status;
+    return sgio_dicom_for_items(set, DICOM_ROI_CONTOURS, measure_structure, reader);
+}
+
+static sgio_status read_file(const char *path, const sgio_segmentation_read_options *options,
+                             sgio_segmentation *out,
                              sgio_status (*use)(rt_reader *reader, const sgio_dicom_set *set))
 {
     sgio_dicom_file *file = NULL;
     sgio_dicom_set set = {0};
-    sgio_status status = sgio_dicom_open(reader->path, 0, &file);
+    rt_reader *reader = calloc(1, sizeof *reader);
+    if (!reader) return sgio_fail_memory(sizeof *reader, path);
+    reader->path = path;
+    reader->options = options;
+    reader->out = out;
+    sgio_status status = sgio_dicom_open(path, 0, &file);
     if (status == SGIO_OK) status = sgio_dicom_read_set(file, &set);
     if (status == SGIO_OK) status = use(reader, &set);
     sgio_dicom_set_clear(&set);
@@ -333,35 +402,22 @@ static sgio_status read_file(rt_reader *reader,
     free(reader->mask);
     free(reader->turns);
     free(reader->points);
+    free(reader);
     return status;
 }
 
 sgio_status sgio_read_rtstruct(const char *path, const sgio_segmentation_read_options *options,
                                sgio_segmentation *out)
 {
-    rt_reader *reader = calloc(1, sizeof *reader);
-    if (!reader) return sgio_fail_memory(sizeof *reader, path);
-    reader->path = path;
-    reader->options = options;
-    reader->out = out;
-    const sgio_status status = read_file(reader, read_set);
-    free(reader);
-    return status;
+    return read_file(path, options, out, read_set);
 }
 
-sgio_status sgio_rtstruct_extent(const char *path, const sgio_geometry *grid, int64_t extent[6])
+sgio_status sgio_rtstruct_extents(const char *path, const sgio_geometry *grid,
+                                  sgio_segmentation *out)
 {
-    sgio_segmentation at = {.geometry = *grid};
-    rt_reader *reader = calloc(1, sizeof *reader);
-    if (!reader) return sgio_fail_memory(sizeof *reader, path);
-    reader->path = path;
-    reader->out = &at;
-    for (int axis = 0; axis < 3; axis++) {
-        reader->extent[2 * axis] = INT64_MAX;
-        reader->extent[2 * axis + 1] = INT64_MIN;
-    }
-    const sgio_status status = read_file(reader, measure_set);
-    memcpy(extent, reader->extent, sizeof reader->extent);
-    free(reader);
+    const sgio_segmentation_read_options options = {.grid = grid};
+    memset(out, 0, sizeof *out);
+    const sgio_status status = read_file(path, &options, out, measure_set);
+    if (status != SGIO_OK) sgio_segmentation_clear(out);
     return status;
 }

@@ -103,11 +103,13 @@ sgio_status sgio_segmentation_from_volume(const sgio_volume *volume, const char 
                                           const sgio_segmentation_read_options *options,
                                           sgio_segmentation *out);
 
-/* The voxels of `grid`, inside it or not, that the contours of an RT structure set reach: i0 i1 j0
- * j1 k0 k1, inclusive; i0 > i1 where nothing is drawn. A structure set that is read onto a grid
- * with these voxels loses nothing. Errors: SGIO_UNREADABLE, also for all other files;
- * SGIO_OUT_OF_MEMORY. */
-sgio_status sgio_rtstruct_extent(const char *path, const sgio_geometry *grid, int64_t extent[6]);
+/* The structures of an RT structure set as segments without voxels, with names and labels as they
+ * are read. `extent`: the voxels of `grid`, inside it or not, that filling their contours can mark;
+ * `voxels`: 1 where there are any, else 0. Structures that are read onto a grid with these voxels
+ * lose nothing. Release with sgio_segmentation_clear. Errors: SGIO_UNREADABLE, also for all other
+ * files; SGIO_OUT_OF_MEMORY. */
+sgio_status sgio_rtstruct_extents(const char *path, const sgio_geometry *grid,
+                                  sgio_segmentation *out);
 
 /* Of a folder of pictures (frame_numbers): slice k becomes the picture of numbers[k], an empty one
  * where there is none; pictures of other numbers are dropped. *found: of how many numbers there is
