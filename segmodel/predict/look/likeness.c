@@ -106,8 +106,8 @@ static void substitute(const double *l, size_t n, double *b)
     }
 }
 
-/* The ridge regression of these moments; `work` holds n * n + n numbers. */
-static void solve(const float *gram, const float *moment, size_t n, double *work, float *weights)
+/* The ridge regression of these moments; `work` holds n * n + n numbers. 0: there is none. */
+static int solve(const float *gram, const float *moment, size_t n, double *work, float *weights)
 {
     double trace = 0, *right = work + n * n;
     for (size_t i = 0; i < n; i++)
@@ -118,10 +118,11 @@ static void solve(const float *gram, const float *moment, size_t n, double *work
         work[i * n + i] += ridge * trace / (double)n;
         right[i] = moment[i];
     }
-    if (!factorize(work, n)) return; /* features that are no numbers look like nothing */
+    if (!factorize(work, n)) return 0;
     substitute(work, n, right);
     for (size_t i = 0; i < n; i++)
         weights[i] = (float)right[i];
+    return 1;
 }
 
 /* `features` holds TOGETHER cells' channels. Looks whether the user wants to stop. */
@@ -135,6 +136,7 @@ static sgm_status add_picture(const sgm_feature_map *maps, int count, const floa
         for (int first = 0; first < columns; first += TOGETHER) {
             float weights[TOGETHER] = {0}, sides[TOGETHER] = {0};
             for (int i = 0; i < TOGETHER && first + i < columns; i++) {
+                if (isnan(logits[first + i])) continue;
                 int inside = logits[first + i] > 0;
                 weights[i] = weight[inside];
                 sides[i] = inside ? 1 : -1;
@@ -148,15 +150,18 @@ static sgm_status add_picture(const sgm_feature_map *maps, int count, const floa
 }
 
 sgm_status sgm_likeness_fit(const sgm_feature_map *maps, int count, const float *logits, int rows,
-                            int columns, float *weights)
+                            int columns, float *weights, int *fitted)
 {
     size_t n = sgm_likeness_count(maps, count), cells = (size_t)rows * (size_t)columns;
-    size_t inside = 0;
+    size_t inside = 0, outside = 0;
+    *fitted = 0;
     memset(weights, 0, n * sizeof *weights);
-    for (size_t i = 0; i < cells; i++)
+    for (size_t i = 0; i < cells; i++) {
         inside += logits[i] > 0;
-    if (!inside || inside == cells) return SGM_OK;
-    const float weight[2] = {0.5f / (float)(cells - inside), 0.5f / (float)inside};
+        outside += logits[i] <= 0; /* false for NAN */
+    }
+    if (!inside || !outside) return SGM_OK;
+    const float weight[2] = {0.5f / (float)outside, 0.5f / (float)inside};
     float *sums = calloc(n * n + (1 + TOGETHER) * n, sizeof *sums);
     double *work = malloc((n * n + n) * sizeof *work);
     sgm_status status =
@@ -164,7 +169,7 @@ sgm_status sgm_likeness_fit(const sgm_feature_map *maps, int count, const float 
     if (status == SGM_OK) {
         float *moment = sums + n * n, *features = moment + n;
         status = add_picture(maps, count, logits, rows, columns, weight, features, sums, moment);
-        if (status == SGM_OK) solve(sums, moment, n, work, weights);
+        if (status == SGM_OK) *fitted = solve(sums, moment, n, work, weights);
     }
     free(sums);
     free(work);

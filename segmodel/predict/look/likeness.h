@@ -12,10 +12,11 @@
 size_t sgm_likeness_count(const sgm_feature_map *maps, int count);
 
 /* Fits weights to a picture whose low-res logits (rows x columns) are above 0 where the object is;
- * each side counts as much as the other. Without an inside or an outside all are 0. Looks meanwhile
- * whether the user wants to stop. SGM_OUT_OF_MEMORY, SGM_CANCELLED. */
+ * each side counts as much as the other, and cells that are NAN (padding) not at all. *fitted is 0,
+ * and so are all weights, without an inside or an outside, or where features are no numbers. Looks
+ * meanwhile whether the user wants to stop. SGM_OUT_OF_MEMORY, SGM_CANCELLED. */
 sgm_status sgm_likeness_fit(const sgm_feature_map *maps, int count, const float *logits, int rows,
-                            int columns, float *weights);
+                            int columns, float *weights, int *fitted);
 
 /* scores[rows * columns] of another picture: about 1 where it looks like the object, -1 where it
  * looks like what was around it. SGM_OUT_OF_MEMORY. */

@@ -26,6 +26,16 @@ static int is_padding(sgm_view view, double sx, double sy, int row, int column)
     return (column + 0.5) / sx > view.width || (row + 0.5) / sy > view.height;
 }
 
+void sgm_logits_clear_padding(const sgm_predictor *predictor, float *logits, sgm_view view)
+{
+    int rows = predictor->low_res_shape[0], columns = predictor->low_res_shape[1];
+    double sx, sy;
+    low_res_scale(predictor, view, &sx, &sy);
+    for (int row = 0; row < rows; row++)
+        for (int column = 0; column < columns; column++, logits++)
+            if (is_padding(view, sx, sy, row, column)) *logits = NAN;
+}
+
 static float at_or_background(const float *logits, int rows, int columns, int row, int column)
 {
     if (row < 0 || row >= rows || column < 0 || column >= columns) return -SGM_SURE_LOGIT;

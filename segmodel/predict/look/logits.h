@@ -19,6 +19,9 @@ void sgm_logits_move(const sgm_predictor *predictor, const float *source, sgm_vi
 void sgm_logits_from_mask(const sgm_predictor *predictor, const uint8_t *mask, int width,
                           int height, sgm_view view, float *result);
 
+/* Makes cells beyond the view's picture NAN. */
+void sgm_logits_clear_padding(const sgm_predictor *predictor, float *logits, sgm_view view);
+
 /* Fades the logits around a pixel of the picture, to 0 at the pixel itself: where a click says that
  * they are wrong. As training does it (train/prompt_sim.h). */
 void sgm_logits_weaken(const sgm_predictor *predictor, float *logits, sgm_view view, double x,

@@ -33,17 +33,19 @@ static sgm_status fit(sgm_desk *desk, sgm_stack *stack, const sgm_answer *answer
     const sgm_predictor *network = desk->predictor;
     sgm_volume_step step;
     sgm_feature_map maps[SGM_MOST_MAPS];
-    int count;
+    int count, fitted = 0;
     sgm_answers_step(answer, &step);
     SGM_TRY(show_maps(desk, stack, step.slice, answer->view, maps, &count));
-    size_t size = sgm_likeness_count(maps, count) * sizeof(float);
+    size_t size = (1 + sgm_likeness_count(maps, count)) * sizeof(float);
     sgm_stack_unpack(stack, &answer->mask, stack->other_neighbour);
     sgm_logits_from_mask(network, stack->other_neighbour, stack->plane.width, stack->plane.height,
                          answer->view, desk->other_logits);
     float *weights = malloc(size);
     if (!weights) return sgm_fail(SGM_OUT_OF_MEMORY, "no memory for an object's likeness");
+    sgm_logits_clear_padding(network, desk->other_logits, answer->view);
     sgm_status status = sgm_likeness_fit(maps, count, desk->other_logits, network->low_res_shape[0],
-                                         network->low_res_shape[1], weights);
+                                         network->low_res_shape[1], weights + 1, &fitted);
+    weights[0] = (float)fitted;
     if (status == SGM_OK)
         sgm_answers_set_likeness(&desk->answers, answer, weights, size);
     else
@@ -52,12 +54,13 @@ static sgm_status fit(sgm_desk *desk, sgm_stack *stack, const sgm_answer *answer
 }
 
 /* Adds `strength` times what the shown maps score, -1 to 1, to cells of desk->logits. */
-static sgm_status lean(sgm_desk *desk, const sgm_feature_map *maps, int count, const float *weights,
-                       float strength)
+static sgm_status lean(sgm_desk *desk, const sgm_feature_map *maps, int count,
+                       const float *likeness, float strength)
 {
     const sgm_predictor *network = desk->predictor;
     float *scores = desk->other_logits;
-    SGM_TRY(sgm_likeness_scores(maps, count, weights, network->low_res_shape[0],
+    if (likeness[0] == 0) return SGM_OK; /* nothing is known of it */
+    SGM_TRY(sgm_likeness_scores(maps, count, likeness + 1, network->low_res_shape[0],
                                 network->low_res_shape[1], scores));
     for (size_t i = 0; i < sgm_desk_low_res_count(desk); i++)
         if (fabsf(desk->logits[i]) <= unsure)

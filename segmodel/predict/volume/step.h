@@ -55,8 +55,9 @@ struct sgm_answer {
     sgm_packed_mask mask;
     sgm_shades shades; /* where the mask is not empty */
     sgm_view view;
-    float *likeness; /* weights of what a walk from here leans to (alike.c); NULL: not asked yet */
-    int8_t *logits; /* of the chosen mask in `view`, packed; NULL: given up, see answers.h */
+    float *likeness; /* what a walk from here leans to (alike.c): 1 and weights, or 0; NULL: not
+                        asked */
+    int8_t *logits;  /* of the chosen mask in `view`, packed; NULL: given up, see answers.h */
 };
 
 #endif

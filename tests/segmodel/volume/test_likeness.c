@@ -60,11 +60,13 @@ static void check_found_again(void)
 {
     static picture first, next;
     float weights[CHANNELS + 3], scores[SIDE * SIDE];
+    int fitted;
     draw(&first, 1, 2, 3, 2, -1);
     CHECK(sgm_likeness_count(first.maps, 2) == CHANNELS + 3);
-    CHECK_OK(sgm_likeness_fit(first.maps, 2, first.logits, SIDE, SIDE, weights));
+    CHECK_OK(sgm_likeness_fit(first.maps, 2, first.logits, SIDE, SIDE, weights, &fitted));
     CHECK_OK(sgm_likeness_scores(first.maps, 2, weights, SIDE, SIDE, scores));
     double inside = mean_score(&first, scores, 1), outside = mean_score(&first, scores, 0);
+    CHECK(fitted);
     CHECK(inside > 0.6 && outside < -0.6);
     draw(&next, 3, 3, 4, 2, -1);
     CHECK_OK(sgm_likeness_scores(next.maps, 2, weights, SIDE, SIDE, scores));
@@ -80,8 +82,9 @@ static void check_sides_are_equal(void)
 {
     static picture small;
     float weights[CHANNELS + 3], scores[SIDE * SIDE];
+    int fitted;
     draw(&small, 3, 3, 2, 1, 0);
-    CHECK_OK(sgm_likeness_fit(small.maps, 2, small.logits, SIDE, SIDE, weights));
+    CHECK_OK(sgm_likeness_fit(small.maps, 2, small.logits, SIDE, SIDE, weights, &fitted));
     CHECK_OK(sgm_likeness_scores(small.maps, 2, weights, SIDE, SIDE, scores));
     double inside = mean_score(&small, scores, 1), outside = mean_score(&small, scores, 0);
     CHECK(inside > 0.3 && outside < -0.3);
@@ -109,13 +112,17 @@ static void check_nothing(void)
 {
     static picture p;
     float weights[CHANNELS + 3];
-    for (int n = 0; n < 3; n++) {
+    for (int n = 0; n < 4; n++) {
+        int fitted = 1;
         draw(&p, 1, 1, 3, 1, 0);
         for (int i = 0; n < 2 && i < SIDE * SIDE; i++)
             p.logits[i] = n ? 3.0f : -3.0f;
         if (n == 2) p.fine[4] = NAN;
+        for (int i = 0; n == 3 && i < SIDE * SIDE; i++) /* all around it is padding */
+            if (p.logits[i] < 0) p.logits[i] = NAN;
         memset(weights, 1, sizeof weights);
-        CHECK_OK(sgm_likeness_fit(p.maps, 2, p.logits, SIDE, SIDE, weights));
+        CHECK_OK(sgm_likeness_fit(p.maps, 2, p.logits, SIDE, SIDE, weights, &fitted));
+        CHECK(!fitted);
         for (int i = 0; i < CHANNELS + 3; i++)
             CHECK(weights[i] == 0);
     }

@@ -342,13 +342,19 @@ static void check_lowering(void)
     CHECK(peak > 0 && asked_peak(1.5f) == peak - 1.5f);
 }
 
+static double everywhere(const double mm[3])
+{
+    (void)mm;
+    return 200;
+}
+
 /* The largest logit that a walk asks with whose neighbour's logits are lowered to 3 and that leans
  * to what looks like its first slice. */
-static float leaning_peak(float likeness, int shows_maps)
+static float leaning_peak(float likeness, int shows_maps, phantom_fn scene)
 {
     static const int64_t extent[3] = {30, 30, 2};
     phantom p;
-    phantom_make(&p, tube, extent, isotropic, straight, 0);
+    phantom_make(&p, scene, extent, isotropic, straight, 0);
     sgm_seed seed = on_axis(0);
     sgm_object object = {.seeds = &seed, .seed_count = 1};
     sgm_volume_options options = {.axis = SGM_AXIS_K};
@@ -367,13 +373,15 @@ static float leaning_peak(float likeness, int shows_maps)
 }
 
 /* What looks like the object where the walk began is asked for more surely, by less than the
- * strength; networks that show no maps are asked as before. */
+ * strength; networks that show no maps, and objects
+ * without an outside to tell them from, are asked as before. */
 static void check_leaning(void)
 {
-    float plain = leaning_peak(0, 1), leaning = leaning_peak(1, 1);
+    float plain = leaning_peak(0, 1, tube), leaning = leaning_peak(1, 1, tube);
     CHECK(plain == 3);
     CHECK(leaning > plain + 0.2f && leaning < plain + 1);
-    CHECK(leaning_peak(1, 0) == plain);
+    CHECK(leaning_peak(1, 0, tube) == plain);
+    CHECK(leaning_peak(1, 1, everywhere) == leaning_peak(0, 1, everywhere));
 }
 
 static void check_ways_of_asking(void)
