@@ -273,23 +273,47 @@ static void write_sets(const char *folder)
     }
 }
 
-/* The pictures of a set as slices of one file, `first` being the number of its first slice. */
-static void write_stack(const char *folder, const char *name, int first, int last)
+/* The pictures of a set as slices of one file, or pixels `from` and on of their rows and columns.
+ */
+typedef struct stack {
+    int first, last; /* numbers of its slices; backwards where first > last */
+    int from, side;
+    const char *directions, *at;
+} stack;
+
+static void write_stack(const char *folder, const char *name, stack s)
 {
     static uint8_t pixels[SIDE * SIDE];
+    const int step = s.first > s.last ? -1 : 1;
     FILE *stream = create(folder, name);
     fprintf(stream,
             "NRRD0004\ntype: unsigned char\ndimension: 3\nspace: left-posterior-superior\n"
-            "sizes: %d %d %d\nspace directions: (1,0,0) (0,1,0) (0,0,1)\n"
-            "kinds: domain domain domain\nencoding: raw\nspace origin: (0,0,0)\n\n",
-            SIDE, SIDE, last - first + 1);
-    for (int k = first; k <= last; k++) {
+            "sizes: %d %d %d\nspace directions: %s\n"
+            "kinds: domain domain domain\nencoding: raw\nspace origin: %s\n\n",
+            s.side, s.side, abs(s.last - s.first) + 1, s.directions, s.at);
+    for (int k = s.first; k != s.last + step; k += step) {
         memset(pixels, 0, sizeof pixels);
         for (int y = 5 * k; y < 5 * k + 8; y++)
             memset(pixels + y * SIDE + 5 * k, 255, 8);
-        fwrite(pixels, 1, sizeof pixels, stream);
+        for (int y = s.from; y < s.from + s.side; y++)
+            fwrite(pixels + y * SIDE + s.from, 1, (size_t)s.side, stream);
     }
     if (fclose(stream) != 0) exit(1);
+}
+
+/* As pictures lie, elsewhere among them, and of a place of its own. */
+static void write_stacks(const char *folder)
+{
+    static const char pixel[] = "(1,0,0) (0,1,0) (0,0,1)", back[] = "(1,0,0) (0,1,0) (0,0,-1)";
+    write_stack(folder, "stack.nrrd", (stack){1, 4, 0, SIDE, pixel, "(0,0,0)"});
+    write_stack(folder, "stack_short.nrrd", (stack){2, 4, 0, SIDE, pixel, "(0,0,0)"});
+    write_stack(folder, "stack_later.nrrd", (stack){2, 4, 0, SIDE, pixel, "(0,0,1)"});
+    write_stack(folder, "stack_beyond.nrrd", (stack){1, 4, 0, SIDE, pixel, "(0,0,1)"});
+    write_stack(folder, "stack_back.nrrd", (stack){4, 1, 0, SIDE, back, "(0,0,3)"});
+    write_stack(folder, "stack_cut.nrrd", (stack){2, 3, 10, 13, pixel, "(10,10,1)"});
+    write_stack(folder, "stack_away.nrrd", (stack){1, 4, 0, SIDE, pixel, "(-90,-90,7)"});
+    write_stack(folder, "stack_in_mm.nrrd", (stack){1, 4, 0, SIDE, plain, origin});
+    write_stack(folder, "stack_in_mm_short.nrrd", (stack){2, 4, 0, SIDE, plain, origin});
 }
 
 int main(int argc, char **argv)
@@ -323,8 +347,7 @@ int main(int argc, char **argv)
     write_cut_outs(folder, moved);
     write_float(folder);
     write_sets(folder);
-    write_stack(folder, "stack.nrrd", 1, 4);
-    write_stack(folder, "stack_short.nrrd", 2, 4);
+    write_stacks(folder);
     write_names(folder, reference);
     write_grey_maps(folder, reference);
     write_noise(folder);
