@@ -185,6 +185,10 @@ def paths_in_batches(chain):
     with open(manifest, "w", encoding="utf-8") as stream:
         stream.write("id,image,foreground,initial\na,scan.nrrd,\"3,3,3\",\nb,film,\"3,3,3\",\n"
                      "c,scan.nrrd,\"3,3,3\",doe.seg.nrrd\nd,scan.nrrd\ne,scan.nrrd,\"3,3\",\n")
+    deep = os.path.join(folder, "deep.csv")
+    with open(deep, "w", encoding="utf-8") as stream:
+        stream.write("id,image,foreground,output\nf,doe.nrrd,\"3,3,3\",not/there/f.seg.nrrd\n"
+                     "g,scan.nrrd,\"3,3,3\",sub/g.seg.nrrd\n")
     for how in ("given", "relative", "none"):
         output = chain.path("batch_" + how)
         done = subprocess.run([chain.program("PromptSegBatch"), "--model", chain.model, "--variant", "tiny_vit_256",
@@ -208,6 +212,20 @@ def paths_in_batches(chain):
                 require(words in text, f"none: {words!r} is not said: {text}")
 
 
+def paths_from_output_folders(chain):
+    """Relative paths in results.csv are seen from its folder, wherever a row's output lies or was to lie."""
+    folder, output = chain.path("doe^jane"), chain.path("batch_deep")
+    done = subprocess.run([chain.program("PromptSegBatch"), "--model", chain.model, "--variant", "tiny_vit_256",
+                           "--reportPaths", "relative", os.path.join(folder, "deep.csv"), "--output", output],
+                          capture_output=True, text=True, check=False)
+    require(done.returncode == 7, f"{done.returncode}: {done.stdout}{done.stderr}")
+    with open(os.path.join(output, "results.csv"), encoding="utf-8") as stream:
+        text = stream.read()
+    for words in (",../doe^jane/doe.nrrd: no such file", "\"../doe^jane/scan.nrrd gives no spacing"):
+        require(words in text, f"{words!r}: {text}")
+    require(chain.work not in text and "../../" not in text, f"relative: {text}")
+
+
 def main():
     chain = Chain()
     names_from_files(chain)
@@ -216,6 +234,7 @@ def main():
     stopped_while_reading(chain)
     paths_in_reports(chain)
     paths_in_batches(chain)
+    paths_from_output_folders(chain)
 
 
 if __name__ == "__main__":

@@ -74,13 +74,11 @@ int batch_line_paths(const batch_plan *plan, const batch_command *command, const
 {
     char results[4096];
     result_options options = command->typed.result;
-    if (!options.report) {
-        snprintf(results, sizeof results, "%sresults.csv", plan->outputs);
-        options.report = results;
-        pipeline_read_paths(plan->options, &options);
-    }
+    if (!options.report) pipeline_read_paths(plan->options, &options);
+    snprintf(results, sizeof results, "%sresults.csv", plan->outputs);
+    options.report = results;
     int failed = known_paths_make(&command->typed.work, &options, model, out);
-    if (!failed) failed = known_paths_add(out, options.report, plan->manifest, "the manifest");
+    if (!failed) failed = known_paths_add(out, results, plan->manifest, "the manifest");
     if (failed || out->how != REPORT_PATHS_NONE) return failed;
     failed = known_paths_add(out, NULL, plan->inputs, "the manifest's folder");
     return failed ? failed : known_paths_add(out, NULL, plan->outputs, "the output folder");

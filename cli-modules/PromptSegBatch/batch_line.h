@@ -16,11 +16,12 @@ typedef struct batch_outcome {
     const pipeline_result *result; /* NULL when it failed */
     const cli_warnings *warnings;  /* NULL: none */
     size_t first_warning;          /* the first of the row itself */
-    const known_paths *paths;      /* what sentences show of them, as the row's report does */
+    const known_paths *paths;      /* what sentences show of them (batch_line_paths) */
 } batch_outcome;
 
-/* Fills *out with the paths of a row, as it shows them (--reportPaths; of a row that is no command
- * line, as the batch does). 0, or CLI_EXIT_MEMORY. Release with known_paths_clear. */
+/* Fills *out with the paths of a row, as results.csv shows them (--reportPaths: relative to the
+ * output folder, wherever the row's report lies; of a row that is no command line, as the batch
+ * does). 0, or CLI_EXIT_MEMORY. Release with known_paths_clear. */
 int batch_line_paths(const batch_plan *plan, const batch_command *command, const char *model,
                      known_paths *out);
 

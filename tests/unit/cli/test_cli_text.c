@@ -103,7 +103,13 @@ static void paths_are_seen_from_a_folder(void **state)
     static const char *const cases[][3] = {{"/tmp/a/m.csv", "/tmp/a/x.nii", "x.nii"},
                                            {"/tmp/m.csv", "/tmp/a", "a"},
                                            {"/tmp/m.csv", "/x.nii", "../x.nii"},
-                                           {"/m.csv", "/tmp/x", "tmp/x"}};
+                                           {"/m.csv", "/tmp/x", "tmp/x"},
+                                           {"/tmp/out/m.csv", "/tmp/none/such/x", "../none/such/x"},
+                                           {"/tmp/none/such/m.csv", "/tmp//x", "../../x"},
+                                           {"none/such/m.csv", "x", "../../x"},
+                                           {"/none/such/m.csv", "/none/x", "../x"},
+                                           {"/tmp/a/m.csv", "/tmp/a", "."},
+                                           {"/tmp/a/b/c/m.csv", "/tmp/a", "../.."}};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         char *found = cli_path_relative(cases[i][0], cases[i][1]);
         assert_string_equal(found, cases[i][2]);
