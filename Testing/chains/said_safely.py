@@ -212,6 +212,35 @@ def paths_in_batches(chain):
                 require(words in text, f"none: {words!r} is not said: {text}")
 
 
+def paths_beside_files(chain):
+    """Sentences name what lies beside a file, or in a folder, under any name: none of it stays, wherever the folder
+    is; relative to the report they may be."""
+    output = chain.path("none", "out")
+    folders = [chain.path("none", "doe^john 1970"), chain.path("none", "list")]
+    for name in (*folders, output, os.path.join(folders[0], "film of doe")):
+        os.makedirs(name)
+    header = os.path.join(folders[0], "head.nhdr")
+    with open(header, "w", encoding="utf-8") as stream:
+        stream.write("NRRD0004\ntype: uchar\ndimension: 3\nsizes: 8 8 8\nencoding: raw\ndata file: raw of doe\n")
+    with open(os.path.join(folders[0], "film of doe", "doe 1.txt"), "w", encoding="utf-8") as stream:
+        stream.write("no picture")
+    rows = [("h", header), ("f", os.path.join(folders[0], "film of doe")),
+            ("r", os.path.join("..", "doe^john 1970", "head.nhdr"))]
+    manifest = os.path.join(folders[1], "m.csv")
+    with open(manifest, "w", encoding="utf-8") as stream:
+        stream.write("id,image,foreground\n" + "".join(f"{name},{image},\"3,3,3\"\n" for name, image in rows))
+    for how, left in (("relative", chain.work), ("none", "doe")):
+        done = subprocess.run([chain.program("PromptSegBatch"), "--model", chain.model, "--variant", "tiny_vit_256",
+                               "--reportPaths", how, manifest, "--output", os.path.join(output, how)],
+                              capture_output=True, text=True, check=False)
+        require(done.returncode == 7, f"{done.returncode}: {done.stdout}{done.stderr}")
+        with open(os.path.join(output, how, "results.csv"), encoding="utf-8") as stream:
+            text = stream.read()
+        require(left not in text, f"{how}: {left} is left: {text}")
+        for words in (("the input's folder: ",) if how == "none" else ("../../doe^john 1970/raw of doe: ",)):
+            require(text.count(words) == 2, f"{how}: {words!r}: {text}")
+
+
 def paths_from_output_folders(chain):
     """Relative paths in results.csv are seen from its folder, wherever a row's output lies or was to lie."""
     folder, output = chain.path("doe^jane"), chain.path("batch_deep")
@@ -234,6 +263,7 @@ def main():
     stopped_while_reading(chain)
     paths_in_reports(chain)
     paths_in_batches(chain)
+    paths_beside_files(chain)
     paths_from_output_folders(chain)
 
 

@@ -79,9 +79,8 @@ int batch_line_paths(const batch_plan *plan, const batch_command *command, const
     options.report = results;
     int failed = known_paths_make(&command->typed.work, &options, model, out);
     if (!failed) failed = known_paths_add(out, results, plan->manifest, "the manifest");
-    if (failed || out->how != REPORT_PATHS_NONE) return failed;
-    failed = known_paths_add(out, NULL, plan->inputs, "the manifest's folder");
-    return failed ? failed : known_paths_add(out, NULL, plan->outputs, "the output folder");
+    if (!failed) failed = known_paths_add(out, results, plan->inputs, "the manifest's folder");
+    return failed ? failed : known_paths_add(out, results, plan->outputs, "the output folder");
 }
 
 char *batch_line_make(const batch_plan *plan, const batch_row *row, const batch_outcome *outcome)

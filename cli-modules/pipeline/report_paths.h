@@ -7,8 +7,11 @@
 /* One path of the run. */
 typedef struct known_path {
     const char *path; /* as given */
+    size_t length;    /* of the path without a slash behind */
+    int is_folder;    /* it had one: stands for all that lies below, too */
     const char *role; /* "the input": stands for it inside sentences where paths are left out */
     char *shown;      /* owned; NULL: left out */
+    char *owned;      /* the path, where it is not borrowed */
 } known_path;
 
 typedef struct known_paths {
@@ -17,7 +20,8 @@ typedef struct known_paths {
     size_t count;
 } known_paths;
 
-/* Fills *out for a report at options->report. 0, or CLI_EXIT_MEMORY. */
+/* Fills *out for a report at options->report: the files of the run, and the folders that hold them,
+ * since sentences name what lies beside them too. 0, or CLI_EXIT_MEMORY. */
 int known_paths_make(const case_options *work, const result_options *options, const char *model,
                      known_paths *out);
 
@@ -32,7 +36,8 @@ void known_paths_clear(known_paths *paths);
 const char *known_paths_show(const known_paths *paths, const char *path);
 
 /* The sentence with every known path, and every folder of one, replaced; malloc'ed, NULL when out
- * of memory. */
+ * of memory. Where paths are left out, what follows such a folder goes up to the next ": " or the
+ * sentence's end: names may hold anything else. */
 char *known_paths_replace(const known_paths *paths, const char *sentence);
 
 #endif
