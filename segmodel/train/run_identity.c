@@ -7,12 +7,20 @@
 
 #include "checkpoint/mapped_file.h"
 #include "core/hash.h"
+#include "train/network_names.h"
+#include "train/train_weights.h"
 
 /* Settings that say what is learnt, from what, and by which rule. */
 static const char *const MEANING[] = {"loss",        "prompts",   "objects", "window", "draw",
                                       "target",      "optimizer", "norms",   "freeze", "train_only",
                                       "clip_levels", "bank",      "rounds",  "walks",  "prior",
                                       "held_out",    "limit"};
+
+/* Lines of which a state without them says something all the same: "none", which is all that
+ * versions did that wrote none. */
+#define EMPTY_LINE "pictures without an object"
+#define LATER_LINE "not trained, and made at random by a later rule"
+static const char *const NONE_UNTIL_SAID[] = {EMPTY_LINE, LATER_LINE};
 
 static void add_line(sgm_run_identity *id, const char *key, const char *value)
 {
@@ -73,8 +81,51 @@ static sgm_status add_given(sgm_run_identity *id, const char *path)
     return SGM_OK;
 }
 
+/* What is neither trained nor in `init`: a run that goes on makes it anew. */
+typedef struct made_tensors {
+    const sgm_train_config *config;
+    sgm_first_values first;
+    uint64_t hash;
+    char later[SGM_SCOPE_SIZE + 64]; /* the first one of which versions differ */
+} made_tensors;
+
+/* sgm_param_check_fn */
+static sgm_status look_at_made(void *user, const char *name, sgm_shape shape)
+{
+    made_tensors *m = user;
+    const sgm_checkpoint *init = m->first.checkpoint;
+    const float *values;
+    bool owned;
+    if (sgm_is_trainable((void *)m->config, name)) return SGM_OK;
+    if (init && sgm_checkpoint_find(init, name) && !sgm_name_matches(m->first.family->remade, name))
+        return SGM_OK;
+    int loaded = m->first.loaded, random = m->first.made;
+    SGM_TRY(sgm_first_values_read(&m->first, name, shape, &values, &owned));
+    if (m->first.loaded == loaded) {
+        m->hash = sgm_hash_text(m->hash, name);
+        m->hash = sgm_hash_join(m->hash,
+                                sgm_hash(values, (size_t)sgm_shape_count(shape) * sizeof *values));
+    }
+    if (m->first.made > random && !m->later[0] && sgm_first_rule_changed(name, shape))
+        snprintf(m->later, sizeof m->later, "%s", name);
+    if (owned) free((float *)values);
+    return SGM_OK;
+}
+
+static sgm_status add_made(sgm_run_identity *id, const sgm_train_config *config,
+                           const sgm_checkpoint *init)
+{
+    made_tensors m = {
+        config, {.checkpoint = init, .family = config->model.family, .seed = config->seed}, 0, ""};
+    SGM_TRY(sgm_network_visit(&config->model, look_at_made, &m));
+    add_hash(id, "content of what is not trained and made at the start", true, m.hash);
+    add_line(id, LATER_LINE, m.later[0] ? m.later : "none");
+    return SGM_OK;
+}
+
 sgm_status sgm_run_identity_make(const sgm_train_config *config, sgm_pack *pack,
-                                 const sgm_checkpoint *init, sgm_run_identity *out)
+                                 const sgm_sampler *sampler, const sgm_checkpoint *init,
+                                 sgm_run_identity *out)
 {
     char architecture[512], value[SGM_CONFIG_TEXT];
     memset(out, 0, sizeof *out);
@@ -86,9 +137,11 @@ sgm_status sgm_run_identity_make(const sgm_train_config *config, sgm_pack *pack,
         if (sgm_train_config_value(config, MEANING[i], value, sizeof value))
             add_line(out, MEANING[i], value);
     add_line(out, "averages of the weights (ema)", config->ema > 0 ? "kept" : "none");
+    add_line(out, EMPTY_LINE, sgm_sampler_holds_empty(sampler) ? "drawn" : "none");
     SGM_TRY(add_init(out, init));
     SGM_TRY(add_given(out, config->given));
-    return add_pack(out, pack);
+    SGM_TRY(add_pack(out, pack));
+    return add_made(out, config, init);
 }
 
 /* The line of `text` that begins with the key of `line`, its length in *size; NULL: none. */
@@ -103,13 +156,30 @@ static const char *same_key(const char *text, const char *line, size_t *size)
     return NULL;
 }
 
-/* A key that one of them does not know says nothing: it is of another version. */
+/* Whether a line says something that a version which wrote no such line never did. */
+static bool is_news(const char *line, size_t size)
+{
+    for (size_t i = 0; i < sizeof NONE_UNTIL_SAID / sizeof *NONE_UNTIL_SAID; i++) {
+        char none[96];
+        int key = snprintf(none, sizeof none, "%s = none", NONE_UNTIL_SAID[i]) - 4;
+        if (!strncmp(line, none, (size_t)key))
+            return size != strlen(none) || strncmp(line, none, size) != 0;
+    }
+    return false;
+}
+
+/* Any other key that one of them does not know says nothing: it is of another version. */
 static sgm_status compare_settings(const char *wanted, const char *found, const char *path)
 {
     size_t size, other;
     for (const char *line = wanted; *line; line += size + (line[size] == '\n')) {
         size = strcspn(line, "\n");
         const char *same = same_key(found, line, &other);
+        if (!same && is_news(line, size))
+            return sgm_fail(SGM_BAD_MODEL,
+                            "%s: the state is of an earlier version, which would go on otherwise: "
+                            "wanted \"%.*s\", found no such line",
+                            path, (int)size, line);
         if (same && (size != other || strncmp(same, line, size) != 0))
             return sgm_fail(SGM_BAD_MODEL,
                             "%s: the state is of another run: wanted \"%.*s\", found \"%.*s\"",
@@ -125,5 +195,5 @@ sgm_status sgm_run_identity_check(const sgm_run_identity *wanted, const char *pa
         return sgm_fail(SGM_BAD_MODEL,
                         "%s: the state is of another run: wanted \"%s\", found \"%s\"", path,
                         wanted->network, network ? network : "nothing");
-    return settings ? compare_settings(wanted->settings, settings, path) : SGM_OK;
+    return compare_settings(wanted->settings, settings ? settings : "", path);
 }

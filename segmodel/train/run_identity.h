@@ -4,6 +4,7 @@
 #define SEGMODEL_TRAIN_RUN_IDENTITY_H
 
 #include "checkpoint/checkpoint.h"
+#include "train/sampler.h"
 #include "train/train_config.h"
 
 /* Both are metadata of the state. */
@@ -15,7 +16,8 @@ typedef struct sgm_run_identity {
 
 /* Reads the pack and `init` (or NULL) as a whole. The configuration knows its model. */
 sgm_status sgm_run_identity_make(const sgm_train_config *config, sgm_pack *pack,
-                                 const sgm_checkpoint *init, sgm_run_identity *out);
+                                 const sgm_sampler *sampler, const sgm_checkpoint *init,
+                                 sgm_run_identity *out);
 
 /* What the state in file `path` has, NULL where it has none, beside this run's. SGM_BAD_MODEL says
  * which line was wanted and which was found. */

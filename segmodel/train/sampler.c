@@ -181,6 +181,14 @@ size_t sgm_sampler_object_count(const sgm_sampler *sampler)
     return count;
 }
 
+/* Of those of weight 0 too: a weight may change while a run rests. */
+bool sgm_sampler_holds_empty(const sgm_sampler *sampler)
+{
+    for (size_t i = 0; i < sampler->objects.count; i++)
+        if (!sampler->objects.objects[i].area) return true;
+    return false;
+}
+
 int sgm_sampler_largest_label(const sgm_sampler *sampler)
 {
     int most = 0;

@@ -55,6 +55,8 @@ bool sgm_sampler_weight(sgm_sampler *sampler, const char *set, double factor);
 sgm_status sgm_sampler_check_weights(const sgm_sampler *sampler);
 /* Of what may be drawn. */
 size_t sgm_sampler_object_count(const sgm_sampler *sampler);
+/* Pictures without an object are drawn too (`empty`, and the pack has some). */
+bool sgm_sampler_holds_empty(const sgm_sampler *sampler);
 /* The largest label value of an object. */
 int sgm_sampler_largest_label(const sgm_sampler *sampler);
 

@@ -180,6 +180,26 @@ static sgm_status load_parts(const sgm_checkpoint *file, const char *path,
     return SGM_OK;
 }
 
+/* A state of a run that trained more, or of a version that did by the same settings: what it has
+ * learnt of that would be lost. */
+static sgm_status check_all_trained(const sgm_checkpoint *file, const char *path,
+                                    const sgm_trained *trained, int count)
+{
+    const size_t prefix = strlen("value/");
+    for (size_t i = 0; i < sgm_checkpoint_count(file); i++) {
+        const char *name = sgm_checkpoint_tensor(file, i)->name;
+        bool found = strncmp(name, "value/", prefix) != 0;
+        for (int k = 0; !found && k < count; k++)
+            found = !strcmp(trained[k].name, name + prefix);
+        if (!found)
+            return sgm_fail(SGM_BAD_MODEL,
+                            "%s: the state is of another run: it has learnt %s, which this version "
+                            "does not train by these settings (freeze, train_only)",
+                            path, name + prefix);
+    }
+    return SGM_OK;
+}
+
 static sgm_status load_all(const sgm_checkpoint *file, const char *path,
                            const sgm_run_identity *identity, sgm_master *master,
                            sgm_train_progress_state *state)
@@ -191,6 +211,7 @@ static sgm_status load_all(const sgm_checkpoint *file, const char *path,
         return sgm_fail(SGM_BAD_MODEL, "%s: training_progress is missing or damaged", path);
     if (state->bank)
         SGM_TRY(sgm_bank_read(state->bank, sgm_checkpoint_metadata(file, "training_bank")));
+    SGM_TRY(check_all_trained(file, path, master->trained, master->trained_count));
     sgm_host_master host;
     sgm_status status = sgm_master_read(master, &host);
     if (status == SGM_OK) status = load_parts(file, path, host.trained, master->trained_count);

@@ -42,6 +42,19 @@ static bool is_usual(const char *name)
            strstr(name, "prompt_encoder.dense_fc_") || strstr(name, "prompt_encoder.sparse_fc_");
 }
 
+static bool is_down_projection(const char *name)
+{
+    return ends_with(name, "_down_projection");
+}
+
+/* Those whose deviation came from their fan-in alone until they got their authors' own. */
+bool sgm_first_rule_changed(const char *name, sgm_shape shape)
+{
+    return shape.ndim > 1 &&
+           (is_usual(name) || is_down_projection(name) || strstr(name, "class_embeddings") ||
+            strstr(name, "pn_cls_embeddings"));
+}
+
 /* Values a weight's outputs sum over. */
 static double fan_in(const char *name, sgm_shape shape)
 {
@@ -67,7 +80,7 @@ static first_rule rule_of(const char *name, sgm_shape shape)
     if (ends_with(name, "patch_embed.seq.0.c.bias")) return (first_rule){0, 0.5};
     if (shape.ndim <= 1) return (first_rule){ends_with(name, "weight") ? 1 : 0, 0};
     if (is_usual(name)) return (first_rule){0, sqrt(1 / (3 * fan_in(name, shape)))};
-    if (ends_with(name, "_down_projection")) /* SAMIHS's: Glorot 2010 */
+    if (is_down_projection(name)) /* SAMIHS's: Glorot 2010 */
         return (first_rule){0, sqrt(2.0 / (double)(shape.dim[0] + shape.dim[1]))};
     double gain = shape.ndim == 4 ? 2 : 1;
     /* Beside a shortcut, without a norm: small, or the sum grows from block to block. */

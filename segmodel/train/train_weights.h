@@ -27,6 +27,9 @@ void sgm_first_values_tell(const sgm_first_values *first, char text[640]);
 sgm_status sgm_first_values_read(void *user, const char *name, sgm_shape shape,
                                  const float **values, bool *owned);
 
+/* Whether earlier versions made such a tensor by another rule. */
+bool sgm_first_rule_changed(const char *name, sgm_shape shape);
+
 /* sgm_trainable_fn; user: const sgm_train_config. Statistics of batch norms and the position
  * encoding's matrix never are, what matches `freeze` is not, nor what `train_only` leaves out. */
 bool sgm_is_trainable(void *config, const char *name);

@@ -225,7 +225,7 @@ static sgm_status resume(sgm_trainer *t)
     char path[4096];
     t->state = (sgm_train_progress_state){
         .best = -1, .validated = -1, .bank = t->config.bank ? &t->bank : NULL};
-    SGM_TRY(sgm_run_identity_make(&t->config, t->pack, t->init, &t->identity));
+    SGM_TRY(sgm_run_identity_make(&t->config, t->pack, t->sampler, t->init, &t->identity));
     if (t->resumes) {
         sgm_trainer_path(t, SGM_RUN_STATE, path);
         SGM_TRY(sgm_train_state_load(path, &t->config, &t->identity, &t->master, &t->state));
