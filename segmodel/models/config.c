@@ -195,6 +195,28 @@ sgm_status sgm_config_set(sgm_model_config *config, const char *word)
                               : "nothing");
 }
 
+bool sgm_config_differs(const sgm_model_config *a, const sgm_model_config *b, char of_a[64],
+                        char of_b[64])
+{
+    sgm_model_config copies[2] = {*a, *b};
+    sgm_field x[SGM_MAX_FIELDS], y[SGM_MAX_FIELDS];
+    if (a->family != b->family) return false;
+    if (sgm_protocol_is_other(a->protocol, b->protocol)) {
+        snprintf(of_a, 64, "protocol=%s", a->protocol->name);
+        snprintf(of_b, 64, "protocol=%s", b->protocol->name);
+        return true;
+    }
+    int count = list_fields(&copies[0], x);
+    list_fields(&copies[1], y);
+    for (int i = 0; a->family->unsaid && i < count; i++) {
+        if (!sgm_name_matches(a->family->unsaid, x[i].key) || *x[i].value == *y[i].value) continue;
+        snprintf(of_a, 64, "%s=%d", x[i].key, *x[i].value);
+        snprintf(of_b, 64, "%s=%d", y[i].key, *y[i].value);
+        return true;
+    }
+    return false;
+}
+
 int sgm_count_class_names(const char *names)
 {
     int count = 1;

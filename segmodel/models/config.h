@@ -76,6 +76,11 @@ sgm_status sgm_config_leave_out(sgm_model_config *config, const char *names);
  * protocol to its other form. SGM_INVALID_ARGUMENT says what there is. */
 sgm_status sgm_config_set(sgm_model_config *config, const char *word);
 
+/* Whether two networks of a family differ in what sgm_config_set sets; then the first such word of
+ * each, as "image=512". Of protocols only a network's two forms are compared. */
+bool sgm_config_differs(const sgm_model_config *a, const sgm_model_config *b, char of_a[64],
+                        char of_b[64]);
+
 /* How many names a list of them has, commas between. */
 int sgm_count_class_names(const char *names);
 

@@ -78,6 +78,25 @@ const sgm_protocol *sgm_protocol_find(const char *name)
     return NULL;
 }
 
+bool sgm_protocol_is_other(const sgm_protocol *a, const sgm_protocol *b)
+{
+    return (a->other && !strcmp(a->other->name, b->name)) ||
+           (b->other && !strcmp(b->other->name, a->name));
+}
+
+const sgm_protocol *sgm_protocol_clipping(const sgm_protocol *protocol, bool clips)
+{
+    sgm_model_config config;
+    if ((protocol->clip[1] > 0) == clips) return protocol;
+    if (protocol->other)
+        return (protocol->other->clip[1] > 0) == clips ? protocol->other : protocol;
+    for (int i = 0; sgm_variant_name(i); i++)
+        if (sgm_variant_config(sgm_variant_name(i), &config) &&
+            config.protocol->other == protocol && (config.protocol->clip[1] > 0) == clips)
+            return config.protocol;
+    return protocol;
+}
+
 static int best_rated(const float *iou, int masks)
 {
     int best = 1;

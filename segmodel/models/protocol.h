@@ -85,6 +85,13 @@ extern const sgm_protocol sgm_protocol_samihs_unclipped;
  * there is none. */
 const sgm_protocol *sgm_protocol_find(const char *name);
 
+/* Whether one is the other's `other`. */
+bool sgm_protocol_is_other(const sgm_protocol *a, const sgm_protocol *b);
+
+/* The protocol or its other form, whichever clips grey levels, or whichever does not; where there
+ * is none of the kind, the protocol itself. */
+const sgm_protocol *sgm_protocol_clipping(const sgm_protocol *protocol, bool clips);
+
 /* Index of the mask that answers. one_point: the prompt is a single point and nothing else;
  * `iou`: predictions of `masks` masks; class_index: the class asked for, from 0. */
 int sgm_protocol_answer(const sgm_protocol *protocol, bool one_point, const float *iou, int masks,

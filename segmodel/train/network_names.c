@@ -5,6 +5,7 @@
 
 #include "core/names.h"
 #include "models/family.h"
+#include "models/registry.h"
 #include "predict/session/program.h"
 
 sgm_status sgm_network_visit(const sgm_model_config *model, sgm_param_check_fn see, void *user)
@@ -79,4 +80,22 @@ sgm_status sgm_layout_check(const sgm_model_config *model, const sgm_checkpoint 
                             sgm_checkpoint_path(init), marks[i]);
     }
     return SGM_OK;
+}
+
+sgm_status sgm_said_check(const sgm_train_config *config, const sgm_checkpoint *init)
+{
+    const char *text = sgm_checkpoint_metadata(init, SGM_METADATA_ARCHITECTURE);
+    sgm_model_config of_file;
+    char found[64], wanted[64];
+    if (!text) return SGM_OK;
+    sgm_status status = sgm_config_parse(text, &of_file);
+    if (status != SGM_OK) return sgm_fail_in(status, sgm_checkpoint_path(init));
+    if (config->clip_levels != SGM_CLIP_AS_NETWORK)
+        of_file.protocol = sgm_protocol_clipping(of_file.protocol, config->clip_levels);
+    if (!sgm_config_differs(&of_file, &config->model, found, wanted)) return SGM_OK;
+    return sgm_fail(SGM_BAD_MODEL,
+                    "%s: says %s, and the network of `architecture` has %s: leave `architecture` "
+                    "out, and the network is the file's, or let segmodel convert --set %s write it "
+                    "into the file",
+                    sgm_checkpoint_path(init), found, wanted, wanted);
 }

@@ -11,10 +11,9 @@
 #include "train/train_weights.h"
 
 /* Settings that say what is learnt, from what, and by which rule. */
-static const char *const MEANING[] = {"loss",        "prompts",   "objects", "window", "draw",
-                                      "target",      "optimizer", "norms",   "freeze", "train_only",
-                                      "clip_levels", "bank",      "rounds",  "walks",  "prior",
-                                      "held_out",    "limit"};
+static const char *const MEANING[] = {
+    "loss",   "prompts",    "objects", "window", "draw",  "target", "optimizer", "norms",
+    "freeze", "train_only", "bank",    "rounds", "walks", "prior",  "held_out",  "limit"};
 
 /* Lines of which a state without them says something all the same: "none", which is all that
  * versions did that wrote none. */
@@ -123,19 +122,30 @@ static sgm_status add_made(sgm_run_identity *id, const sgm_train_config *config,
     return SGM_OK;
 }
 
+static void say_network(const sgm_train_config *config, sgm_pack *pack,
+                        const sgm_protocol *protocol, char text[640])
+{
+    char architecture[512];
+    sgm_model_config model = config->model;
+    model.protocol = protocol;
+    sgm_config_text(&model, architecture);
+    snprintf(text, 640, "%s seed=%" PRIu64 " batch=%dx%d pack=%016" PRIx64, architecture,
+             config->seed, config->batch, config->accumulate, pack ? sgm_pack_hash(pack) : 0);
+}
+
 sgm_status sgm_run_identity_make(const sgm_train_config *config, sgm_pack *pack,
                                  const sgm_sampler *sampler, const sgm_checkpoint *init,
                                  sgm_run_identity *out)
 {
-    char architecture[512], value[SGM_CONFIG_TEXT];
+    char value[SGM_CONFIG_TEXT];
     memset(out, 0, sizeof *out);
-    sgm_config_text(&config->model, architecture);
-    snprintf(out->network, sizeof out->network, "%s seed=%" PRIu64 " batch=%dx%d pack=%016" PRIx64,
-             architecture, config->seed, config->batch, config->accumulate,
-             pack ? sgm_pack_hash(pack) : 0);
+    say_network(config, pack, config->model.protocol, out->network);
+    const sgm_protocol *clipping = sgm_protocol_clipping(config->model.protocol, true);
+    if (!config->clip_levels) say_network(config, pack, clipping, out->clipped);
     for (size_t i = 0; i < sizeof MEANING / sizeof *MEANING; i++)
         if (sgm_train_config_value(config, MEANING[i], value, sizeof value))
             add_line(out, MEANING[i], value);
+    add_line(out, "clip_levels", config->clip_levels ? "1" : "0"); /* 1 was the default */
     add_line(out, "averages of the weights (ema)", config->ema > 0 ? "kept" : "none");
     add_line(out, EMPTY_LINE, sgm_sampler_holds_empty(sampler) ? "drawn" : "none");
     SGM_TRY(add_init(out, init));
@@ -191,7 +201,9 @@ static sgm_status compare_settings(const char *wanted, const char *found, const 
 sgm_status sgm_run_identity_check(const sgm_run_identity *wanted, const char *path,
                                   const char *network, const char *settings)
 {
-    if (!network || strcmp(network, wanted->network) != 0)
+    bool same = network && (!strcmp(network, wanted->network) ||
+                            (wanted->clipped[0] && !strcmp(network, wanted->clipped)));
+    if (!same)
         return sgm_fail(SGM_BAD_MODEL,
                         "%s: the state is of another run: wanted \"%s\", found \"%s\"", path,
                         wanted->network, network ? network : "nothing");

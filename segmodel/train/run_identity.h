@@ -7,9 +7,11 @@
 #include "train/sampler.h"
 #include "train/train_config.h"
 
-/* Both are metadata of the state. */
+/* `network` and `settings` are metadata of the state. */
 typedef struct sgm_run_identity {
     char network[640];   /* "training_run": architecture, seed, batch, the pack's tables */
+    char clipped[640];   /* the same, as versions said it whose files of clip_levels = 0 clipped in
+                            prediction; "": none */
     char settings[6144]; /* "training_settings": lines `key = value`, contents of files as hashes;
                             states of earlier versions have none */
 } sgm_run_identity;

@@ -61,7 +61,7 @@ static const sgm_setting SETTINGS[] = {
     {"loss", SGM_SETTING_CHOICE, AT(loss), 0, 0, LOSSES},
     {"target", SGM_SETTING_TEXT, AT(target), 0, 32, NULL},
     {"given", SGM_SETTING_TEXT, AT(given), 0, SGM_CONFIG_TEXT, NULL},
-    {"clip_levels", SGM_SETTING_FLAG, AT(clip_levels), 0, 1, NULL},
+    {"clip_levels", SGM_SETTING_INT, AT(clip_levels), 0, 1, NULL},
     {"features", SGM_SETTING_TEXT, AT(features), 0, SGM_CONFIG_TEXT, NULL},
     {"window", SGM_SETTING_CHOICE, AT(sampler.window), 0, 0, WINDOWS},
     {"rounds", SGM_SETTING_INT, AT(sampler.rounds), 1, 32, NULL},
@@ -146,7 +146,7 @@ static void set_defaults(const char *path, sgm_train_config *c)
     c->save_every = 500;
     c->validate_objects = 120;
     strcpy(c->target, "low");
-    c->clip_levels = true;
+    c->clip_levels = SGM_CLIP_AS_NETWORK;
 }
 
 static sgm_status parse_network(sgm_train_config *c)

@@ -9,7 +9,7 @@
 #include "train/optim.h"
 #include "train/sampler.h"
 
-enum { SGM_CONFIG_TEXT = 1024, SGM_CONFIG_WEIGHTS = 64 };
+enum { SGM_CONFIG_TEXT = 1024, SGM_CONFIG_WEIGHTS = 64, SGM_CLIP_AS_NETWORK = -1 };
 
 typedef enum sgm_train_loss {
     SGM_TRAIN_LOSS_SAM,   /* focal + dice + IoU; best of several masks for one point */
@@ -63,7 +63,8 @@ typedef struct sgm_train_config {
     char target[32];                /* grid the loss is taken on: "low", "picture" or "WxH" */
     char given[SGM_CONFIG_TEXT];    /* file of prompts (given_prompts.h); "": drawn */
     char features[SGM_CONFIG_TEXT]; /* file of the encoder's output; "": computed every time */
-    bool clip_levels;               /* clip grey levels where the protocol does (protocol.h) */
+    int clip_levels;                /* 1: clip grey levels where the protocol does or its other form
+                                       (protocol.h), 0: do not; SGM_CLIP_AS_NETWORK */
     sgm_sampler_options sampler;    /* size and target_side are derived from the model */
     struct {
         char set[SGM_PACK_TEXT];

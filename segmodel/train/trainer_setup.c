@@ -43,19 +43,31 @@ static void look_beside(const char *settings, char path[SGM_CONFIG_TEXT])
         memcpy(path, beside, sizeof beside);
 }
 
+/* Which form of its protocol the network is of, where the settings say so. */
+static void choose_form(sgm_train_config *c)
+{
+    if (c->clip_levels != SGM_CLIP_AS_NETWORK)
+        c->model.protocol = sgm_protocol_clipping(c->model.protocol, c->clip_levels);
+}
+
 static sgm_status open_init(sgm_trainer *t)
 {
     sgm_train_config *c = &t->config;
     t->first.seed = c->seed;
+    if (c->architecture[0]) choose_form(c);
     if (!c->init[0]) return SGM_OK;
     look_beside(c->path, c->init);
     look_beside(c->path, c->base);
     SGM_TRY(sgm_registry_open(c->init, c->base[0] ? c->base : NULL, &t->init));
     t->first.checkpoint = t->init;
-    if (c->architecture[0]) return sgm_layout_check(&c->model, t->init);
+    if (c->architecture[0]) {
+        SGM_TRY(sgm_layout_check(&c->model, t->init));
+        return sgm_said_check(c, t->init);
+    }
     const char *variant = variant_of_init(t);
     sgm_status status = sgm_registry_detect(t->init, variant, &c->model, t->assumption);
     if (status != SGM_OK) return sgm_fail_in(status, c->path);
+    choose_form(c);
     return sgm_config_leave_out(&c->model, c->without);
 }
 
@@ -119,8 +131,6 @@ static sgm_status make_samplers(sgm_trainer *t)
     c->sampler.seed = c->seed;
     c->sampler.size = c->model.image_size;
     c->sampler.target_side = 4 * c->model.grid;
-    if (!c->clip_levels && c->model.protocol->clip[1] > 0) /* its other form does not clip */
-        c->model.protocol = c->model.protocol->other;
     c->sampler.protocol = c->model.protocol;
     SGM_TRY(describe_asked(t));
     SGM_TRY(sgm_sampler_create(t->pack, &c->sampler, &t->sampler));

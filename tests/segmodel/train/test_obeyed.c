@@ -179,13 +179,31 @@ static void check_levels(void)
         sgm_checkpoint_close(file);
         if (i) CHECK(rename("run_obeyed/last.safetensors", "obeyed.safetensors") == 0);
     }
-    run r;
-    if (train_small("init = obeyed.safetensors\nprompts = point\nloss = samihs\n", &r)) {
+    /* What goes on with a file that does not clip, by the file or by what is said. */
+#define SAMIHS "architecture = samihs protocol=samihs image=64" VIT "\n"
+    static const struct {
+        const char *settings;
+        bool clips;
+    } GOES_ON[] = {{"", false},
+                   {"clip_levels = 0\n", false},
+                   {"clip_levels = 1\n", true},
+                   {SAMIHS "clip_levels = 0\n", false},
+                   {SAMIHS "clip_levels = 1\n", true}};
+    char text[1024];
+    static const char init[] = "init = obeyed.safetensors\nprompts = point\nloss = samihs\n";
+    for (size_t i = 0; i < sizeof GOES_ON / sizeof *GOES_ON; i++) {
+        run r;
+        snprintf(text, sizeof text, "%s%s", GOES_ON[i].settings, init);
+        if (!train_small(text, &r)) continue;
         sgm_checkpoint *file = open_saved(&r, "last.safetensors");
-        const char *text = file ? sgm_checkpoint_metadata(file, SGM_METADATA_ARCHITECTURE) : NULL;
-        CHECK(text && strstr(text, "protocol=samihs_unclipped"));
+        const char *said = file ? sgm_checkpoint_metadata(file, SGM_METADATA_ARCHITECTURE) : NULL;
+        CHECK(said && !strstr(said, "protocol=samihs_unclipped") == GOES_ON[i].clips);
         sgm_checkpoint_close(file);
     }
+    snprintf(text, sizeof text, SAMIHS "%s" WHOLE, init);
+    refused(text, SGM_BAD_MODEL,
+            "says protocol=samihs_unclipped, and the network of `architecture` has "
+            "protocol=samihs:");
     unlink("obeyed.safetensors");
 }
 
@@ -251,6 +269,13 @@ static void check_rows_first(void)
         CHECK(!memcmp(columns, rows, sizeof rows));
         CHECK(memcmp(columns, same, sizeof same) != 0);
     }
+    static const char again[] = "init = obeyed.safetensors\nprompts = point\nloss = msa\n";
+    char text[1024];
+    snprintf(text, sizeof text,
+             "architecture = msa protocol=msa image=64 second=1" VIT "\n%s" WHOLE, again);
+    refused(text, SGM_BAD_MODEL,
+            "says protocol=msa_rows, and the network of `architecture` has protocol=msa:");
+    CHECK(train_small(again, &r));
     unlink("obeyed.safetensors");
 }
 
@@ -276,6 +301,15 @@ static void check_class_names(void)
     const char *names = file ? sgm_checkpoint_metadata(file, SGM_METADATA_CLASSES) : NULL;
     CHECK(names && !strcmp(names, "left lung,heart"));
     sgm_checkpoint_close(file);
+    /* Nor is a network of another size of input, which no tensor shows. */
+    CHECK(rename("run_obeyed/last.safetensors", "obeyed.safetensors") == 0);
+    snprintf(text, sizeof text, UNET("3", "2") WHOLE "init = obeyed.safetensors\n");
+    char *at = strstr(text, "image=64");
+    memcpy(at, "image=32", strlen("image=32"));
+    refused(text, SGM_BAD_MODEL,
+            "obeyed.safetensors: says image=64, and the network of `architecture` has image=32:");
+    CHECK(train_small(UNET("3", "2") "init = obeyed.safetensors\n", &r));
+    unlink("obeyed.safetensors");
 }
 
 /* The names of the file that a run begins with, of the same number of classes or of another. */

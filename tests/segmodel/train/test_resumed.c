@@ -156,11 +156,36 @@ static void check_empty(void)
     unlink(PACK);
 }
 
+/* Runs with clip_levels = 0 said the clipping form of their network once. */
+static void check_unclipped(void)
+{
+#define SAMIHS                                                                                     \
+    "architecture = samihs protocol=samihs image=64" VIT "loss = samihs\n"                         \
+    "prompts = point\n" SYNTHETIC "clip_levels = 0\n"
+    static const char form[] = "protocol=samihs_unclipped";
+    char network[1024] = "";
+    sgm_checkpoint *file;
+    if (!CHECK_OK(run_with(SAMIHS, false, false)) || !CHECK_OK(sgm_checkpoint_open(STATE, &file)))
+        return;
+    const char *now = sgm_checkpoint_metadata(file, "training_run");
+    const char *at = now ? strstr(now, form) : NULL;
+    if (CHECK(at != NULL))
+        snprintf(network, sizeof network, "%.*sprotocol=samihs%s", (int)(at - now), now,
+                 at + strlen(form));
+    sgm_checkpoint_close(file);
+    change_state("clip_levels", "clip_levels = 1", network);
+    CHECK_STATUS(run_with(SAMIHS, false, true), SGM_BAD_MODEL, "found \"clip_levels = 1\"");
+    change_state("clip_levels", "clip_levels = 0", network);
+    CHECK_OK(run_with(SAMIHS, false, true));
+    CHECK_OK(run_with(SAMIHS, false, true)); /* which says it as it is */
+}
+
 int main(void)
 {
     check_learnt();
     check_made();
     check_empty();
+    check_unclipped();
     remove_folder(OUT);
     unlink(CONFIG);
     return check_report();
