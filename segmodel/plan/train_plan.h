@@ -2,8 +2,9 @@
  *
  * The gradient rule of an op is its backend's `backward`; this file only decides which are needed,
  * in which order, where gradients live, and whether a contribution overwrites or adds. Values stay
- * alive for as long as some backward rule reads them. Nothing is folded or fused: parameters change
- * from step to step. */
+ * alive for as long as some backward rule reads them. Nothing is folded: parameters change from
+ * step to step. Activations and sums are computed by the layers before them where the backend can,
+ * with the same bits (train_fuse.c). */
 #ifndef SEGMODEL_PLAN_TRAIN_PLAN_H
 #define SEGMODEL_PLAN_TRAIN_PLAN_H
 
@@ -99,7 +100,8 @@ sgm_status sgm_train_plan_get(sgm_train_plan *plan, const sgm_node *node, float 
 void *sgm_train_plan_memory(sgm_train_plan *plan, const sgm_node *node);
 /* Takes the time of every step from the next run on; each is waited for, so runs are slower. */
 void sgm_train_plan_time(sgm_train_plan *plan, bool on);
-/* The slowest steps of the last timed run, and all by op. malloc'ed text; NULL: nothing was timed. */
+/* The slowest steps of the last timed run, and all by op. malloc'ed text; NULL: nothing was timed.
+ */
 enum { SGM_PROFILE_STEPS = 40 };
 char *sgm_train_plan_profile(const sgm_train_plan *plan);
 
