@@ -129,12 +129,13 @@ class KnownSegments:
     def note(self, segment_id: str) -> None:
         """Whether the segment shows all that it was asked for is said in the scene: another front end,
         or session, knows nothing else of the question."""
-        known = self._of(segment_id)
-        if known is None:
-            return
-        whole = self._steps.is_whole(segment_id, known.state)
-        unfinished = "" if whole else make_unfinished(known.state, known.content, self._work.editor.view)
-        set_tag(self._work.segment(segment_id), UNFINISHED_TAG, unfinished)
+        known, segment = self._of(segment_id), self._work.segment(segment_id)
+        if self._work.is_completed(segment_id):  # the user has said that it is right as it is
+            set_tag(segment, UNFINISHED_TAG, "")
+        elif known is not None:
+            whole = self._steps.is_whole(segment_id, known.state)
+            unfinished = "" if whole else make_unfinished(known.state, known.content, self._work.editor.view)
+            set_tag(segment, UNFINISHED_TAG, unfinished)
 
     def settle_all(self) -> None:
         """Every segment goes on from what it holds: its volume is another one. What was not whole stays so

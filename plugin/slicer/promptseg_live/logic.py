@@ -293,10 +293,12 @@ class LiveLogic:
         return self._known.unfinished() if self._work.editor is not None else []
 
     def _say_unfinished(self) -> None:
-        """A slice that is all there is of a mask is told from a thin object by this warning alone."""
+        """A slice that is all there is of a mask is told from a thin object by this warning alone. What the
+        user has completed is right as it is, and refuses the click."""
         running = self._questions.asked_segment
         try:
-            names = [self._work.name(one) for one in self.unfinished() if one != running]
+            names = [self._work.name(one) for one in self.unfinished()
+                     if one != running and not self._work.is_completed(one)]
         except SceneError:
             names = []  # a volume that cannot be used: that is what is said
         said, self._said_unfinished = self._said_unfinished, ""
@@ -343,6 +345,7 @@ class LiveLogic:
     def _finish(self, completed: bool) -> None:
         self._ready()
         self._work.set_completed(self.segment_id, completed)
+        self._known.note(self.segment_id)
         self._prompts.show(self.segment_id, not completed)
 
     # ---------------------------------------------------------------------------- what is taken elsewhere

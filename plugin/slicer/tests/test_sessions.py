@@ -211,6 +211,28 @@ def test_a_mask_that_is_not_whole_is_known_when_it_is_come_back_to(logic, blob, 
     assert content(again)[2].any() and np.array_equal(content(again), found)
 
 
+def test_what_is_completed_is_right_as_it_is(logic, blob, come_back):
+    """Its first slice alone, too; the click that the warning asks for would be refused."""
+    logic.choose(blob)
+    logic.new_segment("liver")
+    first_slice_of(logic, CENTRE)
+    logic.cancel()
+    assert not_whole(logic) and logic.accept() and not logic.status.warnings
+    again = come_back()
+    assert not again.unfinished() and not again.status.warnings
+    again.new_segment("next")
+    assert not again.status.warnings
+
+
+def test_what_is_completed_and_reopened_is_not_whole(logic, blob, come_back):
+    logic.choose(blob)
+    logic.new_segment("liver")
+    first_slice_of(logic, CENTRE)
+    logic.cancel()
+    again = come_back()
+    assert again.accept() and not again.status.warnings and again.reopen() and not_whole(again)
+
+
 @pytest.mark.parametrize("stroke", ["before", "after"])
 def test_a_mask_that_is_not_whole_and_another_tool_s_drawing(logic, blob, come_back, stroke):
     """What was asked for cannot be said then: until an object is asked for again."""
