@@ -12,10 +12,11 @@ from .marks import (
     MARK_TAG,
     UNFINISHED_TAG,
     Asked,
-    is_owed,
     make_unfinished,
     mark_of,
+    owed_state,
     read_mark,
+    says_prompts,
     set_tag,
 )
 from .scene_prompts import ScenePrompts
@@ -64,10 +65,10 @@ class KnownSegments:
         unfinished = mark_of(self._work.segment(segment_id), UNFINISHED_TAG)
         if self.asked(segment_id, content, found) is not None:
             state = found  # of a scene that was loaded, or another front end asked
-        elif is_owed(unfinished, found, content, self._work.editor.view):
-            state = replace(found, unanswered=True)
+        elif (owed := owed_state(unfinished, found, content, self._work.editor.view)) is not None:
+            state = owed
         elif known is None:
-            state = found.settled(content) if content else replace(found, unanswered=bool(unfinished and found))
+            state = self._come_upon(unfinished, found, content)
         elif known.content == content:
             return known  # the user is editing
         else:
@@ -77,6 +78,15 @@ class KnownSegments:
         if unfinished and state.base is not None and state.owed is None:
             state = replace(state, cut=True)  # what for is not known any more
         return _Known(state, content, found, owner_of(self._work.segment(segment_id)))
+
+    def _come_upon(self, unfinished: str, found: State, content: Voxels) -> State:
+        """Of a segment that nothing is known of but its prompts, its mask, and its tag. Clicks that may have
+        been for their slices alone are none for the whole object."""
+        if content:
+            return found.settled(content)
+        if unfinished and found and not says_prompts(unfinished):
+            return replace(found.settled(content), cut=True)
+        return replace(found, unanswered=bool(unfinished and found))
 
     def asked(self, segment_id: str, content: Voxels, state: State) -> Optional[Asked]:
         """How these prompts were asked for to give this mask; None: they did not."""

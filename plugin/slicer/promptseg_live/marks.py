@@ -8,7 +8,7 @@ change; marks of earlier versions know the volume by its name alone.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Optional
 from urllib.parse import parse_qs, urlencode
 
@@ -85,15 +85,25 @@ def _is_from(parts: dict, state: State, content: Voxels, view: View) -> bool:
 def make_unfinished(state: State, content: Voxels, view: View) -> str:
     """Of a segment that holds less than the state asks for. Prompts that go on from another mask, or from
     a question that was ended before, do not say by themselves what was asked: then it says only that."""
-    if state.base is not None or state.owed is not None or state.plane or not state:
+    if state.base is not None or state.owed is not None or (state.plane and state.cut) or not state:
         return urlencode({"mask": content.digest()})
-    return urlencode({**_sources(state, content), **_volume(view)})
+    plane = {"plane": "{},{}".format(*state.plane)} if state.plane else {}
+    return urlencode({**_sources(state, content), **_volume(view), **plane})
 
 
-def is_owed(unfinished: str, state: State, content: Voxels, view: View) -> bool:
-    """Whether these prompts are still to be asked, and the mask is what is there yet of their answer."""
+def says_prompts(unfinished: str) -> bool:
+    """Whether the prompts of the scene were a question for the whole object, or for the slice it names."""
+    return "prompts" in _parts(unfinished)
+
+
+def owed_state(unfinished: str, state: State, content: Voxels, view: View) -> Optional[State]:
+    """What is still to be asked where these prompts are, and the mask is what is there yet of their
+    answer; else None."""
     parts = _parts(unfinished)
-    return "prompts" in parts and _is_from(parts, state, content, view)
+    if "prompts" not in parts or not _is_from(parts, state, content, view):
+        return None
+    axis, _, number = parts.get("plane", "").partition(",")
+    return replace(state, plane=(axis, int(number)) if axis else None, unanswered=True)
 
 
 def read_mark(mark: str, state: State, content: Voxels, view: View) -> Optional[Asked]:

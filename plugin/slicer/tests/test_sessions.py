@@ -233,6 +233,45 @@ def test_what_is_completed_and_reopened_is_not_whole(logic, blob, come_back):
     assert again.accept() and not again.status.warnings and again.reopen() and not_whole(again)
 
 
+def slices_of(logic):
+    return [*np.flatnonzero(content(logic).any(axis=(1, 2)))]
+
+
+@pytest.mark.parametrize("ask", ["another slice", "the object"])
+def test_a_click_for_its_slice_alone_stays_one_when_it_is_come_back_to(logic, blob, come_back, ask):
+    """It was not answered: the next click asks for its slice, too."""
+    logic.choose(blob)
+    logic.new_segment("liver")
+    logic.one_slice = True
+    assert logic.click(ras_of(blob, CENTRE))
+    logic.cancel()
+    again = come_back()
+    assert not_whole(again) and again.state_of().plane == ("k", 4)
+    again.one_slice = ask == "another slice"
+    click(again, (60, 50, 5))
+    assert not again.unfinished() and len(again.state_of().clicks) == len(again.state_of().used) == 1
+    if again.one_slice:
+        assert slices_of(again) == [4, 5]
+
+
+def test_clicks_that_may_be_for_their_slices_alone_are_none_for_the_object(logic, blob, come_back):
+    """The second one is for another slice: what the tag has room for are not all questions."""
+    logic.choose(blob)
+    logic.new_segment("liver")
+    logic.one_slice = True
+    for k in (3, 4):
+        assert logic.click(ras_of(blob, (60, 50, k)))
+        logic.cancel()
+    again = come_back()
+    assert not_whole(again) and not again.state_of() and len(again.state_of().used) == 2
+    again.one_slice = True
+    click(again, (60, 50, 5))
+    assert slices_of(again) == [5] and not_whole(again)
+    again.one_slice = False
+    click(again, EDGE)
+    assert not again.unfinished()
+
+
 @pytest.mark.parametrize("stroke", ["before", "after"])
 def test_a_mask_that_is_not_whole_and_another_tool_s_drawing(logic, blob, come_back, stroke):
     """What was asked for cannot be said then: until an object is asked for again."""
