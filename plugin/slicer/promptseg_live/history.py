@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, Callable, Optional
+from typing import Any, Callable, Optional, Tuple
 
 from promptseg_mrml import SceneError, Voxels
 from promptseg_mrml.prompts import claim
@@ -54,11 +54,15 @@ class History:
     def without_prompts(self, before: State, after: State) -> None:
         """One step that asks nothing: the last prompts were removed, the mask is what it was before them."""
         step = self.begin(before, after)
-        step.add(self._work.editor.write(step.segment_id, after.base or Voxels()))
-        step.complete = after.owed is None
+        step.to_base = True
+        self._write_base(step)
         self._known.remember(step.segment_id, step.after)
         self._known.set_mark(step.segment_id, step.mark_after)
         self._status.text = "No prompt is left: the mask is what it was before them."
+
+    def _write_base(self, step: Step) -> None:
+        step.add(self._work.editor.write(step.segment_id, step.after.base or Voxels()))
+        step.complete = step.after.owed is None
 
     def take_back(self, step: Step) -> None:
         """A step that came to nothing: the scene is as it was before, but for what the user has completed
@@ -70,25 +74,25 @@ class History:
         open_ones = [one for one in step.change.names() & {*self._work.editor.segment_ids()}
                      if one == step.segment_id or not self._work.is_completed(one)]
         change = step.change.only(open_ones).reversed()
-        before = self._change(step.segment_id, change, step.after, step.before)
+        before, _ = self._change(step.segment_id, change, step.after, step.before)
         self._prompts.write(step.segment_id, before, locked_too=True)
         self._known.remember(step.segment_id, before)
         self._known.set_mark(step.segment_id, step.mark_before)
 
-    def _change(self, segment_id: str, change: Any, old: State, state: State) -> State:
+    def _change(self, segment_id: str, change: Any, old: State, state: State) -> Tuple[State, Any]:
         """The change that leads from the old state to another one, which goes on from what other tools
-        did since the old one."""
+        did since the old one; and what came of the change."""
         ours, left = self._known.is_in(segment_id, old), self._known.content(segment_id)
         try:
             held = self._work.editor.read(segment_id)
         except SceneError:  # where the volume is cannot be said; what is the change's is gone all the same
             held = left
-        self._work.editor.apply(change)
+        done = self._work.editor.apply(change)
         if not ours:  # what is whose is not known: all that is there is kept
-            return self._known.settled(segment_id, state, self._work.editor.read(segment_id))
-        if left != held:  # another tool was there: its work stays, and prompts go on from it
-            return self._known.settled(segment_id, state, held.without(left), left.without(held))
-        return state
+            state = self._known.settled(segment_id, state, self._work.editor.read(segment_id))
+        elif left != held:  # another tool was there: its work stays, and prompts go on from it
+            state = self._known.settled(segment_id, state, held.without(left), left.without(held))
+        return state, done
 
     # ----------------------------------------------------------------------------------- undo and redo
 
@@ -124,12 +128,23 @@ class History:
         segment_id = step.segment_id
         if not self._work.has_segment_of(step):
             return None
-        state = self._change(segment_id, change, old, state)
+        state, done = self._change(segment_id, change, old, state)
+        if change is step.change:
+            self._done_again(step, state, done)
+            self._status.text = "Done again."
+        else:
+            self._status.text = "Taken back."
         self._prompts.write(segment_id, state)
         self._known.remember(segment_id, state)
-        self._known.set_mark(segment_id, mark)
+        made = self._steps.made(segment_id, state)  # its answer may be a later one than the step knows
+        self._known.set_mark(segment_id, made.mark_after if made is not None else mark)
         self._work.segment_id = segment_id
-        self._status.text = "Done again." if change is step.change else "Taken back."
-        made = self._steps.made(segment_id, state)
         asks = bool(state) or state.owed is not None  # prompts may all have been removed
         return made if asks and made is not None and not made.complete else None
+
+    def _done_again(self, step: Step, state: State, done: Any) -> None:
+        """Undo takes back what was done now: the segment may hold more than when the step was first done,
+        above all where the answer before it was not whole then."""
+        step.change = done
+        if step.to_base and not step.complete and state is step.after:
+            self._write_base(step)

@@ -56,8 +56,8 @@ class LiveLogic:
         self._prompts = ScenePrompts(self._work, self._edited)
         self._known = KnownSegments(self._work, self._prompts, self._steps)
         self._history = History(self._work, self._prompts, self._known, self._steps, self.status)
-        self._questions = Questions(self._library, self._work, self._known, self._history, self.status,
-                                    self._say_unfinished)
+        self._questions = Questions(self._library, self._work, self._known, self._history, self._steps,
+                                    self.status, self._say_unfinished)
         self._exports = Exports(self._work, self._prompts, self._known)
         self._said_unfinished = ""  # the last of the warnings, if it is there
         self._observed = scene.AddObserver(scene.NodeAboutToBeRemovedEvent, self._node_removed)

@@ -13,7 +13,7 @@ from .history import History
 from .known import KnownSegments
 from .marks import make_mark
 from .status import Status
-from .steps import Step
+from .steps import Step, Steps
 from .work import Work
 from .worker import Job, Library, Worker
 
@@ -22,8 +22,9 @@ class Questions:
     """``on_end`` is called when a question ended by itself or was refused, not by ``cancel``."""
 
     def __init__(self, library: Library, work: Work, known: KnownSegments, history: History,
-                 status: Status, on_end: Callable[[], None]) -> None:
+                 steps: Steps, status: Status, on_end: Callable[[], None]) -> None:
         self._library, self._work, self._known, self._history = library, work, known, history
+        self._steps = steps
         self._status, self._on_end, self._worker = status, on_end, Worker()
         self._job: Optional[Tuple[Job, Optional[Step]]] = None
         self._labels: Dict[Tuple[str, str, str], int] = {}
@@ -164,6 +165,7 @@ class Questions:
 
     def _write(self, step: Step, voxels: Voxels) -> None:
         step.add(self._work.editor.write(step.segment_id, voxels))
+        self._steps.outdate_taken_back(step.segment_id)
         self._known.remember(step.segment_id, step.after)
 
     def _on_done(self, _step: Optional[Step]) -> None:

@@ -125,6 +125,7 @@ class Step:
     mark_after: str = ""
     change: Change = field(default_factory=lambda: Change({}, {}))
     complete: bool = False  # the whole mask is there
+    to_base: bool = False  # no prompt was left: the mask is what it was before there were any
     owner: str = ""  # of the segment: a later one may have its ID
 
     def add(self, later: Change) -> None:
@@ -165,6 +166,13 @@ class Steps:
 
     def next(self) -> Optional[Step]:
         return self._all[self._at] if self._at < len(self._all) else None
+
+    def outdate_taken_back(self, segment_id: str) -> None:
+        """The segment has got another mask than the one that its steps taken back went on from: what they
+        did to that is no answer any more."""
+        for step in self._all[self._at:]:
+            if step.segment_id == segment_id:
+                step.complete, step.mark_after = False, ""
 
     def back(self) -> Step:
         self._at -= 1

@@ -7,7 +7,7 @@ one in most scenes, a part of it, or another one: then masks are resampled.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Dict, Iterable, List, Optional, Set, Tuple
 
 import numpy as np
@@ -419,17 +419,23 @@ class Editor:
         everywhere = slicer.vtkMRMLSegmentationNode.EditAllowedEverywhere
         return self.node.GetMaskMode() != everywhere or bool(self.node.GetSourceVolumeIntensityMask())
 
-    def apply(self, change: Change) -> None:
+    def apply(self, change: Change) -> Change:
         """Does a change (again), or its reverse. Only voxels that are as the change left them are
-        touched, so what other tools did since then stays."""
+        touched, so what other tools did since then stays. Returns what it did; what is another segment's
+        than one that is there stays in it."""
         matrix = self._own_matrix()
         change = change.on(matrix)
+        came, went = dict(change.came), dict(change.went)
         for segment_id, voxels in change.went.items():
             if self.is_of(change, segment_id):
-                self._modify(segment_id, voxels.also(self._own(segment_id, matrix)), matrix, remove=True)
+                went[segment_id] = voxels.also(self._own(segment_id, matrix))
+                self._modify(segment_id, went[segment_id], matrix, remove=True)
         for segment_id, voxels in change.came.items():
             if self.is_of(change, segment_id):
-                self._modify(segment_id, voxels.without(self._own(segment_id, matrix)), matrix, remove=False)
+                came[segment_id] = voxels.without(self._own(segment_id, matrix))
+                self._modify(segment_id, came[segment_id], matrix, remove=False)
+        came, went = ({k: v for k, v in part.items() if v} for part in (came, went))
+        return replace(change, came=came, went=went)
 
     def is_of(self, change: Change, segment_id: str) -> bool:
         """Whether the segment that the change was made to is there."""
