@@ -25,6 +25,8 @@ OWNER = "PromptSeg.Owner"
 AXIS_ATTRIBUTE = "PromptSeg.Axis"
 SEGMENTATION_ROLE = "promptsegSegmentation"
 SELF_ROLE = "promptsegSelf"  # a list's reference to itself, which a copy does not have: it leads to the first
+# That a node had such a reference: one to a node that was removed is in no file. Earlier versions say nothing.
+SELF_ATTRIBUTE = "PromptSeg.Self"
 USED_ATTRIBUTE = "PromptSeg.Used"  # IDs of points that are in the mask already, apart by blanks
 ONE_SLICE = "this slice only"
 
@@ -128,11 +130,20 @@ def of_segment(node: Any, segmentation: Any, segment_id: str) -> bool:
     """Whether a markup node holds prompts of a segment that is there. Scenes of earlier versions name no
     owner: there the ID alone says it. What the user has cloned of a list or box is a copy to keep."""
     if node.GetAttribute(SEGMENT_ATTRIBUTE) != segment_id \
-            or node.GetNodeReferenceID(SEGMENTATION_ROLE) != segmentation.GetID() \
-            or (node.GetNodeReferenceID(SELF_ROLE) or node.GetID()) != node.GetID():
+            or node.GetNodeReferenceID(SEGMENTATION_ROLE) != segmentation.GetID() or _is_clone(node):
         return False
     segment, owner = segmentation.GetSegmentation().GetSegment(segment_id), node.GetAttribute(OWNER)
     return segment is not None and (not owner or owner == owner_of(segment))
+
+
+def _is_clone(node: Any) -> bool:
+    original = node.GetNodeReferenceID(SELF_ROLE)
+    return original != node.GetID() if original else bool(node.GetAttribute(SELF_ATTRIBUTE))
+
+
+def _refer_to_itself(node: Any) -> None:
+    node.SetNodeReferenceID(SELF_ROLE, node.GetID())
+    node.SetAttribute(SELF_ATTRIBUTE, "1")
 
 
 def prompt_lists(segmentation: Any, segment_id: str) -> List[Any]:
@@ -151,7 +162,7 @@ def make_prompts_of(node: Any, segmentation: Any, segment_id: str) -> None:
     node.SetAttribute(SEGMENT_ATTRIBUTE, segment_id)
     node.SetAttribute(OWNER, claim(segmentation.GetSegmentation().GetSegment(segment_id)))
     node.SetNodeReferenceID(SEGMENTATION_ROLE, segmentation.GetID())
-    node.SetNodeReferenceID(SELF_ROLE, node.GetID())
+    _refer_to_itself(node)
     name_as_segment(node, segmentation, segment_id)
 
 
@@ -161,7 +172,7 @@ def claim_prompts(segmentation: Any) -> None:
     for segment_id in segmentation.GetSegmentation().GetSegmentIDs():
         for node in prompt_lists(segmentation, segment_id):
             node.SetAttribute(OWNER, claim(segmentation.GetSegmentation().GetSegment(segment_id)))
-            node.SetNodeReferenceID(SELF_ROLE, node.GetID())
+            _refer_to_itself(node)
 
 
 def name_as_segment(node: Any, segmentation: Any, segment_id: str) -> None:

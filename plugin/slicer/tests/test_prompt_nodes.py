@@ -8,6 +8,7 @@ from test_other_tools import STROKE
 from test_sessions import saved
 
 from promptseg_mrml import Box, prompt_lists
+from promptseg_mrml.prompts import SELF_ATTRIBUTE, SELF_ROLE
 
 BOX = ((8, 8, 9), ((1, 0, 0), (0, 1, 0), (0, 0, 1)))
 
@@ -65,6 +66,42 @@ def test_a_clone_is_none_in_a_scene_that_is_imported_either(logic, world, blob, 
     assert other.scene.ReadFromMRB(path)
     lists = prompt_lists(other.scene.GetFirstNodeByClass("vtkMRMLSegmentationNode"), segment)
     assert len(lists) == 1 and lists[0].GetName() != "backup"
+    other.clear()
+
+
+@pytest.mark.parametrize("kind", ["list", "box"])
+@pytest.mark.parametrize("imported", [False, True], ids=["loaded", "imported"])
+def test_a_clone_is_none_either_where_its_original_was_removed(logic, world, blob, tmp_path, kind, imported):
+    """In a file it refers to nothing any more."""
+    logic.choose(blob)
+    click(logic, CENTRE)
+    if kind == "box":
+        assert logic.add_box(Box(ras_of(blob, CENTRE), *BOX))
+        settle(logic)
+    node, segment = boxes_of(logic)[0] if kind == "box" else points_of(logic), logic.segment_id
+    cloned(node, "backup")
+    world.scene.RemoveNode(node)
+    kept = [one.GetName() for one in prompt_lists(logic.segmentation, segment)]
+    path, other = saved(world, tmp_path), world if imported else World()
+    assert other.scene.ReadFromMRB(path, not imported)
+    found = other.scene.GetNthNodeByClass(int(imported), "vtkMRMLSegmentationNode")
+    assert [one.GetName() for one in prompt_lists(found, segment)] == kept and "backup" not in kept
+    assert other.scene.GetFirstNodeByName("backup") is not None
+    if other is not world:
+        other.clear()
+
+
+def test_prompts_of_scenes_that_name_no_original_are_prompts(logic, world, blob, tmp_path):
+    """Of earlier versions."""
+    logic.choose(blob)
+    click(logic, CENTRE)
+    points, segment = points_of(logic), logic.segment_id
+    points.SetAttribute(SELF_ATTRIBUTE, None)
+    points.SetNodeReferenceID(SELF_ROLE, None)
+    path, other = saved(world, tmp_path), World()
+    assert other.scene.ReadFromMRB(path)
+    lists = prompt_lists(other.scene.GetFirstNodeByClass("vtkMRMLSegmentationNode"), segment)
+    assert len(lists) == 1 and lists[0].GetNumberOfControlPoints() == 1
     other.clear()
 
 
