@@ -75,7 +75,7 @@ class History:
                      if one == step.segment_id or not self._work.is_completed(one)]
         change = step.change.only(open_ones).reversed()
         before, _ = self._change(step.segment_id, change, step.after, step.before)
-        self._prompts.write(step.segment_id, before, locked_too=True)
+        self._prompts.move(step.segment_id, step.after, before, locked_too=True)
         self._known.remember(step.segment_id, before)
         self._known.set_mark(step.segment_id, step.mark_before)
 
@@ -134,7 +134,7 @@ class History:
             self._status.text = "Done again."
         else:
             self._status.text = "Taken back."
-        self._prompts.write(segment_id, state)
+        self._prompts.move(segment_id, old, state)
         self._known.remember(segment_id, state)
         made = self._steps.made(segment_id, state)  # its answer may be a later one than the step knows
         self._known.set_mark(segment_id, made.mark_after if made is not None else mark)

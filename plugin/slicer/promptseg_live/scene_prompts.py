@@ -16,6 +16,7 @@ from promptseg_mrml.prompts import (
     write_boxes,
 )
 
+from .edits import led_from
 from .steps import State
 from .work import Work
 
@@ -69,6 +70,10 @@ class ScenePrompts:
             self.watch(segment_id)
         finally:
             self._writing = False
+
+    def move(self, segment_id: str, old: State, state: State, locked_too: bool = False) -> None:
+        """From the prompts of the old state to those of another one."""
+        self.write(segment_id, led_from(old, state, self.read(segment_id)), locked_too)
 
     def refuse_locked(self, segment_id: str) -> None:
         for node in self.nodes(segment_id):
