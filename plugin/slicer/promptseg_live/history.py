@@ -15,6 +15,8 @@ from .status import Status
 from .steps import State, Step, Steps
 from .work import Work
 
+NO_PROMPT_STAYS = "No prompt is left: the mask stays as it is."
+
 
 class History:
     def __init__(self, work: Work, prompts: ScenePrompts, known: KnownSegments, steps: Steps,
@@ -52,13 +54,20 @@ class History:
         return step
 
     def without_prompts(self, before: State, after: State) -> None:
-        """One step that asks nothing: the last prompts were removed, the mask is what it was before them."""
+        """One step that asks nothing: the last prompts were removed, the mask is what it was before them.
+        Where another tool was there since, or in an earlier session, that is not known: it stays."""
         step = self.begin(before, after)
         step.to_base = True
         self._write_base(step)
         self._known.remember(step.segment_id, step.after)
         self._known.set_mark(step.segment_id, step.mark_after)
-        self._status.text = "No prompt is left: the mask is what it was before them."
+        in_base = len(after.used) < len(before.used) and (before.owed is None or after.owed is not None)
+        if not in_base:
+            self._status.text = "No prompt is left: the mask is what it was before them."
+        elif step.change.names():
+            self._status.text = "No prompt is left: the mask is what it was before the last ones."
+        else:
+            self._status.text = NO_PROMPT_STAYS
 
     def _write_base(self, step: Step) -> None:
         step.add(self._work.editor.write(step.segment_id, step.after.base or Voxels()))

@@ -16,7 +16,7 @@ from promptseg_mrml import Box, Click, Editor, SceneError, box_of_roi
 
 from .batch import Prompted
 from .exports import Exports
-from .history import History
+from .history import NO_PROMPT_STAYS, History
 from .known import KnownSegments
 from .questions import Questions
 from .scene_prompts import ScenePrompts
@@ -217,7 +217,11 @@ class LiveLogic:
         asked: the mask is what it was before there were any."""
         self._ready()
         before = self._known.state(self.segment_id)
-        if before.plane or (after := self._known.with_edits(self.segment_id, before, True)) is before:
+        if before.plane:
+            if not self.status.busy and not self._prompts.read(self.segment_id):
+                self.status.text = NO_PROMPT_STAYS
+            return
+        if (after := self._known.with_edits(self.segment_id, before, True)) is before:
             return
         if after:
             self._begin(before, after)

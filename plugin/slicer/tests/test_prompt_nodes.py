@@ -5,7 +5,7 @@ import pytest
 from conftest import World, content, ras_of, settle
 from test_meanwhile import CENTRE, CORNER, EDGE, at, click, paint, places_of, points_of
 from test_other_tools import STROKE
-from test_sessions import saved
+from test_sessions import _saved_and_loaded, saved
 
 from promptseg_mrml import Box, prompt_lists
 from promptseg_mrml.prompts import SELF_ATTRIBUTE, SELF_ROLE
@@ -152,6 +152,49 @@ def test_removing_the_point_of_a_question_that_a_stroke_ended_leaves_the_stroke(
     assert content(logic).sum() == content(logic)[4, 2:12, 2:12].sum() == 100
     click(logic, EDGE)
     assert content(logic)[4, 2:12, 2:12].all() and not logic.unfinished()
+
+
+def _another_tool_draws(logic, _world, _folder):
+    paint(logic, STROKE)
+    return logic
+
+
+def _another_slice_only(logic, _world, _folder):
+    click(logic, (60, 50, 3))
+    return logic
+
+
+@pytest.mark.parametrize("one_slice", [False, True], ids=["object", "slice"])
+@pytest.mark.parametrize("since", [_another_tool_draws, _another_slice_only, _saved_and_loaded])
+def test_a_mask_that_stays_without_its_prompts_is_said_to_stay(logic, world, blob, tmp_path, one_slice, since):
+    """Where what was there before them is not known, or one slice alone was asked for."""
+    logic.choose(blob)
+    logic.new_segment("liver")
+    logic.one_slice = one_slice
+    if not one_slice and since is _saved_and_loaded:
+        paint(logic, STROKE)  # else the file says what the mask came from
+    click(logic, CENTRE)
+    logic.one_slice = True
+    segment, again = logic.segment_id, since(logic, world, tmp_path)
+    again.choose_segment(segment)
+    before = content(again)
+    _all_points(again)
+    assert not again.status.busy and np.array_equal(content(again), before) and before.any()
+    assert "the mask stays as it is" in again.status.text and not places_of(points_of(again))
+    if again is not logic:
+        again.close()
+
+
+def test_a_mask_that_is_what_it_was_before_the_last_points_is_said_to_be(logic, blob):
+    """The first one is part of what another tool drew on."""
+    logic.choose(blob)
+    click(logic, CENTRE)
+    paint(logic, STROKE)
+    before = content(logic)
+    click(logic, (20, 70, 4))
+    assert not np.array_equal(content(logic), before)
+    _all_points(logic)
+    assert np.array_equal(content(logic), before) and "before the last ones" in logic.status.text
 
 
 def test_points_outside_alone_are_refused_in_words(logic, blob):
