@@ -345,6 +345,8 @@ class PromptSegLiveWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def placed(self, mode):
         """A point of a helper has its place: it becomes a prompt, the helper is empty again."""
+        from promptseg_mrml.prompts import remove_markup
+
         helper = self.helpers.get(mode)
         if helper is None or not helper.GetNumberOfDefinedControlPoints():
             return
@@ -353,7 +355,7 @@ class PromptSegLiveWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         if mode == "box":
             if helper.GetControlPointPlacementComplete():
                 self.live.add_box(helper)
-                slicer.mrmlScene.RemoveNode(self.helpers.pop(mode))
+                remove_markup(self.helpers.pop(mode))
                 self.box.checked = False
             return
         place = [0.0, 0.0, 0.0]

@@ -247,12 +247,30 @@ def _write_point(node: Any, n: int, click: Click, counts: bool) -> None:
     node.SetNthControlPointSelected(n, counts)
 
 
+def remove_markup(node: Any) -> None:
+    """Removes a list or box from its scene, and the display nodes that are of it alone: a scene keeps, and
+    saves, those that nothing has."""
+    scene, shown = node.GetScene(), _displays_of(node)
+    scene.RemoveNode(node)
+    kind = "vtkMRMLDisplayableNode"
+    for n in range(scene.GetNumberOfNodesByClass(kind) if shown else 0):
+        others = _displays_of(scene.GetNthNodeByClass(n, kind))  # a clone has those of its original
+        shown = [one for one in shown if one not in others]
+    for display in shown:
+        scene.RemoveNode(display)
+
+
+def _displays_of(node: Any) -> List[Any]:
+    nodes = [node.GetNthDisplayNode(n) for n in range(node.GetNumberOfDisplayNodes())]
+    return [one for one in nodes if one is not None]
+
+
 def write_boxes(segmentation: Any, segment_id: str, boxes: Sequence[Box]) -> None:
     """Makes the segment's ROI nodes hold these boxes. Nodes whose box is as wanted stay as they are,
     with their transforms."""
     have = [node for node in prompt_lists(segmentation, segment_id) if node.IsA("vtkMRMLMarkupsROINode")]
     for node in have[len(boxes):]:
-        segmentation.GetScene().RemoveNode(node)
+        remove_markup(node)
     for n, box in enumerate(boxes):
         if n < len(have):
             node = have[n]

@@ -69,6 +69,28 @@ def test_a_clone_is_none_in_a_scene_that_is_imported_either(logic, world, blob, 
     other.clear()
 
 
+def _box_displays(scene):
+    return scene.GetNumberOfNodesByClass("vtkMRMLMarkupsROIDisplayNode")
+
+
+def test_a_box_goes_with_its_display(logic, world, blob):
+    logic.choose(blob)
+    click(logic, CENTRE)
+    for _ in range(3):
+        assert logic.add_box(Box(ras_of(blob, CENTRE), *BOX)) and _box_displays(world.scene) == 1
+        assert logic.undo() and not boxes_of(logic) and not _box_displays(world.scene)
+
+
+def test_a_display_that_a_clone_shows_stays(logic, world, blob):
+    logic.choose(blob)
+    click(logic, CENTRE)
+    assert logic.add_box(Box(ras_of(blob, CENTRE), *BOX))
+    copy = cloned(boxes_of(logic)[0], "backup")
+    assert copy.GetDisplayNode() is boxes_of(logic)[0].GetDisplayNode() is not None
+    assert logic.undo() and not boxes_of(logic)
+    assert world.scene.IsNodePresent(copy.GetDisplayNode())
+
+
 @pytest.mark.parametrize("kind", ["list", "box"])
 @pytest.mark.parametrize("imported", [False, True], ids=["loaded", "imported"])
 def test_a_clone_is_none_either_where_its_original_was_removed(logic, world, blob, tmp_path, kind, imported):

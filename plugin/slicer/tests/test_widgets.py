@@ -98,6 +98,7 @@ def test_every_handler_of_the_widget(module, world, blob):
     box.SetSize(40, 30, 20)
     widget.placed("box")
     assert len(widget.live.state_of().boxes) == 1 and "box" not in widget.helpers
+    assert world.scene.GetNumberOfNodesByClass("vtkMRMLMarkupsROIDisplayNode") == 1  # the prompt's
     settle(widget.live)
     widget.plus.checked = True
     widget.look()
