@@ -37,7 +37,7 @@ static sgm_status read_weights(void *user, const char *name, sgm_shape shape, co
 
 static sgm_node *weight(sgm_graph *g, const char *name, sgm_shape shape)
 {
-    return sgm_param(g, shape, name);
+    return sgm_param(g, shape, "%s", name);
 }
 
 static sgm_node *linear(sgm_graph *g, sgm_node *x, int from, int to, const char *name)
